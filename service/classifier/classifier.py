@@ -1,0 +1,94 @@
+"""A classifier without its engine: text to word ids, logits to calibrated predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.classifier.artifact import Artifact
+from service.classifier.manifest import Manifest
+from service.classifier.vocabulary import UNKNOWN_ID, WordIds
+
+Logits = NDArray[np.float32]
+Probabilities = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was read of a text, and what was not."""
+
+    characters: int
+    tokens: int
+    tokens_used: int
+    unknown_tokens: int
+
+    @property
+    def truncated(self) -> bool:
+        return self.tokens_used < self.tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text ready for an engine: word ids ``(tokens_used,)``."""
+
+    ids: WordIds
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Calibrated probabilities in the order of ``Manifest.labels``; they sum to 1."""
+
+    label: str
+    probabilities: tuple[float, ...]
+    polarity: float | None
+
+
+class Classifier:
+    """What is done before and after an engine, the same in training and in serving."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact = artifact
+        polarity = artifact.manifest.polarity
+        self._polarity = (
+            None
+            if polarity is None
+            else np.array([polarity[label] for label in artifact.manifest.labels])
+        )
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.artifact.manifest
+
+    def encode(self, text: str) -> Document:
+        """Tokenize ``text`` and look its words up; what exceeds ``max_tokens`` is left out."""
+        ids, tokens = self.artifact.vocabulary.encode(text, max_tokens=self.manifest.max_tokens)
+        unknown = len(ids) - int(np.count_nonzero(ids != UNKNOWN_ID))
+        return Document(ids, Usage(len(text), tokens, len(ids), unknown))
+
+    def predict(self, logits: Logits) -> list[Prediction]:
+        """A prediction for each row of ``logits`` ``(documents, labels)``."""
+        labels = self.manifest.labels
+        rows = probabilities(logits, temperature=self.manifest.temperature)
+        polarities: Sequence[float | None] = (
+            [None] * len(rows)
+            if self._polarity is None
+            else np.clip(rows @ self._polarity, -1.0, 1.0).tolist()
+        )
+        return [
+            Prediction(labels[best], tuple(row), polarity)
+            for best, row, polarity in zip(
+                rows.argmax(axis=1).tolist(), rows.tolist(), polarities, strict=True
+            )
+        ]
+
+
+def probabilities(logits: Logits, *, temperature: float) -> Probabilities:
+    """``softmax(logits / temperature)`` over the last axis, in float64 so that rows sum to 1."""
+    scaled = logits.astype(np.float64) / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    total: Probabilities = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return total

@@ -1,0 +1,86 @@
+"""``model.json``: all that is said about a classifier beside its weights and its words."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from service.classifier.architecture import Architecture
+
+FORMAT_VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Normalization(_Part):
+    """Which text normalization the word ids were trained with."""
+
+    tokenizer: Literal["valence-english-1"] = "valence-english-1"
+
+
+class CorpusRecord(_Part):
+    """A corpus the classifier was trained on, so that an answer leads back to its data."""
+
+    name: str
+    source: str = Field(description="where it came from: a package and version, or a file name")
+    sha256: str = Field(description="of the file as fetched")
+    texts: int = Field(ge=0, description="texts used, after duplicates were dropped")
+    license: str = ""
+
+
+class Training(_Part):
+    """How, from what and with what the classifier came to be."""
+
+    corpora: tuple[CorpusRecord, ...]
+    splits: dict[str, int] = Field(description="texts in train, dev and test")
+    split_sha256: dict[str, str] = Field(description="hash of each split's texts and labels")
+    configuration: dict[str, JsonValue]
+    seed: int
+    code_version: str = Field(description="commit of the code, with '+changes' if it was modified")
+    packages: dict[str, str]
+    hardware: str
+    started: str = Field(description="UTC, ISO 8601")
+    seconds: float = Field(ge=0)
+    peak_memory_bytes: int = Field(ge=0)
+    epochs: int = Field(ge=0, description="epochs until the weights that were kept")
+
+
+class Manifest(_Part):
+    """The whole of ``model.json``."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    version: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    task: Literal["single_label"] = "single_label"
+    labels: tuple[str, ...] = Field(min_length=2, description="in the order of the logits")
+    polarity: dict[str, float] | None = Field(
+        default=None, description="a label's value in [-1, 1], where labels are a sentiment"
+    )
+    architecture: Architecture
+    normalization: Normalization = Normalization()
+    max_tokens: int = Field(ge=1, description="tokens read of a text; what follows is truncated")
+    temperature: float = Field(
+        gt=0, description="logits are divided by it before softmax (Guo et al. 2017)"
+    )
+    thresholds: dict[str, float] = Field(
+        default={}, description="per label, for tasks that decide each label alone"
+    )
+    metrics: dict[str, JsonValue] = Field(description="by split")
+    training: Training
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels {list(self.labels)} hold a label twice")
+        if len(self.labels) != self.architecture.labels:
+            raise ValueError(
+                f"{len(self.labels)} labels, but the architecture has {self.architecture.labels}"
+            )
+        if self.polarity is not None and set(self.polarity) != set(self.labels):
+            raise ValueError("polarity must give a value to exactly the labels")
+        if self.polarity is not None and any(abs(v) > 1 for v in self.polarity.values()):
+            raise ValueError("polarity values must lie in [-1, 1]")
+        return self

@@ -1,0 +1,79 @@
+"""Every error Valence raises on purpose, in one tree::
+
+    ValenceError
+    ├── ArtifactError           a model folder that cannot be trusted
+    ├── ConfigurationError      a setting or configuration file that cannot be used
+    └── RequestError            a request that cannot be answered as asked
+        ├── MalformedBody       not JSON
+        ├── BodyTooLarge
+        ├── UnsupportedMedia
+        ├── InvalidRequest      JSON, but not of the documented shape
+        ├── UnknownModel
+        ├── Overloaded          the queue is full
+        ├── DeadlineExceeded    no answer within the time allowed
+        └── Unavailable         starting or draining
+
+Messages name the offending value and the remedy, and never contain a user's text.
+How each becomes an HTTP status is written once, in :mod:`service.api.problems`.
+"""
+
+from __future__ import annotations
+
+
+class ValenceError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class ArtifactError(ValenceError):
+    """A model folder is damaged, incomplete, of another version, or not a model at all."""
+
+
+class ConfigurationError(ValenceError):
+    """A setting or a configuration file holds a value that cannot be used."""
+
+
+class RequestError(ValenceError):
+    """A request cannot be answered as asked."""
+
+
+class MalformedBody(RequestError):
+    """The body is not JSON."""
+
+
+class BodyTooLarge(RequestError):
+    """The body is larger than the service reads."""
+
+
+class UnsupportedMedia(RequestError):
+    """The body's content type or content encoding is not one the route reads."""
+
+
+class InvalidRequest(RequestError):
+    """The body is JSON but not of the documented shape.
+
+    ``problems`` holds one ``(location, message)`` per fault, free of the user's text.
+    """
+
+    def __init__(self, message: str, problems: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class UnknownModel(RequestError):
+    """No model of that name is served."""
+
+
+class Overloaded(RequestError):
+    """The queue is full; ``retry_after_seconds`` says when it is worth trying again."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DeadlineExceeded(RequestError):
+    """The answer was not ready within the time allowed."""
+
+
+class Unavailable(RequestError):
+    """The service is starting or draining."""

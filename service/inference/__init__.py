@@ -1,0 +1,1 @@
+"""From documents to logits: engines compute, the batcher decides when and together with what."""

@@ -1,0 +1,28 @@
+"""What every engine offers; the rest of the service knows no more about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from service.classifier.classifier import Logits
+from service.classifier.vocabulary import WordIds
+
+
+class Engine(Protocol):
+    """Computes what :class:`service.classifier.model.RecurrentClassifier` defines.
+
+    Engines hold no state between calls and may be called from any one thread at a time.
+    """
+
+    @property
+    def name(self) -> str:
+        """Which engine, and which of its paths, answers: shown in ``/v1/models``."""
+        ...
+
+    def logits(self, documents: Sequence[WordIds]) -> Logits:
+        """Logits ``(documents, labels)`` of word ids ``(tokens,)`` each, in the order given.
+
+        A document may be empty. Its logits are the same alone and in any batch, up to rounding.
+        """
+        ...
