@@ -40,6 +40,7 @@ class Architecture(BaseModel):
 
     @property
     def directions(self) -> int:
+        """2 if bidirectional, else 1."""
         return 2 if self.bidirectional else 1
 
     @property
@@ -49,6 +50,7 @@ class Architecture(BaseModel):
 
     @property
     def pooled_width(self) -> int:
+        """Size of a document's pooled vector."""
         return self.width * (2 if self.pooling == "max_mean" else 1)
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:

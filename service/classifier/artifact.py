@@ -46,7 +46,7 @@ Tensors = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A loaded and verified classifier; ``tensors`` as ``Architecture.tensor_shapes`` names them."""
+    """A loaded and verified classifier; tensors are named as in ``Architecture.tensor_shapes``."""
 
     manifest: Manifest
     vocabulary: Vocabulary
@@ -174,7 +174,7 @@ def _read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
 def _check_tensors(
     manifest: Manifest, vocabulary: Vocabulary, found: Mapping[str, tuple[tuple[int, ...], str]]
 ) -> None:
-    """The tensors are exactly those the architecture asks for, fp32, and finite is left to use."""
+    """The words and tensors are exactly those the architecture asks for, the tensors fp32."""
     architecture = manifest.architecture
     if len(vocabulary) != architecture.vocabulary_size:
         raise ArtifactError(

@@ -27,6 +27,7 @@ class Usage:
 
     @property
     def truncated(self) -> bool:
+        """Whether tokens were left out."""
         return self.tokens_used < self.tokens
 
 
@@ -61,6 +62,7 @@ class Classifier:
 
     @property
     def manifest(self) -> Manifest:
+        """What the artifact says about itself."""
         return self.artifact.manifest
 
     def encode(self, text: str) -> Document:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn import functional
 
 from service.classifier.architecture import Architecture
 
@@ -17,6 +19,11 @@ _CELLS: dict[str, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {
 
 class RecurrentClassifier(nn.Module):
     """Word ids to logits, as :class:`~service.classifier.architecture.Architecture` defines.
+
+    Each direction of each layer is a ``torch.nn`` recurrence of its own, and the backward one reads
+    every document from its own last token: padding then always follows the words and never reaches
+    them. The result is that of a bidirectional ``nn.LSTM`` over packed sequences, at about twice
+    its speed in training: torch's fused CPU kernel takes no packed sequences.
 
     The dropout probabilities act in training mode only: on the embedded words, between stacked
     layers, and on the pooled vector.
@@ -33,36 +40,45 @@ class RecurrentClassifier(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.embedding = nn.Embedding(architecture.vocabulary_size, architecture.embedding_size)
-        self.recurrent = _CELLS[architecture.cell](
-            architecture.embedding_size,
-            architecture.hidden_size,
-            num_layers=architecture.layers,
-            bidirectional=architecture.bidirectional,
-            dropout=recurrent_dropout if architecture.layers > 1 else 0.0,
-            batch_first=True,
+        cell = _CELLS[architecture.cell]
+        inputs = [architecture.embedding_size] + [architecture.width] * (architecture.layers - 1)
+        self.left_to_right, self.right_to_left = (
+            nn.ModuleList(cell(size, architecture.hidden_size, batch_first=True) for size in sizes)
+            for sizes in (inputs, inputs if architecture.bidirectional else [])
         )
         if architecture.pooling == "attention":
             self.attention = nn.Parameter(torch.zeros(architecture.width))
         self.output = nn.Linear(architecture.pooled_width, architecture.labels)
-        self.embedding_dropout = nn.Dropout(embedding_dropout)
-        self.output_dropout = nn.Dropout(output_dropout)
+        self.embedding_dropout = embedding_dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.output_dropout = output_dropout
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Logits ``(batch, labels)`` of padded word ids ``(batch, time)``.
+        """Logits ``(batch, labels)`` of padded word ids ``(batch, time)``, ``time`` at least 1.
 
-        ``lengths`` ``(batch,)`` lies on the CPU; every length is at least 0, and what the padding
-        holds does not matter.
+        ``lengths`` is ``(batch,)``; what the padding holds does not matter, and a document may be
+        empty.
         """
-        embedded = self.embedding_dropout(self.embedding(ids))  # (B, T, E)
-        # torch packs no empty sequence: an empty document runs one step, which pooling masks out
-        packed = pack_padded_sequence(
-            embedded, lengths.clamp(min=1), batch_first=True, enforce_sorted=False
-        )
-        hidden, _ = pad_packed_sequence(
-            self.recurrent(packed)[0], batch_first=True, total_length=ids.shape[1]
-        )  # (B, T, D)
-        logits: Tensor = self.output(self.output_dropout(self._pool(hidden, lengths.to(ids.device))))
+        hidden = self._dropout(self.embedding(ids), self.embedding_dropout)  # (B, T, E)
+        steps = torch.arange(ids.shape[1], device=ids.device)
+        last = lengths[:, None] - 1  # (B, 1)
+        mirrored = torch.where(steps <= last, last - steps, steps)[..., None]  # (B, T, 1)
+        for layer, forward in enumerate(self.left_to_right):
+            if layer > 0:
+                hidden = self._dropout(hidden, self.recurrent_dropout)
+            outputs = [forward(hidden)[0]]
+            if self.architecture.bidirectional:
+                backward = self.right_to_left[layer](_reorder(hidden, mirrored))[0]
+                outputs.append(_reorder(backward, mirrored))
+            hidden = torch.cat(outputs, dim=2)  # (B, T, D)
+        pooled = self._dropout(self._pool(hidden, lengths), self.output_dropout)
+        logits: Tensor = self.output(pooled)
         return logits
+
+    def _dropout(self, values: Tensor, probability: float) -> Tensor:
+        if not self.training or probability == 0.0:
+            return values
+        return functional.dropout(values, probability)
 
     def _pool(self, hidden: Tensor, lengths: Tensor) -> Tensor:
         """``(batch, time, width)`` to ``(batch, pooled width)``, padding left out."""
@@ -94,3 +110,29 @@ def _max(hidden: Tensor, mask: Tensor) -> Tensor:
 
 def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+
+
+def _reorder(hidden: Tensor, order: Tensor) -> Tensor:
+    """``hidden`` ``(batch, time, width)`` with each document's steps in its own ``order``."""
+    return hidden.gather(1, order.expand_as(hidden))
+
+
+def tensors(model: RecurrentClassifier) -> dict[str, Tensor]:
+    """The model's parameters under the names of ``Architecture.tensor_shapes``."""
+    return {_artifact_name(name): value for name, value in model.state_dict().items()}
+
+
+def load_tensors(model: RecurrentClassifier, values: Mapping[str, Tensor]) -> None:
+    """Make ``values`` the model's parameters, without copying them."""
+    names = {_artifact_name(name): name for name in model.state_dict()}
+    model.load_state_dict({names[name]: value for name, value in values.items()}, assign=True)
+
+
+def _artifact_name(parameter: str) -> str:
+    """``right_to_left.1.weight_ih_l0`` to torch's ``recurrent.weight_ih_l1_reverse``."""
+    module, _, rest = parameter.partition(".")
+    if module not in {"left_to_right", "right_to_left"}:
+        return parameter
+    layer, kind = rest.split(".")
+    direction = "_reverse" if module == "right_to_left" else ""
+    return f"recurrent.{kind.removesuffix('0')}{layer}{direction}"

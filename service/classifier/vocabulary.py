@@ -51,7 +51,7 @@ class Vocabulary:
         return self._lookup[surface]
 
     def encode(self, text: str, *, max_tokens: int | None = None) -> tuple[WordIds, int]:
-        """Word ids of ``text``, shape ``(min(tokens, max_tokens),)``, and how many tokens it has."""
+        """Word ids of ``text``, ``(tokens,)`` cut at ``max_tokens``, and how many tokens it has."""
         lookup = self._lookup
         surfaces = tokenizer.surfaces(text)
         total = len(surfaces)

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from service.classifier.artifact import Artifact
 from service.classifier.classifier import Logits
-from service.classifier.model import RecurrentClassifier
+from service.classifier.model import RecurrentClassifier, load_tensors
 from service.classifier.vocabulary import WordIds
 
 
@@ -25,9 +25,12 @@ class ReferenceEngine:
         self.name = f"reference-{device}"
         self._labels = artifact.manifest.architecture.labels
         self._device = torch.device(device)
-        self._model = RecurrentClassifier(artifact.manifest.architecture)
-        self._model.load_state_dict(
-            {name: torch.from_numpy(np.array(value)) for name, value in artifact.tensors.items()}
+        with torch.device("meta"):  # the parameters come from the artifact: initialize none
+            self._model = RecurrentClassifier(artifact.manifest.architecture)
+        load_tensors(
+            self._model,
+            # a copy, since torch wants writable memory
+            {name: torch.from_numpy(value.copy()) for name, value in artifact.tensors.items()},
         )
         self._model.to(self._device).eval()
 
@@ -52,5 +55,5 @@ class ReferenceEngine:
         )
         if ids.shape[1] == 0:
             ids = ids.new_zeros((len(documents), 1))
-        logits: Logits = self._model(ids.to(self._device), lengths).float().cpu().numpy()
+        logits: Logits = self._model(ids.to(self._device), lengths.to(self._device)).cpu().numpy()
         return logits

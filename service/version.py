@@ -1,0 +1,3 @@
+"""The version of Valence, said once."""
+
+VERSION = "0.1.0"
