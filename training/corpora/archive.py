@@ -7,7 +7,6 @@ checksum goes to pip too, which verifies it *before* it runs anything that a sou
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import subprocess
 import sys
@@ -39,6 +38,7 @@ class Package:
 
     @property
     def requirement(self) -> str:
+        """As pip reads it."""
         return f"{self.name}=={self.version}"
 
 
@@ -67,7 +67,7 @@ def fetch(package: Package, cache: Path, *, progress: Progress | None = None) ->
         found = _sha256(fresh)
         if found != package.sha256:
             raise _wrong_checksum(package, found)
-        os.replace(fresh, path)
+        fresh.replace(path)
     return path
 
 
@@ -79,7 +79,10 @@ def _download(package: Package, folder: Path) -> None:
     # of a source archive pip wants the metadata: with the setuptools that is installed and pinned
     # here, rather than whatever is the newest on the index today
     command += ["--no-build-isolation", "--requirement", str(requirements)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # no shell; every argument is ours or a path
+    done = subprocess.run(  # noqa: S603
+        command, capture_output=True, text=True, check=False
+    )
     if done.returncode == 0:
         return
     got = _GOT.search(done.stderr)

