@@ -89,10 +89,11 @@ def _download(package: Package, folder: Path) -> None:
     if got:
         raise _wrong_checksum(package, got[1])
     lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith("ERROR")] or lines or ["nothing"]
+    said = [line for line in lines if line.lower().startswith("error")] or lines or ["nothing"]
     raise FetchError(
         f"{package.requirement}: pip could not download it and said: {said[-1]} "
-        "(check the network, and the index or mirror in `pip config list`, then try again)"
+        "(check the network, the index or mirror in `pip config list`, and that "
+        "requirements/training.txt is installed, then try again)"
     )
 
 
