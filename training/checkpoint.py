@@ -1,0 +1,76 @@
+"""Where training stands, on disk: written whole or not at all, and never as a pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+_STATE = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What an epoch came to."""
+
+    epoch: int  # from 1
+    train_loss: float  # nats a text
+    dev_loss: float
+    dev_macro_f1: float
+    seconds: float
+    tokens_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """All that the rest of the training depends on; tensors by name, as they were saved.
+
+    Random numbers are no part of it: every epoch draws its own from the seed and its number.
+    """
+
+    history: tuple[Epoch, ...]
+    model: dict[str, Tensor]
+    best: dict[str, Tensor]
+    optimizer: dict[str, Tensor] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Replace ``path`` by this checkpoint; an interruption leaves the one that was there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parts = {"model": self.model, "best": self.best, "optimizer": self.optimizer}
+        tensors = {
+            f"{part}/{name}": value.detach().contiguous().clone()
+            for part, values in parts.items()
+            for name, value in values.items()
+        }
+        state = json.dumps({"history": [asdict(epoch) for epoch in self.history]})
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            safetensors.torch.save_file(tensors, unfinished, metadata={_STATE: state})
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def load(path: Path) -> Checkpoint | None:
+    """The checkpoint at ``path``; None where there is none, or none that can be read."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            state: dict[str, Any] = json.loads(file.metadata()[_STATE])
+            parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+            for key in file.keys():  # noqa: SIM118 - the file is no mapping
+                part, _, name = key.partition("/")
+                parts[part][name] = file.get_tensor(key)
+    except (FileNotFoundError, safetensors.SafetensorError, KeyError, TypeError, ValueError):
+        return None
+    return Checkpoint(
+        history=tuple(Epoch(**epoch) for epoch in state["history"]),
+        model=parts["model"],
+        best=parts["best"],
+        optimizer=parts["optimizer"],
+    )

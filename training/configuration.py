@@ -1,0 +1,170 @@
+"""What a classifier is trained from and how: one TOML file, read into one frozen object.
+
+The values that come here as defaults are those of the default model; ``training/LOG.md`` holds the
+measurements behind them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from service.classifier.architecture import Cell, Pooling
+from service.errors import ConfigurationError
+
+Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Data(_Section):
+    """Which texts, and what the network is to say of them."""
+
+    corpora: tuple[str, ...] = Field(min_length=1)
+    targets: Literal["shares", "labels"] = Field(
+        default="shares",
+        description="learn the share of raters that chose each label, where the corpus tells; or "
+        "the one label (soft targets: Peterson et al. 2019)",
+    )
+
+
+class Text(_Section):
+    """From text to word ids."""
+
+    max_tokens: int = Field(default=512, ge=1, description="read of a text, here and when served")
+    minimum_count: int = Field(default=2, ge=1, description="rarer training words are unknown")
+    maximum_words: int = Field(default=100_000, ge=1)
+
+
+class Words(_Section):
+    """The word embedding: pre-trained columns, then columns learnt from scratch."""
+
+    vectors: str | None = Field(
+        default="glove-6b-50d",
+        description="'glove-6b-50d', or a file of vectors in word2vec or GloVe text format",
+    )
+    trainable: bool = Field(default=True, description="whether pre-trained columns are tuned")
+    learned_size: int = Field(default=64, ge=0)
+
+    @model_validator(mode="after")
+    def _some_columns(self) -> Words:
+        if self.vectors is None and self.learned_size == 0:
+            raise ValueError("without vectors, learned_size must be at least 1")
+        return self
+
+
+class Network(_Section):
+    """The recurrent part; see :class:`service.classifier.architecture.Architecture`."""
+
+    cell: Cell = "lstm"
+    hidden_size: int = Field(default=128, ge=1, description="units a direction")
+    layers: int = Field(default=1, ge=1)
+    bidirectional: bool = True
+    pooling: Pooling = "max_mean"
+
+
+class Regularization(_Section):
+    """Probabilities of leaving out, in training."""
+
+    word_dropout: Probability = Field(
+        default=0.05, description="a word becomes the unknown word, which so is learnt"
+    )
+    embedding_dropout: Probability = 0.3
+    recurrent_dropout: Probability = Field(default=0.3, description="between stacked layers")
+    output_dropout: Probability = 0.4
+    weight_decay: float = Field(default=0.01, ge=0.0)
+    label_smoothing: Probability = 0.0
+
+
+class Optimization(_Section):
+    """How the weights are found."""
+
+    optimizer: Literal["adamw", "adagrad"] = "adamw"
+    learning_rate: float = Field(default=2e-3, gt=0.0)
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        default="linear", description="after the warm-up, down to zero over all epochs"
+    )
+    warmup_steps: int = Field(default=100, ge=0)
+    batch_tokens: int = Field(default=1_280, ge=1, description="words in a batch of like lengths")
+    clip_norm: float = Field(default=1.0, gt=0.0)
+    epochs: int = Field(default=4, ge=1)
+    patience: int = Field(
+        default=2, ge=1, description="epochs without a better dev macro-F1 before stopping"
+    )
+    mixed_precision: bool = Field(default=False, description="recurrences in bfloat16")
+    seed: int = Field(default=0, ge=0)
+
+
+class Expected(_Section):
+    """What this configuration reached when it was published; a run that falls short says so."""
+
+    metric: Literal["macro_f1", "accuracy", "macro_recall"] = "macro_f1"
+    test: float = Field(ge=0.0, le=1.0)
+    ece: float = Field(ge=0.0, le=1.0)
+    minutes: float = Field(gt=0.0, description="on two cores, corpora already fetched")
+
+
+class Configuration(_Section):
+    """A whole configuration file."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    labels: tuple[str, ...] = Field(min_length=2, description="in the order of the logits")
+    polarity: dict[str, float] | None = None
+    data: Data
+    text: Text = Text()
+    words: Words = Words()
+    network: Network = Network()
+    regularization: Regularization = Regularization()
+    optimization: Optimization = Optimization()
+    expected: Expected | None = None
+
+
+def load(path: Path) -> Configuration:
+    """Read a TOML file; raises :class:`ConfigurationError` naming the key and the remedy."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path}: no such file; the published ones are in training/configs/"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: not TOML: {error}") from None
+    return parse(content, source=str(path))
+
+
+def parse(content: dict[str, Any], *, source: str) -> Configuration:
+    """Validate ``content``, which came from ``source``."""
+    try:
+        return Configuration.model_validate(content)
+    except ValidationError as error:
+        faults = [_explain(detail) for detail in error.errors(include_url=False)]
+        raise ConfigurationError(f"{source}: " + "; ".join(faults)) from None
+
+
+def _explain(detail: Any) -> str:
+    location = tuple(part for part in detail["loc"])
+    key = ".".join(map(str, location))
+    if detail["type"] != "extra_forbidden":
+        value = "" if detail["type"] == "missing" else f" {detail['input']!r}"
+        return f"{key}{value}: {detail['msg']}"
+    known = _keys(location[:-1])
+    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+    return f"unknown key {key!r}; {hint}"
+
+
+def _keys(section: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Configuration
+    for part in section:
+        annotation = model.model_fields[str(part)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+        else:  # Optional[Expected], the only nested section that may be absent
+            model = Expected
+    return list(model.model_fields)

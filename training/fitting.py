@@ -1,0 +1,241 @@
+"""The training loop: from an initialized network to the weights of its best epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from service.classifier.classifier import Logits, probabilities
+from service.classifier.model import RecurrentClassifier
+from training import checkpoint as checkpoints
+from training.batches import Batch, EncodedTexts
+from training.checkpoint import Checkpoint, Epoch
+from training.configuration import Optimization, Regularization
+from training.evaluation import evaluate
+from training.progress import Reporter
+
+# no gradients are kept when evaluating, so batches may be larger
+_EVALUATION_TOKENS = 16_384
+
+
+def fit(
+    model: RecurrentClassifier,
+    train: EncodedTexts,
+    dev: EncodedTexts,
+    *,
+    optimization: Optimization,
+    regularization: Regularization,
+    frozen_columns: int = 0,
+    device: torch.device,
+    checkpoint: Path,
+    reporter: Reporter,
+) -> tuple[Epoch, ...]:
+    """Train ``model`` in place and leave the weights of the epoch with the best dev macro-F1 in it.
+
+    Each epoch draws its random numbers from the seed and its own number and ends by replacing the
+    ``checkpoint``. A run that was interrupted therefore continues from the last whole epoch to the
+    very weights it would have reached. The first ``frozen_columns`` of the embedding stay as they
+    are. Returns the history of all epochs.
+    """
+    model.to(device)
+    if frozen_columns:
+        model.embedding.weight.register_hook(  # type: ignore[no-untyped-call]
+            lambda gradient: _without(gradient, frozen_columns)
+        )
+    optimizer = _optimizer(model, optimization, regularization)
+    history: tuple[Epoch, ...] = ()
+    best = _copy(model)
+    saved = checkpoints.load(checkpoint)
+    if saved is not None:
+        history, best = saved.history, saved.best
+        model.load_state_dict(saved.model)
+        _restore(optimizer, saved.optimizer)
+        reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
+    while len(history) < optimization.epochs and not _stalled(history, optimization.patience):
+        epoch = _epoch(
+            model,
+            train,
+            dev,
+            number=len(history) + 1,
+            optimizer=optimizer,
+            optimization=optimization,
+            regularization=regularization,
+            reporter=reporter,
+        )
+        history = (*history, epoch)
+        if best_epoch(history) is epoch:
+            best = _copy(model)
+        Checkpoint(
+            history=history, model=_copy(model), best=best, optimizer=_flatten(optimizer)
+        ).save(checkpoint)
+    model.load_state_dict(best)
+    return history
+
+
+def best_epoch(history: tuple[Epoch, ...]) -> Epoch:
+    """The first of the epochs with the highest dev macro-F1."""
+    return max(history, key=lambda epoch: (epoch.dev_macro_f1, -epoch.epoch))
+
+
+def logits(model: RecurrentClassifier, texts: EncodedTexts) -> Logits:
+    """Logits ``(texts, labels)`` of a whole split, in its order, without dropout."""
+    device = next(model.parameters()).device
+    result = np.empty((len(texts), model.architecture.labels), dtype=np.float32)
+    model.eval()
+    with torch.inference_mode():
+        for rows in texts.plan(tokens=_EVALUATION_TOKENS):
+            batch = texts.batch(rows)
+            output = model(batch.ids.to(device), batch.lengths.to(device))
+            result[rows] = output.float().cpu().numpy()
+    return result
+
+
+def _epoch(
+    model: RecurrentClassifier,
+    train: EncodedTexts,
+    dev: EncodedTexts,
+    *,
+    number: int,
+    optimizer: torch.optim.Optimizer,
+    optimization: Optimization,
+    regularization: Regularization,
+    reporter: Reporter,
+) -> Epoch:
+    seed = optimization.seed * 10_007 + number
+    torch.manual_seed(seed)
+    model.train()
+    started = time.perf_counter()
+    loss_sum = torch.zeros((), device=next(model.parameters()).device)
+    tokens = 0
+    plan = train.plan(tokens=optimization.batch_tokens, seed=seed)
+    with reporter.bar(f"epoch {number}/{optimization.epochs}", total=len(plan)) as advance:
+        for step, rows in enumerate(plan, start=(number - 1) * len(plan)):
+            batch = train.batch(rows)
+            for group in optimizer.param_groups:
+                group["lr"] = optimization.learning_rate * _rate(
+                    step, len(plan) * optimization.epochs, optimization
+                )
+            loss = _loss(model, batch, optimization, regularization)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(model.parameters(), optimization.clip_norm)
+            optimizer.step()
+            loss_sum += loss.detach() * len(rows)
+            tokens += int(batch.lengths.sum())
+            advance(tokens_per_second=tokens / (time.perf_counter() - started))
+    seconds = time.perf_counter() - started
+    outputs = logits(model, dev)
+    judged = evaluate(probabilities(outputs, temperature=1.0), dev.truth, labels=dev.labels)
+    epoch = Epoch(
+        epoch=number,
+        train_loss=loss_sum.item() / len(train),
+        dev_loss=judged.log_loss,
+        dev_macro_f1=judged.macro_f1,
+        seconds=seconds,
+        tokens_per_second=tokens / seconds,
+    )
+    reporter.say(
+        f"epoch {number}/{optimization.epochs}: train loss {epoch.train_loss:.4f}, "
+        f"dev loss {epoch.dev_loss:.4f}, dev macro-F1 {epoch.dev_macro_f1:.4f}, "
+        f"{seconds:.1f} s, {epoch.tokens_per_second:,.0f} tokens/s"
+    )
+    if not math.isfinite(epoch.train_loss):
+        raise FloatingPointError(
+            f"the training loss of epoch {number} is {epoch.train_loss}; "
+            "lower optimization.learning_rate or optimization.clip_norm"
+        )
+    return epoch
+
+
+def _loss(
+    model: RecurrentClassifier,
+    batch: Batch,
+    optimization: Optimization,
+    regularization: Regularization,
+) -> Tensor:
+    """Mean cross-entropy to the (soft) targets."""
+    device = next(model.parameters()).device
+    ids = batch.ids.to(device, non_blocking=True)
+    if regularization.word_dropout:
+        dropped = torch.rand(ids.shape, device=device) < regularization.word_dropout
+        ids = ids.masked_fill(dropped, 0)
+    with torch.autocast(device.type, torch.bfloat16, enabled=optimization.mixed_precision):
+        outputs = model(ids, batch.lengths.to(device, non_blocking=True))
+    return functional.cross_entropy(
+        outputs.float(),
+        batch.targets.to(device, non_blocking=True),
+        label_smoothing=regularization.label_smoothing,
+    )
+
+
+def _optimizer(
+    model: RecurrentClassifier, optimization: Optimization, regularization: Regularization
+) -> torch.optim.Optimizer:
+    """Weight decay acts on the matrices of the recurrence and the output only.
+
+    A word that a batch does not hold has no gradient; decay would shrink it all the same, the
+    rarer the more.
+    """
+    parameters = dict(model.named_parameters())
+    decayed = [n for n, p in parameters.items() if p.dim() == 2 and n != "embedding.weight"]
+    groups = [
+        {
+            "params": [parameters[name] for name in decayed],
+            "weight_decay": regularization.weight_decay,
+        },
+        {
+            "params": [p for name, p in parameters.items() if name not in decayed],
+            "weight_decay": 0.0,
+        },
+    ]
+    if optimization.optimizer == "adagrad":
+        return torch.optim.Adagrad(groups, lr=optimization.learning_rate)
+    return torch.optim.AdamW(groups, lr=optimization.learning_rate, betas=(0.9, 0.99), fused=True)
+
+
+def _rate(step: int, total: int, optimization: Optimization) -> float:
+    """The factor on the learning rate at ``step`` of ``total``."""
+    warmup = min(1.0, (step + 1) / (optimization.warmup_steps + 1))
+    done = min(1.0, step / max(1, total))
+    match optimization.schedule:
+        case "linear":
+            return warmup * (1.0 - done)
+        case "cosine":
+            return warmup * 0.5 * (1.0 + math.cos(math.pi * done))
+        case "constant":
+            return warmup
+
+
+def _stalled(history: tuple[Epoch, ...], patience: int) -> bool:
+    return bool(history) and len(history) - best_epoch(history).epoch >= patience
+
+
+def _without(gradient: Tensor, columns: int) -> Tensor:
+    masked = gradient.clone()
+    masked[:, :columns] = 0.0
+    return masked
+
+
+def _copy(model: RecurrentClassifier) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+
+
+def _flatten(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}/{key}": value for index, values in state.items() for key, value in values.items()
+    }
+
+
+def _restore(optimizer: torch.optim.Optimizer, flat: dict[str, Tensor]) -> None:
+    content = optimizer.state_dict()
+    for name, value in flat.items():
+        index, _, key = name.partition("/")
+        content["state"].setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict(content)

@@ -1,0 +1,87 @@
+"""Models that are in the store, judged and asked: with the engine and text handling that serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from service.classifier import artifact
+from service.classifier.classifier import Classifier, Logits, Prediction, Usage, probabilities
+from service.inference.reference import ReferenceEngine
+from training import baselines, configuration, store
+from training.corpora import Example
+from training.evaluation import Evaluation, evaluate
+from training.pipeline import Workspace, load_splits
+from training.progress import Reporter
+from training.split import digest
+
+# texts that are scored together
+_CHUNK = 1_024
+
+
+def evaluate_stored(
+    tag: str, *, workspace: Workspace, with_baselines: bool, reporter: Reporter
+) -> dict[str, Evaluation]:
+    """The scores of a model on its dev and test texts, and of the baselines on the same test."""
+    classifier, engine = _load(tag)
+    manifest = classifier.manifest
+    chosen = configuration.parse(dict(manifest.training.configuration), source=f"model {tag}")
+    _, splits = load_splits(chosen, workspace, reporter)
+    for name, expected in manifest.training.split_sha256.items():
+        if digest(getattr(splits, name)) != expected:
+            reporter.say(f"warning: the {name} texts are not those that {tag} was made with")
+    index = {label: position for position, label in enumerate(manifest.labels)}
+
+    def judge(examples: Sequence[Example]) -> Evaluation:
+        documents = [classifier.encode(example.text).ids for example in examples]
+        outputs: list[Logits] = [
+            engine.logits(documents[start : start + _CHUNK])
+            for start in range(0, len(documents), _CHUNK)
+        ]
+        return evaluate(
+            probabilities(np.concatenate(outputs), temperature=manifest.temperature),
+            np.array([index[example.label] for example in examples]),
+            labels=manifest.labels,
+        )
+
+    name = f"{manifest.name}:{manifest.version}"
+    scores = {f"{name} ({part})": judge(getattr(splits, part)) for part in ("dev", "test")}
+    if with_baselines:
+        beside = baselines.score(splits.train, splits.test, labels=manifest.labels)
+        scores |= {f"{name} (test)": value for name, value in beside.items()}
+    return scores
+
+
+def predict_stored(tag: str, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """An answer for each text, of the shape of an item of ``POST /v1/classify``."""
+    classifier, engine = _load(tag)
+    waiting = iter(texts)
+    while chunk := list(islice(waiting, _CHUNK)):
+        documents = [classifier.encode(text) for text in chunk]
+        predictions = classifier.predict(engine.logits([document.ids for document in documents]))
+        for document, prediction in zip(documents, predictions, strict=True):
+            yield _answer(classifier.manifest.labels, prediction, document.usage)
+
+
+def _load(tag: str) -> tuple[Classifier, ReferenceEngine]:
+    loaded = artifact.load(store.path(tag))
+    return Classifier(loaded), ReferenceEngine(loaded)
+
+
+def _answer(labels: Sequence[str], prediction: Prediction, usage: Usage) -> dict[str, Any]:
+    scores = sorted(zip(labels, prediction.probabilities, strict=True), key=lambda pair: -pair[1])
+    return {
+        "label": prediction.label,
+        "scores": [{"label": label, "score": score} for label, score in scores],
+        "polarity": prediction.polarity,
+        "usage": {
+            "characters": usage.characters,
+            "tokens": usage.tokens,
+            "tokens_used": usage.tokens_used,
+            "unknown_tokens": usage.unknown_tokens,
+            "truncated": usage.truncated,
+        },
+    }

@@ -1,0 +1,63 @@
+"""What training tells the person who waits: a live bar in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+# where no terminal gives a width
+_LOG_WIDTH = 120
+
+
+class Advance(Protocol):
+    """Called after each batch."""
+
+    def __call__(self, *, tokens_per_second: float) -> None:
+        """One batch is done; the speed is that of the epoch so far."""
+        ...
+
+
+class Reporter:
+    """Prints to ``console``; the bar is drawn in terminals only, so logs stay readable."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = _LOG_WIDTH
+
+    def say(self, message: str) -> None:
+        """One line."""
+        self.console.print(message, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def bar(self, title: str, *, total: int) -> Iterator[Advance]:
+        """A bar of ``total`` batches that goes away when it is done."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(
+            *columns,
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        ) as progress:
+            task = progress.add_task(title, total=total, speed="")
+
+            def advance(*, tokens_per_second: float) -> None:
+                progress.update(task, advance=1, speed=f"{tokens_per_second:,.0f} tokens/s")
+
+            yield advance

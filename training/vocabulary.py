@@ -1,0 +1,20 @@
+"""The words of a classifier, chosen from the training texts by torchtext."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from torchtext.vocab import Vocab
+
+from service.classifier import tokenizer
+from service.classifier.vocabulary import UNKNOWN, Vocabulary
+
+
+def build(texts: Iterable[str], *, minimum_count: int, maximum_words: int) -> Vocabulary:
+    """The words seen ``minimum_count`` times or more, most frequent first, after ``<unk>``."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(map(tokenizer.normalize, tokenizer.surfaces(text)))
+    words = Vocab(counts, max_size=maximum_words, min_freq=minimum_count, specials=[UNKNOWN])
+    return Vocabulary(words.itos)
