@@ -1,0 +1,1 @@
+"""The kernel's C++ sources and, where a compiler was, the module built of them."""

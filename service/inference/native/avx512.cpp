@@ -1,0 +1,71 @@
+// AVX-512: sixteen lanes of fp32.
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "kernels.h"
+#include "target.h"
+
+VALENCE_TARGET_BEGIN("avx512f,avx512dq,avx512bw,avx512vl,fma")
+
+#include "simd512.h"
+
+namespace valence {
+namespace {
+
+struct Simd : Simd512 {
+  using Gate = float;
+  using State = float;
+  using FoldDot = Dot;
+
+  static inline Vec load_state(const State* p) { return load(p); }
+  static inline void store_state(State* p, Vec v) { store(p, v); }
+
+  // a / b by Newton's method, to 2e-7
+  static inline Vec div(Vec a, Vec b) {
+    const Vec r = _mm512_rcp14_ps(b);
+    return mul(a, mul(r, _mm512_fnmadd_ps(b, r, set1(2.0f))));
+  }
+
+  // 2^x of x up to 40, to 2e-7 of itself
+  static inline Vec exp2(Vec x) {
+    x = at_most(x, 40.0f);
+    const Vec f = fraction(x);
+    Vec p = set1(0.0018775767f);
+    p = fma(p, f, set1(0.0089893397f));
+    p = fma(p, f, set1(0.055826318f));
+    p = fma(p, f, set1(0.24015361f));
+    p = fma(p, f, set1(0.69315308f));
+    p = fma(p, f, set1(0.99999994f));
+    return scale(p, x);
+  }
+
+  template <int C>
+  static inline void load_gates(const Gate* p, Vec (&gates)[C]) {
+    for (int c = 0; c < C; ++c) gates[c] = load(p + c * lanes);
+  }
+  template <int C>
+  static inline void store_gates(Gate* p, const Vec (&gates)[C]) {
+    for (int c = 0; c < C; ++c) store(p + c * lanes, gates[c]);
+  }
+};
+
+bool supported() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("fma");
+}
+
+}  // namespace
+}  // namespace valence
+
+#include "recurrence.h"
+
+namespace valence {
+const Path kAvx512 = {"avx512", supported, Simd::lanes, 1, 1, Format::fp32, 24, 1,
+                             VALENCE_KERNELS(Simd)};
+}
+
+VALENCE_TARGET_END
+
+#endif

@@ -1,0 +1,36 @@
+// AVX-512 with bf16 dot products: sixteen lanes, two inputs an instruction.
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "kernels.h"
+#include "target.h"
+
+VALENCE_TARGET_BEGIN("avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,fma")
+
+#include "simd_bf16.h"
+
+namespace valence {
+namespace {
+
+using Simd = SimdBf16;
+
+bool supported() {
+  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("fma");
+}
+
+}  // namespace
+}  // namespace valence
+
+#include "recurrence.h"
+
+namespace valence {
+const Path kAvx512Bf16 = {"avx512-bf16", supported, Simd::lanes, 2, 2, Format::bf16, 24, 1,
+                                 VALENCE_KERNELS(Simd)};
+}
+
+VALENCE_TARGET_END
+
+#endif

@@ -1,0 +1,296 @@
+#include "network.h"
+
+#include <algorithm>
+#include <limits>
+#include <system_error>
+#include <thread>
+
+#include "pack.h"
+
+namespace valence {
+namespace {
+
+// Documents are run in chunks of this many tokens (a longer one alone): scratch memory is bounded
+// by that, or by the longest document.
+constexpr size_t kChunkTokens = 4096;
+// Scratch beyond this is given back after a call instead of being kept by its thread.
+constexpr size_t kKeptBytes = size_t{32} << 20;
+
+}  // namespace
+
+// A thread's working memory, reused from call to call.
+struct Network::Scratch {
+  Buffer<std::byte> state;
+  Buffer<std::byte> next_state;
+  Buffer<float> memory;
+  Buffer<std::byte> gates;         // (tokens, gates): second layer and later
+  Buffer<std::byte> sequence;      // (tokens, directions, state): what a layer reads
+  Buffer<std::byte> next_sequence; // and what it writes
+  Buffer<float> pooled;            // (documents, pooled)
+  Buffer<float> scores;            // (tokens)
+  std::vector<Document> documents; // not empty, longest first
+  std::vector<size_t> order;       // where each of them came from
+
+  size_t bytes() const {
+    return state.size() + next_state.size() + gates.size() + sequence.size() +
+           next_sequence.size() + 4 * (memory.size() + pooled.size() + scores.size());
+  }
+};
+
+// Documents laid end to end on as many slots as advance together, so that a finished document's
+// row is taken over by the next one and rows stay full; the fullest slot comes first, so that the
+// rows in use at any step are the first ones.
+struct Network::Slots {
+  struct Slot {
+    size_t load = 0;
+    std::vector<uint32_t> documents;
+    // the token to be read next
+    size_t turn = 0;
+    size_t position = 0;
+
+    uint32_t document() const { return documents[turn]; }
+    void advance(size_t length) {
+      if (++position < length) return;
+      position = 0;
+      ++turn;
+    }
+  };
+  std::vector<Slot> slots;
+  std::vector<size_t> starts;  // first token of each document in the chunk
+
+  Slots(const Document* documents, size_t count, size_t most) : slots(std::min(count, most)) {
+    starts.reserve(count);
+    size_t tokens = 0;
+    for (size_t i = 0; i < count; ++i) {
+      auto slot = std::min_element(slots.begin(), slots.end(),
+                                   [](const Slot& a, const Slot& b) { return a.load < b.load; });
+      slot->documents.push_back(static_cast<uint32_t>(i));
+      slot->load += documents[i].length;
+      starts.push_back(tokens);
+      tokens += documents[i].length;
+    }
+    std::sort(slots.begin(), slots.end(),
+              [](const Slot& a, const Slot& b) { return a.load > b.load; });
+  }
+
+  void rewind() {
+    for (Slot& slot : slots) slot.turn = slot.position = 0;
+  }
+};
+
+Network::Network(const Path& path, const Description& d)
+    : path_(path),
+      cell_(d.cell),
+      pool_(d.pool),
+      gates_(gate_count(d.cell)),
+      vocabulary_(d.vocabulary),
+      hidden_(d.hidden),
+      directions_(d.directions),
+      labels_(d.labels),
+      blocks_(round_up(d.hidden, path.lanes) / path.lanes),
+      units_(blocks_ * path.lanes),
+      state_(round_up(units_, path.tile)),
+      part_(directions_ * (pool_ == kPoolNone ? state_ : units_)),
+      pooled_(part_ * (pool_ == (kPoolMax | kPoolSum) ? 2 : 1)),
+      output_bias_(d.output_bias, d.output_bias + d.labels) {
+  const Columns one = {1, hidden_, state_};
+  const Columns all = {directions_, hidden_, state_};
+  for (size_t i = 0; i < d.layers.size(); ++i) {
+    const LayerWeights& weights = d.layers[i];
+    Layer layer;
+    layer.recurrent = pack(cell_, hidden_, weights.recurrent, one, path.lanes, path.pair,
+                           path.tile, path.format);
+    layer.bias = pack_bias(cell_, hidden_, weights.input_bias, weights.recurrent_bias, path.lanes);
+    layer.hidden_bias = pack_hidden_bias(cell_, hidden_, weights.recurrent_bias, path.lanes);
+    if (i < directions_)
+      fold(d, layer, weights);
+    else
+      layer.input = pack(cell_, hidden_, weights.input, all, path.lanes, path.pair, path.tile,
+                         path.format);
+    layers_.push_back(std::move(layer));
+  }
+  const size_t width = part_ / directions_;
+  if (pool_ == kPoolNone) {
+    attention_ = Buffer<float>(part_);
+    for (size_t direction = 0; direction < directions_; ++direction)
+      std::copy_n(d.attention + direction * hidden_, hidden_,
+                  attention_.data() + direction * width);
+  }
+  output_ = Buffer<float>(labels_ * pooled_);
+  const size_t vectors = pooled_ / width;
+  for (size_t i = 0; i < labels_ * vectors; ++i)
+    std::copy_n(d.output + i * hidden_, hidden_, output_.data() + i * width);
+}
+
+// table[word] = weights x embedding[word] + biases. Starting the service waits for this, so it may
+// use a few threads; they write rows of their own.
+void Network::fold(const Description& d, Layer& layer, const LayerWeights& weights) const {
+  const Columns columns = {1, d.embedding_size, d.embedding_size};
+  const Buffer<std::byte> packed =
+      pack(cell_, hidden_, weights.input, columns, path_.lanes, 1, 1, Format::fp32);
+  layer.table = Buffer<std::byte>(vocabulary_ * gate_bytes());
+  const size_t work = vocabulary_ * gates_ * hidden_ * d.embedding_size;
+  const size_t threads = std::clamp<size_t>(
+      work >> 26, 1, std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 4));
+  const size_t share = (vocabulary_ + threads - 1) / threads;
+  const auto rows = [&](size_t first) {
+    if (first >= vocabulary_) return;
+    path_.fold[static_cast<int>(cell_)](
+        {std::min(share, vocabulary_ - first), blocks_, d.embedding_size, packed.data(),
+         layer.bias.data(), d.embedding + first * d.embedding_size, d.embedding_size,
+         layer.table.data() + first * gate_bytes()});
+  };
+  std::vector<std::thread> others;
+  for (size_t i = 1; i < threads; ++i) {
+    try {
+      others.emplace_back(rows, i * share);
+    } catch (const std::system_error&) {  // no thread to be had
+      rows(i * share);
+    }
+  }
+  rows(0);
+  for (std::thread& other : others) other.join();
+}
+
+size_t Network::table_bytes() const {
+  size_t bytes = 0;
+  for (const Layer& layer : layers_) bytes += layer.table.size();
+  return bytes;
+}
+
+void Network::logits(const std::vector<Document>& documents, float* result) const {
+  static thread_local Scratch scratch;
+  std::vector<size_t>& order = scratch.order;
+  order.clear();
+  for (size_t i = 0; i < documents.size(); ++i) {
+    std::copy_n(output_bias_.data(), labels_, result + i * labels_);
+    if (documents[i].length > 0) order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return documents[a].length > documents[b].length;
+  });
+  scratch.documents.clear();
+  for (const size_t i : order) scratch.documents.push_back(documents[i]);
+
+  for (size_t first = 0; first < order.size();) {
+    size_t end = first;
+    for (size_t tokens = 0; end < order.size(); ++end) {
+      tokens += scratch.documents[end].length;
+      if (tokens > kChunkTokens && end > first) break;
+    }
+    float* pooled = scratch.pooled.reserve((end - first) * pooled_);
+    run(scratch.documents.data() + first, end - first, pooled, scratch);
+    for (size_t i = first; i < end; ++i)
+      for (size_t label = 0; label < labels_; ++label)
+        result[order[i] * labels_ + label] += path_.dot(
+            pooled + (i - first) * pooled_, output_.data() + label * pooled_, pooled_);
+    first = end;
+  }
+  if (scratch.bytes() > kKeptBytes) scratch = Scratch();
+}
+
+void Network::run(const Document* documents, size_t count, float* pooled, Scratch& scratch) const {
+  Slots slots(documents, count, path_.slots);
+  const size_t tokens = slots.starts.back() + documents[count - 1].length;
+  const size_t last = layers_.size() / directions_ - 1;
+  for (size_t layer = 0; layer <= last; ++layer) {
+    const bool keep = layer < last || pool_ == kPoolNone;
+    if (keep)
+      scratch.next_sequence.reserve(round_up(tokens, path_.spare_rows) * sequence_bytes());
+    for (size_t direction = 0; direction < directions_; ++direction) {
+      const Layer& part = layers_[layer * directions_ + direction];
+      if (layer > 0)
+        path_.product[static_cast<int>(cell_)](
+            {tokens, blocks_, directions_ * state_ / path_.pair, part.input.data(),
+             part.bias.data(), scratch.sequence.data(), directions_ * state_,
+             scratch.gates.reserve(tokens * gate_bytes())});
+      slots.rewind();
+      recur(part, direction, documents, slots, layer == 0, keep, layer == last ? pooled : nullptr,
+            scratch);
+    }
+    std::swap(scratch.sequence, scratch.next_sequence);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    float* vector = pooled + i * pooled_;
+    if (pool_ == kPoolNone)
+      path_.attend({documents[i].length, part_,
+                    scratch.sequence.data() + slots.starts[i] * sequence_bytes(),
+                    attention_.data(), scratch.scores.reserve(documents[i].length), vector});
+    if (pool_ & kPoolSum) {
+      float* sum = vector + pooled_ - part_;
+      const float share = 1.0f / static_cast<float>(documents[i].length);
+      for (size_t unit = 0; unit < part_; ++unit) sum[unit] *= share;
+    }
+  }
+}
+
+// One layer and direction over a whole chunk.
+void Network::recur(const Layer& layer, size_t direction, const Document* documents, Slots& slots,
+                    bool first, bool keep, float* pooled, Scratch& scratch) const {
+  const size_t rows = slots.slots.size();
+  const size_t state_bytes = state_ * element();
+  const size_t allocated = round_up(rows, path_.spare_rows);
+  scratch.state.reserve(allocated * state_bytes);
+  scratch.next_state.reserve(allocated * state_bytes);
+  // A buffer may hold another model's rows; what pads a row must be zero.
+  std::memset(scratch.state.data(), 0, allocated * state_bytes);
+  std::memset(scratch.next_state.data(), 0, allocated * state_bytes);
+  scratch.memory.reserve(rows * units_);
+
+  // Where a slot stands: the token in reading order of this direction, and its gates.
+  const auto token = [&](const Slots::Slot& slot) {
+    const uint32_t document = slot.document();
+    const size_t last = documents[document].length - 1;
+    return slots.starts[document] + (direction == 0 ? slot.position : last - slot.position);
+  };
+  const auto gates = [&](const Slots::Slot& slot) -> const std::byte* {
+    const uint32_t document = slot.document();
+    const size_t at = token(slot);
+    return first ? layer.table.data() +
+                       documents[document].ids[at - slots.starts[document]] * gate_bytes()
+                 : scratch.gates.data() + at * gate_bytes();
+  };
+  std::vector<const void*> inputs(rows);
+  std::vector<const void*> upcoming(rows);
+  std::vector<std::byte*> kept(rows);
+  // where nothing is pooled a row still needs an address
+  std::vector<float*> running(rows, scratch.memory.data());
+  for (size_t row = 0; row < rows; ++row) upcoming[row] = gates(slots.slots[row]);
+
+  const unsigned pool = pooled == nullptr ? unsigned{kPoolNone} : pool_;
+  const size_t steps = slots.slots.front().load;
+  size_t active = rows;
+  for (size_t step = 0; step < steps; ++step) {
+    while (slots.slots[active - 1].load <= step) --active;
+    for (size_t row = 0; row < active; ++row) {
+      Slots::Slot& slot = slots.slots[row];
+      const uint32_t document = slot.document();
+      if (slot.position == 0) {
+        std::memset(scratch.state.data() + row * state_bytes, 0, state_bytes);
+        std::fill_n(scratch.memory.data() + row * units_, units_, 0.0f);
+        if (pool != kPoolNone) {
+          running[row] = pooled + document * pooled_ + direction * units_;
+          if (pool & kPoolMax)
+            std::fill_n(running[row], units_, -std::numeric_limits<float>::infinity());
+          if (pool & kPoolSum) std::fill_n(running[row] + pooled_ - part_, units_, 0.0f);
+        }
+      }
+      inputs[row] = upcoming[row];
+      if (keep)
+        kept[row] = scratch.next_sequence.data() + token(slot) * sequence_bytes() +
+                    direction * state_bytes;
+      slot.advance(documents[document].length);
+      if (step + 1 < slot.load) upcoming[row] = gates(slot);
+    }
+    path_.step[static_cast<int>(cell_)](
+        {active, blocks_, state_ / path_.pair, layer.recurrent.data(), layer.hidden_bias.data(),
+         inputs.data(), upcoming.data(), scratch.state.data(), scratch.next_state.data(), state_,
+         scratch.memory.data(), running.data(), pooled_ - part_, pool});
+    if (keep)
+      for (size_t row = 0; row < active; ++row)
+        std::memcpy(kept[row], scratch.next_state.data() + row * state_bytes, state_bytes);
+    std::swap(scratch.state, scratch.next_state);
+  }
+}
+
+}  // namespace valence

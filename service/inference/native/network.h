@@ -1,0 +1,91 @@
+// A classifier ready to run on one dispatch path: packed weights, and the folded gate table.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "buffer.h"
+#include "kernels.h"
+
+namespace valence {
+
+// Weights as torch lays them out, fp32; they need to live only while a Network is built.
+struct LayerWeights {
+  const float* input;        // (gates * hidden, columns)
+  const float* recurrent;    // (gates * hidden, hidden)
+  const float* input_bias;   // (gates * hidden)
+  const float* recurrent_bias;
+};
+
+struct Description {
+  Cell cell;
+  unsigned pool;             // kPoolNone means attention
+  size_t vocabulary;
+  size_t embedding_size;
+  size_t hidden;
+  size_t directions;
+  size_t labels;
+  const float* embedding;    // (vocabulary, embedding_size)
+  std::vector<LayerWeights> layers;  // a direction each: layer 0 forward, layer 0 backward, ...
+  const float* attention;    // (directions * hidden), or null
+  const float* output;       // (labels, pooled width)
+  const float* output_bias;
+};
+
+struct Document {
+  const int32_t* ids;
+  size_t length;
+};
+
+class Network {
+ public:
+  Network(const Path& path, const Description& description);
+
+  // Logits (documents, labels). Ids must lie in the vocabulary. Threads may call it at once.
+  void logits(const std::vector<Document>& documents, float* result) const;
+
+  size_t vocabulary() const { return vocabulary_; }
+  size_t labels() const { return labels_; }
+  size_t table_bytes() const;
+
+ private:
+  struct Layer {
+    Buffer<std::byte> recurrent;
+    Buffer<std::byte> input;      // second layer and later
+    Buffer<float> bias;
+    Buffer<float> hidden_bias;
+    Buffer<std::byte> table;      // first layer: (vocabulary, gates), the folded input product
+  };
+  struct Scratch;
+  struct Slots;
+
+  void fold(const Description& description, Layer& layer, const LayerWeights& weights) const;
+  void run(const Document* documents, size_t count, float* pooled, Scratch& scratch) const;
+  void recur(const Layer& layer, size_t direction, const Document* documents, Slots& slots,
+             bool first, bool keep, float* pooled, Scratch& scratch) const;
+
+  size_t element() const { return path_.format == Format::bf16 ? 2 : 4; }
+  size_t gate_bytes() const { return gates_ * units_ * element(); }
+  size_t sequence_bytes() const { return directions_ * state_ * element(); }
+
+  const Path& path_;
+  Cell cell_;
+  unsigned pool_;
+  size_t gates_;
+  size_t vocabulary_;
+  size_t hidden_;
+  size_t directions_;
+  size_t labels_;
+  size_t blocks_;
+  size_t units_;           // hidden size filled up to whole blocks
+  size_t state_;           // units filled up to whole tiles of inputs
+  size_t part_;            // units of all directions: one pooling's share of a pooled vector
+  size_t pooled_;          // floats a pooled vector
+  std::vector<Layer> layers_;
+  Buffer<float> attention_;    // (directions, state_)
+  Buffer<float> output_;       // (labels, pooled_)
+  std::vector<float> output_bias_;
+};
+
+}  // namespace valence

@@ -1,0 +1,16 @@
+// Which dispatch paths this module was compiled with and this processor runs.
+#pragma once
+
+#include <vector>
+
+#include "kernels.h"
+
+namespace valence {
+
+// Best first; never empty, since the portable path runs everywhere.
+std::vector<const Path*> available_paths();
+
+// Floating-point operations a second (1e9) of one core that only multiplies and adds, on registers.
+double peak_gflops(const Path& path);
+
+}  // namespace valence

@@ -1,0 +1,101 @@
+// The path that every processor has: four lanes of the compiler's own vector type. On 64-bit ARM
+// that is NEON, whose 32 registers allow larger tiles; elsewhere the compiler lowers it as it can.
+
+#include "kernels.h"
+
+#include <string.h>
+
+namespace valence {
+namespace {
+
+#if defined(__aarch64__)
+constexpr const char* kName = "neon";
+constexpr int kAccumulators = 24;
+constexpr size_t kSlots = 24;
+#else
+constexpr const char* kName = "portable";
+constexpr int kAccumulators = 8;
+constexpr size_t kSlots = 8;
+#endif
+
+struct Simd {
+  typedef float Vec __attribute__((vector_size(16)));
+  typedef int32_t Ints __attribute__((vector_size(16)));
+  using Gate = float;
+  using State = float;
+  static constexpr int lanes = 4;
+  static constexpr int accumulators = kAccumulators;  // registers left for sums in a tile
+
+  static inline Vec set1(float x) { return Vec{x, x, x, x}; }
+  static inline Vec load(const float* p) {
+    Vec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+  }
+  static inline void store(float* p, Vec v) { memcpy(p, &v, sizeof v); }
+  static inline Vec load_state(const State* p) { return load(p); }
+  static inline void store_state(State* p, Vec v) { store(p, v); }
+  static inline Vec add(Vec a, Vec b) { return a + b; }
+  static inline Vec sub(Vec a, Vec b) { return a - b; }
+  static inline Vec mul(Vec a, Vec b) { return a * b; }
+  static inline Vec div(Vec a, Vec b) { return a / b; }
+  static inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+  static inline Vec select(Ints mask, Vec a, Vec b) {
+    return (Vec)(((Ints)a & mask) | ((Ints)b & ~mask));
+  }
+  static inline Vec max(Vec a, Vec b) { return select(a > b, a, b); }
+  static inline float total(Vec v) { return (v[0] + v[1]) + (v[2] + v[3]); }
+
+  // 2^x of x held within [-40, 40], to 2e-7 of itself: 2^n (minimax polynomial of the rest).
+  static inline Vec exp2(Vec x) {
+    x = select(x < set1(40.0f), x, set1(40.0f));
+    x = max(x, set1(-40.0f));
+    // the sum's low mantissa bits are the rounded integer
+    const Vec shifted = x + set1(12582912.0f);
+    const Vec f = x - (shifted - set1(12582912.0f));
+    const Ints power = ((Ints)shifted - 0x4B400000 + 127) << 23;
+    Vec p = set1(0.0013276472f);
+    p = p * f + set1(0.0096755410f);
+    p = p * f + set1(0.055507131f);
+    p = p * f + set1(0.24022120f);
+    p = p * f + set1(0.69314694f);
+    p = p * f + set1(1.0000001f);
+    return p * (Vec)power;
+  }
+
+  template <int C>
+  static inline void load_gates(const Gate* p, Vec (&gates)[C]) {
+    for (int c = 0; c < C; ++c) gates[c] = load(p + c * lanes);
+  }
+  template <int C>
+  static inline void store_gates(Gate* p, const Vec (&gates)[C]) {
+    for (int c = 0; c < C; ++c) store(p + c * lanes, gates[c]);
+  }
+
+  struct Dot {
+    using Weight = float;
+    using State = float;
+    using Operand = Vec;
+    static constexpr int lanes = Simd::lanes;
+    static constexpr int pair = 1;
+    static constexpr int chains = 8;  // multiply-adds in flight that hide their latency
+    static inline Vec zero() { return set1(0.0f); }
+    static inline Operand load(const Weight* p) { return Simd::load(p); }
+    static inline Operand broadcast(const State* p) { return set1(*p); }
+    static inline Vec dot(Vec acc, Operand a, Operand b) { return a * b + acc; }
+    static inline Vec sum(Vec a, Vec b) { return a + b; }
+  };
+  using FoldDot = Dot;
+};
+
+bool supported() { return true; }
+
+}  // namespace
+}  // namespace valence
+
+#include "recurrence.h"
+
+namespace valence {
+const Path kPortable = {kName,        supported, Simd::lanes, 1, 1, Format::fp32, kSlots, 1,
+                        VALENCE_KERNELS(Simd)};
+}

@@ -1,0 +1,312 @@
+// The kernel, once for all vector instruction sets. Include after opening the instruction set and
+// defining a `Simd` in an unnamed namespace (see portable.cpp for what it must offer): everything
+// here then has internal linkage, so that no two paths share a function.
+#pragma once
+
+#include "kernels.h"
+
+namespace valence {
+namespace {
+
+#define VALENCE_INLINE inline __attribute__((always_inline))
+
+// Cells, as torch.nn defines them. `start` gives the accumulators that the recurrent product is
+// added to, `finish` makes the new hidden state of them. Gates come multiplied by -log2(e), so
+// sigmoid(x) = 1 / (1 + e) and tanh(x) = (1 - e) / (1 + e) with e = 2^gate.
+
+template <class S>
+struct Lstm {
+  static constexpr int gates = 4;
+  using Vec = typename S::Vec;
+
+  static VALENCE_INLINE void start(Vec (&acc)[4], const typename S::Gate* input, const float*) {
+    S::template load_gates<4>(input, acc);
+  }
+
+  // Products of the three denominators stay below 2^126: S::exp2 saturates at 2^40.
+  static VALENCE_INLINE Vec finish(Vec (&acc)[4], const typename S::Gate*, float* memory) {
+    const Vec one = S::set1(1.0f);
+    const Vec i = S::add(one, S::exp2(acc[0]));
+    const Vec f = S::add(one, S::exp2(acc[1]));
+    const Vec g = S::exp2(acc[2]);
+    const Vec o = S::add(one, S::exp2(acc[3]));
+    // c = c / f + (1 - g) / (i (1 + g)), with one division
+    const Vec ig = S::mul(i, S::add(one, g));
+    const Vec sum = S::fma(S::load(memory), ig, S::mul(S::sub(one, g), f));
+    const Vec c = S::div(sum, S::mul(ig, f));
+    S::store(memory, c);
+    const Vec e = S::exp2(S::mul(c, S::set1(-2.8853900817779268f)));
+    return S::div(S::sub(one, e), S::mul(o, S::add(one, e)));
+  }
+};
+
+template <class S>
+struct Gru {
+  static constexpr int gates = 3;
+  using Vec = typename S::Vec;
+
+  static VALENCE_INLINE void start(Vec (&acc)[3], const typename S::Gate* input,
+                                   const float* hidden_bias) {
+    S::template load_gates<3>(input, acc);
+    acc[2] = S::load(hidden_bias);
+  }
+
+  static VALENCE_INLINE Vec finish(Vec (&acc)[3], const typename S::Gate* input, float* memory) {
+    const Vec one = S::set1(1.0f);
+    Vec from_input[3];
+    S::template load_gates<3>(input, from_input);
+    const Vec r = S::div(one, S::add(one, S::exp2(acc[0])));
+    const Vec z = S::div(one, S::add(one, S::exp2(acc[1])));
+    const Vec e = S::exp2(S::fma(r, acc[2], from_input[2]));
+    const Vec n = S::div(S::sub(one, e), S::add(one, e));
+    const Vec h = S::fma(z, S::sub(S::load(memory), n), n);
+    S::store(memory, h);
+    return h;
+  }
+};
+
+template <class S>
+struct Rnn {
+  static constexpr int gates = 1;
+  using Vec = typename S::Vec;
+
+  static VALENCE_INLINE void start(Vec (&acc)[1], const typename S::Gate* input, const float*) {
+    S::template load_gates<1>(input, acc);
+  }
+
+  static VALENCE_INLINE Vec finish(Vec (&acc)[1], const typename S::Gate*, float*) {
+    const Vec one = S::set1(1.0f);
+    const Vec e = S::exp2(acc[0]);
+    return S::div(S::sub(one, e), S::add(one, e));
+  }
+};
+
+// Rows a register tile holds beside its columns, by the vector registers there are.
+template <class S, int C>
+constexpr int tile_rows() {
+  return S::accumulators / C < 12 ? S::accumulators / C : 12;
+}
+
+// acc[r][c] += sum over k of input[r][k] * weights[k][c]
+template <class D, int R, int C, class Vec>
+VALENCE_INLINE void accumulate(Vec (&acc)[R][C], const typename D::State* input, size_t stride,
+                               const typename D::Weight* weights, size_t depth) {
+  constexpr size_t column = D::lanes * D::pair;
+  // Few rows leave the multiply-adds waiting for each other: several partial sums hide that.
+  constexpr int wanted = D::chains / (R * C);
+  constexpr int parts = wanted < 1 ? 1 : wanted > 4 ? 4 : wanted;
+  Vec part[parts][R][C];
+  for (int r = 0; r < R; ++r)
+    for (int c = 0; c < C; ++c) {
+      part[0][r][c] = acc[r][c];
+      for (int p = 1; p < parts; ++p) part[p][r][c] = D::zero();
+    }
+  size_t k = 0;
+  for (; k + parts <= depth; k += parts) {
+#pragma GCC unroll 4
+    for (int p = 0; p < parts; ++p) {
+      const typename D::Weight* w = weights + (k + p) * C * column;
+      const typename D::State* x = input + (k + p) * D::pair;
+      if constexpr (R < C) {
+        typename D::Operand a[R];
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) a[r] = D::broadcast(x + r * stride);
+#pragma GCC unroll 16
+        for (int c = 0; c < C; ++c) {
+          const typename D::Operand b = D::load(w + c * column);
+#pragma GCC unroll 16
+          for (int r = 0; r < R; ++r) part[p][r][c] = D::dot(part[p][r][c], a[r], b);
+        }
+      } else {
+        typename D::Operand b[C];
+#pragma GCC unroll 16
+        for (int c = 0; c < C; ++c) b[c] = D::load(w + c * column);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+          const typename D::Operand a = D::broadcast(x + r * stride);
+#pragma GCC unroll 16
+          for (int c = 0; c < C; ++c) part[p][r][c] = D::dot(part[p][r][c], a, b[c]);
+        }
+      }
+    }
+  }
+  for (; k < depth; ++k)
+    for (int r = 0; r < R; ++r)
+      for (int c = 0; c < C; ++c)
+        part[0][r][c] = D::dot(part[0][r][c], D::broadcast(input + r * stride + k * D::pair),
+                               D::load(weights + (k * C + c) * column));
+  for (int r = 0; r < R; ++r)
+    for (int c = 0; c < C; ++c) {
+      acc[r][c] = part[0][r][c];
+      for (int p = 1; p < parts; ++p) acc[r][c] = D::sum(acc[r][c], part[p][r][c]);
+    }
+}
+
+// What is left to do for 16 units of one row once its gates are known.
+template <class S, template <class> class CellOf>
+VALENCE_INLINE void finish_row(const Step& step, typename S::Vec (&acc)[CellOf<S>::gates],
+                               const typename S::Gate* input, size_t block, size_t row) {
+  const size_t unit = block * S::lanes;
+  const typename S::Vec h =
+      CellOf<S>::finish(acc, input, step.memory + row * step.blocks * S::lanes + unit);
+  S::store_state(static_cast<typename S::State*>(step.next_state) + row * step.state_stride + unit,
+                 h);
+  float* pooled = step.pooled[row] + unit;
+  if (step.pool & kPoolLast) S::store(pooled, h);
+  if (step.pool & kPoolMax) S::store(pooled, S::max(S::load(pooled), h));
+  if (step.pool & kPoolSum) {
+    pooled += step.sum_offset;
+    S::store(pooled, S::add(S::load(pooled), h));
+  }
+}
+
+template <class S, int C>
+VALENCE_INLINE const typename S::Gate* gates_of(const void* const* rows, size_t row,
+                                                size_t block) {
+  return static_cast<const typename S::Gate*>(rows[row]) + block * C * S::lanes;
+}
+
+template <class S, int C>
+VALENCE_INLINE void prefetch_gates(const Step& step, size_t row, size_t block) {
+  const char* next = reinterpret_cast<const char*>(gates_of<S, C>(step.upcoming, row, block));
+  for (size_t byte = 0; byte < C * S::lanes * sizeof(typename S::Gate); byte += 64)
+    __builtin_prefetch(next + byte);
+}
+
+template <class S, template <class> class CellOf, int R>
+VALENCE_INLINE void step_rows(const Step& step, size_t block, size_t row) {
+  constexpr int C = CellOf<S>::gates;
+  using D = typename S::Dot;
+  typename S::Vec acc[R][C];
+  for (int r = 0; r < R; ++r) {
+    CellOf<S>::start(acc[r], gates_of<S, C>(step.inputs, row + r, block),
+                     step.hidden_bias + block * S::lanes);
+    prefetch_gates<S, C>(step, row + r, block);
+  }
+  accumulate<D, R, C>(acc, static_cast<const typename S::State*>(step.state) +
+                               row * step.state_stride, step.state_stride,
+                      static_cast<const typename D::Weight*>(step.weights) +
+                          block * step.depth * C * S::lanes * D::pair, step.depth);
+  for (int r = 0; r < R; ++r)
+    finish_row<S, CellOf>(step, acc[r], gates_of<S, C>(step.inputs, row + r, block), block,
+                          row + r);
+}
+
+// Not inlined: a dozen row counts of a large body, each entered once a block.
+template <class S, template <class> class CellOf, int R>
+void step_rest(const Step& step, size_t block, size_t row) {
+  if constexpr (R > 0) {
+    if (step.rows - row == R)
+      step_rows<S, CellOf, R>(step, block, row);
+    else
+      step_rest<S, CellOf, R - 1>(step, block, row);
+  }
+}
+
+template <class S, template <class> class CellOf>
+void step_all(const Step& step) {
+  constexpr int R = tile_rows<S, CellOf<S>::gates>();
+  for (size_t block = 0; block < step.blocks; ++block) {
+    size_t row = 0;
+    for (; row + R <= step.rows; row += R) step_rows<S, CellOf, R>(step, block, row);
+    step_rest<S, CellOf, R - 1>(step, block, row);
+  }
+}
+
+template <class S, class D, int C, int R>
+VALENCE_INLINE void product_rows(const Product& product, size_t block, size_t row) {
+  typename S::Vec acc[R][C];
+  for (int r = 0; r < R; ++r)
+    for (int c = 0; c < C; ++c)
+      acc[r][c] = S::load(product.bias + (block * C + c) * S::lanes);
+  accumulate<D, R, C>(acc, static_cast<const typename D::State*>(product.input) +
+                               row * product.input_stride, product.input_stride,
+                      static_cast<const typename D::Weight*>(product.weights) +
+                          block * product.depth * C * S::lanes * D::pair, product.depth);
+  for (int r = 0; r < R; ++r)
+    S::template store_gates<C>(static_cast<typename S::Gate*>(product.gates) +
+                                   ((row + r) * product.blocks + block) * C * S::lanes, acc[r]);
+}
+
+// Rows are taken in panels that stay in the second-level cache while every block passes over them.
+template <class S, class D, int C>
+void product_all(const Product& product) {
+  constexpr int R = tile_rows<S, C>();
+  constexpr size_t panel = 8 * R;
+  for (size_t first = 0; first < product.rows; first += panel) {
+    const size_t end = first + panel < product.rows ? first + panel : product.rows;
+    for (size_t block = 0; block < product.blocks; ++block) {
+      size_t row = first;
+      for (; row + R <= end; row += R) product_rows<S, D, C, R>(product, block, row);
+      for (; row < end; ++row) product_rows<S, D, C, 1>(product, block, row);
+    }
+  }
+}
+
+template <class S>
+void attend_all(const Attention& job) {
+  using Vec = typename S::Vec;
+  const auto* states = static_cast<const typename S::State*>(job.states);
+  const Vec one = S::set1(1.0f);
+  float highest = -__builtin_huge_valf();
+  for (size_t token = 0; token < job.tokens; ++token) {
+    Vec sum = S::set1(0.0f);
+    for (size_t unit = 0; unit < job.width; unit += S::lanes) {
+      const Vec h = S::load_state(states + token * job.width + unit);
+      const Vec e = S::exp2(S::mul(h, S::set1(-2.8853900817779268f)));
+      sum = S::fma(S::div(S::sub(one, e), S::add(one, e)), S::load(job.attention + unit), sum);
+    }
+    job.scores[token] = S::total(sum);
+    if (job.scores[token] > highest) highest = job.scores[token];
+  }
+  for (size_t unit = 0; unit < job.width; unit += S::lanes)
+    S::store(job.result + unit, S::set1(0.0f));
+  float weights = 0.0f;
+  for (size_t token = 0; token < job.tokens; ++token) {
+    const float weight = __builtin_expf(job.scores[token] - highest);
+    weights += weight;
+    for (size_t unit = 0; unit < job.width; unit += S::lanes)
+      S::store(job.result + unit,
+               S::fma(S::set1(weight), S::load_state(states + token * job.width + unit),
+                      S::load(job.result + unit)));
+  }
+  for (size_t unit = 0; unit < job.width; unit += S::lanes)
+    S::store(job.result + unit, S::mul(S::load(job.result + unit), S::set1(1.0f / weights)));
+}
+
+template <class S>
+float dot_all(const float* a, const float* b, size_t count) {
+  typename S::Vec sum = S::set1(0.0f);
+  for (size_t i = 0; i < count; i += S::lanes) sum = S::fma(S::load(a + i), S::load(b + i), sum);
+  return S::total(sum);
+}
+
+// As many independent multiply-adds as the register file holds: the path's peak.
+template <class S>
+double spin_all(size_t rounds) {
+  using D = typename S::Dot;
+  constexpr int chains = S::accumulators;
+  alignas(64) typename D::Weight words[2 * D::lanes * D::pair] = {};
+  __asm__ volatile("" : : "r"(words) : "memory");  // lest the compiler know they are zero
+  const typename D::Operand a = D::load(words);
+  const typename D::Operand b = D::load(words + D::lanes * D::pair);
+  typename S::Vec acc[chains];
+  for (int i = 0; i < chains; ++i) acc[i] = S::set1(static_cast<float>(i));
+  for (size_t round = 0; round < rounds; ++round)
+#pragma GCC unroll 32
+    for (int i = 0; i < chains; ++i) acc[i] = D::dot(acc[i], a, b);
+  volatile float sink = 0.0f;
+  for (int i = 0; i < chains; ++i) sink = sink + S::total(acc[i]);
+  return 2.0 * rounds * chains * D::lanes * D::pair;
+}
+
+// clang-format off
+#define VALENCE_KERNELS(S)                                                                      \
+  {step_all<S, Lstm>, step_all<S, Gru>, step_all<S, Rnn>},                                      \
+  {product_all<S, S::Dot, 4>, product_all<S, S::Dot, 3>, product_all<S, S::Dot, 1>},            \
+  {product_all<S, S::FoldDot, 4>, product_all<S, S::FoldDot, 3>, product_all<S, S::FoldDot, 1>},\
+  attend_all<S>, dot_all<S>, spin_all<S>
+// clang-format on
+
+}  // namespace
+}  // namespace valence

@@ -1,0 +1,49 @@
+// Sixteen lanes of fp32 under AVX-512, common to its paths.
+#pragma once
+
+#include <immintrin.h>
+
+#include "kernels.h"
+
+namespace valence {
+namespace {
+
+struct Simd512 {
+  using Vec = __m512;
+  static constexpr int lanes = 16;
+  static constexpr int accumulators = 24;
+
+  static inline Vec set1(float x) { return _mm512_set1_ps(x); }
+  static inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
+  static inline void store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
+  static inline Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+  static inline Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
+  static inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+  static inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+  static inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+  static inline float total(Vec v) { return _mm512_reduce_add_ps(v); }
+
+  // x - floor(x), to which a polynomial is applied before it is scaled by 2^floor(x)
+  static inline Vec fraction(Vec x) {
+    return _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+  }
+  static inline Vec scale(Vec p, Vec x) { return _mm512_scalef_ps(p, x); }
+  static inline Vec at_most(Vec x, float limit) { return _mm512_min_ps(x, set1(limit)); }
+
+  struct Dot {
+    using Weight = float;
+    using State = float;
+    using Operand = __m512;
+    static constexpr int lanes = 16;
+    static constexpr int pair = 1;
+    static constexpr int chains = 16;
+    static inline Vec zero() { return _mm512_setzero_ps(); }
+    static inline Operand load(const Weight* p) { return _mm512_loadu_ps(p); }
+    static inline Operand broadcast(const State* p) { return _mm512_set1_ps(*p); }
+    static inline Vec dot(Vec acc, Operand a, Operand b) { return _mm512_fmadd_ps(a, b, acc); }
+    static inline Vec sum(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+  };
+};
+
+}  // namespace
+}  // namespace valence

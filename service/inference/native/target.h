@@ -1,0 +1,17 @@
+// Compiles what lies between VALENCE_TARGET_BEGIN("...") and VALENCE_TARGET_END for an instruction
+// set, so that the build needs no flags a file.
+#pragma once
+
+#define VALENCE_PRAGMA(text) _Pragma(#text)
+#if defined(__clang__)
+#define VALENCE_TARGET_BEGIN(isa) \
+  VALENCE_PRAGMA(clang attribute push(__attribute__((target(isa))), apply_to = function))
+#define VALENCE_TARGET_END VALENCE_PRAGMA(clang attribute pop)
+#else
+// GCC 12 warns of its own intrinsics' deliberately undefined registers.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+// never popped: GCC may instantiate templates at the end of the file, with what holds there
+#define VALENCE_TARGET_BEGIN(isa) VALENCE_PRAGMA(GCC target(isa))
+#define VALENCE_TARGET_END
+#endif
