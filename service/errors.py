@@ -4,6 +4,8 @@
     ├── ArtifactError           a model folder that cannot be trusted
     ├── ConfigurationError      a setting or configuration file that cannot be used
     └── RequestError            a request that cannot be answered as asked
+        ├── UnknownPath
+        ├── MethodNotAllowed
         ├── MalformedBody       not JSON
         ├── BodyTooLarge
         ├── UnsupportedMedia
@@ -34,6 +36,18 @@ class ConfigurationError(ValenceError):
 
 class RequestError(ValenceError):
     """A request cannot be answered as asked."""
+
+
+class UnknownPath(RequestError):
+    """Nothing is served at the path."""
+
+
+class MethodNotAllowed(RequestError):
+    """The path is served, but not with the method; ``allowed`` are those it has."""
+
+    def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class MalformedBody(RequestError):

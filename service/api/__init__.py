@@ -1,0 +1,1 @@
+"""HTTP only: routes by dialect, their schemas, and the one table of errors."""

@@ -1,0 +1,97 @@
+"""The ASGI application: every request in, exactly one answer out, counted and logged."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.types import Message, Receive, Scope, Send
+
+from service.api import classify, model_cards, operations
+from service.api.http import ClientGone, Request
+from service.api.problems import Problem, describe, problem_json
+from service.api.router import Router
+from service.api.routes import Context, Route
+from service.inference.models import Models
+from service.log import Log
+from service.metrics import Metrics
+from service.settings import Settings
+
+ROUTES: tuple[Route, ...] = (*classify.ROUTES, *model_cards.ROUTES, *operations.ROUTES)
+
+# the route in logs and metrics of a request that no route matched
+_UNMATCHED = "unmatched"
+# nginx's name for it; nobody receives it, the log does
+_CLIENT_GONE = 499
+
+
+def create_app(*, settings: Settings, models: Models, metrics: Metrics, log: Log) -> Application:
+    """The whole API on ``models``."""
+    return Application(Context(settings, models, metrics, log, ROUTES))
+
+
+class Application:
+    """Serves a context's routes."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._router = Router(context.routes)
+        self._max_body_bytes = context.settings.max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; never raises but when it is cancelled from outside."""
+        started = time.perf_counter()
+        request = Request(scope, receive, max_body_bytes=self._max_body_bytes)
+        route: Route | None = None
+        status = _CLIENT_GONE
+        identification = (b"x-request-id", request.id.encode())
+
+        async def send_identified(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], identification]
+            await send(message)
+
+        metrics = self.context.metrics
+        metrics.in_flight += 1
+        try:
+            try:
+                route, request.parameters = self._router.find(scope["method"], scope["path"])
+                answer = await route.handler(self.context, request)
+            except ClientGone:
+                return
+            except Exception as error:
+                problem = self._problem(error, request)
+                answer = (route.refuse if route else problem_json)(problem, request.id)
+            await answer(scope, receive, send_identified)
+        finally:
+            metrics.in_flight -= 1
+            seconds = time.perf_counter() - started
+            method = scope["method"] if route else "any"
+            template = route.path if route else _UNMATCHED
+            metrics.request(
+                route=template,
+                method=method,
+                status=status,
+                model=request.model,
+                version=request.version,
+                seconds=seconds,
+            )
+            if route is None or route.logged:
+                self.context.log.request(
+                    request_id=request.id,
+                    method=method,
+                    route=template,
+                    status=status,
+                    seconds=seconds,
+                    model=request.model,
+                    texts=request.texts,
+                    tokens=request.tokens,
+                )
+
+    def _problem(self, error: Exception, request: Request) -> Problem:
+        problem = describe(error)
+        self.context.metrics.rejected(problem.kind.slug)
+        if problem.kind.status == 500:
+            self.context.log.failure("unexpected error", error, request_id=request.id)
+        return problem

@@ -1,0 +1,249 @@
+"""``POST /v1/classify``: Valence's own dialect."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pydantic_core
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import SkipJsonSchema
+
+from service import errors
+from service.api.http import Request, Response, readable
+from service.api.routes import Context, Operation, Route
+from service.classifier.classifier import Prediction, Usage
+from service.inference.scorer import Scored, Scorer
+
+
+def _drop_default(schema: dict[str, Any]) -> None:
+    """An option left out is not the same as ``null``."""
+    schema.pop("default", None)
+
+
+_ABSENT: Any = Field(default=None, json_schema_extra=_drop_default)
+
+
+class ClassifyRequest(BaseModel):
+    """One text or several, exactly one of ``text`` and ``texts``."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["texts"]}]},
+    )
+
+    text: Annotated[str | SkipJsonSchema[None], Field(description="a text to classify")] = _ABSENT
+    texts: Annotated[
+        list[str] | SkipJsonSchema[None], Field(min_length=1, description="texts to classify")
+    ] = _ABSENT
+    model: Annotated[
+        str | SkipJsonSchema[None],
+        Field(max_length=128, description="`name` or `name:version`; the default model if absent"),
+    ] = _ABSENT
+    top_k: Annotated[
+        int | SkipJsonSchema[None], Field(ge=1, description="scores of only the k likeliest labels")
+    ] = _ABSENT
+
+
+class ModelName(BaseModel):
+    """Which model answered."""
+
+    name: str
+    version: str
+
+
+class LabelScore(BaseModel):
+    """A label and its calibrated probability."""
+
+    label: str
+    score: Annotated[float, Field(ge=0, le=1)]
+
+
+class TextUsage(BaseModel):
+    """What was read of one text, and what was not."""
+
+    characters: Annotated[int, Field(ge=0, description="code points")]
+    tokens: Annotated[int, Field(ge=0)]
+    tokens_used: Annotated[int, Field(ge=0, description="those the model read")]
+    unknown_tokens: Annotated[int, Field(ge=0, description="read, but not in the vocabulary")]
+    truncated: Annotated[bool, Field(description="whether tokens were left out at the end")]
+
+
+class Result(BaseModel):
+    """The answer for one text."""
+
+    label: Annotated[str, Field(description="the likeliest")]
+    scores: Annotated[
+        list[LabelScore],
+        Field(min_length=1, description="likeliest first; all labels, summing to 1, or `top_k`"),
+    ]
+    polarity: Annotated[
+        Annotated[float, Field(ge=-1, le=1)] | None,
+        Field(description="from -1 to 1 where labels are a sentiment, else null"),
+    ]
+    usage: TextUsage
+
+
+class TotalUsage(BaseModel):
+    """What was read of all the request's texts."""
+
+    texts: Annotated[int, Field(ge=1)]
+    characters: Annotated[int, Field(ge=0)]
+    tokens: Annotated[int, Field(ge=0)]
+    tokens_used: Annotated[int, Field(ge=0)]
+    unknown_tokens: Annotated[int, Field(ge=0)]
+    truncated_texts: Annotated[int, Field(ge=0)]
+
+
+class ClassifyResponse(BaseModel):
+    """The same shape for one text and for many: a result for each, in order."""
+
+    model: ModelName
+    results: Annotated[list[Result], Field(min_length=1)]
+    usage: TotalUsage
+
+
+async def classify(context: Context, request: Request) -> Response:
+    """Answer ``POST /v1/classify``."""
+    asked = await request.json(ClassifyRequest)
+    with request.until_gone():
+        scorer, scored = await _score(context, asked)
+    request.model, request.version = scorer.name, scorer.version
+    request.texts = len(scored.usages)
+    content = _content(scorer, scored, top_k=asked.top_k)
+    request.tokens = content["usage"]["tokens"]
+    return Response(pydantic_core.to_json(content))
+
+
+async def classify_in_process(context: Context, fields: dict[str, object]) -> dict[str, Any]:
+    """What ``POST /v1/classify`` answers to the JSON object ``fields``, without HTTP."""
+    try:
+        asked = ClassifyRequest.model_validate(fields)
+    except ValidationError as error:
+        raise readable(error) from None
+    scorer, scored = await _score(context, asked)
+    return _content(scorer, scored, top_k=asked.top_k)
+
+
+async def _score(context: Context, asked: ClassifyRequest) -> tuple[Scorer, Scored]:
+    settings = context.settings
+    scorer = context.models.get(asked.model)
+    if asked.texts is not None and asked.text is None:
+        texts = asked.texts
+    elif asked.text is not None and asked.texts is None:
+        texts = [asked.text]
+    else:
+        message = "give exactly one of text and texts"
+        raise errors.InvalidRequest(message, (("body", message),))
+    if len(texts) > settings.max_texts:
+        message = f"{len(texts)} texts, a request may hold {settings.max_texts}; send several"
+        raise errors.InvalidRequest(f"texts: {message}", (("texts", message),))
+    longest = settings.max_characters
+    for index, text in enumerate(texts):
+        if len(text) > longest:
+            where = f"texts.{index}" if asked.text is None else "text"
+            message = f"{len(text)} characters, a text may have {longest}; split or shorten it"
+            raise errors.InvalidRequest(f"{where}: {message}", ((where, message),))
+    return scorer, await scorer.score(texts, timeout_seconds=settings.request_timeout_seconds)
+
+
+def _content(scorer: Scorer, scored: Scored, *, top_k: int | None) -> dict[str, Any]:
+    """A :class:`ClassifyResponse` as plain values: building the model would cost more than JSON."""
+    labels = scorer.manifest.labels
+    usages = scored.usages
+    return {
+        "model": {"name": scorer.name, "version": scorer.version},
+        "results": [
+            _result(labels, prediction, usage, top_k)
+            for prediction, usage in zip(scored.predictions, usages, strict=True)
+        ],
+        "usage": {
+            "texts": len(usages),
+            "characters": sum(usage.characters for usage in usages),
+            "tokens": sum(usage.tokens for usage in usages),
+            "tokens_used": sum(usage.tokens_used for usage in usages),
+            "unknown_tokens": sum(usage.unknown_tokens for usage in usages),
+            "truncated_texts": sum(usage.truncated for usage in usages),
+        },
+    }
+
+
+def _result(
+    labels: tuple[str, ...], prediction: Prediction, usage: Usage, top_k: int | None
+) -> dict[str, Any]:
+    # a tie keeps the order of the labels, as the predicted label does
+    ranked = sorted(zip(prediction.probabilities, labels, strict=True), key=lambda pair: -pair[0])
+    return {
+        "label": prediction.label,
+        "scores": [{"label": label, "score": score} for score, label in ranked[:top_k]],
+        "polarity": prediction.polarity,
+        "usage": {
+            "characters": usage.characters,
+            "tokens": usage.tokens,
+            "tokens_used": usage.tokens_used,
+            "unknown_tokens": usage.unknown_tokens,
+            "truncated": usage.truncated,
+        },
+    }
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/classify",
+        handler=classify,
+        operation=Operation(
+            summary="Classify texts",
+            description="Labels each text, with a calibrated probability for every label, and says "
+            "what was read of it.",
+            tag="classify",
+            request=ClassifyRequest,
+            request_examples={
+                "one text": {"text": "I love this little thing!"},
+                "several texts": {"texts": ["I love it.", "It broke."], "top_k": 1},
+                "another model": {"text": "The match ended in a draw.", "model": "topic"},
+            },
+            response=ClassifyResponse,
+            response_example={
+                "model": {"name": "sentiment", "version": "1"},
+                "results": [
+                    {
+                        "label": "positive",
+                        "scores": [
+                            {"label": "positive", "score": 0.9375},
+                            {"label": "neutral", "score": 0.046875},
+                            {"label": "negative", "score": 0.015625},
+                        ],
+                        "polarity": 0.921875,
+                        "usage": {
+                            "characters": 25,
+                            "tokens": 6,
+                            "tokens_used": 6,
+                            "unknown_tokens": 0,
+                            "truncated": False,
+                        },
+                    }
+                ],
+                "usage": {
+                    "texts": 1,
+                    "characters": 25,
+                    "tokens": 6,
+                    "tokens_used": 6,
+                    "unknown_tokens": 0,
+                    "truncated_texts": 0,
+                },
+            },
+            errors=(
+                errors.MalformedBody,
+                errors.UnknownModel,
+                errors.BodyTooLarge,
+                errors.UnsupportedMedia,
+                errors.InvalidRequest,
+                errors.Overloaded,
+                errors.Unavailable,
+                errors.DeadlineExceeded,
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,210 @@
+"""A request and a response: what HTTP is to a handler, no more.
+
+Starlette's own classes do the same at three times the cost (header and URL objects nobody asks
+for); a handler may return any of Starlette's responses, since both are ASGI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import re
+from types import TracebackType
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.types import Message, Receive, Scope, Send
+
+from service.errors import BodyTooLarge, InvalidRequest, MalformedBody, UnsupportedMedia
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+# A client that waits this long has its connection watched, so that its work leaves the queue when
+# it leaves; watching costs a task, which an answer given sooner need not pay.
+_PATIENCE_SECONDS = 0.05
+_MOST_FAULTS = 20
+_LONGEST_STEP = 64
+
+# a worker's own prefix and a count: unique, and a tenth of the price of a UUID
+_request_ids = map(f"{os.urandom(8).hex()}-{{:x}}".format, itertools.count(1))
+
+
+class ClientGone(Exception):
+    """The connection closed before the request was read or answered: nobody is there to tell."""
+
+
+class Response:
+    """A whole response; an ASGI application."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self,
+        body: bytes,
+        *,
+        status: int = 200,
+        media_type: str = "application/json",
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.headers = (
+            (b"content-type", media_type.encode()),
+            (b"content-length", b"%d" % len(body)),
+            *headers,
+        )
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it."""
+        start: Message = {
+            "type": "http.response.start",
+            "status": self.status,
+            "headers": list(self.headers),
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class Request:
+    """What a handler may ask of a request, and what it tells the log and the metrics about it."""
+
+    __slots__ = (
+        "_content_encoding",
+        "_content_length",
+        "_content_type",
+        "_max_body_bytes",
+        "_receive",
+        "id",
+        "model",
+        "parameters",
+        "scope",
+        "texts",
+        "tokens",
+        "version",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, *, max_body_bytes: int) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._max_body_bytes = max_body_bytes
+        self._content_type = self._content_encoding = b""
+        self._content_length = 0
+        given = b""
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                # what is no number is the server's to refuse; the bytes are counted in any case
+                self._content_length = int(value) if value[:19].isdigit() else 0
+            elif name == b"content-type":
+                self._content_type = value
+            elif name == b"content-encoding":
+                self._content_encoding = value
+            elif name == b"x-request-id":
+                given = value
+        self.id = given.decode() if _REQUEST_ID.fullmatch(given) else next(_request_ids)
+        self.parameters: dict[str, str] = {}
+        # filled by the handler
+        self.model = self.version = ""
+        self.texts = self.tokens = 0
+
+    async def json(self, model: type[Model]) -> Model:
+        """The body as ``model``.
+
+        Raises :class:`UnsupportedMedia`, :class:`BodyTooLarge`, :class:`MalformedBody` or
+        :class:`InvalidRequest`; none of them repeats what the body says but names of fields.
+        """
+        media_type = self._content_type.split(b";", 1)[0].strip().lower()
+        if media_type not in (b"application/json", b""):
+            raise UnsupportedMedia(
+                "this route reads application/json; send the header Content-Type: application/json"
+            )
+        body = await self.body()
+        try:
+            return model.model_validate_json(body)
+        except ValidationError as error:
+            raise readable(error) from None
+
+    async def body(self) -> bytes:
+        """The whole body; reads at most the limit, however the length is declared."""
+        if self._content_encoding not in (b"", b"identity"):
+            raise UnsupportedMedia("this service reads no compressed bodies; send it as it is")
+        if self._content_length > self._max_body_bytes:
+            raise self._too_large()
+        body = b""
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                raise ClientGone
+            body = message.get("body", b"")
+            size += len(body)
+            if size > self._max_body_bytes:
+                raise self._too_large()
+            if not message.get("more_body", False):
+                return b"".join((*chunks, body)) if chunks else body
+            chunks.append(body)
+
+    def until_gone(self) -> _UntilGone:
+        """A context whose body ends with :class:`ClientGone` when the client hangs up."""
+        return _UntilGone(self._receive)
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"a body may be {self._max_body_bytes} bytes; send fewer texts a request"
+        )
+
+
+class _UntilGone:
+    __slots__ = ("_gone", "_receive", "_task", "_timer", "_watcher")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._gone = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_PATIENCE_SECONDS, self._watch)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._gone and kind is asyncio.CancelledError:
+            if self._task is not None:
+                self._task.uncancel()
+            raise ClientGone from None
+
+    def _watch(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._wait())
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        if self._task is not None:
+            self._task.cancel()
+
+
+def readable(error: ValidationError) -> MalformedBody | InvalidRequest:
+    """A validation error without its input, which is what a user wrote."""
+    faults = error.errors(include_url=False, include_input=False)
+    if faults[0]["type"] == "json_invalid":
+        return MalformedBody(f"{faults[0]['msg']}; send a JSON object in UTF-8")
+    problems = tuple(
+        (
+            ".".join(str(step)[:_LONGEST_STEP] for step in fault["loc"]) or "body",
+            "no such field" if fault["type"] == "extra_forbidden" else fault["msg"],
+        )
+        for fault in faults[:_MOST_FAULTS]
+    )
+    summary = "; ".join(f"{location}: {message}" for location, message in problems[:3])
+    return InvalidRequest(summary, problems)

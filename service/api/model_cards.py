@@ -1,0 +1,130 @@
+"""``GET /v1/models``: what is served, on what it was trained and how well it does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field, JsonValue
+
+from service import errors
+from service.api.http import Request, Response
+from service.api.routes import Context, Operation, Route
+from service.classifier.manifest import CorpusRecord
+from service.inference.scorer import Scorer
+
+
+class Limits(BaseModel):
+    """What one request, one text and the queue may hold; beyond it a request is refused."""
+
+    max_body_bytes: int
+    max_texts: int
+    max_characters: int
+    max_tokens: Annotated[int, Field(description="tokens read of a text; the rest is truncated")]
+    queue_items: int
+    queue_tokens: int
+    request_timeout_seconds: float
+
+
+class TrainingCard(BaseModel):
+    """How the model came to be, so that an answer leads back to its data."""
+
+    started: Annotated[str, Field(description="UTC, ISO 8601")]
+    corpora: list[CorpusRecord]
+    splits: dict[str, int]
+    split_sha256: dict[str, str]
+    seed: int
+    code_version: str
+
+
+class ModelCard(BaseModel):
+    """One served model."""
+
+    name: str
+    version: str
+    default: Annotated[bool, Field(description="whether it answers requests that name no model")]
+    task: str
+    labels: list[str]
+    polarity: dict[str, float] | None
+    engine: Annotated[str, Field(description="what computes it")]
+    limits: Limits
+    metrics: Annotated[dict[str, JsonValue], Field(description="by split of its data")]
+    training: TrainingCard
+
+
+class ModelList(BaseModel):
+    """Every served model."""
+
+    models: list[ModelCard]
+
+
+async def list_models(context: Context, request: Request) -> Response:  # noqa: ARG001
+    """Answer ``GET /v1/models``."""
+    cards = [_card(context, scorer) for scorer in context.models.all()]
+    return Response(ModelList(models=cards).model_dump_json().encode())
+
+
+async def show_model(context: Context, request: Request) -> Response:
+    """Answer ``GET /v1/models/{name}``."""
+    scorer = context.models.get(request.parameters["name"])
+    return Response(_card(context, scorer).model_dump_json().encode())
+
+
+def _card(context: Context, scorer: Scorer) -> ModelCard:
+    manifest, settings = scorer.manifest, context.settings
+    training = manifest.training
+    return ModelCard(
+        name=manifest.name,
+        version=manifest.version,
+        default=manifest.name == context.models.default,
+        task=manifest.task,
+        labels=list(manifest.labels),
+        polarity=manifest.polarity,
+        engine=scorer.engine.name,
+        limits=Limits(
+            max_body_bytes=settings.max_body_bytes,
+            max_texts=settings.max_texts,
+            max_characters=settings.max_characters,
+            max_tokens=manifest.max_tokens,
+            queue_items=settings.queue_items,
+            queue_tokens=settings.queue_tokens,
+            request_timeout_seconds=settings.request_timeout_seconds,
+        ),
+        metrics=manifest.metrics,
+        training=TrainingCard(
+            started=training.started,
+            corpora=list(training.corpora),
+            splits=training.splits,
+            split_sha256=training.split_sha256,
+            seed=training.seed,
+            code_version=training.code_version,
+        ),
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/models",
+        handler=list_models,
+        operation=Operation(
+            summary="List the served models",
+            description="Labels, limits, measured quality, training data and engine of each.",
+            tag="models",
+            response=ModelList,
+            errors=(errors.Unavailable,),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/v1/models/{name}",
+        handler=show_model,
+        operation=Operation(
+            summary="Show one model",
+            description="As in the list.",
+            tag="models",
+            response=ModelCard,
+            parameters={"name": "`name` or `name:version`"},
+            errors=(errors.UnknownModel, errors.Unavailable),
+        ),
+    ),
+)

@@ -1,0 +1,171 @@
+"""The OpenAPI 3.1 document, made from the route table: what is served is what is documented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from service.api.problems import KINDS, MEDIA_TYPE, UNEXPECTED, Kind, ProblemDetails
+from service.api.routes import Route
+from service.settings import Settings
+from service.version import VERSION
+
+_REFERENCE = "#/components/schemas/{model}"
+_REQUEST_ID_HEADER = {
+    "description": "The request's id, given or made; the log has it too.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+}
+_HEADERS = {
+    405: {"Allow": {"description": "The methods there are.", "schema": {"type": "string"}}},
+    429: {
+        "Retry-After": {
+            "description": "Seconds until it is worth trying again, from the measured speed.",
+            "schema": {"type": "integer", "minimum": 1},
+        }
+    },
+    503: {
+        "Retry-After": {
+            "description": "Seconds until it is worth trying again.",
+            "schema": {"type": "integer", "minimum": 1},
+        }
+    },
+}
+
+
+def document(routes: Sequence[Route], settings: Settings) -> dict[str, Any]:
+    """The document for ``routes``, with the limits of ``settings``."""
+    names, schemas = _schemas(routes)
+    _publish_limits(schemas, settings)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, names)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Valence",
+            "version": VERSION,
+            "description": "Small, fast, honest text classifiers.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def _schemas(
+    routes: Sequence[Route],
+) -> tuple[dict[Any, dict[str, str]], dict[str, Any]]:
+    """A reference to each model of the routes, and all schemas by name."""
+    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {
+        (ProblemDetails, "serialization"): None
+    }
+    for route in routes:
+        if route.operation.request is not None:
+            wanted[route.operation.request, "validation"] = None
+        if not isinstance(route.operation.response, str):
+            wanted[route.operation.response, "serialization"] = None
+    references, definitions = models_json_schema(list(wanted), ref_template=_REFERENCE)
+    names = {model: {"$ref": ref["$ref"]} for (model, _), ref in references.items()}
+    return names, definitions["$defs"]
+
+
+def _publish_limits(schemas: dict[str, Any], settings: Settings) -> None:
+    """Limits are settings, so they are written where the schema is published."""
+    fields = schemas["ClassifyRequest"]["properties"]
+    fields["text"]["maxLength"] = settings.max_characters
+    fields["texts"]["maxItems"] = settings.max_texts
+    fields["texts"]["items"]["maxLength"] = settings.max_characters
+
+
+def _operation(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
+    operation = route.operation
+    words = route.path.replace("/", " ").replace("{", "").replace("}", "").replace(".", " ")
+    described: dict[str, Any] = {
+        "operationId": "_".join([route.method.lower(), *words.split()]),
+        "summary": operation.summary,
+        "description": operation.description,
+        "tags": [operation.tag],
+        "parameters": [
+            {
+                "name": "X-Request-ID",
+                "in": "header",
+                "description": "Comes back in the answer and is in the log; ignored when it does "
+                "not match.",
+                "schema": {"type": "string"},
+            },
+            *(
+                {
+                    "name": name,
+                    "in": "path",
+                    "required": True,
+                    "description": description,
+                    "schema": {"type": "string"},
+                }
+                for name, description in operation.parameters.items()
+            ),
+        ],
+        "responses": {"200": _success(route, names), **_failures(route, names)},
+    }
+    if operation.request is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": names[operation.request],
+                    "examples": {
+                        name: {"value": value} for name, value in operation.request_examples.items()
+                    },
+                }
+            },
+        }
+    return described
+
+
+def _success(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
+    operation = route.operation
+    if isinstance(operation.response, str):
+        content: dict[str, Any] = {operation.response: {}}
+    else:
+        content = {"application/json": {"schema": names[operation.response]}}
+        if operation.response_example is not None:
+            content["application/json"]["example"] = operation.response_example
+    return {
+        "description": operation.summary,
+        "headers": {"X-Request-ID": _REQUEST_ID_HEADER},
+        "content": content,
+    }
+
+
+def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
+    by_status: dict[int, list[Kind]] = {UNEXPECTED.status: [UNEXPECTED]}
+    for error in route.operation.errors:
+        by_status.setdefault(KINDS[error].status, []).append(KINDS[error])
+    return {
+        str(status): {
+            "description": "; ".join(kind.title for kind in kinds)
+            if len(kinds) > 1
+            else f"{HTTPStatus(status).phrase}: {kinds[0].title}",
+            "headers": {"X-Request-ID": _REQUEST_ID_HEADER, **_HEADERS.get(status, {})},
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": names[ProblemDetails],
+                    "examples": {kind.slug: {"value": _example(kind)} for kind in kinds},
+                }
+            },
+        }
+        for status, kinds in sorted(by_status.items())
+    }
+
+
+def _example(kind: Kind) -> dict[str, Any]:
+    return {
+        "type": kind.uri,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": "What was wrong with this request, and the remedy.",
+        "request_id": "5f0c8e3a9b1d7c24-1f",
+    }

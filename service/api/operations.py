@@ -1,0 +1,127 @@
+"""What a cluster and a client's generator ask: health, metrics, the OpenAPI document."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+
+import pydantic_core
+from pydantic import BaseModel
+
+from service import errors, metrics
+from service.api import openapi
+from service.api.http import Request, Response
+from service.api.routes import Context, Operation, Route
+from service.settings import Settings
+
+
+class Health(BaseModel):
+    """Where the process is in its life."""
+
+    status: str
+
+
+async def live(context: Context, request: Request) -> Response:  # noqa: ARG001
+    """Answer ``GET /livez``: 503 only for what a restart mends."""
+    if not context.models.alive:
+        raise errors.Unavailable("an engine has hung; restart this process")
+    return _health("alive")
+
+
+async def ready(context: Context, request: Request) -> Response:  # noqa: ARG001
+    """Answer ``GET /readyz``: 503 until the models are loaded and warm, and while draining."""
+    context.models.require_serving()
+    return _health("ready")
+
+
+async def expose(context: Context, request: Request) -> Response:  # noqa: ARG001
+    """Answer ``GET /metrics``."""
+    context.models.report()
+    # with several workers it reads their files
+    text = await asyncio.to_thread(context.metrics.exposition)
+    return Response(text, media_type=metrics.CONTENT_TYPE)
+
+
+async def describe(context: Context, request: Request) -> Response:  # noqa: ARG001
+    """Answer ``GET /openapi.json``."""
+    return Response(_document(context.routes, context.settings))
+
+
+@functools.lru_cache(maxsize=1)
+def _document(routes: tuple[Route, ...], settings: Settings) -> bytes:
+    return pydantic_core.to_json(openapi.document(routes, settings))
+
+
+def _health(status: str) -> Response:
+    return Response(pydantic_core.to_json({"status": status}))
+
+
+_HEALTH = "503 with a problem as its body when it is not."
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/livez",
+        handler=live,
+        logged=False,
+        operation=Operation(
+            summary="Is the process alive?",
+            description=f"For a liveness probe. {_HEALTH}",
+            tag="operations",
+            response=Health,
+            response_example={"status": "alive"},
+            errors=(errors.Unavailable,),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/healthz",
+        handler=live,
+        logged=False,
+        operation=Operation(
+            summary="Is the process alive?",
+            description="The same as /livez.",
+            tag="operations",
+            response=Health,
+            response_example={"status": "alive"},
+            errors=(errors.Unavailable,),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/readyz",
+        handler=ready,
+        logged=False,
+        operation=Operation(
+            summary="Are the models loaded and warm?",
+            description=f"For a readiness probe. {_HEALTH}",
+            tag="operations",
+            response=Health,
+            response_example={"status": "ready"},
+            errors=(errors.Unavailable,),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        handler=expose,
+        logged=False,
+        operation=Operation(
+            summary="Metrics for Prometheus",
+            description="In the text format.",
+            tag="operations",
+            response="text/plain",
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/openapi.json",
+        handler=describe,
+        operation=Operation(
+            summary="This document",
+            description="OpenAPI 3.1.",
+            tag="operations",
+            response="application/json",
+        ),
+    ),
+)

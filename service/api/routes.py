@@ -1,0 +1,63 @@
+"""What a route is: where, what answers, and how it is documented. Dialects are tuples of these."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import BaseModel, JsonValue
+from starlette.types import ASGIApp
+
+from service.api.http import Request, Response
+from service.api.problems import Problem, problem_json
+from service.errors import RequestError
+from service.inference.models import Models
+from service.log import Log
+from service.metrics import Metrics
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What handlers work with."""
+
+    settings: Settings
+    models: Models
+    metrics: Metrics
+    log: Log
+    routes: tuple[Route, ...]
+
+
+Handler = Callable[[Context, Request], Awaitable[ASGIApp]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A route's part of the OpenAPI document."""
+
+    summary: str
+    description: str
+    tag: str
+    response: type[BaseModel] | str
+    """The answer's schema, or the media type of one that is not JSON."""
+    request: type[BaseModel] | None = None
+    request_examples: Mapping[str, JsonValue] = field(default_factory=dict)
+    response_example: JsonValue = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Descriptions of the path's parameters."""
+    errors: tuple[type[RequestError], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation; ``path`` is a template and the route's name in logs and metrics."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Handler
+    operation: Operation
+    logged: bool = True
+    """Whether each request has a line in the log; probes and scrapes would drown the rest."""
+    refuse: Callable[[Problem, str], Response] = problem_json
+    """Gives an error the shape that this route's clients expect."""

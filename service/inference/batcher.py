@@ -1,0 +1,312 @@
+"""The queue before an engine: what is admitted, in which order, and together with what.
+
+Nothing waits on purpose. An idle engine starts with whatever arrived in the same turn of the event
+loop; while it is busy, work gathers and the next batch is what gathered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from service.classifier.vocabulary import WordIds
+from service.errors import DeadlineExceeded, Overloaded
+from service.metrics import ModelMetrics
+
+Answer = TypeVar("Answer")
+
+# A batch is sized to last about this long, so that what arrives meanwhile is not kept waiting.
+BATCH_SECONDS = 0.01
+# ... but a slow engine still gets enough of it to be efficient.
+MIN_BATCH_TOKENS = 512
+# Below this, running on the event loop costs less than handing over to the thread and back, and
+# delays other connections less than they would notice.
+INLINE_SECONDS = 0.002
+# Tokens a request may take a turn (deficit round robin, Shreedhar and Varghese 1995): the price in
+# waiting that a thousand-text request can put on a one-text request behind it.
+QUANTUM_TOKENS = 256
+# Weight of the newest batch in the measured speeds.
+_NEWEST = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """What may wait; a request larger than that is admitted only to an empty queue."""
+
+    items: int
+    tokens: int
+
+
+class Ticket(Generic[Answer]):
+    """One request's documents on their way; ``future`` yields their answers in the order given."""
+
+    __slots__ = (
+        "answers",
+        "deficit",
+        "documents",
+        "enqueued",
+        "future",
+        "missing",
+        "order",
+        "position",
+        "started",
+        "waiting_tokens",
+    )
+
+    def __init__(
+        self, documents: Sequence[WordIds], future: asyncio.Future[list[Answer]], tokens: int
+    ) -> None:
+        self.documents = documents
+        self.future = future
+        # longest first, so that a batch taken from a large request holds texts of like length
+        self.order = (
+            range(1)
+            if len(documents) == 1
+            else sorted(range(len(documents)), key=lambda index: -len(documents[index]))
+        )
+        self.position = 0
+        self.waiting_tokens = tokens
+        self.answers: list[Answer | None] = [None] * len(documents)
+        self.missing = len(documents)
+        self.deficit = 0
+        self.enqueued = time.perf_counter()
+        self.started = 0.0
+
+    @property
+    def waiting_items(self) -> int:
+        """Documents not yet taken."""
+        return len(self.documents) - self.position
+
+
+class Batcher(Generic[Answer]):
+    """Feeds ``work``, one batch at a time, from the requests of one model.
+
+    ``work`` maps documents to as many answers, in order; it is called on the event loop's thread
+    or on ``worker``'s, never on both at once. All methods belong to the event loop's thread.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[list[WordIds]], Sequence[Answer]],
+        *,
+        limits: QueueLimits,
+        worker: Executor,
+        metrics: ModelMetrics,
+    ) -> None:
+        self._work = work
+        self._limits = limits
+        self._worker = worker
+        self._metrics = metrics
+        self._waiting: deque[Ticket[Answer]] = deque()
+        self._items = 0
+        self._tokens = 0
+        self._scheduled = False
+        self._busy_since = 0.0
+        # of the engine: a batch takes overhead + tokens * seconds_per_token
+        self._overhead_seconds = 0.0
+        self._seconds_per_token = 1e-5
+        # of the whole path, while there is work: what Retry-After is computed from
+        self._drained_tokens_per_second = 1e5
+        self._last_finished = 0.0
+        self._idle: asyncio.Event | None = None
+
+    def calibrate(self, *, overhead_seconds: float, seconds_per_token: float) -> None:
+        """Start from a measured speed rather than a guess; every batch refines it."""
+        self._overhead_seconds = overhead_seconds
+        self._seconds_per_token = seconds_per_token
+        self._drained_tokens_per_second = 1 / seconds_per_token
+
+    def submit(self, documents: Sequence[WordIds]) -> Ticket[Answer]:
+        """Queue a request's documents, or raise :class:`Overloaded`; answers come by ``future``."""
+        tokens = sum(map(_cost, documents))
+        if self._items and (
+            self._items + len(documents) > self._limits.items
+            or self._tokens + tokens > self._limits.tokens
+        ):
+            raise Overloaded(
+                f"{self._items} texts of {self._tokens} tokens wait already, and with this request "
+                f"it would be more than {self._limits.items} texts or {self._limits.tokens} "
+                "tokens; try again after the time in Retry-After",
+                retry_after_seconds=self._tokens / self._drained_tokens_per_second,
+            )
+        ticket: Ticket[Answer] = Ticket(
+            documents, asyncio.get_running_loop().create_future(), tokens
+        )
+        if not documents:
+            ticket.future.set_result([])
+            return ticket
+        self._items += len(documents)
+        self._tokens += tokens
+        self._waiting.append(ticket)
+        self._schedule()
+        return ticket
+
+    def abandon(self, ticket: Ticket[Answer], error: DeadlineExceeded | None = None) -> None:
+        """Take a request out of the queue: nobody waits for it, or it ends with ``error``."""
+        if ticket.waiting_items:
+            self._waiting.remove(ticket)
+            self._items -= ticket.waiting_items
+            self._tokens -= ticket.waiting_tokens
+            ticket.position = len(ticket.documents)
+        if not ticket.future.done():
+            if error is None:
+                ticket.future.cancel()
+            else:
+                ticket.future.set_exception(error)
+
+    async def drain(self) -> None:
+        """Return when nothing waits and the engine is idle."""
+        while self._items or self._busy_since or self._scheduled:
+            self._idle = asyncio.Event()
+            await self._idle.wait()
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the worker thread has been at its batch; 0 when it is idle."""
+        return time.perf_counter() - self._busy_since if self._busy_since else 0.0
+
+    def report(self) -> None:
+        """Write what waits into the metrics."""
+        oldest = min((ticket.enqueued for ticket in self._waiting), default=None)
+        age = 0.0 if oldest is None else time.perf_counter() - oldest
+        self._metrics.queue(items=self._items, tokens=self._tokens, age_seconds=age)
+
+    def _schedule(self) -> None:
+        """Run once this turn's arrivals are in, unless the engine is at work."""
+        if not self._scheduled and not self._busy_since:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._run)
+
+    def _run(self) -> None:
+        self._scheduled = False
+        picked, tokens = self._take()
+        if not picked:
+            self._settle()
+            return
+        self._metrics.batch(items=len(picked), tokens=tokens)
+        if self._overhead_seconds + tokens * self._seconds_per_token <= INLINE_SECONDS:
+            self._finish(picked, tokens, *self._compute(picked))
+            return
+        self._busy_since = time.perf_counter()
+        running = asyncio.get_running_loop().run_in_executor(self._worker, self._compute, picked)
+
+        def land(done: asyncio.Future[tuple[list[Answer | Exception], float, float]]) -> None:
+            self._busy_since = 0.0
+            # the loop is closing: nobody is left to tell
+            if not done.cancelled():
+                self._finish(picked, tokens, *done.result())
+
+        running.add_done_callback(land)
+
+    def _take(self) -> tuple[list[tuple[Ticket[Answer], int]], int]:
+        """The next batch, as requests and the index of a document in each; and its tokens."""
+        budget = max(MIN_BATCH_TOKENS, int(BATCH_SECONDS / self._seconds_per_token))
+        picked: list[tuple[Ticket[Answer], int]] = []
+        tokens = 0
+        now = time.perf_counter()
+        waiting = self._waiting
+        full = False
+        while waiting and not full:
+            ticket = waiting.popleft()
+            # alone in the queue there is nobody to be fair to
+            ticket.deficit = ticket.deficit + QUANTUM_TOKENS if waiting else budget
+            if not ticket.position:
+                ticket.started = now
+            documents, order, total = ticket.documents, ticket.order, len(ticket.documents)
+            while ticket.position < total:
+                index = order[ticket.position]
+                cost = _cost(documents[index])
+                if picked and tokens + cost > budget:
+                    full = True
+                    break
+                if picked and cost > ticket.deficit:
+                    break
+                picked.append((ticket, index))
+                tokens += cost
+                ticket.deficit -= cost
+                ticket.waiting_tokens -= cost
+                ticket.position += 1
+            if ticket.position < total:
+                # whose turn was cut short by a full batch has the first turn of the next
+                (waiting.appendleft if full else waiting.append)(ticket)
+        self._items -= len(picked)
+        self._tokens -= tokens
+        return picked, tokens
+
+    def _compute(
+        self, picked: list[tuple[Ticket[Answer], int]]
+    ) -> tuple[list[Answer | Exception], float, float]:
+        """An answer or an error for each document, and when the engine started and finished."""
+        started = time.perf_counter()
+        answers: list[Answer | Exception] = []
+        try:
+            answers.extend(self._work([ticket.documents[index] for ticket, index in picked]))
+            if len(answers) != len(picked):
+                raise RuntimeError(f"{len(answers)} answers for {len(picked)} documents")
+        except Exception as error:
+            first = picked[0][0]
+            if all(ticket is first for ticket, _ in picked):
+                answers = [error] * len(picked)
+            else:
+                answers = self._compute_apart(picked)
+        return answers, started, time.perf_counter()
+
+    def _compute_apart(self, picked: list[tuple[Ticket[Answer], int]]) -> list[Answer | Exception]:
+        """Each request's documents alone, so that only the one the engine fails on fails."""
+        places: dict[Ticket[Answer], list[int]] = {}
+        for place, (ticket, _) in enumerate(picked):
+            places.setdefault(ticket, []).append(place)
+        answers: dict[int, Answer | Exception] = {}
+        for own in places.values():
+            alone, _, _ = self._compute([picked[place] for place in own])
+            answers.update(zip(own, alone, strict=True))
+        return [answers[place] for place in range(len(picked))]
+
+    def _finish(
+        self,
+        picked: list[tuple[Ticket[Answer], int]],
+        tokens: int,
+        answers: list[Answer | Exception],
+        started: float,
+        finished: float,
+    ) -> None:
+        """Hand out a batch's answers, learn its speed, and go on with what gathered."""
+        for (ticket, index), answer in zip(picked, answers, strict=True):
+            if ticket.future.done():
+                continue
+            if isinstance(answer, Exception):
+                ticket.future.set_exception(answer)
+                self.abandon(ticket)
+                continue
+            ticket.answers[index] = answer
+            ticket.missing -= 1
+            if not ticket.missing:
+                ticket.future.set_result(ticket.answers)  # type: ignore[arg-type]
+        per_token = max(finished - started - self._overhead_seconds, 1e-9) / tokens
+        self._seconds_per_token += _NEWEST * (per_token - self._seconds_per_token)
+        # what passed between two batches of a busy queue belongs to the time a token takes
+        began = max(started, self._last_finished)
+        if self._last_finished and self._items:
+            began = self._last_finished
+        rate = tokens / max(finished - began, 1e-9)
+        self._drained_tokens_per_second += _NEWEST * (rate - self._drained_tokens_per_second)
+        self._last_finished = finished if self._items else 0.0
+        if self._items:
+            self.report()
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._waiting:
+            self._schedule()
+        elif self._idle is not None and not self._busy_since:
+            self._idle.set()
+
+
+def _cost(document: WordIds) -> int:
+    """What a document counts: its tokens, and an empty one as one, for it is work too."""
+    return len(document) or 1

@@ -1,0 +1,89 @@
+"""The models one process serves, and where the process is in its life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from enum import Enum
+
+from service.errors import ConfigurationError, Unavailable, UnknownModel
+from service.inference.scorer import Scorer
+
+# No batch is meant to last a hundredth of this: an engine that has not come back has hung.
+HUNG_SECONDS = 30.0
+
+
+class Phase(Enum):
+    """A process starts once, serves, and drains once."""
+
+    STARTING = "starting"
+    SERVING = "serving"
+    DRAINING = "draining"
+
+
+class Models:
+    """Served models by name; nothing is answered before :meth:`open` and after :meth:`close`."""
+
+    def __init__(self) -> None:
+        self.phase = Phase.STARTING
+        self._scorers: dict[str, Scorer] = {}
+        self._default = ""
+
+    def open(self, scorers: Sequence[Scorer], *, default: str = "") -> None:
+        """Serve ``scorers``; ``default`` answers who names no model, else the first does."""
+        self._scorers = {scorer.name: scorer for scorer in scorers}
+        self._default = default or scorers[0].name
+        if self._default not in self._scorers:
+            raise ConfigurationError(
+                f"VALENCE_DEFAULT_MODEL={default!r} is not served; served are "
+                f"{', '.join(self._scorers)}"
+            )
+        self.phase = Phase.SERVING
+
+    def get(self, name: str | None = None) -> Scorer:
+        """The model ``name`` or ``name:version``, or the default one.
+
+        Raises :class:`UnknownModel`, or :class:`Unavailable` while starting and draining.
+        """
+        self.require_serving()
+        if name is None:
+            return self._scorers[self._default]
+        scorer = self._scorers.get(name)
+        if scorer is not None:
+            return scorer
+        base, _, version = name.partition(":")
+        scorer = self._scorers.get(base)
+        if scorer is not None and version == scorer.version:
+            return scorer
+        served = ", ".join(f"{other.name}:{other.version}" for other in self._scorers.values())
+        raise UnknownModel(f"no model {name!r} is served here; there are {served}")
+
+    def all(self) -> tuple[Scorer, ...]:
+        """Every served model, in the order of the settings."""
+        self.require_serving()
+        return tuple(self._scorers.values())
+
+    @property
+    def default(self) -> str:
+        """Who answers a request that names no model."""
+        return self._default
+
+    def require_serving(self) -> None:
+        """Raise :class:`Unavailable` while starting and draining."""
+        if self.phase is not Phase.SERVING:
+            raise Unavailable(f"the service is {self.phase.value}; try again shortly")
+
+    @property
+    def alive(self) -> bool:
+        """False when an engine has hung; nothing but a new process helps then."""
+        return all(scorer.busy_seconds < HUNG_SECONDS for scorer in self._scorers.values())
+
+    def report(self) -> None:
+        """Write what waits into the metrics."""
+        for scorer in self._scorers.values():
+            scorer.report()
+
+    async def close(self) -> None:
+        """Admit nothing more, and return when everything admitted has its answer."""
+        self.phase = Phase.DRAINING
+        await asyncio.gather(*(scorer.drain() for scorer in self._scorers.values()))

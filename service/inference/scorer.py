@@ -1,0 +1,170 @@
+"""One served model: texts in, predictions out, through the one queue every dialect shares."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from service.classifier.classifier import Classifier, Document, Prediction, Usage
+from service.classifier.manifest import Manifest
+from service.classifier.vocabulary import WordIds
+from service.errors import DeadlineExceeded
+from service.inference.batcher import Batcher, QueueLimits, Ticket
+from service.inference.engine import Engine
+from service.metrics import Metrics, ModelMetrics
+
+# Tokenizing holds the event loop; a large request lets others have a turn after as many characters
+# as are tokenized in about a millisecond.
+_TURN_CHARACTERS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A request's answer: a prediction and what was read for each text, in order."""
+
+    predictions: list[Prediction]
+    usages: list[Usage]
+
+
+class Scorer:
+    """Tokenizes, queues and predicts with one classifier on one engine."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        engine: Engine,
+        *,
+        limits: QueueLimits,
+        worker: Executor,
+        metrics: Metrics,
+    ) -> None:
+        self.classifier = classifier
+        self.engine = engine
+        self._metrics = ModelMetrics(
+            metrics,
+            name=self.name,
+            version=self.version,
+            labels=self.manifest.labels,
+            engine=engine.name,
+        )
+        self._batcher: Batcher[Prediction] = Batcher(
+            self._predict, limits=limits, worker=worker, metrics=self._metrics
+        )
+
+    @property
+    def manifest(self) -> Manifest:
+        """What is said about the model."""
+        return self.classifier.manifest
+
+    @property
+    def name(self) -> str:
+        """The model's name, in requests and metrics."""
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        """The model's version."""
+        return self.manifest.version
+
+    def warm_up(self) -> None:
+        """Run every step once and measure the engine, before the first request pays for it."""
+        self.classifier.encode("It's a warm-up, isn't it?")
+        words = len(self.classifier.artifact.vocabulary)
+
+        def seconds(count: int, tokens: int) -> float:
+            documents = [
+                np.arange(row, row + tokens, dtype=np.int32) % words for row in range(count)
+            ]
+            started = time.perf_counter()
+            self._predict(documents)
+            return time.perf_counter() - started
+
+        # the smallest of a few: what else the machine does only ever adds
+        one = min(seconds(1, 1) for _ in range(3))
+        many = min(seconds(32, 32) for _ in range(3))
+        self._batcher.calibrate(
+            overhead_seconds=one, seconds_per_token=max(many - one, 1e-7) / (32 * 32)
+        )
+
+    async def score(self, texts: Sequence[str], *, timeout_seconds: float) -> Scored:
+        """Predictions for ``texts``.
+
+        Raises :class:`Overloaded` when the queue is full and :class:`DeadlineExceeded` when
+        ``timeout_seconds`` pass. A caller that is cancelled leaves the queue.
+        """
+        arrived = time.perf_counter()
+        documents = await self._encode(texts)
+        encoded = time.perf_counter()
+        ticket = self._batcher.submit([document.ids for document in documents])
+        predictions = await self._answer(ticket, timeout_seconds - (encoded - arrived))
+        usages = [document.usage for document in documents]
+        self._metrics.scored(
+            [prediction.label for prediction in predictions],
+            texts=len(usages),
+            tokens=sum(usage.tokens for usage in usages),
+            unknown_tokens=sum(usage.unknown_tokens for usage in usages),
+            truncated_texts=sum(usage.truncated for usage in usages),
+            tokenize_seconds=encoded - arrived,
+            queue_seconds=ticket.started - ticket.enqueued,
+            infer_seconds=time.perf_counter() - ticket.started,
+        )
+        return Scored(predictions, usages)
+
+    async def drain(self) -> None:
+        """Return when every admitted request has its answer."""
+        await self._batcher.drain()
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the worker thread has been at its batch; 0 when it is idle."""
+        return self._batcher.busy_seconds
+
+    def report(self) -> None:
+        """Write what waits into the metrics."""
+        self._batcher.report()
+
+    async def _encode(self, texts: Sequence[str]) -> list[Document]:
+        encode = self.classifier.encode
+        if len(texts) == 1:
+            return [encode(texts[0])]
+        documents = []
+        characters = 0
+        for text in texts:
+            documents.append(encode(text))
+            characters += len(text)
+            if characters > _TURN_CHARACTERS:
+                characters = 0
+                await asyncio.sleep(0)
+        return documents
+
+    async def _answer(self, ticket: Ticket[Prediction], timeout_seconds: float) -> list[Prediction]:
+        timer: asyncio.TimerHandle | None = None
+        try:
+            # After one turn of the loop an idle engine has answered a small request; only who
+            # waits longer pays for a timer.
+            await asyncio.sleep(0)
+            if not ticket.future.done():
+                loop = asyncio.get_running_loop()
+                timer = loop.call_later(timeout_seconds, self._expire, ticket)
+            return await ticket.future
+        except asyncio.CancelledError:
+            self._batcher.abandon(ticket)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _expire(self, ticket: Ticket[Prediction]) -> None:
+        error = DeadlineExceeded(
+            "the answer was not ready within the time allowed; send fewer texts a request or try "
+            "again later"
+        )
+        self._batcher.abandon(ticket, error)
+
+    def _predict(self, documents: list[WordIds]) -> list[Prediction]:
+        return self.classifier.predict(self.engine.logits(documents))

@@ -1,0 +1,315 @@
+"""Every metric the service exports.
+
+Built once a worker, after BentoML has set ``PROMETHEUS_MULTIPROC_DIR``, never at import: the
+client library decides by that variable whether values live in memory or in files the workers share.
+Labels come from the route table and the models, never from a request.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+# half a millisecond is a usual answer, five seconds the default deadline
+_SECONDS = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+)  # fmt: skip
+_ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_TOKENS = (16, 64, 256, 1024, 4096, 16384, 65536)
+
+
+class Metrics:
+    """The service's metrics, in a registry of their own."""
+
+    def __init__(self, *, version: str) -> None:
+        self._registry = CollectorRegistry()
+        self._multiprocess = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        registry = self._registry
+        by_request = ("route", "method", "status", "model", "version")
+        by_model = ("model", "version")
+        self._requests = Counter(
+            "valence_requests", "Requests answered.", by_request, registry=registry
+        )
+        self._request_seconds = Histogram(
+            "valence_request_duration_seconds",
+            "From a request's first byte to its answer's last.",
+            by_request,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.in_flight = 0
+        """Requests being answered by this worker; the application counts."""
+        self._in_flight = Gauge(
+            "valence_requests_in_flight",
+            "Requests being answered.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._rejected = Counter(
+            "valence_rejected_requests",
+            "Requests refused, by the error that refused them.",
+            ("reason",),
+            registry=registry,
+        )
+        self.stage_seconds = Histogram(
+            "valence_stage_duration_seconds",
+            "Time of a request in each stage: tokenize, queue, infer.",
+            (*by_model, "stage"),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.texts = Counter("valence_texts", "Texts scored.", by_model, registry=registry)
+        self.tokens = Counter(
+            "valence_tokens", "Tokens of the texts scored.", by_model, registry=registry
+        )
+        self.unknown_tokens = Counter(
+            "valence_unknown_tokens",
+            "Tokens read that are not in the vocabulary.",
+            by_model,
+            registry=registry,
+        )
+        self.truncated_texts = Counter(
+            "valence_truncated_texts",
+            "Texts of which not all tokens were read.",
+            by_model,
+            registry=registry,
+        )
+        self.predictions = Counter(
+            "valence_predictions", "Texts by predicted label.", (*by_model, "label"),
+            registry=registry,
+        )  # fmt: skip
+        self.queue_items = Gauge(
+            "valence_queue_items",
+            "Texts waiting for the engine.",
+            by_model,
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.queue_tokens = Gauge(
+            "valence_queue_tokens",
+            "Tokens waiting for the engine.",
+            by_model,
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.queue_age_seconds = Gauge(
+            "valence_queue_age_seconds",
+            "How long the oldest waiting request has waited.",
+            by_model,
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self.batch_items = Histogram(
+            "valence_batch_items", "Texts the engine was given at once.", by_model,
+            buckets=_ITEMS, registry=registry,
+        )  # fmt: skip
+        self.batch_tokens = Histogram(
+            "valence_batch_tokens", "Tokens the engine was given at once.", by_model,
+            buckets=_TOKENS, registry=registry,
+        )  # fmt: skip
+        # Info would say it better, but the client library has none across processes
+        self.model_info = Gauge(
+            "valence_model_info",
+            "1 for each model served, with the engine that computes it.",
+            (*by_model, "engine"),
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        build = Gauge(
+            "valence_build_info",
+            "1, with the version of the service.",
+            ("service_version",),
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        build.labels(version).set(1)
+        self._bound: dict[tuple[str, str, int, str, str], tuple[Counter, Histogram]] = {}
+
+    def request(
+        self, *, route: str, method: str, status: int, model: str, version: str, seconds: float
+    ) -> None:
+        """Count one answered request."""
+        key = (route, method, status, model, version)
+        bound = self._bound.get(key)
+        if bound is None:
+            # finding a labelled child costs more than moving it, so it is found once
+            labels = (route, method, str(status), model, version)
+            bound = (self._requests.labels(*labels), self._request_seconds.labels(*labels))
+            self._bound[key] = bound
+        bound[0].inc()
+        bound[1].observe(seconds)
+
+    def rejected(self, reason: str) -> None:
+        """Count one refused request; ``reason`` is a name from the error table."""
+        self._rejected.labels(reason).inc()
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text format; with several workers, of all of them."""
+        self._in_flight.set(self.in_flight)
+        return generate_latest(_Exposition(self._collectors()))
+
+    def _collectors(self) -> Iterator[Any]:
+        process = CollectorRegistry()
+        ProcessCollector(registry=process)
+        yield process
+        if self._multiprocess:
+            shared = CollectorRegistry()
+            MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+            yield shared
+        else:
+            yield self._registry
+
+
+class ModelMetrics:
+    """The metrics of one model, their labels bound once."""
+
+    def __init__(
+        self, metrics: Metrics, *, name: str, version: str, labels: tuple[str, ...], engine: str
+    ) -> None:
+        by_model = (name, version)
+        self._tokenize, self._queue, self._infer = (
+            metrics.stage_seconds.labels(*by_model, stage)
+            for stage in ("tokenize", "queue", "infer")
+        )
+        self._texts = metrics.texts.labels(*by_model)
+        self._tokens = metrics.tokens.labels(*by_model)
+        self._unknown_tokens = metrics.unknown_tokens.labels(*by_model)
+        self._truncated_texts = metrics.truncated_texts.labels(*by_model)
+        self._predictions = {
+            label: metrics.predictions.labels(*by_model, label) for label in labels
+        }
+        self._queue_items = metrics.queue_items.labels(*by_model)
+        self._queue_tokens = metrics.queue_tokens.labels(*by_model)
+        self._queue_age = metrics.queue_age_seconds.labels(*by_model)
+        self._batch_items = metrics.batch_items.labels(*by_model)
+        self._batch_tokens = metrics.batch_tokens.labels(*by_model)
+        metrics.model_info.labels(*by_model, engine).set(1)
+
+    def scored(
+        self,
+        labels: Iterable[str],
+        *,
+        texts: int,
+        tokens: int,
+        unknown_tokens: int,
+        truncated_texts: int,
+        tokenize_seconds: float,
+        queue_seconds: float,
+        infer_seconds: float,
+    ) -> None:
+        """Count one request's texts; ``labels`` are what was predicted for them."""
+        self._tokenize.observe(tokenize_seconds)
+        self._queue.observe(queue_seconds)
+        self._infer.observe(infer_seconds)
+        self._texts.inc(texts)
+        self._tokens.inc(tokens)
+        if unknown_tokens:
+            self._unknown_tokens.inc(unknown_tokens)
+        if truncated_texts:
+            self._truncated_texts.inc(truncated_texts)
+        for label in labels:
+            self._predictions[label].inc()
+
+    def batch(self, *, items: int, tokens: int) -> None:
+        """Count one batch handed to the engine."""
+        self._batch_items.observe(items)
+        self._batch_tokens.observe(tokens)
+
+    def queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
+        """Set what waits now."""
+        self._queue_items.set(items)
+        self._queue_tokens.set(tokens)
+        self._queue_age.set(age_seconds)
+
+
+class _Exposition:
+    """All families of the collectors, and the request metrics once more under BentoML's names.
+
+    BentoML's own would label by the raw path, a series for every path a stranger tries, and cost
+    a third of a request; dashboards made for BentoML read these instead, labelled by route.
+    """
+
+    def __init__(self, collectors: Iterable[Any]) -> None:
+        self._collectors = collectors
+
+    def collect(self) -> Iterator[Metric]:
+        for collector in self._collectors:
+            for family in collector.collect():
+                yield _ordered(family)
+                if family.name == "valence_requests":
+                    yield _bentoml_requests(family)
+                elif family.name == "valence_request_duration_seconds":
+                    yield _bentoml_durations(family)
+
+
+_BENTOML_LABELS = ("endpoint", "http_response_code", "runner_name", "service_name")
+
+
+def _bentoml_labels(labels: dict[str, str]) -> tuple[str, ...]:
+    return labels["route"], labels["status"], "valence", "valence"
+
+
+def _bentoml_requests(family: Metric) -> Metric:
+    totals: dict[tuple[str, ...], float] = {}
+    for sample in family.samples:
+        if sample.name.endswith("_total"):
+            key = _bentoml_labels(sample.labels)
+            totals[key] = totals.get(key, 0.0) + sample.value
+    renamed = CounterMetricFamily(
+        "bentoml_service_request", "Requests answered.", labels=_BENTOML_LABELS
+    )
+    for key, value in totals.items():
+        renamed.add_metric(key, value)
+    return renamed
+
+
+def _bentoml_durations(family: Metric) -> Metric:
+    buckets: dict[tuple[str, ...], dict[str, float]] = {}
+    sums: dict[tuple[str, ...], float] = {}
+    for sample in family.samples:
+        key = _bentoml_labels(sample.labels)
+        if sample.name.endswith("_bucket"):
+            counts = buckets.setdefault(key, {})
+            bound = sample.labels["le"]
+            counts[bound] = counts.get(bound, 0.0) + sample.value
+        elif sample.name.endswith("_sum"):
+            sums[key] = sums.get(key, 0.0) + sample.value
+    renamed = HistogramMetricFamily(
+        "bentoml_service_request_duration_seconds", "Time to answer.", labels=_BENTOML_LABELS
+    )
+    for key, counts in buckets.items():
+        renamed.add_metric(key, sorted(counts.items(), key=lambda pair: float(pair[0])), sums[key])
+    return renamed
+
+
+def _ordered(family: Metric) -> Metric:
+    """A histogram's samples as the text format wants them, which several workers' are not."""
+    if family.type == "histogram":
+        rank = {"_bucket": 0, "_count": 1, "_sum": 2}
+
+        def place(sample: Any) -> tuple[Any, ...]:
+            labels = tuple(sorted((k, v) for k, v in sample.labels.items() if k != "le"))
+            suffix = sample.name.removeprefix(family.name)
+            return labels, rank.get(suffix, 3), float(sample.labels.get("le", 0))
+
+        family.samples.sort(key=place)
+    return family

@@ -1,0 +1,103 @@
+"""Every setting of the service, read once from ``VALENCE_*`` variables."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from service.errors import ConfigurationError
+
+PREFIX = "VALENCE_"
+
+
+def _split(value: object) -> object:
+    """A comma list as a tuple of its parts; an empty variable is no list."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+class Settings(BaseModel):
+    """The service's settings; each is the variable ``VALENCE_`` and its name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        default=(),
+        description="Models to serve, as `name` or `name:version`, separated by commas. Empty: "
+        "those of `sentiment,topic` that the model store holds.",
+    )
+    default_model: str = Field(
+        default="",
+        description="The model that answers who names none. Empty: the first one served.",
+    )
+    engine: str = Field(
+        default="auto",
+        pattern=r"^(auto|reference|native|native-[a-z0-9-]+)$",
+        description="What computes: `auto` (native where it can run, else reference), `native`, "
+        "`native-<path>` for one instruction set, or `reference` (torch).",
+    )
+    max_body_bytes: int = Field(
+        default=4 * 1024 * 1024, ge=1024, description="Largest request body that is read."
+    )
+    max_texts: int = Field(default=1024, ge=1, description="Most texts in one request.")
+    max_characters: int = Field(default=100_000, ge=1, description="Most characters in one text.")
+    queue_items: int = Field(
+        default=8192, ge=1, description="Most texts that wait for one model; beyond it: 429."
+    )
+    queue_tokens: int = Field(
+        default=262_144, ge=1, description="Most tokens that wait for one model; beyond it: 429."
+    )
+    request_timeout_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=9.0,
+        description="Time within which a request is answered, or told 504; at most 9.",
+    )
+    access_log: bool = Field(
+        default=True, description="One JSON line a request on standard output, never its text."
+    )
+
+    @model_validator(mode="after")
+    def _queue_holds_a_request(self) -> Self:
+        if self.queue_items < self.max_texts:
+            raise ValueError(
+                f"queue_items ({self.queue_items}) must be at least max_texts ({self.max_texts}), "
+                "or the largest request allowed could never be admitted"
+            )
+        return self
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """The settings in ``environment``; raises :class:`ConfigurationError`."""
+        given = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in environment.items()
+            if name.startswith(PREFIX)
+        }
+        for name in given:
+            if name not in cls.model_fields:
+                raise ConfigurationError(_unknown(name, tuple(cls.model_fields)))
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            message = first["msg"].removeprefix("Value error, ")
+            if not first["loc"]:
+                raise ConfigurationError(message) from None
+            name = str(first["loc"][0])
+            raise ConfigurationError(
+                f"{PREFIX}{name.upper()}={given[name]!r}: {message}; it is the setting for: "
+                f"{cls.model_fields[name].description}"
+            ) from None
+
+
+def _unknown(name: str, known: tuple[str, ...]) -> str:
+    variable = PREFIX + name.upper()
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"{variable} is no setting; did you mean {PREFIX}{near[0].upper()}?"
+    return f"{variable} is no setting; there are {', '.join(PREFIX + k.upper() for k in known)}"
