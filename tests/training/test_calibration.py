@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import softmax
+
+from training.calibration import HIGHEST, LOWEST, fit_temperature, negative_log_likelihood
+from training.evaluation import evaluate
+
+
+def planted(temperature: float, *, count: int = 40_000) -> tuple[np.ndarray, np.ndarray]:
+    """Logits, and truths drawn from the softmax of these divided by ``temperature``."""
+    random = np.random.default_rng(0)
+    logits = random.normal(scale=2 * temperature, size=(count, 3))
+    probabilities = softmax(logits / temperature, axis=1)
+    drawn = (random.random((count, 1)) > probabilities.cumsum(axis=1)).sum(axis=1)
+    return logits, drawn.clip(0, 2)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 1.7, 5.0])
+def test_a_planted_temperature_is_found(temperature: float) -> None:
+    assert fit_temperature(*planted(temperature)) == pytest.approx(temperature, rel=0.03)
+
+
+def test_it_makes_an_overconfident_classifier_honest_and_changes_no_label() -> None:
+    logits, truth = planted(3.0)
+    found = fit_temperature(logits, truth)
+    labels = ("a", "b", "c")
+    before = evaluate(softmax(logits, axis=1), truth, labels=labels)
+    after = evaluate(softmax(logits / found, axis=1), truth, labels=labels)
+    assert before.ece > 0.1
+    assert after.ece < 0.01
+    assert after.confusion == before.confusion
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(2, 6), st.floats(1e-3, 1e3))
+def test_it_is_never_worse_than_a_temperature_of_one(seed, count, labels, scale) -> None:
+    random = np.random.default_rng(seed)
+    logits = random.normal(scale=scale, size=(count, labels))
+    truth = random.integers(0, labels, count)
+    found = fit_temperature(logits, truth)
+    assert LOWEST <= found <= HIGHEST
+    fitted = negative_log_likelihood(logits, truth, temperature=found)
+    assert fitted <= negative_log_likelihood(logits, truth, temperature=1.0)
+
+
+def test_logits_that_tell_nothing_keep_a_temperature_of_one() -> None:
+    assert fit_temperature(np.zeros((5, 3)), np.array([0, 1, 2, 0, 1])) == 1.0
+
+
+def test_always_right_and_always_wrong_stay_within_the_bounds() -> None:
+    logits = np.eye(3) / 2
+    assert fit_temperature(logits, np.array([0, 1, 2])) == pytest.approx(LOWEST, rel=1e-3)
+    assert fit_temperature(logits, np.array([1, 2, 0])) == pytest.approx(HIGHEST, rel=1e-3)
+
+
+def test_fp32_logits_are_fitted_in_fp64() -> None:
+    logits, truth = planted(1.7, count=2_000)
+    assert fit_temperature(logits.astype(np.float32), truth) == pytest.approx(
+        fit_temperature(logits, truth), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("logits", "truth", "message"),
+    [
+        (np.zeros((0, 3)), np.array([], dtype=int), "at least one"),
+        (np.zeros((2, 3)), np.array([0]), r"shape \(2, 3\)"),
+        (np.zeros(3), np.array([0, 1, 2]), r"shape \(3,\)"),
+        (np.array([[0.0, np.nan]]), np.array([0]), "diverged"),
+        (np.array([[0.0, np.inf]]), np.array([0]), "diverged"),
+    ],
+)
+def test_degenerate_logits_are_refused(logits, truth, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit_temperature(logits, truth)

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+
+from service.classifier.architecture import Architecture
+from service.classifier.manifest import CorpusRecord, Manifest, Training
+from training import report
+from training.checkpoint import Epoch
+from training.evaluation import Evaluation, evaluate
+
+HISTORY = tuple(
+    Epoch(
+        epoch=number,
+        train_loss=1 / number,
+        dev_loss=0.9,
+        dev_macro_f1=0.5 + number / 100,
+        seconds=1.5,
+        tokens_per_second=43_210.9,
+    )
+    for number in (1, 2, 3)
+)
+
+
+def manifest(labels: tuple[str, ...]) -> Manifest:
+    return Manifest(
+        name="tiny",
+        version="7",
+        labels=labels,
+        architecture=Architecture(
+            vocabulary_size=9, embedding_size=2, hidden_size=2, labels=len(labels)
+        ),
+        max_tokens=50,
+        temperature=1.25,
+        metrics={},
+        training=Training(
+            corpora=(CorpusRecord(name="made <up>", source="x==1", sha256="f" * 64, texts=30),),
+            splits={"train": 24, "test": 6},
+            split_sha256={"train": "a" * 64},
+            configuration={"note": "</pre><script>alert(1)</script>"},
+            seed=3,
+            code_version="abc123",
+            packages={"numpy": "2"},
+            hardware="a <b>fast</b> machine",
+            started="2025-01-01T00:00:00Z",
+            seconds=61.4,
+            peak_memory_bytes=2**30,
+            epochs=2,
+        ),
+    )
+
+
+def scores(labels: tuple[str, ...], *, seed: int = 0) -> Evaluation:
+    random = np.random.default_rng(seed)
+    probabilities = random.dirichlet([1.0] * len(labels), 1_234)
+    return evaluate(probabilities, random.integers(0, len(labels), 1_234), labels=labels)
+
+
+def write(path: Path, labels: tuple[str, ...] = ("no", "yes"), **changes: object) -> str:
+    arguments: dict[str, object] = {
+        "manifest": manifest(labels),
+        "evaluations": {"dev": scores(labels, seed=1), "test": scores(labels)},
+        "baselines": {"TF-IDF": scores(labels, seed=2)},
+        "history": HISTORY,
+    }
+    report.write(path, **{**arguments, **changes})
+    return path.read_text(encoding="utf-8")
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and the text a reader sees, and checks that tags are closed."""
+
+    VOID = frozenset({"meta", "br", "link", "img"})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_is_well_formed_and_its_ids_are_unique(tmp_path) -> None:
+    reader = Reader(write(tmp_path / "report.html"))
+    assert reader.open == []
+    assert len(reader.ids) == len(set(reader.ids))
+    assert reader.tags.count("svg") == 2
+
+
+def test_references_inside_the_plots_lead_somewhere(tmp_path) -> None:
+    page = write(tmp_path / "report.html")
+    reader = Reader(page)
+    wanted = {value[1:] for name, value in reader.attributes if name.endswith("href")}
+    wanted |= set(re.findall(r"url\(#([^)]*)\)", page))
+    assert wanted
+    assert wanted <= set(reader.ids)
+
+
+def test_the_page_requests_nothing_and_runs_nothing(tmp_path) -> None:
+    page = write(tmp_path / "report.html")
+    reader = Reader(page)
+    assert not {"script", "link", "img", "iframe", "object", "image"} & set(reader.tags)
+    for name, value in reader.attributes:
+        assert not name.startswith("on")
+        if name.endswith(("href", "src")):
+            assert value.startswith("#")
+    assert "@import" not in page
+
+
+def test_what_comes_from_outside_is_escaped(tmp_path) -> None:
+    labels = ("<script>alert(2)</script>", 'a" onclick="b', "$\\frac$")
+    evil = {"<img src=x>": scores(labels)}
+    reader = Reader(write(tmp_path / "report.html", labels, baselines=evil))
+    assert not {"script", "img"} & set(reader.tags)
+    assert reader.tags.count("b") == 5  # the figures on top
+    assert not any(name == "onclick" for name, _ in reader.attributes)
+    for text in (*labels, "<img src=x>", "made <up>", "a <b>fast</b> machine", "alert(1)"):
+        assert text in reader.text
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path) -> None:
+    first = write(tmp_path / "a.html")
+    with matplotlib.rc_context({"font.size": 30, "svg.hashsalt": None}):
+        second = write(tmp_path / "b.html")
+    assert first == second
+
+
+def test_writing_a_report_leaves_matplotlib_as_it_was(tmp_path) -> None:
+    with matplotlib.rc_context({"font.size": 30}):
+        write(tmp_path / "a.html")
+        assert matplotlib.rcParams["font.size"] == 30
+
+
+def test_scores_baselines_and_lineage_are_on_the_page(tmp_path) -> None:
+    text = Reader(write(tmp_path / "report.html")).text
+    test = scores(("no", "yes"))
+    for figure in (test.macro_f1, test.ece, test.brier, test.log_loss, 1.25):
+        assert f"{figure:.4f}" in text
+    assert f"{scores(('no', 'yes'), seed=2).macro_f1:.4f}" in text
+    for lineage in ("f" * 64, "a" * 64, "abc123", "x==1", "numpy 2", "1\u202f024 MiB"):
+        assert lineage in text
+    assert "1\u202f234" in text
+    assert "43\u202f210" in text
+
+
+def test_a_report_without_history_or_baselines_leaves_them_out(tmp_path) -> None:
+    page = write(tmp_path / "report.html", history=(), baselines={})
+    reader = Reader(page)
+    assert reader.tags.count("svg") == 1
+    assert "How it learned" not in reader.text
+    assert "VADER" not in reader.text
+
+
+def test_without_a_test_split_the_last_evaluation_is_shown(tmp_path) -> None:
+    labels = ("no", "yes")
+    only = {"train": scores(labels, seed=4), "dev": scores(labels, seed=5)}
+    page = write(tmp_path / "report.html", evaluations=only, baselines={})
+    assert f"calibration error is {only['dev'].ece:.4f}" in page
+    assert "never trained on" not in page
+
+
+@pytest.mark.parametrize("count", [2, 77])
+def test_the_confusion_matrix_has_a_cell_for_every_pair_of_labels(tmp_path, count) -> None:
+    labels = tuple(f"label {i}" for i in range(count))
+    page = write(tmp_path / "report.html", labels)
+    assert page.count('style="--share:') == count**2
+
+
+def test_missing_folders_are_made(tmp_path) -> None:
+    assert write(tmp_path / "report" / "report.html").startswith("<!doctype html>")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.corpora import Example
+from training.folding import fold
+from training.split import assign, digest, split
+
+TEXTS = st.lists(st.text(max_size=30), max_size=40)
+
+
+def examples(texts: list[str]) -> list[Example]:
+    return [Example(text=text, label="neutral", corpus="made up") for text in texts]
+
+
+@given(TEXTS)
+def test_no_text_is_in_two_splits_and_none_is_lost(texts: list[str]) -> None:
+    parts = split(examples(texts))
+    train, dev, test = ({fold(e.text) for e in p} for p in (parts.train, parts.dev, parts.test))
+    assert len(train | dev | test) == len(train) + len(dev) + len(test)
+    together = Counter(e.text for e in (*parts.train, *parts.dev, *parts.test))
+    assert together == Counter(texts)
+
+
+@given(TEXTS, TEXTS, st.randoms(use_true_random=False))
+def test_adding_and_shuffling_data_moves_no_text(old, new, random) -> None:
+    before = split(examples(old))
+    more = examples(old + new)
+    random.shuffle(more)
+    after = split(more)
+    for name in ("train", "dev", "test"):
+        assert {e.text for e in getattr(before, name)} <= {e.text for e in getattr(after, name)}
+
+
+def test_the_split_of_a_text_is_the_same_forever() -> None:
+    in_test = [i for i in range(40) if assign(f"text number {i}") == "test"]
+    in_dev = [i for i in range(40) if assign(f"text number {i}") == "dev"]
+    assert (in_dev, in_test) == ([22, 24, 26, 35, 36], [2, 9, 25, 31, 34])
+
+
+def test_ten_thousand_texts_are_dealt_eighty_ten_ten() -> None:
+    counts = Counter(assign(f"sentence {i} of many") for i in range(10_000))
+    assert abs(counts["train"] - 8_000) < 150
+    assert abs(counts["dev"] - 1_000) < 100
+    assert abs(counts["test"] - 1_000) < 100
+
+
+@given(st.text(max_size=40))
+def test_copies_that_differ_in_case_spaces_and_punctuation_share_a_split(text: str) -> None:
+    if any(c.isalnum() for c in text):
+        assert assign(f"  {text} !") == assign(text)
+
+
+def test_folding_joins_copies_and_keeps_different_texts_apart() -> None:
+    assert fold("Don\u2019t  STOP, now!") == fold("don't stop now") == "don t stop now"
+    assert fold("a_b") == fold("a b")
+    assert fold(":)") != fold(":(")
+    assert fold(" \n\t") == ""
+    assert fold("😀") != fold("😢")
+
+
+@given(st.text(max_size=40))
+def test_folding_twice_is_folding_once(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+def test_the_digest_depends_on_texts_labels_and_order() -> None:
+    a, b = Example("a", "x", "c"), Example("b", "y", "c")
+    digests = {
+        digest(several) for several in ([], [a], [b], [a, b], [b, a], [Example("a", "y", "c"), b])
+    }
+    assert len(digests) == 6
+    assert digest([a]) == digest([Example("a", "x", "elsewhere", {"x": 1.0})])
