@@ -75,15 +75,13 @@ struct Simd {
   using FoldDot = Dot;
 };
 
-bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-
 }  // namespace
 }  // namespace valence
 
 #include "recurrence.h"
 
 namespace valence {
-const Path kAvx2 = {"avx2", supported, Simd::lanes, 1, 1, Format::fp32, 24, 1,
+const Path kAvx2 = {"avx2", Simd::lanes, 1, 1, Format::fp32, 24, 1,
                            VALENCE_KERNELS(Simd)};
 }
 

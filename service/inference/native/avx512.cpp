@@ -50,19 +50,13 @@ struct Simd : Simd512 {
   }
 };
 
-bool supported() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("fma");
-}
-
 }  // namespace
 }  // namespace valence
 
 #include "recurrence.h"
 
 namespace valence {
-const Path kAvx512 = {"avx512", supported, Simd::lanes, 1, 1, Format::fp32, 24, 1,
+const Path kAvx512 = {"avx512", Simd::lanes, 1, 1, Format::fp32, 24, 1,
                              VALENCE_KERNELS(Simd)};
 }
 

@@ -15,19 +15,13 @@ namespace {
 
 using Simd = SimdBf16;
 
-bool supported() {
-  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("fma");
-}
-
 }  // namespace
 }  // namespace valence
 
 #include "recurrence.h"
 
 namespace valence {
-const Path kAvx512Bf16 = {"avx512-bf16", supported, Simd::lanes, 2, 2, Format::bf16, 24, 1,
+const Path kAvx512Bf16 = {"avx512-bf16", Simd::lanes, 2, 2, Format::bf16, 24, 1,
                                  VALENCE_KERNELS(Simd)};
 }
 

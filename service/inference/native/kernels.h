@@ -70,7 +70,6 @@ enum class Format : int { fp32, bf16 };
 
 struct Path {
   const char* name;
-  bool (*supported)();
   int lanes;                     // units a block
   int pair;                      // consecutive inputs that one multiply-add instruction takes
   int tile;                      // inputs are padded to a multiple of this (a multiple of pair)

@@ -3,17 +3,70 @@
 #include <algorithm>
 #include <chrono>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#endif
+
 namespace valence {
+namespace {
+
+bool always() { return true; }
+
+// Asked here, in code compiled for any processor, and not in the paths' own files.
+#if defined(__x86_64__)
+
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && has_avx2();
+}
+
+bool has_bf16() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return has_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1u);
+}
+
+// Linux gives a process the tile registers only when it asks for them.
+bool has_amx_bf16() {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr unsigned long request_permission = 0x1023, tile_data = 18;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!has_bf16() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  const bool tiles = (d >> 24 & 1u) && (d >> 22 & 1u);
+  return tiles && syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+
+#endif
+
+struct Candidate {
+  const Path* path;
+  bool (*supported)();
+};
+
+constexpr Candidate kCandidates[] = {
+#if defined(__x86_64__)
+    {&kAmxBf16, has_amx_bf16},
+    {&kAvx512Bf16, has_bf16},
+    {&kAvx512, has_avx512},
+    {&kAvx2, has_avx2},
+#endif
+    {&kPortable, always},
+};
+
+}  // namespace
 
 std::vector<const Path*> available_paths() {
-  const Path* const all[] = {
-#if defined(__x86_64__)
-      &kAvx512Bf16, &kAvx512, &kAvx2,
-#endif
-      &kPortable};
   std::vector<const Path*> found;
-  for (const Path* path : all)
-    if (path->supported()) found.push_back(path);
+  for (const Candidate& candidate : kCandidates)
+    if (candidate.supported()) found.push_back(candidate.path);
   return found;
 }
 

@@ -88,14 +88,12 @@ struct Simd {
   using FoldDot = Dot;
 };
 
-bool supported() { return true; }
-
 }  // namespace
 }  // namespace valence
 
 #include "recurrence.h"
 
 namespace valence {
-const Path kPortable = {kName,        supported, Simd::lanes, 1, 1, Format::fp32, kSlots, 1,
+const Path kPortable = {kName, Simd::lanes, 1, 1, Format::fp32, kSlots, 1,
                         VALENCE_KERNELS(Simd)};
 }
