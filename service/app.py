@@ -53,11 +53,12 @@ class Valence:
         from service import settings, store
         from service.classifier import artifact
         from service.errors import ValenceError
+        from service.inference import engines
 
         try:
-            for folder in store.folders(
-                settings.Settings.from_environment(os.environ).models
-            ).values():
+            wanted = settings.Settings.from_environment(os.environ)
+            engines.require(wanted.engine)
+            for folder in store.folders(wanted):
                 artifact.load(folder)
         except ValenceError as error:
             sys.exit(f"valence: {error}")
@@ -89,9 +90,7 @@ class Valence:
         from service.errors import ValenceError
 
         try:
-            self.models.open(
-                await asyncio.to_thread(self._load), default=self.settings.default_model
-            )
+            self.models.open(await asyncio.to_thread(self._load))
         except ValenceError as error:
             self.log.event("error", "not started", reason=str(error))
             os._exit(1)
@@ -113,7 +112,7 @@ class Valence:
         worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
         limits = QueueLimits(self.settings.queue_items, self.settings.queue_tokens)
         scorers = []
-        for folder in store.folders(self.settings.models).values():
+        for folder in store.folders(self.settings):
             loaded = artifact.load(folder)
             engine = engines.create(loaded, name=self.settings.engine, log=self.log)
             scorer = Scorer(

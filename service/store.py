@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from service.errors import ConfigurationError
+from service.settings import Settings
 
 DEFAULT_NAMES = ("sentiment", "topic")
 
 
-def folders(models: tuple[str, ...]) -> dict[str, Path]:
-    """The folder of each model ``name`` or ``name:version``, by the tag it resolves to.
+def folders(settings: Settings) -> list[Path]:
+    """The folder of each model to serve, the one that answers by default first.
 
-    Without any, those of :data:`DEFAULT_NAMES` that are there. Raises
+    Without any in the settings, those of :data:`DEFAULT_NAMES` that are there. Raises
     :class:`ConfigurationError` for a model the store does not hold, or when there is none at all.
     """
     # BentoML points its store at the bento's own models when it serves an exported one
@@ -20,11 +21,11 @@ def folders(models: tuple[str, ...]) -> dict[str, Path]:
     from bentoml.exceptions import BentoMLException, NotFound
 
     found: dict[str, Path] = {}
-    for name in models or DEFAULT_NAMES:
+    for name in settings.models or DEFAULT_NAMES:
         try:
             model = bentoml.models.get(name)
         except NotFound:
-            if models:
+            if settings.models:
                 held = ", ".join(sorted(str(model.tag) for model in bentoml.models.list()))
                 raise ConfigurationError(
                     f"the model store holds no {name!r}; it holds {held or 'none'}; train one with "
@@ -33,15 +34,20 @@ def folders(models: tuple[str, ...]) -> dict[str, Path]:
         except BentoMLException as error:
             raise ConfigurationError(f"VALENCE_MODELS: {name!r}: {error}") from None
         else:
-            if any(tag.partition(":")[0] == model.tag.name for tag in found):
+            if model.tag.name in found:
                 raise ConfigurationError(
                     f"VALENCE_MODELS names {model.tag.name!r} twice; one process serves one "
                     "version of a model"
                 )
-            found[str(model.tag)] = Path(model.path)
+            found[model.tag.name] = Path(model.path)
     if not found:
         raise ConfigurationError(
             f"the model store holds none of {', '.join(DEFAULT_NAMES)}; train them with "
             "`make train`"
         )
-    return found
+    default = settings.default_model
+    if default and default not in found:
+        raise ConfigurationError(
+            f"VALENCE_DEFAULT_MODEL={default!r} is not served; served are {', '.join(found)}"
+        )
+    return [found[name] for name in sorted(found, key=lambda name: name != default)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class Vocabulary:
             ordered = sorted(self.words)
             repeated = next(a for a, b in pairwise(ordered) if a == b)
             raise ArtifactError(f"the vocabulary holds {repeated!r} twice")
-        self._lookup = _Lookup(self._ids)
+        self._pieces = _Pieces(self._ids)
 
     def __len__(self) -> int:
         return len(self.words)
@@ -48,36 +48,47 @@ class Vocabulary:
 
     def id(self, surface: str) -> int:
         """The id of a token as written; 0 if neither it nor an alternative spelling is known."""
-        return self._lookup[surface]
+        return self._pieces.find(surface)
 
     def encode(self, text: str, *, max_tokens: int | None = None) -> tuple[WordIds, int]:
         """Word ids of ``text``, ``(tokens,)`` cut at ``max_tokens``, and how many tokens it has."""
-        lookup = self._lookup
-        surfaces = tokenizer.surfaces(text)
-        total = len(surfaces)
-        if max_tokens is not None and total > max_tokens:
-            surfaces = surfaces[:max_tokens]
-        return np.array([lookup[surface] for surface in surfaces], dtype=np.int32), total
+        # no token holds white space, so the text's pieces between it are tokenized one by one
+        ids = list(chain.from_iterable(map(self._pieces.__getitem__, text.split())))
+        return np.array(ids[:max_tokens], dtype=np.int32), len(ids)
 
 
-class _Lookup(dict[str, int]):
-    """Surface form -> id, filled as forms are met, so that normalizing is paid once a form.
+class _Pieces(dict[str, tuple[int, ...]]):
+    """What stands between white space -> ids of its tokens, filled as pieces are met.
 
-    Bounded: what strangers type must not grow the process, so a full table stops learning.
+    Cutting and normalizing are paid once a spelling: what people type repeats, and a look-up takes
+    a twentieth of the time. Bounded, so that what strangers type cannot grow the process, and only
+    known words are kept: anything else may be a name or a password, and does not repeat.
     """
+
+    _LONGEST = 32
 
     def __init__(self, ids: dict[str, int]) -> None:
         super().__init__()
         self._ids = ids
         self._limit = 4 * len(ids)
+        kinds = (tokenizer.URL, tokenizer.USER, tokenizer.NUMBER)
+        self._not_kept = {UNKNOWN_ID, *(ids[kind] for kind in kinds if kind in ids)}
 
-    def __missing__(self, surface: str) -> int:
+    def find(self, surface: str) -> int:
+        """The id of one token."""
         word = tokenizer.normalize(surface)
         found = self._ids.get(word)
         if found is None:
             known = (self._ids.get(other) for other in tokenizer.alternatives(word))
             found = next((index for index in known if index is not None), UNKNOWN_ID)
-        # an unknown form is not kept: it may be anything, a name or a password among them
-        if found != UNKNOWN_ID and len(self) < self._limit:
-            self[surface] = found
+        return found
+
+    def __missing__(self, piece: str) -> tuple[int, ...]:
+        found = tuple(map(self.find, tokenizer.surfaces(piece)))
+        if (
+            len(piece) <= self._LONGEST
+            and len(self) < self._limit
+            and self._not_kept.isdisjoint(found)
+        ):
+            self[piece] = found
         return found

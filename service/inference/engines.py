@@ -38,6 +38,20 @@ def create(artifact: Artifact, *, name: str, log: Log) -> Engine:
         return _reference(artifact)
 
 
+def require(name: str) -> None:
+    """Raise :class:`ConfigurationError` if no engine called ``name`` can run here."""
+    from service.inference.native_engine import available_paths
+
+    if name.startswith("native"):
+        paths = available_paths()
+        path = name.removeprefix("native").removeprefix("-")
+        if path and path not in paths:
+            raise ConfigurationError(
+                f"VALENCE_ENGINE={name!r}: this processor and build have "
+                f"{', '.join(f'native-{path}' for path in paths)}"
+            )
+
+
 def _reference(artifact: Artifact) -> Engine:
     # torch takes seconds and 200 MB, so only who computes with it imports it
     from service.inference.reference import ReferenceEngine

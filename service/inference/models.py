@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from enum import Enum
 
-from service.errors import ConfigurationError, Unavailable, UnknownModel
+from service.errors import Unavailable, UnknownModel
 from service.inference.scorer import Scorer
 
 # No batch is meant to last a hundredth of this: an engine that has not come back has hung.
@@ -29,15 +29,10 @@ class Models:
         self._scorers: dict[str, Scorer] = {}
         self._default = ""
 
-    def open(self, scorers: Sequence[Scorer], *, default: str = "") -> None:
-        """Serve ``scorers``; ``default`` answers who names no model, else the first does."""
+    def open(self, scorers: Sequence[Scorer]) -> None:
+        """Serve ``scorers``; the first answers who names no model."""
         self._scorers = {scorer.name: scorer for scorer in scorers}
-        self._default = default or scorers[0].name
-        if self._default not in self._scorers:
-            raise ConfigurationError(
-                f"VALENCE_DEFAULT_MODEL={default!r} is not served; served are "
-                f"{', '.join(self._scorers)}"
-            )
+        self._default = scorers[0].name
         self.phase = Phase.SERVING
 
     def get(self, name: str | None = None) -> Scorer:

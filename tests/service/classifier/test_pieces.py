@@ -1,0 +1,46 @@
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from service.classifier import tokenizer
+from service.classifier.vocabulary import UNKNOWN_ID, Vocabulary
+
+WORDS = ("<unk>", "<user>", "<number>", "good", "do", "n't", "it", "'s", ".", "!!", ":)")
+# what the patterns are about, and every kind of white space
+TELLING = st.text(
+    alphabet=st.sampled_from(
+        "aAnt'\u2019 \t\n\x1c\x85\xa0\u2028:;)(-_=8xD</3^.oO@#w.htps:/1,e\u0301\ufe0f\U0001f600"
+        '\U0001f1e6!?"'
+    ),
+    max_size=40,
+)
+
+
+@given(st.one_of(TELLING, st.text(max_size=40)))
+@example("don't :) \u00a0 it's 3.5\u2028")
+def test_tokens_never_span_white_space(text: str) -> None:
+    assert tokenizer.surfaces(text) == [
+        surface for piece in text.split() for surface in tokenizer.surfaces(piece)
+    ]
+
+
+@given(st.one_of(TELLING, st.text(max_size=40)))
+def test_encoding_equals_looking_up_every_token_and_twice_the_same(text: str) -> None:
+    vocabulary = Vocabulary(WORDS)
+    expected = [vocabulary.id(surface) for surface in tokenizer.surfaces(text)]
+    for _ in range(2):
+        ids, total = vocabulary.encode(text)
+        assert ids.tolist() == expected
+        assert total == len(expected)
+
+
+def test_only_spellings_of_known_words_are_kept() -> None:
+    vocabulary = Vocabulary(WORDS)
+    ids, _ = vocabulary.encode("GOOD don't good secret123 @someone 555-1234 :)" + "!" * 100)
+    assert UNKNOWN_ID in ids
+    assert set(vocabulary._pieces) == {"GOOD", "don't", "good"}
+
+
+def test_what_is_kept_is_bounded() -> None:
+    vocabulary = Vocabulary(("<unk>", "good"))
+    vocabulary.encode(" ".join("good" * (count % 2) + "g" + "o" * count + "d" for count in range(99)))
+    assert len(vocabulary._pieces) <= 4 * len(vocabulary)
