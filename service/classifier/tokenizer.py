@@ -50,6 +50,9 @@ _PATTERN = re.compile(
 _ELONGATION = re.compile(r"(.)\1{2,}")
 _ELONGATED = re.compile(r"(.)\1+")
 
+# corpora come with straight quotes, word processors and phones type curly ones
+_STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
+
 URL = "<url>"
 USER = "<user>"
 NUMBER = "<number>"
@@ -84,13 +87,13 @@ def normalize(surface: str) -> str:
     if first.isdigit():
         return NUMBER
     if len(surface) == 1:
-        return surface.lower()
+        return surface.lower().translate(_STRAIGHT)
     if first == "@":
         return USER
     word = surface.lower()
     if word.startswith(("http://", "https://", "www.")) or "@" in word[1:-1]:
         return URL
-    return _ELONGATION.sub(r"\1\1", word).replace("\u2019", "'")
+    return _ELONGATION.sub(r"\1\1", word).translate(_STRAIGHT)
 
 
 def alternatives(word: str) -> tuple[str, ...]:
