@@ -1,0 +1,85 @@
+# Every command of the project; `make help` lists them. Python dependencies go to .venv, corpora,
+# checkpoints and trained models to .valence; nothing is written elsewhere.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 3000
+MODEL ?= sentiment
+# the models that `make serve` makes sure to have: each is training/configs/NAME.toml
+MODELS ?= sentiment topic
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-and-training
+DEVELOPMENT := $(VENV)/.development
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+export BENTOML_HOME ?= $(CURDIR)/.valence/bentoml
+export BENTOML_DO_NOT_TRACK := True
+# TEXT reaches its recipe through the environment: a sentence may hold what a shell would read
+export TEXT
+
+STORE := $(BENTOML_HOME)/models
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve train evaluate predict test lint format types bento wheel sanitize clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(RUNTIME) ## Create .venv with all that training and serving need
+
+serve: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Train what is not trained yet, then serve on HOST:PORT
+	$(BIN)/bentoml serve service.app:Valence --host $(HOST) --port $(PORT)
+
+train: $(RUNTIME) ## Train MODEL from training/configs/MODEL.toml; ARGS="--seed 1 --fresh" and so on
+	$(BIN)/python -m training train training/configs/$(MODEL).toml $(ARGS)
+
+evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Score MODEL and the baselines on its dev and test texts
+	$(BIN)/python -m training evaluate $(MODEL) $(ARGS)
+
+predict: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Classify TEXT="..." with MODEL, without a server
+	@printf '%s\n' "$$TEXT" | $(BIN)/python -m training predict $(MODEL)
+
+test: lint types ## Run every check and test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEVELOPMENT) ## Check style and common mistakes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(DEVELOPMENT) ## Rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(DEVELOPMENT) ## Check the types, strictly
+	$(BIN)/mypy
+
+bento: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Package service and models as a bento
+	$(BIN)/bentoml build
+
+wheel: $(RUNTIME) ## Build the package with its native engine into dist/
+	$(PIP) wheel --no-deps --wheel-dir dist .
+
+clean: ## Remove .venv and all that was built; corpora and trained models in .valence stay
+	rm -rf $(VENV) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find service training tests -name __pycache__ -prune -exec rm -rf {} +
+	find service -name '*.so' -exec rm -f {} +
+
+$(STORE)/%/latest: | $(RUNTIME)
+	$(BIN)/python -m training train training/configs/$*.toml
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Valence needs Python 3.11 or newer, this is {v[0]}.{v[1]}; name another with PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements/runtime.txt requirements/training.txt requirements/constraints.txt pyproject.toml setup.py $(wildcard service/inference/native/*.cpp service/inference/native/*.h) | $(BIN)/python
+	@echo "installing what training and serving need into $(VENV)"
+	$(PIP) install -c requirements/constraints.txt -r requirements/runtime.txt -r requirements/training.txt
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+$(DEVELOPMENT): requirements/development.txt requirements/constraints.txt $(RUNTIME)
+	@echo "installing what the checks need into $(VENV)"
+	$(PIP) install -c requirements/constraints.txt -r requirements/development.txt
+	@touch $@
