@@ -27,6 +27,9 @@ app = typer.Typer(
 Model = Annotated[
     str, typer.Argument(help="a model in the store: NAME (its latest version) or NAME:VERSION")
 ]
+EngineOption = Annotated[
+    str, typer.Option("--engine", help="as VALENCE_ENGINE says it; by default the one that serves")
+]
 WorkspaceOption = Annotated[
     Path,
     typer.Option("--workspace", help="where fetched corpora and interrupted runs are kept"),
@@ -108,6 +111,7 @@ def train(
 def evaluate(
     model: Model,
     *,
+    engine: EngineOption = "auto",
     baselines: Annotated[
         bool, typer.Option(help="score a linear model (and VADER) on the same texts too")
     ] = True,
@@ -119,7 +123,11 @@ def evaluate(
 
     reporter = Reporter()
     rows = judging.evaluate_stored(
-        model, workspace=Workspace(workspace), with_baselines=baselines, reporter=reporter
+        model,
+        engine=engine,
+        workspace=Workspace(workspace),
+        with_baselines=baselines,
+        reporter=reporter,
     )
     reporter.console.print(_table(rows))
     typer.echo(json.dumps({name: value.as_json() for name, value in rows.items()}))
@@ -131,12 +139,14 @@ def predict(
     texts: Annotated[
         list[str] | None, typer.Argument(help="texts; without any, the lines of standard input")
     ] = None,
+    *,
+    engine: EngineOption = "auto",
 ) -> None:
     """Classify texts with a model in the store: one JSON object a line, as the service answers."""
     from training import judging
 
     lines = texts or (line.rstrip("\n") for line in sys.stdin)
-    for answer in judging.predict_stored(model, lines):
+    for answer in judging.predict_stored(model, lines, engine=engine):
         typer.echo(json.dumps(answer))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -10,7 +11,9 @@ import numpy as np
 
 from service.classifier import artifact
 from service.classifier.classifier import Classifier, Logits, Prediction, Usage, probabilities
-from service.inference.reference import ReferenceEngine
+from service.inference import engines
+from service.inference.engine import Engine
+from service.log import Log
 from training import baselines, configuration, store
 from training.corpora import Example
 from training.evaluation import Evaluation, evaluate
@@ -23,10 +26,11 @@ _CHUNK = 1_024
 
 
 def evaluate_stored(
-    tag: str, *, workspace: Workspace, with_baselines: bool, reporter: Reporter
+    tag: str, *, engine: str, workspace: Workspace, with_baselines: bool, reporter: Reporter
 ) -> dict[str, Evaluation]:
     """The scores of a model on its dev and test texts, and of the baselines on the same test."""
-    classifier, engine = _load(tag)
+    classifier, computes = _load(tag, engine)
+    reporter.say(f"{tag}: engine {computes.name}")
     manifest = classifier.manifest
     chosen = configuration.parse(dict(manifest.training.configuration), source=f"model {tag}")
     _, splits = load_splits(chosen, workspace, reporter)
@@ -38,7 +42,7 @@ def evaluate_stored(
     def judge(examples: Sequence[Example]) -> Evaluation:
         documents = [classifier.encode(example.text).ids for example in examples]
         outputs: list[Logits] = [
-            engine.logits(documents[start : start + _CHUNK])
+            computes.logits(documents[start : start + _CHUNK])
             for start in range(0, len(documents), _CHUNK)
         ]
         return evaluate(
@@ -55,20 +59,22 @@ def evaluate_stored(
     return scores
 
 
-def predict_stored(tag: str, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
+def predict_stored(tag: str, texts: Iterable[str], *, engine: str) -> Iterator[dict[str, Any]]:
     """An answer for each text, of the shape of an item of ``POST /v1/classify``."""
-    classifier, engine = _load(tag)
+    classifier, computes = _load(tag, engine)
     waiting = iter(texts)
     while chunk := list(islice(waiting, _CHUNK)):
         documents = [classifier.encode(text) for text in chunk]
-        predictions = classifier.predict(engine.logits([document.ids for document in documents]))
+        predictions = classifier.predict(computes.logits([document.ids for document in documents]))
         for document, prediction in zip(documents, predictions, strict=True):
             yield _answer(classifier.manifest.labels, prediction, document.usage)
 
 
-def _load(tag: str) -> tuple[Classifier, ReferenceEngine]:
+def _load(tag: str, engine: str) -> tuple[Classifier, Engine]:
     loaded = artifact.load(store.path(tag))
-    return Classifier(loaded), ReferenceEngine(loaded)
+    return Classifier(loaded), engines.create(
+        loaded, name=engine, log=Log(sys.stderr, access=False)
+    )
 
 
 def _answer(labels: Sequence[str], prediction: Prediction, usage: Usage) -> dict[str, Any]:
