@@ -181,7 +181,7 @@ double spin_tiles(size_t rounds) {
 
 }  // namespace
 
-const Path kAmxBf16 = {"amx-bf16", Simd::lanes, 2, 32, Format::bf16, 32, kRows,
+const Path kAmxBf16 = {"amx-bf16", Simd::lanes, 2, 32, Format::bf16, 16, kRows,
                        {step_tiles<Lstm>, step_tiles<Gru>, step_tiles<Rnn>},
                        {product_tiles<4>, product_tiles<3>, product_tiles<1>},
                        {product_all<Simd, Simd::FoldDot, 4>, product_all<Simd, Simd::FoldDot, 3>,

@@ -8,6 +8,8 @@
 namespace valence {
 namespace {
 
+// Sums are arrays that must end up in registers: no loop over them may stay a loop.
+#define VALENCE_UNROLL _Pragma("GCC unroll 32")
 #define VALENCE_INLINE inline __attribute__((always_inline))
 
 // Cells, as torch.nn defines them. `start` gives the accumulators that the recurrent product is
@@ -96,48 +98,56 @@ VALENCE_INLINE void accumulate(Vec (&acc)[R][C], const typename D::State* input,
   constexpr int wanted = D::chains / (R * C);
   constexpr int parts = wanted < 1 ? 1 : wanted > 4 ? 4 : wanted;
   Vec part[parts][R][C];
+  VALENCE_UNROLL
   for (int r = 0; r < R; ++r)
+  VALENCE_UNROLL
     for (int c = 0; c < C; ++c) {
       part[0][r][c] = acc[r][c];
+  VALENCE_UNROLL
       for (int p = 1; p < parts; ++p) part[p][r][c] = D::zero();
     }
   size_t k = 0;
   for (; k + parts <= depth; k += parts) {
-#pragma GCC unroll 4
+  VALENCE_UNROLL
     for (int p = 0; p < parts; ++p) {
       const typename D::Weight* w = weights + (k + p) * C * column;
       const typename D::State* x = input + (k + p) * D::pair;
       if constexpr (R < C) {
         typename D::Operand a[R];
-#pragma GCC unroll 16
+  VALENCE_UNROLL
         for (int r = 0; r < R; ++r) a[r] = D::broadcast(x + r * stride);
-#pragma GCC unroll 16
+  VALENCE_UNROLL
         for (int c = 0; c < C; ++c) {
           const typename D::Operand b = D::load(w + c * column);
-#pragma GCC unroll 16
+  VALENCE_UNROLL
           for (int r = 0; r < R; ++r) part[p][r][c] = D::dot(part[p][r][c], a[r], b);
         }
       } else {
         typename D::Operand b[C];
-#pragma GCC unroll 16
+  VALENCE_UNROLL
         for (int c = 0; c < C; ++c) b[c] = D::load(w + c * column);
-#pragma GCC unroll 16
+  VALENCE_UNROLL
         for (int r = 0; r < R; ++r) {
           const typename D::Operand a = D::broadcast(x + r * stride);
-#pragma GCC unroll 16
+  VALENCE_UNROLL
           for (int c = 0; c < C; ++c) part[p][r][c] = D::dot(part[p][r][c], a, b[c]);
         }
       }
     }
   }
   for (; k < depth; ++k)
+  VALENCE_UNROLL
     for (int r = 0; r < R; ++r)
+  VALENCE_UNROLL
       for (int c = 0; c < C; ++c)
         part[0][r][c] = D::dot(part[0][r][c], D::broadcast(input + r * stride + k * D::pair),
                                D::load(weights + (k * C + c) * column));
+  VALENCE_UNROLL
   for (int r = 0; r < R; ++r)
+  VALENCE_UNROLL
     for (int c = 0; c < C; ++c) {
       acc[r][c] = part[0][r][c];
+  VALENCE_UNROLL
       for (int p = 1; p < parts; ++p) acc[r][c] = D::sum(acc[r][c], part[p][r][c]);
     }
 }
@@ -173,11 +183,14 @@ VALENCE_INLINE void prefetch_gates(const Step& step, size_t row, size_t block) {
     __builtin_prefetch(next + byte);
 }
 
+// Not inlined: beside a loop around it, GCC would keep the activations' constants in registers and
+// spill sums instead.
 template <class S, template <class> class CellOf, int R>
-VALENCE_INLINE void step_rows(const Step& step, size_t block, size_t row) {
+__attribute__((noinline)) void step_rows(const Step& step, size_t block, size_t row) {
   constexpr int C = CellOf<S>::gates;
   using D = typename S::Dot;
   typename S::Vec acc[R][C];
+  VALENCE_UNROLL
   for (int r = 0; r < R; ++r) {
     CellOf<S>::start(acc[r], gates_of<S, C>(step.inputs, row + r, block),
                      step.hidden_bias + block * S::lanes);
@@ -187,12 +200,12 @@ VALENCE_INLINE void step_rows(const Step& step, size_t block, size_t row) {
                                row * step.state_stride, step.state_stride,
                       static_cast<const typename D::Weight*>(step.weights) +
                           block * step.depth * C * S::lanes * D::pair, step.depth);
+  VALENCE_UNROLL
   for (int r = 0; r < R; ++r)
     finish_row<S, CellOf>(step, acc[r], gates_of<S, C>(step.inputs, row + r, block), block,
                           row + r);
 }
 
-// Not inlined: a dozen row counts of a large body, each entered once a block.
 template <class S, template <class> class CellOf, int R>
 void step_rest(const Step& step, size_t block, size_t row) {
   if constexpr (R > 0) {
@@ -216,13 +229,16 @@ void step_all(const Step& step) {
 template <class S, class D, int C, int R>
 VALENCE_INLINE void product_rows(const Product& product, size_t block, size_t row) {
   typename S::Vec acc[R][C];
+  VALENCE_UNROLL
   for (int r = 0; r < R; ++r)
+  VALENCE_UNROLL
     for (int c = 0; c < C; ++c)
       acc[r][c] = S::load(product.bias + (block * C + c) * S::lanes);
   accumulate<D, R, C>(acc, static_cast<const typename D::State*>(product.input) +
                                row * product.input_stride, product.input_stride,
                       static_cast<const typename D::Weight*>(product.weights) +
                           block * product.depth * C * S::lanes * D::pair, product.depth);
+  VALENCE_UNROLL
   for (int r = 0; r < R; ++r)
     S::template store_gates<C>(static_cast<typename S::Gate*>(product.gates) +
                                    ((row + r) * product.blocks + block) * C * S::lanes, acc[r]);
@@ -291,11 +307,13 @@ double spin_all(size_t rounds) {
   const typename D::Operand a = D::load(words);
   const typename D::Operand b = D::load(words + D::lanes * D::pair);
   typename S::Vec acc[chains];
+  VALENCE_UNROLL
   for (int i = 0; i < chains; ++i) acc[i] = S::set1(static_cast<float>(i));
   for (size_t round = 0; round < rounds; ++round)
-#pragma GCC unroll 32
+  VALENCE_UNROLL
     for (int i = 0; i < chains; ++i) acc[i] = D::dot(acc[i], a, b);
   volatile float sink = 0.0f;
+  VALENCE_UNROLL
   for (int i = 0; i < chains; ++i) sink = sink + S::total(acc[i]);
   return 2.0 * rounds * chains * D::lanes * D::pair;
 }
