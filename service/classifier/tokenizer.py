@@ -12,36 +12,48 @@ from typing import NamedTuple
 
 # A letter of any script with the combining marks that follow it. ``\w`` alone would cut
 # decomposed accents ("e" + U+0301) off their letter.
-_LETTER = r"(?:[^\W\d_][\u0300-\u036f\u0900-\u0903\u093a-\u094f\u0e31-\u0e3a\u0e47-\u0e4e]*)"
+_MARKS = r"[\u0300-\u036f\u0900-\u0903\u093a-\u094f\u0e31-\u0e3a\u0e47-\u0e4e]*"
+_LETTER = rf"(?:[^\W\d_]{_MARKS})"
+_WORD = rf"{_LETTER}(?:[^\W_]{_MARKS})*"  # "mp3" is a word
 _APOSTROPHE = r"['\u2019]"
+_CLITIC = rf"{_APOSTROPHE}(?:s|m|d|re|ve|ll)(?!\w)"
 _EMOJI = r"[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
-_EMOJI_MODIFIER = r"[\ufe0f\u20e3\U0001f3fb-\U0001f3ff]"
+_EMOJI_MODIFIER = r"[\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
 
+# Work is linear in the text: where a pattern may run far and fail, a look-behind lets it start
+# only once in what it runs over.
 _PATTERN = re.compile(
     "|".join(
         (
+            # a plain word, which the rules below would cut alike: most of all text, at once
+            r"[^\W\d_]++(?=[\s,;!?]|\Z)",
             # a URL ends before the punctuation of the sentence around it
             r"(?:https?://|www\.)[^\s<>\"]*[^\s<>\"'.,;:!?)\]}\u2019]",
-            r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",  # e-mail
+            r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+",  # e-mail
             r"@\w+",
             r"#\w+",
-            # emoticons: eyes nose mouth, either way round; not inside a word or a ratio
-            r"(?<![\w])[<>]?[:;=8xX]['\u2019]?[-o^*]?[)(\]\[}{|/\\DPpOo3@$*](?:(?<=[)(])[)(]*)(?!\w)",
-            r"(?<![\w])[)(\]\[D][-o^*]?['\u2019]?[:;=](?!\w)",
-            r"<\/?3+",
-            r"(?<!\w)(?:\^[._-]?\^|-[._]+-|[oO][._][oO])(?!\w)",
+            # emoticons: eyes nose mouth; only the plainest may touch a word ("nice:)")
+            r"[:;=]['\u2019]?[-o^*]?[)(]+(?!\w)",
+            r"(?<!\w)[<>]?[:;=]['\u2019]?[-o^*]?[\]\[}{|/\\DPO3@$*](?!\w)",
+            r"(?<!\w)(?:8-[)D]|x-?D)(?!\w)",
+            r"(?<!\S)[)(\]\[D][-o^*]?['\u2019]?[:;=](?!\w)",  # mouth nose eyes
+            r"(?<!\w)(?:\^[._-]?\^|-[._]+-|o[._]+o|0_+0|t_+t|u_+u|x_+x|;_+;|>[._]+<)(?!\w)",
+            r"</?3+(?![\d.,])",  # hearts; "<30" is a number
+            r"[0-9#*]\ufe0f?\u20e3",  # keycaps
             r"[\U0001f1e6-\U0001f1ff]{2}",  # flags
             f"{_EMOJI}{_EMOJI_MODIFIER}*(?:\u200d{_EMOJI}{_EMOJI_MODIFIER}*)*",
-            r"\d+(?:[.,:]\d+)*",
+            r"\d+(?:[.,:]\d+)*(?:(?:st|nd|rd|th|s)(?!\w))?",  # "1st" and "1980s" too
+            rf"(?<![\w.])(?:{_LETTER}\.){{2,}}{_LETTER}?(?!\w)",  # "U.S.", "U.S.A"
+            r"(?<!\w)(?:w/o|b/c)(?!\w)",
             # contractions: the stem, then "n't" or the clitic, each a token
-            f"{_LETTER}+?(?=n{_APOSTROPHE}t(?!\\w))",
-            f"n{_APOSTROPHE}t(?!\\w)",
-            f"{_APOSTROPHE}(?:s|m|d|re|ve|ll)(?!\\w)",
-            f"{_LETTER}+",
-            r"\.{2,}",
+            rf"{_LETTER}+?(?=n{_APOSTROPHE}t(?!\w))",
+            rf"n{_APOSTROPHE}t(?!\w)",
+            _CLITIC,
+            rf"{_WORD}(?:(?!{_CLITIC}){_APOSTROPHE}{_WORD})*",  # "o'clock" is a word
             r"[!?]{2,}",
-            r"-{2,}",
-            r"[^\s]",
+            # other signs in a row are one: a line, a censored word, quotes made of apostrophes
+            *(rf"{re.escape(sign)}{{2,}}" for sign in ".-'*_=~$#<>"),
+            r"\S",
         )
     ),
     re.IGNORECASE,
@@ -50,8 +62,10 @@ _PATTERN = re.compile(
 _ELONGATION = re.compile(r"(.)\1{2,}")
 _ELONGATED = re.compile(r"(.)\1+")
 
-# corpora come with straight quotes, word processors and phones type curly ones
-_STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
+# corpora come with straight quotes and three dots, word processors and phones type others
+_PLAIN = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2026": "..."}
+)
 
 URL = "<url>"
 USER = "<user>"
@@ -81,29 +95,33 @@ def normalize(surface: str) -> str:
 
     Lower case; URLs, e-mail addresses and @users become a word each that names their kind, and so
     do numbers (a digit string says little and there are endlessly many); a letter or sign repeated
-    three times or more is kept twice ("sooooo" -> "soo", "!!!!!" -> "!!").
+    three times or more is kept twice ("sooooo" -> "soo", "!!!!!" -> "!!"), but dots are always
+    three, as an ellipsis is.
     """
     first = surface[0]
     if first.isdigit():
         return NUMBER
     if len(surface) == 1:
-        return surface.lower().translate(_STRAIGHT)
+        return surface.lower().translate(_PLAIN)
     if first == "@":
         return USER
     word = surface.lower()
     if word.startswith(("http://", "https://", "www.")) or "@" in word[1:-1]:
         return URL
-    return _ELONGATION.sub(r"\1\1", word).translate(_STRAIGHT)
+    if word.startswith(".."):
+        return "..."
+    return _ELONGATION.sub(r"\1\1", word).translate(_PLAIN)
 
 
 def alternatives(word: str) -> tuple[str, ...]:
     """What to try, in order, for a normalized word that the vocabulary does not hold.
 
-    A repeated letter taken as typed once ("soo" -> "so"), and a hashtag read as its word
-    ("#love" -> "love").
+    A repeated letter taken as typed once ("soo" -> "so"), a hashtag read as its word ("#love" ->
+    "love"), and a word without the number at its end ("iphone6" -> "iphone").
     """
-    squeezed = _ELONGATED.sub(r"\1", word)
-    candidates = [squeezed] if squeezed != word else []
-    if word[0] == "#" and len(word) > 1:
-        candidates += [word[1:], squeezed[1:]]
-    return tuple(candidates)
+    tag = "#" if word[0] == "#" and len(word) > 1 else ""
+    candidates = []
+    for spelling in (word, word.rstrip("0123456789")):
+        squeezed = _ELONGATED.sub(r"\1", spelling)
+        candidates += [spelling, squeezed, spelling.removeprefix(tag), squeezed.removeprefix(tag)]
+    return tuple(dict.fromkeys(other for other in candidates if other not in ("", "#", word)))

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.classifier.tokenizer import (
+    NUMBER,
+    URL,
+    USER,
+    alternatives,
+    normalize,
+    surfaces,
+    tokenize,
+)
+
+# what the patterns are about, mixed with everything there is, lone surrogates included
+SIGNS = (
+    "aAnsStTdDxXoOpPwW01238'’.,:;!?()[]{}<>|/\\@#$%^*-_=+~\"… \t\n\r\x00\x1c\x85\u00a0\u2028"
+    "\u0301\u200b\u200d\u202e\ufe0f\u20e3\ud83d\udc4d\U0001f44d\U0001f3fd\U0001f1e6\U0001f469"
+)
+PIECES = st.sampled_from(
+    (
+        "n't",
+        "’s",
+        "http://",
+        "www.",
+        "a@b.c",
+        "U.S.",
+        ":-)",
+        "</3",
+        "^_^",
+        "1,000.50",
+        "\u2764\ufe0f",
+    )
+)
+TEXTS = st.one_of(
+    st.text(max_size=60),
+    st.text(alphabet=st.characters(), max_size=60),
+    st.text(alphabet=SIGNS, max_size=60),
+    st.lists(st.one_of(PIECES, st.text(alphabet=SIGNS, max_size=4)), max_size=15).map("".join),
+)
+
+
+@given(TEXTS)
+def test_an_offset_always_slices_back_to_its_token(text: str) -> None:
+    for surface, start, end in tokenize(text):
+        assert text[start:end] == surface
+
+
+@given(TEXTS)
+def test_tokens_are_in_order_and_leave_out_nothing_but_white_space(text: str) -> None:
+    position = 0
+    for surface, start, end in tokenize(text):
+        assert position <= start < end
+        assert text[position:start].strip() == ""
+        assert surface.split() == [surface]
+        position = end
+    assert text[position:].strip() == ""
+
+
+@given(TEXTS)
+def test_the_fast_path_cuts_the_same_tokens(text: str) -> None:
+    assert surfaces(text) == [token.surface for token in tokenize(text)]
+
+
+@given(TEXTS)
+def test_a_token_normalizes_to_one_word_without_white_space_and_normalizing_again_changes_nothing(
+    text: str,
+) -> None:
+    for surface in surfaces(text):
+        word = normalize(surface)
+        assert word.split() == [word]
+        assert normalize(word) == word
+
+
+@given(TEXTS)
+def test_alternatives_are_words_and_other_ones(text: str) -> None:
+    for surface in surfaces(text):
+        word = normalize(surface)
+        others = alternatives(word)
+        assert word not in others
+        assert "" not in others
+        assert len(set(others)) == len(others)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        # contractions, cut as in the Penn Treebank
+        ("I don't know", "I do n't know"),
+        ("DON’T", "DO N’T"),
+        ("can't won't shan't ain't", "ca n't wo n't sha n't ai n't"),
+        ("it's It’s IT'S", "it 's It ’s IT 'S"),
+        ("I'm we're you've he'd they'll", "I 'm we 're you 've he 'd they 'll"),
+        ("shouldn't've", "should n't 've"),
+        ("y'all'd've", "y'all 'd 've"),
+        ("the dogs' bowl", "the dogs ' bowl"),
+        ("'quoted' 'til", "' quoted ' ' til"),
+        ("o'clock O'Hare ma'am C’mon", "o'clock O'Hare ma'am C’mon"),
+        ("dont isnt", "dont isnt"),
+        ("n't", "n't"),
+        # names, tags, links, addresses
+        ("@user_1's .@user", "@user_1 's . @user"),
+        ("#tag, #love2015! #", "#tag , #love2015 ! #"),
+        ("http://t.co/AbC12?x=1&y=2", "http://t.co/AbC12?x=1&y=2"),
+        ("see https://a.b/c. Or (www.d.org)!", "see https://a.b/c . Or ( www.d.org ) !"),
+        ("“http://a.b/c”, 'www.x.y'", "“ http://a.b/c” , ' www.x.y '"),
+        ("http:// www.", "http : / / www ."),
+        ("awww.cute", "awww . cute"),
+        ("mail first.last+tag@mail.co-op.co.uk.", "mail first.last+tag@mail.co-op.co.uk ."),
+        ("a@b", "a @b"),
+        # emoticons
+        (":) :-( ;) :'( :D :P :/ :-* :o) =)", ":) :-( ;) :'( :D :P :/ :-* :o) =)"),
+        ("nice:) sad:-((( <3 </3 <333", "nice :) sad :-((( <3 </3 <333"),
+        ("xD XD Maxd X-D 8-)", "xD XD Maxd X-D 8-)"),
+        ("(: (-; D: ): ", "(: (-; D: ):"),
+        ("^_^ ^^ -_- -___- o_O O.o T_T >.< ;_;", "^_^ ^^ -_- -___- o_O O.o T_T >.< ;_;"),
+        ("(see below): a (list: b) D:1", "( see below ) : a ( list : b ) D : 1"),
+        ("3:2 at 10:30 and/or", "3:2 at 10:30 and / or"),
+        ("<30 mg, <3.5, x<3", "< 30 mg , < 3.5 , x <3"),
+        ("foo:bar key:P4", "foo : bar key : P4"),
+        # emoji: one token with modifiers, joiners, flags, keycaps, tag sequences
+        ("👍🏽👍", "👍🏽 👍"),
+        ("👩‍👩‍👧‍👦!", "👩‍👩‍👧‍👦 !"),
+        ("❤️great🇬🇧🇫🇷", "❤️ great 🇬🇧 🇫🇷"),
+        ("1️⃣ #️⃣ *️⃣", "1️⃣ #️⃣ *️⃣"),
+        ("🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f!", None),
+        # numbers
+        ("1,000.50 $5 50% 1/2", "1,000.50 $ 5 50 % 1 / 2"),
+        ("1st 22nd 1980s 30sec 7am 5G", "1st 22nd 1980s 30 sec 7 am 5 G"),
+        ("mp3 iPhone6Plus b4 R2D2", "mp3 iPhone6Plus b4 R2D2"),
+        ("1, 2.", "1 , 2 ."),
+        # abbreviations
+        ("the U.S. e.g. U.S.A p.m.", "the U.S. e.g. U.S.A p.m."),
+        ("I. A.B", "I . A . B"),
+        ("w/o b/c w/ a/c", "w/o b/c w / a / c"),
+        # what people stretch
+        ("soooo good!!!! wait...what?!", "soooo good !!!! wait ... what ?!"),
+        ("a -- b --- f*** ****", "a -- b --- f *** ****"),
+        ("``he said,'' she", "` ` he said , '' she"),
+        ("self-driving", "self - driving"),
+        # decomposed accents stay with their letter
+        ("cafe\u0301s nai\u0308ve", "cafe\u0301s nai\u0308ve"),
+        ("Ωραία žluťoučký", "Ωραία žluťoučký"),
+        ("\ud83d\x00\u202e", "\ud83d \x00 \u202e"),
+        (" \t\n\u00a0\u2028", ""),
+        ("", ""),
+    ],
+)
+def test_english_as_people_type_it(text: str, tokens: str | None) -> None:
+    assert surfaces(text) == (tokens.split() if tokens is not None else [text[:-1], "!"])
+
+
+@pytest.mark.parametrize(
+    ("surface", "word"),
+    [
+        ("Good", "good"),
+        ("SOOOOO", "soo"),
+        ("cool", "cool"),
+        ("!!!!!", "!!"),
+        (":)))))", ":))"),
+        ("N’T", "n't"),
+        ("’S", "'s"),
+        ("”", '"'),
+        ("...", "..."),
+        ("......", "..."),
+        ("…", "..."),
+        ("..", "..."),
+        (".", "."),
+        ("http://t.co/x", URL),
+        ("HTTPS://T.CO/x", URL),
+        ("www.a.b", URL),
+        ("me@home.org", URL),
+        ("@someone", USER),
+        ("@", "@"),
+        (":-@", ":-@"),
+        ("1,000.50", NUMBER),
+        ("7", NUMBER),
+        ("1st", NUMBER),
+        ("²", NUMBER),
+        ("mp3", "mp3"),
+        ("#Love", "#love"),
+        ("İ", "i\u0307"),
+        (URL, URL),
+        (USER, USER),
+        (NUMBER, NUMBER),
+    ],
+)
+def test_the_word_that_stands_for_a_token(surface: str, word: str) -> None:
+    assert normalize(surface) == word
+
+
+@pytest.mark.parametrize(
+    ("word", "others"),
+    [
+        ("good", ("god",)),
+        ("soo", ("so",)),
+        ("plain", ()),
+        ("#love", ("love",)),
+        ("#soo", ("#so", "soo", "so")),
+        ("iphone6", ("iphone",)),
+        ("#2015", ("2015",)),
+        ("#", ()),
+        ("!!", ("!",)),
+        (NUMBER, ()),
+    ],
+)
+def test_what_is_tried_for_a_word_that_is_not_known(word: str, others: tuple[str, ...]) -> None:
+    assert alternatives(word) == others
+
+
+UNITS = (
+    "a", "a.", "a-", "a'", "a@", "@a.", "a@a.", "a+b.", "a_b", "é.", "a\u0301", "n't", "n'", "'s",
+    "1,", "1s", "a1", ":-", ":'-", ":(", "(", "www.", "www.)", "http://)", "<", "</", "3", "<3",
+    "^.", "-.", "-_", "o.", "o_", "t_", ">_", ";_", "0_", "x-", "w/", "#", "@", "_", "!?", "\ud800",
+    "\U0001f600\u200d", "\U0001f1e6", "\ufe0f", "\u20e3", "\x00", "\u202e", "%",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("end", ["", "@", "'", " a"])
+def test_time_grows_with_the_length_of_a_hostile_text_and_not_with_its_square(
+    unit: str, end: str
+) -> None:
+    def seconds(characters: int) -> float:
+        text = unit * (characters // len(unit)) + end
+        best = float("inf")
+        for _ in range(3):
+            started = time.perf_counter()
+            tokens = surfaces(text)
+            best = min(best, time.perf_counter() - started)
+        assert "".join(tokens) == text.replace(" ", "")
+        return best
+
+    # linear is 16 times, quadratic 256 times; below a millisecond the clock says little
+    short, long = seconds(1_000), seconds(16_000)
+    assert long < max(80 * short, 0.03)
