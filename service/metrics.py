@@ -46,9 +46,6 @@ class Metrics:
         registry = self._registry
         by_request = ("route", "method", "status", "model", "version")
         by_model = ("model", "version")
-        self._requests = Counter(
-            "valence_requests", "Requests answered.", by_request, registry=registry
-        )
         self._request_seconds = Histogram(
             "valence_request_duration_seconds",
             "From a request's first byte to its answer's last.",
@@ -77,7 +74,6 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self.texts = Counter("valence_texts", "Texts scored.", by_model, registry=registry)
         self.tokens = Counter(
             "valence_tokens", "Tokens of the texts scored.", by_model, registry=registry
         )
@@ -142,7 +138,7 @@ class Metrics:
             registry=registry,
         )
         build.labels(version).set(1)
-        self._bound: dict[tuple[str, str, int, str, str], tuple[Counter, Histogram]] = {}
+        self._bound: dict[tuple[str, str, int, str, str], Histogram] = {}
 
     def request(
         self, *, route: str, method: str, status: int, model: str, version: str, seconds: float
@@ -152,11 +148,9 @@ class Metrics:
         bound = self._bound.get(key)
         if bound is None:
             # finding a labelled child costs more than moving it, so it is found once
-            labels = (route, method, str(status), model, version)
-            bound = (self._requests.labels(*labels), self._request_seconds.labels(*labels))
+            bound = self._request_seconds.labels(route, method, str(status), model, version)
             self._bound[key] = bound
-        bound[0].inc()
-        bound[1].observe(seconds)
+        bound.observe(seconds)
 
     def rejected(self, reason: str) -> None:
         """Count one refused request; ``reason`` is a name from the error table."""
@@ -190,7 +184,6 @@ class ModelMetrics:
             metrics.stage_seconds.labels(*by_model, stage)
             for stage in ("tokenize", "queue", "infer")
         )
-        self._texts = metrics.texts.labels(*by_model)
         self._tokens = metrics.tokens.labels(*by_model)
         self._unknown_tokens = metrics.unknown_tokens.labels(*by_model)
         self._truncated_texts = metrics.truncated_texts.labels(*by_model)
@@ -208,7 +201,6 @@ class ModelMetrics:
         self,
         labels: Iterable[str],
         *,
-        texts: int,
         tokens: int,
         unknown_tokens: int,
         truncated_texts: int,
@@ -220,7 +212,6 @@ class ModelMetrics:
         self._tokenize.observe(tokenize_seconds)
         self._queue.observe(queue_seconds)
         self._infer.observe(infer_seconds)
-        self._texts.inc(texts)
         self._tokens.inc(tokens)
         if unknown_tokens:
             self._unknown_tokens.inc(unknown_tokens)
@@ -242,7 +233,10 @@ class ModelMetrics:
 
 
 class _Exposition:
-    """All families of the collectors, and the request metrics once more under BentoML's names.
+    """All families of the collectors, the number of requests, and both under BentoML's names.
+
+    A histogram counts what it observes, so requests are counted from it: a counter beside it would
+    only cost every request once more.
 
     BentoML's own would label by the raw path, a series for every path a stranger tries, and cost
     a third of a request; dashboards made for BentoML read these instead, labelled by route.
@@ -255,9 +249,9 @@ class _Exposition:
         for collector in self._collectors:
             for family in collector.collect():
                 yield _ordered(family)
-                if family.name == "valence_requests":
+                if family.name == "valence_request_duration_seconds":
+                    yield _requests(family)
                     yield _bentoml_requests(family)
-                elif family.name == "valence_request_duration_seconds":
                     yield _bentoml_durations(family)
 
 
@@ -268,10 +262,19 @@ def _bentoml_labels(labels: dict[str, str]) -> tuple[str, ...]:
     return labels["route"], labels["status"], "valence", "valence"
 
 
+def _requests(family: Metric) -> Metric:
+    counted = [sample for sample in family.samples if sample.name.endswith("_count")]
+    names = tuple(counted[0].labels) if counted else ()
+    requests = CounterMetricFamily("valence_requests", "Requests answered.", labels=names)
+    for sample in counted:
+        requests.add_metric([sample.labels[name] for name in names], sample.value)
+    return requests
+
+
 def _bentoml_requests(family: Metric) -> Metric:
     totals: dict[tuple[str, ...], float] = {}
     for sample in family.samples:
-        if sample.name.endswith("_total"):
+        if sample.name.endswith("_count"):
             key = _bentoml_labels(sample.labels)
             totals[key] = totals.get(key, 0.0) + sample.value
     renamed = CounterMetricFamily(

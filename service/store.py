@@ -31,7 +31,7 @@ def folders(settings: Settings) -> list[Path]:
                     f"the model store holds no {name!r}; it holds {held or 'none'}; train one with "
                     "`make train` or correct VALENCE_MODELS"
                 ) from None
-        except BentoMLException as error:
+        except (BentoMLException, ValueError) as error:
             raise ConfigurationError(f"VALENCE_MODELS: {name!r}: {error}") from None
         else:
             if model.tag.name in found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from service.classifier.vocabulary import Vocabulary
 WORDS = ("<unk>", "good", "bad", "movie", "the", "was", "and", "not", "very", "a", ".", "!", "n't")
 
 
-def save_tiny(
+def _save_tiny(
     folder: Path,
     *,
     name: str = "sentiment",
@@ -64,9 +64,18 @@ def save_tiny(
 
 
 @pytest.fixture(scope="session")
+def save_tiny() -> Callable[..., Path]:
+    """Writes a model folder: ``save_tiny(folder, name=, version=, seed=, max_tokens=)``.
+
+    ``sentiment`` has three labels and a polarity, any other name two labels and none.
+    """
+    return _save_tiny
+
+
+@pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sealed model folder."""
-    return save_tiny(tmp_path_factory.mktemp("model") / "sentiment")
+    return _save_tiny(tmp_path_factory.mktemp("model") / "sentiment")
 
 
 @pytest.fixture(scope="session")

@@ -6,21 +6,18 @@ from typing import Annotated, Any
 
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.json_schema import SkipJsonSchema
 
 from service import errors
 from service.api.http import Request, Response, readable
 from service.api.routes import Context, Operation, Route
 from service.classifier.classifier import Prediction, Usage
 from service.inference.scorer import Scored, Scorer
+from service.settings import Settings
 
 
-def _drop_default(schema: dict[str, Any]) -> None:
-    """An option left out is not the same as ``null``."""
+def _absent(schema: dict[str, Any]) -> None:
+    """Leave out of the published schema a default that only stands for an option not given."""
     schema.pop("default", None)
-
-
-_ABSENT: Any = Field(default=None, json_schema_extra=_drop_default)
 
 
 class ClassifyRequest(BaseModel):
@@ -33,17 +30,24 @@ class ClassifyRequest(BaseModel):
         json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["texts"]}]},
     )
 
-    text: Annotated[str | SkipJsonSchema[None], Field(description="a text to classify")] = _ABSENT
-    texts: Annotated[
-        list[str] | SkipJsonSchema[None], Field(min_length=1, description="texts to classify")
-    ] = _ABSENT
-    model: Annotated[
-        str | SkipJsonSchema[None],
-        Field(max_length=128, description="`name` or `name:version`; the default model if absent"),
-    ] = _ABSENT
-    top_k: Annotated[
-        int | SkipJsonSchema[None], Field(ge=1, description="scores of only the k likeliest labels")
-    ] = _ABSENT
+    # the defaults mean "absent"; they cannot be sent
+    text: str = Field(default="", description="a text to classify", json_schema_extra=_absent)
+    texts: list[str] = Field(
+        default=[], min_length=1, description="texts to classify", json_schema_extra=_absent
+    )
+    model: str = Field(
+        default="",
+        min_length=1,
+        max_length=128,
+        description="`name` or `name:version`; the default model if absent",
+        json_schema_extra=_absent,
+    )
+    top_k: int = Field(
+        default=0,
+        ge=1,
+        description="scores of only the k likeliest labels",
+        json_schema_extra=_absent,
+    )
 
 
 class ModelName(BaseModel):
@@ -107,13 +111,16 @@ class ClassifyResponse(BaseModel):
 async def classify(context: Context, request: Request) -> Response:
     """Answer ``POST /v1/classify``."""
     asked = await request.json(ClassifyRequest)
-    with request.until_gone():
-        scorer, scored = await _score(context, asked)
+    scorer = context.models.get(asked.model or None)
     request.model, request.version = scorer.name, scorer.version
-    request.texts = len(scored.usages)
-    content = _content(scorer, scored, top_k=asked.top_k)
-    request.tokens = content["usage"]["tokens"]
-    return Response(pydantic_core.to_json(content))
+    texts = _texts(asked, context.settings)
+    scored = await scorer.score(
+        texts,
+        timeout_seconds=context.settings.request_timeout_seconds,
+        while_waiting=request.until_gone(),
+    )
+    request.texts, request.tokens = scored.usage.texts, scored.usage.tokens
+    return Response(pydantic_core.to_json(_content(scorer, scored, top_k=asked.top_k)))
 
 
 async def classify_in_process(context: Context, fields: dict[str, object]) -> dict[str, Any]:
@@ -122,61 +129,53 @@ async def classify_in_process(context: Context, fields: dict[str, object]) -> di
         asked = ClassifyRequest.model_validate(fields)
     except ValidationError as error:
         raise readable(error) from None
-    scorer, scored = await _score(context, asked)
+    scorer = context.models.get(asked.model or None)
+    scored = await scorer.score(
+        _texts(asked, context.settings), timeout_seconds=context.settings.request_timeout_seconds
+    )
     return _content(scorer, scored, top_k=asked.top_k)
 
 
-async def _score(context: Context, asked: ClassifyRequest) -> tuple[Scorer, Scored]:
-    settings = context.settings
-    scorer = context.models.get(asked.model)
-    if asked.texts is not None and asked.text is None:
-        texts = asked.texts
-    elif asked.text is not None and asked.texts is None:
-        texts = [asked.text]
-    else:
+def _texts(asked: ClassifyRequest, settings: Settings) -> list[str]:
+    """The texts asked for, if there are no more and no longer ones than the settings allow."""
+    one = "text" in asked.model_fields_set
+    if one is ("texts" in asked.model_fields_set):
         message = "give exactly one of text and texts"
         raise errors.InvalidRequest(message, (("body", message),))
+    texts = [asked.text] if one else asked.texts
     if len(texts) > settings.max_texts:
         message = f"{len(texts)} texts, a request may hold {settings.max_texts}; send several"
         raise errors.InvalidRequest(f"texts: {message}", (("texts", message),))
     longest = settings.max_characters
     for index, text in enumerate(texts):
         if len(text) > longest:
-            where = f"texts.{index}" if asked.text is None else "text"
+            where = "text" if one else f"texts.{index}"
             message = f"{len(text)} characters, a text may have {longest}; split or shorten it"
             raise errors.InvalidRequest(f"{where}: {message}", ((where, message),))
-    return scorer, await scorer.score(texts, timeout_seconds=settings.request_timeout_seconds)
+    return texts
 
 
-def _content(scorer: Scorer, scored: Scored, *, top_k: int | None) -> dict[str, Any]:
+def _content(scorer: Scorer, scored: Scored, *, top_k: int) -> dict[str, Any]:
     """A :class:`ClassifyResponse` as plain values: building the model would cost more than JSON."""
     labels = scorer.manifest.labels
-    usages = scored.usages
     return {
         "model": {"name": scorer.name, "version": scorer.version},
         "results": [
             _result(labels, prediction, usage, top_k)
-            for prediction, usage in zip(scored.predictions, usages, strict=True)
+            for prediction, usage in zip(scored.predictions, scored.usages, strict=True)
         ],
-        "usage": {
-            "texts": len(usages),
-            "characters": sum(usage.characters for usage in usages),
-            "tokens": sum(usage.tokens for usage in usages),
-            "tokens_used": sum(usage.tokens_used for usage in usages),
-            "unknown_tokens": sum(usage.unknown_tokens for usage in usages),
-            "truncated_texts": sum(usage.truncated for usage in usages),
-        },
+        "usage": scored.usage._asdict(),
     }
 
 
 def _result(
-    labels: tuple[str, ...], prediction: Prediction, usage: Usage, top_k: int | None
+    labels: tuple[str, ...], prediction: Prediction, usage: Usage, top_k: int
 ) -> dict[str, Any]:
     # a tie keeps the order of the labels, as the predicted label does
     ranked = sorted(zip(prediction.probabilities, labels, strict=True), key=lambda pair: -pair[0])
     return {
         "label": prediction.label,
-        "scores": [{"label": label, "score": score} for score, label in ranked[:top_k]],
+        "scores": [{"label": label, "score": score} for score, label in ranked[: top_k or None]],
         "polarity": prediction.polarity,
         "usage": {
             "characters": usage.characters,

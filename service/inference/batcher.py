@@ -22,8 +22,10 @@ Answer = TypeVar("Answer")
 
 # A batch is sized to last about this long, so that what arrives meanwhile is not kept waiting.
 BATCH_SECONDS = 0.01
-# ... but a slow engine still gets enough of it to be efficient.
+# ... but a slow engine still gets enough of it to be efficient, and a fast one no more than keeps a
+# batch's memory small.
 MIN_BATCH_TOKENS = 512
+MAX_BATCH_TOKENS = 16_384
 # Below this, running on the event loop costs less than handing over to the thread and back, and
 # delays other connections less than they would notice.
 INLINE_SECONDS = 0.002
@@ -205,7 +207,8 @@ class Batcher(Generic[Answer]):
 
     def _take(self) -> tuple[list[tuple[Ticket[Answer], int]], int]:
         """The next batch, as requests and the index of a document in each; and its tokens."""
-        budget = max(MIN_BATCH_TOKENS, int(BATCH_SECONDS / self._seconds_per_token))
+        budget = int(BATCH_SECONDS / self._seconds_per_token)
+        budget = min(max(budget, MIN_BATCH_TOKENS), MAX_BATCH_TOKENS)
         picked: list[tuple[Ticket[Answer], int]] = []
         tokens = 0
         now = time.perf_counter()
@@ -287,7 +290,9 @@ class Batcher(Generic[Answer]):
             ticket.missing -= 1
             if not ticket.missing:
                 ticket.future.set_result(ticket.answers)  # type: ignore[arg-type]
-        per_token = max(finished - started - self._overhead_seconds, 1e-9) / tokens
+        seconds = finished - started
+        self._overhead_seconds = min(self._overhead_seconds, seconds)
+        per_token = max(seconds - self._overhead_seconds, 1e-6) / tokens
         self._seconds_per_token += _NEWEST * (per_token - self._seconds_per_token)
         # what passed between two batches of a busy queue belongs to the time a token takes
         began = max(started, self._last_finished)

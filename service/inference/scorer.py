@@ -6,21 +6,34 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from service.classifier.classifier import Classifier, Document, Prediction, Usage
-from service.classifier.manifest import Manifest
 from service.classifier.vocabulary import WordIds
 from service.errors import DeadlineExceeded
 from service.inference.batcher import Batcher, QueueLimits, Ticket
 from service.inference.engine import Engine
 from service.metrics import Metrics, ModelMetrics
 
+_NOTHING = nullcontext()
 # Tokenizing holds the event loop; a large request lets others have a turn after as many characters
 # as are tokenized in about a millisecond.
 _TURN_CHARACTERS = 10_000
+
+
+class TotalUsage(NamedTuple):
+    """What was read of all texts of a request."""
+
+    texts: int
+    characters: int
+    tokens: int
+    tokens_used: int
+    unknown_tokens: int
+    truncated_texts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,7 @@ class Scored:
 
     predictions: list[Prediction]
     usages: list[Usage]
+    usage: TotalUsage
 
 
 class Scorer:
@@ -45,6 +59,9 @@ class Scorer:
     ) -> None:
         self.classifier = classifier
         self.engine = engine
+        self.manifest = classifier.manifest
+        self.name = self.manifest.name
+        self.version = self.manifest.version
         self._metrics = ModelMetrics(
             metrics,
             name=self.name,
@@ -55,21 +72,6 @@ class Scorer:
         self._batcher: Batcher[Prediction] = Batcher(
             self._predict, limits=limits, worker=worker, metrics=self._metrics
         )
-
-    @property
-    def manifest(self) -> Manifest:
-        """What is said about the model."""
-        return self.classifier.manifest
-
-    @property
-    def name(self) -> str:
-        """The model's name, in requests and metrics."""
-        return self.manifest.name
-
-    @property
-    def version(self) -> str:
-        """The model's version."""
-        return self.manifest.version
 
     def warm_up(self) -> None:
         """Run every step once and measure the engine, before the first request pays for it."""
@@ -91,29 +93,47 @@ class Scorer:
             overhead_seconds=one, seconds_per_token=max(many - one, 1e-7) / (32 * 32)
         )
 
-    async def score(self, texts: Sequence[str], *, timeout_seconds: float) -> Scored:
+    async def score(
+        self,
+        texts: Sequence[str],
+        *,
+        timeout_seconds: float,
+        while_waiting: AbstractContextManager[None] = _NOTHING,
+    ) -> Scored:
         """Predictions for ``texts``.
 
         Raises :class:`Overloaded` when the queue is full and :class:`DeadlineExceeded` when
-        ``timeout_seconds`` pass. A caller that is cancelled leaves the queue.
+        ``timeout_seconds`` pass. A caller that is cancelled leaves the queue. ``while_waiting`` is
+        entered only if the answer is not there at once.
         """
         arrived = time.perf_counter()
         documents = await self._encode(texts)
         encoded = time.perf_counter()
         ticket = self._batcher.submit([document.ids for document in documents])
-        predictions = await self._answer(ticket, timeout_seconds - (encoded - arrived))
+        # After one turn of the loop an idle engine has answered a small request; only who waits
+        # longer pays for a timer and for being watched.
+        try:
+            await asyncio.sleep(0)
+            if not ticket.future.done():
+                with while_waiting:
+                    await self._wait(ticket, timeout_seconds - (encoded - arrived))
+        except BaseException:
+            # cancelled, or told by while_waiting that nobody waits any more
+            self._batcher.abandon(ticket)
+            raise
+        predictions = ticket.future.result()
         usages = [document.usage for document in documents]
+        usage = _total(usages)
         self._metrics.scored(
             [prediction.label for prediction in predictions],
-            texts=len(usages),
-            tokens=sum(usage.tokens for usage in usages),
-            unknown_tokens=sum(usage.unknown_tokens for usage in usages),
-            truncated_texts=sum(usage.truncated for usage in usages),
+            tokens=usage.tokens,
+            unknown_tokens=usage.unknown_tokens,
+            truncated_texts=usage.truncated_texts,
             tokenize_seconds=encoded - arrived,
             queue_seconds=ticket.started - ticket.enqueued,
             infer_seconds=time.perf_counter() - ticket.started,
         )
-        return Scored(predictions, usages)
+        return Scored(predictions, usages, usage)
 
     async def drain(self) -> None:
         """Return when every admitted request has its answer."""
@@ -142,22 +162,12 @@ class Scorer:
                 await asyncio.sleep(0)
         return documents
 
-    async def _answer(self, ticket: Ticket[Prediction], timeout_seconds: float) -> list[Prediction]:
-        timer: asyncio.TimerHandle | None = None
+    async def _wait(self, ticket: Ticket[Prediction], timeout_seconds: float) -> None:
+        timer = asyncio.get_running_loop().call_later(timeout_seconds, self._expire, ticket)
         try:
-            # After one turn of the loop an idle engine has answered a small request; only who
-            # waits longer pays for a timer.
-            await asyncio.sleep(0)
-            if not ticket.future.done():
-                loop = asyncio.get_running_loop()
-                timer = loop.call_later(timeout_seconds, self._expire, ticket)
-            return await ticket.future
-        except asyncio.CancelledError:
-            self._batcher.abandon(ticket)
-            raise
+            await asyncio.wait((ticket.future,))
         finally:
-            if timer is not None:
-                timer.cancel()
+            timer.cancel()
 
     def _expire(self, ticket: Ticket[Prediction]) -> None:
         error = DeadlineExceeded(
@@ -168,3 +178,19 @@ class Scorer:
 
     def _predict(self, documents: list[WordIds]) -> list[Prediction]:
         return self.classifier.predict(self.engine.logits(documents))
+
+
+def _total(usages: Sequence[Usage]) -> TotalUsage:
+    if len(usages) == 1:
+        one = usages[0]
+        return TotalUsage(
+            1, one.characters, one.tokens, one.tokens_used, one.unknown_tokens, int(one.truncated)
+        )
+    return TotalUsage(
+        texts=len(usages),
+        characters=sum(usage.characters for usage in usages),
+        tokens=sum(usage.tokens for usage in usages),
+        tokens_used=sum(usage.tokens_used for usage in usages),
+        unknown_tokens=sum(usage.unknown_tokens for usage in usages),
+        truncated_texts=sum(usage.truncated for usage in usages),
+    )

@@ -42,5 +42,7 @@ def test_only_spellings_of_known_words_are_kept() -> None:
 
 def test_what_is_kept_is_bounded() -> None:
     vocabulary = Vocabulary(("<unk>", "good"))
-    vocabulary.encode(" ".join("good" * (count % 2) + "g" + "o" * count + "d" for count in range(99)))
+    vocabulary.encode(
+        " ".join("good" * (count % 2) + "g" + "o" * count + "d" for count in range(99))
+    )
     assert len(vocabulary._pieces) <= 4 * len(vocabulary)

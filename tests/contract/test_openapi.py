@@ -1,0 +1,59 @@
+"""The API's contract: a change of it is a change of ``openapi.json`` beside this file.
+
+To accept one: ``python -m tests.contract.test_openapi``.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from service.api import openapi
+from service.api.application import ROUTES
+from service.api.classify import ClassifyRequest, ClassifyResponse
+from service.settings import Settings
+
+SNAPSHOT = Path(__file__).parent / "openapi.json"
+
+
+def document() -> dict:
+    return openapi.document(ROUTES, Settings())
+
+
+def test_the_document_is_the_one_agreed_on():
+    assert document() == json.loads(SNAPSHOT.read_text("utf-8")), "see this file's first lines"
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_used():
+    text = json.dumps(document())
+    schemas = document()["components"]["schemas"]
+    used = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert used == set(schemas)
+
+
+def test_examples_are_what_they_are_examples_of():
+    operation = document()["paths"]["/v1/classify"]["post"]
+    for example in operation["requestBody"]["content"]["application/json"]["examples"].values():
+        ClassifyRequest.model_validate_json(json.dumps(example["value"]))
+    answer = operation["responses"]["200"]["content"]["application/json"]["example"]
+    ClassifyResponse.model_validate_json(json.dumps(answer), strict=True)
+
+
+def test_limits_are_published():
+    small = openapi.document(ROUTES, Settings(max_texts=7, max_characters=9))
+    fields = small["components"]["schemas"]["ClassifyRequest"]["properties"]
+    assert fields["texts"]["maxItems"] == 7
+    assert fields["text"]["maxLength"] == fields["texts"]["items"]["maxLength"] == 9
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_answer_documents_its_headers(route):
+    responses = document()["paths"][route.path][route.method.lower()]["responses"]
+    assert "500" in responses
+    for status, response in responses.items():
+        assert "X-Request-ID" in response["headers"]
+        assert ("Retry-After" in response["headers"]) is (status in {"429", "503"})
+
+
+if __name__ == "__main__":
+    SNAPSHOT.write_text(json.dumps(document(), indent=1) + "\n", "utf-8")

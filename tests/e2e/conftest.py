@@ -1,0 +1,156 @@
+"""The product in processes of its own: a bento, built, exported and served from an empty home."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+BENTOML = str(Path(sys.executable).with_name("bentoml"))
+STORE = """
+import shutil, sys, bentoml
+for folder in sys.argv[1:]:
+    name = folder.rstrip("/").split("/")[-1]
+    with bentoml.models.create(f"{name}:1") as model:
+        shutil.copytree(folder, model.path, dirs_exist_ok=True)
+"""
+
+
+def _environment(home: Path, **settings: str) -> dict[str, str]:
+    """This process's environment with another BentoML home and nothing of the repository."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("VALENCE_", "BENTOML_", "PYTHONPATH", "PROMETHEUS_"))
+    }
+    return {
+        **kept,
+        "BENTOML_HOME": str(home),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "OMP_NUM_THREADS": "1",
+        **settings,
+    }
+
+
+@dataclass
+class Server:
+    """A served bento."""
+
+    process: subprocess.Popen[str]
+    url: str
+    output: Path
+
+    def stop(self) -> int:
+        """SIGTERM to its first process, as a container's supervisor does; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+
+@contextmanager
+def _serving(target: Path | str, *, cwd: Path, home: Path, **settings: str) -> Iterator[Server]:
+    """``bentoml serve`` on a free loopback port, ready; whatever is left of it is killed."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    output = cwd / f"output-{port}.txt"
+    with output.open("w") as stream:
+        process = subprocess.Popen(
+            [BENTOML, "serve", str(target), "--host", "127.0.0.1", "--port", str(port)],
+            cwd=cwd,
+            env=_environment(home, **settings),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    server = Server(process, f"http://127.0.0.1:{port}", output)
+    try:
+        deadline = time.monotonic() + 30
+        while not _is_ready(server.url):
+            assert process.poll() is None, output.read_text()
+            assert time.monotonic() < deadline, output.read_text()
+            time.sleep(0.05)
+        yield server
+    finally:
+        if process.poll() is None:
+            server.stop()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=1).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def bento(tmp_path_factory: pytest.TempPathFactory, save_tiny: Callable[..., Path]) -> Path:
+    """The folder of a bento of two tiny models, exported."""
+    scratch = tmp_path_factory.mktemp("bento")
+    folders = [str(save_tiny(scratch / name, name=name)) for name in ("sentiment", "topic")]
+    variables = _environment(scratch / "home")
+
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=variables, check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    run(sys.executable, "-c", STORE, *folders)
+    tag = run(BENTOML, "build", "--output", "tag").strip().removeprefix("__tag__:")
+    run(BENTOML, "export", tag, str(scratch / "valence.bento"))
+    with tarfile.open(scratch / "valence.bento") as archive:
+        archive.extractall(scratch / "exported", filter="data")
+    return scratch / "exported"
+
+
+@pytest.fixture(scope="module")
+def server(bento: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The bento, served from an empty home."""
+    scratch = tmp_path_factory.mktemp("served")
+    with _serving(bento, cwd=scratch, home=scratch / "home", VALENCE_MAX_BODY_BYTES="4096") as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[..., AbstractContextManager[Server]]:
+    """``with serving(target, cwd=..., home=..., **settings) as server``."""
+    return _serving
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[..., str]:
+    """Serves what cannot be served: checks that it ends at once with status 1; its stderr."""
+
+    def refused(target: Path | str, *, cwd: Path, home: Path, **settings: str) -> str:
+        done = subprocess.run(
+            [BENTOML, "serve", str(target), "--host", "127.0.0.1", "--port", "1"],
+            cwd=cwd,
+            env=_environment(home, **settings),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        assert done.returncode == 1
+        return done.stderr
+
+    return refused
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the working tree."""
+    return REPOSITORY

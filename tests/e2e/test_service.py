@@ -1,0 +1,127 @@
+import json
+import shutil
+import threading
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+pytestmark = pytest.mark.e2e
+
+
+def counts(url: str) -> dict[str, float]:
+    text = httpx.get(f"{url}/metrics").raise_for_status().text
+    return {
+        f"{sample.name} {json.dumps(sample.labels, sort_keys=True)}": sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def moved(before: dict[str, float], after: dict[str, float], *wanted: str) -> float:
+    names = [name for name in after if all(part in name for part in wanted)]
+    assert names, wanted
+    return sum(after[name] - before.get(name, 0) for name in names)
+
+
+def test_an_exported_bento_answers_from_an_empty_home(server):
+    answer = httpx.post(f"{server.url}/v1/classify", json={"texts": ["good", "bad movie"]})
+    assert answer.status_code == 200
+    assert len(answer.json()["results"]) == 2
+    names = [model["name"] for model in httpx.get(f"{server.url}/v1/models").json()["models"]]
+    assert names == ["sentiment", "topic"]
+
+
+def test_one_request_moves_the_counters_by_exactly_one(server):
+    before = counts(server.url)
+    httpx.post(f"{server.url}/v1/classify", json={"text": "good"}).raise_for_status()
+    after = counts(server.url)
+    assert moved(before, after, "valence_requests_total", '"route": "/v1/classify"') == 1
+    assert moved(before, after, "bentoml_service_request_total", '"/v1/classify"') == 1
+    assert moved(before, after, "valence_predictions_total", '"sentiment"') == 1
+    assert moved(before, after, "valence_predictions_total", '"topic"') == 0
+
+
+# BentoML's own
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_bentomls_own_client_gets_the_same_answer(server):
+    import bentoml
+
+    with bentoml.SyncHTTPClient(server.url) as client:
+        answer = client.classify(text="not good", model="topic", top_k=1)
+        assert (
+            answer
+            == httpx.post(
+                f"{server.url}/v1/classify", json={"text": "not good", "model": "topic", "top_k": 1}
+            ).json()
+        )
+        with pytest.raises(bentoml.exceptions.BentoMLException, match="exactly one of text"):
+            client.classify(top_k=1)
+
+
+def test_nothing_of_a_request_is_in_the_servers_output(server):
+    canary = "xyzzy-canary-1f3a"
+    url = f"{server.url}/v1/classify"
+    for body in ({"text": canary}, {"text": [canary]}, [canary], canary, {"texts": canary}):
+        httpx.post(url, json=body)
+    httpx.post(url, content=f'{{"text": "{canary}')
+    httpx.post(url, json={"text": "a" * 5000})
+    httpx.get(f"{server.url}/{canary}")
+    assert canary not in server.output.read_text()
+    assert "Traceback" not in server.output.read_text()
+
+
+def test_a_body_over_the_limit_is_refused_and_the_connection_lives(server):
+    with httpx.Client(base_url=server.url) as client:
+        assert client.post("/v1/classify", content=b"x" * 4097).status_code == 413
+        chunked = client.post("/v1/classify", content=(b"x" * 1000 for _ in range(9)))
+        assert chunked.status_code == 413
+        assert client.post("/v1/classify", json={"text": "good"}).status_code == 200
+
+
+def test_sigterm_answers_what_was_accepted_and_exits_0(bento, serving, tmp_path):
+    with serving(bento, cwd=tmp_path, home=tmp_path / "home") as server:
+        statuses: list[int] = []
+
+        def ask() -> None:
+            texts = ["good movie " * 20] * 1000
+            with httpx.Client(timeout=10) as client:
+                answer = client.post(f"{server.url}/v1/classify", json={"texts": texts})
+                statuses.append(answer.status_code)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        asking.join(0.05)
+        assert server.stop() == 0
+        asking.join(10)
+    assert statuses in ([200], [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "the model store holds none of sentiment, topic"),
+        ({"VALENCE_MODELS": "sentiment:7"}, "the model store holds no 'sentiment:7'"),
+        ({"VALENCE_MAX_TEXT": "7"}, "did you mean VALENCE_MAX_TEXTS?"),
+        ({"VALENCE_ENGINE": "native-none"}, "native"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line_and_a_status(
+    refused, repository, settings, said, tmp_path
+):
+    line = refused("service.app:Valence", home=tmp_path, cwd=repository, **settings)
+    assert line.startswith("valence: ")
+    assert line.count("\n") == 1
+    assert said in line
+
+
+def test_a_damaged_model_is_one_line_and_a_status(bento, refused, tmp_path):
+    shutil.copytree(bento, tmp_path / "bento")
+    weights = tmp_path / "bento" / "models" / "topic" / "1" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    line = refused(tmp_path / "bento", home=tmp_path / "home", cwd=tmp_path)
+    assert str(weights) in line
+    assert "checksum" in line
+    assert "Traceback" not in line

@@ -1,0 +1,181 @@
+import json
+import re
+
+import pytest
+
+from service import errors
+from service.api.application import ROUTES
+from service.api.problems import KINDS, describe
+from service.api.router import Router
+from service.api.routes import Operation, Route
+from service.inference.models import Phase
+
+CANARY = "xyzzy-canary-1f3a"
+
+
+class Broken:
+    name = "broken"
+
+    def logits(self, documents):
+        raise FloatingPointError(f"while reading {CANARY}")
+
+
+def leaves(error: type[errors.ValenceError]) -> list[type[errors.ValenceError]]:
+    children = error.__subclasses__()
+    return [leaf for child in children for leaf in leaves(child)] if children else [error]
+
+
+def test_every_request_error_has_a_row_in_the_table():
+    assert set(leaves(errors.RequestError)) == set(KINDS)
+    slugs = [kind.slug for kind in KINDS.values()]
+    assert len(set(slugs)) == len(slugs)
+
+
+def test_an_error_that_is_no_request_error_says_nothing_of_itself():
+    problem = describe(errors.ArtifactError(CANARY))
+    assert problem.kind.status == 500
+    assert CANARY not in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "slug"),
+    [
+        ("GET", "/nothing", 404, "unknown-path"),
+        ("GET", "/v1/models/a/b", 404, "unknown-path"),
+        ("POST", "/v1/classify/", 404, "unknown-path"),
+        ("GET", "/v1/classify", 405, "method-not-allowed"),
+        ("POST", "/livez", 405, "method-not-allowed"),
+    ],
+)
+async def test_unknown_paths_and_methods_are_problems_too(served, method, path, status, slug):
+    response = await served.client.request(method, path)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert body["type"] == f"urn:valence:problem:{slug}"
+    assert body["status"] == status
+    assert body["request_id"] == response.headers["x-request-id"]
+
+
+async def test_405_names_the_methods_there_are(served):
+    assert (await served.client.put("/v1/classify")).headers["allow"] == "POST"
+
+
+async def test_head_is_answered_as_get(served):
+    assert (await served.client.head("/livez")).status_code == 200
+
+
+@pytest.mark.parametrize("given", ["a", "A-1._b", "x" * 128])
+async def test_a_request_id_comes_back(served, given):
+    response = await served.client.get("/livez", headers={"x-request-id": given})
+    assert response.headers["x-request-id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "x" * 129, "a b", 'a"b', "ä".encode("latin-1")])
+async def test_a_request_id_that_could_harm_a_log_is_replaced(served, given):
+    response = await served.client.get("/livez", headers={"x-request-id": given})
+    assert re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]+", response.headers["x-request-id"])
+
+
+async def test_request_ids_are_unique(served):
+    answers = [await served.client.get("/livez") for _ in range(50)]
+    assert len({answer.headers["x-request-id"] for answer in answers}) == 50
+
+
+async def test_an_unexpected_error_is_500_without_its_message_or_trace(serve):
+    served = serve(engine=Broken())
+    response = await served.classify(text=CANARY)
+    assert response.status_code == 500
+    assert response.json()["type"] == "urn:valence:problem:unexpected"
+    assert "FloatingPointError" not in response.text
+    event, request = served.lines()
+    assert event["type"] == "FloatingPointError"
+    assert re.fullmatch(r"test_application\.py:\d+", event["location"])
+    assert event["request_id"] == request["request_id"] == response.json()["request_id"]
+    assert request["level"] == "error"
+
+
+async def test_before_and_after_serving_everything_but_liveness_is_503(serve):
+    served = serve(opened=False)
+    for phase in (Phase.STARTING, Phase.DRAINING):
+        served.models.phase = phase
+        for path in ("/readyz", "/v1/models", "/v1/models/sentiment"):
+            response = await served.client.get(path)
+            assert response.status_code == 503
+            assert response.headers["retry-after"] == "1"
+            assert phase.value in response.json()["detail"]
+        assert (await served.classify(text="good")).status_code == 503
+        assert (await served.client.get("/livez")).status_code == 200
+
+
+async def test_no_text_is_in_any_log_line_metric_or_error(serve):
+    for served in (serve(max_characters=200, max_body_bytes=2000), serve(engine=Broken())):
+        answers = [
+            await served.classify(text=CANARY),
+            await served.classify(texts=[CANARY] * 2, model="sentiment"),
+            await served.classify(text=CANARY * 20),
+            await served.classify(text=CANARY, texts=[CANARY]),
+            await served.classify(text=[CANARY]),
+            await served.client.post("/v1/classify", json=CANARY),
+            await served.client.post("/v1/classify", json=[CANARY]),
+            await served.client.post("/v1/classify", content=CANARY),
+            await served.client.post("/v1/classify", content=f'{{"text": "{CANARY}'),
+            await served.client.post("/v1/classify", content=CANARY * 2000),
+            await served.client.post("/v1/classify", data={"text": CANARY}),
+            await served.client.get(f"/{CANARY}"),
+            await served.client.get("/v1/classify", params={"text": CANARY}),
+            await served.client.get("/livez", headers={"x-other": CANARY}),
+        ]
+        for answer in answers:
+            assert CANARY not in answer.text
+        # names of models and fields come back to who sent them, and go nowhere else
+        await served.classify(text="good", model=CANARY)
+        await served.client.post("/v1/classify", json={CANARY: 1})
+        await served.client.get(f"/v1/models/{CANARY}")
+        assert CANARY not in served.logged.getvalue()
+        assert CANARY not in (await served.client.get("/metrics")).text
+
+
+async def test_each_request_is_one_json_line_with_the_route_not_the_path(served):
+    await served.classify(texts=["good movie", "bad"])
+    await served.client.get("/v1/models/sentiment?x=1")
+    await served.client.get("/somewhere/private")
+    await served.client.get("/livez")
+    lines = served.lines()
+    assert [line["route"] for line in lines] == ["/v1/classify", "/v1/models/{name}", "unmatched"]
+    first = lines[0]
+    assert first["texts"] == 2
+    assert first["tokens"] == 3
+    assert first["model"] == "sentiment"
+    assert first["duration_ms"] > 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["time"])
+    assert set(first) == {
+        "time", "level", "event", "method", "route", "status", "duration_ms", "request_id",
+        "model", "texts", "tokens",
+    }  # fmt: skip
+    assert "private" not in json.dumps(lines)
+
+
+def test_a_route_given_twice_is_refused():
+    with pytest.raises(ValueError, match="twice"):
+        Router([*ROUTES, ROUTES[0]])
+
+
+async def test_a_dialect_gives_errors_its_own_shape(served):
+    from service.api.http import Response
+
+    async def fail(context, request):
+        raise errors.UnknownModel("gone")
+
+    route = Route(
+        method="POST",
+        path="/own",
+        handler=fail,
+        operation=Operation(summary="", description="", tag="", response="text/plain"),
+        refuse=lambda problem, request_id: Response(
+            problem.detail.encode(), status=418, media_type="text/plain"
+        ),
+    )
+    served.app._router = Router([route])
+    response = await served.client.post("/own")
+    assert (response.status_code, response.text) == (418, "gone")

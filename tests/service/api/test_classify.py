@@ -1,0 +1,294 @@
+import asyncio
+import math
+import threading
+
+import httpx
+import numpy as np
+import pytest
+
+from service.api.classify import ClassifyResponse, classify_in_process
+from service.errors import InvalidRequest
+
+LABELS = ("negative", "neutral", "positive")
+
+
+def softmax(*logits: float) -> dict[str, float]:
+    # 1.25 is the tiny model's temperature
+    powers = [math.exp(logit / 1.25) for logit in logits]
+    return {label: power / sum(powers) for label, power in zip(LABELS, powers, strict=True)}
+
+
+async def test_one_text_is_answered_with_all_calibrated_scores_sorted(served):
+    # the counting engine's logits are how often "good", "bad" and "movie" occur
+    response = await served.classify(text="Good good movie unheard-of.")
+    assert response.status_code == 200
+    expected = softmax(2, 0, 1)
+    (result,) = response.json()["results"]
+    assert result["label"] == "negative"
+    assert [score["label"] for score in result["scores"]] == ["negative", "positive", "neutral"]
+    for score in result["scores"]:
+        assert score["score"] == pytest.approx(expected[score["label"]], abs=1e-9)
+    assert sum(score["score"] for score in result["scores"]) == pytest.approx(1, abs=1e-12)
+    assert result["polarity"] == pytest.approx(expected["positive"] - expected["negative"])
+    assert response.json()["model"] == {"name": "sentiment", "version": "1"}
+
+
+async def test_usage_says_what_was_read_of_each_text_and_of_all(served):
+    response = await served.classify(texts=["good " * 60, "unheard of", ""])
+    usages = [list(result["usage"].items()) for result in response.json()["results"]]
+    names = ("characters", "tokens", "tokens_used", "unknown_tokens", "truncated")
+    assert usages == [
+        list(zip(names, values, strict=True))
+        for values in [(300, 60, 50, 0, True), (10, 2, 2, 2, False), (0, 0, 0, 0, False)]
+    ]
+    assert response.json()["usage"] == {
+        "texts": 3,
+        "characters": 310,
+        "tokens": 62,
+        "tokens_used": 52,
+        "unknown_tokens": 2,
+        "truncated_texts": 1,
+    }
+
+
+async def test_one_and_many_have_the_same_shape_and_the_same_answer(served):
+    alone = (await served.classify(text="not good")).json()
+    batch = (await served.classify(texts=["bad", "not good", "movie"])).json()
+    assert alone["results"][0] == batch["results"][1]
+    assert alone == (await served.classify(texts=["not good"])).json()
+    ClassifyResponse.model_validate_json((await served.classify(text="good")).content, strict=True)
+
+
+@pytest.mark.parametrize(("top_k", "kept"), [(1, 1), (2, 2), (3, 3), (4, 3)])
+async def test_top_k_keeps_the_likeliest(served, top_k, kept):
+    whole = (await served.classify(text="good movie movie")).json()["results"][0]["scores"]
+    cut = (await served.classify(text="good movie movie", top_k=top_k)).json()["results"][0]
+    assert cut["scores"] == whole[:kept]
+
+
+@pytest.mark.parametrize("name", ["sentiment", "sentiment:1"])
+async def test_a_model_is_named_with_or_without_its_version(served, name):
+    assert (await served.classify(text="good", model=name)).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["nothing", "sentiment:2", "sentiment:", ":1"])
+async def test_an_unknown_model_is_404_and_says_what_there_is(served, name):
+    response = await served.classify(text="good", model=name)
+    assert response.status_code == 404
+    assert "sentiment:1" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "location"),
+    [
+        ({}, "body"),
+        ({"text": "a", "texts": ["b"]}, "body"),
+        ({"text": 3}, "text"),
+        ({"texts": []}, "texts"),
+        ({"texts": ["a", None]}, "texts.1"),
+        ({"texts": "a"}, "texts"),
+        ({"text": "a", "top_k": 0}, "top_k"),
+        ({"text": "a", "top_k": True}, "top_k"),
+        ({"text": "a", "topk": 1}, "topk"),
+        ({"text": None}, "text"),
+        ({"text": "a", "model": ""}, "model"),
+        ({"text": "a", "model": "m" * 129}, "model"),
+        (["a"], "body"),
+        ("a", "body"),
+        (3, "body"),
+    ],
+)
+async def test_a_wrong_shape_is_422_and_names_the_field(served, body, location):
+    response = await served.client.post("/v1/classify", json=body)
+    assert response.status_code == 422
+    assert [fault["location"] for fault in response.json()["errors"]] == [location]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b'{"text": "a"',
+        b"text=a",
+        b'{"text": "\xff"}',
+        b'{"text": "\\ud800"}',
+        b"[" * 9999,
+    ],
+)
+async def test_what_is_not_json_is_400(served, body):
+    response = await served.client.post("/v1/classify", content=body)
+    assert response.status_code == 400
+    assert response.json()["type"] == "urn:valence:problem:malformed-body"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\u0000", "\u202e", "\ufffd", "\U0001f937\u200d\u2640", "e\u0301", "\u2028", "a" * 5000],
+)
+async def test_odd_text_is_only_text(served, text):
+    response = await served.classify(text=text)
+    assert response.status_code == 200
+    assert response.json()["usage"]["characters"] == len(text)
+
+
+@pytest.mark.parametrize(("count", "status"), [(3, 200), (4, 422)])
+async def test_texts_are_limited_at_their_number(serve, count, status):
+    response = await serve(max_texts=3).classify(texts=["good"] * count)
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize(("length", "status"), [(10, 200), (11, 422)])
+async def test_a_text_is_limited_at_its_characters(serve, length, status):
+    served = serve(max_characters=10)
+    assert (await served.classify(text="é" * length)).status_code == status
+    response = await served.classify(texts=["good", "é" * length])
+    assert response.status_code == status
+    if status == 422:
+        assert response.json()["errors"][0]["location"] == "texts.1"
+
+
+def json_of(size: int) -> bytes:
+    return b'{"text": "' + b"a" * (size - 12) + b'"}'
+
+
+@pytest.mark.parametrize(("size", "status"), [(2000, 200), (2001, 413)])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_is_limited_at_its_bytes_however_it_is_sent(serve, size, status, chunked):
+    async def chunks():
+        for start in range(0, size, 700):
+            yield json_of(size)[start : start + 700]
+
+    content = chunks() if chunked else json_of(size)
+    response = await serve(max_body_bytes=2000).client.post("/v1/classify", content=content)
+    assert response.status_code == status
+
+
+async def test_a_declared_length_too_large_is_refused_before_the_body_is_read(serve):
+    async def never():
+        raise AssertionError("the body was read")
+        yield b""
+
+    response = await serve().client.post(
+        "/v1/classify", content=never(), headers={"content-length": str(10**30)}
+    )
+    assert response.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content-type": "application/json"}, 200),
+        ({"content-type": "Application/JSON; charset=utf-8"}, 200),
+        ({}, 200),
+        ({"content-type": "text/plain"}, 415),
+        ({"content-type": "application/x-www-form-urlencoded"}, 415),
+        ({"content-encoding": "gzip"}, 415),
+        ({"content-encoding": "identity"}, 200),
+    ],
+)
+async def test_only_plain_json_is_read(served, headers, status):
+    response = await served.client.post(
+        "/v1/classify", content=b'{"text": "good"}', headers=headers
+    )
+    assert response.status_code == status
+
+
+class Blocked:
+    """An engine that computes when the test says so."""
+
+    name = "blocked"
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.batches = 0
+
+    def logits(self, documents):
+        self.batches += 1
+        assert self.opened.wait(5)
+        return np.zeros((len(documents), 3), dtype=np.float32)
+
+
+def slow(served) -> None:
+    """Let the batcher believe its engine slow, so that it uses the thread."""
+    served.models.get()._batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1.0)
+
+
+async def test_a_full_queue_is_429_with_the_time_until_it_pays_to_retry(serve):
+    served = serve(engine=Blocked(), max_texts=2, queue_items=2)
+    slow(served)
+    running = asyncio.create_task(served.classify(text="good"))
+    await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(served.classify(texts=["good good", "bad"]))
+    await asyncio.sleep(0.01)
+    response = await served.classify(text="good")
+    assert response.status_code == 429
+    # three tokens wait, drained at one a second
+    assert response.headers["retry-after"] == "3"
+    served.engine.opened.set()
+    assert (await running).status_code == (await waiting).status_code == 200
+
+
+async def test_no_answer_in_time_is_504_and_leaves_the_queue(serve):
+    served = serve(engine=Blocked(), request_timeout_seconds=0.05)
+    slow(served)
+    first = asyncio.create_task(served.classify(text="good"))
+    await asyncio.sleep(0.01)
+    second = asyncio.create_task(served.classify(text="bad"))
+    assert (await first).status_code == (await second).status_code == 504
+    served.engine.opened.set()
+    await served.models.close()
+    assert served.engine.batches == 1
+
+
+async def test_a_client_that_hangs_up_leaves_the_queue(serve):
+    served = serve(engine=Blocked())
+    slow(served)
+    running = asyncio.create_task(served.classify(text="good"))
+    await asyncio.sleep(0.01)
+    body = iter([{"type": "http.request", "body": b'{"text": "bad"}'}, {"type": "http.disconnect"}])
+    sent = []
+
+    async def receive():
+        return next(body)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/classify", "headers": []}
+    await served.app(scope, receive, send)
+    assert sent == []
+    assert served.lines()[-1]["status"] == 499
+    served.engine.opened.set()
+    assert (await running).status_code == 200
+    await served.models.close()
+    assert served.engine.batches == 1
+
+
+async def test_a_client_that_hangs_up_while_sending_is_not_answered(served):
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        raise AssertionError("nobody is there")
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/classify", "headers": []}
+    await served.app(scope, receive, send)
+    assert served.lines()[-1]["status"] == 499
+
+
+async def test_a_large_request_lets_others_have_their_turn(served):
+    large = asyncio.create_task(served.classify(texts=["good movie " * 100] * 1000))
+    await asyncio.sleep(0)
+    small: httpx.Response = await served.classify(text="bad")
+    assert small.status_code == 200
+    assert not large.done()
+    assert (await large).status_code == 200
+
+
+async def test_the_in_process_call_answers_as_http_does(served):
+    context = served.app.context
+    content = await classify_in_process(context, {"texts": ["good"], "top_k": 1})
+    assert content == (await served.classify(texts=["good"], top_k=1)).json()
+    with pytest.raises(InvalidRequest, match="texts"):
+        await classify_in_process(context, {"texts": "good"})

@@ -1,0 +1,99 @@
+import asyncio
+
+import pytest
+
+from service.api.model_cards import ModelCard, ModelList
+from service.inference import models
+
+
+def sample(text: str, name: str, **labels: str) -> float:
+    """The value of one line of the text format; 0 when it is not there."""
+    found = 0.0
+    for line in text.splitlines():
+        head, _, value = line.rpartition(" ")
+        if head.split("{")[0] == name and all(f'{k}="{v}"' in head for k, v in labels.items()):
+            found += float(value)
+    return found
+
+
+async def metrics(served) -> str:
+    return (await served.client.get("/metrics")).text
+
+
+@pytest.mark.parametrize("path", ["/livez", "/healthz", "/readyz"])
+async def test_a_serving_process_is_alive_and_ready(served, path):
+    assert (await served.client.get(path)).status_code == 200
+
+
+async def test_a_hung_engine_is_not_alive(served, monkeypatch):
+    scorer = served.models.get()
+    monkeypatch.setattr(scorer._batcher, "_busy_since", 1e-9)
+    monkeypatch.setattr(models, "HUNG_SECONDS", 0.0)
+    assert (await served.client.get("/livez")).status_code == 503
+
+
+async def test_one_request_moves_its_counters_by_exactly_one(served):
+    labels = {"route": "/v1/classify", "status": "200", "model": "sentiment", "version": "1"}
+    await served.classify(text="good")
+    before = await metrics(served)
+    await served.classify(text="good unheard-of " + "movie " * 60)
+    after = await metrics(served)
+
+    def moved(name: str, **wanted: str) -> float:
+        return sample(after, name, **wanted) - sample(before, name, **wanted)
+
+    assert moved("valence_requests_total", **labels) == 1
+    assert moved("valence_request_duration_seconds_count", **labels) == 1
+    for stage in ("tokenize", "queue", "infer"):
+        assert moved("valence_stage_duration_seconds_count", stage=stage) == 1
+    assert moved("valence_predictions_total", label="positive") == 1
+    assert moved("valence_tokens_total") == 64
+    assert moved("valence_unknown_tokens_total") == 3
+    assert moved("valence_truncated_texts_total") == 1
+    assert moved("valence_batch_items_sum") == 1
+    # under the names of BentoML's own middleware, which is off
+    assert moved("bentoml_service_request_total", endpoint="/v1/classify") == 1
+    assert moved("bentoml_service_request_duration_seconds_count", endpoint="/v1/classify") == 1
+
+
+async def test_refusals_are_counted_by_reason(served):
+    await served.classify()
+    await served.client.get("/nothing")
+    await served.client.get("/nothing/else")
+    text = await metrics(served)
+    assert sample(text, "valence_rejected_requests_total", reason="invalid-request") == 1
+    assert sample(text, "valence_rejected_requests_total", reason="unknown-path") == 2
+    assert sample(text, "valence_requests_total", route="unmatched", status="404") == 2
+    assert "nothing" not in text
+
+
+async def test_info_in_flight_and_queue_are_there(served):
+    text = await metrics(served)
+    assert sample(text, "valence_model_info", model="sentiment", engine="counting") == 1
+    assert sample(text, "valence_build_info", service_version="test") == 1
+    # the scrape itself
+    assert sample(text, "valence_requests_in_flight") == 1
+    assert 'valence_queue_items{model="sentiment",version="1"} 0.0' in text
+    assert "process_resident_memory_bytes" in text
+
+
+async def test_in_flight_returns_to_zero_whatever_happens(served):
+    task = asyncio.create_task(served.classify(text="good"))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await served.classify()
+    assert served.metrics.in_flight == 0
+
+
+async def test_a_model_card_says_what_an_answer_rests_on(served):
+    response = await served.client.get("/v1/models/sentiment")
+    card = ModelCard.model_validate_json(response.content)
+    assert card.default
+    assert card.engine == "counting"
+    assert card.labels == ["negative", "neutral", "positive"]
+    assert card.limits.max_tokens == 50
+    assert card.training.corpora[0].sha256 == "0" * 64
+    listed = ModelList.model_validate_json((await served.client.get("/v1/models")).content)
+    assert listed.models == [card]
+    assert (await served.client.get("/v1/models/sentiment:1")).content == response.content

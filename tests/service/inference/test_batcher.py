@@ -1,0 +1,307 @@
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.errors import DeadlineExceeded, Overloaded
+from service.inference import batcher as batching
+from service.inference.batcher import Batcher, QueueLimits
+
+
+class Recorder:
+    """Stands in for the model's metrics."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[int, int]] = []
+        self.waiting = (0, 0, 0.0)
+
+    def batch(self, *, items: int, tokens: int) -> None:
+        self.batches.append((items, tokens))
+
+    def queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
+        self.waiting = (items, tokens, age_seconds)
+
+
+def documents(*values: Sequence[int]) -> list[np.ndarray]:
+    return [np.array(value, dtype=np.int32) for value in values]
+
+
+def total(batch: list[np.ndarray]) -> list[int]:
+    return [int(document.sum()) for document in batch]
+
+
+class Gate:
+    """Work that waits for the test, so that what happens meanwhile is certain."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.batches: list[list[int]] = []
+
+    def __call__(self, batch: list[np.ndarray]) -> list[int]:
+        self.batches.append([len(document) for document in batch])
+        assert self.opened.wait(5)
+        return total(batch)
+
+
+def make(
+    work: Callable[[list[np.ndarray]], Sequence[int]] = total,
+    *,
+    items: int = 1000,
+    tokens: int = 100_000,
+    threaded: bool = False,
+    metrics: Recorder | None = None,
+) -> Batcher[int]:
+    made: Batcher[int] = Batcher(
+        work,
+        limits=QueueLimits(items, tokens),
+        worker=ThreadPoolExecutor(1),
+        metrics=metrics or Recorder(),  # type: ignore[arg-type]
+    )
+    # a slow engine goes to the thread, a fast one runs on the loop
+    made.calibrate(overhead_seconds=0.0, seconds_per_token=1.0 if threaded else 1e-7)
+    return made
+
+
+REQUESTS = st.lists(
+    st.lists(st.lists(st.integers(0, 9), max_size=40), min_size=1, max_size=12),
+    min_size=1,
+    max_size=8,
+)
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+@settings(deadline=None, max_examples=40)
+@given(requests=REQUESTS)
+def test_every_document_is_answered_once_and_in_order(
+    threaded: bool, requests: list[list[list[int]]]
+) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def work(batch: list[np.ndarray]) -> list[int]:
+        seen.extend(tuple(document.tolist()) for document in batch)
+        return total(batch)
+
+    async def run() -> list[list[int]]:
+        batcher = make(work, threaded=threaded)
+        tickets = [batcher.submit(documents(*request)) for request in requests]
+        return await asyncio.gather(*(ticket.future for ticket in tickets))
+
+    assert asyncio.run(run()) == [[sum(text) for text in request] for request in requests]
+    assert sorted(seen) == sorted(tuple(text) for request in requests for text in request)
+
+
+async def test_requests_of_one_turn_of_the_loop_share_a_batch() -> None:
+    recorder = Recorder()
+    batcher = make(metrics=recorder)
+    tickets = [batcher.submit(documents([1, 2], [3])), batcher.submit(documents([4]))]
+    await asyncio.gather(*(ticket.future for ticket in tickets))
+    assert recorder.batches == [(3, 4)]
+
+
+async def test_a_small_batch_runs_on_the_loop_and_is_answered_after_one_turn() -> None:
+    threads = []
+
+    def work(batch: list[np.ndarray]) -> list[int]:
+        threads.append(threading.current_thread())
+        return total(batch)
+
+    ticket = make(work).submit(documents([1]))
+    await asyncio.sleep(0)
+    assert ticket.future.done()
+    assert threads == [threading.main_thread()]
+
+
+async def test_a_large_batch_leaves_the_loop_free() -> None:
+    gate = Gate()
+    batcher = make(gate, threaded=True)
+    ticket = batcher.submit(documents([1]))
+    await asyncio.sleep(0.01)
+    assert batcher.busy_seconds > 0
+    gate.opened.set()
+    assert await ticket.future == [1]
+    assert batcher.busy_seconds == 0
+
+
+async def test_what_gathers_behind_a_busy_engine_is_the_next_batch() -> None:
+    gate = Gate()
+    batcher = make(gate, threaded=True)
+    first = batcher.submit(documents([1]))
+    await asyncio.sleep(0.01)
+    later = [batcher.submit(documents([value])) for value in range(5)]
+    gate.opened.set()
+    assert await first.future == [1]
+    assert [await ticket.future for ticket in later] == [[0], [1], [2], [3], [4]]
+    assert [len(batch) for batch in gate.batches] == [1, 5]
+
+
+async def test_one_text_waits_for_one_batch_of_a_thousand_not_for_all() -> None:
+    gate = Gate()
+    batcher = make(gate, threaded=True)
+    large = batcher.submit(documents(*([1] * 20 for _ in range(900))))
+    await asyncio.sleep(0.01)
+    small = batcher.submit(documents([7]))
+    gate.opened.set()
+    assert await small.future == [7]
+    assert not large.future.done()
+    assert len(gate.batches) == 2
+    assert await large.future == [20] * 900
+
+
+async def test_a_batch_holds_at_most_its_tokens_and_texts_of_like_length() -> None:
+    gate = Gate()
+    gate.opened.set()
+    batcher = make(gate, threaded=True)
+    lengths = [*range(1, 101)] * 2
+    await batcher.submit(documents(*([1] * length for length in lengths))).future
+    taken = [length for batch in gate.batches for length in batch]
+    assert taken == sorted(lengths, reverse=True)
+    assert max(sum(batch) for batch in gate.batches) <= batching.MIN_BATCH_TOKENS
+
+
+async def test_a_text_longer_than_a_batch_still_runs() -> None:
+    assert await make().submit(documents([1] * 50_000)).future == [50_000]
+
+
+@pytest.mark.parametrize(
+    ("request_", "admitted"),
+    [([[1]], True), ([[1], [1]], False), ([[1] * 90], True), ([[1] * 91], False)],
+)
+async def test_the_queue_is_full_one_past_its_items_or_tokens(
+    request_: list[list[int]], admitted: bool
+) -> None:
+    gate = Gate()
+    batcher = make(gate, threaded=True, items=3, tokens=100)
+    running = batcher.submit(documents([1]))
+    await asyncio.sleep(0.01)
+    waiting = batcher.submit(documents([1] * 5, [1] * 5))
+    if admitted:
+        batcher.submit(documents(*request_))
+    else:
+        with pytest.raises(Overloaded, match="3 texts or 100 tokens") as caught:
+            batcher.submit(documents(*request_))
+        assert caught.value.retry_after_seconds == pytest.approx(10.0)
+    gate.opened.set()
+    await asyncio.gather(running.future, waiting.future)
+    await batcher.drain()
+
+
+async def test_a_request_larger_than_the_queue_is_admitted_when_it_is_empty() -> None:
+    assert await make(items=1, tokens=1).submit(documents([1, 1], [2])).future == [2, 2]
+
+
+async def test_an_abandoned_request_leaves_the_queue_and_makes_room() -> None:
+    gate = Gate()
+    batcher = make(gate, threaded=True, items=2)
+    running = batcher.submit(documents([1]))
+    await asyncio.sleep(0.01)
+    abandoned = batcher.submit(documents([2], [3]))
+    batcher.abandon(abandoned)
+    waiting = batcher.submit(documents([4], [5]))
+    gate.opened.set()
+    assert await running.future == [1]
+    assert await waiting.future == [4, 5]
+    assert abandoned.future.cancelled()
+    assert [len(batch) for batch in gate.batches] == [1, 2]
+
+
+async def test_an_expired_request_ends_with_its_error_and_its_late_answer_is_dropped() -> None:
+    gate = Gate()
+    batcher = make(gate, threaded=True)
+    ticket = batcher.submit(documents([1]))
+    await asyncio.sleep(0.01)
+    batcher.abandon(ticket, DeadlineExceeded("late"))
+    with pytest.raises(DeadlineExceeded):
+        await ticket.future
+    gate.opened.set()
+    await batcher.drain()
+    assert await batcher.submit(documents([2])).future == [2]
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+async def test_a_failing_document_fails_its_own_request_alone(threaded: bool) -> None:
+    def work(batch: list[np.ndarray]) -> list[int]:
+        if any(13 in document for document in batch):
+            raise FloatingPointError("13")
+        return total(batch)
+
+    batcher = make(work, threaded=threaded)
+    good, bad, other = (
+        batcher.submit(documents([1], [2])),
+        batcher.submit(documents([3], [13])),
+        batcher.submit(documents([4])),
+    )
+    assert await good.future == [1, 2]
+    with pytest.raises(FloatingPointError):
+        await bad.future
+    assert await other.future == [4]
+    assert await batcher.submit(documents([5])).future == [5]
+
+
+async def test_the_rest_of_a_failed_request_is_not_computed() -> None:
+    calls = []
+
+    def work(batch: list[np.ndarray]) -> list[int]:
+        calls.append(len(batch))
+        raise RuntimeError("broken")
+
+    batcher = make(work, threaded=True)
+    with pytest.raises(RuntimeError):
+        await batcher.submit(documents(*([1] * 20 for _ in range(500)))).future
+    await batcher.drain()
+    assert len(calls) == 1
+
+
+async def test_an_engine_that_answers_too_few_is_an_error_not_a_shift() -> None:
+    with pytest.raises(RuntimeError, match="1 answers for 2 documents"):
+        await make(lambda batch: total(batch)[:1]).submit(documents([1], [2])).future
+
+
+async def test_no_documents_are_answered_with_no_answers() -> None:
+    assert await make().submit([]).future == []
+
+
+async def test_drain_returns_only_when_everything_is_answered() -> None:
+    batcher = make(threaded=True)
+    tickets = [batcher.submit(documents([value])) for value in range(50)]
+    await batcher.drain()
+    assert all(ticket.future.done() for ticket in tickets)
+
+
+async def test_the_queue_reports_what_waits_and_since_when() -> None:
+    gate, recorder = Gate(), Recorder()
+    batcher = make(gate, threaded=True, metrics=recorder)
+    batcher.submit(documents([1]))
+    await asyncio.sleep(0.01)
+    batcher.submit(documents([1, 2], []))
+    await asyncio.sleep(0.01)
+    batcher.report()
+    # an empty document counts as one token
+    assert recorder.waiting[:2] == (2, 3)
+    assert recorder.waiting[2] >= 0.01
+    gate.opened.set()
+    await batcher.drain()
+    batcher.report()
+    assert recorder.waiting == (0, 0, 0.0)
+
+
+async def test_speed_is_measured_so_that_a_slow_engine_moves_off_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = []
+
+    def slow(batch: list[np.ndarray]) -> list[int]:
+        threads.append(threading.current_thread() is threading.main_thread())
+        threading.Event().wait(0.02)
+        return total(batch)
+
+    batcher = make(slow)
+    for _ in range(6):
+        await batcher.submit(documents([1] * 20)).future
+    assert threads[0]
+    assert not threads[-1]
+    assert batching.INLINE_SECONDS < 0.02

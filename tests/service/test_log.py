@@ -1,0 +1,61 @@
+import io
+import json
+import re
+import time
+
+import pytest
+
+from service.log import Log
+
+REQUEST = {
+    "request_id": "a-1",
+    "method": "POST",
+    "route": "/v1/models/{name}",
+    "seconds": 0.0123456,
+    "model": "sentiment",
+    "texts": 2,
+    "tokens": 17,
+}
+
+
+@pytest.mark.parametrize(("status", "level"), [(200, "info"), (429, "info"), (500, "error")])
+def test_a_request_is_one_line_of_json(status, level):
+    stream = io.StringIO()
+    Log(stream).request(status=status, **REQUEST)
+    assert stream.getvalue().count("\n") == 1
+    line = json.loads(stream.getvalue())
+    assert line.pop("duration_ms") == 12.346
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
+    del (expected := {**REQUEST, "status": status, "level": level, "event": "request"})["seconds"]
+    assert line == expected
+
+
+def test_the_time_goes_on():
+    stream = io.StringIO()
+    log = Log(stream)
+    log.event("info", "first")
+    time.sleep(0.01)
+    log.event("info", "second")
+    first, second = (json.loads(line)["time"] for line in stream.getvalue().splitlines())
+    assert first < second
+
+
+def test_lines_of_requests_can_be_left_out_and_others_stay():
+    stream = io.StringIO()
+    log = Log(stream, access=False)
+    log.request(status=200, **REQUEST)
+    log.event("warning", "engine", reason='a "quoted" reason\n')
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["reason"] == 'a "quoted" reason\n'
+
+
+def test_a_failure_is_its_type_and_place_without_its_message():
+    stream = io.StringIO()
+    try:
+        raise ValueError("private")
+    except ValueError as error:
+        Log(stream).failure("unexpected", error, request_id="a")
+    line = json.loads(stream.getvalue())
+    assert line["type"] == "ValueError"
+    assert re.fullmatch(r"test_log\.py:\d+", line["location"])
+    assert "private" not in stream.getvalue()

@@ -1,0 +1,81 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from service.metrics import Metrics, ModelMetrics
+
+WORKER = """
+from service.metrics import Metrics, ModelMetrics
+metrics = Metrics(version="1")
+model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
+metrics.request(route="/r", method="GET", status=200, model="m", version="1", seconds=0.003)
+model.batch(items=2, tokens=9)
+model.queue(items=1, tokens=4, age_seconds=0.5)
+print(metrics.exposition().decode())
+"""
+
+
+def families(text: str) -> dict[str, dict[str, float]]:
+    return {
+        family.name: {
+            sample.name + str(sorted(sample.labels.items())): sample.value
+            for sample in family.samples
+            if not sample.name.endswith("_created")
+        }
+        for family in text_string_to_metric_families(text)
+    }
+
+
+def counted() -> Metrics:
+    metrics = Metrics(version="1")
+    for status, seconds in ((200, 0.003), (200, 0.3), (404, 0.0001)):
+        metrics.request(
+            route="/r", method="GET", status=status, model="m", version="1", seconds=seconds
+        )
+    metrics.request(route="/r", method="GET", status=200, model="n", version="1", seconds=0.2)
+    return metrics
+
+
+def test_requests_are_counted_by_their_histogram_and_under_bentomls_names():
+    found = families(counted().exposition().decode())
+    assert sum(found["valence_requests"].values()) == 4
+    bentoml = found["bentoml_service_request"]
+    # models are not among BentoML's labels, so they are summed
+    assert sorted(bentoml.values()) == [1, 3]
+    durations = found["bentoml_service_request_duration_seconds"]
+    assert sum(v for k, v in durations.items() if "_sum[" in k) == 0.5031
+    inside = [v for k, v in durations.items() if "_bucket[" in k and "'200'" in k]
+    assert inside == sorted(inside)
+    assert inside[-1] == 3
+
+
+def test_every_name_has_its_unit_and_help():
+    metrics = counted()
+    ModelMetrics(metrics, name="m", version="1", labels=("a",), engine="e")
+    for family in text_string_to_metric_families(metrics.exposition().decode()):
+        assert family.documentation, family.name
+        if family.name.startswith("valence_") and family.type == "histogram":
+            assert family.name.endswith(("_seconds", "_items", "_tokens"))
+
+
+def run_worker(folder: Path) -> str:
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-c", WORKER], env=environment, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_workers_share_their_metrics_in_valid_text(tmp_path):
+    run_worker(tmp_path)
+    found = families(run_worker(tmp_path))
+    assert sum(found["valence_requests"].values()) == 2
+    assert sum(found["bentoml_service_request"].values()) == 2
+    items = found["valence_batch_items"]
+    assert [value for key, value in items.items() if "_sum[" in key] == [4]
+    buckets = [value for key, value in items.items() if "_bucket[" in key]
+    assert buckets == sorted(buckets)
+    assert "valence_build_info" in found
+    assert "process_resident_memory_bytes" in found

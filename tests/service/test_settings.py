@@ -1,0 +1,48 @@
+import pytest
+from pydantic import ValidationError
+
+from service.errors import ConfigurationError
+from service.settings import Settings
+
+
+def test_an_empty_environment_gives_the_documented_defaults():
+    assert Settings.from_environment({"PATH": "/bin"}) == Settings()
+
+
+def test_variables_are_read_and_converted():
+    settings = Settings.from_environment(
+        {
+            "VALENCE_MODELS": " sentiment:2, topic ,",
+            "VALENCE_ACCESS_LOG": "false",
+            "VALENCE_MAX_TEXTS": "8",
+        }
+    )
+    assert settings.models == ("sentiment:2", "topic")
+    assert settings.access_log is False
+    assert settings.max_texts == 8
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("VALENCE_MAX_TEXT", "1", "did you mean VALENCE_MAX_TEXTS?"),
+        ("VALENCE_UNHEARD_OF", "1", "there are VALENCE_MODELS"),
+        ("VALENCE_MAX_TEXTS", "0", "VALENCE_MAX_TEXTS='0'.*greater than or equal to 1"),
+        ("VALENCE_MAX_TEXTS", "many", "valid integer.*Most texts in one request"),
+        ("VALENCE_ENGINE", "gpu", "VALENCE_ENGINE='gpu'"),
+        ("VALENCE_REQUEST_TIMEOUT_SECONDS", "9.1", "less than or equal to 9"),
+        ("VALENCE_QUEUE_ITEMS", "9", r"queue_items \(9\) must be at least max_texts \(1024\)"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_with_its_remedy(variable, value, said):
+    with pytest.raises(ConfigurationError, match=said):
+        Settings.from_environment({variable: value})
+
+
+def test_settings_do_not_change():
+    with pytest.raises(ValidationError):
+        Settings().max_texts = 1
+
+
+def test_every_setting_is_described():
+    assert all(field.description for field in Settings.model_fields.values())
