@@ -1,0 +1,233 @@
+"""The native engine, every dispatch path of it, against the torch model that defines the answer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.classifier.architecture import Architecture
+from service.classifier.artifact import Artifact
+from service.classifier.classifier import Logits, probabilities
+from service.classifier.manifest import Manifest
+from service.classifier.vocabulary import Vocabulary, WordIds
+from service.errors import ConfigurationError
+from service.inference import native_engine
+from service.inference.native_engine import NativeEngine, available_paths
+from service.inference.reference import ReferenceEngine
+
+REASON = native_engine.unavailable_reason()
+PATHS = available_paths() if REASON is None else ()
+
+pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+WORDS = 50
+# More rows than any path advances at once, so that rows change hands; empty and one-token texts.
+LENGTHS = (3, 0, 1, 40, 7, 2, 0, 1, 13, 25, 1, 9, 30, 5, 8, 4, 6, 12, 2, 1, 3, 3, 17, 5, 2, 4, 11)
+
+
+def build(*, seed: int = 0, scale: float = 1.0, **shape: Any) -> Artifact:
+    """Random weights of a trained network's size: uniform in +-scale / sqrt(inputs)."""
+    architecture = Architecture(
+        **{"vocabulary_size": WORDS, "embedding_size": 7, "labels": 3, "layers": 1} | shape
+    )
+    random = np.random.default_rng(seed)
+    tensors = {}
+    for name, size in architecture.tensor_shapes().items():
+        bound = scale / architecture.hidden_size**0.5
+        if name == "embedding.weight":
+            bound = 2.0
+        tensors[name] = random.uniform(-bound, bound, size).astype(np.float32)
+    vocabulary = Vocabulary(["<unk>", *(f"w{i}" for i in range(1, architecture.vocabulary_size))])
+    return Artifact(Manifest.model_construct(architecture=architecture), vocabulary, tensors)
+
+
+def documents(lengths: Sequence[int], *, seed: int = 1) -> list[WordIds]:
+    random = np.random.default_rng(seed)
+    return [random.integers(0, WORDS, length, dtype=np.int32) for length in lengths]
+
+
+def distance(logits: Logits, expected: Logits) -> float:
+    """The largest difference between two answers' probabilities."""
+    assert logits.shape == expected.shape
+    assert logits.dtype == expected.dtype == np.float32
+    difference = probabilities(logits, temperature=1.0) - probabilities(expected, temperature=1.0)
+    return float(np.abs(difference).max())
+
+
+def tolerance(path: str) -> float:
+    return 0.01 if path.endswith("bf16") else 1e-5
+
+
+@pytest.mark.parametrize("pooling", ["last", "max", "mean", "max_mean", "attention"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_every_path_computes_what_the_reference_defines(cell: str, pooling: str) -> None:
+    texts = documents(LENGTHS)
+    sizes = (1, 5, 17, 33, 100)
+    for layers, bidirectional, hidden in product((1, 2), (True, False), sizes):
+        artifact = build(
+            cell=cell,
+            pooling=pooling,
+            layers=layers,
+            bidirectional=bidirectional,
+            hidden_size=hidden,
+        )
+        expected = ReferenceEngine(artifact).logits(texts)
+        for path in PATHS:
+            found = distance(NativeEngine(artifact, path=path).logits(texts), expected)
+            assert found <= tolerance(path), (path, layers, bidirectional, hidden)
+
+
+@pytest.mark.parametrize("pooling", ["max_mean", "attention"])
+def test_a_text_of_ten_thousand_tokens_agrees_with_the_reference(pooling: str) -> None:
+    artifact = build(cell="gru", pooling=pooling, hidden_size=17, layers=2)
+    texts = documents((10_000, 1, 0, 300))
+    expected = ReferenceEngine(artifact).logits(texts)
+    for path in PATHS:
+        found = distance(NativeEngine(artifact, path=path).logits(texts), expected)
+        assert found <= tolerance(path), path
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_saturated_gates_stay_finite_and_right(cell: str) -> None:
+    artifact = build(cell=cell, hidden_size=20, scale=300.0)
+    texts = documents((1, 1, 0, 1))  # longer ones would amplify rounding without bound
+    expected = ReferenceEngine(artifact).logits(texts)
+    for path in PATHS:
+        engine = NativeEngine(artifact, path=path)
+        if not path.endswith("bf16"):
+            np.testing.assert_allclose(engine.logits(texts), expected, rtol=1e-4, atol=1e-3)
+        assert np.isfinite(engine.logits(documents((200, 3)))).all()
+
+
+@pytest.mark.parametrize("path", PATHS)
+@settings(deadline=None, max_examples=25)
+@given(lengths=st.lists(st.integers(0, 60), min_size=1, max_size=70))
+def test_a_text_scores_the_same_alone_and_in_a_batch(path: str, lengths: list[int]) -> None:
+    artifact = build(pooling="max_mean", hidden_size=19)
+    engine = NativeEngine(artifact, path=path)
+    texts = documents(lengths)
+    together = engine.logits(texts)
+    alone = np.concatenate([engine.logits([text]) for text in texts])
+    # bf16 states turn a difference in the order of summation into one of their own size
+    limit = 2e-3 if path.endswith("bf16") else 1e-6
+    assert distance(together, alone) <= limit
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_empty_text_gets_the_output_bias(path: str) -> None:
+    artifact = build(hidden_size=8)
+    logits = NativeEngine(artifact, path=path).logits(documents((0, 4, 0)))
+    np.testing.assert_array_equal(logits[[0, 2]], [artifact.tensors["output.bias"]] * 2)
+
+
+def test_no_documents_make_no_rows() -> None:
+    assert NativeEngine(build(hidden_size=8)).logits([]).shape == (0, 3)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_threads_sharing_engines_get_the_answers_of_one_thread(path: str) -> None:
+    artifacts = [build(seed=seed, hidden_size=size) for seed, size in enumerate((24, 7))]
+    engines = [NativeEngine(artifact, path=path) for artifact in artifacts]
+    work = [
+        (engine, documents(LENGTHS[: 3 + index % 20], seed=index))
+        for index in range(60)
+        for engine in engines
+    ]
+    expected = [engine.logits(texts) for engine, texts in work]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda job: job[0].logits(job[1]), work))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("wrong", [-1, WORDS, 2**31 - 1, -(2**31)])
+def test_an_id_outside_the_vocabulary_is_refused(wrong: int) -> None:
+    engine = NativeEngine(build(hidden_size=8))
+    texts = documents((3, 5))
+    texts[1][4] = wrong
+    with pytest.raises(ValueError, match=rf"document 1 .* {wrong}, the vocabulary has 0 to 49"):
+        engine.logits(texts)
+
+
+def test_ids_of_another_type_or_shape_are_refused() -> None:
+    engine = NativeEngine(build(hidden_size=8))
+    with pytest.raises(TypeError, match="document 0 is not a contiguous int32 array"):
+        engine.logits([np.zeros(3, dtype=np.int64)])
+    with pytest.raises(TypeError, match="document 0 is not a contiguous int32 array"):
+        engine.logits([np.zeros(6, dtype=np.int32)[::2]])
+    with pytest.raises(ValueError, match="document 0 has 2 dimensions"):
+        engine.logits([np.zeros((2, 3), dtype=np.int32)])
+
+
+def test_weights_of_another_shape_are_refused() -> None:
+    artifact = build(hidden_size=8)
+    tensors = dict(artifact.tensors)
+    tensors["recurrent.weight_hh_l0_reverse"] = np.zeros((32, 7), dtype=np.float32)
+    with pytest.raises(ValueError, match="weight_hh has a shape other than its architecture's"):
+        NativeEngine(Artifact(artifact.manifest, artifact.vocabulary, tensors))
+
+
+def test_an_unknown_path_is_refused_with_the_choices() -> None:
+    with pytest.raises(ConfigurationError, match=r"'sse9' .* choose one of .*portable"):
+        NativeEngine(build(hidden_size=8), path="sse9")
+
+
+def test_the_best_path_is_taken_unless_told_otherwise() -> None:
+    assert NativeEngine(build(hidden_size=8)).name == f"native-{PATHS[0]}"
+    assert NativeEngine(build(hidden_size=8), path=PATHS[-1]).name == f"native-{PATHS[-1]}"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_gate_table_holds_every_words_gates_in_the_paths_format(path: str) -> None:
+    bytes_a_number = 2 if path.endswith("bf16") else 4
+    artifact = build(hidden_size=32, cell="gru", layers=2)
+    table_bytes = NativeEngine(artifact, path=path).table_bytes
+    assert table_bytes == WORDS * 2 * 3 * 32 * bytes_a_number
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_peak_of_a_path_is_measured(path: str) -> None:
+    assert 0.1 < native_engine.peak_gflops(path) < 100_000
+
+
+def test_torch_is_not_imported_to_build_and_use_the_engine() -> None:
+    program = """
+import sys
+import numpy as np
+from service.classifier.architecture import Architecture
+from service.classifier.artifact import Artifact
+from service.classifier.manifest import Manifest
+from service.classifier.vocabulary import Vocabulary
+from service.inference.native_engine import NativeEngine
+architecture = Architecture(vocabulary_size=2, embedding_size=3, hidden_size=4, labels=2)
+tensors = {n: np.ones(s, np.float32) for n, s in architecture.tensor_shapes().items()}
+manifest = Manifest.model_construct(architecture=architecture)
+engine = NativeEngine(Artifact(manifest, Vocabulary(["<unk>", "a"]), tensors))
+assert engine.logits([np.array([0, 1], np.int32)]).shape == (1, 2)
+print(sorted({"torch", "bentoml"} & sys.modules.keys()))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert result.stdout == "[]\n"
+
+
+def test_without_the_built_kernel_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "service.inference.native._kernel", None)
+    native_engine._kernel.cache_clear()
+    try:
+        assert not native_engine.native_available()
+        assert "install a C++17 compiler" in str(native_engine.unavailable_reason())
+        with pytest.raises(ConfigurationError, match="not built"):
+            NativeEngine(build(hidden_size=8))
+    finally:
+        native_engine._kernel.cache_clear()
