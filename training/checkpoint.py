@@ -66,11 +66,7 @@ def load(path: Path) -> Checkpoint | None:
             for key in file.keys():  # noqa: SIM118 - the file is no mapping
                 part, _, name = key.partition("/")
                 parts[part][name] = file.get_tensor(key)
-    except (FileNotFoundError, safetensors.SafetensorError, KeyError, TypeError, ValueError):
+        history = tuple(Epoch(**epoch) for epoch in state["history"])
+    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError):
         return None
-    return Checkpoint(
-        history=tuple(Epoch(**epoch) for epoch in state["history"]),
-        model=parts["model"],
-        best=parts["best"],
-        optimizer=parts["optimizer"],
-    )
+    return Checkpoint(history=history, **parts)

@@ -14,13 +14,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.classifier.architecture import Cell, Pooling
+from service.classifier.manifest import check_labels
 from service.errors import ConfigurationError
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Data(_Section):
@@ -124,6 +125,11 @@ class Configuration(_Section):
     optimization: Optimization = Optimization()
     expected: Expected | None = None
 
+    @model_validator(mode="after")
+    def _labels_that_a_manifest_takes(self) -> Configuration:
+        check_labels(self.labels, self.polarity)
+        return self
+
 
 def load(path: Path) -> Configuration:
     """Read a TOML file; raises :class:`ConfigurationError` naming the key and the remedy."""
@@ -133,6 +139,8 @@ def load(path: Path) -> Configuration:
         raise ConfigurationError(
             f"{path}: no such file; the published ones are in training/configs/"
         ) from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not TOML: {error}") from None
     return parse(content, source=str(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from service.classifier.classifier import Logits, probabilities
 from service.classifier.model import RecurrentClassifier
+from service.errors import ConfigurationError
 from training import checkpoint as checkpoints
 from training.batches import Batch, EncodedTexts
 from training.checkpoint import Checkpoint, Epoch
@@ -52,7 +54,7 @@ def fit(
     history: tuple[Epoch, ...] = ()
     best = _copy(model)
     saved = checkpoints.load(checkpoint)
-    if saved is not None:
+    if saved is not None and _shapes(saved.model) == _shapes(model.state_dict()):
         history, best = saved.history, saved.best
         model.load_state_dict(saved.model)
         _restore(optimizer, saved.optimizer)
@@ -130,11 +132,18 @@ def _epoch(
             tokens += int(batch.lengths.sum())
             advance(tokens_per_second=tokens / (time.perf_counter() - started))
     seconds = time.perf_counter() - started
+    train_loss = loss_sum.item() / len(train)
     outputs = logits(model, dev)
+    if not (math.isfinite(train_loss) and np.isfinite(outputs).all()):
+        raise ConfigurationError(
+            f"training diverged in epoch {number} (its loss is {train_loss}); lower "
+            f"optimization.learning_rate ({optimization.learning_rate}) or optimization.clip_norm "
+            f"({optimization.clip_norm})"
+        )
     judged = evaluate(probabilities(outputs, temperature=1.0), dev.truth, labels=dev.labels)
     epoch = Epoch(
         epoch=number,
-        train_loss=loss_sum.item() / len(train),
+        train_loss=train_loss,
         dev_loss=judged.log_loss,
         dev_macro_f1=judged.macro_f1,
         seconds=seconds,
@@ -145,11 +154,6 @@ def _epoch(
         f"dev loss {epoch.dev_loss:.4f}, dev macro-F1 {epoch.dev_macro_f1:.4f}, "
         f"{seconds:.1f} s, {epoch.tokens_per_second:,.0f} tokens/s"
     )
-    if not math.isfinite(epoch.train_loss):
-        raise FloatingPointError(
-            f"the training loss of epoch {number} is {epoch.train_loss}; "
-            "lower optimization.learning_rate or optimization.clip_norm"
-        )
     return epoch
 
 
@@ -220,6 +224,10 @@ def _without(gradient: Tensor, columns: int) -> Tensor:
     masked = gradient.clone()
     masked[:, :columns] = 0.0
     return masked
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in tensors.items()}
 
 
 def _copy(model: RecurrentClassifier) -> dict[str, Tensor]:

@@ -135,7 +135,7 @@ def train(
         f"{len(splits.train):,} / {len(splits.dev):,} / {len(splits.test):,} texts in train / dev "
         f"/ test, {encoded['train'].tokens:,} training tokens, {len(words):,} words"
     )
-    checkpoint = workspace.runs / f"{configuration.name}-{_run_key(configuration, hashes)}"
+    checkpoint = workspace.runs / f"{configuration.name}-{_run_key(configuration, hashes, words)}"
     checkpoint = checkpoint.with_suffix(".safetensors")
     if fresh:
         checkpoint.unlink(missing_ok=True)
@@ -278,9 +278,9 @@ def _version(start: datetime, weights: artifact.Tensors) -> str:
     return f"{start:%Y%m%dt%H%M%S}-{whole.hexdigest()[:8]}"
 
 
-def _run_key(configuration: Configuration, hashes: Mapping[str, str]) -> str:
+def _run_key(configuration: Configuration, hashes: Mapping[str, str], words: Vocabulary) -> str:
     """Names a run by all that its result depends on, so that only the same run is continued."""
-    content = [_as_json(configuration), dict(hashes), provenance.packages()]
+    content = [_as_json(configuration), dict(hashes), list(words), provenance.packages()]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

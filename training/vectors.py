@@ -52,8 +52,9 @@ def load(
     found = np.array(indices) >= 0
     values = np.zeros((len(vocabulary), table.shape[1]), dtype=np.float32)
     values[found] = table[np.array(indices)[found]]
-    if found.any():
-        values *= SCALE / values[found].std()
+    deviation = float(values[found].std()) if found.any() else 0.0
+    if deviation > 0.0:
+        values *= SCALE / deviation
     return WordVectors(values, found)
 
 
@@ -70,28 +71,39 @@ def _glove(cache: Path, progress: Progress | None) -> tuple[Mapping[str, int], N
 def _text_file(path: Path) -> tuple[Mapping[str, int], NDArray[np.float32]]:
     """A word and its numbers a line, blank-separated; word2vec's first line holds two counts.
 
+    A word may hold blanks (GloVe's of 840 billion tokens have some), the first one does not.
+
     Not read with ``torchtext.vocab.Vectors``: it leaves a pickle beside the file, reads it the next
     time, and turns the verification of TLS certificates off for the whole process.
     """
     rows: dict[str, int] = {}
     table: list[NDArray[np.float32]] = []
+    number = 0
     try:
         with path.open(encoding="utf-8", newline="\n") as file:
             for number, line in enumerate(file, start=1):
-                word, *numbers = line.rstrip().split(" ")
+                word, *numbers = line.rstrip().rsplit(" ", len(table[0]) if table else -1)
                 if number == 1 and len(numbers) == 1:
                     continue
                 row = np.array(numbers, dtype=np.float32)
-                if table and len(row) != len(table[0]):
-                    raise ValueError(
-                        f"{len(row)} numbers, but the lines before have {len(table[0])}"
-                    )
+                if len(row) == 0 or (table and len(row) != len(table[0])):
+                    wanted = len(table[0]) if table else "some"
+                    raise ValueError(f"it holds {len(row)} numbers, expected {wanted}")
+                if not np.isfinite(row).all():
+                    raise ValueError("it holds a number that is not finite")
                 if rows.setdefault(word, len(table)) == len(table):
                     table.append(row)
     except FileNotFoundError:
         raise ConfigurationError(
             f"words.vectors: {path}: no such file; give one in GloVe or word2vec text format, "
             f"or {GLOVE!r}"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"words.vectors: {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            f"words.vectors: {path}: not UTF-8 after line {number}; binary files of vectors are "
+            "not read, save them as text"
         ) from None
     except ValueError as error:
         raise ConfigurationError(

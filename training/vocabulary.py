@@ -16,5 +16,7 @@ def build(texts: Iterable[str], *, minimum_count: int, maximum_words: int) -> Vo
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(map(tokenizer.normalize, tokenizer.surfaces(text)))
+    for word in [word for word in counts if "\ud800" <= word <= "\udfff"]:
+        del counts[word]  # half a character, always a token of its own: no file can hold it
     words = Vocab(counts, max_size=maximum_words, min_freq=minimum_count, specials=[UNKNOWN])
     return Vocabulary(words.itos)

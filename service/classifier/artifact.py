@@ -55,11 +55,13 @@ class Artifact:
 
 def save(folder: Path, manifest: Manifest, vocabulary: Vocabulary, tensors: Tensors) -> None:
     """Write the classifier into ``folder``, which may hold a ``report/`` already, then seal it."""
-    _check_tensors(manifest, vocabulary, {k: (v.shape, str(v.dtype)) for k, v in tensors.items()})
+    _check_tensors(manifest, vocabulary, tensors)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / VOCABULARY).write_text("".join(f"{word}\n" for word in vocabulary), encoding="utf-8")
-    safetensors.numpy.save_file(dict(tensors), folder / WEIGHTS)
+    # safetensors writes an array's memory as it lies there
+    ordered = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    safetensors.numpy.save_file(ordered, folder / WEIGHTS)
     lines = [f"{_sha256(folder / name)}  {name}\n" for name in _contents(folder)]
     (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
@@ -73,9 +75,7 @@ def load(folder: Path) -> Artifact:
     vocabulary = _read_vocabulary(folder / VOCABULARY)
     tensors = _read_tensors(folder / WEIGHTS)
     try:
-        _check_tensors(
-            manifest, vocabulary, {k: (v.shape, str(v.dtype)) for k, v in tensors.items()}
-        )
+        _check_tensors(manifest, vocabulary, tensors)
     except ArtifactError as error:
         raise ArtifactError(f"{folder / WEIGHTS}: {error}") from None
     return Artifact(manifest, vocabulary, tensors)
@@ -83,9 +83,15 @@ def load(folder: Path) -> Artifact:
 
 def _contents(folder: Path) -> list[str]:
     """Relative names of all files but the checksums and the store's own, sorted."""
-    found = sorted(
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()
-    )
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise ArtifactError(
+                f"{path}: a link or a special file, which may lead out of the model folder; put "
+                "the file itself there"
+            )
+        if path.is_file():
+            found.append(path.relative_to(folder).as_posix())
     return [name for name in found if name != CHECKSUMS and name not in _STORE_FILES]
 
 
@@ -113,9 +119,7 @@ def _verify_checksums(folder: Path) -> None:
     present = _contents(folder)
     for name in present:
         path = folder / name
-        with path.open("rb") as file:
-            start = file.read(4)
-        if start.startswith(_CODE_SIGNATURES):
+        if _holds_code(path):
             raise ArtifactError(
                 f"{path}: holds a pickle or an archive, which can run code when loaded; Valence "
                 "reads safetensors only"
@@ -123,7 +127,7 @@ def _verify_checksums(folder: Path) -> None:
         top = name.split("/")[0]
         if top not in {MANIFEST, WEIGHTS, VOCABULARY, REPORT} or name not in listed:
             raise ArtifactError(f"{path}: not part of a Valence model; remove it")
-    for name in {MANIFEST, WEIGHTS, VOCABULARY, *listed}:
+    for name in sorted({MANIFEST, WEIGHTS, VOCABULARY, *listed}):
         if name not in present:
             raise ArtifactError(f"{folder / name}: missing; train or copy the model anew")
         if name not in listed:
@@ -135,10 +139,21 @@ def _verify_checksums(folder: Path) -> None:
             )
 
 
+def _holds_code(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(9)
+    # A safetensors file opens with the length of its JSON header, whose low bytes are those of a
+    # pickle where the length is 640, 896, 1152, ...; the header's brace tells them apart.
+    if path.name == WEIGHTS and start.endswith(b"\0\0\0\0{"):
+        return False
+    return start.startswith(_CODE_SIGNATURES)
+
+
 def _read_manifest(path: Path) -> Manifest:
+    text = path.read_bytes()
     try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: not JSON ({error})") from None
     version = content.get("format_version") if isinstance(content, dict) else None
     if version != FORMAT_VERSION:
@@ -147,7 +162,7 @@ def _read_manifest(path: Path) -> Manifest:
             "model with this version or serve it with the one that made it"
         )
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        return Manifest.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
@@ -166,15 +181,18 @@ def _read_vocabulary(path: Path) -> Vocabulary:
 
 def _read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
     try:
-        return safetensors.numpy.load_file(path)
+        with safetensors.safe_open(path, framework="numpy") as file:
+            for name in file.keys():  # noqa: SIM118 - the file is no mapping
+                kind = file.get_slice(name).get_dtype()
+                if kind != "F32":
+                    raise ArtifactError(f"{path}: {name} holds {kind}; Valence reads F32 only")
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except safetensors.SafetensorError as error:
         raise ArtifactError(f"{path}: not a safetensors file ({error})") from None
 
 
-def _check_tensors(
-    manifest: Manifest, vocabulary: Vocabulary, found: Mapping[str, tuple[tuple[int, ...], str]]
-) -> None:
-    """The words and tensors are exactly those the architecture asks for, the tensors fp32."""
+def _check_tensors(manifest: Manifest, vocabulary: Vocabulary, tensors: Tensors) -> None:
+    """The words and tensors are those the architecture asks for, the tensors fp32 and finite."""
     architecture = manifest.architecture
     if len(vocabulary) != architecture.vocabulary_size:
         raise ArtifactError(
@@ -182,9 +200,14 @@ def _check_tensors(
             f"{architecture.vocabulary_size}"
         )
     expected = architecture.tensor_shapes()
-    if found.keys() != expected.keys():
-        odd = ", ".join(sorted(found.keys() ^ expected.keys()))
+    if tensors.keys() != expected.keys():
+        odd = ", ".join(sorted(tensors.keys() ^ expected.keys()))
         raise ArtifactError(f"tensors missing or not of this architecture: {odd}")
     for name, shape in expected.items():
-        if found[name] != (shape, "float32"):
-            raise ArtifactError(f"{name} is {found[name]}, the architecture asks for {shape} fp32")
+        found = tensors[name]
+        if found.shape != shape or found.dtype != np.float32:
+            raise ArtifactError(
+                f"{name} is {found.shape} {found.dtype}, the architecture asks for {shape} float32"
+            )
+        if not np.isfinite(found).all():
+            raise ArtifactError(f"{name} holds numbers that are not finite; train the model anew")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -12,7 +13,7 @@ FORMAT_VERSION: Literal[1] = 1
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Normalization(_Part):
@@ -73,14 +74,21 @@ class Manifest(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
-        if len(set(self.labels)) != len(self.labels):
-            raise ValueError(f"labels {list(self.labels)} hold a label twice")
+        check_labels(self.labels, self.polarity)
         if len(self.labels) != self.architecture.labels:
             raise ValueError(
                 f"{len(self.labels)} labels, but the architecture has {self.architecture.labels}"
             )
-        if self.polarity is not None and set(self.polarity) != set(self.labels):
-            raise ValueError("polarity must give a value to exactly the labels")
-        if self.polarity is not None and any(abs(v) > 1 for v in self.polarity.values()):
-            raise ValueError("polarity values must lie in [-1, 1]")
         return self
+
+
+def check_labels(labels: Sequence[str], polarity: Mapping[str, float] | None) -> None:
+    """Raise ``ValueError`` unless labels differ and ``polarity``, if any, values just these."""
+    if len(set(labels)) != len(labels):
+        raise ValueError(f"labels {list(labels)} hold a label twice")
+    if polarity is None:
+        return
+    if set(polarity) != set(labels):
+        raise ValueError(f"polarity gives values to {list(polarity)}, not to {list(labels)}")
+    if any(abs(value) > 1 for value in polarity.values()):
+        raise ValueError(f"polarity values {list(polarity.values())} must lie in [-1, 1]")

@@ -28,8 +28,14 @@ class Vocabulary:
         if not self.words or self.words[UNKNOWN_ID] != UNKNOWN:
             raise ArtifactError(f"the first word of a vocabulary must be {UNKNOWN!r}")
         for word in self.words:
-            if not word or word != word.strip("\r\n") or "\n" in word:
+            if not word or "\n" in word or "\r" in word:
                 raise ArtifactError(f"a vocabulary word must be one non-empty line, not {word!r}")
+        try:
+            "".join(self.words).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ArtifactError(
+                f"a vocabulary word holds {error.object[error.start]!r}, half of a character"
+            ) from None
         self._ids = {word: index for index, word in enumerate(self.words)}
         if len(self._ids) != len(self.words):
             ordered = sorted(self.words)
