@@ -1,0 +1,425 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import pickle
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import safetensors.torch
+import torch
+
+from service.classifier import artifact
+from service.classifier.artifact import CHECKSUMS, MANIFEST, VOCABULARY, WEIGHTS, Artifact
+from service.classifier.vocabulary import Vocabulary
+from service.errors import ArtifactError
+
+FILES = (MANIFEST, WEIGHTS, VOCABULARY, CHECKSUMS)
+
+
+@pytest.fixture
+def folder(tiny_folder: Path, tmp_path: Path) -> Path:
+    """A sound model folder to damage."""
+    return shutil.copytree(tiny_folder, tmp_path / "model")
+
+
+def seal(folder: Path) -> None:
+    """Correct checksums: what is refused after this is refused for what it holds."""
+    names = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != CHECKSUMS
+    )
+    lines = [f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in names]
+    (folder / CHECKSUMS).write_text("".join(lines))
+
+
+def refused(folder: Path, *reasons: str) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        artifact.load(folder)
+    message = str(caught.value)
+    for reason in reasons:
+        assert reason in message
+    assert "\n" not in message
+
+
+def edit_manifest(folder: Path, change: Callable[[dict], object]) -> None:
+    content = json.loads((folder / MANIFEST).read_text())
+    change(content)
+    (folder / MANIFEST).write_text(json.dumps(content))
+    seal(folder)
+
+
+def edit_tensors(folder: Path, change: Callable[[dict], object]) -> None:
+    tensors = safetensors.numpy.load_file(folder / WEIGHTS)
+    change(tensors)
+    safetensors.numpy.save_file(tensors, folder / WEIGHTS)
+    seal(folder)
+
+
+def test_what_is_saved_is_what_is_loaded(tiny_artifact: Artifact, tmp_path: Path) -> None:
+    artifact.save(
+        tmp_path / "new", tiny_artifact.manifest, tiny_artifact.vocabulary, tiny_artifact.tensors
+    )
+    loaded = artifact.load(tmp_path / "new")
+    assert loaded.manifest == tiny_artifact.manifest
+    assert loaded.vocabulary.words == tiny_artifact.vocabulary.words
+    assert loaded.tensors.keys() == tiny_artifact.tensors.keys()
+    for name, value in tiny_artifact.tensors.items():
+        np.testing.assert_array_equal(loaded.tensors[name], value)
+        assert loaded.tensors[name].dtype == np.float32
+
+
+def test_saving_twice_writes_the_same_bytes(tiny_artifact: Artifact, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        artifact.save(
+            tmp_path / name,
+            tiny_artifact.manifest,
+            tiny_artifact.vocabulary,
+            tiny_artifact.tensors,
+        )
+    for name in FILES:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_arrays_are_saved_right_however_they_lie_in_memory(
+    tiny_artifact: Artifact, tmp_path: Path
+) -> None:
+    turned = {name: np.asfortranarray(value) for name, value in tiny_artifact.tensors.items()}
+    artifact.save(tmp_path / "new", tiny_artifact.manifest, tiny_artifact.vocabulary, turned)
+    for name, value in artifact.load(tmp_path / "new").tensors.items():
+        np.testing.assert_array_equal(value, tiny_artifact.tensors[name])
+
+
+def test_a_word_may_hold_what_other_programs_take_for_the_end_of_a_line(
+    tiny_artifact: Artifact, tmp_path: Path
+) -> None:
+    words = [*tiny_artifact.vocabulary.words[:-3], "a\u2028b", "c\x85d", "\u0301"]
+    artifact.save(
+        tmp_path / "new", tiny_artifact.manifest, Vocabulary(words), tiny_artifact.tensors
+    )
+    assert list(artifact.load(tmp_path / "new").vocabulary) == words
+
+
+def test_the_checksums_are_what_sha256sum_checks(folder: Path) -> None:
+    if shutil.which("sha256sum") is None:
+        pytest.skip("no sha256sum here")
+    done = subprocess.run(
+        ["sha256sum", "--check", "--strict", CHECKSUMS],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_report_is_part_of_the_model_and_sealed_with_it(
+    tiny_artifact: Artifact, tmp_path: Path
+) -> None:
+    report = tmp_path / "report" / "report.html"
+    report.parent.mkdir()
+    report.write_text("<p>fine</p>")
+    artifact.save(tmp_path, tiny_artifact.manifest, tiny_artifact.vocabulary, tiny_artifact.tensors)
+    artifact.load(tmp_path)
+    report.write_text("<p>finer</p>")
+    refused(tmp_path, "report/report.html", "checksum")
+
+
+def test_the_stores_own_file_is_not_looked_at(folder: Path) -> None:
+    (folder / "model.yaml").write_text("name: sentiment\n")
+    artifact.load(folder)
+
+
+def test_every_file_is_needed(tiny_folder: Path, tmp_path: Path) -> None:
+    for name in FILES:
+        copy = shutil.copytree(tiny_folder, tmp_path / name)
+        (copy / name).unlink()
+        refused(copy, name, "missing")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_any_changed_byte_of_any_file_is_noticed(folder: Path, name: str) -> None:
+    path = folder / name
+    content = path.read_bytes()
+    for position, byte in enumerate(content):
+        path.write_bytes(content[:position] + bytes([byte ^ 0x55]) + content[position + 1 :])
+        refused(folder, str(folder))
+    path.write_bytes(content)
+    artifact.load(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_cut_short_is_noticed_wherever_it_ends(folder: Path, name: str) -> None:
+    path = folder / name
+    content = path.read_bytes()
+    # the last byte of the checksums is a line's end, which is nothing lost
+    ends = range(0, len(content) - 1, max(1, len(content) // 60))
+    for end in ends:
+        path.write_bytes(content[:end])
+        refused(folder, str(folder))
+
+
+def test_nothing_is_loaded_that_is_no_folder(tmp_path: Path) -> None:
+    refused(tmp_path / "absent", "absent", "no such model folder", "make train")
+    refused(tmp_path, CHECKSUMS, "missing")
+
+
+@pytest.mark.parametrize("name", ["extra.txt", "report.py", "__init__.py", "model.yaml.py"])
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_file_that_does_not_belong_there_is_named(folder: Path, name: str, sealed: bool) -> None:
+    (folder / name).write_text("hello")
+    if sealed:
+        seal(folder)
+    refused(folder, name, "not part of a Valence model")
+
+
+def test_a_report_that_is_not_listed_is_named(folder: Path) -> None:
+    (folder / "report").mkdir()
+    (folder / "report" / "late.html").write_text("hello")
+    refused(folder, "report/late.html", "not part of")
+
+
+def pickled() -> bytes:
+    return pickle.dumps({"weights": [1.0, 2.0]})
+
+
+def zipped() -> bytes:
+    buffer = io.BytesIO()
+    torch.save({"weights": torch.zeros(2)}, buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("make", [pickled, zipped])
+@pytest.mark.parametrize(
+    "name", [WEIGHTS, VOCABULARY, MANIFEST, "report/report.html", "weights.pt"]
+)
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_pickle_or_an_archive_is_refused_as_such_under_any_name(
+    folder: Path, name: str, make: Callable[[], bytes], sealed: bool
+) -> None:
+    (folder / "report").mkdir()
+    (folder / name).write_bytes(make())
+    if sealed:
+        seal(folder)
+    refused(folder, name, "pickle or an archive")
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_of_any_protocol_is_no_weights(folder: Path, protocol: int) -> None:
+    (folder / WEIGHTS).write_bytes(pickle.dumps({"a": 1}, protocol=protocol))
+    seal(folder)
+    refused(folder, WEIGHTS)
+
+
+def test_weights_are_loaded_however_long_their_header_is(folder: Path) -> None:
+    # a header of 640 bytes opens the file with the bytes of a pickle of protocol 2
+    tensors = safetensors.numpy.load_file(folder / WEIGHTS)
+    openings = set()
+    for filler in range(0, 1200, 8):
+        metadata = {"note": "x" * filler}
+        safetensors.numpy.save_file(tensors, folder / WEIGHTS, metadata=metadata)
+        openings.add((folder / WEIGHTS).read_bytes()[:2])
+        seal(folder)
+        artifact.load(folder)
+    assert {b"\x80\x04", b"\x80\x05"} <= openings
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"{", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "format version None, this Valence reads 1"),
+        (b"{}", "format version None, this Valence reads 1"),
+        (b'{"format_version": 2}', "format version 2, this Valence reads 1"),
+        (b'{"format_version": 1}', "name: Field required"),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(folder: Path, content: bytes, reason: str) -> None:
+    (folder / MANIFEST).write_bytes(content)
+    seal(folder)
+    refused(folder, MANIFEST, reason)
+
+
+@pytest.mark.parametrize(
+    ("change", "reasons"),
+    [
+        (lambda m: m.update(temperature=0), ["temperature", "greater than 0"]),
+        (lambda m: m.update(temperature=float("inf")), ["temperature", "finite"]),
+        (lambda m: m.update(extra=1), ["extra", "not permitted"]),
+        (lambda m: m["normalization"].update(tokenizer="other-1"), ["normalization.tokenizer"]),
+        (lambda m: m["architecture"].update(cell="cnn"), ["architecture.cell"]),
+        (lambda m: m.update(labels=["a", "a", "b"]), ["hold a label twice"]),
+        (lambda m: m.update(labels=["a", "b"], polarity=None), ["2 labels", "has 3"]),
+        (lambda m: m.update(name="../../etc"), ["name", "pattern"]),
+    ],
+)
+def test_a_manifest_that_says_what_cannot_be_is_refused(
+    folder: Path, change: Callable[[dict], object], reasons: list[str]
+) -> None:
+    edit_manifest(folder, change)
+    refused(folder, MANIFEST, *reasons)
+
+
+@pytest.mark.parametrize(
+    ("change", "reasons"),
+    [
+        (lambda t: t.pop("output.bias"), ["missing or not of this architecture", "output.bias"]),
+        (lambda t: t.update(more=np.zeros(1, np.float32)), ["not of this architecture", "more"]),
+        (
+            lambda t: t.update({"output.bias": np.zeros(4, np.float32)}),
+            ["output.bias is (4,) float32", "asks for (3,) float32"],
+        ),
+        (
+            lambda t: t.update({"output.weight": t["output.weight"].T.copy()}),
+            ["output.weight is (16, 3)", "asks for (3, 16)"],
+        ),
+        (
+            lambda t: t.update({"output.bias": np.zeros(3)}),
+            ["output.bias holds F64", "F32 only"],
+        ),
+        (
+            lambda t: t.update({"output.bias": np.array([0, np.nan, 0], np.float32)}),
+            ["output.bias", "not finite"],
+        ),
+        (
+            lambda t: t.update({"output.bias": np.array([0, np.inf, 0], np.float32)}),
+            ["output.bias", "not finite"],
+        ),
+    ],
+)
+def test_weights_that_are_not_those_of_the_architecture_are_refused(
+    folder: Path, change: Callable[[dict], object], reasons: list[str]
+) -> None:
+    edit_tensors(folder, change)
+    refused(folder, WEIGHTS, *reasons)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float8_e4m3fn])
+def test_weights_of_a_type_that_numpy_may_not_know_are_refused(
+    folder: Path, kind: torch.dtype
+) -> None:
+    tensors = safetensors.torch.load_file(folder / WEIGHTS)
+    tensors["output.bias"] = tensors["output.bias"].to(kind)
+    safetensors.torch.save_file(tensors, folder / WEIGHTS)
+    seal(folder)
+    refused(folder, WEIGHTS, "output.bias", "F32 only")
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 40, b"\xff" * 40, b"\x02\0\0\0\0\0\0\0[]"])
+def test_weights_that_are_no_safetensors_are_refused(folder: Path, content: bytes) -> None:
+    (folder / WEIGHTS).write_bytes(content)
+    seal(folder)
+    refused(folder, WEIGHTS, "not a safetensors file")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "first word"),
+        (b"good\nbad\n", "first word"),
+        (b"<unk>\ngood\n", "the vocabulary has 2 words, the architecture asks for 13"),
+        (b"<unk>\n\n", "non-empty line"),
+        (b"<unk>\ngood\ngood\n", "'good' twice"),
+        (b"<unk>\n\xff\n", "not UTF-8 at byte 6"),
+    ],
+)
+def test_words_that_are_none_or_too_few_are_refused(
+    folder: Path, content: bytes, reason: str
+) -> None:
+    (folder / VOCABULARY).write_bytes(content)
+    seal(folder)
+    refused(folder, reason)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "rubbish",
+        "0" * 63 + "  model.json",
+        "0" * 64 + " model.json",
+        "",
+    ],
+)
+def test_a_line_that_is_no_checksum_is_refused(folder: Path, line: str) -> None:
+    with (folder / CHECKSUMS).open("a") as file:
+        file.write(line + "\n")
+    refused(folder, CHECKSUMS, "damaged")
+
+
+def test_a_name_listed_twice_is_refused(folder: Path) -> None:
+    content = (folder / CHECKSUMS).read_text()
+    (folder / CHECKSUMS).write_text(content + content.splitlines()[0] + "\n")
+    refused(folder, CHECKSUMS, "damaged")
+
+
+def test_checksums_that_are_not_ascii_are_refused(folder: Path) -> None:
+    (folder / CHECKSUMS).write_bytes(b"\xff" * 80)
+    refused(folder, CHECKSUMS, "damaged")
+
+
+@pytest.mark.parametrize("name", ["../outside.txt", "report/../../outside.txt", "{absolute}"])
+def test_a_checksum_of_a_file_outside_the_folder_is_refused(folder: Path, name: str) -> None:
+    outside = folder.parent / "outside.txt"
+    outside.write_text("secret")
+    name = name.format(absolute=outside)
+    (folder / "report").mkdir()
+    with (folder / CHECKSUMS).open("a") as file:
+        file.write(f"{hashlib.sha256(b'secret').hexdigest()}  {name}\n")
+    refused(folder, "missing")
+
+
+def test_a_link_is_refused_even_to_the_right_file(folder: Path) -> None:
+    elsewhere = folder.parent / WEIGHTS
+    (folder / WEIGHTS).rename(elsewhere)
+    (folder / WEIGHTS).symlink_to(elsewhere)
+    refused(folder, WEIGHTS, "a link")
+
+
+def test_a_link_to_a_folder_is_refused(folder: Path) -> None:
+    outside = folder.parent / "outside"
+    outside.mkdir()
+    (folder / "report").symlink_to(outside)
+    refused(folder, "report", "a link")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "report")
+    refused(folder, "report", "special file")
+
+
+def test_what_could_not_be_loaded_is_not_saved(tiny_artifact: Artifact, tmp_path: Path) -> None:
+    tensors = dict(tiny_artifact.tensors)
+    for name, value, reason in (
+        ("output.bias", np.zeros(3), "float64"),
+        ("output.bias", np.full(3, np.nan, np.float32), "not finite"),
+        ("output.bias", np.zeros(2, np.float32), r"\(2,\)"),
+    ):
+        with pytest.raises(ArtifactError, match=reason):
+            artifact.save(
+                tmp_path / "new",
+                tiny_artifact.manifest,
+                tiny_artifact.vocabulary,
+                {**tensors, name: value},
+            )
+    with pytest.raises(ArtifactError, match="2 words"):
+        artifact.save(
+            tmp_path / "new", tiny_artifact.manifest, Vocabulary(("<unk>", "good")), tensors
+        )
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_model_of_two_labels_without_polarity_is_one_too(
+    tmp_path: Path, save_tiny: Callable[..., Path]
+) -> None:
+    loaded = artifact.load(save_tiny(tmp_path / "topic", name="topic"))
+    assert loaded.manifest.labels == ("business", "sport")
+    assert loaded.manifest.polarity is None
