@@ -36,9 +36,9 @@ class Settings(BaseModel):
     )
     engine: str = Field(
         default="auto",
-        pattern=r"^(auto|reference|native|native-[a-z0-9-]+)$",
+        pattern=r"^(auto|reference|cuda|native|native-[a-z0-9-]+)$",
         description="What computes: `auto` (native where it can run, else reference), `native`, "
-        "`native-<path>` for one instruction set, or `reference` (torch).",
+        "`native-<path>` for one instruction set, `reference` (torch), or `cuda` (torch on a GPU).",
     )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Largest request body that is read."

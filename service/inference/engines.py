@@ -15,6 +15,8 @@ from service.log import Log
 # How much faster the second-best path must measure to be preferred: less may be chance.
 _CLEARLY = 0.9
 _MEASURED_WORDS = 64
+# engines that compute with torch, and where
+_TORCH = {"reference": "cpu", "cuda": "cuda"}
 
 
 def create(artifact: Artifact, *, name: str, log: Log) -> Engine:
@@ -26,8 +28,8 @@ def create(artifact: Artifact, *, name: str, log: Log) -> Engine:
     """
     from service.inference.native_engine import NativeEngine
 
-    if name == "reference":
-        return _reference(artifact)
+    if name in _TORCH:
+        return _torch(artifact, name)
     try:
         path = name.removeprefix("native-") if "-" in name else _fastest_path(artifact)
         return NativeEngine(artifact, path=path)
@@ -35,7 +37,7 @@ def create(artifact: Artifact, *, name: str, log: Log) -> Engine:
         if name != "auto":
             raise
         log.event("warning", "reference engine", model=artifact.manifest.name, reason=str(error))
-        return _reference(artifact)
+        return _torch(artifact, "reference")
 
 
 def require(name: str) -> None:
@@ -52,11 +54,16 @@ def require(name: str) -> None:
             )
 
 
-def _reference(artifact: Artifact) -> Engine:
+def _torch(artifact: Artifact, name: str) -> Engine:
     # torch takes seconds and 200 MB, so only who computes with it imports it
-    from service.inference.reference import ReferenceEngine
-
-    return ReferenceEngine(artifact)
+    try:
+        from service.inference.reference import ReferenceEngine
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"the engine {name!r} needs {error.name}, which is not installed: install "
+            "requirements/torch.txt, or a C++17 compiler and Valence anew for the native engine"
+        ) from None
+    return ReferenceEngine(artifact, device=_TORCH[name])
 
 
 def _fastest_path(artifact: Artifact) -> str:
