@@ -19,6 +19,7 @@ from prometheus_client import (
     Histogram,
     ProcessCollector,
     generate_latest,
+    values,
 )
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -43,6 +44,12 @@ class Metrics:
     def __init__(self, *, version: str) -> None:
         self._registry = CollectorRegistry()
         self._multiprocess = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        if self._multiprocess:
+            # the default asks the kernel for the process's id at every step of every metric
+            identity = os.getpid()
+            values.ValueClass = values.MultiProcessValue(  # type: ignore[no-untyped-call]
+                lambda: identity
+            )
         registry = self._registry
         by_request = ("route", "method", "status", "model", "version")
         by_model = ("model", "version")

@@ -54,8 +54,8 @@ class Settings(BaseModel):
     request_timeout_seconds: float = Field(
         default=5.0,
         gt=0,
-        le=9.0,
-        description="Time within which a request is answered, or told 504; at most 9.",
+        le=60.0,
+        description="Time within which a request is answered, or told 504; at most 60.",
     )
     access_log: bool = Field(
         default=True, description="One JSON line a request on standard output, never its text."
