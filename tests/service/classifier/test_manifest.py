@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from service.classifier.artifact import Artifact
+from service.classifier.manifest import FORMAT_VERSION, Manifest, check_labels
+
+
+@pytest.fixture
+def content(tiny_artifact: Artifact) -> dict[str, Any]:
+    return tiny_artifact.manifest.model_dump(mode="json")
+
+
+def test_a_manifest_survives_json(tiny_artifact: Artifact) -> None:
+    text = tiny_artifact.manifest.model_dump_json()
+    assert Manifest.model_validate_json(text) == tiny_artifact.manifest
+    assert tiny_artifact.manifest.format_version == FORMAT_VERSION
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": ["a", "b", "a"]}, "hold a label twice"),
+        ({"labels": ["a", "b"], "polarity": None}, "2 labels, but the architecture has 3"),
+        ({"polarity": {"negative": -1.0}}, "polarity gives values to"),
+        ({"polarity": {"negative": -2, "neutral": 0, "positive": 1}}, r"must lie in \[-1, 1\]"),
+        ({"polarity": {"negative": math.nan, "neutral": 0, "positive": 1}}, "finite"),
+        ({"temperature": 0.0}, "greater than 0"),
+        ({"temperature": math.nan}, "finite"),
+        ({"temperature": math.inf}, "finite"),
+        ({"max_tokens": 0}, "greater than or equal to 1"),
+        ({"format_version": 2}, "format_version"),
+        ({"task": "multi_label"}, "task"),
+        ({"version": "Mixed Case"}, "version"),
+        ({"name": ""}, "name"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_refused(
+    content: dict[str, Any], change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Manifest.model_validate({**content, **change})
+
+
+def test_a_manifest_cannot_be_changed(tiny_artifact: Artifact) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        tiny_artifact.manifest.temperature = 2.0
+
+
+def test_labels_need_no_polarity() -> None:
+    check_labels(("a", "b"), None)
+    check_labels(("a", "b"), {"b": 1.0, "a": -1.0})

@@ -1,0 +1,186 @@
+"""What may import what, and what may be called at all: read from the source, not from a run."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted(path for part in ("service", "training") for path in (ROOT / part).rglob("*.py"))
+# torch takes seconds and 200 MB: who has it at module level is listed here
+TORCH = {"service/classifier/model.py", "service/inference/reference.py"}
+# a layer may import those after it, never one before it
+LAYERS = ("service.app", "service.api", "service.inference", "service.classifier")
+RUNS_CODE = {
+    "pickle",
+    "cPickle",
+    "dill",
+    "joblib",
+    "cloudpickle",
+    "marshal",
+    "shelve",
+    "torch.package",
+}
+RUN = {"eval", "exec", "compile", "__import__"}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def module_of(path: Path) -> str:
+    return name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module that ``tree`` imports, at any depth; of ``from a import b`` both a and a.b."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_at_once(tree: ast.Module) -> set[str]:
+    """What importing the module imports: not what functions and type checkers do."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.update(imported(node))
+        waiting.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def within(module: str, packages: set[str] | tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+@pytest.fixture(params=SOURCES, ids=name_of)
+def source(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def test_the_sources_are_found() -> None:
+    names = set(map(name_of, SOURCES))
+    assert {"service/app.py", "training/__main__.py", *TORCH} <= names
+
+
+def test_serving_knows_nothing_of_training(source: Path) -> None:
+    if name_of(source).startswith("service/"):
+        forbidden = {"training", "torchtext", "sklearn", "pandas", "ftfy"}
+        assert not [name for name in imported(tree_of(source)) if within(name, forbidden)]
+
+
+def test_a_classifier_and_its_engines_know_nothing_of_the_web(source: Path) -> None:
+    if name_of(source).startswith(("service/classifier/", "service/inference/")):
+        forbidden = {"starlette", "bentoml", "uvicorn", "fastapi", "httpx"}
+        assert not [name for name in imported(tree_of(source)) if within(name, forbidden)]
+
+
+def test_a_layer_imports_only_those_below_it(source: Path) -> None:
+    module = module_of(source)
+    own = [place for place, layer in enumerate(LAYERS) if within(module, (layer,))]
+    if own:
+        above = LAYERS[: own[0]]
+        assert not [name for name in imported(tree_of(source)) if within(name, above)]
+
+
+def test_only_the_networks_definition_and_engine_import_torch_at_once(source: Path) -> None:
+    if name_of(source).startswith("service/") and name_of(source) not in TORCH:
+        found = imported_at_once(tree_of(source))
+        torch_modules = {path.removesuffix(".py").replace("/", ".") for path in TORCH}
+        assert not [name for name in found if within(name, {"torch", *torch_modules})]
+
+
+def test_training_uses_of_the_service_what_a_classifier_is_and_the_engine(source: Path) -> None:
+    if name_of(source).startswith("training/"):
+        # the log is there because who makes an engine is told why it is not the fastest
+        plain = {"service.errors", "service.version", "service.log"}
+        allowed = {"service.classifier", "service.inference", *plain}
+        of_service = {name for name in imported(tree_of(source)) if within(name, {"service"})}
+        assert not [name for name in of_service - {"service"} if not within(name, allowed)]
+
+
+def test_nothing_loads_what_can_run_code(source: Path) -> None:
+    tree = tree_of(source)
+    assert not [name for name in imported(tree) if within(name, RUNS_CODE)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in RUN
+            assert called not in {"torch.load", "np.load", "numpy.load", "os.system", "os.popen"}
+            for keyword in node.keywords:
+                set_true = not (
+                    isinstance(keyword.value, ast.Constant) and keyword.value.value is False
+                )
+                assert not (keyword.arg in {"shell", "allow_pickle"} and set_true)
+
+
+def test_the_product_does_not_import_its_tests(source: Path) -> None:
+    forbidden = {"tests", "conftest", "pytest", "hypothesis"}
+    assert not [name for name in imported(tree_of(source)) if within(name, forbidden)]
+
+
+def test_what_is_exported_is_defined(source: Path) -> None:
+    tree = tree_of(source)
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            defined = {name.rpartition(".")[2] for name in imported(tree)}
+            for other in tree.body:
+                if isinstance(other, ast.Assign | ast.AnnAssign):
+                    targets = other.targets if isinstance(other, ast.Assign) else [other.target]
+                    defined.update(map(ast.unparse, targets))
+                elif isinstance(other, ast.ClassDef | ast.FunctionDef):
+                    defined.add(other.name)
+            assert set(ast.literal_eval(node.value)) <= defined
+
+
+def test_reading_text_and_artifacts_needs_no_torch_no_web_framework_and_no_bentoml() -> None:
+    code = (
+        "import sys\n"
+        "import service.classifier.tokenizer, service.classifier.vocabulary\n"
+        "import service.classifier.artifact, service.classifier.classifier\n"
+        "heavy = {'torch', 'torchtext', 'bentoml', 'starlette', 'training', 'pyarrow', 'sklearn'}\n"
+        "print(sorted(heavy & sys.modules.keys()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_importing_the_service_reads_no_environment_and_imports_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "import service.api.application, service.inference.models, service.inference.engines\n"
+        "import service.metrics, service.settings, service.log, service.store\n"
+        "print(sorted({'torch', 'bentoml', 'training'} & sys.modules.keys()))\n"
+    )
+    environment = {"VALENCE_MAX_TEXTS": "not a number", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
