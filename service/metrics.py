@@ -7,8 +7,9 @@ Labels come from the route table and the models, never from a request.
 
 from __future__ import annotations
 
+import collections
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from prometheus_client import (
@@ -206,7 +207,7 @@ class ModelMetrics:
 
     def scored(
         self,
-        labels: Iterable[str],
+        labels: Sequence[str],
         *,
         tokens: int,
         unknown_tokens: int,
@@ -224,8 +225,11 @@ class ModelMetrics:
             self._unknown_tokens.inc(unknown_tokens)
         if truncated_texts:
             self._truncated_texts.inc(truncated_texts)
-        for label in labels:
-            self._predictions[label].inc()
+        if len(labels) == 1:
+            self._predictions[labels[0]].inc()
+        else:
+            for label, texts in collections.Counter(labels).items():
+                self._predictions[label].inc(texts)
 
     def batch(self, *, items: int, tokens: int) -> None:
         """Count one batch handed to the engine."""

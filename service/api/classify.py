@@ -33,7 +33,10 @@ class ClassifyRequest(BaseModel):
     # the defaults mean "absent"; they cannot be sent
     text: str = Field(default="", description="a text to classify", json_schema_extra=_absent)
     texts: list[str] = Field(
-        default=[], min_length=1, description="texts to classify", json_schema_extra=_absent
+        default_factory=list,
+        min_length=1,
+        description="texts to classify",
+        json_schema_extra=_absent,
     )
     model: str = Field(
         default="",
