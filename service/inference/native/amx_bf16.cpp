@@ -114,8 +114,9 @@ void step_tiles(const Step& step) {
     const size_t share = (previous_end - previous_row + tiles - 1) / tiles;
     clear_sums<C>();
     for (size_t tile = 0; tile < tiles; ++tile) {
-      multiply<C>(state + row * step.state_stride + tile * 32, step.state_stride,
-                  block_weights + tile * C * kTile);
+      if (!step.fresh)
+        multiply<C>(state + row * step.state_stride + tile * 32, step.state_stride,
+                    block_weights + tile * C * kTile);
       for (size_t i = 0; i < share && previous_row < previous_end; ++i, ++previous_row)
         finish_sums<CellOf>(step, previous_sums, previous_block, previous_row);
     }

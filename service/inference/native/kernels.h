@@ -31,6 +31,7 @@ struct Step {
   size_t rows;
   size_t blocks;
   size_t depth;                  // products a unit: state size / Path::pair
+  bool fresh;                    // every state is zero: the recurrent product is left out
   const void* weights;           // as Path::pack orders them
   const float* hidden_bias;      // (blocks, lanes), GRU only: b_hn, which r multiplies
   const void* const* inputs;     // a row's gates before the recurrent product, in Gate format

@@ -232,9 +232,9 @@ void Network::recur(const Layer& layer, size_t direction, const Document* docume
   const size_t allocated = round_up(rows, path_.spare_rows);
   scratch.state.reserve(allocated * state_bytes);
   scratch.next_state.reserve(allocated * state_bytes);
-  // A buffer may hold another model's rows; what pads a row must be zero.
-  std::memset(scratch.state.data(), 0, allocated * state_bytes);
-  std::memset(scratch.next_state.data(), 0, allocated * state_bytes);
+  // A buffer may hold another model's rows, and what fills a row up to whole tiles must be zero.
+  std::memset(scratch.state.data(), 0, rows * state_bytes);
+  std::memset(scratch.next_state.data(), 0, rows * state_bytes);
   scratch.memory.reserve(rows * units_);
 
   // Where a slot stands: the token in reading order of this direction, and its gates.
@@ -262,9 +262,11 @@ void Network::recur(const Layer& layer, size_t direction, const Document* docume
   size_t active = rows;
   for (size_t step = 0; step < steps; ++step) {
     while (slots.slots[active - 1].load <= step) --active;
+    bool fresh = true;
     for (size_t row = 0; row < active; ++row) {
       Slots::Slot& slot = slots.slots[row];
       const uint32_t document = slot.document();
+      fresh = fresh && slot.position == 0;
       if (slot.position == 0) {
         std::memset(scratch.state.data() + row * state_bytes, 0, state_bytes);
         std::fill_n(scratch.memory.data() + row * units_, units_, 0.0f);
@@ -283,7 +285,7 @@ void Network::recur(const Layer& layer, size_t direction, const Document* docume
       if (step + 1 < slot.load) upcoming[row] = gates(slot);
     }
     path_.step[static_cast<int>(cell_)](
-        {active, blocks_, state_ / path_.pair, layer.recurrent.data(), layer.hidden_bias.data(),
+        {active, blocks_, state_ / path_.pair, fresh, layer.recurrent.data(), layer.hidden_bias.data(),
          inputs.data(), upcoming.data(), scratch.state.data(), scratch.next_state.data(), state_,
          scratch.memory.data(), running.data(), pooled_ - part_, pool});
     if (keep)

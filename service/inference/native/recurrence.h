@@ -199,7 +199,8 @@ __attribute__((noinline)) void step_rows(const Step& step, size_t block, size_t 
   accumulate<D, R, C>(acc, static_cast<const typename S::State*>(step.state) +
                                row * step.state_stride, step.state_stride,
                       static_cast<const typename D::Weight*>(step.weights) +
-                          block * step.depth * C * S::lanes * D::pair, step.depth);
+                          block * step.depth * C * S::lanes * D::pair,
+                      step.fresh ? 0 : step.depth);
   VALENCE_UNROLL
   for (int r = 0; r < R; ++r)
     finish_row<S, CellOf>(step, acc[r], gates_of<S, C>(step.inputs, row + r, block), block,
