@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import bentoml
+from bentoml import get_current_service
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -130,7 +131,7 @@ class _Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] != "/schema.json":
-            await bentoml.get_current_service().application(scope, receive, send)
+            await get_current_service().application(scope, receive, send)
             return
         if scope["type"] == "lifespan":
             scope["app"].middleware_stack = self

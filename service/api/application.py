@@ -63,7 +63,12 @@ class Application:
             except Exception as error:
                 problem = self._problem(error, request)
                 answer = (route.refuse if route else problem_json)(problem, request.id)
-            await answer(scope, receive, send_identified)
+            try:
+                await answer(scope, receive, send_identified)
+            except Exception as error:
+                # The answer has begun, so it cannot become a problem; the server cuts the
+                # connection, which tells the client that it is not whole.
+                self.context.log.failure("answer cut short", error, request_id=request.id)
         finally:
             metrics.in_flight -= 1
             seconds = time.perf_counter() - started

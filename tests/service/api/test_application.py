@@ -161,6 +161,28 @@ def test_a_route_given_twice_is_refused():
         Router([*ROUTES, ROUTES[0]])
 
 
+async def test_an_answer_that_breaks_off_is_logged_without_its_message(served):
+    async def broken(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError(CANARY)
+
+    async def handler(context, request):
+        return broken
+
+    route = Route(
+        method="POST",
+        path="/own",
+        handler=handler,
+        operation=Operation(summary="", description="", tag="", response="text/plain"),
+    )
+    served.app._router = Router([route])
+    # the server finds that the answer was not finished
+    with pytest.raises(AssertionError):
+        await served.client.post("/own")
+    assert [line["event"] for line in served.lines()] == ["answer cut short", "request"]
+    assert CANARY not in served.logged.getvalue()
+
+
 async def test_a_dialect_gives_errors_its_own_shape(served):
     from service.api.http import Response
 
