@@ -147,6 +147,7 @@ class Scorer:
     def report(self) -> None:
         """Write what waits into the metrics."""
         self._batcher.report()
+        self._metrics.flush()
 
     async def _encode(self, texts: Sequence[str]) -> list[Document]:
         encode = self.classifier.encode

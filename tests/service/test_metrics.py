@@ -1,3 +1,4 @@
+import asyncio
 import os
 import subprocess
 import sys
@@ -79,3 +80,52 @@ def test_workers_share_their_metrics_in_valid_text(tmp_path):
     assert buckets == sorted(buckets)
     assert "valence_build_info" in found
     assert "process_resident_memory_bytes" in found
+
+
+async def test_what_was_counted_is_in_the_metrics_as_if_observed_one_by_one():
+    metrics = Metrics(version="1")
+    model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
+    direct = Metrics(version="1").stage_seconds.labels("m", "1", "queue")
+    # on, between and beyond the bounds
+    seconds = [0.0, 0.0001, 0.00011, 0.5, 5.0, 5.1, 100.0]
+    for value in seconds:
+        direct.observe(value)
+        model.scored(
+            ["a", "b"] if value else ["b"],
+            tokens=3,
+            unknown_tokens=1,
+            truncated_texts=0,
+            tokenize_seconds=value,
+            queue_seconds=value,
+            infer_seconds=value,
+        )
+    model.flush()
+    model.flush()
+    found = families(metrics.exposition().decode())
+    queue = {k: v for k, v in found["valence_stage_duration_seconds"].items() if "'queue'" in k}
+    ours = [value for key, value in queue.items() if "_bucket[" in key]
+    observed = [sample.value for sample in direct._samples() if sample.name == "_bucket"]
+    assert ours == observed
+    assert [value for key, value in queue.items() if "_sum[" in key] == [sum(seconds)]
+    assert sorted(found["valence_predictions"].values()) == [6, 7]
+    assert list(found["valence_tokens"].values()) == [21]
+
+
+async def test_what_was_counted_reaches_the_metrics_without_being_asked(monkeypatch):
+    from service import metrics as module
+
+    monkeypatch.setattr(module, "_FLUSH_SECONDS", 0.01)
+    metrics = Metrics(version="1")
+    model = ModelMetrics(metrics, name="m", version="1", labels=("a",), engine="e")
+    for _ in range(2):
+        model.scored(
+            ["a"],
+            tokens=1,
+            unknown_tokens=0,
+            truncated_texts=0,
+            tokenize_seconds=0.0,
+            queue_seconds=0.0,
+            infer_seconds=0.0,
+        )
+        await asyncio.sleep(0.05)
+    assert list(families(metrics.exposition().decode())["valence_tokens"].values()) == [2]
