@@ -1,0 +1,183 @@
+"""A corpus small enough to learn in a second, and a model store of the tests' own."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from training import corpora, pipeline
+from training.configuration import Configuration, parse
+from training.corpora import Corpus, Example, Package
+from training.pipeline import Trained, Workspace
+from training.progress import Advance, Reporter
+
+TELLING = {
+    "negative": ("awful", "dreadful", "boring", "ugly"),
+    "neutral": ("square", "wooden", "yearly", "local"),
+    "positive": ("great", "lovely", "superb", "charming"),
+}
+SUBJECTS = ("film", "phone", "hotel", "song", "book", "meal", "flight", "game", "train", "shop")
+TAILS = ("in the end", "to me", "as they say", "again", "this year", "on Monday", "for once")
+
+
+def toy_examples() -> list[Example]:
+    """420 sentences whose label is that of one word, and that a shuffle puts out of order."""
+    made = []
+    for (label, words), subject, tail in itertools.product(TELLING.items(), SUBJECTS, TAILS):
+        for word in words[:2] if subject in SUBJECTS[:5] else words[2:]:
+            shares = {other: 0.8 if other == label else 0.1 for other in TELLING}
+            made.append(Example(f"The {subject} was {word} {tail}.", label, "toy", shares))
+    random.Random(0).shuffle(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def examples() -> list[Example]:
+    return toy_examples()
+
+
+def read_toy(path: Path) -> Iterator[Example]:
+    for line in path.read_text().splitlines():
+        label, text = line.split("\t")
+        shares = {other: 0.8 if other == label else 0.1 for other in TELLING}
+        yield Example(text, label, "toy", shares)
+
+
+@contextmanager
+def toy_corpus(workspace: Workspace) -> Iterator[Package]:
+    """The corpus ``toy``, as if pip had fetched it already."""
+    content = "".join(f"{example.label}\t{example.text}\n" for example in toy_examples()).encode()
+    package = Package(
+        name="toy",
+        version="1",
+        filename="toy.tsv",
+        sha256=hashlib.sha256(content).hexdigest(),
+        license="none",
+    )
+    workspace.corpora.mkdir(parents=True, exist_ok=True)
+    (workspace.corpora / package.filename).write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(corpora.CORPORA, "toy", Corpus(package, read_toy, tuple(TELLING)))
+        yield package
+
+
+@contextmanager
+def models_in(folder: Path) -> Iterator[None]:
+    """BentoML's model store is ``folder``."""
+    from bentoml._internal.configuration.containers import BentoMLContainer
+    from bentoml._internal.models import ModelStore
+
+    folder.mkdir(parents=True, exist_ok=True)
+    before = BentoMLContainer.model_store.get()
+    BentoMLContainer.model_store.set(ModelStore(folder))
+    yield
+    BentoMLContainer.model_store.set(before)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """An empty workspace beside an empty model store; the corpus ``toy`` is fetched."""
+    made = Workspace(tmp_path / "workspace")
+    with toy_corpus(made), models_in(tmp_path / "models"):
+        yield made
+
+
+@pytest.fixture
+def model_store(tmp_path: Path) -> Iterator[Path]:
+    """An empty model store."""
+    with models_in(tmp_path / "models"):
+        yield tmp_path / "models"
+
+
+def toy_configuration(**sections: dict[str, object]) -> Configuration:
+    """A network that learns the corpus ``toy`` in three epochs; keys of sections may be changed."""
+    content: dict[str, dict[str, object]] = {
+        "data": {"corpora": ["toy"]},
+        "text": {"max_tokens": 20, "minimum_count": 1},
+        "words": {"vectors": None, "learned_size": 10},
+        "network": {"hidden_size": 6},
+        "regularization": {
+            "word_dropout": 0.02,
+            "embedding_dropout": 0.1,
+            "recurrent_dropout": 0.1,
+            "output_dropout": 0.1,
+        },
+        "optimization": {
+            "learning_rate": 0.03,
+            "batch_tokens": 150,
+            "epochs": 3,
+            "patience": 3,
+            "warmup_steps": 3,
+        },
+    }
+    for name, section in sections.items():
+        content[name] = {**content.get(name, {}), **section}
+    return parse({"name": "toy", "labels": list(TELLING), **content}, source="the test")
+
+
+@pytest.fixture(scope="session")
+def configured() -> Callable[..., Configuration]:
+    """Makes configurations: ``configured(network={"cell": "gru"})``."""
+    return toy_configuration
+
+
+class Silent(Reporter):
+    """Keeps what is said; ``stop_at`` interrupts when that many batches of this run are done."""
+
+    def __init__(self, *, stop_at: int | None = None, stop_saying: str | None = None) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self.batches = 0
+        self._stop_at = stop_at
+        self._stop_saying = stop_saying
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+        if self._stop_saying is not None and message.startswith(self._stop_saying):
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def bar(self, title: str, *, total: int) -> Iterator[Advance]:
+        def advance(*, tokens_per_second: float) -> None:
+            assert tokens_per_second > 0
+            self.batches += 1
+            if self.batches == self._stop_at:
+                raise KeyboardInterrupt
+
+        yield advance
+
+
+@pytest.fixture(scope="session")
+def silent() -> type[Silent]:
+    """A reporter that prints nothing, keeps what is said, and can interrupt a run."""
+    return Silent
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Workspace, Path]:
+    """A toy classifier in a store: what training returned, its workspace, the store's folder."""
+    folder = tmp_path_factory.mktemp("trained")
+    workspace = Workspace(folder / "workspace")
+    with toy_corpus(workspace), models_in(folder / "models"):
+        made = pipeline.train(
+            toy_configuration(),
+            workspace=workspace,
+            reporter=Silent(),
+            device=torch.device("cpu"),
+        )
+    return made, workspace, folder / "models"
+
+
+@pytest.fixture
+def stored(trained: tuple[Trained, Workspace, Path]) -> Iterator[tuple[Trained, Workspace]]:
+    """The toy classifier, with its store and corpus in place; to be read, not changed."""
+    made, workspace, models = trained
+    with toy_corpus(workspace), models_in(models):
+        yield made, workspace

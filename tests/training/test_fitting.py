@@ -1,0 +1,409 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from service.classifier.architecture import Architecture
+from service.classifier.model import RecurrentClassifier
+from service.errors import ConfigurationError
+from training import fitting, vocabulary
+from training.batches import EncodedTexts
+from training.checkpoint import Epoch
+from training.configuration import Configuration, Optimization
+from training.corpora import Example
+from training.initialization import initialize
+from training.progress import Reporter
+from training.split import split
+from training.vectors import WordVectors
+
+Weights = dict[str, torch.Tensor]
+
+
+@dataclass
+class Result:
+    weights: Weights
+    history: tuple[Epoch, ...]
+    model: RecurrentClassifier
+
+
+@pytest.fixture(scope="module")
+def encoded(examples: Sequence[Example]) -> tuple[EncodedTexts, EncodedTexts, int]:
+    """Train and dev of the toy corpus, and how many words there are."""
+    parts = split(examples)
+    words = vocabulary.build((e.text for e in parts.train), minimum_count=1, maximum_words=999)
+    labels = ("negative", "neutral", "positive")
+    train, dev = (
+        EncodedTexts(part, words, labels=labels, max_tokens=20, use_shares=True)
+        for part in (parts.train, parts.dev)
+    )
+    return train, dev, len(words)
+
+
+@pytest.fixture(scope="module")
+def fit(
+    encoded: tuple[EncodedTexts, EncodedTexts, int],
+    configured: Callable[..., Configuration],
+    silent: type[Reporter],
+) -> Callable[..., Result]:
+    """Fits the toy task; what is given changes the configuration."""
+    train, dev, words = encoded
+
+    def fit(
+        checkpoint: Path,
+        *,
+        reporter: Reporter | None = None,
+        pretrained: WordVectors | None = None,
+        frozen_columns: int = 0,
+        **sections: dict[str, object],
+    ) -> Result:
+        chosen = configured(**sections)
+        dropout = chosen.regularization
+        model = RecurrentClassifier(
+            Architecture(
+                vocabulary_size=words,
+                embedding_size=chosen.words.learned_size,
+                labels=3,
+                **chosen.network.model_dump(),
+            ),
+            embedding_dropout=dropout.embedding_dropout,
+            recurrent_dropout=dropout.recurrent_dropout,
+            output_dropout=dropout.output_dropout,
+        )
+        initialize(model, pretrained, seed=chosen.optimization.seed)
+        history = fitting.fit(
+            model,
+            train,
+            dev,
+            optimization=chosen.optimization,
+            regularization=dropout,
+            frozen_columns=frozen_columns,
+            device=torch.device("cpu"),
+            checkpoint=checkpoint,
+            reporter=reporter or silent(),
+        )
+        weights = {name: value.clone() for name, value in model.state_dict().items()}
+        return Result(weights, history, model)
+
+    return fit
+
+
+def outcome(history: tuple[Epoch, ...]) -> list[tuple[float, ...]]:
+    """What an epoch came to, less how long it took."""
+    return [(e.epoch, e.train_loss, e.dev_loss, e.dev_macro_f1) for e in history]
+
+
+def same(left: Result, right: Result) -> bool:
+    equal = all(torch.equal(left.weights[name], right.weights[name]) for name in left.weights)
+    return equal and outcome(left.history) == outcome(right.history)
+
+
+@pytest.fixture(scope="module")
+def whole(fit: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A run that nothing interrupted."""
+    return fit(tmp_path_factory.mktemp("whole") / "run")
+
+
+def test_the_toy_task_is_learnt(whole: Result) -> None:
+    result = whole
+    assert [epoch.epoch for epoch in result.history] == [1, 2, 3]
+    assert result.history[-1].dev_macro_f1 == 1.0
+    assert result.history[-1].train_loss < result.history[0].train_loss
+    assert all(e.seconds > 0 and e.tokens_per_second > 0 for e in result.history)
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"optimization": {"optimizer": "adagrad", "learning_rate": 0.1}},
+        {"optimization": {"schedule": "cosine"}},
+        {"optimization": {"schedule": "constant"}},
+        {"optimization": {"mixed_precision": True}},
+        {"optimization": {"warmup_steps": 0}},
+        {"network": {"cell": "gru"}},
+        {"network": {"cell": "rnn"}},
+        {"network": {"pooling": "attention"}},
+        {"network": {"pooling": "last"}},
+        {"network": {"pooling": "max"}},
+        {"network": {"pooling": "mean"}},
+        {"network": {"layers": 2}},
+        {"network": {"bidirectional": False, "pooling": "last"}},
+        {"regularization": {"label_smoothing": 0.1, "word_dropout": 0.0}},
+    ],
+    ids=str,
+)
+def test_every_way_to_train_learns_the_toy_task(
+    fit: Callable[..., Result], tmp_path: Path, sections: dict[str, dict[str, object]]
+) -> None:
+    sections = {**sections, "optimization": {"epochs": 5, **sections.get("optimization", {})}}
+    result = fit(tmp_path / "run", **sections)
+    assert max(epoch.dev_macro_f1 for epoch in result.history) > 0.95
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(
+    fit: Callable[..., Result], whole: Result, tmp_path: Path
+) -> None:
+    torch.rand(7)  # what was drawn before does not matter
+    assert same(fit(tmp_path / "run"), whole)
+
+
+def test_another_seed_gives_other_weights(
+    fit: Callable[..., Result], whole: Result, tmp_path: Path
+) -> None:
+    other = fit(tmp_path / "run", optimization={"seed": 1}).weights
+    assert not any(torch.equal(value, other[name]) for name, value in whole.weights.items())
+
+
+SETTINGS: dict[str, dict[str, dict[str, object]]] = {
+    "adamw": {"optimization": {"epochs": 2}},
+    "adagrad": {"optimization": {"epochs": 2, "optimizer": "adagrad", "learning_rate": 0.1}},
+}
+
+
+@pytest.mark.parametrize("optimizer", SETTINGS)
+def test_a_run_interrupted_at_any_batch_ends_as_if_it_had_not_been(
+    fit: Callable[..., Result], silent: type[Reporter], tmp_path: Path, optimizer: str
+) -> None:
+    sections = SETTINGS[optimizer]
+    counting = silent()
+    whole = fit(tmp_path / "whole", reporter=counting, **sections)
+    assert counting.batches >= 20
+    for batch in {*range(1, counting.batches + 1, 7), counting.batches // 2 + 1, counting.batches}:
+        path = tmp_path / f"at-{batch}"
+        with pytest.raises(KeyboardInterrupt):
+            fit(path, reporter=silent(stop_at=batch), **sections)
+        again = silent()
+        assert same(fit(path, reporter=again, **sections), whole)
+        continued = batch > counting.batches / 2
+        assert (again.said[0] == "continuing after epoch 1 of an interrupted run") is continued
+        assert again.batches == counting.batches / (2 if continued else 1)
+
+
+def test_a_run_interrupted_again_and_again_ends_as_if_it_had_not_been(
+    fit: Callable[..., Result], whole: Result, silent: type[Reporter], tmp_path: Path
+) -> None:
+    for stop in (5, 13, 2, 14, 13):
+        with pytest.raises(KeyboardInterrupt):
+            fit(tmp_path / "run", reporter=silent(stop_at=stop))
+    assert same(fit(tmp_path / "run"), whole)
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_run_interrupted_between_an_epoch_and_its_checkpoint_ends_the_same(
+    fit: Callable[..., Result],
+    whole: Result,
+    silent: type[Reporter],
+    tmp_path: Path,
+    epoch: int,
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "run", reporter=silent(stop_saying=f"epoch {epoch}/"))
+    assert same(fit(tmp_path / "run"), whole)
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize("moment", ["in the file", "before the rename", "after the rename"])
+def test_a_run_interrupted_while_its_checkpoint_is_written_ends_the_same(
+    fit: Callable[..., Result],
+    whole: Result,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    epoch: int,
+    moment: str,
+) -> None:
+    save_file, replace = safetensors.torch.save_file, Path.replace
+    calls = {"save": 0, "replace": 0}
+
+    def broken_save(tensors: Weights, path: Path, metadata: dict[str, str]) -> None:
+        calls["save"] += 1
+        save_file(tensors, path, metadata=metadata)
+        if calls["save"] == epoch and moment == "in the file":
+            path.write_bytes(path.read_bytes()[:1000])
+            raise KeyboardInterrupt
+
+    def broken_replace(path: Path, target: Path) -> Path:
+        calls["replace"] += 1
+        if calls["replace"] == epoch and moment == "before the rename":
+            raise KeyboardInterrupt
+        moved = replace(path, target)
+        if calls["replace"] == epoch and moment == "after the rename":
+            raise KeyboardInterrupt
+        return moved
+
+    with monkeypatch.context() as patch:
+        patch.setattr(safetensors.torch, "save_file", broken_save)
+        patch.setattr(Path, "replace", broken_replace)
+        with pytest.raises(KeyboardInterrupt):
+            fit(tmp_path / "run")
+    assert same(fit(tmp_path / "run"), whole)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_finished_run_is_not_trained_again(
+    fit: Callable[..., Result], whole: Result, silent: type[Reporter], tmp_path: Path
+) -> None:
+    fit(tmp_path / "run")
+    again = silent()
+    assert same(fit(tmp_path / "run", reporter=again), whole)
+    assert again.batches == 0
+
+
+def test_a_checkpoint_of_another_network_is_not_continued(
+    fit: Callable[..., Result], whole: Result, silent: type[Reporter], tmp_path: Path
+) -> None:
+    fit(tmp_path / "run", network={"hidden_size": 5})
+    reporter = silent()
+    result = fit(tmp_path / "run", reporter=reporter)
+    assert same(result, whole)
+    assert not any("continuing" in line for line in reporter.said)
+
+
+def judge_as(monkeypatch: pytest.MonkeyPatch, scores: Sequence[float]) -> list[Weights]:
+    """Make the epochs' dev macro-F1 be ``scores``; the weights judged are kept."""
+    judged: list[Weights] = []
+    waiting = iter(scores)
+    logits = fitting.logits
+
+    def watch(model: RecurrentClassifier, texts: EncodedTexts) -> np.ndarray:
+        judged.append({name: value.clone() for name, value in model.state_dict().items()})
+        return logits(model, texts)
+
+    monkeypatch.setattr(fitting, "logits", watch)
+    monkeypatch.setattr(
+        fitting,
+        "evaluate",
+        lambda *_, **__: SimpleNamespace(log_loss=1.0, macro_f1=next(waiting)),
+    )
+    return judged
+
+
+@pytest.mark.parametrize(
+    ("scores", "patience", "best", "epochs"),
+    [
+        ([0.5, 0.7, 0.6, 0.6, 0.9], 2, 2, 4),  # stops before the last would be better
+        ([0.5, 0.7, 0.6, 0.8, 0.7], 2, 4, 5),
+        ([0.5, 0.7, 0.7, 0.9, 0.9], 1, 2, 3),  # as good is not better
+        ([0.9, 0.1, 0.1, 0.1, 0.1], 5, 1, 5),
+        ([0.0, 0.0, 0.0, 0.0, 0.0], 3, 1, 4),
+    ],
+)
+def test_training_stops_when_dev_stalls_and_keeps_the_best_epoch(
+    fit: Callable[..., Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scores: list[float],
+    patience: int,
+    best: int,
+    epochs: int,
+) -> None:
+    judged = judge_as(monkeypatch, scores)
+    result = fit(tmp_path / "run", optimization={"epochs": 5, "patience": patience})
+    assert len(result.history) == len(judged) == epochs
+    assert fitting.best_epoch(result.history).epoch == best
+    for name, value in judged[best - 1].items():
+        assert torch.equal(result.weights[name], value)
+
+
+def test_stopping_early_survives_an_interruption(
+    fit: Callable[..., Result],
+    silent: type[Reporter],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scores = [0.5, 0.7, 0.6, 0.6]
+    optimization = {"epochs": 5, "patience": 2}
+    with monkeypatch.context() as patch:
+        judge_as(patch, scores)
+        whole = fit(tmp_path / "whole", optimization=optimization)
+    interrupting = silent(stop_saying="epoch 4/")
+    with monkeypatch.context() as patch:
+        judge_as(patch, scores)
+        with pytest.raises(KeyboardInterrupt):
+            fit(tmp_path / "run", optimization=optimization, reporter=interrupting)
+    with monkeypatch.context() as patch:
+        judge_as(patch, scores[3:])
+        assert same(fit(tmp_path / "run", optimization=optimization), whole)
+
+
+def test_frozen_columns_stay_as_they_were_and_the_others_move(
+    fit: Callable[..., Result], encoded: tuple[EncodedTexts, EncodedTexts, int], tmp_path: Path
+) -> None:
+    words = encoded[2]
+    values = np.random.default_rng(0).standard_normal((words, 4)).astype(np.float32)
+    pretrained = WordVectors(values, np.ones(words, dtype=np.bool_))
+    frozen = fit(tmp_path / "frozen", pretrained=pretrained, frozen_columns=4)
+    table = frozen.weights["embedding.weight"]
+    np.testing.assert_array_equal(table[:, :4], values)
+    tuned = fit(tmp_path / "tuned", pretrained=pretrained).weights["embedding.weight"]
+    assert not torch.equal(tuned[:, :4], torch.from_numpy(values))
+    initial = RecurrentClassifier(frozen.model.architecture)
+    initialize(initial, pretrained, seed=0)
+    moved = (table[:, 4:] != initial.embedding.weight[:, 4:]).any(dim=1)
+    # all but the unknown word and words that only dev holds were read
+    assert moved.float().mean() > 0.9
+
+
+def test_weight_decay_does_not_shrink_words_that_are_not_read(
+    fit: Callable[..., Result], encoded: tuple[EncodedTexts, EncodedTexts, int], tmp_path: Path
+) -> None:
+    result = fit(tmp_path / "run", regularization={"weight_decay": 0.5, "word_dropout": 0.0})
+    initial = RecurrentClassifier(result.model.architecture)
+    initialize(initial, None, seed=0)
+    # the unknown word, which is never read without word dropout
+    assert torch.equal(result.weights["embedding.weight"][0], initial.embedding.weight[0])
+    gentle = fit(tmp_path / "gentle", regularization={"weight_decay": 0.0, "word_dropout": 0.0})
+    name = "left_to_right.0.weight_hh_l0"
+    assert result.weights[name].norm() < gentle.weights[name].norm()
+
+
+def test_training_that_diverges_says_what_to_lower(
+    fit: Callable[..., Result], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"diverged in epoch 1.*learning_rate"):
+        fit(tmp_path / "run", optimization={"learning_rate": 1e38, "clip_norm": 1e38})
+    assert not (tmp_path / "run").exists()
+
+
+def test_logits_are_in_the_order_of_the_texts_and_without_dropout(
+    fit: Callable[..., Result], encoded: tuple[EncodedTexts, EncodedTexts, int], tmp_path: Path
+) -> None:
+    dev = encoded[1]
+    model = fit(tmp_path / "run").model.train()
+    together = fitting.logits(model, dev)
+    for row in range(len(dev)):
+        batch = dev.batch(np.array([row]))
+        with torch.inference_mode():
+            alone = model.eval()(batch.ids, batch.lengths)[0]
+        np.testing.assert_allclose(together[row], alone, rtol=0, atol=1e-6)
+
+
+def rates(total: int, **settings: object) -> list[float]:
+    chosen = Optimization.model_validate(settings)
+    return [fitting._rate(step, total, chosen) for step in range(total + 1)]
+
+
+def test_the_linear_schedule_warms_up_and_ends_at_zero() -> None:
+    found = rates(100, schedule="linear", warmup_steps=9)
+    assert found[0] == pytest.approx(0.1)
+    assert found[9] == pytest.approx(0.91)
+    assert found[50] == pytest.approx(0.5)
+    assert found[100] == 0.0
+
+
+def test_the_cosine_schedule_is_half_way_down_in_the_middle() -> None:
+    found = rates(100, schedule="cosine", warmup_steps=0)
+    assert found[0] == 1.0
+    assert found[50] == pytest.approx(0.5)
+    assert found[25] == pytest.approx((1 + math.sqrt(0.5)) / 2)
+    assert found[100] == pytest.approx(0.0)
+
+
+def test_the_constant_schedule_only_warms_up() -> None:
+    assert rates(6, schedule="constant", warmup_steps=3) == [0.25, 0.5, 0.75, 1, 1, 1, 1]
