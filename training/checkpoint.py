@@ -13,6 +13,7 @@ import safetensors.torch
 from torch import Tensor
 
 _STATE = "state"
+_PARTS = ("model", "average", "best", "optimizer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,14 @@ class Checkpoint:
 
     history: tuple[Epoch, ...]
     model: dict[str, Tensor]
+    average: dict[str, Tensor]
     best: dict[str, Tensor]
     optimizer: dict[str, Tensor] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Replace ``path`` by this checkpoint; an interruption leaves the one that was there."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        parts = {"model": self.model, "best": self.best, "optimizer": self.optimizer}
+        parts = {name: getattr(self, name) for name in _PARTS}
         tensors = {
             f"{part}/{name}": value.detach().contiguous().clone()
             for part, values in parts.items()
@@ -62,7 +64,7 @@ def load(path: Path) -> Checkpoint | None:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             state: dict[str, Any] = json.loads(file.metadata()[_STATE])
-            parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+            parts: dict[str, dict[str, Tensor]] = {name: {} for name in _PARTS}
             for key in file.keys():  # noqa: SIM118 - the file is no mapping
                 part, _, name = key.partition("/")
                 parts[part][name] = file.get_tensor(key)

@@ -81,6 +81,9 @@ class Regularization(_Section):
     output_dropout: Probability = 0.4
     weight_decay: float = Field(default=0.01, ge=0.0)
     label_smoothing: Probability = 0.0
+    averaging: Probability = Field(
+        default=0.998, description="share of the old in the moving average of the weights a step"
+    )
 
 
 class Optimization(_Section):

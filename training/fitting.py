@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Mapping
@@ -40,6 +41,8 @@ def fit(
 ) -> tuple[Epoch, ...]:
     """Train ``model`` in place and leave the weights of the epoch with the best dev macro-F1 in it.
 
+    What is judged, and left, is the moving average of the weights.
+
     Each epoch draws its random numbers from the seed and its own number and ends by replacing the
     ``checkpoint``. A run that was interrupted therefore continues from the last whole epoch to the
     very weights it would have reached. The first ``frozen_columns`` of the embedding stay as they
@@ -51,17 +54,20 @@ def fit(
             lambda gradient: _without(gradient, frozen_columns)
         )
     optimizer = _optimizer(model, optimization, regularization)
+    average = copy.deepcopy(model)
     history: tuple[Epoch, ...] = ()
-    best = _copy(model)
+    best = _copy(average)
     saved = checkpoints.load(checkpoint)
     if saved is not None and _shapes(saved.model) == _shapes(model.state_dict()):
         history, best = saved.history, saved.best
         model.load_state_dict(saved.model)
+        average.load_state_dict(saved.average)
         _restore(optimizer, saved.optimizer)
         reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
     while len(history) < optimization.epochs and not _stalled(history, optimization.patience):
         epoch = _epoch(
             model,
+            average,
             train,
             dev,
             number=len(history) + 1,
@@ -72,9 +78,13 @@ def fit(
         )
         history = (*history, epoch)
         if best_epoch(history) is epoch:
-            best = _copy(model)
+            best = _copy(average)
         Checkpoint(
-            history=history, model=_copy(model), best=best, optimizer=_flatten(optimizer)
+            history=history,
+            model=_copy(model),
+            average=_copy(average),
+            best=best,
+            optimizer=_flatten(optimizer),
         ).save(checkpoint)
     model.load_state_dict(best)
     return history
@@ -100,6 +110,7 @@ def logits(model: RecurrentClassifier, texts: EncodedTexts) -> Logits:
 
 def _epoch(
     model: RecurrentClassifier,
+    average: RecurrentClassifier,
     train: EncodedTexts,
     dev: EncodedTexts,
     *,
@@ -128,12 +139,13 @@ def _epoch(
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), optimization.clip_norm)
             optimizer.step()
+            _approach(average, model, step=step, averaging=regularization.averaging)
             loss_sum += loss.detach() * len(rows)
             tokens += int(batch.lengths.sum())
             advance(tokens_per_second=tokens / (time.perf_counter() - started))
     seconds = time.perf_counter() - started
     train_loss = loss_sum.item() / len(train)
-    outputs = logits(model, dev)
+    outputs = logits(average, dev)
     if not (math.isfinite(train_loss) and np.isfinite(outputs).all()):
         raise ConfigurationError(
             f"training diverged in epoch {number} (its loss is {train_loss}); lower "
@@ -155,6 +167,20 @@ def _epoch(
         f"{seconds:.1f} s, {epoch.tokens_per_second:,.0f} tokens/s"
     )
     return epoch
+
+
+def _approach(
+    average: RecurrentClassifier, model: RecurrentClassifier, *, step: int, averaging: float
+) -> None:
+    """Move ``average`` towards ``model``: an exponential moving average over the steps.
+
+    Polyak and Juditsky 1992; Adhikari et al. 2019 for LSTM classifiers. Early on it forgets faster,
+    so that the random start does not stay in it.
+    """
+    weight = 1.0 - min(averaging, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
+            slow.lerp_(fast, weight)
 
 
 def _loss(
