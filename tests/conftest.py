@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,15 @@ def _save_tiny(
     }
     artifact.save(folder, manifest, Vocabulary(WORDS), tensors)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _bentoml_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test sees or fills the user's model store; BentoML reads this when it is imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENTOML_HOME", str(tmp_path_factory.mktemp("bentoml")))
+        patch.setenv("BENTOML_DO_NOT_TRACK", "True")
+        yield
 
 
 @pytest.fixture(scope="session")
