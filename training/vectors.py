@@ -80,7 +80,8 @@ def _text_file(path: Path) -> tuple[Mapping[str, int], NDArray[np.float32]]:
     table: list[NDArray[np.float32]] = []
     number = 0
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
+        # a number too large for fp32 becomes infinite, and is refused as such below
+        with path.open(encoding="utf-8", newline="\n") as file, np.errstate(over="ignore"):
             for number, line in enumerate(file, start=1):
                 word, *numbers = line.rstrip().rsplit(" ", len(table[0]) if table else -1)
                 if number == 1 and len(numbers) == 1:

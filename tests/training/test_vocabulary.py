@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from training.vocabulary import build
+
+TEXTS = ("Good, good movie!", "The movie was GOOD", "so gooooood", "a bad one", "see http://a.b/c")
+
+
+def test_words_are_counted_normalized_and_ordered_by_how_often_they_occur() -> None:
+    words = build(TEXTS, minimum_count=1, maximum_words=100).words
+    assert words[:3] == ("<unk>", "good", "movie")
+    assert set(words[3:]) == {",", "!", "the", "was", "so", "a", "bad", "one", "see", "<url>"}
+    assert list(words[3:]) == sorted(words[3:])  # as often: in an order that is always the same
+
+
+def test_rare_words_are_left_out() -> None:
+    assert build(TEXTS, minimum_count=2, maximum_words=100).words == ("<unk>", "good", "movie")
+
+
+def test_there_are_no_more_words_than_asked_for_beside_the_unknown_one() -> None:
+    assert build(TEXTS, minimum_count=1, maximum_words=1).words == ("<unk>", "good")
+
+
+def test_no_text_leaves_the_unknown_word() -> None:
+    assert build([], minimum_count=1, maximum_words=10).words == ("<unk>",)
+
+
+def test_half_a_character_is_no_word() -> None:
+    texts = ["ok \ud83d \udfff x\ud800y"]
+    assert set(build(texts, minimum_count=1, maximum_words=10)) == {"<unk>", "ok", "x", "y"}
+
+
+def test_a_text_that_spells_the_unknown_word_does_not_make_it_known() -> None:
+    words = build(["<unk> <unk>"], minimum_count=1, maximum_words=10)
+    assert list(words) == ["<unk>", "<", ">", "unk"]
