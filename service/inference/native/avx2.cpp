@@ -26,7 +26,7 @@ struct Simd {
   static inline Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
   static inline Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
   static inline Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
-  static inline Vec div(Vec a, Vec b) { return _mm256_div_ps(a, b); }
+  static inline Vec inverse(Vec x) { return _mm256_div_ps(set1(1.0f), x); }
   static inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
   static inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
   static inline float total(Vec v) {

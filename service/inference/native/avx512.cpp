@@ -21,15 +21,15 @@ struct Simd : Simd512 {
   static inline Vec load_state(const State* p) { return load(p); }
   static inline void store_state(State* p, Vec v) { store(p, v); }
 
-  // a / b by Newton's method, to 2e-7
-  static inline Vec div(Vec a, Vec b) {
-    const Vec r = _mm512_rcp14_ps(b);
-    return mul(a, mul(r, _mm512_fnmadd_ps(b, r, set1(2.0f))));
+  // 1 / x by one step of Newton's method, to 2e-7 of itself; x is finite
+  static inline Vec inverse(Vec x) {
+    const Vec r = _mm512_rcp14_ps(x);
+    return mul(r, _mm512_fnmadd_ps(x, r, set1(2.0f)));
   }
 
   // 2^x of x up to 40, to 2e-7 of itself
   static inline Vec exp2(Vec x) {
-    x = at_most(x, 40.0f);
+    x = _mm512_min_ps(x, set1(40.0f));
     const Vec f = fraction(x);
     Vec p = set1(0.0018775767f);
     p = fma(p, f, set1(0.0089893397f));

@@ -12,9 +12,9 @@ namespace {
 
 // Documents are run in chunks of this many tokens (a longer one alone): scratch memory is bounded
 // by that, or by the longest document.
-constexpr size_t kChunkTokens = 4096;
+constexpr size_t kChunkTokens = 2048;
 // Scratch beyond this is given back after a call instead of being kept by its thread.
-constexpr size_t kKeptBytes = size_t{32} << 20;
+constexpr size_t kKeptBytes = size_t{16} << 20;
 
 }  // namespace
 

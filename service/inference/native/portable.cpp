@@ -38,7 +38,7 @@ struct Simd {
   static inline Vec add(Vec a, Vec b) { return a + b; }
   static inline Vec sub(Vec a, Vec b) { return a - b; }
   static inline Vec mul(Vec a, Vec b) { return a * b; }
-  static inline Vec div(Vec a, Vec b) { return a / b; }
+  static inline Vec inverse(Vec x) { return set1(1.0f) / x; }
   static inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
   static inline Vec select(Ints mask, Vec a, Vec b) {
     return (Vec)(((Ints)a & mask) | ((Ints)b & ~mask));

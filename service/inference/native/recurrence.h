@@ -12,9 +12,25 @@ namespace {
 #define VALENCE_UNROLL _Pragma("GCC unroll 32")
 #define VALENCE_INLINE inline __attribute__((always_inline))
 
+// Gates come multiplied by -log2(e), or by twice that where tanh follows: see kernels.h.
+template <class S>
+VALENCE_INLINE typename S::Vec sigmoid(typename S::Vec gate) {
+  return S::inverse(S::add(S::set1(1.0f), S::exp2(gate)));
+}
+
+template <class S>
+VALENCE_INLINE typename S::Vec tanh(typename S::Vec gate) {
+  return S::fma(S::set1(2.0f), sigmoid<S>(gate), S::set1(-1.0f));
+}
+
+// tanh of a value that was not multiplied.
+template <class S>
+VALENCE_INLINE typename S::Vec plain_tanh(typename S::Vec x) {
+  return tanh<S>(S::mul(x, S::set1(-2.8853900817779268f)));
+}
+
 // Cells, as torch.nn defines them. `start` gives the accumulators that the recurrent product is
-// added to, `finish` makes the new hidden state of them. Gates come multiplied by -log2(e), so
-// sigmoid(x) = 1 / (1 + e) and tanh(x) = (1 - e) / (1 + e) with e = 2^gate.
+// added to, `finish` makes the new hidden state of them. `memory` holds c of an LSTM, h of a GRU.
 
 template <class S>
 struct Lstm {
@@ -25,20 +41,11 @@ struct Lstm {
     S::template load_gates<4>(input, acc);
   }
 
-  // Products of the three denominators stay below 2^126: S::exp2 saturates at 2^40.
   static VALENCE_INLINE Vec finish(Vec (&acc)[4], const typename S::Gate*, float* memory) {
-    const Vec one = S::set1(1.0f);
-    const Vec i = S::add(one, S::exp2(acc[0]));
-    const Vec f = S::add(one, S::exp2(acc[1]));
-    const Vec g = S::exp2(acc[2]);
-    const Vec o = S::add(one, S::exp2(acc[3]));
-    // c = c / f + (1 - g) / (i (1 + g)), with one division
-    const Vec ig = S::mul(i, S::add(one, g));
-    const Vec sum = S::fma(S::load(memory), ig, S::mul(S::sub(one, g), f));
-    const Vec c = S::div(sum, S::mul(ig, f));
+    const Vec candidate = S::mul(sigmoid<S>(acc[0]), tanh<S>(acc[2]));
+    const Vec c = S::fma(sigmoid<S>(acc[1]), S::load(memory), candidate);
     S::store(memory, c);
-    const Vec e = S::exp2(S::mul(c, S::set1(-2.8853900817779268f)));
-    return S::div(S::sub(one, e), S::mul(o, S::add(one, e)));
+    return S::mul(sigmoid<S>(acc[3]), plain_tanh<S>(c));
   }
 };
 
@@ -54,13 +61,10 @@ struct Gru {
   }
 
   static VALENCE_INLINE Vec finish(Vec (&acc)[3], const typename S::Gate* input, float* memory) {
-    const Vec one = S::set1(1.0f);
     Vec from_input[3];
     S::template load_gates<3>(input, from_input);
-    const Vec r = S::div(one, S::add(one, S::exp2(acc[0])));
-    const Vec z = S::div(one, S::add(one, S::exp2(acc[1])));
-    const Vec e = S::exp2(S::fma(r, acc[2], from_input[2]));
-    const Vec n = S::div(S::sub(one, e), S::add(one, e));
+    const Vec z = sigmoid<S>(acc[1]);
+    const Vec n = tanh<S>(S::fma(sigmoid<S>(acc[0]), acc[2], from_input[2]));
     const Vec h = S::fma(z, S::sub(S::load(memory), n), n);
     S::store(memory, h);
     return h;
@@ -77,9 +81,7 @@ struct Rnn {
   }
 
   static VALENCE_INLINE Vec finish(Vec (&acc)[1], const typename S::Gate*, float*) {
-    const Vec one = S::set1(1.0f);
-    const Vec e = S::exp2(acc[0]);
-    return S::div(S::sub(one, e), S::add(one, e));
+    return tanh<S>(acc[0]);
   }
 };
 
@@ -264,14 +266,12 @@ template <class S>
 void attend_all(const Attention& job) {
   using Vec = typename S::Vec;
   const auto* states = static_cast<const typename S::State*>(job.states);
-  const Vec one = S::set1(1.0f);
   float highest = -__builtin_huge_valf();
   for (size_t token = 0; token < job.tokens; ++token) {
     Vec sum = S::set1(0.0f);
     for (size_t unit = 0; unit < job.width; unit += S::lanes) {
       const Vec h = S::load_state(states + token * job.width + unit);
-      const Vec e = S::exp2(S::mul(h, S::set1(-2.8853900817779268f)));
-      sum = S::fma(S::div(S::sub(one, e), S::add(one, e)), S::load(job.attention + unit), sum);
+      sum = S::fma(plain_tanh<S>(h), S::load(job.attention + unit), sum);
     }
     job.scores[token] = S::total(sum);
     if (job.scores[token] > highest) highest = job.scores[token];

@@ -28,7 +28,6 @@ struct Simd512 {
     return _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
   }
   static inline Vec scale(Vec p, Vec x) { return _mm512_scalef_ps(p, x); }
-  static inline Vec at_most(Vec x, float limit) { return _mm512_min_ps(x, set1(limit)); }
 
   struct Dot {
     using Weight = float;
