@@ -61,6 +61,9 @@ bento: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Package service and models as
 wheel: $(RUNTIME) ## Build the package with its native engine into dist/
 	$(PIP) wheel --no-deps --wheel-dir dist .
 
+sanitize: ## Run the native kernel under AddressSanitizer and UndefinedBehaviorSanitizer
+	tests/service/inference/native/sanitize.sh
+
 clean: ## Remove .venv and all that was built; corpora and trained models in .valence stay
 	rm -rf $(VENV) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find service training tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+_STORE = """
+import shutil, sys, bentoml
+for folder in sys.argv[1:]:
+    with bentoml.models.create(f"{folder.rsplit('/', 1)[1]}:1") as model:
+        shutil.copytree(folder, model.path, dirs_exist_ok=True)
+"""
+
+
+class Checkout:
+    """A copy of the repository with this environment as its .venv and tiny models in its store."""
+
+    def __init__(self, repository: Path, folder: Path) -> None:
+        self.folder = folder
+        ignored = shutil.ignore_patterns(".*", "build", "dist", "__pycache__", "*.egg-info")
+        shutil.copytree(repository, folder, ignore=ignored)
+        (folder / ".venv").mkdir()
+        for entry in Path(sys.prefix).iterdir():
+            (folder / ".venv" / entry.name).symlink_to(entry)
+        for stamp in (".runtime-and-training", ".development"):
+            path = folder / ".venv" / stamp
+            path.unlink(missing_ok=True)
+            path.touch()
+        hidden = ("VALENCE_", "BENTOML_", "MAKE", "PYTHONPATH", "PROMETHEUS_")
+        self.variables = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+
+    def make(self, *arguments: str, check: bool = True, **variables: str) -> str:
+        done = subprocess.run(
+            ["make", "--no-print-directory", *arguments],
+            cwd=self.folder,
+            env={**self.variables, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def checkout(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, save_tiny: Callable[..., Path]
+) -> Checkout:
+    scratch = tmp_path_factory.mktemp("make")
+    checkout = Checkout(repository, scratch / "valence")
+    tiny = [str(save_tiny(scratch / name, name=name)) for name in ("sentiment", "topic")]
+    subprocess.run(
+        [sys.executable, "-c", _STORE, *tiny],
+        env={
+            **checkout.variables,
+            "BENTOML_HOME": str(checkout.folder / ".valence" / "bentoml"),
+            "BENTOML_DO_NOT_TRACK": "True",
+        },
+        check=True,
+    )
+    return checkout
+
+
+def targets(makefile: str) -> set[str]:
+    return set(re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split())
+
+
+def test_help_lists_every_target_once(checkout: Checkout) -> None:
+    listed = [line.split()[0] for line in checkout.make("help").splitlines()]
+    assert sorted(listed) == sorted(targets((checkout.folder / "Makefile").read_text()))
+
+
+def test_every_command_of_the_readme_is_a_target(repository: Path) -> None:
+    readme = (repository / "README.md").read_text()
+    known = targets((repository / "Makefile").read_text())
+    named = set(re.findall(r"(?:`|^)make ([a-z]+)", readme, re.MULTILINE))
+    assert {"serve", "test"} <= named <= known
+
+
+def test_the_continuous_integration_runs_the_readmes_test_command(repository: Path) -> None:
+    lines = (repository / ".ci" / "run").read_text().splitlines()
+    assert lines[-1] == "exec make test"
+
+
+def test_a_second_setup_does_nothing(checkout: Checkout) -> None:
+    assert "Nothing to be done" in checkout.make("setup")
+
+
+def test_test_runs_the_style_and_type_checks_too(checkout: Checkout) -> None:
+    planned = checkout.make("-n", "test")
+    for command in ("ruff check", "ruff format --check", "mypy", "pytest"):
+        assert command in planned
+
+
+def test_format_finds_nothing_to_do(checkout: Checkout) -> None:
+    assert "left unchanged" in checkout.make("format")
+
+
+def test_train_and_evaluate_pass_their_arguments_on(checkout: Checkout) -> None:
+    assert "--fresh" in checkout.make("train", "ARGS=--help")
+    assert "--baselines" in checkout.make("evaluate", "ARGS=--help")
+
+
+def test_predict_reads_a_text_that_a_shell_would_not_survive(checkout: Checkout) -> None:
+    text = """it's "so" good; $(touch pwned) `touch pwned` $HOME \\ #!"""
+    answer = json.loads(checkout.make("predict", TEXT=text))
+    assert answer["usage"]["characters"] == len(text)
+    assert not (checkout.folder / "pwned").exists()
+
+
+def test_bento_packages_the_models(checkout: Checkout) -> None:
+    assert "Successfully built" in checkout.make("bento")
+    bento = next((checkout.folder / ".valence" / "bentoml" / "bentos" / "valence").glob("*/"))
+    manifest = (bento / "bento.yaml").read_text()
+    assert "sentiment:1" in manifest
+    assert "topic:1" in manifest
+
+
+def test_serve_answers_and_stops_at_a_signal(checkout: Checkout) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with (checkout.folder / "served.log").open("w") as log:
+        server = subprocess.Popen(
+            ["make", "serve", f"PORT={port}"],
+            cwd=checkout.folder,
+            env=checkout.variables,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        answer = _first_answer(url, server, checkout.folder / "served.log")
+        assert answer.json()["model"]["name"] == "sentiment"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+
+
+def _first_answer(url: str, server: subprocess.Popen[bytes], log: Path) -> httpx.Response:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert server.poll() is None, log.read_text()
+        try:
+            answer = httpx.post(f"{url}/v1/classify", json={"text": "good"}, timeout=5)
+        except httpx.TransportError:
+            time.sleep(0.1)
+            continue
+        if answer.status_code == 200:
+            return answer
+        assert answer.status_code == 503
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+def test_clean_keeps_corpora_and_models(checkout: Checkout, tmp_path: Path) -> None:
+    copy = Checkout(checkout.folder, tmp_path / "valence")
+    (copy.folder / ".valence").mkdir()
+    copy.make("clean")
+    assert not (copy.folder / ".venv").exists()
+    assert not list(copy.folder.rglob("*.so"))
+    assert (copy.folder / ".valence").exists()
+    assert Path(sys.executable).exists()
+
+
+@pytest.mark.slow
+def test_wheel_holds_the_native_engine(checkout: Checkout) -> None:
+    checkout.make("wheel")
+    wheel = next((checkout.folder / "dist").glob("*.whl"))
+    listed = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-l", str(wheel)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "_kernel" in listed.stdout
+
+
+@pytest.mark.slow
+def test_the_kernel_is_clean_under_the_sanitizers(checkout: Checkout) -> None:
+    checkout.make("sanitize")
