@@ -74,10 +74,11 @@ def train(
 ) -> None:
     """Train the classifier a configuration describes and put it into the model store."""
     from training import configuration as configurations
-    from training import pipeline
+
+    chosen = configurations.load(configuration)
+    from training import pipeline  # after what may be wrong: torch takes seconds to import
 
     reporter = Reporter()
-    chosen = configurations.load(configuration)
     if seed is not None:
         optimization = chosen.optimization.model_copy(update={"seed": seed})
         chosen = chosen.model_copy(update={"optimization": optimization})

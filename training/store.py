@@ -44,5 +44,5 @@ def path(tag: str) -> Path:
             f"the model store holds no {tag!r}; train one with `make train`, or see what it holds "
             "with `bentoml models list`"
         ) from None
-    except BentoMLException as error:
+    except (BentoMLException, ValueError) as error:
         raise ArtifactError(f"{tag!r} is no model tag: {error}") from None

