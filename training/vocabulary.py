@@ -13,9 +13,10 @@ from service.classifier.vocabulary import UNKNOWN, Vocabulary
 
 def build(texts: Iterable[str], *, minimum_count: int, maximum_words: int) -> Vocabulary:
     """The words seen ``minimum_count`` times or more, most frequent first, after ``<unk>``."""
+    surfaces = Counter(surface for text in texts for surface in tokenizer.surfaces(text))
     counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(map(tokenizer.normalize, tokenizer.surfaces(text)))
+    for surface, count in surfaces.items():  # each spelling is normalized once
+        counts[tokenizer.normalize(surface)] += count
     for word in [word for word in counts if "\ud800" <= word <= "\udfff"]:
         del counts[word]  # half a character, always a token of its own: no file can hold it
     words = Vocab(counts, max_size=maximum_words, min_freq=minimum_count, specials=[UNKNOWN])
