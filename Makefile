@@ -41,6 +41,8 @@ evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Score MODEL and the baselines o
 predict: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Classify TEXT="..." with MODEL, without a server
 	@printf '%s\n' "$$TEXT" | $(BIN)/python -m training predict $(MODEL)
 
+# networks of a few units: threads would wait for each other more than they compute
+test: export OMP_NUM_THREADS := 1
 test: lint types ## Run every check and test
 	$(BIN)/python -m pytest $(ARGS)
 
