@@ -146,7 +146,9 @@ def predict(
     """Classify texts with a model in the store: one JSON object a line, as the service answers."""
     from training import judging
 
-    lines = texts or (line.rstrip("\n") for line in sys.stdin)
+    # a byte that is not UTF-8 costs its character, not the answers to the lines after it
+    piped = typer.get_text_stream("stdin", encoding="utf-8", errors="replace")
+    lines = texts or (line.rstrip("\n") for line in piped)
     for answer in judging.predict_stored(model, lines, engine=engine):
         typer.echo(json.dumps(answer))
 

@@ -36,6 +36,7 @@ VOCABULARY = "vocabulary.txt"
 CHECKSUMS = "SHA256SUMS"
 REPORT = "report"
 
+_REQUIRED = frozenset({MANIFEST, WEIGHTS, VOCABULARY})
 # BentoML's model store writes this file into every folder it keeps
 _STORE_FILES = frozenset({"model.yaml"})
 # first bytes of a zip (torch.save) and of a pickle of protocol 2 and later
@@ -124,10 +125,10 @@ def _verify_checksums(folder: Path) -> None:
                 f"{path}: holds a pickle or an archive, which can run code when loaded; Valence "
                 "reads safetensors only"
             )
-        top = name.split("/")[0]
-        if top not in {MANIFEST, WEIGHTS, VOCABULARY, REPORT} or name not in listed:
+        in_report = name.startswith(f"{REPORT}/") and name in listed
+        if not in_report and name not in _REQUIRED:
             raise ArtifactError(f"{path}: not part of a Valence model; remove it")
-    for name in sorted({MANIFEST, WEIGHTS, VOCABULARY, *listed}):
+    for name in sorted(_REQUIRED | listed.keys()):
         if name not in present:
             raise ArtifactError(f"{folder / name}: missing; train or copy the model anew")
         if name not in listed:

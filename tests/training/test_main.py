@@ -41,7 +41,7 @@ epochs = 1
 """
 
 
-def run(*arguments: object, text: str | None = None) -> Result:
+def run(*arguments: object, text: str | bytes | None = None) -> Result:
     """A command's result; an error of the product's own is raised, as ``main`` catches it."""
     result = CliRunner().invoke(commands.app, [str(a) for a in arguments], input=text)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -151,6 +151,15 @@ def test_texts_are_classified_from_arguments_and_from_standard_input() -> None:
     assert from_arguments.stdout == from_input.stdout
     answers = [json.loads(line) for line in from_input.stdout.splitlines()]
     assert [answer["label"] for answer in answers] == ["positive", "negative"]
+
+
+@pytest.mark.usefixtures("stored")
+def test_input_that_is_not_utf_8_is_read_as_far_as_it_is() -> None:
+    text = b"The film was great \xe9\xff again.\nThe film was awful \xf0\x9f\x98\x80.\n"
+    found = run("predict", "toy", "--engine", "reference", text=text).stdout.splitlines()
+    answers = [json.loads(line) for line in found]
+    assert [answer["label"] for answer in answers] == ["positive", "negative"]
+    assert answers[1]["usage"]["characters"] == 21
 
 
 @pytest.mark.usefixtures("stored")

@@ -361,6 +361,13 @@ def test_a_name_listed_twice_is_refused(folder: Path) -> None:
     refused(folder, CHECKSUMS, "damaged")
 
 
+@pytest.mark.parametrize("name", [MANIFEST, WEIGHTS, VOCABULARY])
+def test_a_needed_file_that_is_not_listed_is_named(folder: Path, name: str) -> None:
+    lines = (folder / CHECKSUMS).read_text().splitlines()
+    (folder / CHECKSUMS).write_text("\n".join(line for line in lines if name not in line))
+    refused(folder, CHECKSUMS, f"does not list {name}")
+
+
 def test_checksums_that_are_not_ascii_are_refused(folder: Path) -> None:
     (folder / CHECKSUMS).write_bytes(b"\xff" * 80)
     refused(folder, CHECKSUMS, "damaged")
