@@ -12,6 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-and-training
 DEVELOPMENT := $(VENV)/.development
+BENCH := .venv-bench
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 export BENTOML_HOME ?= $(CURDIR)/.valence/bentoml
@@ -22,7 +23,7 @@ export TEXT
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve train evaluate predict test lint format types bento wheel sanitize clean
+.PHONY: help setup serve train evaluate predict test lint format types bench bento wheel sanitize clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +58,9 @@ format: $(DEVELOPMENT) ## Rewrite the code in the project's style
 types: $(DEVELOPMENT) ## Check the types, strictly
 	$(BIN)/mypy
 
+bench: $(BENCH)/.installed $(MODELS:%=$(STORE)/%/latest) ## Measure, into docs/benchmarks.md; ONLY=http and so on, ROUNDS=3, SECONDS=2
+	$(BENCH)/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
+
 bento: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Package service and models as a bento
 	$(BIN)/bentoml build
 
@@ -66,8 +70,8 @@ wheel: $(RUNTIME) ## Build the package with its native engine into dist/
 sanitize: ## Run the native kernel under AddressSanitizer and UndefinedBehaviorSanitizer
 	tests/service/inference/native/sanitize.sh
 
-clean: ## Remove .venv and all that was built; corpora and trained models in .valence stay
-	rm -rf $(VENV) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## Remove environments and all that was built; corpora and trained models in .valence stay
+	rm -rf $(VENV) $(BENCH) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find service training tests -name __pycache__ -prune -exec rm -rf {} +
 	find service -name '*.so' -exec rm -f {} +
 
@@ -82,6 +86,13 @@ $(RUNTIME): requirements/runtime.txt requirements/torch.txt requirements/trainin
 	@echo "installing what training and serving need into $(VENV)"
 	$(PIP) install -c requirements/constraints.txt -r requirements/runtime.txt -r requirements/torch.txt -r requirements/training.txt
 	$(PIP) install --no-deps -e .
+	@touch $@
+
+# what is compared with must not come near what serves; the native engine is built in place
+$(BENCH)/.installed: requirements/bench.txt requirements/constraints.txt $(RUNTIME)
+	@echo "installing what the benchmarks compare with into $(BENCH)"
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install -c requirements/constraints.txt -r requirements/runtime.txt -r requirements/training.txt -r requirements/bench.txt
 	@touch $@
 
 $(DEVELOPMENT): requirements/development.txt requirements/constraints.txt $(RUNTIME)

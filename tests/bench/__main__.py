@@ -1,0 +1,39 @@
+"""Measure, and write the figures into ``docs/benchmarks.md``: ``make bench``.
+
+python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--output FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from tests.bench import parts, report
+from tests.bench.measure import Options, say
+
+
+def main() -> None:
+    """Run the parts asked for, each in a fresh process."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "--only", choices=parts.PARTS, help="one part; the others keep their figures"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
+    parser.add_argument("--seconds", type=float, default=2.0, help="a measurement over HTTP")
+    parser.add_argument("--output", type=Path, default=Path("docs/benchmarks.md"))
+    arguments = parser.parse_args()
+    options = Options(rounds=arguments.rounds, seconds=arguments.seconds)
+    for part in [arguments.only] if arguments.only else parts.PARTS:
+        say(f"{part}:")
+        started = time.perf_counter()
+        section = parts.run(part, options)
+        # as soon as it is there: a part that fails later takes nothing away
+        report.write(arguments.output, {part: section}, order=list(parts.PARTS))
+        for goal in section.goals:
+            say(f"  {'met' if goal.met else 'NOT MET'}: {goal.row(part)}")
+        say(f"  {time.perf_counter() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

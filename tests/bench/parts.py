@@ -1,0 +1,33 @@
+"""The parts of the benchmarks, each a module with ``run(options) -> Section``."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.bench.measure import Options
+from tests.bench.report import Section
+
+PARTS = {
+    "inprocess": "tests.bench.in_process",
+    "http": "tests.bench.over_http",
+    "start": "tests.bench.start",
+    "memory": "tests.bench.memory",
+    "growth": "tests.bench.growth",
+    "training": "tests.bench.training",
+}
+
+
+def run(part: str, options: Options) -> Section:
+    """Carry a part out in a fresh process, so that none finds what another left in memory."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_run, part, options).result()
+
+
+def _run(part: str, options: Options) -> Section:
+    # one thread each, as many workers of one node would run; libraries read it when imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    section: Section = importlib.import_module(PARTS[part]).run(options)
+    return section

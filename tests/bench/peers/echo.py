@@ -1,0 +1,70 @@
+"""Our own stack without a model: what an answer costs before anything is classified.
+
+The same BentoML configuration, gateway, application, metrics and log; its one handler reads the
+body and answers as many bytes as a real answer has.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from typing import Any
+
+import bentoml
+
+from service.app import Valence, _Gateway
+
+_ANSWER = (
+    b'{"model":{"name":"sentiment","version":"20260101t000000-00000000"},"results":[{"label":'
+    b'"positive","scores":[{"label":"positive","score":0.8831413417663031},{"label":"neutral",'
+    b'"score":0.0901921930043115},{"label":"negative","score":0.0266664652293854}],"polarity":'
+    b'0.8564748765369177,"usage":{"characters":90,"tokens":19,"tokens_used":19,"unknown_tokens":0,'
+    b'"truncated":false}}],"usage":{"texts":1,"characters":90,"tokens":19,"tokens_used":19,'
+    b'"unknown_tokens":0,"truncated_texts":0}}'
+)
+
+
+@bentoml.service(**{**Valence.config, "name": "echo"})
+class Echo:
+    def __init__(self) -> None:
+        import dataclasses
+
+        from service import log, metrics, settings
+        from service.api import classify, operations
+        from service.api.application import Application
+        from service.api.http import Request, Response
+        from service.api.routes import Context
+        from service.inference.models import Models, Phase
+
+        async def echo(context: Context, request: Request) -> Response:
+            await request.body()
+            request.texts, request.tokens = 1, 19
+            return Response(_ANSWER)
+
+        wanted = settings.Settings.from_environment(os.environ)
+        models = Models()
+        models.phase = Phase.SERVING
+        routes = (dataclasses.replace(classify.ROUTES[0], handler=echo), *operations.ROUTES)
+        self.application = Application(
+            Context(
+                wanted,
+                models,
+                metrics.Metrics(version="echo"),
+                log.Log(sys.stdout, access=wanted.access_log),
+                routes,
+            )
+        )
+
+    @bentoml.on_startup
+    async def start(self) -> None:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+
+    @bentoml.api(route="/v1/classify")
+    async def classify(self, text: Any = None) -> Any:
+        return None
+
+
+Echo.add_asgi_middleware(_Gateway)

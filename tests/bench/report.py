@@ -1,0 +1,159 @@
+"""``docs/benchmarks.md``: one section a part, each written by the run that measured it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+_PACKAGES = ("torch", "numpy", "bentoml", "fastapi", "litserve", "onnxruntime")
+# of a processor's many flags, those that decide which dispatch path runs
+_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16")
+
+_INTRODUCTION = """\
+# Benchmarks
+
+Written by `make bench`; do not edit. Everything was measured on one machine in one go, subjects
+taking turns in several rounds; a figure is the median over rounds. Read ratios within a table:
+absolute figures are those of the machine named under the heading.
+"""
+_GOALS_HEAD = "| part | goal | wanted | measured | met |\n|---|---|---:|---:|---|"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a head; ``note`` stands above it."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+    def markdown(self) -> str:
+        """The first column is text, the others are figures."""
+        for row in self.rows:
+            if len(row) != len(self.head):
+                raise ValueError(f"{len(row)} cells under {len(self.head)} columns: {row}")
+        rule = ["---", *(["---:"] * (len(self.head) - 1))]
+        lines = ["| " + " | ".join(map(_cell, cells)) + " |" for cells in (self.head, *self.rows)]
+        lines.insert(1, "|" + "|".join(rule) + "|")
+        return (f"{self.note}\n\n" if self.note else "") + "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A promise and what became of it; ``at_least`` says on which side of ``wanted`` it is kept."""
+
+    name: str
+    wanted: float
+    measured: float
+    unit: str = "x"
+    at_least: bool = True
+
+    @property
+    def met(self) -> bool:
+        """Whether it is kept."""
+        return self.measured >= self.wanted if self.at_least else self.measured <= self.wanted
+
+    def row(self, part: str) -> str:
+        """Its line in the table of goals."""
+        sign = "≥" if self.at_least else "≤"
+        return (
+            f"| {part} | {_cell(self.name)} | {sign} {figure(self.wanted)}{self.unit} "
+            f"| {figure(self.measured)}{self.unit} | {'yes' if self.met else '**no**'} |"
+        )
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a part has to say."""
+
+    title: str
+    text: str
+    tables: Sequence[Table]
+    goals: Sequence[Goal] = field(default=())
+
+
+def figure(value: float) -> str:
+    """A number with three significant digits, or whole where it has more."""
+    if value == 0 or not abs(value) < float("inf"):
+        return f"{value:g}"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    digits = 2 if abs(value) < 10 else 1
+    return f"{value:.{digits}f}" if abs(value) >= 0.1 else f"{value:.2g}"
+
+
+def write(path: Path, sections: Mapping[str, Section], *, order: Sequence[str]) -> None:
+    """Put ``sections`` (by part) into the document; the other parts stay as they are.
+
+    ``order`` names all parts there are.
+    """
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    goals = []
+    bodies = []
+    for part in order:
+        if part in sections:
+            section = sections[part]
+            goals += [goal.row(part) for goal in section.goals]
+            bodies.append(_wrap(part, _body(section)))
+        else:
+            goals += re.findall(
+                rf"^\| {re.escape(part)} \| .*\|$", _part(old, "goals"), re.MULTILINE
+            )
+            if kept := _part(old, part):
+                bodies.append(_wrap(part, kept))
+    table = _wrap("goals", "## Goals\n\n" + "\n".join([_GOALS_HEAD, *goals]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([_INTRODUCTION, table, *bodies]), encoding="utf-8")
+
+
+def hardware() -> str:
+    """This machine, in one line."""
+    name, flags = platform.processor() or platform.machine(), set[str]()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                name = value.strip()
+            elif key.strip() in ("flags", "Features"):
+                flags |= set(value.split())
+    has = ", ".join(flag for flag in _FLAGS if flag in flags) or "no vector flags known"
+    gibibytes = psutil.virtual_memory().total / 2**30
+    return (
+        f"{name} ({has}), {len(os.sched_getaffinity(0))} cores, {gibibytes:.0f} GiB, "
+        f"{platform.system()} {platform.release().split('-')[0]}"
+    )
+
+
+def software() -> str:
+    """Python and the packages that matter, in one line."""
+    installed = {found.name: found.version for found in metadata.distributions()}
+    versions = [f"{name} {installed[name]}" for name in _PACKAGES if name in installed]
+    return ", ".join([f"Python {platform.python_version()}", *versions])
+
+
+def _body(section: Section) -> str:
+    now = datetime.now(UTC)
+    head = f"## {section.title}\n\n{now:%Y-%m-%d}; {hardware()}; {software()}."
+    return "\n\n".join([head, section.text, *(table.markdown() for table in section.tables)])
+
+
+def _wrap(part: str, body: str) -> str:
+    return f"<!-- {part} -->\n{body.strip()}\n<!-- /{part} -->\n"
+
+
+def _part(document: str, part: str) -> str:
+    found = re.search(rf"<!-- {part} -->\n(.*?)\n<!-- /{part} -->", document, re.DOTALL)
+    return found.group(1) if found else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

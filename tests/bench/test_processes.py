@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import sys
+
+import psutil
+import pytest
+
+from tests.bench.processes import BenchError, Server, answers, free_port
+
+# a server with a child process that ignores the signal its parent ends with
+PARENT = """
+import http.server, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"])
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def running(pid):
+    # an orphan that was ended stays in the table until the first process takes notice
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_server_and_all_below_it_are_accounted_for_and_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.bench.processes._END_SECONDS", 0.5)
+    port = free_port()
+    with Server(
+        [sys.executable, "-c", PARENT, str(port)], port=port, log=tmp_path / "log"
+    ) as server:
+        assert 0 < server.ready_seconds < 30
+        pids = server.pids()
+        assert len(pids) == 2
+        memory = server.memory()
+        assert len(memory) == 2
+        assert all(0 < each.uss <= each.pss <= each.rss <= each.peak for each in memory)
+    assert not any(running(pid) for pid in pids)
+    assert not answers(port, "/")
+
+
+def test_a_server_that_ends_at_once_is_told_with_its_last_words(tmp_path):
+    command = [sys.executable, "-c", "raise SystemExit('no model here')"]
+    server = Server(command, port=free_port(), log=tmp_path / "log")
+    with pytest.raises(BenchError, match="no model here"), server:
+        pass

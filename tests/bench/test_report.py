@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.report import Goal, Section, Table, figure, write
+
+
+def section(name, figures="1", **goal):
+    goals = [Goal(f"goal of {name}", 2.0, 3.0, **goal)]
+    return Section(name.title(), f"Text of {name}.", [Table(["a", "b"], [["x", figures]])], goals)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"), (0.0012, "0.0012"), (0.5, "0.50"), (1.234, "1.23"), (12.34, "12.3"),
+        (123.4, "123"), (12345.6, "12,346"), (float("nan"), "nan"),
+    ],
+)  # fmt: skip
+def test_figures_have_three_digits(value, shown):
+    assert figure(value) == shown
+
+
+def test_a_table_is_markdown_whose_figures_stand_right():
+    table = Table(["name", "1 | 2"], [["x", "3"]], note="Note:")
+    assert table.markdown() == "Note:\n\n| name | 1 \\| 2 |\n|---|---:|\n| x | 3 |"
+
+
+def test_a_row_of_another_width_is_refused():
+    with pytest.raises(ValueError, match="1 cells under 2 columns"):
+        Table(["a", "b"], [["x"]]).markdown()
+
+
+@pytest.mark.parametrize(
+    ("measured", "at_least", "met"),
+    [(8.0, True, True), (7.99, True, False), (8.0, False, True), (8.01, False, False)],
+)
+def test_a_goal_is_met_at_its_limit_and_not_beyond(measured, at_least, met):
+    goal = Goal("g", 8.0, measured, at_least=at_least)
+    assert goal.met is met
+    assert ("| yes |" in goal.row("part")) is met
+
+
+def test_one_part_is_replaced_and_the_others_keep_their_figures(tmp_path):
+    path = tmp_path / "docs" / "benchmarks.md"
+    order = ["first", "second"]
+    write(path, {"first": section("first"), "second": section("second")}, order=order)
+    write(path, {"second": section("second", "2", at_least=False)}, order=order)
+    text = path.read_text(encoding="utf-8")
+    assert "| first | goal of first | ≥ 2.00x | 3.00x | yes |" in text
+    assert "| second | goal of second | ≤ 2.00x | 3.00x | **no** |" in text
+    assert text.count("goal of second") == 1
+    assert text.count("## First") == text.count("## Second") == 1
+    assert text.index("## Goals") < text.index("## First") < text.index("## Second")
+    assert "| x | 1 |" in text.partition("## Second")[0]
+    assert "| x | 2 |" in text.partition("## Second")[2]
+
+
+def test_writing_the_same_part_again_changes_nothing(tmp_path):
+    path = tmp_path / "benchmarks.md"
+    write(path, {"one": section("one")}, order=["one", "other"])
+    before = path.read_text(encoding="utf-8")
+    write(path, {"one": section("one")}, order=["one", "other"])
+    assert path.read_text(encoding="utf-8") == before

@@ -1,0 +1,75 @@
+"""Training: tokens a second and peak memory, as the training command itself reports them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from service.classifier import artifact
+from tests.bench import texts
+from tests.bench.measure import Options, median, say
+from tests.bench.processes import BenchError
+from tests.bench.report import Section, Table, figure
+
+_SECONDS = 600
+_SPEED = re.compile(r"epoch .* ([\d,]+) tokens/s")
+
+_CONFIGURATION = """\
+name = "bench"
+labels = ["negative", "neutral", "positive"]
+data = {{ corpora = ["vader"] }}
+network = {{ hidden_size = {hidden} }}
+optimization = {{ epochs = {epochs} }}
+"""
+
+
+def run(options: Options) -> Section:
+    """Train the default network, and a wider one, on one corpus for a few epochs."""
+    cores = len(os.sched_getaffinity(0))
+    rows = []
+    for hidden, threads in ((128, 1), (128, cores), (256, cores)):
+        say(f"  H = {hidden}, {threads} threads")
+        speeds, peak = _train(hidden=hidden, threads=threads, epochs=min(options.rounds, 2))
+        rows.append([f"H = {hidden}", str(threads), figure(median(speeds)), figure(peak / 2**20)])
+    table = Table(["network", "threads", "tokens/s", "peak memory, MiB"], rows)
+    text = (
+        "`python -m training train` on the vader corpus with the default configuration: the "
+        "median epoch's speed, forward and backward, and the peak of the whole command, corpora "
+        "and calibration included."
+    )
+    return Section("Training", text, [table])
+
+
+def _train(*, hidden: int, threads: int, epochs: int) -> tuple[Sequence[float], int]:
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        (scratch / "workspace").mkdir()
+        (scratch / "workspace" / "corpora").symlink_to(texts.CACHE.absolute())
+        configuration = scratch / "bench.toml"
+        configuration.write_text(
+            _CONFIGURATION.format(hidden=hidden, epochs=epochs), encoding="utf-8"
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "training", "train", str(configuration), "--no-baselines",
+             "--device", "cpu", "--workspace", str(scratch / "workspace")],
+            env={
+                **os.environ,
+                "BENTOML_HOME": str(scratch / "home"),
+                "OMP_NUM_THREADS": str(threads),
+            },
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )  # fmt: skip
+        speeds = [float(found.replace(",", "")) for found in _SPEED.findall(done.stderr)]
+        if done.returncode or not speeds:
+            raise BenchError(f"training failed:\n{done.stderr[-2000:]}")
+        store = scratch / "home" / "models" / "bench"
+        folder_of_model = store / (store / "latest").read_text(encoding="utf-8").strip()
+        return speeds, artifact.load(folder_of_model).manifest.training.peak_memory_bytes
