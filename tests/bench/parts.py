@@ -16,6 +16,7 @@ PARTS = {
     "start": "tests.bench.start",
     "memory": "tests.bench.memory",
     "growth": "tests.bench.growth",
+    "agreement": "tests.bench.agreement",
     "training": "tests.bench.training",
 }
 

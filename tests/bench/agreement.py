@@ -1,0 +1,53 @@
+"""How far each dispatch path of the native engine is from the reference, on real texts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from service.classifier import artifact
+from service.classifier.classifier import Classifier, probabilities
+from service.inference.native_engine import NativeEngine, available_paths
+from service.inference.reference import ReferenceEngine
+from tests.bench import texts
+from tests.bench.measure import Options, say
+from tests.bench.report import Goal, Section, Table
+from training import configuration, store
+from training.pipeline import Workspace, load_splits
+from training.progress import Reporter
+
+_MODELS = ("sentiment", "topic")
+
+
+def run(options: Options) -> Section:
+    """Score the test split of each trained model with every path."""
+    rows = []
+    goals = []
+    for tag in _MODELS:
+        loaded = artifact.load(store.path(tag))
+        classifier = Classifier(loaded)
+        chosen = configuration.parse(dict(loaded.manifest.training.configuration), source=tag)
+        _, splits = load_splits(chosen, Workspace(texts.CACHE.parent), Reporter())
+        documents = [classifier.encode(example.text).ids for example in splits.test]
+        temperature = loaded.manifest.temperature
+        expected = probabilities(ReferenceEngine(loaded).logits(documents), temperature=temperature)
+        for path in available_paths():
+            say(f"  {tag}, {path}")
+            found = probabilities(
+                NativeEngine(loaded, path=path).logits(documents), temperature=temperature
+            )
+            agree = float((found.argmax(axis=1) == expected.argmax(axis=1)).mean())
+            furthest = float(np.abs(found - expected).max())
+            rows.append([tag, path, f"{len(documents):,}", f"{agree:.4%}", f"{furthest:.1e}"])
+            goals += [
+                Goal(f"{tag}, {path}: labels as the reference's", 99.9, agree * 100, unit=" %"),
+                Goal(
+                    f"{tag}, {path}: furthest probability",
+                    0.01 if "bf16" in path else 1e-5,
+                    furthest,
+                    unit="",
+                    at_least=False,
+                ),
+            ]
+    table = Table(["model", "path", "test texts", "same label", "furthest probability"], rows)
+    text = "Every dispatch path against torch on the texts that the models were not trained on."
+    return Section("Agreement with the reference", text, [table], goals)
