@@ -121,7 +121,8 @@ class Request:
             )
         body = await self.body()
         try:
-            return model.model_validate_json(body)
+            # model_validate_json, less what it does for options that are not given
+            return model.__pydantic_validator__.validate_json(body)  # type: ignore[return-value]
         except ValidationError as error:
             raise readable(error) from None
 

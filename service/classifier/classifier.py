@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier.artifact import Artifact
 from service.classifier.manifest import Manifest
-from service.classifier.vocabulary import UNKNOWN_ID, WordIds
+from service.classifier.vocabulary import WordIds
 
 Logits = NDArray[np.float32]
 Probabilities = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """What was read of a text, and what was not."""
 
     characters: int
@@ -31,16 +30,14 @@ class Usage:
         return self.tokens_used < self.tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """A text ready for an engine: word ids ``(tokens_used,)``."""
 
     ids: WordIds
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """Calibrated probabilities in the order of ``Manifest.labels``; they sum to 1."""
 
     label: str
@@ -68,8 +65,9 @@ class Classifier:
     def encode(self, text: str) -> Document:
         """Tokenize ``text`` and look its words up; what exceeds ``max_tokens`` is left out."""
         ids, tokens = self.artifact.vocabulary.encode(text, max_tokens=self.manifest.max_tokens)
-        unknown = len(ids) - int(np.count_nonzero(ids != UNKNOWN_ID))
-        return Document(ids, Usage(len(text), tokens, len(ids), unknown))
+        read = len(ids)
+        # the unknown word's id is 0
+        return Document(ids, Usage(len(text), tokens, read, read - int(np.count_nonzero(ids))))
 
     def predict(self, logits: Logits) -> list[Prediction]:
         """A prediction for each row of ``logits`` ``(documents, labels)``."""
@@ -81,16 +79,15 @@ class Classifier:
             else np.clip(rows @ self._polarity, -1.0, 1.0).tolist()
         )
         return [
-            Prediction(labels[best], tuple(row), polarity)
-            for best, row, polarity in zip(
-                rows.argmax(axis=1).tolist(), rows.tolist(), polarities, strict=True
-            )
+            Prediction(labels[row.index(max(row))], tuple(row), polarity)
+            for row, polarity in zip(rows.tolist(), polarities, strict=True)
         ]
 
 
 def probabilities(logits: Logits, *, temperature: float) -> Probabilities:
     """``softmax(logits / temperature)`` over the last axis, in float64 so that rows sum to 1."""
-    scaled = logits.astype(np.float64) / temperature
-    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    total: Probabilities = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return total
+    scaled: Probabilities = np.divide(logits, temperature, dtype=np.float64)
+    scaled -= scaled.max(axis=-1, keepdims=True)
+    np.exp(scaled, out=scaled)
+    scaled /= scaled.sum(axis=-1, keepdims=True)
+    return scaled

@@ -8,6 +8,7 @@ looked up in the vocabulary. A contraction is cut as in the Penn Treebank (``do|
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from typing import NamedTuple
 
 # A letter of any script with the combining marks that follow it. ``\w`` alone would cut
@@ -61,6 +62,10 @@ _PATTERN = re.compile(
 
 _ELONGATION = re.compile(r"(.)\1{2,}")
 _ELONGATED = re.compile(r"(.)\1+")
+# the repeated character; a function is called faster than a template is filled in
+_once = itemgetter(1)
+# what another spelling could leave out
+_ALTERABLE = re.compile(r"(.)\1|\A#.|[0-9]\Z")
 
 # corpora come with straight quotes and three dots, word processors and phones type others
 _PLAIN = str.maketrans(
@@ -98,19 +103,21 @@ def normalize(surface: str) -> str:
     three times or more is kept twice ("sooooo" -> "soo", "!!!!!" -> "!!"), but dots are always
     three, as an ellipsis is.
     """
+    word = surface.lower()
+    if word.isalpha():  # most of all tokens, and none of what follows
+        return _ELONGATION.sub(_twice, word)
     first = surface[0]
     if first.isdigit():
         return NUMBER
     if len(surface) == 1:
-        return surface.lower().translate(_PLAIN)
+        return word.translate(_PLAIN)
     if first == "@":
         return USER
-    word = surface.lower()
     if word.startswith(("http://", "https://", "www.")) or "@" in word[1:-1]:
         return URL
     if word.startswith(".."):
         return "..."
-    return _ELONGATION.sub(r"\1\1", word).translate(_PLAIN)
+    return _ELONGATION.sub(_twice, word).translate(_PLAIN)
 
 
 def alternatives(word: str) -> tuple[str, ...]:
@@ -119,9 +126,15 @@ def alternatives(word: str) -> tuple[str, ...]:
     A repeated letter taken as typed once ("soo" -> "so"), a hashtag read as its word ("#love" ->
     "love"), and a word without the number at its end ("iphone6" -> "iphone").
     """
+    if not _ALTERABLE.search(word):
+        return ()
     tag = "#" if word[0] == "#" and len(word) > 1 else ""
     candidates = []
     for spelling in (word, word.rstrip("0123456789")):
-        squeezed = _ELONGATED.sub(r"\1", spelling)
+        squeezed = _ELONGATED.sub(_once, spelling)
         candidates += [spelling, squeezed, spelling.removeprefix(tag), squeezed.removeprefix(tag)]
     return tuple(dict.fromkeys(other for other in candidates if other not in ("", "#", word)))
+
+
+def _twice(match: re.Match[str]) -> str:
+    return match[1] * 2

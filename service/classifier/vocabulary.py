@@ -85,8 +85,8 @@ class _Pieces(dict[str, tuple[int, ...]]):
         word = tokenizer.normalize(surface)
         found = self._ids.get(word)
         if found is None:
-            known = (self._ids.get(other) for other in tokenizer.alternatives(word))
-            found = next((index for index in known if index is not None), UNKNOWN_ID)
+            known = map(self._ids.get, tokenizer.alternatives(word))
+            return next((index for index in known if index is not None), UNKNOWN_ID)
         return found
 
     def __missing__(self, piece: str) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from service.metrics import ModelMetrics
 Answer = TypeVar("Answer")
 
 # A batch is sized to last about this long, so that what arrives meanwhile is not kept waiting.
-BATCH_SECONDS = 0.01
+BATCH_SECONDS = 0.003
 # ... but a slow engine still gets enough of it to be efficient, and a fast one no more than keeps a
 # batch's memory small.
 MIN_BATCH_TOKENS = 512
@@ -34,6 +34,7 @@ INLINE_SECONDS = 0.002
 QUANTUM_TOKENS = 256
 # Weight of the newest batch in the measured speeds.
 _NEWEST = 0.1
+_ONE = range(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ class Ticket(Generic[Answer]):
         self.documents = documents
         self.future = future
         # longest first, so that a batch taken from a large request holds texts of like length
-        self.order = (
-            range(1)
+        self.order: Sequence[int] = (
+            _ONE
             if len(documents) == 1
             else sorted(range(len(documents)), key=lambda index: -len(documents[index]))
         )
@@ -125,7 +126,7 @@ class Batcher(Generic[Answer]):
 
     def submit(self, documents: Sequence[WordIds]) -> Ticket[Answer]:
         """Queue a request's documents, or raise :class:`Overloaded`; answers come by ``future``."""
-        tokens = sum(map(_cost, documents))
+        tokens = _cost(documents[0]) if len(documents) == 1 else sum(map(_cost, documents))
         if self._items and (
             self._items + len(documents) > self._limits.items
             or self._tokens + tokens > self._limits.tokens

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +18,9 @@ from service.inference.batcher import Batcher, QueueLimits, Ticket
 from service.inference.engine import Engine
 from service.metrics import Metrics, ModelMetrics
 
-_NOTHING = nullcontext()
 # Tokenizing holds the event loop; a large request lets others have a turn after as many characters
-# as are tokenized in about a millisecond.
-_TURN_CHARACTERS = 10_000
+# as are tokenized in about half a millisecond.
+_TURN_CHARACTERS = 4_000
 
 
 class TotalUsage(NamedTuple):
@@ -36,8 +34,7 @@ class TotalUsage(NamedTuple):
     truncated_texts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """A request's answer: a prediction and what was read for each text, in order."""
 
     predictions: list[Prediction]
@@ -98,16 +95,17 @@ class Scorer:
         texts: Sequence[str],
         *,
         timeout_seconds: float,
-        while_waiting: AbstractContextManager[None] = _NOTHING,
+        while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Scored:
         """Predictions for ``texts``.
 
         Raises :class:`Overloaded` when the queue is full and :class:`DeadlineExceeded` when
-        ``timeout_seconds`` pass. A caller that is cancelled leaves the queue. ``while_waiting`` is
-        entered only if the answer is not there at once.
+        ``timeout_seconds`` pass. A caller that is cancelled leaves the queue. The context
+        ``while_waiting`` is entered only if the answer is not there at once.
         """
         arrived = time.perf_counter()
-        documents = await self._encode(texts)
+        encode = self.classifier.encode
+        documents = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
         encoded = time.perf_counter()
         ticket = self._batcher.submit([document.ids for document in documents])
         # After one turn of the loop an idle engine has answered a small request; only who waits
@@ -115,7 +113,7 @@ class Scorer:
         try:
             await asyncio.sleep(0)
             if not ticket.future.done():
-                with while_waiting:
+                with while_waiting():
                     await self._wait(ticket, timeout_seconds - (encoded - arrived))
         except BaseException:
             # cancelled, or told by while_waiting that nobody waits any more
@@ -151,8 +149,6 @@ class Scorer:
 
     async def _encode(self, texts: Sequence[str]) -> list[Document]:
         encode = self.classifier.encode
-        if len(texts) == 1:
-            return [encode(texts[0])]
         documents = []
         characters = 0
         for text in texts:
@@ -183,10 +179,7 @@ class Scorer:
 
 def _total(usages: Sequence[Usage]) -> TotalUsage:
     if len(usages) == 1:
-        one = usages[0]
-        return TotalUsage(
-            1, one.characters, one.tokens, one.tokens_used, one.unknown_tokens, int(one.truncated)
-        )
+        return TotalUsage(1, *usages[0], truncated_texts=int(usages[0].truncated))
     return TotalUsage(
         texts=len(usages),
         characters=sum(usage.characters for usage in usages),

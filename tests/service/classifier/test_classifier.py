@@ -50,7 +50,7 @@ def test_a_text_is_read_up_to_the_limit(
 def test_an_empty_text_is_an_empty_document(classifier: Classifier) -> None:
     document = classifier.encode("")
     assert document.ids.shape == (0,)
-    assert dataclasses.astuple(document.usage) == (0, 0, 0, 0)
+    assert document.usage == (0, 0, 0, 0)
     assert not document.usage.truncated
 
 
