@@ -92,7 +92,7 @@ $(RUNTIME): requirements/runtime.txt requirements/torch.txt requirements/trainin
 $(BENCH)/.installed: requirements/bench.txt requirements/constraints.txt $(RUNTIME)
 	@echo "installing what the benchmarks compare with into $(BENCH)"
 	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install -c requirements/constraints.txt -r requirements/runtime.txt -r requirements/training.txt -r requirements/bench.txt
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install -c requirements/constraints.txt -r requirements/runtime.txt -r requirements/torch.txt -r requirements/training.txt -r requirements/bench.txt
 	@touch $@
 
 $(DEVELOPMENT): requirements/development.txt requirements/constraints.txt $(RUNTIME)
