@@ -10,6 +10,7 @@ its clients learn how to call ``classify``.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import os
 import sys
@@ -36,6 +37,7 @@ class Valence:
 
         self.settings = settings.Settings.from_environment(os.environ)
         self.log = log.Log(sys.stdout, access=self.settings.access_log)
+        atexit.register(self.log.flush)
         self.metrics = metrics.Metrics(version=version.VERSION)
         self.models = Models()
         self.application = create_app(
@@ -69,6 +71,7 @@ class Valence:
         """Answer what was admitted."""
         self._loading.cancel()
         await self.models.close()
+        self.log.flush()
 
     @bentoml.api(route="/v1/classify")  # type: ignore[untyped-decorator]
     async def classify(

@@ -7,7 +7,6 @@ Labels come from the route table and the models, never from a request.
 
 from __future__ import annotations
 
-import asyncio
 import bisect
 import collections
 import os
@@ -30,6 +29,8 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from service.later import Later
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -151,19 +152,29 @@ class Metrics:
             registry=registry,
         )
         build.labels(version).set(1)
-        self._bound: dict[tuple[str, str, int, str, str], Histogram] = {}
+        self._pending: dict[tuple[str, str, int, str, str], list[float]] = {}
+        self._later = Later(self.flush, seconds=_FLUSH_SECONDS)
 
     def request(
         self, *, route: str, method: str, status: int, model: str, version: str, seconds: float
     ) -> None:
-        """Count one answered request."""
-        key = (route, method, status, model, version)
-        bound = self._bound.get(key)
-        if bound is None:
-            # finding a labelled child costs more than moving it, so it is found once
-            bound = self._request_seconds.labels(route, method, str(status), model, version)
-            self._bound[key] = bound
-        bound.observe(seconds)
+        """Count one answered request, by the next :meth:`flush`: half a second later at most.
+
+        Moving shared metrics one by one costs a tenth of a request.
+        """
+        pending = self._pending.setdefault((route, method, status, model, version), [])
+        pending.append(seconds)
+        if len(pending) < _MOST_PENDING:
+            self._later.ask()
+        else:
+            self.flush()
+
+    def flush(self) -> None:
+        """Move the metrics by what was counted since the last time."""
+        pending, self._pending = self._pending, {}
+        for (route, method, status, model, version), seconds in pending.items():
+            labels = (route, method, str(status), model, version)
+            _observe_all(self._request_seconds.labels(*labels), seconds)
 
     def rejected(self, reason: str) -> None:
         """Count one refused request; ``reason`` is a name from the error table."""
@@ -211,6 +222,7 @@ class ModelMetrics:
         self._batch_items = metrics.batch_items.labels(*by_model)
         self._batch_tokens = metrics.batch_tokens.labels(*by_model)
         metrics.model_info.labels(*by_model, engine).set(1)
+        self._later = Later(self.flush, seconds=_FLUSH_SECONDS)
         # counted, but not yet in the metrics
         self._tokenize_seconds: list[float] = []
         self._queue_seconds: list[float] = []
@@ -229,13 +241,10 @@ class ModelMetrics:
         queue_seconds: float,
         infer_seconds: float,
     ) -> None:
-        """Count one request's texts; ``labels`` are what was predicted for them.
+        """Count one request's texts, by the next :meth:`flush`: half a second later at most.
 
-        Kept in plain numbers until :meth:`flush`, which happens within a second: moving shared
-        metrics one by one costs a tenth of a request.
+        ``labels`` are what was predicted for them.
         """
-        if not self._tokenize_seconds:
-            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
         self._tokenize_seconds.append(tokenize_seconds)
         self._queue_seconds.append(queue_seconds)
         self._infer_seconds.append(infer_seconds)
@@ -245,6 +254,8 @@ class ModelMetrics:
         self._counts[2] += truncated_texts
         if len(self._tokenize_seconds) >= _MOST_PENDING:
             self.flush()
+        else:
+            self._later.ask()
 
     def flush(self) -> None:
         """Move the metrics by what was counted since the last time."""

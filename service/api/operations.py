@@ -37,6 +37,7 @@ async def ready(context: Context, request: Request) -> Response:  # noqa: ARG001
 async def expose(context: Context, request: Request) -> Response:  # noqa: ARG001
     """Answer ``GET /metrics``."""
     context.models.report()
+    context.metrics.flush()
     # with several workers it reads their files
     text = await asyncio.to_thread(context.metrics.exposition)
     return Response(text, media_type=metrics.CONTENT_TYPE)

@@ -32,9 +32,11 @@ class Served:
     models: Models
     metrics: Metrics
     engine: Any
+    log: Log
     logged: io.StringIO = field(repr=False)
 
     def lines(self) -> list[dict[str, Any]]:
+        self.log.flush()
         return [json.loads(line) for line in self.logged.getvalue().splitlines()]
 
     async def classify(self, **fields: object) -> httpx.Response:
@@ -67,7 +69,7 @@ async def serve(tiny_artifact: Artifact, counting_engine: Any) -> AsyncIterator[
             transport=httpx.ASGITransport(app=app), base_url="http://valence"
         )
         clients.append(client)
-        return Served(app, client, models, metrics, engine, logged)
+        return Served(app, client, models, metrics, engine, log, logged)
 
     yield make
     for client in clients:
