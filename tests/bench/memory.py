@@ -60,8 +60,8 @@ def run(options: Options) -> Section:
         "After one-sentence requests at 16 connections, and requests of 64 sentences and of 64 "
         "reviews of 300 words at 2. The worker is the largest process. RSS counts a shared page "
         "in every process that has it, PSS its share, USS private pages only; the peak is the sum "
-        "of each process's highest RSS. Valence has both models loaded with their gate tables, the peers "
-        "one."
+        "of each process's highest RSS. Valence has both models loaded with their gate tables, "
+        "the peers one."
     )
     ours, empty = serving.VALENCE.name, serving.EMPTY.name
     goals = [

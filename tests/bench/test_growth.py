@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tests.bench.growth import growth, memory_growth  # noqa: E402
+from tests.bench.growth import growth, memory_growth
 
 MEBIBYTE = 2**20
 
