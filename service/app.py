@@ -97,6 +97,8 @@ class Valence:
                 self.log.failure("not started", error)
             # nothing in this task's way up to the server would end the process
             os._exit(1)
+        # a batch that comes back from its thread waits this long for the event loop, and it for one
+        sys.setswitchinterval(0.0005)
         # what was loaded stays: the collector need not walk it again and again
         gc.collect()
         gc.freeze()
