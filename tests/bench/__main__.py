@@ -6,11 +6,13 @@ python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--output FILE]
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
 from tests.bench import parts, report
 from tests.bench.measure import Options, say
+from tests.bench.processes import BenchError
 
 
 def main() -> None:
@@ -36,4 +38,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BenchError as error:
+        sys.exit(f"error: {error}")
