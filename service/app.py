@@ -31,6 +31,8 @@ class Valence:
     """Text classifiers behind ``POST /v1/classify``."""
 
     def __init__(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         from service import log, metrics, settings, version
         from service.api.application import create_app
         from service.inference.models import Models
@@ -43,33 +45,42 @@ class Valence:
         self.application = create_app(
             settings=self.settings, models=self.models, metrics=self.metrics, log=self.log
         )
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        # much of loading is hashing and folding, which BentoML's own start need not wait for
+        self._loaded = self._worker.submit(self._load)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
     def check() -> None:
-        """Refuse to start on what cannot be served, before any worker exists."""
+        """Refuse to start on what cannot be served, before any worker exists.
+
+        The seals are enough here: workers start after this, so every import and every weight
+        read would make the service ready later.
+        """
         from service import settings, store
-        from service.classifier import artifact
+        from service.classifier import seal
         from service.errors import ValenceError
-        from service.inference import engines
 
         try:
             wanted = settings.Settings.from_environment(os.environ)
-            engines.require(wanted.engine)
+            if wanted.engine.startswith("native"):
+                from service.inference import engines
+
+                engines.require(wanted.engine)
             for folder in store.folders(wanted):
-                artifact.load(folder)
+                seal.verify(folder)
         except ValenceError as error:
             sys.exit(f"valence: {error}")
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def start(self) -> None:
         """Load while the server answers 503, so that health is told from the first moment."""
-        self._loading = asyncio.create_task(self._open())
+        self._opening = asyncio.create_task(self._open())
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def drain(self) -> None:
         """Answer what was admitted."""
-        self._loading.cancel()
+        self._opening.cancel()
         await self.models.close()
         self.log.flush()
 
@@ -89,7 +100,7 @@ class Valence:
         from service.errors import ValenceError
 
         try:
-            self.models.open(await asyncio.to_thread(self._load))
+            self.models.open(await asyncio.wrap_future(self._loaded))
         except Exception as error:
             if isinstance(error, ValenceError):
                 self.log.event("error", "not started", reason=str(error))
@@ -105,8 +116,6 @@ class Valence:
         gc.set_threshold(50_000, 20, 20)
 
     def _load(self) -> list[Scorer]:
-        from concurrent.futures import ThreadPoolExecutor
-
         from service import store
         from service.classifier import artifact
         from service.classifier.classifier import Classifier
@@ -114,14 +123,13 @@ class Valence:
         from service.inference.batcher import QueueLimits
         from service.inference.scorer import Scorer
 
-        worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
         limits = QueueLimits(self.settings.queue_items, self.settings.queue_tokens)
         scorers = []
         for folder in store.folders(self.settings):
             loaded = artifact.load(folder)
             engine = engines.create(loaded, name=self.settings.engine, log=self.log)
             scorer = Scorer(
-                Classifier(loaded), engine, limits=limits, worker=worker, metrics=self.metrics
+                Classifier(loaded), engine, limits=limits, worker=self._worker, metrics=self.metrics
             )
             scorer.warm_up()
             scorers.append(scorer)
