@@ -100,7 +100,8 @@ class Valence:
         from service.errors import ValenceError
 
         try:
-            self.models.open(await asyncio.wrap_future(self._loaded))
+            scorers = await asyncio.wrap_future(self._loaded)
+            self.models.open(scorers)
         except Exception as error:
             if isinstance(error, ValenceError):
                 self.log.event("error", "not started", reason=str(error))
@@ -121,15 +122,23 @@ class Valence:
         from service.classifier.classifier import Classifier
         from service.inference import engines
         from service.inference.batcher import QueueLimits
+        from service.inference.cache import AnswerCache
         from service.inference.scorer import Scorer
 
         limits = QueueLimits(self.settings.queue_items, self.settings.queue_tokens)
+        memory = self.settings.cache_bytes
+        cache = AnswerCache(max_bytes=memory) if memory else None
         scorers = []
         for folder in store.folders(self.settings):
             loaded = artifact.load(folder)
             engine = engines.create(loaded, name=self.settings.engine, log=self.log)
             scorer = Scorer(
-                Classifier(loaded), engine, limits=limits, worker=self._worker, metrics=self.metrics
+                Classifier(loaded),
+                engine,
+                limits=limits,
+                worker=self._worker,
+                metrics=self.metrics,
+                cache=cache,
             )
             scorer.warm_up()
             scorers.append(scorer)

@@ -107,6 +107,18 @@ class Metrics:
             "valence_predictions", "Texts by predicted label.", (*by_model, "label"),
             registry=registry,
         )  # fmt: skip
+        self.cache_hits = Counter(
+            "valence_cache_hits",
+            "Texts whose answer was in the cache.",
+            by_model,
+            registry=registry,
+        )
+        self.cache_misses = Counter(
+            "valence_cache_misses",
+            "Texts whose answer was not in the cache, while there is one.",
+            by_model,
+            registry=registry,
+        )
         self.queue_items = Gauge(
             "valence_queue_items",
             "Texts waiting for the engine.",
@@ -212,6 +224,8 @@ class ModelMetrics:
             metrics.tokens.labels(*by_model),
             metrics.unknown_tokens.labels(*by_model),
             metrics.truncated_texts.labels(*by_model),
+            metrics.cache_hits.labels(*by_model),
+            metrics.cache_misses.labels(*by_model),
         )
         self._predictions = {
             label: metrics.predictions.labels(*by_model, label) for label in labels
@@ -228,7 +242,7 @@ class ModelMetrics:
         self._queue_seconds: list[float] = []
         self._infer_seconds: list[float] = []
         self._labels: list[str] = []
-        self._counts = [0, 0, 0]
+        self._counts = [0, 0, 0, 0, 0]
 
     def scored(
         self,
@@ -271,7 +285,14 @@ class ModelMetrics:
         self._labels.clear()
         for counter, count in zip(self._counters, self._counts, strict=True):
             counter.inc(count)
-        self._counts = [0, 0, 0]
+        self._counts = [0, 0, 0, 0, 0]
+
+    def cached(self, labels: Sequence[str], *, texts: int) -> None:
+        """Count that of ``texts`` looked for in the cache it held as many as ``labels``."""
+        self._labels.extend(labels)
+        self._counts[3] += len(labels)
+        self._counts[4] += texts - len(labels)
+        self._later.ask()
 
     def batch(self, *, items: int, tokens: int) -> None:
         """Count one batch handed to the engine."""

@@ -57,6 +57,12 @@ class Settings(BaseModel):
         le=60.0,
         description="Time within which a request is answered, or told 504; at most 60.",
     )
+    cache_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="Memory for answers to texts that come again; 0 keeps none. Texts themselves "
+        "are never kept.",
+    )
     access_log: bool = Field(
         default=True, description="One JSON line a request on standard output, never its text."
     )

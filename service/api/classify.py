@@ -14,7 +14,6 @@ from service.api.routes import Context, Operation, Route
 from service.inference.scorer import Scored, Scorer
 from service.settings import Settings
 
-
 # Building an answer holds the event loop; a large one lets others have a turn after as many texts
 # as take about a third of a millisecond.
 _TURN_TEXTS = 128

@@ -122,9 +122,10 @@ class Request:
         body = await self.body()
         try:
             # model_validate_json, less what it does for options that are not given
-            return model.__pydantic_validator__.validate_json(body)  # type: ignore[return-value]
+            asked: Model = model.__pydantic_validator__.validate_json(body)
         except ValidationError as error:
             raise readable(error) from None
+        return asked
 
     async def body(self) -> bytes:
         """The whole body; reads at most the limit, however the length is declared."""

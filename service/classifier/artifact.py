@@ -31,7 +31,8 @@ from service.classifier.vocabulary import Vocabulary
 from service.errors import ArtifactError
 
 __all__ = [
-    "CHECKSUMS", "MANIFEST", "REPORT", "VOCABULARY", "WEIGHTS", "Artifact", "Tensors", "load", "save",
+    "CHECKSUMS", "MANIFEST", "REPORT", "VOCABULARY", "WEIGHTS",
+    "Artifact", "Tensors", "load", "save",
 ]  # fmt: skip
 
 Tensors = Mapping[str, NDArray[np.float32]]

@@ -109,9 +109,7 @@ def normalize(surface: str) -> str:
     first = surface[0]
     if first.isdigit():
         return NUMBER
-    if len(surface) == 1:
-        return word.translate(_PLAIN)
-    if first == "@":
+    if first == "@" and surface != "@":
         return USER
     if word.startswith(("http://", "https://", "www.")) or "@" in word[1:-1]:
         return URL

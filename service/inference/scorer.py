@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from service.classifier.classifier import Classifier, Document, Prediction, Usag
 from service.classifier.vocabulary import WordIds
 from service.errors import DeadlineExceeded
 from service.inference.batcher import Batcher, QueueLimits, Ticket
+from service.inference.cache import Answer, AnswerCache
 from service.inference.engine import Engine
 from service.metrics import Metrics, ModelMetrics
 
@@ -43,7 +44,10 @@ class Scored(NamedTuple):
 
 
 class Scorer:
-    """Tokenizes, queues and predicts with one classifier on one engine."""
+    """Tokenizes, queues and predicts with one classifier on one engine.
+
+    With a ``cache``, texts whose answers it holds are neither tokenized nor queued.
+    """
 
     def __init__(
         self,
@@ -53,12 +57,14 @@ class Scorer:
         limits: QueueLimits,
         worker: Executor,
         metrics: Metrics,
+        cache: AnswerCache | None = None,
     ) -> None:
         self.classifier = classifier
         self.engine = engine
         self.manifest = classifier.manifest
         self.name = self.manifest.name
         self.version = self.manifest.version
+        self._cache = cache
         self._metrics = ModelMetrics(
             metrics,
             name=self.name,
@@ -90,19 +96,54 @@ class Scorer:
             overhead_seconds=one, seconds_per_token=max(many - one, 1e-7) / (32 * 32)
         )
 
-    async def score(
+    def score(
         self,
         texts: Sequence[str],
         *,
         timeout_seconds: float,
         while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> Scored:
+    ) -> Coroutine[Any, Any, Scored]:
         """Predictions for ``texts``.
 
         Raises :class:`Overloaded` when the queue is full and :class:`DeadlineExceeded` when
         ``timeout_seconds`` pass. A caller that is cancelled leaves the queue. The context
         ``while_waiting`` is entered only if the answer is not there at once.
         """
+        if self._cache is None:
+            return self._compute(texts, timeout_seconds, while_waiting)
+        return self._remember(self._cache, texts, timeout_seconds, while_waiting)
+
+    async def _remember(
+        self,
+        cache: AnswerCache,
+        texts: Sequence[str],
+        timeout_seconds: float,
+        while_waiting: Callable[[], AbstractContextManager[None]],
+    ) -> Scored:
+        model = f"{self.name}:{self.version}"
+        keys = [cache.key(model, text) for text in texts]
+        answers: list[Answer | None] = [cache.get(key) for key in keys]
+        self._metrics.cached([answer[0].label for answer in answers if answer], texts=len(texts))
+        missing = [place for place, answer in enumerate(answers) if answer is None]
+        if missing:
+            computed = await self._compute(
+                [texts[place] for place in missing], timeout_seconds, while_waiting
+            )
+            for place, prediction, usage in zip(
+                missing, computed.predictions, computed.usages, strict=True
+            ):
+                answers[place] = prediction, usage
+                cache.put(keys[place], (prediction, usage))
+        whole = [answer for answer in answers if answer is not None]
+        usages = [usage for _, usage in whole]
+        return Scored([prediction for prediction, _ in whole], usages, _total(usages))
+
+    async def _compute(
+        self,
+        texts: Sequence[str],
+        timeout_seconds: float,
+        while_waiting: Callable[[], AbstractContextManager[None]],
+    ) -> Scored:
         arrived = time.perf_counter()
         encode = self.classifier.encode
         documents = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)

@@ -3,10 +3,14 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+from service.inference.native_engine import native_available
 
 pytestmark = pytest.mark.e2e
 
@@ -44,6 +48,24 @@ def test_one_request_moves_the_counters_by_exactly_one(server):
     assert moved(before, after, "valence_predictions_total", '"topic"') == 0
     # BentoML's own middleware, which counts by raw path, is not in the way
     assert not any("bentoml_service_request_in_progress" in name for name in after)
+
+
+@pytest.mark.skipif(not native_available(), reason="the native engine is not built")
+def test_no_process_of_a_served_bento_has_mapped_torch(server):
+    processes = list(descendants(server.process.pid))
+    mapped = {pid: Path(f"/proc/{pid}/maps").read_text() for pid in processes}
+    # the worker is among them
+    assert any("_kernel." in maps for maps in mapped.values())
+    for maps in mapped.values():
+        assert not [name for name in ("libtorch", "libc10", "pyarrow", "sklearn") if name in maps]
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """``pid`` and every process below it."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from descendants(int(child))
 
 
 # in a process of its own, where its warnings are its own

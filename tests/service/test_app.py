@@ -23,6 +23,16 @@ def test_importing_the_service_does_no_work():
     assert imported("import service.app") == set()
 
 
+def test_a_folder_is_verified_before_there_is_a_worker_without_numpy(tiny_folder):
+    code = f"""
+from pathlib import Path
+from service import settings, store
+from service.classifier import seal
+assert seal.verify(Path({str(tiny_folder)!r})).name
+"""
+    assert imported(code) == set()
+
+
 @pytest.mark.skipif(not native_engine.native_available(), reason="the native engine is not built")
 def test_serving_on_the_cpu_needs_no_torch_and_nothing_of_training(tiny_folder):
     code = f"""

@@ -1,3 +1,4 @@
+import asyncio
 import io
 import json
 import re
@@ -59,3 +60,29 @@ def test_a_failure_is_its_type_and_place_without_its_message():
     assert line["type"] == "ValueError"
     assert re.fullmatch(r"test_log\.py:\d+", line["location"])
     assert "private" not in stream.getvalue()
+
+
+async def test_lines_of_requests_are_gathered_and_then_written_without_being_asked(monkeypatch):
+    monkeypatch.setattr("service.log._WRITE_SECONDS", 0.01)
+    stream = io.StringIO()
+    log = Log(stream)
+    for _ in range(3):
+        log.request(status=200, **REQUEST)
+    assert stream.getvalue() == ""
+    await asyncio.sleep(0.05)
+    assert stream.getvalue().count("\n") == 3
+    log.request(status=200, **REQUEST)
+    log.flush()
+    assert stream.getvalue().count("\n") == 4
+
+
+async def test_lines_keep_their_order_and_gather_only_so_many():
+    stream = io.StringIO()
+    log = Log(stream)
+    log.request(status=200, **REQUEST)
+    log.event("info", "second")
+    first, second = map(json.loads, stream.getvalue().splitlines())
+    assert (first["event"], second["event"]) == ("request", "second")
+    for _ in range(1000):
+        log.request(status=200, **REQUEST)
+    assert stream.getvalue().count("\n") > 500

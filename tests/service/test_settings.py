@@ -52,7 +52,7 @@ def test_every_setting_is_described():
 
 def row(name: str) -> str:
     field = Settings.model_fields[name]
-    default = str(field.default or "").lower() if field.default is not True else "true"
+    default = "" if field.default == () else str(field.default).lower()
     shown = f"`{default}`" if default else ""
     return f"| `VALENCE_{name.upper()}` | {shown} | {field.description} |"
 

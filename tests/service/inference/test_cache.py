@@ -1,0 +1,112 @@
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from service.classifier.classifier import Classifier, Prediction, Usage
+from service.inference.batcher import QueueLimits
+from service.inference.cache import AnswerCache
+from service.inference.scorer import Scorer
+from service.metrics import Metrics
+
+
+def answer(number: int, labels: int = 3):
+    # nothing shared between answers, as in a process that serves
+    probabilities = tuple((number + place) / 1e9 for place in range(labels))
+    return Prediction("label", probabilities, number / 1e9), Usage(*range(number, number + 4))
+
+
+def test_an_answer_is_found_by_its_model_and_text_alone():
+    cache = AnswerCache(max_bytes=100_000)
+    cache.put(cache.key("m:1", "text"), answer(1))
+    assert cache.get(cache.key("m:1", "text")) == answer(1)
+    assert cache.get(cache.key("m:2", "text")) is None
+    assert cache.get(cache.key("m:1", "Text")) is None
+    assert cache.get(cache.key("m:1", "\ud800")) is None
+
+
+def test_keys_are_of_this_process_and_hold_no_text():
+    one, other = AnswerCache(max_bytes=1), AnswerCache(max_bytes=1)
+    assert one.key("m:1", "text") == one.key("m:1", "text")
+    assert one.key("m:1", "text") != other.key("m:1", "text")
+    assert len(one.key("m:1", "text" * 1000)) == 16
+
+
+def test_the_answers_unused_for_longest_make_room():
+    cache = AnswerCache(max_bytes=100_000)
+    for number in range(1000):
+        cache.put(cache.key("m:1", str(number)), answer(number))
+        cache.get(cache.key("m:1", "0"))
+    held = [number for number in range(1000) if cache.get(cache.key("m:1", str(number)))]
+    assert held == [0, *range(1000 - len(cache) + 1, 1000)]
+
+
+@pytest.mark.parametrize("labels", [2, 5, 100])
+def test_its_memory_stays_within_what_it_is_given(labels):
+    tracemalloc.start()
+    try:
+        cache = AnswerCache(max_bytes=2_000_000)
+        for number in range(10_000):
+            cache.put(cache.key("m:1", str(number)), answer(number, labels))
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 1_000_000 < used < 2_100_000
+
+
+class Counting:
+    """Answers zeros and keeps how many documents it was given."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.documents = 0
+
+    def logits(self, documents):
+        self.documents += len(documents)
+        return np.array([[0, len(ids), 0] for ids in documents], dtype=np.float32)
+
+
+def make(artifact, engine, cache=None):
+    metrics = Metrics(version="test")
+    return metrics, Scorer(
+        Classifier(artifact),
+        engine,
+        limits=QueueLimits(1000, 100_000),
+        worker=ThreadPoolExecutor(1),
+        metrics=metrics,
+        cache=cache,
+    )
+
+
+async def test_a_known_text_is_not_computed_again_and_its_answer_is_the_same(tiny_artifact):
+    engine = Counting()
+    _, plain = make(tiny_artifact, Counting())
+    _, scorer = make(tiny_artifact, engine, AnswerCache(max_bytes=100_000))
+    texts = ["good", "bad movie", "", "not good !"]
+    expected = await plain.score(texts, timeout_seconds=5)
+    assert await scorer.score(texts[:2], timeout_seconds=5) == await plain.score(
+        texts[:2], timeout_seconds=5
+    )
+    assert await scorer.score(texts, timeout_seconds=5) == expected
+    assert engine.documents == 4
+    assert await scorer.score(texts[::-1], timeout_seconds=5) == await plain.score(
+        texts[::-1], timeout_seconds=5
+    )
+    assert engine.documents == 4
+
+
+async def test_hits_and_misses_are_counted_and_predictions_of_both(tiny_artifact):
+    metrics, scorer = make(tiny_artifact, Counting(), AnswerCache(max_bytes=100_000))
+    await scorer.score(["good"], timeout_seconds=5)
+    await scorer.score(["good", "bad"], timeout_seconds=5)
+    scorer.report()
+    totals: dict[str, float] = {}
+    for family in text_string_to_metric_families(metrics.exposition().decode()):
+        for sample in family.samples:
+            totals[sample.name] = totals.get(sample.name, 0) + sample.value
+    assert totals["valence_cache_hits_total"] == 1
+    assert totals["valence_cache_misses_total"] == 2
+    assert totals["valence_predictions_total"] == 3
