@@ -21,7 +21,7 @@ from service.metrics import ModelMetrics
 Answer = TypeVar("Answer")
 
 # A batch is sized to last about this long, so that what arrives meanwhile is not kept waiting.
-BATCH_SECONDS = 0.003
+BATCH_SECONDS = 0.0015
 # ... but a slow engine still gets enough of it to be efficient, and a fast one no more than keeps a
 # batch's memory small.
 MIN_BATCH_TOKENS = 512
