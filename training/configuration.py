@@ -106,7 +106,10 @@ class Optimization(_Section):
 
 
 class Expected(_Section):
-    """What this configuration reached when it was published; a run that falls short says so."""
+    """What this configuration reaches, rounding on other machines allowed for.
+
+    A run that falls short says so.
+    """
 
     metric: Literal["macro_f1", "accuracy", "macro_recall"] = "macro_f1"
     test: float = Field(ge=0.0, le=1.0)

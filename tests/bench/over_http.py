@@ -56,7 +56,7 @@ def run(options: Options) -> Section:
     ones = texts.sentences(2_000)
     reviews = texts.reviews(100)
     several = [ones[start : start + _SENTENCES] for start in range(0, 1_280, _SENTENCES)]
-    subjects = (serving.VALENCE, serving.ECHO, *serving.PEERS)
+    subjects = (serving.VALENCE, serving.ECHO, serving.MOUNTED_ECHO, *serving.PEERS)
     with contextlib.ExitStack() as stack:
         servers: dict[Subject, Server] = {}
         for subject in subjects:
@@ -215,6 +215,7 @@ def _goals(
         Goal(f"requests per CPU-second at 64 connections, over {what}", wanted, ratio(peer))
         for what, peer, wanted in (
             ("the echo through the same stack", serving.ECHO, 0.65),
+            ("an echo by Starlette mounted in BentoML", serving.MOUNTED_ECHO, 0.65),
             ("the BentoML idiom", serving.IDIOM, 9.0),
             ("LitServe", serving.LITSERVE, 5.0),
             ("FastAPI with eager torch", serving.FASTAPI, 4.0),

@@ -57,6 +57,12 @@ ECHO = Subject(
     VALENCE.one,
     None,
 )
+MOUNTED_ECHO = Subject(
+    "Starlette mounted in BentoML, no model (echo)",
+    _bentoml("tests.bench.peers.mounted_echo:MountedEcho"),
+    VALENCE.one,
+    None,
+)
 IDIOM = Subject(
     "BentoML idiom, eager torch",
     _bentoml("tests.bench.peers.bentoml_idiom:Idiom"),

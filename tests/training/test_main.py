@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import Result
@@ -17,8 +18,9 @@ import training.__main__ as commands
 from service.classifier import artifact
 from service.errors import ConfigurationError
 from training import corpora, pipeline, store, vectors
-from training.configuration import Configuration
+from training.configuration import Configuration, Expected
 from training.corpora import Package
+from training.evaluation import evaluate
 from training.pipeline import Trained, Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -291,3 +293,16 @@ def test_a_configuration_is_what_the_pipeline_gets(
     run("train", file, "--fresh", "--no-baselines")
     assert seen[0].network.hidden_size == 4
     assert seen[0].optimization.seed == 0
+
+
+def test_a_run_that_falls_short_of_what_its_configuration_expects_says_where() -> None:
+    judged = evaluate(
+        np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]]), np.array([0, 1, 1]), labels=("a", "b")
+    )
+    modest = Expected(metric="accuracy", test=2 / 3, ece=judged.ece, minutes=1)
+    assert commands._shortfalls(modest, judged) == []
+    assert commands._shortfalls(None, judged) == []
+    strict = modest.model_copy(update={"test": 0.7, "ece": judged.ece / 2})
+    accuracy, ece = commands._shortfalls(strict, judged)
+    assert "accuracy 0.6667 on test is below 0.7000" in accuracy
+    assert "ECE" in ece

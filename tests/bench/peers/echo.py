@@ -15,7 +15,7 @@ import bentoml
 
 from service.app import Valence, _Gateway
 
-_ANSWER = (
+ANSWER = (
     b'{"model":{"name":"sentiment","version":"20260101t000000-00000000"},"results":[{"label":'
     b'"positive","scores":[{"label":"positive","score":0.8831413417663031},{"label":"neutral",'
     b'"score":0.0901921930043115},{"label":"negative","score":0.0266664652293854}],"polarity":'
@@ -40,7 +40,7 @@ class Echo:
         async def echo(context: Context, request: Request) -> Response:
             await request.body()
             request.texts, request.tokens = 1, 19
-            return Response(_ANSWER)
+            return Response(ANSWER)
 
         wanted = settings.Settings.from_environment(os.environ)
         models = Models()

@@ -1,0 +1,47 @@
+"""Starlette mounted in BentoML, as its documentation shows, tuned as far as settings go, no model.
+
+What an answer costs before anything is classified, to whoever does not replace BentoML's middleware
+as ``service.app`` does. Reads the body and answers as many bytes as a real answer has.
+"""
+
+from __future__ import annotations
+
+import gc
+
+import bentoml
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tests.bench.peers.echo import ANSWER
+
+
+async def _echo(request: Request) -> Response:
+    await request.body()
+    return Response(ANSWER, media_type="application/json")
+
+
+async def _ready(request: Request) -> Response:
+    return Response("ok")
+
+
+_APPLICATION = Starlette(
+    routes=[Route("/v1/classify", _echo, methods=["POST"]), Route("/readyz", _ready)]
+)
+
+
+@bentoml.asgi_app(_APPLICATION, path="/")
+@bentoml.service(
+    name="mounted_echo",
+    workers=1,
+    traffic={"timeout": 10.0},
+    logging={"access": {"enabled": False}},
+    tracing={"excluded_urls": ".*"},
+)
+class MountedEcho:
+    @bentoml.on_startup
+    async def start(self) -> None:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
