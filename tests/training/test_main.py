@@ -129,7 +129,7 @@ def test_a_model_below_what_is_expected_is_told(
     monkeypatch.setattr(pipeline, "train", lambda *_, **__: found)
     file.write_text(file.read_text() + f"[expected]\ntest = {reached}\nece = 0.1\nminutes = 1.0\n")
     result = run("train", file)
-    assert ("warning: macro_f1 0.5000 on test is below the 1.0000" in result.stderr) is warned
+    assert ("warning: macro_f1 0.5000 on test is below 1.0000" in result.stderr) is warned
     assert "VADER (test)" in result.stderr
 
 
