@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from service import errors, metrics
 from service.api import openapi
 from service.api.http import Request, Response
-from service.api.routes import Context, Operation, Route
+from service.api.routes import Context, Handler, Operation, Route
 from service.settings import Settings
 
 
@@ -59,48 +59,45 @@ def _health(status: str) -> Response:
 
 _HEALTH = "503 with a problem as its body when it is not."
 
+
+def _probe(path: str, handler: Handler, *, status: str, summary: str, description: str) -> Route:
+    return Route(
+        method="GET",
+        path=path,
+        handler=handler,
+        logged=False,
+        operation=Operation(
+            summary=summary,
+            description=description,
+            tag="operations",
+            response=Health,
+            response_example={"status": status},
+            errors=(errors.Unavailable,),
+        ),
+    )
+
+
 ROUTES = (
-    Route(
-        method="GET",
-        path="/livez",
-        handler=live,
-        logged=False,
-        operation=Operation(
-            summary="Is the process alive?",
-            description=f"For a liveness probe. {_HEALTH}",
-            tag="operations",
-            response=Health,
-            response_example={"status": "alive"},
-            errors=(errors.Unavailable,),
-        ),
+    _probe(
+        "/livez",
+        live,
+        status="alive",
+        summary="Is the process alive?",
+        description=f"For a liveness probe. {_HEALTH}",
     ),
-    Route(
-        method="GET",
-        path="/healthz",
-        handler=live,
-        logged=False,
-        operation=Operation(
-            summary="Is the process alive?",
-            description="The same as /livez.",
-            tag="operations",
-            response=Health,
-            response_example={"status": "alive"},
-            errors=(errors.Unavailable,),
-        ),
+    _probe(
+        "/healthz",
+        live,
+        status="alive",
+        summary="Is the process alive?",
+        description="The same as /livez.",
     ),
-    Route(
-        method="GET",
-        path="/readyz",
-        handler=ready,
-        logged=False,
-        operation=Operation(
-            summary="Are the models loaded and warm?",
-            description=f"For a readiness probe. {_HEALTH}",
-            tag="operations",
-            response=Health,
-            response_example={"status": "ready"},
-            errors=(errors.Unavailable,),
-        ),
+    _probe(
+        "/readyz",
+        ready,
+        status="ready",
+        summary="Are the models loaded and warm?",
+        description=f"For a readiness probe. {_HEALTH}",
     ),
     Route(
         method="GET",

@@ -30,7 +30,7 @@ _CODE_SIGNATURES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80
 
 def seal(folder: Path) -> None:
     """Write the checksums of everything in ``folder``."""
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in _contents(folder)]
+    lines = [f"{sha256(folder / name)}  {name}\n" for name in _contents(folder)]
     (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
 
@@ -56,7 +56,8 @@ def _contents(folder: Path) -> list[str]:
     return [name for name in found if name != CHECKSUMS and name not in _STORE_FILES]
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal; it is read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -93,7 +94,7 @@ def _verify_checksums(folder: Path) -> None:
             raise ArtifactError(f"{folder / name}: missing; train or copy the model anew")
         if name not in listed:
             raise ArtifactError(f"{listing}: does not list {name}; train or copy the model anew")
-        if _sha256(folder / name) != listed[name]:
+        if sha256(folder / name) != listed[name]:
             raise ArtifactError(
                 f"{folder / name}: its checksum is not the one in {CHECKSUMS}: the file was "
                 "damaged, cut short or replaced; train or copy the model anew"

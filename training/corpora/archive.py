@@ -6,7 +6,6 @@ checksum goes to pip too, which verifies it *before* it runs anything that a sou
 
 from __future__ import annotations
 
-import hashlib
 import re
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.classifier.seal import sha256
 from service.errors import ValenceError
 
 Progress = Callable[[str], None]
@@ -50,7 +50,7 @@ def fetch(package: Package, cache: Path, *, progress: Progress | None = None) ->
     """
     path = cache / package.filename
     if path.is_file():
-        if _sha256(path) == package.sha256:
+        if sha256(path) == package.sha256:
             return path
         _tell(progress, f"{path} is damaged; fetching it anew")
     _tell(progress, f"fetching {package.requirement}")
@@ -64,7 +64,7 @@ def fetch(package: Package, cache: Path, *, progress: Progress | None = None) ->
                 f"{package.requirement}: the package index has no file {package.filename}; "
                 "check the index or mirror that pip is set to (`pip config list`)"
             )
-        found = _sha256(fresh)
+        found = sha256(fresh)
         if found != package.sha256:
             raise _wrong_checksum(package, found)
         fresh.replace(path)
@@ -103,11 +103,6 @@ def _wrong_checksum(package: Package, found: str) -> FetchError:
         f"{package.sha256}; the index serves another file than the one this code was tested with. "
         "Do not use it: try another index or mirror, or update the pin after looking into it"
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _tell(progress: Progress | None, message: str) -> None:
