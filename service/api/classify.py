@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from service import errors
 from service.api.http import Request, Response, readable
 from service.api.routes import Context, Operation, Route
+from service.api.scoring import require_short, require_within_limits, score
 from service.inference.scorer import Scored, Scorer
 from service.settings import Settings
 
@@ -118,15 +119,8 @@ class ClassifyResponse(BaseModel):
 async def classify(context: Context, request: Request) -> Response:
     """Answer ``POST /v1/classify``."""
     asked = await request.json(ClassifyRequest)
-    scorer = context.models.get(asked.model or None)
-    request.model, request.version = scorer.name, scorer.version
     texts = _texts(asked, context.settings)
-    scored = await scorer.score(
-        texts,
-        timeout_seconds=context.settings.request_timeout_seconds,
-        while_waiting=request.until_gone,
-    )
-    request.texts, request.tokens = scored.usage.texts, scored.usage.tokens
+    scorer, scored = await score(context, request, texts, model=asked.model or None)
     return Response(pydantic_core.to_json(await _content(scorer, scored, top_k=asked.top_k)))
 
 
@@ -150,17 +144,11 @@ def _texts(asked: ClassifyRequest, settings: Settings) -> list[str]:
     if one is ("texts" in given):
         message = "give exactly one of text and texts"
         raise errors.InvalidRequest(message, (("body", message),))
-    texts = [asked.text] if one else asked.texts
-    if len(texts) > settings.max_texts:
-        message = f"{len(texts)} texts, a request may hold {settings.max_texts}; send several"
-        raise errors.InvalidRequest(f"texts: {message}", (("texts", message),))
-    longest = settings.max_characters
-    for index, text in enumerate(texts):
-        if len(text) > longest:
-            where = "text" if one else f"texts.{index}"
-            message = f"{len(text)} characters, a text may have {longest}; split or shorten it"
-            raise errors.InvalidRequest(f"{where}: {message}", ((where, message),))
-    return texts
+    if one:
+        require_short(asked.text, settings, field="text")
+        return [asked.text]
+    require_within_limits(asked.texts, settings, field="texts")
+    return asked.texts
 
 
 async def _content(scorer: Scorer, scored: Scored, *, top_k: int) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""What every dialect does between a request and its answer: limits, the one queue, the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from service.api.http import Request
+from service.api.routes import Context
+from service.errors import InvalidRequest
+from service.inference.scorer import Scored, Scorer
+from service.settings import Settings
+
+
+async def score(
+    context: Context, request: Request, texts: Sequence[str], *, model: str | None = None
+) -> tuple[Scorer, Scored]:
+    """The predictions of ``model``, or of the default one, for ``texts``, and who made them.
+
+    The request's log line and metrics learn what was scored. Raises what :meth:`Models.get` and
+    :meth:`Scorer.score` raise; limits on texts are the caller's to check, by
+    :func:`require_within_limits`, since only the dialect knows where in the body a text stood.
+    """
+    scorer = context.models.get(model)
+    request.model, request.version = scorer.name, scorer.version
+    scored = await scorer.score(
+        texts,
+        timeout_seconds=context.settings.request_timeout_seconds,
+        while_waiting=request.until_gone,
+    )
+    request.texts, request.tokens = scored.usage.texts, scored.usage.tokens
+    return scorer, scored
+
+
+def require_within_limits(texts: Sequence[str], settings: Settings, *, field: str) -> None:
+    """Raise :class:`InvalidRequest` if there are more or longer texts than the settings allow.
+
+    ``field`` is where the texts stand in the body.
+    """
+    if len(texts) > settings.max_texts:
+        message = f"{len(texts)} texts, a request may hold {settings.max_texts}; send several"
+        raise InvalidRequest(f"{field}: {message}", ((field, message),))
+    for index, text in enumerate(texts):
+        require_short(text, settings, field=f"{field}.{index}")
+
+
+def require_short(text: str, settings: Settings, *, field: str) -> None:
+    """Raise :class:`InvalidRequest` if ``text``, which stands at ``field``, is too long."""
+    if len(text) > settings.max_characters:
+        message = (
+            f"{len(text)} characters, a text may have {settings.max_characters}; "
+            "split or shorten it"
+        )
+        raise InvalidRequest(f"{field}: {message}", ((field, message),))
