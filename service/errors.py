@@ -10,6 +10,7 @@
         ├── BodyTooLarge
         ├── UnsupportedMedia
         ├── InvalidRequest      JSON, but not of the documented shape
+        ├── TextTooLong         more tokens than are read, where that was to be an error
         ├── UnknownModel
         ├── Overloaded          the queue is full
         ├── DeadlineExceeded    no answer within the time allowed
@@ -71,6 +72,17 @@ class InvalidRequest(RequestError):
     def __init__(self, message: str, problems: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+
+
+class TextTooLong(RequestError):
+    """Texts have more tokens than the model reads, and the request said to refuse such.
+
+    ``faults`` holds the place of each among the request's texts, and a message.
+    """
+
+    def __init__(self, faults: tuple[tuple[int, str], ...]) -> None:
+        super().__init__(faults[0][1])
+        self.faults = faults
 
 
 class UnknownModel(RequestError):

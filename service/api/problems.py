@@ -37,6 +37,7 @@ KINDS: dict[type[errors.RequestError], Kind] = {
     errors.BodyTooLarge: Kind(413, "body-too-large", "The body is too large"),
     errors.UnsupportedMedia: Kind(415, "unsupported-media", "The body's media type is not read"),
     errors.InvalidRequest: Kind(422, "invalid-request", "The request is not of this shape"),
+    errors.TextTooLong: Kind(422, "text-too-long", "A text is longer than is read"),
     errors.Overloaded: Kind(429, "overloaded", "The queue is full"),
     errors.Unavailable: Kind(503, "unavailable", "The service is starting or draining"),
     errors.DeadlineExceeded: Kind(504, "deadline-exceeded", "No answer within the time allowed"),

@@ -6,13 +6,19 @@ from collections.abc import Sequence
 
 from service.api.http import Request
 from service.api.routes import Context
+from service.classifier.truncation import Truncation
 from service.errors import InvalidRequest
 from service.inference.scorer import Scored, Scorer
 from service.settings import Settings
 
 
 async def score(
-    context: Context, request: Request, texts: Sequence[str], *, model: str | None = None
+    context: Context,
+    request: Request,
+    texts: Sequence[str],
+    *,
+    model: str | None = None,
+    truncation: Truncation = "head",
 ) -> tuple[Scorer, Scored]:
     """The predictions of ``model``, or of the default one, for ``texts``, and who made them.
 
@@ -26,6 +32,7 @@ async def score(
         texts,
         timeout_seconds=context.settings.request_timeout_seconds,
         while_waiting=request.until_gone,
+        truncation=truncation,
     )
     request.texts, request.tokens = scored.usage.texts, scored.usage.tokens
     return scorer, scored

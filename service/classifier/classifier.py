@@ -8,9 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from service.classifier import truncation as truncations
 from service.classifier.artifact import Artifact
 from service.classifier.manifest import Manifest
+from service.classifier.truncation import Truncation
 from service.classifier.vocabulary import WordIds
+from service.errors import TextTooLong
 
 Logits = NDArray[np.float32]
 Probabilities = NDArray[np.float64]
@@ -23,6 +26,7 @@ class Usage(NamedTuple):
     tokens: int
     tokens_used: int
     unknown_tokens: int
+    windows: int = 1
 
     @property
     def truncated(self) -> bool:
@@ -34,6 +38,14 @@ class Document(NamedTuple):
     """A text ready for an engine: word ids ``(tokens_used,)``."""
 
     ids: WordIds
+    usage: Usage
+
+
+class Reading(NamedTuple):
+    """A text ready for an engine in several documents; their answers weigh as much as said."""
+
+    windows: tuple[WordIds, ...]
+    weights: tuple[int, ...]
     usage: Usage
 
 
@@ -69,10 +81,44 @@ class Classifier:
         # the unknown word's id is 0
         return Document(ids, Usage(len(text), tokens, read, read - int(np.count_nonzero(ids))))
 
+    def read(self, text: str, truncation: Truncation) -> Reading:
+        """As :meth:`encode`, but of what exceeds ``max_tokens`` as ``truncation`` says.
+
+        Raises :class:`TextTooLong` if it says ``error``.
+        """
+        limit = self.manifest.max_tokens
+        ids, tokens = self.artifact.vocabulary.encode(text)
+        parts = truncations.parts(tokens, limit, truncation)
+        if not parts:
+            message = (
+                f"{tokens} tokens, the model reads {limit}; shorten the text or ask for another "
+                "truncation"
+            )
+            raise TextTooLong(((0, message),))
+        pieces = [ids[part.start : part.stop] for part in parts]
+        if truncation == "window":
+            windows, weights, read = tuple(pieces), truncations.fresh(parts), ids
+        else:
+            read = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+            windows, weights = (read,), (1,)
+        unknown = len(read) - int(np.count_nonzero(read))
+        return Reading(
+            windows, weights, Usage(len(text), tokens, len(read), unknown, windows=len(windows))
+        )
+
+    def combine(self, predictions: Sequence[Prediction], weights: Sequence[int]) -> Prediction:
+        """One prediction for a text of several windows: their mean, weighted."""
+        if len(predictions) == 1:
+            return predictions[0]
+        rows = [prediction.probabilities for prediction in predictions]
+        return self._predictions(np.average(rows, axis=0, weights=weights)[np.newaxis])[0]
+
     def predict(self, logits: Logits) -> list[Prediction]:
         """A prediction for each row of ``logits`` ``(documents, labels)``."""
+        return self._predictions(probabilities(logits, temperature=self.manifest.temperature))
+
+    def _predictions(self, rows: Probabilities) -> list[Prediction]:
         labels = self.manifest.labels
-        rows = probabilities(logits, temperature=self.manifest.temperature)
         polarities: Sequence[float | None] = (
             [None] * len(rows)
             if self._polarity is None

@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from service.classifier.classifier import Classifier, Document, Prediction, Usage
+from service.classifier.classifier import Classifier, Document, Prediction, Reading, Usage
+from service.classifier.truncation import Truncation
 from service.classifier.vocabulary import WordIds
-from service.errors import DeadlineExceeded
+from service.errors import DeadlineExceeded, InvalidRequest, TextTooLong
 from service.inference.batcher import Batcher, QueueLimits, Ticket
 from service.inference.cache import Answer, AnswerCache
 from service.inference.engine import Engine
@@ -65,6 +67,7 @@ class Scorer:
         self.name = self.manifest.name
         self.version = self.manifest.version
         self._cache = cache
+        self._limits = limits
         self._metrics = ModelMetrics(
             metrics,
             name=self.name,
@@ -102,16 +105,19 @@ class Scorer:
         *,
         timeout_seconds: float,
         while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+        truncation: Truncation = "head",
     ) -> Coroutine[Any, Any, Scored]:
-        """Predictions for ``texts``.
+        """Predictions for ``texts``; of longer ones than the model reads, by ``truncation``.
 
-        Raises :class:`Overloaded` when the queue is full and :class:`DeadlineExceeded` when
-        ``timeout_seconds`` pass. A caller that is cancelled leaves the queue. The context
+        Raises :class:`TextTooLong`, before any is scored, for those that ``truncation`` refuses,
+        :class:`InvalidRequest` when they are more windows than the queue may ever hold,
+        :class:`Overloaded` when it is full and :class:`DeadlineExceeded` when ``timeout_seconds``
+        pass. A caller that is cancelled leaves the queue. The context
         ``while_waiting`` is entered only if the answer is not there at once.
         """
         if self._cache is None:
-            return self._compute(texts, timeout_seconds, while_waiting)
-        return self._remember(self._cache, texts, timeout_seconds, while_waiting)
+            return self._compute(texts, timeout_seconds, while_waiting, truncation)
+        return self._remember(self._cache, texts, timeout_seconds, while_waiting, truncation)
 
     async def _remember(
         self,
@@ -119,21 +125,28 @@ class Scorer:
         texts: Sequence[str],
         timeout_seconds: float,
         while_waiting: Callable[[], AbstractContextManager[None]],
+        truncation: Truncation,
     ) -> Scored:
-        model = f"{self.name}:{self.version}"
+        model = f"{self.name}:{self.version}:{truncation}"
         keys = [cache.key(model, text) for text in texts]
         answers: list[Answer | None] = [cache.get(key) for key in keys]
-        self._metrics.cached([answer[0].label for answer in answers if answer], texts=len(texts))
+        found = [answer[0].label for answer in answers if answer]
         missing = [place for place, answer in enumerate(answers) if answer is None]
         if missing:
-            computed = await self._compute(
-                [texts[place] for place in missing], timeout_seconds, while_waiting
-            )
+            try:
+                computed = await self._compute(
+                    [texts[place] for place in missing], timeout_seconds, while_waiting, truncation
+                )
+            except TextTooLong as error:
+                raise TextTooLong(
+                    tuple((missing[place], message) for place, message in error.faults)
+                ) from None
             for place, prediction, usage in zip(
                 missing, computed.predictions, computed.usages, strict=True
             ):
                 answers[place] = prediction, usage
                 cache.put(keys[place], (prediction, usage))
+        self._metrics.cached(found, texts=len(texts))
         whole = [answer for answer in answers if answer is not None]
         usages = [usage for _, usage in whole]
         return Scored([prediction for prediction, _ in whole], usages, _total(usages))
@@ -143,12 +156,20 @@ class Scorer:
         texts: Sequence[str],
         timeout_seconds: float,
         while_waiting: Callable[[], AbstractContextManager[None]],
+        truncation: Truncation,
     ) -> Scored:
         arrived = time.perf_counter()
-        encode = self.classifier.encode
-        documents = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
+        read: Sequence[Document | Reading]
+        if truncation == "head":
+            encode = self.classifier.encode
+            documents = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
+            read, ids = documents, [document.ids for document in documents]
+        else:
+            read = readings = await self._read(texts, truncation)
+            ids = [window for reading in readings for window in reading.windows]
+            self._require_room(ids, texts=len(texts))
         encoded = time.perf_counter()
-        ticket = self._batcher.submit([document.ids for document in documents])
+        ticket = self._batcher.submit(ids)
         # After one turn of the loop an idle engine has answered a small request; only who waits
         # longer pays for a timer and for being watched.
         try:
@@ -161,7 +182,9 @@ class Scorer:
             self._batcher.abandon(ticket)
             raise
         predictions = ticket.future.result()
-        usages = [document.usage for document in documents]
+        if truncation == "window":
+            predictions = self._combine(readings, predictions)
+        usages = [document.usage for document in read]
         usage = _total(usages)
         self._metrics.scored(
             [prediction.label for prediction in predictions],
@@ -200,6 +223,44 @@ class Scorer:
                 await asyncio.sleep(0)
         return documents
 
+    async def _read(self, texts: Sequence[str], truncation: Truncation) -> list[Reading]:
+        readings = []
+        faults = []
+        characters = 0
+        for place, text in enumerate(texts):
+            try:
+                readings.append(self.classifier.read(text, truncation))
+            except TextTooLong as error:
+                faults.append((place, str(error)))
+            characters += len(text)
+            if characters > _TURN_CHARACTERS:
+                characters = 0
+                await asyncio.sleep(0)
+        if faults:
+            raise TextTooLong(tuple(faults))
+        return readings
+
+    def _require_room(self, ids: Sequence[WordIds], *, texts: int) -> None:
+        """What texts come to in windows may be many times what was sent."""
+        tokens = sum(map(len, ids))
+        if len(ids) > max(self._limits.items, texts) or (
+            len(ids) > texts and tokens > self._limits.tokens
+        ):
+            raise InvalidRequest(
+                f"the texts come to {len(ids)} windows of {tokens} tokens, a request may hold "
+                f"{self._limits.items} of {self._limits.tokens}; send fewer texts a request"
+            )
+
+    def _combine(
+        self, readings: Sequence[Reading], predictions: Sequence[Prediction]
+    ) -> list[Prediction]:
+        """From a prediction for each window to one for each text."""
+        left = iter(predictions)
+        return [
+            self.classifier.combine(list(islice(left, len(reading.windows))), reading.weights)
+            for reading in readings
+        ]
+
     async def _wait(self, ticket: Ticket[Prediction], timeout_seconds: float) -> None:
         timer = asyncio.get_running_loop().call_later(timeout_seconds, self._expire, ticket)
         try:
@@ -220,7 +281,8 @@ class Scorer:
 
 def _total(usages: Sequence[Usage]) -> TotalUsage:
     if len(usages) == 1:
-        return TotalUsage(1, *usages[0], truncated_texts=int(usages[0].truncated))
+        only = usages[0]
+        return TotalUsage(1, *only[:4], truncated_texts=int(only.truncated))
     return TotalUsage(
         texts=len(usages),
         characters=sum(usage.characters for usage in usages),

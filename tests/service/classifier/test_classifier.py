@@ -11,6 +11,8 @@ from scipy.special import softmax
 
 from service.classifier.artifact import Artifact
 from service.classifier.classifier import Classifier, probabilities
+from service.classifier.truncation import TRUNCATIONS, Truncation
+from service.errors import TextTooLong
 
 LOGITS = arrays.arrays(
     np.float32,
@@ -47,10 +49,81 @@ def test_a_text_is_read_up_to_the_limit(
     assert document.usage.unknown_tokens == (0 if truncated else 1)
 
 
+@pytest.mark.parametrize("truncation", TRUNCATIONS)
+@pytest.mark.parametrize("text", ["", "zzz", "good " * 50])
+def test_within_the_limit_every_truncation_reads_what_encode_reads(
+    classifier: Classifier, truncation: Truncation, text: str
+) -> None:
+    reading, document = classifier.read(text, truncation), classifier.encode(text)
+    (ids,) = reading.windows
+    assert ids.tolist() == document.ids.tolist()
+    assert reading.usage == document.usage
+
+
+# a token past the limit of 50: 20 unknown words first, 11 words, and 20 known ones at the end
+LONG = "zzz " * 20 + "movie " * 11 + "good " * 20
+
+
+@pytest.mark.parametrize(
+    ("truncation", "words", "unknown"),
+    [
+        ("head", {"<unk>": 20, "movie": 11, "good": 19}, 20),
+        ("tail", {"<unk>": 19, "movie": 11, "good": 20}, 19),
+        ("head_tail", {"<unk>": 20, "movie": 10, "good": 20}, 20),
+    ],
+)
+def test_what_is_read_of_a_longer_text_is_what_the_usage_counts(
+    classifier: Classifier, truncation: Truncation, words: dict[str, int], unknown: int
+) -> None:
+    reading = classifier.read(LONG, truncation)
+    (ids,) = reading.windows
+    read = [classifier.artifact.vocabulary.words[index] for index in ids]
+    assert {word: read.count(word) for word in words} == words
+    assert reading.usage == (len(LONG), 51, 50, unknown, 1)
+    assert reading.usage.truncated
+
+
+def test_windows_leave_nothing_out_and_count_each_token_once(classifier: Classifier) -> None:
+    reading = classifier.read(LONG, "window")
+    assert [len(ids) for ids in reading.windows] == [50, 50]
+    assert reading.weights == (50, 1)
+    assert reading.usage == (len(LONG), 51, 51, 20, 2)
+    assert not reading.usage.truncated
+
+
+def test_a_longer_text_is_refused_where_that_was_asked_naming_both_numbers(
+    classifier: Classifier,
+) -> None:
+    with pytest.raises(TextTooLong, match=r"51 tokens, the model reads 50; shorten"):
+        classifier.read(LONG, "error")
+
+
+@given(LOGITS)
+def test_windows_combine_to_the_mean_of_their_probabilities_by_weight(
+    tiny_artifact: Artifact, logits: np.ndarray
+) -> None:
+    classifier = Classifier(tiny_artifact)
+    predictions = classifier.predict(logits)
+    weights = range(1, len(predictions) + 1)
+    combined = classifier.combine(predictions, weights)
+    rows = [
+        np.array(p.probabilities) * w / sum(weights)
+        for p, w in zip(predictions, weights, strict=True)
+    ]
+    assert combined.probabilities == pytest.approx(sum(rows), abs=1e-12)
+    assert sum(combined.probabilities) == pytest.approx(1.0, abs=1e-12)
+    best = combined.probabilities.index(max(combined.probabilities))
+    assert combined.label == classifier.manifest.labels[best]
+    assert combined.polarity == pytest.approx(
+        combined.probabilities[2] - combined.probabilities[0], abs=1e-12
+    )
+    assert len(predictions) > 1 or combined is predictions[0]
+
+
 def test_an_empty_text_is_an_empty_document(classifier: Classifier) -> None:
     document = classifier.encode("")
     assert document.ids.shape == (0,)
-    assert document.usage == (0, 0, 0, 0)
+    assert document.usage == (0, 0, 0, 0, 1)
     assert not document.usage.truncated
 
 

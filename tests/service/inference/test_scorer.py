@@ -7,8 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.classifier.classifier import Classifier
-from service.errors import Unavailable, UnknownModel
+from service.classifier.truncation import TRUNCATIONS
+from service.errors import InvalidRequest, TextTooLong, Unavailable, UnknownModel
 from service.inference.batcher import QueueLimits
+from service.inference.cache import AnswerCache
 from service.inference.models import Models, Phase
 from service.inference.reference import ReferenceEngine
 from service.inference.scorer import Scorer
@@ -19,11 +21,12 @@ TEXTS = st.lists(
 )
 
 
-def make(artifact, engine) -> Scorer:
+def make(artifact, engine, *, items=1000, tokens=100_000, cache=None) -> Scorer:
     return Scorer(
         Classifier(artifact),
         engine,
-        limits=QueueLimits(1000, 100_000),
+        cache=cache,
+        limits=QueueLimits(items, tokens),
         worker=ThreadPoolExecutor(1),
         metrics=Metrics(version="test"),
     )
@@ -48,6 +51,68 @@ def test_a_prediction_is_the_same_alone_and_inside_any_batch(tiny_artifact, engi
             (alone,) = classifier.predict(engine.logits([document.ids]))
             assert prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
             assert usage == document.usage
+
+
+LONG = "good " * 30 + "bad movie " * 40 + "n't . " * 5
+
+
+@pytest.mark.parametrize("truncation", [t for t in TRUNCATIONS if t != "error"])
+async def test_a_truncated_text_scores_as_its_parts_alone_in_any_company(
+    tiny_artifact, engine, truncation
+):
+    scorer, classifier = make(tiny_artifact, engine), Classifier(tiny_artifact)
+    texts = ["bad", LONG, "", LONG[:200] * 3, "not good"]
+    scored = await scorer.score(texts, timeout_seconds=5, truncation=truncation)
+    for text, prediction, usage in zip(texts, scored.predictions, scored.usages, strict=True):
+        reading = classifier.read(text, truncation)
+        alone = [classifier.predict(engine.logits([ids]))[0] for ids in reading.windows]
+        expected = classifier.combine(alone, reading.weights)
+        assert prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
+        assert prediction.label == expected.label
+        assert usage == reading.usage
+    assert scored.usage.tokens_used == sum(usage.tokens_used for usage in scored.usages)
+    assert scored.usage.truncated_texts == (0 if truncation == "window" else 2)
+
+
+async def test_refused_texts_are_all_named_before_any_is_scored(tiny_artifact, counting_engine):
+    scorer = make(tiny_artifact, counting_engine)
+    texts = ["good", LONG, "bad", LONG]
+    with pytest.raises(TextTooLong) as caught:
+        await scorer.score(texts, timeout_seconds=5, truncation="error")
+    assert [place for place, _ in caught.value.faults] == [1, 3]
+    assert counting_engine.calls == []
+    scored = await scorer.score(texts[::2], timeout_seconds=5, truncation="error")
+    assert len(scored.predictions) == 2
+
+
+async def test_each_truncation_has_answers_of_its_own_in_the_cache(tiny_artifact, counting_engine):
+    cached = make(tiny_artifact, counting_engine, cache=AnswerCache(max_bytes=100_000))
+    plain = make(tiny_artifact, counting_engine)
+    for _ in range(2):
+        for truncation in ("head", "tail", "head_tail", "window"):
+            expected = await plain.score([LONG], timeout_seconds=5, truncation=truncation)
+            assert await cached.score([LONG], timeout_seconds=5, truncation=truncation) == expected
+    await cached.score(["good"], timeout_seconds=5, truncation="error")
+    with pytest.raises(TextTooLong) as caught:
+        await cached.score(["good", "bad", LONG], timeout_seconds=5, truncation="error")
+    # counted among the request's texts, not among those that the cache lacks
+    assert [place for place, _ in caught.value.faults] == [2]
+
+
+# 120 tokens are three windows of 50
+@pytest.mark.parametrize(("limits", "fits"), [
+    ({"items": 6}, True), ({"items": 5}, False), ({"tokens": 300}, True), ({"tokens": 299}, False)
+])  # fmt: skip
+async def test_more_windows_than_the_queue_ever_holds_are_refused(
+    tiny_artifact, counting_engine, limits, fits
+):
+    scorer = make(tiny_artifact, counting_engine, **limits)
+    request = scorer.score([LONG] * 2, timeout_seconds=5, truncation="window")
+    if fits:
+        assert [usage.windows for usage in (await request).usages] == [3, 3]
+    else:
+        with pytest.raises(InvalidRequest, match="6 windows of 300 tokens"):
+            await request
 
 
 def test_warming_up_measures_the_engine(tiny_artifact):
