@@ -104,9 +104,11 @@ class Metrics:
             registry=registry,
         )
         self.predictions = Counter(
-            "valence_predictions", "Texts by predicted label.", (*by_model, "label"),
+            "valence_predictions",
+            "Texts by label given; a multi-label model gives a text any number of labels.",
+            (*by_model, "label"),
             registry=registry,
-        )  # fmt: skip
+        )
         self.cache_hits = Counter(
             "valence_cache_hits",
             "Texts whose answer was in the cache.",
@@ -257,7 +259,7 @@ class ModelMetrics:
     ) -> None:
         """Count one request's texts, by the next :meth:`flush`: half a second later at most.
 
-        ``labels`` are what was predicted for them.
+        ``labels`` are what they were given, one for each text of a single-label model.
         """
         self._tokenize_seconds.append(tokenize_seconds)
         self._queue_seconds.append(queue_seconds)
@@ -287,11 +289,11 @@ class ModelMetrics:
             counter.inc(count)
         self._counts = [0, 0, 0, 0, 0]
 
-    def cached(self, labels: Sequence[str], *, texts: int) -> None:
-        """Count that of ``texts`` looked for in the cache it held as many as ``labels``."""
+    def cached(self, labels: Sequence[str], *, hits: int, misses: int) -> None:
+        """Count texts looked for in the cache; ``labels`` are what those it held were given."""
         self._labels.extend(labels)
-        self._counts[3] += len(labels)
-        self._counts[4] += texts - len(labels)
+        self._counts[3] += hits
+        self._counts[4] += misses
         self._later.ask()
 
     def batch(self, *, items: int, tokens: int) -> None:

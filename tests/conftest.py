@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ def _save_tiny(
     version: str = "1",
     seed: int = 0,
     max_tokens: int = 50,
+    thresholds: Mapping[str, float] | None = None,
 ) -> Path:
     """A sealed model folder with random weights: right in shape, meaningless in its answers."""
     labels = ("negative", "neutral", "positive") if name == "sentiment" else ("business", "sport")
@@ -33,8 +34,10 @@ def _save_tiny(
     manifest = Manifest(
         name=name,
         version=version,
+        task="single_label" if thresholds is None else "multi_label",
         labels=labels,
         polarity={"negative": -1.0, "neutral": 0.0, "positive": 1.0} if len(labels) == 3 else None,
+        thresholds=dict(thresholds or {}),
         architecture=architecture,
         max_tokens=max_tokens,
         temperature=1.25,
@@ -76,7 +79,8 @@ def _bentoml_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def save_tiny() -> Callable[..., Path]:
     """Writes a model folder: ``save_tiny(folder, name=, version=, seed=, max_tokens=)``.
 
-    ``sentiment`` has three labels and a polarity, any other name two labels and none.
+    ``sentiment`` has three labels and a polarity, any other name ``business``, ``sport`` and none;
+    with ``thresholds`` of these two it is a multi-label model.
     """
     return _save_tiny
 

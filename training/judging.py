@@ -81,6 +81,7 @@ def _answer(labels: Sequence[str], prediction: Prediction, usage: Usage) -> dict
     scores = sorted(zip(labels, prediction.probabilities, strict=True), key=lambda pair: -pair[1])
     return {
         "label": prediction.label,
+        "labels": list(prediction.labels),
         "scores": [{"label": label, "score": score} for label, score in scores],
         "polarity": prediction.polarity,
         "usage": {

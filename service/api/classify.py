@@ -86,9 +86,20 @@ class Result(BaseModel):
     """The answer for one text."""
 
     label: Annotated[str, Field(description="the likeliest")]
+    labels: Annotated[
+        list[str],
+        Field(
+            description="the label alone; of a multi-label model all those at or past their "
+            "threshold, in the order of the model's labels, possibly none"
+        ),
+    ]
     scores: Annotated[
         list[LabelScore],
-        Field(min_length=1, description="likeliest first; all labels, summing to 1, or `top_k`"),
+        Field(
+            min_length=1,
+            description="likeliest first; all labels, or `top_k`. They sum to 1, but for a "
+            "multi-label model, where each is a label's own probability",
+        ),
     ]
     polarity: Annotated[
         Annotated[float, Field(ge=-1, le=1)] | None,
@@ -155,7 +166,7 @@ async def _content(scorer: Scorer, scored: Scored, *, top_k: int) -> dict[str, A
     """A :class:`ClassifyResponse` as plain values: building the model would cost more than JSON."""
     labels, places = scorer.manifest.labels, range(len(scorer.manifest.labels))
     results = []
-    for (label, probabilities, polarity), usage in zip(
+    for (label, probabilities, polarity, given), usage in zip(
         scored.predictions, scored.usages, strict=True
     ):
         # reversed, a tie still keeps the order of the labels, as the predicted label does
@@ -163,6 +174,7 @@ async def _content(scorer: Scorer, scored: Scored, *, top_k: int) -> dict[str, A
         results.append(
             {
                 "label": label,
+                "labels": list(given),
                 "scores": [
                     {"label": labels[place], "score": probabilities[place]}
                     for place in (ranked[:top_k] if top_k else ranked)
@@ -216,6 +228,7 @@ ROUTES = (
                 "results": [
                     {
                         "label": "positive",
+                        "labels": ["positive"],
                         "scores": [
                             {"label": "positive", "score": 0.9375},
                             {"label": "neutral", "score": 0.046875},

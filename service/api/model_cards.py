@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, JsonValue
 from service import errors
 from service.api.http import Request, Response
 from service.api.routes import Context, Operation, Route
-from service.classifier.manifest import CorpusRecord
+from service.classifier.manifest import CorpusRecord, Task
 from service.inference.scorer import Scorer
 
 
@@ -42,8 +42,18 @@ class ModelCard(BaseModel):
     name: str
     version: str
     default: Annotated[bool, Field(description="whether it answers requests that name no model")]
-    task: str
+    task: Annotated[
+        Task,
+        Field(
+            description="`single_label`: one label a text; `multi_label`: any number, each decided "
+            "alone by its threshold"
+        ),
+    ]
     labels: list[str]
+    thresholds: Annotated[
+        dict[str, float],
+        Field(description="multi_label: a label is given at or past this probability; else empty"),
+    ]
     polarity: dict[str, float] | None
     engine: Annotated[str, Field(description="what computes it")]
     limits: Limits
@@ -78,6 +88,7 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         default=manifest.name == context.models.default,
         task=manifest.task,
         labels=list(manifest.labels),
+        thresholds=manifest.thresholds,
         polarity=manifest.polarity,
         engine=scorer.engine.name,
         limits=Limits(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from service.classifier import truncation as truncations
 from service.classifier.artifact import Artifact
-from service.classifier.manifest import Manifest
+from service.classifier.manifest import Manifest, Task
 from service.classifier.truncation import Truncation
 from service.classifier.vocabulary import WordIds
 from service.errors import TextTooLong
@@ -50,11 +51,17 @@ class Reading(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """Calibrated probabilities in the order of ``Manifest.labels``; they sum to 1."""
+    """Calibrated probabilities in the order of ``Manifest.labels``.
+
+    Where one label is right they sum to 1; in a multi-label model each is a label's own. ``label``
+    is the likeliest; ``labels`` are those given: of a single-label model just that one, of a
+    multi-label model all at or past their threshold, in the manifest's order, often none.
+    """
 
     label: str
     probabilities: tuple[float, ...]
     polarity: float | None
+    labels: tuple[str, ...]
 
 
 class Classifier:
@@ -63,6 +70,14 @@ class Classifier:
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
         polarity = artifact.manifest.polarity
+        labels, thresholds = artifact.manifest.labels, artifact.manifest.thresholds
+        # a prediction of one label costs no new tuple
+        self._alone = tuple((label,) for label in labels)
+        self._thresholds = (
+            np.array([thresholds[label] for label in labels])
+            if artifact.manifest.task == "multi_label"
+            else None
+        )
         self._polarity = (
             None
             if polarity is None
@@ -115,24 +130,44 @@ class Classifier:
 
     def predict(self, logits: Logits) -> list[Prediction]:
         """A prediction for each row of ``logits`` ``(documents, labels)``."""
-        return self._predictions(probabilities(logits, temperature=self.manifest.temperature))
+        manifest = self.manifest
+        return self._predictions(
+            probabilities(logits, temperature=manifest.temperature, task=manifest.task)
+        )
 
     def _predictions(self, rows: Probabilities) -> list[Prediction]:
-        labels = self.manifest.labels
+        labels, alone = self.manifest.labels, self._alone
+        if self._thresholds is not None:
+            return [
+                Prediction(
+                    labels[row.index(max(row))], tuple(row), None, tuple(compress(labels, past))
+                )
+                for row, past in zip(
+                    rows.tolist(), (rows >= self._thresholds).tolist(), strict=True
+                )
+            ]
         polarities: Sequence[float | None] = (
             [None] * len(rows)
             if self._polarity is None
             else np.clip(rows @ self._polarity, -1.0, 1.0).tolist()
         )
         return [
-            Prediction(labels[row.index(max(row))], tuple(row), polarity)
+            Prediction(labels[place := row.index(max(row))], tuple(row), polarity, alone[place])
             for row, polarity in zip(rows.tolist(), polarities, strict=True)
         ]
 
 
-def probabilities(logits: Logits, *, temperature: float) -> Probabilities:
-    """``softmax(logits / temperature)`` over the last axis, in float64 so that rows sum to 1."""
+def probabilities(
+    logits: Logits, *, temperature: float, task: Task = "single_label"
+) -> Probabilities:
+    """``softmax(logits / temperature)`` over the last axis, in float64 so that rows sum to 1.
+
+    Of a ``multi_label`` task ``sigmoid(logits / temperature)``, each label's alone.
+    """
     scaled: Probabilities = np.divide(logits, temperature, dtype=np.float64)
+    if task == "multi_label":
+        # a logit of any size overflows nothing
+        return np.exp(-np.logaddexp(0.0, -scaled))
     scaled -= scaled.max(axis=-1, keepdims=True)
     np.exp(scaled, out=scaled)
     scaled /= scaled.sum(axis=-1, keepdims=True)

@@ -11,6 +11,9 @@ from service.classifier.architecture import Architecture
 
 FORMAT_VERSION: Literal[1] = 1
 
+Task = Literal["single_label", "multi_label"]
+"""Whether a text has exactly one label, or any number of them, each decided alone."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,7 +58,7 @@ class Manifest(_Part):
     format_version: Literal[1] = FORMAT_VERSION
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
     version: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
-    task: Literal["single_label"] = "single_label"
+    task: Task = "single_label"
     labels: tuple[str, ...] = Field(min_length=2, description="in the order of the logits")
     polarity: dict[str, float] | None = Field(
         default=None, description="a label's value in [-1, 1], where labels are a sentiment"
@@ -64,10 +67,13 @@ class Manifest(_Part):
     normalization: Normalization = Normalization()
     max_tokens: int = Field(ge=1, description="tokens read of a text; what follows is truncated")
     temperature: float = Field(
-        gt=0, description="logits are divided by it before softmax (Guo et al. 2017)"
+        gt=0,
+        description="logits are divided by it before softmax, or sigmoid where labels are decided "
+        "alone (Guo et al. 2017)",
     )
     thresholds: dict[str, float] = Field(
-        default={}, description="per label, for tasks that decide each label alone"
+        default={},
+        description="multi_label: a label is given at or past this probability",
     )
     metrics: dict[str, JsonValue] = Field(description="by split")
     training: Training
@@ -79,6 +85,7 @@ class Manifest(_Part):
             raise ValueError(
                 f"{len(self.labels)} labels, but the architecture has {self.architecture.labels}"
             )
+        _check_task(self.task, self.labels, self.polarity, self.thresholds)
         return self
 
 
@@ -92,3 +99,21 @@ def check_labels(labels: Sequence[str], polarity: Mapping[str, float] | None) ->
         raise ValueError(f"polarity gives values to {list(polarity)}, not to {list(labels)}")
     if any(abs(value) > 1 for value in polarity.values()):
         raise ValueError(f"polarity values {list(polarity.values())} must lie in [-1, 1]")
+
+
+def _check_task(
+    task: Task,
+    labels: Sequence[str],
+    polarity: Mapping[str, float] | None,
+    thresholds: Mapping[str, float],
+) -> None:
+    if task == "single_label":
+        if thresholds:
+            raise ValueError(f"thresholds {list(thresholds)} are for multi_label models alone")
+        return
+    if polarity is not None:
+        raise ValueError("polarity is the mean over labels of which one is right: not multi_label")
+    if set(thresholds) != set(labels):
+        raise ValueError(f"thresholds are given to {list(thresholds)}, not to {list(labels)}")
+    if not all(0 < value <= 1 for value in thresholds.values()):
+        raise ValueError(f"thresholds {list(thresholds.values())} must lie in (0, 1]")

@@ -130,7 +130,7 @@ class Scorer:
         model = f"{self.name}:{self.version}:{truncation}"
         keys = [cache.key(model, text) for text in texts]
         answers: list[Answer | None] = [cache.get(key) for key in keys]
-        found = [answer[0].label for answer in answers if answer]
+        kept = [answer[0] for answer in answers if answer]
         missing = [place for place, answer in enumerate(answers) if answer is None]
         if missing:
             try:
@@ -146,7 +146,7 @@ class Scorer:
             ):
                 answers[place] = prediction, usage
                 cache.put(keys[place], (prediction, usage))
-        self._metrics.cached(found, texts=len(texts))
+        self._metrics.cached(_labels(kept), hits=len(kept), misses=len(missing))
         whole = [answer for answer in answers if answer is not None]
         usages = [usage for _, usage in whole]
         return Scored([prediction for prediction, _ in whole], usages, _total(usages))
@@ -187,7 +187,7 @@ class Scorer:
         usages = [document.usage for document in read]
         usage = _total(usages)
         self._metrics.scored(
-            [prediction.label for prediction in predictions],
+            _labels(predictions),
             tokens=usage.tokens,
             unknown_tokens=usage.unknown_tokens,
             truncated_texts=usage.truncated_texts,
@@ -277,6 +277,11 @@ class Scorer:
 
     def _predict(self, documents: list[WordIds]) -> list[Prediction]:
         return self.classifier.predict(self.engine.logits(documents))
+
+
+def _labels(predictions: Sequence[Prediction]) -> list[str]:
+    """Every label given, once for each text it was given to."""
+    return [label for prediction in predictions for label in prediction.labels]
 
 
 def _total(usages: Sequence[Usage]) -> TotalUsage:

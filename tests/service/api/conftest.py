@@ -48,16 +48,25 @@ Serve = Callable[..., Served]
 
 @pytest.fixture
 async def serve(tiny_artifact: Artifact, counting_engine: Any) -> AsyncIterator[Serve]:
-    """Make an application of settings; ``engine`` and ``opened=False`` change what is behind it."""
+    """Make an application of settings.
+
+    ``engine``, ``artifact`` and ``opened=False`` change what is behind it.
+    """
     clients = []
 
-    def make(*, engine: Any = counting_engine, opened: bool = True, **fields: Any) -> Served:
+    def make(
+        *,
+        engine: Any = counting_engine,
+        artifact: Artifact = tiny_artifact,
+        opened: bool = True,
+        **fields: Any,
+    ) -> Served:
         settings, metrics, models = Settings(**fields), Metrics(version="test"), Models()
         logged = io.StringIO()
         log = Log(logged)
         app = create_app(settings=settings, models=models, metrics=metrics, log=log)
         scorer = Scorer(
-            Classifier(tiny_artifact),
+            Classifier(artifact),
             engine,
             limits=QueueLimits(settings.queue_items, settings.queue_tokens),
             worker=ThreadPoolExecutor(1),

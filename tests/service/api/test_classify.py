@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from service.api.classify import ClassifyResponse, classify_in_process
+from service.classifier import artifact
 from service.errors import InvalidRequest
 
 LABELS = ("negative", "neutral", "positive")
@@ -25,12 +26,42 @@ async def test_one_text_is_answered_with_all_calibrated_scores_sorted(served):
     expected = softmax(2, 0, 1)
     (result,) = response.json()["results"]
     assert result["label"] == "negative"
+    assert result["labels"] == ["negative"]
     assert [score["label"] for score in result["scores"]] == ["negative", "positive", "neutral"]
     for score in result["scores"]:
         assert score["score"] == pytest.approx(expected[score["label"]], abs=1e-9)
     assert sum(score["score"] for score in result["scores"]) == pytest.approx(1, abs=1e-12)
     assert result["polarity"] == pytest.approx(expected["positive"] - expected["negative"])
     assert response.json()["model"] == {"name": "sentiment", "version": "1"}
+
+
+async def test_a_multi_label_model_gives_each_text_the_labels_past_their_thresholds(
+    serve, save_tiny, tmp_path, counting_engine
+):
+    folder = save_tiny(tmp_path / "tags", name="tags", thresholds={"business": 0.6, "sport": 0.7})
+    # the counting engine's logits are how often "good" and "bad" occur
+    counting_engine.labels = 2
+    served = serve(artifact=artifact.load(folder))
+    response = await served.classify(texts=["good bad bad", "good", "movie"])
+    ClassifyResponse.model_validate_json(response.content, strict=True)
+    both, one, none = response.json()["results"]
+    assert [result["labels"] for result in (both, one, none)] == [
+        ["business", "sport"],
+        ["business"],
+        [],
+    ]
+    assert both["label"] == "sport"
+    assert [score["label"] for score in both["scores"]] == ["sport", "business"]
+    scores = [score["score"] for score in both["scores"]]
+    assert scores == pytest.approx([1 / (1 + math.exp(-n / 1.25)) for n in (2, 1)])
+    assert none["polarity"] is None
+    (card,) = (await served.client.get("/v1/models")).json()["models"]
+    assert card["task"] == "multi_label"
+    assert card["thresholds"] == {"business": 0.6, "sport": 0.7}
+    counted = (await served.client.get("/metrics")).text
+    labels = 'model="tags",version="1"'
+    assert f'valence_predictions_total{{label="business",{labels}}} 2.0' in counted
+    assert f'valence_predictions_total{{label="sport",{labels}}} 1.0' in counted
 
 
 async def test_usage_says_what_was_read_of_each_text_and_of_all(served):

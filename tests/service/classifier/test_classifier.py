@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
+from service.classifier import artifact
 from service.classifier.artifact import Artifact
 from service.classifier.classifier import Classifier, probabilities
 from service.classifier.truncation import TRUNCATIONS, Truncation
@@ -175,6 +178,45 @@ def test_labels_without_polarity_get_none(tiny_artifact: Artifact) -> None:
     assert prediction.polarity is None
     # of equally likely labels the first is named
     assert prediction.label == "negative"
+
+
+@given(LOGITS, st.floats(0.05, 20.0))
+def test_of_several_labels_each_has_the_sigmoid_of_its_own_logit(
+    logits: np.ndarray, temperature: float
+) -> None:
+    found = probabilities(logits, temperature=temperature, task="multi_label")
+    assert found.dtype == np.float64
+    expected = expit(logits.astype(np.float64) / temperature)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-300)
+
+
+def test_a_multi_label_prediction_gives_the_labels_at_or_past_their_threshold(
+    tmp_path: Path, save_tiny: Callable[..., Path]
+) -> None:
+    thresholds = {"business": 0.75, "sport": 0.25}
+    loaded = artifact.load(save_tiny(tmp_path / "tags", name="tags", thresholds=thresholds))
+    temperature = loaded.manifest.temperature
+    # logits whose probabilities are 3/4 and 1/4 exactly, and just below
+    at, below = np.log(3.0) * temperature, np.nextafter(0.75, 0.0)
+    classifier = Classifier(loaded)
+    rows = np.array([[0.75, 0.25], [below, 0.25], [0.75, 0.2], [0.7, 0.2]])
+    given = [prediction.labels for prediction in classifier._predictions(rows)]
+    assert given == [("business", "sport"), ("sport",), ("business",), ()]
+    both, none = classifier.predict(
+        np.array([[at + 0.01, 0.01 - at], [-9.0, -8.0]], dtype=np.float32)
+    )
+    assert both.labels == ("business", "sport")
+    assert both.label == "business"
+    assert both.probabilities == pytest.approx((0.75, 0.25), abs=0.01)
+    assert both.polarity is None
+    assert none.labels == ()
+    assert none.label == "sport"  # the likeliest, though it is not given
+    assert classifier.predict(np.zeros((0, 2), dtype=np.float32)) == []
+
+
+def test_a_single_label_prediction_gives_that_label(classifier: Classifier) -> None:
+    for prediction in classifier.predict(np.eye(3, dtype=np.float32)):
+        assert prediction.labels == (prediction.label,)
 
 
 def test_no_logits_are_no_predictions(classifier: Classifier) -> None:

@@ -34,7 +34,9 @@ def test_a_manifest_survives_json(tiny_artifact: Artifact) -> None:
         ({"temperature": math.inf}, "finite"),
         ({"max_tokens": 0}, "greater than or equal to 1"),
         ({"format_version": 2}, "format_version"),
-        ({"task": "multi_label"}, "task"),
+        ({"task": "regression"}, "task"),
+        ({"thresholds": {"positive": 0.5}}, "for multi_label models alone"),
+        ({"task": "multi_label"}, "not multi_label"),
         ({"version": "Mixed Case"}, "version"),
         ({"name": ""}, "name"),
         ({"surprise": 1}, "surprise"),
@@ -45,6 +47,25 @@ def test_a_manifest_that_contradicts_itself_is_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         Manifest.model_validate({**content, **change})
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        ({}, r"given to \[\], not to"),
+        ({"negative": 0.5, "neutral": 0.5}, "not to"),
+        ({"negative": 0.5, "neutral": 0.5, "positive": 0.0}, r"must lie in \(0, 1\]"),
+        ({"negative": 0.5, "neutral": 0.5, "positive": 1.01}, r"must lie in \(0, 1\]"),
+    ],
+)
+def test_a_multi_label_model_needs_a_threshold_for_every_label(
+    content: dict[str, Any], thresholds: dict[str, float], message: str
+) -> None:
+    fields = {**content, "task": "multi_label", "polarity": None}
+    with pytest.raises(ValidationError, match=message):
+        Manifest.model_validate({**fields, "thresholds": thresholds})
+    whole = {"negative": 1e-6, "neutral": 0.5, "positive": 1.0}
+    assert Manifest.model_validate({**fields, "thresholds": whole}).thresholds == whole
 
 
 def test_a_manifest_cannot_be_changed(tiny_artifact: Artifact) -> None:

@@ -15,7 +15,9 @@ from service.metrics import Metrics
 def answer(number: int, labels: int = 3):
     # nothing shared between answers, as in a process that serves
     probabilities = tuple((number + place) / 1e9 for place in range(labels))
-    return Prediction("label", probabilities, number / 1e9), Usage(*range(number, number + 4))
+    return Prediction("label", probabilities, number / 1e9, ("label",)), Usage(
+        *range(number, number + 4)
+    )
 
 
 def test_an_answer_is_found_by_its_model_and_text_alone():
