@@ -86,12 +86,30 @@ class Valence:
 
     @bentoml.api(route="/v1/classify")  # type: ignore[untyped-decorator]
     async def classify(
-        self, text: Any = None, texts: Any = None, model: Any = None, top_k: Any = None
+        self,
+        text: Any = None,
+        texts: Any = None,
+        *,
+        id: Any = None,  # noqa: A002 - the field's name
+        ids: Any = None,
+        model: Any = None,
+        top_k: Any = None,
+        min_confidence: Any = None,
+        truncation: Any = None,
     ) -> Any:
         """Label a text or several; the same as POST /v1/classify, which is what clients call."""
         from service.api.classify import classify_in_process
 
-        fields = {"text": text, "texts": texts, "model": model, "top_k": top_k}
+        fields = {
+            "text": text,
+            "texts": texts,
+            "id": id,
+            "ids": ids,
+            "model": model,
+            "top_k": top_k,
+            "min_confidence": min_confidence,
+            "truncation": truncation,
+        }
         return await classify_in_process(
             self.application.context, {k: v for k, v in fields.items() if v is not None}
         )

@@ -109,6 +109,12 @@ class Metrics:
             (*by_model, "label"),
             registry=registry,
         )
+        self.uncertain_texts = Counter(
+            "valence_uncertain_texts",
+            "Texts answered without a label: none reached the request's min_confidence.",
+            by_model,
+            registry=registry,
+        )
         self.cache_hits = Counter(
             "valence_cache_hits",
             "Texts whose answer was in the cache.",
@@ -229,6 +235,7 @@ class ModelMetrics:
             metrics.cache_hits.labels(*by_model),
             metrics.cache_misses.labels(*by_model),
         )
+        self._uncertain = metrics.uncertain_texts.labels(*by_model)
         self._predictions = {
             label: metrics.predictions.labels(*by_model, label) for label in labels
         }
@@ -295,6 +302,10 @@ class ModelMetrics:
         self._counts[3] += hits
         self._counts[4] += misses
         self._later.ask()
+
+    def uncertain(self, texts: int) -> None:
+        """Count texts answered without a label; :meth:`scored` has counted their likeliest."""
+        self._uncertain.inc(texts)
 
     def batch(self, *, items: int, tokens: int) -> None:
         """Count one batch handed to the engine."""

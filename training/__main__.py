@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from service.classifier.truncation import Truncation
 from service.errors import ConfigurationError, ValenceError
 from training.progress import Reporter
 
@@ -138,6 +139,9 @@ def predict(
     ] = None,
     *,
     engine: EngineOption = "auto",
+    truncation: Annotated[
+        Truncation, typer.Option(help="what is read of a text longer than the model reads")
+    ] = "head",
 ) -> None:
     """Classify texts with a model in the store: one JSON object a line, as the service answers."""
     from training import judging
@@ -145,7 +149,7 @@ def predict(
     # a byte that is not UTF-8 costs its character, not the answers to the lines after it
     piped = typer.get_text_stream("stdin", encoding="utf-8", errors="replace")
     lines = texts or (line.rstrip("\n") for line in piped)
-    for answer in judging.predict_stored(model, lines, engine=engine):
+    for answer in judging.predict_stored(model, lines, engine=engine, truncation=truncation):
         typer.echo(json.dumps(answer))
 
 

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from service.classifier import artifact
-from service.classifier.classifier import Classifier, Logits, Prediction, Usage, probabilities
+from service.classifier.classifier import Classifier, Logits, Reading, probabilities
+from service.classifier.result import result
+from service.classifier.truncation import Truncation
+from service.errors import TextTooLong
 from service.inference import engines
 from service.inference.engine import Engine
 from service.log import Log
@@ -59,15 +62,28 @@ def evaluate_stored(
     return scores
 
 
-def predict_stored(tag: str, texts: Iterable[str], *, engine: str) -> Iterator[dict[str, Any]]:
-    """An answer for each text, of the shape of an item of ``POST /v1/classify``."""
+def predict_stored(
+    tag: str, texts: Iterable[str], *, engine: str, truncation: Truncation = "head"
+) -> Iterator[dict[str, Any]]:
+    """An answer for each text, of the shape of an item of ``POST /v1/classify``.
+
+    Raises :class:`TextTooLong` where ``truncation`` refuses a text.
+    """
     classifier, computes = _load(tag, engine)
-    waiting = iter(texts)
+    waiting = enumerate(texts)
     while chunk := list(islice(waiting, _CHUNK)):
-        documents = [classifier.encode(text) for text in chunk]
-        predictions = classifier.predict(computes.logits([document.ids for document in documents]))
-        for document, prediction in zip(documents, predictions, strict=True):
-            yield _answer(classifier.manifest.labels, prediction, document.usage)
+        readings = [_read(classifier, place, text, truncation) for place, text in chunk]
+        windows = [ids for reading in readings for ids in reading.windows]
+        predictions = classifier.combine(readings, classifier.predict(computes.logits(windows)))
+        for reading, prediction in zip(readings, predictions, strict=True):
+            yield result(classifier.manifest.labels, prediction, reading.usage)
+
+
+def _read(classifier: Classifier, place: int, text: str, truncation: Truncation) -> Reading:
+    try:
+        return classifier.read(text, truncation)
+    except TextTooLong as error:
+        raise TextTooLong(((place, f"text {place + 1}: {error}"),)) from None
 
 
 def _load(tag: str, engine: str) -> tuple[Classifier, Engine]:
@@ -75,20 +91,3 @@ def _load(tag: str, engine: str) -> tuple[Classifier, Engine]:
     return Classifier(loaded), engines.create(
         loaded, name=engine, log=Log(sys.stderr, access=False)
     )
-
-
-def _answer(labels: Sequence[str], prediction: Prediction, usage: Usage) -> dict[str, Any]:
-    scores = sorted(zip(labels, prediction.probabilities, strict=True), key=lambda pair: -pair[1])
-    return {
-        "label": prediction.label,
-        "labels": list(prediction.labels),
-        "scores": [{"label": label, "score": score} for label, score in scores],
-        "polarity": prediction.polarity,
-        "usage": {
-            "characters": usage.characters,
-            "tokens": usage.tokens,
-            "tokens_used": usage.tokens_used,
-            "unknown_tokens": usage.unknown_tokens,
-            "truncated": usage.truncated,
-        },
-    }

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from service import errors
-from service.api.http import Request, Response, readable
+from service.api.classification import ClassifyRequest, ClassifyResponse, Options
+from service.api.http import MOST_FAULTS, Request, Response, readable
+from service.api.problems import KINDS
 from service.api.routes import Context, Operation, Route
-from service.api.scoring import require_short, require_within_limits, score
+from service.api.scoring import faults_of_length, require_few, score
+from service.classifier.result import UNCERTAIN, result
 from service.inference.scorer import Scored, Scorer
 from service.settings import Settings
 
@@ -19,120 +23,19 @@ from service.settings import Settings
 # as take about a third of a millisecond.
 _TURN_TEXTS = 128
 
-
-def _absent(schema: dict[str, Any]) -> None:
-    """Leave out of the published schema a default that only stands for an option not given."""
-    schema.pop("default", None)
-
-
-class ClassifyRequest(BaseModel):
-    """One text or several, exactly one of ``text`` and ``texts``."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["texts"]}]},
-    )
-
-    # the defaults mean "absent"; they cannot be sent
-    text: str = Field(default="", description="a text to classify", json_schema_extra=_absent)
-    texts: list[str] = Field(
-        default_factory=list,
-        min_length=1,
-        description="texts to classify",
-        json_schema_extra=_absent,
-    )
-    model: str = Field(
-        default="",
-        min_length=1,
-        max_length=128,
-        description="`name` or `name:version`; the default model if absent",
-        json_schema_extra=_absent,
-    )
-    top_k: int = Field(
-        default=0,
-        ge=1,
-        description="scores of only the k likeliest labels",
-        json_schema_extra=_absent,
-    )
-
-
-class ModelName(BaseModel):
-    """Which model answered."""
-
-    name: str
-    version: str
-
-
-class LabelScore(BaseModel):
-    """A label and its calibrated probability."""
-
-    label: str
-    score: Annotated[float, Field(ge=0, le=1)]
-
-
-class TextUsage(BaseModel):
-    """What was read of one text, and what was not."""
-
-    characters: Annotated[int, Field(ge=0, description="code points")]
-    tokens: Annotated[int, Field(ge=0)]
-    tokens_used: Annotated[int, Field(ge=0, description="those the model read")]
-    unknown_tokens: Annotated[int, Field(ge=0, description="read, but not in the vocabulary")]
-    truncated: Annotated[bool, Field(description="whether tokens were left out at the end")]
-
-
-class Result(BaseModel):
-    """The answer for one text."""
-
-    label: Annotated[str, Field(description="the likeliest")]
-    labels: Annotated[
-        list[str],
-        Field(
-            description="the label alone; of a multi-label model all those at or past their "
-            "threshold, in the order of the model's labels, possibly none"
-        ),
-    ]
-    scores: Annotated[
-        list[LabelScore],
-        Field(
-            min_length=1,
-            description="likeliest first; all labels, or `top_k`. They sum to 1, but for a "
-            "multi-label model, where each is a label's own probability",
-        ),
-    ]
-    polarity: Annotated[
-        Annotated[float, Field(ge=-1, le=1)] | None,
-        Field(description="from -1 to 1 where labels are a sentiment, else null"),
-    ]
-    usage: TextUsage
-
-
-class TotalUsage(BaseModel):
-    """What was read of all the request's texts."""
-
-    texts: Annotated[int, Field(ge=1)]
-    characters: Annotated[int, Field(ge=0)]
-    tokens: Annotated[int, Field(ge=0)]
-    tokens_used: Annotated[int, Field(ge=0)]
-    unknown_tokens: Annotated[int, Field(ge=0)]
-    truncated_texts: Annotated[int, Field(ge=0)]
-
-
-class ClassifyResponse(BaseModel):
-    """The same shape for one text and for many: a result for each, in order."""
-
-    model: ModelName
-    results: Annotated[list[Result], Field(min_length=1)]
-    usage: TotalUsage
+Ask = Callable[[Sequence[str]], Awaitable[tuple[Scorer, Scored]]]
 
 
 async def classify(context: Context, request: Request) -> Response:
     """Answer ``POST /v1/classify``."""
     asked = await request.json(ClassifyRequest)
-    texts = _texts(asked, context.settings)
-    scorer, scored = await score(context, request, texts, model=asked.model or None)
-    return Response(pydantic_core.to_json(await _content(scorer, scored, top_k=asked.top_k)))
+
+    def ask(texts: Sequence[str]) -> Awaitable[tuple[Scorer, Scored]]:
+        return score(
+            context, request, texts, model=asked.model or None, truncation=asked.truncation
+        )
+
+    return Response(pydantic_core.to_json(await _answer(asked, context.settings, ask)))
 
 
 async def classify_in_process(context: Context, fields: dict[str, object]) -> dict[str, Any]:
@@ -142,59 +45,120 @@ async def classify_in_process(context: Context, fields: dict[str, object]) -> di
     except ValidationError as error:
         raise readable(error) from None
     scorer = context.models.get(asked.model or None)
-    scored = await scorer.score(
-        _texts(asked, context.settings), timeout_seconds=context.settings.request_timeout_seconds
-    )
-    return await _content(scorer, scored, top_k=asked.top_k)
+
+    async def ask(texts: Sequence[str]) -> tuple[Scorer, Scored]:
+        scored = await scorer.score(
+            texts,
+            timeout_seconds=context.settings.request_timeout_seconds,
+            truncation=asked.truncation,
+        )
+        return scorer, scored
+
+    return await _answer(asked, context.settings, ask)
+
+
+async def _answer(asked: ClassifyRequest, settings: Settings, ask: Ask) -> dict[str, Any]:
+    """A :class:`ClassifyResponse` as plain values: building the model would cost more than JSON.
+
+    A text that cannot be scored costs the others nothing; if all cannot, the request is refused.
+    """
+    texts = _texts(asked, settings)
+    kept: Sequence[int] = range(len(texts))
+    refused = faults_of_length(texts, settings)
+    while True:
+        if refused:
+            kept = [place for place in range(len(texts)) if place not in refused]
+            if not kept:
+                raise _refusal(refused, one="text" in asked.model_fields_set)
+        try:
+            scorer, scored = await ask([texts[place] for place in kept] if refused else texts)
+            break
+        except errors.TextTooLong as error:
+            # once at most: none of those left is too long
+            refused |= {kept[place]: message for place, message in error.faults}
+    results = await _results(scorer, scored, asked)
+    ids = asked.ids or ([asked.id] if asked.id else [])
+    if refused:
+        return _envelope(scorer, scored, *_with_errors(results, kept, refused, ids))
+    if ids:
+        results = [{"id": own, **result} for own, result in zip(ids, results, strict=True)]
+    return _envelope(scorer, scored, results)
 
 
 def _texts(asked: ClassifyRequest, settings: Settings) -> list[str]:
-    """The texts asked for, if there are no more and no longer ones than the settings allow."""
+    """The texts asked for, if they are not too many, and named one by one or not at all."""
     given = asked.model_fields_set
     one = "text" in given
     if one is ("texts" in given):
-        message = "give exactly one of text and texts"
-        raise errors.InvalidRequest(message, (("body", message),))
+        raise _invalid("body", "give exactly one of text and texts")
     if one:
-        require_short(asked.text, settings, field="text")
+        if asked.ids:
+            raise _invalid("ids", "ids name texts; give id with text")
         return [asked.text]
-    require_within_limits(asked.texts, settings, field="texts")
+    require_few(asked.texts, settings, field="texts")
+    if asked.id:
+        raise _invalid("id", "id names text; give ids with texts")
+    if asked.ids and len(asked.ids) != len(asked.texts):
+        raise _invalid("ids", f"{len(asked.ids)} ids for {len(asked.texts)} texts; give as many")
     return asked.texts
 
 
-async def _content(scorer: Scorer, scored: Scored, *, top_k: int) -> dict[str, Any]:
-    """A :class:`ClassifyResponse` as plain values: building the model would cost more than JSON."""
-    labels, places = scorer.manifest.labels, range(len(scorer.manifest.labels))
+def _invalid(field: str, message: str) -> errors.InvalidRequest:
+    return errors.InvalidRequest(f"{field}: {message}", ((field, message),))
+
+
+def _refusal(refused: Mapping[int, str], *, one: bool) -> errors.InvalidRequest:
+    """The error of a request of which no text can be scored."""
+    faults = tuple(
+        ("text" if one else f"texts.{place}", message) for place, message in sorted(refused.items())
+    )[:MOST_FAULTS]
+    return errors.InvalidRequest(": ".join(faults[0]), faults)
+
+
+async def _results(scorer: Scorer, scored: Scored, asked: Options) -> list[dict[str, Any]]:
+    labels, top_k, min_confidence = scorer.manifest.labels, asked.top_k, asked.min_confidence
     results = []
-    for (label, probabilities, polarity, given), usage in zip(
-        scored.predictions, scored.usages, strict=True
-    ):
-        # reversed, a tie still keeps the order of the labels, as the predicted label does
-        ranked = sorted(places, key=probabilities.__getitem__, reverse=True)
+    for prediction, usage in zip(scored.predictions, scored.usages, strict=True):
         results.append(
-            {
-                "label": label,
-                "labels": list(given),
-                "scores": [
-                    {"label": labels[place], "score": probabilities[place]}
-                    for place in (ranked[:top_k] if top_k else ranked)
-                ],
-                "polarity": polarity,
-                "usage": {
-                    "characters": usage.characters,
-                    "tokens": usage.tokens,
-                    "tokens_used": usage.tokens_used,
-                    "unknown_tokens": usage.unknown_tokens,
-                    "truncated": usage.truncated,
-                },
-            }
+            result(labels, prediction, usage, top_k=top_k, min_confidence=min_confidence)
         )
         if not len(results) % _TURN_TEXTS:
             await asyncio.sleep(0)
+    if min_confidence:
+        scorer.uncertain(sum(shaped["label"] == UNCERTAIN for shaped in results))
+    return results
+
+
+def _with_errors(
+    results: Sequence[dict[str, Any]],
+    kept: Sequence[int],
+    refused: Mapping[int, str],
+    ids: Sequence[str],
+) -> tuple[list[dict[str, Any] | None], list[dict[str, Any]]]:
+    """Results with null where there is none, and why there is none."""
+    kind = KINDS[errors.TextTooLong]
+    names = [{"id": own} for own in ids] or [{}] * (len(kept) + len(refused))
+    found = dict(zip(kept, results, strict=True))
+    return (
+        [name | found[place] if place in found else None for place, name in enumerate(names)],
+        [
+            {"index": place, **names[place], "type": kind.uri, "title": kind.title, "detail": fault}
+            for place, fault in sorted(refused.items())
+        ],
+    )
+
+
+def _envelope(
+    scorer: Scorer,
+    scored: Scored,
+    results: Sequence[dict[str, Any] | None],
+    faults: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
     total = scored.usage
     return {
         "model": {"name": scorer.name, "version": scorer.version},
         "results": results,
+        **({"errors": faults} if faults else {}),
         "usage": {
             "texts": total.texts,
             "characters": total.characters,
@@ -221,12 +185,20 @@ ROUTES = (
                 "one text": {"text": "I love this little thing!"},
                 "several texts": {"texts": ["I love it.", "It broke."], "top_k": 1},
                 "another model": {"text": "The match ended in a draw.", "model": "topic"},
+                "only what is sure": {"text": "It is a thing.", "min_confidence": 0.8},
+                "texts with names, none truncated": {
+                    "texts": ["I love this little thing!", "It broke."],
+                    "ids": ["review-17", "review-18"],
+                    "truncation": "error",
+                },
+                "a long text, all of it": {"text": "It rained, but ...", "truncation": "window"},
             },
             response=ClassifyResponse,
             response_example={
                 "model": {"name": "sentiment", "version": "1"},
                 "results": [
                     {
+                        "id": "review-17",
                         "label": "positive",
                         "labels": ["positive"],
                         "scores": [
@@ -241,7 +213,19 @@ ROUTES = (
                             "tokens_used": 6,
                             "unknown_tokens": 0,
                             "truncated": False,
+                            "windows": 1,
                         },
+                    },
+                    None,
+                ],
+                "errors": [
+                    {
+                        "index": 1,
+                        "id": "review-18",
+                        "type": KINDS[errors.TextTooLong].uri,
+                        "title": KINDS[errors.TextTooLong].title,
+                        "detail": "612 tokens, the model reads 512; shorten the text or ask for "
+                        "another truncation",
                     }
                 ],
                 "usage": {

@@ -24,7 +24,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # A client that waits this long has its connection watched, so that its work leaves the queue when
 # it leaves; watching costs a task, which an answer given sooner need not pay.
 _PATIENCE_SECONDS = 0.05
-_MOST_FAULTS = 20
+MOST_FAULTS = 20
 _LONGEST_STEP = 64
 
 # a worker's own prefix and a count: unique, and a tenth of the price of a UUID
@@ -206,7 +206,7 @@ def readable(error: ValidationError) -> MalformedBody | InvalidRequest:
             ".".join(str(step)[:_LONGEST_STEP] for step in fault["loc"]) or "body",
             "no such field" if fault["type"] == "extra_forbidden" else fault["msg"],
         )
-        for fault in faults[:_MOST_FAULTS]
+        for fault in faults[:MOST_FAULTS]
     )
     summary = "; ".join(f"{location}: {message}" for location, message in problems[:3])
     return InvalidRequest(summary, problems)

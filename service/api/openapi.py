@@ -78,6 +78,7 @@ def _publish_limits(schemas: dict[str, Any], settings: Settings) -> None:
     fields = schemas["ClassifyRequest"]["properties"]
     fields["text"]["maxLength"] = settings.max_characters
     fields["texts"]["maxItems"] = settings.max_texts
+    fields["ids"]["maxItems"] = settings.max_texts
     fields["texts"]["items"]["maxLength"] = settings.max_characters
 
 

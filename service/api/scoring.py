@@ -43,18 +43,29 @@ def require_within_limits(texts: Sequence[str], settings: Settings, *, field: st
 
     ``field`` is where the texts stand in the body.
     """
-    if len(texts) > settings.max_texts:
-        message = f"{len(texts)} texts, a request may hold {settings.max_texts}; send several"
-        raise InvalidRequest(f"{field}: {message}", ((field, message),))
+    require_few(texts, settings, field=field)
     for index, text in enumerate(texts):
         require_short(text, settings, field=f"{field}.{index}")
 
 
+def require_few(texts: Sequence[object], settings: Settings, *, field: str) -> None:
+    """Raise :class:`InvalidRequest` if ``texts``, which stand at ``field``, are too many."""
+    if len(texts) > settings.max_texts:
+        message = f"{len(texts)} texts, a request may hold {settings.max_texts}; send several"
+        raise InvalidRequest(f"{field}: {message}", ((field, message),))
+
+
 def require_short(text: str, settings: Settings, *, field: str) -> None:
     """Raise :class:`InvalidRequest` if ``text``, which stands at ``field``, is too long."""
-    if len(text) > settings.max_characters:
-        message = (
-            f"{len(text)} characters, a text may have {settings.max_characters}; "
-            "split or shorten it"
-        )
+    for message in faults_of_length((text,), settings).values():
         raise InvalidRequest(f"{field}: {message}", ((field, message),))
+
+
+def faults_of_length(texts: Sequence[str], settings: Settings) -> dict[int, str]:
+    """A message for each text that is too long, by its place."""
+    most = settings.max_characters
+    return {
+        place: f"{len(text)} characters, a text may have {most}; split or shorten it"
+        for place, text in enumerate(texts)
+        if len(text) > most
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import compress
 from typing import NamedTuple
 
@@ -121,12 +121,22 @@ class Classifier:
             windows, weights, Usage(len(text), tokens, len(read), unknown, windows=len(windows))
         )
 
-    def combine(self, predictions: Sequence[Prediction], weights: Sequence[int]) -> Prediction:
-        """One prediction for a text of several windows: their mean, weighted."""
-        if len(predictions) == 1:
-            return predictions[0]
-        rows = [prediction.probabilities for prediction in predictions]
-        return self._predictions(np.average(rows, axis=0, weights=weights)[np.newaxis])[0]
+    def combine(
+        self, readings: Iterable[Reading], predictions: Sequence[Prediction]
+    ) -> list[Prediction]:
+        """From one for each window of ``readings`` to one for each reading: the weighted mean."""
+        combined: list[Prediction] = []
+        start = 0
+        for reading in readings:
+            windows = predictions[start : start + len(reading.windows)]
+            start += len(windows)
+            if len(windows) == 1:
+                combined += windows
+                continue
+            rows = [prediction.probabilities for prediction in windows]
+            mean = np.average(rows, axis=0, weights=reading.weights)
+            combined += self._predictions(mean[np.newaxis])
+        return combined
 
     def predict(self, logits: Logits) -> list[Prediction]:
         """A prediction for each row of ``logits`` ``(documents, labels)``."""

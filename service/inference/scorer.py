@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -183,7 +182,7 @@ class Scorer:
             raise
         predictions = ticket.future.result()
         if truncation == "window":
-            predictions = self._combine(readings, predictions)
+            predictions = self.classifier.combine(readings, predictions)
         usages = [document.usage for document in read]
         usage = _total(usages)
         self._metrics.scored(
@@ -196,6 +195,10 @@ class Scorer:
             infer_seconds=time.perf_counter() - ticket.started,
         )
         return Scored(predictions, usages, usage)
+
+    def uncertain(self, texts: int) -> None:
+        """Count ``texts`` that were answered without a label, none being likely enough."""
+        self._metrics.uncertain(texts)
 
     async def drain(self) -> None:
         """Return when every admitted request has its answer."""
@@ -250,16 +253,6 @@ class Scorer:
                 f"the texts come to {len(ids)} windows of {tokens} tokens, a request may hold "
                 f"{self._limits.items} of {self._limits.tokens}; send fewer texts a request"
             )
-
-    def _combine(
-        self, readings: Sequence[Reading], predictions: Sequence[Prediction]
-    ) -> list[Prediction]:
-        """From a prediction for each window to one for each text."""
-        left = iter(predictions)
-        return [
-            self.classifier.combine(list(islice(left, len(reading.windows))), reading.weights)
-            for reading in readings
-        ]
 
     async def _wait(self, ticket: Ticket[Prediction], timeout_seconds: float) -> None:
         timer = asyncio.get_running_loop().call_later(timeout_seconds, self._expire, ticket)

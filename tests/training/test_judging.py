@@ -1,11 +1,26 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from service.errors import ArtifactError
+from service.api.classify import classify_in_process
+from service.api.routes import Context
+from service.classifier import artifact
+from service.classifier.classifier import Classifier
+from service.classifier.truncation import Truncation
+from service.errors import ArtifactError, TextTooLong
+from service.inference import engines
+from service.inference.batcher import QueueLimits
+from service.inference.models import Models
+from service.inference.scorer import Scorer
+from service.log import Log
+from service.metrics import Metrics
+from service.settings import Settings
 from training import corpora, judging, store
 from training.judging import evaluate_stored, predict_stored
 from training.pipeline import Trained, Workspace
@@ -67,6 +82,7 @@ def test_an_answer_has_all_scores_in_order_and_says_what_was_read(stored: Stored
         "tokens_used": 5,
         "unknown_tokens": 1,  # the toy corpus has no "!"
         "truncated": False,
+        "windows": 1,
     }
     assert empty["usage"]["tokens"] == 0
 
@@ -88,6 +104,53 @@ def test_answers_come_while_texts_are_still_read_and_in_their_order(
     assert len(read) == 3
     labels += [answer["label"] for answer in answers]
     assert labels == ["positive", "negative", "neutral"] * 2 + ["positive"]
+
+
+@pytest.mark.parametrize("truncation", ["head", "tail", "head_tail", "window"])
+async def test_the_service_answers_as_predict_does_alone_and_in_any_batch(
+    stored: Stored, truncation: Truncation
+) -> None:
+    loaded = artifact.load(store.path("toy"))
+    most = loaded.manifest.max_tokens
+    texts = ["The film was lovely!", "", "great " * most + "awful " * most, "awful", "ugly " * most]
+    expected = list(predict_stored("toy", texts, engine="reference", truncation=truncation))
+    assert expected[2]["usage"]["windows"] == (3 if truncation == "window" else 1)
+
+    models, metrics, log = Models(), Metrics(version="test"), Log(io.StringIO())
+    models.open([
+        Scorer(
+            Classifier(loaded),
+            engines.create(loaded, name="auto", log=log),
+            limits=QueueLimits(10_000, 100_000),
+            worker=ThreadPoolExecutor(1),
+            metrics=metrics,
+        )
+    ])  # fmt: skip
+    context = Context(Settings(), models, metrics, log, ())
+
+    async def ask(*asked: str) -> list[dict[str, Any]]:
+        fields: dict[str, object] = {"texts": list(asked), "truncation": truncation}
+        results: list[dict[str, Any]] = (await classify_in_process(context, fields))["results"]
+        return results
+
+    together = [await ask(*texts), (await ask(*texts[::-1]))[::-1]]
+    for found in (*together, [(await ask(text))[0] for text in texts]):
+        for answer, wanted in zip(found, expected, strict=True):
+            assert answer.keys() == wanted.keys()
+            assert answer["usage"] == wanted["usage"]
+            scores, wanted_scores = (
+                {score["label"]: score["score"] for score in side["scores"]}
+                for side in (answer, wanted)
+            )
+            assert scores == pytest.approx(wanted_scores, abs=1e-6)
+
+
+def test_predict_says_which_text_is_too_long_where_that_is_an_error(stored: Stored) -> None:
+    most = artifact.load(store.path("toy")).manifest.max_tokens
+    texts = ["great", "great " * most, "great " * (most + 1)]
+    with pytest.raises(TextTooLong, match=rf"text 3: {most + 1} tokens"):
+        list(predict_stored("toy", texts, engine="reference", truncation="error"))
+    assert len(list(predict_stored("toy", texts[:2], engine="reference", truncation="error"))) == 2
 
 
 def test_a_model_that_is_not_there_or_damaged_is_refused(

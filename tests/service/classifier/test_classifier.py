@@ -13,7 +13,7 @@ from scipy.special import expit, softmax
 
 from service.classifier import artifact
 from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier, probabilities
+from service.classifier.classifier import Classifier, Reading, Usage, probabilities
 from service.classifier.truncation import TRUNCATIONS, Truncation
 from service.errors import TextTooLong
 
@@ -106,12 +106,18 @@ def test_windows_combine_to_the_mean_of_their_probabilities_by_weight(
     tiny_artifact: Artifact, logits: np.ndarray
 ) -> None:
     classifier = Classifier(tiny_artifact)
-    predictions = classifier.predict(logits)
-    weights = range(1, len(predictions) + 1)
-    combined = classifier.combine(predictions, weights)
+    windows = classifier.predict(logits)
+    weights = tuple(range(1, len(windows) + 1))
+    whole = Reading((np.zeros(1, np.int32),) * len(windows), weights, Usage(0, 0, 0, 0))
+    first = Reading(whole.windows[:1], weights[:1], whole.usage)
+    # a text of one window before and after, whose answers stay theirs
+    before, combined, after = classifier.combine(
+        [first, whole, first], [windows[-1], *windows, windows[0]]
+    )
+    assert (before, after) == (windows[-1], windows[0])
     rows = [
-        np.array(p.probabilities) * w / sum(weights)
-        for p, w in zip(predictions, weights, strict=True)
+        np.array(window.probabilities) * weight / sum(weights)
+        for window, weight in zip(windows, weights, strict=True)
     ]
     assert combined.probabilities == pytest.approx(sum(rows), abs=1e-12)
     assert sum(combined.probabilities) == pytest.approx(1.0, abs=1e-12)
@@ -120,7 +126,6 @@ def test_windows_combine_to_the_mean_of_their_probabilities_by_weight(
     assert combined.polarity == pytest.approx(
         combined.probabilities[2] - combined.probabilities[0], abs=1e-12
     )
-    assert len(predictions) > 1 or combined is predictions[0]
 
 
 def test_an_empty_text_is_an_empty_document(classifier: Classifier) -> None:

@@ -66,7 +66,7 @@ async def test_a_truncated_text_scores_as_its_parts_alone_in_any_company(
     for text, prediction, usage in zip(texts, scored.predictions, scored.usages, strict=True):
         reading = classifier.read(text, truncation)
         alone = [classifier.predict(engine.logits([ids]))[0] for ids in reading.windows]
-        expected = classifier.combine(alone, reading.weights)
+        (expected,) = classifier.combine([reading], alone)
         assert prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
         assert prediction.label == expected.label
         assert usage == reading.usage

@@ -1,0 +1,149 @@
+import pytest
+
+from service.api.classification import MAX_ID_CHARACTERS, ClassifyResponse
+from tests.service.api.test_operations import metrics, sample
+
+# the tiny model reads 50 tokens: 20 unknown words, 11 times "movie", 20 times "good"
+LONG = "zzz " * 20 + "movie " * 11 + "good " * 20
+CANARY = "xyzzy-canary-1f3a"
+
+
+def usage(response) -> dict[str, object]:
+    assert response.status_code == 200
+    return response.json()["results"][0]["usage"]
+
+
+@pytest.mark.parametrize(
+    ("truncation", "used", "windows"),
+    [("head", 50, 1), ("tail", 50, 1), ("head_tail", 50, 1), ("window", 51, 2)],
+)
+async def test_usage_tells_what_the_truncation_left_out(served, truncation, used, windows):
+    response = await served.classify(text=LONG, truncation=truncation)
+    assert usage(response)["tokens"] == 51
+    assert usage(response)["tokens_used"] == used
+    assert usage(response)["truncated"] is (used < 51)
+    assert usage(response)["windows"] == windows
+    assert response.json()["usage"]["truncated_texts"] == int(used < 51)
+
+
+async def test_head_is_what_is_done_when_nothing_is_asked(served):
+    plain, head = (
+        await served.classify(text=LONG),
+        await served.classify(text=LONG, truncation="head"),
+    )
+    assert plain.content == head.content
+
+
+async def test_head_and_tail_read_different_words(served):
+    answers = {
+        truncation: (await served.classify(text=LONG, truncation=truncation)).json()
+        for truncation in ("head", "tail")
+    }
+    # 19 and 20 times "good", which the counting engine counts for the first label
+    scores = [answer["results"][0]["scores"][0]["score"] for answer in answers.values()]
+    assert scores[0] < scores[1]
+
+
+@pytest.mark.parametrize(("tokens", "status"), [(50, 200), (51, 422)])
+async def test_a_text_may_be_refused_for_its_tokens(served, tokens, status):
+    response = await served.classify(text=f"{CANARY[:5]} " * tokens, truncation="error")
+    assert response.status_code == status
+    if status == 422:
+        (fault,) = response.json()["errors"]
+        assert fault["location"] == "text"
+        assert fault["message"].startswith("51 tokens, the model reads 50")
+        assert CANARY[:5] not in response.text
+
+
+async def test_a_text_that_cannot_be_scored_costs_the_others_nothing(serve):
+    served = serve(max_characters=300)
+    texts = ["good", LONG, "bad bad", "a" * 301, "movie"]
+    response = await served.classify(texts=texts, truncation="error", ids=list("abcde"))
+    assert response.status_code == 200
+    answer = response.json()
+    ClassifyResponse.model_validate_json(response.content, strict=True)
+    assert [result and result["id"] for result in answer["results"]] == ["a", None, "c", None, "e"]
+    assert [(fault["index"], fault["id"]) for fault in answer["errors"]] == [(1, "b"), (3, "d")]
+    assert "51 tokens" in answer["errors"][0]["detail"]
+    assert "301 characters" in answer["errors"][1]["detail"]
+    assert {fault["type"] for fault in answer["errors"]} == {"urn:valence:problem:text-too-long"}
+    assert answer["usage"]["texts"] == 3
+    assert answer["usage"]["tokens"] == 4
+    assert served.lines()[-1]["texts"] == 3
+    rest = (await served.classify(texts=texts[::2], ids=list("ace"))).json()
+    assert [result for result in answer["results"] if result] == rest["results"]
+    assert "errors" not in rest
+
+
+async def test_without_ids_an_error_has_its_index_only(serve):
+    answer = (await serve(max_characters=4).classify(texts=["goods", "good"])).json()
+    assert answer["results"][0] is None
+    assert set(answer["errors"][0]) == {"index", "type", "title", "detail"}
+    assert "id" not in answer["results"][1]
+
+
+async def test_when_no_text_can_be_scored_the_request_is_refused_and_each_is_named(serve):
+    served = serve(max_characters=300)
+    response = await served.classify(texts=["a" * 301, LONG], truncation="error")
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    locations = [fault["location"] for fault in response.json()["errors"]]
+    assert locations == ["texts.0", "texts.1"]
+    assert served.engine.calls == []
+
+
+@pytest.mark.parametrize("text", ["zzz", "good", "good bad movie"])
+async def test_a_label_is_given_only_from_the_confidence_asked_for(served, text):
+    plain = (await served.classify(text=text)).json()["results"][0]
+    likeliest = plain["scores"][0]["score"]
+    assert plain["labels"] == [plain["label"]]
+    sure = (await served.classify(text=text, min_confidence=likeliest)).json()["results"][0]
+    assert sure == plain
+    unsure = (await served.classify(text=text, min_confidence=likeliest + 1e-9)).json()
+    assert unsure["results"][0] == plain | {"label": "uncertain", "labels": []}
+
+
+async def test_uncertain_answers_are_counted_beside_the_likeliest_labels(served):
+    await served.classify(texts=["good", "good " * 40], min_confidence=0.9)
+    text = await metrics(served)
+    assert sample(text, "valence_uncertain_texts_total", model="sentiment") == 1
+    assert sample(text, "valence_predictions_total", label="negative") == 2
+
+
+async def test_an_id_comes_back_as_given_and_goes_nowhere_else(served):
+    given = [CANARY, "é" * MAX_ID_CHARACTERS, "\x00", " ", CANARY]
+    answer = (await served.classify(texts=["good"] * 5, ids=given)).json()
+    assert [result["id"] for result in answer["results"]] == given
+    assert next(iter(answer["results"][0])) == "id"
+    alone = (await served.classify(text="good", id=CANARY)).json()
+    assert alone["results"][0] == answer["results"][0]
+    assert CANARY not in (await served.classify(text="a", ids=[CANARY])).text
+    served.log.flush()
+    assert CANARY not in served.logged.getvalue()
+    assert CANARY not in await metrics(served)
+
+
+@pytest.mark.parametrize(
+    ("body", "location"),
+    [
+        ({"text": "a", "id": ""}, "id"),
+        ({"text": "a", "id": "x" * (MAX_ID_CHARACTERS + 1)}, "id"),
+        ({"text": "a", "id": 7}, "id"),
+        ({"text": "a", "ids": ["b"]}, "ids"),
+        ({"texts": ["a"], "id": "b"}, "id"),
+        ({"texts": ["a"], "ids": ["b", "c"]}, "ids"),
+        ({"texts": ["a", "b"], "ids": ["c"]}, "ids"),
+        ({"texts": ["a"], "ids": []}, "ids"),
+        ({"texts": ["a", "b"], "ids": ["c", None]}, "ids.1"),
+        ({"text": "a", "truncation": "middle"}, "truncation"),
+        ({"text": "a", "truncation": None}, "truncation"),
+        ({"text": "a", "min_confidence": -0.1}, "min_confidence"),
+        ({"text": "a", "min_confidence": 1.1}, "min_confidence"),
+        ({"text": "a", "min_confidence": "0.5"}, "min_confidence"),
+        ({"text": "a", "min_confidence": True}, "min_confidence"),
+    ],
+)
+async def test_an_option_of_a_wrong_shape_is_422_and_named(served, body, location):
+    response = await served.client.post("/v1/classify", json=body)
+    assert response.status_code == 422
+    assert [fault["location"] for fault in response.json()["errors"]] == [location]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.classifier.classifier import Prediction, Usage
+from service.classifier.result import judgement, result
+
+LABELS = ("a", "b", "c")
+
+
+def prediction(*probabilities: float, polarity: float | None = None) -> Prediction:
+    label = LABELS[probabilities.index(max(probabilities))]
+    return Prediction(label, probabilities, polarity, (label,))
+
+
+def test_scores_are_ranked_and_equal_ones_keep_the_order_of_the_labels() -> None:
+    found = judgement(LABELS, prediction(0.25, 0.5, 0.25))["scores"]
+    assert found == [
+        {"label": "b", "score": 0.5},
+        {"label": "a", "score": 0.25},
+        {"label": "c", "score": 0.25},
+    ]
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=3), st.integers(0, 4))
+def test_the_first_score_is_the_labels_however_many_are_kept(
+    values: list[float], top_k: int
+) -> None:
+    found = judgement(LABELS, prediction(*values), top_k=top_k)
+    assert found["scores"][0]["label"] == found["label"]
+    assert len(found["scores"]) == min(top_k or 3, 3)
+
+
+@pytest.mark.parametrize(("least", "label"), [(0.0, "b"), (0.5, "b"), (0.5000001, "uncertain")])
+def test_a_label_must_reach_the_confidence_asked_for(least: float, label: str) -> None:
+    found = judgement(LABELS, prediction(0.25, 0.5, 0.25), min_confidence=least, top_k=1)
+    assert found["label"] == label
+    assert found["labels"] == ([] if label == "uncertain" else ["b"])
+    assert found["scores"] == [{"label": "b", "score": 0.5}]
+
+
+def test_a_multi_label_model_gives_any_number_of_labels() -> None:
+    for past in ((), ("a", "c")):
+        asked = Prediction("a", (0.25, 0.125, 0.25), None, past)
+        assert judgement(LABELS, asked)["labels"] == list(past)
+        assert judgement(LABELS, asked, min_confidence=0.5)["labels"] == []
+
+
+def test_a_result_is_a_judgement_and_what_was_read() -> None:
+    asked = prediction(0.25, 0.5, 0.25, polarity=-0.5)
+    found = result(LABELS, asked, Usage(30, 6, 4, 1, 2))
+    read = found.pop("usage")
+    assert found == judgement(LABELS, asked)
+    assert read == {
+        "characters": 30,
+        "tokens": 6,
+        "tokens_used": 4,
+        "unknown_tokens": 1,
+        "truncated": True,
+        "windows": 2,
+    }
