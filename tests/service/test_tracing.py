@@ -1,0 +1,178 @@
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from service import tracing
+from service.tracing import Stages, TraceContext, Tracer
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+FIELDS = {"model": "sentiment", "texts": 2, "tokens": 9}
+
+
+class Collector:
+    """An OTLP receiver in this process; ``spans()`` are what reached it."""
+
+    def __init__(self) -> None:
+        self.requests: list[ExportTraceServiceRequest] = []
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                collector.requests.append(ExportTraceServiceRequest.FromString(body))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+
+    def spans(self) -> list:
+        return [
+            span
+            for request in self.requests
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    collector = Collector()
+    thread = threading.Thread(target=collector.server.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+    yield collector
+    collector.server.shutdown()
+    thread.join()
+    collector.server.server_close()
+
+
+def attributes(span) -> dict:
+    values = ((item.key, item.value) for item in span.attributes)
+    return {key: value.string_value or value.int_value for key, value in values}
+
+
+@pytest.mark.parametrize(
+    ("header", "flags"),
+    [
+        (f"00-{TRACE}-{SPAN}-01", 1),
+        (f"00-{TRACE}-{SPAN}-00", 0),
+        (f"00-{TRACE}-{SPAN}-ff", 1),
+        (f"01-{TRACE}-{SPAN}-01-later", 1),
+    ],
+)
+def test_a_traceparent_is_read(header, flags):
+    assert tracing.parse(header.encode()) == TraceContext(TRACE, SPAN, flags)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "00",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-01-later",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE}-{SPAN}-1",
+        f"00-{TRACE}-{SPAN}-01\n",
+        f"00-{TRACE[1:]}-{SPAN}-01",
+    ],
+)
+def test_what_is_no_traceparent_is_ignored(header):
+    assert tracing.parse(header.encode()) is None
+
+
+def test_a_context_below_keeps_the_trace_and_has_an_id_of_its_own():
+    parent = TraceContext(TRACE, SPAN, 1)
+    child = tracing.below(parent)
+    assert (child.trace_id, child.flags) == (TRACE, 1)
+    assert child.span_id != SPAN
+    assert tracing.parse(child.header) == child
+
+
+@pytest.mark.parametrize(
+    ("environment", "wanted"),
+    [
+        ({}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}, True),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector:4318/v1/traces"}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_SDK_DISABLED": "true"}, False),
+    ],
+)
+def test_traces_are_made_only_for_a_collector(environment, wanted):
+    assert tracing.wanted(environment) is wanted
+
+
+def test_a_request_arrives_as_a_span_with_its_stages_in_order(collector):
+    tracer = Tracer()
+    span = tracer.start(TraceContext(TRACE, SPAN, 1), method="POST")
+    context = tracing.context_of(span)
+    stages = Stages(tokenize=0.001, queue=0.002, infer=0.003)
+    tracer.finish(span, method="POST", route="/v1/classify", status=200, stages=stages, **FIELDS)
+    tracer.close()
+    children = {span.name: span for span in collector.spans()}
+    root = children.pop("POST /v1/classify")
+    assert root.trace_id.hex() == context.trace_id == TRACE
+    assert root.span_id.hex() == context.span_id
+    assert root.parent_span_id.hex() == SPAN
+    assert attributes(root) == {
+        "http.request.method": "POST",
+        "http.route": "/v1/classify",
+        "http.response.status_code": 200,
+        "valence.model": "sentiment",
+        "valence.texts": 2,
+        "valence.tokens": 9,
+    }
+    assert list(children) == ["tokenize", "queue", "infer"]
+    ends = [span.end_time_unix_nano for span in children.values()]
+    starts = [span.start_time_unix_nano for span in children.values()]
+    assert starts[1:] == ends[:-1]
+    assert ends[-1] == pytest.approx(root.end_time_unix_nano, abs=10)
+    assert [e - s for s, e in zip(starts, ends, strict=True)] == pytest.approx(
+        [1e6, 2e6, 3e6], abs=10
+    )
+    assert all(child.parent_span_id == root.span_id for child in children.values())
+
+
+def test_a_failed_request_is_an_error_and_a_refused_one_is_not(collector):
+    tracer = Tracer()
+    for status in (429, 500):
+        span = tracer.start(None, method="GET")
+        tracer.finish(
+            span, method="GET", route="/", status=status, stages=None, model="", texts=0, tokens=0
+        )
+    tracer.close()
+    refused, failed = collector.spans()
+    assert refused.status.code == 0
+    assert failed.status.code == 2
+    assert refused.trace_id != failed.trace_id
+
+
+def test_what_the_caller_did_not_sample_is_not_exported(collector):
+    tracer = Tracer()
+    span = tracer.start(TraceContext(TRACE, SPAN, 0), method="POST")
+    assert tracing.context_of(span).flags == 0
+    tracer.finish(span, method="POST", route="/", status=200, stages=None, **FIELDS)
+    tracer.close()
+    assert collector.spans() == []
+
+
+def test_the_service_is_named_as_the_environment_says(collector, monkeypatch):
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "reviews")
+    tracer = Tracer()
+    span = tracer.start(None, method="GET")
+    tracer.finish(span, method="GET", route="/", status=200, stages=None, **FIELDS)
+    tracer.close()
+    (request,) = collector.requests
+    resource = {a.key: a.value.string_value for a in request.resource_spans[0].resource.attributes}
+    assert resource["service.name"] == "reviews"
