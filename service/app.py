@@ -33,7 +33,7 @@ class Valence:
     def __init__(self) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
-        from service import log, metrics, settings, version
+        from service import log, metrics, settings, tracing, version
         from service.api.application import create_app
         from service.inference.models import Models
 
@@ -42,8 +42,13 @@ class Valence:
         atexit.register(self.log.flush)
         self.metrics = metrics.Metrics(version=version.VERSION)
         self.models = Models()
+        self._tracer = tracing.Tracer() if tracing.wanted(os.environ) else None
         self.application = create_app(
-            settings=self.settings, models=self.models, metrics=self.metrics, log=self.log
+            settings=self.settings,
+            models=self.models,
+            metrics=self.metrics,
+            log=self.log,
+            tracer=self._tracer,
         )
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
         # much of loading is hashing and folding, which BentoML's own start need not wait for
@@ -83,6 +88,9 @@ class Valence:
         self._opening.cancel()
         await self.models.close()
         self.log.flush()
+        if self._tracer is not None:
+            # waits for a collector, which must not keep this loop from its last answers
+            await asyncio.to_thread(self._tracer.close)
 
     @bentoml.api(route="/v1/classify")  # type: ignore[untyped-decorator]
     async def classify(

@@ -43,17 +43,19 @@ class Log:
         model: str,
         texts: int,
         tokens: int,
+        trace_id: str = "",
     ) -> None:
         """The line of one answered request. ``route`` is the template, never the path asked for."""
         if not self._access:
             return
+        trace = f',"trace_id":"{trace_id}"' if trace_id else ""
         # Every string here is from the route table, the model store or already checked to be of
         # [A-Za-z0-9._-], so none needs escaping: formatting is a fifth of what json.dumps costs.
         self._gathered.append(
             f'{{"time":"{self._time()}","level":"{"error" if status == 500 else "info"}",'
             f'"event":"request","method":"{method}","route":"{route}","status":{status},'
             f'"duration_ms":{seconds * 1e3:.3f},"request_id":"{request_id}","model":"{model}",'
-            f'"texts":{texts},"tokens":{tokens}}}\n'
+            f'"texts":{texts},"tokens":{tokens}{trace}}}\n'
         )
         if len(self._gathered) < _MOST_GATHERED:
             self._later.ask()

@@ -40,14 +40,6 @@ class TraceContext(NamedTuple):
         return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}".encode()
 
 
-class Stages(NamedTuple):
-    """Seconds a request spent in each stage."""
-
-    tokenize: float
-    queue: float
-    infer: float
-
-
 def parse(header: bytes) -> TraceContext | None:
     """The context in a ``traceparent`` header, or None for one that the standard says to ignore."""
     match = _TRACEPARENT.fullmatch(header)
@@ -122,9 +114,12 @@ class Tracer:
         model: str,
         texts: int,
         tokens: int,
-        stages: Stages | None,
+        stages: Mapping[str, float] | None,
     ) -> None:
-        """End a request's span; its stages become children that follow one another up to now."""
+        """End a request's span.
+
+        ``stages``, names and seconds in order, become children that follow one another up to now.
+        """
         ended = time.time_ns()
         if span.is_recording():
             attributes: dict[str, Any] = {
@@ -146,10 +141,10 @@ class Tracer:
                 self._children(span, stages, ended=ended)
         span.end(end_time=ended)
 
-    def _children(self, span: Span, stages: Stages, *, ended: int) -> None:
+    def _children(self, span: Span, stages: Mapping[str, float], *, ended: int) -> None:
         context = self._trace.set_span_in_context(span)
-        position = ended - int(sum(stages) * 1e9)
-        for name, seconds in stages._asdict().items():
+        position = ended - int(sum(stages.values()) * 1e9)
+        for name, seconds in stages.items():
             child = self._tracer.start_span(name, context=context, start_time=position)
             position += int(seconds * 1e9)
             child.end(end_time=position)

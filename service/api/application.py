@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from starlette.types import Message, Receive, Scope, Send
 
+from service import tracing
 from service.api import classify, model_cards, operations
 from service.api.http import ClientGone, Request
 from service.api.problems import Problem, describe, problem_json
@@ -15,6 +17,10 @@ from service.inference.models import Models
 from service.log import Log
 from service.metrics import Metrics
 from service.settings import Settings
+from service.tracing import TraceContext, Tracer
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 ROUTES: tuple[Route, ...] = (*classify.ROUTES, *model_cards.ROUTES, *operations.ROUTES)
 
@@ -24,16 +30,24 @@ _UNMATCHED = "unmatched"
 _CLIENT_GONE = 499
 
 
-def create_app(*, settings: Settings, models: Models, metrics: Metrics, log: Log) -> Application:
-    """The whole API on ``models``."""
-    return Application(Context(settings, models, metrics, log, ROUTES))
+def create_app(
+    *,
+    settings: Settings,
+    models: Models,
+    metrics: Metrics,
+    log: Log,
+    tracer: Tracer | None = None,
+) -> Application:
+    """The whole API on ``models``; with a ``tracer``, requests are traced."""
+    return Application(Context(settings, models, metrics, log, ROUTES), tracer)
 
 
 class Application:
     """Serves a context's routes."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, tracer: Tracer | None = None) -> None:
         self.context = context
+        self._tracer = tracer
         self._router = Router(context.routes)
         self._max_body_bytes = context.settings.max_body_bytes
 
@@ -43,13 +57,14 @@ class Application:
         request = Request(scope, receive, max_body_bytes=self._max_body_bytes)
         route: Route | None = None
         status = _CLIENT_GONE
-        identification = (b"x-request-id", request.id.encode())
+        identification = [(b"x-request-id", request.id.encode())]
+        span, trace_id = None, ""
 
         async def send_identified(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], identification]
+                message["headers"] = [*message["headers"], *identification]
             await send(message)
 
         metrics = self.context.metrics
@@ -57,6 +72,11 @@ class Application:
         try:
             try:
                 route, request.parameters = self._router.find(scope["method"], scope["path"])
+                if request.traceparent or self._tracer is not None:
+                    span, traced = self._trace(request, route)
+                    if traced is not None:
+                        trace_id = traced.trace_id
+                        identification.append((b"traceparent", traced.header))
                 answer = await route.handler(self.context, request)
             except ClientGone:
                 return
@@ -92,7 +112,27 @@ class Application:
                     model=request.model,
                     texts=request.texts,
                     tokens=request.tokens,
+                    trace_id=trace_id,
                 )
+            if span is not None and self._tracer is not None:
+                self._tracer.finish(
+                    span,
+                    method=method,
+                    route=template,
+                    status=status,
+                    model=request.model,
+                    texts=request.texts,
+                    tokens=request.tokens,
+                    stages=request.stages._asdict() if request.stages else None,
+                )
+
+    def _trace(self, request: Request, route: Route) -> tuple[Span | None, TraceContext | None]:
+        """A span for the request, if spans are made, and the context its answer carries."""
+        parent = tracing.parse(request.traceparent)
+        if self._tracer is None or not route.logged:
+            return None, parent and tracing.below(parent)
+        span = self._tracer.start(parent, method=route.method)
+        return span, tracing.context_of(span)
 
     def _problem(self, error: Exception, request: Request) -> Problem:
         problem = describe(error)

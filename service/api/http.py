@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope, Send
 
 from service.errors import BodyTooLarge, InvalidRequest, MalformedBody, UnsupportedMedia
+from service.inference.scorer import Stages
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -80,8 +81,10 @@ class Request:
         "model",
         "parameters",
         "scope",
+        "stages",
         "texts",
         "tokens",
+        "traceparent",
         "version",
     )
 
@@ -89,7 +92,7 @@ class Request:
         self.scope = scope
         self._receive = receive
         self._max_body_bytes = max_body_bytes
-        self._content_type = self._content_encoding = b""
+        self._content_type = self._content_encoding = self.traceparent = b""
         self._content_length = 0
         given = b""
         for name, value in scope["headers"]:
@@ -102,11 +105,14 @@ class Request:
                 self._content_encoding = value
             elif name == b"x-request-id":
                 given = value
+            elif name == b"traceparent":
+                self.traceparent = value
         self.id = given.decode() if _REQUEST_ID.fullmatch(given) else next(_request_ids)
         self.parameters: dict[str, str] = {}
         # filled by the handler
         self.model = self.version = ""
         self.texts = self.tokens = 0
+        self.stages: Stages | None = None
 
     async def json(self, model: type[Model]) -> Model:
         """The body as ``model``.

@@ -19,6 +19,11 @@ _REQUEST_ID_HEADER = {
     "description": "The request's id, given or made; the log has it too.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
 }
+_TRACEPARENT_HEADER = {
+    "description": "W3C trace context of this answer, if the request brought one or is traced.",
+    "schema": {"type": "string"},
+}
+_ALWAYS = {"X-Request-ID": _REQUEST_ID_HEADER, "traceparent": _TRACEPARENT_HEADER}
 _HEADERS = {
     405: {"Allow": {"description": "The methods there are.", "schema": {"type": "string"}}},
     429: {
@@ -98,6 +103,13 @@ def _operation(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]
                 "not match.",
                 "schema": {"type": "string"},
             },
+            {
+                "name": "traceparent",
+                "in": "header",
+                "description": "W3C trace context; its trace goes on in the answer, in the log and "
+                "in the spans.",
+                "schema": {"type": "string"},
+            },
             *(
                 {
                     "name": name,
@@ -136,7 +148,7 @@ def _success(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
             content["application/json"]["example"] = operation.response_example
     return {
         "description": operation.summary,
-        "headers": {"X-Request-ID": _REQUEST_ID_HEADER},
+        "headers": _ALWAYS,
         "content": content,
     }
 
@@ -150,7 +162,7 @@ def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
             "description": "; ".join(kind.title for kind in kinds)
             if len(kinds) > 1
             else f"{HTTPStatus(status).phrase}: {kinds[0].title}",
-            "headers": {"X-Request-ID": _REQUEST_ID_HEADER, **_HEADERS.get(status, {})},
+            "headers": {**_ALWAYS, **_HEADERS.get(status, {})},
             "content": {
                 MEDIA_TYPE: {
                     "schema": names[ProblemDetails],

@@ -35,6 +35,7 @@ async def score(
         truncation=truncation,
     )
     request.texts, request.tokens = scored.usage.texts, scored.usage.tokens
+    request.stages = scored.stages
     return scorer, scored
 
 

@@ -36,12 +36,21 @@ class TotalUsage(NamedTuple):
     truncated_texts: int
 
 
+class Stages(NamedTuple):
+    """Seconds that a request spent in each stage; none for answers from the cache."""
+
+    tokenize: float = 0.0
+    queue: float = 0.0
+    infer: float = 0.0
+
+
 class Scored(NamedTuple):
     """A request's answer: a prediction and what was read for each text, in order."""
 
     predictions: list[Prediction]
     usages: list[Usage]
     usage: TotalUsage
+    stages: Stages
 
 
 class Scorer:
@@ -140,6 +149,7 @@ class Scorer:
                 raise TextTooLong(
                     tuple((missing[place], message) for place, message in error.faults)
                 ) from None
+            stages = computed.stages
             for place, prediction, usage in zip(
                 missing, computed.predictions, computed.usages, strict=True
             ):
@@ -148,7 +158,7 @@ class Scorer:
         self._metrics.cached(_labels(kept), hits=len(kept), misses=len(missing))
         whole = [answer for answer in answers if answer is not None]
         usages = [usage for _, usage in whole]
-        return Scored([prediction for prediction, _ in whole], usages, _total(usages))
+        return Scored([prediction for prediction, _ in whole], usages, _total(usages), stages)
 
     async def _compute(
         self,
@@ -185,16 +195,21 @@ class Scorer:
             predictions = self.classifier.combine(readings, predictions)
         usages = [document.usage for document in read]
         usage = _total(usages)
+        stages = Stages(
+            encoded - arrived,
+            ticket.started - ticket.enqueued,
+            time.perf_counter() - ticket.started,
+        )
         self._metrics.scored(
             _labels(predictions),
             tokens=usage.tokens,
             unknown_tokens=usage.unknown_tokens,
             truncated_texts=usage.truncated_texts,
-            tokenize_seconds=encoded - arrived,
-            queue_seconds=ticket.started - ticket.enqueued,
-            infer_seconds=time.perf_counter() - ticket.started,
+            tokenize_seconds=stages.tokenize,
+            queue_seconds=stages.queue,
+            infer_seconds=stages.infer,
         )
-        return Scored(predictions, usages, usage)
+        return Scored(predictions, usages, usage, stages)
 
     def uncertain(self, texts: int) -> None:
         """Count ``texts`` that were answered without a label, none being likely enough."""

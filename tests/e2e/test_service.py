@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.inference.native_engine import native_available
+from tests.otlp import collecting
 
 pytestmark = pytest.mark.e2e
 
@@ -156,3 +157,15 @@ def test_a_damaged_model_is_one_line_and_a_status(bento, refused, tmp_path):
     assert str(weights) in line
     assert "checksum" in line
     assert "Traceback" not in line
+
+
+def test_spans_of_requests_reach_the_collector_that_the_environment_names(bento, serving, tmp_path):
+    with collecting() as collector:
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
+        with serving(bento, cwd=tmp_path, home=tmp_path / "home", **variables) as server:
+            text = "xyzzy-canary in a good movie"
+            httpx.post(f"{server.url}/v1/classify", json={"text": text}).raise_for_status()
+            assert server.stop() == 0
+        names = {span.name for span in collector.spans()}
+        assert names == {"POST /v1/classify", "tokenize", "queue", "infer"}
+        assert "xyzzy-canary" not in repr(collector.requests)

@@ -1,57 +1,20 @@
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from service import tracing
-from service.tracing import Stages, TraceContext, Tracer
+from service.tracing import TraceContext, Tracer
+from tests.otlp import Collector, collecting
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 FIELDS = {"model": "sentiment", "texts": 2, "tokens": 9}
 
 
-class Collector:
-    """An OTLP receiver in this process; ``spans()`` are what reached it."""
-
-    def __init__(self) -> None:
-        self.requests: list[ExportTraceServiceRequest] = []
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                collector.requests.append(ExportTraceServiceRequest.FromString(body))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
-
-    def spans(self) -> list:
-        return [
-            span
-            for request in self.requests
-            for resource in request.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-        ]
-
-
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    collector = Collector()
-    thread = threading.Thread(target=collector.server.serve_forever, daemon=True)
-    thread.start()
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
-    yield collector
-    collector.server.shutdown()
-    thread.join()
-    collector.server.server_close()
+    with collecting() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+        yield collector
 
 
 def attributes(span) -> dict:
@@ -117,7 +80,7 @@ def test_a_request_arrives_as_a_span_with_its_stages_in_order(collector):
     tracer = Tracer()
     span = tracer.start(TraceContext(TRACE, SPAN, 1), method="POST")
     context = tracing.context_of(span)
-    stages = Stages(tokenize=0.001, queue=0.002, infer=0.003)
+    stages = {"tokenize": 0.001, "queue": 0.002, "infer": 0.003}
     tracer.finish(span, method="POST", route="/v1/classify", status=200, stages=stages, **FIELDS)
     tracer.close()
     children = {span.name: span for span in collector.spans()}

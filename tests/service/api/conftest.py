@@ -59,12 +59,13 @@ async def serve(tiny_artifact: Artifact, counting_engine: Any) -> AsyncIterator[
         engine: Any = counting_engine,
         artifact: Artifact = tiny_artifact,
         opened: bool = True,
+        tracer: Any = None,
         **fields: Any,
     ) -> Served:
         settings, metrics, models = Settings(**fields), Metrics(version="test"), Models()
         logged = io.StringIO()
         log = Log(logged)
-        app = create_app(settings=settings, models=models, metrics=metrics, log=log)
+        app = create_app(settings=settings, models=models, metrics=metrics, log=log, tracer=tracer)
         scorer = Scorer(
             Classifier(artifact),
             engine,

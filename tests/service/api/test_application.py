@@ -201,3 +201,55 @@ async def test_a_dialect_gives_errors_its_own_shape(served):
     served.app._router = Router([route])
     response = await served.client.post("/own")
     assert (response.status_code, response.text) == (418, "gone")
+
+
+async def test_a_trace_goes_on_in_the_answer_and_in_the_log(served):
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    answer = await served.client.post(
+        "/v1/classify",
+        json={"text": "good"},
+        headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"},
+    )
+    version, own_trace, span, flags = answer.headers["traceparent"].split("-")
+    assert (version, own_trace, flags) == ("00", trace, "01")
+    assert span != "00f067aa0ba902b7"
+    assert served.lines()[-1]["trace_id"] == trace
+
+
+@pytest.mark.parametrize("given", [None, "", "nonsense", f"00-{CANARY}-00f067aa0ba902b7-01"])
+async def test_without_a_trace_there_is_none_in_answer_or_log(served, given):
+    headers = {} if given is None else {"traceparent": given}
+    answer = await served.client.post("/v1/classify", json={"text": "good"}, headers=headers)
+    assert answer.status_code == 200
+    assert "traceparent" not in answer.headers
+    assert "trace_id" not in served.lines()[-1]
+
+
+class Recorder:
+    """A tracer that keeps what it is told."""
+
+    def __init__(self):
+        self.finished = []
+
+    def start(self, parent, *, method):
+        from opentelemetry.trace import NonRecordingSpan, SpanContext
+
+        return NonRecordingSpan(SpanContext((parent and int(parent.trace_id, 16)) or 7, 5, False))
+
+    def finish(self, span, **fields):
+        self.finished.append(fields)
+
+
+async def test_with_a_collector_every_request_but_probes_is_a_span_without_its_text(serve):
+    tracer = Recorder()
+    served = serve(tracer=tracer)
+    answer = await served.client.post("/v1/classify", json={"texts": [f"good {CANARY}", "bad"]})
+    assert answer.headers["traceparent"] == f"00-{7:032x}-{5:016x}-00"
+    await served.client.post("/v1/classify", content=CANARY)
+    await served.client.get("/livez")
+    done, refused = tracer.finished
+    assert (done["route"], done["status"], done["texts"]) == ("/v1/classify", 200, 2)
+    assert list(done["stages"]) == ["tokenize", "queue", "infer"]
+    assert all(seconds >= 0 for seconds in done["stages"].values())
+    assert (refused["status"], refused["stages"]) == (400, None)
+    assert CANARY not in repr(tracer.finished)
