@@ -139,6 +139,7 @@ class Scorer:
         keys = [cache.key(model, text) for text in texts]
         answers: list[Answer | None] = [cache.get(key) for key in keys]
         kept = [answer[0] for answer in answers if answer]
+        stages = Stages()
         missing = [place for place, answer in enumerate(answers) if answer is None]
         if missing:
             try:
