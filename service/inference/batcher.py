@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from service.classifier.vocabulary import WordIds
 from service.errors import DeadlineExceeded, Overloaded
 from service.metrics import ModelMetrics
 
 Answer = TypeVar("Answer")
+Other = TypeVar("Other")
+Query = TypeVar("Query", bound=Sized)
 
 # A batch is sized to last about this long, so that what arrives meanwhile is not kept waiting.
 BATCH_SECONDS = 0.0015
@@ -59,12 +60,18 @@ class Ticket(Generic[Answer]):
         "position",
         "started",
         "waiting_tokens",
+        "work",
     )
 
     def __init__(
-        self, documents: Sequence[WordIds], future: asyncio.Future[list[Answer]], tokens: int
+        self,
+        documents: Sequence[Sized],
+        work: Callable[[list[Any]], Sequence[Answer]],
+        future: asyncio.Future[list[Answer]],
+        tokens: int,
     ) -> None:
         self.documents = documents
+        self.work = work
         self.future = future
         # longest first, so that a batch taken from a large request holds texts of like length
         self.order: Sequence[int] = (
@@ -90,12 +97,14 @@ class Batcher(Generic[Answer]):
     """Feeds ``work``, one batch at a time, from the requests of one model.
 
     ``work`` maps documents to as many answers, in order; it is called on the event loop's thread
-    or on ``worker``'s, never on both at once. All methods belong to the event loop's thread.
+    or on ``worker``'s, never on both at once. All methods belong to the event loop's thread. A
+    document's length is its tokens. A request may bring work of its own, for documents that count
+    what it costs: it waits in the same queue, and shares batches with its like.
     """
 
     def __init__(
         self,
-        work: Callable[[list[WordIds]], Sequence[Answer]],
+        work: Callable[[list[Any]], Sequence[Answer]],
         *,
         limits: QueueLimits,
         worker: Executor,
@@ -105,7 +114,7 @@ class Batcher(Generic[Answer]):
         self._limits = limits
         self._worker = worker
         self._metrics = metrics
-        self._waiting: deque[Ticket[Answer]] = deque()
+        self._waiting: deque[Ticket[Any]] = deque()
         self._items = 0
         self._tokens = 0
         self._scheduled = False
@@ -124,8 +133,14 @@ class Batcher(Generic[Answer]):
         self._seconds_per_token = seconds_per_token
         self._drained_tokens_per_second = 1 / seconds_per_token
 
-    def submit(self, documents: Sequence[WordIds]) -> Ticket[Answer]:
+    def submit(self, documents: Sequence[Sized]) -> Ticket[Answer]:
         """Queue a request's documents, or raise :class:`Overloaded`; answers come by ``future``."""
+        return self.submit_to(self._work, documents)
+
+    def submit_to(
+        self, work: Callable[[list[Query]], Sequence[Other]], documents: Sequence[Query]
+    ) -> Ticket[Other]:
+        """As :meth:`submit`, for ``work`` of the request's own."""
         tokens = _cost(documents[0]) if len(documents) == 1 else sum(map(_cost, documents))
         if self._items and (
             self._items + len(documents) > self._limits.items
@@ -137,8 +152,8 @@ class Batcher(Generic[Answer]):
                 "tokens; try again after the time in Retry-After",
                 retry_after_seconds=self._tokens / self._drained_tokens_per_second,
             )
-        ticket: Ticket[Answer] = Ticket(
-            documents, asyncio.get_running_loop().create_future(), tokens
+        ticket: Ticket[Other] = Ticket(
+            documents, work, asyncio.get_running_loop().create_future(), tokens
         )
         if not documents:
             ticket.future.set_result([])
@@ -149,7 +164,7 @@ class Batcher(Generic[Answer]):
         self._schedule()
         return ticket
 
-    def abandon(self, ticket: Ticket[Answer], error: DeadlineExceeded | None = None) -> None:
+    def abandon(self, ticket: Ticket[Any], error: DeadlineExceeded | None = None) -> None:
         """Take a request out of the queue: nobody waits for it, or it ends with ``error``."""
         if ticket.waiting_items:
             self._waiting.remove(ticket)
@@ -198,7 +213,7 @@ class Batcher(Generic[Answer]):
         self._busy_since = time.perf_counter()
         running = asyncio.get_running_loop().run_in_executor(self._worker, self._compute, picked)
 
-        def land(done: asyncio.Future[tuple[list[Answer | Exception], float, float]]) -> None:
+        def land(done: asyncio.Future[tuple[list[Any], float, float]]) -> None:
             self._busy_since = 0.0
             # the loop is closing: nobody is left to tell
             if not done.cancelled():
@@ -206,16 +221,18 @@ class Batcher(Generic[Answer]):
 
         running.add_done_callback(land)
 
-    def _take(self) -> tuple[list[tuple[Ticket[Answer], int]], int]:
+    def _take(self) -> tuple[list[tuple[Ticket[Any], int]], int]:
         """The next batch, as requests and the index of a document in each; and its tokens."""
         budget = int(BATCH_SECONDS / self._seconds_per_token)
         budget = min(max(budget, MIN_BATCH_TOKENS), MAX_BATCH_TOKENS)
-        picked: list[tuple[Ticket[Answer], int]] = []
+        picked: list[tuple[Ticket[Any], int]] = []
         tokens = 0
         now = time.perf_counter()
         waiting = self._waiting
         full = False
         while waiting and not full:
+            if picked and waiting[0].work != picked[0][0].work:
+                break  # it has the first turn of the next batch
             ticket = waiting.popleft()
             # alone in the queue there is nobody to be fair to
             ticket.deficit = ticket.deficit + QUANTUM_TOKENS if waiting else budget
@@ -242,14 +259,13 @@ class Batcher(Generic[Answer]):
         self._tokens -= tokens
         return picked, tokens
 
-    def _compute(
-        self, picked: list[tuple[Ticket[Answer], int]]
-    ) -> tuple[list[Answer | Exception], float, float]:
+    def _compute(self, picked: list[tuple[Ticket[Any], int]]) -> tuple[list[Any], float, float]:
         """An answer or an error for each document, and when the engine started and finished."""
         started = time.perf_counter()
-        answers: list[Answer | Exception] = []
+        answers: list[Any] = []
         try:
-            answers.extend(self._work([ticket.documents[index] for ticket, index in picked]))
+            work = picked[0][0].work
+            answers.extend(work([ticket.documents[index] for ticket, index in picked]))
             if len(answers) != len(picked):
                 raise RuntimeError(f"{len(answers)} answers for {len(picked)} documents")
         except Exception as error:
@@ -260,12 +276,12 @@ class Batcher(Generic[Answer]):
                 answers = self._compute_apart(picked)
         return answers, started, time.perf_counter()
 
-    def _compute_apart(self, picked: list[tuple[Ticket[Answer], int]]) -> list[Answer | Exception]:
+    def _compute_apart(self, picked: list[tuple[Ticket[Any], int]]) -> list[Any]:
         """Each request's documents alone, so that only the one the engine fails on fails."""
-        places: dict[Ticket[Answer], list[int]] = {}
+        places: dict[Ticket[Any], list[int]] = {}
         for place, (ticket, _) in enumerate(picked):
             places.setdefault(ticket, []).append(place)
-        answers: dict[int, Answer | Exception] = {}
+        answers: dict[int, Any] = {}
         for own in places.values():
             alone, _, _ = self._compute([picked[place] for place in own])
             answers.update(zip(own, alone, strict=True))
@@ -273,9 +289,9 @@ class Batcher(Generic[Answer]):
 
     def _finish(
         self,
-        picked: list[tuple[Ticket[Answer], int]],
+        picked: list[tuple[Ticket[Any], int]],
         tokens: int,
-        answers: list[Answer | Exception],
+        answers: list[Any],
         started: float,
         finished: float,
     ) -> None:
@@ -290,7 +306,7 @@ class Batcher(Generic[Answer]):
             ticket.answers[index] = answer
             ticket.missing -= 1
             if not ticket.missing:
-                ticket.future.set_result(ticket.answers)  # type: ignore[arg-type]
+                ticket.future.set_result(ticket.answers)
         seconds = finished - started
         self._overhead_seconds = min(self._overhead_seconds, seconds)
         per_token = max(seconds - self._overhead_seconds, 1e-6) / tokens
@@ -313,6 +329,6 @@ class Batcher(Generic[Answer]):
             self._idle.set()
 
 
-def _cost(document: WordIds) -> int:
+def _cost(document: Sized) -> int:
     """What a document counts: its tokens, and an empty one as one, for it is work too."""
     return len(document) or 1

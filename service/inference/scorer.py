@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from itertools import chain, islice
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,11 +19,15 @@ from service.errors import DeadlineExceeded, InvalidRequest, TextTooLong
 from service.inference.batcher import Batcher, QueueLimits, Ticket
 from service.inference.cache import Answer, AnswerCache
 from service.inference.engine import Engine
+from service.inference.explainer import Explainer, Explanation, TextActivations
 from service.metrics import Metrics, ModelMetrics
 
 # Tokenizing holds the event loop; a large request lets others have a turn after as many characters
 # as are tokenized in about half a millisecond.
 _TURN_CHARACTERS = 4_000
+
+
+Given = TypeVar("Given")
 
 
 class TotalUsage(NamedTuple):
@@ -75,6 +80,7 @@ class Scorer:
         self.name = self.manifest.name
         self.version = self.manifest.version
         self._cache = cache
+        self._explainer = Explainer(classifier)
         self._limits = limits
         self._metrics = ModelMetrics(
             metrics,
@@ -180,18 +186,9 @@ class Scorer:
             self._require_room(ids, texts=len(texts))
         encoded = time.perf_counter()
         ticket = self._batcher.submit(ids)
-        # After one turn of the loop an idle engine has answered a small request; only who waits
-        # longer pays for a timer and for being watched.
-        try:
-            await asyncio.sleep(0)
-            if not ticket.future.done():
-                with while_waiting():
-                    await self._wait(ticket, timeout_seconds - (encoded - arrived))
-        except BaseException:
-            # cancelled, or told by while_waiting that nobody waits any more
-            self._batcher.abandon(ticket)
-            raise
-        predictions = ticket.future.result()
+        predictions = await self._answers(
+            ticket, timeout_seconds - (encoded - arrived), while_waiting
+        )
         if truncation == "window":
             predictions = self.classifier.combine(readings, predictions)
         usages = [document.usage for document in read]
@@ -211,6 +208,57 @@ class Scorer:
             infer_seconds=stages.infer,
         )
         return Scored(predictions, usages, usage, stages)
+
+    async def explain(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        *,
+        timeout_seconds: float,
+        while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+        truncation: Truncation = "head",
+    ) -> list[Explanation]:
+        """Why each of ``texts`` would get the label beside it, whether or not it does.
+
+        Explanations wait in the queue of predictions, for what they cost there, and read of a long
+        text what :meth:`score` does. Raises what that raises, and ``ValueError`` for no label of
+        the model.
+        """
+        arrived = time.perf_counter()
+        explainer = self._explainer
+        asked = []
+        for text, label in zip(texts, labels, strict=True):
+            asked.append(explainer.questions(text, label, truncation))
+            await asyncio.sleep(0)
+        documents = list(chain.from_iterable(asked))
+        self._require_room([question.ids for question in documents], texts=len(texts))
+        ticket = self._batcher.submit_to(explainer.attribute, documents)
+        left = timeout_seconds - (time.perf_counter() - arrived)
+        answers = iter(await self._answers(ticket, left, while_waiting))
+        explanations = []
+        for text, label, questions in zip(texts, labels, asked, strict=True):
+            own = list(islice(answers, len(questions)))
+            explanations.append(explainer.explanation(text, label, truncation, own))
+            await asyncio.sleep(0)
+        return explanations
+
+    async def activations(
+        self,
+        text: str,
+        *,
+        most: int,
+        timeout_seconds: float,
+        while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> TextActivations:
+        """The ``most`` most telling units of the network at each token of ``text`` that is read.
+
+        Raises what :meth:`score` raises.
+        """
+        explainer = self._explainer
+        questions = explainer.questions(text, self.manifest.labels[0], "head")
+        ticket = self._batcher.submit_to(explainer.activate, questions)
+        (values,) = await self._answers(ticket, timeout_seconds, while_waiting)
+        return explainer.telling(text, values, most=most)
 
     def uncertain(self, texts: int) -> None:
         """Count ``texts`` that were answered without a label, none being likely enough."""
@@ -270,14 +318,33 @@ class Scorer:
                 f"{self._limits.items} of {self._limits.tokens}; send fewer texts a request"
             )
 
-    async def _wait(self, ticket: Ticket[Prediction], timeout_seconds: float) -> None:
+    async def _answers(
+        self,
+        ticket: Ticket[Given],
+        timeout_seconds: float,
+        while_waiting: Callable[[], AbstractContextManager[None]],
+    ) -> list[Given]:
+        # After one turn of the loop an idle engine has answered a small request; only who waits
+        # longer pays for a timer and for being watched.
+        try:
+            await asyncio.sleep(0)
+            if not ticket.future.done():
+                with while_waiting():
+                    await self._wait(ticket, timeout_seconds)
+        except BaseException:
+            # cancelled, or told by while_waiting that nobody waits any more
+            self._batcher.abandon(ticket)
+            raise
+        return ticket.future.result()
+
+    async def _wait(self, ticket: Ticket[Any], timeout_seconds: float) -> None:
         timer = asyncio.get_running_loop().call_later(timeout_seconds, self._expire, ticket)
         try:
             await asyncio.wait((ticket.future,))
         finally:
             timer.cancel()
 
-    def _expire(self, ticket: Ticket[Prediction]) -> None:
+    def _expire(self, ticket: Ticket[Any]) -> None:
         error = DeadlineExceeded(
             "the answer was not ready within the time allowed; send fewer texts a request or try "
             "again later"

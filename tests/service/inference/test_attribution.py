@@ -1,0 +1,128 @@
+"""The rules of attribution, against the torch model, gradients and integrated gradients."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from service.classifier.architecture import Architecture
+from service.classifier.artifact import Artifact
+from service.classifier.manifest import Manifest
+from service.classifier.model import RecurrentClassifier, load_tensors
+from service.classifier.vocabulary import Vocabulary, WordIds
+from service.inference.attribution import NumpyAttributor
+from service.inference.reference import ReferenceEngine
+
+WORDS = 50
+CELLS = ("lstm", "gru", "rnn")
+POOLINGS = ("last", "max", "mean", "max_mean", "attention")
+
+
+def build(*, seed: int = 0, scale: float = 2.0, **shape: Any) -> Artifact:
+    """Random weights, larger than those of a fresh network, so that gates leave their linear part.
+
+    With a small ``scale`` the network is nearly linear.
+    """
+    architecture = Architecture(
+        **{"vocabulary_size": WORDS, "embedding_size": 7, "labels": 3, "hidden_size": 9} | shape
+    )
+    random = np.random.default_rng(seed)
+    bound = scale / architecture.hidden_size**0.5
+    tensors = {
+        name: random.uniform(-bound, bound, size).astype(np.float32)
+        for name, size in architecture.tensor_shapes().items()
+    }
+    vocabulary = Vocabulary(["<unk>", *(f"w{i}" for i in range(1, WORDS))])
+    return Artifact(Manifest.model_construct(architecture=architecture), vocabulary, tensors)
+
+
+def text(length: int, *, seed: int = 1) -> WordIds:
+    return np.random.default_rng(seed).integers(0, WORDS, length, dtype=np.int32)
+
+
+def integrated_gradients(artifact: Artifact, ids: WordIds, label: int) -> np.ndarray:
+    """Of 256 steps from the ``<unk>`` embedding to each token's."""
+    steps = 256
+    model = RecurrentClassifier(artifact.manifest.architecture)
+    load_tensors(model, {n: torch.from_numpy(v.copy()) for n, v in artifact.tensors.items()})
+    words = model.embedding.weight.detach()[torch.from_numpy(ids).long()]
+    unknown = model.embedding.weight.detach()[0].expand_as(words)
+    share = ((torch.arange(steps) + 0.5) / steps)[:, None, None]
+    path = (unknown + share * (words - unknown)).requires_grad_()
+    model.embedding.forward = lambda _: path
+    lengths = torch.full((steps,), len(ids))
+    logits = model(torch.zeros(steps, len(ids), dtype=torch.long), lengths)
+    (gradient,) = torch.autograd.grad(logits[:, label].sum(), path)
+    return (gradient.mean(dim=0) * (words - unknown)).sum(dim=1).numpy()
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_contributions_sum_to_the_difference_that_the_reference_engine_sees(cell, pooling):
+    for layers, bidirectional in product((1, 2), (True, False)):
+        artifact = build(cell=cell, pooling=pooling, layers=layers, bidirectional=bidirectional)
+        attributor = NumpyAttributor(artifact)
+        for length in (0, 1, 2, 30):
+            ids = text(length)
+            expected = ReferenceEngine(artifact).logits([ids, np.zeros_like(ids)])
+            for label in range(3):
+                found = attributor.attribute(ids, label)
+                assert found.contributions.shape == (length,)
+                assert found.contributions.dtype == np.float32
+                assert found.logit == pytest.approx(expected[0, label], abs=1e-4)
+                assert found.baseline_logit == pytest.approx(expected[1, label], abs=1e-4)
+                added = found.contributions.sum(dtype=np.float64)
+                assert added == pytest.approx(found.logit - found.baseline_logit, abs=1e-5)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_of_a_nearly_linear_network_they_are_integrated_gradients(cell, pooling):
+    # all rules and integrated gradients agree to first order; max pooling stays piecewise linear
+    artifact = build(cell=cell, pooling=pooling, layers=2, scale=0.3)
+    ids = text(12)
+    found = NumpyAttributor(artifact).attribute(ids, 1).contributions
+    expected = integrated_gradients(artifact, ids, 1)
+    np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())
+
+
+def test_an_unknown_word_adds_nothing():
+    ids = text(20)
+    ids[[0, 7, 19]] = 0
+    contributions = NumpyAttributor(build(layers=2)).attribute(ids, 0).contributions
+    assert (contributions == 0).tolist() == (ids == 0).tolist()
+
+
+def test_a_text_of_unknown_words_is_its_own_baseline():
+    found = NumpyAttributor(build()).attribute(np.zeros(8, dtype=np.int32), 2)
+    assert found.logit == found.baseline_logit
+    assert not found.contributions.any()
+
+
+def test_saturated_gates_stay_exact():
+    attributor = NumpyAttributor(build(scale=300.0))
+    for seed in range(5):
+        found = attributor.attribute(text(40, seed=seed), 0)
+        added = found.contributions.sum(dtype=np.float64)
+        assert added == pytest.approx(found.logit - found.baseline_logit, rel=1e-5, abs=1e-4)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_activations_are_the_last_layers_hidden_states_in_the_order_of_the_text(cell):
+    artifact = build(cell=cell, layers=2)
+    model = RecurrentClassifier(artifact.manifest.architecture)
+    load_tensors(model, {n: torch.from_numpy(v.copy()) for n, v in artifact.tensors.items()})
+    ids = text(15)
+    with torch.no_grad():
+        hidden = model.embedding(torch.from_numpy(ids).long())[None]
+        for forward, backward in zip(model.left_to_right, model.right_to_left, strict=True):
+            right_to_left = backward(hidden.flip(1))[0].flip(1)
+            hidden = torch.cat([forward(hidden)[0], right_to_left], dim=2)
+    found = NumpyAttributor(artifact).activations(ids)
+    assert found.shape == (15, 2, 9)
+    np.testing.assert_allclose(found.reshape(15, 18), hidden[0].numpy(), atol=1e-5)
+    assert NumpyAttributor(artifact).activations(ids[:0]).shape == (0, 2, 9)

@@ -1,0 +1,143 @@
+"""Explanations of texts, through the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from service.classifier.classifier import Classifier
+from service.classifier.tokenizer import tokenize
+from service.errors import Overloaded, TextTooLong
+from service.inference.batcher import QueueLimits
+from service.inference.explainer import Explainer
+from service.inference.reference import ReferenceEngine
+from service.inference.scorer import Scorer
+from service.metrics import Metrics
+
+TEXT = "The \U0001f600 movie was n't bad, zyx!  Very good."
+
+
+def make(artifact, *, items: int = 1000, tokens: int = 1_000_000) -> Scorer:
+    return Scorer(
+        Classifier(artifact),
+        ReferenceEngine(artifact),
+        limits=QueueLimits(items, tokens),
+        worker=ThreadPoolExecutor(1),
+        metrics=Metrics(version="test"),
+    )
+
+
+@pytest.fixture
+def short(tiny_artifact):
+    """A model that reads five tokens of a text."""
+    manifest = tiny_artifact.manifest.model_copy(update={"max_tokens": 5})
+    return dataclasses.replace(tiny_artifact, manifest=manifest)
+
+
+async def explain(scorer: Scorer, *texts: str, label: str = "positive", **options):
+    return await scorer.explain(texts, [label] * len(texts), timeout_seconds=30, **options)
+
+
+async def test_every_token_is_there_with_its_place_and_whether_it_is_known(tiny_artifact):
+    (explanation,) = await explain(make(tiny_artifact), TEXT)
+    assert [TEXT[t.start : t.end] for t in explanation.tokens] == [
+        "The", "\U0001f600", "movie", "was", "n't", "bad", ",", "zyx", "!", "Very", "good", ".",
+    ]  # fmt: skip
+    unknown = [TEXT[t.start : t.end] for t in explanation.tokens if t.unknown]
+    assert unknown == ["\U0001f600", ",", "zyx"]
+    assert not any(token.truncated for token in explanation.tokens)
+    assert all(token.contribution == 0 for token in explanation.tokens if token.unknown)
+
+
+@pytest.mark.parametrize("label", ["negative", "neutral", "positive"])
+async def test_contributions_sum_to_the_logit_that_the_engine_gives(tiny_artifact, label):
+    scorer = make(tiny_artifact)
+    explanations = await explain(scorer, TEXT, "good", "", label=label)
+    documents = [scorer.classifier.encode(text).ids for text in (TEXT, "good", "")]
+    logits = scorer.engine.logits(documents)[:, scorer.manifest.labels.index(label)]
+    for explanation, logit in zip(explanations, logits, strict=True):
+        assert explanation.label == label
+        assert explanation.logit == pytest.approx(logit, abs=1e-4)
+        assert explanation.sum == sum(token.contribution for token in explanation.tokens)
+        expected = explanation.logit - explanation.baseline_logit
+        assert explanation.sum == pytest.approx(expected, abs=1e-4)
+        assert explanation.completeness_error < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("truncation", "read"),
+    [("head", {0, 1, 2, 3, 4}), ("tail", {7, 8, 9, 10, 11}), ("head_tail", {0, 1, 2, 10, 11})],
+)
+async def test_what_was_not_read_adds_nothing_and_says_so(short, truncation, read):
+    (explanation,) = await explain(make(short), TEXT, truncation=truncation)
+    assert {i for i, token in enumerate(explanation.tokens) if not token.truncated} == read
+    assert all(token.contribution == 0 for token in explanation.tokens if token.truncated)
+    assert explanation.completeness_error < 1e-3
+
+
+async def test_windows_are_explained_as_they_are_combined(short):
+    scorer = make(short)
+    (explanation,) = await explain(scorer, TEXT, truncation="window")
+    assert not any(token.truncated for token in explanation.tokens)
+    assert explanation.completeness_error < 1e-3
+    reading = scorer.classifier.read(TEXT, "window")
+    logits = scorer.engine.logits(reading.windows)[:, scorer.manifest.labels.index("positive")]
+    assert explanation.logit == pytest.approx(np.average(logits, weights=reading.weights), abs=1e-4)
+
+
+async def test_a_text_that_is_to_be_refused_is(short):
+    with pytest.raises(TextTooLong, match="12 tokens, the model reads 5"):
+        await explain(make(short), TEXT, truncation="error")
+
+
+async def test_an_explanation_counts_in_the_queue_what_it_costs(tiny_artifact):
+    scorer = make(tiny_artifact, tokens=100)
+    cost = Explainer(scorer.classifier).questions("good", "positive", "head")[0].cost
+    assert cost > 1
+    many = ["good " * 50] * 3
+    first = asyncio.ensure_future(explain(scorer, *many))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await explain(scorer, "good bad")
+    assert len(await first) == 3
+
+
+async def test_predictions_and_explanations_share_the_queue_but_no_batch(tiny_artifact):
+    scorer = make(tiny_artifact)
+    answers = await asyncio.gather(
+        *(
+            explain(scorer, TEXT) if turn % 2 else scorer.score([TEXT], timeout_seconds=30)
+            for turn in range(20)
+        )
+    )
+    assert all(scored == answers[0] for scored in answers[::2])
+    assert all(explained == answers[1] for explained in answers[1::2])
+
+
+async def test_the_most_telling_units_come_first_with_their_states(tiny_artifact):
+    scorer = make(tiny_artifact)
+    found = await scorer.activations(TEXT, most=5, timeout_seconds=30)
+    assert [token for token, _ in found.tokens] == tokenize(TEXT)
+    assert [unknown for _, unknown in found.tokens].count(True) == 3
+    telling = [unit.telling for unit in found.units]
+    assert len(telling) == 5
+    assert telling == sorted(telling, reverse=True)
+    assert {unit.direction for unit in found.units} <= {"forward", "backward"}
+    assert all(len(unit.activations) == 12 for unit in found.units)
+    everything = await scorer.activations(TEXT, most=1000, timeout_seconds=30)
+    assert len(everything.units) == 8  # two directions of four
+
+
+async def test_a_text_without_tokens_has_activations_of_nothing(tiny_artifact):
+    found = await make(tiny_artifact).activations("", most=2, timeout_seconds=30)
+    assert found.tokens == []
+    assert [unit.activations for unit in found.units] == [[], []]
+
+
+def test_nothing_is_made_before_someone_asks(tiny_artifact):
+    assert make(tiny_artifact)._explainer._attributor is None
