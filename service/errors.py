@@ -73,6 +73,11 @@ class InvalidRequest(RequestError):
         super().__init__(message)
         self.problems = problems
 
+    @classmethod
+    def of(cls, field: str, message: str) -> InvalidRequest:
+        """The error of one field."""
+        return cls(f"{field}: {message}", ((field, message),))
+
 
 class TextTooLong(RequestError):
     """Texts have more tokens than the model reads, and the request said to refuse such.

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from starlette.types import Message, Receive, Scope, Send
 
 from service import tracing
-from service.api import classify, model_cards, operations
+from service.api import (
+    classify,
+    huggingface,
+    model_cards,
+    open_inference,
+    operations,
+    sagemaker,
+    vllm,
+)
 from service.api.http import ClientGone, Request
 from service.api.problems import Problem, describe, problem_json
 from service.api.router import Router
@@ -22,7 +30,15 @@ from service.tracing import TraceContext, Tracer
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-ROUTES: tuple[Route, ...] = (*classify.ROUTES, *model_cards.ROUTES, *operations.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *classify.ROUTES,
+    *model_cards.ROUTES,
+    *huggingface.ROUTES,
+    *vllm.ROUTES,
+    *open_inference.ROUTES,
+    *sagemaker.ROUTES,
+    *operations.ROUTES,
+)
 
 # the route in logs and metrics of a request that no route matched
 _UNMATCHED = "unmatched"

@@ -120,18 +120,25 @@ class Request:
         Raises :class:`UnsupportedMedia`, :class:`BodyTooLarge`, :class:`MalformedBody` or
         :class:`InvalidRequest`; none of them repeats what the body says but names of fields.
         """
-        media_type = self._content_type.split(b";", 1)[0].strip().lower()
-        if media_type not in (b"application/json", b""):
+        self.require_media("application/json")
+        return parse(model, await self.body())
+
+    def require_media(self, *types: str) -> str:
+        """The body's media type, the first of ``types`` if it says none.
+
+        Raises :class:`UnsupportedMedia` for any other.
+        """
+        media_type = self._content_type.split(b";", 1)[0].strip().lower().decode("latin-1")
+        if media_type and media_type not in types:
             raise UnsupportedMedia(
-                "this route reads application/json; send the header Content-Type: application/json"
+                f"this route reads {' or '.join(types)}; send the header Content-Type: {types[0]}"
             )
-        body = await self.body()
-        try:
-            # model_validate_json, less what it does for options that are not given
-            asked: Model = model.__pydantic_validator__.validate_json(body)
-        except ValidationError as error:
-            raise readable(error) from None
-        return asked
+        return media_type or types[0]
+
+    def header(self, name: bytes) -> bytes | None:
+        """The last value of a header; ``name`` is in lower case."""
+        found = [value for other, value in self.scope["headers"] if other == name]
+        return found[-1] if found else None
 
     async def body(self) -> bytes:
         """The whole body; reads at most the limit, however the length is declared."""
@@ -200,6 +207,19 @@ class _UntilGone:
         self._gone = True
         if self._task is not None:
             self._task.cancel()
+
+
+def parse(model: type[Model], content: bytes) -> Model:
+    """``content``, which is JSON, as ``model``.
+
+    Raises :class:`MalformedBody` or :class:`InvalidRequest`.
+    """
+    try:
+        # model_validate_json, less what it does for options that are not given
+        parsed: Model = model.__pydantic_validator__.validate_json(content)
+    except ValidationError as error:
+        raise readable(error) from None
+    return parsed
 
 
 def readable(error: ValidationError) -> MalformedBody | InvalidRequest:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel
+import pydantic_core
+from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from service.api.problems import KINDS, MEDIA_TYPE, UNEXPECTED, Kind, ProblemDetails
+from service.api.problems import (
+    KINDS,
+    MEDIA_TYPE,
+    UNEXPECTED,
+    Kind,
+    Problem,
+    ProblemDetails,
+    problem_json,
+)
 from service.api.routes import Route
 from service.settings import Settings
 from service.version import VERSION
@@ -69,6 +78,7 @@ def _schemas(
         (ProblemDetails, "serialization"): None
     }
     for route in routes:
+        wanted[route.operation.error, "serialization"] = None
         if route.operation.request is not None:
             wanted[route.operation.request, "validation"] = None
         if not isinstance(route.operation.response, str):
@@ -132,7 +142,8 @@ def _operation(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]
                     "examples": {
                         name: {"value": value} for name, value in operation.request_examples.items()
                     },
-                }
+                },
+                **_others(operation.other_requests),
             },
         }
     return described
@@ -149,7 +160,14 @@ def _success(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
     return {
         "description": operation.summary,
         "headers": _ALWAYS,
-        "content": content,
+        "content": {**content, **_others(operation.other_responses)},
+    }
+
+
+def _others(examples: Mapping[str, JsonValue]) -> dict[str, Any]:
+    return {
+        media_type: {} if example is None else {"example": example}
+        for media_type, example in examples.items()
     }
 
 
@@ -164,9 +182,9 @@ def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
             else f"{HTTPStatus(status).phrase}: {kinds[0].title}",
             "headers": {**_ALWAYS, **_HEADERS.get(status, {})},
             "content": {
-                MEDIA_TYPE: {
-                    "schema": names[ProblemDetails],
-                    "examples": {kind.slug: {"value": _example(kind)} for kind in kinds},
+                MEDIA_TYPE if route.refuse is problem_json else "application/json": {
+                    "schema": names[route.operation.error],
+                    "examples": {kind.slug: {"value": _example(route, kind)} for kind in kinds},
                 }
             },
         }
@@ -174,11 +192,7 @@ def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
     }
 
 
-def _example(kind: Kind) -> dict[str, Any]:
-    return {
-        "type": kind.uri,
-        "title": kind.title,
-        "status": kind.status,
-        "detail": "What was wrong with this request, and the remedy.",
-        "request_id": "5f0c8e3a9b1d7c24-1f",
-    }
+def _example(route: Route, kind: Kind) -> Any:
+    """What the route answers to such an error, made by what answers it."""
+    problem = Problem(kind, "What was wrong with this request, and the remedy.")
+    return pydantic_core.from_json(route.refuse(problem, "5f0c8e3a9b1d7c24-1f").body)

@@ -9,8 +9,9 @@ from typing import Literal
 from pydantic import BaseModel, JsonValue
 from starlette.types import ASGIApp
 
+from service import errors
 from service.api.http import Request, Response
-from service.api.problems import Problem, problem_json
+from service.api.problems import Problem, ProblemDetails, problem_json
 from service.errors import RequestError
 from service.inference.models import Models
 from service.log import Log
@@ -44,9 +45,29 @@ class Operation:
     request: type[BaseModel] | None = None
     request_examples: Mapping[str, JsonValue] = field(default_factory=dict)
     response_example: JsonValue = None
+    other_requests: Mapping[str, JsonValue] = field(default_factory=dict)
+    """An example of each other media type that is read."""
+    other_responses: Mapping[str, JsonValue] = field(default_factory=dict)
+    """An example of each other media type that is answered."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Descriptions of the path's parameters."""
     errors: tuple[type[RequestError], ...] = ()
+    error: type[BaseModel] = ProblemDetails
+    """The schema of what the route's ``refuse`` answers."""
+
+
+# what can become of any request that has texts scored
+SCORING_ERRORS: tuple[type[RequestError], ...] = (
+    errors.MalformedBody,
+    errors.UnknownModel,
+    errors.BodyTooLarge,
+    errors.UnsupportedMedia,
+    errors.InvalidRequest,
+    errors.TextTooLong,
+    errors.Overloaded,
+    errors.Unavailable,
+    errors.DeadlineExceeded,
+)
 
 
 @dataclass(frozen=True, slots=True)
