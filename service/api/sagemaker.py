@@ -29,8 +29,9 @@ from service.api.huggingface import (
     refuse,
 )
 from service.api.routes import SCORING_ERRORS, Context, Operation, Route
-from service.api.scoring import require_within_limits, score
+from service.api.scoring import require_few, require_within_limits, score
 from service.errors import InvalidRequest, MalformedBody
+from service.settings import Settings
 
 _JSON, _LINES, _CSV = "application/json", "application/jsonlines", "text/csv"
 
@@ -50,7 +51,7 @@ async def invoke(context: Context, request: Request) -> Response:
     if media_type == _JSON:
         return await predict(context, request)
     body = await request.body()
-    texts = _rows(body) if media_type == _CSV else _lines(body)
+    texts = (_rows if media_type == _CSV else _lines)(body, context.settings)
     if not texts:
         raise InvalidRequest.of("body", "holds no text; send one a line")
     require_within_limits(texts, context.settings, field="line")
@@ -63,10 +64,12 @@ async def invoke(context: Context, request: Request) -> Response:
     )
 
 
-def _lines(body: bytes) -> list[str]:
-    texts = []
+def _lines(body: bytes, settings: Settings) -> list[str]:
     # only a line feed ends a line: a text may hold any other separator
-    for place, line in enumerate(body.removesuffix(b"\n").split(b"\n") if body else ()):
+    lines = body.removesuffix(b"\n").split(b"\n") if body else []
+    require_few(lines, settings, field="line")
+    texts = []
+    for place, line in enumerate(lines):
         try:
             texts.append(parse(Line, line).inputs)
         except MalformedBody as error:
@@ -76,13 +79,14 @@ def _lines(body: bytes) -> list[str]:
     return texts
 
 
-def _rows(body: bytes) -> list[str]:
+def _rows(body: bytes, settings: Settings) -> list[str]:
     try:
         rows = list(csv.reader(io.StringIO(body.decode(), newline=""), strict=True))
     except UnicodeDecodeError:
         raise MalformedBody("the body is not UTF-8") from None
     except csv.Error as error:
         raise MalformedBody(f"the body is not CSV: {error}") from None
+    require_few(rows, settings, field="line")
     for place, row in enumerate(rows):
         if len(row) != 1:
             raise InvalidRequest.of(

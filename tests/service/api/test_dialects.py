@@ -1,0 +1,308 @@
+"""What holds for every dialect: the same scores, and each error in the shape its clients read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from service.api.application import ROUTES
+from service.api.huggingface import PredictError
+from service.api.open_inference_schemas import InferError
+from service.api.problems import ProblemDetails
+from service.api.vllm import OpenAIError
+
+LABELS = ("negative", "neutral", "positive")
+TEXTS = ["Good good movie.", "not bad", "", "the movie was very bad!"]
+Scores = list[dict[str, float]]
+
+
+class Dialect(NamedTuple):
+    """How a route is asked, and how its answer is read."""
+
+    path: str
+    ask: Callable[[list[str]], bytes]
+    read: Callable[[bytes], Scores]
+    error: type
+    media_type: str = "application/json"
+    error_media_type: str = "application/json"
+    names_model: bool = False
+    reads_json: bool = True
+
+
+def as_json(make: Callable[[list[str]], Any]) -> Callable[[list[str]], bytes]:
+    return lambda texts: json.dumps(make(texts)).encode()
+
+
+def read_native(content: bytes) -> Scores:
+    results = json.loads(content)["results"]
+    return [{score["label"]: score["score"] for score in result["scores"]} for result in results]
+
+
+def of_rows(rows: list[list[dict[str, Any]]]) -> Scores:
+    return [{score["label"]: score["score"] for score in row} for row in rows]
+
+
+def read_vllm(content: bytes) -> Scores:
+    return [dict(zip(LABELS, item["probs"], strict=True)) for item in json.loads(content)["data"]]
+
+
+def read_tensors(content: bytes) -> Scores:
+    outputs = {output["name"]: output for output in json.loads(content)["outputs"]}
+    rows = np.reshape(outputs["probabilities"]["data"], outputs["probabilities"]["shape"])
+    return [dict(zip(LABELS, row, strict=True)) for row in rows.tolist()]
+
+
+def infer_request(texts: list[str]) -> dict[str, Any]:
+    return {"inputs": [{"name": "text", "shape": [len(texts)], "datatype": "BYTES", "data": texts}]}
+
+
+def batch(texts: list[str]) -> dict[str, Any]:
+    return {"inputs": [[text] for text in texts]}
+
+
+def read_rows(content: bytes) -> Scores:
+    return of_rows(json.loads(content))
+
+
+def read_lines(content: bytes) -> Scores:
+    return of_rows([json.loads(line) for line in content.splitlines()])
+
+
+DIALECTS = {
+    "native": Dialect(
+        "/v1/classify",
+        as_json(lambda texts: {"texts": texts}),
+        read_native,
+        ProblemDetails,
+        error_media_type="application/problem+json",
+    ),
+    "tei": Dialect("/predict", as_json(batch), read_rows, PredictError),
+    "tei root": Dialect("/", as_json(batch), read_rows, PredictError),
+    "hub": Dialect(
+        "/models/sentiment",
+        as_json(lambda texts: {**batch(texts), "parameters": {}}),
+        read_rows,
+        PredictError,
+        names_model=True,
+    ),
+    "vllm": Dialect("/classify", as_json(lambda texts: {"input": texts}), read_vllm, OpenAIError),
+    "open inference": Dialect(
+        "/v2/models/sentiment/infer",
+        as_json(infer_request),
+        read_tensors,
+        InferError,
+        names_model=True,
+    ),
+    "open inference, version": Dialect(
+        "/v2/models/sentiment/versions/1/infer",
+        as_json(infer_request),
+        read_tensors,
+        InferError,
+        names_model=True,
+    ),
+    "sagemaker": Dialect("/invocations", as_json(batch), read_rows, PredictError),
+    "sagemaker lines": Dialect(
+        "/invocations",
+        lambda texts: b"".join(json.dumps({"inputs": text}).encode() + b"\n" for text in texts),
+        read_lines,
+        PredictError,
+        media_type="application/jsonlines",
+    ),
+    "sagemaker csv": Dialect(
+        "/invocations",
+        lambda texts: "".join(f'"{text}"\r\n' for text in texts).encode(),
+        read_lines,
+        PredictError,
+        media_type="text/csv",
+        reads_json=False,
+    ),
+}
+
+
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    return DIALECTS[request.param]
+
+
+async def post(served, dialect: Dialect, content: bytes, **headers: str):
+    given = {"content-type": dialect.media_type, **headers}
+    return await served.client.post(dialect.path, content=content, headers=given)
+
+
+def refusal(dialect: Dialect, response, status: int) -> None:
+    """``response`` is an error in the dialect's shape."""
+    assert response.status_code == status
+    assert response.headers["content-type"] == dialect.error_media_type
+    error = dialect.error.model_validate_json(response.content, strict=True)
+    assert set(json.loads(response.content)) <= set(dialect.error.model_fields)
+    message = {
+        ProblemDetails: lambda: error.detail,
+        PredictError: lambda: error.error,
+        OpenAIError: lambda: error.error.message,
+        InferError: lambda: error.error,
+    }[dialect.error]()
+    assert len(message) > 10
+
+
+def test_every_route_that_scores_is_here():
+    scoring = {
+        route.path.format(name="sentiment", version="1")
+        for route in ROUTES
+        if route.method == "POST" and route.operation.tag != "stream"
+    }
+    assert {dialect.path for dialect in DIALECTS.values()} == scoring - {"/v1/classify/stream"}
+
+
+async def test_scores_are_the_native_dialects_alone_and_in_a_batch(served, dialect):
+    native = read_native((await served.classify(texts=TEXTS)).content)
+    together = dialect.read((await post(served, dialect, dialect.ask(TEXTS))).content)
+    alone = [
+        dialect.read((await post(served, dialect, dialect.ask([text]))).content)[0]
+        for text in TEXTS
+    ]
+    for scores in (together, alone):
+        for ours, theirs in zip(scores, native, strict=True):
+            assert ours == pytest.approx(theirs, abs=1e-6)
+
+
+async def test_what_is_not_the_format_is_400(served, dialect):
+    content = b'{"inputs": ' if dialect.reads_json else b'"no end\n'
+    refusal(dialect, await post(served, dialect, content), 400)
+    refusal(dialect, await post(served, dialect, b"\xff"), 400)
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"3", b'{"inputs": 3, "input": {}, "text": 3}'])
+async def test_another_shape_is_422(served, dialect, body):
+    if not dialect.reads_json:
+        body = b"two,columns\n"
+    refusal(dialect, await post(served, dialect, body), 422)
+
+
+async def test_no_text_is_422(served, dialect):
+    refusal(dialect, await post(served, dialect, dialect.ask([])), 422)
+
+
+async def test_too_many_texts_are_422(serve, dialect):
+    served = serve(max_texts=3)
+    assert (await post(served, dialect, dialect.ask(["good"] * 3))).status_code == 200
+    refusal(dialect, await post(served, dialect, dialect.ask(["good"] * 4)), 422)
+
+
+async def test_a_text_of_too_many_characters_refuses_the_whole_request(serve, dialect):
+    served = serve(max_characters=10)
+    assert (await post(served, dialect, dialect.ask(["a" * 10] * 2))).status_code == 200
+    response = await post(served, dialect, dialect.ask(["a" * 11]))
+    refusal(dialect, response, 422)
+    if dialect.path != "/v1/classify":
+        refusal(dialect, await post(served, dialect, dialect.ask(["good", "a" * 11])), 422)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"content-type": "text/html"}, {"content-encoding": "gzip"}], ids=str
+)
+async def test_another_media_type_or_encoding_is_415(served, dialect, headers):
+    refusal(dialect, await post(served, dialect, dialect.ask(["good"]), **headers), 415)
+
+
+@pytest.mark.parametrize("size", [2000, 2001])
+async def test_a_body_too_large_is_413(serve, dialect, size):
+    served = serve(max_body_bytes=2000)
+    content = dialect.ask(["a"])
+    content = dialect.ask(["a" * (1 + size - len(content))])
+    assert len(content) == size
+    response = await post(served, dialect, content)
+    if size > 2000:
+        refusal(dialect, response, 413)
+    else:
+        assert response.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["nothing", "sentiment:2"])
+async def test_an_unknown_model_is_404(served, name):
+    for dialect in (each for each in DIALECTS.values() if each.names_model):
+        path = dialect.path.replace("sentiment", name)
+        response = await post(served, dialect._replace(path=path), dialect.ask(["good"]))
+        refusal(dialect, response, 404)
+    vllm = DIALECTS["vllm"]
+    content = json.dumps({"input": "good", "model": name}).encode()
+    refusal(vllm, await post(served, vllm, content), 404)
+
+
+async def test_before_serving_it_is_503_and_says_when_to_try_again(serve, dialect):
+    response = await post(serve(opened=False), dialect, dialect.ask(["good"]))
+    refusal(dialect, response, 503)
+    assert response.headers["retry-after"] == "1"
+
+
+class Blocked:
+    """An engine that computes when the test says so."""
+
+    name = "blocked"
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+
+    def logits(self, documents):
+        assert self.opened.wait(5)
+        return np.zeros((len(documents), 3), dtype=np.float32)
+
+
+async def test_a_full_queue_is_429_and_no_answer_in_time_504(serve, dialect):
+    served = serve(engine=Blocked(), max_texts=2, queue_items=2, request_timeout_seconds=0.2)
+    # slow enough, as the batcher believes, to be given to its thread
+    served.models.get()._batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1.0)
+    running = asyncio.create_task(post(served, dialect, dialect.ask(["good"])))
+    await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(post(served, dialect, dialect.ask(["good", "bad"])))
+    await asyncio.sleep(0.01)
+    overloaded = await post(served, dialect, dialect.ask(["good"]))
+    refusal(dialect, overloaded, 429)
+    assert int(overloaded.headers["retry-after"]) >= 1
+    refusal(dialect, await running, 504)
+    refusal(dialect, await waiting, 504)
+    served.engine.opened.set()
+    await served.models.close()
+
+
+class Broken:
+    name = "broken"
+
+    def logits(self, documents):
+        raise FloatingPointError("xyzzy")
+
+
+async def test_an_unexpected_error_is_500_without_its_message(serve, dialect):
+    response = await post(serve(engine=Broken()), dialect, dialect.ask(["good"]))
+    refusal(dialect, response, 500)
+    assert "xyzzy" not in response.text
+
+
+async def test_no_error_repeats_a_text(serve, dialect):
+    canary = "xyzzy-canary-1f3a"
+    served = serve(max_characters=100)
+    for content in (
+        dialect.ask([canary * 10]),
+        canary.encode(),
+        json.dumps(canary).encode(),
+        json.dumps({"inputs": [canary, canary], "input": {"x": canary}}).encode(),
+        json.dumps({"inputs": [[canary, canary]]}).encode(),
+        json.dumps({"inputs": [{"name": "text", "shape": [canary], "data": [canary]}]}).encode(),
+        f'{canary}, {canary}\n"{canary}'.encode(),
+    ):
+        response = await post(served, dialect, content)
+        assert response.status_code in {200, 400, 422}
+        assert canary not in response.text
+    assert canary not in served.logged.getvalue()
+
+
+async def test_a_request_is_logged_with_its_model_and_counts(served, dialect):
+    await post(served, dialect, dialect.ask(["good movie", "bad"]))
+    (line,) = served.lines()
+    assert (line["model"], line["texts"], line["tokens"]) == ("sentiment", 2, 3)
+    assert "sentiment" not in line["route"]
