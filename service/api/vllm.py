@@ -144,7 +144,7 @@ async def classify(context: Context, request: Request) -> Response:
     content: dict[str, Any] = {
         "id": f"classify-{asked.request_id or uuid.uuid4().hex}",
         "object": "list",
-        "created": int(time.time()),
+        "created": seconds_since_1970(),
         "model": scorer.name,
         "data": data,
         "usage": {
@@ -155,6 +155,11 @@ async def classify(context: Context, request: Request) -> Response:
         },
     }
     return Response(pydantic_core.to_json(content))
+
+
+def seconds_since_1970() -> int:
+    """When an answer is made."""
+    return int(time.time())
 
 
 def _truncation(asked: VllmRequest, scorer: Scorer) -> Truncation:

@@ -1,0 +1,119 @@
+"""Each dialect's bytes: requests as its clients send them, and the answers they are given.
+
+The files under ``golden/`` are HTTP messages without what differs from run to run. To accept a
+change: ``python -m tests.contract.test_golden``. Tiny model, seed 0, whose engine's logits lie so
+far apart, or are so equal, that scores are the same to the last bit on every machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from service.api import vllm
+from service.api.application import Application, create_app
+from service.classifier import artifact
+from service.classifier.artifact import Artifact
+from service.classifier.classifier import Classifier
+from service.inference.batcher import QueueLimits
+from service.inference.models import Models
+from service.inference.scorer import Scorer
+from service.log import Log
+from service.metrics import Metrics
+from service.settings import Settings
+
+GOLDEN = Path(__file__).parent / "golden"
+CREATED = 1745383213
+# of the answer's headers these are the contract; others are times and ids
+KEPT = (
+    "content-type",
+    "inference-header-content-length",
+    "retry-after",
+    "x-compute-type",
+    "x-compute-characters",
+    "x-compute-tokens",
+)
+
+
+class FarApart:
+    """A label's logit is a thousand times how often the word of its number occurs."""
+
+    name = "counting"
+
+    def logits(self, documents):
+        rows = [np.bincount(document, minlength=4)[1:4] * 1000 for document in documents]
+        return np.array(rows, dtype=np.float32).reshape(len(documents), 3)
+
+
+def application(tiny: Artifact) -> Application:
+    settings, metrics, models = Settings(), Metrics(version="test"), Models()
+    scorer = Scorer(
+        Classifier(tiny),
+        FarApart(),
+        limits=QueueLimits(settings.queue_items, settings.queue_tokens),
+        worker=ThreadPoolExecutor(1),
+        metrics=metrics,
+    )
+    models.open([scorer])
+    return create_app(settings=settings, models=models, metrics=metrics, log=Log(io.StringIO()))
+
+
+async def answer(app: Application, request: bytes) -> bytes:
+    """The answer's message to a request's message."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    method, path = first.split(" ")
+    headers = dict(line.split(": ") for line in lines)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://valence"
+    ) as client:
+        response = await client.request(method, path, content=body, headers=headers)
+    kept = [f"{name}: {response.headers[name]}" for name in KEPT if name in response.headers]
+    return "\r\n".join([str(response.status_code), *kept, "", ""]).encode() + response.content
+
+
+def requests() -> list[Path]:
+    return sorted(GOLDEN.glob("*/*.request"))
+
+
+@pytest.mark.parametrize("file", requests(), ids=lambda file: f"{file.parent.name}/{file.stem}")
+async def test_an_answer_is_the_one_agreed_on_byte_for_byte(tiny_artifact, monkeypatch, file):
+    monkeypatch.setattr(vllm, "seconds_since_1970", lambda: CREATED)
+    expected = file.with_suffix(".answer").read_bytes()
+    assert await answer(application(tiny_artifact), file.read_bytes()) == expected
+
+
+def test_every_dialect_has_golden_files_and_none_is_left_over():
+    assert {file.parent.name for file in requests()} == {
+        "huggingface",
+        "native",
+        "open_inference",
+        "sagemaker",
+        "vllm",
+    }
+    answers = {file.with_suffix("") for file in GOLDEN.glob("*/*.answer")}
+    assert answers == {file.with_suffix("") for file in requests()}
+
+
+def rewrite() -> None:
+    """Write every answer again."""
+    from tests.conftest import _save_tiny
+
+    vllm.seconds_since_1970 = lambda: CREATED
+    with tempfile.TemporaryDirectory() as folder:
+        app = application(artifact.load(_save_tiny(Path(folder) / "sentiment")))
+        for file in requests():
+            file.with_suffix(".answer").write_bytes(asyncio.run(answer(app, file.read_bytes())))
+    sys.stdout.write(f"wrote {len(requests())} answers\n")
+
+
+if __name__ == "__main__":
+    rewrite()

@@ -1,0 +1,200 @@
+"""Each dialect with the official client of those who speak it, against a served bento."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+TEXTS = ["Good good movie.", "not bad", "the movie was very bad!"]
+
+
+@pytest.fixture(scope="module")
+def native(server) -> list[dict[str, float]]:
+    """The native dialect's scores of the texts."""
+    answer = httpx.post(f"{server.url}/v1/classify", json={"texts": TEXTS}).raise_for_status()
+    return [
+        {score["label"]: score["score"] for score in result["scores"]}
+        for result in answer.json()["results"]
+    ]
+
+
+def run(program: str, *arguments: str) -> Any:
+    """What a program prints as JSON; in a process of its own, where its warnings are its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+HUB = """
+import json, sys
+from huggingface_hub import InferenceClient
+from huggingface_hub.errors import HfHubHTTPError
+url, *texts = sys.argv[1:]
+client = InferenceClient(url, token="none")
+def pairs(answer):
+    return [[one.label, one.score] for one in answer]
+def refused(**options):
+    try:
+        client.text_classification(texts[0], **options)
+    except HfHubHTTPError as error:
+        return [error.response.status_code, str(error)]
+topic = InferenceClient(base_url=url + "/models/topic", token="none")
+print(json.dumps({
+    "all": [pairs(client.text_classification(text)) for text in texts],
+    "top": pairs(client.text_classification(texts[0], top_k=1, function_to_apply="softmax")),
+    "topic": pairs(topic.text_classification(texts[0])),
+    "none": refused(function_to_apply="none"),
+    "sigmoid": refused(function_to_apply="sigmoid"),
+}))
+"""
+
+
+def test_huggingface_hubs_client(server, native):
+    said = run(HUB, server.url, *TEXTS)
+    for answer, scores in zip(said["all"], native, strict=True):
+        assert dict(answer) == pytest.approx(scores, abs=1e-6)
+        assert answer == sorted(answer, key=lambda pair: -pair[1])
+    assert said["top"] == said["all"][0][:1]
+    assert {label for label, _ in said["topic"]} == {"business", "sport"}
+    for function in ("none", "sigmoid"):
+        status, message = said[function]
+        assert status == 422
+        assert "calibrated for softmax" in message
+
+
+TRITON = """
+import json, sys
+import numpy as np
+import tritonclient.http as http
+from tritonclient.utils import InferenceServerException
+url, *texts = sys.argv[1:]
+client = http.InferenceServerClient(url.removeprefix("http://"))
+def ask(model="sentiment", *, shape=None, texts=texts, binary=True, outputs=None, **options):
+    array = np.array(texts, dtype=np.object_).reshape(shape or [len(texts)])
+    given = http.InferInput("text", list(array.shape), "BYTES")
+    given.set_data_from_numpy(array, binary_data=binary)
+    answer = client.infer(model, [given], outputs=outputs, **options)
+    said = {"response": answer.get_response()}
+    for name in ("label", "probabilities"):
+        values = answer.as_numpy(name)
+        if values is not None:
+            said[name] = [v.decode() if isinstance(v, bytes) else v for v in values.tolist()]
+            said[name + " type"] = str(values.dtype)
+    return said
+def refused(**options):
+    try:
+        ask(**options)
+    except InferenceServerException as error:
+        return [error.status(), error.message()]
+wanted = http.InferRequestedOutput
+print(json.dumps({
+    "live": client.is_server_live(), "ready": client.is_server_ready(),
+    "model ready": [client.is_model_ready("sentiment"), client.is_model_ready("sentiment", "1"),
+                    client.is_model_ready("other"), client.is_model_ready("sentiment", "2")],
+    "server": client.get_server_metadata(),
+    "model": client.get_model_metadata("sentiment", "1"),
+    "binary": ask(request_id="42"),
+    "json": ask(binary=False, outputs=[wanted("label", binary_data=False),
+                                       wanted("probabilities", binary_data=False)]),
+    "mixed": ask(shape=[3, 1], model_version="1", outputs=[wanted("probabilities"),
+                                                          wanted("label", binary_data=False)]),
+    "one output": ask(outputs=[wanted("label")]),
+    "long": ask(texts=["good " * 60 + "bad"], parameters={"truncation": "tail"}),
+    "topic": ask("topic"),
+    "error": refused(texts=["good " * 60], parameters={"truncation": "error"}),
+    "unknown": refused(model="other"),
+    "classification": refused(outputs=[wanted("probabilities", class_count=1)]),
+    "empty": refused(texts=[]),
+    "not utf-8": refused(texts=[b"\\xff"]),
+    "compressed": refused(request_compression_algorithm="gzip"),
+}))
+"""
+
+
+def test_tritons_client(server, native):
+    said = run(TRITON, server.url, *TEXTS)
+    assert said["live"] is said["ready"] is True
+    assert said["model ready"] == [True, True, False, False]
+    assert said["server"]["name"] == "valence"
+    labels = said["model"]["labels"]
+    assert said["model"]["versions"] == ["1"]
+    expected = [[scores[label] for label in labels] for scores in native]
+    for way in ("binary", "json", "mixed"):
+        answer = said[way]
+        assert answer["probabilities type"] == "float32"
+        for row, scores in zip(answer["probabilities"], expected, strict=True):
+            assert row == pytest.approx(scores, abs=1e-6)
+        assert answer["label"] == [max(scores, key=scores.get) for scores in native]
+    assert said["binary"]["response"]["id"] == "42"
+    assert "binary_data_size" in json.dumps(said["binary"]["response"])
+    assert "binary_data_size" not in json.dumps(said["json"]["response"])
+    assert "probabilities" not in said["one output"]
+    assert len(said["topic"]["probabilities"][0]) == 2
+    assert len(said["long"]["label"]) == 1
+    for what, status, part in (
+        ("error", "422", "the model reads 50"),
+        ("unknown", "404", "no model 'other'"),
+        ("classification", "422", "label and probabilities"),
+        ("empty", "422", "at least one text"),
+        ("not utf-8", "422", "not UTF-8"),
+        ("compressed", "415", "compressed"),
+    ):
+        assert said[what][0] == status
+        assert part in said[what][1]
+
+
+def test_vllms_clients_need_nothing_but_http(server, native):
+    # vLLM's documentation calls it with requests; there is no package of its own for this
+    asked = {"model": "sentiment", "input": TEXTS, "request_id": "a-1"}
+    answer = httpx.post(f"{server.url}/classify", json=asked).raise_for_status().json()
+    assert answer["id"] == "classify-a-1"
+    labels = ["negative", "neutral", "positive"]
+    for item, scores in zip(answer["data"], native, strict=True):
+        assert item["probs"] == pytest.approx([scores[label] for label in labels], abs=1e-6)
+        assert item["label"] == labels[item["probs"].index(max(item["probs"]))]
+
+
+def test_sagemaker_calls_two_paths(server, native):
+    # the platform itself is the client, and cannot be run here
+    assert httpx.get(f"{server.url}/ping").status_code == 200
+    lines = "".join(json.dumps({"inputs": text}) + "\n" for text in TEXTS)
+    for content, media_type in (
+        (json.dumps({"inputs": [[text] for text in TEXTS]}), "application/json"),
+        (lines, "application/jsonlines"),
+        ("".join(f'"{text}"\n' for text in TEXTS), "text/csv"),
+    ):
+        answer = httpx.post(
+            f"{server.url}/invocations", content=content, headers={"content-type": media_type}
+        ).raise_for_status()
+        rows = (
+            answer.json()
+            if media_type == "application/json"
+            else [json.loads(line) for line in answer.text.splitlines()]
+        )
+        for row, scores in zip(rows, native, strict=True):
+            found = {item["label"]: item["score"] for item in row}
+            assert found == pytest.approx(scores, abs=1e-6)
+
+
+BENTOML = """
+import json, sys, bentoml
+url, *texts = sys.argv[1:]
+with bentoml.SyncHTTPClient(url) as client:
+    print(json.dumps([client.classify(texts=texts), *(client.classify(text=t) for t in texts)]))
+"""
+
+
+def test_bentomls_client(server, native):
+    together, *alone = run(BENTOML, server.url, *TEXTS)
+    results = [result for answer in alone for result in answer["results"]]
+    for found in (together["results"], results):
+        for result, scores in zip(found, native, strict=True):
+            said = {score["label"]: score["score"] for score in result["scores"]}
+            assert said == pytest.approx(scores, abs=1e-6)
