@@ -9,11 +9,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service import tracing
 from service.api import (
+    activations,
     classify,
     huggingface,
     model_cards,
     open_inference,
     operations,
+    pages,
     sagemaker,
     vllm,
 )
@@ -32,12 +34,14 @@ if TYPE_CHECKING:
 
 ROUTES: tuple[Route, ...] = (
     *classify.ROUTES,
+    *activations.ROUTES,
     *model_cards.ROUTES,
     *huggingface.ROUTES,
     *vllm.ROUTES,
     *open_inference.ROUTES,
     *sagemaker.ROUTES,
     *operations.ROUTES,
+    *pages.ROUTES,
 )
 
 # the route in logs and metrics of a request that no route matched

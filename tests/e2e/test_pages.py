@@ -1,0 +1,178 @@
+"""The pages in a real browser, at the width of a desk and of a phone."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not CHROMIUM, reason="there is no chromium; install it to test the pages"),
+]
+
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 740}
+TEXT = "A good movie. <b>The</b> plot was not bad \U0001f600, it's tiramisu!"
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[(DESK, "light"), (PHONE, "dark")], ids=["desk light", "phone dark"])
+def page(request, browser, server) -> Iterator:
+    size, scheme = request.param
+    context = browser.new_context(viewport=size, color_scheme=scheme)
+    page = context.new_page()
+    asked, complaints = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    elsewhere = [url for url in asked if not url.startswith((server.url, "data:", "blob:"))]
+    assert asked
+    assert not elsewhere
+    assert not complaints
+
+
+def violations(page) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{item['id']}: {[node['html'] for node in item['nodes']]}" for item in found]
+
+
+def classify(page, text: str) -> None:
+    page.fill("#text", text)
+    page.click("#classify")
+    page.wait_for_function("document.querySelector('#status').textContent.startsWith('Classified')")
+
+
+def words(page) -> dict[str, tuple[float, str]]:
+    spans = page.eval_on_selector_all(
+        "#words .word",
+        "spans => spans.map(s => [s.textContent, Number(s.dataset.value),"
+        " getComputedStyle(s).backgroundColor])",
+    )
+    return {word: (value, colour) for word, value, colour in spans}
+
+
+def test_the_playground_shows_what_the_api_answers(page, server):
+    page.goto(f"{server.url}/")
+    assert violations(page) == []
+    classify(page, TEXT)
+    answer = httpx.post(
+        f"{server.url}/v1/classify",
+        json={"text": TEXT, "explain": True, "granularity": "sentence"},
+    ).json()["results"][0]
+    assert page.inner_text("#label") == answer["label"]
+    rows = page.eval_on_selector_all(
+        "#scores tbody tr", "rows => rows.map(r => [r.cells[0].innerText, r.cells[1].innerText])"
+    )
+    expected = [[s["label"], f"{100 * s['score']:.1f} %"] for s in answer["scores"]]
+    assert rows == expected
+    # offsets are of code points: what follows an emoji is cut where the tokenizer cut it
+    characters = list(TEXT)
+    tokens = answer["explanation"]["tokens"]
+    shown = page.eval_on_selector_all("#words .word", "s => s.map(w => w.textContent)")
+    assert shown == ["".join(characters[t["start"] : t["end"]]) for t in tokens]
+    assert page.inner_text("#words") == TEXT
+    for word, (value, colour) in words(page).items():
+        assert ("17, 122, 55" in colour or "46, 160, 67" in colour) is (value >= 0), word
+    unknown = page.eval_on_selector_all("#words .unknown", "s => s.map(w => w.textContent)")
+    assert "tiramisu" in unknown
+    assert "good" not in unknown
+    assert page.locator("#sentences li").count() == len(answer["sentences"]) == 2
+    assert violations(page) == []
+
+
+def test_words_are_coloured_by_a_unit_of_either_direction(page, server):
+    page.goto(f"{server.url}/")
+    classify(page, TEXT)
+    by_attribution = words(page)
+    page.check("#by-unit")
+    options = page.eval_on_selector_all("#unit option", "o => o.map(x => x.textContent)")
+    assert {option.split()[0] for option in options} == {"forward", "backward"}
+    telling = [float(re.search(r"\((.*)\)", option)[1]) for option in options]
+    assert telling == sorted(telling, reverse=True)
+    seen = [words(page)]
+    page.select_option("#unit", index=1)
+    seen.append(words(page))
+    assert seen[0] != seen[1]
+    assert by_attribution not in seen
+    assert all(-1 <= value <= 1 for value, _ in seen[0].values())
+    assert violations(page) == []
+
+
+def test_the_keyboard_is_enough(page, server):
+    page.goto(f"{server.url}/")
+    page.focus("#text")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("very good")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#answer:not([hidden])")
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    assert {"model", "classify", "by-attribution", "words", "curl", "copy", "SUMMARY"} <= reached
+
+
+def test_nothing_is_wider_than_the_screen(page, server):
+    page.goto(f"{server.url}/")
+    classify(page, "good " * 200 + "x" * 300)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    # the tiny model reads 50 tokens; what it did not read is marked
+    assert "x" * 300 in page.inner_text("#words .unread")
+
+
+def test_the_curl_line_asks_the_same(page, server):
+    page.goto(f"{server.url}/")
+    classify(page, 'it\'s "good" & $HOME `bad`')
+    line = page.inner_text("#curl")
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["results"][0]["label"] == page.inner_text("#label")
+
+
+def test_a_refusal_is_shown_and_the_page_goes_on(page, server):
+    page.goto(f"{server.url}/")
+    with page.expect_response("**/v1/classify") as refused:
+        page.fill("#text", "x" * 5000)
+        page.click("#classify")
+    assert refused.value.status == 413
+    page.wait_for_selector("#problem:not([hidden])")
+    assert "4096 bytes" in page.inner_text("#problem")
+    classify(page, "good")
+    assert page.is_hidden("#problem")
+
+
+def test_the_documentation_is_drawn(page, server):
+    page.goto(f"{server.url}/docs")
+    page.wait_for_selector(".opblock-summary-path")
+    paths = page.eval_on_selector_all(
+        ".opblock-summary-path", "nodes => nodes.map(n => n.dataset.path)"
+    )
+    assert set(paths) == set(httpx.get(f"{server.url}/openapi.json").json()["paths"])

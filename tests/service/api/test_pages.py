@@ -1,0 +1,51 @@
+import re
+from pathlib import Path
+
+import pytest
+
+import service.api
+from service.api import pages
+
+WEB = Path(service.api.__file__).parent / "web"
+PATHS = [route.path for route in pages.ROUTES]
+
+
+@pytest.mark.parametrize("route", pages.ROUTES, ids=lambda route: route.path)
+async def test_every_file_comes_with_its_media_type_and_a_policy(served, route):
+    answer = await served.client.get(route.path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].split(";")[0] == route.operation.response
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "script-src" not in policy, "scripts come from this server, none is inline"
+
+
+@pytest.mark.parametrize("page", ["/", "/docs"])
+async def test_what_a_page_loads_is_served(served, page):
+    text = (await served.client.get(page)).text
+    loaded = re.findall(r'(?:src|href)="(assets/[^"]+)"', text)
+    assert len(loaded) >= 2
+    for name in loaded:
+        assert (await served.client.get(f"/{name}")).status_code == 200
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in WEB.iterdir()))
+def test_no_page_asks_another_server(name):
+    assert not re.search(r"(?:https?:)?//[a-z]", (WEB / name).read_text("utf-8"))
+
+
+async def test_a_file_that_no_page_uses_is_not_served(served):
+    for name in ("nothing.js", "../pages.py", "playground.html", "..%2fpages.py"):
+        assert (await served.client.get(f"/assets/{name}")).status_code == 404
+
+
+async def test_an_installation_without_the_files_says_where_the_contract_is(served, monkeypatch):
+    monkeypatch.setattr(pages, "_WEB", WEB / "elsewhere")
+    pages._file.cache_clear()
+    try:
+        answer = await served.client.get("/")
+    finally:
+        pages._file.cache_clear()
+    assert answer.status_code == 404
+    assert "/openapi.json" in answer.json()["detail"]
