@@ -111,7 +111,7 @@ ROUTES = (
             summary="Show what units of the network do at each word",
             description="The hidden state of the most telling units of the last recurrent layer "
             "after each token that is read, forward and backward: what the playground colours by.",
-            tag="classify",
+            tag="activations",
             request=ActivationsRequest,
             request_examples={"two units": {"text": "I love it.", "units": 2}},
             response=ActivationsResponse,
