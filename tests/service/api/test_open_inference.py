@@ -1,0 +1,227 @@
+import json
+import struct
+
+import numpy as np
+import pytest
+
+PATH = "/v2/models/sentiment/infer"
+HEADER = "inference-header-content-length"
+
+
+def tensor(*texts, **changes):
+    given = {"name": "text", "shape": [len(texts)], "datatype": "BYTES", "data": list(texts)}
+    return {name: value for name, value in (given | changes).items() if value is not None}
+
+
+async def infer(served, *inputs, path=PATH, **fields):
+    return await served.client.post(path, json={"inputs": list(inputs), **fields})
+
+
+def binary(*texts):
+    return b"".join(struct.pack("<I", len(t.encode())) + t.encode() for t in texts)
+
+
+async def send_binary(served, content, *, size=None, header=None, shape=(1,), **fields):
+    given = tensor(
+        shape=list(shape),
+        data=None,
+        parameters={"binary_data_size": len(content) if size is None else size},
+    )
+    head = json.dumps({"inputs": [given], **fields}).encode()
+    headers = {} if header is False else {HEADER: str(header or len(head))}
+    return await served.client.post(PATH, content=head + content, headers=headers)
+
+
+async def test_outputs_are_labels_and_probabilities_row_by_row(served):
+    answer = (await infer(served, tensor("movie", "good bad bad"), id="42")).json()
+    native = (await served.classify(texts=["movie", "good bad bad"])).json()["results"]
+    label, probabilities = answer["outputs"]
+    assert label["data"] == [result["label"] for result in native]
+    assert label["shape"] == [2]
+    assert probabilities["shape"] == [2, 3]
+    rows = np.reshape(probabilities["data"], (2, 3)).tolist()
+    for row, result in zip(rows, native, strict=True):
+        scores = {score["label"]: score["score"] for score in result["scores"]}
+        assert row == [scores[name] for name in ("negative", "neutral", "positive")]
+    assert (answer["id"], answer["model_name"], answer["model_version"]) == ("42", "sentiment", "1")
+
+
+async def test_an_answer_has_an_id_only_if_the_request_had(served):
+    assert "id" not in (await infer(served, tensor("good"))).json()
+
+
+@pytest.mark.parametrize(
+    "names", [["label"], ["probabilities"], ["probabilities", "label"]], ids=str
+)
+async def test_outputs_are_those_asked_for_in_their_order(served, names):
+    answer = (await infer(served, tensor("good"), outputs=[{"name": n} for n in names])).json()
+    assert [output["name"] for output in answer["outputs"]] == names
+
+
+async def test_data_may_be_a_column(served):
+    flat = (await infer(served, tensor("good", "bad"))).content
+    column = tensor("good", "bad", shape=[2, 1])
+    assert (await infer(served, column)).content == flat
+    assert (await infer(served, column | {"data": [["good"], ["bad"]]})).content == flat
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (tensor("good", name="args"), "named text"),
+        (tensor("good", datatype="FP32"), "BYTES"),
+        (tensor("good", shape=[2]), "there are 1 texts"),
+        (tensor("good", shape=[1, 2]), "one text a row"),
+        (tensor("good", shape=[1, 1, 1]), "shape"),
+        (tensor("good", shape=[]), "one text a row"),
+        (tensor("good", shape=[-1]), "shape"),
+        (tensor(1), "element 0 is no string"),
+        (tensor("good", data=None), "data: is missing"),
+        (tensor("good", parameters={"binary_data_size": 4}), "not both"),
+        (tensor("good", data=None, parameters={"binary_data_size": 4}), "0 bytes follow"),
+        (tensor("good", parameters={"shared_memory_region": "x"}), "no shared memory"),
+        (tensor("good", parameters={"x": [1]}), "parameters"),
+        (tensor("good", extra=1), "extra"),
+        (tensor(), "at least one text"),
+    ],
+)
+async def test_a_wrong_input_is_422_and_named(served, given, said):
+    response = await infer(served, given)
+    assert response.status_code == 422
+    assert said in response.json()["error"]
+
+
+async def test_there_is_one_input(served):
+    for inputs in ([], [tensor("good"), tensor("good")]):
+        assert (await infer(served, *inputs)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        ([{"name": "scores"}], "label and probabilities"),
+        ([{"name": "label"}, {"name": "label"}], "twice"),
+        ([{"name": "label", "parameters": {"classification": 1}}], "is not done"),
+        ([{"name": "label", "parameters": {"binary_data": 1}}], "true or false"),
+        ([{"name": "label", "parameters": {"shared_memory_region": "x"}}], "no shared memory"),
+    ],
+)
+async def test_a_wrong_output_is_422_and_named(served, outputs, said):
+    response = await infer(served, tensor("good"), outputs=outputs)
+    assert response.status_code == 422
+    assert said in response.json()["error"]
+
+
+async def test_truncation_is_a_parameter(served):
+    long = "good bad " + "the " * 48 + "movie"
+    answers = {}
+    for truncation in ("head", "tail"):
+        response = await infer(served, tensor(long), parameters={"truncation": truncation})
+        native = await served.classify(text=long, truncation=truncation)
+        answers[truncation] = response.json()["outputs"][1]["data"]
+        best = native.json()["results"][0]["scores"][0]["score"]
+        assert max(answers[truncation]) == best
+    assert answers["head"] != answers["tail"]
+    for truncation in ("error", "none", True):
+        response = await infer(served, tensor(long), parameters={"truncation": truncation})
+        assert response.status_code == 422
+
+
+async def test_binary_texts_are_read_as_json_ones_are(served):
+    texts = ["good", "", "Ünïcödé movie"]
+    expected = (await infer(served, tensor(*texts))).content
+    assert (await send_binary(served, binary(*texts), shape=(3,))).content == expected
+    assert (await send_binary(served, binary(*texts), shape=(3, 1))).content == expected
+
+
+async def test_a_header_may_be_given_without_binary_data(served):
+    body = json.dumps({"inputs": [tensor("good")]})
+    answer = await served.client.post(PATH, content=body, headers={HEADER: str(len(body))})
+    assert answer.content == (await infer(served, tensor("good"))).content
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"size": 7}, 422),
+        ({"size": 9}, 422),
+        ({"size": True}, 422),
+        ({"shape": (2,)}, 422),
+        ({"header": 10**9}, 400),
+        ({"header": 5}, 400),
+        ({"header": False}, 400),
+    ],
+)
+async def test_binary_data_that_does_not_add_up_is_refused(served, changes, status):
+    content = binary("good")
+    assert (await send_binary(served, content)).status_code == 200
+    response = await send_binary(served, content, **changes)
+    assert response.status_code == status
+    assert len(response.json()["error"]) > 10
+
+
+async def test_bytes_after_a_json_input_are_refused(served):
+    body = json.dumps({"inputs": [tensor("good")]}).encode()
+    answer = await served.client.post(PATH, content=body + b"x", headers={HEADER: str(len(body))})
+    assert answer.status_code == 422
+    assert "1 bytes follow the JSON" in answer.json()["error"]
+
+
+async def test_outputs_are_binary_where_asked(served):
+    answer = await infer(
+        served,
+        tensor("good", "bad"),
+        parameters={"binary_data_output": True},
+        outputs=[
+            {"name": "probabilities"},
+            {"name": "label", "parameters": {"binary_data": False}},
+        ],
+    )
+    size = int(answer.headers[HEADER])
+    head, content = json.loads(answer.content[:size]), answer.content[size:]
+    plain = (await infer(served, tensor("good", "bad"))).json()
+    probabilities, label = head["outputs"]
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert label == plain["outputs"][0]
+    assert "data" not in probabilities
+    assert probabilities["parameters"] == {"binary_data_size": len(content)}
+    expected = plain["outputs"][1]["data"]
+    assert np.frombuffer(content, "<f4").tolist() == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v2/models/other",
+        "/v2/models/other/ready",
+        "/v2/models/sentiment/versions/2",
+        "/v2/models/sentiment/versions/2/ready",
+    ],
+)
+async def test_an_unknown_model_or_version_is_404_with_an_error(served, path):
+    response = await served.client.get(path)
+    assert response.status_code == 404
+    assert set(response.json()) == {"error"}
+
+
+async def test_server_and_models_describe_themselves(served):
+    get = served.client.get
+    assert (await get("/v2")).json()["extensions"] == ["binary_tensor_data"]
+    model = (await get("/v2/models/sentiment")).json()
+    assert model == (await get("/v2/models/sentiment/versions/1")).json()
+    assert model["versions"] == ["1"]
+    assert model["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    assert model["outputs"][1]["shape"] == [-1, 3]
+    assert model["labels"] == ["negative", "neutral", "positive"]
+    for path in ("/v2/models/sentiment/ready", "/v2/models/sentiment/versions/1/ready"):
+        assert (await get(path)).json() == {"name": "sentiment", "ready": True}
+
+
+async def test_health_is_told_by_status(serve):
+    served = serve(opened=False)
+    assert (await served.client.get("/v2/health/live")).json() == {"live": True}
+    for path in ("/v2/health/ready", "/v2/models/sentiment/ready", "/v2/models/sentiment"):
+        response = await served.client.get(path)
+        assert response.status_code == 503
+        assert set(response.json()) == {"error"}
+    assert (await serve().client.get("/v2/health/ready")).json() == {"ready": True}

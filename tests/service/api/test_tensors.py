@@ -1,0 +1,96 @@
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.api import tensors
+from service.errors import InvalidRequest, MalformedBody
+
+TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"])))
+
+
+@given(TEXTS)
+def test_texts_survive_being_binary(texts):
+    assert tensors.texts_of_binary(tensors.binary_of_texts(texts), field="x") == texts
+
+
+@given(st.binary())
+def test_any_bytes_are_texts_or_refused(content):
+    try:
+        texts = tensors.texts_of_binary(content, field="x")
+    except InvalidRequest:
+        return
+    assert tensors.binary_of_texts(texts) == content
+
+
+@given(TEXTS.filter(bool), st.data())
+def test_a_tensor_that_is_cut_off_is_refused_or_whole_elements(texts, data):
+    whole = tensors.binary_of_texts(texts)
+    cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
+    try:
+        found = tensors.texts_of_binary(cut, field="x")
+    except InvalidRequest:
+        return
+    assert found == texts[: len(found)]
+    assert len(found) < len(texts)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\x01\x00\x00", "element 0: its length is cut off"),
+        (struct.pack("<I", 3) + b"ab", "element 0: its length leads 1 bytes past the end"),
+        (struct.pack("<I", 2**32 - 1), "bytes past the end"),
+        (struct.pack("<I", 1) + b"a" + struct.pack("<I", 1) + b"\xff", "element 1 is not UTF-8"),
+    ],
+)
+def test_a_fault_names_its_element(content, said):
+    with pytest.raises(InvalidRequest, match=said):
+        tensors.texts_of_binary(content, field="x")
+
+
+def test_numbers_are_little_endian_floats_row_by_row():
+    content = tensors.binary_of_numbers([(0.25, 0.75), (1.0, 0.0)])
+    assert np.frombuffer(content, "<f4").tolist() == [0.25, 0.75, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(("header", "parts"), [(None, (b"{}xy", b"")), (b"2", (b"{}", b"xy"))])
+def test_a_body_is_split_where_the_header_says(header, parts):
+    assert tensors.split(b"{}xy", header) == parts
+
+
+@pytest.mark.parametrize("header", [b"", b"0", b"5", b"-1", b"2.0", b"x", b"9" * 5000, b"\xb2"])
+def test_a_length_that_cannot_be_is_refused(header):
+    with pytest.raises(MalformedBody, match="body of 4 bytes"):
+        tensors.split(b"{}xy", header)
+
+
+@pytest.mark.parametrize(
+    ("data", "shape"),
+    [
+        (["a", "b"], [2]),
+        (["a", "b"], [2, 1]),
+        ([["a"], ["b"]], [2, 1]),
+    ],
+)
+def test_json_data_may_be_flat_or_nested_as_the_shape_says(data, shape):
+    assert tensors.texts_of_json(data, shape, field="x") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("data", "shape"),
+    [
+        ([["a"], ["b"]], [2]),
+        ([["a", "b"]], [2, 1]),
+        ([["a"], "b", ["c", "d"]], [3, 1]),
+        ([["a"], [["b"]]], [2, 1]),
+        (["a", 1], [2]),
+        (["a", None], [2]),
+        (["a", ["b"]], [2]),
+    ],
+)
+def test_json_data_of_another_form_is_refused(data, shape):
+    with pytest.raises(InvalidRequest):
+        tensors.texts_of_json(data, shape, field="x")
