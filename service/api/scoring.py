@@ -53,13 +53,13 @@ def require_few(texts: Sequence[object], settings: Settings, *, field: str) -> N
     """Raise :class:`InvalidRequest` if ``texts``, which stand at ``field``, are too many."""
     if len(texts) > settings.max_texts:
         message = f"{len(texts)} texts, a request may hold {settings.max_texts}; send several"
-        raise InvalidRequest(f"{field}: {message}", ((field, message),))
+        raise InvalidRequest.of(field, message)
 
 
 def require_short(text: str, settings: Settings, *, field: str) -> None:
     """Raise :class:`InvalidRequest` if ``text``, which stands at ``field``, is too long."""
     for message in faults_of_length((text,), settings).values():
-        raise InvalidRequest(f"{field}: {message}", ((field, message),))
+        raise InvalidRequest.of(field, message)
 
 
 def faults_of_length(texts: Sequence[str], settings: Settings) -> dict[int, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from service.api import openapi
 from service.api.application import ROUTES
-from service.api.classify import ClassifyRequest, ClassifyResponse
+from service.api.problems import UNEXPECTED, Problem
 from service.settings import Settings
 
 SNAPSHOT = Path(__file__).parent / "openapi.json"
@@ -31,12 +31,26 @@ def test_every_reference_leads_somewhere_and_every_schema_is_used():
     assert used == set(schemas)
 
 
-def test_examples_are_what_they_are_examples_of():
-    operation = document()["paths"]["/v1/classify"]["post"]
-    for example in operation["requestBody"]["content"]["application/json"]["examples"].values():
-        ClassifyRequest.model_validate_json(json.dumps(example["value"]))
-    answer = operation["responses"]["200"]["content"]["application/json"]["example"]
-    ClassifyResponse.model_validate_json(json.dumps(answer), strict=True)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_examples_are_what_they_are_examples_of(route):
+    described = document()["paths"][route.path][route.method.lower()]
+    operation = route.operation
+    if operation.request is not None:
+        examples = described["requestBody"]["content"]["application/json"]["examples"]
+        assert examples
+        for example in examples.values():
+            operation.request.model_validate_json(json.dumps(example["value"]))
+    if not isinstance(operation.response, str):
+        answer = described["responses"]["200"]["content"]["application/json"]
+        if "example" in answer:
+            operation.response.model_validate_json(json.dumps(answer["example"]), strict=True)
+    for status, response in described["responses"].items():
+        for media_type, content in response["content"].items():
+            for example in content.get("examples", {}).values():
+                assert status != "200"
+                expected = route.refuse(Problem(UNEXPECTED, ""), "").headers[0][1].decode()
+                assert media_type == expected
+                operation.error.model_validate_json(json.dumps(example["value"]), strict=True)
 
 
 def test_limits_are_published():
