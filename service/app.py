@@ -14,6 +14,7 @@ import atexit
 import gc
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bentoml
@@ -34,7 +35,7 @@ class Valence:
         from concurrent.futures import ThreadPoolExecutor
 
         from service import log, metrics, settings, tracing, version
-        from service.api.application import create_app
+        from service.api.application import allow_origins, create_app
         from service.inference.models import Models
 
         self.settings = settings.Settings.from_environment(os.environ)
@@ -50,6 +51,7 @@ class Valence:
             log=self.log,
             tracer=self._tracer,
         )
+        self.entry = allow_origins(self.application)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
         # much of loading is hashing and folding, which BentoML's own start need not wait for
         self._loaded = self._worker.submit(self._load)
@@ -62,12 +64,16 @@ class Valence:
         The seals are enough here: workers start after this, so every import and every weight
         read would make the service ready later.
         """
-        from service import settings, store
+        from service import keys, settings, store
         from service.classifier import seal
         from service.errors import ValenceError
 
         try:
             wanted = settings.Settings.from_environment(os.environ)
+            if wanted.api_keys_file:
+                keys.read(Path(wanted.api_keys_file))
+            elif not wanted.allow_anonymous:
+                keys.require_unless_loopback(_host())
             if wanted.engine.startswith("native"):
                 from service.inference import engines
 
@@ -171,6 +177,16 @@ class Valence:
         return scorers
 
 
+def _host() -> str:
+    """The address that ``bentoml serve`` was told to listen on."""
+    import click
+    from bentoml._internal.configuration.containers import BentoMLContainer
+
+    context = click.get_current_context(silent=True)
+    host = context.params.get("host") if context else None
+    return str(host or BentoMLContainer.http.host.get())
+
+
 class _Gateway:
     """Stands where BentoML's middleware stood, from the moment the server starts."""
 
@@ -179,7 +195,7 @@ class _Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] != "/schema.json":
-            await get_current_service().application(scope, receive, send)
+            await get_current_service().entry(scope, receive, send)
             return
         if scope["type"] == "lifespan":
             scope["app"].middleware_stack = self

@@ -4,6 +4,8 @@
     ├── ArtifactError           a model folder that cannot be trusted
     ├── ConfigurationError      a setting or configuration file that cannot be used
     └── RequestError            a request that cannot be answered as asked
+        ├── Unauthorized        no API key, or none of this service's
+        ├── RateLimited         an API key has asked for more than its rate
         ├── UnknownPath
         ├── MethodNotAllowed
         ├── MalformedBody       not JSON
@@ -37,6 +39,18 @@ class ConfigurationError(ValenceError):
 
 class RequestError(ValenceError):
     """A request cannot be answered as asked."""
+
+
+class Unauthorized(RequestError):
+    """No API key came with the request, or none of this service's."""
+
+
+class RateLimited(RequestError):
+    """An API key asks for more than its rate; ``retry_after_seconds`` says when it may again."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UnknownPath(RequestError):

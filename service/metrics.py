@@ -81,6 +81,18 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
+        self._key_requests = Counter(
+            "valence_key_requests",
+            "Requests answered, by the name of their API key.",
+            ("key",),
+            registry=registry,
+        )
+        self._key_texts = Counter(
+            "valence_key_texts",
+            "Texts scored, by the name of the API key that asked.",
+            ("key",),
+            registry=registry,
+        )
         self.stage_seconds = Histogram(
             "valence_stage_duration_seconds",
             "Time of a request in each stage: tokenize, queue, infer.",
@@ -173,6 +185,7 @@ class Metrics:
         )
         build.labels(version).set(1)
         self._pending: dict[tuple[str, str, int, str, str], list[float]] = {}
+        self._pending_by_key: dict[str, list[int]] = {}
         self._later = Later(self.flush, seconds=_FLUSH_SECONDS)
 
     def request(
@@ -189,8 +202,17 @@ class Metrics:
         else:
             self.flush()
 
+    def by_key(self, name: str, *, texts: int) -> None:
+        """Count one answered request of the API key ``name``, by the next :meth:`flush`."""
+        self._pending_by_key.setdefault(name, []).append(texts)
+        self._later.ask()
+
     def flush(self) -> None:
         """Move the metrics by what was counted since the last time."""
+        by_key, self._pending_by_key = self._pending_by_key, {}
+        for name, texts in by_key.items():
+            self._key_requests.labels(name).inc(len(texts))
+            self._key_texts.labels(name).inc(sum(texts))
         pending, self._pending = self._pending, {}
         for (route, method, status, model, version), seconds in pending.items():
             labels = (route, method, str(status), model, version)

@@ -57,6 +57,25 @@ class Settings(BaseModel):
         le=60.0,
         description="Time within which a request is answered, or told 504; at most 60.",
     )
+    api_keys_file: str = Field(
+        default="",
+        description="File of API keys' hashes, made by `python -m service.keys new NAME`; with "
+        "one, requests bring a key, but for probes and `/openapi.json`. Read again when changed.",
+    )
+    allow_anonymous: bool = Field(
+        default=False,
+        description="Whether to serve beyond loopback without API keys; otherwise that is refused.",
+    )
+    key_texts_per_second: float = Field(
+        default=0.0,
+        ge=0,
+        description="Texts a second of each API key whose line names no rate; beyond it: 429. "
+        "0: no limit.",
+    )
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        default=(),
+        description="Origins whose pages may ask, separated by commas, or `*`. Empty: none.",
+    )
     cache_bytes: int = Field(
         default=0,
         ge=0,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import tracing
 from service.api import (
@@ -19,10 +20,11 @@ from service.api import (
     sagemaker,
     vllm,
 )
+from service.api.access import Access
 from service.api.http import ClientGone, Request
 from service.api.problems import Problem, describe, problem_json
 from service.api.router import Router
-from service.api.routes import Context, Route
+from service.api.routes import API_HEADERS, Context, Route
 from service.inference.models import Models
 from service.log import Log
 from service.metrics import Metrics
@@ -62,6 +64,20 @@ def create_app(
     return Application(Context(settings, models, metrics, log, ROUTES), tracer)
 
 
+def allow_origins(application: Application) -> ASGIApp:
+    """``application`` for pages of the origins in its settings; itself if there are none."""
+    origins = application.context.settings.cors_origins
+    if not origins:
+        return application
+    return CORSMiddleware(
+        application,
+        allow_origins=origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("*",),
+        expose_headers=("Retry-After", "X-Request-ID"),
+    )
+
+
 class Application:
     """Serves a context's routes."""
 
@@ -70,21 +86,22 @@ class Application:
         self._tracer = tracer
         self._router = Router(context.routes)
         self._max_body_bytes = context.settings.max_body_bytes
+        self._access = Access(context.settings, context.log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; never raises but when it is cancelled from outside."""
-        started = time.perf_counter()
         request = Request(scope, receive, max_body_bytes=self._max_body_bytes)
         route: Route | None = None
         status = _CLIENT_GONE
         identification = [(b"x-request-id", request.id.encode())]
+        headers: tuple[tuple[bytes, bytes], ...] = API_HEADERS
         span, trace_id = None, ""
 
         async def send_identified(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *identification]
+                message["headers"] = [*message["headers"], *identification, *headers]
             await send(message)
 
         metrics = self.context.metrics
@@ -92,11 +109,14 @@ class Application:
         try:
             try:
                 route, request.parameters = self._router.find(scope["method"], scope["path"])
+                headers = route.headers
                 if request.traceparent or self._tracer is not None:
                     span, traced = self._trace(request, route)
                     if traced is not None:
                         trace_id = traced.trace_id
                         identification.append((b"traceparent", traced.header))
+                if not route.open:
+                    self._access.admit(request)
                 answer = await route.handler(self.context, request)
             except ClientGone:
                 return
@@ -111,7 +131,7 @@ class Application:
                 self.context.log.failure("answer cut short", error, request_id=request.id)
         finally:
             metrics.in_flight -= 1
-            seconds = time.perf_counter() - started
+            seconds = time.perf_counter() - request.arrived
             method = scope["method"] if route else "any"
             template = route.path if route else _UNMATCHED
             metrics.request(
@@ -122,6 +142,8 @@ class Application:
                 version=request.version,
                 seconds=seconds,
             )
+            if request.key:
+                metrics.by_key(request.key, texts=request.texts)
             if route is None or route.logged:
                 self.context.log.request(
                     request_id=request.id,
@@ -133,6 +155,7 @@ class Application:
                     texts=request.texts,
                     tokens=request.tokens,
                     trace_id=trace_id,
+                    key=request.key,
                 )
             if span is not None and self._tracer is not None:
                 self._tracer.finish(

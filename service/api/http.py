@@ -10,8 +10,9 @@ import asyncio
 import itertools
 import os
 import re
+import time
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope, Send
@@ -21,6 +22,9 @@ from service.inference.scorer import Stages
 
 Model = TypeVar("Model", bound=BaseModel)
 
+# ours, and what Envoy, and so Istio, tells a service of its own limit
+_TIMEOUT_HEADERS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
+_MILLISECONDS = re.compile(rb"0{0,9}[1-9][0-9]{0,8}")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # A client that waits this long has its connection watched, so that its work leaves the queue when
 # it leaves; watching costs a task, which an answer given sooner need not pay.
@@ -30,6 +34,13 @@ _LONGEST_STEP = 64
 
 # a worker's own prefix and a count: unique, and a tenth of the price of a UUID
 _request_ids = map(f"{os.urandom(8).hex()}-{{:x}}".format, itertools.count(1))
+
+
+class Bucket(Protocol):
+    """What an API key may still ask for."""
+
+    def take(self, count: int) -> None:
+        """Take ``count`` texts' worth."""
 
 
 class ClientGone(Exception):
@@ -72,12 +83,13 @@ class Request:
     """What a handler may ask of a request, and what it tells the log and the metrics about it."""
 
     __slots__ = (
-        "_content_encoding",
-        "_content_length",
-        "_content_type",
         "_max_body_bytes",
         "_receive",
+        "arrived",
+        "bucket",
+        "headers",
         "id",
+        "key",
         "model",
         "parameters",
         "scope",
@@ -92,27 +104,34 @@ class Request:
         self.scope = scope
         self._receive = receive
         self._max_body_bytes = max_body_bytes
-        self._content_type = self._content_encoding = self.traceparent = b""
-        self._content_length = 0
-        given = b""
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                # what is no number is the server's to refuse; the bytes are counted in any case
-                self._content_length = int(value) if value[:19].isdigit() else 0
-            elif name == b"content-type":
-                self._content_type = value
-            elif name == b"content-encoding":
-                self._content_encoding = value
-            elif name == b"x-request-id":
-                given = value
-            elif name == b"traceparent":
-                self.traceparent = value
+        self.arrived = time.perf_counter()
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.traceparent = self.headers.get(b"traceparent", b"")
+        given = self.headers.get(b"x-request-id", b"")
         self.id = given.decode() if _REQUEST_ID.fullmatch(given) else next(_request_ids)
         self.parameters: dict[str, str] = {}
         # filled by the handler
-        self.model = self.version = ""
+        self.key = self.model = self.version = ""
+        self.bucket: Bucket | None = None
         self.texts = self.tokens = 0
         self.stages: Stages | None = None
+
+    def seconds_left(self, most: float) -> float:
+        """How long an answer is waited for: ``most``, or what the client said if that is less.
+
+        ``most`` counts from now, a client's own limit from the request's first byte. Raises
+        :class:`InvalidRequest` for one that is no whole number of milliseconds.
+        """
+        for name in _TIMEOUT_HEADERS:
+            given = self.headers.get(name)
+            if given is not None:
+                if not _MILLISECONDS.fullmatch(given):
+                    message = "not a whole number of milliseconds from 1 to 999999999"
+                    location = name.decode()
+                    raise InvalidRequest(f"{location}: {message}", ((location, message),))
+                passed = time.perf_counter() - self.arrived
+                return min(int(given) / 1000 - passed, most)
+        return most
 
     async def json(self, model: type[Model]) -> Model:
         """The body as ``model``.
@@ -128,7 +147,8 @@ class Request:
 
         Raises :class:`UnsupportedMedia` for any other.
         """
-        media_type = self._content_type.split(b";", 1)[0].strip().lower().decode("latin-1")
+        given = self.headers.get(b"content-type", b"")
+        media_type = given.split(b";", 1)[0].strip().lower().decode("latin-1")
         if media_type and media_type not in types:
             raise UnsupportedMedia(
                 f"this route reads {' or '.join(types)}; send the header Content-Type: {types[0]}"
@@ -137,14 +157,15 @@ class Request:
 
     def header(self, name: bytes) -> bytes | None:
         """The last value of a header; ``name`` is in lower case."""
-        found = [value for other, value in self.scope["headers"] if other == name]
-        return found[-1] if found else None
+        return self.headers.get(name)
 
     async def body(self) -> bytes:
         """The whole body; reads at most the limit, however the length is declared."""
-        if self._content_encoding not in (b"", b"identity"):
+        if self.headers.get(b"content-encoding", b"identity") not in (b"", b"identity"):
             raise UnsupportedMedia("this service reads no compressed bodies; send it as it is")
-        if self._content_length > self._max_body_bytes:
+        # what is no number is the server's to refuse; the bytes are counted in any case
+        length = self.headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length[:19]) > self._max_body_bytes:
             raise self._too_large()
         body = b""
         chunks: list[bytes] = []

@@ -10,6 +10,7 @@ import pydantic_core
 from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from service import errors
 from service.api.problems import (
     KINDS,
     MEDIA_TYPE,
@@ -33,7 +34,22 @@ _TRACEPARENT_HEADER = {
     "schema": {"type": "string"},
 }
 _ALWAYS = {"X-Request-ID": _REQUEST_ID_HEADER, "traceparent": _TRACEPARENT_HEADER}
+_TIMEOUT_PARAMETER = {
+    "name": "X-Request-Timeout-Ms",
+    "in": "header",
+    "description": "Milliseconds after which nobody waits for the answer: 504 then, or 429 at once "
+    "if the queue is too long for it. At most the service's own limit. "
+    "`X-Envoy-Expected-Rq-Timeout-Ms` says the same.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+}
+_SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+# the empty one: a service without keys asks for none
+_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {}]
 _HEADERS = {
+    401: {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}},
     405: {"Allow": {"description": "The methods there are.", "schema": {"type": "string"}}},
     429: {
         "Retry-After": {
@@ -66,7 +82,7 @@ def document(routes: Sequence[Route], settings: Settings) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": schemas},
+        "components": {"schemas": schemas, "securitySchemes": _SECURITY_SCHEMES},
     }
 
 
@@ -130,7 +146,9 @@ def _operation(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]
                 }
                 for name, description in operation.parameters.items()
             ),
+            *((_TIMEOUT_PARAMETER,) if errors.DeadlineExceeded in operation.errors else ()),
         ],
+        "security": [] if route.open else _SECURITY,
         "responses": {"200": _success(route, names), **_failures(route, names)},
     }
     if operation.request is not None:
@@ -173,7 +191,8 @@ def _others(examples: Mapping[str, JsonValue]) -> dict[str, Any]:
 
 def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
     by_status: dict[int, list[Kind]] = {UNEXPECTED.status: [UNEXPECTED]}
-    for error in route.operation.errors:
+    of_keys = () if route.open else (errors.Unauthorized, errors.RateLimited)
+    for error in dict.fromkeys((*route.operation.errors, *of_keys)):
         by_status.setdefault(KINDS[error].status, []).append(KINDS[error])
     return {
         str(status): {

@@ -31,6 +31,7 @@ class Kind:
 
 KINDS: dict[type[errors.RequestError], Kind] = {
     errors.MalformedBody: Kind(400, "malformed-body", "The body is not JSON"),
+    errors.Unauthorized: Kind(401, "unauthorized", "No valid API key"),
     errors.UnknownPath: Kind(404, "unknown-path", "Nothing is served at this path"),
     errors.UnknownModel: Kind(404, "unknown-model", "No such model is served"),
     errors.MethodNotAllowed: Kind(405, "method-not-allowed", "The path has no such method"),
@@ -38,10 +39,12 @@ KINDS: dict[type[errors.RequestError], Kind] = {
     errors.UnsupportedMedia: Kind(415, "unsupported-media", "The body's media type is not read"),
     errors.InvalidRequest: Kind(422, "invalid-request", "The request is not of this shape"),
     errors.TextTooLong: Kind(422, "text-too-long", "A text is longer than is read"),
+    errors.RateLimited: Kind(429, "rate-limited", "The API key's rate is used up"),
     errors.Overloaded: Kind(429, "overloaded", "The queue is full"),
     errors.Unavailable: Kind(503, "unavailable", "The service is starting or draining"),
     errors.DeadlineExceeded: Kind(504, "deadline-exceeded", "No answer within the time allowed"),
 }
+_CHALLENGE = (b"www-authenticate", b'Bearer realm="valence"')
 UNEXPECTED = Kind(500, "unexpected", "An error that is ours")
 
 
@@ -82,18 +85,22 @@ def describe(error: Exception) -> Problem:
         return Problem(
             UNEXPECTED, "the service failed; the log names where under this request's id"
         )
+    faults = error.problems if isinstance(error, errors.InvalidRequest) else ()
+    return Problem(kind, str(error), faults, _headers(error))
+
+
+def _headers(error: Exception) -> tuple[tuple[bytes, bytes], ...]:
+    """What HTTP wants beside the status."""
     match error:
-        case errors.Overloaded():
-            return Problem(kind, str(error), headers=(_retry_after(error.retry_after_seconds),))
+        case errors.Overloaded() | errors.RateLimited():
+            return (_retry_after(error.retry_after_seconds),)
         case errors.Unavailable():
-            return Problem(kind, str(error), headers=(_retry_after(1.0),))
+            return (_retry_after(1.0),)
+        case errors.Unauthorized():
+            return (_CHALLENGE,)
         case errors.MethodNotAllowed():
-            return Problem(
-                kind, str(error), headers=((b"allow", ", ".join(error.allowed).encode()),)
-            )
-        case errors.InvalidRequest():
-            return Problem(kind, str(error), faults=error.problems)
-    return Problem(kind, str(error))
+            return ((b"allow", ", ".join(error.allowed).encode()),)
+    return ()
 
 
 def problem_json(problem: Problem, request_id: str) -> Response:

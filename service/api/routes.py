@@ -18,6 +18,18 @@ from service.log import Log
 from service.metrics import Metrics
 from service.settings import Settings
 
+# Nobody keeps an answer, and no browser takes it for what it is not.
+API_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+# A page may use what this service serves, be sent from nowhere else, and be framed by nobody.
+HTML_HEADERS = (
+    *API_HEADERS,
+    (
+        b"content-security-policy",
+        b"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (b"referrer-policy", b"no-referrer"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -77,8 +89,12 @@ class Route:
     method: Literal["GET", "POST"]
     path: str
     handler: Handler
-    operation: Operation
+    operation: Operation = field(hash=False)
     logged: bool = True
     """Whether each request has a line in the log; probes and scrapes would drown the rest."""
+    open: bool = False
+    """Whether it is answered without an API key where the service wants them."""
+    headers: tuple[tuple[bytes, bytes], ...] = API_HEADERS
+    """What every answer of it carries, errors too."""
     refuse: Callable[[Problem, str], Response] = problem_json
     """Gives an error the shape that this route's clients expect."""

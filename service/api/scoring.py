@@ -22,15 +22,19 @@ async def score(
 ) -> tuple[Scorer, Scored]:
     """The predictions of ``model``, or of the default one, for ``texts``, and who made them.
 
-    The request's log line and metrics learn what was scored. Raises what :meth:`Models.get` and
-    :meth:`Scorer.score` raise; limits on texts are the caller's to check, by
-    :func:`require_within_limits`, since only the dialect knows where in the body a text stood.
+    The request's log line, its metrics and its API key's rate learn what was scored; the client may
+    shorten the time it may take. Raises what :meth:`Models.get` and :meth:`Scorer.score` raise;
+    limits on texts are the caller's to check, by :func:`require_within_limits`, since only the
+    dialect knows where in the body a text stood.
     """
     scorer = context.models.get(model)
     request.model, request.version = scorer.name, scorer.version
+    if request.bucket is not None:
+        # admitting the request has paid for one
+        request.bucket.take(len(texts) - 1)
     scored = await scorer.score(
         texts,
-        timeout_seconds=context.settings.request_timeout_seconds,
+        timeout_seconds=request.seconds_left(context.settings.request_timeout_seconds),
         while_waiting=request.until_gone,
         truncation=truncation,
     )

@@ -1,0 +1,149 @@
+import pytest
+
+from service import keys
+from service.api.access import Bucket
+from service.api.application import ROUTES, allow_origins
+from service.errors import ConfigurationError
+
+SECRET = "valence_the-secret-of-alice"
+
+
+def line(name: str, secret: str, rate: str = "") -> str:
+    return f"{name}: sha256:{keys.fingerprint(secret.encode()).hex()}{rate}\n"
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "keys"
+    path.write_text(line("alice", SECRET) + line("alice", "the-next") + line("bob", "of-bob"))
+    return path
+
+
+async def status(served, **headers):
+    return (
+        await served.client.post("/v1/classify", json={"text": "good"}, headers=headers)
+    ).status_code
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+async def test_every_route_but_the_open_ones_wants_a_key(serve, file, route):
+    served = serve(api_keys_file=str(file))
+    path = route.path.replace("{", "").replace("}", "")
+    answer = await served.client.request(route.method, path)
+    if route.open:
+        assert answer.status_code == 200
+    else:
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        keyed = await served.client.request(route.method, path, headers={"X-API-Key": SECRET})
+        assert keyed.status_code != 401
+
+
+def test_what_is_open_is_written_here():
+    assert {r.path for r in ROUTES if r.open} >= {"/livez", "/healthz", "/readyz", "/openapi.json"}
+    assert not [route.path for route in ROUTES if route.open and route.method == "POST"]
+
+
+@pytest.mark.parametrize("secret", [SECRET, "the-next", "of-bob"])
+async def test_a_key_is_a_bearer_token_or_a_header_of_its_own(serve, file, secret):
+    served = serve(api_keys_file=str(file))
+    assert await status(served, Authorization=f"Bearer {secret}") == 200
+    assert await status(served, Authorization=f"bearer  {secret}") == 200
+    assert await status(served, **{"X-API-Key": secret}) == 200
+
+
+@pytest.mark.parametrize("given", ["", "Bearer", "Bearer ", "Basic x", f"Bearer {SECRET}x", SECRET])
+async def test_anything_else_is_401_and_repeated_nowhere(serve, file, given):
+    served = serve(api_keys_file=str(file))
+    answer = await served.client.get("/v1/models", headers={"Authorization": given})
+    assert answer.status_code == 401
+    assert SECRET not in answer.text + served.logged.getvalue()
+
+
+async def test_requests_and_texts_are_counted_and_logged_by_the_keys_name(serve, file):
+    served = serve(api_keys_file=str(file))
+    for texts in (["good"], ["good", "bad"]):
+        await served.client.post(
+            "/v1/classify", json={"texts": texts}, headers={"X-API-Key": SECRET}
+        )
+    served.metrics.flush()
+    exposed = served.metrics.exposition().decode()
+    assert 'valence_key_requests_total{key="alice"} 2.0' in exposed
+    assert 'valence_key_texts_total{key="alice"} 3.0' in exposed
+    assert [entry["key"] for entry in served.lines()] == ["alice", "alice"]
+    assert SECRET not in exposed
+
+
+async def test_a_changed_file_is_read_again_and_a_broken_one_changes_nothing(
+    serve, file, monkeypatch
+):
+    monkeypatch.setattr("service.api.access._LOOK_SECONDS", 0)
+    served = serve(api_keys_file=str(file))
+    file.write_text(line("alice", "another"))
+    assert await status(served, **{"X-API-Key": "another"}) == 200
+    assert await status(served, **{"X-API-Key": SECRET}) == 401
+    file.write_text("nonsense")
+    assert await status(served, **{"X-API-Key": "another"}) == 200
+    file.unlink()
+    assert await status(served, **{"X-API-Key": "another"}) == 200
+    events = [entry["event"] for entry in served.lines() if entry["event"] != "request"]
+    assert events == ["API keys read", "API keys not read", "API keys not read"]
+
+
+def test_a_first_file_that_cannot_be_read_is_refused(serve, tmp_path):
+    with pytest.raises(ConfigurationError):
+        serve(api_keys_file=str(tmp_path / "none"))
+
+
+async def test_beyond_its_rate_a_key_is_told_when_to_come_again(serve, file):
+    file.write_text(line("alice", SECRET, " texts_per_second=2") + line("bob", "of-bob"))
+    served = serve(api_keys_file=str(file))
+    headers = {"X-API-Key": SECRET}
+    many = await served.client.post("/v1/classify", json={"texts": ["good"] * 10}, headers=headers)
+    assert many.status_code == 200
+    refused = await served.client.post("/v1/classify", json={"text": "good"}, headers=headers)
+    assert refused.status_code == 429
+    assert refused.json()["type"] == "urn:valence:problem:rate-limited"
+    # 2 were there, 10 were taken, and one must be there
+    assert refused.headers["retry-after"] == "5"
+    assert await status(served, **{"X-API-Key": "of-bob"}) == 200
+
+
+def test_a_bucket_fills_at_its_rate_and_holds_a_seconds_worth():
+    now = 0.0
+    bucket = Bucket(4.0, lambda: now)
+    bucket.take(4)
+    assert bucket.wait_seconds() == 0.25
+    now = 0.25
+    assert bucket.wait_seconds() == 0
+    now = 100.0
+    bucket.take(4)
+    assert bucket.wait_seconds() == 0.25
+
+
+async def test_answers_carry_security_headers_and_nothing_for_other_origins(served):
+    for path in ("/v1/models", "/nothing"):
+        answer = await served.client.get(path, headers={"Origin": "https://a.example"})
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+    assert allow_origins(served.app) is served.app
+
+
+async def test_only_the_origins_of_the_settings_are_allowed(serve):
+    served = serve(cors_origins=("https://a.example",))
+    served.client._transport.app = allow_origins(served.app)
+    asked = {"Access-Control-Request-Method": "POST"}
+    for origin, allowed in (("https://a.example", True), ("https://b.example", False)):
+        answer = await served.client.options("/v1/classify", headers={"Origin": origin, **asked})
+        assert (answer.headers.get("access-control-allow-origin") == origin) is allowed
+
+
+@pytest.mark.parametrize("header", ["X-Request-Timeout-Ms", "X-Envoy-Expected-Rq-Timeout-Ms"])
+@pytest.mark.parametrize("value", ["", "0", "-1", "1.5", "1e3", "soon", "1" * 10])
+async def test_a_deadline_that_is_none_is_422_and_named(served, header, value):
+    answer = await served.client.post(
+        "/v1/classify", json={"text": "good"}, headers=[(header, value)]
+    )
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["location"] == header.lower()
