@@ -256,6 +256,8 @@ def _get(
         handler=handler,
         refuse=refuse,
         logged=logged,
+        # probes bring no key
+        open=not logged,
         operation=Operation(
             summary=summary,
             description="By the Open Inference Protocol.",

@@ -103,6 +103,7 @@ ROUTES = (
         handler=health,
         refuse=refuse,
         logged=False,
+        open=True,
         operation=Operation(
             summary="Are the models loaded and warm?",
             description="For SageMaker; empty when they are.",
