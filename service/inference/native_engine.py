@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,6 @@ class NativeEngine:
     """
 
     def __init__(self, artifact: Artifact, *, path: str | None = None) -> None:
-        architecture = artifact.manifest.architecture
         paths = available_paths()
         if path is None:
             path = paths[0]
@@ -33,24 +33,7 @@ class NativeEngine:
                 f"{path!r} is no dispatch path of this processor; choose one of {', '.join(paths)}"
             )
         self.name = f"native-{path}"
-        tensors = artifact.tensors
-        nothing = np.empty(0, dtype=np.float32)
-        self._network = _kernel().Network(
-            path=path,
-            cell=architecture.cell,
-            pooling=architecture.pooling,
-            directions=architecture.directions,
-            embedding=tensors["embedding.weight"],
-            recurrent=[
-                tensors[f"recurrent.{kind}_l{layer}{direction}"]
-                for layer in range(architecture.layers)
-                for direction in ("", "_reverse")[: architecture.directions]
-                for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            ],
-            attention=tensors.get("attention", nothing),
-            output=tensors["output.weight"],
-            output_bias=tensors["output.bias"],
-        )
+        self._network = kernel().Network(path=path, **network_arguments(artifact))
 
     @property
     def table_bytes(self) -> int:
@@ -66,14 +49,35 @@ class NativeEngine:
         return logits
 
 
+def network_arguments(artifact: Artifact) -> dict[str, Any]:
+    """What the kernel's classes are built from, beside the path."""
+    architecture = artifact.manifest.architecture
+    tensors = artifact.tensors
+    return {
+        "cell": architecture.cell,
+        "pooling": architecture.pooling,
+        "directions": architecture.directions,
+        "embedding": tensors["embedding.weight"],
+        "recurrent": [
+            tensors[f"recurrent.{kind}_l{layer}{direction}"]
+            for layer in range(architecture.layers)
+            for direction in ("", "_reverse")[: architecture.directions]
+            for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ],
+        "attention": tensors.get("attention", np.empty(0, dtype=np.float32)),
+        "output": tensors["output.weight"],
+        "output_bias": tensors["output.bias"],
+    }
+
+
 def available_paths() -> tuple[str, ...]:
     """Dispatch paths that this processor and this build have, best first."""
-    return tuple(_kernel().available_paths())
+    return tuple(kernel().available_paths())
 
 
 def peak_gflops(path: str) -> float:
     """GFLOP/s that one core reaches by multiply-adds on registers alone, as ``path`` does them."""
-    return float(_kernel().peak_gflops(path))
+    return float(kernel().peak_gflops(path))
 
 
 def native_available() -> bool:
@@ -84,14 +88,15 @@ def native_available() -> bool:
 def unavailable_reason() -> str | None:
     """Why the native engine cannot be used here, or None if it can."""
     try:
-        _kernel()
+        kernel()
     except ConfigurationError as error:
         return str(error)
     return None
 
 
 @cache
-def _kernel() -> ModuleType:
+def kernel() -> ModuleType:
+    """The compiled module, or :class:`ConfigurationError` where it was not built."""
     try:
         return importlib.import_module("service.inference.native._kernel")
     except ImportError as error:

@@ -78,11 +78,13 @@ struct Simd {
 }  // namespace
 }  // namespace valence
 
+#include "attribution.h"
 #include "recurrence.h"
 
 namespace valence {
 const Path kAvx2 = {"avx2", Simd::lanes, 1, 1, Format::fp32, 24, 1,
                            VALENCE_KERNELS(Simd)};
+const AttributionKernels kAvx2Attribution = VALENCE_ATTRIBUTION(Simd);
 }
 
 VALENCE_TARGET_END

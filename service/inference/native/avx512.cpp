@@ -53,11 +53,13 @@ struct Simd : Simd512 {
 }  // namespace
 }  // namespace valence
 
+#include "attribution.h"
 #include "recurrence.h"
 
 namespace valence {
 const Path kAvx512 = {"avx512", Simd::lanes, 1, 1, Format::fp32, 24, 1,
                              VALENCE_KERNELS(Simd)};
+const AttributionKernels kAvx512Attribution = VALENCE_ATTRIBUTION(Simd);
 }
 
 VALENCE_TARGET_END

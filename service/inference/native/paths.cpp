@@ -70,6 +70,16 @@ std::vector<const Path*> available_paths() {
   return found;
 }
 
+std::vector<AttributionPath> attribution_paths() {
+  std::vector<AttributionPath> found;
+#if defined(__x86_64__)
+  if (has_avx512()) found.push_back({kAvx512.name, &kAvx512Attribution});
+  if (has_avx2()) found.push_back({kAvx2.name, &kAvx2Attribution});
+#endif
+  found.push_back({kPortable.name, &kPortableAttribution});
+  return found;
+}
+
 double peak_gflops(const Path& path) {
   using Clock = std::chrono::steady_clock;
   double best = 0.0;

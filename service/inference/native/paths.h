@@ -3,12 +3,20 @@
 
 #include <vector>
 
+#include "attributor.h"
 #include "kernels.h"
 
 namespace valence {
 
 // Best first; never empty, since the portable path runs everywhere.
 std::vector<const Path*> available_paths();
+
+// Those that compute attributions, the best first: the fp32 paths.
+struct AttributionPath {
+  const char* name;
+  const AttributionKernels* kernels;
+};
+std::vector<AttributionPath> attribution_paths();
 
 // Floating-point operations a second (1e9) of one core that only multiplies and adds, on registers.
 double peak_gflops(const Path& path);

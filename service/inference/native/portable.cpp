@@ -91,9 +91,11 @@ struct Simd {
 }  // namespace
 }  // namespace valence
 
+#include "attribution.h"
 #include "recurrence.h"
 
 namespace valence {
 const Path kPortable = {kName, Simd::lanes, 1, 1, Format::fp32, kSlots, 1,
                         VALENCE_KERNELS(Simd)};
+const AttributionKernels kPortableAttribution = VALENCE_ATTRIBUTION(Simd);
 }

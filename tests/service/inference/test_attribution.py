@@ -15,7 +15,13 @@ from service.classifier.manifest import Manifest
 from service.classifier.model import RecurrentClassifier, load_tensors
 from service.classifier.vocabulary import Vocabulary, WordIds
 from service.inference.attribution import NumpyAttributor
+from service.inference.native_attributor import NativeAttributor, attribution_paths
+from service.inference.native_engine import unavailable_reason
 from service.inference.reference import ReferenceEngine
+
+REASON = unavailable_reason()
+PATHS = attribution_paths() if REASON is None else ()
+needs_kernel = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 WORDS = 50
 CELLS = ("lstm", "gru", "rnn")
@@ -126,3 +132,56 @@ def test_activations_are_the_last_layers_hidden_states_in_the_order_of_the_text(
     assert found.shape == (15, 2, 9)
     np.testing.assert_allclose(found.reshape(15, 18), hidden[0].numpy(), atol=1e-5)
     assert NumpyAttributor(artifact).activations(ids[:0]).shape == (0, 2, 9)
+
+
+@needs_kernel
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_path_of_the_kernel_computes_what_numpy_defines(cell, pooling):
+    # a few units, many, and no multiple of any vector
+    for layers, bidirectional, hidden in product((1, 2), (True, False), (1, 9, 40)):
+        # rounding decides between saturated states which is the largest, so keep them apart
+        artifact = build(
+            cell=cell, pooling=pooling, layers=layers, bidirectional=bidirectional,
+            hidden_size=hidden, scale=1.0,
+        )  # fmt: skip
+        defined = NumpyAttributor(artifact)
+        for path in PATHS:
+            kernel = NativeAttributor(artifact, path=path)
+            for length in (0, 1, 2, 30):
+                ids = text(length)
+                expected, found = defined.attribute(ids, 1), kernel.attribute(ids, 1)
+                np.testing.assert_allclose(found.contributions, expected.contributions, atol=1e-4)
+                assert found.logit == pytest.approx(expected.logit, abs=1e-4)
+                assert found.baseline_logit == pytest.approx(expected.baseline_logit, abs=1e-4)
+                states = kernel.activations(ids)
+                np.testing.assert_allclose(states, defined.activations(ids), atol=1e-5)
+
+
+@needs_kernel
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_kernel_is_complete_where_gates_saturate_and_texts_are_long(cell):
+    # more, and a plain recurrence is chaotic: differences grow beyond any number on the way back
+    scale = 1.0 if cell == "rnn" else 8.0
+    artifact = build(cell=cell, hidden_size=20, scale=scale, layers=2)
+    for path in PATHS:
+        kernel = NativeAttributor(artifact, path=path)
+        for length in (1, 40, 10_000):
+            found = kernel.attribute(text(length), 0)
+            assert np.isfinite(found.contributions).all()
+            added = found.contributions.sum(dtype=np.float64)
+            size = np.abs(found.contributions).sum()
+            assert abs(added - (found.logit - found.baseline_logit)) < 0.003 * size + 1e-4, length
+
+
+@needs_kernel
+def test_the_kernel_refuses_what_is_no_document():
+    kernel = NativeAttributor(build())
+    with pytest.raises(ValueError, match="word id 50, the vocabulary has 0 to 49"):
+        kernel.attribute(np.array([3, 50], dtype=np.int32), 0)
+    with pytest.raises(ValueError, match="label 3 of 3"):
+        kernel.attribute(text(3), 3)
+    with pytest.raises(TypeError):
+        kernel.attribute(text(3).astype(np.int64), 0)
+    with pytest.raises(ValueError, match="no path sse9"):
+        NativeAttributor(build(), path="sse9")

@@ -223,11 +223,11 @@ print(sorted({"torch", "bentoml"} & sys.modules.keys()))
 
 def test_without_the_built_kernel_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "service.inference.native._kernel", None)
-    native_engine._kernel.cache_clear()
+    native_engine.kernel.cache_clear()
     try:
         assert not native_engine.native_available()
         assert "install a C++17 compiler" in str(native_engine.unavailable_reason())
         with pytest.raises(ConfigurationError, match="not built"):
             NativeEngine(build(hidden_size=8))
     finally:
-        native_engine._kernel.cache_clear()
+        native_engine.kernel.cache_clear()

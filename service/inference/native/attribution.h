@@ -1,0 +1,277 @@
+// What attribution needs of a dispatch path, over a `Simd` as in recurrence.h, in fp32 throughout.
+// Include where that is included, and for the same reason use nothing of the standard library here.
+#pragma once
+
+#include "attributor.h"
+
+namespace valence {
+namespace {
+
+namespace attribution {
+
+#define VALENCE_EACH _Pragma("GCC unroll 16")
+
+constexpr float kLog2e = 1.4426950408889634f;
+
+template <class S, int R>
+inline __attribute__((always_inline)) void dense_rows(const Dense& job, size_t panel, size_t row) {
+  using Vec = typename S::Vec;
+  constexpr size_t lanes = S::lanes;
+  constexpr size_t width = kPanel * lanes;
+  Vec sums[R][kPanel];
+  VALENCE_EACH
+  for (int r = 0; r < R; ++r)
+    VALENCE_EACH
+    for (size_t v = 0; v < kPanel; ++v)
+      sums[r][v] = S::load(job.start + (row + r) * job.start_stride + panel * width + v * lanes);
+  const float* weights = job.weights + panel * job.depth * width;
+  const float* input = job.input + row * job.input_stride;
+  for (size_t k = 0; k < job.depth; ++k) {
+    Vec a[R];
+    VALENCE_EACH
+    for (int r = 0; r < R; ++r) a[r] = S::set1(input[r * job.input_stride + k]);
+    VALENCE_EACH
+    for (size_t v = 0; v < kPanel; ++v) {
+      const Vec b = S::load(weights + k * width + v * lanes);
+      VALENCE_EACH
+      for (int r = 0; r < R; ++r) sums[r][v] = S::fma(a[r], b, sums[r][v]);
+    }
+  }
+  VALENCE_EACH
+  for (int r = 0; r < R; ++r)
+    VALENCE_EACH
+    for (size_t v = 0; v < kPanel; ++v)
+      S::store(job.output + (row + r) * job.output_stride + panel * width + v * lanes, sums[r][v]);
+}
+
+// Rows pass in groups, so that a group's inputs stay in the cache while all panels go over them.
+template <class S>
+void dense(const Dense& job) {
+  constexpr size_t group = 48;
+  for (size_t first = 0; first < job.rows; first += group) {
+    const size_t end = first + group < job.rows ? first + group : job.rows;
+    for (size_t panel = 0; panel < job.panels; ++panel) {
+      size_t row = first;
+      for (; row + 3 <= end; row += 3) dense_rows<S, 3>(job, panel, row);
+      if (end - row == 2) dense_rows<S, 2>(job, panel, row);
+      if (end - row == 1) dense_rows<S, 1>(job, panel, row);
+    }
+  }
+}
+
+// A value of the text and of its baseline.
+template <class S>
+struct Pair {
+  using Vec = typename S::Vec;
+  Vec x, x0;
+  Vec mean() const { return S::mul(S::set1(0.5f), S::add(x, x0)); }
+};
+
+template <class S>
+inline typename S::Vec sigmoid_of(typename S::Vec x) {
+  return S::inverse(S::add(S::set1(1.0f), S::exp2(S::mul(x, S::set1(-kLog2e)))));
+}
+
+template <class S>
+inline typename S::Vec tanh_of(typename S::Vec x) {
+  return S::fma(S::set1(2.0f), sigmoid_of<S>(S::add(x, x)), S::set1(-1.0f));
+}
+
+template <class S>
+inline Pair<S> sigmoids(Pair<S> at) {
+  return {sigmoid_of<S>(at.x), sigmoid_of<S>(at.x0)};
+}
+
+template <class S>
+inline Pair<S> tanhs(Pair<S> at) {
+  return {tanh_of<S>(at.x), tanh_of<S>(at.x0)};
+}
+
+// How far apart, and never so little that the quotients below lose their digits: at this distance
+// they are within 1e-4 of their limit.
+template <class S>
+inline typename S::Vec distance(Pair<S> at) {
+  using Vec = typename S::Vec;
+  const Vec d = S::sub(at.x, at.x0);
+  return S::max(S::max(d, S::sub(S::set1(0.0f), d)), S::set1(0.01f));
+}
+
+// (tanh x - tanh x0) / (x - x0) = (1 - tanh x tanh x0) tanh(d) / d, without a difference that cancels
+template <class S>
+inline typename S::Vec tanh_secant(Pair<S> values, Pair<S> at) {
+  const typename S::Vec d = distance<S>(at);
+  const typename S::Vec rest =
+      S::sub(S::set1(1.0f), S::mul(values.x, values.x0));
+  return S::mul(rest, S::mul(tanh_of<S>(d), S::inverse(d)));
+}
+
+// ... and for sigmoid (s + s0 - 2 s s0) tanh(d / 2) / d
+template <class S>
+inline typename S::Vec sigmoid_secant(Pair<S> values, Pair<S> at) {
+  using Vec = typename S::Vec;
+  const Vec d = distance<S>(at);
+  const Vec rest = S::fma(S::set1(-2.0f), S::mul(values.x, values.x0), S::add(values.x, values.x0));
+  const Vec slope = S::fma(S::set1(2.0f), sigmoid_of<S>(d), S::set1(-1.0f));
+  return S::mul(rest, S::mul(slope, S::inverse(d)));
+}
+
+template <class S>
+inline Pair<S> load_pair(const float* text, const float* baseline, size_t at) {
+  return {S::load(text + at), S::load(baseline + at)};
+}
+
+template <class S>
+inline Pair<S> gate_pair(const CellStep& step, size_t at) {
+  return {S::add(S::load(step.input[0] + at), S::load(step.recurrent[0] + at)),
+          S::add(S::load(step.input[1] + at), S::load(step.recurrent[1] + at))};
+}
+
+template <class S>
+inline void store_pair(float* text, float* baseline, size_t at, Pair<S> values) {
+  S::store(text + at, values.x);
+  S::store(baseline + at, values.x0);
+}
+
+// The factors are those of service/inference/attribution.py, in its order.
+
+template <class S>
+void lstm(const CellStep& step) {
+  const size_t units = step.units;
+  for (size_t u = 0; u < units; u += S::lanes) {
+    const Pair<S> at_i = gate_pair<S>(step, u), at_f = gate_pair<S>(step, units + u),
+                  at_g = gate_pair<S>(step, 2 * units + u),
+                  at_o = gate_pair<S>(step, 3 * units + u);
+    const Pair<S> i = sigmoids<S>(at_i), f = sigmoids<S>(at_f), g = tanhs<S>(at_g),
+                  o = sigmoids<S>(at_o);
+    const Pair<S> before = load_pair<S>(step.memory[0], step.memory[1], u);
+    const Pair<S> c = {S::fma(f.x, before.x, S::mul(i.x, g.x)),
+                       S::fma(f.x0, before.x0, S::mul(i.x0, g.x0))};
+    const Pair<S> squashed = tanhs<S>(c);
+    store_pair<S>(step.memory[0], step.memory[1], u, c);
+    store_pair<S>(step.hidden[0], step.hidden[1], u,
+                  {S::mul(o.x, squashed.x), S::mul(o.x0, squashed.x0)});
+    float* factors = step.factors + u;
+    S::store(factors, S::mul(g.mean(), sigmoid_secant<S>(i, at_i)));
+    S::store(factors + units, S::mul(before.mean(), sigmoid_secant<S>(f, at_f)));
+    S::store(factors + 2 * units, S::mul(i.mean(), tanh_secant<S>(g, at_g)));
+    S::store(factors + 3 * units, S::mul(squashed.mean(), sigmoid_secant<S>(o, at_o)));
+    S::store(factors + 4 * units, f.mean());
+    S::store(factors + 5 * units, S::mul(o.mean(), tanh_secant<S>(squashed, c)));
+  }
+}
+
+template <class S>
+void lstm_back(const CellBack& step) {
+  using Vec = typename S::Vec;
+  const size_t units = step.units;
+  for (size_t u = 0; u < units; u += S::lanes) {
+    const float* factors = step.factors + u;
+    const Vec h = S::add(S::load(step.pooled + u), S::load(step.hidden + u));
+    const Vec c = S::fma(h, S::load(factors + 5 * units), S::load(step.memory + u));
+    for (size_t gate = 0; gate < 3; ++gate)
+      S::store(step.input + gate * units + u, S::mul(c, S::load(factors + gate * units)));
+    S::store(step.input + 3 * units + u, S::mul(h, S::load(factors + 3 * units)));
+    S::store(step.memory + u, S::mul(c, S::load(factors + 4 * units)));
+    S::store(step.hidden + u, S::set1(0.0f));
+  }
+}
+
+template <class S>
+void gru(const CellStep& step) {
+  using Vec = typename S::Vec;
+  const size_t units = step.units;
+  for (size_t u = 0; u < units; u += S::lanes) {
+    const Pair<S> at_r = gate_pair<S>(step, u), at_z = gate_pair<S>(step, units + u);
+    const Pair<S> r = sigmoids<S>(at_r), z = sigmoids<S>(at_z);
+    // the reset gate multiplies the recurrent product
+    const Pair<S> from_state = load_pair<S>(step.recurrent[0], step.recurrent[1], 2 * units + u);
+    const Pair<S> from_input = load_pair<S>(step.input[0], step.input[1], 2 * units + u);
+    const Pair<S> at_n = {S::fma(r.x, from_state.x, from_input.x),
+                          S::fma(r.x0, from_state.x0, from_input.x0)};
+    const Pair<S> n = tanhs<S>(at_n);
+    const Pair<S> before = load_pair<S>(step.memory[0], step.memory[1], u);
+    const Pair<S> apart = {S::sub(before.x, n.x), S::sub(before.x0, n.x0)};
+    const Pair<S> h = {S::fma(z.x, apart.x, n.x), S::fma(z.x0, apart.x0, n.x0)};
+    store_pair<S>(step.memory[0], step.memory[1], u, h);
+    store_pair<S>(step.hidden[0], step.hidden[1], u, h);
+    const Vec kept = z.mean();
+    float* factors = step.factors + u;
+    S::store(factors, S::mul(from_state.mean(), sigmoid_secant<S>(r, at_r)));
+    S::store(factors + units, S::mul(apart.mean(), sigmoid_secant<S>(z, at_z)));
+    S::store(factors + 2 * units,
+             S::mul(S::sub(S::set1(1.0f), kept), tanh_secant<S>(n, at_n)));
+    S::store(factors + 3 * units, r.mean());
+    S::store(factors + 4 * units, kept);
+  }
+}
+
+template <class S>
+void gru_back(const CellBack& step) {
+  using Vec = typename S::Vec;
+  const size_t units = step.units;
+  for (size_t u = 0; u < units; u += S::lanes) {
+    const float* factors = step.factors + u;
+    const Vec h = S::add(S::load(step.pooled + u), S::load(step.hidden + u));
+    const Vec n = S::mul(h, S::load(factors + 2 * units));
+    const Vec r = S::mul(n, S::load(factors));
+    const Vec z = S::mul(h, S::load(factors + units));
+    S::store(step.input + u, r);
+    S::store(step.input + units + u, z);
+    S::store(step.input + 2 * units + u, n);
+    S::store(step.recurrent + u, r);
+    S::store(step.recurrent + units + u, z);
+    S::store(step.recurrent + 2 * units + u, S::mul(n, S::load(factors + 3 * units)));
+    S::store(step.hidden + u, S::mul(h, S::load(factors + 4 * units)));
+  }
+}
+
+template <class S>
+void rnn(const CellStep& step) {
+  for (size_t u = 0; u < step.units; u += S::lanes) {
+    const Pair<S> at = gate_pair<S>(step, u);
+    const Pair<S> h = tanhs<S>(at);
+    store_pair<S>(step.hidden[0], step.hidden[1], u, h);
+    S::store(step.factors + u, tanh_secant<S>(h, at));
+  }
+}
+
+template <class S>
+void rnn_back(const CellBack& step) {
+  for (size_t u = 0; u < step.units; u += S::lanes) {
+    const typename S::Vec h = S::add(S::load(step.pooled + u), S::load(step.hidden + u));
+    S::store(step.input + u, S::mul(h, S::load(step.factors + u)));
+    S::store(step.hidden + u, S::set1(0.0f));
+  }
+}
+
+template <class S>
+void squash(const float* text, const float* baseline, size_t count, float* squashed,
+            float* squashed_baseline, float* secants) {
+  for (size_t i = 0; i < count; i += S::lanes) {
+    const Pair<S> at = load_pair<S>(text, baseline, i);
+    const Pair<S> values = tanhs<S>(at);
+    store_pair<S>(squashed, squashed_baseline, i, values);
+    S::store(secants + i, tanh_secant<S>(values, at));
+  }
+}
+
+template <class S>
+float weigh(const float* weights, const float* text, const float* baseline, size_t count) {
+  typename S::Vec sum = S::set1(0.0f);
+  for (size_t i = 0; i < count; i += S::lanes)
+    sum = S::fma(S::load(weights + i), S::sub(S::load(text + i), S::load(baseline + i)), sum);
+  return S::total(sum);
+}
+
+}  // namespace attribution
+
+// clang-format off
+#define VALENCE_ATTRIBUTION(S)                                                                  \
+  {S::lanes, attribution::dense<S>,                                                             \
+   {attribution::lstm<S>, attribution::gru<S>, attribution::rnn<S>},                            \
+   {attribution::lstm_back<S>, attribution::gru_back<S>, attribution::rnn_back<S>},             \
+   attribution::squash<S>, attribution::weigh<S>}
+// clang-format on
+
+}  // namespace
+}  // namespace valence

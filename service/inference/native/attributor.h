@@ -1,0 +1,66 @@
+// What attribution asks of a dispatch path: plain functions over raw memory, as in kernels.h.
+#pragma once
+
+#include <stddef.h>
+
+#include "kernels.h"
+
+namespace valence {
+
+// Outputs are cut into panels of this many vectors.
+constexpr size_t kPanel = 4;
+
+// output[row] = start[row] + weights x input[row]
+struct Dense {
+  size_t rows;
+  size_t panels;
+  size_t depth;
+  const float* weights;      // (panels, depth, kPanel * lanes)
+  const float* start;
+  size_t start_stride;       // 0: the same for all rows
+  const float* input;
+  size_t input_stride;
+  float* output;             // may be start
+  size_t output_stride;
+};
+
+// One step of one direction over the text, then its baseline. Gates are (gates, units).
+struct CellStep {
+  size_t units;
+  const float* input[2];     // gates of the token, biases included
+  const float* recurrent[2]; // recurrent product, a GRU's b_hn included
+  float* memory[2];          // (units): c of an LSTM, h of a GRU
+  float* hidden[2];          // (units), written
+  float* factors;            // (factors, units), written
+};
+
+// The step back: multipliers of the states to multipliers of the gates and of the states before.
+struct CellBack {
+  size_t units;
+  const float* factors;
+  const float* pooled;       // (units): what comes from above, and
+  float* hidden;             // (units): from the step after; then what goes before past the product
+  float* memory;             // (units), LSTM only
+  float* input;              // gates, written
+  float* recurrent;          // gates, written by a GRU: otherwise they are the same
+};
+
+struct AttributionKernels {
+  int lanes;
+  void (*dense)(const Dense&);
+  void (*step[kCells])(const CellStep&);
+  void (*step_back[kCells])(const CellBack&);
+  // tanh of both, and the slope between them
+  void (*squash)(const float* text, const float* baseline, size_t count, float* squashed,
+                 float* squashed_baseline, float* secants);
+  // sum of weights * (text - baseline)
+  float (*weigh)(const float* weights, const float* text, const float* baseline, size_t count);
+};
+
+extern const AttributionKernels kPortableAttribution;
+#if defined(__x86_64__)
+extern const AttributionKernels kAvx2Attribution;
+extern const AttributionKernels kAvx512Attribution;
+#endif
+
+}  // namespace valence

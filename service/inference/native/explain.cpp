@@ -1,0 +1,350 @@
+#include "explain.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace valence {
+namespace {
+
+size_t filled_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
+
+constexpr size_t factor_count(Cell cell) {
+  return cell == Cell::lstm ? 6 : cell == Cell::gru ? 5 : 1;
+}
+
+// For one unit, the shares of the way from `lines` to `lines + slopes` along which each token is
+// the largest: its walk along the upper envelope.
+void max_shares(const float* lines, const float* slopes, size_t tokens, float* shares,
+                size_t stride) {
+  size_t top = 0, last = 0;
+  for (size_t t = 1; t < tokens; ++t) {
+    if (lines[t] > lines[top] || (lines[t] == lines[top] && slopes[t] > slopes[top])) top = t;
+    if (lines[t] + slopes[t] > lines[last] + slopes[last]) last = t;
+  }
+  const float highest = lines[last] + slopes[last];
+  float at = 0.0f;
+  // who is on top at the end stays there once it is
+  while (lines[top] + slopes[top] < highest) {
+    float crossing = 1.0f;
+    size_t next = top;
+    for (size_t t = 0; t < tokens; ++t) {
+      const float steeper = slopes[t] - slopes[top];
+      if (steeper <= 0.0f) continue;
+      const float gap = std::max(lines[top] - lines[t], 0.0f);
+      if (gap > crossing * steeper) continue;
+      const float there = gap / steeper;
+      if (there < crossing || (next != top && slopes[t] > slopes[next]) ||
+          (next == top && there <= crossing)) {
+        crossing = there;
+        next = t;
+      }
+    }
+    if (next == top) break;
+    const float until = std::max(crossing, at);
+    shares[top * stride] += until - at;
+    at = until;
+    top = next;
+  }
+  shares[top * stride] += 1.0f - at;
+}
+
+}  // namespace
+
+// One layer over a document and its baseline.
+struct Explainer::Walk {
+  size_t tokens = 0;
+  bool first = false;
+  Buffer<float> hidden;                  // (tokens, 2, width)
+  std::vector<Buffer<float>> gates;      // of each direction: (tokens + 1, gates), the baseline's
+                                         // one row last; later layers (tokens, 2, gates)
+  std::vector<Buffer<float>> factors;    // of each direction: (tokens, factors, units)
+
+  size_t text_row(size_t token) const { return first ? token : 2 * token; }
+  size_t baseline_row(size_t token) const { return first ? tokens : 2 * token + 1; }
+};
+
+Explainer::Explainer(const AttributionKernels& kernels, const Description& d)
+    : kernels_(kernels),
+      cell_(d.cell),
+      pool_(d.pool),
+      factors_(factor_count(d.cell)),
+      vocabulary_(d.vocabulary),
+      embedding_size_(d.embedding_size),
+      hidden_(d.hidden),
+      units_(filled_up(d.hidden, kPanel * kernels.lanes)),
+      gates_(gate_count(d.cell) * units_),
+      directions_(d.directions),
+      width_(d.directions * units_),
+      embedding_(d.embedding),
+      pooled_((d.pool == (kPoolMax | kPoolSum) ? 2 : 1) * width_),
+      output_bias_(d.output_bias, d.output_bias + d.labels) {
+  for (size_t i = 0; i < d.layers.size(); ++i) {
+    const LayerWeights& weights = d.layers[i];
+    const bool first = i < directions_;
+    const size_t columns = first ? embedding_size_ : width_;
+    Direction direction;
+    direction.input = pack(gates_, columns);
+    direction.recurrent = pack(gates_, units_);
+    direction.recurrent_back = pack(units_, gates_);
+    if (!first) direction.input_back = pack(width_, gates_);
+    direction.input_bias = Buffer<float>(gates_);
+    direction.recurrent_bias = Buffer<float>(gates_);
+    for (size_t row = 0; row < gate_count(cell_) * hidden_; ++row) {
+      const size_t gate = row / hidden_ * units_ + row % hidden_;
+      const bool apart = cell_ == Cell::gru && row >= 2 * hidden_;
+      direction.input_bias[gate] =
+          weights.input_bias[row] + (apart ? 0.0f : weights.recurrent_bias[row]);
+      if (apart) direction.recurrent_bias[gate] = weights.recurrent_bias[row];
+      const size_t given = first ? embedding_size_ : directions_ * hidden_;
+      for (size_t k = 0; k < given; ++k) {
+        const size_t column = first ? k : k / hidden_ * units_ + k % hidden_;
+        const float value = weights.input[row * given + k];
+        put(direction.input, columns, gate, column, value);
+        if (!first) put(direction.input_back, gates_, column, gate, value);
+      }
+      for (size_t k = 0; k < hidden_; ++k) {
+        const float value = weights.recurrent[row * hidden_ + k];
+        put(direction.recurrent, units_, gate, k, value);
+        put(direction.recurrent_back, gates_, k, gate, value);
+      }
+    }
+    layers_.push_back(std::move(direction));
+  }
+  if (pool_ == kPoolNone) {
+    attention_ = Buffer<float>(width_);
+    for (size_t i = 0; i < directions_; ++i)
+      std::copy_n(d.attention + i * hidden_, hidden_, attention_.data() + i * units_);
+  }
+  output_ = Buffer<float>(d.labels * pooled_);
+  for (size_t i = 0; i < d.labels * pooled_ / units_; ++i)
+    std::copy_n(d.output + i * hidden_, hidden_, output_.data() + i * units_);
+}
+
+Buffer<float> Explainer::pack(size_t outputs, size_t depth) const {
+  return Buffer<float>(outputs * depth);
+}
+
+void Explainer::put(Buffer<float>& packed, size_t depth, size_t output, size_t k,
+                    float value) const {
+  const size_t panel = kPanel * kernels_.lanes;
+  packed[(output / panel * depth + k) * panel + output % panel] = value;
+}
+
+std::vector<Explainer::Walk> Explainer::walk(const Document& document) const {
+  const size_t tokens = document.length;
+  std::vector<Walk> walks;
+  for (size_t layer = 0; layer < layers_.size() / directions_; ++layer) {
+    Walk walk;
+    walk.tokens = tokens;
+    walk.first = layer == 0;
+    walk.hidden = Buffer<float>(tokens * 2 * width_);
+    const size_t rows = walk.first ? tokens + 1 : 2 * tokens;
+    const size_t columns = walk.first ? embedding_size_ : width_;
+    Buffer<float> embedded;
+    if (walk.first) {
+      embedded = Buffer<float>(rows * columns);
+      for (size_t row = 0; row < rows; ++row)
+        // the unknown word's id is 0
+        std::copy_n(embedding_ + (row < tokens ? document.ids[row] : 0) * columns, columns,
+                    embedded.data() + row * columns);
+    }
+    const float* input = walk.first ? embedded.data() : walks.back().hidden.data();
+    Buffer<float> recurrent(2 * gates_);
+    for (size_t place = 0; place < directions_; ++place) {
+      const Direction& direction = layers_[layer * directions_ + place];
+      walk.gates.emplace_back(rows * gates_);
+      walk.factors.emplace_back(tokens * factors_ * units_);
+      Buffer<float>& gates = walk.gates.back();
+      kernels_.dense({rows, panels(gates_), columns, direction.input.data(),
+                      direction.input_bias.data(), 0, input, columns, gates.data(), gates_});
+      Buffer<float> memory(2 * units_);
+      Buffer<float> nothing(2 * width_);
+      const float* before = nothing.data();
+      for (size_t step = 0; step < tokens; ++step) {
+        const size_t token = place == 0 ? step : tokens - 1 - step;
+        kernels_.dense({2, panels(gates_), units_, direction.recurrent.data(),
+                        direction.recurrent_bias.data(), 0, before, width_, recurrent.data(),
+                        gates_});
+        float* hidden = walk.hidden.data() + token * 2 * width_ + place * units_;
+        kernels_.step[static_cast<int>(cell_)](
+            {units_,
+             {gates.data() + walk.text_row(token) * gates_,
+              gates.data() + walk.baseline_row(token) * gates_},
+             {recurrent.data(), recurrent.data() + gates_},
+             {memory.data(), memory.data() + units_},
+             {hidden, hidden + width_},
+             walk.factors.back().data() + token * factors_ * units_});
+        before = hidden;
+      }
+    }
+    walks.push_back(std::move(walk));
+  }
+  return walks;
+}
+
+// From the multipliers (tokens, width) of a layer's states to those of the layer below, which they
+// are added to, or from the first layer to contributions, likewise.
+void Explainer::walk_back(const Direction& direction, size_t place, Walk& walk,
+                          const float* multipliers, float* below, float* contributions) const {
+  const size_t tokens = walk.tokens;
+  float* gates = walk.gates[place].data();
+  Buffer<float> hidden(units_), memory(units_), of_input(gates_), of_recurrent(gates_);
+  for (size_t step = 0; step < tokens; ++step) {
+    const size_t token = place == 0 ? tokens - 1 - step : step;
+    kernels_.step_back[static_cast<int>(cell_)](
+        {units_, walk.factors[place].data() + token * factors_ * units_,
+         multipliers + token * width_ + place * units_, hidden.data(), memory.data(),
+         of_input.data(), of_recurrent.data()});
+    const float* passed = cell_ == Cell::gru ? of_recurrent.data() : of_input.data();
+    kernels_.dense({1, panels(units_), gates_, direction.recurrent_back.data(), hidden.data(), 0,
+                    passed, gates_, hidden.data(), units_});
+    float* text = gates + walk.text_row(token) * gates_;
+    if (walk.first)
+      contributions[token] += kernels_.weigh(of_input.data(), text,
+                                             gates + walk.baseline_row(token) * gates_, gates_);
+    else
+      std::copy_n(of_input.data(), gates_, text);
+  }
+  if (!walk.first)
+    kernels_.dense({tokens, panels(width_), gates_, direction.input_back.data(), below, width_,
+                    gates, 2 * gates_, below, width_});
+}
+
+// `pooled` is (2, pooled), of text and baseline; `multipliers` (tokens, width).
+void Explainer::pool(const Walk& top, const float* weights, float* pooled,
+                     float* multipliers) const {
+  const size_t tokens = top.tokens;
+  const auto state = [&](size_t token, size_t row) {
+    return top.hidden.data() + (token * 2 + row) * width_;
+  };
+  if (pool_ & kPoolLast)
+    for (size_t place = 0; place < directions_; ++place) {
+      const size_t token = place == 0 ? tokens - 1 : 0;
+      for (size_t row = 0; row < 2; ++row)
+        std::copy_n(state(token, row) + place * units_, units_,
+                    pooled + row * pooled_ + place * units_);
+      std::copy_n(weights + place * units_, units_, multipliers + token * width_ + place * units_);
+    }
+  if (pool_ & kPoolMax) {
+    std::vector<float> lines(tokens), slopes(tokens);
+    for (size_t unit = 0; unit < width_; ++unit) {
+      if (unit % units_ >= hidden_) continue;
+      float highest[2] = {-std::numeric_limits<float>::infinity(),
+                          -std::numeric_limits<float>::infinity()};
+      for (size_t token = 0; token < tokens; ++token) {
+        const float text = state(token, 0)[unit];
+        lines[token] = state(token, 1)[unit];
+        slopes[token] = text - lines[token];
+        highest[0] = std::max(highest[0], text);
+        highest[1] = std::max(highest[1], lines[token]);
+      }
+      pooled[unit] = highest[0];
+      pooled[pooled_ + unit] = highest[1];
+      max_shares(lines.data(), slopes.data(), tokens, multipliers + unit, width_);
+    }
+    for (size_t token = 0; token < tokens; ++token)
+      for (size_t unit = 0; unit < width_; ++unit)
+        multipliers[token * width_ + unit] *= weights[unit];
+  }
+  if (pool_ & kPoolSum) {
+    const size_t part = pooled_ - width_;
+    const float share = 1.0f / static_cast<float>(tokens);
+    for (size_t token = 0; token < tokens; ++token)
+      for (size_t unit = 0; unit < width_; ++unit) {
+        multipliers[token * width_ + unit] += weights[part + unit] * share;
+        for (size_t row = 0; row < 2; ++row)
+          pooled[row * pooled_ + part + unit] += state(token, row)[unit] * share;
+      }
+  }
+}
+
+void Explainer::attend(const Walk& top, const float* weights, float* pooled,
+                       float* multipliers) const {
+  const size_t tokens = top.tokens;
+  std::vector<double> shares[2] = {std::vector<double>(tokens), std::vector<double>(tokens)};
+  std::vector<double> logs[2] = {std::vector<double>(tokens), std::vector<double>(tokens)};
+  std::vector<double> of_share(tokens), between(tokens);
+  Buffer<float> squashed(2 * width_), secants(tokens * width_);
+  for (size_t token = 0; token < tokens; ++token) {
+    const float* text = top.hidden.data() + token * 2 * width_;
+    kernels_.squash(text, text + width_, width_, squashed.data(), squashed.data() + width_,
+                    secants.data() + token * width_);
+    double scores[2] = {}, values = 0.0;
+    for (size_t unit = 0; unit < width_; ++unit) {
+      scores[0] += attention_.data()[unit] * squashed[unit];
+      scores[1] += attention_.data()[unit] * squashed[width_ + unit];
+      values += 0.5 * weights[unit] * (text[unit] + text[width_ + unit]);
+    }
+    logs[0][token] = scores[0];
+    logs[1][token] = scores[1];
+    of_share[token] = values;
+  }
+  for (size_t row = 0; row < 2; ++row) {
+    const double highest = *std::max_element(logs[row].begin(), logs[row].end());
+    double sum = 0.0;
+    for (const double score : logs[row]) sum += std::exp(score - highest);
+    for (size_t token = 0; token < tokens; ++token) {
+      logs[row][token] -= highest + std::log(sum);
+      shares[row][token] = std::exp(logs[row][token]);
+    }
+  }
+  double total = 0.0, weighted = 0.0;
+  for (size_t token = 0; token < tokens; ++token) {
+    const double d = logs[0][token] - logs[1][token];
+    const double p = shares[0][token], p0 = shares[1][token];
+    between[token] = std::fabs(d) < 1e-3 ? std::sqrt(p * p0) * (1.0 + d * d / 24.0) : (p - p0) / d;
+    total += between[token];
+    weighted += between[token] * of_share[token];
+  }
+  for (size_t token = 0; token < tokens; ++token) {
+    const float of_score = static_cast<float>(between[token] * (of_share[token] - weighted / total));
+    const float share = static_cast<float>(0.5 * (shares[0][token] + shares[1][token]));
+    const float* text = top.hidden.data() + token * 2 * width_;
+    for (size_t unit = 0; unit < width_; ++unit) {
+      multipliers[token * width_ + unit] =
+          share * weights[unit] +
+          of_score * attention_.data()[unit] * secants[token * width_ + unit];
+      for (size_t row = 0; row < 2; ++row)
+        pooled[row * pooled_ + unit] +=
+            static_cast<float>(shares[row][token]) * text[row * width_ + unit];
+    }
+  }
+}
+
+Contributions Explainer::attribute(const Document& document, size_t label,
+                                   float* contributions) const {
+  std::vector<Walk> walks = walk(document);
+  const float* weights = output_.data() + label * pooled_;
+  Buffer<float> pooled(2 * pooled_);
+  Buffer<float> multipliers(document.length * width_);
+  if (pool_ == kPoolNone)
+    attend(walks.back(), weights, pooled.data(), multipliers.data());
+  else
+    pool(walks.back(), weights, pooled.data(), multipliers.data());
+  std::fill_n(contributions, document.length, 0.0f);
+  for (size_t layer = walks.size(); layer-- > 0;) {
+    Buffer<float> below(layer > 0 ? document.length * width_ : 0);
+    for (size_t place = 0; place < directions_; ++place)
+      walk_back(layers_[layer * directions_ + place], place, walks[layer], multipliers.data(),
+                below.data(), contributions);
+    walks.pop_back();
+    std::swap(multipliers, below);
+  }
+  double logits[2] = {output_bias_[label], output_bias_[label]};
+  for (size_t row = 0; row < 2; ++row)
+    for (size_t i = 0; i < pooled_; ++i)
+      logits[row] += static_cast<double>(weights[i]) * pooled[row * pooled_ + i];
+  return {static_cast<float>(logits[0]), static_cast<float>(logits[1])};
+}
+
+void Explainer::activations(const Document& document, float* states) const {
+  const std::vector<Walk> walks = walk(document);
+  const float* hidden = walks.back().hidden.data();
+  for (size_t token = 0; token < document.length; ++token)
+    for (size_t place = 0; place < directions_; ++place)
+      std::copy_n(hidden + token * 2 * width_ + place * units_, hidden_,
+                  states + (token * directions_ + place) * hidden_);
+}
+
+}  // namespace valence

@@ -1,0 +1,73 @@
+// What each token adds to a label's logit: service/inference/attribution.py, in fp32.
+#pragma once
+
+#include <vector>
+
+#include "attributor.h"
+#include "buffer.h"
+#include "network.h"
+
+namespace valence {
+
+struct Contributions {
+  float logit;
+  float baseline_logit;
+};
+
+class Explainer {
+ public:
+  // The embedding that `description` points to must live as long as this; the rest is copied.
+  Explainer(const AttributionKernels& kernels, const Description& description);
+
+  // `contributions` is (length). Ids must lie in the vocabulary, and `length` be at least 1.
+  // Threads may call at once; memory is linear in the document.
+  Contributions attribute(const Document& document, size_t label, float* contributions) const;
+
+  // The last layer's states, (length, directions, hidden).
+  void activations(const Document& document, float* states) const;
+
+  size_t vocabulary() const { return vocabulary_; }
+  size_t labels() const { return output_bias_.size(); }
+  size_t directions() const { return directions_; }
+  size_t hidden() const { return hidden_; }
+
+ private:
+  struct Direction {
+    Buffer<float> input;             // columns to gates
+    Buffer<float> input_bias;
+    Buffer<float> recurrent;         // units to gates
+    Buffer<float> recurrent_bias;
+    Buffer<float> recurrent_back;    // gates to units
+    Buffer<float> input_back;        // gates to the layer below; second layer and later
+  };
+  struct Walk;
+
+  Buffer<float> pack(size_t outputs, size_t depth) const;
+  void put(Buffer<float>& packed, size_t depth, size_t output, size_t k, float value) const;
+  std::vector<Walk> walk(const Document& document) const;
+  void walk_back(const Direction& direction, size_t place, Walk& walk, const float* multipliers,
+                 float* below, float* contributions) const;
+  void pool(const Walk& top, const float* weights, float* pooled, float* multipliers) const;
+  void attend(const Walk& top, const float* weights, float* pooled, float* multipliers) const;
+  size_t panels(size_t outputs) const { return outputs / (kPanel * kernels_.lanes); }
+
+  const AttributionKernels& kernels_;
+  Cell cell_;
+  unsigned pool_;
+  size_t factors_;
+  size_t vocabulary_;
+  size_t embedding_size_;
+  size_t hidden_;
+  size_t units_;     // hidden size filled up to whole panels
+  size_t gates_;     // of all units
+  size_t directions_;
+  size_t width_;     // units of all directions
+  const float* embedding_;
+  std::vector<Direction> layers_;
+  Buffer<float> attention_;    // (width)
+  Buffer<float> output_;       // (labels, poolings, width)
+  size_t pooled_;
+  std::vector<float> output_bias_;
+};
+
+}  // namespace valence
