@@ -14,14 +14,10 @@ from service.api.classification import ClassifyRequest, ClassifyResponse, Option
 from service.api.http import MOST_FAULTS, Request, Response, readable
 from service.api.problems import KINDS
 from service.api.routes import Context, Operation, Route
-from service.api.scoring import faults_of_length, require_few, score
+from service.api.scoring import TURN_TEXTS, faults_of_length, require_few, score
 from service.classifier.result import UNCERTAIN, result
 from service.inference.scorer import Scored, Scorer
 from service.settings import Settings
-
-# Building an answer holds the event loop; a large one lets others have a turn after as many texts
-# as take about a third of a millisecond.
-_TURN_TEXTS = 128
 
 Ask = Callable[[Sequence[str]], Awaitable[tuple[Scorer, Scored]]]
 
@@ -122,7 +118,7 @@ async def _results(scorer: Scorer, scored: Scored, asked: Options) -> list[dict[
         results.append(
             result(labels, prediction, usage, top_k=top_k, min_confidence=min_confidence)
         )
-        if not len(results) % _TURN_TEXTS:
+        if not len(results) % TURN_TEXTS:
             await asyncio.sleep(0)
     if min_confidence:
         scorer.uncertain(sum(shaped["label"] == UNCERTAIN for shaped in results))

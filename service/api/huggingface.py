@@ -7,6 +7,7 @@ read a list of lists always, and always send ``parameters``. So ``parameters`` d
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Annotated, Any, Literal
 
@@ -19,7 +20,7 @@ from service.api.http import Request, Response
 from service.api.operations import ready
 from service.api.problems import Problem
 from service.api.routes import SCORING_ERRORS, Context, Handler, Operation, Route
-from service.api.scoring import require_within_limits, score
+from service.api.scoring import TURN_TEXTS, require_within_limits, score
 from service.classifier.truncation import Truncation
 from service.errors import InvalidRequest
 from service.inference.scorer import Scored, Scorer
@@ -167,17 +168,17 @@ async def predict(context: Context, request: Request) -> Response:
     scorer, scored = await score(
         context, request, texts, model=scorer.name, truncation=_truncation(asked, parameters)
     )
-    rows = label_scores(scorer, scored, top_k=parameters.top_k)
+    rows = await label_scores(scorer, scored, top_k=parameters.top_k)
     return Response(
         pydantic_core.to_json(rows[0] if one and asked.parameters is None else rows),
         headers=compute_headers(scorer, scored, seconds=time.perf_counter() - started),
     )
 
 
-def label_scores(
+async def label_scores(
     scorer: Scorer, scored: Scored, *, top_k: int | None = None
 ) -> list[list[dict[str, Any]]]:
-    """Labels and scores of each text, likeliest first; of equals the model's first label."""
+    """Labels and scores of each text, likeliest first; of equal ones the model's first."""
     labels = scorer.manifest.labels
     rows = []
     for prediction in scored.predictions:
@@ -186,6 +187,8 @@ def label_scores(
         rows.append(
             [{"score": probabilities[place], "label": labels[place]} for place in ranked[:top_k]]
         )
+        if not len(rows) % TURN_TEXTS:
+            await asyncio.sleep(0)
     return rows
 
 

@@ -56,7 +56,7 @@ async def invoke(context: Context, request: Request) -> Response:
         raise InvalidRequest.of("body", "holds no text; send one a line")
     require_within_limits(texts, context.settings, field="line")
     scorer, scored = await score(context, request, texts)
-    rows: list[Any] = label_scores(scorer, scored)
+    rows: list[Any] = await label_scores(scorer, scored)
     return Response(
         b"".join(pydantic_core.to_json(row) + b"\n" for row in rows),
         media_type=_LINES,

@@ -1,6 +1,7 @@
 """Each dialect with the official client of those who speak it, against a served bento."""
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -21,6 +22,19 @@ def native(server) -> list[dict[str, float]]:
         {score["label"]: score["score"] for score in result["scores"]}
         for result in answer.json()["results"]
     ]
+
+
+def test_scores_are_those_of_training(bento, native):
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "predict", "sentiment:1", *TEXTS],
+        env={**os.environ, "BENTOML_HOME": str(bento.parent / "home"), "OMP_NUM_THREADS": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for line, scores in zip(done.stdout.splitlines(), native, strict=True):
+        said = {score["label"]: score["score"] for score in json.loads(line)["scores"]}
+        assert scores == pytest.approx(said, abs=1e-6)
 
 
 def run(program: str, *arguments: str) -> Any:

@@ -137,3 +137,9 @@ async def test_health_is_empty_when_well_and_503_before(serve, path):
     response = await serve(opened=False).client.get(path)
     assert (response.status_code, response.json()["error_type"]) == (503, "Unhealthy")
     assert (await serve(opened=False).client.get("/info")).status_code == 503
+
+
+async def test_a_large_batch_keeps_its_order_over_its_turns(served):
+    texts = ["good", "bad", "movie"] * 100
+    rows = (await predict(served, inputs=[[text] for text in texts])).json()
+    assert [row[0]["label"] for row in rows] == ["negative", "neutral", "positive"] * 100
