@@ -1,0 +1,52 @@
+"""Break the service in every way we know, and count what is lost: ``make chaos``.
+
+Takes some half an hour on two cores; ``--only`` names parts, ``--share`` does a share of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.bench.measure import say
+from tests.chaos import fuzz, overload, restarts, slow, soak
+from tests.chaos.finding import Finding, markdown, publish
+
+PAGE = Path("docs/faults.md")
+PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
+    "overload": lambda share: overload.run(seconds=60 * share),
+    "restarts": lambda share: restarts.run(times=max(2, int(20 * share))),
+    "slow": lambda share: slow.run(clients=max(10, int(500 * share))),
+    "fuzz": lambda share: fuzz.run(requests=int(50_000 * share), texts=int(1_000_000 * share)),
+    "soak": lambda share: soak.run(requests=int(1_000_000 * share)),
+}
+
+
+def main() -> int:
+    """Run the parts and print the table; 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--only", help=f"parts, by commas: {', '.join(PARTS)}")
+    parser.add_argument("--share", type=float, default=1.0, help="of every count and duration")
+    arguments = parser.parse_args()
+    names = arguments.only.split(",") if arguments.only else list(PARTS)
+    unknown = [name for name in names if name not in PARTS]
+    if unknown or not 0 < arguments.share <= 1:
+        parser.error(f"no part {', '.join(unknown)}" if unknown else "a share is in (0, 1]")
+    findings: list[Finding] = []
+    cores = os.sched_getaffinity(0)
+    for name in names:
+        for finding in PARTS[name](arguments.share):
+            findings.append(finding)
+            say(f"{finding.fault}: {'held' if finding.held else 'BROKEN'}: {finding.lost}")
+        os.sched_setaffinity(0, cores)
+    sys.stdout.write(markdown(findings))
+    if names == list(PARTS) and arguments.share == 1.0:
+        publish(findings, PAGE)
+    return int(not all(finding.held for finding in findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

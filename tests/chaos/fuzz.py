@@ -1,0 +1,133 @@
+"""Requests nobody would write, texts nobody would type, and models that somebody damaged."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from service.classifier import artifact
+from service.errors import ArtifactError
+from tests.bench.measure import say
+from tests.chaos.finding import Finding
+from tests.chaos.served import serve
+from tests.conftest import _save_tiny
+
+_CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+)
+
+
+def run(*, requests: int = 50_000, texts: int = 1_000_000) -> Iterator[Finding]:
+    """Fuzz the HTTP API by its own document, the tokenizer, and the loader of models."""
+    yield _api(requests)
+    yield _tokenizer(texts)
+    yield _artifact()
+
+
+def _api(requests: int) -> Finding:
+    """Schemathesis draws valid and invalid requests from the OpenAPI document."""
+    settings = {"VALENCE_MAX_BODY_BYTES": "65536", "VALENCE_MAX_CHARACTERS": "5000"}
+    cases = failures = 0
+    seed = 0
+    report = ""
+    with serve(pinned=False, settings=settings) as server:
+        while cases < requests:
+            seed += 1
+            done = subprocess.run(
+                [
+                    str(Path(sys.executable).with_name("schemathesis")),
+                    "run",
+                    f"http://127.0.0.1:{server.port}/openapi.json",
+                    "--checks",
+                    ",".join(_CHECKS),
+                    "--phases",
+                    "examples,coverage,fuzzing",
+                    "--max-examples",
+                    "1500",
+                    "--seed",
+                    str(seed),
+                    "--continue-on-failure",
+                    "--no-color",
+                ],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            generated = re.search(r"Test cases:\s*\n?\s*([\d,]+)\s+generated", done.stdout)
+            if generated is None:
+                raise RuntimeError(f"schemathesis did not run:\n{done.stdout}\n{done.stderr}")
+            cases += int(generated[1].replace(",", ""))
+            failures += done.returncode != 0
+            if done.returncode:
+                report = done.stdout
+            say(f"schemathesis, seed {seed}: {cases:,} cases, exit {done.returncode}")
+    if report:
+        say(report)
+    return Finding(
+        fault="requests that nobody would write",
+        tried=f"{cases:,} made by schemathesis from the OpenAPI document, {seed} seeds",
+        lost=f"{failures} runs with a failed check",
+        promise="no 5xx, no undocumented status, no violation of the document",
+        held=not failures,
+    )
+
+
+def _tokenizer(texts: int) -> Finding:
+    """Coverage-guided: a process of its own, since the fuzzer ends the one it runs in."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.chaos.fuzz_tokenizer", f"-runs={texts}", "-seed=1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ran = re.search(r"Done (\d+) runs in", done.stderr)
+    if done.returncode:
+        say(done.stderr[-3000:])
+    return Finding(
+        fault="texts that nobody would type",
+        tried=f"{int(ran[1]) if ran else 0:,} by atheris through tokenizer and vocabulary",
+        lost="nothing" if not done.returncode else "a crash or a wrong offset, shown above",
+        promise="no crash, no offset error",
+        held=not done.returncode and ran is not None and int(ran[1]) >= texts,
+    )
+
+
+def _artifact() -> Finding:
+    """Every byte of every file of a small model, changed in two ways."""
+    tried = accepted = crashed = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = _save_tiny(Path(scratch) / "sentiment")
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            whole = path.read_bytes()
+            for place in range(len(whole)):
+                for mask in (0x01, 0xFF):
+                    damaged = bytearray(whole)
+                    damaged[place] ^= mask
+                    path.write_bytes(damaged)
+                    tried += 1
+                    try:
+                        artifact.load(folder)
+                    except ArtifactError:
+                        pass
+                    except Exception as error:
+                        crashed += 1
+                        say(f"{path.name} byte {place}: {type(error).__name__}: {error}")
+                    else:
+                        accepted += 1
+            path.write_bytes(whole)
+        artifact.load(folder)
+    return Finding(
+        fault="damaged models",
+        tried=f"{tried:,} changes, every byte of every file twice",
+        lost=f"{accepted} accepted, {crashed} without a clear error",
+        promise="none accepted, each refused by name",
+        held=not accepted and not crashed and tried >= 10_000,
+    )

@@ -1,0 +1,134 @@
+"""Ten times more than can be answered, and large requests beside small ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.bench import load, texts
+from tests.bench.load import Job, post
+from tests.bench.measure import percentile
+from tests.bench.processes import Server, generator_cpu
+from tests.chaos import flood
+from tests.chaos.finding import Finding
+from tests.chaos.served import ask, memory, serve
+
+_TIMES = 10
+_CONTRACT = {200, 429, 503, 504}
+_MOST_GROWTH = 50 * 1024 * 1024
+# (sentences a request, connections that reach the peak, most connections of the flood)
+_KINDS = ((256, 8, 4000), (1, 64, 4000))
+
+
+def run(*, seconds: float = 60.0) -> Iterator[Finding]:
+    """Each kind of request alone, then small ones beside large ones."""
+    sentences = texts.sentences(2_560)
+    os.sched_setaffinity(0, {generator_cpu()})
+    for size, connections, most in _KINDS:
+        requests = _requests(sentences, size)
+        with serve() as server:
+            yield _overload(
+                server, requests, size=size, connections=connections, most=most, seconds=seconds
+            )
+    with serve() as server:
+        yield _mixture(server, sentences, seconds=min(seconds, 15.0))
+
+
+def _requests(sentences: Sequence[str], size: int) -> list[bytes]:
+    parts = [sentences[start : start + size] for start in range(0, len(sentences), size)]
+    return [post("/v1/classify", json.dumps({"texts": part}).encode()) for part in parts]
+
+
+def _overload(
+    server: Server,
+    requests: Sequence[bytes],
+    *,
+    size: int,
+    connections: int,
+    most: int,
+    seconds: float,
+) -> Finding:
+    port = server.port
+    peak = load.run(
+        Job(port=port, requests=requests, connections=connections, seconds=8.0, warm_up=2.0)
+    ).per_second
+    normal = _latency(port, seconds=1.0)
+    deadline = ask(port, "/v1/models/sentiment")["limits"]["request_timeout_seconds"]
+    before = memory(server)
+    wave = flood.run(port, requests, rate=_TIMES * peak, seconds=seconds, most_connections=most)
+    growth = memory(server) - before
+    time.sleep(2.0)
+    after = _latency(port, seconds=1.0)
+    offered = wave.sent / seconds / peak
+    answers = ", ".join(f"{count:,} x {status}" for status, count in sorted(wave.statuses.items()))
+    held = (
+        wave.unanswered == 0
+        and set(wave.statuses) <= _CONTRACT
+        and wave.without_retry_after == 0
+        and wave.goodput >= 0.9 * peak
+        and wave.p99 <= deadline
+        and growth <= _MOST_GROWTH
+        and after <= 2 * normal
+    )
+    return Finding(
+        fault=f"overload, {size} sentence{'s' * (size > 1)} a request",
+        tried=f"{offered:.1f} times the peak of {peak:,.0f}/s for {seconds:.0f} s: "
+        f"{wave.sent:,} requests",
+        lost=f"{answers}, {wave.unanswered} unanswered; goodput {wave.goodput / peak:.0%} of the "
+        f"peak; accepted p99 {wave.p99:.2f} s; memory +{growth / 2**20:.0f} MiB; a request 2 s "
+        f"later takes {after / normal:.1f} times the normal",
+        promise="one answer each, by contract; goodput >= 90 %; p99 within the deadline of "
+        f"{deadline:g} s; memory <= +50 MiB; normal again in 2 s",
+        held=held,
+    )
+
+
+def _latency(port: int, *, seconds: float) -> float:
+    """The median latency of one small request after another."""
+    taken = []
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        started = time.perf_counter()
+        ask(port, "/v1/classify", {"text": "a small request"})
+        taken.append(time.perf_counter() - started)
+    return percentile(sorted(taken), 0.5)
+
+
+def _mixture(server: Server, sentences: Sequence[str], *, seconds: float) -> Finding:
+    port = server.port
+    ones = _requests(sentences, 1)
+    peak = load.run(Job(port=port, requests=ones, connections=64, seconds=5.0)).per_second
+    small = Job(
+        port=port,
+        requests=ones,
+        connections=128,
+        seconds=seconds,
+        warm_up=1.0,
+        rate=peak / 10,
+        spacing="poisson",
+    )
+    large = Job(
+        port=port,
+        requests=_requests(sentences[:1000], 1000),
+        connections=1,
+        seconds=seconds,
+        warm_up=1.0,
+    )
+    alone = load.run(small)
+    with ProcessPoolExecutor(1) as pool:
+        beside = pool.submit(load.run, large)
+        mixed = load.run(small)
+        thousands = beside.result()
+    ratio = mixed.p99 / alone.p99
+    return Finding(
+        fault="1,000-text requests beside 1-text ones",
+        tried=f"small ones at a tenth of their peak, alone and beside {thousands.answered} large "
+        "ones, one after another",
+        lost=f"small p99 {alone.p99 * 1e3:.1f} ms alone, {mixed.p99 * 1e3:.1f} ms mixed: "
+        f"{ratio:.1f} times; {mixed.failed + thousands.failed} failed",
+        promise="small p99 within 3 times; none failed",
+        held=ratio <= 3 and not mixed.failed and not thousands.failed,
+    )

@@ -1,0 +1,248 @@
+"""SIGTERM and SIGKILL under load, with a supervisor that restarts what ends."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import psutil
+
+from tests.bench import texts
+from tests.bench.measure import say
+from tests.bench.processes import answers, free_port
+from tests.chaos.finding import Finding
+
+_READY_SECONDS = 10.0
+_CLIENTS = 8
+_END_SECONDS = 30.0
+
+
+class _Supervised:
+    """The service, started again whenever its first process ends."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self._port = port
+        self._environment = {
+            **os.environ,
+            "BENTOML_HOME": str(home),
+            "VALENCE_ACCESS_LOG": "false",
+            # as in a container, where BentoML leaves restarts to the supervisor
+            "BENTOML_CONTAINERIZED": "1",
+        }
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "bentoml", "serve", "service.app:Valence"]
+        self.process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(self._port)],
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def tree(self) -> list[psutil.Process]:
+        """The first process and all below it; none once it has ended."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            first = psutil.Process(self.process.pid)
+            return [first, *first.children(recursive=True)]
+        return []
+
+    def worker(self) -> psutil.Process:
+        """The process that answers: the largest."""
+        return max(self.tree(), key=lambda process: process.memory_info().rss)
+
+    def wait_until_ready(self) -> float:
+        """Seconds until the readiness probe is answered; starts anew what has ended."""
+        started = time.perf_counter()
+        while not answers(self._port, "/readyz"):
+            if self.process.poll() is not None:
+                self.start()
+            if time.perf_counter() - started > 60:
+                return float("inf")
+            time.sleep(0.02)
+        return time.perf_counter() - started
+
+    def end(self) -> None:
+        tree = self.tree()
+        self.process.terminate()
+        _, alive = psutil.wait_procs(tree, timeout=_END_SECONDS)
+        for process in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait(_END_SECONDS)
+
+
+class _Clients:
+    """Threads that ask without a pause and compare each answer with the right one."""
+
+    def __init__(self, port: int, expected: Sequence[tuple[str, object]]) -> None:
+        self._port = port
+        self._expected = expected
+        self._stop = threading.Event()
+        self.seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._ask, args=(number,), daemon=True)
+            for number in range(_CLIENTS)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(_END_SECONDS)
+
+    def _ask(self, number: int) -> None:
+        connection: http.client.HTTPConnection | None = None
+        while not self._stop.is_set():
+            number += _CLIENTS
+            text, right = self._expected[number % len(self._expected)]
+            if connection is None:
+                connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+                try:
+                    connection.connect()
+                except OSError:
+                    # nobody listens: the request was never accepted
+                    self._count("refused")
+                    connection = None
+                    time.sleep(0.02)
+                    continue
+            try:
+                connection.request(
+                    "POST",
+                    "/v1/classify",
+                    json.dumps({"text": text}),
+                    {"Content-Type": "application/json"},
+                )
+                answer = connection.getresponse()
+                content = json.load(answer)
+            except (OSError, http.client.HTTPException, ValueError):
+                self._count("unanswered")
+                connection.close()
+                connection = None
+                continue
+            if answer.status == 200:
+                self._count("right" if content["results"] == right else "wrong")
+            else:
+                self._count(str(answer.status))
+            if answer.will_close:
+                connection.close()
+                connection = None
+        if connection is not None:
+            connection.close()
+
+    def _count(self, what: str) -> None:
+        with self._lock:
+            self.seen[what] += 1
+
+
+def run(*, times: int = 20) -> Iterator[Finding]:
+    """Each signal so often, in the middle of traffic."""
+    with tempfile.TemporaryDirectory(prefix="valence-chaos-") as scratch:
+        home = Path(scratch) / "home"
+        shutil.copytree(Path(os.environ["BENTOML_HOME"]) / "models", home / "models")
+        port = free_port()
+        service = _Supervised(home, port)
+        try:
+            service.wait_until_ready()
+            expected = _answers(port, texts.sentences(200))
+            yield _terminate(service, port, expected, times=times)
+            yield _kill(service, port, expected, times=times)
+        finally:
+            service.end()
+
+
+def _answers(port: int, sentences: Sequence[str]) -> list[tuple[str, object]]:
+    expected = []
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    for text in sentences:
+        connection.request(
+            "POST",
+            "/v1/classify",
+            json.dumps({"text": text}),
+            {"Content-Type": "application/json"},
+        )
+        expected.append((text, json.load(connection.getresponse())["results"]))
+    connection.close()
+    return expected
+
+
+def _terminate(
+    service: _Supervised, port: int, expected: Sequence[tuple[str, object]], *, times: int
+) -> Finding:
+    clients = _Clients(port, expected)
+    statuses: Counter[int] = Counter()
+    longest = 0.0
+    for number in range(times):
+        time.sleep(1.0)
+        service.process.send_signal(signal.SIGTERM)
+        statuses[service.process.wait(_END_SECONDS)] += 1
+        service.start()
+        longest = max(longest, service.wait_until_ready())
+        say(f"SIGTERM {number + 1}: {dict(clients.seen)}, exit {dict(statuses)}")
+    time.sleep(1.0)
+    clients.stop()
+    seen = clients.seen
+    return Finding(
+        fault="SIGTERM under load",
+        tried=f"{times} times, {_CLIENTS} clients that never pause, "
+        f"{sum(seen.values()):,} requests",
+        lost=f"{seen['unanswered']} accepted requests unanswered, {seen['wrong']} wrong answers, "
+        f"{seen['503']} answered 503, {seen['refused']} connections refused while nothing listened;"
+        f" exit statuses {dict(statuses)}; ready again within {longest:.1f} s",
+        promise=f"none unanswered, none wrong, exit 0, ready within {_READY_SECONDS:g} s",
+        held=not seen["unanswered"]
+        and not seen["wrong"]
+        and set(statuses) == {0}
+        and longest <= _READY_SECONDS,
+    )
+
+
+def _kill(
+    service: _Supervised, port: int, expected: Sequence[tuple[str, object]], *, times: int
+) -> Finding:
+    clients = _Clients(port, expected)
+    longest = 0.0
+    for number in range(times):
+        time.sleep(1.0)
+        # the first process and the one that answers, in turn
+        victim = service.tree()[0] if number % 2 else service.worker()
+        before = service.tree()
+        victim.kill()
+        started = time.perf_counter()
+        # what is left of the old tree ends by itself, or the next start finds the port taken
+        _wait_for(lambda: not answers(port, "/readyz"), seconds=2.0)
+        service.wait_until_ready()
+        longest = max(longest, time.perf_counter() - started)
+        left = [p for p in before if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+        say(f"SIGKILL {number + 1}: {dict(clients.seen)}, {len(left)} of the old tree left")
+    time.sleep(1.0)
+    clients.stop()
+    seen = clients.seen
+    return Finding(
+        fault="SIGKILL of server or worker under load",
+        tried=f"{times} times, in turn, {sum(seen.values()):,} requests",
+        lost=f"{seen['wrong']} wrong answers; {seen['unanswered']} requests cut off with the "
+        f"process; ready again within {longest:.1f} s",
+        promise=f"no wrong answer; ready within {_READY_SECONDS:g} s",
+        held=not seen["wrong"] and longest <= _READY_SECONDS,
+    )
+
+
+def _wait_for(condition: Callable[[], bool], *, seconds: float) -> None:
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends and not condition():
+        time.sleep(0.02)
