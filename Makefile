@@ -23,7 +23,7 @@ export TEXT
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve train evaluate predict test lint format types bench bento wheel sanitize clean
+.PHONY: help setup serve train evaluate predict test lint format types bench chaos bento wheel sanitize clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ types: $(DEVELOPMENT) ## Check the types, strictly
 bench: $(BENCH)/.installed $(MODELS:%=$(STORE)/%/latest) ## Measure, into docs/benchmarks.md; ONLY=http and so on, ROUNDS=3, SECONDS=2
 	$(BENCH)/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 
+chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way, into docs/faults.md; ONLY=overload and so on, SHARE=0.1
+	$(BIN)/python -m tests.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
+
 bento: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Package service and models as a bento
 	$(BIN)/bentoml build
 
@@ -93,6 +96,11 @@ $(BENCH)/.installed: requirements/bench.txt requirements/constraints.txt $(RUNTI
 	@echo "installing what the benchmarks compare with into $(BENCH)"
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install -c requirements/constraints.txt -r requirements/runtime.txt -r requirements/torch.txt -r requirements/training.txt -r requirements/bench.txt
+	@touch $@
+
+$(VENV)/.chaos: requirements/chaos.txt requirements/constraints.txt $(DEVELOPMENT)
+	@echo "installing what breaks the service into $(VENV)"
+	$(PIP) install -c requirements/constraints.txt -r requirements/chaos.txt
 	@touch $@
 
 $(DEVELOPMENT): requirements/development.txt requirements/constraints.txt $(RUNTIME)

@@ -45,7 +45,7 @@ class Context:
 Handler = Callable[[Context, Request], Awaitable[ASGIApp]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """A route's part of the OpenAPI document."""
 
@@ -82,7 +82,7 @@ SCORING_ERRORS: tuple[type[RequestError], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Route:
     """One operation; ``path`` is a template and the route's name in logs and metrics."""
 

@@ -65,7 +65,8 @@ def sha256(path: Path) -> str:
 def _verify_checksums(folder: Path) -> None:
     listing = folder / CHECKSUMS
     try:
-        lines = listing.read_text(encoding="ascii").splitlines()
+        # not splitlines() or text mode, to which a damaged end of line could still be one
+        lines = listing.read_bytes().decode("ascii").removesuffix("\n").split("\n")
     except FileNotFoundError:
         raise ArtifactError(
             f"{listing}: missing; the folder is incomplete or no Valence model; train it anew"

@@ -37,6 +37,7 @@ def publish(findings: Sequence[Finding], path: Path) -> None:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
     path.write_text(
         "# Faults\n\nWritten by `make chaos`; do not edit. Each row is a fault, what was tried, "
-        f"what was lost by it, and whether the promise held. {day}; {machine}.\n\n{markdown(findings)}",
+        "what was lost by it, and whether the promise held. "
+        f"{day}; {machine}.\n\n{markdown(findings)}",
         encoding="utf-8",
     )

@@ -106,6 +106,11 @@ def test_test_runs_the_style_and_type_checks_too(checkout: Checkout) -> None:
         assert command in planned
 
 
+def test_chaos_names_its_parts_and_passes_the_share_on(checkout: Checkout) -> None:
+    planned = checkout.make("-n", "chaos", "ONLY=soak", "SHARE=0.1")
+    assert "-m tests.chaos --only soak --share 0.1" in planned
+
+
 def test_format_finds_nothing_to_do(checkout: Checkout) -> None:
     assert "left unchanged" in checkout.make("format")
 

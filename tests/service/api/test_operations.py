@@ -2,6 +2,8 @@ import asyncio
 
 import pytest
 
+from service.api import openapi
+from service.api.application import ROUTES
 from service.api.model_cards import ModelCard, ModelList
 from service.inference import models
 
@@ -23,6 +25,13 @@ async def metrics(served) -> str:
 @pytest.mark.parametrize("path", ["/livez", "/healthz", "/readyz"])
 async def test_a_serving_process_is_alive_and_ready(served, path):
     assert (await served.client.get(path)).status_code == 200
+
+
+async def test_the_document_that_is_served_is_the_one_of_the_contract(served):
+    for _ in range(2):
+        answer = await served.client.get("/openapi.json")
+        assert answer.status_code == 200
+        assert answer.json() == openapi.document(ROUTES, served.app.context.settings)
 
 
 async def test_a_hung_engine_is_not_alive(served, monkeypatch):

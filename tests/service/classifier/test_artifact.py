@@ -368,6 +368,13 @@ def test_a_needed_file_that_is_not_listed_is_named(folder: Path, name: str) -> N
     refused(folder, CHECKSUMS, f"does not list {name}")
 
 
+@pytest.mark.parametrize("end", [b"\r", b"\x0b", b"\x0c", b"\x1c", b"\x85", b""])
+def test_a_line_of_checksums_ends_as_it_was_written(folder: Path, end: bytes) -> None:
+    content = (folder / CHECKSUMS).read_bytes()
+    (folder / CHECKSUMS).write_bytes(content.replace(b"\n", end, 1))
+    refused(folder, str(folder))
+
+
 def test_checksums_that_are_not_ascii_are_refused(folder: Path) -> None:
     (folder / CHECKSUMS).write_bytes(b"\xff" * 80)
     refused(folder, CHECKSUMS, "damaged")

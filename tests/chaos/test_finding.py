@@ -1,0 +1,32 @@
+import subprocess
+import sys
+
+from tests.chaos.finding import Finding, markdown, publish
+
+KEPT = Finding("a fault", "once", "nothing", "nothing lost", held=True)
+BROKEN = Finding("another", "twice", "a request", "nothing lost", held=False)
+
+
+def test_a_broken_promise_stands_out():
+    rows = markdown([KEPT, BROKEN]).splitlines()[2:]
+    assert rows[0].endswith("| yes |")
+    assert rows[1].endswith("| **no** |")
+
+
+def test_a_page_says_on_what_machine_and_holds_every_row(tmp_path):
+    page = tmp_path / "faults.md"
+    publish([KEPT, BROKEN], page)
+    text = page.read_text()
+    assert "cores" in text
+    assert text.endswith(markdown([KEPT, BROKEN]))
+
+
+def test_a_part_that_does_not_exist_is_refused_by_name():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.chaos", "--only", "nothing"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "no part nothing" in done.stderr

@@ -1,0 +1,75 @@
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.bench.load import post
+from tests.chaos import flood
+
+ANSWERS = {
+    b"good": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+    b"full": b"HTTP/1.1 429 Slow\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n",
+    b"rude": b"HTTP/1.1 429 Slow\r\ncontent-length: 0\r\n\r\n",
+}
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A server that answers what its request's body names, and ``none`` never."""
+    loop = asyncio.new_event_loop()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                body = await reader.readexactly(length)
+                if body in ANSWERS:
+                    writer.write(ANSWERS[body])
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    server = loop.run_until_complete(asyncio.start_server(answer, "127.0.0.1", 0))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield server.sockets[0].getsockname()[1]
+    loop.call_soon_threadsafe(server.close)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+
+def run(port: int, *bodies: bytes, rate: float = 200, most: int = 50) -> flood.Flood:
+    requests = [post("/", body) for body in bodies]
+    return flood.run(port, requests, rate=rate, seconds=0.5, most_connections=most)
+
+
+def test_every_request_is_accounted_for(port):
+    wave = run(port, b"good", b"full")
+    assert wave.sent == 100
+    assert wave.statuses == {200: 50, 429: 50}
+    assert (wave.unanswered, wave.without_retry_after) == (0, 0)
+    assert wave.goodput == 100
+    assert len(wave.accepted) == 50
+    assert 0 < wave.p99 < 0.5
+
+
+def test_a_refusal_without_retry_after_is_told(port):
+    wave = run(port, b"good", b"rude")
+    assert wave.without_retry_after == 50
+
+
+def test_what_is_never_answered_is_told(port, monkeypatch):
+    monkeypatch.setattr(flood, "_SETTLE_SECONDS", 0.2)
+    wave = run(port, b"good", b"none", most=200)
+    assert wave.unanswered == 50
+    assert wave.statuses == {200: 50}
+
+
+def test_no_more_connections_are_opened_than_allowed(port, monkeypatch):
+    monkeypatch.setattr(flood, "_SETTLE_SECONDS", 0.2)
+    wave = run(port, b"none", most=7)
+    assert wave.sent == wave.unanswered == 7
