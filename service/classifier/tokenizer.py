@@ -21,6 +21,20 @@ _CLITIC = rf"{_APOSTROPHE}(?:s|m|d|re|ve|ll)(?!\w)"
 _EMOJI = r"[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
 _EMOJI_MODIFIER = r"[\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
 
+_EMOTICONS = (
+    # emoticons: eyes nose mouth; only the plainest may touch a word ("nice:)")
+    r"[:;=]['\u2019]?[-o^*]?[)(]+(?!\w)",
+    r"(?<!\w)[<>]?[:;=]['\u2019]?[-o^*]?[\]\[}{|/\\DPO3@$*](?!\w)",
+    r"(?<!\w)(?:8-[)D]|x-?D)(?!\w)",
+    r"(?<!\S)[)(\]\[D][-o^*]?['\u2019]?[:;=](?!\w)",  # mouth nose eyes
+    r"(?<!\w)(?:\^[._-]?\^|-[._]+-|o[._]+o|0_+0|t_+t|u_+u|x_+x|;_+;|>[._]+<)(?!\w)",
+    r"</?3+(?![\d.,])",  # hearts; "<30" is a number
+)
+_EMOJIS = (
+    r"[\U0001f1e6-\U0001f1ff]{2}",  # flags
+    f"{_EMOJI}{_EMOJI_MODIFIER}*(?:\u200d{_EMOJI}{_EMOJI_MODIFIER}*)*",
+)
+
 # Work is linear in the text: where a pattern may run far and fail, a look-behind lets it start
 # only once in what it runs over.
 _PATTERN = re.compile(
@@ -33,16 +47,9 @@ _PATTERN = re.compile(
             r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+",  # e-mail
             r"@\w+",
             r"#\w+",
-            # emoticons: eyes nose mouth; only the plainest may touch a word ("nice:)")
-            r"[:;=]['\u2019]?[-o^*]?[)(]+(?!\w)",
-            r"(?<!\w)[<>]?[:;=]['\u2019]?[-o^*]?[\]\[}{|/\\DPO3@$*](?!\w)",
-            r"(?<!\w)(?:8-[)D]|x-?D)(?!\w)",
-            r"(?<!\S)[)(\]\[D][-o^*]?['\u2019]?[:;=](?!\w)",  # mouth nose eyes
-            r"(?<!\w)(?:\^[._-]?\^|-[._]+-|o[._]+o|0_+0|t_+t|u_+u|x_+x|;_+;|>[._]+<)(?!\w)",
-            r"</?3+(?![\d.,])",  # hearts; "<30" is a number
+            *_EMOTICONS,
             r"[0-9#*]\ufe0f?\u20e3",  # keycaps
-            r"[\U0001f1e6-\U0001f1ff]{2}",  # flags
-            f"{_EMOJI}{_EMOJI_MODIFIER}*(?:\u200d{_EMOJI}{_EMOJI_MODIFIER}*)*",
+            *_EMOJIS,
             r"\d+(?:[.,:]\d+)*(?:(?:st|nd|rd|th|s)(?!\w))?",  # "1st" and "1980s" too
             rf"(?<![\w.])(?:{_LETTER}\.){{2,}}{_LETTER}?(?!\w)",  # "U.S.", "U.S.A"
             r"(?<!\w)(?:w/o|b/c)(?!\w)",
@@ -60,6 +67,7 @@ _PATTERN = re.compile(
     re.IGNORECASE,
 )
 
+_FACE = re.compile("|".join((*_EMOTICONS, *_EMOJIS)), re.IGNORECASE)
 _ELONGATION = re.compile(r"(.)\1{2,}")
 _ELONGATED = re.compile(r"(.)\1+")
 # the repeated character; a function is called faster than a template is filled in
@@ -93,6 +101,11 @@ def surfaces(text: str) -> list[str]:
 def tokenize(text: str) -> list[Token]:
     """The tokens of ``text`` in order, with the character offsets they were cut at."""
     return [Token(match.group(), *match.span()) for match in _PATTERN.finditer(text)]
+
+
+def is_face(surface: str) -> bool:
+    """Whether a token is an emoticon or an emoji."""
+    return _FACE.fullmatch(surface) is not None
 
 
 def normalize(surface: str) -> str:
