@@ -110,6 +110,7 @@ class Valence:
         top_k: Any = None,
         min_confidence: Any = None,
         truncation: Any = None,
+        granularity: Any = None,
     ) -> Any:
         """Label a text or several; the same as POST /v1/classify, which is what clients call."""
         from service.api.classify import classify_in_process
@@ -123,6 +124,7 @@ class Valence:
             "top_k": top_k,
             "min_confidence": min_confidence,
             "truncation": truncation,
+            "granularity": granularity,
         }
         return await classify_in_process(
             self.application.context, {k: v for k, v in fields.items() if v is not None}

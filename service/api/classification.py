@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,6 +50,11 @@ class Options(BaseModel):
         "the first, the last, the first and last half of as many, or all, in overlapping windows "
         "of `max_tokens` whose probabilities are averaged, each weighted by the tokens it is first "
         "to read; or such a text is an error",
+    )
+
+    granularity: Literal["document", "sentence"] = Field(
+        default="document",
+        description="`sentence`: each sentence of a text is judged too, beside the whole text",
     )
 
 
@@ -139,11 +144,24 @@ class Judgement(BaseModel):
     ]
 
 
+class SentenceResult(Judgement):
+    """What is said about one sentence, as if it were the whole text."""
+
+    start: Annotated[int, Field(ge=0, description="in code points of the text")]
+    end: Annotated[int, Field(ge=1, description="in code points of the text; not included")]
+    truncated: Annotated[bool, Field(description="whether tokens of it were left out")]
+
+
 class Result(Judgement):
     """The answer for one text."""
 
     id: Id = Field(default="", description="as given", json_schema_extra=_absent)
     usage: TextUsage
+    sentences: list[SentenceResult] = Field(
+        default_factory=list,
+        description="only there for `granularity` `sentence`; in order, leaving out white space",
+        json_schema_extra=_absent,
+    )
 
 
 class ItemError(BaseModel):

@@ -15,7 +15,7 @@ from service.api.http import MOST_FAULTS, Request, Response, readable
 from service.api.problems import KINDS
 from service.api.routes import Context, Operation, Route
 from service.api.scoring import TURN_TEXTS, faults_of_length, require_few, score
-from service.classifier.result import UNCERTAIN, result
+from service.classifier.result import UNCERTAIN, judgement, result
 from service.inference.scorer import Scored, Scorer
 from service.settings import Settings
 
@@ -28,7 +28,12 @@ async def classify(context: Context, request: Request) -> Response:
 
     def ask(texts: Sequence[str]) -> Awaitable[tuple[Scorer, Scored]]:
         return score(
-            context, request, texts, model=asked.model or None, truncation=asked.truncation
+            context,
+            request,
+            texts,
+            model=asked.model or None,
+            truncation=asked.truncation,
+            sentences=asked.granularity == "sentence",
         )
 
     return Response(pydantic_core.to_json(await _answer(asked, context.settings, ask)))
@@ -47,6 +52,7 @@ async def classify_in_process(context: Context, fields: dict[str, object]) -> di
             texts,
             timeout_seconds=context.settings.request_timeout_seconds,
             truncation=asked.truncation,
+            sentences=asked.granularity == "sentence",
         )
         return scorer, scored
 
@@ -120,6 +126,19 @@ async def _results(scorer: Scorer, scored: Scored, asked: Options) -> list[dict[
         )
         if not len(results) % TURN_TEXTS:
             await asyncio.sleep(0)
+    for shaped, sentences in zip(results, scored.sentences, strict=False):
+        shaped["sentences"] = [
+            {
+                "start": sentence.start,
+                "end": sentence.end,
+                **judgement(
+                    labels, sentence.prediction, top_k=top_k, min_confidence=min_confidence
+                ),
+                "truncated": sentence.usage.truncated,
+            }
+            for sentence in sentences
+        ]
+        await asyncio.sleep(0)
     if min_confidence:
         scorer.uncertain(sum(shaped["label"] == UNCERTAIN for shaped in results))
     return results
@@ -186,6 +205,10 @@ ROUTES = (
                     "texts": ["I love this little thing!", "It broke."],
                     "ids": ["review-17", "review-18"],
                     "truncation": "error",
+                },
+                "sentence by sentence": {
+                    "text": "I love this little thing! It broke.",
+                    "granularity": "sentence",
                 },
                 "a long text, all of it": {"text": "It rained, but ...", "truncation": "window"},
             },

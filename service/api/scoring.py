@@ -23,6 +23,7 @@ async def score(
     *,
     model: str | None = None,
     truncation: Truncation = "head",
+    sentences: bool = False,
 ) -> tuple[Scorer, Scored]:
     """The predictions of ``model``, or of the default one, for ``texts``, and who made them.
 
@@ -41,6 +42,7 @@ async def score(
         timeout_seconds=request.seconds_left(context.settings.request_timeout_seconds),
         while_waiting=request.until_gone,
         truncation=truncation,
+        sentences=sentences,
     )
     request.texts, request.tokens = scored.usage.texts, scored.usage.tokens
     request.stages = scored.stages

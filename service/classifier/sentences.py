@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import islice
 from typing import NamedTuple
 
 from service.classifier.tokenizer import Token, is_face, tokenize
@@ -154,7 +153,7 @@ def _abbreviates(tokens: Sequence[Token], *, first: int, at: int, following: str
 
 def _following(tokens: Sequence[Token], after: int) -> str:
     """The next word, past what may stand before one; empty if it is no word."""
-    for token in islice(tokens, after, after + _MOST_OPENERS):
+    for token in tokens[after : after + _MOST_OPENERS]:
         if token.surface[0].isalnum():
             return token.surface
     return ""

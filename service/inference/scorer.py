@@ -12,14 +12,16 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from service.classifier.classifier import Classifier, Document, Prediction, Reading, Usage
+from service.classifier.classifier import Classifier, Document, Prediction, Usage
 from service.classifier.truncation import Truncation
 from service.classifier.vocabulary import WordIds
 from service.errors import DeadlineExceeded, InvalidRequest, TextTooLong
+from service.inference import reading
 from service.inference.batcher import Batcher, QueueLimits, Ticket
 from service.inference.cache import Answer, AnswerCache
 from service.inference.engine import Engine
 from service.inference.explainer import Explainer, Explanation, TextActivations
+from service.inference.reading import Sentence
 from service.metrics import Metrics, ModelMetrics
 
 # Tokenizing holds the event loop; a large request lets others have a turn after as many characters
@@ -56,6 +58,8 @@ class Scored(NamedTuple):
     usages: list[Usage]
     usage: TotalUsage
     stages: Stages
+    sentences: list[list[Sentence]] = []  # noqa: RUF012 - nobody changes it
+    """Of each text, if they were asked for."""
 
 
 class Scorer:
@@ -120,15 +124,20 @@ class Scorer:
         timeout_seconds: float,
         while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
         truncation: Truncation = "head",
+        sentences: bool = False,
     ) -> Coroutine[Any, Any, Scored]:
-        """Predictions for ``texts``; of longer ones than the model reads, by ``truncation``.
+        """Predictions for ``texts``, and for each of their ``sentences`` if that is asked.
 
-        Raises :class:`TextTooLong`, before any is scored, for those that ``truncation`` refuses,
-        :class:`InvalidRequest` when they are more windows than the queue may ever hold,
+        Of texts longer than the model reads, what ``truncation`` says is read. Raises
+        :class:`TextTooLong`, before any is scored, for those that it refuses,
+        :class:`InvalidRequest` when windows and sentences are more than the queue may ever hold,
         :class:`Overloaded` when it is full and :class:`DeadlineExceeded` when ``timeout_seconds``
-        pass. A caller that is cancelled leaves the queue. The context
-        ``while_waiting`` is entered only if the answer is not there at once.
+        pass. A caller that is cancelled leaves the queue. The context ``while_waiting`` is entered
+        only if the answer is not there at once.
         """
+        if sentences:
+            # the cache keeps what whole texts are answered
+            return self._compute(texts, timeout_seconds, while_waiting, truncation, sentences=True)
         if self._cache is None:
             return self._compute(texts, timeout_seconds, while_waiting, truncation)
         return self._remember(self._cache, texts, timeout_seconds, while_waiting, truncation)
@@ -173,25 +182,31 @@ class Scorer:
         timeout_seconds: float,
         while_waiting: Callable[[], AbstractContextManager[None]],
         truncation: Truncation,
+        *,
+        sentences: bool = False,
     ) -> Scored:
         arrived = time.perf_counter()
-        read: Sequence[Document | Reading]
-        if truncation == "head":
+        parts: list[reading.Parts] | None = None
+        documents: Sequence[Document | reading.Parts]
+        if truncation == "head" and not sentences:
             encode = self.classifier.encode
-            documents = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
-            read, ids = documents, [document.ids for document in documents]
+            whole = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
+            documents, ids = whole, [document.ids for document in whole]
         else:
-            read = readings = await self._read(texts, truncation)
-            ids = [window for reading in readings for window in reading.windows]
+            documents = parts = await reading.read(
+                self.classifier, texts, truncation, sentences=sentences
+            )
+            ids = reading.windows(parts)
             self._require_room(ids, texts=len(texts))
         encoded = time.perf_counter()
         ticket = self._batcher.submit(ids)
         predictions = await self._answers(
             ticket, timeout_seconds - (encoded - arrived), while_waiting
         )
-        if truncation == "window":
-            predictions = self.classifier.combine(readings, predictions)
-        usages = [document.usage for document in read]
+        found: list[list[Sentence]] = []
+        if parts is not None:
+            predictions, found = reading.gather(self.classifier, parts, predictions)
+        usages = [document.usage for document in documents]
         usage = _total(usages)
         stages = Stages(
             encoded - arrived,
@@ -207,7 +222,7 @@ class Scorer:
             queue_seconds=stages.queue,
             infer_seconds=stages.infer,
         )
-        return Scored(predictions, usages, usage, stages)
+        return Scored(predictions, usages, usage, stages, found if sentences else [])
 
     async def explain(
         self,
@@ -290,32 +305,14 @@ class Scorer:
                 await asyncio.sleep(0)
         return documents
 
-    async def _read(self, texts: Sequence[str], truncation: Truncation) -> list[Reading]:
-        readings = []
-        faults = []
-        characters = 0
-        for place, text in enumerate(texts):
-            try:
-                readings.append(self.classifier.read(text, truncation))
-            except TextTooLong as error:
-                faults.append((place, str(error)))
-            characters += len(text)
-            if characters > _TURN_CHARACTERS:
-                characters = 0
-                await asyncio.sleep(0)
-        if faults:
-            raise TextTooLong(tuple(faults))
-        return readings
-
     def _require_room(self, ids: Sequence[WordIds], *, texts: int) -> None:
-        """What texts come to in windows may be many times what was sent."""
+        """What texts come to in windows and sentences may be many times what was sent."""
         tokens = sum(map(len, ids))
-        if len(ids) > max(self._limits.items, texts) or (
-            len(ids) > texts and tokens > self._limits.tokens
-        ):
+        if len(ids) > texts and (len(ids) > self._limits.items or tokens > self._limits.tokens):
             raise InvalidRequest(
-                f"the texts come to {len(ids)} windows of {tokens} tokens, a request may hold "
-                f"{self._limits.items} of {self._limits.tokens}; send fewer texts a request"
+                f"the texts come to {len(ids)} windows and sentences of {tokens} tokens, a request "
+                f"may hold {self._limits.items} of {self._limits.tokens}; send fewer or shorter "
+                "texts a request"
             )
 
     async def _answers(

@@ -137,6 +137,7 @@ async def test_an_id_comes_back_as_given_and_goes_nowhere_else(served):
         ({"texts": ["a", "b"], "ids": ["c", None]}, "ids.1"),
         ({"text": "a", "truncation": "middle"}, "truncation"),
         ({"text": "a", "truncation": None}, "truncation"),
+        ({"text": "a", "granularity": "word"}, "granularity"),
         ({"text": "a", "min_confidence": -0.1}, "min_confidence"),
         ({"text": "a", "min_confidence": 1.1}, "min_confidence"),
         ({"text": "a", "min_confidence": "0.5"}, "min_confidence"),
@@ -147,3 +148,45 @@ async def test_an_option_of_a_wrong_shape_is_422_and_named(served, body, locatio
     response = await served.client.post("/v1/classify", json=body)
     assert response.status_code == 422
     assert [fault["location"] for fault in response.json()["errors"]] == [location]
+
+
+async def test_each_sentence_is_judged_beside_its_text(served):
+    text = "Good movie.  Bad \U0001f600 bad! zzz"
+    asked = {"granularity": "sentence", "top_k": 2, "min_confidence": 0.4}
+    response = await served.classify(texts=[text, ""], ids=["a", "b"], **asked)
+    ClassifyResponse.model_validate_json(response.content, strict=True)
+    result, empty = response.json()["results"]
+    sentences = result.pop("sentences")
+    assert empty["sentences"] == []
+    assert (
+        result
+        == (await served.classify(text=text, id="a", top_k=2, min_confidence=0.4)).json()[
+            "results"
+        ][0]
+    )
+    assert [text[found["start"] : found["end"]] for found in sentences] == [
+        "Good movie.",
+        "Bad \U0001f600 bad!",
+        "zzz",
+    ]
+    for found in sentences:
+        alone = (
+            await served.classify(
+                text=text[found["start"] : found["end"]], top_k=2, min_confidence=0.4
+            )
+        ).json()["results"][0]
+        assert found | {"usage": alone["usage"]} == alone | {
+            "start": found["start"],
+            "end": found["end"],
+            "truncated": False,
+        }
+    assert sentences[2]["label"] == "uncertain"
+    # all of it went through the queue together: two texts and three sentences
+    assert len(served.engine.calls[0]) == 5
+    assert response.json()["usage"]["texts"] == 2
+
+
+async def test_a_sentence_says_whether_it_was_truncated(served):
+    response = await served.classify(text="Good. " + "bad " * 51, granularity="sentence")
+    short, long = response.json()["results"][0]["sentences"]
+    assert (short["truncated"], long["truncated"]) == (False, True)

@@ -115,8 +115,38 @@ async def test_more_windows_than_the_queue_ever_holds_are_refused(
     if fits:
         assert [usage.windows for usage in (await request).usages] == [3, 3]
     else:
-        with pytest.raises(InvalidRequest, match="6 windows of 300 tokens"):
+        with pytest.raises(InvalidRequest, match="6 windows and sentences of 300 tokens"):
             await request
+
+
+@pytest.mark.parametrize("truncation", TRUNCATIONS)
+async def test_a_sentence_scores_as_if_it_were_the_whole_text(tiny_artifact, engine, truncation):
+    scorer = make(tiny_artifact, engine, cache=AnswerCache(max_bytes=100_000))
+    long = "" if truncation == "error" else "good " * 60 + "bad. "
+    texts = ["Not good! The movie was bad.  Very bad :(", "", f"A {long}movie. Good"]
+    for _ in range(2):
+        scored = await scorer.score(texts, timeout_seconds=5, truncation=truncation, sentences=True)
+        plain = await scorer.score(texts, timeout_seconds=5, truncation=truncation)
+        # an engine's rounding may differ with the batch
+        for found, expected in zip(scored.predictions, plain.predictions, strict=True):
+            assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
+        assert scored.usages == plain.usages
+    assert [len(found) for found in scored.sentences] == [3, 0, 3 if long else 2]
+    assert plain.sentences == []
+    for text, found in zip(texts, scored.sentences, strict=True):
+        for start, end, prediction, usage in found:
+            alone = await scorer.score([text[start:end]], timeout_seconds=5, truncation=truncation)
+            expected = alone.predictions[0].probabilities
+            assert prediction.probabilities == pytest.approx(expected, abs=1e-6)
+            assert usage == alone.usages[0]
+
+
+async def test_sentences_count_in_the_queue(tiny_artifact, counting_engine):
+    scorer = make(tiny_artifact, counting_engine, items=3)
+    request = scorer.score(["Good. Bad."], timeout_seconds=5, sentences=True)
+    assert len((await request).sentences[0]) == 2
+    with pytest.raises(InvalidRequest, match="4 windows and sentences"):
+        await scorer.score(["Good. Bad. Good."], timeout_seconds=5, sentences=True)
 
 
 def test_warming_up_measures_the_engine(tiny_artifact):

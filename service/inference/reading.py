@@ -1,0 +1,100 @@
+"""What an engine is given for texts of which more is asked than their first tokens, and back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from service.classifier.classifier import Classifier, Prediction, Reading, Usage
+from service.classifier.sentences import Span
+from service.classifier.sentences import sentences as split
+from service.classifier.truncation import Truncation
+from service.classifier.vocabulary import WordIds
+from service.errors import TextTooLong
+
+# As for texts read plainly, but with sentences to find a character takes several times as long.
+_TURN_CHARACTERS = 1_000
+
+
+class Sentence(NamedTuple):
+    """A sentence of a text, ``text[start:end]``, scored as if it were the whole text."""
+
+    start: int
+    end: int
+    prediction: Prediction
+    usage: Usage
+
+
+class Parts(NamedTuple):
+    """A text as it is scored: whole, and sentence by sentence if that was asked."""
+
+    whole: Reading
+    spans: Sequence[Span]
+    sentences: Sequence[Reading]
+
+    @property
+    def usage(self) -> Usage:
+        """What was read of the whole text."""
+        return self.whole.usage
+
+
+async def read(
+    classifier: Classifier, texts: Sequence[str], truncation: Truncation, *, sentences: bool
+) -> list[Parts]:
+    """The parts of each text; large requests let others have a turn.
+
+    Raises :class:`TextTooLong` for all the texts that ``truncation`` refuses.
+    """
+    read_texts = []
+    faults = []
+    characters = 0
+    # a sentence of a text that is not too long is not either
+    within: Truncation = "head" if truncation == "error" else truncation
+    for place, text in enumerate(texts):
+        try:
+            whole = classifier.read(text, truncation)
+        except TextTooLong as error:
+            faults.append((place, str(error)))
+            continue
+        spans = split(text) if sentences else ()
+        read_texts.append(
+            Parts(whole, spans, [classifier.read(text[start:end], within) for start, end in spans])
+        )
+        characters += len(text)
+        if characters > _TURN_CHARACTERS:
+            characters = 0
+            await asyncio.sleep(0)
+    if faults:
+        raise TextTooLong(tuple(faults))
+    return read_texts
+
+
+def windows(texts: Sequence[Parts]) -> list[WordIds]:
+    """All windows of the parts of ``texts``, as an engine is given them."""
+    return [ids for text in texts for part in _readings(text) for ids in part.windows]
+
+
+def gather(
+    classifier: Classifier, texts: Sequence[Parts], predictions: Sequence[Prediction]
+) -> tuple[list[Prediction], list[list[Sentence]]]:
+    """From a prediction for each of :func:`windows` to one for each text and its sentences."""
+    readings = [reading for text in texts for reading in _readings(text)]
+    left = iter(classifier.combine(readings, predictions))
+    wholes, sentences = [], []
+    for text in texts:
+        wholes.append(next(left))
+        sentences.append(
+            [
+                Sentence(*span, prediction, reading.usage)
+                for span, reading, prediction in zip(
+                    text.spans, text.sentences, islice(left, len(text.spans)), strict=True
+                )
+            ]
+        )
+    return wholes, sentences
+
+
+def _readings(text: Parts) -> tuple[Reading, ...]:
+    return text.whole, *text.sentences
