@@ -111,6 +111,7 @@ class Valence:
         min_confidence: Any = None,
         truncation: Any = None,
         granularity: Any = None,
+        explain: Any = None,
     ) -> Any:
         """Label a text or several; the same as POST /v1/classify, which is what clients call."""
         from service.api.classify import classify_in_process
@@ -125,6 +126,7 @@ class Valence:
             "min_confidence": min_confidence,
             "truncation": truncation,
             "granularity": granularity,
+            "explain": explain,
         }
         return await classify_in_process(
             self.application.context, {k: v for k, v in fields.items() if v is not None}

@@ -10,6 +10,8 @@ from service.classifier.result import UNCERTAIN
 from service.classifier.truncation import Truncation
 
 MAX_ID_CHARACTERS = 128
+MAX_EXPLAINED_TEXTS = 32
+"""Explaining a text costs several times what scoring it does."""
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 
@@ -51,10 +53,14 @@ class Options(BaseModel):
         "of `max_tokens` whose probabilities are averaged, each weighted by the tokens it is first "
         "to read; or such a text is an error",
     )
-
     granularity: Literal["document", "sentence"] = Field(
         default="document",
         description="`sentence`: each sentence of a text is judged too, beside the whole text",
+    )
+    explain: bool = Field(
+        default=False,
+        description="say what each token added to the logit of the likeliest label; for at most "
+        f"{MAX_EXPLAINED_TEXTS} texts a request",
     )
 
 
@@ -152,11 +158,43 @@ class SentenceResult(Judgement):
     truncated: Annotated[bool, Field(description="whether tokens of it were left out")]
 
 
+class TokenContribution(BaseModel):
+    """What one token of a text added to a label's logit."""
+
+    start: Annotated[int, Field(ge=0, description="in code points of the text")]
+    end: Annotated[int, Field(ge=1, description="in code points of the text; not included")]
+    contribution: float
+    unknown: Annotated[bool, Field(description="whether the model does not know the word")]
+    truncated: Annotated[bool, Field(description="whether it was not read; it adds 0 then")]
+
+
+class Explanation(BaseModel):
+    """Why a text got its label: every token's contribution, in the order of the text.
+
+    Of the network in full precision, compared with a text of as many unknown words; of a text read
+    in several windows, the windows' means.
+    """
+
+    label: Annotated[str, Field(description="the likeliest label, also where it is uncertain")]
+    logit: float
+    baseline_logit: Annotated[float, Field(description="that of as many unknown words")]
+    sum: Annotated[
+        float, Field(description="of the contributions; should be `logit` - `baseline_logit`")
+    ]
+    completeness_error: Annotated[
+        float, Field(ge=0, description="by how much it is not, relative to that difference")
+    ]
+    tokens: list[TokenContribution]
+
+
 class Result(Judgement):
     """The answer for one text."""
 
     id: Id = Field(default="", description="as given", json_schema_extra=_absent)
     usage: TextUsage
+    explanation: Explanation | None = Field(
+        default=None, description="only there for `explain`", json_schema_extra=_absent
+    )
     sentences: list[SentenceResult] = Field(
         default_factory=list,
         description="only there for `granularity` `sentence`; in order, leaving out white space",

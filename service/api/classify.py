@@ -10,16 +10,23 @@ import pydantic_core
 from pydantic import ValidationError
 
 from service import errors
-from service.api.classification import ClassifyRequest, ClassifyResponse, Options
+from service.api.classification import (
+    MAX_EXPLAINED_TEXTS,
+    ClassifyRequest,
+    ClassifyResponse,
+    Options,
+)
 from service.api.http import MOST_FAULTS, Request, Response, readable
 from service.api.problems import KINDS
 from service.api.routes import Context, Operation, Route
 from service.api.scoring import TURN_TEXTS, faults_of_length, require_few, score
 from service.classifier.result import UNCERTAIN, judgement, result
+from service.inference.explainer import Explanation
 from service.inference.scorer import Scored, Scorer
 from service.settings import Settings
 
 Ask = Callable[[Sequence[str]], Awaitable[tuple[Scorer, Scored]]]
+Explain = Callable[[Scorer, Sequence[str], Sequence[str]], Awaitable[list[Explanation]]]
 
 
 async def classify(context: Context, request: Request) -> Response:
@@ -36,7 +43,18 @@ async def classify(context: Context, request: Request) -> Response:
             sentences=asked.granularity == "sentence",
         )
 
-    return Response(pydantic_core.to_json(await _answer(asked, context.settings, ask)))
+    def explain(
+        scorer: Scorer, texts: Sequence[str], labels: Sequence[str]
+    ) -> Awaitable[list[Explanation]]:
+        return scorer.explain(
+            texts,
+            labels,
+            timeout_seconds=request.seconds_left(context.settings.request_timeout_seconds),
+            while_waiting=request.until_gone,
+            truncation=asked.truncation,
+        )
+
+    return Response(pydantic_core.to_json(await _answer(asked, context.settings, ask, explain)))
 
 
 async def classify_in_process(context: Context, fields: dict[str, object]) -> dict[str, Any]:
@@ -56,10 +74,22 @@ async def classify_in_process(context: Context, fields: dict[str, object]) -> di
         )
         return scorer, scored
 
-    return await _answer(asked, context.settings, ask)
+    def explain(
+        scorer: Scorer, texts: Sequence[str], labels: Sequence[str]
+    ) -> Awaitable[list[Explanation]]:
+        return scorer.explain(
+            texts,
+            labels,
+            timeout_seconds=context.settings.request_timeout_seconds,
+            truncation=asked.truncation,
+        )
+
+    return await _answer(asked, context.settings, ask, explain)
 
 
-async def _answer(asked: ClassifyRequest, settings: Settings, ask: Ask) -> dict[str, Any]:
+async def _answer(
+    asked: ClassifyRequest, settings: Settings, ask: Ask, explain: Explain
+) -> dict[str, Any]:
     """A :class:`ClassifyResponse` as plain values: building the model would cost more than JSON.
 
     A text that cannot be scored costs the others nothing; if all cannot, the request is refused.
@@ -79,6 +109,13 @@ async def _answer(asked: ClassifyRequest, settings: Settings, ask: Ask) -> dict[
             # once at most: none of those left is too long
             refused |= {kept[place]: message for place, message in error.faults}
     results = await _results(scorer, scored, asked)
+    if asked.explain:
+        labels = [prediction.label for prediction in scored.predictions]
+        explanations = await explain(scorer, [texts[place] for place in kept], labels)
+        for shaped, explanation in zip(results, explanations, strict=True):
+            shaped["explanation"] = explanation._asdict() | {
+                "tokens": [token._asdict() for token in explanation.tokens]
+            }
     ids = asked.ids or ([asked.id] if asked.id else [])
     if refused:
         return _envelope(scorer, scored, *_with_errors(results, kept, refused, ids))
@@ -93,6 +130,12 @@ def _texts(asked: ClassifyRequest, settings: Settings) -> list[str]:
     one = "text" in given
     if one is ("texts" in given):
         raise _invalid("body", "give exactly one of text and texts")
+    if asked.explain and len(asked.texts) > MAX_EXPLAINED_TEXTS:
+        raise errors.InvalidRequest.of(
+            "explain",
+            f"{len(asked.texts)} texts, at most {MAX_EXPLAINED_TEXTS} are explained a request; "
+            "send several",
+        )
     if one:
         if asked.ids:
             raise _invalid("ids", "ids name texts; give id with text")
@@ -206,6 +249,7 @@ ROUTES = (
                     "ids": ["review-17", "review-18"],
                     "truncation": "error",
                 },
+                "and why": {"text": "I love this little thing!", "explain": True},
                 "sentence by sentence": {
                     "text": "I love this little thing! It broke.",
                     "granularity": "sentence",

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, JsonValue
 
 from service import errors
+from service.api.classification import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
 from service.api.http import Request, Response
 from service.api.routes import Context, Operation, Route
 from service.classifier.manifest import CorpusRecord, Task
@@ -20,6 +21,8 @@ class Limits(BaseModel):
     max_texts: int
     max_characters: int
     max_tokens: Annotated[int, Field(description="tokens read of a text; the rest is truncated")]
+    max_id_characters: int
+    max_explained_texts: Annotated[int, Field(description="texts of a request with `explain`")]
     queue_items: int
     queue_tokens: int
     request_timeout_seconds: float
@@ -96,6 +99,8 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
             max_texts=settings.max_texts,
             max_characters=settings.max_characters,
             max_tokens=manifest.max_tokens,
+            max_id_characters=MAX_ID_CHARACTERS,
+            max_explained_texts=MAX_EXPLAINED_TEXTS,
             queue_items=settings.queue_items,
             queue_tokens=settings.queue_tokens,
             request_timeout_seconds=settings.request_timeout_seconds,

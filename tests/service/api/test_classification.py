@@ -1,6 +1,6 @@
 import pytest
 
-from service.api.classification import MAX_ID_CHARACTERS, ClassifyResponse
+from service.api.classification import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS, ClassifyResponse
 from tests.service.api.test_operations import metrics, sample
 
 # the tiny model reads 50 tokens: 20 unknown words, 11 times "movie", 20 times "good"
@@ -190,3 +190,53 @@ async def test_a_sentence_says_whether_it_was_truncated(served):
     response = await served.classify(text="Good. " + "bad " * 51, granularity="sentence")
     short, long = response.json()["results"][0]["sentences"]
     assert (short["truncated"], long["truncated"]) == (False, True)
+
+
+@pytest.mark.parametrize("truncation", ["head", "tail", "head_tail", "window"])
+async def test_an_explanation_adds_up_to_the_logit_and_covers_every_token(served, truncation):
+    asked = {"explain": True, "truncation": truncation, "min_confidence": 1.0}
+    response = await served.classify(texts=["Good \U0001f600 movie!", "", LONG], **asked)
+    ClassifyResponse.model_validate_json(response.content, strict=True)
+    results = response.json()["results"]
+    plain = await served.classify(
+        texts=["Good \U0001f600 movie!", "", LONG], truncation=truncation, min_confidence=1.0
+    )
+    for result, unexplained in zip(results, plain.json()["results"], strict=True):
+        explanation = result.pop("explanation")
+        assert result == unexplained
+        assert explanation["label"] == result["scores"][0]["label"]
+        contributions = [token["contribution"] for token in explanation["tokens"]]
+        assert explanation["sum"] == pytest.approx(sum(contributions), abs=1e-6)
+        assert explanation["completeness_error"] < 0.01
+        left_out = [token for token in explanation["tokens"] if token["truncated"]]
+        used = result["usage"]["tokens_used"]
+        assert len(explanation["tokens"]) - len(left_out) == used
+        assert {token["contribution"] for token in left_out} <= {0.0}
+    assert [(t["start"], t["end"], t["unknown"]) for t in explained(response, 0)] == [
+        (0, 4, False),
+        (5, 6, True),
+        (7, 12, False),
+        (12, 13, False),
+    ]
+    assert explained(response, 1) == []
+
+
+def explained(response, place: int) -> list[dict[str, object]]:
+    return response.json()["results"][place]["explanation"]["tokens"]
+
+
+@pytest.mark.parametrize(
+    ("count", "status"), [(MAX_EXPLAINED_TEXTS, 200), (MAX_EXPLAINED_TEXTS + 1, 422)]
+)
+async def test_few_texts_are_explained_a_request(served, count, status):
+    response = await served.classify(texts=["good"] * count, explain=True)
+    assert response.status_code == status
+    if status == 422:
+        assert response.json()["errors"][0]["location"] == "explain"
+
+
+async def test_refused_texts_are_not_explained_and_the_others_are(served):
+    answer = await served.classify(texts=[LONG, "good"], explain=True, truncation="error")
+    first, second = answer.json()["results"]
+    assert first is None
+    assert len(second["explanation"]["tokens"]) == 1
