@@ -39,6 +39,9 @@ train: $(RUNTIME) ## Train MODEL from training/configs/MODEL.toml; ARGS="--seed 
 evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Score MODEL and the baselines on its dev and test texts
 	$(BIN)/python -m training evaluate $(MODEL) $(ARGS)
 
+faithfulness: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Judge the explanations of MODEL by deleting the words they name
+	$(BIN)/python -m training faithfulness $(MODEL) $(ARGS)
+
 predict: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Classify TEXT="..." with MODEL, without a server
 	@printf '%s\n' "$$TEXT" | $(BIN)/python -m training predict $(MODEL)
 

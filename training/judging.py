@@ -32,7 +32,7 @@ def evaluate_stored(
     tag: str, *, engine: str, workspace: Workspace, with_baselines: bool, reporter: Reporter
 ) -> dict[str, Evaluation]:
     """The scores of a model on its dev and test texts, and of the baselines on the same test."""
-    classifier, computes = _load(tag, engine)
+    classifier, computes = load(tag, engine)
     reporter.say(f"{tag}: engine {computes.name}")
     manifest = classifier.manifest
     chosen = configuration.parse(dict(manifest.training.configuration), source=f"model {tag}")
@@ -69,7 +69,7 @@ def predict_stored(
 
     Raises :class:`TextTooLong` where ``truncation`` refuses a text.
     """
-    classifier, computes = _load(tag, engine)
+    classifier, computes = load(tag, engine)
     waiting = enumerate(texts)
     while chunk := list(islice(waiting, _CHUNK)):
         readings = [_read(classifier, place, text, truncation) for place, text in chunk]
@@ -86,7 +86,8 @@ def _read(classifier: Classifier, place: int, text: str, truncation: Truncation)
         raise TextTooLong(((place, f"text {place + 1}: {error}"),)) from None
 
 
-def _load(tag: str, engine: str) -> tuple[Classifier, Engine]:
+def load(tag: str, engine: str) -> tuple[Classifier, Engine]:
+    """The model ``tag`` of the store and the engine that computes it."""
     loaded = artifact.load(store.path(tag))
     return Classifier(loaded), engines.create(
         loaded, name=engine, log=Log(sys.stderr, access=False)

@@ -1,0 +1,52 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from service.classifier.classifier import Classifier
+from service.errors import ConfigurationError
+from service.inference.reference import ReferenceEngine
+from training import faithfulness
+
+
+@pytest.fixture
+def sentiment(tiny_artifact):
+    """A network in which only "good" and "bad" say anything, and say much."""
+    random = np.random.default_rng(3)
+    tensors = {
+        name: (0.05 * random.standard_normal(value.shape)).astype(np.float32)
+        for name, value in tiny_artifact.tensors.items()
+    }
+    embedding = np.zeros_like(tensors["embedding.weight"])
+    embedding[1], embedding[2] = 3.0, -3.0
+    tensors["embedding.weight"] = embedding
+    units = tiny_artifact.manifest.architecture.hidden_size
+    for direction in ("", "_reverse"):
+        weights = tensors[f"recurrent.weight_ih_l0{direction}"]
+        weights[2 * units : 3 * units] = 1.0  # the candidate follows the word
+    tensors["output.weight"][2], tensors["output.weight"][0] = 2.0, -2.0
+    return dataclasses.replace(tiny_artifact, tensors=tensors)
+
+
+def test_words_that_a_model_goes_by_are_told_from_others(sentiment):
+    texts = ["the good movie was a very good movie and not the good"] * 5 + ["bad movie"]
+    found = faithfulness.measure(
+        Classifier(sentiment), ReferenceEngine(sentiment), texts, label="positive"
+    )
+    assert (found.label, found.texts) == ("positive", 5)
+    assert found.wins > 0.95
+    assert found.fall > found.random_fall
+    assert found.max_completeness_error < 0.01
+    again = faithfulness.measure(
+        Classifier(sentiment), ReferenceEngine(sentiment), texts, label="positive"
+    )
+    assert again == found
+
+
+def test_what_cannot_be_judged_is_said(sentiment):
+    judge = Classifier(sentiment), ReferenceEngine(sentiment)
+    with pytest.raises(ConfigurationError, match="no label 'happy'; the model has negative"):
+        faithfulness.measure(*judge, ["good"], label="happy")
+    with pytest.raises(ConfigurationError, match="no text is given 'positive'"):
+        # three tokens would all be deleted
+        faithfulness.measure(*judge, ["good good good", "the movie"], label="positive")
