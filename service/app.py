@@ -21,6 +21,8 @@ import bentoml
 from bentoml import get_current_service
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from service.inference.scorer import Scorer
@@ -87,6 +89,7 @@ class Valence:
     async def start(self) -> None:
         """Load while the server answers 503, so that health is told from the first moment."""
         self._opening = asyncio.create_task(self._open())
+        self._end_streams_at_sigterm()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def drain(self) -> None:
@@ -131,6 +134,22 @@ class Valence:
         return await classify_in_process(
             self.application.context, {k: v for k, v in fields.items() if v is not None}
         )
+
+    def _end_streams_at_sigterm(self) -> None:
+        """The server waits for requests to end before it says that it does: a stream must know."""
+        import signal
+        import threading
+
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop, servers = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+
+        def end(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(self.models.ending.set)
+            if callable(servers):
+                servers(number, frame)
+
+        signal.signal(signal.SIGTERM, end)
 
     async def _open(self) -> None:
         from service.errors import ValenceError

@@ -76,6 +76,12 @@ class Settings(BaseModel):
         default=(),
         description="Origins whose pages may ask, separated by commas, or `*`. Empty: none.",
     )
+    stream_idle_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="Time after which a stream ends that brings no line, or whose answers nobody "
+        "reads; a stream has no other deadline.",
+    )
     cache_bytes: int = Field(
         default=0,
         ge=0,

@@ -18,6 +18,7 @@ from service.api import (
     operations,
     pages,
     sagemaker,
+    stream,
     vllm,
 )
 from service.api.access import Access
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 ROUTES: tuple[Route, ...] = (
     *classify.ROUTES,
     *activations.ROUTES,
+    *stream.ROUTES,
     *model_cards.ROUTES,
     *huggingface.ROUTES,
     *vllm.ROUTES,
@@ -126,9 +128,7 @@ class Application:
             try:
                 await answer(scope, receive, send_identified)
             except Exception as error:
-                # The answer has begun, so it cannot become a problem; the server cuts the
-                # connection, which tells the client that it is not whole.
-                self.context.log.failure("answer cut short", error, request_id=request.id)
+                status = self._cut_short(error, request, status)
         finally:
             metrics.in_flight -= 1
             seconds = time.perf_counter() - request.arrived
@@ -176,6 +176,16 @@ class Application:
             return None, parent and tracing.below(parent)
         span = self._tracer.start(parent, method=route.method)
         return span, tracing.context_of(span)
+
+    def _cut_short(self, error: Exception, request: Request, status: int) -> int:
+        """The status to log of an answer that had begun, so that it cannot become a problem.
+
+        The server cuts the connection, which tells the client that the answer is not whole.
+        """
+        if isinstance(error, ClientGone):
+            return _CLIENT_GONE
+        self.context.log.failure("answer cut short", error, request_id=request.id)
+        return status
 
     def _problem(self, error: Exception, request: Request) -> Problem:
         problem = describe(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from service.classifier.result import UNCERTAIN
 from service.classifier.truncation import Truncation
@@ -238,3 +238,49 @@ class ClassifyResponse(BaseModel):
         json_schema_extra=_absent,
     )
     usage: TotalUsage
+
+
+class StreamLine(BaseModel):
+    """A line to classify."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    text: str
+    id: Id = Field(
+        default="",
+        description="your name for the line; comes back with its answer",
+        json_schema_extra=_absent,
+    )
+
+
+class LineError(BaseModel):
+    """Why a line has no result."""
+
+    type: Annotated[str, Field(description="names the kind of error, as a problem's does")]
+    title: str
+    detail: Annotated[str, Field(description="what was wrong with the line, and the remedy")]
+
+
+class StreamResult(Result):
+    """The answer to a line."""
+
+    line: Annotated[int, Field(ge=1, description="its number in the body, blank ones counted")]
+
+
+class StreamRefusal(BaseModel):
+    """The answer to a line that has no result; or, with `resume_from`, the end of the stream."""
+
+    line: Annotated[int, Field(ge=1, description="its number in the body, blank ones counted")]
+    id: Id = Field(default="", description="as given", json_schema_extra=_absent)
+    error: LineError
+    resume_from: int = Field(
+        default=0,
+        ge=1,
+        description="only in a last line that says why the stream ended before its body did: the "
+        "first line that was not answered",
+        json_schema_extra=_absent,
+    )
+
+
+class StreamAnswer(RootModel[StreamResult | StreamRefusal]):
+    """A line of the answer."""

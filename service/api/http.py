@@ -11,8 +11,10 @@ import itertools
 import os
 import re
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Protocol, TypeVar
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope, Send
@@ -41,6 +43,9 @@ class Bucket(Protocol):
 
     def take(self, count: int) -> None:
         """Take ``count`` texts' worth."""
+
+    def wait_seconds(self) -> float:
+        """How long until one may be taken; 0 when it may now."""
 
 
 class ClientGone(Exception):
@@ -159,10 +164,54 @@ class Request:
         """The last value of a header; ``name`` is in lower case."""
         return self.headers.get(name)
 
+    def query(self, model: type[Model]) -> Model:
+        """The query string as ``model``; raises :class:`InvalidRequest`."""
+        given: dict[str, str] = {}
+        for name, value in parse_qsl(
+            self.scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True
+        ):
+            if name in given:
+                where = name[:_LONGEST_STEP]
+                raise InvalidRequest(f"{where}: given twice", ((where, "given twice"),))
+            given[name] = value
+        try:
+            return model.model_validate_strings(given)
+        except ValidationError as error:
+            raise readable(error) from None
+
+    def stream(self, media_types: Sequence[str]) -> Callable[[], Awaitable[bytes | None]]:
+        """Reads a body of any length piece by piece: what has arrived, and None after its end.
+
+        Each call lets the client send more, so who calls later slows it down; it raises
+        :class:`ClientGone` when the client hangs up. The body must be one of ``media_types``, the
+        first of which is recommended, or :class:`UnsupportedMedia` is raised at once.
+        """
+        given = self.headers.get(b"content-type", b"").decode("latin-1")
+        media_type = given.split(";", 1)[0].strip().lower()
+        if media_type and media_type not in media_types:
+            raise UnsupportedMedia(
+                f"this route reads {' or '.join(media_types)}; send the header "
+                f"Content-Type: {media_types[0]}"
+            )
+        self._require_plain()
+        ended = False
+
+        async def read() -> bytes | None:
+            nonlocal ended
+            if ended:
+                return None
+            message = await self._receive()
+            if message["type"] != "http.request":
+                raise ClientGone
+            ended = not message.get("more_body", False)
+            data: bytes = message.get("body", b"")
+            return data
+
+        return read
+
     async def body(self) -> bytes:
         """The whole body; reads at most the limit, however the length is declared."""
-        if self.headers.get(b"content-encoding", b"identity") not in (b"", b"identity"):
-            raise UnsupportedMedia("this service reads no compressed bodies; send it as it is")
+        self._require_plain()
         # what is no number is the server's to refuse; the bytes are counted in any case
         length = self.headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:19]) > self._max_body_bytes:
@@ -185,6 +234,10 @@ class Request:
     def until_gone(self) -> _UntilGone:
         """A context whose body ends with :class:`ClientGone` when the client hangs up."""
         return _UntilGone(self._receive)
+
+    def _require_plain(self) -> None:
+        if self.headers.get(b"content-encoding", b"identity") not in (b"", b"identity"):
+            raise UnsupportedMedia("this service reads no compressed bodies; send it as it is")
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(

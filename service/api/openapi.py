@@ -111,6 +111,7 @@ def _publish_limits(schemas: dict[str, Any], settings: Settings) -> None:
     fields["texts"]["maxItems"] = settings.max_texts
     fields["ids"]["maxItems"] = settings.max_texts
     fields["texts"]["items"]["maxLength"] = settings.max_characters
+    schemas["StreamLine"]["properties"]["text"]["maxLength"] = settings.max_characters
 
 
 def _operation(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
@@ -147,6 +148,7 @@ def _operation(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]
                 for name, description in operation.parameters.items()
             ),
             *((_TIMEOUT_PARAMETER,) if errors.DeadlineExceeded in operation.errors else ()),
+            *_query(operation.query),
         ],
         "security": [] if route.open else _SECURITY,
         "responses": {"200": _success(route, names), **_failures(route, names)},
@@ -155,11 +157,15 @@ def _operation(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]
         described["requestBody"] = {
             "required": True,
             "content": {
-                "application/json": {
-                    "schema": names[operation.request],
-                    "examples": {
-                        name: {"value": value} for name, value in operation.request_examples.items()
-                    },
+                **{
+                    media_type: {
+                        "schema": names[operation.request],
+                        "examples": {
+                            name: {"value": value}
+                            for name, value in operation.request_examples.items()
+                        },
+                    }
+                    for media_type in operation.media_types
                 },
                 **_others(operation.other_requests),
             },
@@ -172,14 +178,28 @@ def _success(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
     if isinstance(operation.response, str):
         content: dict[str, Any] = {operation.response: {}}
     else:
-        content = {"application/json": {"schema": names[operation.response]}}
+        described: dict[str, Any] = {"schema": names[operation.response]}
         if operation.response_example is not None:
-            content["application/json"]["example"] = operation.response_example
+            described["example"] = operation.response_example
+        content = {operation.media_types[0]: described}
     return {
         "description": operation.summary,
         "headers": _ALWAYS,
         "content": {**content, **_others(operation.other_responses)},
     }
+
+
+def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
+    fields = model.model_json_schema()["properties"] if model else {}
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": schema.pop("description"),
+            "schema": {key: value for key, value in schema.items() if key != "title"},
+        }
+        for name, schema in fields.items()
+    ]
 
 
 def _others(examples: Mapping[str, JsonValue]) -> dict[str, Any]:

@@ -63,6 +63,10 @@ class Operation:
     """An example of each other media type that is answered."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Descriptions of the path's parameters."""
+    query: type[BaseModel] | None = None
+    """The parameters of the query; none is needed."""
+    media_types: tuple[str, ...] = ("application/json",)
+    """Those in which ``request`` is read; the first is also that of ``response``."""
     errors: tuple[type[RequestError], ...] = ()
     error: type[BaseModel] = ProblemDetails
     """The schema of what the route's ``refuse`` answers."""

@@ -26,6 +26,8 @@ class Models:
 
     def __init__(self) -> None:
         self.phase = Phase.STARTING
+        self.ending = asyncio.Event()
+        """Set when the process was told to end; what would go on for long then stops."""
         self._scorers: dict[str, Scorer] = {}
         self._default = ""
 
@@ -80,5 +82,6 @@ class Models:
 
     async def close(self) -> None:
         """Admit nothing more, and return when everything admitted has its answer."""
+        self.ending.set()
         self.phase = Phase.DRAINING
         await asyncio.gather(*(scorer.drain() for scorer in self._scorers.values()))

@@ -36,12 +36,12 @@ def test_examples_are_what_they_are_examples_of(route):
     described = document()["paths"][route.path][route.method.lower()]
     operation = route.operation
     if operation.request is not None:
-        examples = described["requestBody"]["content"]["application/json"]["examples"]
+        examples = described["requestBody"]["content"][operation.media_types[0]]["examples"]
         assert examples
         for example in examples.values():
             operation.request.model_validate_json(json.dumps(example["value"]))
     if not isinstance(operation.response, str):
-        answer = described["responses"]["200"]["content"]["application/json"]
+        answer = described["responses"]["200"]["content"][operation.media_types[0]]
         if "example" in answer:
             operation.response.model_validate_json(json.dumps(answer["example"]), strict=True)
     for status, response in described["responses"].items():

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.api.classification import StreamAnswer
+
+PATH = "/v1/classify/stream"
+
+
+class Connection:
+    """A client that sends and reads piece by piece, as a socket does."""
+
+    def __init__(self, served: Any, *, query: str = "") -> None:
+        self._pieces: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.readable = asyncio.Event()
+        self.readable.set()
+        self.taken = 0
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": PATH,
+            "query_string": query.encode(),
+            "headers": [(b"content-type", b"application/x-ndjson")],
+        }
+        self.task = asyncio.create_task(served.app(scope, self._receive, self._send))
+
+    async def _receive(self) -> dict[str, Any]:
+        piece = await self._pieces.get()
+        self.taken += 1
+        return piece
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self.readable.wait()
+        await self._answers.put(message)
+
+    def write(self, body: bytes, *, more: bool = True) -> None:
+        self._pieces.put_nowait({"type": "http.request", "body": body, "more_body": more})
+
+    def hang_up(self) -> None:
+        self._pieces.put_nowait({"type": "http.disconnect"})
+
+    async def read(self) -> list[dict[str, Any]]:
+        """The lines of the next piece of the answer."""
+        async with asyncio.timeout(5):
+            while (message := await self._answers.get())["type"] != "http.response.body":
+                assert message["status"] == 200
+            return [json.loads(line) for line in message["body"].splitlines()]
+
+
+async def lines_of(served: Any, body: bytes, **query: object) -> list[dict[str, Any]]:
+    response = await served.client.post(PATH, content=body, params=query)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/x-ndjson"
+    for line in response.content.splitlines():
+        StreamAnswer.model_validate_json(line)
+    return [json.loads(line) for line in response.content.splitlines()]
+
+
+def ndjson(*lines: object) -> bytes:
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+async def test_a_line_is_answered_as_a_request_of_one_text_is(served):
+    texts = ["good", "not good movie", "", "bad " * 60]
+    answers = await lines_of(served, ndjson(*({"text": text} for text in texts)))
+    for number, (answer, text) in enumerate(zip(answers, texts, strict=True), 1):
+        (expected,) = (await served.classify(text=text)).json()["results"]
+        assert answer == {"line": number, **expected}
+
+
+async def test_options_of_the_query_hold_for_every_line(served):
+    options = {"top_k": 1, "min_confidence": 0.9, "model": "sentiment:1"}
+    answers = await lines_of(served, ndjson("good", "bad"), **options)
+    for answer, text in zip(answers, ["good", "bad"], strict=True):
+        expected = (await served.classify(text=text, **options)).json()["results"][0]
+        assert {**expected, "line": answer["line"]} == answer
+        assert answer["label"] == "uncertain"
+
+
+async def test_a_bad_line_is_an_error_and_the_rest_goes_on(serve):
+    served = serve(max_characters=20, max_body_bytes=1024)
+    body = b"\n".join(
+        [
+            b"\xef\xbb\xbf" + b'{"text": "good", "id": "first"}\r',
+            b"{",
+            b"",
+            b"  ",
+            b'{"text": "\xff"}',
+            b'{"text": 3}',
+            b'{"text": "good", "top_k": 1}',
+            b'{"text": "aaaaaaaaaaaaaaaaaaaaa", "id": "long"}',
+            b"[]",
+            b'"' + b"a" * 2000 + b'"',
+            b'"\\ud800"',
+            b'"bad"',
+        ]
+    )
+    answers = await lines_of(served, body)
+    assert [answer["line"] for answer in answers] == [1, 2, 5, 6, 7, 8, 9, 10, 11, 12]
+    assert answers[0]["id"] == "first"
+    assert answers[5]["id"] == "long"
+    slugs = [answer["error"]["type"].rsplit(":", 1)[1] for answer in answers[1:-1]]
+    assert slugs == [
+        *("malformed-body", "malformed-body"),
+        *("invalid-request", "invalid-request", "invalid-request", "invalid-request"),
+        *("body-too-large", "malformed-body"),
+    ]
+    assert answers[-1]["label"] == (await served.classify(text="bad")).json()["results"][0]["label"]
+
+
+async def test_a_text_that_truncation_refuses_takes_no_other_with_it(served):
+    body = ndjson("good", "good " * 51, "bad", "good " * 50)
+    answers = await lines_of(served, body, truncation="error")
+    assert ["error" in answer for answer in answers] == [False, True, False, False]
+    assert "51 tokens" in answers[1]["error"]["detail"]
+
+
+async def test_a_text_the_engine_fails_on_takes_no_other_with_it(serve):
+    class Failing:
+        name = "failing"
+
+        def logits(self, documents):
+            if any(len(document) == 3 for document in documents):
+                raise ValueError("canary")
+            return np.zeros((len(documents), 3), dtype=np.float32)
+
+    answers = await lines_of(serve(engine=Failing()), ndjson("a", "a a", "a a a", "a a a a"))
+    assert ["error" in answer for answer in answers] == [False, False, True, False]
+    assert "canary" not in json.dumps(answers)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        *(("topk=1", 422), ("top_k=0", 422), ("top_k=1&top_k=2", 422), ("truncation=x", 422)),
+        *(("model=none", 404), ("text=good", 422), ("", 200), ("truncation=window", 200)),
+    ],
+)
+async def test_a_query_that_is_wrong_is_refused_before_a_line_is_read(served, query, status):
+    response = await served.client.post(f"{PATH}?{query}", content=b'"good"')
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content-type": "application/x-ndjson"}, 200),
+        ({"content-type": "Application/JSONL; charset=utf-8"}, 200),
+        ({"content-type": "application/json-lines"}, 200),
+        ({"content-type": "application/json"}, 415),
+        ({"content-encoding": "gzip"}, 415),
+    ],
+)
+async def test_only_lines_of_json_are_read(served, headers, status):
+    response = await served.client.post(PATH, content=b'"good"', headers=headers)
+    assert response.status_code == status
+
+
+async def test_while_starting_it_is_503(serve):
+    response = await serve(opened=False).client.post(PATH, content=b'"good"')
+    assert response.status_code == 503
+
+
+async def test_an_empty_body_is_an_empty_answer(served):
+    assert await lines_of(served, b"") == []
+
+
+async def test_a_line_is_answered_before_the_next_is_sent(served):
+    connection = Connection(served)
+    connection.write(b'"good"\n"b')
+    assert [answer["line"] for answer in await connection.read()] == [1]
+    connection.write(b'ad"', more=False)
+    assert [answer["line"] for answer in await connection.read()] == [2]
+    await connection.task
+    line = served.lines()[-1]
+    assert (line["status"], line["texts"], line["model"]) == (200, 2, "sentiment")
+
+
+async def test_who_does_not_read_is_not_read_from(served):
+    connection = Connection(served)
+    connection.readable.clear()
+    for _ in range(50):
+        connection.write(ndjson(*["good"] * 256))
+    for _ in range(200):
+        await asyncio.sleep(0.001)
+    assert connection.taken <= 5
+    connection.readable.set()
+    connection.write(b"", more=False)
+    numbers: list[int] = []
+    while len(numbers) < 50 * 256:
+        numbers += [answer["line"] for answer in await connection.read()]
+    assert numbers == list(range(1, 50 * 256 + 1))
+    await connection.task
+
+
+async def test_who_never_reads_is_let_go(serve):
+    served = serve(stream_idle_seconds=0.05)
+    connection = Connection(served)
+    connection.write(b'"good"\n')
+    await asyncio.sleep(0)
+    connection.readable.clear()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(5):
+            await connection.task
+    assert served.lines()[-2]["type"] == "TimeoutError"
+
+
+async def test_a_stream_that_brings_nothing_ends_and_says_where_to_resume(serve):
+    connection = Connection(serve(stream_idle_seconds=0.05))
+    connection.write(b'"good"\n"ba')
+    assert [answer["line"] for answer in await connection.read()] == [1]
+    (last,) = await connection.read()
+    assert last["resume_from"] == last["line"] == 2
+    assert last["error"]["type"].endswith("deadline-exceeded")
+    connection.write(b"", more=False)
+    await connection.task
+
+
+async def test_a_draining_service_answers_what_it_read_and_says_where_to_resume(served):
+    connection = Connection(served)
+    connection.write(b'"good"\n"bad"\n"mov')
+    assert len(await connection.read()) == 2
+    await served.models.close()
+    (last,) = await connection.read()
+    assert last["resume_from"] == 3
+    assert last["error"]["type"].endswith("unavailable")
+    connection.write(b"", more=False)
+    await connection.task
+
+
+async def test_a_client_that_hangs_up_ends_the_stream(served):
+    connection = Connection(served)
+    connection.write(b'"good"\n')
+    await connection.read()
+    connection.hang_up()
+    await connection.task
+    assert served.lines()[-1]["status"] == 499
+
+
+class Blocked:
+    name = "blocked"
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+
+    def logits(self, documents):
+        assert self.opened.wait(5)
+        return np.zeros((len(documents), 3), dtype=np.float32)
+
+
+async def test_lines_wait_for_room_in_a_full_queue(serve):
+    served = serve(engine=Blocked(), max_texts=2, queue_items=2)
+    served.models.get()._batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1.0)
+    others = []
+    for texts in (["good"], ["good", "bad"]):
+        others.append(asyncio.create_task(served.classify(texts=texts)))
+        await asyncio.sleep(0.01)
+    connection = Connection(served)
+    connection.write(ndjson("good"), more=False)
+    await asyncio.sleep(0.02)
+    served.engine.opened.set()
+    (answer,) = await connection.read()
+    assert "label" in answer
+    await connection.task
+    assert [(await other).status_code for other in others] == [200, 200]
+
+
+async def test_a_stream_lets_others_have_their_turn(served):
+    connection = Connection(served)
+    for _ in range(20):
+        connection.write(ndjson(*["good movie " * 20] * 100))
+    await asyncio.sleep(0)
+    assert (await served.classify(text="bad")).status_code == 200
+    assert connection.taken < 20
+    connection.hang_up()
+    await connection.task
