@@ -23,7 +23,7 @@ export TEXT
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve train evaluate predict test lint format types bench chaos bento wheel sanitize clean
+.PHONY: help setup serve train evaluate predict score test lint format types bench chaos bento wheel sanitize clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ faithfulness: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Judge the explanations of M
 
 predict: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Classify TEXT="..." with MODEL, without a server
 	@printf '%s\n' "$$TEXT" | $(BIN)/python -m training predict $(MODEL)
+
+score: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Score the file IN into OUT with MODEL; ARGS="--text-column review" and so on
+	$(BIN)/python -m service.score $(IN) $(OUT) --model $(MODEL) $(ARGS)
 
 # networks of a few units: threads would wait for each other more than they compute
 test: export OMP_NUM_THREADS := 1

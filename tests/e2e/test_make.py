@@ -127,6 +127,14 @@ def test_predict_reads_a_text_that_a_shell_would_not_survive(checkout: Checkout)
     assert not (checkout.folder / "pwned").exists()
 
 
+def test_score_writes_a_file(checkout: Checkout) -> None:
+    (checkout.folder / "in.csv").write_text("review\ngood\nbad movie\n")
+    checkout.make("score", "IN=in.csv", "OUT=out.jsonl", "ARGS=--text-column review")
+    rows = [json.loads(line) for line in (checkout.folder / "out.jsonl").read_text().splitlines()]
+    assert [row["review"] for row in rows] == ["good", "bad movie"]
+    assert all(row["label"] for row in rows)
+
+
 def test_bento_packages_the_models(checkout: Checkout) -> None:
     assert "Successfully built" in checkout.make("bento")
     bento = next((checkout.folder / ".valence" / "bentoml" / "bentos" / "valence").glob("*/"))

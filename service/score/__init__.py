@@ -1,0 +1,1 @@
+"""Scores files without HTTP: ``python -m service.score IN OUT``."""

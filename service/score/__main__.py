@@ -1,0 +1,107 @@
+"""``python -m service.score IN OUT``: score a file of texts, without a server."""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import os
+import sys
+from pathlib import Path
+
+from service.classifier.truncation import TRUNCATIONS
+from service.errors import ConfigurationError, ValenceError
+
+
+def main() -> None:
+    """Run the command; an error Valence raises on purpose is one line and exit code 1."""
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    try:
+        _run(_parser().parse_args())
+    except ValenceError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    from service.score.tables import FORMATS
+
+    parser = argparse.ArgumentParser(
+        prog="python -m service.score",
+        description="Score a file of texts. OUT has the columns of IN and: label, "
+        "probability_LABEL for each label, characters, tokens, tokens_used, unknown_tokens, "
+        "windows, truncated, and error where a row could not be scored. Interrupted and started "
+        "again, it goes on.",
+    )
+    parser.add_argument("source", metavar="IN", type=Path)
+    parser.add_argument("out", metavar="OUT", type=Path)
+    parser.add_argument("--text-column", default="text", help="default: text")
+    parser.add_argument("--model", default="sentiment", help="NAME or NAME:VERSION")
+    parser.add_argument("--engine", default="auto", help="as VALENCE_ENGINE says it")
+    parser.add_argument("--truncation", choices=TRUNCATIONS, default="head")
+    parser.add_argument(
+        "--top-k", type=int, default=0, help="probabilities of only the k likeliest"
+    )
+    parser.add_argument("--min-confidence", type=float, default=0.0)
+    parser.add_argument("--encoding", default="utf-8", help="of a CSV, TSV or JSONL input")
+    parser.add_argument("--in-format", choices=FORMATS, help="default: by the extension of IN")
+    parser.add_argument("--out-format", choices=FORMATS, help="default: by the extension of OUT")
+    parser.add_argument("--prefix", default="", help="before the name of each added column")
+    parser.add_argument("--fresh", action="store_true", help="forget an interrupted run")
+    return parser
+
+
+def _run(asked: argparse.Namespace) -> None:
+    from service.score import run, tables
+
+    try:
+        codecs.lookup(asked.encoding)
+    except LookupError:
+        raise ConfigurationError(f"--encoding {asked.encoding!r}: no such encoding") from None
+    options = run.Options(
+        text_column=asked.text_column,
+        in_format=tables.format_of(asked.source, asked.in_format),
+        out_format=tables.format_of(asked.out, asked.out_format),
+        encoding=asked.encoding,
+        truncation=asked.truncation,
+        top_k=asked.top_k,
+        min_confidence=asked.min_confidence,
+        prefix=asked.prefix,
+    )
+    if not asked.source.is_file():
+        raise ConfigurationError(f"{asked.source} is no file")
+    if asked.fresh:
+        run.forget(asked.out)
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    from service import store
+    from service.classifier import artifact
+    from service.classifier.classifier import Classifier
+    from service.inference import engines
+    from service.log import Log
+    from service.settings import Settings
+
+    (folder,) = store.folders(Settings(models=(asked.model,)))
+    loaded = artifact.load(folder)
+    # which one measures fastest may be another one today, and its roundings others
+    name = (run.begun_with(asked.out) if asked.engine == "auto" else None) or asked.engine
+    engine = engines.create(loaded, name=name, log=Log(sys.stderr, access=False))
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task("scoring", total=None)
+        rows = run.score(
+            asked.source,
+            asked.out,
+            classifier=Classifier(loaded),
+            engine=engine,
+            options=options,
+            advance=lambda count: progress.update(task, advance=count),
+        )
+    sys.stderr.write(f"{rows:,} rows: {asked.out}\n")
+
+
+if __name__ == "__main__":
+    main()

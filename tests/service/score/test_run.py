@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from service.classifier.classifier import Classifier
+from service.errors import ConfigurationError
+from service.score import run, tables
+
+TEXTS = [f"good movie {number} bad " * (number % 7) for number in range(50)]
+NAMES = ("in.csv", "in.tsv", "in.jsonl", "in.csv.gz", "in.jsonl.gz", "in.parquet")
+
+
+def write(path: Path, rows: list[dict[str, object]]) -> Path:
+    form = tables.format_of(path)
+    columns = list(rows[0])
+    piece = path.with_name("piece")
+    piece.write_bytes(tables.part(rows, columns, form))
+    tables.join([piece], path, columns, form, gz=path.suffix == ".gz")
+    return path
+
+
+def rows_of(path: Path) -> list[dict[str, object]]:
+    return [row.values for row in tables.read(path, tables.format_of(path), encoding="utf-8")]
+
+
+@pytest.fixture
+def score(tiny_artifact, counting_engine, monkeypatch):
+    monkeypatch.setattr(run, "PART_ROWS", 8)
+
+    def score(source: Path, out: Path, *, engine=counting_engine, **given) -> int:
+        encoding = given.pop("encoding", "utf-8")
+        options = run.Options(
+            text_column=given.pop("text_column", "text"),
+            in_format=tables.format_of(source),
+            out_format=tables.format_of(out),
+            encoding=encoding,
+            **given,
+        )
+        classifier = Classifier(tiny_artifact)
+        return run.score(source, out, classifier=classifier, engine=engine, options=options)
+
+    return score
+
+
+@pytest.fixture
+def rows() -> list[dict[str, object]]:
+    return [{"number": str(place), "text": text} for place, text in enumerate(TEXTS)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("out", ["out.csv", "out.jsonl.gz", "out.parquet"])
+def test_every_format_becomes_every_other(score, rows, tmp_path, name, out):
+    source = write(tmp_path / name, rows)
+    assert score(source, tmp_path / out) == len(rows)
+    scored = rows_of(tmp_path / out)
+    assert [row["text"] for row in scored] == TEXTS
+    for row in scored:
+        probabilities = {k: float(v) for k, v in row.items() if k.startswith("probability_")}
+        assert sum(probabilities.values()) == pytest.approx(1)
+        assert probabilities[f"probability_{row['label']}"] == max(probabilities.values())
+        assert row["error"] in (None, "")
+    assert {path.name for path in tmp_path.iterdir()} == {name, "piece", out}
+
+
+class Killed(BaseException):
+    """What a signal is to the code that it hits."""
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.jsonl.gz", "out.parquet"])
+@pytest.mark.parametrize("calls", [1, 2, 4, 7])
+def test_a_killed_and_resumed_run_writes_the_same_bytes(
+    score, rows, tmp_path, counting_engine, name, calls
+):
+    class Killing:
+        name = counting_engine.name
+
+        def __init__(self):
+            self.left = calls
+
+        def logits(self, documents):
+            self.left -= 1
+            if not self.left:
+                raise Killed
+            return counting_engine.logits(documents)
+
+    source = write(tmp_path / "in.csv", rows)
+    for folder in ("whole", "cut"):
+        (tmp_path / folder).mkdir()
+    score(source, tmp_path / "whole" / name)
+    with pytest.raises(Killed):
+        score(source, tmp_path / "cut" / name, engine=Killing())
+    assert not (tmp_path / "cut" / name).exists()
+    before = len(counting_engine.calls)
+    score(source, tmp_path / "cut" / name)
+    assert len(counting_engine.calls) - before == 7 - (calls - 1)
+    whole = (tmp_path / "whole" / name).read_bytes()
+    assert (tmp_path / "cut" / name).read_bytes() == whole
+
+
+class Failing:
+    name = "counting"
+
+    def logits(self, documents):
+        raise Killed
+
+
+@pytest.mark.parametrize(("change", "named"), [("input", "input"), ("options", "top_k")])
+def test_parts_of_another_run_are_not_gone_on_with(score, rows, tmp_path, change, named):
+    source, out = write(tmp_path / "in.csv", rows), tmp_path / "out.csv"
+    with pytest.raises(Killed):
+        score(source, out, engine=Failing())
+    if change == "input":
+        write(source, rows[:-1])
+    with pytest.raises(ConfigurationError, match=f"another {named}.*--fresh"):
+        score(source, out, top_k=int(change == "options"))
+
+
+def test_a_bad_row_has_an_error_and_the_rest_goes_on(score, tmp_path):
+    source = tmp_path / "in.jsonl"
+    lines = ['{"text": "good"}', "{", "3", '{"text": null, "more": 1}', '{"text": "bad"}']
+    source.write_text("\n".join(lines))
+    score(source, tmp_path / "out.jsonl")
+    scored = rows_of(tmp_path / "out.jsonl")
+    assert [row["label"] is None for row in scored] == [False, True, True, True, False]
+    assert [row["error"] for row in scored[1:4]] == [
+        "line 2 is not JSON",
+        "line 3 is no JSON object",
+        "text is not a text",
+    ]
+    assert scored[3]["more"] == 1
+
+
+def test_a_row_of_too_few_cells_is_an_error(score, tmp_path):
+    (tmp_path / "in.csv").write_text('id,text\n1,"good,\nmovie"\n2\n3,bad,x\n4,bad\n')
+    score(tmp_path / "in.csv", tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        scored = list(csv.DictReader(file))
+    assert [bool(row["error"]) for row in scored] == [False, True, True, False]
+    assert scored[0]["text"] == "good,\nmovie"
+
+
+def test_truncation_top_k_and_confidence_are_as_over_http(score, tmp_path):
+    source = write(tmp_path / "in.jsonl", [{"text": "good " * 51}, {"text": "good"}])
+    out = tmp_path / "out.jsonl"
+    score(source, out, truncation="error", top_k=1, min_confidence=0.9)
+    long, short = rows_of(out)
+    assert "51 tokens" in long["error"]
+    assert short["label"] == "uncertain"
+    assert sum(short[name] is not None for name in short if name.startswith("prob")) == 1
+    score(source, tmp_path / "windows.jsonl", truncation="window")
+    assert rows_of(tmp_path / "windows.jsonl")[0]["windows"] == 2
+
+
+def test_a_byte_that_is_not_of_the_encoding_is_named_with_its_line(score, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_bytes("text\ngood\ncafé\n".encode("cp1252"))
+    with pytest.raises(ConfigurationError, match="line 3: the byte 0xe9 is not UTF-8"):
+        score(source, tmp_path / "out.csv")
+    score(source, tmp_path / "other.csv", encoding="cp1252")
+    assert rows_of(tmp_path / "other.csv")[1]["text"] == "café"
+
+
+def test_a_column_that_is_not_there_or_there_already_is_refused(score, tmp_path):
+    source = write(tmp_path / "in.csv", [{"review": "good", "label": "x"}])
+    with pytest.raises(ConfigurationError, match="--text-column"):
+        score(source, tmp_path / "out.csv")
+    with pytest.raises(ConfigurationError, match="--prefix"):
+        score(source, tmp_path / "out2.csv", text_column="review")
+    score(source, tmp_path / "out3.csv", text_column="review", prefix="predicted_")
+    assert {"label", "predicted_label"} <= rows_of(tmp_path / "out3.csv")[0].keys()
+
+
+def test_gzip_is_what_gzip_reads(score, rows, tmp_path):
+    score(write(tmp_path / "in.csv", rows), tmp_path / "out.jsonl.gz")
+    text = gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).decode()
+    assert len([json.loads(line) for line in text.splitlines()]) == len(rows)
