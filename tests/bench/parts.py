@@ -17,6 +17,7 @@ PARTS = {
     "memory": "tests.bench.memory",
     "growth": "tests.bench.growth",
     "agreement": "tests.bench.agreement",
+    "explain": "tests.bench.explanations",
     "training": "tests.bench.training",
 }
 
