@@ -64,7 +64,7 @@ format: $(DEVELOPMENT) ## Rewrite the code in the project's style
 types: $(DEVELOPMENT) ## Check the types, strictly
 	$(BIN)/mypy
 
-bench: $(BENCH)/.installed $(MODELS:%=$(STORE)/%/latest) ## Measure, into docs/benchmarks.md; ONLY=http and so on, ROUNDS=3, SECONDS=2
+bench: $(BENCH)/.installed $(MODELS:%=$(STORE)/%/latest) ## Measure, into docs/benchmarks/; ONLY=http and so on, ROUNDS=3, SECONDS=2
 	$(BENCH)/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 
 chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way, into docs/faults.md; ONLY=overload and so on, SHARE=0.1

@@ -76,7 +76,10 @@ def available_paths() -> tuple[str, ...]:
 
 
 def peak_gflops(path: str) -> float:
-    """GFLOP/s that one core reaches by multiply-adds on registers alone, as ``path`` does them."""
+    """GFLOP/s that one core reaches by multiply-adds on registers alone, as ``path`` does them.
+
+    Of ``avx2-int16`` these are operations on integers.
+    """
     return float(kernel().peak_gflops(path))
 
 

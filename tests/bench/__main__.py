@@ -1,6 +1,8 @@
-"""Measure, and write the figures into ``docs/benchmarks.md``: ``make bench``.
+"""Measure, and write the figures into this processor's page of ``docs/benchmarks``: ``make bench``.
 
-python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--output FILE]
+python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--output FOLDER]
+
+``FOLDER.md``, beside the folder, lists its pages.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
     parser.add_argument("--seconds", type=float, default=2.0, help="a measurement over HTTP")
-    parser.add_argument("--output", type=Path, default=Path("docs/benchmarks.md"))
+    parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"))
     arguments = parser.parse_args()
     options = Options(rounds=arguments.rounds, seconds=arguments.seconds)
     for part in [arguments.only] if arguments.only else parts.PARTS:
@@ -31,7 +33,9 @@ def main() -> None:
         started = time.perf_counter()
         section = parts.run(part, options)
         # as soon as it is there: a part that fails later takes nothing away
-        report.write(arguments.output, {part: section}, order=list(parts.PARTS))
+        page = arguments.output / report.file_name()
+        report.write(page, {part: section}, order=list(parts.PARTS))
+        report.write_index(arguments.output.with_suffix(".md"), arguments.output)
         for goal in section.goals:
             say(f"  {'met' if goal.met else 'NOT MET'}: {goal.row(part)}")
         say(f"  {time.perf_counter() - started:.0f} s")

@@ -42,7 +42,7 @@ def run(options: Options) -> Section:
                 Goal(f"{tag}, {path}: labels as the reference's", 99.9, agree * 100, unit=" %"),
                 Goal(
                     f"{tag}, {path}: furthest probability",
-                    0.01 if "bf16" in path else 1e-5,
+                    0.01 if path.endswith(("bf16", "int16")) else 1e-5,
                     furthest,
                     unit="",
                     at_least=False,

@@ -89,9 +89,9 @@ def run(options: Options) -> Section:
         "time, which on a core of one's own is time on the wall. The column of logits is the "
         "largest difference to the reference engine; padded eager torch reads the padding "
         "backward and therefore differs.\n\n"
-        f"Peaks of this core in GFLOP/s: multiply-adds on registers alone, {machine}; a 1024-cubed "
-        f"matrix product by torch, fp32 {figure(products['fp32'])}, bf16 "
-        f"{figure(products['bf16'])}. Shares of a peak count the recurrent product only "
+        "Peaks of this core in GFLOP/s (of integers where a path's name says so): multiply-adds "
+        f"on registers alone, {machine}; a 1024-cubed matrix product by torch, fp32 "
+        f"{figure(products['fp32'])}, bf16 {figure(products['bf16'])}. Shares of a peak count the recurrent product only "
         "(tokens x directions x 2 x 4H x H), since the input product is folded into the gate "
         "table, and batch 32."
     )
@@ -170,8 +170,11 @@ def _recurrent_flops(shape: _Shape) -> float:
     return tokens * shape.architecture.directions * 2 * 4 * hidden * hidden
 
 
-def _format(path: str) -> str:
-    return "bf16" if path.endswith("bf16") else "fp32"
+def _product(path: str, products: Mapping[str, float]) -> float | None:
+    """GFLOP/s of torch's matrix product in the path's number format, if torch has one."""
+    if path.endswith("int16"):
+        return None
+    return products["bf16" if path.endswith("bf16") else "fp32"]
 
 
 def _table(
@@ -188,7 +191,8 @@ def _table(
         shares = ["", ""]
         if path in peaks:
             gflops = speeds[name, 32] * _recurrent_flops(shape) / 1e9
-            shares = [f"{gflops / peaks[path]:.0%}", f"{gflops / products[_format(path)]:.0%}"]
+            product = _product(path, products)
+            shares = [f"{gflops / peaks[path]:.0%}", f"{gflops / product:.0%}" if product else ""]
         rows.append(
             [
                 name,
@@ -247,8 +251,8 @@ def _goals(
     for path, peak in peaks.items():
         if path != "portable":
             gflops = speeds[f"native, {path}", 32] * _recurrent_flops(shape) / 1e9
-            # the lower of the two measured peaks that the path's number format has
-            limit = min(peak, products[_format(path)])
+            # the lower of the measured peaks that the path's number format has
+            limit = min(peak, _product(path, products) or peak)
             goals.append(
                 Goal(
                     f"{path}: share of its format's measured peak",

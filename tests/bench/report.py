@@ -1,4 +1,7 @@
-"""``docs/benchmarks.md``: one section a part, each written by the run that measured it."""
+"""``docs/benchmarks``: a document a processor, and ``docs/benchmarks.md``, which lists them.
+
+A document holds one section a part, each written by the run that measured it.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,14 @@ _INTRODUCTION = """\
 Written by `make bench`; do not edit. Everything was measured on one machine in one go, subjects
 taking turns in several rounds; a figure is the median over rounds. Read ratios within a table:
 absolute figures are those of the machine named under the heading.
+"""
+_INDEX = """\
+# Benchmarks
+
+Written by `make bench`; do not edit. One page a processor, since which instructions it has decides
+which dispatch path of the native engine runs, and with that most ratios. The same goals are
+measured on each.
+
 """
 _GOALS_HEAD = "| part | goal | wanted | measured | met |\n|---|---|---:|---:|---|"
 
@@ -91,7 +102,7 @@ def figure(value: float) -> str:
 
 
 def write(path: Path, sections: Mapping[str, Section], *, order: Sequence[str]) -> None:
-    """Put ``sections`` (by part) into the document; the other parts stay as they are.
+    """Put ``sections`` (by part) into the document at ``path``; the other parts stay as they are.
 
     ``order`` names all parts there are.
     """
@@ -114,8 +125,49 @@ def write(path: Path, sections: Mapping[str, Section], *, order: Sequence[str]) 
     path.write_text("\n".join([_INTRODUCTION, table, *bodies]), encoding="utf-8")
 
 
+def write_index(path: Path, folder: Path) -> None:
+    """List the documents of ``folder``, which lies beside ``path``, with what each measured."""
+    rows = []
+    for document in sorted(folder.glob("*.md")):
+        text = document.read_text(encoding="utf-8")
+        found = re.search(r"^(\d{4}-\d\d-\d\d); ([^;]*);", text, re.MULTILINE)
+        if found is None:
+            raise ValueError(f"{document} names no machine; remove it, or measure into it")
+        verdicts = re.findall(r"\| (yes|\*\*no\*\*) \|$", _part(text, "goals"), re.MULTILINE)
+        rows.append(
+            [
+                f"[{found.group(2)}]({folder.name}/{document.name})",
+                found.group(1),
+                f"{verdicts.count('yes')} of {len(verdicts)}",
+            ]
+        )
+    table = Table(["processor", "measured", "goals met"], rows).markdown()
+    path.write_text(_INDEX + table + "\n", encoding="utf-8")
+
+
+def file_name() -> str:
+    """Of this processor's document: its name, and the instruction set that decides its speed.
+
+    Makers call very different processors "EPYC" or "Xeon" when they run virtual machines.
+    """
+    name, flags = _processor()
+    best = [flag for flag in _FLAGS if flag in flags][-1:]
+    words = re.findall(r"[a-z0-9]+", re.sub(r"\((R|TM)\)", "", " ".join([name, *best])).lower())
+    return "-".join(words) + ".md"
+
+
 def hardware() -> str:
     """This machine, in one line."""
+    name, flags = _processor()
+    has = ", ".join(flag for flag in _FLAGS if flag in flags) or "no vector flags known"
+    gibibytes = psutil.virtual_memory().total / 2**30
+    return (
+        f"{name} ({has}), {len(os.sched_getaffinity(0))} cores, {gibibytes:.0f} GiB, "
+        f"{platform.system()} {platform.release().split('-')[0]}"
+    )
+
+
+def _processor() -> tuple[str, set[str]]:
     name, flags = platform.processor() or platform.machine(), set[str]()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -125,12 +177,7 @@ def hardware() -> str:
                 name = value.strip()
             elif key.strip() in ("flags", "Features"):
                 flags |= set(value.split())
-    has = ", ".join(flag for flag in _FLAGS if flag in flags) or "no vector flags known"
-    gibibytes = psutil.virtual_memory().total / 2**30
-    return (
-        f"{name} ({has}), {len(os.sched_getaffinity(0))} cores, {gibibytes:.0f} GiB, "
-        f"{platform.system()} {platform.release().split('-')[0]}"
-    )
+    return name, flags
 
 
 def software() -> str:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.report import Goal, Section, Table, figure, write
+from tests.bench import report
+from tests.bench.report import Goal, Section, Table, figure, write, write_index
 
 
 def section(name, figures="1", **goal):
@@ -62,3 +63,44 @@ def test_writing_the_same_part_again_changes_nothing(tmp_path):
     before = path.read_text(encoding="utf-8")
     write(path, {"one": section("one")}, order=["one", "other"])
     assert path.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "expected"),
+    [
+        ("Intel(R) Xeon(R) Processor", {"avx2", "avx512f", "amx_bf16"},
+         "intel-xeon-processor-amx-bf16.md"),
+        ("AMD EPYC", {"avx2", "fma"}, "amd-epyc-avx2.md"),
+        ("aarch64", set(), "aarch64.md"),
+    ],
+)  # fmt: skip
+def test_a_processor_has_a_page_by_its_name_and_best_instructions(
+    monkeypatch, name, flags, expected
+):
+    monkeypatch.setattr(report, "_processor", lambda: (name, flags))
+    assert report.file_name() == expected
+
+
+def test_the_index_lists_every_processors_page_and_its_goals(tmp_path, monkeypatch):
+    folder = tmp_path / "benchmarks"
+    for name, at_least in (("Old CPU", True), ("New CPU", False)):
+        monkeypatch.setattr(report, "_processor", lambda name=name: (name, {"avx2"}))
+        sections = {"one": section("one"), "two": section("two", at_least=at_least)}
+        write(folder / report.file_name(), sections, order=["one", "two"])
+    index = tmp_path / "benchmarks.md"
+    write_index(index, folder)
+    rows = [line for line in index.read_text(encoding="utf-8").splitlines() if "CPU" in line]
+    assert [row.partition("](")[2].partition(")")[0] for row in rows] == [
+        "benchmarks/new-cpu-avx2.md",
+        "benchmarks/old-cpu-avx2.md",
+    ]
+    assert rows[0].endswith("| 1 of 2 |")
+    assert rows[1].endswith("| 2 of 2 |")
+
+
+def test_a_page_that_names_no_machine_is_refused(tmp_path):
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    (folder / "x.md").write_text("# Notes\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"x\.md names no machine"):
+        write_index(tmp_path / "benchmarks.md", folder)

@@ -8,47 +8,19 @@
 
 VALENCE_TARGET_BEGIN("avx2,fma")
 
+#include "simd256.h"
+
 namespace valence {
 namespace {
 
-struct Simd {
-  using Vec = __m256;
+struct Simd : Simd256 {
   using Gate = float;
   using State = float;
-  static constexpr int lanes = 8;
+  using FoldDot = Dot;
   static constexpr int accumulators = 12;
 
-  static inline Vec set1(float x) { return _mm256_set1_ps(x); }
-  static inline Vec load(const float* p) { return _mm256_loadu_ps(p); }
-  static inline void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
   static inline Vec load_state(const State* p) { return load(p); }
   static inline void store_state(State* p, Vec v) { store(p, v); }
-  static inline Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
-  static inline Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
-  static inline Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
-  static inline Vec inverse(Vec x) { return _mm256_div_ps(set1(1.0f), x); }
-  static inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
-  static inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
-  static inline float total(Vec v) {
-    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
-    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
-  }
-
-  // 2^x of x held within [-40, 40], to 2e-7 of itself: 2^n (minimax polynomial of the rest).
-  static inline Vec exp2(Vec x) {
-    x = _mm256_max_ps(_mm256_min_ps(x, set1(40.0f)), set1(-40.0f));
-    const Vec n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    const Vec f = sub(x, n);
-    Vec p = set1(0.0013276472f);
-    p = fma(p, f, set1(0.0096755410f));
-    p = fma(p, f, set1(0.055507131f));
-    p = fma(p, f, set1(0.24022120f));
-    p = fma(p, f, set1(0.69314694f));
-    p = fma(p, f, set1(1.0000001f));
-    const __m256i power = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
-    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), power));
-  }
 
   template <int C>
   static inline void load_gates(const Gate* p, Vec (&gates)[C]) {
@@ -58,21 +30,6 @@ struct Simd {
   static inline void store_gates(Gate* p, const Vec (&gates)[C]) {
     for (int c = 0; c < C; ++c) store(p + c * lanes, gates[c]);
   }
-
-  struct Dot {
-    using Weight = float;
-    using State = float;
-    using Operand = Vec;
-    static constexpr int lanes = Simd::lanes;
-    static constexpr int pair = 1;
-    static constexpr int chains = 12;
-    static inline Vec zero() { return _mm256_setzero_ps(); }
-    static inline Operand load(const Weight* p) { return _mm256_loadu_ps(p); }
-    static inline Operand broadcast(const State* p) { return _mm256_broadcast_ss(p); }
-    static inline Vec dot(Vec acc, Operand a, Operand b) { return _mm256_fmadd_ps(a, b, acc); }
-    static inline Vec sum(Vec a, Vec b) { return _mm256_add_ps(a, b); }
-  };
-  using FoldDot = Dot;
 };
 
 }  // namespace

@@ -32,7 +32,10 @@ struct Step {
   size_t blocks;
   size_t depth;                  // products a unit: state size / Path::pair
   bool fresh;                    // every state is zero: the recurrent product is left out
-  const void* weights;           // as Path::pack orders them
+  bool descending;               // the order of blocks: every other step begins with the weights
+                                 // that the last one left in the cache
+  const void* weights;           // as pack.h orders them
+  const float* scales;           // (blocks, gates, lanes), int16 only: what a sum is multiplied by
   const float* hidden_bias;      // (blocks, lanes), GRU only: b_hn, which r multiplies
   const void* const* inputs;     // a row's gates before the recurrent product, in Gate format
   const void* const* upcoming;   // the next step's inputs, to be fetched meanwhile
@@ -51,6 +54,7 @@ struct Product {
   size_t blocks;
   size_t depth;                  // products a unit
   const void* weights;
+  const float* scales;           // (blocks, gates, lanes), int16 only
   const float* bias;             // (blocks, gates, lanes)
   const void* input;
   size_t input_stride;           // elements
@@ -67,7 +71,10 @@ struct Attention {
   float* result;                 // (width)
 };
 
-enum class Format : int { fp32, bf16 };
+enum class Format : int { fp32, bf16, int16 };
+
+// Fixed point: what a state of 1 is as an integer.
+constexpr int kStateOne = 1 << 13;
 
 struct Path {
   const char* name;
@@ -82,13 +89,14 @@ struct Path {
   void (*fold[kCells])(const Product&);     // input and weights fp32, pair and tile 1
   void (*attend)(const Attention&);
   float (*dot)(const float* a, const float* b, size_t count);  // count: a multiple of lanes
-  double (*spin)(size_t rounds);            // multiply-adds on registers alone; floating-point
-                                            // operations done
+  double (*spin)(size_t rounds);            // multiply-adds on registers alone; operations
+                                            // done
 };
 
 extern const Path kPortable;
 #if defined(__x86_64__)
 extern const Path kAvx2;
+extern const Path kAvx2Int16;
 extern const Path kAvx512;
 extern const Path kAvx512Bf16;
 extern const Path kAmxBf16;

@@ -5,8 +5,6 @@
 #include <system_error>
 #include <thread>
 
-#include "pack.h"
-
 namespace valence {
 namespace {
 
@@ -126,7 +124,7 @@ Network::Network(const Path& path, const Description& d)
 // use a few threads; they write rows of their own.
 void Network::fold(const Description& d, Layer& layer, const LayerWeights& weights) const {
   const Columns columns = {1, d.embedding_size, d.embedding_size};
-  const Buffer<std::byte> packed =
+  const Packed packed =
       pack(cell_, hidden_, weights.input, columns, path_.lanes, 1, 1, Format::fp32);
   layer.table = Buffer<std::byte>(vocabulary_ * gate_bytes());
   const size_t work = vocabulary_ * gates_ * hidden_ * d.embedding_size;
@@ -136,7 +134,7 @@ void Network::fold(const Description& d, Layer& layer, const LayerWeights& weigh
   const auto rows = [&](size_t first) {
     if (first >= vocabulary_) return;
     path_.fold[static_cast<int>(cell_)](
-        {std::min(share, vocabulary_ - first), blocks_, d.embedding_size, packed.data(),
+        {std::min(share, vocabulary_ - first), blocks_, d.embedding_size, packed.weights.data(), nullptr,
          layer.bias.data(), d.embedding + first * d.embedding_size, d.embedding_size,
          layer.table.data() + first * gate_bytes()});
   };
@@ -201,7 +199,7 @@ void Network::run(const Document* documents, size_t count, float* pooled, Scratc
       const Layer& part = layers_[layer * directions_ + direction];
       if (layer > 0)
         path_.product[static_cast<int>(cell_)](
-            {tokens, blocks_, directions_ * state_ / path_.pair, part.input.data(),
+            {tokens, blocks_, directions_ * state_ / path_.pair, part.input.weights.data(), part.input.scales.data(),
              part.bias.data(), scratch.sequence.data(), directions_ * state_,
              scratch.gates.reserve(tokens * gate_bytes())});
       slots.rewind();
@@ -285,7 +283,8 @@ void Network::recur(const Layer& layer, size_t direction, const Document* docume
       if (step + 1 < slot.load) upcoming[row] = gates(slot);
     }
     path_.step[static_cast<int>(cell_)](
-        {active, blocks_, state_ / path_.pair, fresh, layer.recurrent.data(), layer.hidden_bias.data(),
+        {active, blocks_, state_ / path_.pair, fresh, step % 2 == 1, layer.recurrent.weights.data(),
+         layer.recurrent.scales.data(), layer.hidden_bias.data(),
          inputs.data(), upcoming.data(), scratch.state.data(), scratch.next_state.data(), state_,
          scratch.memory.data(), running.data(), pooled_ - part_, pool});
     if (keep)

@@ -7,6 +7,7 @@
 
 #include "buffer.h"
 #include "kernels.h"
+#include "pack.h"
 
 namespace valence {
 
@@ -51,8 +52,8 @@ class Network {
 
  private:
   struct Layer {
-    Buffer<std::byte> recurrent;
-    Buffer<std::byte> input;      // second layer and later
+    Packed recurrent;
+    Packed input;                 // second layer and later
     Buffer<float> bias;
     Buffer<float> hidden_bias;
     Buffer<std::byte> table;      // first layer: (vocabulary, gates), the folded input product
@@ -65,7 +66,7 @@ class Network {
   void recur(const Layer& layer, size_t direction, const Document* documents, Slots& slots,
              bool first, bool keep, float* pooled, Scratch& scratch) const;
 
-  size_t element() const { return path_.format == Format::bf16 ? 2 : 4; }
+  size_t element() const { return size_of(path_.format); }
   size_t gate_bytes() const { return gates_ * units_ * element(); }
   size_t sequence_bytes() const { return directions_ * state_ * element(); }
 

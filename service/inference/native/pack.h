@@ -1,6 +1,8 @@
 // Torch's weights, scaled, blocked, padded and converted as a path reads them.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "buffer.h"
@@ -24,6 +26,8 @@ inline uint16_t to_bf16(float value) {
   return static_cast<uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);  // to nearest even
 }
 
+inline size_t size_of(Format format) { return format == Format::fp32 ? 4 : 2; }
+
 // How the rows that a matrix is multiplied with are made of `parts` vectors of `size` values, each
 // filled up to `padded`.
 struct Columns {
@@ -32,20 +36,46 @@ struct Columns {
   size_t padded;
 };
 
-// (gates * hidden, parts * size) -> (blocks, tiles, gates, tile / pair, lanes, pair)
-inline Buffer<std::byte> pack(Cell cell, size_t hidden, const float* weights, Columns columns,
-                              size_t lanes, size_t pair, size_t tile, Format format) {
+// What a 1 in a row of integers stands for. The row's products with any state sum up to less than 2^31,
+// so that no order of summation overflows; approximations may take a state to 1 + 2^-10.
+inline double fixed_point_scale(const float* row, size_t count, float gate_scale) {
+  double sum = 0.0, largest = 0.0;
+  for (size_t i = 0; i < count; ++i) {
+    const double weight = std::fabs(static_cast<double>(row[i]) * gate_scale);
+    sum += weight;
+    largest = std::max(largest, weight);
+  }
+  if (largest == 0.0) return 1.0;
+  constexpr double state = kStateOne * (1.0 + 1.0 / 1024.0);
+  const double budget = 2147483647.0 / state - 0.5 * static_cast<double>(count);  // of rounding
+  return std::max(sum / budget, largest / 32767.0);
+}
+
+struct Packed {
+  Buffer<std::byte> weights;  // (blocks, tiles, gates, tile / pair, lanes, pair)
+  Buffer<float> scales;       // (blocks, gates, lanes), int16 only
+};
+
+// Of (gates * hidden, parts * size).
+inline Packed pack(Cell cell, size_t hidden, const float* weights, Columns columns, size_t lanes,
+                   size_t pair, size_t tile, Format format) {
   const size_t gates = gate_count(cell);
   const size_t blocks = round_up(hidden, lanes) / lanes;
   const size_t depth = round_up(columns.parts * columns.padded, tile);
-  const size_t element = format == Format::bf16 ? 2 : 4;
-  Buffer<std::byte> packed(blocks * depth * gates * lanes * element);
+  const size_t count = columns.parts * columns.size;
+  Packed packed = {Buffer<std::byte>(blocks * depth * gates * lanes * size_of(format)), {}};
+  if (format == Format::int16) packed.scales = Buffer<float>(blocks * gates * lanes);
   for (size_t gate = 0; gate < gates; ++gate) {
     const float scale = gate_scale(cell, gate);
     for (size_t unit = 0; unit < hidden; ++unit) {
       const size_t block = unit / lanes;
       const size_t lane = unit % lanes;
-      const float* row = weights + (gate * hidden + unit) * columns.parts * columns.size;
+      const float* row = weights + (gate * hidden + unit) * count;
+      double one = 1.0;
+      if (format == Format::int16) {
+        one = fixed_point_scale(row, count, scale);
+        packed.scales[(block * gates + gate) * lanes + lane] = static_cast<float>(one / kStateOne);
+      }
       for (size_t part = 0; part < columns.parts; ++part)
         for (size_t i = 0; i < columns.size; ++i) {
           const size_t k = part * columns.padded + i;
@@ -53,11 +83,15 @@ inline Buffer<std::byte> pack(Cell cell, size_t hidden, const float* weights, Co
           const size_t at = block * depth * gates * lanes +
                             (k / tile * gates + gate) * tile * lanes + inside;
           const float value = row[part * columns.size + i] * scale;
-          if (format == Format::bf16) {
+          std::byte* to = packed.weights.data() + size_of(format) * at;
+          if (format == Format::fp32) {
+            std::memcpy(to, &value, 4);
+          } else if (format == Format::bf16) {
             const uint16_t half = to_bf16(value);
-            std::memcpy(packed.data() + 2 * at, &half, 2);
+            std::memcpy(to, &half, 2);
           } else {
-            std::memcpy(packed.data() + 4 * at, &value, 4);
+            const auto whole = static_cast<int16_t>(std::lrint(value / one));
+            std::memcpy(to, &whole, 2);
           }
         }
     }

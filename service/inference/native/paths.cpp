@@ -21,6 +21,11 @@ bool always() { return true; }
 
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
+bool has_f16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return has_avx2() && __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1u);
+}
+
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && has_avx2();
@@ -56,6 +61,7 @@ constexpr Candidate kCandidates[] = {
     {&kAmxBf16, has_amx_bf16},
     {&kAvx512Bf16, has_bf16},
     {&kAvx512, has_avx512},
+    {&kAvx2Int16, has_f16c},
     {&kAvx2, has_avx2},
 #endif
     {&kPortable, always},

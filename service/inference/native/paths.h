@@ -18,7 +18,8 @@ struct AttributionPath {
 };
 std::vector<AttributionPath> attribution_paths();
 
-// Floating-point operations a second (1e9) of one core that only multiplies and adds, on registers.
+// Operations a second (1e9) of one core that only multiplies and adds, on registers, in the number
+// format of the path.
 double peak_gflops(const Path& path);
 
 }  // namespace valence

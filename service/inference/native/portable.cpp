@@ -76,14 +76,16 @@ struct Simd {
     using Weight = float;
     using State = float;
     using Operand = Vec;
+    using Sum = Vec;
+    static constexpr bool fixed_point = false;
     static constexpr int lanes = Simd::lanes;
     static constexpr int pair = 1;
     static constexpr int chains = 8;  // multiply-adds in flight that hide their latency
-    static inline Vec zero() { return set1(0.0f); }
+    static inline Sum zero() { return set1(0.0f); }
     static inline Operand load(const Weight* p) { return Simd::load(p); }
     static inline Operand broadcast(const State* p) { return set1(*p); }
-    static inline Vec dot(Vec acc, Operand a, Operand b) { return a * b + acc; }
-    static inline Vec sum(Vec a, Vec b) { return a + b; }
+    static inline Sum dot(Sum acc, Operand a, Operand b) { return a * b + acc; }
+    static inline Sum sum(Sum a, Sum b) { return a + b; }
   };
   using FoldDot = Dot;
 };

@@ -4,13 +4,15 @@
 #pragma once
 
 #include "kernels.h"
+#include "target.h"
 
 namespace valence {
 namespace {
 
 // Sums are arrays that must end up in registers: no loop over them may stay a loop.
 #define VALENCE_UNROLL _Pragma("GCC unroll 32")
-#define VALENCE_INLINE inline __attribute__((always_inline))
+#define VALENCE_INLINED __attribute__((always_inline))
+#define VALENCE_INLINE inline VALENCE_INLINED
 
 // Gates come multiplied by -log2(e), or by twice that where tanh follows: see kernels.h.
 template <class S>
@@ -92,14 +94,14 @@ constexpr int tile_rows() {
 }
 
 // acc[r][c] += sum over k of input[r][k] * weights[k][c]
-template <class D, int R, int C, class Vec>
-VALENCE_INLINE void accumulate(Vec (&acc)[R][C], const typename D::State* input, size_t stride,
-                               const typename D::Weight* weights, size_t depth) {
+template <class D, int R, int C>
+VALENCE_INLINE void accumulate(typename D::Sum (&acc)[R][C], const typename D::State* input,
+                               size_t stride, const typename D::Weight* weights, size_t depth) {
   constexpr size_t column = D::lanes * D::pair;
   // Few rows leave the multiply-adds waiting for each other: several partial sums hide that.
   constexpr int wanted = D::chains / (R * C);
   constexpr int parts = wanted < 1 ? 1 : wanted > 4 ? 4 : wanted;
-  Vec part[parts][R][C];
+  typename D::Sum part[parts][R][C];
   VALENCE_UNROLL
   for (int r = 0; r < R; ++r)
   VALENCE_UNROLL
@@ -120,7 +122,8 @@ VALENCE_INLINE void accumulate(Vec (&acc)[R][C], const typename D::State* input,
         for (int r = 0; r < R; ++r) a[r] = D::broadcast(x + r * stride);
   VALENCE_UNROLL
         for (int c = 0; c < C; ++c) {
-          const typename D::Operand b = D::load(w + c * column);
+          typename D::Operand b = D::load(w + c * column);
+          if constexpr (R > 1) VALENCE_OPAQUE(b);  // or GCC would load it for every row anew
   VALENCE_UNROLL
           for (int r = 0; r < R; ++r) part[p][r][c] = D::dot(part[p][r][c], a[r], b);
         }
@@ -152,6 +155,35 @@ VALENCE_INLINE void accumulate(Vec (&acc)[R][C], const typename D::State* input,
   VALENCE_UNROLL
       for (int p = 1; p < parts; ++p) acc[r][c] = D::sum(acc[r][c], part[p][r][c]);
     }
+}
+
+// gates[r][c] = what `start` makes of a row + sum over k of input[r][k] * weights[k][c]
+template <class S, class D, int R, int C, class Start>
+VALENCE_INLINE void multiply(typename S::Vec (&gates)[R][C], Start start,
+                             const typename D::State* input, size_t stride,
+                             const typename D::Weight* weights, size_t depth, const float* scales,
+                             size_t block) {
+  if constexpr (D::fixed_point) {
+    // sums of integers apart, or the gates would take the registers that the product needs
+    typename D::Sum sums[R][C];
+  VALENCE_UNROLL
+    for (int r = 0; r < R; ++r)
+  VALENCE_UNROLL
+      for (int c = 0; c < C; ++c) sums[r][c] = D::zero();
+    accumulate<D, R, C>(sums, input, stride, weights, depth);
+  VALENCE_UNROLL
+    for (int r = 0; r < R; ++r) {
+      start(r, gates[r]);
+  VALENCE_UNROLL
+      for (int c = 0; c < C; ++c)
+        gates[r][c] = S::fma(D::real(sums[r][c]), S::load(scales + (block * C + c) * S::lanes),
+                             gates[r][c]);
+    }
+  } else {
+  VALENCE_UNROLL
+    for (int r = 0; r < R; ++r) start(r, gates[r]);
+    accumulate<D, R, C>(gates, input, stride, weights, depth);
+  }
 }
 
 // What is left to do for 16 units of one row once its gates are known.
@@ -193,16 +225,16 @@ __attribute__((noinline)) void step_rows(const Step& step, size_t block, size_t 
   using D = typename S::Dot;
   typename S::Vec acc[R][C];
   VALENCE_UNROLL
-  for (int r = 0; r < R; ++r) {
-    CellOf<S>::start(acc[r], gates_of<S, C>(step.inputs, row + r, block),
+  for (int r = 0; r < R; ++r) prefetch_gates<S, C>(step, row + r, block);
+  const auto start = [&](int r, typename S::Vec(&gates)[C]) VALENCE_INLINED {
+    CellOf<S>::start(gates, gates_of<S, C>(step.inputs, row + r, block),
                      step.hidden_bias + block * S::lanes);
-    prefetch_gates<S, C>(step, row + r, block);
-  }
-  accumulate<D, R, C>(acc, static_cast<const typename S::State*>(step.state) +
-                               row * step.state_stride, step.state_stride,
-                      static_cast<const typename D::Weight*>(step.weights) +
-                          block * step.depth * C * S::lanes * D::pair,
-                      step.fresh ? 0 : step.depth);
+  };
+  multiply<S, D, R, C>(acc, start, static_cast<const typename S::State*>(step.state) +
+                                       row * step.state_stride, step.state_stride,
+                       static_cast<const typename D::Weight*>(step.weights) +
+                           block * step.depth * C * S::lanes * D::pair,
+                       step.fresh ? 0 : step.depth, step.scales, block);
   VALENCE_UNROLL
   for (int r = 0; r < R; ++r)
     finish_row<S, CellOf>(step, acc[r], gates_of<S, C>(step.inputs, row + r, block), block,
@@ -222,7 +254,8 @@ void step_rest(const Step& step, size_t block, size_t row) {
 template <class S, template <class> class CellOf>
 void step_all(const Step& step) {
   constexpr int R = tile_rows<S, CellOf<S>::gates>();
-  for (size_t block = 0; block < step.blocks; ++block) {
+  for (size_t i = 0; i < step.blocks; ++i) {
+    const size_t block = step.descending ? step.blocks - 1 - i : i;
     size_t row = 0;
     for (; row + R <= step.rows; row += R) step_rows<S, CellOf, R>(step, block, row);
     step_rest<S, CellOf, R - 1>(step, block, row);
@@ -232,15 +265,15 @@ void step_all(const Step& step) {
 template <class S, class D, int C, int R>
 VALENCE_INLINE void product_rows(const Product& product, size_t block, size_t row) {
   typename S::Vec acc[R][C];
+  const auto start = [&](int, typename S::Vec(&gates)[C]) VALENCE_INLINED {
   VALENCE_UNROLL
-  for (int r = 0; r < R; ++r)
-  VALENCE_UNROLL
-    for (int c = 0; c < C; ++c)
-      acc[r][c] = S::load(product.bias + (block * C + c) * S::lanes);
-  accumulate<D, R, C>(acc, static_cast<const typename D::State*>(product.input) +
-                               row * product.input_stride, product.input_stride,
-                      static_cast<const typename D::Weight*>(product.weights) +
-                          block * product.depth * C * S::lanes * D::pair, product.depth);
+    for (int c = 0; c < C; ++c) gates[c] = S::load(product.bias + (block * C + c) * S::lanes);
+  };
+  multiply<S, D, R, C>(acc, start, static_cast<const typename D::State*>(product.input) +
+                                       row * product.input_stride, product.input_stride,
+                       static_cast<const typename D::Weight*>(product.weights) +
+                           block * product.depth * C * S::lanes * D::pair, product.depth,
+                       product.scales, block);
   VALENCE_UNROLL
   for (int r = 0; r < R; ++r)
     S::template store_gates<C>(static_cast<typename S::Gate*>(product.gates) +
@@ -303,19 +336,21 @@ template <class S>
 double spin_all(size_t rounds) {
   using D = typename S::Dot;
   constexpr int chains = S::accumulators;
-  alignas(64) typename D::Weight words[2 * D::lanes * D::pair] = {};
-  __asm__ volatile("" : : "r"(words) : "memory");  // lest the compiler know they are zero
-  const typename D::Operand a = D::load(words);
-  const typename D::Operand b = D::load(words + D::lanes * D::pair);
-  typename S::Vec acc[chains];
+  alignas(64) const typename D::Weight words[D::lanes * D::pair] = {};
+  typename D::Operand a = D::load(words);
+  typename D::Operand b = a;
+  VALENCE_OPAQUE(b);
+  typename D::Sum acc[chains];
   VALENCE_UNROLL
-  for (int i = 0; i < chains; ++i) acc[i] = S::set1(static_cast<float>(i));
+  for (int i = 0; i < chains; ++i) acc[i] = D::zero();
   for (size_t round = 0; round < rounds; ++round)
   VALENCE_UNROLL
-    for (int i = 0; i < chains; ++i) acc[i] = D::dot(acc[i], a, b);
-  volatile float sink = 0.0f;
+    for (int i = 0; i < chains; ++i) {
+      VALENCE_OPAQUE(a);  // or a product that does not change would be taken once
+      acc[i] = D::dot(acc[i], a, b);
+    }
   VALENCE_UNROLL
-  for (int i = 0; i < chains; ++i) sink = sink + S::total(acc[i]);
+  for (int i = 0; i < chains; ++i) VALENCE_OPAQUE(acc[i]);
   return 2.0 * rounds * chains * D::lanes * D::pair;
 }
 

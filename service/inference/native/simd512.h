@@ -33,14 +33,16 @@ struct Simd512 {
     using Weight = float;
     using State = float;
     using Operand = __m512;
+    using Sum = Vec;
+    static constexpr bool fixed_point = false;
     static constexpr int lanes = 16;
     static constexpr int pair = 1;
     static constexpr int chains = 16;
-    static inline Vec zero() { return _mm512_setzero_ps(); }
+    static inline Sum zero() { return _mm512_setzero_ps(); }
     static inline Operand load(const Weight* p) { return _mm512_loadu_ps(p); }
     static inline Operand broadcast(const State* p) { return _mm512_set1_ps(*p); }
-    static inline Vec dot(Vec acc, Operand a, Operand b) { return _mm512_fmadd_ps(a, b, acc); }
-    static inline Vec sum(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+    static inline Sum dot(Sum acc, Operand a, Operand b) { return _mm512_fmadd_ps(a, b, acc); }
+    static inline Sum sum(Sum a, Sum b) { return _mm512_add_ps(a, b); }
   };
 };
 

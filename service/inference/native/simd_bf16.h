@@ -60,20 +60,22 @@ struct SimdBf16 : Simd512 {
     using Weight = uint16_t;
     using State = uint16_t;
     using Operand = __m512i;
+    using Sum = Vec;
+    static constexpr bool fixed_point = false;
     static constexpr int lanes = 16;
     static constexpr int pair = 2;
     static constexpr int chains = 16;
-    static inline Vec zero() { return _mm512_setzero_ps(); }
+    static inline Sum zero() { return _mm512_setzero_ps(); }
     static inline Operand load(const Weight* p) { return _mm512_loadu_si512(p); }
     static inline Operand broadcast(const State* p) {
       int32_t both;
       __builtin_memcpy(&both, p, sizeof both);
       return _mm512_set1_epi32(both);
     }
-    static inline Vec dot(Vec acc, Operand a, Operand b) {
+    static inline Sum dot(Sum acc, Operand a, Operand b) {
       return _mm512_dpbf16_ps(acc, (__m512bh)a, (__m512bh)b);
     }
-    static inline Vec sum(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+    static inline Sum sum(Sum a, Sum b) { return _mm512_add_ps(a, b); }
   };
 };
 

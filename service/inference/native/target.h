@@ -15,3 +15,12 @@
 #define VALENCE_TARGET_BEGIN(isa) VALENCE_PRAGMA(GCC target(isa))
 #define VALENCE_TARGET_END
 #endif
+
+// A vector that the compiler may not reason about, at no instruction's cost.
+#if defined(__x86_64__)
+#define VALENCE_OPAQUE(vector) __asm__ volatile("" : "+v"(vector))
+#elif defined(__aarch64__)
+#define VALENCE_OPAQUE(vector) __asm__ volatile("" : "+w"(vector))
+#else
+#define VALENCE_OPAQUE(vector) (void)0
+#endif

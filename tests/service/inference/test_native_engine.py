@@ -64,7 +64,12 @@ def distance(logits: Logits, expected: Logits) -> float:
 
 
 def tolerance(path: str) -> float:
-    return 0.01 if path.endswith("bf16") else 1e-5
+    return 0.01 if sixteen_bits(path) else 1e-5
+
+
+def sixteen_bits(path: str) -> bool:
+    """Whether weights, states and gates are kept in 16 bits."""
+    return path.endswith(("bf16", "int16"))
 
 
 @pytest.mark.parametrize("pooling", ["last", "max", "mean", "max_mean", "attention"])
@@ -103,9 +108,27 @@ def test_saturated_gates_stay_finite_and_right(cell: str) -> None:
     expected = ReferenceEngine(artifact).logits(texts)
     for path in PATHS:
         engine = NativeEngine(artifact, path=path)
-        if not path.endswith("bf16"):
+        if not sixteen_bits(path):
             np.testing.assert_allclose(engine.logits(texts), expected, rtol=1e-4, atol=1e-3)
         assert np.isfinite(engine.logits(documents((200, 3)))).all()
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_fixed_point_sums_of_the_largest_states_and_weights_do_not_overflow(cell: str) -> None:
+    # gates so far up that states are 1, by weights that are all the same: every product's largest
+    artifact = build(cell=cell, hidden_size=200, bidirectional=False, pooling="last")
+    for name, tensor in artifact.tensors.items():
+        if "bias" in name and "recurrent" in name:
+            tensor[:] = -30.0 if cell == "gru" and "ih" in name else 30.0
+        elif "weight_hh" in name:
+            tensor[:] = 3.0
+    if cell == "gru":  # update gates shut, so that a state is its candidate
+        for kind in ("ih", "hh"):
+            artifact.tensors[f"recurrent.bias_{kind}_l0"][400:] = 30.0
+    texts = documents((2, 5, 30))
+    expected = ReferenceEngine(artifact).logits(texts)
+    for path in PATHS:
+        assert distance(NativeEngine(artifact, path=path).logits(texts), expected) <= 0.01, path
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -188,7 +211,7 @@ def test_the_best_path_is_taken_unless_told_otherwise() -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_the_gate_table_holds_every_words_gates_in_the_paths_format(path: str) -> None:
-    bytes_a_number = 2 if path.endswith("bf16") else 4
+    bytes_a_number = 2 if sixteen_bits(path) else 4
     artifact = build(hidden_size=32, cell="gru", layers=2)
     table_bytes = NativeEngine(artifact, path=path).table_bytes
     assert table_bytes == WORDS * 2 * 3 * 32 * bytes_a_number
