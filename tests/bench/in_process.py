@@ -91,9 +91,9 @@ def run(options: Options) -> Section:
         "backward and therefore differs.\n\n"
         "Peaks of this core in GFLOP/s (of integers where a path's name says so): multiply-adds "
         f"on registers alone, {machine}; a 1024-cubed matrix product by torch, fp32 "
-        f"{figure(products['fp32'])}, bf16 {figure(products['bf16'])}. Shares of a peak count the recurrent product only "
-        "(tokens x directions x 2 x 4H x H), since the input product is folded into the gate "
-        "table, and batch 32."
+        f"{figure(products['fp32'])}, bf16 {figure(products['bf16'])}. "
+        "Shares of a peak count the recurrent product only (tokens x directions x 2 x 4H x H), "
+        "since the input product is folded into the gate table, and batch 32."
     )
     return Section("In process", text, tables, goals)
 
