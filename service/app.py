@@ -13,11 +13,14 @@ import asyncio
 import atexit
 import gc
 import os
+import resource
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bentoml
+import uvicorn.config
 from bentoml import get_current_service
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from service.connections import ConnectionWatch
     from service.inference.scorer import Scorer
 
 
@@ -44,7 +48,7 @@ class Valence:
         self.log = log.Log(sys.stdout, access=self.settings.access_log)
         atexit.register(self.log.flush)
         self.metrics = metrics.Metrics(version=version.VERSION)
-        self.models = Models()
+        self.models = Models(hung_seconds=self.settings.hung_seconds)
         self._tracer = tracing.Tracer() if tracing.wanted(os.environ) else None
         self.application = create_app(
             settings=self.settings,
@@ -66,7 +70,7 @@ class Valence:
         The seals are enough here: workers start after this, so every import and every weight
         read would make the service ready later.
         """
-        from service import keys, settings, store
+        from service import keys, settings, store, supervision
         from service.classifier import seal
         from service.errors import ValenceError
 
@@ -84,12 +88,15 @@ class Valence:
                 seal.verify(folder)
         except ValenceError as error:
             sys.exit(f"valence: {error}")
+        supervision.watch()
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def start(self) -> None:
         """Load while the server answers 503, so that health is told from the first moment."""
         self._opening = asyncio.create_task(self._open())
         self._end_streams_at_sigterm()
+        if self.settings.drain_seconds:
+            self._leave_before(signal.SIGTERM)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def drain(self) -> None:
@@ -137,7 +144,6 @@ class Valence:
 
     def _end_streams_at_sigterm(self) -> None:
         """The server waits for requests to end before it says that it does: a stream must know."""
-        import signal
         import threading
 
         if threading.current_thread() is not threading.main_thread():
@@ -151,7 +157,23 @@ class Valence:
 
         signal.signal(signal.SIGTERM, end)
 
+    def _leave_before(self, ending: signal.Signals) -> None:
+        """Have the server go on for a while after ``ending``, saying that it is not ready."""
+        loop = asyncio.get_running_loop()
+        end = signal.getsignal(ending)
+
+        def leave(number: int, frame: FrameType | None) -> None:
+            signal.signal(ending, end)
+            loop.call_soon_threadsafe(self.models.leave)
+            if callable(end):
+                loop.call_soon_threadsafe(
+                    loop.call_later, self.settings.drain_seconds, end, number, frame
+                )
+
+        signal.signal(ending, leave)
+
     async def _open(self) -> None:
+        from service import supervision
         from service.errors import ValenceError
 
         try:
@@ -163,7 +185,7 @@ class Valence:
             else:
                 self.log.failure("not started", error)
             # nothing in this task's way up to the server would end the process
-            os._exit(1)
+            os._exit(supervision.CANNOT_START)
         # a batch that comes back from its thread waits this long for the event loop, and it for one
         sys.setswitchinterval(0.0005)
         # what was loaded stays: the collector need not walk it again and again
@@ -210,6 +232,24 @@ def _host() -> str:
     return str(host or BentoMLContainer.http.host.get())
 
 
+def _connection_watch() -> ConnectionWatch:
+    from service import connections
+    from service.settings import Settings
+
+    wanted = Settings.from_environment(os.environ)
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return connections.ConnectionWatch(
+        connections.ConnectionLimits(
+            header_bytes=wanted.max_header_bytes,
+            header_seconds=wanted.header_timeout_seconds,
+            body_idle_seconds=wanted.body_idle_seconds,
+            keep_alive_seconds=wanted.keep_alive_seconds,
+            # the rest is for files that are none
+            connections=min(wanted.max_connections, max(files - 64, 1)),
+        )
+    )
+
+
 class _Gateway:
     """Stands where BentoML's middleware stood, from the moment the server starts."""
 
@@ -221,8 +261,13 @@ class _Gateway:
             await get_current_service().entry(scope, receive, send)
             return
         if scope["type"] == "lifespan":
+            from service import connections
+
+            scope["state"][connections.STATE] = _connection_watch()
             scope["app"].middleware_stack = self
         await self._bentoml(scope, receive, send)
 
 
+# uvicorn waits for ever for headers and bodies; it looks its protocol up here, in the worker only
+uvicorn.config.HTTP_PROTOCOLS["auto"] = "service.connections:LimitedProtocol"
 Valence.add_asgi_middleware(_Gateway)  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@
         ├── MethodNotAllowed
         ├── MalformedBody       not JSON
         ├── BodyTooLarge
+        ├── BodyTooSlow         the body did not come in time
         ├── UnsupportedMedia
         ├── InvalidRequest      JSON, but not of the documented shape
         ├── TextTooLong         more tokens than are read, where that was to be an error
@@ -71,6 +72,10 @@ class MalformedBody(RequestError):
 
 class BodyTooLarge(RequestError):
     """The body is larger than the service reads."""
+
+
+class BodyTooSlow(RequestError):
+    """The body did not come within the time allowed."""
 
 
 class UnsupportedMedia(RequestError):

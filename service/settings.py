@@ -57,10 +57,46 @@ class Settings(BaseModel):
         le=60.0,
         description="Time within which a request is answered, or told 504; at most 60.",
     )
+    body_memory_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        description="Most bytes of bodies held at one time, over all requests; beyond it: 429.",
+    )
+    max_header_bytes: int = Field(
+        default=32_768, ge=1024, description="Largest headers of a request; beyond it: 431."
+    )
+    header_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="Time within which a request's headers arrive, else 408."
+    )
+    body_idle_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="Longest pause within a body, or of a client that does not read its answer. A "
+        "body that is read whole must also come at 1 KiB a second, after this time.",
+    )
+    keep_alive_seconds: float = Field(
+        default=75.0, gt=0, description="How long a connection stays open between two requests."
+    )
+    max_connections: int = Field(
+        default=2048,
+        ge=1,
+        description="Most connections; beyond it: 503. Fewer if the process may open fewer files.",
+    )
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=300,
+        description="How long after SIGTERM requests are still taken, while `/readyz` says 503.",
+    )
+    hung_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="How long a batch may last before `/livez` says 503: the engine has hung.",
+    )
     api_keys_file: str = Field(
         default="",
         description="File of API keys' hashes, made by `python -m service.keys new NAME`; with "
-        "one, requests bring a key, but for probes and `/openapi.json`. Read again when changed.",
+        "one, requests bring a key, but for probes, pages and the API's document. Read again when "
+        "it changes.",
     )
     allow_anonymous: bool = Field(
         default=False,
@@ -98,6 +134,11 @@ class Settings(BaseModel):
             raise ValueError(
                 f"queue_items ({self.queue_items}) must be at least max_texts ({self.max_texts}), "
                 "or the largest request allowed could never be admitted"
+            )
+        if self.body_memory_bytes < self.max_body_bytes:
+            raise ValueError(
+                f"body_memory_bytes ({self.body_memory_bytes}) must be at least max_body_bytes "
+                f"({self.max_body_bytes}), or the largest body allowed could never be read"
             )
         return self
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,8 @@ from typing import Any
 import safetensors
 import safetensors.torch
 from torch import Tensor
+
+from service.errors import ConfigurationError
 
 _STATE = "state"
 _PARTS = ("model", "average", "best", "optimizer")
@@ -57,6 +62,28 @@ class Checkpoint:
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other processes from the run whose checkpoint is at ``path``.
+
+    Raises :class:`ConfigurationError` if one is at it. A process that dies lets go.
+    """
+    lock = path.with_suffix(".lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(
+                f"another process is at the same training ({lock}); wait for it, or train with "
+                "another --seed"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Checkpoint | None:

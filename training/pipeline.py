@@ -34,7 +34,7 @@ from training import (
     vocabulary,
 )
 from training.batches import EncodedTexts
-from training.checkpoint import Epoch
+from training.checkpoint import Epoch, alone
 from training.configuration import Configuration
 from training.corpora import Loaded
 from training.evaluation import Evaluation, evaluate
@@ -107,7 +107,8 @@ def train(
 ) -> Trained:
     """Train, calibrate, evaluate, report and publish; continues a run that was interrupted.
 
-    ``fresh`` forgets such a run first.
+    ``fresh`` forgets such a run first. Raises :class:`ConfigurationError` while another process is
+    at the same run.
     """
     started = time.perf_counter()
     start_time = datetime.now(UTC)
@@ -137,60 +138,61 @@ def train(
     )
     checkpoint = workspace.runs / f"{configuration.name}-{_run_key(configuration, hashes, words)}"
     checkpoint = checkpoint.with_suffix(".safetensors")
-    if fresh:
+    with alone(checkpoint):
+        if fresh:
+            checkpoint.unlink(missing_ok=True)
+        model, history = _fit(
+            configuration,
+            words,
+            encoded,
+            workspace=workspace,
+            device=device,
+            checkpoint=checkpoint,
+            reporter=reporter,
+        )
+        outputs = {name: fitting.logits(model, encoded[name]) for name in ("dev", "test")}
+        temperature = calibration.fit_temperature(
+            outputs["dev"].astype(np.float64), encoded["dev"].truth
+        )
+        evaluations = {
+            name: _judge(values, encoded[name], temperature) for name, values in outputs.items()
+        }
+        beside = (
+            baselines.score(splits.train, splits.test, labels=configuration.labels)
+            if with_baselines
+            else {}
+        )
+        weights = {name: value.cpu().numpy() for name, value in tensors(model).items()}
+        manifest = Manifest(
+            name=configuration.name,
+            version=_version(start_time, weights),
+            labels=configuration.labels,
+            polarity=configuration.polarity,
+            architecture=model.architecture,
+            max_tokens=configuration.text.max_tokens,
+            temperature=temperature,
+            metrics={name: evaluation.as_json() for name, evaluation in evaluations.items()},
+            training=Training(
+                corpora=loaded.records,
+                splits={name: len(getattr(splits, name)) for name in hashes},
+                split_sha256=hashes,
+                configuration=_as_json(configuration),
+                seed=configuration.optimization.seed,
+                code_version=provenance.code_version(),
+                packages=provenance.packages(),
+                hardware=provenance.hardware(device),
+                started=start_time.isoformat(timespec="seconds"),
+                seconds=time.perf_counter() - started,
+                peak_memory_bytes=provenance.peak_memory_bytes(),
+                epochs=fitting.best_epoch(history).epoch,
+            ),
+        )
+        tag = _publish(
+            manifest, words, weights, evaluations=evaluations, beside=beside, history=history
+        )
+        # only now: an interruption before this line costs the time since the last epoch, no more
         checkpoint.unlink(missing_ok=True)
-    model, history = _fit(
-        configuration,
-        words,
-        encoded,
-        workspace=workspace,
-        device=device,
-        checkpoint=checkpoint,
-        reporter=reporter,
-    )
-    outputs = {name: fitting.logits(model, encoded[name]) for name in ("dev", "test")}
-    temperature = calibration.fit_temperature(
-        outputs["dev"].astype(np.float64), encoded["dev"].truth
-    )
-    evaluations = {
-        name: _judge(values, encoded[name], temperature) for name, values in outputs.items()
-    }
-    beside = (
-        baselines.score(splits.train, splits.test, labels=configuration.labels)
-        if with_baselines
-        else {}
-    )
-    weights = {name: value.cpu().numpy() for name, value in tensors(model).items()}
-    manifest = Manifest(
-        name=configuration.name,
-        version=_version(start_time, weights),
-        labels=configuration.labels,
-        polarity=configuration.polarity,
-        architecture=model.architecture,
-        max_tokens=configuration.text.max_tokens,
-        temperature=temperature,
-        metrics={name: evaluation.as_json() for name, evaluation in evaluations.items()},
-        training=Training(
-            corpora=loaded.records,
-            splits={name: len(getattr(splits, name)) for name in hashes},
-            split_sha256=hashes,
-            configuration=_as_json(configuration),
-            seed=configuration.optimization.seed,
-            code_version=provenance.code_version(),
-            packages=provenance.packages(),
-            hardware=provenance.hardware(device),
-            started=start_time.isoformat(timespec="seconds"),
-            seconds=time.perf_counter() - started,
-            peak_memory_bytes=provenance.peak_memory_bytes(),
-            epochs=fitting.best_epoch(history).epoch,
-        ),
-    )
-    tag = _publish(
-        manifest, words, weights, evaluations=evaluations, beside=beside, history=history
-    )
-    # only now: an interruption before this line costs the time since the last epoch, no more
-    checkpoint.unlink(missing_ok=True)
-    return Trained(tag, manifest, evaluations, beside)
+        return Trained(tag, manifest, evaluations, beside)
 
 
 def _fit(

@@ -22,11 +22,11 @@ from service.api import (
     vllm,
 )
 from service.api.access import Access
-from service.api.http import ClientGone, Request
+from service.api.http import BodyLimits, ClientGone, Request
 from service.api.problems import Problem, describe, problem_json
 from service.api.router import Router
 from service.api.routes import API_HEADERS, Context, Route
-from service.inference.models import Models
+from service.inference.models import Models, Phase
 from service.log import Log
 from service.metrics import Metrics
 from service.settings import Settings
@@ -87,15 +87,18 @@ class Application:
         self.context = context
         self._tracer = tracer
         self._router = Router(context.routes)
-        self._max_body_bytes = context.settings.max_body_bytes
+        settings = context.settings
+        self._bodies = BodyLimits(
+            settings.max_body_bytes, settings.body_memory_bytes, settings.body_idle_seconds
+        )
         self._access = Access(context.settings, context.log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; never raises but when it is cancelled from outside."""
-        request = Request(scope, receive, max_body_bytes=self._max_body_bytes)
+        request = Request(scope, receive, limits=self._bodies)
         route: Route | None = None
         status = _CLIENT_GONE
-        identification = [(b"x-request-id", request.id.encode())]
+        identification = self._identification(request)
         headers: tuple[tuple[bytes, bytes], ...] = API_HEADERS
         span, trace_id = None, ""
 
@@ -131,6 +134,7 @@ class Application:
                 status = self._cut_short(error, request, status)
         finally:
             metrics.in_flight -= 1
+            request.release()
             seconds = time.perf_counter() - request.arrived
             method = scope["method"] if route else "any"
             template = route.path if route else _UNMATCHED
@@ -168,6 +172,14 @@ class Application:
                     tokens=request.tokens,
                     stages=request.stages._asdict() if request.stages else None,
                 )
+
+    def _identification(self, request: Request) -> list[tuple[bytes, bytes]]:
+        """The headers of every answer to ``request``."""
+        headers = [(b"x-request-id", request.id.encode())]
+        if self.context.models.phase is Phase.LEAVING:
+            # the next request is to find another replica
+            headers.append((b"connection", b"close"))
+        return headers
 
     def _trace(self, request: Request, route: Route) -> tuple[Span | None, TraceContext | None]:
         """A span for the request, if spans are made, and the context its answer carries."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, TypeVar
 from urllib.parse import parse_qsl
@@ -19,7 +21,14 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope, Send
 
-from service.errors import BodyTooLarge, InvalidRequest, MalformedBody, UnsupportedMedia
+from service.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    InvalidRequest,
+    MalformedBody,
+    Overloaded,
+    UnsupportedMedia,
+)
 from service.inference.scorer import Stages
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -32,7 +41,10 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # it leaves; watching costs a task, which an answer given sooner need not pay.
 _PATIENCE_SECONDS = 0.05
 MOST_FAULTS = 20
+# a body that is read whole and comes slower than this is not worth its connection
+_SLOWEST_BYTES_PER_SECOND = 1024
 _LONGEST_STEP = 64
+_FIELD = re.compile(rb'"[ \t\r\n]*:')
 
 # a worker's own prefix and a count: unique, and a tenth of the price of a UUID
 _request_ids = map(f"{os.urandom(8).hex()}-{{:x}}".format, itertools.count(1))
@@ -46,6 +58,16 @@ class Bucket(Protocol):
 
     def wait_seconds(self) -> float:
         """How long until one may be taken; 0 when it may now."""
+
+
+@dataclass(slots=True)
+class BodyLimits:
+    """What bodies may be, in bytes and seconds, and how many bytes of them are held now."""
+
+    bytes: int
+    memory: int
+    idle_seconds: float
+    held: int = 0
 
 
 class ClientGone(Exception):
@@ -88,7 +110,8 @@ class Request:
     """What a handler may ask of a request, and what it tells the log and the metrics about it."""
 
     __slots__ = (
-        "_max_body_bytes",
+        "_held",
+        "_limits",
         "_receive",
         "arrived",
         "bucket",
@@ -105,10 +128,11 @@ class Request:
         "version",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, *, max_body_bytes: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, *, limits: BodyLimits) -> None:
         self.scope = scope
         self._receive = receive
-        self._max_body_bytes = max_body_bytes
+        self._limits = limits
+        self._held = 0
         self.arrived = time.perf_counter()
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.traceparent = self.headers.get(b"traceparent", b"")
@@ -214,22 +238,51 @@ class Request:
         self._require_plain()
         # what is no number is the server's to refuse; the bytes are counted in any case
         length = self.headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length[:19]) > self._max_body_bytes:
+        if length.isdigit() and int(length[:19]) > self._limits.bytes:
             raise self._too_large()
-        body = b""
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                raise ClientGone
-            body = message.get("body", b"")
-            size += len(body)
-            if size > self._max_body_bytes:
-                raise self._too_large()
-            if not message.get("more_body", False):
-                return b"".join((*chunks, body)) if chunks else body
-            chunks.append(body)
+        body, more = await self._chunk()
+        if not more:
+            return body
+        chunks = [body]
+        limits = self._limits
+        started = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(started + limits.idle_seconds) as timeout:
+                while more:
+                    body, more = await self._chunk()
+                    chunks.append(body)
+                    allowed = max(limits.idle_seconds, self._held / _SLOWEST_BYTES_PER_SECOND)
+                    timeout.reschedule(started + allowed)
+        except TimeoutError:
+            raise BodyTooSlow(
+                f"a body may take {limits.idle_seconds:g} seconds, and longer at "
+                f"{_SLOWEST_BYTES_PER_SECOND} bytes a second; send it faster"
+            ) from None
+        return b"".join(chunks)
+
+    def release(self) -> None:
+        """Let go of the body: its memory may serve another."""
+        self._limits.held -= self._held
+        self._held = 0
+
+    async def _chunk(self) -> tuple[bytes, bool]:
+        """What comes next of the body, and whether there is more."""
+        message = await self._receive()
+        if message["type"] != "http.request":
+            raise ClientGone
+        body: bytes = message.get("body", b"")
+        limits = self._limits
+        self._held += len(body)
+        limits.held += len(body)
+        if self._held > limits.bytes:
+            raise self._too_large()
+        if limits.held > limits.memory:
+            raise Overloaded(
+                f"bodies of {limits.memory} bytes are held already; try again after the time in "
+                "Retry-After",
+                retry_after_seconds=1.0,
+            )
+        return body, message.get("more_body", False)
 
     def until_gone(self) -> _UntilGone:
         """A context whose body ends with :class:`ClientGone` when the client hangs up."""
@@ -240,9 +293,7 @@ class Request:
             raise UnsupportedMedia("this service reads no compressed bodies; send it as it is")
 
     def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(
-            f"a body may be {self._max_body_bytes} bytes; send fewer texts a request"
-        )
+        return BodyTooLarge(f"a body may be {self._limits.bytes} bytes; send fewer texts a request")
 
 
 class _UntilGone:
@@ -293,7 +344,26 @@ def parse(model: type[Model], content: bytes) -> Model:
         parsed: Model = model.__pydantic_validator__.validate_json(content)
     except ValidationError as error:
         raise readable(error) from None
+    _refuse_duplicates(content, len(parsed.model_fields_set))
     return parsed
+
+
+def _refuse_duplicates(content: bytes, fields: int) -> None:
+    """Raise :class:`InvalidRequest` if a field is given twice, of which only the last was read.
+
+    ``content`` is JSON of which ``fields`` fields were read. With no more colons than that nothing
+    was left out; and a field's colon follows a quote, which one in a text rarely does.
+    """
+    if content.count(b":") > fields and len(_FIELD.findall(content)) > fields:
+        json.loads(content, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        message = "an object gives a field twice; give each once"
+        raise InvalidRequest(message, (("body", message),))
+    return found
 
 
 def readable(error: ValidationError) -> MalformedBody | InvalidRequest:

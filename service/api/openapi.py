@@ -212,7 +212,8 @@ def _others(examples: Mapping[str, JsonValue]) -> dict[str, Any]:
 def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
     by_status: dict[int, list[Kind]] = {UNEXPECTED.status: [UNEXPECTED]}
     of_keys = () if route.open else (errors.Unauthorized, errors.RateLimited)
-    for error in dict.fromkeys((*route.operation.errors, *of_keys)):
+    of_bodies = (errors.BodyTooSlow,) if errors.BodyTooLarge in route.operation.errors else ()
+    for error in dict.fromkeys((*route.operation.errors, *of_keys, *of_bodies)):
         by_status.setdefault(KINDS[error].status, []).append(KINDS[error])
     return {
         str(status): {

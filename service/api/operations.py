@@ -12,6 +12,7 @@ from service import errors, metrics
 from service.api import openapi
 from service.api.http import Request, Response
 from service.api.routes import Context, Handler, Operation, Route
+from service.inference.models import Phase
 from service.settings import Settings
 
 
@@ -31,6 +32,8 @@ async def live(context: Context, request: Request) -> Response:  # noqa: ARG001
 async def ready(context: Context, request: Request) -> Response:  # noqa: ARG001
     """Answer ``GET /readyz``: 503 until the models are loaded and warm, and while draining."""
     context.models.require_serving()
+    if context.models.phase is Phase.LEAVING:
+        raise errors.Unavailable("the service is draining; send requests elsewhere")
     return _health("ready")
 
 

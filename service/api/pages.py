@@ -26,6 +26,13 @@ _POLICY = (
 )
 
 
+_HEADERS = (
+    (b"cache-control", b"no-cache"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
 def _page(path: str, name: str, *, summary: str, description: str) -> Route:
     async def handler(context: Context, request: Request) -> Response:  # noqa: ARG001
         return _file(name)
@@ -34,6 +41,9 @@ def _page(path: str, name: str, *, summary: str, description: str) -> Route:
         method="GET",
         path=path,
         handler=handler,
+        # a browser brings no key for a page; what the page asks for needs one
+        open=True,
+        headers=_HEADERS,
         operation=Operation(
             summary=summary,
             description=description,

@@ -35,6 +35,7 @@ KINDS: dict[type[errors.RequestError], Kind] = {
     errors.UnknownPath: Kind(404, "unknown-path", "Nothing is served at this path"),
     errors.UnknownModel: Kind(404, "unknown-model", "No such model is served"),
     errors.MethodNotAllowed: Kind(405, "method-not-allowed", "The path has no such method"),
+    errors.BodyTooSlow: Kind(408, "request-timeout", "The body came too slowly"),
     errors.BodyTooLarge: Kind(413, "body-too-large", "The body is too large"),
     errors.UnsupportedMedia: Kind(415, "unsupported-media", "The body's media type is not read"),
     errors.InvalidRequest: Kind(422, "invalid-request", "The request is not of this shape"),
@@ -96,6 +97,8 @@ def _headers(error: Exception) -> tuple[tuple[bytes, bytes], ...]:
             return (_retry_after(error.retry_after_seconds),)
         case errors.Unavailable():
             return (_retry_after(1.0),)
+        case errors.BodyTooSlow():
+            return ((b"connection", b"close"),)
         case errors.Unauthorized():
             return (_CHALLENGE,)
         case errors.MethodNotAllowed():

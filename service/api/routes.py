@@ -20,15 +20,6 @@ from service.settings import Settings
 
 # Nobody keeps an answer, and no browser takes it for what it is not.
 API_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
-# A page may use what this service serves, be sent from nowhere else, and be framed by nobody.
-HTML_HEADERS = (
-    *API_HEADERS,
-    (
-        b"content-security-policy",
-        b"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    ),
-    (b"referrer-policy", b"no-referrer"),
-)
 
 
 @dataclass(frozen=True, slots=True)

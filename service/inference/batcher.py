@@ -7,6 +7,7 @@ loop; while it is busy, work gathers and the next batch is what gathered.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence, Sized
@@ -133,12 +134,22 @@ class Batcher(Generic[Answer]):
         self._seconds_per_token = seconds_per_token
         self._drained_tokens_per_second = 1 / seconds_per_token
 
-    def submit(self, documents: Sequence[Sized]) -> Ticket[Answer]:
-        """Queue a request's documents, or raise :class:`Overloaded`; answers come by ``future``."""
-        return self.submit_to(self._work, documents)
+    def submit(
+        self, documents: Sequence[Sized], *, within_seconds: float = math.inf
+    ) -> Ticket[Answer]:
+        """Queue a request's documents; answers come by ``future``.
+
+        Raises :class:`Overloaded` when the queue is full, or so long that the answer would come
+        later than ``within_seconds``, and :class:`DeadlineExceeded` when those are over.
+        """
+        return self.submit_to(self._work, documents, within_seconds=within_seconds)
 
     def submit_to(
-        self, work: Callable[[list[Query]], Sequence[Other]], documents: Sequence[Query]
+        self,
+        work: Callable[[list[Query]], Sequence[Other]],
+        documents: Sequence[Query],
+        *,
+        within_seconds: float = math.inf,
     ) -> Ticket[Other]:
         """As :meth:`submit`, for ``work`` of the request's own."""
         tokens = _cost(documents[0]) if len(documents) == 1 else sum(map(_cost, documents))
@@ -150,6 +161,15 @@ class Batcher(Generic[Answer]):
                 f"{self._items} texts of {self._tokens} tokens wait already, and with this request "
                 f"it would be more than {self._limits.items} texts or {self._limits.tokens} "
                 "tokens; try again after the time in Retry-After",
+                retry_after_seconds=self._tokens / self._drained_tokens_per_second,
+            )
+        if within_seconds <= 0:
+            raise DeadlineExceeded("the time allowed was over before the texts could wait")
+        # an idle engine refuses nobody, or a speed once measured too low would never be corrected
+        if self._items and (wait := self._wait_seconds(tokens)) > within_seconds:
+            raise Overloaded(
+                f"the answer would take some {wait:.2g} seconds, longer than the time allowed; try "
+                "again after the time in Retry-After",
                 retry_after_seconds=self._tokens / self._drained_tokens_per_second,
             )
         ticket: Ticket[Other] = Ticket(
@@ -194,6 +214,16 @@ class Batcher(Generic[Answer]):
         age = 0.0 if oldest is None else time.perf_counter() - oldest
         self._metrics.queue(items=self._items, tokens=self._tokens, age_seconds=age)
 
+    def _wait_seconds(self, tokens: int) -> float:
+        """When a request of ``tokens`` would have its answer, if it came now.
+
+        In each of its turns every other waiting request has one too, but none takes more than it
+        has left.
+        """
+        turns = -(-tokens // QUANTUM_TOKENS)
+        ahead = min(self._tokens, turns * len(self._waiting) * QUANTUM_TOKENS)
+        return (ahead + tokens) / self._drained_tokens_per_second
+
     def _schedule(self) -> None:
         """Run once this turn's arrivals are in, unless the engine is at work."""
         if not self._scheduled and not self._busy_since:
@@ -216,8 +246,16 @@ class Batcher(Generic[Answer]):
         def land(done: asyncio.Future[tuple[list[Any], float, float]]) -> None:
             self._busy_since = 0.0
             # the loop is closing: nobody is left to tell
-            if not done.cancelled():
+            if done.cancelled():
+                return
+            broken = done.exception()
+            if broken is None:
                 self._finish(picked, tokens, *done.result())
+            else:
+                # no answer, but no request that waits for one either
+                now = time.perf_counter()
+                error = RuntimeError(f"the engine's thread ended: {type(broken).__name__}")
+                self._finish(picked, tokens, [error] * len(picked), now, now)
 
         running.add_done_callback(land)
 
@@ -311,12 +349,11 @@ class Batcher(Generic[Answer]):
         self._overhead_seconds = min(self._overhead_seconds, seconds)
         per_token = max(seconds - self._overhead_seconds, 1e-6) / tokens
         self._seconds_per_token += _NEWEST * (per_token - self._seconds_per_token)
-        # what passed between two batches of a busy queue belongs to the time a token takes
-        began = max(started, self._last_finished)
+        # Only a queue that stays busy shows its speed: what passes between two of its batches is
+        # part of what a token takes, and a batch of all there was may be too small to be efficient.
         if self._last_finished and self._items:
-            began = self._last_finished
-        rate = tokens / max(finished - began, 1e-9)
-        self._drained_tokens_per_second += _NEWEST * (rate - self._drained_tokens_per_second)
+            rate = tokens / max(finished - self._last_finished, 1e-9)
+            self._drained_tokens_per_second += _NEWEST * (rate - self._drained_tokens_per_second)
         self._last_finished = finished if self._items else 0.0
         if self._items:
             self.report()

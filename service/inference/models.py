@@ -9,22 +9,22 @@ from enum import Enum
 from service.errors import Unavailable, UnknownModel
 from service.inference.scorer import Scorer
 
-# No batch is meant to last a hundredth of this: an engine that has not come back has hung.
-HUNG_SECONDS = 30.0
-
 
 class Phase(Enum):
     """A process starts once, serves, and drains once."""
 
     STARTING = "starting"
     SERVING = "serving"
+    LEAVING = "leaving"
+    """Still answering, but no longer ready: whoever sends requests is to send them elsewhere."""
     DRAINING = "draining"
 
 
 class Models:
     """Served models by name; nothing is answered before :meth:`open` and after :meth:`close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hung_seconds: float = 5.0) -> None:
+        self._hung_seconds = hung_seconds
         self.phase = Phase.STARTING
         self.ending = asyncio.Event()
         """Set when the process was told to end; what would go on for long then stops."""
@@ -67,18 +67,26 @@ class Models:
 
     def require_serving(self) -> None:
         """Raise :class:`Unavailable` while starting and draining."""
-        if self.phase is not Phase.SERVING:
+        if self.phase is not Phase.SERVING and self.phase is not Phase.LEAVING:
             raise Unavailable(f"the service is {self.phase.value}; try again shortly")
 
     @property
     def alive(self) -> bool:
-        """False when an engine has hung; nothing but a new process helps then."""
-        return all(scorer.busy_seconds < HUNG_SECONDS for scorer in self._scorers.values())
+        """False when an engine has hung; nothing but a new process helps then.
+
+        No batch is meant to last a thousandth of ``hung_seconds``.
+        """
+        return all(scorer.busy_seconds < self._hung_seconds for scorer in self._scorers.values())
 
     def report(self) -> None:
         """Write what waits into the metrics."""
         for scorer in self._scorers.values():
             scorer.report()
+
+    def leave(self) -> None:
+        """Say that no more requests are wanted, and answer those that come all the same."""
+        if self.phase is Phase.SERVING:
+            self.phase = Phase.LEAVING
 
     async def close(self) -> None:
         """Admit nothing more, and return when everything admitted has its answer."""

@@ -199,10 +199,9 @@ class Scorer:
             ids = reading.windows(parts)
             self._require_room(ids, texts=len(texts))
         encoded = time.perf_counter()
-        ticket = self._batcher.submit(ids)
-        predictions = await self._answers(
-            ticket, timeout_seconds - (encoded - arrived), while_waiting
-        )
+        left = timeout_seconds - (encoded - arrived)
+        ticket = self._batcher.submit(ids, within_seconds=left)
+        predictions = await self._answers(ticket, left, while_waiting)
         found: list[list[Sentence]] = []
         if parts is not None:
             predictions, found = reading.gather(self.classifier, parts, predictions)
@@ -247,8 +246,8 @@ class Scorer:
             await asyncio.sleep(0)
         documents = list(chain.from_iterable(asked))
         self._require_room([question.ids for question in documents], texts=len(texts))
-        ticket = self._batcher.submit_to(explainer.attribute, documents)
         left = timeout_seconds - (time.perf_counter() - arrived)
+        ticket = self._batcher.submit_to(explainer.attribute, documents, within_seconds=left)
         answers = iter(await self._answers(ticket, left, while_waiting))
         explanations = []
         for text, label, questions in zip(texts, labels, asked, strict=True):
@@ -271,7 +270,9 @@ class Scorer:
         """
         explainer = self._explainer
         questions = explainer.questions(text, self.manifest.labels[0], "head")
-        ticket = self._batcher.submit_to(explainer.activate, questions)
+        ticket = self._batcher.submit_to(
+            explainer.activate, questions, within_seconds=timeout_seconds
+        )
         (values,) = await self._answers(ticket, timeout_seconds, while_waiting)
         return explainer.telling(text, values, most=most)
 

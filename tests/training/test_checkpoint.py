@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 
-from training.checkpoint import Checkpoint, Epoch, load
+from service.errors import ConfigurationError
+from training.checkpoint import Checkpoint, Epoch, alone, load
 
 EPOCH = Epoch(
     epoch=1, train_loss=1.1, dev_loss=0.9, dev_macro_f1=0.5, seconds=2.0, tokens_per_second=1e5
@@ -116,3 +119,31 @@ def test_a_file_that_is_something_else_is_no_checkpoint(
 def test_a_pickle_is_no_checkpoint(tmp_path: Path) -> None:
     torch.save({"model": torch.zeros(1)}, tmp_path / "run")
     assert load(tmp_path / "run") is None
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from training.checkpoint import alone
+with alone(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_two_processes_are_never_at_the_same_run_and_one_that_dies_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ConfigurationError, match="another process"), alone(path):
+            pass
+        # another run is nobody's concern
+        with alone(tmp_path / "another.safetensors"):
+            pass
+        other.kill()
+    with alone(path):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import bentoml
@@ -36,6 +37,23 @@ def test_metrics_that_are_not_there_are_left_out(tiny_folder: Path) -> None:
     manifest = artifact.load(tiny_folder).manifest.model_copy(update={"metrics": {}})
     store.publish(tiny_folder, manifest)
     assert "macro_f1" not in bentoml.models.get("sentiment").info.metadata
+
+
+def test_a_full_disk_leaves_the_last_good_model(
+    tmp_path: Path, save_tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (save_tiny(tmp_path / version, version=version) for version in ("1", "2"))
+    store.publish(first, artifact.load(first).manifest)
+
+    def full(source: Path, target: str, **options: object) -> None:
+        (Path(target) / artifact.MANIFEST).write_text("{")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.shutil, "copytree", full)
+        with pytest.raises(OSError, match="No space left"):
+            store.publish(second, artifact.load(second).manifest)
+    assert artifact.load(store.path("sentiment")).manifest.version == "1"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("no space left on device")])

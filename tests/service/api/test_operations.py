@@ -5,7 +5,6 @@ import pytest
 from service.api import openapi
 from service.api.application import ROUTES
 from service.api.model_cards import ModelCard, ModelList
-from service.inference import models
 
 
 def sample(text: str, name: str, **labels: str) -> float:
@@ -37,8 +36,17 @@ async def test_the_document_that_is_served_is_the_one_of_the_contract(served):
 async def test_a_hung_engine_is_not_alive(served, monkeypatch):
     scorer = served.models.get()
     monkeypatch.setattr(scorer._batcher, "_busy_since", 1e-9)
-    monkeypatch.setattr(models, "HUNG_SECONDS", 0.0)
+    monkeypatch.setattr(served.models, "_hung_seconds", 0.0)
     assert (await served.client.get("/livez")).status_code == 503
+
+
+async def test_a_leaving_process_answers_but_is_not_ready_and_keeps_no_connection(served):
+    served.models.leave()
+    assert (await served.client.get("/readyz")).status_code == 503
+    assert (await served.client.get("/livez")).status_code == 200
+    answer = await served.classify(text="good")
+    assert answer.status_code == 200
+    assert answer.headers["connection"] == "close"
 
 
 async def test_one_request_moves_its_counters_by_exactly_one(served):

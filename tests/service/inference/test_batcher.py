@@ -167,6 +167,66 @@ async def test_a_text_longer_than_a_batch_still_runs() -> None:
     assert await make().submit(documents([1] * 50_000)).future == [50_000]
 
 
+async def test_what_could_not_be_answered_in_time_is_refused_at_once():
+    gate = Gate()
+    # a token a second
+    batcher = make(gate, threaded=True)
+    running = batcher.submit(documents([1]), within_seconds=0.1)
+    await asyncio.sleep(0.01)
+    waiting = batcher.submit(documents([1] * 7))
+    with pytest.raises(Overloaded, match="would take some 10 seconds") as caught:
+        batcher.submit(documents([1] * 3), within_seconds=9.9)
+    assert caught.value.retry_after_seconds == pytest.approx(7.0)
+    last = batcher.submit(documents([1] * 3), within_seconds=10.1)
+    gate.opened.set()
+    await asyncio.gather(running.future, waiting.future, last.future)
+
+
+async def test_an_idle_engine_refuses_nobody_but_whose_time_is_over():
+    batcher = make(threaded=True)
+    assert await batcher.submit(documents([1] * 500), within_seconds=0.001).future == [500]
+    with pytest.raises(DeadlineExceeded):
+        batcher.submit(documents([1]), within_seconds=0.0)
+
+
+async def test_a_small_request_is_not_refused_for_a_large_one_before_it():
+    gate = Gate()
+    batcher = make(gate, threaded=True, tokens=10**6)
+    running = batcher.submit(documents([1]))
+    await asyncio.sleep(0.01)
+    large = batcher.submit(documents(*([1] * 100 for _ in range(50))))
+    small = batcher.submit(documents([1]), within_seconds=300)
+    with pytest.raises(Overloaded):
+        batcher.submit(documents(*([1] * 100 for _ in range(50))), within_seconds=300)
+    gate.opened.set()
+    await asyncio.gather(running.future, large.future, small.future)
+
+
+async def test_out_of_memory_fails_the_request_it_happens_to_alone():
+    def work(batch):
+        if sum(map(len, batch)) > 50:
+            raise MemoryError
+        return total(batch)
+
+    batcher = make(work)
+    large, small = batcher.submit(documents([1] * 60)), batcher.submit(documents([1] * 3))
+    with pytest.raises(MemoryError):
+        await large.future
+    assert await small.future == [3]
+
+
+async def test_an_engine_thread_that_ends_fails_its_batch_and_the_next_is_answered():
+    def work(batch):
+        if len(batch[0]) == 1:
+            raise SystemExit
+        return total(batch)
+
+    batcher = make(work, threaded=True)
+    with pytest.raises(RuntimeError, match="SystemExit"):
+        await batcher.submit(documents([1])).future
+    assert await batcher.submit(documents([1, 1])).future == [2]
+
+
 @pytest.mark.parametrize(
     ("request_", "admitted"),
     [([[1]], True), ([[1], [1]], False), ([[1] * 90], True), ([[1] * 91], False)],

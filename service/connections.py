@@ -1,0 +1,191 @@
+"""Connections that keep to limits: uvicorn's protocol, which alone would wait for ever.
+
+Time is checked for all connections together, twice a second, rather than by timers of each: a
+request that comes in one piece costs two attributes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pydantic_core
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from service.later import Later
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+# the name of the watch in the server's state
+STATE = "valence.connections"
+_LOOK_SECONDS = 0.5
+_MOST_HEADERS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """What a connection may do, in seconds, bytes and connections."""
+
+    header_bytes: int
+    header_seconds: float
+    body_idle_seconds: float
+    keep_alive_seconds: float
+    connections: int
+
+
+class ConnectionWatch:
+    """Looks after all connections of a server, twice a second while there are any."""
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        self.limits = limits
+        self._connections: set[Any] = set()
+        self._later = Later(self._look, seconds=_LOOK_SECONDS)
+
+    def watch(self, connections: set[Any]) -> None:
+        """Look after ``connections``, those to come too."""
+        self._connections = connections
+        self._later.ask()
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in list(self._connections):
+            connection.look(now)
+        if self._connections:
+            self._later.ask()
+
+
+class _Refusal(Exception):
+    """Stops the parser."""
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """Refuses and closes what keeps to no limit; the watch is in the server's state."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._watch: ConnectionWatch = app_state[STATE]
+        self._limits = self._watch.limits
+        # read by uvicorn
+        self.timeout_keep_alive = self._limits.keep_alive_seconds
+        self.ws_protocol_class = None
+        now = self.loop.time()
+        # when the headers now awaited began; 0 when none are
+        self._headers_since = now
+        self._header_bytes = 0
+        self._in_body = False
+        self._last_data = now
+        self._write_paused_since = 0.0
+        self._refusal = (400, "malformed-request", "The request is not HTTP/1.1")
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, unless there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self._limits.connections:
+            self._refuse(503, "too-many-connections", "The service holds as many as it may")
+        else:
+            self._watch.watch(self.connections)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; headers of too many are refused before they are whole."""
+        self._last_data = self.loop.time()
+        if not self._in_body:
+            if not self._headers_since:
+                self._headers_since = self._last_data
+                self._header_bytes = 0
+            self._header_bytes += len(data)
+        super().data_received(data)
+        if (
+            self._headers_since
+            and self._header_bytes > self._limits.header_bytes
+            and not self.transport.is_closing()
+        ):
+            self._refuse(*_HEADERS_TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        """Start the request, if its headers keep to the limits."""
+        if len(self.headers) > _MOST_HEADERS or (
+            self._header_bytes > self._limits.header_bytes
+            and sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url)
+            > self._limits.header_bytes
+        ):
+            self._refusal = _HEADERS_TOO_LARGE
+            raise _Refusal
+        self._headers_since = 0.0
+        self._in_body = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is whole."""
+        self._in_body = False
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """Say what is wrong with what is no request, in the shape of every other error."""
+        self._refuse(*self._refusal)
+
+    def pause_writing(self) -> None:
+        """Remember since when the client does not read."""
+        self._write_paused_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._write_paused_since = 0.0
+        super().resume_writing()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: what strangers try is no event."""
+
+    def _refuse(self, status: int, slug: str, title: str) -> None:
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if cycle.response_started:
+                # its answer is on the way, and no other fits into it
+                self.transport.abort()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+        problem = {"type": f"urn:valence:problem:{slug}", "title": title, "status": status}
+        body = pydantic_core.to_json(problem)
+        retry = b"retry-after: 1\r\n" if status == 503 else b""
+        self.transport.write(
+            STATUS_LINE[status]
+            + b"content-type: application/problem+json\r\nconnection: close\r\n"
+            + b"content-length: %d\r\n" % len(body)
+            + retry
+            + b"\r\n"
+            + body
+        )
+        self.transport.close()
+
+    def look(self, now: float) -> None:
+        """End what has lasted too long at the time ``now`` of the event loop."""
+        limits = self._limits
+        if self.transport.is_closing():
+            # what was written and is not read would keep it open for ever
+            if now - self._last_data > limits.body_idle_seconds:
+                self.transport.abort()
+        elif self._headers_since:
+            if now - self._headers_since > limits.header_seconds:
+                self._refuse(408, "request-timeout", "The headers came too slowly")
+        elif self._write_paused_since:
+            if now - self._write_paused_since > limits.body_idle_seconds:
+                self.transport.abort()
+        elif (
+            self._in_body
+            and not self.flow.read_paused
+            and now - self._last_data > limits.body_idle_seconds
+        ):
+            self._refuse(408, "request-timeout", "The body stopped coming")
+
+
+_HEADERS_TOO_LARGE = (431, "headers-too-large", "The headers are too large or too many")

@@ -1,0 +1,163 @@
+"""What a served bento does when clients, its worker or its operator misbehave."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+BENTOML = str(Path(sys.executable).with_name("bentoml"))
+HEAD = b"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+
+
+@pytest.fixture(scope="module")
+def strict(bento, serving, tmp_path_factory):
+    """A server with limits that a test can wait for."""
+    scratch = tmp_path_factory.mktemp("strict")
+    with serving(
+        bento,
+        cwd=scratch,
+        home=scratch / "home",
+        VALENCE_HEADER_TIMEOUT_SECONDS="1",
+        VALENCE_BODY_IDLE_SECONDS="1",
+        VALENCE_KEEP_ALIVE_SECONDS="1",
+        VALENCE_MAX_HEADER_BYTES="2048",
+        VALENCE_MAX_CONNECTIONS="12",
+    ) as server:
+        yield server
+
+
+def connect(server):
+    address = httpx.URL(server.url)
+    return socket.create_connection((address.host, address.port), timeout=10)
+
+
+def rest_of(connection) -> bytes:
+    """All that comes until the server closes; it does within the socket's timeout."""
+    received = b""
+    try:
+        while piece := connection.recv(65536):
+            received += piece
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def drip(connection, content: bytes) -> None:
+    """A byte every tenth of a second, until the server has had enough."""
+    try:
+        for byte in content:
+            connection.send(bytes([byte]))
+            time.sleep(0.1)
+    except OSError:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("sent", "dripped"),
+    [
+        (b"", b""),
+        (b"POST /v1/cl", b""),
+        (b"", b"POST /v1/classify HTTP/1.1\r\nHost: example\r\nAccept: everything\r\n"),
+        (HEAD + b"Content-Length: 500\r\n\r\n", b""),
+        (HEAD + b"Content-Length: 500\r\n\r\n", b'{"text": "' + b"x" * 90),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n", b""),
+    ],
+    ids=["silent", "header stops", "header drips", "body none", "body drips", "chunk stops"],
+)
+def test_a_slow_client_is_told_408_and_closed(strict, sent, dripped):
+    with connect(strict) as connection:
+        connection.sendall(sent)
+        threading.Thread(target=drip, args=(connection, dripped), daemon=True).start()
+        assert rest_of(connection).startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_idle_connection_is_closed_without_a_word(strict):
+    with connect(strict) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+        received = rest_of(connection)
+        assert received.startswith(b"HTTP/1.1 200 ")
+        assert received.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"X-A: " + b"a" * 4096, b"\r\n".join(b"a%d: b" % place for place in range(200))],
+    ids=["large", "many"],
+)
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"], ids=["endless", "whole"])
+def test_headers_beyond_the_limit_are_431(strict, header, end):
+    with connect(strict) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\n" + header + end)
+        # endless headers that keep below the bytes are closed for their time
+        assert rest_of(connection)[:12] in (b"HTTP/1.1 431", b"" if end else b"HTTP/1.1 408")
+
+
+def test_what_is_no_http_is_400_in_the_shape_of_every_error(strict):
+    with connect(strict) as connection:
+        connection.sendall(b"xyzzy\r\n\r\n")
+        received = rest_of(connection)
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert b"urn:valence:problem:malformed-request" in received
+    assert b"xyzzy" not in received
+
+
+def test_connections_beyond_the_limit_are_503_and_others_go_on(strict):
+    with httpx.Client(base_url=strict.url) as client:
+        assert client.get("/livez").status_code == 200
+        held = [connect(strict) for _ in range(11)]
+        with connect(strict) as one_more:
+            assert rest_of(one_more).startswith(b"HTTP/1.1 503 ")
+        assert client.post("/v1/classify", json={"text": "good"}).status_code == 200
+        for connection in held:
+            connection.close()
+
+
+def worker_of(server) -> int:
+    pid = server.process.pid
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
+
+
+def test_in_a_container_a_killed_worker_ends_the_server_at_once(bento, serving, tmp_path):
+    with serving(
+        bento, cwd=tmp_path, home=tmp_path / "home", BENTOML_CONTAINERIZED="true"
+    ) as server:
+        os.kill(worker_of(server), signal.SIGKILL)
+        assert server.process.wait(3) == 1
+        assert "valence: the worker was killed by signal 9" in server.output.read_text()
+
+
+def test_a_draining_server_answers_and_says_that_it_is_not_ready(bento, serving, tmp_path):
+    with serving(bento, cwd=tmp_path, home=tmp_path / "home", VALENCE_DRAIN_SECONDS="2") as server:
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert httpx.get(f"{server.url}/readyz").status_code == 503
+        answer = httpx.post(f"{server.url}/v1/classify", json={"text": "good"})
+        assert answer.status_code == 200
+        assert answer.headers["connection"] == "close"
+        assert server.process.wait(10) == 0
+
+
+def test_beyond_loopback_the_server_wants_keys_or_a_word(bento, tmp_path):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("VALENCE_", "BENTOML_"))}
+    done = subprocess.run(
+        [BENTOML, "serve", str(bento), "--host", "0.0.0.0", "--port", "1"],
+        cwd=tmp_path,
+        env={**kept, "BENTOML_HOME": str(tmp_path / "home"), "BENTOML_DO_NOT_TRACK": "True"},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("valence: other machines can reach 0.0.0.0")
+    assert done.stderr.count("\n") == 1

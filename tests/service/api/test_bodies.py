@@ -1,0 +1,108 @@
+"""Bodies that come slowly, in too many bytes, or say a thing twice."""
+
+import asyncio
+
+import pytest
+
+from service.api.http import BodyLimits, Request
+from service.errors import BodyTooLarge, BodyTooSlow, Overloaded
+
+SCOPE = {"type": "http", "headers": [], "method": "POST", "path": "/"}
+
+
+def request_of(limits, *chunks, pause=0.0):
+    waiting = list(chunks)
+
+    async def receive():
+        await asyncio.sleep(pause)
+        return {
+            "type": "http.request",
+            "body": waiting.pop(0),
+            "more_body": bool(waiting),
+        }
+
+    return Request(SCOPE, receive, limits=limits)
+
+
+async def test_a_body_is_read_whole_and_its_memory_let_go():
+    limits = BodyLimits(bytes=6, memory=9, idle_seconds=5)
+    request = request_of(limits, b"ab", b"", b"cdef")
+    assert await request.body() == b"abcdef"
+    assert limits.held == 6
+    request.release()
+    assert limits.held == 0
+
+
+async def test_one_byte_past_the_limit_is_refused_however_it_comes():
+    with pytest.raises(BodyTooLarge):
+        await request_of(BodyLimits(6, 9, 5), b"abc", b"defg").body()
+
+
+async def test_bodies_together_hold_no_more_than_the_memory():
+    limits = BodyLimits(bytes=6, memory=9, idle_seconds=5)
+    first, second = request_of(limits, b"abcdef"), request_of(limits, b"abcd")
+    await first.body()
+    with pytest.raises(Overloaded):
+        await second.body()
+    second.release()
+    first.release()
+    third = request_of(limits, b"abcd")
+    assert await third.body() == b"abcd"
+
+
+async def test_a_body_that_drips_is_given_up():
+    limits = BodyLimits(bytes=600, memory=900, idle_seconds=0.05)
+    with pytest.raises(BodyTooSlow, match=r"may take 0.05 seconds"):
+        await request_of(limits, *[b"a"] * 100, pause=0.01).body()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"text": "good", "text": "bad"}',
+        '{"text" : "good","text":"bad"}',
+        '{"text": "good", "te\\u0078t": "bad"}',
+        '{"\\u0074\\u0065\\u0078\\u0074": "good", "text": "bad"}',
+        '{"text": "good", "top_k": 1, "top_k": 2}',
+    ],
+)
+async def test_a_field_given_twice_is_refused(served, body):
+    answer = await served.client.post("/v1/classify", content=body)
+    assert answer.status_code == 422
+    assert "twice" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"texts": ["text", "text", "\\"text\\"", "texts"]}',
+        '{"text": "\\u0041 \\u0000 \\u202e"}',
+        '{"text": "{\\"text\\": 1, \\"text\\": 2}"}',
+    ],
+)
+async def test_a_name_that_stands_in_texts_is_no_field(served, body):
+    assert (await served.client.post("/v1/classify", content=body)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ('{"text": NaN}', 422),
+        ('{"text": "a", "top_k": NaN}', 422),
+        ('{"text": "a", "top_k": Infinity}', 422),
+        ('{"text": "\\ud800"}', 400),
+        ('{"text": "a\\u0000b"}', 200),
+        ('{"text": "\u202eabc\u200f"}', 200),
+        ("[" * 100_000, 400),
+        ('{"text":' * 100_000, 400),
+        ('{"text": ' + "[" * 1000 + "]" * 1000 + "}", 400),
+        ('{"text": "' + "a" * 10_000_000 + '"}', 413),
+        (b'{"text": "\xff"}', 400),
+        (b'{"text": "\xed\xa0\x80"}', 400),
+        ("\ufeff{}", 400),
+    ],
+    ids=lambda value: repr(value)[:24],
+)
+async def test_what_json_and_unicode_can_hold_is_answered_by_contract(served, body, status):
+    answer = await served.client.post("/v1/classify", content=body)
+    assert answer.status_code == status
