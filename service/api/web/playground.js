@@ -89,6 +89,11 @@ function drawUnits() {
   );
 }
 
+function note({ unknown, truncated }) {
+  if (truncated) return "not read";
+  return unknown ? "unknown word" : "";
+}
+
 // tokens with the value that colours each, and the value of full colour
 function coloured() {
   if ($("by-unit").checked) {
@@ -107,9 +112,11 @@ function drawWords() {
   const slice = (start, end) => characters.slice(start, end).join("");
   const pieces = [];
   let position = 0;
-  for (const { start, end, unknown, value } of tokens) {
+  for (const { start, end, unknown, truncated, value } of tokens) {
     pieces.push(slice(position, start));
-    const word = element("span", { className: unknown ? "word unknown" : "word", title: `${signed(value)}${unknown ? ", unknown word" : ""}` }, slice(start, end));
+    const word = element("span", { className: "word", title: note({ unknown, truncated }) || signed(value) }, slice(start, end));
+    word.classList.toggle("unknown", unknown);
+    word.classList.toggle("unread", Boolean(truncated));
     const colour = value < 0 ? "--against" : "--for";
     // never more than 40 % of the colour, so that the word on it can still be read
     word.style.backgroundColor = `rgba(var(${colour}), ${(0.4 * Math.abs(value)) / full})`;
@@ -117,19 +124,17 @@ function drawWords() {
     pieces.push(word);
     position = end;
   }
-  if (shown.result.usage.truncated) {
-    pieces.push(element("span", { className: "unread", title: "not read" }, slice(position)));
-  } else {
-    pieces.push(slice(position));
-  }
+  const rest = slice(position);
+  // activations are of what was read only
+  pieces.push(shown.result.usage.truncated && rest.trim() ? element("span", { className: "unread", title: "not read" }, rest) : rest);
   $("words").replaceChildren(...pieces);
   $("legend").textContent =
     `Green: ${name}; red: against. Strongest: ${full.toFixed(3)}. Dotted: a word the model does not know. Struck through: not read.`;
   if ($("by-unit").checked) $("legend").textContent = $("legend").textContent.replace("Green: ", "Green: positive activation of ").replace("red: against", "red: negative");
   $("value-name").textContent = $("by-unit").checked ? "Activation" : "Contribution";
   $("values").tBodies[0].replaceChildren(
-    ...tokens.map(({ start, end, unknown, value }) =>
-      element("tr", {}, element("td", {}, slice(start, end)), element("td", {}, signed(value)), element("td", {}, unknown ? "unknown word" : "")),
+    ...tokens.map(({ start, end, unknown, truncated, value }) =>
+      element("tr", {}, element("td", {}, slice(start, end)), element("td", {}, signed(value)), element("td", {}, note({ unknown, truncated }))),
     ),
   );
 }
