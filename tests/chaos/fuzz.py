@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -56,7 +57,10 @@ def _api(requests: int) -> Finding:
                     str(seed),
                     "--continue-on-failure",
                     "--no-color",
+                    "--workers",
+                    "2",
                 ],
+                env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.chaos.media_types"},
                 capture_output=True,
                 text=True,
                 check=False,

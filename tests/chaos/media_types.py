@@ -1,0 +1,29 @@
+"""How schemathesis writes and reads media types that it does not know."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import schemathesis
+
+_LINES = ("application/jsonlines", "application/x-ndjson", "application/jsonl")
+
+
+def _written(context: Any, value: Any) -> bytes:
+    """JSON lines: a list as its items, anything else as one line."""
+    if isinstance(value, bytes):
+        return value
+    lines = value if isinstance(value, list) else [value]
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+def _read(context: Any, response: Any) -> Any:
+    """The lines of an answer; each is described by the schema of one."""
+    lines = [json.loads(line) for line in response.content.splitlines() if line]
+    return lines[0] if lines else {}
+
+
+for media_type in _LINES:
+    schemathesis.serializer(media_type)(_written)
+    schemathesis.deserializer(media_type)(_read)
