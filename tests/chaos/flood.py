@@ -43,55 +43,68 @@ class Flood:
 
 
 class _Connection:
-    __slots__ = ("answer", "asked", "head", "socket", "unsent")
+    __slots__ = ("answer", "answered", "asked", "head", "socket", "unsent")
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
         self.answer = Answer()
+        self.answered = True
         self.asked = 0.0
         self.head = b""
         self.unsent = b""
+
+    @property
+    def free(self) -> bool:
+        """Whether the last request is sent whole, and answered: it may be refused before it is."""
+        return self.answered and not self.unsent
 
 
 def run(
     port: int, requests: Sequence[bytes], *, rate: float, seconds: float, most_connections: int
 ) -> Flood:
     """Send ``rate`` requests a second, evenly, for ``seconds``."""
-    flood = Flood()
+    flood = Flood(seconds=seconds)
+    connections: dict[int, _Connection] = {}
+    # may hold some that the server has closed meanwhile
     free: list[_Connection] = []
-    busy: dict[int, _Connection] = {}
     started = time.perf_counter()
     with select.epoll() as poll:
         while True:
             now = time.perf_counter()
             sending = now - started < seconds
-            if not sending and (not busy or now - started > seconds + _SETTLE_SECONDS):
+            waiting = sum(not connection.answered for connection in connections.values())
+            if not sending and (not waiting or now - started > seconds + _SETTLE_SECONDS):
                 break
             while sending and flood.sent < (now - started) * rate:
                 if free:
                     connection = free.pop()
-                elif len(busy) < most_connections:
+                    if connection.socket.fileno() < 0:
+                        continue
+                elif len(connections) < most_connections:
                     connection = _Connection(port)
+                    connections[connection.socket.fileno()] = connection
                     poll.register(connection.socket, select.EPOLLIN)
                 else:
                     break
-                busy[connection.socket.fileno()] = connection
                 connection.asked = time.perf_counter()
+                connection.answered = False
                 connection.unsent = requests[flood.sent % len(requests)]
                 flood.sent += 1
                 _send(poll, connection)
             for number, event in poll.poll(0 if sending else 0.05):
-                connection = busy[number]
+                connection = connections[number]
                 if event & select.EPOLLOUT:
                     _send(poll, connection)
-                if event & ~select.EPOLLOUT and _receive(flood, connection):
-                    del busy[number]
+                if event & ~select.EPOLLOUT and not _receive(flood, connection):
+                    poll.unregister(connection.socket)
+                    connection.socket.close()
+                    del connections[number]
+                elif connection.free:
                     free.append(connection)
-        flood.seconds = seconds
-        flood.unanswered = len(busy)
-        for connection in (*free, *busy.values()):
+        for connection in connections.values():
+            flood.unanswered += not connection.answered
             connection.socket.close()
     return flood
 
@@ -101,25 +114,33 @@ def _send(poll: select.epoll, connection: _Connection) -> None:
         sent = connection.socket.send(connection.unsent)
     except BlockingIOError:
         sent = 0
+    except ConnectionError:
+        # whatever was answered before can still be received
+        sent = len(connection.unsent)
     connection.unsent = connection.unsent[sent:]
     waits = select.EPOLLOUT if connection.unsent else 0
     poll.modify(connection.socket, select.EPOLLIN | waits)
 
 
 def _receive(flood: Flood, connection: _Connection) -> bool:
-    """Whether the answer is whole."""
-    data = connection.socket.recv(1 << 18)
+    """Take what has come; False when the server has closed the connection."""
+    try:
+        data = connection.socket.recv(1 << 18)
+    except ConnectionError:
+        data = b""
     if not data:
-        raise ConnectionError("the server closed a connection in the middle of a request")
+        flood.unanswered += not connection.answered
+        connection.answered = True
+        return False
     connection.head = (connection.head + data)[:2000]
     status = connection.answer.feed(data)
     if status is None:
-        return False
+        return True
+    connection.answered = True
     flood.statuses[status] += 1
     if status == 200:
         flood.accepted.append(time.perf_counter() - connection.asked)
     elif status in (429, 503) and b"\r\nretry-after:" not in connection.head.lower():
         flood.without_retry_after += 1
     connection.head = b""
-    # an answer that came before the request was whole: the rest would be read as the next one
-    return not connection.unsent
+    return True
