@@ -208,9 +208,16 @@ def _shortfalls(expected: Expected | None, test: Evaluation) -> list[str]:
 
 
 def _table(rows: Mapping[str, Evaluation]) -> Table:
-    table = Table("", "texts", "accuracy", "macro-F1", "macro recall", "ECE", "Brier")
+    table = Table("", "texts", "accuracy", "micro-F1", "macro-F1", "macro recall", "ECE", "Brier")
     for name, value in rows.items():
-        figures = (value.accuracy, value.macro_f1, value.macro_recall, value.ece, value.brier)
+        figures = (
+            value.accuracy,
+            value.micro_f1,
+            value.macro_f1,
+            value.macro_recall,
+            value.ece,
+            value.brier,
+        )
         table.add_row(name, f"{value.count:,}", *(f"{figure:.4f}" for figure in figures))
     return table
 

@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from service.classifier.manifest import Task
 from service.classifier.vocabulary import Vocabulary
+from training import targets
 from training.corpora import Example
 
 # Documents are shuffled, then sorted by length within pools of this many batches: lengths in a
@@ -24,7 +26,7 @@ class Batch:
 
     ids: Tensor  # (B, T) int64, 0 where padded
     lengths: Tensor  # (B,)
-    targets: Tensor  # (B, K) probabilities
+    targets: Tensor  # (B, K) probabilities, each alone where the task is multi-label
 
 
 class EncodedTexts:
@@ -38,6 +40,7 @@ class EncodedTexts:
         labels: Sequence[str],
         max_tokens: int,
         use_shares: bool,
+        task: Task = "single_label",
     ) -> None:
         documents = [
             vocabulary.encode(example.text, max_tokens=max_tokens)[0] for example in examples
@@ -46,9 +49,12 @@ class EncodedTexts:
         self.lengths = np.array([len(document) for document in documents], dtype=np.int64)
         self._ids = np.concatenate([*documents, np.zeros(1, dtype=np.int32)])
         self._starts = np.cumsum(self.lengths) - self.lengths
-        index = {label: position for position, label in enumerate(labels)}
-        self.truth = np.array([index[example.label] for example in examples], dtype=np.int64)
-        self._targets = np.eye(len(labels), dtype=np.float32)[self.truth]
+        self.task = task
+        self.truth = targets.truth(examples, labels=labels, task=task)
+        one_hot = task == "single_label"
+        self._targets = (np.eye(len(labels))[self.truth] if one_hot else self.truth).astype(
+            np.float32
+        )
         if use_shares:
             for row, example in enumerate(examples):
                 if example.shares is not None:

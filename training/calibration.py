@@ -19,8 +19,10 @@ def fit_temperature(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> fl
     """The temperature in [0.05, 20] that minimizes the negative log likelihood of ``truth``.
 
     ``logits`` is (N, K), ``truth`` (N,) label indices; probabilities are
-    ``softmax(logits / temperature)``. Fit it on texts that were not trained on. Never worse on
-    them than a temperature of 1. Raises :class:`ValueError` for empty or non-finite logits.
+    ``softmax(logits / temperature)``. Where labels are decided alone ``truth`` is (N, K), of 0 and
+    1, and probabilities are ``sigmoid(logits / temperature)``. Fit it on texts that were not
+    trained on. Never worse on them than a temperature of 1. Raises :class:`ValueError` for empty
+    or non-finite logits.
     """
     if logits.ndim != 2 or len(logits) != len(truth) or logits.size == 0:
         raise ValueError(
@@ -46,7 +48,9 @@ def fit_temperature(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> fl
 def negative_log_likelihood(
     logits: NDArray[np.float64], truth: NDArray[np.int64], *, temperature: float
 ) -> float:
-    """Mean over the texts, in nats."""
+    """Mean over the texts, in nats; of labels decided alone their sum."""
     scaled = logits / temperature  # (N, K)
+    if truth.ndim == 2:
+        return float((np.logaddexp(0.0, scaled) - truth * scaled).sum(axis=1).mean())
     of_truth = scaled[np.arange(len(truth)), truth]  # (N,)
     return float((logsumexp(scaled, axis=1) - of_truth).mean())

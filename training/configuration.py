@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.classifier.architecture import Cell, Pooling
-from service.classifier.manifest import check_labels
+from service.classifier.manifest import Task, check_labels
 from service.errors import ConfigurationError
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -111,7 +111,7 @@ class Expected(_Section):
     A run that falls short says so.
     """
 
-    metric: Literal["macro_f1", "accuracy", "macro_recall"] = "macro_f1"
+    metric: Literal["macro_f1", "micro_f1", "accuracy", "macro_recall"] = "macro_f1"
     test: float = Field(ge=0.0, le=1.0)
     ece: float = Field(ge=0.0, le=1.0)
     minutes: float = Field(gt=0.0, description="on two cores, corpora already fetched")
@@ -121,6 +121,9 @@ class Configuration(_Section):
     """A whole configuration file."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    task: Task = Field(
+        default="single_label", description="one label a text, or any number, each decided alone"
+    )
     labels: tuple[str, ...] = Field(min_length=2, description="in the order of the logits")
     polarity: dict[str, float] | None = None
     data: Data
@@ -134,6 +137,8 @@ class Configuration(_Section):
     @model_validator(mode="after")
     def _labels_that_a_manifest_takes(self) -> Configuration:
         check_labels(self.labels, self.polarity)
+        if self.task == "multi_label" and self.polarity is not None:
+            raise ValueError("polarity is for single_label classifiers; leave it out")
         return self
 
 

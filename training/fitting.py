@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from service.classifier.classifier import Logits, probabilities
+from service.classifier.manifest import Task
 from service.classifier.model import RecurrentClassifier
 from service.errors import ConfigurationError
 from training import checkpoint as checkpoints
+from training import thresholds
 from training.batches import Batch, EncodedTexts
 from training.checkpoint import Checkpoint, Epoch
 from training.configuration import Optimization, Regularization
@@ -134,7 +136,7 @@ def _epoch(
                 group["lr"] = optimization.learning_rate * _rate(
                     step, len(plan) * optimization.epochs, optimization
                 )
-            loss = _loss(model, batch, optimization, regularization)
+            loss = _loss(model, batch, train.task, optimization, regularization)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), optimization.clip_norm)
@@ -152,7 +154,14 @@ def _epoch(
             f"optimization.learning_rate ({optimization.learning_rate}) or optimization.clip_norm "
             f"({optimization.clip_norm})"
         )
-    judged = evaluate(probabilities(outputs, temperature=1.0), dev.truth, labels=dev.labels)
+    answers = probabilities(outputs, temperature=1.0, task=dev.task)
+    judged = evaluate(
+        answers,
+        dev.truth,
+        labels=dev.labels,
+        # those it would be served with: 0.5 would judge rare labels by a bar that is not theirs
+        thresholds=thresholds.choose(answers, dev.truth) if dev.task == "multi_label" else None,
+    )
     epoch = Epoch(
         epoch=number,
         train_loss=train_loss,
@@ -186,10 +195,15 @@ def _approach(
 def _loss(
     model: RecurrentClassifier,
     batch: Batch,
+    task: Task,
     optimization: Optimization,
     regularization: Regularization,
 ) -> Tensor:
-    """Mean cross-entropy to the (soft) targets."""
+    """Mean over the texts of the cross-entropy to the (soft) targets.
+
+    Where labels are decided alone it is the sum of their binary cross-entropies, and smoothing
+    moves each target towards one half.
+    """
     device = next(model.parameters()).device
     ids = batch.ids.to(device, non_blocking=True)
     if regularization.word_dropout:
@@ -197,11 +211,14 @@ def _loss(
         ids = ids.masked_fill(dropped, 0)
     with torch.autocast(device.type, torch.bfloat16, enabled=optimization.mixed_precision):
         outputs = model(ids, batch.lengths.to(device, non_blocking=True))
-    return functional.cross_entropy(
-        outputs.float(),
-        batch.targets.to(device, non_blocking=True),
-        label_smoothing=regularization.label_smoothing,
-    )
+    targets = batch.targets.to(device, non_blocking=True)  # (B, K)
+    smoothing = regularization.label_smoothing
+    if task == "multi_label":
+        smoothed = targets * (1.0 - smoothing) + 0.5 * smoothing
+        return functional.binary_cross_entropy_with_logits(
+            outputs.float(), smoothed, reduction="sum"
+        ) / len(targets)
+    return functional.cross_entropy(outputs.float(), targets, label_smoothing=smoothing)
 
 
 def _optimizer(

@@ -17,7 +17,7 @@ from service.errors import TextTooLong
 from service.inference import engines
 from service.inference.engine import Engine
 from service.log import Log
-from training import baselines, configuration, store
+from training import baselines, configuration, store, targets
 from training.corpora import Example
 from training.evaluation import Evaluation, evaluate
 from training.pipeline import Workspace, load_splits
@@ -40,7 +40,8 @@ def evaluate_stored(
     for name, expected in manifest.training.split_sha256.items():
         if digest(getattr(splits, name)) != expected:
             reporter.say(f"warning: the {name} texts are not those that {tag} was made with")
-    index = {label: position for position, label in enumerate(manifest.labels)}
+    labels, task = manifest.labels, manifest.task
+    thresholds = [manifest.thresholds[label] for label in labels] if task == "multi_label" else None
 
     def judge(examples: Sequence[Example]) -> Evaluation:
         documents = [classifier.encode(example.text).ids for example in examples]
@@ -49,15 +50,18 @@ def evaluate_stored(
             for start in range(0, len(documents), _CHUNK)
         ]
         return evaluate(
-            probabilities(np.concatenate(outputs), temperature=manifest.temperature),
-            np.array([index[example.label] for example in examples]),
-            labels=manifest.labels,
+            probabilities(np.concatenate(outputs), temperature=manifest.temperature, task=task),
+            targets.truth(examples, labels=labels, task=task),
+            labels=labels,
+            thresholds=thresholds,
         )
 
     name = f"{manifest.name}:{manifest.version}"
     scores = {f"{name} ({part})": judge(getattr(splits, part)) for part in ("dev", "test")}
     if with_baselines:
-        beside = baselines.score(splits.train, splits.test, labels=manifest.labels)
+        beside = baselines.score(
+            splits.train, splits.test, labels=labels, task=task, dev=splits.dev
+        )
         scores |= {f"{name} (test)": value for name, value in beside.items()}
     return scores
 

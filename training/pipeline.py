@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from service.classifier import artifact
 from service.classifier.architecture import Architecture
-from service.classifier.classifier import Logits, probabilities
+from service.classifier.classifier import probabilities
 from service.classifier.manifest import Manifest, Training
 from service.classifier.model import RecurrentClassifier, tensors
 from service.classifier.vocabulary import Vocabulary
@@ -30,6 +30,7 @@ from training import (
     provenance,
     report,
     store,
+    thresholds,
     vectors,
     vocabulary,
 )
@@ -83,7 +84,8 @@ def load_splits(
             f"{count.duplicates_within:,} duplicates, {count.duplicates_across:,} duplicates of "
             "another corpus)"
         )
-    unknown = {example.label for example in loaded.examples} - set(configuration.labels)
+    used = {label for example in loaded.examples for label in example.labels}
+    unknown = used - set(configuration.labels)
     if unknown:
         raise ConfigurationError(
             f"labels {list(configuration.labels)} lack {sorted(unknown)}, which the corpora use; "
@@ -129,6 +131,7 @@ def train(
             labels=configuration.labels,
             max_tokens=configuration.text.max_tokens,
             use_shares=configuration.data.targets == "shares",
+            task=configuration.task,
         )
         for name in ("train", "dev", "test")
     }
@@ -154,11 +157,29 @@ def train(
         temperature = calibration.fit_temperature(
             outputs["dev"].astype(np.float64), encoded["dev"].truth
         )
+        answers = {
+            name: probabilities(values, temperature=temperature, task=configuration.task)
+            for name, values in outputs.items()
+        }
+        chosen = (
+            thresholds.choose(answers["dev"], encoded["dev"].truth)
+            if configuration.task == "multi_label"
+            else None
+        )
         evaluations = {
-            name: _judge(values, encoded[name], temperature) for name, values in outputs.items()
+            name: evaluate(
+                values, encoded[name].truth, labels=configuration.labels, thresholds=chosen
+            )
+            for name, values in answers.items()
         }
         beside = (
-            baselines.score(splits.train, splits.test, labels=configuration.labels)
+            baselines.score(
+                splits.train,
+                splits.test,
+                labels=configuration.labels,
+                task=configuration.task,
+                dev=splits.dev,
+            )
             if with_baselines
             else {}
         )
@@ -166,11 +187,13 @@ def train(
         manifest = Manifest(
             name=configuration.name,
             version=_version(start_time, weights),
+            task=configuration.task,
             labels=configuration.labels,
             polarity=configuration.polarity,
             architecture=model.architecture,
             max_tokens=configuration.text.max_tokens,
             temperature=temperature,
+            thresholds=dict(zip(configuration.labels, chosen or (), strict=chosen is not None)),
             metrics={name: evaluation.as_json() for name, evaluation in evaluations.items()},
             training=Training(
                 corpora=loaded.records,
@@ -241,12 +264,6 @@ def _fit(
         reporter=reporter,
     )
     return model, history
-
-
-def _judge(logits: Logits, texts: EncodedTexts, temperature: float) -> Evaluation:
-    return evaluate(
-        probabilities(logits, temperature=temperature), texts.truth, labels=texts.labels
-    )
 
 
 def _publish(

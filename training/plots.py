@@ -104,7 +104,8 @@ def reliability(evaluation: Evaluation) -> str:
             clip_on=False,
         )
         upper.set_ylim(0, 1)
-        upper.set_ylabel("accuracy")
+        single = evaluation.task == "single_label"
+        upper.set_ylabel("accuracy" if single else "share with the label")
         _percent(upper, "y")
         lower.bar(
             [one.low for one in bins],
@@ -114,8 +115,8 @@ def reliability(evaluation: Evaluation) -> str:
             color=_FIRST,
         )
         lower.set_xlim(0, 1)
-        lower.set_xlabel("confidence")
-        lower.set_ylabel("texts")
+        lower.set_xlabel("confidence" if single else "probability of a label")
+        lower.set_ylabel("texts" if single else "decisions")
         lower.yaxis.set_major_locator(MaxNLocator(2, integer=True))
         _percent(lower, "x")
         return _svg(figure, "reliability", "Accuracy by confidence, in 15 bins")

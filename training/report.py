@@ -47,6 +47,7 @@ def write(
     page = environment.get_template("report.html.jinja").render(
         manifest=manifest,
         main=main,
+        single=manifest.task == "single_label",
         main_split=main_split,
         evaluations=evaluations,
         baselines=baselines,

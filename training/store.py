@@ -28,7 +28,11 @@ def publish(folder: Path, manifest: Manifest) -> str:
             "seed": manifest.training.seed,
             "code_version": manifest.training.code_version,
             "data_sha256": {c.name: c.sha256 for c in manifest.training.corpora},
-            **{key: figures[key] for key in ("accuracy", "macro_f1", "ece") if key in figures},
+            **{
+                key: figures[key]
+                for key in ("accuracy", "micro_f1", "macro_f1", "ece")
+                if key in figures
+            },
         },
     ) as model:
         shutil.copytree(folder, model.path, dirs_exist_ok=True)

@@ -35,7 +35,10 @@ def test_a_configuration_survives_the_manifest_it_is_written_into() -> None:
     ("change", "message"),
     [
         ({"lables": ["a"]}, "unknown key 'lables'; did you mean 'labels'?"),
-        ({"zzz": 1}, "unknown key 'zzz'; known keys: name, labels, polarity, data, text, words"),
+        (
+            {"zzz": 1},
+            "unknown key 'zzz'; known keys: name, task, labels, polarity, data, text, words",
+        ),
         ({"network": {"hiden_size": 1}}, "unknown key 'network.hiden_size'; did you mean 'hidden"),
         (
             {"optimization": {"learning_rat": 1}},

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text and the label people gave it.
+    """A text and the label people gave it; of a multi-label corpus all of them, possibly none.
 
-    ``shares`` is the share of human raters that chose each label (it sums to 1), where the corpus
-    tells: a soft target that says how sure the label is.
+    ``shares`` is the share of human raters that chose each label (it sums to 1, but in a
+    multi-label corpus), where the corpus tells: a soft target that says how sure the label is.
     """
 
     text: str
-    label: str
+    label: str | tuple[str, ...]
     corpus: str
     shares: Mapping[str, float] | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label the text was given."""
+        return (self.label,) if isinstance(self.label, str) else self.label

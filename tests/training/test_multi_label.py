@@ -1,0 +1,271 @@
+"""Texts with any number of labels, from training to the answer."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+from sklearn.metrics import f1_score
+
+from service.classifier import artifact
+from service.classifier.artifact import Artifact
+from service.classifier.classifier import Classifier
+from service.inference.native_engine import NativeEngine, native_available
+from service.inference.reference import ReferenceEngine
+from training import corpora, pipeline, store
+from training.batches import EncodedTexts
+from training.calibration import fit_temperature
+from training.configuration import Configuration
+from training.corpora import Corpus, Example, Package
+from training.evaluation import evaluate
+from training.judging import evaluate_stored, predict_stored
+from training.pipeline import Trained, Workspace
+from training.progress import Reporter
+from training.split import digest, split
+
+LABELS = ("cold", "late", "rude")
+TELLING = {
+    "cold": ("icy", "chilly", "lukewarm", "frozen"),
+    "late": ("slow", "delayed", "overdue", "waiting"),
+    "rude": ("curt", "hostile", "sullen", "gruff"),
+}
+# how often a text has the label, and how often it says so: the last is rare and told by chance
+SHARE = {"cold": 0.4, "late": 0.3, "rude": 0.12}
+SAID = {"cold": 0.97, "late": 0.97, "rude": 0.7}
+
+
+def made_up(count: int = 900) -> list[Example]:
+    """Texts that have any number of labels; words of one they have not come in by accident."""
+    draw = random.Random(0)
+    examples = []
+    for number in range(count):
+        labels = tuple(label for label in LABELS if draw.random() < SHARE[label])
+        words = [f"visit{number}", draw.choice(("the soup was", "our waiter was", "all was"))]
+        words += [
+            draw.choice(TELLING[label])
+            for label in LABELS
+            if draw.random() < (SAID[label] if label in labels else 0.08 * (label == "rude"))
+        ]
+        examples.append(Example(" ".join([*words, "that evening"]), labels, "visits"))
+    return examples
+
+
+def read(path: Path) -> Iterator[Example]:
+    for line in path.read_text().splitlines():
+        labels, text = line.split("\t")
+        yield Example(text, tuple(filter(None, labels.split("|"))), "visits")
+
+
+@pytest.fixture(scope="module")
+def visited(
+    tmp_path_factory: pytest.TempPathFactory,
+    configured: Callable[..., Configuration],
+    silent: type[Reporter],
+) -> Iterator[tuple[Trained, Workspace]]:
+    """A multi-label classifier in a store of its own, with its corpus in place."""
+    from tests.training.conftest import models_in
+
+    folder = tmp_path_factory.mktemp("visits")
+    workspace = Workspace(folder / "workspace")
+    content = "".join(f"{'|'.join(e.labels)}\t{e.text}\n" for e in made_up()).encode()
+    package = Package("visits", "1", "visits.tsv", hashlib.sha256(content).hexdigest(), "none")
+    workspace.corpora.mkdir(parents=True)
+    (workspace.corpora / package.filename).write_bytes(content)
+    configuration = Configuration.model_validate(
+        {
+            **configured(
+                data={"corpora": ["visits"]}, optimization={"epochs": 4, "patience": 4}
+            ).model_dump(exclude={"expected"}),
+            "name": "visits",
+            "task": "multi_label",
+            "labels": LABELS,
+        }
+    )
+    with pytest.MonkeyPatch.context() as patch, models_in(folder / "models"):
+        patch.setitem(corpora.CORPORA, "visits", Corpus(package, read, LABELS))
+        made = pipeline.train(
+            configuration, workspace=workspace, reporter=silent(), device=torch.device("cpu")
+        )
+        yield made, workspace
+
+
+def load(made: Trained) -> Artifact:
+    return artifact.load(store.path(made.tag))
+
+
+def test_what_is_published_says_how_each_label_is_decided(
+    visited: tuple[Trained, Workspace],
+) -> None:
+    made, workspace = visited
+    manifest = load(made).manifest
+    assert manifest.task == "multi_label"
+    assert manifest.thresholds.keys() == set(LABELS)
+    assert manifest.polarity is None
+    parts = split(corpora.load(["visits"], cache=workspace.corpora).examples)
+    assert manifest.training.split_sha256["dev"] == digest(parts.dev)
+    assert manifest.metrics["test"] == made.evaluations["test"].as_json()
+    report = (store.path(made.tag) / "report" / "report.html").read_text(encoding="utf-8")
+    assert "all labels right" in report
+    assert "What is taken for what" not in report
+    for threshold in manifest.thresholds.values():
+        assert f"{threshold:.4f}" in report
+
+
+def test_it_is_learnt_and_judged_beside_a_linear_model_for_each_label(
+    visited: tuple[Trained, Workspace],
+) -> None:
+    made, _ = visited
+    test = made.evaluations["test"]
+    (beside,) = made.baselines.values()
+    assert test.by_label["cold"].f1 > 0.9
+    assert test.by_label["late"].f1 > 0.9
+    assert test.micro_f1 > 0.85
+    assert 0 < test.accuracy < 1
+    assert test.confusion == beside.confusion == ()
+    assert (beside.task, beside.count) == ("multi_label", test.count)
+    assert beside.by_label["cold"].f1 > 0.9
+
+
+def test_chosen_thresholds_beat_one_half_on_the_rare_label_of_dev(
+    visited: tuple[Trained, Workspace],
+) -> None:
+    made, workspace = visited
+    loaded = load(made)
+    dev = split(corpora.load(["visits"], cache=workspace.corpora).examples).dev
+    classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
+    logits = engine.logits([classifier.encode(example.text).ids for example in dev])
+    rare = LABELS.index("rude")
+    truth = [LABELS[rare] in example.labels for example in dev]
+    likely = [p.probabilities[rare] for p in classifier.predict(logits)]
+    given = [LABELS[rare] in p.labels for p in classifier.predict(logits)]
+    assert f1_score(truth, given) > f1_score(truth, np.array(likely) >= 0.5)
+    assert f1_score(truth, given) == pytest.approx(made.evaluations["dev"].by_label["rude"].f1)
+
+
+@pytest.mark.skipif(not native_available(), reason="the native engine was not built")
+def test_the_native_engine_gives_the_answers_of_the_reference(
+    visited: tuple[Trained, Workspace],
+) -> None:
+    loaded = load(visited[0])
+    classifier = Classifier(loaded)
+    documents = [classifier.encode(example.text).ids for example in made_up(200)]
+    reference = classifier.predict(ReferenceEngine(loaded).logits(documents))
+    native = classifier.predict(NativeEngine(loaded).logits(documents))
+    assert [one.labels for one in native] == [one.labels for one in reference]
+    np.testing.assert_allclose(
+        [one.probabilities for one in native],
+        [one.probabilities for one in reference],
+        atol=0.01,
+    )
+
+
+def test_a_stored_model_scores_as_it_did_when_it_was_trained(
+    visited: tuple[Trained, Workspace], silent: type[Reporter]
+) -> None:
+    made, workspace = visited
+    reporter = silent()
+    scores = evaluate_stored(
+        "visits", engine="reference", workspace=workspace, with_baselines=True, reporter=reporter
+    )
+    for part in ("dev", "test"):
+        found, expected = scores[f"{made.tag} ({part})"], made.evaluations[part]
+        assert found.by_label == expected.by_label
+        assert found.ece == pytest.approx(expected.ece, abs=1e-6)
+    ((name, beside),) = made.baselines.items()
+    assert scores[f"{name} (test)"] == beside
+    assert not any("warning" in line for line in reporter.said)
+
+
+@pytest.mark.usefixtures("visited")
+def test_an_answer_names_every_label_given_and_scores_that_are_their_own() -> None:
+    texts = ["all was icy delayed that evening", "all was well that evening"]
+    both, none = predict_stored("visits", texts, engine="reference")
+    assert both["labels"] == ["cold", "late"]
+    assert sum(score["score"] for score in both["scores"]) > 1.5
+    assert both["polarity"] is None
+    assert none["labels"] == []
+    assert none["label"] == none["scores"][0]["label"]
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
+def test_a_planted_temperature_of_sigmoids_is_found_and_makes_them_honest(
+    temperature: float,
+) -> None:
+    draw = np.random.default_rng(0)
+    logits = draw.normal(-temperature, 2 * temperature, size=(20_000, 3))
+    truth = (draw.random(logits.shape) < expit(logits / temperature)).astype(np.int64)
+    found = fit_temperature(logits, truth)
+    assert found == pytest.approx(temperature, rel=0.03)
+    labels, thresholds = ("a", "b", "c"), (0.5, 0.5, 0.5)
+    before = evaluate(expit(logits), truth, labels=labels, thresholds=thresholds)
+    after = evaluate(expit(logits / found), truth, labels=labels, thresholds=thresholds)
+    assert after.ece < 0.01
+    assert after.ece <= before.ece
+    assert after.by_label == before.by_label
+
+
+def test_every_score_of_three_texts_is_what_a_pencil_gives() -> None:
+    probabilities = np.array([[0.9, 0.3], [0.6, 0.1], [0.2, 0.25]])
+    truth = np.array([[1, 1], [0, 0], [0, 0]])
+    scores = evaluate(probabilities, truth, labels=("a", "b"), thresholds=(0.5, 0.25))
+    # given: a and b, a, b
+    assert scores.accuracy == pytest.approx(1 / 3)
+    assert scores.micro_f1 == pytest.approx(2 * 2 / (4 + 2))
+    assert scores.macro_f1 == pytest.approx(2 / 3)
+    assert scores.macro_recall == 1.0
+    assert scores.by_label["b"].model_dump() == pytest.approx(
+        {"precision": 0.5, "recall": 1.0, "f1": 2 / 3, "support": 1}
+    )
+    # in bins of a fifteenth: 0.3 and 0.25 apart
+    assert scores.ece == pytest.approx((0.1 + 0.7 + 0.6 + 0.1 + 0.2 + 0.25) / 6)
+    assert scores.brier == pytest.approx((0.01 + 0.49 + 0.36 + 0.01 + 0.04 + 0.0625) / 3)
+    likely = [0.9, 0.3, 0.4, 0.9, 0.8, 0.75]
+    assert scores.log_loss == pytest.approx(-np.log(likely).sum() / 3)
+
+
+def test_a_label_on_its_threshold_is_given() -> None:
+    scores = evaluate(
+        np.array([[0.25, 0.5]]), np.array([[1, 0]]), labels=("a", "b"), thresholds=(0.25, 0.6)
+    )
+    assert scores.accuracy == 1.0
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "truth", "message"),
+    [
+        (np.ones((2, 2)), np.array([[0, 1], [0, 2]]), "expected 0 or 1"),
+        (np.ones((2, 2)), np.array([[0], [1]]), r"truth is of shape \(2, 1\)"),
+        (np.full((1, 2), 1.1), np.array([[0, 1]]), r"lie in \[0, 1\]"),
+        (np.full((1, 2), np.nan), np.array([[0, 1]]), "finite"),
+    ],
+)
+def test_what_are_no_decisions_of_these_labels_is_refused(probabilities, truth, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        evaluate(probabilities, truth, labels=("a", "b"), thresholds=(0.5, 0.5))
+
+
+def test_targets_are_a_label_each_or_the_raters_shares(tiny_artifact: Artifact) -> None:
+    examples = [
+        Example("good", ("b",), "x"),
+        Example("bad", ("a", "b"), "x", {"a": 0.6, "b": 0.7}),
+        Example("movie", (), "x"),
+    ]
+    for use_shares, second in ((True, [0.6, 0.7]), (False, [1.0, 1.0])):
+        texts = EncodedTexts(
+            examples,
+            tiny_artifact.vocabulary,
+            labels=("a", "b"),
+            max_tokens=5,
+            use_shares=use_shares,
+            task="multi_label",
+        )
+        batch = texts.batch(np.arange(3))
+        expected = torch.tensor([[0.0, 1.0], second, [0.0, 0.0]])
+        torch.testing.assert_close(batch.targets, expected)
+        np.testing.assert_array_equal(texts.truth, [[0, 1], [1, 1], [0, 0]])
