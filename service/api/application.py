@@ -89,7 +89,12 @@ class Application:
         self._router = Router(context.routes)
         settings = context.settings
         self._bodies = BodyLimits(
-            settings.max_body_bytes, settings.body_memory_bytes, settings.body_idle_seconds
+            settings.max_body_bytes,
+            settings.body_memory_bytes,
+            settings.body_idle_seconds,
+            lambda characters: context.models.require_room(
+                characters=characters, within_seconds=settings.request_timeout_seconds
+            ),
         )
         self._access = Access(context.settings, context.log)
 

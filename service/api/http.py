@@ -43,6 +43,10 @@ _PATIENCE_SECONDS = 0.05
 MOST_FAULTS = 20
 # a body that is read whole and comes slower than this is not worth its connection
 _SLOWEST_BYTES_PER_SECOND = 1024
+# Bodies from this size on are refused for want of room before their JSON is read, on the guess that
+# a character takes as many bytes: few take more, and who is refused by it would hardly be admitted.
+_LARGE_BODY = 8_192
+_MOST_BYTES_A_CHARACTER = 2
 _LONGEST_STEP = 64
 _FIELD = re.compile(rb'"[ \t\r\n]*:')
 
@@ -62,11 +66,15 @@ class Bucket(Protocol):
 
 @dataclass(slots=True)
 class BodyLimits:
-    """What bodies may be, in bytes and seconds, and how many bytes of them are held now."""
+    """What bodies may be, in bytes and seconds, and how many bytes of them are held now.
+
+    ``require_room`` raises for a number of characters that the default model could not answer now.
+    """
 
     bytes: int
     memory: int
     idle_seconds: float
+    require_room: Callable[[int], None] = lambda _characters: None
     held: int = 0
 
 
@@ -242,7 +250,7 @@ class Request:
             raise self._too_large()
         body, more = await self._chunk()
         if not more:
-            return body
+            return self._with_room(body)
         chunks = [body]
         limits = self._limits
         started = asyncio.get_running_loop().time()
@@ -258,7 +266,18 @@ class Request:
                 f"a body may take {limits.idle_seconds:g} seconds, and longer at "
                 f"{_SLOWEST_BYTES_PER_SECOND} bytes a second; send it faster"
             ) from None
-        return b"".join(chunks)
+        return self._with_room(b"".join(chunks))
+
+    def _with_room(self, body: bytes) -> bytes:
+        """``body``, if there is room for what a large one asks.
+
+        Checking its JSON costs more than all else of a refusal. That it is for the default model
+        can be seen without: it names none (within a text, the quote before would be escaped), and
+        neither does the path.
+        """
+        if len(body) > _LARGE_BODY and not self.parameters and b'"model"' not in body:
+            self._limits.require_room(len(body) // _MOST_BYTES_A_CHARACTER)
+        return body
 
     def release(self) -> None:
         """Let go of the body: its memory may serve another."""

@@ -10,8 +10,9 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -34,6 +35,9 @@ INLINE_SECONDS = 0.002
 # Tokens a request may take a turn (deficit round robin, Shreedhar and Varghese 1995): the price in
 # waiting that a thousand-text request can put on a one-text request behind it.
 QUANTUM_TOKENS = 256
+# Of the time a request allows, what it may be expected to take when it is admitted: who comes later
+# takes turns with it.
+_TIMELY = 0.5
 # Weight of the newest batch in the measured speeds.
 _NEWEST = 0.1
 _ONE = range(1)
@@ -118,6 +122,8 @@ class Batcher(Generic[Answer]):
         self._waiting: deque[Ticket[Any]] = deque()
         self._items = 0
         self._tokens = 0
+        self._promised_items = 0
+        self._promised_tokens = 0
         self._scheduled = False
         self._busy_since = 0.0
         # of the engine: a batch takes overhead + tokens * seconds_per_token
@@ -153,25 +159,7 @@ class Batcher(Generic[Answer]):
     ) -> Ticket[Other]:
         """As :meth:`submit`, for ``work`` of the request's own."""
         tokens = _cost(documents[0]) if len(documents) == 1 else sum(map(_cost, documents))
-        if self._items and (
-            self._items + len(documents) > self._limits.items
-            or self._tokens + tokens > self._limits.tokens
-        ):
-            raise Overloaded(
-                f"{self._items} texts of {self._tokens} tokens wait already, and with this request "
-                f"it would be more than {self._limits.items} texts or {self._limits.tokens} "
-                "tokens; try again after the time in Retry-After",
-                retry_after_seconds=self._tokens / self._drained_tokens_per_second,
-            )
-        if within_seconds <= 0:
-            raise DeadlineExceeded("the time allowed was over before the texts could wait")
-        # an idle engine refuses nobody, or a speed once measured too low would never be corrected
-        if self._items and (wait := self._wait_seconds(tokens)) > within_seconds:
-            raise Overloaded(
-                f"the answer would take some {wait:.2g} seconds, longer than the time allowed; try "
-                "again after the time in Retry-After",
-                retry_after_seconds=self._tokens / self._drained_tokens_per_second,
-            )
+        self.require_room(items=len(documents), tokens=tokens, within_seconds=within_seconds)
         ticket: Ticket[Other] = Ticket(
             documents, work, asyncio.get_running_loop().create_future(), tokens
         )
@@ -183,6 +171,46 @@ class Batcher(Generic[Answer]):
         self._waiting.append(ticket)
         self._schedule()
         return ticket
+
+    def require_room(self, *, items: int, tokens: int, within_seconds: float = math.inf) -> None:
+        """Raise what :meth:`submit` would for documents of so many ``tokens``."""
+        waiting_items = self._items + self._promised_items
+        waiting_tokens = self._tokens + self._promised_tokens
+        if waiting_items and (
+            waiting_items + items > self._limits.items
+            or waiting_tokens + tokens > self._limits.tokens
+        ):
+            raise Overloaded(
+                f"{waiting_items} texts of {waiting_tokens} tokens wait already, and with this "
+                f"request it would be more than {self._limits.items} texts or "
+                f"{self._limits.tokens} tokens; try again after the time in Retry-After",
+                retry_after_seconds=waiting_tokens / self._drained_tokens_per_second,
+            )
+        if within_seconds <= 0:
+            raise DeadlineExceeded("the time allowed was over before the texts could wait")
+        # an idle engine refuses nobody, or a speed once measured too low would never be corrected
+        if waiting_items and (wait := self._wait_seconds(tokens)) > _TIMELY * within_seconds:
+            raise Overloaded(
+                f"the answer would take some {wait:.2g} seconds, too long for the time allowed; "
+                "try again after the time in Retry-After",
+                retry_after_seconds=waiting_tokens / self._drained_tokens_per_second,
+            )
+
+    @contextmanager
+    def promised(self, *, items: int, tokens: int, within_seconds: float) -> Iterator[None]:
+        """Keep room for documents that are still being made; raises what :meth:`submit` would.
+
+        Making them costs as much as scoring them, so a request that is refused should be before
+        that, and those that are not should not all begin with it at once.
+        """
+        self.require_room(items=items, tokens=tokens, within_seconds=within_seconds)
+        self._promised_items += items
+        self._promised_tokens += tokens
+        try:
+            yield
+        finally:
+            self._promised_items -= items
+            self._promised_tokens -= tokens
 
     def abandon(self, ticket: Ticket[Any], error: DeadlineExceeded | None = None) -> None:
         """Take a request out of the queue: nobody waits for it, or it ends with ``error``."""
@@ -222,6 +250,8 @@ class Batcher(Generic[Answer]):
         """
         turns = -(-tokens // QUANTUM_TOKENS)
         ahead = min(self._tokens, turns * len(self._waiting) * QUANTUM_TOKENS)
+        # what is promised is large, and will have as many turns
+        ahead += self._promised_tokens if turns > 1 else 0
         return (ahead + tokens) / self._drained_tokens_per_second
 
     def _schedule(self) -> None:

@@ -27,6 +27,9 @@ from service.metrics import Metrics, ModelMetrics
 # Tokenizing holds the event loop; a large request lets others have a turn after as many characters
 # as are tokenized in about half a millisecond.
 _TURN_CHARACTERS = 4_000
+# of English text, spaces counted; only who is refused early depends on it
+_CHARACTERS_A_TOKEN = 5
+_NOTHING = nullcontext()
 
 
 Given = TypeVar("Given")
@@ -188,16 +191,17 @@ class Scorer:
         arrived = time.perf_counter()
         parts: list[reading.Parts] | None = None
         documents: Sequence[Document | reading.Parts]
-        if truncation == "head" and not sentences:
-            encode = self.classifier.encode
-            whole = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
-            documents, ids = whole, [document.ids for document in whole]
-        else:
-            documents = parts = await reading.read(
-                self.classifier, texts, truncation, sentences=sentences
-            )
-            ids = reading.windows(parts)
-            self._require_room(ids, texts=len(texts))
+        with self._room(texts, timeout_seconds):
+            if truncation == "head" and not sentences:
+                encode = self.classifier.encode
+                whole = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
+                documents, ids = whole, [document.ids for document in whole]
+            else:
+                documents = parts = await reading.read(
+                    self.classifier, texts, truncation, sentences=sentences
+                )
+                ids = reading.windows(parts)
+                self._require_room(ids, texts=len(texts))
         encoded = time.perf_counter()
         left = timeout_seconds - (encoded - arrived)
         ticket = self._batcher.submit(ids, within_seconds=left)
@@ -241,9 +245,10 @@ class Scorer:
         arrived = time.perf_counter()
         explainer = self._explainer
         asked = []
-        for text, label in zip(texts, labels, strict=True):
-            asked.append(explainer.questions(text, label, truncation))
-            await asyncio.sleep(0)
+        with self._room(texts, timeout_seconds):
+            for text, label in zip(texts, labels, strict=True):
+                asked.append(explainer.questions(text, label, truncation))
+                await asyncio.sleep(0)
         documents = list(chain.from_iterable(asked))
         self._require_room([question.ids for question in documents], texts=len(texts))
         left = timeout_seconds - (time.perf_counter() - arrived)
@@ -305,6 +310,26 @@ class Scorer:
                 characters = 0
                 await asyncio.sleep(0)
         return documents
+
+    def require_room(self, *, characters: int, within_seconds: float) -> None:
+        """Raise :class:`Overloaded` if there is no room for a request of so many characters."""
+        tokens = characters // _CHARACTERS_A_TOKEN
+        self._batcher.require_room(items=1, tokens=tokens, within_seconds=within_seconds)
+
+    def _room(self, texts: Sequence[str], within_seconds: float) -> AbstractContextManager[None]:
+        """Keeps room for a large request while its texts are tokenized.
+
+        A small one is tokenized sooner than asked whether there is room.
+        """
+        characters = len(texts[0]) if len(texts) == 1 else sum(map(len, texts))
+        if characters <= _TURN_CHARACTERS:
+            return _NOTHING
+        most = len(texts) * self.manifest.max_tokens
+        return self._batcher.promised(
+            items=len(texts),
+            tokens=min(characters // _CHARACTERS_A_TOKEN, most),
+            within_seconds=within_seconds,
+        )
 
     def _require_room(self, ids: Sequence[WordIds], *, texts: int) -> None:
         """What texts come to in windows and sentences may be many times what was sent."""

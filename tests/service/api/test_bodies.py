@@ -106,3 +106,24 @@ async def test_a_name_that_stands_in_texts_is_no_field(served, body):
 async def test_what_json_and_unicode_can_hold_is_answered_by_contract(served, body, status):
     answer = await served.client.post("/v1/classify", content=body)
     assert answer.status_code == status
+
+
+async def test_a_large_body_without_room_is_refused_before_its_json_is_read():
+    asked = []
+
+    def no_room(characters: int) -> None:
+        asked.append(characters)
+        raise Overloaded("full", retry_after_seconds=1)
+
+    def limits() -> BodyLimits:
+        return BodyLimits(10**6, 10**6, 5, no_room)
+
+    with pytest.raises(Overloaded):
+        await request_of(limits(), b'{"texts": [' + b" " * 9_000).body()
+    assert asked == [9_011 // 2]
+    # a small one costs too little, and of others the model is not known yet
+    for body in (b" " * 8_192, b'{"model": "topic"}' + b" " * 9_000):
+        assert await request_of(limits(), body).body() == body
+    elsewhere = request_of(limits(), b" " * 9_000)
+    elsewhere.parameters = {"name": "topic"}
+    assert len(await elsewhere.body()) == 9_000
