@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-and-training
 DEVELOPMENT := $(VENV)/.development
 BENCH := .venv-bench
+POLICIES := .venv-policies
+SCHEMAS := $(VENV)/schemas
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 export BENTOML_HOME ?= $(CURDIR)/.valence/bentoml
@@ -23,7 +25,7 @@ export TEXT
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve train evaluate predict score test lint format types bench chaos bento wheel sanitize clean
+.PHONY: help setup serve train evaluate predict score test lint format types bench chaos bento manifests wheel sanitize clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,7 +52,7 @@ score: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Score the file IN into OUT with MO
 
 # networks of a few units: threads would wait for each other more than they compute
 test: export OMP_NUM_THREADS := 1
-test: lint types ## Run every check and test
+test: lint types $(SCHEMAS)/.installed ## Run every check and test
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(DEVELOPMENT) ## Check style and common mistakes
@@ -73,6 +75,10 @@ chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in ever
 bento: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Package service and models as a bento
 	$(BIN)/bentoml build
 
+manifests: $(DEVELOPMENT) $(SCHEMAS)/.installed $(POLICIES)/.installed ## Render and judge all that deploy/ holds
+	$(BIN)/python -m tests.deploy
+	$(BIN)/python -m pytest -q tests/deploy
+
 wheel: $(RUNTIME) ## Build the package with its native engine into dist/
 	$(PIP) wheel --no-deps --wheel-dir dist .
 
@@ -80,7 +86,7 @@ sanitize: ## Run the native kernel under AddressSanitizer and UndefinedBehaviorS
 	tests/service/inference/native/sanitize.sh
 
 clean: ## Remove environments and all that was built; corpora and trained models in .valence stay
-	rm -rf $(VENV) $(BENCH) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(POLICIES) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find service training tests -name __pycache__ -prune -exec rm -rf {} +
 	find service -name '*.so' -exec rm -f {} +
 
@@ -107,6 +113,19 @@ $(BENCH)/.installed: requirements/bench.txt requirements/constraints.txt $(RUNTI
 $(VENV)/.chaos: requirements/chaos.txt requirements/constraints.txt $(DEVELOPMENT)
 	@echo "installing what breaks the service into $(VENV)"
 	$(PIP) install -c requirements/constraints.txt -r requirements/chaos.txt
+	@touch $@
+
+# types of custom resources; without npm their tests say that they are skipped
+$(SCHEMAS)/.installed: tests/deploy/package.json tests/deploy/package-lock.json | $(BIN)/python
+	@mkdir -p $(SCHEMAS)
+	cp tests/deploy/package.json tests/deploy/package-lock.json $(SCHEMAS)
+	if command -v npm > /dev/null; then npm ci --prefix $(SCHEMAS) --ignore-scripts --no-audit --no-fund --loglevel error; fi
+	@touch $@
+
+$(POLICIES)/.installed: requirements/policies.txt
+	@echo "installing what judges the manifests into $(POLICIES)"
+	$(PYTHON) -m venv $(POLICIES)
+	$(POLICIES)/bin/python -m pip --disable-pip-version-check --quiet install -r requirements/policies.txt
 	@touch $@
 
 $(DEVELOPMENT): requirements/development.txt requirements/constraints.txt $(RUNTIME)

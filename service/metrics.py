@@ -75,6 +75,14 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
+        self.ready = False
+        """Whether requests are answered, as the readiness probe is told."""
+        self._ready = Gauge(
+            "valence_ready",
+            "1 while requests are answered, 0 while starting and draining.",
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
         self._rejected = Counter(
             "valence_rejected_requests",
             "Requests refused, by the error that refused them.",
@@ -225,6 +233,7 @@ class Metrics:
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format; with several workers, of all of them."""
         self._in_flight.set(self.in_flight)
+        self._ready.set(self.ready)
         return generate_latest(_Exposition(self._collectors()))
 
     def _collectors(self) -> Iterator[Any]:

@@ -40,6 +40,7 @@ async def ready(context: Context, request: Request) -> Response:  # noqa: ARG001
 async def expose(context: Context, request: Request) -> Response:  # noqa: ARG001
     """Answer ``GET /metrics``."""
     context.models.report()
+    context.metrics.ready = context.models.phase is Phase.SERVING
     context.metrics.flush()
     # with several workers it reads their files
     text = await asyncio.to_thread(context.metrics.exposition)

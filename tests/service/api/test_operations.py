@@ -114,3 +114,11 @@ async def test_a_model_card_says_what_an_answer_rests_on(served):
     listed = ModelList.model_validate_json((await served.client.get("/v1/models")).content)
     assert listed.models == [card]
     assert (await served.client.get("/v1/models/sentiment:1")).content == response.content
+
+
+async def test_a_scrape_says_whether_requests_are_answered(serve):
+    starting, serving = serve(opened=False), serve()
+    assert sample(await metrics(starting), "valence_ready") == 0
+    assert sample(await metrics(serving), "valence_ready") == 1
+    await serving.models.close()
+    assert sample(await metrics(serving), "valence_ready") == 0

@@ -1,0 +1,68 @@
+"""Everything known about the manifests' faults, checkov's policies too: ``make manifests``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from tests.deploy import checks, schemas
+from tests.deploy.rendering import ROOT, render
+
+# what checkov is not asked, and why
+SKIPPED = {
+    "CKV_K8S_11": "a limit of processor time throttles a service that is idle most of the time",
+    "CKV_K8S_14": "the tag is the version; your overlay sets the digest of the image you pushed",
+    "CKV_K8S_43": "the digest is known once the image is pushed; docs/deploy.md says where it goes",
+    "CKV_K8S_15": "a tag of ours never moves, so it need not be pulled again",
+    "CKV_K8S_35": "the Secrets are files, not variables",
+}
+
+
+def main() -> int:
+    """Print what is wrong, a line each; returns 1 when anything is."""
+    if not schemas.custom_types_installed():
+        sys.stdout.write("skipped: custom resources, whose types npm would install\n")
+    with tempfile.TemporaryDirectory() as folder:
+        workplace = Path(folder)
+        (workplace / "checks").mkdir()
+        custom = schemas.custom_types_installed()
+        found = checks.findings(ROOT, workplace / "checks", custom=custom)
+        found += _policies(workplace)
+    for finding in found:
+        sys.stdout.write(f"{finding}\n")
+    sys.stdout.write(f"{len(found)} findings\n")
+    return 1 if found else 0
+
+
+def _policies(workplace: Path) -> list[str]:
+    checkov = ROOT / ".venv-policies" / "bin" / "checkov"
+    if not checkov.exists():
+        sys.stdout.write("skipped: policies, checkov is not installed\n")
+        return []
+    (workplace / "policies").mkdir()
+    manifests = workplace / "manifests"
+    manifests.mkdir()
+    for overlay, resources in render(ROOT / "deploy", workplace / "policies").items():
+        text = yaml.safe_dump_all(resources)
+        (manifests / f"{overlay}.yaml").write_text(text, "utf-8")
+    found = []
+    for framework, where in (
+        ("kubernetes", ["--directory", str(manifests)]),
+        ("dockerfile", ["--file", str(ROOT / "deploy" / "Dockerfile")]),
+    ):
+        judged = subprocess.run(
+            [checkov, "--framework", framework, *where, "--skip-download", "--compact", "--quiet",
+             "--skip-check", ",".join(SKIPPED)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if judged.returncode:
+            found.append(f"checkov: {judged.stdout}{judged.stderr}")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

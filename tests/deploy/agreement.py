@@ -1,0 +1,193 @@
+"""Whether manifests, image, rules and documents say what the code does, and of each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from service.api.application import ROUTES
+from service.errors import ConfigurationError
+from service.settings import PREFIX, Settings
+from service.version import VERSION
+from tests.deploy.expressions import rules
+from tests.deploy.rendering import Rendered, Resource, named, pods
+
+_PROBES = {
+    "startupProbe": {"/readyz", "/v2/health/ready"},
+    "readinessProbe": {"/readyz", "/v2/health/ready"},
+    "livenessProbe": {"/livez", "/v2/health/live"},
+}
+
+
+class Image:
+    """What the Dockerfile says."""
+
+    def __init__(self, dockerfile: Path) -> None:
+        text = dockerfile.read_text("utf-8")
+        final = text[text.rindex("\nFROM ") :]
+        self.uid, self.gid = map(int, re.findall(r"^USER (\d+):(\d+)$", final, re.MULTILINE)[0])
+        self.port = int(re.findall(r"^EXPOSE (\d+)$", final, re.MULTILINE)[0])
+        self.home = re.findall(r"BENTOML_HOME=(\S+)", final)[0]
+        self.owner = re.findall(rf"install .*--owner=(\d+) .*{self.home}$", final, re.MULTILINE)[0]
+        self.listens = re.findall(r'"--port", "(\d+)"', final)[0]
+        self.health = re.findall(r"http://127\.0\.0\.1:(\d+)(/\w+)", final)[0]
+        self.version = re.findall(r"^ARG VERSION=(\S+)$", final, re.MULTILINE)[0]
+
+
+def findings(rendered: Rendered, root: Path) -> list[str]:
+    """Every disagreement; ``root`` holds ``deploy/`` and ``docs/``."""
+    image = Image(root / "deploy" / "Dockerfile")
+    found = [*_image(image)]
+    for overlay, resources in rendered.items():
+        for where, pod in pods(resources).items():
+            found += [f"{overlay}: {where}: {finding}" for finding in _pod(pod, image, resources)]
+        found += [f"{overlay}: {finding}" for finding in _names(resources)]
+    runbook = (root / "docs" / "runbook.md").read_text("utf-8")
+    sections = set(re.findall(r"^## (\w+)$", runbook, re.MULTILINE))
+    alerts = {
+        rule["alert"]: rule for r in rendered.values() for rule in rules(r) if "alert" in rule
+    }
+    for name, rule in alerts.items():
+        if rule["annotations"].get("runbook_url") != f"docs/runbook.md#{name.lower()}":
+            found.append(f"{name}: its runbook_url does not lead to its section of docs/runbook.md")
+    found += [f"docs/runbook.md has no section {name}" for name in sorted(alerts.keys() - sections)]
+    found += [f"docs/runbook.md: no alert {name}" for name in sorted(sections - alerts.keys())]
+    return found
+
+
+def _image(image: Image) -> Iterator[str]:
+    if not str(image.port) == image.listens == image.health[0]:
+        yield f"Dockerfile: ports {image.port}, {image.listens} and {image.health[0]} differ"
+    if image.health[1] not in _PROBES["livenessProbe"]:
+        yield f"Dockerfile: HEALTHCHECK asks {image.health[1]}"
+    if image.owner != str(image.uid):
+        yield f"Dockerfile: {image.home} belongs to {image.owner}, the process is {image.uid}"
+    if image.version != VERSION:
+        yield f"Dockerfile: version {image.version}, the service is {VERSION}"
+
+
+def _pod(pod: Resource, image: Image, resources: list[Resource]) -> Iterator[str]:
+    security = pod.get("securityContext", {})
+    for name, wanted in (("runAsUser", image.uid), ("runAsGroup", image.gid)):
+        if security.get(name) != wanted:
+            yield f"{name} is {security.get(name)}, the image's is {wanted}"
+    if security.get("runAsNonRoot") is not True:
+        yield "runAsNonRoot is not set"
+    if security.get("seccompProfile") != {"type": "RuntimeDefault"}:
+        yield "seccompProfile is not RuntimeDefault"
+    if pod.get("automountServiceAccountToken") is not False:
+        yield "a service account's token is mounted"
+    if pod.get("enableServiceLinks") is not False:
+        yield f"links to Services are {PREFIX} variables, which the service refuses"
+    (container,) = pod["containers"]
+    yield from _container(container, image)
+    settings = {
+        entry["name"]: entry.get("value", "")
+        for entry in container.get("env", ())
+        if entry["name"].startswith(PREFIX)
+    }
+    try:
+        given = Settings.from_environment(settings)
+    except ConfigurationError as error:
+        yield str(error)
+        return
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    if set(mounts.values()) != volumes.keys():
+        yield f"volumes {sorted(volumes)} are not those mounted: {sorted(mounts.values())}"
+        return
+    for path in (image.home, "/tmp"):
+        if "emptyDir" not in volumes.get(mounts.get(path, ""), {}):
+            yield f"{path} cannot be written"
+    if given.api_keys_file:
+        secret = volumes.get(mounts.get(str(Path(given.api_keys_file).parent), ""), {})
+        if "secret" not in secret:
+            yield f"{given.api_keys_file} is in no mounted Secret"
+    elif not given.allow_anonymous:
+        yield "neither API keys nor VALENCE_ALLOW_ANONYMOUS: the service would not start"
+    stop = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    bounds = Settings.model_fields["request_timeout_seconds"].metadata
+    longest = max(bound.le for bound in bounds if hasattr(bound, "le"))
+    if pod["terminationGracePeriodSeconds"] <= stop + longest:
+        yield f"terminationGracePeriodSeconds is not above {stop} s + {longest:g} s"
+    account = pod["serviceAccountName"]
+    if named(resources, "Namespace") and account not in named(resources, "ServiceAccount"):
+        yield f"there is no ServiceAccount {account}"
+
+
+def _container(container: Resource, image: Image) -> Iterator[str]:
+    served = {route.path for route in ROUTES if route.method == "GET" and route.open}
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    if set(ports.values()) != {image.port}:
+        yield f"ports {ports}, the image listens on {image.port}"
+    for probe, wanted in _PROBES.items():
+        get = container.get(probe, {}).get("httpGet", {})
+        if get.get("path") not in wanted & served:
+            yield f"{probe} asks {get.get('path')}, not one of {sorted(wanted)}"
+        if ports.get(get.get("port"), get.get("port")) != image.port:
+            yield f"{probe} asks port {get.get('port')}"
+    security = container.get("securityContext", {})
+    for name, expected in (
+        ("allowPrivilegeEscalation", False),
+        ("readOnlyRootFilesystem", True),
+        ("capabilities", {"drop": ["ALL"]}),
+    ):
+        if security.get(name) != expected:
+            yield f"{name} is {security.get(name)}"
+    resources = container["resources"]
+    if not {"cpu", "memory"} <= resources["requests"].keys() or "memory" not in resources["limits"]:
+        yield "no requests of cpu and memory, or no limit of memory"
+    tag = container["image"].partition(":")[2]
+    if tag.partition("-")[0] != VERSION:
+        yield f"image {container['image']} is not of version {VERSION}"
+
+
+def _names(resources: list[Resource]) -> Iterator[str]:
+    deployments, services = named(resources, "Deployment"), named(resources, "Service")
+    for name, deployment in deployments.items():
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        leading = [s for s in services.values() if _selects(s["spec"]["selector"], labels)]
+        if [service["metadata"]["name"] for service in leading] != [name]:
+            yield f"Deployment {name}: not selected by the Service {name} and by it alone"
+        for budget in named(resources, "PodDisruptionBudget").values():
+            selected = _selects(budget["spec"]["selector"].get("matchLabels", {}), labels)
+            if selected != (budget["metadata"]["name"] == name):
+                yield f"Deployment {name}: PodDisruptionBudget {budget['metadata']['name']}"
+    for service in services.values():
+        (port,) = service["spec"]["ports"]
+        (container,) = deployments[service["metadata"]["name"]]["spec"]["template"]["spec"][
+            "containers"
+        ]
+        if port["targetPort"] not in {port["name"] for port in container["ports"]}:
+            yield f"Service {service['metadata']['name']}: no port {port['targetPort']}"
+    for monitor in named(resources, "ServiceMonitor").values():
+        for service in services.values():
+            labels, spec = service["metadata"]["labels"], monitor["spec"]
+            if not _selects(spec["selector"]["matchLabels"], labels):
+                yield "ServiceMonitor: does not select the Service"
+            if labels.get(spec["jobLabel"]) != "valence":
+                yield 'ServiceMonitor: its jobLabel does not make job="valence", which rules select'
+        for endpoint in monitor["spec"]["endpoints"]:
+            if endpoint["path"] not in {route.path for route in ROUTES}:
+                yield f"ServiceMonitor: {endpoint['path']} is not served"
+            if endpoint["port"] != "http":
+                yield f"ServiceMonitor: no port {endpoint['port']}"
+    for route in named(resources, "HTTPRoute").values():
+        for rule in route["spec"]["rules"]:
+            for backend in rule["backendRefs"]:
+                ports = services.get(backend["name"], {}).get("spec", {}).get("ports", [])
+                if backend["port"] not in {port["port"] for port in ports}:
+                    yield f"HTTPRoute: no Service {backend['name']}:{backend['port']}"
+    for kind in ("HorizontalPodAutoscaler", "ScaledObject"):
+        for scaler in named(resources, kind).values():
+            target = scaler["spec"]["scaleTargetRef"]["name"]
+            if target not in deployments:
+                yield f"{kind}: no Deployment {target}"
+            elif "replicas" in deployments[target]["spec"]:
+                yield f"{kind}: Deployment {target} says its replicas too"
+
+
+def _selects(selector: dict[str, Any], labels: dict[str, Any]) -> bool:
+    return selector.items() <= labels.items()

@@ -1,0 +1,202 @@
+"""Writes deploy/dashboard.json for Grafana from the metrics' definitions.
+
+    python -m tests.deploy.dashboard
+
+Queries, units and descriptions come from the metrics' types and helps. A metric that no row shows,
+or a row's metric that is gone, is an error, so the dashboard cannot fall behind the code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.deploy.expressions import live_exposition
+from tests.deploy.rendering import ROOT
+
+FILE = ROOT / "deploy" / "dashboard.json"
+_SELECTOR = 'job="valence",namespace="$namespace"'
+
+
+class Family(NamedTuple):
+    """What the exposition says of one metric."""
+
+    type: str
+    help: str
+
+
+class Panel(NamedTuple):
+    """A metric to draw, and the labels that its lines are apart by."""
+
+    metric: str
+    by: tuple[str, ...]
+    of: str = ""
+    """Another counter: the share of ``metric`` in it is drawn."""
+
+
+ROWS = {
+    "Requests": (
+        Panel("valence_requests", ("route",)),
+        Panel("valence_requests", ("status",)),
+        Panel("valence_request_duration_seconds", ("route",)),
+        Panel("valence_key_requests", ("key",)),
+        Panel("valence_key_texts", ("key",)),
+    ),
+    "Stages": (Panel("valence_stage_duration_seconds", ("stage",)),),
+    "Queue and batches": (
+        Panel("valence_queue_items", ("pod", "model")),
+        Panel("valence_queue_tokens", ("pod", "model")),
+        Panel("valence_queue_age_seconds", ("pod", "model")),
+        Panel("valence_batch_items", ("model",)),
+        Panel("valence_batch_tokens", ("model",)),
+        Panel("valence_rejected_requests", ("reason",)),
+    ),
+    "Saturation": (
+        Panel("valence_requests_in_flight", ("pod",)),
+        Panel("valence_ready", ("pod",)),
+        Panel("process_cpu_seconds", ("pod",)),
+        Panel("process_resident_memory_bytes", ("pod",)),
+        Panel("process_open_fds", ("pod",)),
+        Panel("process_start_time_seconds", ("pod",)),
+    ),
+    "Models": (
+        Panel("valence_predictions", ("model", "version", "label")),
+        Panel("valence_uncertain_texts", ("model", "version")),
+        Panel("valence_tokens", ("model", "version")),
+        Panel("valence_unknown_tokens", ("model", "version"), of="valence_tokens"),
+        Panel("valence_truncated_texts", ("model", "version"), of="valence_predictions"),
+        Panel("valence_cache_hits", ("model", "version")),
+        Panel("valence_cache_misses", ("model", "version")),
+    ),
+    "Release": (
+        Panel("valence_model_info", ("model", "version", "engine")),
+        Panel("valence_build_info", ("service_version",)),
+    ),
+}
+# the first are said better by another panel, the rest repeat under BentoML's names
+UNSHOWN = {
+    "process_virtual_memory_bytes",
+    "process_max_fds",
+    "bentoml_service_request",
+    "bentoml_service_request_duration_seconds",
+}
+_WIDTH, _HEIGHT, _COLUMNS = 8, 7, 24
+
+
+def families() -> dict[str, Family]:
+    """Every metric family of a live exposition; the library's times of creation are none."""
+    return {
+        family.name: Family(family.type, family.documentation)
+        for family in text_string_to_metric_families(live_exposition())
+        if not family.name.endswith("_created")
+    }
+
+
+def build(known: dict[str, Family]) -> dict[str, Any]:
+    """The dashboard; raises :class:`ValueError` when rows and metrics do not match."""
+    shown = {panel.metric for row in ROWS.values() for panel in row} | UNSHOWN
+    if shown != known.keys():
+        raise ValueError(
+            f"rows lack {sorted(known.keys() - shown)}; not measured {sorted(shown - known.keys())}"
+        )
+    return {
+        "uid": "valence",
+        "title": "Valence",
+        "tags": ["valence"],
+        "schemaVersion": 41,
+        "editable": False,
+        "refresh": "30s",
+        "time": {"from": "now-6h", "to": "now"},
+        "templating": {
+            "list": [
+                {"name": "datasource", "type": "datasource", "query": "prometheus"},
+                {
+                    "name": "namespace",
+                    "type": "query",
+                    "datasource": {"type": "prometheus", "uid": "$datasource"},
+                    "query": "label_values(valence_build_info, namespace)",
+                },
+            ]
+        },
+        "panels": list(_panels(known)),
+    }
+
+
+def _panels(known: dict[str, Family]) -> Iterator[dict[str, Any]]:
+    y, identity = 0, 0
+    for title, row in ROWS.items():
+        identity += 1
+        place = {"x": 0, "y": y, "w": _COLUMNS, "h": 1}
+        yield {"id": identity, "type": "row", "title": title, "gridPos": place, "panels": []}
+        y += 1
+        for number, panel in enumerate(row):
+            identity += 1
+            x = number * _WIDTH % _COLUMNS
+            place = {"x": x, "y": y, "w": _WIDTH, "h": _HEIGHT}
+            yield {"id": identity, "gridPos": place, **_panel(panel, known[panel.metric])}
+            if x + _WIDTH == _COLUMNS or number == len(row) - 1:
+                y += _HEIGHT
+
+
+def _panel(panel: Panel, family: Family) -> dict[str, Any]:
+    queries = list(_queries(panel, family))
+    share = f" of {panel.of}" if panel.of else ""
+    return {
+        "type": "timeseries",
+        "title": f"{panel.metric}{share} by {', '.join(panel.by)}",
+        "description": family.help,
+        "datasource": {"type": "prometheus", "uid": "$datasource"},
+        "fieldConfig": {"defaults": {"unit": _unit(panel, family), "min": 0}, "overrides": []},
+        "targets": [
+            {"refId": chr(ord("A") + number), "expr": expression, "legendFormat": legend}
+            for number, (expression, legend) in enumerate(queries)
+        ],
+    }
+
+
+def _queries(panel: Panel, family: Family) -> Iterator[tuple[str, str]]:
+    by = ", ".join(panel.by)
+    legend = " ".join(f"{{{{{label}}}}}" for label in panel.by)
+    if family.type == "histogram":
+        rate = f"rate({panel.metric}_bucket{{{_SELECTOR}}}[$__rate_interval])"
+        for quantile in (0.5, 0.95, 0.99):
+            yield (
+                f"histogram_quantile({quantile}, sum by (le, {by}) ({rate}))",
+                f"{legend} p{quantile * 100:g}",
+            )
+    elif family.type == "counter":
+        expression = _rate(panel.metric, by)
+        yield (f"{expression} / {_rate(panel.of, by)}" if panel.of else expression), legend
+    elif panel.metric == "process_start_time_seconds":
+        yield f"time() - max by ({by}) ({panel.metric}{{{_SELECTOR}}})", legend
+    else:
+        yield f"max by ({by}) ({panel.metric}{{{_SELECTOR}}})", legend
+
+
+def _rate(metric: str, by: str) -> str:
+    return f"sum by ({by}) (rate({metric}_total{{{_SELECTOR}}}[$__rate_interval]))"
+
+
+def _unit(panel: Panel, family: Family) -> str:
+    if panel.of:
+        return "percentunit"
+    if panel.metric == "process_cpu_seconds":
+        return "none"
+    if panel.metric.endswith("_seconds"):
+        return "s"
+    if panel.metric.endswith("_bytes"):
+        return "bytes"
+    return "cps" if family.type == "counter" else "none"
+
+
+def text(known: dict[str, Family]) -> str:
+    """The file's content."""
+    return json.dumps(build(known), indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    Path(FILE).write_text(text(families()), "utf-8")

@@ -1,0 +1,143 @@
+"""Whether every expression of rules, autoscalers and dashboard parses, and asks what is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from service.api.problems import KINDS
+from service.metrics import Metrics, ModelMetrics
+from tests.deploy.rendering import Rendered, title
+
+# labels that Prometheus adds to what it scrapes
+_ADDED = {"job", "namespace", "pod", "instance", "service", "container"}
+# what Prometheus itself says of every target
+_OWN = {"up": _ADDED}
+_PLACEHOLDER = re.compile(r"<<\.LabelMatchers>>")
+
+Labels = dict[str, set[str]]
+
+
+def live_exposition() -> str:
+    """What a service exposes that has answered and refused, every metric of it moved."""
+    metrics = Metrics(version="1")
+    model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
+    for status in (200, 503):
+        metrics.request(
+            route="/v1/classify", method="POST", status=status, model="m", version="1", seconds=0.01
+        )
+    metrics.by_key("k", texts=1)
+    for kind in KINDS.values():
+        metrics.rejected(kind.slug)
+    model.scored(
+        ("a",), tokens=1, unknown_tokens=0, truncated_texts=0,
+        tokenize_seconds=0.0, queue_seconds=0.0, infer_seconds=0.0,
+    )  # fmt: skip
+    model.batch(items=1, tokens=1)
+    metrics.flush()
+    model.flush()
+    return metrics.exposition().decode()
+
+
+def exposed() -> dict[str, Labels]:
+    """Every sample of a live exposition: its labels, and the values of each."""
+    found: dict[str, Labels] = {}
+    for family in text_string_to_metric_families(live_exposition()):
+        for sample in family.samples:
+            labels = found.setdefault(sample.name, {})
+            for name, value in sample.labels.items():
+                labels.setdefault(name, set()).add(value)
+    return found
+
+
+def of_rules(rendered: Rendered) -> Iterator[tuple[str, str]]:
+    """Every expression that a rendered resource holds, with what to call it."""
+    for overlay, resources in rendered.items():
+        for resource in resources:
+            where = f"{overlay}: {title(resource)}"
+            if resource["kind"] == "PrometheusRule":
+                for rule in rules([resource]):
+                    yield f"{where}: {rule.get('alert') or rule['record']}", rule["expr"]
+            elif resource["kind"] == "ScaledObject":
+                for trigger in resource["spec"]["triggers"]:
+                    if trigger["type"] == "prometheus":
+                        yield where, trigger["metadata"]["query"]
+
+
+def of_adapter(values: Path) -> Iterator[tuple[str, str]]:
+    """The adapter's expressions, as it fills them in for a pod."""
+    for rule in yaml.safe_load(values.read_text("utf-8"))["rules"]["custom"]:
+        name = f"adapter: {rule['name']['as']}"
+        yield name, rule["seriesQuery"]
+        query = rule["metricsQuery"].replace("<<.GroupBy>>", "pod")
+        yield name, _PLACEHOLDER.sub('namespace="valence",pod=~"a|b"', query)
+
+
+def of_dashboard(dashboard: Path) -> Iterator[tuple[str, str]]:
+    """The expressions of every panel, with Grafana's variables filled in."""
+    for panel in json.loads(dashboard.read_text("utf-8"))["panels"]:
+        for target in panel.get("targets", ()):
+            text = target["expr"].replace("$__rate_interval", "5m")
+            yield f"dashboard: {panel['title']}", re.sub(r"\$\w+", ".*", text)
+
+
+def rules(resources: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """All rules of all PrometheusRules."""
+    for resource in resources:
+        if resource["kind"] == "PrometheusRule":
+            for group in resource["spec"]["groups"]:
+                yield from group["rules"]
+
+
+def findings(expressions: list[tuple[str, str]], recorded: set[str]) -> list[str]:
+    """What does not parse, and metrics, labels and values that the service does not expose."""
+    known = exposed()
+    found = []
+    for where, text in expressions:
+        try:
+            parsed = promql_parser.parse(text)
+        except ValueError as error:
+            found.append(f"{where}: {error}")
+            continue
+        for selector in _selectors(parsed):
+            found += [f"{where}: {finding}" for finding in _unknown(selector, known, recorded)]
+    return found
+
+
+def _unknown(selector: Any, known: dict[str, Labels], recorded: set[str]) -> Iterator[str]:
+    name = selector.name
+    if name in recorded or name in _OWN:
+        return
+    labels = known.get(name)
+    if labels is None:
+        yield f"the service exposes no {name}"
+        return
+    for matcher in selector.matchers.matchers:
+        if matcher.name in _ADDED:
+            continue
+        if matcher.name not in labels:
+            yield f"{name} has no label {matcher.name}"
+        elif matcher.name in ("reason", "stage", "le", "method") and matcher.value != ".*":
+            for value in matcher.value.split("|"):
+                if value and value not in labels[matcher.name]:
+                    yield f"{name} has no {matcher.name}={value!r}"
+
+
+def _selectors(node: Any) -> Iterator[Any]:
+    """Every selector of series below a node of the syntax tree."""
+    if isinstance(node, promql_parser.VectorSelector):
+        yield node
+        return
+    for name in ("vector_selector", "expr", "lhs", "rhs", "param"):
+        child = getattr(node, name, None)
+        if isinstance(child, promql_parser.VectorSelector | promql_parser.Expr):
+            yield from _selectors(child)
+    for child in getattr(node, "args", None) or ():
+        yield from _selectors(child)

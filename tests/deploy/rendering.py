@@ -1,0 +1,69 @@
+"""The manifests as a cluster would get them: every overlay, every component, and KServe's."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+KUBECTL = Path(sys.executable).parent / "kubectl"
+# what no overlay of ours includes, rendered all the same
+_OTHERS = """
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - ../../base
+components:
+  - ../../components/autoscaling-keda
+  - ../../components/canary
+"""
+
+Resource = dict[str, Any]
+Rendered = dict[str, list[Resource]]
+
+
+def render(deploy: Path, workplace: Path) -> Rendered:
+    """What ``kubectl kustomize`` makes of each overlay, by its name.
+
+    ``workplace`` gets a copy of ``deploy``. Raises :class:`subprocess.CalledProcessError`.
+    """
+    tree = workplace / "deploy"
+    shutil.copytree(deploy, tree)
+    others = tree / "overlays" / "other-components"
+    others.mkdir()
+    (others / "kustomization.yaml").write_text(_OTHERS, "utf-8")
+    folders = [*sorted((tree / "overlays").iterdir()), tree / "kserve"]
+    return {folder.name: _kustomize(folder) for folder in folders}
+
+
+def _kustomize(folder: Path) -> list[Resource]:
+    text = subprocess.run(
+        [KUBECTL, "kustomize", folder], check=True, capture_output=True, text=True
+    ).stdout
+    return list(yaml.safe_load_all(text))
+
+
+def named(resources: list[Resource], kind: str) -> dict[str, Resource]:
+    """The resources of one kind, by name."""
+    return {r["metadata"]["name"]: r for r in resources if r["kind"] == kind}
+
+
+def title(resource: Resource) -> str:
+    """How findings call it."""
+    return f"{resource['kind']} {resource['metadata']['name']}"
+
+
+def pods(resources: list[Resource]) -> dict[str, Resource]:
+    """Every pod's specification, by the resource that makes it."""
+    found = {}
+    for resource in resources:
+        if resource["kind"] == "Deployment":
+            found[title(resource)] = resource["spec"]["template"]["spec"]
+        elif resource["kind"] == "InferenceService":
+            found[title(resource)] = resource["spec"]["predictor"]
+    return found

@@ -1,0 +1,135 @@
+"""Whether every field of every resource exists, and is of its type: unknown ones are refused.
+
+Kubernetes' own kinds are checked against its schemas of the oldest and the newest version
+supported. Custom resources are checked as TypeScript literals against types made from their
+schemas, where a field too many is an error. A kind that nothing here knows is a finding.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+
+from tests.deploy.rendering import ROOT, Rendered, Resource, title
+
+VERSIONS = ("1.32", "1.37")
+TYPES = Path(os.environ.get("VALENCE_SCHEMAS", ROOT / ".venv" / "schemas")) / "node_modules"
+# apiVersion and kind -> where its type is
+_CUSTOM = {
+    ("monitoring.coreos.com/v1", "ServiceMonitor"): "prometheus-operator",
+    ("monitoring.coreos.com/v1", "PrometheusRule"): "prometheus-operator",
+    ("keda.sh/v1alpha1", "ScaledObject"): "keda",
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"): "gateway-api",
+}
+# KServe publishes no schema in a registry of packages. A predictor is a pod's specification and
+# these (ComponentExtensionSpec); the pod's part is checked as a pod.
+_PREDICTOR = {
+    "minReplicas": int,
+    "maxReplicas": int,
+    "scaleTarget": int,
+    "scaleMetric": str,
+    "timeout": int,
+    "containerConcurrency": int,
+    "canaryTrafficPercent": int,
+}
+
+
+def custom_types_installed() -> bool:
+    """Whether npm has put the types and the compiler where ``make manifests`` wants them."""
+    return (TYPES / ".bin" / "tsc").exists()
+
+
+def findings(rendered: Rendered) -> list[str]:
+    """What the API server of some version would refuse, and what nothing here can judge."""
+    return [
+        f"{overlay}: {title(resource)}: {finding}"
+        for overlay, resources in rendered.items()
+        for resource in resources
+        for finding in _findings(resource)
+    ]
+
+
+def _findings(resource: Resource) -> Iterator[str]:
+    identity = (resource["apiVersion"], resource["kind"])
+    if identity in _CUSTOM:
+        return
+    if identity == ("serving.kserve.io/v1beta1", "InferenceService"):
+        yield from _inference_service(resource)
+        return
+    yield from _of_kubernetes(json.dumps(resource))
+
+
+@functools.cache
+def _of_kubernetes(text: str) -> tuple[str, ...]:
+    """Reading the schemas takes longer than all else, and most resources come several times."""
+    resource = json.loads(text)
+    identity = (resource["apiVersion"], resource["kind"])
+    found = []
+    for version in VERSIONS:
+        try:
+            kubernetes_validate.validate(resource, version, strict=True)
+        except kubernetes_validate.SchemaNotFoundError:
+            return (f"no validator covers {'/'.join(identity)}",)
+        except kubernetes_validate.ValidationError as error:
+            where = ".".join(map(str, error.path))
+            found.append(f"Kubernetes {version}: {where}: {error.message.splitlines()[0]}")
+    return tuple(found)
+
+
+def _inference_service(resource: Resource) -> Iterator[str]:
+    spec = resource["spec"]
+    yield from (f"unknown field spec.{name}" for name in spec.keys() - {"predictor"})
+    predictor = dict(spec["predictor"])
+    for name, type_ in _PREDICTOR.items():
+        value = predictor.pop(name, None)
+        if value is not None and not isinstance(value, type_):
+            yield f"spec.predictor.{name} is no {type_.__name__}"
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": resource["metadata"]["name"]},
+        "spec": predictor,
+    }
+    yield from _findings(pod)
+
+
+def custom_findings(rendered: Rendered, workplace: Path) -> list[str]:
+    """What the schemas of the custom resources refuse; one run of the compiler for all."""
+    named: dict[str, str] = {}
+    for overlay, resources in rendered.items():
+        for number, resource in enumerate(resources):
+            package = _CUSTOM.get((resource["apiVersion"], resource["kind"]))
+            if package is not None:
+                file = f"{overlay}-{number}.ts"
+                named[file] = f"{overlay}: {title(resource)}"
+                (workplace / file).write_text(_literal(package, resource), "utf-8")
+    (workplace / "node_modules").symlink_to(TYPES)
+    compiled = subprocess.run(
+        [TYPES / ".bin" / "tsc", "--noEmit", "--strict", "--skipLibCheck", "--pretty", "false",
+         "--module", "nodenext", "--target", "es2022", *named],
+        cwd=workplace, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = [
+        f"{named[line.partition('(')[0]]}: {line.partition(': ')[2]}"
+        for line in compiled.stdout.splitlines()
+        if line.partition("(")[0] in named
+    ]
+    if compiled.returncode and not found:
+        raise RuntimeError(f"the TypeScript compiler failed: {compiled.stdout}{compiled.stderr}")
+    return found
+
+
+def _literal(package: str, resource: dict[str, Any]) -> str:
+    kind, group = resource["kind"], resource["apiVersion"]
+    module = f"@kubernetes-models/{package}/{group}/{kind}"
+    return (
+        f'import type {{ I{kind} }} from "{module}";\n'
+        f"export const resource: I{kind} = {json.dumps(resource)};\n"
+    )

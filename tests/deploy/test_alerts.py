@@ -1,0 +1,163 @@
+"""Every alert fires on its fault and is silent short of it, by Prometheus' own promtool."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from tests.deploy.expressions import rules
+from tests.deploy.rendering import Rendered, named
+
+Series = dict[str, str]
+POD = 'namespace="valence",job="valence",pod="a"'
+MODEL = f'{POD},model="m",version="1"'
+
+
+def requests(ok: int, failed: int, steps: int) -> Series:
+    sample = f'valence_requests_total{{{POD},method="POST",status='
+    return {f'{sample}"200"}}': f"0+{ok}x{steps}", f'{sample}"503"}}': f"0+{failed}x{steps}"}
+
+
+def durations(slow: int, steps: int) -> Series:
+    labels = f'{POD},method="POST",status="200"'
+    metric = "valence_request_duration_seconds"
+    return {
+        f'{metric}_bucket{{{labels},le="0.25"}}': f"0+{100 - slow}x{steps}",
+        f"{metric}_count{{{labels}}}": f"0+100x{steps}",
+    }
+
+
+def rejected(overloaded: int, rate_limited: int) -> Series:
+    sample = f"valence_rejected_requests_total{{{POD},reason="
+    return {
+        f'{sample}"overloaded"}}': f"0+{overloaded}x30",
+        f'{sample}"rate-limited"}}': f"0+{rate_limited}x30",
+        f'valence_requests_total{{{POD},method="POST",status="200"}}': "0+1000x30",
+    }
+
+
+def labels(before: int, after: int) -> Series:
+    """A day of one mixture and three hours of another."""
+    sample = f"valence_predictions_total{{{MODEL},label="
+    other, last = 100 - before, 100 - after
+    return {
+        f'{sample}"positive"}}': f"0+{before}x288 {before * 288}+{after}x36",
+        f'{sample}"negative"}}': f"0+{other}x288 {other * 288}+{last}x36",
+    }
+
+
+def shares(part: str, whole: str, *, share: int) -> Series:
+    return {f"{part}{{{MODEL}}}": f"0+{share}x180", f"{whole}{{{MODEL}}}": "0+100x180"}
+
+
+class Case(NamedTuple):
+    minutes: int
+    firing: Series
+    silent: Series
+    step: int = 1
+
+
+UNKNOWN = ("valence_unknown_tokens_total", "valence_tokens_total")
+TRUNCATED = ("valence_truncated_texts_total", "valence_batch_items_sum")
+CASES = {
+    "ValenceErrorBudgetBurnsFast": Case(75, requests(980, 20, 80), requests(990, 10, 80)),
+    "ValenceErrorBudgetBurnsSlowly": Case(420, requests(990, 10, 90), requests(995, 5, 90), step=5),
+    "ValenceLatencyBudgetBurnsFast": Case(75, durations(16, 80), durations(13, 80)),
+    "ValenceLatencyBudgetBurnsSlowly": Case(420, durations(7, 90), durations(5, 90), step=5),
+    "ValenceQueueOld": Case(
+        15,
+        {f"valence_queue_age_seconds{{{MODEL}}}": "3x20"},
+        {f"valence_queue_age_seconds{{{MODEL}}}": "2.5x20"},
+    ),
+    "ValenceRejects": Case(25, rejected(12, 0), rejected(8, 500)),
+    "ValenceRestarts": Case(
+        14,
+        {f"process_start_time_seconds{{{POD}}}": "100x4 200x4 300x10"},
+        {f"process_start_time_seconds{{{POD}}}": "100x4 200x14"},
+    ),
+    "ValenceNotReady": Case(
+        10,
+        {f"up{{{POD}}}": "1x20", f"valence_ready{{{POD}}}": "0x20"},
+        {f"up{{{POD}}}": "1x20", f"valence_ready{{{POD}}}": "0x4 1x20"},
+    ),
+    "ValenceLabelsDrift": Case(1600, labels(70, 20), labels(70, 60), step=5),
+    "ValenceUnknownWords": Case(150, shares(*UNKNOWN, share=16), shares(*UNKNOWN, share=14)),
+    "ValenceTruncates": Case(150, shares(*TRUNCATED, share=6), shares(*TRUNCATED, share=4)),
+    "ValenceAbsent": Case(
+        10,
+        {f"up{{{POD}}}": "0x20"},
+        {f"up{{{POD}}}": "0x20", 'up{namespace="valence",job="valence",pod="b"}': "1x20"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("promtool is not installed; Debian's package prometheus has it")
+    return found
+
+
+@pytest.fixture(scope="module")
+def rule_file(rendered: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rules") / "rules.yaml"
+    (rule,) = copy.deepcopy(named(rendered["production"], "PrometheusRule")).values()
+    for group in rule["spec"]["groups"]:
+        # the tests' own, coarser than what a cluster evaluates by
+        group.pop("interval", None)
+    path.write_text(yaml.safe_dump(rule["spec"]), "utf-8")
+    return path
+
+
+def run(promtool: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [promtool, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def unit_test(
+    rule_file: Path, alert: str, series: Series, *, step: int, minutes: int, firing: bool
+) -> Path:
+    """A promtool test: whether ``alert`` has fired after ``minutes``."""
+    path = rule_file.with_name(f"{alert}-{firing}.yaml")
+    expected = [{"labels": "{}", "value": 1}] if firing else []
+    test = {
+        "interval": f"{step}m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [
+            {
+                "expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing"}})',
+                "eval_time": f"{minutes}m",
+                "exp_samples": expected,
+            }
+        ],
+    }
+    content = {"rule_files": [rule_file.name], "evaluation_interval": f"{step}m", "tests": [test]}
+    path.write_text(yaml.safe_dump(content), "utf-8")
+    return path
+
+
+def test_every_alert_has_a_case(rendered):
+    alerts = {rule["alert"] for rule in rules(rendered["production"]) if "alert" in rule}
+    assert alerts == CASES.keys()
+
+
+def test_prometheus_takes_the_rules(promtool, rule_file):
+    checked = run(promtool, "check", "rules", rule_file)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("firing", [True, False], ids=["fires", "is silent"])
+@pytest.mark.parametrize("alert", CASES)
+def test_alert(promtool, rule_file, alert, firing):
+    case = CASES[alert]
+    series = case.firing if firing else case.silent
+    path = unit_test(rule_file, alert, series, step=case.step, minutes=case.minutes, firing=firing)
+    tested = run(promtool, "test", "rules", path)
+    assert tested.returncode == 0, tested.stdout + tested.stderr

@@ -1,0 +1,159 @@
+"""What a cluster is given is what it takes, and agrees with the code; and mistakes are noticed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.deploy import agreement, checks, schemas
+from tests.deploy.rendering import ROOT, named, pods, render
+
+types_of_custom_resources = pytest.mark.skipif(
+    not schemas.custom_types_installed(),
+    reason="the types of the custom resources are not installed; `make manifests` does, with npm",
+)
+BASE = "deploy/base/release/deployment.yaml"
+RULES = "deploy/components/monitoring/rules.yaml"
+
+
+def test_every_field_is_known_to_the_oldest_and_the_newest_kubernetes(rendered):
+    assert schemas.findings(rendered) == []
+
+
+@types_of_custom_resources
+def test_every_field_of_custom_resources_is_known(rendered, tmp_path):
+    assert schemas.custom_findings(rendered, tmp_path) == []
+
+
+def test_expressions_ask_for_what_the_service_exposes(rendered):
+    assert checks.of_expressions(ROOT, rendered) == []
+
+
+def test_manifests_image_rules_and_code_agree(rendered):
+    assert agreement.findings(rendered, ROOT) == []
+
+
+def test_every_file_of_manifests_holds_one_kind():
+    for path in (ROOT / "deploy").rglob("*.yaml"):
+        assert len(re.findall(r"^kind:", path.read_text("utf-8"), re.MULTILINE)) <= 1, path
+
+
+@pytest.mark.parametrize("overlay", ["production", "gpu", "other-components", "kserve"])
+def test_keys_are_asked_for_in_every_overlay_but_dev(rendered, overlay):
+    for pod in pods(rendered[overlay]).values():
+        names = {entry["name"] for entry in pod["containers"][0]["env"]}
+        assert "VALENCE_API_KEYS_FILE" in names
+        assert "VALENCE_ALLOW_ANONYMOUS" not in names
+
+
+def test_overlays_differ_by_more_than_labels(rendered):
+    (dev, production, gpu) = (
+        pods(rendered[overlay])["Deployment valence"] for overlay in ("dev", "production", "gpu")
+    )
+    assert dev != production != gpu != dev
+    canary = pods(rendered["other-components"])["Deployment valence-canary"]
+    stable = pods(rendered["other-components"])["Deployment valence"]
+    assert canary["containers"][0]["image"] != stable["containers"][0]["image"]
+
+
+def test_productions_memory_follows_from_the_measured_peak(rendered):
+    benchmarks = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    (peak,) = re.findall(r"peak memory of serving \| [^|]+ \| (\d+) MiB", benchmarks)
+    resources = pods(rendered["production"])["Deployment valence"]["containers"][0]["resources"]
+    requested, limit = (
+        int(resources[kind]["memory"].removesuffix("Mi")) for kind in ("requests", "limits")
+    )
+    assert requested >= 1.2 * int(peak)
+    assert limit >= 2 * int(peak)
+
+
+def test_the_namespace_holds_pods_to_the_restricted_standard(rendered):
+    for overlay in ("dev", "production", "gpu"):
+        (namespace,) = named(rendered[overlay], "Namespace").values()
+        labels = namespace["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_everything_is_denied_that_is_not_admitted(rendered):
+    policies = named(rendered["production"], "NetworkPolicy")
+    denied = policies["deny-all"]["spec"]
+    assert denied == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    (rule,) = policies["admit-callers"]["spec"]["ingress"]
+    assert all(peer["namespaceSelector"]["matchLabels"] for peer in rule["from"])
+
+
+def test_hadolint_finds_no_fault_in_the_dockerfile():
+    hadolint = Path(sys.executable).parent / "hadolint"
+    linted = subprocess.run(
+        [hadolint, ROOT / "deploy" / "Dockerfile"], capture_output=True, text=True, check=False
+    )
+    assert (linted.returncode, linted.stdout) == (0, "")
+
+
+MISTAKES = {
+    "wrong probe path": (BASE, "path: /livez", "path: /alive", "livenessProbe asks /alive"),
+    "liveness asks readiness": (BASE, "path: /livez", "path: /readyz", "livenessProbe asks"),
+    "wrong port": (BASE, "containerPort: 3000", "containerPort: 8080", "listens on 3000"),
+    "missing seccomp": (BASE, "type: RuntimeDefault", "type: Unconfined", "seccompProfile"),
+    "uid that is not the image's": (BASE, "runAsUser: 10001", "runAsUser: 10002", "runAsUser"),
+    "root that can be written": (
+        BASE, "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "readOnlyRoot",
+    ),
+    "links to Services": (
+        BASE, "enableServiceLinks: false", "enableServiceLinks: true", "links to Services",
+    ),
+    "unknown field": (BASE, "periodSeconds: 10", "periodSecond: 10", "periodSecond"),
+    "unknown setting": (BASE, "VALENCE_API_KEYS_FILE", "VALENCE_API_KEY_FILE", "is no setting"),
+    "grace too short": (BASE, "PeriodSeconds: 75", "PeriodSeconds: 30", "terminationGrace"),
+    "kind that nothing validates": (
+        "deploy/base/service-account.yaml", "kind: ServiceAccount", "kind: ServiceAcount",
+        "no validator covers v1/ServiceAcount",
+    ),
+    "port that the Service does not find": (
+        "deploy/base/release/service.yaml", "targetPort: http", "targetPort: https",
+        "no port https",
+    ),
+    "typo in a metric": (
+        RULES, "valence_rejected_requests_total", "valence_reject_requests_total", "exposes no",
+    ),
+    "value that a label never has": (RULES, "overloaded|", "overload|", "reason='overload'"),
+    "bucket that is none": (RULES, 'le="0.25"', 'le="0.3"', "le='0.3'"),
+    "expression that does not parse": (RULES, "> 0.01", "> > 0.01", "ValenceRejects"),
+    "alert without a runbook": (
+        "docs/runbook.md", "## ValenceRejects", "## Rejects",
+        "no section ValenceRejects",
+    ),
+    "backend that is not there": (
+        "deploy/components/canary/route.yaml", "name: valence-canary", "name: valence-next",
+        "no Service valence-next:80",
+    ),
+    "uid of the image": ("deploy/Dockerfile", "USER 10001:10001", "USER 10003:10003", "10003"),
+}  # fmt: skip
+CUSTOM_MISTAKES = (
+    ("deploy/components/monitoring/service-monitor.yaml", "scrapeTim", "scrapeTIM", "scrapeTIM"),
+    ("deploy/components/autoscaling-keda/scaled-object.yaml", "15", "15s", "not assignable"),
+    ("deploy/components/canary/route.yaml", "weight: 5\n", "weigth: 5\n", "weigth"),
+)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_noticed(plant, tmp_path, mistake):
+    file, before, after, named_by = MISTAKES[mistake]
+    workplace = tmp_path / "workplace"
+    workplace.mkdir()
+    root = plant(file, before, after)
+    found = checks.findings(root, workplace, custom=False)
+    assert any(named_by in finding for finding in found), found
+
+
+@types_of_custom_resources
+def test_mistakes_in_custom_resources_are_noticed(plant, tmp_path):
+    for file, before, after, _ in CUSTOM_MISTAKES:
+        root = plant(file, before, after)
+    found = schemas.custom_findings(render(root / "deploy", tmp_path / "workplace"), tmp_path)
+    for *_, named_by in CUSTOM_MISTAKES:
+        assert any(named_by in finding for finding in found), found
