@@ -110,8 +110,9 @@ def _pod(pod: Resource, image: Image, resources: list[Resource]) -> Iterator[str
     stop = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     bounds = Settings.model_fields["request_timeout_seconds"].metadata
     longest = max(bound.le for bound in bounds if hasattr(bound, "le"))
-    if pod["terminationGracePeriodSeconds"] <= stop + longest:
-        yield f"terminationGracePeriodSeconds is not above {stop} s + {longest:g} s"
+    needed = stop + given.drain_seconds + longest
+    if pod["terminationGracePeriodSeconds"] <= needed:
+        yield f"terminationGracePeriodSeconds is not above {needed:g} s"
     account = pod["serviceAccountName"]
     if named(resources, "Namespace") and account not in named(resources, "ServiceAccount"):
         yield f"there is no ServiceAccount {account}"
@@ -175,6 +176,11 @@ def _names(resources: list[Resource]) -> Iterator[str]:
             if endpoint["port"] != "http":
                 yield f"ServiceMonitor: no port {endpoint['port']}"
     for route in named(resources, "HTTPRoute").values():
+        for path in (
+            m["path"]["value"] for r in route["spec"]["rules"] for m in r.get("matches", ())
+        ):
+            if path not in {served.path for served in ROUTES}:
+                yield f"HTTPRoute: {path} is not served"
         for rule in route["spec"]["rules"]:
             for backend in rule["backendRefs"]:
                 ports = services.get(backend["name"], {}).get("spec", {}).get("ports", [])
