@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 STATE = "valence.connections"
 _LOOK_SECONDS = 0.5
 _MOST_HEADERS = 128
+# what a connection that waits is left when the server ends: a request may be on its way already
+_LEAVING_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_body = False
         self._last_data = now
         self._write_paused_since = 0.0
+        self._leaving = False
         self._refusal = (400, "malformed-request", "The request is not HTTP/1.1")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -122,11 +125,21 @@ class LimitedProtocol(HttpToolsProtocol):
         self._headers_since = 0.0
         self._in_body = True
         super().on_headers_complete()
+        if self._leaving:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """The body is whole."""
         self._in_body = False
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The server ends: answer what has begun, and what comes within a moment."""
+        self._leaving = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(_LEAVING_SECONDS, super().shutdown)
+        else:
+            self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Say what is wrong with what is no request, in the shape of every other error."""

@@ -1,8 +1,11 @@
-"""What ``bentoml serve``'s first process does when its worker is gone.
+"""What ``bentoml serve``'s first process does when its worker is gone, and when it ends itself.
 
 BentoML looks after its worker every ten seconds. Outside a container it starts another; inside one
 it leaves that to the supervisor, and so ends, but no sooner than it looks. A worker that
 cannot start would be started again and again.
+
+Told to end, it would keep its copy of the listening socket until its worker has gone: connections
+made meanwhile would wait for nobody, and be cut off.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import Any
 
 # sysexits.h's EX_CONFIG: starting again would end the same way
 CANNOT_START = 78
@@ -19,10 +23,28 @@ _ASKED_TO = (signal.SIGTERM, signal.SIGINT)
 def watch() -> None:
     """End this process at once, with status 1, when a worker's end asks for it.
 
-    That is a worker that cannot start and, in a container, one that was killed. Belongs to the main
-    thread.
+    That is a worker that cannot start and, in a container, one that was killed. Told to end, it
+    stops listening first. Belongs to the main thread.
     """
+    # BentoML's process manager
+    from circus.sighandler import SysHandler
+
     signal.signal(signal.SIGCHLD, _look)
+    end = SysHandler.quit
+
+    def leave(handler: Any) -> None:
+        for listening in handler.controller.arbiter.sockets.values():
+            _close(listening.fileno())
+        end(handler)
+
+    SysHandler.quit = leave
+
+
+def _close(descriptor: int) -> None:
+    """Close it, but leave its number to be closed once more by who opened it."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, descriptor)
+    os.close(nothing)
 
 
 def _look(signal_number: int, frame: object) -> None:  # noqa: ARG001
