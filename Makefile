@@ -19,8 +19,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 export BENTOML_HOME ?= $(CURDIR)/.valence/bentoml
 export BENTOML_DO_NOT_TRACK := True
-# TEXT reaches its recipe through the environment: a sentence may hold what a shell would read
-export TEXT
+# these reach their recipes through the environment: they may hold what a shell would read
+export TEXT DATA LABEL
+# a model trained on DATA is called after the file unless MODEL was said
+OWN_DATA = --data "$$DATA" $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "$$LABEL") \
+	$(if $(filter-out file,$(origin MODEL)),--name $(MODEL))
 
 STORE := $(BENTOML_HOME)/models
 
@@ -35,8 +38,8 @@ setup: $(RUNTIME) ## Create .venv with all that training and serving need
 serve: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Train what is not trained yet, then serve on HOST:PORT
 	$(BIN)/bentoml serve service.app:Valence --host $(HOST) --port $(PORT)
 
-train: $(RUNTIME) ## Train MODEL from training/configs/MODEL.toml; ARGS="--seed 1 --fresh" and so on
-	$(BIN)/python -m training train training/configs/$(MODEL).toml $(ARGS)
+train: $(RUNTIME) ## Train training/configs/MODEL.toml, or on DATA=reviews.csv TEXT=review LABEL=stars; ARGS="--seed 1"
+	$(BIN)/python -m training train $(if $(DATA),$(OWN_DATA),training/configs/$(MODEL).toml) $(ARGS)
 
 evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Score MODEL and the baselines on its dev and test texts
 	$(BIN)/python -m training evaluate $(MODEL) $(ARGS)

@@ -62,8 +62,30 @@ def fetch(
 
 @app.command()
 def train(
-    configuration: Annotated[Path, typer.Argument(help="a file like training/configs/*.toml")],
+    configuration: Annotated[
+        Path | None, typer.Argument(help="a file like training/configs/*.toml; or give --data")
+    ] = None,
     *,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="labelled texts of your own, instead: a CSV, TSV, JSONL or Parquet "
+            "file, a folder or a glob; may be repeated"
+        ),
+    ] = None,
+    text: Annotated[str, typer.Option(help="the column of --data that holds the text")] = "text",
+    label: Annotated[str, typer.Option(help="the column that holds the label")] = "label",
+    multi_label: Annotated[
+        bool,
+        typer.Option("--multi-label", help="a text of --data has any number of labels"),
+    ] = False,
+    separator: Annotated[
+        str, typer.Option(help="between them, where they are one string and no list")
+    ] = "|",
+    encoding: Annotated[str, typer.Option(help="of --data")] = "utf-8",
+    name: Annotated[
+        str | None, typer.Option(help="of the model; by default after the file of --data")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="instead of the configured one")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one")] = "auto",
     fresh: Annotated[
@@ -77,10 +99,31 @@ def train(
     """Train the classifier a configuration describes and put it into the model store."""
     from training import configuration as configurations
 
+    reporter = Reporter()
+    if data:
+        if configuration is not None:
+            raise ConfigurationError("give a configuration or --data, not both")
+        from training import own_data
+
+        configuration = own_data.configure(
+            data,
+            text=text,
+            label=label,
+            separator=separator,
+            encoding=encoding,
+            name=name,
+            multi_label=multi_label,
+            folder=workspace / "configs",
+            reporter=reporter,
+        )
+    elif configuration is None:
+        raise ConfigurationError(
+            "give a configuration, like training/configs/sentiment.toml, or "
+            "texts of your own: --data reviews.csv --text COLUMN --label COLUMN"
+        )
     chosen = configurations.load(configuration)
     from training import pipeline  # after what may be wrong: torch takes seconds to import
 
-    reporter = Reporter()
     if seed is not None:
         optimization = chosen.optimization.model_copy(update={"seed": seed})
         chosen = chosen.model_copy(update={"optimization": optimization})

@@ -11,11 +11,12 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from service.classifier.architecture import Cell, Pooling
 from service.classifier.manifest import Task, check_labels
 from service.errors import ConfigurationError
+from training.corpora.files import Table
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
@@ -27,12 +28,48 @@ class _Section(BaseModel):
 class Data(_Section):
     """Which texts, and what the network is to say of them."""
 
-    corpora: tuple[str, ...] = Field(min_length=1)
+    corpora: tuple[str, ...] = Field(default=(), description="published corpora, by name")
+    files: tuple[str, ...] = Field(
+        default=(),
+        description="one's own: a path, folder or glob, or a list of these; from where the command "
+        "is run",
+    )
+    text: str = Field(default="text", description="the column of the files that holds the text")
+    label: str = Field(default="label", description="and the one that holds the label or labels")
+    label_separator: str = Field(
+        default="|", min_length=1, description="between a text's labels, where they are one string"
+    )
+    encoding: str = "utf-8"
     targets: Literal["shares", "labels"] = Field(
         default="shares",
         description="learn the share of raters that chose each label, where the corpus tells; or "
         "the one label (soft targets: Peterson et al. 2019)",
     )
+
+    def table(self, task: Task) -> Table | None:
+        """How the files are read; None if there are none."""
+        if not self.files:
+            return None
+        return Table(
+            text=self.text,
+            label=self.label,
+            encoding=self.encoding,
+            task=task,
+            label_separator=self.label_separator,
+        )
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _something_to_read(self) -> Data:
+        if not (self.corpora or self.files):
+            raise ValueError("name corpora, or files of your own")
+        if self.text == self.label:
+            raise ValueError(f"text and label are both column {self.text!r}; name two columns")
+        return self
 
 
 class Text(_Section):

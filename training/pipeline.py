@@ -75,8 +75,13 @@ def load_splits(
     configuration: Configuration, workspace: Workspace, reporter: Reporter
 ) -> tuple[Loaded, Splits]:
     """The corpora a configuration names, dealt out; says what was dropped."""
+    data = configuration.data
     loaded = corpora.load(
-        configuration.data.corpora, cache=workspace.corpora, progress=reporter.say
+        data.corpora,
+        cache=workspace.corpora,
+        own=data.files,
+        table=data.table(configuration.task),
+        progress=reporter.say,
     )
     for name, count in loaded.counts.items():
         reporter.say(

@@ -72,8 +72,14 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
         ({"labels": ["a", "a"]}, "hold a label twice"),
         ({"polarity": {"a": 1.0}}, "polarity gives values to ['a'], not to ['a', 'b']"),
         ({"polarity": {"a": 1.0, "b": -3.0}}, "must lie in [-1, 1]"),
-        ({"data": {"corpora": []}}, "data.corpora []: "),
-        ({"data": {}}, "data.corpora: Field required"),
+        ({"data": {"corpora": []}}, "name corpora, or files of your own"),
+        ({"data": {}}, "name corpora, or files of your own"),
+        ({"data": {"files": "a.csv", "text": "x", "label": "x"}}, "both column 'x'; name two"),
+        ({"data": {"files": "a.csv", "label_separator": ""}}, "data.label_separator '': "),
+        (
+            {"task": "multi_label", "polarity": {"a": 1.0, "b": -1.0}},
+            "polarity is for single_label classifiers; leave it out",
+        ),
         ({"words": {"vectors": None, "learned_size": 0}}, "learned_size must be at least 1"),
     ],
 )

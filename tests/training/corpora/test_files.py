@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from service.errors import ConfigurationError
+from training import corpora
+from training.corpora.files import Table, find, names, read
+
+TABLE = Table(text="review", label="stars")
+TAGS = dataclasses.replace(TABLE, task="multi_label")
+ROWS = [("Fine, really.", "4"), ('A "so-called"\nhotel', "1"), ("Café", "5")]
+
+
+def told(path: Path, table: Table = TABLE) -> list[tuple[str, str | tuple[str, ...]]]:
+    return [(example.text, example.label) for example in read(path, table, corpus="mine")]
+
+
+def refused(path: Path, table: Table = TABLE) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        told(path, table)
+    return str(caught.value)
+
+
+def delimited(delimiter: str) -> str:
+    lines = [delimiter.join(("stars", "id", "review"))]
+    for text, stars in ROWS:
+        quoted = '"' + text.replace('"', '""') + '"'
+        lines.append(delimiter.join((stars, "7", quoted)))
+    return "\r\n".join(lines) + "\r\n"
+
+
+def json_lines() -> str:
+    return "".join(json.dumps({"review": text, "stars": int(stars)}) + "\n" for text, stars in ROWS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", delimited(",")),
+        ("a.tsv", delimited("\t")),
+        ("a.jsonl", json_lines()),
+        ("A.NDJSON", "\n" + json_lines()),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_every_format_and_encoding_gives_the_same_rows(
+    tmp_path: Path, name: str, content: str, encoding: str, zipped: bool
+) -> None:
+    data = content.encode(encoding)
+    path = tmp_path / (name + ".gz" * zipped)
+    path.write_bytes(gzip.compress(data) if zipped else data)
+    said = encoding.removesuffix("-sig")
+    assert told(path, dataclasses.replace(TABLE, encoding=said)) == ROWS
+
+
+def test_parquet_gives_the_same_rows_and_numbers_with_gaps_stay_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    texts, stars = zip(*ROWS, strict=True)
+    for values in ([int(one) for one in stars], [float(one) for one in stars], stars):
+        parquet.write_table(pyarrow.table({"stars": list(values), "review": list(texts)}), path)
+        assert told(path) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("value", "labels"),
+    [
+        ("a|b", ("a", "b")),
+        (" b | a |b", ("b", "a")),
+        (["a", "b", "a"], ("a", "b")),
+        ([3, 4.0, True], ("3", "4", "true")),
+        (7, ("7",)),
+        ("", ()),
+        ([], ()),
+        (None, ()),
+    ],
+)
+def test_several_labels_are_a_list_or_one_string(
+    tmp_path: Path, value: object, labels: tuple[str, ...]
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"review": "x", "stars": value}))
+    assert told(path, TAGS) == [("x", labels)]
+
+
+def test_the_separator_is_the_users(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("review,stars\nx,a;b\n")
+    assert told(path, dataclasses.replace(TAGS, label_separator=";")) == [("x", ("a", "b"))]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "reviews,stars\nx,1\n", "line 1: no column 'review' for the text; did you mean"),
+        ("a.csv", "review,grade\nx,1\n", "no column 'stars' for the label; columns: 'review', 'gr"),
+        ("a.csv", "review,stars,stars\nx,1,1\n", "line 1: column 'stars' is there twice"),
+        ("a.csv", "", "columns: none"),
+        ("a.csv", 'review,stars\n"x\ny",1\nx\n', "line 4: 1 fields, the header names 2"),
+        ("a.csv", "review,stars\nx,y,1\n", "line 2: 3 fields, the header names 2; quote"),
+        ("a.csv", "review,stars\nx,1\nx, \n", "line 3: column 'stars' is empty; give the text"),
+        ("a.csv", 'review,stars\n"x" y,1\n', "look for a quotation mark"),
+        ("a.csv", 'review,stars\n"x,1\n', "look for a quotation mark"),
+        ("a.jsonl", '{"review": "x", "stars": 1}\n{"review"', "line 2: not JSON ("),
+        ("a.jsonl", "[1]", "line 1: a list, not an object"),
+        (
+            "a.jsonl",
+            '{"review": "x"}',
+            "line 1: no column 'stars' for the label; columns: 'review'",
+        ),
+        ("a.jsonl", '{"review": 5, "stars": 1}', "column 'review' holds a int, not a text"),
+        ("a.jsonl", '{"review": "x", "stars": ["a"]}', "several labels a text set task"),
+        ("a.jsonl", '{"review": "x", "stars": null}', "column 'stars' is empty"),
+        ("a.parquet", "PAR1", "not a Parquet file that can be read"),
+        ("a.csv.gz", "review,stars\n", "cannot be read"),
+    ],
+)
+def test_what_cannot_be_used_is_named_with_its_place_and_remedy(
+    tmp_path: Path, name: str, content: str, message: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    said = refused(path)
+    assert said.startswith(str(path))
+    assert message in said
+    assert "\n" not in said
+
+
+def test_a_label_that_is_none_is_shown_shortened_and_a_text_never(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"review": "secret words", "stars": [{"a": "b" * 99}]}))
+    said = refused(path, TAGS)
+    assert "column 'stars' holds {'a': 'bbb" in said
+    assert "b" * 50 not in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_bytes_of_another_encoding_are_named_by_their_line(tmp_path: Path, zipped: bool) -> None:
+    content = b"review,stars\n" + b"x,1\n" * 5_000 + b"Caf\xe9,1\n"
+    path = tmp_path / ("a.csv" + ".gz" * zipped)
+    path.write_bytes(gzip.compress(content) if zipped else content)
+    assert f'{path}, line 5002: not utf-8; say which encoding it is, for example encoding = "c' in (
+        refused(path)
+    )
+    unknown = dataclasses.replace(TABLE, encoding="utf-99")
+    assert "no encoding is called 'utf-99'" in refused(path, unknown)
+
+
+def test_a_field_is_read_up_to_the_limit_and_refused_past_it(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("training.corpora.files._LARGEST_FIELD", 200)
+    path = tmp_path / "a.csv"
+    path.write_text(f"review,stars\n{'x' * 200},1\n")
+    assert told(path) == [("x" * 200, "1")]
+    path.write_text(f"review,stars\n{'x' * 201},1\n")
+    assert "line 2: field larger than field limit (200)" in refused(path)
+
+
+def test_a_file_a_folder_and_a_glob_are_found_each_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("b.csv", "a.jsonl.gz", "notes.md", "deep/b.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    whole = [Path("a.jsonl.gz"), Path("b.csv"), Path("deep/b.csv")]
+    assert list(find(["."])) == whole
+    assert list(find(["**/*.csv"])) == whole[1:]
+    assert list(find(["b.csv", "."])) == [whole[1], whole[0], whole[2]]
+    assert names(find(["."])) == ("a.jsonl.gz", "b.csv", "deep/b.csv")
+    with pytest.raises(ConfigurationError, match=rf"c.csv: no file of that name.*{tmp_path}"):
+        find(["c.csv"])
+    for wrong in ("notes.md", "*.md"):
+        with pytest.raises(ConfigurationError, match=r"notes.md: not a format that is read"):
+            find([wrong])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigurationError, match="empty: no file"):
+        find(["empty"])
+
+
+def test_own_files_are_folded_and_recorded_as_published_corpora_are(tmp_path: Path) -> None:
+    for name, content in (
+        ("a.csv", "review,stars\nGood!,5\ngood,4\n,1\n"),
+        ("b.csv", "review,stars\nGOOD,5\nbad,1\n"),
+    ):
+        (tmp_path / name).write_text(content)
+    loaded = corpora.load((), cache=tmp_path, own=[str(tmp_path)], table=TABLE)
+    assert [(e.text, e.label, e.corpus) for e in loaded.examples] == [
+        ("Good!", "5", "a.csv"),
+        ("bad", "1", "b.csv"),
+    ]
+    first, second = loaded.records
+    assert (first.name, first.texts, second.texts) == ("a.csv", 1, 1)
+    assert str(tmp_path) not in first.model_dump_json()
+    assert loaded.counts["a.csv"] == corpora.Counts(3, 1, 1, 0, 1)
+    assert loaded.counts["b.csv"] == corpora.Counts(2, 0, 0, 1, 1)

@@ -1,0 +1,153 @@
+"""From files of labelled texts to a configuration: what a user who only has data need not choose.
+
+Rules of thumb, taken from the published configurations (``training/LOG.md``):
+
+* ``max_tokens`` so that 99 of 100 texts are read whole, in steps of 32 up to 512;
+* fewer than ``FEW_TEXTS`` texts: a small network over tuned GloVe words that averages what it reads
+  and leaves much out in training; more: the default network;
+* epochs until the network has taken ``STEPS`` steps, at least 4 and at most 40, so that few texts
+  are seen often enough.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from service.classifier import tokenizer
+from service.errors import ConfigurationError
+from training import corpora
+from training.configuration import Optimization, parse
+from training.corpora import Example, Table, files
+from training.progress import Reporter
+
+FEW_TEXTS = 5_000
+STEPS = 600
+_LEAST_EPOCHS, _MOST_EPOCHS = 4, 40
+# more labels than this are most likely no labels
+MOST_LABELS = 1_000
+_POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
+_HEADER = """\
+# Chosen for {files} by `training train --data`, which writes it anew each time.
+# To change a choice, copy this file and train the copy.
+
+"""
+
+
+def configure(
+    patterns: Sequence[str],
+    *,
+    text: str,
+    label: str,
+    separator: str,
+    encoding: str,
+    name: str | None,
+    multi_label: bool,
+    folder: Path,
+    reporter: Reporter,
+) -> Path:
+    """Write a configuration for the files of ``patterns`` into ``folder``; its path.
+
+    Labels are those of the data, numbers in their order. A text has any number of them if
+    ``multi_label``, or if the first label in the data is a list. Raises
+    :class:`ConfigurationError` for data that cannot be read, or hold fewer than two labels or too
+    many to be labels.
+    """
+    paths = files.find(patterns)
+    table = Table(text=text, label=label, encoding=encoding, label_separator=separator)
+    if multi_label or _holds_lists(paths[0], table):
+        table = Table(text, label, encoding, task="multi_label", label_separator=separator)
+    loaded = corpora.load((), cache=folder, own=patterns, table=table, progress=reporter.say)
+    labels = _labels(loaded.examples, table)
+    content: dict[str, Any] = {"name": name or _name(paths, patterns)}
+    if table.task == "multi_label":
+        content["task"] = "multi_label"
+    content["labels"] = labels
+    if table.task == "single_label" and set(labels) <= set(_POLARITY):
+        content["polarity"] = {one: _POLARITY[one] for one in labels}
+    content["data"] = {
+        "files": list(patterns),
+        "text": text,
+        "label": label,
+        **({"encoding": encoding} if encoding != "utf-8" else {}),
+        **({"label_separator": separator} if separator != "|" else {}),
+    }
+    content |= _choices(loaded.examples)
+    path = folder / f"{parse(content, source=', '.join(patterns)).name}.toml"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        _HEADER.format(files=", ".join(files.names(paths))) + tomli_w.dumps(content),
+        encoding="utf-8",
+    )
+    reporter.say(f"{len(loaded.examples):,} texts, {len(labels)} labels; settings are in {path}")
+    return path
+
+
+def _choices(examples: Sequence[Example]) -> dict[str, Any]:
+    """The sections that depend on how many texts there are, and how long they are."""
+    lengths = np.array([len(tokenizer.surfaces(example.text)) for example in examples])
+    longest = float(np.percentile(lengths, 99))
+    max_tokens = min(512, max(32, 32 * math.ceil(longest / 32)))
+    few = len(examples) < FEW_TEXTS
+    batch_tokens = Optimization().batch_tokens
+    # four fifths of the texts are trained on
+    tokens = 0.8 * float(np.minimum(lengths, max_tokens).sum())
+    steps = max(1, math.ceil(tokens / batch_tokens))
+    epochs = min(_MOST_EPOCHS, max(_LEAST_EPOCHS, math.ceil(STEPS / steps)))
+    chosen: dict[str, Any] = {
+        "text": {"max_tokens": max_tokens},
+        "optimization": {
+            "epochs": epochs,
+            "patience": max(2, epochs // 2),
+            "warmup_steps": min(100, epochs * steps // 10),
+        },
+    }
+    if few:
+        chosen["words"] = {"learned_size": 0}
+        chosen["network"] = {"hidden_size": 64, "pooling": "mean"}
+        chosen["regularization"] = {
+            "word_dropout": 0.4,
+            "embedding_dropout": 0.3,
+            "output_dropout": 0.5,
+            "averaging": 0.995,
+        }
+    return chosen
+
+
+def _labels(examples: Sequence[Example], table: Table) -> list[str]:
+    found = {label for example in examples for label in example.labels}
+    if len(found) < 2:
+        raise ConfigurationError(
+            f"column {table.label!r} holds {len(found)} labels in {len(examples):,} texts, at "
+            "least two are needed; name another column for the label"
+        )
+    if len(found) > min(MOST_LABELS, len(examples) / 2):
+        raise ConfigurationError(
+            f"column {table.label!r} holds {len(found):,} different labels in "
+            f"{len(examples):,} texts; name the column that holds the label, or write a "
+            "configuration that lists them"
+        )
+    try:
+        return sorted(found, key=float)
+    except ValueError:
+        return sorted(found)
+
+
+def _holds_lists(path: Path, table: Table) -> bool:
+    """Whether the first label in the file is a list."""
+    values = (row[table.label] for _, row in files.rows(path, table))
+    return isinstance(next((value for value in values if value is not None), None), list)
+
+
+def _name(paths: Sequence[Path], patterns: Sequence[str]) -> str:
+    """A model's name after the file, or after the folder that was given."""
+    given = Path(patterns[0])
+    source = given.resolve() if given.is_dir() else paths[0]
+    stem = source.name.partition(".")[0].lower()
+    return re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:63].strip("-") or "mine"
