@@ -3,8 +3,9 @@
 Rules of thumb, taken from the published configurations (``training/LOG.md``):
 
 * ``max_tokens`` so that 99 of 100 texts are read whole, in steps of 32 up to 512;
-* fewer than ``FEW_TEXTS`` texts: a small network over tuned GloVe words that averages what it reads
-  and leaves much out in training; more: the default network;
+* fewer than ``FEW_TEXTS`` texts, half of them of ``LONG_TOKENS`` or more: a small network over
+  tuned GloVe words that averages what it reads and leaves much out in training; else the default
+  network, since an average tells short texts apart badly;
 * epochs until the network has taken ``STEPS`` steps, at least 4 and at most 40, so that few texts
   are seen often enough.
 """
@@ -28,6 +29,7 @@ from training.corpora import Example, Table, files
 from training.progress import Reporter
 
 FEW_TEXTS = 5_000
+LONG_TOKENS = 100
 STEPS = 600
 _LEAST_EPOCHS, _MOST_EPOCHS = 4, 40
 # more labels than this are most likely no labels
@@ -94,7 +96,7 @@ def _choices(examples: Sequence[Example]) -> dict[str, Any]:
     lengths = np.array([len(tokenizer.surfaces(example.text)) for example in examples])
     longest = float(np.percentile(lengths, 99))
     max_tokens = min(512, max(32, 32 * math.ceil(longest / 32)))
-    few = len(examples) < FEW_TEXTS
+    few_and_long = len(examples) < FEW_TEXTS and float(np.median(lengths)) >= LONG_TOKENS
     batch_tokens = Optimization().batch_tokens
     # four fifths of the texts are trained on
     tokens = 0.8 * float(np.minimum(lengths, max_tokens).sum())
@@ -108,7 +110,7 @@ def _choices(examples: Sequence[Example]) -> dict[str, Any]:
             "warmup_steps": min(100, epochs * steps // 10),
         },
     }
-    if few:
+    if few_and_long:
         chosen["words"] = {"learned_size": 0}
         chosen["network"] = {"hidden_size": 64, "pooling": "mean"}
         chosen["regularization"] = {

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import itertools
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import training.__main__ as commands
+from service.classifier import artifact
+from service.errors import ConfigurationError
+from training import own_data, pipeline, store
+from training.configuration import Configuration, load
+from training.judging import evaluate_stored
+from training.pipeline import Trained, Workspace
+from training.progress import Reporter
+
+WORDS = {"5": ("great", "lovely"), "10": ("awful", "dreadful")}
+THINGS = ("film", "phone", "hotel", "song", "book", "meal", "flight", "game", "train", "shop")
+TAILS = ("again", "to me", "as ever", "in the end", "for once", "this year")
+
+
+def reviews() -> str:
+    lines = [
+        f'{stars},"The {thing} was {word}, {tail}."'
+        for (stars, words), thing, tail in itertools.product(WORDS.items(), THINGS, TAILS)
+        for word in words
+    ]
+    return "\n".join(["stars,review", *lines]) + "\n"
+
+
+@pytest.fixture
+def configure(tmp_path: Path, silent: type[Reporter]) -> Callable[..., Configuration]:
+    """The configuration chosen for files."""
+
+    def configure(*patterns: Path, **options: object) -> Configuration:
+        settings: dict[str, object] = {
+            "text": "review",
+            "label": "stars",
+            "separator": "|",
+            "encoding": "utf-8",
+            "name": None,
+            "multi_label": False,
+            **options,
+        }
+        path = own_data.configure(
+            [str(pattern) for pattern in patterns],
+            folder=tmp_path / "configs",
+            reporter=silent(),
+            **settings,
+        )
+        assert path.parent == tmp_path / "configs"
+        assert "copy this file" in path.read_text(encoding="utf-8")
+        assert load(path).name == path.stem
+        return load(path)
+
+    return configure
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "My Reviews (2).csv"
+    path.write_text(reviews())
+    return path
+
+
+def test_a_file_is_enough_to_have_a_configuration(configure, table: Path) -> None:
+    chosen = configure(table)
+    assert chosen.name == "my-reviews-2"
+    assert chosen.labels == ("5", "10")  # numbers in their order
+    assert chosen.task == "single_label"
+    assert chosen.polarity is None
+    assert chosen.text.max_tokens == 32
+    assert chosen.data.files == (str(table),)
+    assert configure(table, name="stars").name == "stars"
+
+
+def test_labels_of_a_sentiment_have_their_polarity(configure, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(reviews().replace("\n5,", "\npositive,").replace("\n10,", "\nnegative,"))
+    assert configure(path).polarity == {"negative": -1.0, "positive": 1.0}
+
+
+def test_the_longer_and_fewer_the_texts_the_smaller_the_network(configure, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    for words, hidden, tokens in ((99, 128, 128), (100, 64, 128), (600, 64, 512)):
+        rows = [f"{i % 2},{i} {'x ' * (words - 1)}" for i in range(40)]
+        path.write_text("\n".join(["stars,review", *rows]))
+        chosen = configure(path)
+        assert chosen.network.hidden_size == hidden
+        assert chosen.text.max_tokens == tokens
+        assert 4 <= chosen.optimization.epochs <= 40
+
+
+def test_lists_of_labels_and_a_word_make_it_multi_label(configure, tmp_path: Path) -> None:
+    lists = tmp_path / "a.jsonl"
+    rows = [
+        {"review": f"visit {n}", "stars": [["cold"], ["late", "cold"], []][n % 3]}
+        for n in range(60)
+    ]
+    lists.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    chosen = configure(lists)
+    assert (chosen.task, chosen.labels) == ("multi_label", ("cold", "late"))
+    strings = tmp_path / "b.csv"
+    strings.write_text("stars,review\n" + "".join(f"a;b,visit {n}\nb,call {n}\n" for n in range(9)))
+    assert configure(strings).labels == ("a;b", "b")
+    chosen = configure(strings, multi_label=True, separator=";")
+    assert (chosen.task, chosen.labels) == ("multi_label", ("a", "b"))
+    assert chosen.data.label_separator == ";"
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a"] * 9, "column 'stars' holds 1 labels in 9 texts, at least two"),
+        (list("abcdefghi"), "holds 9 different labels in 9 texts; name the column"),
+    ],
+)
+def test_a_column_that_holds_no_labels_is_refused(
+    configure, tmp_path: Path, labels: list[str], message: str
+) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f"{label},text {number}" for number, label in enumerate(labels)]
+    path.write_text("\n".join(["stars,review", *rows]))
+    with pytest.raises(ConfigurationError, match=message):
+        configure(path)
+
+
+def test_a_file_trains_from_the_command_line_and_is_judged_again(
+    workspace: Workspace, table: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = pipeline.train
+
+    def small(configuration: Configuration, **options: object) -> Trained:
+        # what fetches nothing and takes a second
+        changed = configuration.model_copy(
+            update={
+                "words": configuration.words.model_copy(
+                    update={"vectors": None, "learned_size": 8}
+                ),
+                "network": configuration.network.model_copy(update={"hidden_size": 6}),
+                "optimization": configuration.optimization.model_copy(
+                    update={"learning_rate": 0.03}
+                ),
+            }
+        )
+        return train(changed, **{**options, "device": torch.device("cpu")})
+
+    monkeypatch.setattr(pipeline, "train", small)
+    arguments = ["--data", str(table), "--text", "review", "--label", "stars", "--name", "stars"]
+    result = CliRunner().invoke(
+        commands.app,
+        ["train", *arguments, "--workspace", str(workspace.root)],
+        catch_exceptions=False,
+    )
+    assert result.exit_code == 0
+    tag = result.stdout.strip()
+    manifest = artifact.load(store.path(tag)).manifest
+    assert manifest.name == "stars"
+    (record,) = manifest.training.corpora
+    assert (record.name, record.texts) == (table.name, 240)
+    written = tomllib.loads((workspace.root / "configs" / "stars.toml").read_text())
+    assert written["labels"] == ["5", "10"]
+    scores = evaluate_stored(
+        tag, engine="reference", workspace=workspace, with_baselines=False, reporter=silent()
+    )
+    assert scores[f"{tag} (test)"].macro_f1 > 0.9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give a configuration"),
+        (["a.toml", "--data", "b.csv"], "not both"),
+        (["--data", "absent.csv"], "absent.csv: no file of that name"),
+    ],
+)
+def test_what_to_train_on_is_said_once(
+    arguments: list[str], message: str, model_store: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        CliRunner().invoke(commands.app, ["train", *arguments], catch_exceptions=False)
