@@ -28,7 +28,7 @@ OWN_DATA = --data "$$DATA" $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve train evaluate predict score test lint format types bench chaos bento manifests wheel sanitize clean
+.PHONY: help setup serve train evaluate predict score test lint format types bench chaos bento image manifests wheel sanitize clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in ever
 
 bento: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Package service and models as a bento
 	$(BIN)/bentoml build
+
+image: bento ## Build the image TAG by docker, podman or buildah; VARIANT=gpu, BUILD_ARGS="--build-arg ..."
+	BUILD_ARGS="$(BUILD_ARGS)" deploy/image.sh $(or $(VARIANT),cpu) $(or $(TAG),valence:latest)
 
 manifests: $(DEVELOPMENT) $(SCHEMAS)/.installed $(POLICIES)/.installed ## Render and judge all that deploy/ holds
 	$(BIN)/python -m tests.deploy

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Builds the image by docker, podman or buildah, whichever is there: deploy/image.sh cpu|gpu TAG.
+# The build context is made of the newest bento, the locks of requirements and their checksums.
+set -eu
+variant=${1:-cpu}
+tag=${2:-valence:latest}
+cd "$(dirname "$0")/.."
+context=build/image-$variant
+
+if command -v docker > /dev/null && docker info > /dev/null 2>&1; then
+    build="docker build"
+elif command -v podman > /dev/null; then
+    # only docker's format keeps the HEALTHCHECK
+    build="podman build --format docker"
+elif command -v buildah > /dev/null; then
+    build="buildah build --format docker"
+else
+    echo "none of docker, podman and buildah is here; install one of them" >&2
+    exit 1
+fi
+
+rm -rf "$context"
+mkdir -p "$context"
+# the export has the models in it, which a bento in the store only names
+"${BENTOML:-.venv/bin/bentoml}" export valence:latest "$context/bento.bento" > /dev/null
+"${PYTHON:-.venv/bin/python}" -m tarfile --filter data --extract "$context/bento.bento" "$context/bento"
+rm "$context/bento.bento"
+cp -r requirements/locks "$context/locks"
+cp deploy/verify.py "$context"
+(cd "$context/bento" && find . -type f -print0 | sort -z | xargs -0 sha256sum) > "$context/SHA256SUMS"
+
+# shellcheck disable=SC2086 # several words on purpose
+$build ${BUILD_ARGS:-} --build-arg "VARIANT=$variant" \
+    --build-arg "VERSION=$(sed -n 's/^VERSION = "\(.*\)"/\1/p' service/version.py)" \
+    --build-arg "REVISION=$(git rev-parse HEAD 2> /dev/null || echo unknown)" \
+    --file deploy/Dockerfile --tag "$tag" "$context"
