@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ def live_exposition() -> str:
     return metrics.exposition().decode()
 
 
+@functools.cache
 def exposed() -> dict[str, Labels]:
     """Every sample of a live exposition: its labels, and the values of each."""
     found: dict[str, Labels] = {}

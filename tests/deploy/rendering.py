@@ -45,7 +45,8 @@ def _kustomize(folder: Path) -> list[Resource]:
     text = subprocess.run(
         [KUBECTL, "kustomize", folder], check=True, capture_output=True, text=True
     ).stdout
-    return list(yaml.safe_load_all(text))
+    # libyaml's reader is ten times as fast as the one in Python
+    return list(yaml.load_all(text, Loader=yaml.CSafeLoader))
 
 
 def named(resources: list[Resource], kind: str) -> dict[str, Resource]:
