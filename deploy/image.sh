@@ -5,7 +5,7 @@ set -eu
 variant=${1:-cpu}
 tag=${2:-valence:latest}
 cd "$(dirname "$0")/.."
-context=build/image-$variant
+context=$PWD/build/image-$variant
 
 if command -v docker > /dev/null && docker info > /dev/null 2>&1; then
     build="docker build"
