@@ -281,6 +281,8 @@ class ModelMetrics:
         self._tokenize_seconds: list[float] = []
         self._queue_seconds: list[float] = []
         self._infer_seconds: list[float] = []
+        self._batches_of_items: list[float] = []
+        self._batches_of_tokens: list[float] = []
         self._labels: list[str] = []
         self._counts = [0, 0, 0, 0, 0]
 
@@ -317,6 +319,8 @@ class ModelMetrics:
             (self._tokenize, self._tokenize_seconds),
             (self._queue, self._queue_seconds),
             (self._infer, self._infer_seconds),
+            (self._batch_items, self._batches_of_items),
+            (self._batch_tokens, self._batches_of_tokens),
         ):
             _observe_all(histogram, pending)
             pending.clear()
@@ -339,9 +343,10 @@ class ModelMetrics:
         self._uncertain.inc(texts)
 
     def batch(self, *, items: int, tokens: int) -> None:
-        """Count one batch handed to the engine."""
-        self._batch_items.observe(items)
-        self._batch_tokens.observe(tokens)
+        """Count one batch handed to the engine, by the next :meth:`flush`."""
+        self._batches_of_items.append(items)
+        self._batches_of_tokens.append(tokens)
+        self._later.ask()
 
     def queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
         """Set what waits now."""
@@ -353,7 +358,9 @@ class ModelMetrics:
 def _observe_all(histogram: Histogram, values: Sequence[float]) -> None:
     """``histogram.observe`` for each value; the library has no call for many at once."""
     if values:
-        places = collections.Counter(bisect.bisect_left(_SECONDS, value) for value in values)
+        places = collections.Counter(
+            bisect.bisect_left(histogram._upper_bounds, value) for value in values
+        )
         for place, count in places.items():
             histogram._buckets[place].inc(count)
         histogram._sum.inc(sum(values))

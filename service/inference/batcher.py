@@ -258,7 +258,8 @@ class Batcher(Generic[Answer]):
         """Run once this turn's arrivals are in, unless the engine is at work."""
         if not self._scheduled and not self._busy_since:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._run)
+            # the loop by a future: asking for the running one is a system call on Python 3.11
+            self._waiting[0].future.get_loop().call_soon(self._run)
 
     def _run(self) -> None:
         self._scheduled = False
@@ -271,7 +272,8 @@ class Batcher(Generic[Answer]):
             self._finish(picked, tokens, *self._compute(picked))
             return
         self._busy_since = time.perf_counter()
-        running = asyncio.get_running_loop().run_in_executor(self._worker, self._compute, picked)
+        loop = picked[0][0].future.get_loop()
+        running = loop.run_in_executor(self._worker, self._compute, picked)
 
         def land(done: asyncio.Future[tuple[list[Any], float, float]]) -> None:
             self._busy_since = 0.0

@@ -361,7 +361,7 @@ class Scorer:
         return ticket.future.result()
 
     async def _wait(self, ticket: Ticket[Any], timeout_seconds: float) -> None:
-        timer = asyncio.get_running_loop().call_later(timeout_seconds, self._expire, ticket)
+        timer = ticket.future.get_loop().call_later(timeout_seconds, self._expire, ticket)
         try:
             await asyncio.wait((ticket.future,))
         finally:
