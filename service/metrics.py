@@ -263,9 +263,9 @@ class ModelMetrics:
             metrics.tokens.labels(*by_model),
             metrics.unknown_tokens.labels(*by_model),
             metrics.truncated_texts.labels(*by_model),
-            metrics.cache_hits.labels(*by_model),
-            metrics.cache_misses.labels(*by_model),
         )
+        self._cache_hits = metrics.cache_hits.labels(*by_model)
+        self._cache_misses = metrics.cache_misses.labels(*by_model)
         self._uncertain = metrics.uncertain_texts.labels(*by_model)
         self._predictions = {
             label: metrics.predictions.labels(*by_model, label) for label in labels
@@ -278,13 +278,10 @@ class ModelMetrics:
         metrics.model_info.labels(*by_model, engine).set(1)
         self._later = Later(self.flush, seconds=_FLUSH_SECONDS)
         # counted, but not yet in the metrics
-        self._tokenize_seconds: list[float] = []
-        self._queue_seconds: list[float] = []
-        self._infer_seconds: list[float] = []
-        self._batches_of_items: list[float] = []
-        self._batches_of_tokens: list[float] = []
+        self._scored: list[tuple[int, int, int, float, float, float]] = []
+        self._batches: list[tuple[int, int]] = []
         self._labels: list[str] = []
-        self._counts = [0, 0, 0, 0, 0]
+        self._hits = self._misses = 0
 
     def scored(
         self,
@@ -301,41 +298,49 @@ class ModelMetrics:
 
         ``labels`` are what they were given, one for each text of a single-label model.
         """
-        self._tokenize_seconds.append(tokenize_seconds)
-        self._queue_seconds.append(queue_seconds)
-        self._infer_seconds.append(infer_seconds)
-        self._labels.extend(labels)
-        self._counts[0] += tokens
-        self._counts[1] += unknown_tokens
-        self._counts[2] += truncated_texts
-        if len(self._tokenize_seconds) >= _MOST_PENDING:
+        self._labels += labels
+        self._scored.append(
+            (
+                tokens,
+                unknown_tokens,
+                truncated_texts,
+                tokenize_seconds,
+                queue_seconds,
+                infer_seconds,
+            )
+        )
+        if len(self._scored) >= _MOST_PENDING:
             self.flush()
         else:
             self._later.ask()
 
     def flush(self) -> None:
         """Move the metrics by what was counted since the last time."""
-        for histogram, pending in (
-            (self._tokenize, self._tokenize_seconds),
-            (self._queue, self._queue_seconds),
-            (self._infer, self._infer_seconds),
-            (self._batch_items, self._batches_of_items),
-            (self._batch_tokens, self._batches_of_tokens),
-        ):
-            _observe_all(histogram, pending)
-            pending.clear()
+        if self._scored:
+            *counts, tokenize, queue, infer = zip(*self._scored, strict=True)
+            self._scored.clear()
+            for counter, values in zip(self._counters, counts, strict=True):
+                counter.inc(sum(values))
+            _observe_all(self._tokenize, tokenize)
+            _observe_all(self._queue, queue)
+            _observe_all(self._infer, infer)
+        if self._batches:
+            items, of_tokens = zip(*self._batches, strict=True)
+            self._batches.clear()
+            _observe_all(self._batch_items, items)
+            _observe_all(self._batch_tokens, of_tokens)
         for label, texts in collections.Counter(self._labels).items():
             self._predictions[label].inc(texts)
         self._labels.clear()
-        for counter, count in zip(self._counters, self._counts, strict=True):
-            counter.inc(count)
-        self._counts = [0, 0, 0, 0, 0]
+        self._cache_hits.inc(self._hits)
+        self._cache_misses.inc(self._misses)
+        self._hits = self._misses = 0
 
     def cached(self, labels: Sequence[str], *, hits: int, misses: int) -> None:
         """Count texts looked for in the cache; ``labels`` are what those it held were given."""
-        self._labels.extend(labels)
-        self._counts[3] += hits
-        self._counts[4] += misses
+        self._labels += labels
+        self._hits += hits
+        self._misses += misses
         self._later.ask()
 
     def uncertain(self, texts: int) -> None:
@@ -344,8 +349,7 @@ class ModelMetrics:
 
     def batch(self, *, items: int, tokens: int) -> None:
         """Count one batch handed to the engine, by the next :meth:`flush`."""
-        self._batches_of_items.append(items)
-        self._batches_of_tokens.append(tokens)
+        self._batches.append((items, tokens))
         self._later.ask()
 
     def queue(self, *, items: int, tokens: int, age_seconds: float) -> None:

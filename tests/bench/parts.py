@@ -17,6 +17,7 @@ PARTS = {
     "memory": "tests.bench.memory",
     "growth": "tests.bench.growth",
     "agreement": "tests.bench.agreement",
+    "path": "tests.bench.request_path",
     "explain": "tests.bench.explanations",
     "training": "tests.bench.training",
 }

@@ -1,0 +1,107 @@
+"""Where the processor time of a one-text request goes, through all of the application."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+from service.metrics import ModelMetrics
+from tests.bench import texts
+from tests.bench.application import Application
+from tests.bench.measure import Options, interleave
+from tests.bench.report import Section, Table
+
+_MODEL = "sentiment"
+_SENTENCES = 2_000
+_AT_ONCE = (1, 31)
+
+
+def run(options: Options) -> Section:
+    """The whole request with one and with many in flight, and its pieces alone."""
+    application = Application(_MODEL)
+    sentences = texts.sentences(_SENTENCES)
+    bodies = [json.dumps({"text": sentence}).encode() for sentence in sentences]
+    subjects: dict[str, Callable[[], float]] = {
+        f"the whole request, {at_once} in flight": lambda at_once=at_once: _microseconds(
+            lambda: application.run(bodies, at_once=at_once)
+        )
+        for at_once in _AT_ONCE
+    }
+    for name, work in _pieces(application, sentences).items():
+        subjects[name] = lambda work=work: _microseconds(lambda: application.inside(work))
+    # the smallest of the rounds: what else the machine does only ever adds
+    taken = {
+        name: min(values)
+        for name, values in interleave(subjects, rounds=max(options.rounds, 3)).items()
+    }
+    rows = [[name, f"{microseconds:.1f}"] for name, microseconds in taken.items()]
+    text = (
+        "CPU time a request of `POST /v1/classify` for one sentence of the vader corpus, without a "
+        f"socket: the smallest of {max(options.rounds, 3)} rounds of {_SENTENCES} requests. Pieces "
+        "are called alone, one sentence at a time."
+    )
+    return Section("The request path", text, [Table(["what", "us a request"], rows)], [])
+
+
+def _microseconds(work: Callable[[], None]) -> float:
+    started = time.process_time()
+    work()
+    return (time.process_time() - started) / _SENTENCES * 1e6
+
+
+def _pieces(application: Application, sentences: list[str]) -> dict[str, Callable[[], None]]:
+    classifier, engine, log = application.classifier, application.engine, application.log
+    documents = [classifier.encode(sentence).ids for sentence in sentences]
+    logits = engine.logits(documents)
+    alone = [row[None] for row in logits]
+    labels = classifier.manifest.labels[:1]
+    of_model = ModelMetrics(
+        application.metrics, name="pieces", version="1", labels=labels, engine=engine.name
+    )
+
+    def encode() -> None:
+        for sentence in sentences:
+            classifier.encode(sentence)
+
+    def compute() -> None:
+        for document in documents:
+            engine.logits([document])
+
+    def predict() -> None:
+        for row in alone:
+            classifier.predict(row)
+
+    def predict_together() -> None:
+        for start in range(0, len(logits), _AT_ONCE[-1]):
+            classifier.predict(logits[start : start + _AT_ONCE[-1]])
+
+    def count() -> None:
+        for _ in sentences:
+            of_model.scored(
+                labels, tokens=20, unknown_tokens=1, truncated_texts=0,
+                tokenize_seconds=1e-5, queue_seconds=1e-5, infer_seconds=1e-4,
+            )  # fmt: skip
+            application.metrics.request(
+                route="/v1/classify", method="POST", status=200, model="pieces", version="1",
+                seconds=1e-3,
+            )  # fmt: skip
+        of_model.flush()
+        application.metrics.flush()
+
+    def write() -> None:
+        for _ in sentences:
+            log.request(
+                request_id="0123456789abcdef-1", method="POST", route="/v1/classify", status=200,
+                seconds=1e-3, model=_MODEL, texts=1, tokens=20, trace_id="", key="",
+            )  # fmt: skip
+        log.flush()
+
+    return {
+        "tokenizing and look-up": encode,
+        "engine": compute,
+        "probabilities and label": predict,
+        f"probabilities and label, {_AT_ONCE[-1]} rows at once": predict_together,
+        "metrics": count,
+        "log": write,
+    }
