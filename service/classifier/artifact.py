@@ -14,17 +14,16 @@ carry code is refused with its name and the reason.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from service.classifier import seal
+from service.classifier import seal, weights
+from service.classifier.architecture import Architecture
 from service.classifier.manifest import Manifest
 from service.classifier.seal import CHECKSUMS, MANIFEST, REPORT, VOCABULARY, WEIGHTS
 from service.classifier.vocabulary import Vocabulary
@@ -63,7 +62,7 @@ def load(folder: Path) -> Artifact:
     """Read and verify the classifier in ``folder``; raises :class:`ArtifactError`."""
     manifest = seal.verify(folder)
     vocabulary = _read_vocabulary(folder / VOCABULARY)
-    tensors = _read_tensors(folder / WEIGHTS)
+    tensors = _read_tensors(folder / WEIGHTS, manifest.architecture)
     try:
         _check_tensors(manifest, vocabulary, tensors)
     except ArtifactError as error:
@@ -81,26 +80,15 @@ def _read_vocabulary(path: Path) -> Vocabulary:
         raise ArtifactError(f"{path}: {error}") from None
 
 
-def _read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
+def _read_tensors(path: Path, architecture: Architecture) -> dict[str, NDArray[np.float32]]:
     """The tensors, mapped from the file: processes share its pages, and nothing is copied."""
-    try:
-        # reads the header and refuses one that does not fit the file
-        with safetensors.safe_open(path, framework="numpy") as file:
-            for name in file.keys():  # noqa: SIM118 - the file is no mapping
-                kind = file.get_slice(name).get_dtype()
-                if kind != "F32":
-                    raise ArtifactError(f"{path}: {name} holds {kind}; Valence reads F32 only")
-    except safetensors.SafetensorError as error:
-        raise ArtifactError(f"{path}: not a safetensors file ({error})") from None
+    places = weights.layout(path, architecture)
     content = np.memmap(path, dtype=np.uint8, mode="r")
-    start = 8 + int.from_bytes(content[:8].tobytes(), "little")
-    header = json.loads(content[8:start].tobytes())
-    header.pop("__metadata__", None)
     tensors = {}
-    for name, entry in header.items():
-        first, last = (start + offset for offset in entry["data_offsets"])
+    for name, shape in architecture.tensor_shapes().items():
+        first, last = places[name]
         flat = np.require(content[first:last].view(np.ndarray).view(np.float32), requirements="A")
-        tensors[name] = flat.reshape(entry["shape"])
+        tensors[name] = flat.reshape(shape)
     return tensors
 
 

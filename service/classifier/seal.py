@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from service.classifier import weights
 from service.classifier.manifest import FORMAT_VERSION, Manifest
 from service.errors import ArtifactError
 
@@ -35,11 +36,16 @@ def seal(folder: Path) -> None:
 
 
 def verify(folder: Path) -> Manifest:
-    """What ``folder`` says it is, once all of it is as it was sealed; or :class:`ArtifactError`."""
+    """What ``folder`` says it is, once all of it is as it was sealed and its weights fit it.
+
+    Raises :class:`ArtifactError`.
+    """
     if not folder.is_dir():
         raise ArtifactError(f"{folder}: no such model folder; train one with `make train`")
     _verify_checksums(folder)
-    return _read_manifest(folder / MANIFEST)
+    manifest = _read_manifest(folder / MANIFEST)
+    weights.layout(folder / WEIGHTS, manifest.architecture)
+    return manifest
 
 
 def _contents(folder: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """What a served bento does when clients, its worker or its operator misbehave."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from service.classifier import seal
 
 pytestmark = pytest.mark.e2e
 
@@ -134,6 +137,29 @@ def test_in_a_container_a_killed_worker_ends_the_server_at_once(bento, serving, 
         os.kill(worker_of(server), signal.SIGKILL)
         assert server.process.wait(3) == 1
         assert "valence: the worker was killed by signal 9" in server.output.read_text()
+
+
+def with_another(bento, tmp_path, *, file, change):
+    """A copy of the bento whose `topic` has other content in ``file``, sealed anew."""
+    shutil.copytree(bento, tmp_path / "bento")
+    folder = tmp_path / "bento" / "models" / "topic" / "1"
+    content = (folder / file).read_bytes()
+    (folder / file).write_bytes(change(content))
+    seal.seal(folder)
+    return tmp_path / "bento", folder / file
+
+
+def test_weights_of_another_architecture_are_one_line_and_a_status(bento, refused, tmp_path):
+    changed, weights = with_another(
+        bento,
+        tmp_path,
+        file=seal.WEIGHTS,
+        change=lambda content: content.replace(b'"output.bias"', b'"outpux.bias"'),
+    )
+    line = refused(changed, home=tmp_path / "home", cwd=tmp_path)
+    assert line.startswith(f"valence: {weights}: tensors missing or not of this architecture: ")
+    assert "output.bias, outpux.bias" in line
+    assert line.count("\n") == 1
 
 
 def test_a_draining_server_answers_and_says_that_it_is_not_ready(bento, serving, tmp_path):

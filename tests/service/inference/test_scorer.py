@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -149,20 +150,24 @@ async def test_sentences_count_in_the_queue(tiny_artifact, counting_engine):
         await scorer.score(["Good. Bad. Good."], timeout_seconds=5, sentences=True)
 
 
-def test_warming_up_measures_the_engine(tiny_artifact):
+def test_warming_up_measures_the_engine(tiny_artifact, monkeypatch):
+    calls = itertools.count()
+    spent = 0.0
+
     class Slow:
         name = "slow"
 
         def logits(self, documents):
-            # two milliseconds a call and one microsecond a token
-            seconds = 0.002 + 1e-6 * sum(map(len, documents))
-            asyncio.run(asyncio.sleep(seconds))
+            nonlocal spent
+            # two milliseconds a call, one microsecond a token; a call may be held up
+            spent += 0.002 + 1e-6 * sum(map(len, documents)) + (0.5 if next(calls) % 3 else 0)
             return np.zeros((len(documents), 3), dtype=np.float32)
 
     scorer = make(tiny_artifact, Slow())
+    monkeypatch.setattr("service.inference.scorer.time.perf_counter", lambda: spent)
     scorer.warm_up()
-    assert 0.002 <= scorer._batcher._overhead_seconds < 0.02
-    assert 1e-7 < scorer._batcher._seconds_per_token < 2e-5
+    assert scorer._batcher._overhead_seconds == pytest.approx(0.002001)
+    assert scorer._batcher._seconds_per_token == pytest.approx(1023e-6 / 1024)
 
 
 def test_models_are_found_by_name_and_version_only_while_serving(tiny_artifact, engine):
