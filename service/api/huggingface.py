@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from service import errors
 from service.api.http import Request, Response
+from service.api.model_cards import Limits, limits
 from service.api.operations import ready
 from service.api.problems import Problem
 from service.api.routes import SCORING_ERRORS, Context, Handler, Operation, Route
@@ -153,6 +154,7 @@ class Info(BaseModel):
     version: str
     sha: str | None
     docker_label: str | None
+    limits: Annotated[Limits, Field(description="all of them, as in `/v1/models`")]
 
 
 async def predict(context: Context, request: Request) -> Response:
@@ -231,8 +233,9 @@ def _require_calibrated(
 
 async def info(context: Context, request: Request) -> Response:  # noqa: ARG001
     """Answer ``GET /info``."""
-    scorer, settings = context.models.get(), context.settings
+    scorer = context.models.get()
     labels = scorer.manifest.labels
+    limited = limits(context.settings, scorer.manifest)
     answer = Info(
         model_id=scorer.name,
         model_sha=scorer.version,
@@ -243,16 +246,17 @@ async def info(context: Context, request: Request) -> Response:  # noqa: ARG001
                 label2id={label: place for place, label in enumerate(labels)},
             )
         ),
-        max_concurrent_requests=settings.queue_items,
-        max_input_length=scorer.manifest.max_tokens,
-        max_batch_tokens=settings.queue_tokens,
+        max_concurrent_requests=limited.queue_items,
+        max_input_length=limited.max_tokens,
+        max_batch_tokens=limited.queue_tokens,
         max_batch_requests=None,
-        max_client_batch_size=settings.max_texts,
+        max_client_batch_size=limited.max_texts,
         auto_truncate=True,
         tokenization_workers=1,
         version=VERSION,
         sha=None,
         docker_label=None,
+        limits=limited,
     )
     return Response(answer.model_dump_json().encode())
 

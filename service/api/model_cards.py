@@ -10,12 +10,16 @@ from service import errors
 from service.api.classification import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
 from service.api.http import Request, Response
 from service.api.routes import Context, Operation, Route
-from service.classifier.manifest import CorpusRecord, Task
+from service.classifier.manifest import CorpusRecord, Manifest, Task
 from service.inference.scorer import Scorer
+from service.settings import Settings
 
 
 class Limits(BaseModel):
-    """What one request, one text and the queue may hold; beyond it a request is refused."""
+    """What a request, a text, a connection and the service may hold, and for how long.
+
+    Beyond it a request is refused, or a connection closed.
+    """
 
     max_body_bytes: int
     max_texts: int
@@ -25,7 +29,40 @@ class Limits(BaseModel):
     max_explained_texts: Annotated[int, Field(description="texts of a request with `explain`")]
     queue_items: int
     queue_tokens: int
-    request_timeout_seconds: float
+    request_timeout_seconds: Annotated[
+        float, Field(description="the most that `X-Request-Timeout-Ms` can ask for")
+    ]
+    body_memory_bytes: Annotated[int, Field(description="of all requests' bodies at one time")]
+    max_header_bytes: int
+    header_timeout_seconds: float
+    body_idle_seconds: Annotated[
+        float, Field(description="pause within a body, or of a client that does not read")
+    ]
+    keep_alive_seconds: Annotated[float, Field(description="between two requests")]
+    stream_idle_seconds: Annotated[float, Field(description="of a stream, between two lines")]
+    max_connections: Annotated[int, Field(description="fewer if the process may open fewer files")]
+
+
+def limits(settings: Settings, manifest: Manifest) -> Limits:
+    """What requests to a model meet; every place that tells of limits takes them from here."""
+    return Limits(
+        max_body_bytes=settings.max_body_bytes,
+        max_texts=settings.max_texts,
+        max_characters=settings.max_characters,
+        max_tokens=manifest.max_tokens,
+        max_id_characters=MAX_ID_CHARACTERS,
+        max_explained_texts=MAX_EXPLAINED_TEXTS,
+        queue_items=settings.queue_items,
+        queue_tokens=settings.queue_tokens,
+        request_timeout_seconds=settings.request_timeout_seconds,
+        body_memory_bytes=settings.body_memory_bytes,
+        max_header_bytes=settings.max_header_bytes,
+        header_timeout_seconds=settings.header_timeout_seconds,
+        body_idle_seconds=settings.body_idle_seconds,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        stream_idle_seconds=settings.stream_idle_seconds,
+        max_connections=settings.max_connections,
+    )
 
 
 class TrainingCard(BaseModel):
@@ -94,17 +131,7 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         thresholds=manifest.thresholds,
         polarity=manifest.polarity,
         engine=scorer.engine.name,
-        limits=Limits(
-            max_body_bytes=settings.max_body_bytes,
-            max_texts=settings.max_texts,
-            max_characters=settings.max_characters,
-            max_tokens=manifest.max_tokens,
-            max_id_characters=MAX_ID_CHARACTERS,
-            max_explained_texts=MAX_EXPLAINED_TEXTS,
-            queue_items=settings.queue_items,
-            queue_tokens=settings.queue_tokens,
-            request_timeout_seconds=settings.request_timeout_seconds,
-        ),
+        limits=limits(settings, manifest),
         metrics=manifest.metrics,
         training=TrainingCard(
             started=training.started,

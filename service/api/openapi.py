@@ -112,6 +112,14 @@ def _publish_limits(schemas: dict[str, Any], settings: Settings) -> None:
     fields["ids"]["maxItems"] = settings.max_texts
     fields["texts"]["items"]["maxLength"] = settings.max_characters
     schemas["StreamLine"]["properties"]["text"]["maxLength"] = settings.max_characters
+    schemas["ActivationsRequest"]["properties"]["text"]["maxLength"] = settings.max_characters
+    # a text, or several of them: Hugging Face's each in a list of its own
+    for schema, field in (("PredictRequest", "inputs"), ("VllmRequest", "input")):
+        one, several = schemas[schema]["properties"][field]["anyOf"]
+        one["maxLength"] = settings.max_characters
+        several["maxItems"] = settings.max_texts
+        text = several["items"]
+        text.get("items", text)["maxLength"] = settings.max_characters
 
 
 def _operation(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:

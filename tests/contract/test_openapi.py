@@ -58,6 +58,12 @@ def test_limits_are_published():
     fields = small["components"]["schemas"]["ClassifyRequest"]["properties"]
     assert fields["texts"]["maxItems"] == 7
     assert fields["text"]["maxLength"] == fields["texts"]["items"]["maxLength"] == 9
+    schemas = small["components"]["schemas"]
+    assert schemas["ActivationsRequest"]["properties"]["text"]["maxLength"] == 9
+    for name, field in (("PredictRequest", "inputs"), ("VllmRequest", "input")):
+        one, several = schemas[name]["properties"][field]["anyOf"]
+        assert (one["maxLength"], several["maxItems"]) == (9, 7)
+        assert json.dumps(several).count('"maxLength": 9') == 1
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

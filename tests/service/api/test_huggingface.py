@@ -118,7 +118,8 @@ async def test_a_model_is_chosen_by_path(served):
 
 
 async def test_info_tells_labels_and_limits(serve):
-    info = (await serve(max_texts=7, queue_items=9).client.get("/info")).json()
+    client = serve(max_texts=7, queue_items=9).client
+    info = (await client.get("/info")).json()
     assert info["model_id"] == "sentiment"
     assert info["model_type"]["classifier"]["label2id"] == {
         "negative": 0,
@@ -128,6 +129,7 @@ async def test_info_tells_labels_and_limits(serve):
     assert info["max_client_batch_size"] == 7
     assert info["max_concurrent_requests"] == 9
     assert info["max_input_length"] == 50
+    assert info["limits"] == (await client.get("/v1/models/sentiment")).json()["limits"]
 
 
 @pytest.mark.parametrize("path", ["/health", "/ping"])
