@@ -114,7 +114,17 @@ async def _answer(
         explanations = await explain(scorer, [texts[place] for place in kept], labels)
         for shaped, explanation in zip(results, explanations, strict=True):
             shaped["explanation"] = explanation._asdict() | {
-                "tokens": [token._asdict() for token in explanation.tokens]
+                # written out: a call for each token would cost as much as the rest of the answer
+                "tokens": [
+                    {
+                        "start": start,
+                        "end": end,
+                        "contribution": contribution,
+                        "unknown": unknown,
+                        "truncated": truncated,
+                    }
+                    for start, end, contribution, unknown, truncated in explanation.tokens
+                ]
             }
     ids = asked.ids or ([asked.id] if asked.id else [])
     if refused:

@@ -153,19 +153,27 @@ class Explainer:
         text: str,
         label: str,
         truncation: Truncation,
+        questions: Sequence[Question],
         answers: Sequence[Contributions],
     ) -> Explanation:
-        """From the answers to the :meth:`questions` of the same text, label and truncation."""
+        """From the :meth:`questions` of the same text, label and truncation, and their answers."""
         tokens = tokenize(text)
         windows, weights = self._places(len(tokens), truncation)
         total = np.zeros(len(tokens))
         read = np.zeros(len(tokens), dtype=bool)
+        unknown = np.zeros(len(tokens), dtype=bool)
         logit = baseline = 0.0
-        for places, weight, answer in zip(windows, weights, answers, strict=True):
+        for places, weight, question, answer in zip(
+            windows, weights, questions, answers, strict=True
+        ):
             total[places] += weight * answer.contributions
             read[places] = True
+            unknown[places] = question.ids == UNKNOWN_ID
             logit += weight * answer.logit
             baseline += weight * answer.baseline_logit
+        if not read.all():
+            left = np.flatnonzero(~read).tolist()
+            unknown[left] = self._unknown([tokens[place] for place in left])
         # of a network that explodes over so many tokens; the completeness error will tell
         total[~np.isfinite(total)] = 0.0
         added = float(total.sum())
@@ -174,9 +182,9 @@ class Explainer:
         return Explanation(
             label, logit, baseline, added, error,
             [
-                TokenContribution(token.start, token.end, contribution, unknown, not known)
-                for token, contribution, unknown, known in zip(
-                    tokens, total.tolist(), self._unknown(tokens), read.tolist(), strict=True
+                TokenContribution(start, end, contribution, new, left_out)
+                for (_, start, end), contribution, new, left_out in zip(
+                    tokens, total.tolist(), unknown.tolist(), (~read).tolist(), strict=True
                 )
             ],
         )  # fmt: skip

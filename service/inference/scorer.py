@@ -257,7 +257,7 @@ class Scorer:
         explanations = []
         for text, label, questions in zip(texts, labels, asked, strict=True):
             own = list(islice(answers, len(questions)))
-            explanations.append(explainer.explanation(text, label, truncation, own))
+            explanations.append(explainer.explanation(text, label, truncation, questions, own))
             await asyncio.sleep(0)
         return explanations
 

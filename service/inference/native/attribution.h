@@ -263,6 +263,88 @@ float weigh(const float* weights, const float* text, const float* baseline, size
   return S::total(sum);
 }
 
+// On the way from the baseline to the text each token is a line: baseline + a (text - baseline), a
+// from 0 to 1. Each unit walks along the upper envelope: from the line that is highest at 0 to the
+// one that crosses it first, the steepest of several, until that is on top which is highest at 1.
+template <class S>
+void envelope(const Envelope& job) {
+  using Vec = typename S::Vec;
+  constexpr size_t lanes = S::lanes;
+  const Vec zero = S::set1(0.0f), one = S::set1(1.0f);
+  const Vec lowest = S::set1(-__builtin_huge_valf());
+  Vec highest = lowest, last = lowest, line = lowest, slope = lowest, top = zero;
+  for (size_t t = 0; t < job.tokens; ++t) {
+    const Vec text = S::load(job.hidden + 2 * t * job.stride);
+    const Vec start = S::load(job.hidden + (2 * t + 1) * job.stride);
+    const Vec rise = S::sub(text, start);
+    S::store(job.lines + 2 * t * lanes, start);
+    S::store(job.lines + (2 * t + 1) * lanes, rise);
+    highest = S::max(highest, text);
+    last = S::max(last, S::add(start, rise));
+    const Vec steepest = S::where_greater(rise, slope, one, zero);
+    const Vec better = S::where_greater(
+        start, line, one, S::where_greater(line, start, zero, steepest));
+    line = S::where_greater(better, zero, start, line);
+    slope = S::where_greater(better, zero, rise, slope);
+    top = S::where_greater(better, zero, S::set1(static_cast<float>(t)), top);
+  }
+  S::store(job.pooled[0], highest);
+  S::store(job.pooled[1], line);
+
+  float at[lanes] = {}, from[lanes], until[lanes], to[lanes], lines[lanes], slopes[lanes],
+      next_lines[lanes], next_slopes[lanes], ends[lanes];
+  bool walks[lanes];
+  S::store(from, top);
+  S::store(lines, line);
+  S::store(slopes, slope);
+  S::store(ends, last);
+  for (size_t i = 0; i < lanes; ++i) walks[i] = lines[i] + slopes[i] < ends[i];
+  for (bool any = true; any;) {
+    any = false;
+    for (size_t i = 0; i < lanes; ++i) any = any || walks[i];
+    if (!any) break;
+    line = S::load(lines);
+    slope = S::load(slopes);
+    Vec crossing = one, next = S::set1(-1.0f), next_line = line, next_slope = slope;
+    for (size_t t = 0; t < job.tokens; ++t) {
+      const Vec start = S::load(job.lines + 2 * t * lanes);
+      const Vec rise = S::load(job.lines + (2 * t + 1) * lanes);
+      const Vec steeper = S::sub(rise, slope);
+      const Vec there = S::where_greater(
+          steeper, zero,
+          S::mul(S::max(S::sub(line, start), zero), S::inverse(steeper)), S::set1(2.0f));
+      const Vec steepest = S::where_greater(rise, next_slope, one, zero);
+      const Vec better = S::where_greater(
+          crossing, there, one, S::where_greater(there, crossing, zero, steepest));
+      crossing = S::where_greater(better, zero, there, crossing);
+      next = S::where_greater(better, zero, S::set1(static_cast<float>(t)), next);
+      next_line = S::where_greater(better, zero, start, next_line);
+      next_slope = S::where_greater(better, zero, rise, next_slope);
+    }
+    S::store(until, crossing);
+    S::store(to, next);
+    S::store(next_lines, next_line);
+    S::store(next_slopes, next_slope);
+    for (size_t i = 0; i < lanes; ++i) {
+      if (!walks[i] || to[i] < 0.0f) {
+        walks[i] = false;
+        continue;
+      }
+      if (until[i] < at[i]) until[i] = at[i];
+      job.multipliers[static_cast<size_t>(from[i]) * job.stride + i] +=
+          job.weights[i] * (until[i] - at[i]);
+      at[i] = until[i];
+      from[i] = to[i];
+      lines[i] = next_lines[i];
+      slopes[i] = next_slopes[i];
+      walks[i] = lines[i] + slopes[i] < ends[i];
+    }
+  }
+  for (size_t i = 0; i < lanes; ++i)
+    job.multipliers[static_cast<size_t>(from[i]) * job.stride + i] +=
+        job.weights[i] * (1.0f - at[i]);
+}
+
 }  // namespace attribution
 
 // clang-format off
@@ -270,7 +352,7 @@ float weigh(const float* weights, const float* text, const float* baseline, size
   {S::lanes, attribution::dense<S>,                                                             \
    {attribution::lstm<S>, attribution::gru<S>, attribution::rnn<S>},                            \
    {attribution::lstm_back<S>, attribution::gru_back<S>, attribution::rnn_back<S>},             \
-   attribution::squash<S>, attribution::weigh<S>}
+   attribution::envelope<S>, attribution::squash<S>, attribution::weigh<S>}
 // clang-format on
 
 }  // namespace

@@ -45,11 +45,23 @@ struct CellBack {
   float* recurrent;          // gates, written by a GRU: otherwise they are the same
 };
 
+// Max pooling of one vector of units over a text and its baseline.
+struct Envelope {
+  size_t tokens;
+  const float* hidden;       // (tokens, 2, stride): the text's states, then the baseline's
+  size_t stride;
+  const float* weights;      // (lanes)
+  float* lines;              // (tokens, 2, lanes), scratch
+  float* pooled[2];          // (lanes) of text and of baseline, written
+  float* multipliers;        // (tokens, stride), zeros: each token's share of its unit's weight
+};
+
 struct AttributionKernels {
   int lanes;
   void (*dense)(const Dense&);
   void (*step[kCells])(const CellStep&);
   void (*step_back[kCells])(const CellBack&);
+  void (*envelope)(const Envelope&);
   // tanh of both, and the slope between them
   void (*squash)(const float* text, const float* baseline, size_t count, float* squashed,
                  float* squashed_baseline, float* secants);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace valence {
 namespace {
@@ -13,41 +12,8 @@ constexpr size_t factor_count(Cell cell) {
   return cell == Cell::lstm ? 6 : cell == Cell::gru ? 5 : 1;
 }
 
-// For one unit, the shares of the way from `lines` to `lines + slopes` along which each token is
-// the largest: its walk along the upper envelope.
-void max_shares(const float* lines, const float* slopes, size_t tokens, float* shares,
-                size_t stride) {
-  size_t top = 0, last = 0;
-  for (size_t t = 1; t < tokens; ++t) {
-    if (lines[t] > lines[top] || (lines[t] == lines[top] && slopes[t] > slopes[top])) top = t;
-    if (lines[t] + slopes[t] > lines[last] + slopes[last]) last = t;
-  }
-  const float highest = lines[last] + slopes[last];
-  float at = 0.0f;
-  // who is on top at the end stays there once it is
-  while (lines[top] + slopes[top] < highest) {
-    float crossing = 1.0f;
-    size_t next = top;
-    for (size_t t = 0; t < tokens; ++t) {
-      const float steeper = slopes[t] - slopes[top];
-      if (steeper <= 0.0f) continue;
-      const float gap = std::max(lines[top] - lines[t], 0.0f);
-      if (gap > crossing * steeper) continue;
-      const float there = gap / steeper;
-      if (there < crossing || (next != top && slopes[t] > slopes[next]) ||
-          (next == top && there <= crossing)) {
-        crossing = there;
-        next = t;
-      }
-    }
-    if (next == top) break;
-    const float until = std::max(crossing, at);
-    shares[top * stride] += until - at;
-    at = until;
-    top = next;
-  }
-  shares[top * stride] += 1.0f - at;
-}
+// Scratch beyond this is given back after a call instead of being kept by its thread.
+constexpr size_t kKeptBytes = size_t{32} << 20;
 
 }  // namespace
 
@@ -55,14 +21,43 @@ void max_shares(const float* lines, const float* slopes, size_t tokens, float* s
 struct Explainer::Walk {
   size_t tokens = 0;
   bool first = false;
-  Buffer<float> hidden;                  // (tokens, 2, width)
-  std::vector<Buffer<float>> gates;      // of each direction: (tokens + 1, gates), the baseline's
-                                         // one row last; later layers (tokens, 2, gates)
-  std::vector<Buffer<float>> factors;    // of each direction: (tokens, factors, units)
+  Buffer<float> hidden;        // (tokens, 2, width)
+  Buffer<float> gates[2];      // of each direction: (tokens + 1, gates), the baseline's one row
+                               // last; later layers (tokens, 2, gates)
+  Buffer<float> factors[2];    // of each direction: (tokens, factors, units)
 
   size_t text_row(size_t token) const { return first ? token : 2 * token; }
   size_t baseline_row(size_t token) const { return first ? tokens : 2 * token + 1; }
+  size_t bytes() const {
+    return sizeof(float) * (hidden.size() + gates[0].size() + gates[1].size() +
+                            factors[0].size() + factors[1].size());
+  }
 };
+
+struct Explainer::Scratch {
+  std::vector<Walk> walks;     // of each layer
+  Buffer<float> embedded, recurrent, still, memory, lines, pooled, multipliers, below;
+  Buffer<float> hidden_back, memory_back, of_input, of_recurrent, squashed, secants;
+
+  // Fresh memory is zeroed, what is left of another call is not.
+  static float* zeros(Buffer<float>& buffer, size_t count) {
+    float* data = buffer.reserve(count);
+    std::fill_n(data, count, 0.0f);
+    return data;
+  }
+  size_t bytes() const {
+    size_t total = sizeof(float) * (embedded.size() + multipliers.size() + below.size() +
+                                    lines.size() + secants.size());
+    for (const Walk& walk : walks) total += walk.bytes();
+    return total;
+  }
+};
+
+Explainer::Scratch& Explainer::own_scratch() {
+  static thread_local Scratch scratch;
+  if (scratch.bytes() > kKeptBytes) scratch = Scratch();
+  return scratch;
+}
 
 Explainer::Explainer(const AttributionKernels& kernels, const Description& d)
     : kernels_(kernels),
@@ -131,80 +126,79 @@ void Explainer::put(Buffer<float>& packed, size_t depth, size_t output, size_t k
   packed[(output / panel * depth + k) * panel + output % panel] = value;
 }
 
-std::vector<Explainer::Walk> Explainer::walk(const Document& document) const {
+const Explainer::Walk& Explainer::walk(const Document& document, Scratch& scratch) const {
   const size_t tokens = document.length;
-  std::vector<Walk> walks;
-  for (size_t layer = 0; layer < layers_.size() / directions_; ++layer) {
-    Walk walk;
+  const size_t layers = layers_.size() / directions_;
+  if (scratch.walks.size() < layers) scratch.walks.resize(layers);
+  const float* still = Scratch::zeros(scratch.still, 2 * width_);
+  float* recurrent = scratch.recurrent.reserve(2 * gates_);
+  for (size_t layer = 0; layer < layers; ++layer) {
+    Walk& walk = scratch.walks[layer];
     walk.tokens = tokens;
     walk.first = layer == 0;
-    walk.hidden = Buffer<float>(tokens * 2 * width_);
+    walk.hidden.reserve(tokens * 2 * width_);
     const size_t rows = walk.first ? tokens + 1 : 2 * tokens;
     const size_t columns = walk.first ? embedding_size_ : width_;
-    Buffer<float> embedded;
     if (walk.first) {
-      embedded = Buffer<float>(rows * columns);
+      scratch.embedded.reserve(rows * columns);
       for (size_t row = 0; row < rows; ++row)
         // the unknown word's id is 0
         std::copy_n(embedding_ + (row < tokens ? document.ids[row] : 0) * columns, columns,
-                    embedded.data() + row * columns);
+                    scratch.embedded.data() + row * columns);
     }
-    const float* input = walk.first ? embedded.data() : walks.back().hidden.data();
-    Buffer<float> recurrent(2 * gates_);
+    const float* input =
+        walk.first ? scratch.embedded.data() : scratch.walks[layer - 1].hidden.data();
     for (size_t place = 0; place < directions_; ++place) {
       const Direction& direction = layers_[layer * directions_ + place];
-      walk.gates.emplace_back(rows * gates_);
-      walk.factors.emplace_back(tokens * factors_ * units_);
-      Buffer<float>& gates = walk.gates.back();
+      float* gates = walk.gates[place].reserve(rows * gates_);
+      float* factors = walk.factors[place].reserve(tokens * factors_ * units_);
       kernels_.dense({rows, panels(gates_), columns, direction.input.data(),
-                      direction.input_bias.data(), 0, input, columns, gates.data(), gates_});
-      Buffer<float> memory(2 * units_);
-      Buffer<float> nothing(2 * width_);
-      const float* before = nothing.data();
+                      direction.input_bias.data(), 0, input, columns, gates, gates_});
+      float* memory = Scratch::zeros(scratch.memory, 2 * units_);
+      const float* before = still;
       for (size_t step = 0; step < tokens; ++step) {
         const size_t token = place == 0 ? step : tokens - 1 - step;
         kernels_.dense({2, panels(gates_), units_, direction.recurrent.data(),
-                        direction.recurrent_bias.data(), 0, before, width_, recurrent.data(),
-                        gates_});
+                        direction.recurrent_bias.data(), 0, before, width_, recurrent, gates_});
         float* hidden = walk.hidden.data() + token * 2 * width_ + place * units_;
         kernels_.step[static_cast<int>(cell_)](
             {units_,
-             {gates.data() + walk.text_row(token) * gates_,
-              gates.data() + walk.baseline_row(token) * gates_},
-             {recurrent.data(), recurrent.data() + gates_},
-             {memory.data(), memory.data() + units_},
+             {gates + walk.text_row(token) * gates_, gates + walk.baseline_row(token) * gates_},
+             {recurrent, recurrent + gates_},
+             {memory, memory + units_},
              {hidden, hidden + width_},
-             walk.factors.back().data() + token * factors_ * units_});
+             factors + token * factors_ * units_});
         before = hidden;
       }
     }
-    walks.push_back(std::move(walk));
   }
-  return walks;
+  return scratch.walks[layers - 1];
 }
 
 // From the multipliers (tokens, width) of a layer's states to those of the layer below, which they
 // are added to, or from the first layer to contributions, likewise.
 void Explainer::walk_back(const Direction& direction, size_t place, Walk& walk,
-                          const float* multipliers, float* below, float* contributions) const {
+                          const float* multipliers, float* below, float* contributions,
+                          Scratch& scratch) const {
   const size_t tokens = walk.tokens;
   float* gates = walk.gates[place].data();
-  Buffer<float> hidden(units_), memory(units_), of_input(gates_), of_recurrent(gates_);
+  float* hidden = Scratch::zeros(scratch.hidden_back, units_);
+  float* memory = Scratch::zeros(scratch.memory_back, units_);
+  float* of_input = scratch.of_input.reserve(gates_);
+  float* of_recurrent = scratch.of_recurrent.reserve(gates_);
   for (size_t step = 0; step < tokens; ++step) {
     const size_t token = place == 0 ? tokens - 1 - step : step;
     kernels_.step_back[static_cast<int>(cell_)](
         {units_, walk.factors[place].data() + token * factors_ * units_,
-         multipliers + token * width_ + place * units_, hidden.data(), memory.data(),
-         of_input.data(), of_recurrent.data()});
-    const float* passed = cell_ == Cell::gru ? of_recurrent.data() : of_input.data();
-    kernels_.dense({1, panels(units_), gates_, direction.recurrent_back.data(), hidden.data(), 0,
-                    passed, gates_, hidden.data(), units_});
+         multipliers + token * width_ + place * units_, hidden, memory, of_input, of_recurrent});
+    const float* passed = cell_ == Cell::gru ? of_recurrent : of_input;
+    kernels_.dense({1, panels(units_), gates_, direction.recurrent_back.data(), hidden, 0, passed,
+                    gates_, hidden, units_});
     float* text = gates + walk.text_row(token) * gates_;
     if (walk.first)
-      contributions[token] += kernels_.weigh(of_input.data(), text,
-                                             gates + walk.baseline_row(token) * gates_, gates_);
+      contributions[token] += kernels_.weigh(of_input, text, gates + walk.baseline_row(token) * gates_, gates_);
     else
-      std::copy_n(of_input.data(), gates_, text);
+      std::copy_n(of_input, gates_, text);
   }
   if (!walk.first)
     kernels_.dense({tokens, panels(width_), gates_, direction.input_back.data(), below, width_,
@@ -212,8 +206,8 @@ void Explainer::walk_back(const Direction& direction, size_t place, Walk& walk,
 }
 
 // `pooled` is (2, pooled), of text and baseline; `multipliers` (tokens, width).
-void Explainer::pool(const Walk& top, const float* weights, float* pooled,
-                     float* multipliers) const {
+void Explainer::pool(const Walk& top, const float* weights, float* pooled, float* multipliers,
+                     Scratch& scratch) const {
   const size_t tokens = top.tokens;
   const auto state = [&](size_t token, size_t row) {
     return top.hidden.data() + (token * 2 + row) * width_;
@@ -227,25 +221,11 @@ void Explainer::pool(const Walk& top, const float* weights, float* pooled,
       std::copy_n(weights + place * units_, units_, multipliers + token * width_ + place * units_);
     }
   if (pool_ & kPoolMax) {
-    std::vector<float> lines(tokens), slopes(tokens);
-    for (size_t unit = 0; unit < width_; ++unit) {
-      if (unit % units_ >= hidden_) continue;
-      float highest[2] = {-std::numeric_limits<float>::infinity(),
-                          -std::numeric_limits<float>::infinity()};
-      for (size_t token = 0; token < tokens; ++token) {
-        const float text = state(token, 0)[unit];
-        lines[token] = state(token, 1)[unit];
-        slopes[token] = text - lines[token];
-        highest[0] = std::max(highest[0], text);
-        highest[1] = std::max(highest[1], lines[token]);
-      }
-      pooled[unit] = highest[0];
-      pooled[pooled_ + unit] = highest[1];
-      max_shares(lines.data(), slopes.data(), tokens, multipliers + unit, width_);
-    }
-    for (size_t token = 0; token < tokens; ++token)
-      for (size_t unit = 0; unit < width_; ++unit)
-        multipliers[token * width_ + unit] *= weights[unit];
+    const size_t lanes = static_cast<size_t>(kernels_.lanes);
+    float* lines = scratch.lines.reserve(tokens * 2 * lanes);
+    for (size_t unit = 0; unit < width_; unit += lanes)
+      kernels_.envelope({tokens, state(0, 0) + unit, width_, weights + unit, lines,
+                         {pooled + unit, pooled + pooled_ + unit}, multipliers + unit});
   }
   if (pool_ & kPoolSum) {
     const size_t part = pooled_ - width_;
@@ -259,17 +239,18 @@ void Explainer::pool(const Walk& top, const float* weights, float* pooled,
   }
 }
 
-void Explainer::attend(const Walk& top, const float* weights, float* pooled,
-                       float* multipliers) const {
+void Explainer::attend(const Walk& top, const float* weights, float* pooled, float* multipliers,
+                       Scratch& scratch) const {
   const size_t tokens = top.tokens;
   std::vector<double> shares[2] = {std::vector<double>(tokens), std::vector<double>(tokens)};
   std::vector<double> logs[2] = {std::vector<double>(tokens), std::vector<double>(tokens)};
   std::vector<double> of_share(tokens), between(tokens);
-  Buffer<float> squashed(2 * width_), secants(tokens * width_);
+  float* squashed = scratch.squashed.reserve(2 * width_);
+  float* secants = scratch.secants.reserve(tokens * width_);
   for (size_t token = 0; token < tokens; ++token) {
     const float* text = top.hidden.data() + token * 2 * width_;
-    kernels_.squash(text, text + width_, width_, squashed.data(), squashed.data() + width_,
-                    secants.data() + token * width_);
+    kernels_.squash(text, text + width_, width_, squashed, squashed + width_,
+                    secants + token * width_);
     double scores[2] = {}, values = 0.0;
     for (size_t unit = 0; unit < width_; ++unit) {
       scores[0] += attention_.data()[unit] * squashed[unit];
@@ -314,22 +295,22 @@ void Explainer::attend(const Walk& top, const float* weights, float* pooled,
 
 Contributions Explainer::attribute(const Document& document, size_t label,
                                    float* contributions) const {
-  std::vector<Walk> walks = walk(document);
+  Scratch& scratch = own_scratch();
+  const Walk& top = walk(document, scratch);
   const float* weights = output_.data() + label * pooled_;
-  Buffer<float> pooled(2 * pooled_);
-  Buffer<float> multipliers(document.length * width_);
+  float* pooled = Scratch::zeros(scratch.pooled, 2 * pooled_);
+  Scratch::zeros(scratch.multipliers, document.length * width_);
   if (pool_ == kPoolNone)
-    attend(walks.back(), weights, pooled.data(), multipliers.data());
+    attend(top, weights, pooled, scratch.multipliers.data(), scratch);
   else
-    pool(walks.back(), weights, pooled.data(), multipliers.data());
+    pool(top, weights, pooled, scratch.multipliers.data(), scratch);
   std::fill_n(contributions, document.length, 0.0f);
-  for (size_t layer = walks.size(); layer-- > 0;) {
-    Buffer<float> below(layer > 0 ? document.length * width_ : 0);
+  for (size_t layer = layers_.size() / directions_; layer-- > 0;) {
+    if (layer > 0) Scratch::zeros(scratch.below, document.length * width_);
     for (size_t place = 0; place < directions_; ++place)
-      walk_back(layers_[layer * directions_ + place], place, walks[layer], multipliers.data(),
-                below.data(), contributions);
-    walks.pop_back();
-    std::swap(multipliers, below);
+      walk_back(layers_[layer * directions_ + place], place, scratch.walks[layer],
+                scratch.multipliers.data(), scratch.below.data(), contributions, scratch);
+    if (layer > 0) std::swap(scratch.multipliers, scratch.below);
   }
   double logits[2] = {output_bias_[label], output_bias_[label]};
   for (size_t row = 0; row < 2; ++row)
@@ -339,8 +320,7 @@ Contributions Explainer::attribute(const Document& document, size_t label,
 }
 
 void Explainer::activations(const Document& document, float* states) const {
-  const std::vector<Walk> walks = walk(document);
-  const float* hidden = walks.back().hidden.data();
+  const float* hidden = walk(document, own_scratch()).hidden.data();
   for (size_t token = 0; token < document.length; ++token)
     for (size_t place = 0; place < directions_; ++place)
       std::copy_n(hidden + token * 2 * width_ + place * units_, hidden_,

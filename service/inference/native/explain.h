@@ -20,7 +20,7 @@ class Explainer {
   Explainer(const AttributionKernels& kernels, const Description& description);
 
   // `contributions` is (length). Ids must lie in the vocabulary, and `length` be at least 1.
-  // Threads may call at once; memory is linear in the document.
+  // Threads may call at once; memory is linear in the document, and a thread keeps some of it.
   Contributions attribute(const Document& document, size_t label, float* contributions) const;
 
   // The last layer's states, (length, directions, hidden).
@@ -41,14 +41,19 @@ class Explainer {
     Buffer<float> input_back;        // gates to the layer below; second layer and later
   };
   struct Walk;
+  struct Scratch;
 
   Buffer<float> pack(size_t outputs, size_t depth) const;
   void put(Buffer<float>& packed, size_t depth, size_t output, size_t k, float value) const;
-  std::vector<Walk> walk(const Document& document) const;
+  // The memory that the calling thread keeps between calls.
+  static Scratch& own_scratch();
+  const Walk& walk(const Document& document, Scratch& scratch) const;
   void walk_back(const Direction& direction, size_t place, Walk& walk, const float* multipliers,
-                 float* below, float* contributions) const;
-  void pool(const Walk& top, const float* weights, float* pooled, float* multipliers) const;
-  void attend(const Walk& top, const float* weights, float* pooled, float* multipliers) const;
+                 float* below, float* contributions, Scratch& scratch) const;
+  void pool(const Walk& top, const float* weights, float* pooled, float* multipliers,
+            Scratch& scratch) const;
+  void attend(const Walk& top, const float* weights, float* pooled, float* multipliers,
+              Scratch& scratch) const;
   size_t panels(size_t outputs) const { return outputs / (kPanel * kernels_.lanes); }
 
   const AttributionKernels& kernels_;

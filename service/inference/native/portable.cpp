@@ -44,6 +44,8 @@ struct Simd {
     return (Vec)(((Ints)a & mask) | ((Ints)b & ~mask));
   }
   static inline Vec max(Vec a, Vec b) { return select(a > b, a, b); }
+  // a > b ? x : y, lane by lane
+  static inline Vec where_greater(Vec a, Vec b, Vec x, Vec y) { return select(a > b, x, y); }
   static inline float total(Vec v) { return (v[0] + v[1]) + (v[2] + v[3]); }
 
   // 2^x of x held within [-40, 40], to 2e-7 of itself: 2^n (minimax polynomial of the rest).

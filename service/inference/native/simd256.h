@@ -21,6 +21,10 @@ struct Simd256 {
   static inline Vec inverse(Vec x) { return _mm256_div_ps(set1(1.0f), x); }
   static inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
   static inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+  // a > b ? x : y, lane by lane
+  static inline Vec where_greater(Vec a, Vec b, Vec x, Vec y) {
+    return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_GT_OQ));
+  }
   static inline float total(Vec v) {
     __m128 sum = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));

@@ -21,6 +21,10 @@ struct Simd512 {
   static inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
   static inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
   static inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+  // a > b ? x : y, lane by lane
+  static inline Vec where_greater(Vec a, Vec b, Vec x, Vec y) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), y, x);
+  }
   static inline float total(Vec v) { return _mm512_reduce_add_ps(v); }
 
   // x - floor(x), to which a polynomial is applied before it is scaled by 2^floor(x)
