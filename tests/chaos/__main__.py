@@ -38,13 +38,15 @@ def main() -> int:
     findings: list[Finding] = []
     cores = os.sched_getaffinity(0)
     for name in names:
+        of_part = []
         for finding in PARTS[name](arguments.share):
-            findings.append(finding)
+            of_part.append(finding)
             say(f"{finding.fault}: {'held' if finding.held else 'BROKEN'}: {finding.lost}")
         os.sched_setaffinity(0, cores)
+        if arguments.share == 1.0:
+            publish(name, of_part, PAGE)
+        findings += of_part
     sys.stdout.write(markdown(findings))
-    if names == list(PARTS) and arguments.share == 1.0:
-        publish(findings, PAGE)
     return int(not all(finding.held for finding in findings))
 
 

@@ -9,6 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_INTRODUCTION = """\
+# Faults
+
+Written by `make chaos`; do not edit. Each row is a fault, what was tried, what was lost by it, and
+whether the promise held.
+"""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -31,13 +38,23 @@ def markdown(findings: Sequence[Finding]) -> str:
     return head + rows
 
 
-def publish(findings: Sequence[Finding], path: Path) -> None:
-    """Write the table into ``path``."""
+def publish(part: str, findings: Sequence[Finding], path: Path) -> None:
+    """Write the table of a part into ``path``, beside those of other parts."""
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
-    path.write_text(
-        "# Faults\n\nWritten by `make chaos`; do not edit. Each row is a fault, what was tried, "
-        "what was lost by it, and whether the promise held. "
-        f"{day}; {machine}.\n\n{markdown(findings)}",
-        encoding="utf-8",
-    )
+    machine = f"{_processor()}, {os.cpu_count()} cores, Linux {platform.release()}"
+    opened, closed = f"<!-- {part} -->", f"<!-- /{part} -->"
+    section = f"{opened}\n{day}; {machine}.\n\n{markdown(findings)}{closed}\n"
+    page = path.read_text(encoding="utf-8") if path.exists() else _INTRODUCTION
+    start, end = page.find(opened), page.find(closed)
+    if start < 0:
+        page += f"\n{section}"
+    else:
+        page = page[:start] + section + page[end + len(closed) + 1 :]
+    path.write_text(page, encoding="utf-8")
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

@@ -13,12 +13,19 @@ def test_a_broken_promise_stands_out():
     assert rows[1].endswith("| **no** |")
 
 
-def test_a_page_says_on_what_machine_and_holds_every_row(tmp_path):
+def test_each_part_has_a_section_that_its_next_run_replaces(tmp_path):
     page = tmp_path / "faults.md"
-    publish([KEPT, BROKEN], page)
+    publish("one", [BROKEN], page)
+    publish("two", [KEPT], page)
+    before = page.read_text()
+    assert "cores" in before
+    publish("one", [KEPT, KEPT], page)
     text = page.read_text()
-    assert "cores" in text
-    assert text.endswith(markdown([KEPT, BROKEN]))
+    assert text.count("# Faults") == 1
+    assert BROKEN.fault not in text
+    assert text.count(KEPT.fault) == 3
+    publish("one", [BROKEN], page)
+    assert page.read_text() == before
 
 
 def test_a_part_that_does_not_exist_is_refused_by_name():
