@@ -180,12 +180,15 @@ class Valence:
             scorers = await asyncio.wrap_future(self._loaded)
             self.models.open(scorers)
         except Exception as error:
-            if isinstance(error, ValenceError):
-                self.log.event("error", "not started", reason=str(error))
-            else:
-                self.log.failure("not started", error)
-            # nothing in this task's way up to the server would end the process
-            os._exit(supervision.CANNOT_START)
+            try:
+                if isinstance(error, ValenceError):
+                    self.log.event("error", "not started", reason=str(error))
+                else:
+                    self.log.failure("not started", error)
+            finally:
+                # Nothing in this task's way up to the server would end the process; and who reads
+                # the log may be gone.
+                os._exit(supervision.CANNOT_START)
         # a batch that comes back from its thread waits this long for the event loop, and it for one
         sys.setswitchinterval(0.0005)
         # what was loaded stays: the collector need not walk it again and again

@@ -48,8 +48,11 @@ def fit(
     Each epoch draws its random numbers from the seed and its own number and ends by replacing the
     ``checkpoint``. A run that was interrupted therefore continues from the last whole epoch to the
     very weights it would have reached. The first ``frozen_columns`` of the embedding stay as they
-    are. Returns the history of all epochs.
+    are. Returns the history of all epochs. Raises :class:`ConfigurationError` for mixed precision
+    on a processor that has none.
     """
+    if optimization.mixed_precision:
+        require_bf16(device)
     model.to(device)
     if frozen_columns:
         model.embedding.weight.register_hook(  # type: ignore[no-untyped-call]
@@ -90,6 +93,16 @@ def fit(
         ).save(checkpoint)
     model.load_state_dict(best)
     return history
+
+
+def require_bf16(device: torch.device) -> None:
+    """Raise :class:`ConfigurationError` if ``device`` computes no recurrence in bf16."""
+    supported = torch.ops.mkldnn._is_mkldnn_bf16_supported
+    if device.type == "cpu" and not supported():
+        raise ConfigurationError(
+            "optimization.mixed_precision = true: this processor has no bf16 arithmetic (AVX-512 "
+            "or AMX); set it to false, or train on another"
+        )
 
 
 def best_epoch(history: tuple[Epoch, ...]) -> Epoch:

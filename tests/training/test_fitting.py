@@ -125,7 +125,6 @@ def test_the_toy_task_is_learnt(whole: Result) -> None:
         {"optimization": {"optimizer": "adagrad", "learning_rate": 0.1}},
         {"optimization": {"schedule": "cosine"}},
         {"optimization": {"schedule": "constant"}},
-        {"optimization": {"mixed_precision": True}},
         {"optimization": {"warmup_steps": 0}},
         {"network": {"cell": "gru"}},
         {"network": {"cell": "rnn"}},
@@ -145,6 +144,17 @@ def test_every_way_to_train_learns_the_toy_task(
     sections = {**sections, "optimization": {"epochs": 5, **sections.get("optimization", {})}}
     result = fit(tmp_path / "run", **sections)
     assert max(epoch.dev_macro_f1 for epoch in result.history) > 0.95
+
+
+def test_mixed_precision_learns_it_too_or_says_that_this_processor_has_none(
+    fit: Callable[..., Result], tmp_path: Path
+) -> None:
+    sections = {"optimization": {"epochs": 5, "mixed_precision": True}}
+    if torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        assert max(e.dev_macro_f1 for e in fit(tmp_path / "run", **sections).history) > 0.95
+    else:
+        with pytest.raises(ConfigurationError, match=r"mixed_precision.*set it to false"):
+            fit(tmp_path / "run", **sections)
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(

@@ -19,7 +19,7 @@ def unbuilt(monkeypatch):
     def fail():
         raise ConfigurationError("the native engine was not built")
 
-    monkeypatch.setattr(native_engine, "_kernel", fail)
+    monkeypatch.setattr(native_engine, "kernel", fail)
 
 
 def create(artifact, name, stream=None):
