@@ -52,7 +52,7 @@ def _api(requests: int) -> Finding:
                     "--phases",
                     "examples,coverage,fuzzing",
                     "--max-examples",
-                    "1500",
+                    "100",
                     "--seed",
                     str(seed),
                     "--continue-on-failure",
