@@ -93,6 +93,9 @@ class Valence:
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def start(self) -> None:
         """Load while the server answers 503, so that health is told from the first moment."""
+        from service import supervision
+
+        supervision.end_with_parent()
         self._opening = asyncio.create_task(self._open())
         self._end_streams_at_sigterm()
         if self.settings.drain_seconds:

@@ -10,6 +10,7 @@ made meanwhile would wait for nobody, and be cut off.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ from typing import Any
 
 # sysexits.h's EX_CONFIG: starting again would end the same way
 CANNOT_START = 78
+# PR_SET_PDEATHSIG of linux/prctl.h
+_SET_PARENT_DEATH_SIGNAL = 1
 _ASKED_TO = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -38,6 +41,16 @@ def watch() -> None:
         end(handler)
 
     SysHandler.quit = leave
+
+
+def end_with_parent() -> None:
+    """Have the kernel send this worker SIGTERM when the first process is gone.
+
+    It would go on listening without anyone to look after it, and the next server could not. Only
+    Linux can.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def _close(descriptor: int) -> None:

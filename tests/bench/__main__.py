@@ -1,6 +1,6 @@
 """Measure, and write the figures into this processor's page of ``docs/benchmarks``: ``make bench``.
 
-python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--output FOLDER]
+python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--lines L] [--output FOLDER]
 
 ``FOLDER.md``, beside the folder, lists its pages.
 """
@@ -25,9 +25,10 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
     parser.add_argument("--seconds", type=float, default=2.0, help="a measurement over HTTP")
+    parser.add_argument("--lines", type=int, default=1_000_000, help="of the part bulk")
     parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"))
     arguments = parser.parse_args()
-    options = Options(rounds=arguments.rounds, seconds=arguments.seconds)
+    options = Options(rounds=arguments.rounds, seconds=arguments.seconds, lines=arguments.lines)
     for part in [arguments.only] if arguments.only else parts.PARTS:
         say(f"{part}:")
         started = time.perf_counter()

@@ -20,6 +20,7 @@ class Options:
 
     rounds: int
     seconds: float
+    lines: int = 1_000_000
 
 
 def interleave(

@@ -19,6 +19,7 @@ PARTS = {
     "agreement": "tests.bench.agreement",
     "path": "tests.bench.request_path",
     "explain": "tests.bench.explanations",
+    "bulk": "tests.bench.bulk",
     "training": "tests.bench.training",
 }
 

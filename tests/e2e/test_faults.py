@@ -139,6 +139,18 @@ def test_in_a_container_a_killed_worker_ends_the_server_at_once(bento, serving, 
         assert "valence: the worker was killed by signal 9" in server.output.read_text()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of the killed")
+def test_a_killed_server_leaves_no_worker_behind(bento, serving, tmp_path):
+    with serving(bento, cwd=tmp_path, home=tmp_path / "home") as server:
+        worker = worker_of(server)
+        server.process.kill()
+        server.process.wait(5)
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{worker}").exists():
+            assert time.monotonic() < deadline, "the worker goes on"
+            time.sleep(0.05)
+
+
 def with_another(bento, tmp_path, *, file, change):
     """A copy of the bento whose `topic` has other content in ``file``, sealed anew."""
     shutil.copytree(bento, tmp_path / "bento")
