@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -94,19 +95,31 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _decoded(stream: IO[bytes], path: Path, encoding: str) -> Iterator[str]:
-    if encoding.lower().replace("-", "").replace("_", "") not in ("utf8", "utf8sig"):
-        # a line feed may be more than a byte there, so lines are cut after decoding
-        with io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
-            yield from text
-        return
-    for number, line in enumerate(stream, 1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(
-                f"{path}, line {number}: the byte 0x{line[error.start]:02x} is not UTF-8; say "
-                "which encoding it is with --encoding, such as --encoding cp1252"
-            ) from None
+    number = 0
+    try:
+        if encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig"):
+            for number, line in enumerate(stream, 1):
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        else:
+            # a line feed may be more than a byte there, so lines are cut after decoding
+            with io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
+                for number, decoded in enumerate(text, 1):  # noqa: B007 - told in the error
+                    yield decoded
+    except UnicodeDecodeError as error:
+        byte = f"the byte 0x{error.object[error.start]:02x} is not {error.encoding.upper()}"
+        # which is decoded some lines ahead, but for UTF-8
+        where = f"line {number}" if error.encoding.startswith("utf-8") else f"after line {number}"
+        raise ConfigurationError(
+            f"{path}, {where}: {byte}; say which encoding it is with --encoding, such as "
+            "--encoding cp1252"
+        ) from None
+    except UnicodeError as error:
+        raise ConfigurationError(f"{path}, after line {number}: {error}; see --encoding") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise ConfigurationError(
+            f"{path}, after line {number}: not gzip, damaged or cut short; name a file that is not "
+            "compressed without .gz, or copy it anew"
+        ) from None
 
 
 def _read_json(lines: Iterator[str]) -> Iterator[Row]:

@@ -124,13 +124,18 @@ def _stream(server: Server, pieces: Iterator[bytes], *, expected: int) -> _Pass:
     highest = before
     cpu = cpu_seconds(pids)
     started = looked = time.perf_counter()
-    answered = 0
+    answered = errors = 0
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         sender = threading.Thread(target=_send, args=(connection, pieces), daemon=True)
         sender.start()
+        head = connection.recv(1 << 16)
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise BenchError(f"the stream was refused: {head[:200]!r}")
+        answered += head.count(b'{"line":')
         while data := connection.recv(1 << 18):
-            # every answered line names its number, and no text holds a quote that is not escaped
+            # every answered line names its number; texts are not repeated, so neither can be theirs
             answered += data.count(b'{"line":')
+            errors += data.count(b'"error":')
             if time.perf_counter() - looked > _LOOK_SECONDS:
                 looked = time.perf_counter()
                 highest = max(highest, sum(part.rss for part in server.memory()))
@@ -138,8 +143,8 @@ def _stream(server: Server, pieces: Iterator[bytes], *, expected: int) -> _Pass:
     seconds = time.perf_counter() - started
     os.sched_setaffinity(0, affinity)
     # a marker may be cut by the end of what was received at once
-    if not 0.99 * expected <= answered <= expected:
-        raise BenchError(f"{answered} of {expected} lines were answered")
+    if errors or not 0.99 * expected <= answered <= expected:
+        raise BenchError(f"{answered} of {expected} lines were answered, {errors} with an error")
     return _Pass(seconds, cpu_seconds(pids) - cpu, highest - before)
 
 

@@ -156,6 +156,26 @@ def test_truncation_top_k_and_confidence_are_as_over_http(score, tmp_path):
     assert rows_of(tmp_path / "windows.jsonl")[0]["windows"] == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "encoding", "told"),
+    [
+        ("a.csv", b"text\ngood\nb\x81d\n", "cp1252", "0x81"),
+        ("a.jsonl", b'{"text": "good"}\n{"text": "\x81"}\n', "cp1252", "0x81"),
+        ("a.csv", b"text\ngood\n", "utf-16", "BOM"),
+        ("a.csv.gz", b"text\ngood\n", "utf-8", "not gzip"),
+        ("a.csv.gz", gzip.compress(b"text\n" + b"good\n" * 99)[:-9], "utf-8", "cut short"),
+    ],
+)
+def test_what_cannot_be_decoded_is_named_with_its_file(
+    score, tmp_path, name, content, encoding, told
+):
+    source = tmp_path / name
+    source.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        score(source, tmp_path / "out.csv", encoding=encoding)
+    assert str(source) in str(caught.value)
+
+
 def test_a_byte_that_is_not_of_the_encoding_is_named_with_its_line(score, tmp_path):
     source = tmp_path / "in.csv"
     source.write_bytes("text\ngood\ncafé\n".encode("cp1252"))
