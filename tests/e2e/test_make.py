@@ -135,6 +135,46 @@ def test_score_writes_a_file(checkout: Checkout) -> None:
     assert all(row["label"] for row in rows)
 
 
+def test_a_scoring_that_is_killed_goes_on_and_writes_the_same_bytes(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    source = tmp_path / "in.jsonl"
+    texts = ("good movie", "bad", "", "not good at all !") * 10_000
+    source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    environment = {
+        **checkout.variables,
+        "BENTOML_HOME": str(checkout.folder / ".valence" / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "True",
+    }
+
+    def start(out: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "service.score", str(source), str(out)],
+            cwd=checkout.folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    whole, out = tmp_path / "whole.jsonl.gz", tmp_path / "out.jsonl.gz"
+    assert start(whole).wait(60) == 0
+    kills = 0
+    for parts in (1, 3, 5):
+        running = start(out)
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.glob("out.jsonl.gz.parts/*"))) < parts + 1:
+            assert time.monotonic() < deadline
+            if running.poll() is not None:
+                break
+        running.kill()
+        kills += running.wait(10) == -signal.SIGKILL
+        assert not out.exists() or kills < 3
+    assert kills >= 2, "killed before it was done"
+    assert start(out).wait(60) == 0
+    assert out.read_bytes() == whole.read_bytes()
+    assert not list(tmp_path.glob("out.jsonl.gz.parts"))
+
+
 def test_bento_packages_the_models(checkout: Checkout) -> None:
     assert "Successfully built" in checkout.make("bento")
     bento = next((checkout.folder / ".valence" / "bentoml" / "bentos" / "valence").glob("*/"))
