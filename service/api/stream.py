@@ -81,7 +81,9 @@ class Stream:
         answering: asyncio.Task[bytes] | None = None
         reading = asyncio.create_task(self._read_on())
         try:
-            # a client that sent "Expect: 100-continue" is told to go on by the first read
+            # A client that sent "Expect: 100-continue" is told to go on by the first read, and no
+            # more once the answer has begun: a turn starts the reading, another its first read.
+            await asyncio.sleep(0)
             await asyncio.sleep(0)
             await self._write(send, _START)
             while (answering := await self._answers.get()) is not None:
