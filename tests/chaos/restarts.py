@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -26,6 +27,8 @@ from tests.chaos.finding import Finding
 
 _READY_SECONDS = 10.0
 _CLIENTS = 8
+# how far the probabilities of two dispatch paths may lie apart
+_TOLERANCE = 0.01
 _END_SECONDS = 30.0
 
 
@@ -135,7 +138,7 @@ class _Clients:
                 connection = None
                 continue
             if answer.status == 200:
-                self._count("right" if content["results"] == right else "wrong")
+                self._count("right" if _alike(content["results"], right) else "wrong")
             else:
                 self._count(str(answer.status))
             if answer.will_close:
@@ -147,6 +150,19 @@ class _Clients:
     def _count(self, what: str) -> None:
         with self._lock:
             self.seen[what] += 1
+
+
+def _alike(results: Any, right: Any) -> bool:
+    """Whether two answers are: a restart may choose another dispatch path, within its tolerance."""
+    (one,), (other,) = results, right
+    found = {score["label"]: score["score"] for score in one["scores"]}
+    expected = {score["label"]: score["score"] for score in other["scores"]}
+    close = found.keys() == expected.keys() and all(
+        abs(found[label] - expected[label]) <= _TOLERANCE for label in found
+    )
+    ranked = sorted(expected.values())
+    # where the likeliest two are as close as that, either may be the label
+    return close and (one["label"] == other["label"] or ranked[-1] - ranked[-2] <= 2 * _TOLERANCE)
 
 
 def run(*, times: int = 20) -> Iterator[Finding]:
