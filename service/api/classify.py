@@ -18,7 +18,7 @@ from service.api.classification import (
 )
 from service.api.http import MOST_FAULTS, Request, Response, readable
 from service.api.problems import KINDS
-from service.api.routes import Context, Operation, Route
+from service.api.routes import SCORING_ERRORS, Context, Operation, Route
 from service.api.scoring import TURN_TEXTS, faults_of_length, require_few, score
 from service.classifier.result import UNCERTAIN, judgement, result
 from service.inference.explainer import Explanation
@@ -310,16 +310,7 @@ ROUTES = (
                     "truncated_texts": 0,
                 },
             },
-            errors=(
-                errors.MalformedBody,
-                errors.UnknownModel,
-                errors.BodyTooLarge,
-                errors.UnsupportedMedia,
-                errors.InvalidRequest,
-                errors.Overloaded,
-                errors.Unavailable,
-                errors.DeadlineExceeded,
-            ),
+            errors=SCORING_ERRORS,
         ),
     ),
 )
