@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from service.classifier.vocabulary import UNKNOWN, Vocabulary
+from training.comparison.answers import LabelF1, MicroF1
+from training.comparison.slices import Slice, slices
+from training.corpora import Example
+
+VOCABULARY = Vocabulary([UNKNOWN, "good", "bad"])
+
+
+def of(examples: list[Example], *, labels: tuple[str, ...] = ("a", "b")) -> dict[str, Slice]:
+    found = slices(examples, labels=labels, vocabulary=VOCABULARY)
+    return {f"{part.kind}: {part.name}": part for part in found}
+
+
+def test_a_text_is_in_the_slices_of_its_corpus_label_length_and_unknown_words() -> None:
+    found = of([
+        Example("good " * 20, "a", "one"),
+        Example("good " * 19 + "strange", "a", "one"),
+        Example("good " * 9 + "strange", "b", "two"),
+        Example("strange bad", "b", "two"),
+        Example("", "b", "two"),
+    ])  # fmt: skip
+    members = {name: np.flatnonzero(part.texts).tolist() for name, part in found.items()}
+    assert members == {
+        "corpus: one": [0, 1],
+        "corpus: two": [2, 3, 4],
+        "label: a": [0, 1],
+        "label: b": [2, 3, 4],
+        "length: 0 to 2 tokens": [3, 4],
+        "length: 3 to 10 tokens": [2],
+        "length: 11 to 20 tokens": [0, 1],
+        "unknown words: none": [0, 4],
+        "unknown words: to 5%": [1],
+        "unknown words: 5% to 15%": [2],
+        "unknown words: over 15%": [3],
+    }
+    assert found["corpus: two"].size == 3
+    assert found["corpus: two"].judged is found["corpus: two"].texts
+    assert isinstance(found["corpus: two"].figure, MicroF1)
+
+
+def test_a_label_is_judged_on_all_texts_since_it_may_be_given_to_any() -> None:
+    part = of([Example("good", "a", "one"), Example("bad", "b", "one")])["label: b"]
+    assert part.figure == LabelF1(1)
+    assert part.judged.all()
+    assert part.size == 1
+
+
+def test_a_text_of_several_labels_is_in_the_slice_of_each_and_one_of_none_in_none() -> None:
+    texts = [Example("good", ("a", "b"), "one"), Example("bad", (), "one")]
+    found = of(texts, labels=("a", "b", "never"))
+    assert found["label: a"].texts.tolist() == found["label: b"].texts.tolist() == [True, False]
+    assert "label: never" not in found
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_a_slice_that_would_be_all_texts_is_none(count: int) -> None:
+    assert set(of([Example("good bad", "a", "one")] * count)) == {"label: a"}
+
+
+def test_lengths_are_cut_into_quarters_that_hold_each_text_once() -> None:
+    found = of([Example("good " * length, "a", "one") for length in range(1, 101)])
+    quarters = [part for name, part in found.items() if name.startswith("length")]
+    assert [part.size for part in quarters] == [25, 25, 25, 25]
+    assert sum(part.texts.astype(int) for part in quarters).tolist() == [1] * 100
