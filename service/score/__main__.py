@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import codecs
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from service.classifier.truncation import TRUNCATIONS
@@ -23,7 +24,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from service.score.tables import FORMATS
+    from service.tables import FORMATS
 
     parser = argparse.ArgumentParser(
         prog="python -m service.score",
@@ -51,16 +52,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(asked: argparse.Namespace) -> None:
-    from service.score import run, tables
+    from service import tables
+    from service.score import run
 
-    try:
-        codecs.lookup(asked.encoding)
-    except LookupError:
-        raise ConfigurationError(f"--encoding {asked.encoding!r}: no such encoding") from None
     options = run.Options(
         text_column=asked.text_column,
-        in_format=tables.format_of(asked.source, asked.in_format),
-        out_format=tables.format_of(asked.out, asked.out_format),
+        in_format=tables.known_format(asked.source, asked.in_format),
+        out_format=tables.known_format(asked.out, asked.out_format),
         encoding=asked.encoding,
         truncation=asked.truncation,
         top_k=asked.top_k,
@@ -71,9 +69,6 @@ def _run(asked: argparse.Namespace) -> None:
         raise ConfigurationError(f"{asked.source} is no file")
     if asked.fresh:
         run.forget(asked.out)
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
-
     from service import store
     from service.classifier import artifact
     from service.classifier.classifier import Classifier
@@ -86,21 +81,45 @@ def _run(asked: argparse.Namespace) -> None:
     # which one measures fastest may be another one today, and its roundings others
     name = (run.begun_with(asked.out) if asked.engine == "auto" else None) or asked.engine
     engine = engines.create(loaded, name=name, log=Log(sys.stderr, access=False))
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task("scoring", total=None)
+    with _progress() as advance:
         rows = run.score(
             asked.source,
             asked.out,
             classifier=Classifier(loaded),
             engine=engine,
             options=options,
-            advance=lambda count: progress.update(task, advance=count),
+            advance=advance,
         )
     sys.stderr.write(f"{rows:,} rows: {asked.out}\n")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, float], None]]:
+    """A bar on a terminal, and nothing elsewhere: share of the input, rows, time, time left."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task("scoring", total=1.0, rows=0)
+        yield lambda rows, share: progress.update(task, completed=share, rows=rows)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ from service.classifier.result import UNCERTAIN
 from service.classifier.truncation import Truncation
 from service.errors import ConfigurationError, TextTooLong
 from service.inference.engine import Engine
-from service.score import tables
-from service.score.tables import Row
+from service.score.parts import join, part
+from service.tables import Row, Rows, zipped
 
 # rows of a part: some tenths of a second's work
 PART_ROWS = 4_096
@@ -73,36 +73,38 @@ def score(
     classifier: Classifier,
     engine: Engine,
     options: Options,
-    advance: Callable[[int], None] = lambda _: None,
+    advance: Callable[[int, float], None] = lambda _rows, _share: None,
 ) -> int:
     """Write ``source`` with the scores of its texts to ``out``; how many rows there were.
 
+    ``advance`` is told, part after part, how many rows and which share of the input are done.
     Raises :class:`ConfigurationError` for files that cannot be read as said, and for parts of
     another input, model or options that are in the way.
     """
     work = _work(out)
     added = _added(classifier, options.prefix)
+    rows = Rows(source, options.in_format, encoding=options.encoding)
     _begin(work, _identity(source, classifier, engine, options))
     parts: list[Path] = []
     columns: list[str] = []
     total = 0
-    with closing(tables.read(source, options.in_format, encoding=options.encoding)) as rows:
+    with closing(rows):
         while chunk := list(islice(rows, PART_ROWS)):
             if not parts:
                 columns = [*_columns(chunk, options, added, source), *added]
             path = work / f"{len(parts):08d}"
             if not path.exists():
                 scored = _score(chunk, classifier, engine, options)
-                _write(path, tables.part(scored, columns, options.out_format))
+                _write(path, part(scored, columns, options.out_format))
             parts.append(path)
             total += len(chunk)
-            advance(len(chunk))
+            advance(total, rows.read / rows.size)
     if not parts:
         columns = added
         parts.append(work / "00000000")
-        _write(parts[0], tables.part([], columns, options.out_format))
+        _write(parts[0], part([], columns, options.out_format))
     joined = work / "joined"
-    tables.join(parts, joined, columns, options.out_format, gz=out.suffix == ".gz")
+    join(parts, joined, columns, options.out_format, gz=zipped(out))
     with joined.open("rb") as file:
         os.fsync(file.fileno())
     joined.replace(out)
@@ -188,7 +190,8 @@ def _score(
     for place, row in enumerate(rows):
         text = row.values.get(options.text_column)
         if row.fault or not isinstance(text, str):
-            found[place] = {"error": row.fault or f"{options.text_column} is not a text"}
+            fault = row.fault or f"column {options.text_column!r} holds no text"
+            found[place] = {"error": f"{row.place}: {fault}"}
         else:
             places.append(place)
             texts.append(text)

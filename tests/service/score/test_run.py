@@ -3,46 +3,53 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from service import tables
 from service.classifier.classifier import Classifier
 from service.errors import ConfigurationError
-from service.score import run, tables
+from service.score import parts, run
 
 TEXTS = [f"good movie {number} bad " * (number % 7) for number in range(50)]
 NAMES = ("in.csv", "in.tsv", "in.jsonl", "in.csv.gz", "in.jsonl.gz", "in.parquet")
 
 
 def write(path: Path, rows: list[dict[str, object]]) -> Path:
-    form = tables.format_of(path)
+    form = tables.known_format(path)
     columns = list(rows[0])
     piece = path.with_name("piece")
-    piece.write_bytes(tables.part(rows, columns, form))
-    tables.join([piece], path, columns, form, gz=path.suffix == ".gz")
+    piece.write_bytes(parts.part(rows, columns, form))
+    parts.join([piece], path, columns, form, gz=tables.zipped(path))
     return path
 
 
 def rows_of(path: Path) -> list[dict[str, object]]:
-    return [row.values for row in tables.read(path, tables.format_of(path), encoding="utf-8")]
+    with closing(tables.Rows(path, tables.known_format(path))) as rows:
+        return [row.values for row in rows]
 
 
 @pytest.fixture
 def score(tiny_artifact, counting_engine, monkeypatch):
     monkeypatch.setattr(run, "PART_ROWS", 8)
 
-    def score(source: Path, out: Path, *, engine=counting_engine, **given) -> int:
+    def score(
+        source: Path, out: Path, *, engine=counting_engine, advance=lambda *_: None, **given
+    ) -> int:
         encoding = given.pop("encoding", "utf-8")
         options = run.Options(
             text_column=given.pop("text_column", "text"),
-            in_format=tables.format_of(source),
-            out_format=tables.format_of(out),
+            in_format=tables.known_format(source),
+            out_format=tables.known_format(out),
             encoding=encoding,
             **given,
         )
         classifier = Classifier(tiny_artifact)
-        return run.score(source, out, classifier=classifier, engine=engine, options=options)
+        return run.score(
+            source, out, classifier=classifier, engine=engine, options=options, advance=advance
+        )
 
     return score
 
@@ -127,10 +134,11 @@ def test_a_bad_row_has_an_error_and_the_rest_goes_on(score, tmp_path):
     score(source, tmp_path / "out.jsonl")
     scored = rows_of(tmp_path / "out.jsonl")
     assert [row["label"] is None for row in scored] == [False, True, True, True, False]
+    one = "a line holds one object"
     assert [row["error"] for row in scored[1:4]] == [
-        "line 2 is not JSON",
-        "line 3 is no JSON object",
-        "text is not a text",
+        "line 2: not JSON (Expecting property name enclosed in double quotes); " + one,
+        "line 3: a int, not an object",
+        "line 4: column 'text' holds no text",
     ]
     assert scored[3]["more"] == 1
 
@@ -142,6 +150,33 @@ def test_a_row_of_too_few_cells_is_an_error(score, tmp_path):
         scored = list(csv.DictReader(file))
     assert [bool(row["error"]) for row in scored] == [False, True, True, False]
     assert scored[0]["text"] == "good,\nmovie"
+
+
+def test_a_row_after_a_quotation_mark_left_open_is_scored(score, tmp_path):
+    (tmp_path / "in.csv").write_text('id,text\n1,"good" movie\n2,bad\n3,"good\n4,"bad"\n5,good\n')
+    score(tmp_path / "in.csv", tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        scored = list(csv.DictReader(file))
+    assert [(row["text"], row["error"][:7]) for row in scored] == [
+        ("", "line 2:"),
+        ("bad", ""),
+        ("", "line 4:"),
+        ("good", ""),
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_progress_is_told_in_rows_and_as_the_share_that_is_read(score, rows, tmp_path, name):
+    told = []
+    source = write(tmp_path / name, rows)
+    score(source, tmp_path / "out.csv", advance=lambda *given: told.append(given))
+    assert [rows for rows, _ in told] == [8, 16, 24, 32, 40, 48, 50]
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert shares[0] > 0
+    if name == "in.parquet":
+        assert shares[:2] == [8 / 50, 16 / 50]
 
 
 def test_truncation_top_k_and_confidence_are_as_over_http(score, tmp_path):

@@ -1,0 +1,71 @@
+"""Scored rows as pieces of a file, and one file of its pieces: the formats of ``tables``."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from service import tables
+from service.errors import ConfigurationError
+
+
+def part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> bytes:
+    """Rows as a piece of a file; raises :class:`ConfigurationError` for a column it lacks."""
+    if form == "jsonl":
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode(
+            "utf-8", "surrogatepass"
+        )
+    for row in rows:
+        for name in row.keys() - set(columns):
+            raise ConfigurationError(
+                f"the column {name!r} is not in the first row, so it has no place in a table; "
+                "write JSON Lines (.jsonl)"
+            )
+    if form == "parquet":
+        table = tables.arrow().table({name: [row.get(name) for row in rows] for name in columns})
+        sink = io.BytesIO()
+        tables.arrow().parquet.write_table(table, sink)
+        return sink.getvalue()
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=tables.DELIMITERS[form], lineterminator="\n")
+    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+    return text.getvalue().encode("utf-8", "surrogatepass")
+
+
+def join(parts: Sequence[Path], out: Path, columns: Sequence[str], form: str, *, gz: bool) -> None:
+    """One file of its parts: the same bytes for the same parts."""
+    if form == "parquet":
+        _join_parquet(parts, out)
+        return
+    with out.open("wb") as file:
+        # no name and no time in the head of a gzip file, or no two would be alike
+        sink: Any = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if gz else file
+        if form in tables.DELIMITERS:
+            head = dict(zip(columns, columns, strict=True))
+            sink.write(part([head], columns, form))
+        for piece in parts:
+            sink.write(piece.read_bytes())
+        if gz:
+            sink.close()
+
+
+def _join_parquet(parts: Sequence[Path], out: Path) -> None:
+    arrow = tables.arrow()
+    parquet = arrow.parquet
+    # a part may hold nothing but nulls in a column that has a type elsewhere
+    schemas = [parquet.read_schema(piece) for piece in parts]
+    schema = arrow.unify_schemas(schemas, promote_options="permissive")
+    with parquet.ParquetWriter(out, schema) as writer:
+        for piece in parts:
+            writer.write_table(parquet.read_table(piece, memory_map=True).cast(schema))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
