@@ -1,6 +1,7 @@
 """The pipeline that turns labelled text into classifiers; ``python -m training --help``.
 
-``corpora`` read texts and labels, ``split`` deals them out, ``fitting`` trains the network that
-:mod:`service.classifier` defines, ``evaluation`` and ``calibration`` judge it, and ``pipeline``
-strings these together into an artifact in the model store.
+``corpora`` read texts and labels, ``split`` deals them out, ``preparation`` encodes them,
+``fitting`` trains the network that :mod:`service.classifier` defines, ``outcome`` judges it with
+``evaluation`` and ``calibration``, ``publication`` seals it into an artifact in the model store;
+``pipeline`` strings these together.
 """

@@ -11,7 +11,15 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from service.classifier.architecture import Cell, Pooling
 from service.classifier.manifest import Task, check_labels
@@ -177,6 +185,10 @@ class Configuration(_Section):
         if self.task == "multi_label" and self.polarity is not None:
             raise ValueError("polarity is for single_label classifiers; leave it out")
         return self
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """What the weights depend on, as plain JSON values."""
+        return self.model_dump(mode="json", exclude={"expected"})
 
 
 def load(path: Path) -> Configuration:

@@ -14,7 +14,7 @@ from service.errors import ConfigurationError
 from service.inference.engine import Engine
 from service.inference.explainer import attributor
 from training import configuration, judging
-from training.pipeline import Workspace, load_splits
+from training.preparation import Workspace, load_splits
 from training.progress import Reporter
 
 DELETED = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +105,7 @@ def require_bf16(device: torch.device) -> None:
         )
 
 
-def best_epoch(history: tuple[Epoch, ...]) -> Epoch:
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
     """The first of the epochs with the highest dev macro-F1."""
     return max(history, key=lambda epoch: (epoch.dev_macro_f1, -epoch.epoch))
 

@@ -20,7 +20,7 @@ from service.log import Log
 from training import baselines, configuration, store, targets
 from training.corpora import Example
 from training.evaluation import Evaluation, evaluate
-from training.pipeline import Workspace, load_splits
+from training.preparation import Workspace, load_splits
 from training.progress import Reporter
 from training.split import digest
 

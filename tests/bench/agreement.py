@@ -12,7 +12,7 @@ from tests.bench import texts
 from tests.bench.measure import Options, say
 from tests.bench.report import Goal, Section, Table
 from training import configuration, store
-from training.pipeline import Workspace, load_splits
+from training.preparation import Workspace, load_splits
 from training.progress import Reporter
 
 _MODELS = ("sentiment", "topic")

@@ -171,7 +171,14 @@ def stored_artifact(trained: tuple[Trained, Workspace, Path]) -> Artifact:
     return artifact.load(models / made.tag.replace(":", "/"))
 
 
-@pytest.mark.parametrize("step", ["calibration.fit_temperature", "report.write", "store.publish"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "outcome.calibration.fit_temperature",
+        "publication.report.write",
+        "publication.store.publish",
+    ],
+)
 def test_a_run_interrupted_after_its_last_epoch_is_not_trained_again(
     run: Run,
     silent: type[Reporter],
@@ -183,7 +190,7 @@ def test_a_run_interrupted_after_its_last_epoch_is_not_trained_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"training.pipeline.{step}", interrupt)
+        patch.setattr(f"training.{step}", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run()
     reporter = silent()

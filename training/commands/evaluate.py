@@ -23,7 +23,7 @@ def evaluate(
 ) -> None:
     """Score a model in the store on the dev and test texts it was not trained on."""
     from training import judging
-    from training.pipeline import Workspace
+    from training.preparation import Workspace
 
     reporter = Reporter()
     rows = judging.evaluate_stored(

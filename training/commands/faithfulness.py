@@ -21,7 +21,7 @@ def faithfulness(
 ) -> None:
     """Judge a model's explanations: does deleting the words they name change its mind?"""
     from training import faithfulness as judged
-    from training.pipeline import Workspace
+    from training.preparation import Workspace
 
     reporter = Reporter()
     found = judged.measure_stored(

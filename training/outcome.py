@@ -1,0 +1,68 @@
+"""What a fitted network is worth: its calibration, thresholds and scores, beside the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from service.classifier.classifier import probabilities
+from service.classifier.model import RecurrentClassifier
+from training import baselines, calibration, fitting, thresholds
+from training.configuration import Configuration
+from training.evaluation import Evaluation, evaluate
+from training.preparation import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Scores on dev and test, by split, and of the baselines on test, by their names.
+
+    ``thresholds`` are one a label of a multi-label task, else None.
+    """
+
+    temperature: float
+    thresholds: Sequence[float] | None
+    evaluations: Mapping[str, Evaluation]
+    baselines: Mapping[str, Evaluation]
+
+
+def judge(
+    model: RecurrentClassifier,
+    prepared: Prepared,
+    configuration: Configuration,
+    *,
+    with_baselines: bool,
+) -> Outcome:
+    """Calibrate ``model`` on the dev texts, choose its thresholds there, and score it."""
+    encoded, splits = prepared.encoded, prepared.splits
+    outputs = {name: fitting.logits(model, encoded[name]) for name in ("dev", "test")}
+    temperature = calibration.fit_temperature(
+        outputs["dev"].astype(np.float64), encoded["dev"].truth
+    )
+    answers = {
+        name: probabilities(values, temperature=temperature, task=configuration.task)
+        for name, values in outputs.items()
+    }
+    chosen = (
+        thresholds.choose(answers["dev"], encoded["dev"].truth)
+        if configuration.task == "multi_label"
+        else None
+    )
+    evaluations = {
+        name: evaluate(values, encoded[name].truth, labels=configuration.labels, thresholds=chosen)
+        for name, values in answers.items()
+    }
+    beside = (
+        baselines.score(
+            splits.train,
+            splits.test,
+            labels=configuration.labels,
+            task=configuration.task,
+            dev=splits.dev,
+        )
+        if with_baselines
+        else {}
+    )
+    return Outcome(temperature, chosen, evaluations, beside)

@@ -1,0 +1,119 @@
+"""From a fitted network to a sealed artifact in the model store."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from service.classifier import artifact
+from service.classifier.manifest import Manifest, Training
+from service.classifier.model import RecurrentClassifier, tensors
+from training import fitting, provenance, report, store
+from training.checkpoint import Epoch
+from training.configuration import Configuration
+from training.outcome import Outcome
+from training.preparation import Prepared
+
+
+class Clock:
+    """When a run began, and how long it has taken."""
+
+    def __init__(self) -> None:
+        self.start = datetime.now(UTC)
+        self._started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return time.perf_counter() - self._started
+
+
+def publish(
+    model: RecurrentClassifier,
+    prepared: Prepared,
+    outcome: Outcome,
+    configuration: Configuration,
+    *,
+    history: Sequence[Epoch],
+    device: torch.device,
+    clock: Clock,
+) -> tuple[str, Manifest]:
+    """Seal ``model`` with its report and all that it came from; its tag in the store."""
+    weights = {name: value.cpu().numpy() for name, value in tensors(model).items()}
+    manifest = _manifest(
+        model,
+        weights,
+        prepared,
+        outcome,
+        configuration,
+        epochs=fitting.best_epoch(history).epoch,
+        device=device,
+        clock=clock,
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / artifact.REPORT).mkdir()
+        report.write(
+            folder / artifact.REPORT / "report.html",
+            manifest=manifest,
+            evaluations=outcome.evaluations,
+            baselines=outcome.baselines,
+            history=history,
+        )
+        artifact.save(folder, manifest, prepared.words, weights)
+        return store.publish(folder, manifest), manifest
+
+
+def _manifest(
+    model: RecurrentClassifier,
+    weights: artifact.Tensors,
+    prepared: Prepared,
+    outcome: Outcome,
+    configuration: Configuration,
+    *,
+    epochs: int,
+    device: torch.device,
+    clock: Clock,
+) -> Manifest:
+    chosen = outcome.thresholds
+    return Manifest(
+        name=configuration.name,
+        version=_version(clock.start, weights),
+        task=configuration.task,
+        labels=configuration.labels,
+        polarity=configuration.polarity,
+        architecture=model.architecture,
+        max_tokens=configuration.text.max_tokens,
+        temperature=outcome.temperature,
+        thresholds=dict(zip(configuration.labels, chosen or (), strict=chosen is not None)),
+        metrics={name: evaluation.as_json() for name, evaluation in outcome.evaluations.items()},
+        training=Training(
+            corpora=prepared.loaded.records,
+            splits={name: len(getattr(prepared.splits, name)) for name in prepared.hashes},
+            split_sha256=dict(prepared.hashes),
+            configuration=configuration.as_json(),
+            seed=configuration.optimization.seed,
+            code_version=provenance.code_version(),
+            packages=provenance.packages(),
+            hardware=provenance.hardware(device),
+            started=clock.start.isoformat(timespec="seconds"),
+            seconds=clock.seconds,
+            peak_memory_bytes=provenance.peak_memory_bytes(),
+            epochs=epochs,
+        ),
+    )
+
+
+def _version(start: datetime, weights: artifact.Tensors) -> str:
+    """When and what: the time orders versions, the hash shows whether two are the same weights."""
+    whole = hashlib.sha256()
+    for name in sorted(weights):
+        whole.update(np.ascontiguousarray(weights[name]).tobytes())
+    return f"{start:%Y%m%dt%H%M%S}-{whole.hexdigest()[:8]}"
