@@ -87,7 +87,7 @@ class Valence:
             for folder in store.folders(wanted):
                 seal.verify(folder)
         except ValenceError as error:
-            sys.exit(f"valence: {error}")
+            supervision.refuse(error)
         supervision.watch()
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
@@ -247,12 +247,14 @@ def _connection_watch() -> ConnectionWatch:
     return connections.ConnectionWatch(
         connections.ConnectionLimits(
             header_bytes=wanted.max_header_bytes,
+            headers=wanted.max_headers,
             header_seconds=wanted.header_timeout_seconds,
             body_idle_seconds=wanted.body_idle_seconds,
             keep_alive_seconds=wanted.keep_alive_seconds,
             # the rest is for files that are none
             connections=min(wanted.max_connections, max(files - 64, 1)),
-        )
+        ),
+        refused=get_current_service().metrics.rejected,
     )
 
 

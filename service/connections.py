@@ -7,8 +7,9 @@ request that comes in one piece costs two attributes.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pydantic_core
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -22,16 +23,16 @@ if TYPE_CHECKING:
 # the name of the watch in the server's state
 STATE = "valence.connections"
 _LOOK_SECONDS = 0.5
-_MOST_HEADERS = 128
 # what a connection that waits is left when the server ends: a request may be on its way already
 _LEAVING_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What a connection may do, in seconds, bytes and connections."""
+    """What a connection may do, in seconds, bytes and counts."""
 
     header_bytes: int
+    headers: int
     header_seconds: float
     body_idle_seconds: float
     keep_alive_seconds: float
@@ -39,10 +40,14 @@ class ConnectionLimits:
 
 
 class ConnectionWatch:
-    """Looks after all connections of a server, twice a second while there are any."""
+    """Looks after all connections of a server, twice a second while there are any.
 
-    def __init__(self, limits: ConnectionLimits) -> None:
+    ``refused`` is told the name of the error that a connection was refused by.
+    """
+
+    def __init__(self, limits: ConnectionLimits, refused: Callable[[str], None]) -> None:
         self.limits = limits
+        self.refused = refused
         self._connections: set[Any] = set()
         self._later = Later(self._look, seconds=_LOOK_SECONDS)
 
@@ -59,7 +64,23 @@ class ConnectionWatch:
             self._later.ask()
 
 
-class _Refusal(Exception):
+class Refusal(NamedTuple):
+    """What a connection is told before it is closed; the rest of the table is in the API."""
+
+    status: int
+    slug: str
+    title: str
+
+
+_MALFORMED = Refusal(400, "malformed-request", "The request is not HTTP/1.1")
+_HEADERS_SLOW = Refusal(408, "request-timeout", "The headers came too slowly")
+_BODY_STOPPED = Refusal(408, "request-timeout", "The body stopped coming")
+_HEADERS_TOO_LARGE = Refusal(431, "headers-too-large", "The headers are too large or too many")
+_TOO_MANY = Refusal(503, "too-many-connections", "The service holds as many as it may")
+REFUSALS = (_MALFORMED, _HEADERS_SLOW, _BODY_STOPPED, _HEADERS_TOO_LARGE, _TOO_MANY)
+
+
+class _Stop(Exception):
     """Stops the parser."""
 
 
@@ -87,13 +108,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self._last_data = now
         self._write_paused_since = 0.0
         self._leaving = False
-        self._refusal = (400, "malformed-request", "The request is not HTTP/1.1")
+        self._refusal = _MALFORMED
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self._limits.connections:
-            self._refuse(503, "too-many-connections", "The service holds as many as it may")
+            self._refuse(_TOO_MANY)
         else:
             self._watch.watch(self.connections)
 
@@ -111,17 +132,17 @@ class LimitedProtocol(HttpToolsProtocol):
             and self._header_bytes > self._limits.header_bytes
             and not self.transport.is_closing()
         ):
-            self._refuse(*_HEADERS_TOO_LARGE)
+            self._refuse(_HEADERS_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         """Start the request, if its headers keep to the limits."""
-        if len(self.headers) > _MOST_HEADERS or (
+        if len(self.headers) > self._limits.headers or (
             self._header_bytes > self._limits.header_bytes
             and sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url)
             > self._limits.header_bytes
         ):
             self._refusal = _HEADERS_TOO_LARGE
-            raise _Refusal
+            raise _Stop
         self._headers_since = 0.0
         self._in_body = True
         super().on_headers_complete()
@@ -143,7 +164,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Say what is wrong with what is no request, in the shape of every other error."""
-        self._refuse(*self._refusal)
+        self._refuse(self._refusal)
 
     def pause_writing(self) -> None:
         """Remember since when the client does not read."""
@@ -158,7 +179,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _unsupported_upgrade_warning(self) -> None:
         """Nothing: what strangers try is no event."""
 
-    def _refuse(self, status: int, slug: str, title: str) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             if cycle.response_started:
@@ -167,6 +188,8 @@ class LimitedProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True
             cycle.message_event.set()
+        status, slug, title = refusal
+        self._watch.refused(slug)
         problem = {"type": f"urn:valence:problem:{slug}", "title": title, "status": status}
         body = pydantic_core.to_json(problem)
         retry = b"retry-after: 1\r\n" if status == 503 else b""
@@ -189,7 +212,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 self.transport.abort()
         elif self._headers_since:
             if now - self._headers_since > limits.header_seconds:
-                self._refuse(408, "request-timeout", "The headers came too slowly")
+                self._refuse(_HEADERS_SLOW)
         elif self._write_paused_since:
             if now - self._write_paused_since > limits.body_idle_seconds:
                 self.transport.abort()
@@ -198,7 +221,4 @@ class LimitedProtocol(HttpToolsProtocol):
             and not self.flow.read_paused
             and now - self._last_data > limits.body_idle_seconds
         ):
-            self._refuse(408, "request-timeout", "The body stopped coming")
-
-
-_HEADERS_TOO_LARGE = (431, "headers-too-large", "The headers are too large or too many")
+            self._refuse(_BODY_STOPPED)

@@ -64,6 +64,9 @@ class Settings(BaseModel):
     max_header_bytes: int = Field(
         default=32_768, ge=1024, description="Largest headers of a request; beyond it: 431."
     )
+    max_headers: int = Field(
+        default=128, ge=16, description="Most headers of a request; beyond it: 431."
+    )
     header_timeout_seconds: float = Field(
         default=10.0, gt=0, description="Time within which a request's headers arrive, else 408."
     )

@@ -1,8 +1,8 @@
 """What ``bentoml serve``'s first process does when its worker is gone, and when it ends itself.
 
 BentoML looks after its worker every ten seconds. Outside a container it starts another; inside one
-it leaves that to the supervisor, and so ends, but no sooner than it looks. A worker that
-cannot start would be started again and again.
+it leaves that to the supervisor, and so ends. Here both happen at once. A worker that cannot start
+would be started again and again.
 
 Told to end, it would keep its copy of the listening socket until its worker has gone: connections
 made meanwhile would wait for nobody, and be cut off.
@@ -14,25 +14,35 @@ import ctypes
 import os
 import signal
 import sys
-from typing import Any
+import time
+from typing import Any, NoReturn
 
 # sysexits.h's EX_CONFIG: starting again would end the same way
 CANNOT_START = 78
+# a worker that ends sooner after the last would go on ending: BentoML's look is often enough
+_TOO_SOON_SECONDS = 10.0
+_AGAIN_SECONDS = 0.1
 # PR_SET_PDEATHSIG of linux/prctl.h
 _SET_PARENT_DEATH_SIGNAL = 1
 _ASKED_TO = (signal.SIGTERM, signal.SIGINT)
 
 
-def watch() -> None:
-    """End this process at once, with status 1, when a worker's end asks for it.
+def refuse(reason: object) -> NoReturn:
+    """End this process, which cannot start, with one line that says why."""
+    sys.stderr.write(f"valence: {reason}\n")
+    sys.exit(CANNOT_START)
 
-    That is a worker that cannot start and, in a container, one that was killed. Told to end, it
-    stops listening first. Belongs to the main thread.
+
+def watch() -> None:
+    """Hear at once of a worker's end, and stop listening when told to end.
+
+    One that cannot start ends this process too, with its status. Another is replaced or, in a
+    container, ends this process with status 1. Belongs to the main thread.
     """
     # BentoML's process manager
     from circus.sighandler import SysHandler
 
-    signal.signal(signal.SIGCHLD, _look)
+    signal.signal(signal.SIGCHLD, _Worker().ended)
     end = SysHandler.quit
 
     def leave(handler: Any) -> None:
@@ -60,18 +70,59 @@ def _close(descriptor: int) -> None:
     os.close(nothing)
 
 
-def _look(signal_number: int, frame: object) -> None:  # noqa: ARG001
-    try:
-        # the one who started the worker wants its status too
-        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return
-    if ended is None:
-        return
-    killed = ended.si_code != os.CLD_EXITED
-    if killed and ended.si_status not in _ASKED_TO and "BENTOML_CONTAINERIZED" in os.environ:
-        sys.stderr.write(f"valence: the worker was killed by signal {ended.si_status}\n")
-    elif killed or ended.si_status != CANNOT_START:
-        return
+class _Worker:
+    """What is known of the worker that there is."""
+
+    def __init__(self) -> None:
+        self._replaced = -_TOO_SOON_SECONDS
+
+    def ended(self, signal_number: int, frame: object) -> None:  # noqa: ARG002
+        """A child has ended: SIGCHLD's handler."""
+        try:
+            # the one who started the worker wants its status too
+            child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if child is None:
+            return
+        killed = child.si_code != os.CLD_EXITED
+        status = child.si_status
+        if not killed and status == CANNOT_START:
+            _end(CANNOT_START)
+        if status in _ASKED_TO if killed else status == 0:
+            return
+        how = f"was killed by signal {status}" if killed else f"ended with status {status}"
+        sys.stderr.write(f"valence: the worker {how}\n")
+        sys.stderr.flush()
+        if "BENTOML_CONTAINERIZED" in os.environ:
+            _end(1)
+        now = time.monotonic()
+        if now - self._replaced >= _TOO_SOON_SECONDS:
+            self._replaced = now
+            arbiter = _arbiter()
+            if arbiter is not None:
+                arbiter.loop.add_callback_from_signal(_replace, arbiter)
+
+
+def _end(status: int) -> NoReturn:
     sys.stderr.flush()
-    os._exit(1)
+    os._exit(status)
+
+
+def _arbiter() -> Any:
+    """BentoML's process manager, once it has begun: SIGTERM goes to it."""
+    from circus.sighandler import SysHandler
+
+    handler = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return handler.controller.arbiter if isinstance(handler, SysHandler) else None
+
+
+def _replace(arbiter: Any) -> None:
+    """Look after the worker now."""
+    from circus.exc import ConflictError
+
+    try:
+        arbiter.manage_watchers()
+    except ConflictError:
+        # it is busy with another command, such as the first start
+        arbiter.loop.call_later(_AGAIN_SECONDS, _replace, arbiter)

@@ -111,7 +111,11 @@ class Application:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *identification, *headers]
+                # not in place: some answers begin with a message they share
+                message = {
+                    **message,
+                    "headers": [*message["headers"], *identification, *headers],
+                }
             await send(message)
 
         metrics = self.context.metrics

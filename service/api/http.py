@@ -42,7 +42,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _PATIENCE_SECONDS = 0.05
 MOST_FAULTS = 20
 # a body that is read whole and comes slower than this is not worth its connection
-_SLOWEST_BYTES_PER_SECOND = 1024
+SLOWEST_BYTES_PER_SECOND = 1024
 # Bodies from this size on are refused for want of room before their JSON is read, on the guess that
 # a character takes as many bytes: few take more, and who is refused by it would hardly be admitted.
 _LARGE_BODY = 8_192
@@ -259,12 +259,12 @@ class Request:
                 while more:
                     body, more = await self._chunk()
                     chunks.append(body)
-                    allowed = max(limits.idle_seconds, self._held / _SLOWEST_BYTES_PER_SECOND)
+                    allowed = max(limits.idle_seconds, self._held / SLOWEST_BYTES_PER_SECOND)
                     timeout.reschedule(started + allowed)
         except TimeoutError:
             raise BodyTooSlow(
                 f"a body may take {limits.idle_seconds:g} seconds, and longer at "
-                f"{_SLOWEST_BYTES_PER_SECOND} bytes a second; send it faster"
+                f"{SLOWEST_BYTES_PER_SECOND} bytes a second; send it faster"
             ) from None
         return self._with_room(b"".join(chunks))
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from service import errors
 from service.api.classification import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
-from service.api.http import Request, Response
+from service.api.http import SLOWEST_BYTES_PER_SECOND, Request, Response
 from service.api.routes import Context, Operation, Route
 from service.classifier.manifest import CorpusRecord, Manifest, Task
 from service.inference.scorer import Scorer
@@ -34,13 +34,21 @@ class Limits(BaseModel):
     ]
     body_memory_bytes: Annotated[int, Field(description="of all requests' bodies at one time")]
     max_header_bytes: int
+    max_headers: int
     header_timeout_seconds: float
     body_idle_seconds: Annotated[
         float, Field(description="pause within a body, or of a client that does not read")
     ]
+    min_body_bytes_per_second: Annotated[
+        int, Field(description="of a body that is read whole, after `body_idle_seconds`")
+    ]
     keep_alive_seconds: Annotated[float, Field(description="between two requests")]
     stream_idle_seconds: Annotated[float, Field(description="of a stream, between two lines")]
     max_connections: Annotated[int, Field(description="fewer if the process may open fewer files")]
+    key_texts_per_second: Annotated[
+        float | None,
+        Field(description="of an API key without a rate of its own; null: no limit"),
+    ]
 
 
 def limits(settings: Settings, manifest: Manifest) -> Limits:
@@ -57,11 +65,14 @@ def limits(settings: Settings, manifest: Manifest) -> Limits:
         request_timeout_seconds=settings.request_timeout_seconds,
         body_memory_bytes=settings.body_memory_bytes,
         max_header_bytes=settings.max_header_bytes,
+        max_headers=settings.max_headers,
         header_timeout_seconds=settings.header_timeout_seconds,
         body_idle_seconds=settings.body_idle_seconds,
+        min_body_bytes_per_second=SLOWEST_BYTES_PER_SECOND,
         keep_alive_seconds=settings.keep_alive_seconds,
         stream_idle_seconds=settings.stream_idle_seconds,
         max_connections=settings.max_connections,
+        key_texts_per_second=settings.key_texts_per_second or None,
     )
 
 

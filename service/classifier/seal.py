@@ -72,13 +72,15 @@ def _verify_checksums(folder: Path) -> None:
     listing = folder / CHECKSUMS
     try:
         # not splitlines() or text mode, to which a damaged end of line could still be one
-        lines = listing.read_bytes().decode("ascii").removesuffix("\n").split("\n")
+        *lines, rest = listing.read_bytes().decode("ascii").split("\n")
     except FileNotFoundError:
         raise ArtifactError(
             f"{listing}: missing; the folder is incomplete or no Valence model; train it anew"
         ) from None
     except UnicodeDecodeError:
         raise ArtifactError(f"{listing}: damaged; train or copy the model anew") from None
+    if rest or not lines:
+        raise ArtifactError(f"{listing}: cut short; train or copy the model anew")
     listed = {}
     for line in lines:
         digest, separator, name = line.partition("  ")

@@ -13,10 +13,13 @@ from pathlib import Path
 from service.classifier import artifact
 from service.errors import ArtifactError
 from tests.bench.measure import say
+from tests.chaos import bodies
 from tests.chaos.finding import Finding
 from tests.chaos.served import serve
 from tests.conftest import _save_tiny
 
+# a bit, another, and all eight
+_MASKS = (0x01, 0x40, 0xFF)
 _CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -26,11 +29,21 @@ _CHECKS = (
 )
 
 
-def run(*, requests: int = 50_000, texts: int = 1_000_000) -> Iterator[Finding]:
-    """Fuzz the HTTP API by its own document, the tokenizer, and the loader of models."""
-    yield _api(requests)
-    yield _tokenizer(texts)
+# a deadline may be asked for that nobody could keep
+_EXPECTED = """\
+[checks.not_a_server_error]
+expected-statuses = ["2xx", "3xx", "4xx", "504"]
+"""
+
+
+def run(
+    *, requests: int = 10_000, made: int = 100_000, texts: int = 1_000_000
+) -> Iterator[Finding]:
+    """Fuzz the API over HTTP and in process, the tokenizer, and the loader of models."""
     yield _artifact()
+    yield bodies.run(made)
+    yield _tokenizer(texts)
+    yield _api(requests)
 
 
 def _api(requests: int) -> Finding:
@@ -38,13 +51,16 @@ def _api(requests: int) -> Finding:
     settings = {"VALENCE_MAX_BODY_BYTES": "65536", "VALENCE_MAX_CHARACTERS": "5000"}
     cases = failures = 0
     seed = 0
-    report = ""
-    with serve(pinned=False, settings=settings) as server:
+    with tempfile.TemporaryDirectory() as scratch, serve(pinned=False, settings=settings) as server:
+        configuration = Path(scratch) / "schemathesis.toml"
+        configuration.write_text(_EXPECTED, encoding="utf-8")
         while cases < requests:
             seed += 1
             done = subprocess.run(
                 [
                     str(Path(sys.executable).with_name("schemathesis")),
+                    "--config-file",
+                    str(configuration),
                     "run",
                     f"http://127.0.0.1:{server.port}/openapi.json",
                     "--checks",
@@ -70,16 +86,15 @@ def _api(requests: int) -> Finding:
                 raise RuntimeError(f"schemathesis did not run:\n{done.stdout}\n{done.stderr}")
             cases += int(generated[1].replace(",", ""))
             failures += done.returncode != 0
-            if done.returncode:
-                report = done.stdout
             say(f"schemathesis, seed {seed}: {cases:,} cases, exit {done.returncode}")
-    if report:
-        say(report)
+            if done.returncode:
+                say(done.stdout)
     return Finding(
         fault="requests that nobody would write",
         tried=f"{cases:,} made by schemathesis from the OpenAPI document, {seed} seeds",
         lost=f"{failures} runs with a failed check",
-        promise="no 5xx, no undocumented status, no violation of the document",
+        promise="no 5xx but a 504 that was asked for, no undocumented status, nothing else than "
+        "the document says",
         held=not failures,
     )
 
@@ -105,33 +120,37 @@ def _tokenizer(texts: int) -> Finding:
 
 
 def _artifact() -> Finding:
-    """Every byte of every file of a small model, changed in two ways."""
+    """Every byte of every file of a small model changed in three ways, and cut off there."""
     tried = accepted = crashed = 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = _save_tiny(Path(scratch) / "sentiment")
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             whole = path.read_bytes()
-            for place in range(len(whole)):
-                for mask in (0x01, 0xFF):
-                    damaged = bytearray(whole)
-                    damaged[place] ^= mask
-                    path.write_bytes(damaged)
-                    tried += 1
-                    try:
-                        artifact.load(folder)
-                    except ArtifactError:
-                        pass
-                    except Exception as error:
-                        crashed += 1
-                        say(f"{path.name} byte {place}: {type(error).__name__}: {error}")
-                    else:
-                        accepted += 1
+            for damaged in _damages(whole):
+                path.write_bytes(damaged)
+                tried += 1
+                try:
+                    artifact.load(folder)
+                except ArtifactError:
+                    pass
+                except Exception as error:
+                    crashed += 1
+                    say(f"{path.name}, damage {tried}: {type(error).__name__}: {error}")
+                else:
+                    accepted += 1
             path.write_bytes(whole)
         artifact.load(folder)
     return Finding(
         fault="damaged models",
-        tried=f"{tried:,} changes, every byte of every file twice",
+        tried=f"{tried:,}: every byte of every file changed in three ways, and cut off there",
         lost=f"{accepted} accepted, {crashed} without a clear error",
         promise="none accepted, each refused by name",
         held=not accepted and not crashed and tried >= 10_000,
     )
+
+
+def _damages(whole: bytes) -> Iterator[bytes]:
+    for place, byte in enumerate(whole):
+        for mask in _MASKS:
+            yield whole[:place] + bytes([byte ^ mask]) + whole[place + 1 :]
+        yield whole[:place]

@@ -7,7 +7,9 @@ from typing import Any
 
 import schemathesis
 
-_LINES = ("application/jsonlines", "application/x-ndjson", "application/jsonl")
+from service.api import stream
+
+_LINES = ("application/jsonlines", *stream.MEDIA_TYPES)
 
 
 def _written(context: Any, value: Any) -> bytes:

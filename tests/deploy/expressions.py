@@ -13,6 +13,7 @@ import promql_parser
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from service import connections
 from service.api.problems import KINDS
 from service.metrics import Metrics, ModelMetrics
 from tests.deploy.rendering import Rendered, title
@@ -35,8 +36,8 @@ def live_exposition() -> str:
             route="/v1/classify", method="POST", status=status, model="m", version="1", seconds=0.01
         )
     metrics.by_key("k", texts=1)
-    for kind in KINDS.values():
-        metrics.rejected(kind.slug)
+    for refusal in (*KINDS.values(), *connections.REFUSALS):
+        metrics.rejected(refusal.slug)
     model.scored(
         ("a",), tokens=1, unknown_tokens=0, truncated_texts=0,
         tokenize_seconds=0.0, queue_seconds=0.0, infer_seconds=0.0,

@@ -33,11 +33,12 @@ def durations(slow: int, steps: int) -> Series:
     }
 
 
-def rejected(overloaded: int, rate_limited: int) -> Series:
+def rejected(overloaded: int, rate_limited: int, connections: int = 0) -> Series:
     sample = f"valence_rejected_requests_total{{{POD},reason="
     return {
         f'{sample}"overloaded"}}': f"0+{overloaded}x30",
         f'{sample}"rate-limited"}}': f"0+{rate_limited}x30",
+        f'{sample}"too-many-connections"}}': f"0+{connections}x30",
         f'valence_requests_total{{{POD},method="POST",status="200"}}': "0+1000x30",
     }
 
@@ -75,7 +76,7 @@ CASES = {
         {f"valence_queue_age_seconds{{{MODEL}}}": "3x20"},
         {f"valence_queue_age_seconds{{{MODEL}}}": "2.5x20"},
     ),
-    "ValenceRejects": Case(25, rejected(12, 0), rejected(8, 500)),
+    "ValenceRejects": Case(25, rejected(7, 0, 5), rejected(8, 500, 1)),
     "ValenceRestarts": Case(
         14,
         {f"process_start_time_seconds{{{POD}}}": "100x4 200x4 300x10"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -58,12 +60,23 @@ class Server:
         return self.process.wait(15)
 
 
+class Refused(NamedTuple):
+    """What a server wrote that could not start."""
+
+    stdout: str
+    stderr: str
+
+    @property
+    def line(self) -> str:
+        """The one line of standard error."""
+        (line,) = self.stderr.splitlines()
+        return line
+
+
 @contextmanager
 def _serving(target: Path | str, *, cwd: Path, home: Path, **settings: str) -> Iterator[Server]:
     """``bentoml serve`` on a free loopback port, ready; whatever is left of it is killed."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     output = cwd / f"output-{port}.txt"
     with output.open("w") as stream:
         process = subprocess.Popen(
@@ -86,6 +99,13 @@ def _serving(target: Path | str, *, cwd: Path, home: Path, **settings: str) -> I
     finally:
         if process.poll() is None:
             server.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def _is_ready(url: str) -> bool:
@@ -131,21 +151,27 @@ def serving() -> Callable[..., AbstractContextManager[Server]]:
 
 
 @pytest.fixture(scope="session")
-def refused() -> Callable[..., str]:
-    """Serves what cannot be served: checks that it ends at once with status 1; its stderr."""
+def refused() -> Callable[..., Refused]:
+    """Serves what cannot be served, and checks that it ends soon with status 78."""
 
-    def refused(target: Path | str, *, cwd: Path, home: Path, **settings: str) -> str:
-        done = subprocess.run(
-            [BENTOML, "serve", str(target), "--host", "127.0.0.1", "--port", "1"],
+    def refused(target: Path | str, *, cwd: Path, home: Path, **settings: str) -> Refused:
+        process = subprocess.Popen(
+            [BENTOML, "serve", str(target), "--host", "127.0.0.1", "--port", str(_free_port())],
             cwd=cwd,
             env=_environment(home, **settings),
-            check=False,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=20,
+            start_new_session=True,
         )
-        assert done.returncode == 1
-        return done.stderr
+        try:
+            wrote = Refused(*process.communicate(timeout=30))
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                # a worker may be left
+                os.killpg(process.pid, signal.SIGKILL)
+        assert process.returncode == 78, wrote
+        return wrote
 
     return refused
 

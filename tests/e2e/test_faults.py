@@ -1,9 +1,11 @@
 """What a served bento does when clients, its worker or its operator misbehave."""
 
+import json
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -124,10 +126,17 @@ def test_connections_beyond_the_limit_are_503_and_others_go_on(strict):
             connection.close()
 
 
-def worker_of(server) -> int:
+def worker_of(server) -> int | None:
     pid = server.process.pid
-    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(child)
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(children[0]) if children else None
+
+
+def is_ready(server) -> bool:
+    try:
+        return httpx.get(f"{server.url}/readyz", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def test_in_a_container_a_killed_worker_ends_the_server_at_once(bento, serving, tmp_path):
@@ -137,6 +146,25 @@ def test_in_a_container_a_killed_worker_ends_the_server_at_once(bento, serving, 
         os.kill(worker_of(server), signal.SIGKILL)
         assert server.process.wait(3) == 1
         assert "valence: the worker was killed by signal 9" in server.output.read_text()
+
+
+def test_elsewhere_a_killed_worker_is_replaced_at_once(bento, serving, tmp_path):
+    with serving(bento, cwd=tmp_path, home=tmp_path / "home") as server:
+        killed = worker_of(server)
+        os.kill(killed, signal.SIGKILL)
+        # long before BentoML looks, which it does every ten seconds
+        deadline = time.monotonic() + 2
+        while worker_of(server) in (killed, None):
+            assert time.monotonic() < deadline, "no other worker"
+            time.sleep(0.02)
+        deadline = time.monotonic() + 30
+        while not is_ready(server):
+            assert time.monotonic() < deadline, server.output.read_text()
+            time.sleep(0.05)
+        answer = httpx.post(f"{server.url}/v1/classify", json={"text": "good"})
+        assert answer.status_code == 200
+        assert "valence: the worker was killed by signal 9" in server.output.read_text()
+        assert server.stop() == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of the killed")
@@ -168,10 +196,55 @@ def test_weights_of_another_architecture_are_one_line_and_a_status(bento, refuse
         file=seal.WEIGHTS,
         change=lambda content: content.replace(b'"output.bias"', b'"outpux.bias"'),
     )
-    line = refused(changed, home=tmp_path / "home", cwd=tmp_path)
+    line = refused(changed, home=tmp_path / "home", cwd=tmp_path).line
     assert line.startswith(f"valence: {weights}: tensors missing or not of this architecture: ")
     assert "output.bias, outpux.bias" in line
-    assert line.count("\n") == 1
+
+
+def without_a_number(content: bytes) -> bytes:
+    """The last float32 is none."""
+    return content[:-4] + struct.pack("<f", float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "reason"),
+    [
+        (seal.WEIGHTS, without_a_number, "numbers that are not finite"),
+        (
+            seal.VOCABULARY,
+            lambda content: content.rsplit(b"\n", 2)[0] + b"\n",
+            "the vocabulary has 12 words, the architecture asks for 13",
+        ),
+    ],
+    ids=["tensors", "vocabulary"],
+)
+def test_what_only_the_worker_can_see_is_one_line_and_a_status_too(
+    bento, refused, tmp_path, file, change, reason
+):
+    changed, _ = with_another(bento, tmp_path, file=file, change=change)
+    wrote = refused(changed, home=tmp_path / "home", cwd=tmp_path)
+    (line,) = [json.loads(line) for line in wrote.stdout.splitlines() if line.startswith("{")]
+    assert line["event"] == "not started"
+    assert reason in line["reason"]
+    assert "Traceback" not in wrote.stdout + wrote.stderr
+
+
+@pytest.mark.parametrize("file", [seal.MANIFEST, seal.WEIGHTS, seal.VOCABULARY, seal.CHECKSUMS])
+def test_a_model_with_a_file_missing_is_one_line_and_a_status(bento, refused, tmp_path, file):
+    shutil.copytree(bento, tmp_path / "bento")
+    gone = tmp_path / "bento" / "models" / "topic" / "1" / file
+    gone.unlink()
+    line = refused(tmp_path / "bento", home=tmp_path / "home", cwd=tmp_path).line
+    assert line.startswith(f"valence: {gone}: missing")
+
+
+def test_a_model_with_another_models_file_is_one_line_and_a_status(bento, refused, tmp_path):
+    shutil.copytree(bento, tmp_path / "bento")
+    models = tmp_path / "bento" / "models"
+    replaced = models / "topic" / "1" / seal.WEIGHTS
+    shutil.copy(models / "sentiment" / "1" / seal.WEIGHTS, replaced)
+    line = refused(tmp_path / "bento", home=tmp_path / "home", cwd=tmp_path).line
+    assert line.startswith(f"valence: {replaced}: its checksum is not the one in SHA256SUMS")
 
 
 def test_a_draining_server_answers_and_says_that_it_is_not_ready(bento, serving, tmp_path):
@@ -196,6 +269,6 @@ def test_beyond_loopback_the_server_wants_keys_or_a_word(bento, tmp_path):
         text=True,
         timeout=20,
     )
-    assert done.returncode == 1
+    assert done.returncode == 78
     assert done.stderr.startswith("valence: other machines can reach 0.0.0.0")
     assert done.stderr.count("\n") == 1

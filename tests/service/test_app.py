@@ -48,3 +48,52 @@ service = app.Valence()
 assert service.application.context.routes
 """
     assert imported(code) == {"numpy", "safetensors", "prometheus_client"}
+
+
+UNTRACED = """
+import asyncio, io, sys
+from service.api.application import create_app
+from service.inference.models import Models
+from service.log import Log
+from service.metrics import Metrics
+from service.settings import Settings
+
+async def ask(entry):
+    answer = []
+    async def send(message):
+        answer.append(message)
+    async def receive():
+        return {"type": "http.request", "body": b'{"text": "good"}', "more_body": False}
+    headers = [(b"traceparent", b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/classify", "headers": headers}
+    await entry(scope, receive, send)
+    assert answer[0]["status"] == 503
+    assert b"traceparent" in dict(answer[0]["headers"])
+"""
+
+
+def test_without_a_collector_a_traced_request_imports_nothing_of_opentelemetry():
+    code = f"""{UNTRACED}
+app = create_app(
+    settings=Settings(), models=Models(), metrics=Metrics(version="1"), log=Log(io.StringIO())
+)
+asyncio.run(ask(app))
+assert not [name for name in sys.modules if name.startswith("opentelemetry")]
+"""
+    assert imported(code)
+
+
+def test_without_a_collector_no_span_is_made_even_where_bentoml_has_imported_them():
+    code = f"""{UNTRACED}
+from service import app
+service = app.Valence()
+assert service._tracer is None
+import opentelemetry.sdk.trace
+def refuse(*arguments, **options):
+    raise AssertionError("a span")
+opentelemetry.sdk.trace.Tracer.start_span = refuse
+opentelemetry.sdk.trace.Span.__init__ = refuse
+asyncio.run(ask(service.entry))
+assert not [name for name in sys.modules if name.startswith("opentelemetry.exporter")]
+"""
+    assert imported(code)

@@ -1,6 +1,7 @@
-"""What connections are left when the server ends."""
+"""What connections are told before they are closed, and what is left when the server ends."""
 
 import asyncio
+import collections
 
 import pytest
 import uvicorn
@@ -11,21 +12,27 @@ from service.connections import ConnectionLimits, ConnectionWatch, LimitedProtoc
 REQUEST = b"GET / HTTP/1.1\r\nhost: valence\r\n\r\n"
 LIMITS = ConnectionLimits(
     header_bytes=1000,
-    header_seconds=5,
-    body_idle_seconds=5,
+    headers=20,
+    header_seconds=0.1,
+    body_idle_seconds=0.1,
     keep_alive_seconds=5,
     connections=10,
 )
+refused = collections.Counter()
 
 
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
-        scope["state"][connections.STATE] = ConnectionWatch(LIMITS)
+        scope["state"][connections.STATE] = ConnectionWatch(
+            LIMITS, lambda reason: refused.update((reason,))
+        )
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
         return
+    while (await receive()).get("more_body"):
+        pass
     start = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
     await send(start)
     await send({"type": "http.response.body", "body": b"ok"})
@@ -33,6 +40,7 @@ async def application(scope, receive, send):
 
 @pytest.fixture
 async def server():
+    refused.clear()
     config = uvicorn.Config(
         application, port=0, http=LimitedProtocol, log_level="critical", lifespan="on"
     )
@@ -67,3 +75,45 @@ async def test_a_request_that_was_on_its_way_when_the_server_ended_is_answered(s
     for _, writer in (used, fresh, silent):
         writer.close()
         await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "reason"),
+    [
+        (b"xyzzy\r\n\r\n", 400, "malformed-request"),
+        (b"GET / HTTP/1.1\r\nhost", 408, "request-timeout"),
+        (b"POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\nxy", 408, "request-timeout"),
+        (b"GET / HTTP/1.1\r\na: " + b"a" * 1000, 431, "headers-too-large"),
+        (b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 21 + b"\r\n", 431, "headers-too-large"),
+    ],
+)
+async def test_what_is_refused_below_the_application_is_counted(server, sent, status, reason):
+    reader, writer = await connect(server)
+    writer.write(sent)
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert f'"urn:valence:problem:{reason}"'.encode() in answer
+    assert refused == {reason: 1}
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_as_many_headers_as_the_limit_are_no_fault(server):
+    reader, writer = await connect(server)
+    writer.write(b"GET / HTTP/1.1\r\n" + b"a:\r\n" * LIMITS.headers + b"\r\n")
+    assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+    assert not refused
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_connection_too_many_is_refused_and_counted(server):
+    held = [await connect(server) for _ in range(LIMITS.connections)]
+    reader, writer = await connect(server)
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1" in answer
+    assert refused == {"too-many-connections": 1}
+    for _, opened in (*held, (reader, writer)):
+        opened.close()
+        await opened.wait_closed()

@@ -282,3 +282,11 @@ async def test_a_stream_lets_others_have_their_turn(served):
     assert connection.taken < 20
     connection.hang_up()
     await connection.task
+
+
+async def test_every_stream_begins_with_headers_of_its_own(served: Any) -> None:
+    answers = [await served.client.post(PATH, content=b'{"text": "good"}\n') for _ in range(3)]
+    ids = [answer.headers.get_list("x-request-id") for answer in answers]
+    assert [len(found) for found in ids] == [1, 1, 1]
+    assert len({found[0] for found in ids}) == 3
+    assert len({len(answer.headers.raw) for answer in answers}) == 1
