@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -64,11 +65,12 @@ async def classify_in_process(context: Context, fields: dict[str, object]) -> di
     except ValidationError as error:
         raise readable(error) from None
     scorer = context.models.get(asked.model or None)
+    ends = time.perf_counter() + context.settings.request_timeout_seconds
 
     async def ask(texts: Sequence[str]) -> tuple[Scorer, Scored]:
         scored = await scorer.score(
             texts,
-            timeout_seconds=context.settings.request_timeout_seconds,
+            timeout_seconds=ends - time.perf_counter(),
             truncation=asked.truncation,
             sentences=asked.granularity == "sentence",
         )
@@ -80,7 +82,7 @@ async def classify_in_process(context: Context, fields: dict[str, object]) -> di
         return scorer.explain(
             texts,
             labels,
-            timeout_seconds=context.settings.request_timeout_seconds,
+            timeout_seconds=ends - time.perf_counter(),
             truncation=asked.truncation,
         )
 
@@ -180,17 +182,20 @@ async def _results(scorer: Scorer, scored: Scored, asked: Options) -> list[dict[
         if not len(results) % TURN_TEXTS:
             await asyncio.sleep(0)
     for shaped, sentences in zip(results, scored.sentences, strict=False):
-        shaped["sentences"] = [
-            {
-                "start": sentence.start,
-                "end": sentence.end,
-                **judgement(
-                    labels, sentence.prediction, top_k=top_k, min_confidence=min_confidence
-                ),
-                "truncated": sentence.usage.truncated,
-            }
-            for sentence in sentences
-        ]
+        shaped["sentences"] = judged = []
+        for sentence in sentences:
+            judged.append(
+                {
+                    "start": sentence.start,
+                    "end": sentence.end,
+                    **judgement(
+                        labels, sentence.prediction, top_k=top_k, min_confidence=min_confidence
+                    ),
+                    "truncated": sentence.usage.truncated,
+                }
+            )
+            if not len(judged) % TURN_TEXTS:
+                await asyncio.sleep(0)
         await asyncio.sleep(0)
     if min_confidence:
         scorer.uncertain(sum(shaped["label"] == UNCERTAIN for shaped in results))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 import os
 import re
 import time
@@ -118,8 +119,10 @@ class Request:
     """What a handler may ask of a request, and what it tells the log and the metrics about it."""
 
     __slots__ = (
+        "_ends",
         "_held",
         "_limits",
+        "_paid",
         "_receive",
         "arrived",
         "bucket",
@@ -141,13 +144,15 @@ class Request:
         self._receive = receive
         self._limits = limits
         self._held = 0
+        self._ends: float | None = None
+        self._paid = 1  # by being admitted
         self.arrived = time.perf_counter()
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.traceparent = self.headers.get(b"traceparent", b"")
         given = self.headers.get(b"x-request-id", b"")
         self.id = given.decode() if _REQUEST_ID.fullmatch(given) else next(_request_ids)
         self.parameters: dict[str, str] = {}
-        # filled by the handler
+        # filled by the handler, and by who admits it
         self.key = self.model = self.version = ""
         self.bucket: Bucket | None = None
         self.texts = self.tokens = 0
@@ -156,9 +161,15 @@ class Request:
     def seconds_left(self, most: float) -> float:
         """How long an answer is waited for: ``most``, or what the client said if that is less.
 
-        ``most`` counts from now, a client's own limit from the request's first byte. Raises
-        :class:`InvalidRequest` for one that is no whole number of milliseconds.
+        ``most`` counts from the first call, a client's own limit from the request's first byte.
+        Raises :class:`InvalidRequest` for one that is no whole number of milliseconds.
         """
+        now = time.perf_counter()
+        if self._ends is None:
+            self._ends = min(now + most, self.arrived + self._asked_seconds())
+        return self._ends - now
+
+    def _asked_seconds(self) -> float:
         for name in _TIMEOUT_HEADERS:
             given = self.headers.get(name)
             if given is not None:
@@ -166,9 +177,14 @@ class Request:
                     message = "not a whole number of milliseconds from 1 to 999999999"
                     location = name.decode()
                     raise InvalidRequest(f"{location}: {message}", ((location, message),))
-                passed = time.perf_counter() - self.arrived
-                return min(int(given) / 1000 - passed, most)
-        return most
+                return int(given) / 1000
+        return math.inf
+
+    def pay(self, texts: int) -> None:
+        """Take so many texts from the API key's rate, less what the request has paid before."""
+        if self.bucket is not None and texts > self._paid:
+            self.bucket.take(texts - self._paid)
+            self._paid = texts
 
     async def json(self, model: type[Model]) -> Model:
         """The body as ``model``.

@@ -34,9 +34,7 @@ async def score(
     """
     scorer = context.models.get(model)
     request.model, request.version = scorer.name, scorer.version
-    if request.bucket is not None:
-        # admitting the request has paid for one
-        request.bucket.take(len(texts) - 1)
+    request.pay(len(texts))
     scored = await scorer.score(
         texts,
         timeout_seconds=request.seconds_left(context.settings.request_timeout_seconds),

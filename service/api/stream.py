@@ -159,7 +159,13 @@ class Stream:
             asked.append(self._parse(line))
             if not len(asked) % _TURN_LINES:
                 await asyncio.sleep(0)
-        answers = iter(await self._score([text for _, text in asked if isinstance(text, str)]))
+        texts = [text for _, text in asked if isinstance(text, str)]
+        bucket = self._request.bucket
+        if bucket is not None:
+            # who may send so many texts a second is not refused but read from no faster
+            await asyncio.sleep(bucket.wait_seconds())
+            bucket.take(len(texts))
+        answers = iter(await self._score(texts))
         labels, options = self._scorer.manifest.labels, self._options
         written = []
         for (number, _), (name, text) in zip(lines, asked, strict=True):
@@ -208,6 +214,14 @@ class Stream:
             scored = await self._admitted(texts)
         except (errors.Overloaded, errors.DeadlineExceeded) as error:
             return [error] * len(texts)
+        except errors.TextTooLong as error:
+            faults = dict(error.faults)
+            kept = [text for place, text in enumerate(texts) if place not in faults]
+            answers = iter(await self._score(kept))
+            return [
+                errors.TextTooLong(((0, faults[place]),)) if place in faults else next(answers)
+                for place in range(len(texts))
+            ]
         except Exception as error:
             if len(texts) == 1:
                 return [error]
@@ -218,11 +232,6 @@ class Stream:
     async def _admitted(self, texts: Sequence[str]) -> list[_Answer | Exception]:
         """Answers to ``texts``; they wait where a request would be told that the queue is full."""
         loop = asyncio.get_running_loop()
-        bucket = self._request.bucket
-        if bucket is not None:
-            # who may send so many texts a second is not refused but read from no faster
-            await asyncio.sleep(bucket.wait_seconds())
-            bucket.take(len(texts))
         patience = loop.time() + self._settings.stream_idle_seconds
         while True:
             try:

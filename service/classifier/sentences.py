@@ -7,10 +7,10 @@ read off the code, and lower-case, unpunctuated and smiling text is as usual her
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from service.classifier.tokenizer import Token, is_face, tokenize
+from service.classifier.tokenizer import Token, is_face, iterate
 
 # what a period follows without ending a sentence
 _TITLES = frozenset({
@@ -46,6 +46,8 @@ _CLOSER = re.compile(r"[)\]}\"'\u2019\u201d\u00bb\u300d\u300f\uff09]|''+")
 _GOES_ON = re.compile(r"[,;:%&)\]}/\u00bb\u2013\u2014]|--+")
 # quotes, brackets, bullets before a sentence's first word
 _MOST_OPENERS = 3
+# what between two tokens ends nothing by itself
+_WITHIN = ("", " ")
 _LINE_END = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
 
 
@@ -64,22 +66,54 @@ def sentences(text: str) -> list[Span]:
     unless the next one goes on in lower case. Every sentence but a text's only one holds more than
     punctuation. Time is linear in the text.
     """
-    tokens = tokenize(text)
-    spans: list[Span] = []
+    return [span for span in steps(text) if span is not None]
+
+
+def steps(text: str) -> Iterator[Span | None]:
+    """As :func:`sentences`, in small steps, so that a long text can be left for a while.
+
+    Of each step what it found, None of most.
+    """
+    tokens: list[Token] = []
+    for token in iterate(text):
+        tokens.append(token)
+        yield None
+    # a text has few words that differ; of none is more kept than as long as it is read
+    kinds: dict[str, tuple[bool, bool]] = {}
+    last: Span | None = None
     first = place = 0
     worded = False
     while place < len(tokens):
-        at, place = place, _closed(tokens, place)
-        worded = worded or any(_says(token.surface) for token in tokens[at:place])
-        if place < len(tokens):
-            if worded and _ends(text, tokens, first=first, at=at, after=place):
-                spans.append(Span(tokens[first].start, tokens[place - 1].end))
-                first, worded = place, False
-        elif worded or not spans:
-            spans.append(Span(tokens[first].start, tokens[-1].end))
-        else:  # only punctuation is left: it closes what was said last
-            spans[-1] = Span(spans[-1].start, tokens[-1].end)
-    return spans
+        at = place
+        surface, _, end = tokens[at]
+        kind = kinds.get(surface)
+        if kind is None:
+            kind = kinds[surface] = _says(surface), _may_end(surface)
+        says, may_end = kind
+        place += 1
+        if may_end:
+            place = _closed(tokens, at)
+            says = any(_says(token.surface) for token in tokens[at:place])
+        worded = worded or says
+        if place == len(tokens):
+            break
+        if not may_end and text[end : tokens[place].start] in _WITHIN:  # most tokens
+            yield None
+        elif worded and _ends(text, tokens, first=first, at=at, after=place):
+            # what comes last is held back: it may turn out to have more to close it
+            yield last
+            last = Span(tokens[first].start, tokens[place - 1].end)
+            first, worded = place, False
+        else:
+            yield None
+    if not tokens:
+        return
+    whole = Span(tokens[first].start, tokens[-1].end)
+    if worded or last is None:
+        yield last
+        yield whole
+    else:  # only punctuation is left: it closes what was said last
+        yield Span(last.start, whole.end)
 
 
 def _says(surface: str) -> bool:
@@ -94,10 +128,8 @@ def _may_end(surface: str) -> bool:
 
 
 def _closed(tokens: Sequence[Token], at: int) -> int:
-    """The place after the token ``at`` and, if it may end a sentence, after all that closes it."""
+    """The place after the token ``at``, which may end a sentence, and after all that closes it."""
     after = at + 1
-    if not _may_end(tokens[at].surface):
-        return after
     while after < len(tokens):
         token = tokens[after]
         touches = token.start == tokens[after - 1].end

@@ -8,6 +8,7 @@ looked up in the vocabulary. A contraction is cut as in the Penn Treebank (``do|
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -100,7 +101,13 @@ def surfaces(text: str) -> list[str]:
 
 def tokenize(text: str) -> list[Token]:
     """The tokens of ``text`` in order, with the character offsets they were cut at."""
-    return [Token(match.group(), *match.span()) for match in _PATTERN.finditer(text)]
+    return list(iterate(text))
+
+
+def iterate(text: str) -> Iterator[Token]:
+    """As :func:`tokenize`, a token at a time."""
+    for match in _PATTERN.finditer(text):
+        yield Token(match.group(), *match.span())
 
 
 def is_face(surface: str) -> bool:

@@ -8,14 +8,16 @@ from itertools import islice
 from typing import NamedTuple
 
 from service.classifier.classifier import Classifier, Prediction, Reading, Usage
-from service.classifier.sentences import Span
-from service.classifier.sentences import sentences as split
+from service.classifier.sentences import Span, steps
+from service.classifier.sentences import sentences as sentences_of
 from service.classifier.truncation import Truncation
 from service.classifier.vocabulary import WordIds
 from service.errors import TextTooLong
 
 # As for texts read plainly, but with sentences to find a character takes several times as long.
 _TURN_CHARACTERS = 1_000
+# of finding sentences, one a token: as long
+_TURN_STEPS = 256
 
 
 class Sentence(NamedTuple):
@@ -58,10 +60,15 @@ async def read(
         except TextTooLong as error:
             faults.append((place, str(error)))
             continue
-        spans = split(text) if sentences else ()
-        read_texts.append(
-            Parts(whole, spans, [classifier.read(text[start:end], within) for start, end in spans])
-        )
+        spans = await _split(text) if sentences else ()
+        readings = []
+        for start, end in spans:
+            readings.append(classifier.read(text[start:end], within))
+            characters += end - start
+            if characters > _TURN_CHARACTERS:
+                characters = 0
+                await asyncio.sleep(0)
+        read_texts.append(Parts(whole, spans, readings))
         characters += len(text)
         if characters > _TURN_CHARACTERS:
             characters = 0
@@ -69,6 +76,19 @@ async def read(
     if faults:
         raise TextTooLong(tuple(faults))
     return read_texts
+
+
+async def _split(text: str) -> list[Span]:
+    """The sentences of ``text``; to find those of a long one, many turns are taken."""
+    if len(text) <= _TURN_CHARACTERS:
+        return sentences_of(text)
+    spans = []
+    for count, span in enumerate(steps(text)):
+        if span is not None:
+            spans.append(span)
+        if not count % _TURN_STEPS:
+            await asyncio.sleep(0)
+    return spans
 
 
 def windows(texts: Sequence[Parts]) -> list[WordIds]:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from service import keys
@@ -5,6 +7,7 @@ from service.api.access import Bucket
 from service.api.application import ROUTES, allow_origins
 from service.errors import ConfigurationError
 
+GOOD = ["good"] * 9
 SECRET = "valence_the-secret-of-alice"
 
 
@@ -107,6 +110,33 @@ async def test_beyond_its_rate_a_key_is_told_when_to_come_again(serve, file):
     # 2 were there, 10 were taken, and one must be there
     assert refused.headers["retry-after"] == "5"
     assert await status(served, **{"X-API-Key": "of-bob"}) == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (
+            "/v1/classify",
+            json.dumps({"texts": ["good"] * 9 + ["bad " * 51], "truncation": "error"}),
+        ),
+        (
+            "/v1/classify/stream?truncation=error",
+            "\n".join(map(json.dumps, [*GOOD[1:], "bad " * 51])) + "\n",
+        ),
+    ],
+)
+async def test_texts_are_paid_for_once_when_some_of_them_are_too_long(serve, file, path, body):
+    file.write_text(line("alice", SECRET, " texts_per_second=2"))
+    served = serve(api_keys_file=str(file))
+    headers = {"X-API-Key": SECRET, "Content-Type": "application/json"}
+    if "stream" in path:
+        headers["Content-Type"] = "application/x-ndjson"
+    answer = await served.client.post(path, content=body, headers=headers)
+    assert answer.status_code == 200
+    assert "51 tokens" in answer.text
+    refused = await served.client.get("/v1/models", headers=headers)
+    # 2 were there; ten were taken, by the stream one when it was admitted; and one must be there
+    assert refused.headers["retry-after"] == "5"
 
 
 def test_a_bucket_fills_at_its_rate_and_holds_a_seconds_worth():

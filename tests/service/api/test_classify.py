@@ -322,3 +322,27 @@ async def test_the_in_process_call_answers_as_http_does(served):
     assert content == (await served.classify(texts=["good"], top_k=1)).json()
     with pytest.raises(InvalidRequest, match="texts"):
         await classify_in_process(context, {"texts": "good"})
+
+
+@pytest.mark.parametrize("over_http", [True, False])
+async def test_an_explanation_has_what_the_scores_left_of_the_time(served, monkeypatch, over_http):
+    scorer = served.models.get()
+    score, explain, allowed = scorer.score, scorer.explain, []
+
+    async def slow(*args, **given):
+        allowed.append(given["timeout_seconds"])
+        await asyncio.sleep(0.1)
+        return await score(*args, **given)
+
+    def explained(*args, **given):
+        allowed.append(given["timeout_seconds"])
+        return explain(*args, **given)
+
+    monkeypatch.setattr(scorer, "score", slow)
+    monkeypatch.setattr(scorer, "explain", explained)
+    fields = {"text": "good", "explain": True}
+    if over_http:
+        assert (await served.classify(**fields)).status_code == 200
+    else:
+        await classify_in_process(served.app.context, fields)
+    assert allowed[0] - allowed[1] >= 0.1

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.classifier.sentences import sentences
+from service.classifier.sentences import sentences, steps
+from service.classifier.tokenizer import tokenize
 
 
 def split(text: str) -> list[str]:
@@ -88,6 +89,13 @@ def test_sentences_are_in_order_and_leave_out_white_space_alone(text: str) -> No
 def test_a_blank_line_always_parts_what_has_words(one: str, other: str) -> None:
     first, second = f"a{one}b", f"c{other}d"
     assert split(f"{first}\n\n{second}") == split(first) + split(second)
+
+
+@given(TEXTS)
+def test_steps_are_of_a_token_at_most(text: str) -> None:
+    taken = list(steps(text))
+    assert len(taken) >= len(tokenize(text))
+    assert [span for span in taken if span] == sentences(text)
 
 
 def test_work_is_linear_in_the_text() -> None:

@@ -229,9 +229,9 @@ def test_time_grows_with_the_length_of_a_hostile_text_and_not_with_its_square(
         text = unit * (characters // len(unit)) + end
         best = float("inf")
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.thread_time()  # other processes' time is none of it
             tokens = surfaces(text)
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.thread_time() - started)
         assert "".join(tokens) == text.replace(" ", "")
         return best
 

@@ -142,6 +142,27 @@ async def test_a_sentence_scores_as_if_it_were_the_whole_text(tiny_artifact, eng
             assert usage == alone.usages[0]
 
 
+async def test_others_have_turns_while_the_sentences_of_a_long_text_are_found(
+    tiny_artifact, counting_engine
+):
+    scorer = make(tiny_artifact, counting_engine)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    text = "Good movie. Not bad, is it " * 900
+    running = asyncio.create_task(others())
+    scored = await scorer.score([text], timeout_seconds=60, sentences=True)
+    running.cancel()
+    assert len(scored.sentences[0]) == 901
+    # its tokens are cut, then sentences are found in them, a turn after 256 of either at least
+    assert turns > 2 * len(text.split()) / 256
+
+
 async def test_sentences_count_in_the_queue(tiny_artifact, counting_engine):
     scorer = make(tiny_artifact, counting_engine, items=3)
     request = scorer.score(["Good. Bad."], timeout_seconds=5, sentences=True)
