@@ -12,12 +12,13 @@ from training.commands.evaluate import evaluate
 from training.commands.faithfulness import faithfulness
 from training.commands.fetch import fetch
 from training.commands.predict import predict
+from training.commands.show import show
 from training.commands.train import train
 
 app = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
 )
-for command in (fetch, train, evaluate, faithfulness, predict):
+for command in (fetch, train, evaluate, faithfulness, predict, show):
     app.command()(command)
 
 

@@ -93,10 +93,16 @@ class Words(_Section):
 
     vectors: str | None = Field(
         default="glove-6b-50d",
-        description="'glove-6b-50d', or a file of vectors in word2vec or GloVe text format",
+        description="'glove-6b-50d', a file of vectors in word2vec or GloVe text format, or '' for "
+        "none",
     )
     trainable: bool = Field(default=True, description="whether pre-trained columns are tuned")
     learned_size: int = Field(default=64, ge=0)
+
+    @field_validator("vectors", mode="before")
+    @classmethod
+    def _none(cls, value: object) -> object:
+        return None if value == "" else value
 
     @model_validator(mode="after")
     def _some_columns(self) -> Words:

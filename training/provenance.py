@@ -7,14 +7,20 @@ import platform
 import resource
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
 from service.version import VERSION
+from training.corpora.example import Example
 
-_PACKAGES = ("torch", "torchtext", "numpy", "safetensors", "pydantic", "bentoml", "ftfy")
+_PACKAGES = (
+    "torch", "torchtext", "numpy", "scipy", "scikit-learn", "pyarrow", "safetensors", "pydantic",
+    "bentoml", "ftfy",
+)  # fmt: skip
 
 
 def code_version() -> str:
@@ -40,6 +46,22 @@ def hardware(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_processor()}, {torch.get_num_threads()} of {os.cpu_count()} threads"
+
+
+def operating_system() -> str:
+    """Name, release and architecture."""
+    return f"{platform.system()} {platform.release()} {platform.machine()}"
+
+
+def label_counts(
+    parts: Mapping[str, Sequence[Example]], labels: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """How many texts of each part have each label."""
+    found = {}
+    for name, examples in parts.items():
+        counts = Counter(label for example in examples for label in example.labels)
+        found[name] = {label: counts[label] for label in labels}
+    return found
 
 
 def peak_memory_bytes() -> int:

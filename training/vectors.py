@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from service.classifier.manifest import VectorsRecord
+from service.classifier.seal import sha256
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
 from training.corpora.archive import Package, Progress, fetch
@@ -33,10 +35,11 @@ SCALE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class WordVectors:
-    """Rows of a vocabulary, ``(words, size)``, zero where ``found`` is False."""
+    """Rows of a vocabulary, ``(words, size)``, zero where ``found`` is False; where from."""
 
     values: NDArray[np.float32]
     found: NDArray[np.bool_]
+    record: VectorsRecord | None = None
 
 
 def load(
@@ -55,7 +58,22 @@ def load(
     deviation = float(values[found].std()) if found.any() else 0.0
     if deviation > 0.0:
         values *= SCALE / deviation
-    return WordVectors(values, found)
+    record = _record(source).model_copy(update={"words": int(found.sum())})
+    return WordVectors(values, found, record)
+
+
+def _record(source: str) -> VectorsRecord:
+    if source == GLOVE:
+        package = GLOVE_PACKAGE
+        return VectorsRecord(
+            name=source,
+            source=package.requirement,
+            sha256=package.sha256,
+            words=0,
+            license=package.license,
+        )
+    path = Path(source)
+    return VectorsRecord(name=path.name, source=path.name, sha256=sha256(path), words=0)
 
 
 def _glove(cache: Path, progress: Progress | None) -> tuple[Mapping[str, int], NDArray[np.float32]]:

@@ -10,7 +10,7 @@ from service import errors
 from service.api.classification import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
 from service.api.http import SLOWEST_BYTES_PER_SECOND, Request, Response
 from service.api.routes import Context, Operation, Route
-from service.classifier.manifest import CorpusRecord, Manifest, Task
+from service.classifier.manifest import Manifest, Task, Training, without_paths
 from service.inference.scorer import Scorer
 from service.settings import Settings
 
@@ -76,17 +76,6 @@ def limits(settings: Settings, manifest: Manifest) -> Limits:
     )
 
 
-class TrainingCard(BaseModel):
-    """How the model came to be, so that an answer leads back to its data."""
-
-    started: Annotated[str, Field(description="UTC, ISO 8601")]
-    corpora: list[CorpusRecord]
-    splits: dict[str, int]
-    split_sha256: dict[str, str]
-    seed: int
-    code_version: str
-
-
 class ModelCard(BaseModel):
     """One served model."""
 
@@ -109,7 +98,17 @@ class ModelCard(BaseModel):
     engine: Annotated[str, Field(description="what computes it")]
     limits: Limits
     metrics: Annotated[dict[str, JsonValue], Field(description="by split of its data")]
-    training: TrainingCard
+    intervals: Annotated[
+        dict[str, dict[str, tuple[float, float]]],
+        Field(description="by split and metric: where 95 of 100 bootstrap samples lie"),
+    ]
+    baselines: Annotated[
+        dict[str, dict[str, float]],
+        Field(description="by name: what other classifiers reach on the test texts"),
+    ]
+    training: Annotated[
+        Training, Field(description="how it came to be, so that an answer leads back to its data")
+    ]
 
 
 class ModelList(BaseModel):
@@ -144,13 +143,10 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         engine=scorer.engine.name,
         limits=limits(settings, manifest),
         metrics=manifest.metrics,
-        training=TrainingCard(
-            started=training.started,
-            corpora=list(training.corpora),
-            splits=training.splits,
-            split_sha256=training.split_sha256,
-            seed=training.seed,
-            code_version=training.code_version,
+        intervals=manifest.intervals,
+        baselines=manifest.baselines,
+        training=training.model_copy(
+            update={"configuration": without_paths(training.configuration)}
         ),
     )
 
@@ -162,7 +158,8 @@ ROUTES = (
         handler=list_models,
         operation=Operation(
             summary="List the served models",
-            description="Labels, limits, measured quality, training data and engine of each.",
+            description="Labels, limits, engine and measured quality of each; data, configuration, "
+            "code, packages and hardware that it came from.",
             tag="models",
             response=ModelList,
             errors=(errors.Unavailable,),

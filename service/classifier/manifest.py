@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -32,6 +33,21 @@ class CorpusRecord(_Part):
     source: str = Field(description="where it came from: a package and version, or a file name")
     sha256: str = Field(description="of the file as fetched")
     texts: int = Field(ge=0, description="texts used, after duplicates were dropped")
+    read: int | None = Field(default=None, ge=0, description="texts in the file")
+    empty: int | None = Field(default=None, ge=0, description="dropped: without a word")
+    duplicates: int | None = Field(
+        default=None, ge=0, description="dropped: the same as another, of this or another corpus"
+    )
+    license: str = ""
+
+
+class VectorsRecord(_Part):
+    """The pre-trained word vectors that the network began with."""
+
+    name: str
+    source: str = Field(description="where they came from: a package and version, or a file name")
+    sha256: str = Field(description="of the file as fetched")
+    words: int = Field(ge=0, description="words of the vocabulary that have a vector there")
     license: str = ""
 
 
@@ -39,13 +55,18 @@ class Training(_Part):
     """How, from what and with what the classifier came to be."""
 
     corpora: tuple[CorpusRecord, ...]
+    vectors: VectorsRecord | None = None
     splits: dict[str, int] = Field(description="texts in train, dev and test")
     split_sha256: dict[str, str] = Field(description="hash of each split's texts and labels")
+    label_counts: dict[str, dict[str, int]] = Field(
+        default={}, description="texts of each label, by split"
+    )
     configuration: dict[str, JsonValue]
     seed: int
     code_version: str = Field(description="commit of the code, with '+changes' if it was modified")
     packages: dict[str, str]
     hardware: str
+    platform: str = Field(default="", description="operating system and architecture")
     started: str = Field(description="UTC, ISO 8601")
     seconds: float = Field(ge=0)
     peak_memory_bytes: int = Field(ge=0)
@@ -76,6 +97,12 @@ class Manifest(_Part):
         description="multi_label: a label is given at or past this probability",
     )
     metrics: dict[str, JsonValue] = Field(description="by split")
+    intervals: dict[str, dict[str, tuple[float, float]]] = Field(
+        default={}, description="by split and metric: where 95 of 100 bootstrap samples lie"
+    )
+    baselines: dict[str, dict[str, float]] = Field(
+        default={}, description="by name: what other classifiers reach on the test texts"
+    )
     training: Training
 
     @model_validator(mode="after")
@@ -87,6 +114,25 @@ class Manifest(_Part):
             )
         _check_task(self.task, self.labels, self.polarity, self.thresholds)
         return self
+
+
+def without_paths(configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """A training's configuration, of each path in it the last part only.
+
+    Where on a machine a file lay is nobody's business who asks a served model.
+    """
+    shown = dict(configuration)
+    for section, key in (("data", "files"), ("words", "vectors")):
+        part = shown.get(section)
+        if isinstance(part, dict) and part.get(key) is not None:
+            shown[section] = {**part, key: _last(part[key])}
+    return shown
+
+
+def _last(value: JsonValue) -> JsonValue:
+    if isinstance(value, list):
+        return [_last(one) for one in value]
+    return PurePath(value).name if isinstance(value, str) else value
 
 
 def check_labels(labels: Sequence[str], polarity: Mapping[str, float] | None) -> None:

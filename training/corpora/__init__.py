@@ -124,7 +124,8 @@ def load(
                 across += 1
         kept = len(examples) - kept_before
         counts[name] = Counts(read, empty, within, across, kept)
-        records.append(source.record.model_copy(update={"texts": kept}))
+        dropped = {"read": read, "empty": empty, "duplicates": within + across}
+        records.append(source.record.model_copy(update={"texts": kept, **dropped}))
     return Loaded(tuple(examples), counts, tuple(records))
 
 

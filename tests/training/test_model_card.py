@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from service.classifier import artifact
+from service.classifier.manifest import CorpusRecord, Manifest, VectorsRecord
+from training import configuration, model_card, store
+from training.pipeline import Trained, Workspace
+
+
+@pytest.fixture
+def manifest(trained: tuple[Trained, Workspace, Path]) -> Manifest:
+    return trained[0].manifest
+
+
+def tables(card: str) -> list[list[str]]:
+    """The lines of each table."""
+    blocks = re.findall(r"(?:^\|.*\n)+", card, flags=re.MULTILINE)
+    return [block.splitlines() for block in blocks]
+
+
+def changed(manifest: Manifest, **training: object) -> Manifest:
+    return manifest.model_copy(update={"training": manifest.training.model_copy(update=training)})
+
+
+def test_a_card_tells_use_data_figures_calibration_limits_and_how_to_reproduce(
+    manifest: Manifest,
+) -> None:
+    card = model_card.render(manifest)
+    headings = re.findall(r"^## (.+)$", card, flags=re.MULTILINE)
+    assert headings == [
+        "Intended use", "Data", "How good it is", "Calibration", "Limits", "How to make it again",
+    ]  # fmt: skip
+    assert manifest.training.corpora[0].sha256 in card
+    for split, digest in manifest.training.split_sha256.items():
+        assert f"| {split} |" in card
+        assert digest in card
+    assert f"{manifest.metrics['test']['macro_f1']:.4f}" in card
+    assert "Not bad at all" in card
+    assert manifest.training.hardware.replace("|", "") in card.replace("\\", "")
+
+
+def test_every_table_has_as_many_cells_in_each_row(manifest: Manifest) -> None:
+    odd = CorpusRecord(name="a|b", source="x\n| y", sha256="0" * 64, texts=3, license="<b>")
+    record = VectorsRecord(name="v|", source="w", sha256="1" * 64, words=1)
+    card = model_card.render(changed(manifest, corpora=(odd,), vectors=record))
+    found = tables(card)
+    assert len(found) == 6
+    for rows in found:
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1, rows[0]
+    assert "a\\|b" in card
+    assert "x \\| y" in card
+    assert "<b>" not in card.replace("\\<b\\>", "")
+
+
+def test_the_configuration_in_it_trains_the_same_classifier(manifest: Manifest) -> None:
+    written = model_card.configuration_toml(manifest, paths=True)
+    read = configuration.parse(tomllib.loads(written), source="the card")
+    assert read.model_dump(mode="json", exclude={"expected"}) == manifest.training.configuration
+    assert read.words.vectors is None
+    assert written in model_card.render(manifest)
+
+
+def test_no_path_is_in_it(manifest: Manifest) -> None:
+    settings = {
+        **manifest.training.configuration,
+        "data": {"files": ["/home/alice/reviews.csv"], "text": "review"},
+        "words": {"vectors": "/home/alice/vectors.txt"},
+    }
+    told = changed(manifest, configuration=settings)
+    card = model_card.render(told)
+    assert "alice" not in card
+    assert "reviews.csv" in card
+    assert "/home/alice/vectors.txt" in model_card.configuration_toml(told, paths=True)
+
+
+@pytest.mark.parametrize(
+    ("version", "checked_out", "warned"),
+    [
+        (f"0.1.0 {'a' * 40}", True, False),
+        (f"0.1.0 {'a' * 40}+changes", True, True),
+        ("0.1.0", False, False),
+    ],
+)
+def test_the_commit_is_checked_out_if_there_is_one(
+    manifest: Manifest, version: str, checked_out: bool, warned: bool
+) -> None:
+    card = model_card.render(changed(manifest, code_version=version))
+    assert (f"git checkout {'a' * 40}\n" in card) is checked_out
+    assert ("changes that no commit holds" in card) is warned
+
+
+def test_a_label_with_few_texts_and_a_small_test_set_are_named_as_limits(
+    manifest: Manifest,
+) -> None:
+    card = model_card.render(manifest)
+    count = manifest.metrics["test"]["count"]
+    assert f"{count} texts: one text is {100 / count:.2f} points" in card
+    support = manifest.metrics["test"]["by_label"]["neutral"]["support"]
+    assert support < model_card.FEW_OF_A_LABEL
+    assert f"neutral ({support} texts)" in card
+
+
+def test_an_artifact_of_before_has_a_card_too(tiny_folder: Path) -> None:
+    manifest = artifact.load(tiny_folder).manifest
+    assert manifest.training.vectors is None
+    card = model_card.render(manifest)
+    assert "How good it is" not in card  # it says no more than one figure
+    assert "## How to make it again" in card
+
+
+def test_the_card_of_a_model_is_in_its_artifact(stored: tuple[Trained, Workspace]) -> None:
+    made, _ = stored
+    written = store.path(made.tag) / artifact.REPORT / model_card.FILE
+    assert written.read_text(encoding="utf-8") == model_card.render(made.manifest)

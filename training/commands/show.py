@@ -1,0 +1,105 @@
+"""``show``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.errors import ConfigurationError
+from training.commands.options import Model
+
+if TYPE_CHECKING:
+    from service.classifier.manifest import Manifest
+
+
+def show(
+    model: Model,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="all that the artifact says of itself")
+    ] = False,
+    card: Annotated[bool, typer.Option("--card", help="its model card, Markdown")] = False,
+    configuration: Annotated[
+        bool, typer.Option("--configuration", help="the file that `train` makes it again from")
+    ] = False,
+) -> None:
+    """Tell from which data, configuration, code and machine a model came, and how good it is."""
+    from service.classifier import seal
+    from training import model_card, store
+
+    if as_json + card + configuration > 1:
+        raise ConfigurationError("--json, --card, --configuration: give one of them")
+    folder = store.path(model)
+    manifest = seal.verify(folder)
+    if as_json:
+        typer.echo(manifest.model_dump_json(indent=2))
+    elif card:
+        typer.echo(model_card.render(manifest), nl=False)
+    elif configuration:
+        typer.echo(model_card.configuration_toml(manifest, paths=True), nl=False)
+    else:
+        for line in _told(manifest):
+            typer.echo(line)
+        typer.echo(f"files         {folder}")
+
+
+def _told(manifest: Manifest) -> list[str]:
+    """A fact a line, of what a person asks first."""
+    training = manifest.training
+    told = [
+        ("model", f"{manifest.name}:{manifest.version}"),
+        ("task", f"{manifest.task}: {', '.join(manifest.labels)}"),
+        ("trained", f"{training.started}, in {training.seconds:,.0f} s, {training.epochs} epochs"),
+    ]
+    for corpus in training.corpora:
+        read = "" if corpus.read is None else f" of {corpus.read:,}"
+        license_ = corpus.license or "licence not stated"
+        told += [
+            ("data", f"{corpus.name}: {corpus.texts:,}{read} texts, {corpus.source}, {license_}"),
+            ("", f"sha256 {corpus.sha256}"),
+        ]
+    if training.vectors is not None:
+        words = f"vectors of {training.vectors.words:,} words, {training.vectors.source}"
+        told += [("words", words), ("", f"sha256 {training.vectors.sha256}")]
+    for split, texts in training.splits.items():
+        counts = training.label_counts.get(split, {})
+        labels = "; ".join(f"{label} {count:,}" for label, count in counts.items())
+        told += [
+            (split, f"{texts:,} texts" + (f": {labels}" if labels else "")),
+            ("", f"sha256 {training.split_sha256.get(split, 'not recorded')}"),
+        ]
+    for split, metrics in manifest.metrics.items():
+        if isinstance(metrics, Mapping):
+            told.append((f"on {split}", _figures(metrics, manifest.intervals.get(split, {}))))
+    told += [(f"  {name}", _figures(scores, {})) for name, scores in manifest.baselines.items()]
+    packages = ", ".join(f"{name} {version}" for name, version in training.packages.items())
+    told += [
+        ("temperature", f"{manifest.temperature:.4f}"),
+        ("seed", str(training.seed)),
+        ("code", training.code_version),
+        ("packages", packages),
+        ("hardware", training.hardware),
+        ("platform", training.platform or "not recorded"),
+        ("peak memory", f"{training.peak_memory_bytes / 2**20:,.0f} MiB"),
+    ]
+    return [f"{key:<13} {value}" for key, value in told]
+
+
+def _figures(metrics: Mapping[str, object], intervals: Mapping[str, tuple[float, float]]) -> str:
+    names = {
+        "accuracy": "accuracy",
+        "macro_f1": "macro-F1",
+        "ece": "ECE",
+        "brier": "Brier",
+        "log_loss": "log loss",
+    }
+    found = []
+    for key, name in names.items():
+        value = metrics.get(key)
+        if isinstance(value, float):
+            within = intervals.get(key)
+            around = f" ({within[0]:.4f} to {within[1]:.4f})" if within else ""
+            found.append(f"{name} {value:.4f}{around}")
+    return ", ".join(found) or "no figures"
