@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,7 @@ def fit(
     device: torch.device,
     checkpoint: Path,
     reporter: Reporter,
+    observe: Callable[[Epoch], None] = lambda _: None,
 ) -> tuple[Epoch, ...]:
     """Train ``model`` in place and leave the weights of the epoch with the best dev macro-F1 in it.
 
@@ -48,8 +49,8 @@ def fit(
     Each epoch draws its random numbers from the seed and its own number and ends by replacing the
     ``checkpoint``. A run that was interrupted therefore continues from the last whole epoch to the
     very weights it would have reached. The first ``frozen_columns`` of the embedding stay as they
-    are. Returns the history of all epochs. Raises :class:`ConfigurationError` for mixed precision
-    on a processor that has none.
+    are. ``observe`` is told of each epoch. Returns the history of all of them. Raises
+    :class:`ConfigurationError` for mixed precision on a processor that has none.
     """
     if optimization.mixed_precision:
         require_bf16(device)
@@ -82,6 +83,7 @@ def fit(
             reporter=reporter,
         )
         history = (*history, epoch)
+        observe(epoch)
         if best_epoch(history) is epoch:
             best = _copy(average)
         Checkpoint(

@@ -10,6 +10,8 @@ import numpy as np
 from service.classifier.classifier import probabilities
 from service.classifier.model import RecurrentClassifier
 from training import baselines, calibration, fitting, thresholds
+from training.comparison import figures
+from training.comparison.answers import Answers
 from training.configuration import Configuration
 from training.evaluation import Evaluation, evaluate
 from training.preparation import Prepared
@@ -17,7 +19,7 @@ from training.preparation import Prepared
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Scores on dev and test, by split, and of the baselines on test, by their names.
+    """Scores on dev and test and their intervals, by split; the baselines' on test, by name.
 
     ``thresholds`` are one a label of a multi-label task, else None.
     """
@@ -25,6 +27,7 @@ class Outcome:
     temperature: float
     thresholds: Sequence[float] | None
     evaluations: Mapping[str, Evaluation]
+    intervals: Mapping[str, dict[str, tuple[float, float]]]
     baselines: Mapping[str, Evaluation]
 
 
@@ -54,6 +57,10 @@ def judge(
         name: evaluate(values, encoded[name].truth, labels=configuration.labels, thresholds=chosen)
         for name, values in answers.items()
     }
+    intervals = {
+        name: figures.bounds(Answers.of(values, encoded[name].truth, thresholds=chosen))
+        for name, values in answers.items()
+    }
     beside = (
         baselines.score(
             splits.train,
@@ -65,4 +72,4 @@ def judge(
         if with_baselines
         else {}
     )
-    return Outcome(temperature, chosen, evaluations, beside)
+    return Outcome(temperature, chosen, evaluations, intervals, beside)

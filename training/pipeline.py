@@ -21,6 +21,7 @@ from training.evaluation import Evaluation
 from training.initialization import initialize
 from training.preparation import Prepared, Workspace, load_splits, prepare
 from training.progress import Reporter
+from training.tracking import UNTRACKED, Tracking
 
 __all__ = ["Trained", "Workspace", "load_splits", "train"]
 
@@ -43,6 +44,7 @@ def train(
     device: torch.device,
     fresh: bool = False,
     with_baselines: bool = True,
+    tracking: Tracking = UNTRACKED,
 ) -> Trained:
     """Train, calibrate, evaluate, report and publish; continues a run that was interrupted.
 
@@ -59,6 +61,7 @@ def train(
     with alone(checkpoint):
         if fresh:
             checkpoint.unlink(missing_ok=True)
+        tracking.begin(configuration, run=checkpoint.stem)
         model, history = _fit(
             configuration,
             prepared,
@@ -66,11 +69,19 @@ def train(
             device=device,
             checkpoint=checkpoint,
             reporter=reporter,
+            tracking=tracking,
         )
         found = outcome.judge(model, prepared, configuration, with_baselines=with_baselines)
         tag, manifest = publication.publish(
-            model, prepared, found, configuration, history=history, device=device, clock=clock
+            model,
+            prepared,
+            found,
+            configuration,
+            history=history,
+            device=device,
+            clock=clock,
         )
+        tracking.finish(manifest)
         # only now: an interruption before this line costs the time since the last epoch, no more
         checkpoint.unlink(missing_ok=True)
     return Trained(tag, manifest, found.evaluations, found.baselines)
@@ -84,6 +95,7 @@ def _fit(
     device: torch.device,
     checkpoint: Path,
     reporter: Reporter,
+    tracking: Tracking,
 ) -> tuple[RecurrentClassifier, tuple[Epoch, ...]]:
     words, pretrained = prepared.words, None
     if configuration.words.vectors is not None:
@@ -119,6 +131,7 @@ def _fit(
         device=device,
         checkpoint=checkpoint,
         reporter=reporter,
+        observe=tracking.epoch,
     )
     return model, history
 

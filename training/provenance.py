@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -53,15 +53,10 @@ def operating_system() -> str:
     return f"{platform.system()} {platform.release()} {platform.machine()}"
 
 
-def label_counts(
-    parts: Mapping[str, Sequence[Example]], labels: Sequence[str]
-) -> dict[str, dict[str, int]]:
-    """How many texts of each part have each label."""
-    found = {}
-    for name, examples in parts.items():
-        counts = Counter(label for example in examples for label in example.labels)
-        found[name] = {label: counts[label] for label in labels}
-    return found
+def label_counts(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, int]:
+    """How many texts have each label."""
+    counts = Counter(label for example in examples for label in example.labels)
+    return {label: counts[label] for label in labels}
 
 
 def peak_memory_bytes() -> int:

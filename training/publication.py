@@ -15,8 +15,9 @@ import torch
 from service.classifier import artifact
 from service.classifier.manifest import Manifest, Training
 from service.classifier.model import RecurrentClassifier, tensors
-from training import fitting, provenance, report, store
+from training import fitting, model_card, provenance, report, store, vectors
 from training.checkpoint import Epoch
+from training.comparison.figures import FIGURES
 from training.configuration import Configuration
 from training.outcome import Outcome
 from training.preparation import Prepared
@@ -67,6 +68,8 @@ def publish(
             baselines=outcome.baselines,
             history=history,
         )
+        card = folder / artifact.REPORT / model_card.FILE
+        card.write_text(model_card.render(manifest), encoding="utf-8")
         artifact.save(folder, manifest, prepared.words, weights)
         return store.publish(folder, manifest), manifest
 
@@ -94,15 +97,26 @@ def _manifest(
         temperature=outcome.temperature,
         thresholds=dict(zip(configuration.labels, chosen or (), strict=chosen is not None)),
         metrics={name: evaluation.as_json() for name, evaluation in outcome.evaluations.items()},
+        intervals=dict(outcome.intervals),
+        baselines={
+            name: {figure: getattr(scores, figure) for figure in FIGURES}
+            for name, scores in outcome.baselines.items()
+        },
         training=Training(
             corpora=prepared.loaded.records,
+            vectors=vectors.record(configuration.words.vectors),
             splits={name: len(getattr(prepared.splits, name)) for name in prepared.hashes},
             split_sha256=dict(prepared.hashes),
+            label_counts={
+                name: provenance.label_counts(getattr(prepared.splits, name), configuration.labels)
+                for name in prepared.hashes
+            },
             configuration=configuration.as_json(),
             seed=configuration.optimization.seed,
             code_version=provenance.code_version(),
             packages=provenance.packages(),
             hardware=provenance.hardware(device),
+            platform=provenance.operating_system(),
             started=clock.start.isoformat(timespec="seconds"),
             seconds=clock.seconds,
             peak_memory_bytes=provenance.peak_memory_bytes(),

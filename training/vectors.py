@@ -35,11 +35,10 @@ SCALE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class WordVectors:
-    """Rows of a vocabulary, ``(words, size)``, zero where ``found`` is False; where from."""
+    """Rows of a vocabulary, ``(words, size)``, zero where ``found`` is False."""
 
     values: NDArray[np.float32]
     found: NDArray[np.bool_]
-    record: VectorsRecord | None = None
 
 
 def load(
@@ -58,22 +57,23 @@ def load(
     deviation = float(values[found].std()) if found.any() else 0.0
     if deviation > 0.0:
         values *= SCALE / deviation
-    record = _record(source).model_copy(update={"words": int(found.sum())})
-    return WordVectors(values, found, record)
+    return WordVectors(values, found)
 
 
-def _record(source: str) -> VectorsRecord:
+def record(source: str | None) -> VectorsRecord | None:
+    """Where the vectors of ``source`` come from, for a model's record."""
+    if source is None:
+        return None
     if source == GLOVE:
         package = GLOVE_PACKAGE
         return VectorsRecord(
             name=source,
             source=package.requirement,
             sha256=package.sha256,
-            words=0,
             license=package.license,
         )
     path = Path(source)
-    return VectorsRecord(name=path.name, source=path.name, sha256=sha256(path), words=0)
+    return VectorsRecord(name=path.name, source=path.name, sha256=sha256(path))
 
 
 def _glove(cache: Path, progress: Progress | None) -> tuple[Mapping[str, int], NDArray[np.float32]]:

@@ -47,7 +47,6 @@ class VectorsRecord(_Part):
     name: str
     source: str = Field(description="where they came from: a package and version, or a file name")
     sha256: str = Field(description="of the file as fetched")
-    words: int = Field(ge=0, description="words of the vocabulary that have a vector there")
     license: str = ""
 
 

@@ -38,6 +38,14 @@ def toy_examples() -> list[Example]:
     return made
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_tracking_server() -> Iterator[None]:
+    """No test tells the user's own server of a run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def examples() -> list[Example]:
     return toy_examples()

@@ -79,7 +79,7 @@ def file(tmp_path: Path) -> Path:
 def test_help_lists_every_command() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for name in ("fetch", "train", "evaluate", "predict"):
+    for name in ("fetch", "train", "evaluate", "predict", "show"):
         assert name in result.output
         assert run(name, "--help").exit_code == 0
 
@@ -101,13 +101,24 @@ def test_training_ends_with_the_tag_alone_on_standard_output(
     assert "macro-F1" in result.stderr
     assert "peak memory" in result.stderr
     assert "warning" not in result.stderr
+    # told to MLflow and TensorBoard, unless --no-track
+    assert list(workspace.root.glob("mlruns/*/*/metrics/dev_macro_f1"))
+    assert list(workspace.root.glob("curves/toy-*/events.out.tfevents.*"))
+
+
+def test_an_untracked_training_leaves_no_run(workspace: Workspace, file: Path) -> None:
+    options = ("--workspace", workspace.root, "--no-baselines", "--no-track")
+    assert run("train", file, *options).exit_code == 0
+    assert {path.name for path in workspace.root.iterdir()} == {"corpora", "runs"}
 
 
 def test_a_seed_on_the_command_line_is_the_one_that_is_recorded(
     workspace: Workspace, file: Path
 ) -> None:
     tags = [
-        run("train", file, "--workspace", workspace.root, "--no-baselines", *more).stdout.strip()
+        run(
+            "train", file, "--workspace", workspace.root, "--no-baselines", "--no-track", *more
+        ).stdout.strip()
         for more in (("--seed", "5"), ("--seed", "6", "--fresh"))
     ]
     manifests = [artifact.load(store.path(tag)).manifest for tag in tags]

@@ -46,7 +46,7 @@ def test_a_card_tells_use_data_figures_calibration_limits_and_how_to_reproduce(
 
 def test_every_table_has_as_many_cells_in_each_row(manifest: Manifest) -> None:
     odd = CorpusRecord(name="a|b", source="x\n| y", sha256="0" * 64, texts=3, license="<b>")
-    record = VectorsRecord(name="v|", source="w", sha256="1" * 64, words=1)
+    record = VectorsRecord(name="v|", source="w", sha256="1" * 64)
     card = model_card.render(changed(manifest, corpora=(odd,), vectors=record))
     found = tables(card)
     assert len(found) == 6

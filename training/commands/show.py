@@ -61,8 +61,10 @@ def _told(manifest: Manifest) -> list[str]:
             ("", f"sha256 {corpus.sha256}"),
         ]
     if training.vectors is not None:
-        words = f"vectors of {training.vectors.words:,} words, {training.vectors.source}"
-        told += [("words", words), ("", f"sha256 {training.vectors.sha256}")]
+        told += [
+            ("vectors", f"{training.vectors.name}: {training.vectors.source}"),
+            ("", f"sha256 {training.vectors.sha256}"),
+        ]
     for split, texts in training.splits.items():
         counts = training.label_counts.get(split, {})
         labels = "; ".join(f"{label} {count:,}" for label, count in counts.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +51,9 @@ def train(
     baselines: Annotated[
         bool, typer.Option(help="score a linear model (and VADER) on the same texts too")
     ] = True,
+    track: Annotated[
+        bool, typer.Option(help="tell MLflow and TensorBoard of the run, where they are installed")
+    ] = True,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Train the classifier a configuration describes and put it into the model store."""
@@ -79,18 +83,21 @@ def train(
         )
     chosen = configurations.load(configuration)
     from training import pipeline  # after what may be wrong: torch takes seconds to import
+    from training.tracking import UNTRACKED, tracked
 
     if seed is not None:
         optimization = chosen.optimization.model_copy(update={"seed": seed})
         chosen = chosen.model_copy(update={"optimization": optimization})
-    trained = pipeline.train(
-        chosen,
-        workspace=pipeline.Workspace(workspace),
-        reporter=reporter,
-        device=torch_device(device),
-        fresh=fresh,
-        with_baselines=baselines,
-    )
+    with tracked(workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
+        trained = pipeline.train(
+            chosen,
+            workspace=pipeline.Workspace(workspace),
+            reporter=reporter,
+            device=torch_device(device),
+            fresh=fresh,
+            with_baselines=baselines,
+            tracking=tracking,
+        )
     rows = {f"{trained.tag} ({name})": value for name, value in trained.evaluations.items()}
     rows |= {f"{name} (test)": value for name, value in trained.baselines.items()}
     reporter.console.print(tables.scores(rows))

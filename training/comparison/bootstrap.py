@@ -9,7 +9,7 @@ EMNLP 2004).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -52,11 +52,23 @@ class Difference(NamedTuple):
 
 def interval(figure: Figure, answers: Answers, resampling: Resampling | None = None) -> Interval:
     """``figure`` of ``answers``; raises :class:`ValueError` for no texts."""
+    return intervals({"": figure}, answers, resampling)[""]
+
+
+def intervals(
+    figures: Mapping[str, Figure], answers: Answers, resampling: Resampling | None = None
+) -> dict[str, Interval]:
+    """Several figures of ``answers``, by the same names, all on the same resamples."""
     resampling = resampling or Resampling()
-    columns = figure.columns(answers)
-    value = float(figure.value(columns.sum(axis=0)))
-    values = figure.value(_sums(columns, resampling))
-    return Interval(value, *_bounds(values, resampling.confidence))
+    columns = [figure.columns(answers) for figure in figures.values()]
+    ends = np.cumsum([part.shape[1] for part in columns])[:-1]
+    sums = np.split(_sums(np.concatenate(columns, axis=1), resampling), ends, axis=1)
+    found = {}
+    for (name, figure), part, drawn in zip(figures.items(), columns, sums, strict=True):
+        value = float(figure.value(part.sum(axis=0)))
+        values = figure.value(drawn)
+        found[name] = Interval(value, *_bounds(values, resampling.confidence))
+    return found
 
 
 def difference(

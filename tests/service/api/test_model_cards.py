@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from service.classifier.artifact import Artifact
+from service.classifier.manifest import Manifest, VectorsRecord, without_paths
+
+CONFIGURATION = {
+    "data": {"files": ["/home/alice/reviews.csv", "more/*.csv"], "text": "review"},
+    "words": {"vectors": "/home/alice/vectors.txt", "learned_size": 8},
+    "optimization": {"seed": 3},
+}
+
+
+def recorded(manifest: Manifest) -> Manifest:
+    training = manifest.training.model_copy(
+        update={
+            "configuration": CONFIGURATION,
+            "vectors": VectorsRecord(name="v", source="v.txt", sha256="1" * 64),
+            "label_counts": {"train": {"negative": 3}},
+            "packages": {"numpy": "2.0"},
+            "platform": "Linux",
+        }
+    )
+    more = {"baselines": {"lexicon": {"accuracy": 0.5}}, "intervals": {"test": {"ece": (0.0, 0.1)}}}
+    return manifest.model_copy(update={"training": training, **more})
+
+
+async def test_a_served_model_tells_its_whole_lineage_but_no_path(
+    serve: Callable[..., object], tiny_artifact: Artifact
+) -> None:
+    manifest = recorded(tiny_artifact.manifest)
+    served = serve(artifact=dataclasses.replace(tiny_artifact, manifest=manifest))
+    answer = await served.client.get("/v1/models/sentiment")
+    card, whole = answer.json(), manifest.model_dump(mode="json")
+    expected = {**whole["training"], "configuration": without_paths(CONFIGURATION)}
+    assert card["training"] == expected
+    assert (card["baselines"], card["intervals"]) == (whole["baselines"], whole["intervals"])
+    assert "alice" not in answer.text
+    assert card["training"]["configuration"]["data"]["files"] == ["reviews.csv", "*.csv"]
+
+
+def test_a_configuration_without_files_and_vectors_is_shown_as_it_is() -> None:
+    for plain in ({}, {"data": {"corpora": ["bbc"]}, "words": {"vectors": None}}):
+        assert without_paths(plain) == plain
+    named = {"words": {"vectors": "glove-6b-50d"}}
+    assert without_paths(named) == named

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+import tomllib
+
+import pytest
+import typer.testing
+
+import training.__main__ as commands
+from service.classifier.manifest import Manifest
+from service.errors import ArtifactError, ConfigurationError
+from training import configuration, model_card
+from training.pipeline import Trained, Workspace
+
+Stored = tuple[Trained, Workspace]
+
+
+def show(*arguments: str) -> str:
+    result = typer.testing.CliRunner().invoke(commands.app, ["show", *arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def test_a_model_tells_where_it_came_from_and_how_good_it_is(stored: Stored) -> None:
+    manifest = stored[0].manifest
+    told = show("toy")
+    for part in (
+        f"toy:{manifest.version}",
+        manifest.training.corpora[0].sha256,
+        *manifest.training.split_sha256.values(),
+        manifest.training.code_version,
+        manifest.training.hardware,
+        manifest.training.platform,
+        f"macro-F1 {manifest.metrics['test']['macro_f1']:.4f} (",
+        "TF-IDF + logistic regression",
+        f"torch {manifest.training.packages['torch']}",
+        "420 of 420 texts",
+        "licence not stated" if not manifest.training.corpora[0].license else "none",
+    ):
+        assert part in told
+
+
+def test_every_part_of_the_lineage_is_in_the_artifact(stored: Stored) -> None:
+    manifest = stored[0].manifest
+    record = manifest.training
+    counted = {split: sum(labels.values()) for split, labels in record.label_counts.items()}
+    assert counted == record.splits
+    (corpus,) = record.corpora
+    assert (corpus.read, corpus.empty, corpus.duplicates, corpus.texts) == (420, 0, 0, 420)
+    assert manifest.baselines.keys() == stored[0].baselines.keys()
+    for split in ("dev", "test"):
+        low, high = manifest.intervals[split]["macro_f1"]
+        assert low <= manifest.metrics[split]["macro_f1"] <= high
+    assert record.vectors is None
+    assert record.platform
+
+
+def test_as_json_it_is_the_whole_manifest(stored: Stored) -> None:
+    assert Manifest.model_validate(json.loads(show("toy", "--json"))) == stored[0].manifest
+
+
+def test_the_card_is_printed_for_any_model(stored: Stored) -> None:
+    assert show(stored[0].tag, "--card") == model_card.render(stored[0].manifest)
+
+
+def test_the_configuration_is_a_file_that_trains_it_again(stored: Stored) -> None:
+    read = configuration.parse(tomllib.loads(show("toy", "--configuration")), source="show")
+    assert read.as_json() == stored[0].manifest.training.configuration
+
+
+@pytest.mark.usefixtures("stored")
+def test_two_shapes_at_once_and_a_model_that_is_not_there_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="give one of them"):
+        show("toy", "--json", "--card")
+    with pytest.raises(ArtifactError, match="holds no 'absent'"):
+        show("absent")
