@@ -11,6 +11,7 @@ MODELS ?= sentiment topic
 VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-and-training
+TRACKING := $(VENV)/.tracking
 DEVELOPMENT := $(VENV)/.development
 BENCH := .venv-bench
 POLICIES := .venv-policies
@@ -28,7 +29,7 @@ OWN_DATA = --data "$$DATA" $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve train evaluate faithfulness predict score test lint format types bench chaos bento image manifests wheel sanitize clean
+.PHONY: help setup serve train show evaluate faithfulness predict score test lint format types bench chaos bento image manifests wheel sanitize clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,8 +39,11 @@ setup: $(RUNTIME) ## Create .venv with all that training and serving need
 serve: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Train what is not trained yet, then serve on HOST:PORT
 	$(BIN)/bentoml serve service.app:Valence --host $(HOST) --port $(PORT)
 
-train: $(RUNTIME) ## Train training/configs/MODEL.toml, or on DATA=reviews.csv TEXT=review LABEL=stars; ARGS="--seed 1"
+train: $(RUNTIME) $(TRACKING) ## Train training/configs/MODEL.toml, or on DATA=reviews.csv TEXT=review LABEL=stars; ARGS="--seed 1"
 	$(BIN)/python -m training train $(if $(DATA),$(OWN_DATA),training/configs/$(MODEL).toml) $(ARGS)
+
+show: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Tell where MODEL came from and how good it is; ARGS=--card for its model card
+	$(BIN)/python -m training show $(MODEL) $(ARGS)
 
 evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Score MODEL and the baselines on its dev and test texts
 	$(BIN)/python -m training evaluate $(MODEL) $(ARGS)
@@ -134,7 +138,12 @@ $(POLICIES)/.installed: requirements/policies.txt
 	$(POLICIES)/bin/python -m pip --disable-pip-version-check --quiet install -r requirements/policies.txt
 	@touch $@
 
-$(DEVELOPMENT): requirements/development.txt requirements/constraints.txt $(RUNTIME)
+$(TRACKING): requirements/tracking.txt requirements/constraints.txt | $(RUNTIME)
+	@echo "installing what runs are tracked with into $(VENV)"
+	$(PIP) install -c requirements/constraints.txt -r requirements/tracking.txt
+	@touch $@
+
+$(DEVELOPMENT): requirements/development.txt requirements/constraints.txt $(RUNTIME) $(TRACKING)
 	@echo "installing what the checks need into $(VENV)"
 	$(PIP) install -c requirements/constraints.txt -r requirements/development.txt
 	@touch $@
