@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the image by docker, podman or buildah, whichever is there: deploy/image.sh cpu|gpu TAG.
+# Builds the image by docker, podman or buildah, whichever is there or BUILDER names: deploy/image.sh cpu|gpu TAG.
 # The build context is made of the newest bento, the locks of requirements and their checksums.
 set -eu
 variant=${1:-cpu}
@@ -7,15 +7,20 @@ tag=${2:-valence:latest}
 cd "$(dirname "$0")/.."
 context=$PWD/build/image-$variant
 
-if command -v docker > /dev/null && docker info > /dev/null 2>&1; then
+case ${BUILDER:-} in
+    "" | docker | podman | buildah) ;;
+    *) echo "BUILDER is $BUILDER: choose docker, podman or buildah" >&2; exit 1 ;;
+esac
+here() { [ "${BUILDER:-$1}" = "$1" ] && command -v "$1" > /dev/null; }
+if here docker && docker info > /dev/null 2>&1; then
     build="docker build"
-elif command -v podman > /dev/null; then
+elif here podman; then
     # only docker's format keeps the HEALTHCHECK
     build="podman build --format docker"
-elif command -v buildah > /dev/null; then
-    build="buildah build --format docker"
+elif here buildah; then
+    build="buildah build --layers --format docker"
 else
-    echo "none of docker, podman and buildah is here; install one of them" >&2
+    echo "${BUILDER:-none of docker, podman and buildah} is ${BUILDER:+not }here; install one of them" >&2
     exit 1
 fi
 
@@ -27,6 +32,8 @@ mkdir -p "$context"
 rm "$context/bento.bento"
 cp -r requirements/locks "$context/locks"
 cp deploy/verify.py "$context"
+# models are written for their owner alone, and the image's user is another
+chmod -R a+rX "$context"
 (cd "$context/bento" && find . -type f -print0 | sort -z | xargs -0 sha256sum) > "$context/SHA256SUMS"
 
 # shellcheck disable=SC2086 # several words on purpose

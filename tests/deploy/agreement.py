@@ -30,7 +30,6 @@ class Image:
         self.uid, self.gid = map(int, re.findall(r"^USER (\d+):(\d+)$", final, re.MULTILINE)[0])
         self.port = int(re.findall(r"^EXPOSE (\d+)$", final, re.MULTILINE)[0])
         self.home = re.findall(r"BENTOML_HOME=(\S+)", final)[0]
-        self.owner = re.findall(rf"install .*--owner=(\d+) .*{self.home}$", final, re.MULTILINE)[0]
         self.listens = re.findall(r'"--port", "(\d+)"', final)[0]
         self.health = re.findall(r"http://127\.0\.0\.1:(\d+)(/\w+)", final)[0]
         self.version = re.findall(r"^ARG VERSION=(\S+)$", final, re.MULTILINE)[0]
@@ -62,8 +61,8 @@ def _image(image: Image) -> Iterator[str]:
         yield f"Dockerfile: ports {image.port}, {image.listens} and {image.health[0]} differ"
     if image.health[1] not in _PROBES["livenessProbe"]:
         yield f"Dockerfile: HEALTHCHECK asks {image.health[1]}"
-    if image.owner != str(image.uid):
-        yield f"Dockerfile: {image.home} belongs to {image.owner}, the process is {image.uid}"
+    if Path(image.home).parent != Path("/tmp"):
+        yield f"Dockerfile: {image.home} is not in /tmp, the one folder that can be written"
     if image.version != VERSION:
         yield f"Dockerfile: version {image.version}, the service is {VERSION}"
 
@@ -98,9 +97,8 @@ def _pod(pod: Resource, image: Image, resources: list[Resource]) -> Iterator[str
     if set(mounts.values()) != volumes.keys():
         yield f"volumes {sorted(volumes)} are not those mounted: {sorted(mounts.values())}"
         return
-    for path in (image.home, "/tmp"):
-        if "emptyDir" not in volumes.get(mounts.get(path, ""), {}):
-            yield f"{path} cannot be written"
+    if "emptyDir" not in volumes.get(mounts.get("/tmp", ""), {}):
+        yield "/tmp cannot be written"
     if given.api_keys_file:
         secret = volumes.get(mounts.get(str(Path(given.api_keys_file).parent), ""), {})
         if "secret" not in secret:
