@@ -2,8 +2,9 @@
 
     python -m tests.deploy.dashboard
 
-Queries, units and descriptions come from the metrics' types and helps. A metric that no row shows,
-or a row's metric that is gone, is an error, so the dashboard cannot fall behind the code.
+Queries, units and descriptions come from the metrics' types and helps; those of the rules' records
+and of others' metrics are written here. A metric that no row shows, or a row's metric that is gone,
+is an error, so the dashboard cannot fall behind the code.
 """
 
 from __future__ import annotations
@@ -38,7 +39,25 @@ class Panel(NamedTuple):
     """Another counter: the share of ``metric`` in it is drawn."""
 
 
-ROWS = {
+class Query(NamedTuple):
+    """What no metric of the service says by itself: the rules' records, and others' metrics."""
+
+    title: str
+    description: str
+    unit: str
+    expression: str
+    legend: str
+
+
+_CONTAINER = 'namespace="$namespace",container="valence"'
+
+
+def _periods(kind: str) -> str:
+    metric = f"container_cpu_cfs_{kind}_total{{{_CONTAINER}}}"
+    return f"sum by (pod) (rate({metric}[$__rate_interval]))"
+
+
+ROWS: dict[str, tuple[Panel | Query, ...]] = {
     "Requests": (
         Panel("valence_requests", ("route",)),
         Panel("valence_requests", ("status",)),
@@ -62,6 +81,54 @@ ROWS = {
         Panel("process_resident_memory_bytes", ("pod",)),
         Panel("process_open_fds", ("pod",)),
         Panel("process_start_time_seconds", ("pod",)),
+        Query(
+            "CPU throttled by pod",
+            "Share of periods in which a container was held back by its CPU limit (cAdvisor). "
+            "Nothing without a limit.",
+            "percentunit",
+            f"{_periods('throttled_periods')} / {_periods('periods')}",
+            "{{pod}}",
+        ),
+    ),
+    "GPU": (
+        Query(
+            "GPU busy by pod, gpu",
+            "Share of time in which a kernel ran (NVIDIA's DCGM exporter).",
+            "percent",
+            f"max by (pod, gpu) (DCGM_FI_DEV_GPU_UTIL{{{_CONTAINER}}})",
+            "{{pod}} {{gpu}}",
+        ),
+        Query(
+            "GPU memory by pod, gpu",
+            "Memory in use on the GPU (NVIDIA's DCGM exporter).",
+            "decmbytes",
+            f"max by (pod, gpu) (DCGM_FI_DEV_FB_USED{{{_CONTAINER}}})",
+            "{{pod}} {{gpu}}",
+        ),
+    ),
+    "Drift": (
+        Query(
+            "Label shift by model, version",
+            "Population stability index of the last hour's labels against the week's mean; "
+            "ValenceLabelsDrift is above 0.25.",
+            "none",
+            f"model:valence_label_shift:psi{{{_SELECTOR}}}",
+            "{{model}} {{version}}",
+        ),
+        Query(
+            "Label share of the hour by model, version, label",
+            "How the last hour's texts were labelled.",
+            "percentunit",
+            f"model:valence_label_share:rate1h{{{_SELECTOR}}}",
+            "{{model}} {{version}} {{label}}",
+        ),
+        Query(
+            "Label share of the week by model, version, label",
+            "The mean of the hours of the week, which an hour is compared with.",
+            "percentunit",
+            f"model:valence_label_share:avg1w{{{_SELECTOR}}}",
+            "{{model}} {{version}} {{label}}",
+        ),
     ),
     "Models": (
         Panel("valence_predictions", ("model", "version", "label")),
@@ -98,7 +165,8 @@ def families() -> dict[str, Family]:
 
 def build(known: dict[str, Family]) -> dict[str, Any]:
     """The dashboard; raises :class:`ValueError` when rows and metrics do not match."""
-    shown = {panel.metric for row in ROWS.values() for panel in row} | UNSHOWN
+    panels = [panel for row in ROWS.values() for panel in row]
+    shown = {panel.metric for panel in panels if isinstance(panel, Panel)} | UNSHOWN
     if shown != known.keys():
         raise ValueError(
             f"rows lack {sorted(known.keys() - shown)}; not measured {sorted(shown - known.keys())}"
@@ -137,23 +205,38 @@ def _panels(known: dict[str, Family]) -> Iterator[dict[str, Any]]:
             identity += 1
             x = number * _WIDTH % _COLUMNS
             place = {"x": x, "y": y, "w": _WIDTH, "h": _HEIGHT}
-            yield {"id": identity, "gridPos": place, **_panel(panel, known[panel.metric])}
+            if isinstance(panel, Query):
+                drawn = _of_query(panel)
+            else:
+                drawn = _of_metric(panel, known[panel.metric])
+            yield {"id": identity, "gridPos": place, **drawn}
             if x + _WIDTH == _COLUMNS or number == len(row) - 1:
                 y += _HEIGHT
 
 
-def _panel(panel: Panel, family: Family) -> dict[str, Any]:
-    queries = list(_queries(panel, family))
+def _of_metric(panel: Panel, family: Family) -> dict[str, Any]:
     share = f" of {panel.of}" if panel.of else ""
+    title = f"{panel.metric}{share} by {', '.join(panel.by)}"
+    return _drawn(title, family.help, _unit(panel, family), list(_queries(panel, family)))
+
+
+def _of_query(query: Query) -> dict[str, Any]:
+    targets = [(query.expression, query.legend)]
+    return _drawn(query.title, query.description, query.unit, targets)
+
+
+def _drawn(
+    title: str, description: str, unit: str, targets: list[tuple[str, str]]
+) -> dict[str, Any]:
     return {
         "type": "timeseries",
-        "title": f"{panel.metric}{share} by {', '.join(panel.by)}",
-        "description": family.help,
+        "title": title,
+        "description": description,
         "datasource": {"type": "prometheus", "uid": "$datasource"},
-        "fieldConfig": {"defaults": {"unit": _unit(panel, family), "min": 0}, "overrides": []},
+        "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
         "targets": [
             {"refId": chr(ord("A") + number), "expr": expression, "legendFormat": legend}
-            for number, (expression, legend) in enumerate(queries)
+            for number, (expression, legend) in enumerate(targets)
         ],
     }
 
