@@ -15,6 +15,7 @@ TRACKING := $(VENV)/.tracking
 DEVELOPMENT := $(VENV)/.development
 BENCH := .venv-bench
 POLICIES := .venv-policies
+LOCK := .venv-lock
 SCHEMAS := $(VENV)/schemas
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -29,10 +30,10 @@ OWN_DATA = --data "$$DATA" $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve train show evaluate faithfulness predict score test lint format types bench chaos bento image manifests wheel sanitize clean
+.PHONY: help setup serve train show evaluate faithfulness predict score test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(RUNTIME) ## Create .venv with all that training and serving need
 
@@ -85,6 +86,17 @@ bento: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Package service and models as
 image: bento ## Build the image TAG by docker, podman or buildah; VARIANT=gpu, BUILD_ARGS="--build-arg ..."
 	BUILD_ARGS="$(BUILD_ARGS)" deploy/image.sh $(or $(VARIANT),cpu) $(or $(TAG),valence:latest)
 
+smoke-image: bento $(DEVELOPMENT) ## Build the image and run it for real by podman, into docs/image.md; ONLY=limits and so on
+	$(BIN)/python -m tests.smoke $(if $(ONLY),--only $(ONLY))
+
+lock: $(LOCK)/.installed ## Write requirements/locks anew, with hashes, for the image
+	for lock in cpu:runtime.txt gpu:runtime.txt,torch.txt sbom:sbom.txt; do \
+		$(LOCK)/bin/uv pip compile --quiet --no-header --no-annotate --generate-hashes \
+			--python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+			-c requirements/constraints.txt $$(echo "$${lock#*:}" | sed 's|[^,]*|requirements/&|g; s|,| |') \
+			-o "requirements/locks/$${lock%%:*}.txt" || exit 1; \
+	done
+
 manifests: $(DEVELOPMENT) $(SCHEMAS)/.installed $(POLICIES)/.installed ## Render and judge all that deploy/ holds
 	$(BIN)/python -m tests.deploy
 	$(BIN)/python -m pytest -q tests/deploy
@@ -96,7 +108,7 @@ sanitize: ## Run the native kernel under AddressSanitizer and UndefinedBehaviorS
 	tests/service/inference/native/sanitize.sh
 
 clean: ## Remove environments and all that was built; corpora and trained models in .valence stay
-	rm -rf $(VENV) $(BENCH) $(POLICIES) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(POLICIES) $(LOCK) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find service training tests -name __pycache__ -prune -exec rm -rf {} +
 	find service -name '*.so' -exec rm -f {} +
 
@@ -141,6 +153,12 @@ $(POLICIES)/.installed: requirements/policies.txt
 $(TRACKING): requirements/tracking.txt requirements/constraints.txt | $(RUNTIME)
 	@echo "installing what runs are tracked with into $(VENV)"
 	$(PIP) install -c requirements/constraints.txt -r requirements/tracking.txt
+	@touch $@
+
+$(LOCK)/.installed: requirements/lock.txt
+	@echo "installing what writes the locks into $(LOCK)"
+	$(PYTHON) -m venv $(LOCK)
+	$(LOCK)/bin/python -m pip --disable-pip-version-check --quiet install -r requirements/lock.txt
 	@touch $@
 
 $(DEVELOPMENT): requirements/development.txt requirements/constraints.txt $(RUNTIME) $(TRACKING)

@@ -38,13 +38,18 @@ def markdown(findings: Sequence[Finding]) -> str:
     return head + rows
 
 
-def publish(part: str, findings: Sequence[Finding], path: Path) -> None:
-    """Write the table of a part into ``path``, beside those of other parts."""
+def publish(
+    part: str, findings: Sequence[Finding], path: Path, *, introduction: str = _INTRODUCTION
+) -> None:
+    """Write the table of a part into ``path``, beside those of other parts.
+
+    A page that is not there yet begins with the ``introduction``.
+    """
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     machine = f"{_processor()}, {os.cpu_count()} cores, Linux {platform.release()}"
     opened, closed = f"<!-- {part} -->", f"<!-- /{part} -->"
     section = f"{opened}\n{day}; {machine}.\n\n{markdown(findings)}{closed}\n"
-    page = path.read_text(encoding="utf-8") if path.exists() else _INTRODUCTION
+    page = path.read_text(encoding="utf-8") if path.exists() else introduction
     start, end = page.find(opened), page.find(closed)
     if start < 0:
         page += f"\n{section}"

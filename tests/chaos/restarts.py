@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from tests.bench import texts
 from tests.bench.measure import say
 from tests.bench.processes import answers, free_port
+from tests.chaos.clients import CLIENTS, Clients, right_answers
 from tests.chaos.finding import Finding
 
 _READY_SECONDS = 10.0
-_CLIENTS = 8
-# how far the probabilities of two dispatch paths may lie apart
-_TOLERANCE = 0.01
 _END_SECONDS = 30.0
 
 
@@ -87,84 +81,6 @@ class _Supervised:
         self.process.wait(_END_SECONDS)
 
 
-class _Clients:
-    """Threads that ask without a pause and compare each answer with the right one."""
-
-    def __init__(self, port: int, expected: Sequence[tuple[str, object]]) -> None:
-        self._port = port
-        self._expected = expected
-        self._stop = threading.Event()
-        self.seen: Counter[str] = Counter()
-        self._lock = threading.Lock()
-        self._threads = [
-            threading.Thread(target=self._ask, args=(number,), daemon=True)
-            for number in range(_CLIENTS)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(_END_SECONDS)
-
-    def _ask(self, number: int) -> None:
-        connection: http.client.HTTPConnection | None = None
-        while not self._stop.is_set():
-            number += _CLIENTS
-            text, right = self._expected[number % len(self._expected)]
-            if connection is None:
-                connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
-                try:
-                    connection.connect()
-                except OSError:
-                    # nobody listens: the request was never accepted
-                    self._count("refused")
-                    connection = None
-                    time.sleep(0.02)
-                    continue
-            try:
-                connection.request(
-                    "POST",
-                    "/v1/classify",
-                    json.dumps({"text": text}),
-                    {"Content-Type": "application/json"},
-                )
-                answer = connection.getresponse()
-                content = json.load(answer)
-            except (OSError, http.client.HTTPException, ValueError):
-                self._count("unanswered")
-                connection.close()
-                connection = None
-                continue
-            if answer.status == 200:
-                self._count("right" if _alike(content["results"], right) else "wrong")
-            else:
-                self._count(str(answer.status))
-            if answer.will_close:
-                connection.close()
-                connection = None
-        if connection is not None:
-            connection.close()
-
-    def _count(self, what: str) -> None:
-        with self._lock:
-            self.seen[what] += 1
-
-
-def _alike(results: Any, right: Any) -> bool:
-    """Whether two answers are: a restart may choose another dispatch path, within its tolerance."""
-    (one,), (other,) = results, right
-    found = {score["label"]: score["score"] for score in one["scores"]}
-    expected = {score["label"]: score["score"] for score in other["scores"]}
-    close = found.keys() == expected.keys() and all(
-        abs(found[label] - expected[label]) <= _TOLERANCE for label in found
-    )
-    ranked = sorted(expected.values())
-    # where the likeliest two are as close as that, either may be the label
-    return close and (one["label"] == other["label"] or ranked[-1] - ranked[-2] <= 2 * _TOLERANCE)
-
-
 def run(*, times: int = 20) -> Iterator[Finding]:
     """Each signal so often, in the middle of traffic."""
     with tempfile.TemporaryDirectory(prefix="valence-chaos-") as scratch:
@@ -174,32 +90,17 @@ def run(*, times: int = 20) -> Iterator[Finding]:
         service = _Supervised(home, port)
         try:
             service.wait_until_ready()
-            expected = _answers(port, texts.sentences(200))
+            expected = right_answers(port, texts.sentences(200))
             yield _terminate(service, port, expected, times=times)
             yield _kill(service, port, expected, times=times)
         finally:
             service.end()
 
 
-def _answers(port: int, sentences: Sequence[str]) -> list[tuple[str, object]]:
-    expected = []
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    for text in sentences:
-        connection.request(
-            "POST",
-            "/v1/classify",
-            json.dumps({"text": text}),
-            {"Content-Type": "application/json"},
-        )
-        expected.append((text, json.load(connection.getresponse())["results"]))
-    connection.close()
-    return expected
-
-
 def _terminate(
     service: _Supervised, port: int, expected: Sequence[tuple[str, object]], *, times: int
 ) -> Finding:
-    clients = _Clients(port, expected)
+    clients = Clients(port, expected)
     statuses: Counter[int] = Counter()
     longest = 0.0
     for number in range(times):
@@ -214,8 +115,7 @@ def _terminate(
     seen = clients.seen
     return Finding(
         fault="SIGTERM under load",
-        tried=f"{times} times, {_CLIENTS} clients that never pause, "
-        f"{sum(seen.values()):,} requests",
+        tried=f"{times} times, {CLIENTS} clients that never pause, {sum(seen.values()):,} requests",
         lost=f"{seen['unanswered']} accepted requests unanswered, {seen['wrong']} wrong answers, "
         f"{seen['503']} answered 503, {seen['refused']} connections refused while nothing listened;"
         f" exit statuses {dict(statuses)}; ready again within {longest:.1f} s",
@@ -230,7 +130,7 @@ def _terminate(
 def _kill(
     service: _Supervised, port: int, expected: Sequence[tuple[str, object]], *, times: int
 ) -> Finding:
-    clients = _Clients(port, expected)
+    clients = Clients(port, expected)
     longest = 0.0
     for number in range(times):
         time.sleep(1.0)

@@ -1,0 +1,110 @@
+"""Clients that never pause, and know the right answer to all they ask."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+CLIENTS = 8
+# how far the probabilities of two dispatch paths may lie apart
+_TOLERANCE = 0.01
+_END_SECONDS = 30.0
+
+
+class Clients:
+    """Threads that ask without a pause and compare each answer with the right one."""
+
+    def __init__(self, port: int, expected: Sequence[tuple[str, object]]) -> None:
+        self._port = port
+        self._expected = expected
+        self._stop = threading.Event()
+        self.seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._ask, args=(number,), daemon=True)
+            for number in range(CLIENTS)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(_END_SECONDS)
+
+    def _ask(self, number: int) -> None:
+        connection: http.client.HTTPConnection | None = None
+        while not self._stop.is_set():
+            number += CLIENTS
+            text, right = self._expected[number % len(self._expected)]
+            if connection is None:
+                connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+                try:
+                    connection.connect()
+                except OSError:
+                    # nobody listens: the request was never accepted
+                    self._count("refused")
+                    connection = None
+                    time.sleep(0.02)
+                    continue
+            try:
+                connection.request(
+                    "POST",
+                    "/v1/classify",
+                    json.dumps({"text": text}),
+                    {"Content-Type": "application/json"},
+                )
+                answer = connection.getresponse()
+                content = json.load(answer)
+            except (OSError, http.client.HTTPException, ValueError):
+                self._count("unanswered")
+                connection.close()
+                connection = None
+                continue
+            if answer.status == 200:
+                self._count("right" if _alike(content["results"], right) else "wrong")
+            else:
+                self._count(str(answer.status))
+            if answer.will_close:
+                connection.close()
+                connection = None
+        if connection is not None:
+            connection.close()
+
+    def _count(self, what: str) -> None:
+        with self._lock:
+            self.seen[what] += 1
+
+
+def _alike(results: Any, right: Any) -> bool:
+    """Whether two answers are: a restart may choose another dispatch path, within its tolerance."""
+    (one,), (other,) = results, right
+    found = {score["label"]: score["score"] for score in one["scores"]}
+    expected = {score["label"]: score["score"] for score in other["scores"]}
+    close = found.keys() == expected.keys() and all(
+        abs(found[label] - expected[label]) <= _TOLERANCE for label in found
+    )
+    ranked = sorted(expected.values())
+    # where the likeliest two are as close as that, either may be the label
+    return close and (one["label"] == other["label"] or ranked[-1] - ranked[-2] <= 2 * _TOLERANCE)
+
+
+def right_answers(port: int, sentences: Sequence[str]) -> list[tuple[str, object]]:
+    """Each sentence with what the service makes of it, undisturbed."""
+    expected = []
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    for text in sentences:
+        connection.request(
+            "POST",
+            "/v1/classify",
+            json.dumps({"text": text}),
+            {"Content-Type": "application/json"},
+        )
+        expected.append((text, json.load(connection.getresponse())["results"]))
+    connection.close()
+    return expected

@@ -1,0 +1,75 @@
+"""The CPU image's parts hold nothing of training, torch, CUDA or compilers; locks are whole."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from tests.deploy.rendering import ROOT
+from tests.smoke.contents import unwanted
+
+LOCKS = ROOT / "requirements" / "locks"
+
+
+def pins(path) -> dict[str, str]:
+    """Names and versions of a requirements file or a lock."""
+    found = re.findall(r"^([\w.-]+)==([^\s\\]+)", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+def stages() -> list[str]:
+    """The Dockerfile's stages; the last is what the image is."""
+    text = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    return re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
+
+
+def test_the_cpu_lock_names_nothing_of_training_torch_or_cuda():
+    locked = pins(LOCKS / "cpu.txt")
+    assert unwanted(locked) == []
+
+
+def test_only_the_gpu_lock_adds_torch_with_cuda():
+    cpu, gpu = pins(LOCKS / "cpu.txt"), pins(LOCKS / "gpu.txt")
+    assert cpu.items() <= gpu.items()
+    assert gpu["torch"] == pins(ROOT / "requirements" / "torch.txt")["torch"]
+    assert {"torch", "triton", "nvidia-cublas"} <= set(unwanted(gpu))
+
+
+@pytest.mark.parametrize(
+    ("lock", "files"),
+    [("cpu", ["runtime"]), ("gpu", ["runtime", "torch"]), ("sbom", ["sbom"])],
+)
+def test_a_lock_has_what_its_requirements_pin(lock, files):
+    locked = pins(LOCKS / f"{lock}.txt")
+    for file in files:
+        assert pins(ROOT / "requirements" / f"{file}.txt").items() <= locked.items()
+
+
+@pytest.mark.parametrize("lock", ["cpu", "gpu", "sbom"])
+def test_every_version_of_a_lock_has_its_hashes(lock):
+    blocks = re.split(
+        r"^(?=[\w.-]+==)", (LOCKS / f"{lock}.txt").read_text("utf-8"), flags=re.MULTILINE
+    )
+    assert all("--hash=sha256:" in block for block in blocks if block.strip())
+
+
+def test_the_last_stage_installs_nothing_and_copies_three_things():
+    last = stages()[-1]
+    assert re.findall(r"\b(?:apt-get|pip|apk|curl|wget)\b", last) == []
+    copied = re.findall(r"^COPY --from=build (\S+) ", last, re.MULTILINE)
+    assert copied == ["/usr/bin/tini-static", "/opt/venv", "/opt/valence"]
+    assert len(re.findall(r"^(?:COPY|ADD) ", last, re.MULTILINE)) == 3
+
+
+def test_no_stage_installs_a_compiler_or_pip_into_what_is_copied():
+    build = stages()[0]
+    assert re.findall(r"install --yes --no-install-recommends (.+?) &&", build) == ["tini"]
+    assert "venv --without-pip /opt/venv" in build
+    assert "--only-binary :all: --require-hashes" in build
+
+
+def test_the_bento_takes_nothing_but_the_service():
+    bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text("utf-8"))
+    assert [p for p in bento["include"] if not p.startswith(("service/", "requirements/r"))] == []

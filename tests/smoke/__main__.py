@@ -1,0 +1,68 @@
+"""Build the image and run it as a cluster would, on this machine: ``make smoke-image``.
+
+Takes some ten minutes on two cores; ``--only`` names parts, ``--image`` what to try. Everything
+but the build wants an image that is built already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.bench.measure import say
+from tests.chaos.finding import Finding, markdown, publish
+from tests.smoke import contents, kube, limits, machine, memory
+
+PAGE = Path("docs/image.md")
+PARTS: dict[str, Callable[[str], Iterator[Finding]]] = {
+    "contents": contents.run,
+    "limits": limits.run,
+    "memory": memory.run,
+    "kube": kube.run,
+}
+_INTRODUCTION = """\
+# The image, tried
+
+Written by `make smoke-image`; do not edit. The real Dockerfile is built, and run by podman. The
+first column is what was tried for; `docs/deploy.md` says what is in the image and why.
+"""
+
+
+def main() -> int:
+    """Run the parts and print the table; 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.smoke", description=__doc__)
+    parser.add_argument("--only", help=f"parts, by commas: {', '.join(PARTS)}")
+    parser.add_argument("--image", default="localhost/valence:smoke", help="its name")
+    arguments = parser.parse_args()
+    names = arguments.only.split(",") if arguments.only else list(PARTS)
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        parser.error(f"no part {', '.join(unknown)}")
+    missing = machine.missing()
+    if missing:
+        say(f"skipped: no {', '.join(missing)} here; tests/smoke/install.sh installs them")
+        return 0
+    findings: list[Finding] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="valence-smoke-") as scratch:
+            machine.prepare(Path(scratch))
+            for name in names:
+                of_part = []
+                for finding in PARTS[name](arguments.image):
+                    of_part.append(finding)
+                    say(f"{finding.fault}: {'held' if finding.held else 'BROKEN'}: {finding.lost}")
+                publish(name, of_part, PAGE, introduction=_INTRODUCTION)
+                findings += of_part
+    except (machine.SmokeError, subprocess.SubprocessError) as error:
+        say(f"failed: {error}")
+        return 1
+    sys.stdout.write(markdown(findings))
+    return int(not all(finding.held for finding in findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""One container of the image, as it is meant to run: read-only, unprivileged, limited."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.bench.processes import answers, free_port
+from tests.smoke.machine import SmokeError, podman
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_READY_SECONDS = 120.0
+
+
+class Used(NamedTuple):
+    """What the kernel has counted for a container."""
+
+    cpu_seconds: float
+    peak_bytes: int
+    limit_bytes: int
+    cpus: float
+
+
+class Container:
+    """A container called ``name`` that answers on ``port``."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self.name = name
+        self.port = port
+
+    def wait_until_ready(self) -> float:
+        """Seconds until the readiness probe is answered; raises :class:`SmokeError`."""
+        started = time.perf_counter()
+        while not answers(self.port, "/readyz"):
+            if time.perf_counter() - started > _READY_SECONDS:
+                raise SmokeError(f"{self.name} is not ready:\n{podman('logs', self.name)[-2000:]}")
+            time.sleep(0.02)
+        return time.perf_counter() - started
+
+    def run(self, *command: str) -> str:
+        """What a command within the container prints."""
+        return podman("exec", self.name, *command)
+
+    def state(self, field: str) -> str:
+        """A field of ``podman inspect``, for example ``State.ExitCode``."""
+        return podman("inspect", "--format", f"{{{{.{field}}}}}", self.name)
+
+    def used(self) -> Used:
+        """What it has used, and the limits the kernel holds it to; of cgroups v1 or v2."""
+        lines = Path(f"/proc/{self.state('State.Pid')}/cgroup").read_text("ascii").splitlines()
+        groups = {line.split(":")[1]: line.split(":")[2] for line in lines}
+        if "memory" in groups:
+            memory = _CGROUPS / "memory" / groups["memory"][1:]
+            cpu = _CGROUPS / "cpu" / groups["cpu"][1:]
+            times = _CGROUPS / "cpuacct" / groups["cpuacct"][1:]
+            return Used(
+                _number(times / "cpuacct.usage") / 1e9,
+                _number(memory / "memory.max_usage_in_bytes"),
+                _number(memory / "memory.limit_in_bytes"),
+                _number(cpu / "cpu.cfs_quota_us") / _number(cpu / "cpu.cfs_period_us"),
+            )
+        group = _CGROUPS / groups[""][1:]
+        counted = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
+        quota, period = (group / "cpu.max").read_text().split()
+        return Used(
+            int(counted["usage_usec"]) / 1e6,
+            _number(group / "memory.peak"),
+            _number(group / "memory.max"),
+            float("inf") if quota == "max" else int(quota) / int(period),
+        )
+
+
+@contextlib.contextmanager
+def running(image: str, *, memory: str, restarts: bool = False) -> Iterator[Container]:
+    """A container with one CPU and so much ``memory``; removed in the end.
+
+    ``restarts`` has podman start it again when it ends by itself, as a kubelet would.
+    """
+    container = Container("valence-smoke", free_port())
+    podman("rm", "--force", "--ignore", container.name)
+    podman(
+        "run", "--detach", "--name", container.name,
+        "--publish", f"127.0.0.1:{container.port}:3000",
+        "--env", "VALENCE_ALLOW_ANONYMOUS=true",
+        "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+        "--memory", memory, "--memory-swap", memory, "--cpus", "1",
+        "--restart", "on-failure" if restarts else "no",
+        image,
+    )  # fmt: skip
+    try:
+        yield container
+    finally:
+        podman("rm", "--force", "--time", "10", container.name)
+
+
+def labels(image: str) -> dict[str, str]:
+    """The image's OCI labels."""
+    found: dict[str, str] = json.loads(
+        podman("image", "inspect", "--format", "{{json .Labels}}", image)
+    )
+    return found
+
+
+def size(image: str) -> int:
+    """Bytes of an image with all its layers, unpacked."""
+    return int(podman("image", "inspect", "--format", "{{.Size}}", image))
+
+
+def _number(path: Path) -> int:
+    return int(path.read_text("ascii"))
