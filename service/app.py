@@ -254,8 +254,13 @@ def _connection_watch() -> ConnectionWatch:
             # the rest is for files that are none
             connections=min(wanted.max_connections, max(files - 64, 1)),
         ),
-        refused=get_current_service().metrics.rejected,
+        refused=_count_refusal,
     )
+
+
+def _count_refusal(reason: str) -> None:
+    # there is no service yet when the watch is made
+    get_current_service().metrics.rejected(reason)
 
 
 class _Gateway:
