@@ -6,9 +6,10 @@ Published ones have a name, in :data:`CORPORA`; anyone's own are files (:mod:`.f
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from service.classifier.manifest import CorpusRecord
 from service.classifier.seal import sha256
@@ -23,6 +24,7 @@ __all__ = [
     "CORPORA",
     "Corpus",
     "Counts",
+    "Dropped",
     "Example",
     "FetchError",
     "Loaded",
@@ -60,6 +62,13 @@ class Counts:
     kept: int
 
 
+class Dropped(NamedTuple):
+    """A text that was left out: empty, or the same as one that was kept."""
+
+    example: Example
+    same_as: Example | None
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """The texts of one or more corpora, no two alike, in the order of the corpora and files."""
@@ -67,6 +76,7 @@ class Loaded:
     examples: tuple[Example, ...]
     counts: Mapping[str, Counts]
     records: tuple[CorpusRecord, ...]
+    dropped: tuple[Dropped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +104,9 @@ def load(
     twice, :class:`FetchError` where a corpus cannot be had.
     """
     _check(names)
-    seen: dict[str, str] = {}
+    seen: dict[str, Example] = {}
     examples: list[Example] = []
+    left_out: list[Dropped] = []
     counts: dict[str, Counts] = {}
     records: list[CorpusRecord] = []
     sources = [_published(name, cache, progress) for name in names]
@@ -113,12 +124,15 @@ def load(
         for example in source.read():
             read += 1
             key = fold(example.text)
-            if not key:
-                empty += 1
-            elif key not in seen:
-                seen[key] = name
+            same = seen.get(key)
+            if key and same is None:
+                seen[key] = example
                 examples.append(example)
-            elif seen[key] == name:
+                continue
+            left_out.append(Dropped(example, same))
+            if same is None:
+                empty += 1
+            elif same.corpus == example.corpus:
                 within += 1
             else:
                 across += 1
@@ -126,7 +140,7 @@ def load(
         counts[name] = Counts(read, empty, within, across, kept)
         dropped = {"read": read, "empty": empty, "duplicates": within + across}
         records.append(source.record.model_copy(update={"texts": kept, **dropped}))
-    return Loaded(tuple(examples), counts, tuple(records))
+    return Loaded(tuple(examples), counts, tuple(records), tuple(left_out))
 
 
 def _published(name: str, cache: Path, progress: Progress | None) -> _Source:
@@ -140,12 +154,16 @@ def _published(name: str, cache: Path, progress: Progress | None) -> _Source:
         texts=0,
         license=package.license,
     )
-    return _Source(record, lambda: corpus.read(archive))
+    return _Source(record, lambda: _numbered(corpus.read(archive)))
 
 
 def _own(path: Path, table: Table, name: str) -> _Source:
     record = CorpusRecord(name=name, source=path.name, sha256=sha256(path), texts=0)
     return _Source(record, lambda: files.read(path, table, corpus=name))
+
+
+def _numbered(examples: Iterable[Example]) -> Iterator[Example]:
+    return (replace(one, place=f"text {number}") for number, one in enumerate(examples, start=1))
 
 
 def _check(names: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,12 +12,14 @@ class Example:
 
     ``shares`` is the share of human raters that chose each label (it sums to 1, but in a
     multi-label corpus), where the corpus tells: a soft target that says how sure the label is.
+    ``place`` is where in its corpus the text is, such as ``line 7``.
     """
 
     text: str
     label: str | tuple[str, ...]
     corpus: str
     shares: Mapping[str, float] | None = None
+    place: str = field(default="", compare=False)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -73,27 +73,27 @@ def read(path: Path, table: Table, *, corpus: str) -> Iterator[Example]:
     Raises :class:`ConfigurationError`.
     """
     for place, row in rows(path, table):
+        where = f"{path}, {place}"
         text = row[table.text]
         if text is None:
             text = ""
         if not isinstance(text, str):
             raise ConfigurationError(
-                f"{place}: column {table.text!r} holds a {type(text).__name__}, not a text; name "
+                f"{where}: column {table.text!r} holds a {type(text).__name__}, not a text; name "
                 "another column for the text"
             )
-        yield Example(text, _label(row[table.label], table, place), corpus)
+        yield Example(text, _label(row[table.label], table, where), corpus, place=place)
 
 
 def rows(path: Path, table: Table) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Where each row is, as errors say it, and its values of the two columns."""
+    """Where in the file each row is, and its values of the two columns."""
     columns = (table.text, table.label)
     found = Rows(path, known_format(path), encoding=table.encoding, columns=columns)
     with closing(found):
         for row in found:
-            place = f"{path}, {row.place}"
             if row.fault:
-                raise ConfigurationError(f"{place}: {row.fault}")
-            yield place, row.values
+                raise ConfigurationError(f"{path}, {row.place}: {row.fault}")
+            yield row.place, row.values
 
 
 def _label(value: Any, table: Table, place: str) -> str | tuple[str, ...]:

@@ -1,0 +1,51 @@
+"""Texts in another language than most."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from service.errors import ConfigurationError
+from training.checks.finding import Finding, finding
+from training.checks.noise import MISSING
+from training.corpora import Example
+
+# a shorter text is too little to tell a language by, and of a longer one this much is enough
+LEAST_LETTERS = 40
+_READ = 500
+# below this the likeliest of some hundred languages is a guess
+SURE = 0.9
+_MANY = 0.02
+
+
+def languages(examples: Sequence[Example]) -> list[Finding]:
+    """Judge in what languages the texts are, where they are long enough to tell.
+
+    Raises :class:`ConfigurationError` where py3langid is not installed.
+    """
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ModuleNotFoundError:
+        raise ConfigurationError(MISSING.format(package="py3langid")) from None
+    identifier = LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True)
+    told: list[tuple[str, Example]] = []
+    for example in examples:
+        text = example.text[:_READ]
+        if sum(map(str.isalpha, text)) >= LEAST_LETTERS:
+            language, probability = identifier.classify(text)
+            if probability >= SURE:
+                told.append((language, example))
+    if not told:
+        return []
+    counts = Counter(language for language, _ in told)
+    main = counts.most_common(1)[0][0]
+    strange = [example for language, example in told if language != main]
+    if not strange:
+        return []
+    others = ", ".join(f"{name} {count:,}" for name, count in counts.most_common(6)[1:])
+    message = (
+        f"texts that seem to be in another language than most ({main}): {others}; remove them, or "
+        "make sure that texts like them are there in number"
+    )
+    severity = "warning" if len(strange) > _MANY * len(told) else "note"
+    return [finding("language", severity, strange, len(told), message)]

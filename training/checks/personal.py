@@ -1,0 +1,82 @@
+"""How many texts seem to hold personal data: a count, of patterns and their check digits.
+
+A pattern cannot tell whose address it is, and names have none: what is counted is a lower bound
+for some kinds and an upper one for others.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from training.checks.finding import Finding, finding
+from training.corpora import Example
+
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}", re.IGNORECASE)
+# an international prefix, or groups as phone numbers are written: not any long number
+_PHONE = re.compile(
+    r"(?<![\w.,$£€#/-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){6,12}"
+    r"|\(\d{2,5}\)[ .-]?\d{3,4}[ .-]?\d{3,5}|\d{3}[-. ]\d{3}[-. ]\d{4}|0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4})"
+    r"(?![\w,-]|\.\d)"
+)
+_CARD = re.compile(r"(?<![\w.,-])\d(?:[ -]?\d){12,18}(?![\w-]|[.,]\d)")
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+_IP = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)|(?<![\w:])[0-9a-f:]{2,4}:[0-9a-f:]{2,}", re.IGNORECASE)
+
+
+def suspected(examples: Sequence[Example]) -> list[Finding]:
+    """Texts with what looks like personal data, by kind."""
+    found = []
+    for kind, holds in KINDS.items():
+        texts = [example for example in examples if holds(example.text)]
+        if texts:
+            message = (
+                f"texts that seem to hold {kind}; the vocabulary may keep its words, so mask it "
+                "unless you may train on it"
+            )
+            found.append(finding("personal_data", "warning", texts, len(examples), message))
+    return found
+
+
+def is_card(number: str) -> bool:
+    """Whether the digits of ``number`` are those of a payment card: by H. P. Luhn's check digit."""
+    digits = [int(character) for character in number if character.isdigit()]
+    if len(set(digits)) == 1:
+        return False
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def is_iban(number: str) -> bool:
+    """Whether ``number`` has the check digits of an IBAN: ISO 13616, ISO 7064 MOD 97-10."""
+    plain = number.replace(" ", "")
+    turned = plain[4:] + plain[:4]
+    return 15 <= len(plain) <= 34 and int("".join(str(int(one, 36)) for one in turned)) % 97 == 1
+
+
+def is_address(text: str) -> bool:
+    """Whether ``text`` is an IP address of a single machine."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return not (address.is_unspecified or address.is_loopback)
+
+
+def _any(pattern: re.Pattern[str], holds: Callable[[str], bool]) -> Callable[[str], bool]:
+    return lambda text: any(holds(match[0]) for match in pattern.finditer(text))
+
+
+def _email(text: str) -> bool:
+    # the pattern alone would try every word
+    return "@" in text and _EMAIL.search(text) is not None
+
+
+KINDS: Mapping[str, Callable[[str], bool]] = {
+    "e-mail addresses": _email,
+    "phone numbers": lambda text: _PHONE.search(text) is not None,
+    "payment card numbers": _any(_CARD, is_card),
+    "IBANs": _any(_IBAN, is_iban),
+    "IP addresses": _any(_IP, is_address),
+}
