@@ -30,7 +30,7 @@ OWN_DATA = --data "$$DATA" $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve train show evaluate faithfulness predict score test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
+.PHONY: help setup serve check train show evaluate faithfulness predict score test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ setup: $(RUNTIME) ## Create .venv with all that training and serving need
 
 serve: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Train what is not trained yet, then serve on HOST:PORT
 	$(BIN)/bentoml serve service.app:Valence --host $(HOST) --port $(PORT)
+
+check: $(VENV)/.checks ## Say what is wrong with the data of MODEL, or with DATA=reviews.csv TEXT=review LABEL=stars
+	$(BIN)/python -m training check $(if $(DATA),$(OWN_DATA),training/configs/$(MODEL).toml) $(ARGS)
 
 train: $(RUNTIME) $(TRACKING) ## Train training/configs/MODEL.toml, or on DATA=reviews.csv TEXT=review LABEL=stars; ARGS="--seed 1"
 	$(BIN)/python -m training train $(if $(DATA),$(OWN_DATA),training/configs/$(MODEL).toml) $(ARGS)
@@ -132,6 +135,11 @@ $(BENCH)/.installed: requirements/bench.txt requirements/constraints.txt $(RUNTI
 	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install -c requirements/constraints.txt -r requirements/runtime.txt -r requirements/torch.txt -r requirements/training.txt -r requirements/bench.txt
 	@touch $@
 
+$(VENV)/.checks: requirements/checks.txt requirements/constraints.txt $(RUNTIME)
+	@echo "installing what judges labels and languages into $(VENV)"
+	$(PIP) install -c requirements/constraints.txt -r requirements/checks.txt
+	@touch $@
+
 $(VENV)/.chaos: requirements/chaos.txt requirements/constraints.txt $(DEVELOPMENT)
 	@echo "installing what breaks the service into $(VENV)"
 	$(PIP) install -c requirements/constraints.txt -r requirements/chaos.txt
@@ -161,7 +169,7 @@ $(LOCK)/.installed: requirements/lock.txt
 	$(LOCK)/bin/python -m pip --disable-pip-version-check --quiet install -r requirements/lock.txt
 	@touch $@
 
-$(DEVELOPMENT): requirements/development.txt requirements/constraints.txt $(RUNTIME) $(TRACKING)
+$(DEVELOPMENT): requirements/development.txt requirements/checks.txt requirements/constraints.txt $(RUNTIME) $(TRACKING)
 	@echo "installing what the checks need into $(VENV)"
 	$(PIP) install -c requirements/constraints.txt -r requirements/development.txt
 	@touch $@

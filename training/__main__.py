@@ -8,6 +8,7 @@ import sys
 import typer
 
 from service.errors import ValenceError
+from training.commands.check import check
 from training.commands.evaluate import evaluate
 from training.commands.faithfulness import faithfulness
 from training.commands.fetch import fetch
@@ -18,7 +19,7 @@ from training.commands.train import train
 app = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
 )
-for command in (fetch, train, evaluate, faithfulness, predict, show):
+for command in (fetch, check, train, evaluate, faithfulness, predict, show):
     app.command()(command)
 
 

@@ -10,22 +10,21 @@ Massive Datasets*, chapter 3. Candidates are compared exactly, so none is report
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from training.corpora.example import Example
 from training.folding import fold
-from training.split import Splits
+from training.split import Pair, Splits
 
 # one word changed in nine, or a sentence added to three
 SIMILARITY = 0.7
 # Above this share of the training texts near-copies are what the data are like (texts filled into
 # a template), and taking them out would leave another task.
 MOST_WITHDRAWN = 0.2
-# A pair of similarity s is a candidate with probability 1 - (1 - s^4)^24: 0.9986 at 0.7, 0.18 at 0.3
+# A pair of similarity s is a candidate with probability 1 - (1 - s^4)^24: 0.9986 at 0.7, 0.18 at
+# 0.3
 _BANDS, _ROWS = 24, 4
 # texts made from one template fall together by the thousand; each is compared with so many of them
 _MOST_PARTNERS = 8
@@ -33,22 +32,7 @@ _CHUNK = 1 << 16
 _SEED = 0
 
 
-class Pair(NamedTuple):
-    """Two near-copies in two splits, ``first`` in the earlier of train, dev and test."""
-
-    first: Example
-    second: Example
-
-
-class Dealt(NamedTuple):
-    """Splits whose training texts are no near-copies of those they are judged by."""
-
-    splits: Splits
-    pairs: tuple[Pair, ...]  # all that were found, withdrawn or not
-    withdrawn: int  # training texts that were taken out
-
-
-def withdraw(splits: Splits) -> Dealt:
+def withdraw(splits: Splits) -> Splits:
     """Take out of train the near-copies of dev and test texts, which would flatter the model.
 
     Dev and test stay as they are, so that figures stay comparable. A near-copy with another label
@@ -66,9 +50,11 @@ def withdraw(splits: Splits) -> Dealt:
     if len(leaked) > MOST_WITHDRAWN * len(splits.train):
         leaked = set()
     train = tuple(one for place, one in enumerate(splits.train) if place not in leaked)
-    return Dealt(
-        splits=Splits(train, splits.dev, splits.test),
-        pairs=tuple(Pair(everything[place], everything[other]) for place, other in pairs),
+    return Splits(
+        train,
+        splits.dev,
+        splits.test,
+        near_copies=tuple(Pair(everything[place], everything[other]) for place, other in pairs),
         withdrawn=len(leaked),
     )
 
@@ -90,7 +76,7 @@ def near_copies(*parts: Sequence[str]) -> NDArray[np.int64]:
     for start in range(0, len(pairs), _CHUNK):
         left, right = pairs[start : start + _CHUNK].T
         shared = np.asarray(sets[left].multiply(sets[right]).sum(axis=1)).ravel()
-        similarity = shared / (sizes[left] + sizes[right] - shared)
+        similarity = shared / np.maximum(1, sizes[left] + sizes[right] - shared)
         better = (similarity >= SIMILARITY) & (similarity > best[left])
         # of several values for one place the last is kept, which is the most similar
         order = np.flatnonzero(better)[np.argsort(similarity[better], kind="stable")]
@@ -102,13 +88,13 @@ def near_copies(*parts: Sequence[str]) -> NDArray[np.int64]:
 def _sets(texts: Sequence[str]) -> sparse.csr_array:
     """A row of ones a text, at the columns of its words and pairs: shape (texts, shingles)."""
     numbers: dict[str, int] = {}
-    documents = [[numbers.setdefault(w, len(numbers)) for w in fold(text).split()] for text in texts]
+    documents = [
+        [numbers.setdefault(w, len(numbers)) for w in fold(text).split()] for text in texts
+    ]
     owners = np.repeat(np.arange(len(texts)), [len(document) for document in documents])
     words = np.array([number for document in documents for number in document], dtype=np.int64)
     within = owners[1:] == owners[:-1]
-    _, pairs = np.unique(
-        (words[:-1] * len(numbers) + words[1:])[within], return_inverse=True
-    )
+    _, pairs = np.unique((words[:-1] * len(numbers) + words[1:])[within], return_inverse=True)
     columns = np.concatenate([words, pairs + len(numbers)])
     rows = np.concatenate([owners, owners[1:][within]])
     shape = (len(texts), int(columns.max(initial=0)) + 1)

@@ -14,7 +14,7 @@ from service.classifier.architecture import Architecture
 from service.classifier.manifest import Manifest
 from service.classifier.model import RecurrentClassifier
 from service.classifier.vocabulary import Vocabulary
-from training import fitting, outcome, provenance, publication, vectors
+from training import checks, fitting, outcome, provenance, publication, vectors
 from training.checkpoint import Epoch, alone
 from training.configuration import Configuration
 from training.evaluation import Evaluation
@@ -45,17 +45,20 @@ def train(
     fresh: bool = False,
     with_baselines: bool = True,
     tracking: Tracking = UNTRACKED,
+    unchecked: bool = False,
 ) -> Trained:
     """Train, calibrate, evaluate, report and publish; continues a run that was interrupted.
 
     ``fresh`` forgets such a run first. Raises :class:`ConfigurationError` while another process is
-    at the same run.
+    at the same run, and, unless ``unchecked``, for data that are wrong (:mod:`training.checks`).
     """
     clock = publication.Clock()
     # the same seed gives the same weights, bit for bit, on the same machine; a GPU kernel without
     # a deterministic form warns instead of failing
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
     prepared = prepare(configuration, workspace, reporter)
+    if not unchecked:
+        checks.before_training(configuration, prepared.loaded, prepared.splits, reporter)
     key = _run_key(configuration, prepared.hashes, prepared.words)
     checkpoint = workspace.runs / f"{configuration.name}-{key}.safetensors"
     with alone(checkpoint):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
-from training import corpora, vocabulary
+from training import corpora, near_copies, vocabulary
 from training.batches import EncodedTexts
 from training.configuration import Configuration
 from training.corpora import Loaded
@@ -96,8 +96,13 @@ def load_splits(
             f"labels {list(configuration.labels)} lack {sorted(unknown)}, which the corpora use; "
             "add them to `labels` or leave the corpus out"
         )
-    splits = split(loaded.examples)
+    splits = near_copies.withdraw(split(loaded.examples))
     for name in ("train", "dev", "test"):
         if not getattr(splits, name):
             raise ConfigurationError(f"the {name} split is empty: too few texts to train on")
+    if splits.withdrawn:
+        reporter.say(
+            f"{splits.withdrawn:,} texts of train are left out: they differ in little from dev or "
+            "test texts"
+        )
     return loaded, splits

@@ -17,6 +17,7 @@ from service.classifier.manifest import Manifest, Training
 from service.classifier.model import RecurrentClassifier, tensors
 from training import fitting, model_card, provenance, report, store, vectors
 from training.checkpoint import Epoch
+from training.checks import profile
 from training.comparison.figures import FIGURES
 from training.configuration import Configuration
 from training.outcome import Outcome
@@ -67,6 +68,10 @@ def publish(
             evaluations=outcome.evaluations,
             baselines=outcome.baselines,
             history=history,
+        )
+        described = profile.profile(prepared.loaded.examples, vocabulary=prepared.words)
+        (folder / artifact.REPORT / profile.FILE).write_text(
+            described.model_dump_json() + "\n", encoding="utf-8"
         )
         card = folder / artifact.REPORT / model_card.FILE
         card.write_text(model_card.render(manifest), encoding="utf-8")

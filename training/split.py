@@ -1,8 +1,8 @@
 """Which of train, dev and test a text belongs to: a property of the text alone.
 
-A text is folded (:func:`training.folding.fold`), hashed, and the hash decides. So a text and
-its near copies share a split, and the split of a text never moves when data are added, removed
-or reordered.
+A text is folded (:func:`training.folding.fold`), hashed, and the hash decides. So copies of
+a text share its split, and the split of a text never moves when data are added, removed or
+reordered. Near-copies, whose hashes differ, are dealt with by :mod:`training.near_copies`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from training.corpora.example import Example
 from training.folding import fold
@@ -21,13 +21,25 @@ Split = Literal["train", "dev", "test"]
 _TENTHS: tuple[Split, ...] = ("train",) * 8 + ("dev", "test")
 
 
+class Pair(NamedTuple):
+    """Two near-copies in two splits, ``first`` in the earlier of train, dev and test."""
+
+    first: Example
+    second: Example
+
+
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """The examples of each split, each in the order they were given."""
+    """The examples of each split, each in the order they were given.
+
+    ``near_copies`` are those found across the splits, ``withdrawn`` of them taken out of train.
+    """
 
     train: tuple[Example, ...]
     dev: tuple[Example, ...]
     test: tuple[Example, ...]
+    near_copies: tuple[Pair, ...] = ()
+    withdrawn: int = 0
 
 
 def assign(text: str) -> Split:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from training.checks.finding import Finding, finding
+from training.checks.finding import Finding, Severity, finding
 from training.corpora import Example, Loaded
 from training.folding import fold
-from training.near_copies import MOST_WITHDRAWN, Dealt
+from training.near_copies import MOST_WITHDRAWN
+from training.split import Splits
 
 # more of them than this, and most likely the wrong column was named
 _MOST_EMPTY = 0.5
@@ -62,10 +61,11 @@ def conflicts(loaded: Loaded) -> list[Finding]:
     return [finding("conflicts", "error" if severe else "warning", found, total, message)]
 
 
-def across_splits(parts: Sequence[Sequence[Example]]) -> list[Finding]:
+def across_splits(splits: Splits) -> list[Finding]:
     """Texts of one split that are in another one too."""
     seen: dict[str, int] = {}
-    found = []
+    found: list[Example] = []
+    parts = (splits.train, splits.dev, splits.test)
     for number, part in enumerate(parts):
         found += [one for one in part if seen.setdefault(fold(one.text), number) != number]
     message = (
@@ -75,21 +75,20 @@ def across_splits(parts: Sequence[Sequence[Example]]) -> list[Finding]:
     return [finding("across_splits", "error", found, total, message)] if found else []
 
 
-def near_copies(dealt: Dealt) -> list[Finding]:
+def near_copies(splits: Splits) -> list[Finding]:
     """Texts of one split that differ in a word or a sentence from one in another split."""
-    if not dealt.pairs:
+    if not splits.near_copies:
         return []
-    splits = dealt.splits
-    total = len(splits.train) + len(splits.dev) + len(splits.test) + dealt.withdrawn
+    total = len(splits.train) + len(splits.dev) + len(splits.test) + splits.withdrawn
     said = "texts that differ in little from one in another split"
-    severe = not dealt.withdrawn and len(dealt.pairs) > MOST_WITHDRAWN * total
+    severe = not splits.withdrawn and len(splits.near_copies) > MOST_WITHDRAWN * total
     message = (
-        f"{said}: so many that they stay in train, and figures tell of texts like those, no others; "
-        "judge the model on texts of another source"
+        f"{said}: so many that they stay in train, and figures tell of texts like those alone; "
+        "judge the model on texts of another source too"
         if severe
-        else f"{said}; {dealt.withdrawn:,} of train were taken out of it, which would flatter the "
+        else f"{said}; {splits.withdrawn:,} of train were taken out of it, which would flatter the "
         "model"
     )
-    severity = "warning" if severe else "note"
-    texts = [pair.first for pair in dealt.pairs]
+    severity: Severity = "warning" if severe else "note"
+    texts = [pair.first for pair in splits.near_copies]
     return [finding("near_copies", severity, texts, total, message)]

@@ -59,7 +59,7 @@ def psi(old: NDArray[np.int64], new: NDArray[np.int64]) -> float:
     first = (old + 0.5) / (old + 0.5).sum()
     second = (new + 0.5) / (new + 0.5).sum()
     index = float(((first - second) * np.log(first / second)).sum())
-    return max(0.0, index - (len(old) - 1) * (1 / old.sum() + 1 / new.sum()))
+    return max(0.0, index - (len(old) - 1) * float(1 / old.sum() + 1 / new.sum()))
 
 
 def jensen_shannon(old: NDArray[np.int64], new: NDArray[np.int64]) -> float:
@@ -71,7 +71,7 @@ def jensen_shannon(old: NDArray[np.int64], new: NDArray[np.int64]) -> float:
     first, second = old / old.sum(), new / new.sum()
     middle = (first + second) / 2
     divergence = (_bits(first, middle) + _bits(second, middle)) / 2
-    noise = (len(old) - 1) * (1 / old.sum() + 1 / new.sum()) / (8 * math.log(2))
+    noise = (len(old) - 1) * float(1 / old.sum() + 1 / new.sum()) / (8 * math.log(2))
     return max(0.0, divergence - noise)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from service.errors import ConfigurationError
-from training.checks.finding import Finding, finding
+from training.checks.finding import Finding, Severity, finding
 from training.checks.noise import MISSING
 from training.corpora import Example
 
@@ -27,7 +27,7 @@ def languages(examples: Sequence[Example]) -> list[Finding]:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ModuleNotFoundError:
         raise ConfigurationError(MISSING.format(package="py3langid")) from None
-    identifier = LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True)
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     told: list[tuple[str, Example]] = []
     for example in examples:
         text = example.text[:_READ]
@@ -47,5 +47,5 @@ def languages(examples: Sequence[Example]) -> list[Finding]:
         f"texts that seem to be in another language than most ({main}): {others}; remove them, or "
         "make sure that texts like them are there in number"
     )
-    severity = "warning" if len(strange) > _MANY * len(told) else "note"
+    severity: Severity = "warning" if len(strange) > _MANY * len(told) else "note"
     return [finding("language", severity, strange, len(told), message)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from service.classifier import tokenizer
-from training.checks.finding import Finding, finding
+from training.checks.finding import Finding, Severity, finding
 from training.corpora import Example
 
 # Of a normal distribution of log lengths, beyond this many standard deviations lies one text in
@@ -32,17 +32,17 @@ def lengths(examples: Sequence[Example], max_tokens: int) -> list[Finding]:
         (logarithms > median + OUTLIER_DEVIATIONS * deviation, "longer"),
         (logarithms < median - OUTLIER_DEVIATIONS * deviation, "shorter"),
     ):
-        texts = [examples[place] for place in np.flatnonzero(strange)]
+        texts = [examples[place] for place in np.flatnonzero(strange).tolist()]
         if texts:
             many = len(texts) > _MANY_OUTLIERS * len(examples)
             message = (
                 f"texts far {said} than the others, whose median is {np.exp(median):.0f} tokens; "
                 "look whether they are texts of the kind that is to be classified"
             )
-            severity = "warning" if many else "note"
+            severity: Severity = "warning" if many else "note"
             found.append(finding("lengths", severity, texts, len(examples), message))
-    cut = [examples[place] for place in np.flatnonzero(tokens > max_tokens)]
+    cut = [examples[place] for place in np.flatnonzero(tokens > max_tokens).tolist()]
     if len(cut) > _MANY_CUT * len(examples):
-        message = f"texts of more than {max_tokens} tokens, of which no more is read; raise max_tokens"
-        found.append(finding("truncated", "warning", cut, len(examples), message))
+        message = f"texts longer than max_tokens, {max_tokens}: no more is read of them"
+        found.append(finding("truncated", "note", cut, len(examples), message))
     return found

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from service.errors import ConfigurationError
-from training.checks.finding import Finding, finding
+from training.checks.finding import Finding, Severity, finding
 from training.corpora import Example
 
 FOLDS = 5
@@ -82,6 +82,6 @@ def noise(found: Sequence[Suspect], total: int) -> list[Finding]:
         "texts whose label is most likely wrong; suspects.csv lists them with the label that fits "
         "better: correct those that are, and leave the others"
     )
-    severity = "warning" if len(found) > _MANY * total else "note"
+    severity: Severity = "warning" if len(found) > _MANY * total else "note"
     texts = [suspect.example for suspect in found]
     return [finding("label_noise", severity, texts, total, message)]

@@ -15,14 +15,22 @@ from training.corpora import Example
 
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}", re.IGNORECASE)
 # an international prefix, or groups as phone numbers are written: not any long number
+# an international prefix, or groups as phone numbers are written: not any long number
 _PHONE = re.compile(
-    r"(?<![\w.,$£€#/-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){6,12}"
-    r"|\(\d{2,5}\)[ .-]?\d{3,4}[ .-]?\d{3,5}|\d{3}[-. ]\d{3}[-. ]\d{4}|0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4})"
-    r"(?![\w,-]|\.\d)"
+    r"(?<![\w.,$£€#/-])(?<!\d )(?:"
+    r"\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){6,12}"
+    r"|\(\d{2,5}\)[ .-]?\d{3,4}[ .-]?\d{3,5}"
+    r"|\d{3}[-. ]\d{3}[-. ]\d{4}"
+    r"|0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}"
+    r")(?![\w,-]|[. ]\d)"
 )
-_CARD = re.compile(r"(?<![\w.,-])\d(?:[ -]?\d){12,18}(?![\w-]|[.,]\d)")
+_CARD = re.compile(r"(?<![\w.,-])(?<!\d )\d(?:[ -]?\d){12,18}(?![\w-]|[.,]\d)")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
-_IP = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)|(?<![\w:])[0-9a-f:]{2,4}:[0-9a-f:]{2,}", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)"
+    r"|(?<![\w:.])(?=[0-9a-f]*:)[0-9a-f:]{6,39}(?![\w:])",
+    re.IGNORECASE,
+)
 
 
 def suspected(examples: Sequence[Example]) -> list[Finding]:
@@ -78,5 +86,5 @@ KINDS: Mapping[str, Callable[[str], bool]] = {
     "phone numbers": lambda text: _PHONE.search(text) is not None,
     "payment card numbers": _any(_CARD, is_card),
     "IBANs": _any(_IBAN, is_iban),
-    "IP addresses": _any(_IP, is_address),
+    "IP addresses": _any(_ADDRESS, is_address),
 }

@@ -53,7 +53,7 @@ def profile(
     chosen = [word for word, _ in normal.most_common(WORDS)] if words is None else words
     unknown = 0
     if vocabulary is not None:
-        unknown = sum(n for word, n in normal.items() if vocabulary.id_of(word) == UNKNOWN_ID)
+        unknown = sum(n for word, n in counts.items() if vocabulary.id(word) == UNKNOWN_ID)
     classes = np.bincount(np.searchsorted(LENGTHS, sizes), minlength=len(LENGTHS) + 1)
     return DataProfile(
         texts=len(examples),

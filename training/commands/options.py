@@ -8,10 +8,35 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.errors import ConfigurationError
+from training.progress import Reporter
 
 if TYPE_CHECKING:
     import torch
 
+ConfigurationFile = Annotated[
+    Path | None, typer.Argument(help="a file like training/configs/*.toml; or give --data")
+]
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        help="labelled texts of your own, instead: a CSV, TSV, JSONL or Parquet file, a folder or "
+        "a glob; may be repeated",
+    ),
+]
+TextOption = Annotated[str, typer.Option("--text", help="the column of --data that holds the text")]
+LabelOption = Annotated[str, typer.Option("--label", help="the column that holds the label")]
+MultiLabelOption = Annotated[
+    bool, typer.Option("--multi-label", help="a text of --data has any number of labels")
+]
+SeparatorOption = Annotated[
+    str, typer.Option("--separator", help="between them, where they are one string and no list")
+]
+EncodingOption = Annotated[str, typer.Option("--encoding", help="of --data")]
+NameOption = Annotated[
+    str | None,
+    typer.Option("--name", help="of the model; by default after the file of --data"),
+]
 Model = Annotated[
     str, typer.Argument(help="a model in the store: NAME (its latest version) or NAME:VERSION")
 ]
@@ -23,6 +48,44 @@ WorkspaceOption = Annotated[
     typer.Option("--workspace", help="where fetched corpora and interrupted runs are kept"),
 ]
 WORKSPACE = Path(".valence")
+
+
+def configuration_file(
+    configuration: Path | None,
+    data: list[str] | None,
+    *,
+    text: str,
+    label: str,
+    multi_label: bool,
+    separator: str,
+    encoding: str,
+    name: str | None,
+    workspace: Path,
+    reporter: Reporter,
+) -> Path:
+    """The configuration that was given, or the one chosen for ``--data`` and written down."""
+    if data:
+        if configuration is not None:
+            raise ConfigurationError("give a configuration or --data, not both")
+        from training import own_data
+
+        return own_data.configure(
+            data,
+            text=text,
+            label=label,
+            separator=separator,
+            encoding=encoding,
+            name=name,
+            multi_label=multi_label,
+            folder=workspace / "configs",
+            reporter=reporter,
+        )
+    if configuration is None:
+        raise ConfigurationError(
+            "give a configuration, like training/configs/sentiment.toml, or "
+            "texts of your own: --data reviews.csv --text COLUMN --label COLUMN"
+        )
+    return configuration
 
 
 def torch_device(name: str) -> torch.device:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.errors import ConfigurationError
 from training.commands import tables
-from training.commands.options import WORKSPACE, WorkspaceOption, torch_device
+from training.commands.options import (
+    WORKSPACE,
+    ConfigurationFile,
+    DataOption,
+    EncodingOption,
+    LabelOption,
+    MultiLabelOption,
+    NameOption,
+    SeparatorOption,
+    TextOption,
+    WorkspaceOption,
+    configuration_file,
+    torch_device,
+)
 from training.progress import Reporter
 
 if TYPE_CHECKING:
@@ -19,30 +30,15 @@ if TYPE_CHECKING:
 
 
 def train(
-    configuration: Annotated[
-        Path | None, typer.Argument(help="a file like training/configs/*.toml; or give --data")
-    ] = None,
+    configuration: ConfigurationFile = None,
     *,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="labelled texts of your own, instead: a CSV, TSV, JSONL or Parquet "
-            "file, a folder or a glob; may be repeated"
-        ),
-    ] = None,
-    text: Annotated[str, typer.Option(help="the column of --data that holds the text")] = "text",
-    label: Annotated[str, typer.Option(help="the column that holds the label")] = "label",
-    multi_label: Annotated[
-        bool,
-        typer.Option("--multi-label", help="a text of --data has any number of labels"),
-    ] = False,
-    separator: Annotated[
-        str, typer.Option(help="between them, where they are one string and no list")
-    ] = "|",
-    encoding: Annotated[str, typer.Option(help="of --data")] = "utf-8",
-    name: Annotated[
-        str | None, typer.Option(help="of the model; by default after the file of --data")
-    ] = None,
+    data: DataOption = None,
+    text: TextOption = "text",
+    label: LabelOption = "label",
+    multi_label: MultiLabelOption = False,
+    separator: SeparatorOption = "|",
+    encoding: EncodingOption = "utf-8",
+    name: NameOption = None,
     seed: Annotated[int | None, typer.Option(min=0, help="instead of the configured one")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one")] = "auto",
     fresh: Annotated[
@@ -54,33 +50,27 @@ def train(
     track: Annotated[
         bool, typer.Option(help="tell MLflow and TensorBoard of the run, where they are installed")
     ] = True,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="train whatever the checks find in the data")
+    ] = False,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Train the classifier a configuration describes and put it into the model store."""
     from training import configuration as configurations
 
     reporter = Reporter()
-    if data:
-        if configuration is not None:
-            raise ConfigurationError("give a configuration or --data, not both")
-        from training import own_data
-
-        configuration = own_data.configure(
-            data,
-            text=text,
-            label=label,
-            separator=separator,
-            encoding=encoding,
-            name=name,
-            multi_label=multi_label,
-            folder=workspace / "configs",
-            reporter=reporter,
-        )
-    elif configuration is None:
-        raise ConfigurationError(
-            "give a configuration, like training/configs/sentiment.toml, or "
-            "texts of your own: --data reviews.csv --text COLUMN --label COLUMN"
-        )
+    configuration = configuration_file(
+        configuration,
+        data,
+        text=text,
+        label=label,
+        multi_label=multi_label,
+        separator=separator,
+        encoding=encoding,
+        name=name,
+        workspace=workspace,
+        reporter=reporter,
+    )
     chosen = configurations.load(configuration)
     from training import pipeline  # after what may be wrong: torch takes seconds to import
     from training.tracking import UNTRACKED, tracked
@@ -97,6 +87,7 @@ def train(
             fresh=fresh,
             with_baselines=baselines,
             tracking=tracking,
+            unchecked=unchecked,
         )
     rows = {f"{trained.tag} ({name})": value for name, value in trained.evaluations.items()}
     rows |= {f"{name} (test)": value for name, value in trained.baselines.items()}

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from training.corpora import Dropped, Example, Loaded
+from training.split import Splits
+
+
+@pytest.fixture(scope="session")
+def texts() -> Callable[..., tuple[Example, ...]]:
+    """Examples of one label: ``texts("one", "two", label="a")``; the n-th is in line n."""
+
+    def texts(*given: str, label: str | tuple[str, ...] = "a") -> tuple[Example, ...]:
+        return tuple(
+            Example(text, label, "mine.csv", place=f"line {number}")
+            for number, text in enumerate(given, start=1)
+        )
+
+    return texts
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Callable[..., Loaded]:
+    """What was read: kept examples, and pairs of a dropped one and the one it is a copy of."""
+
+    def loaded(kept: tuple[Example, ...], *dropped: tuple[Example, Example | None]) -> Loaded:
+        return Loaded(kept, {}, (), tuple(Dropped(*pair) for pair in dropped))
+
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def splits() -> Callable[..., Splits]:
+    """Splits of given examples."""
+
+    def splits(train=(), dev=(), test=(), **others) -> Splits:
+        return Splits(tuple(train), tuple(dev), tuple(test), **others)
+
+    return splits

@@ -1,0 +1,181 @@
+"""The checks together: before a training, and as a command."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import training.__main__ as commands
+from service.classifier import artifact
+from service.errors import ConfigurationError
+from training import checks, pipeline, store
+from training.checks import noise, profile, report
+from training.checks.finding import Finding
+from training.configuration import Configuration
+from training.corpora import Example
+from training.pipeline import Trained, Workspace
+
+LABELS = ["negative", "neutral", "positive"]
+
+
+def rows(*lines: tuple[str, str]) -> str:
+    return "\n".join(["label,text", *(f"{label},{text}" for label, text in lines)]) + "\n"
+
+
+def good() -> list[tuple[str, str]]:
+    return [
+        (label, f"{label} sentence number {number} is about {word}{number}")
+        for number in range(60)
+        for label, word in (("good", "praise"), ("bad", "blame"))
+    ]
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(commands.app, ["check", *map(str, arguments)])
+
+
+@pytest.fixture
+def contradicting(tmp_path: Path) -> Path:
+    """A file whose every text is there with both labels."""
+    lines = [*good(), *(("good" if label == "bad" else "bad", text) for label, text in good())]
+    path = tmp_path / "mine.csv"
+    path.write_text(rows(*lines), encoding="utf-8")
+    return path
+
+
+def of(path: Path, configured: Callable[..., Configuration]) -> Configuration:
+    content = configured().model_dump(exclude={"polarity", "expected"}) | {
+        "labels": ["bad", "good"],
+        "data": {"files": [str(path)]},
+    }
+    return Configuration.model_validate(content)
+
+
+def test_an_error_in_the_data_stops_a_training_before_it_begins(
+    contradicting: Path, configured, workspace: Workspace, silent
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"(?s)conflicts: .*--unchecked") as error:
+        pipeline.train(
+            of(contradicting, configured),
+            workspace=workspace,
+            reporter=silent(),
+            device=torch.device("cpu"),
+        )
+    assert "sentence number" not in str(error.value)
+
+
+def test_unchecked_trains_whatever_the_data_are(
+    contradicting: Path, configured, workspace: Workspace, silent
+) -> None:
+    made = pipeline.train(
+        of(contradicting, configured),
+        workspace=workspace,
+        reporter=silent(),
+        device=torch.device("cpu"),
+        with_baselines=False,
+        unchecked=True,
+    )
+    assert made.tag.startswith("toy:")
+
+
+def test_the_command_says_what_it_finds_and_where_and_an_error_is_its_exit_code(
+    contradicting: Path, workspace: Workspace
+) -> None:
+    result = run("--data", contradicting, "--quick", "--workspace", workspace.root)
+    assert result.exit_code == 1
+    folder = workspace.root / "checks" / "mine"
+    written = json.loads((folder / report.JSON).read_text())
+    found = {one["check"]: one for one in written["findings"]}
+    assert found["conflicts"]["severity"] == "error"
+    assert found["conflicts"]["places"][0] == "mine.csv, line 122"
+    page = (folder / report.MARKDOWN).read_text()
+    assert "| conflicts | error | 120 | 50.00% |" in page
+    assert "- mine.csv, line 122" in page
+    for said in (result.output, page, json.dumps(written)):
+        assert "sentence number" not in said
+
+
+def test_good_data_pass(tmp_path: Path, workspace: Workspace) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(rows(*good()), encoding="utf-8")
+    result = run("--data", path, "--workspace", workspace.root)
+    assert result.exit_code == 0
+    assert "error" not in [json.loads(line)["severity"] for line in result.stdout.splitlines()]
+    with (workspace.root / "checks" / "mine" / report.SUSPECTS).open(newline="") as file:
+        assert next(csv.reader(file)) == [
+            "place", "label", "suggested", "probability", "of_suggested", "text",
+        ]  # fmt: skip
+
+
+def test_a_model_keeps_a_profile_of_its_data_and_the_same_data_have_not_drifted(
+    stored: tuple[Trained, Workspace], configured, silent
+) -> None:
+    made, workspace = stored
+    folder = store.path(made.tag)
+    kept = profile.read(folder / artifact.REPORT / profile.FILE)
+    assert kept is not None
+    assert kept.texts == sum(made.manifest.training.splits.values())
+    loaded, splits = pipeline.load_splits(configured(), workspace, silent())
+    assert checks.drifted(loaded, made.tag) == []
+    checked = checks.check(configured(), loaded, splits, slow=False, against=made.tag)
+    assert "drift" not in [one.check for one in checked.findings]
+
+
+def test_data_that_have_moved_are_told_from_the_models(
+    stored: tuple[Trained, Workspace], loaded, texts
+) -> None:
+    made, _ = stored
+    other = texts(*(f"wholly other words here {n} and there {n}" for n in range(200)))
+    found = checks.drifted(loaded(other), made.tag)
+    assert {one.check for one in found} == {"drift"}
+    moved = {one.message.partition(" have moved")[0] for one in found if one.severity == "warning"}
+    assert moved >= {"label shares", "words", "unknown words"}
+
+
+def test_a_model_without_a_profile_says_so(
+    stored: tuple[Trained, Workspace], loaded, texts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profile, "FILE", "missing.json")
+    (found,) = checks.drifted(loaded(texts("one")), stored[0].tag)
+    assert (found.severity, "keeps no profile" in found.message) == ("note", True)
+
+
+def test_the_gravest_findings_come_first(
+    contradicting: Path, configured, workspace, silent
+) -> None:
+    chosen = of(contradicting, configured)
+    loaded, splits = pipeline.load_splits(chosen, workspace, silent())
+    severities = [one.severity for one in checks.check(chosen, loaded, splits, slow=False).findings]
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+
+
+def test_suspects_are_a_table_that_no_spreadsheet_takes_for_formulas(tmp_path: Path) -> None:
+    example = Example("=1+1", "a", "mine.csv", place="line 7")
+    suspect = noise.Suspect(example, "b", 0.125, 0.75)
+    report.write(tmp_path, checks.Checked((), (suspect,)), name="mine", texts=1)
+    with (tmp_path / report.SUSPECTS).open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row == {
+        "place": "mine.csv, line 7",
+        "label": "a",
+        "suggested": "b",
+        "probability": "0.1250",
+        "of_suggested": "0.7500",
+        "text": "'=1+1",
+    }
+    assert "Nothing was found" in (tmp_path / report.MARKDOWN).read_text()
+
+
+def test_places_are_kept_up_to_a_hundred(texts) -> None:
+    from training.checks.finding import finding
+
+    examples = texts(*map(str, range(101)))
+    found = finding("x", "note", examples, 202, "said")
+    assert (found.count, found.share, len(found.places)) == (101, 0.5, 100)
+    assert isinstance(found, Finding)

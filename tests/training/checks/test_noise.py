@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import random
+import sys
+
+import pytest
+
+from service.errors import ConfigurationError
+from training.checks.noise import noise, suspects
+from training.corpora import Example
+
+WORDS = {
+    label: [f"{label}{number}" for number in range(60)] for label in ("sport", "money", "film")
+}
+COMMON = [f"common{number}" for number in range(60)]
+
+
+def made(count: int = 80) -> list[Example]:
+    chance = random.Random(0)
+    return [
+        Example(" ".join([*chance.choices(words, k=8), *chance.choices(COMMON, k=8)]), label, "c")
+        for label, words in WORDS.items()
+        for _ in range(count)
+    ]
+
+
+def test_planted_wrong_labels_are_found_with_the_right_ones() -> None:
+    examples = made()
+    planted = random.Random(1).sample(range(len(examples)), 12)
+    truth = {}
+    for place in planted:
+        right = examples[place]
+        wrong = next(label for label in WORDS if label != right.label)
+        examples[place] = Example(right.text, wrong, "c")
+        truth[right.text] = right.label
+    found = suspects(examples)
+    named = {one.example.text: one.suggested for one in found}
+    assert sum(named.get(text) == label for text, label in truth.items()) >= 11
+    assert len(found) <= 24
+    assert all(one.given_probability <= one.suggested_probability for one in found)
+    (said,) = noise(found, len(examples))
+    assert (said.check, said.severity, said.count) == ("label_noise", "warning", len(found))
+
+
+def test_right_labels_have_no_suspects() -> None:
+    assert suspects(made()) == ()
+    assert noise((), 240) == []
+
+
+def test_a_label_of_fewer_texts_than_folds_is_left_out() -> None:
+    examples = [*made(20), *(Example(f"lonely {number}", "rare", "c") for number in range(4))]
+    assert not [one for one in suspects(examples) if one.example.label == "rare"]
+    assert suspects(examples[-4:]) == ()
+
+
+def test_without_cleanlab_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
+    with pytest.raises(ConfigurationError, match=r"cleanlab is not installed: pip install"):
+        suspects(made(5))

@@ -1,0 +1,130 @@
+"""What is wrong with data, said before a model is trained on it.
+
+Each check is a function from texts to findings (:class:`Finding`), one kind a file. The quick ones
+precede every training, and an error among them stops it; those that take minutes, or packages that
+training does without, are made when asked for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from service.classifier import artifact
+from service.errors import ConfigurationError
+from training import store
+from training.checks import (
+    copies,
+    drift,
+    labels,
+    language,
+    lengths,
+    noise,
+    personal,
+    profile,
+)
+from training.checks.finding import Finding
+from training.configuration import Configuration
+from training.corpora import Loaded
+from training.progress import Reporter
+from training.split import Splits
+
+__all__ = ["Checked", "Finding", "before_training", "check", "drifted", "quick"]
+
+_SHOWN = 10
+
+
+class Checked(NamedTuple):
+    """All that was found, the gravest first, and the texts whose labels are suspect."""
+
+    findings: tuple[Finding, ...]
+    suspects: tuple[noise.Suspect, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that stop a training."""
+        return tuple(one for one in self.findings if one.severity == "error")
+
+
+def quick(configuration: Configuration, loaded: Loaded, splits: Splits) -> list[Finding]:
+    """The checks that take seconds."""
+    return [
+        *copies.empty(loaded),
+        *copies.duplicates(loaded),
+        *copies.conflicts(loaded),
+        *copies.across_splits(splits),
+        *copies.near_copies(splits),
+        *labels.balance(splits, configuration.labels),
+        *labels.unjudged(splits, configuration.labels),
+        *lengths.lengths(loaded.examples, configuration.text.max_tokens),
+        *personal.suspected(loaded.examples),
+    ]
+
+
+def check(
+    configuration: Configuration,
+    loaded: Loaded,
+    splits: Splits,
+    *,
+    slow: bool = True,
+    against: str | None = None,
+) -> Checked:
+    """Every check; without ``slow`` not those of language and of label noise.
+
+    ``against`` is the model in the store whose data these are compared with. Raises
+    :class:`ConfigurationError` where ``slow`` needs a package that is not installed.
+    """
+    found = quick(configuration, loaded, splits)
+    suspects: tuple[noise.Suspect, ...] = ()
+    if slow:
+        found += language.languages(loaded.examples)
+        if configuration.task == "single_label":
+            suspects = noise.suspects(loaded.examples)
+            found += noise.noise(suspects, len(loaded.examples))
+    if against is not None:
+        found += drifted(loaded, against)
+    order = ("error", "warning", "note")
+    return Checked(tuple(sorted(found, key=lambda one: order.index(one.severity))), suspects)
+
+
+def drifted(loaded: Loaded, tag: str) -> list[Finding]:
+    """How far these data have moved from those of the model ``tag`` in the store."""
+    folder = store.path(tag)
+    old = profile.read(folder / artifact.REPORT / profile.FILE)
+    if old is None:
+        return [
+            Finding(
+                check="drift",
+                severity="note",
+                count=0,
+                share=0.0,
+                message=f"{tag} keeps no profile of its data, so drift is not judged; models that "
+                "are trained from now on do",
+            )
+        ]
+    words = artifact.load(folder).vocabulary
+    return drift.drift(
+        old, profile.profile(loaded.examples, vocabulary=words, words=tuple(old.words))
+    )
+
+
+def before_training(
+    configuration: Configuration, loaded: Loaded, splits: Splits, reporter: Reporter
+) -> None:
+    """Say what the quick checks find; raises :class:`ConfigurationError` if one says to stop."""
+    found = quick(configuration, loaded, splits)
+    for one in found:
+        if one.severity == "warning":
+            reporter.say(f"warning: {one.check}: {one.count:,} ({one.share:.1%}) {one.message}")
+    errors = [one for one in found if one.severity == "error"]
+    if errors:
+        said = "\n".join(f"  {one.check}: {one.message}" for one in errors[:_SHOWN])
+        raise ConfigurationError(
+            f"the data do not do for training:\n{said}\n`python -m training check` says where; "
+            "--unchecked trains all the same"
+        )
+
+
+def folder(workspace: Path, name: str) -> Path:
+    """Where reports on the data of the model ``name`` are kept."""
+    return workspace / "checks" / name

@@ -1,0 +1,73 @@
+"""The findings as files: JSON for programs, Markdown for people, suspects as a table to correct."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from training.checks import Checked
+from training.checks.finding import Finding, place
+
+JSON, MARKDOWN, SUSPECTS = "findings.json", "findings.md", "suspects.csv"
+_PLACES_SHOWN = 20
+
+
+class Report(BaseModel):
+    """The content of the JSON file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    texts: int
+    findings: tuple[Finding, ...]
+
+
+def write(folder: Path, checked: Checked, *, name: str, texts: int) -> None:
+    """Write all that was found about the ``texts`` texts of ``name`` into ``folder``.
+
+    The table of suspects quotes the texts, for who corrects labels has to read them; the other two
+    files do not.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    report = Report(name=name, texts=texts, findings=checked.findings)
+    (folder / JSON).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / MARKDOWN).write_text(_markdown(report), encoding="utf-8")
+    # of a row's parts none is a formula to a spreadsheet that opens the file: see _plain
+    with (folder / SUSPECTS).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("place", "label", "suggested", "probability", "of_suggested", "text"))
+        for one in checked.suspects:
+            label = str(one.example.label)
+            probabilities = (f"{one.given_probability:.4f}", f"{one.suggested_probability:.4f}")
+            writer.writerow(
+                (
+                    place(one.example),
+                    _plain(label),
+                    _plain(one.suggested),
+                    *probabilities,
+                    _plain(one.example.text),
+                )
+            )
+
+
+def _plain(value: str) -> str:
+    """``value``, as a text also to a spreadsheet."""
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+def _markdown(report: Report) -> str:
+    lines = [f"# Data of `{report.name}`", "", f"{report.texts:,} texts.", ""]
+    if not report.findings:
+        return "\n".join([*lines, "Nothing was found.", ""])
+    lines += ["| check | severity | texts | share | |", "|---|---|---:|---:|---|"]
+    for one in report.findings:
+        said = one.message.replace("|", "\\|")
+        lines.append(f"| {one.check} | {one.severity} | {one.count:,} | {one.share:.2%} | {said} |")
+    for one in report.findings:
+        if one.places:
+            lines += ["", f"## {one.check}", "", *(f"- {at}" for at in one.places[:_PLACES_SHOWN])]
+            if one.count > _PLACES_SHOWN:
+                lines.append(f"- and {one.count - _PLACES_SHOWN:,} more")
+    return "\n".join([*lines, ""])
