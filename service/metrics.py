@@ -194,6 +194,7 @@ class Metrics:
         build.labels(version).set(1)
         self._pending: dict[tuple[str, str, int, str, str], list[float]] = {}
         self._pending_by_key: dict[str, list[int]] = {}
+        self._pending_rejections: collections.Counter[str] = collections.Counter()
         self._later = Later(self.flush, seconds=_FLUSH_SECONDS)
 
     def request(
@@ -221,14 +222,21 @@ class Metrics:
         for name, texts in by_key.items():
             self._key_requests.labels(name).inc(len(texts))
             self._key_texts.labels(name).inc(sum(texts))
+        rejections, self._pending_rejections = self._pending_rejections, collections.Counter()
+        for reason, count in rejections.items():
+            self._rejected.labels(reason).inc(count)
         pending, self._pending = self._pending, {}
         for (route, method, status, model, version), seconds in pending.items():
             labels = (route, method, str(status), model, version)
             _observe_all(self._request_seconds.labels(*labels), seconds)
 
     def rejected(self, reason: str) -> None:
-        """Count one refused request; ``reason`` is a name from the error table."""
-        self._rejected.labels(reason).inc()
+        """Count one refused request, by the next :meth:`flush`.
+
+        ``reason`` is a name from the error table.
+        """
+        self._pending_rejections[reason] += 1
+        self._later.ask()
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format; with several workers, of all of them."""

@@ -1,5 +1,7 @@
 import hashlib
+import hmac
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -71,3 +73,18 @@ def test_loopback_needs_no_keys(host):
 def test_beyond_loopback_keys_or_a_word_are_needed(host):
     with pytest.raises(ConfigurationError, match="VALENCE_ALLOW_ANONYMOUS=true"):
         keys.require_unless_loopback(host)
+
+
+@pytest.mark.parametrize("secret", [b"first", b"second", b"none of them", b""])
+def test_every_key_is_compared_in_constant_time_whichever_it_is(monkeypatch, secret):
+    known = [keys.Key(name, keys.fingerprint(name.encode()), None) for name in ("first", "second")]
+    compared = []
+
+    def compare(left: bytes, right: bytes) -> bool:
+        compared.append(left)
+        return hmac.compare_digest(left, right)
+
+    monkeypatch.setattr(keys, "hmac", SimpleNamespace(compare_digest=compare))
+    found = keys.find(known, secret)
+    assert found == next((key for key in known if key.name.encode() == secret), None)
+    assert compared == [key.digest for key in known]
