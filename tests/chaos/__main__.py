@@ -20,9 +20,8 @@ PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "overload": lambda share: overload.run(seconds=60 * share),
     "restarts": lambda share: restarts.run(times=max(2, int(20 * share))),
     "slow": lambda share: slow.run(clients=max(10, int(500 * share))),
-    "fuzz": lambda share: fuzz.run(
-        requests=int(10_000 * share), made=int(100_000 * share), texts=int(1_000_000 * share)
-    ),
+    "fuzz": lambda share: fuzz.run(requests=int(10_000 * share), made=int(100_000 * share)),
+    "tokenizer": lambda share: fuzz.tokenizer(int(1_000_000 * share)),
     "soak": lambda share: soak.run(requests=int(1_000_000 * share)),
 }
 

@@ -124,6 +124,8 @@ def test_connections_beyond_the_limit_are_503_and_others_go_on(strict):
         assert client.post("/v1/classify", json={"text": "good"}).status_code == 200
         for connection in held:
             connection.close()
+        counted = 'valence_rejected_requests_total{reason="too-many-connections"} 1.0'
+        assert counted in client.get("/metrics").text
 
 
 def worker_of(server) -> int | None:
