@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from service.classifier import artifact
 from service.classifier.classifier import Classifier, Logits, Reading, probabilities
+from service.classifier.manifest import Manifest
 from service.classifier.result import result
 from service.classifier.truncation import Truncation
 from service.errors import TextTooLong
@@ -18,11 +20,12 @@ from service.inference import engines
 from service.inference.engine import Engine
 from service.log import Log
 from training import baselines, configuration, store, targets
+from training.comparison.answers import Answers
 from training.corpora import Example
 from training.evaluation import Evaluation, evaluate
 from training.preparation import Workspace, load_splits
 from training.progress import Reporter
-from training.split import digest
+from training.split import Splits, digest
 
 # texts that are scored together
 _CHUNK = 1_024
@@ -35,35 +38,70 @@ def evaluate_stored(
     classifier, computes = load(tag, engine)
     reporter.say(f"{tag}: engine {computes.name}")
     manifest = classifier.manifest
+    splits = held_out(classifier, workspace, reporter)
+    name = f"{manifest.name}:{manifest.version}"
+    scores = {
+        f"{name} ({part})": answer(classifier, computes, getattr(splits, part), reporter)[1]
+        for part in ("dev", "test")
+    }
+    if with_baselines:
+        beside = score_baselines(manifest, splits)
+        scores |= {f"{name} (test)": value for name, value in beside.items()}
+    return scores
+
+
+def held_out(classifier: Classifier, workspace: Workspace, reporter: Reporter) -> Splits:
+    """The splits of the model's own corpora; says where they are not those it was made with."""
+    manifest = classifier.manifest
+    tag = f"{manifest.name}:{manifest.version}"
     chosen = configuration.parse(dict(manifest.training.configuration), source=f"model {tag}")
     _, splits = load_splits(chosen, workspace, reporter)
     for name, expected in manifest.training.split_sha256.items():
         if digest(getattr(splits, name)) != expected:
             reporter.say(f"warning: the {name} texts are not those that {tag} was made with")
-    labels, task = manifest.labels, manifest.task
+    return splits
+
+
+def score_baselines(manifest: Manifest, splits: Splits) -> dict[str, Evaluation]:
+    """The baselines that fit the model's labels, trained and scored on its splits."""
+    return baselines.score(
+        splits.train, splits.test, labels=manifest.labels, task=manifest.task, dev=splits.dev
+    )
+
+
+def answer(
+    classifier: Classifier,
+    computes: Engine,
+    examples: Sequence[Example],
+    reporter: Reporter,
+    *,
+    labels: Sequence[str] | None = None,
+) -> tuple[Answers, Evaluation]:
+    """What a model answers to ``examples``, and how good that is.
+
+    ``labels`` are the manifest's in another order, if the answers are to be in one.
+    """
+    manifest = classifier.manifest
+    labels, task = labels or manifest.labels, manifest.task
+    outputs: list[Logits] = []
+    chunks = range(0, len(examples), _CHUNK)
+    started, tokens = time.perf_counter(), 0
+    with reporter.bar(f"scoring with {manifest.name}", total=len(chunks)) as advance:
+        for start in chunks:
+            chunk = examples[start : start + _CHUNK]
+            documents = [classifier.encode(example.text).ids for example in chunk]
+            outputs.append(computes.logits(documents))
+            tokens += sum(map(len, documents))
+            seconds = max(1e-9, time.perf_counter() - started)
+            advance(tokens_per_second=max(1, tokens) / seconds)
+    values = probabilities(np.concatenate(outputs), temperature=manifest.temperature, task=task)
+    values = values[:, [manifest.labels.index(label) for label in labels]]
+    truth = targets.truth(examples, labels=labels, task=task)
     thresholds = [manifest.thresholds[label] for label in labels] if task == "multi_label" else None
-
-    def judge(examples: Sequence[Example]) -> Evaluation:
-        documents = [classifier.encode(example.text).ids for example in examples]
-        outputs: list[Logits] = [
-            computes.logits(documents[start : start + _CHUNK])
-            for start in range(0, len(documents), _CHUNK)
-        ]
-        return evaluate(
-            probabilities(np.concatenate(outputs), temperature=manifest.temperature, task=task),
-            targets.truth(examples, labels=labels, task=task),
-            labels=labels,
-            thresholds=thresholds,
-        )
-
-    name = f"{manifest.name}:{manifest.version}"
-    scores = {f"{name} ({part})": judge(getattr(splits, part)) for part in ("dev", "test")}
-    if with_baselines:
-        beside = baselines.score(
-            splits.train, splits.test, labels=labels, task=task, dev=splits.dev
-        )
-        scores |= {f"{name} (test)": value for name, value in beside.items()}
-    return scores
+    return (
+        Answers.of(values, truth, thresholds=thresholds),
+        evaluate(values, truth, labels=labels, thresholds=thresholds),
+    )
 
 
 def predict_stored(

@@ -155,6 +155,45 @@ def test_evaluating_prints_a_table_and_json(stored: tuple[Trained, Workspace]) -
     assert scores.keys() == {f"{made.tag} (dev)", f"{made.tag} (test)"}
     assert scores[f"{made.tag} (test)"]["macro_f1"] == made.evaluations["test"].macro_f1
     assert "Brier" in result.stderr
+    low, high = scores[f"{made.tag} (test)"]["intervals"]["macro_f1"]
+    assert low <= made.evaluations["test"].macro_f1 <= high
+
+
+def test_evaluating_on_a_file_writes_a_report_and_the_mistakes_and_prints_no_text(
+    stored: tuple[Trained, Workspace], tmp_path: Path
+) -> None:
+    made, workspace = stored
+    path = tmp_path / "mine.csv"
+    words = {"5": ("great", "awful"), "1": ("dreadful", "boring"), "3": ("square", "local")}
+    rows = [
+        f"The canary {n} was {word} again,{stars},{'a' if n % 2 else 'b'}"
+        for stars, pair in words.items()
+        for word in pair
+        for n in range(9)
+    ]
+    path.write_text("\n".join(["review,stars,shop", *rows]) + "\n")
+    options = ["--data", path, "--text", "review", "--label", "stars", "--slice", "shop"]
+    for pair in ("5=positive", "1=negative", "3=neutral"):
+        options += ["--map", pair]
+    options += ["--engine", "reference", "--workspace", workspace.root, "--against", made.tag]
+    result = run("evaluate", "toy", *options)
+    assert result.exit_code == 0
+    scores = json.loads(result.stdout)
+    name = f"{made.tag} (mine.csv)"
+    assert scores.keys() == {name}
+    assert scores[name]["count"] == 54
+    assert 0.7 < scores[name]["accuracy"] < 0.9  # nine of 54 have a label that is not theirs
+    folder = workspace.root / "evaluations" / made.tag.replace(":", "-") / "mine.csv"
+    mistakes = [json.loads(line) for line in (folder / "errors.jsonl").read_text().splitlines()]
+    assert len(mistakes) == 54 - round(scores[name]["accuracy"] * 54)
+    assert all("canary" in one["text"] and one["shop"] in "ab" for one in mistakes)
+    assert "canary" not in result.output
+    for file in ("report.html", "report.md", "evaluation.json"):
+        assert "canary" not in (folder / file).read_text()
+    assert "McNemar's exact p = 1" in result.stderr
+    shown = run("evaluate", "toy", *options, "--show-errors", "--errors", "2")
+    assert shown.stderr.count("canary") == 2
+    assert "canary" not in shown.stdout
 
 
 @pytest.mark.usefixtures("stored")

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from service.classifier.artifact import Artifact
+from training.assessment import report
+from training.assessment.assess import MOST_VALUES, Assessment, assess, compare, mcnemar
+from training.assessment.mistakes import worst
+from training.assessment.texts import Texts
+from training.comparison.answers import Answers
+from training.corpora import Example
+from training.evaluation import evaluate
+
+LABELS = ("negative", "neutral", "positive")
+random = np.random.default_rng(5)
+TRUTH = random.integers(3, size=120)
+GOOD = np.eye(3)[np.where(random.random(120) < 0.8, TRUTH, (TRUTH + 1) % 3)] * 0.7 + 0.1
+BAD = np.eye(3)[np.where(random.random(120) < 0.5, TRUTH, (TRUTH + 1) % 3)] * 0.7 + 0.1
+SECRET = "the secret words of text"
+
+
+def texts(**columns: list[str]) -> Texts:
+    examples = tuple(
+        Example(f"{SECRET} {number} good movie", LABELS[truth], "file.csv")
+        for number, truth in enumerate(TRUTH)
+    )
+    return Texts("file.csv", examples, {name: tuple(values) for name, values in columns.items()})
+
+
+def assessed(
+    artifact: Artifact, of: Texts, *, against: tuple[str, Answers] | None = None
+) -> Assessment:
+    return assess(
+        of,
+        Answers.of(GOOD, TRUTH),
+        evaluate(GOOD, TRUTH, labels=LABELS),
+        manifest=artifact.manifest,
+        vocabulary=artifact.vocabulary,
+        against=against,
+    )
+
+
+@pytest.mark.parametrize("counts", [(0, 0), (1, 0), (3, 9), (9, 3), (50, 50)])
+def test_mcnemar_is_the_exact_binomial_test(counts: tuple[int, int]) -> None:
+    few, total = min(counts), sum(counts)
+    tail = sum(math.comb(total, k) for k in range(few + 1)) / 2**total
+    assert mcnemar(*counts) == pytest.approx(min(1.0, 2 * tail))
+
+
+def test_a_better_model_is_found_better_and_an_equal_one_is_not() -> None:
+    good, bad = Answers.of(GOOD, TRUTH), Answers.of(BAD, TRUTH)
+    found = compare(good, "other:1", bad)
+    change = found.changes["macro_f1"]
+    assert 0 < change.low < change.value < change.high
+    assert found.mcnemar_p < 0.01
+    assert found.only_model > found.only_other
+    accuracy = (GOOD.argmax(1) == TRUTH).mean() - (BAD.argmax(1) == TRUTH).mean()
+    assert found.changes["accuracy"].value == pytest.approx(accuracy)
+    assert found.only_model - found.only_other == pytest.approx(accuracy * 120)
+    same = compare(good, "other:1", good)
+    assert (same.changes["macro_f1"].value, same.mcnemar_p) == (0.0, 1.0)
+
+
+def test_columns_are_slices_and_rare_values_are_one(tiny_artifact: Artifact) -> None:
+    shop = ["berlin" if number % 2 else "" for number in range(120)]
+    user = [f"u{min(number, 25)}" for number in range(120)]
+    found = assessed(tiny_artifact, texts(shop=shop, user=user))
+    by_kind: dict[str, list[tuple[str, int]]] = {}
+    for part in found.slices:
+        by_kind.setdefault(part.kind, []).append((part.name, part.texts))
+        assert part.low <= part.value <= part.high
+    assert sorted(by_kind["shop"]) == [("(empty)", 60), ("berlin", 60)]
+    assert len(by_kind["user"]) == MOST_VALUES + 1
+    assert by_kind["user"][-1] == ("6 rarer ones", 6)
+    assert sum(count for _, count in by_kind["user"]) == 120
+    assert {"label"} <= by_kind.keys()
+
+
+def test_the_surest_mistakes_come_first_and_right_answers_never() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
+    answers = Answers.of(probabilities, np.array([1, 1, 1, 0]))
+    examples = tuple(Example(f"text {n}", "ba"[n == 3], "c") for n in range(4))
+    of = Texts("c", examples, {"shop": ("p", "q", "r", "s")})
+    found = list(worst(of, answers, ("a", "b"), most=9))
+    assert [one["text"] for one in found] == ["text 0", "text 3", "text 2"]
+    assert found[0]["given"] == ["a"]
+    assert found[0]["labels"] == ["b"]
+    assert found[0]["scores"] == {"a": 0.9, "b": 0.1}
+    assert found[0]["shop"] == "p"
+    assert found[0]["loss"] == pytest.approx(-math.log(0.1), abs=1e-5)
+    assert len(list(worst(of, answers, ("a", "b"), most=1))) == 1
+    assert list(worst(of, answers, ("a", "b"), most=0)) == []
+
+
+def test_reports_say_it_all_escape_names_and_hold_no_text(tiny_artifact: Artifact) -> None:
+    shop = ["a|b" if number % 2 else "<script>alert(1)</script>" for number in range(120)]
+    found = assessed(tiny_artifact, texts(shop=shop), against=("other:1", Answers.of(BAD, TRUTH)))
+    rows = {found.model: found.evaluation}
+    page, marked = (write(found, rows, "errors.jsonl") for write in (report.html, report.markdown))
+    for written in (page, marked, found.model_dump_json()):
+        assert SECRET not in written
+    assert "<script>" not in page
+    assert "a\\|b" in marked
+    for written in (page, marked):
+        assert f"{found.evaluation.macro_f1:.4f}" in written
+        assert "McNemar" in written
+        assert "errors.jsonl" in written
+    table: list[int] = []
+    for line in [*marked.splitlines(), ""]:
+        if line.startswith("|"):
+            table.append(line.replace("\\|", "").count("|"))
+        else:
+            assert len(set(table)) <= 1, marked
+            table = []

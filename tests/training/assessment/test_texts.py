@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from service.classifier.manifest import CorpusRecord, Manifest
+from service.classifier.seal import sha256
+from service.errors import ConfigurationError
+from training.assessment.texts import Choice, Texts, parse_mapping, read
+from training.corpora import Table
+from training.pipeline import Trained, Workspace
+from training.progress import Reporter
+from training.split import assign
+
+ROWS = "review,stars,shop\nThe film was great.,5,berlin\nawful,1,rome\n,3,\nugly,1,berlin\n"
+MAPPING = {"5": "positive", "1": "negative", "3": ""}
+
+Read = Callable[..., Texts]
+
+
+@pytest.fixture
+def manifest(trained: tuple[Trained, Workspace, Path]) -> Manifest:
+    return trained[0].manifest
+
+
+@pytest.fixture
+def reading(tmp_path: Path, manifest: Manifest, silent: type[Reporter]) -> Read:
+    def reading(
+        content: str = ROWS,
+        mapping: Mapping[str, str] | None = None,
+        *,
+        of: Manifest = manifest,
+        reporter: Reporter | None = None,
+        **choice: object,
+    ) -> Texts:
+        path = tmp_path / "reviews.csv"
+        path.write_text(content)
+        return read(
+            [str(path)],
+            Table("review", "stars"),
+            of,
+            choice=Choice(MAPPING if mapping is None else mapping, **choice),
+            reporter=reporter or silent(),
+        )
+
+    return reading
+
+
+def test_labels_are_mapped_and_texts_mapped_to_nothing_are_left_out(
+    reading: Read, silent: type[Reporter]
+) -> None:
+    reporter = silent()
+    found = reading(slices=("shop", "stars"), reporter=reporter)
+    assert found.name == "reviews.csv"
+    assert [example.label for example in found.examples] == ["positive", "negative", "negative"]
+    assert found.columns == {"shop": ("berlin", "rome", "berlin"), "stars": ("5", "1", "1")}
+    assert reporter.said == ["1 texts are left out, as --map says"]
+
+
+def test_a_label_the_model_does_not_know_is_named_with_its_count_and_the_remedy(
+    reading: Read,
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        reading(mapping={"5": "positive"})
+    said = str(caught.value)
+    assert "'1' (2 texts), '3' (1 texts)" in said
+    assert "it knows negative, neutral, positive" in said
+    assert "--map '1='" in said
+    assert "awful" not in said
+    with pytest.raises(ConfigurationError, match="has no label 'good'"):
+        reading(mapping={"5": "good"})
+
+
+def test_a_column_that_is_not_there_and_a_file_without_texts_are_refused(reading: Read) -> None:
+    with pytest.raises(ConfigurationError, match=r"no column 'shops'; did you mean 'shop'"):
+        reading(slices=("shops",))
+    with pytest.raises(ConfigurationError, match="no text is left to judge toy"):
+        reading(content="review,stars\n")
+
+
+def test_of_a_file_it_was_trained_on_a_model_is_judged_on_the_held_out_texts(
+    reading: Read, manifest: Manifest, tmp_path: Path, silent: type[Reporter]
+) -> None:
+    rows = [f"The film was number {number} of many,1,s{number}" for number in range(60)]
+    content = "\n".join(["review,stars,shop", *rows]) + "\n"
+    everything = reading(content, slices=("shop",))
+    assert len(everything.examples) == 60
+    record = CorpusRecord(name="r", source="r", sha256=sha256(tmp_path / "reviews.csv"), texts=60)
+    known = manifest.model_copy(
+        update={"training": manifest.training.model_copy(update={"corpora": (record,)})}
+    )
+    reporter = silent()
+    found = reading(content, of=known, reporter=reporter, slices=("shop",))
+    assert 0 < len(found.examples) < 60
+    assert all(assign(example.text) == "test" for example in found.examples)
+    for example, shop in zip(found.examples, found.columns["shop"], strict=True):
+        assert f"number {shop[1:]} of" in example.text
+    assert (
+        f"toy was trained on this file; judged are the {len(found.examples)} of its 60"
+        in (reporter.said[0])
+    )
+    assert len(reading(content, of=known, trained_on_too=True).examples) == 60
+
+
+@pytest.mark.parametrize("pair", ["5", "=positive", "a=b", ""])
+def test_a_mapping_that_is_none_or_says_two_things_is_refused(pair: str) -> None:
+    with pytest.raises(ConfigurationError, match="5=positive"):
+        parse_mapping(["a=c", pair])
+
+
+def test_a_label_with_an_equals_sign_can_be_mapped() -> None:
+    assert parse_mapping(["a=b=positive", " 3 = "]) == {"a=b": "positive", "3": ""}
