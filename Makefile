@@ -49,8 +49,9 @@ train: $(RUNTIME) $(TRACKING) ## Train training/configs/MODEL.toml, or on DATA=r
 show: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Tell where MODEL came from and how good it is; ARGS=--card for its model card
 	$(BIN)/python -m training show $(MODEL) $(ARGS)
 
-evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Score MODEL and the baselines on its dev and test texts
-	$(BIN)/python -m training evaluate $(MODEL) $(ARGS)
+evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Judge MODEL on its held-out texts, or on DATA=new.csv TEXT= LABEL=; AGAINST=another model
+	$(BIN)/python -m training evaluate $(MODEL) $(if $(DATA),--data "$$DATA") $(if $(TEXT),--text "$$TEXT") \
+		$(if $(LABEL),--label "$$LABEL") $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
 faithfulness: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Judge the explanations of MODEL by deleting the words they name
 	$(BIN)/python -m training faithfulness $(MODEL) $(ARGS)
