@@ -108,9 +108,10 @@ def _pod(pod: Resource, image: Image, resources: list[Resource]) -> Iterator[str
     stop = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     bounds = Settings.model_fields["request_timeout_seconds"].metadata
     longest = max(bound.le for bound in bounds if hasattr(bound, "le"))
-    needed = stop + given.drain_seconds + longest
-    if pod["terminationGracePeriodSeconds"] <= needed:
-        yield f"terminationGracePeriodSeconds is not above {needed:g} s"
+    if pod["terminationGracePeriodSeconds"] <= stop + longest:
+        yield f"terminationGracePeriodSeconds is not above {stop + longest:g} s"
+    if given.drain_seconds:
+        yield "VALENCE_DRAIN_SECONDS waits once more after the preStop sleep"
     account = pod["serviceAccountName"]
     if named(resources, "Namespace") and account not in named(resources, "ServiceAccount"):
         yield f"there is no ServiceAccount {account}"
