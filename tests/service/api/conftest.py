@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from collections.abc import AsyncIterator, Callable
@@ -11,10 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api import openapi
 from service.api.application import Application, create_app
 from service.classifier.artifact import Artifact
 from service.classifier.classifier import Classifier
+from service.errors import MethodNotAllowed, UnknownPath
 from service.inference.batcher import QueueLimits
 from service.inference.models import Models
 from service.inference.scorer import Scorer
@@ -41,6 +45,29 @@ class Served:
 
     async def classify(self, **fields: object) -> httpx.Response:
         return await self.client.post("/v1/classify", json=fields)
+
+
+def documented(app: Application) -> ASGIApp:
+    """``app``, failing the test when it answers a route with a status its document has not."""
+    context = app.context
+    paths = openapi.document(context.routes, context.settings)["paths"] if context.routes else {}
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        statuses = []
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(str(message["status"]))
+            await send(message)
+
+        await app(scope, receive, noted)
+        with contextlib.suppress(UnknownPath, MethodNotAllowed):
+            route, _ = app._router.find(scope["method"], scope["path"])
+            known = paths[route.path][route.method.lower()]["responses"]
+            unknown = [status for status in statuses if status not in known]
+            assert not unknown, f"{unknown} of {route.method} {route.path} is not documented"
+
+    return watched
 
 
 Serve = Callable[..., Served]
@@ -76,7 +103,7 @@ async def serve(tiny_artifact: Artifact, counting_engine: Any) -> AsyncIterator[
         if opened:
             models.open([scorer])
         client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app), base_url="http://valence"
+            transport=httpx.ASGITransport(app=documented(app)), base_url="http://valence"
         )
         clients.append(client)
         return Served(app, client, models, metrics, engine, log, logged)
