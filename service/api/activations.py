@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service import errors
 from service.api.classification import ModelName
 from service.api.http import Request, Response
-from service.api.routes import Context, Operation, Route
+from service.api.routes import SCORING_ERRORS, Context, Operation, Route
 from service.api.scoring import require_short
 
 _DEFAULT_UNITS = 24
@@ -115,39 +115,32 @@ ROUTES = (
             request=ActivationsRequest,
             request_examples={"two units": {"text": "I love it.", "units": 2}},
             response=ActivationsResponse,
-            response_example={
-                "model": {"name": "sentiment", "version": "1"},
-                "tokens": [
-                    {"start": 0, "end": 1, "unknown": False},
-                    {"start": 2, "end": 6, "unknown": False},
-                    {"start": 7, "end": 9, "unknown": False},
-                    {"start": 9, "end": 10, "unknown": False},
-                ],
-                "units": [
-                    {
-                        "direction": "forward",
-                        "unit": 17,
-                        "telling": 0.25,
-                        "activations": [0.0, 0.75, 0.625, 0.5],
-                    },
-                    {
-                        "direction": "backward",
-                        "unit": 3,
-                        "telling": 0.125,
-                        "activations": [-0.5, -0.5, 0.0, 0.125],
-                    },
-                ],
+            response_examples={
+                "two units": {
+                    "model": {"name": "sentiment", "version": "1"},
+                    "tokens": [
+                        {"start": 0, "end": 1, "unknown": False},
+                        {"start": 2, "end": 6, "unknown": False},
+                        {"start": 7, "end": 9, "unknown": False},
+                        {"start": 9, "end": 10, "unknown": False},
+                    ],
+                    "units": [
+                        {
+                            "direction": "forward",
+                            "unit": 17,
+                            "telling": 0.25,
+                            "activations": [0.0, 0.75, 0.625, 0.5],
+                        },
+                        {
+                            "direction": "backward",
+                            "unit": 3,
+                            "telling": 0.125,
+                            "activations": [-0.5, -0.5, 0.0, 0.125],
+                        },
+                    ],
+                }
             },
-            errors=(
-                errors.MalformedBody,
-                errors.UnknownModel,
-                errors.BodyTooLarge,
-                errors.UnsupportedMedia,
-                errors.InvalidRequest,
-                errors.Overloaded,
-                errors.Unavailable,
-                errors.DeadlineExceeded,
-            ),
+            errors=tuple(e for e in SCORING_ERRORS if e is not errors.TextTooLong),
         ),
     ),
 )

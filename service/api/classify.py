@@ -17,6 +17,7 @@ from service.api.classification import (
     ClassifyResponse,
     Options,
 )
+from service.api.examples import CLASSIFIED
 from service.api.http import MOST_FAULTS, Request, Response, readable
 from service.api.problems import KINDS
 from service.api.routes import SCORING_ERRORS, Context, Operation, Route
@@ -272,49 +273,7 @@ ROUTES = (
                 "a long text, all of it": {"text": "It rained, but ...", "truncation": "window"},
             },
             response=ClassifyResponse,
-            response_example={
-                "model": {"name": "sentiment", "version": "1"},
-                "results": [
-                    {
-                        "id": "review-17",
-                        "label": "positive",
-                        "labels": ["positive"],
-                        "scores": [
-                            {"label": "positive", "score": 0.9375},
-                            {"label": "neutral", "score": 0.046875},
-                            {"label": "negative", "score": 0.015625},
-                        ],
-                        "polarity": 0.921875,
-                        "usage": {
-                            "characters": 25,
-                            "tokens": 6,
-                            "tokens_used": 6,
-                            "unknown_tokens": 0,
-                            "truncated": False,
-                            "windows": 1,
-                        },
-                    },
-                    None,
-                ],
-                "errors": [
-                    {
-                        "index": 1,
-                        "id": "review-18",
-                        "type": KINDS[errors.TextTooLong].uri,
-                        "title": KINDS[errors.TextTooLong].title,
-                        "detail": "612 tokens, the model reads 512; shorten the text or ask for "
-                        "another truncation",
-                    }
-                ],
-                "usage": {
-                    "texts": 1,
-                    "characters": 25,
-                    "tokens": 6,
-                    "tokens_used": 6,
-                    "unknown_tokens": 0,
-                    "truncated_texts": 0,
-                },
-            },
+            response_examples=CLASSIFIED,
             errors=SCORING_ERRORS,
         ),
     ),

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictBool, field_
 from pydantic_core import PydanticCustomError
 
 from service import errors
+from service.api.examples import LIMITS
 from service.api.http import Request, Response
 from service.api.model_cards import Limits, limits
 from service.api.operations import ready
@@ -53,12 +54,15 @@ class PredictParameters(BaseModel):
     )
 
 
+_One = Annotated[list[str], Field(min_length=1, max_length=1)]
+
+
 class PredictRequest(BaseModel):
     """A text, or a batch of lists of one text each."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    inputs: str | list[list[str]] = Field(
+    inputs: str | Annotated[list[_One], Field(min_length=1)] = Field(
         description='one text, or a batch: `[["first"], ["second"]]`'
     )
     parameters: PredictParameters | None = Field(
@@ -283,11 +287,38 @@ PREDICT_EXAMPLES: dict[str, Any] = {
     "a batch": {"inputs": [["I love it."], ["It broke."]], "truncation_direction": "Left"},
     "as huggingface_hub": {"inputs": "I love it.", "parameters": {"top_k": 1}},
 }
-PREDICTED: list[Any] = [
+_LABELS: list[Any] = [
     {"score": 0.9375, "label": "positive"},
     {"score": 0.046875, "label": "neutral"},
     {"score": 0.015625, "label": "negative"},
 ]
+PREDICTED: dict[str, Any] = {
+    "one text": _LABELS,
+    "a batch": [_LABELS, [{**row, "score": 1 / 3} for row in _LABELS]],
+    "as huggingface_hub": [_LABELS[:1]],
+}
+_INFO: dict[str, Any] = {
+    "model_id": "sentiment",
+    "model_sha": "1",
+    "model_dtype": "float32",
+    "model_type": {
+        "classifier": {
+            "id2label": {"0": "negative", "1": "neutral", "2": "positive"},
+            "label2id": {"negative": 0, "neutral": 1, "positive": 2},
+        }
+    },
+    "max_concurrent_requests": LIMITS["queue_items"],
+    "max_input_length": LIMITS["max_tokens"],
+    "max_batch_tokens": LIMITS["queue_tokens"],
+    "max_batch_requests": None,
+    "max_client_batch_size": LIMITS["max_texts"],
+    "auto_truncate": True,
+    "tokenization_workers": 1,
+    "version": VERSION,
+    "sha": None,
+    "docker_label": None,
+    "limits": LIMITS,
+}
 _NO_MODEL = tuple(error for error in SCORING_ERRORS if error is not errors.UnknownModel)
 
 
@@ -304,7 +335,7 @@ def _predict(path: str, *, description: str, named: bool = False) -> Route:
             request=PredictRequest,
             request_examples=PREDICT_EXAMPLES,
             response=PredictResponse,
-            response_example=PREDICTED,
+            response_examples=PREDICTED,
             parameters={"name": "`name` or `name:version`"} if named else {},
             errors=SCORING_ERRORS if named else _NO_MODEL,
             error=PredictError,
@@ -337,6 +368,7 @@ ROUTES = (
             description="Labels and limits.",
             tag="huggingface",
             response=Info,
+            response_examples={"sentiment": _INFO},
             errors=(errors.Unavailable,),
             error=PredictError,
         ),

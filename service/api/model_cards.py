@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from service import errors
 from service.api.classification import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
+from service.api.examples import CARD
 from service.api.http import SLOWEST_BYTES_PER_SECOND, Request, Response
 from service.api.routes import Context, Operation, Route
 from service.classifier.manifest import Manifest, Task, Training, without_paths
@@ -162,6 +163,7 @@ ROUTES = (
             "code, packages and hardware that it came from.",
             tag="models",
             response=ModelList,
+            response_examples={"one model": {"models": [CARD]}},
             errors=(errors.Unavailable,),
         ),
     ),
@@ -174,6 +176,7 @@ ROUTES = (
             description="As in the list.",
             tag="models",
             response=ModelCard,
+            response_examples={"sentiment": CARD},
             parameters={"name": "`name` or `name:version`"},
             errors=(errors.UnknownModel, errors.Unavailable),
         ),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pydantic_core
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from service import errors
 from service.api import operations, tensors
@@ -233,6 +233,17 @@ def refuse(problem: Problem, request_id: str) -> Response:  # noqa: ARG001
 
 
 _PATHS = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+_METADATA: JsonValue = {
+    "name": "sentiment",
+    "versions": ["1"],
+    "platform": "valence",
+    "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
+    "outputs": [
+        {"name": "label", "datatype": "BYTES", "shape": [-1]},
+        {"name": "probabilities", "datatype": "FP32", "shape": [-1, 3]},
+    ],
+    "labels": ["negative", "neutral", "positive"],
+}
 _BY_MODEL = (errors.UnknownModel, errors.Unavailable)
 
 
@@ -247,6 +258,7 @@ def _get(
     response: type[BaseModel],
     *,
     summary: str,
+    example: JsonValue,
     failures: tuple[type[errors.RequestError], ...] = (),
     logged: bool = True,
 ) -> Route:
@@ -263,6 +275,7 @@ def _get(
             description="By the Open Inference Protocol.",
             tag="open inference protocol",
             response=response,
+            response_examples={"valence": example},
             parameters=_described(path),
             errors=failures,
             error=InferError,
@@ -297,24 +310,26 @@ def _infer(path: str) -> Route:
                 }
             },
             response=InferResponse,
-            response_example={
-                "model_name": "sentiment",
-                "model_version": "1",
-                "id": "42",
-                "outputs": [
-                    {
-                        "name": "label",
-                        "shape": [2],
-                        "datatype": "BYTES",
-                        "data": ["positive", "negative"],
-                    },
-                    {
-                        "name": "probabilities",
-                        "shape": [2, 3],
-                        "datatype": "FP32",
-                        "data": [0.015625, 0.046875, 0.9375, 0.75, 0.125, 0.125],
-                    },
-                ],
+            response_examples={
+                "texts": {
+                    "model_name": "sentiment",
+                    "model_version": "1",
+                    "id": "42",
+                    "outputs": [
+                        {
+                            "name": "label",
+                            "shape": [2],
+                            "datatype": "BYTES",
+                            "data": ["positive", "negative"],
+                        },
+                        {
+                            "name": "probabilities",
+                            "shape": [2, 3],
+                            "datatype": "FP32",
+                            "data": [0.015625, 0.046875, 0.9375, 0.75, 0.125, 0.125],
+                        },
+                    ],
+                }
             },
             other_requests={OCTETS: None},
             other_responses={OCTETS: None},
@@ -325,12 +340,19 @@ def _infer(path: str) -> Route:
 
 
 ROUTES = (
-    _get("/v2", server, ServerMetadata, summary="The server"),
+    _get(
+        "/v2",
+        server,
+        ServerMetadata,
+        summary="The server",
+        example={"name": "valence", "version": VERSION, "extensions": ["binary_tensor_data"]},
+    ),
     _get(
         "/v2/health/live",
         live,
         Live,
         summary="Is the process alive?",
+        example={"live": True},
         failures=(errors.Unavailable,),
         logged=False,
     ),
@@ -339,11 +361,19 @@ ROUTES = (
         ready,
         Ready,
         summary="Are the models loaded and warm?",
+        example={"ready": True},
         failures=(errors.Unavailable,),
         logged=False,
     ),
     *(
-        _get(path, show_model, ModelMetadata, summary="Inputs and outputs", failures=_BY_MODEL)
+        _get(
+            path,
+            show_model,
+            ModelMetadata,
+            summary="Inputs and outputs",
+            example=_METADATA,
+            failures=_BY_MODEL,
+        )
         for path in _PATHS
     ),
     *(
@@ -352,6 +382,7 @@ ROUTES = (
             model_ready,
             ModelReady,
             summary="Does the model answer?",
+            example={"name": "sentiment", "ready": True},
             failures=_BY_MODEL,
             logged=False,
         )

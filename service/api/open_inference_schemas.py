@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+)
+
+_TEXT = {"type": "string"}
+_ROW = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 1}
+# a wrong one is refused in the protocol's words, not in the validator's
+_TEXTS = {"type": "array", "items": {"anyOf": [_TEXT, _ROW]}, "minItems": 1}
 
 Parameters = dict[str, StrictBool | StrictInt | StrictFloat | StrictStr]
 
@@ -22,7 +36,9 @@ class InferInput(BaseModel):
     parameters: Parameters = Field(
         default={}, description="`binary_data_size`, if the texts follow the JSON as binary data"
     )
-    data: list[Any] | None = Field(default=None, description="strings, flat or nested as `shape`")
+    data: Annotated[list[Any], WithJsonSchema(_TEXTS)] | None = Field(
+        default=None, description="strings, flat or nested as `shape`"
+    )
 
 
 class InferOutput(BaseModel):
@@ -45,8 +61,12 @@ class InferRequest(BaseModel):
         description="`binary_data_output`: whether outputs are binary data unless they say "
         "otherwise; `truncation`: as of `/v1/classify`; others change nothing",
     )
-    inputs: list[InferInput]
-    outputs: list[InferOutput] = Field(default=[], description="which are wanted; all if empty")
+    inputs: list[InferInput] = Field(json_schema_extra={"minItems": 1, "maxItems": 1})
+    outputs: list[InferOutput] = Field(
+        default=[],
+        description="which are wanted; all if empty",
+        json_schema_extra={"maxItems": 2},
+    )
 
 
 class InferTensor(BaseModel):

@@ -72,7 +72,7 @@ def document(routes: Sequence[Route], settings: Settings) -> dict[str, Any]:
     _publish_limits(schemas, settings)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, names)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, names, settings)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -113,6 +113,10 @@ def _publish_limits(schemas: dict[str, Any], settings: Settings) -> None:
     fields["texts"]["items"]["maxLength"] = settings.max_characters
     schemas["StreamLine"]["properties"]["text"]["maxLength"] = settings.max_characters
     schemas["ActivationsRequest"]["properties"]["text"]["maxLength"] = settings.max_characters
+    tensor = schemas["InferInput"]["properties"]["data"]["anyOf"][0]
+    tensor["maxItems"] = settings.max_texts
+    text, row = tensor["items"]["anyOf"]
+    text["maxLength"] = row["items"]["maxLength"] = settings.max_characters
     # a text, or several of them: Hugging Face's each in a list of its own
     for schema, field in (("PredictRequest", "inputs"), ("VllmRequest", "input")):
         one, several = schemas[schema]["properties"][field]["anyOf"]
@@ -122,7 +126,9 @@ def _publish_limits(schemas: dict[str, Any], settings: Settings) -> None:
         text.get("items", text)["maxLength"] = settings.max_characters
 
 
-def _operation(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
+def _operation(
+    route: Route, names: dict[Any, dict[str, str]], settings: Settings
+) -> dict[str, Any]:
     operation = route.operation
     words = route.path.replace("/", " ").replace("{", "").replace("}", "").replace(".", " ")
     described: dict[str, Any] = {
@@ -168,14 +174,11 @@ def _operation(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]
                 **{
                     media_type: {
                         "schema": names[operation.request],
-                        "examples": {
-                            name: {"value": value}
-                            for name, value in operation.request_examples.items()
-                        },
+                        "examples": _named(operation.request_examples),
                     }
                     for media_type in operation.media_types
                 },
-                **_others(operation.other_requests),
+                **_others(operation.other_requests, _lines(settings)),
             },
         }
     return described
@@ -187,14 +190,18 @@ def _success(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
         content: dict[str, Any] = {operation.response: {}}
     else:
         described: dict[str, Any] = {"schema": names[operation.response]}
-        if operation.response_example is not None:
-            described["example"] = operation.response_example
+        if operation.response_examples:
+            described["examples"] = _named(operation.response_examples)
         content = {operation.media_types[0]: described}
     return {
         "description": operation.summary,
         "headers": _ALWAYS,
         "content": {**content, **_others(operation.other_responses)},
     }
+
+
+def _named(examples: Mapping[str, JsonValue]) -> dict[str, Any]:
+    return {name: {"value": value} for name, value in examples.items()}
 
 
 def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
@@ -210,9 +217,24 @@ def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
     ]
 
 
-def _others(examples: Mapping[str, JsonValue]) -> dict[str, Any]:
+def _lines(settings: Settings) -> dict[str, Any]:
+    """The schema of a body that is no JSON: a text a line."""
     return {
-        media_type: {} if example is None else {"example": example}
+        "type": "string",
+        "minLength": 1,
+        "maxLength": settings.max_body_bytes,
+        "description": f"at most {settings.max_texts} lines, each with one text of at most "
+        f"{settings.max_characters} characters",
+    }
+
+
+def _others(
+    examples: Mapping[str, JsonValue], schema: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Bodies that are no JSON; those without an example are binary and have no schema."""
+    described = {"schema": schema or {"type": "string"}}
+    return {
+        media_type: {} if example is None else {**described, "example": example}
         for media_type, example in examples.items()
     }
 

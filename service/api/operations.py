@@ -77,7 +77,7 @@ def _probe(path: str, handler: Handler, *, status: str, summary: str, descriptio
             description=description,
             tag="operations",
             response=Health,
-            response_example={"status": status},
+            response_examples={status: {"status": status}},
             errors=(errors.Unavailable,),
         ),
     )

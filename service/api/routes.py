@@ -47,7 +47,7 @@ class Operation:
     """The answer's schema, or the media type of one that is not JSON."""
     request: type[BaseModel] | None = None
     request_examples: Mapping[str, JsonValue] = field(default_factory=dict)
-    response_example: JsonValue = None
+    response_examples: Mapping[str, JsonValue] = field(default_factory=dict)
     other_requests: Mapping[str, JsonValue] = field(default_factory=dict)
     """An example of each other media type that is read."""
     other_responses: Mapping[str, JsonValue] = field(default_factory=dict)

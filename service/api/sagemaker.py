@@ -130,7 +130,7 @@ ROUTES = (
                 _CSV: '"I love it, really."\nIt broke.\n',
             },
             response=PredictResponse,
-            response_example=PREDICTED,
+            response_examples=PREDICTED,
             other_responses={_LINES: '[{"score":0.9375,"label":"positive"}]\n'},
             errors=tuple(error for error in SCORING_ERRORS if error is not errors.UnknownModel),
             error=PredictError,

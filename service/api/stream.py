@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service import errors
 from service.api.classification import Options, StreamAnswer, StreamLine
+from service.api.examples import STREAMED
 from service.api.http import Request, readable
 from service.api.lines import Line, LineSplitter
 from service.api.problems import describe
@@ -322,25 +323,7 @@ ROUTES = (
                 "a line with a name": {"id": "review-7", "text": "It broke."},
             },
             response=StreamAnswer,
-            response_example={
-                "line": 1,
-                "label": "positive",
-                "labels": ["positive"],
-                "scores": [
-                    {"label": "positive", "score": 0.9375},
-                    {"label": "neutral", "score": 0.046875},
-                    {"label": "negative", "score": 0.015625},
-                ],
-                "polarity": 0.921875,
-                "usage": {
-                    "characters": 25,
-                    "tokens": 6,
-                    "tokens_used": 6,
-                    "unknown_tokens": 0,
-                    "truncated": False,
-                    "windows": 1,
-                },
-            },
+            response_examples=STREAMED,
             errors=(
                 errors.UnknownModel,
                 errors.UnsupportedMedia,

@@ -210,25 +210,27 @@ ROUTES = (
                 },
             },
             response=VllmResponse,
-            response_example={
-                "id": "classify-4f1c",
-                "object": "list",
-                "created": 1745383213,
-                "model": "sentiment",
-                "data": [
-                    {
-                        "index": 0,
-                        "label": "positive",
-                        "probs": [0.015625, 0.046875, 0.9375],
-                        "num_classes": 3,
-                    }
-                ],
-                "usage": {
-                    "prompt_tokens": 6,
-                    "total_tokens": 6,
-                    "completion_tokens": 0,
-                    "prompt_tokens_details": None,
-                },
+            response_examples={
+                "one text": {
+                    "id": "classify-4f1c",
+                    "object": "list",
+                    "created": 1745383213,
+                    "model": "sentiment",
+                    "data": [
+                        {
+                            "index": 0,
+                            "label": "positive",
+                            "probs": [0.015625, 0.046875, 0.9375],
+                            "num_classes": 3,
+                        }
+                    ],
+                    "usage": {
+                        "prompt_tokens": 6,
+                        "total_tokens": 6,
+                        "completion_tokens": 0,
+                        "prompt_tokens_details": None,
+                    },
+                }
             },
             errors=SCORING_ERRORS,
             error=OpenAIError,

@@ -42,12 +42,13 @@ def test_examples_are_what_they_are_examples_of(route):
             operation.request.model_validate_json(json.dumps(example["value"]))
     if not isinstance(operation.response, str):
         answer = described["responses"]["200"]["content"][operation.media_types[0]]
-        if "example" in answer:
-            operation.response.model_validate_json(json.dumps(answer["example"]), strict=True)
+        for example in answer.get("examples", {}).values():
+            operation.response.model_validate_json(json.dumps(example["value"]), strict=True)
     for status, response in described["responses"].items():
+        if status == "200":
+            continue
         for media_type, content in response["content"].items():
-            for example in content.get("examples", {}).values():
-                assert status != "200"
+            for example in content["examples"].values():
                 expected = route.refuse(Problem(UNEXPECTED, ""), "").headers[0][1].decode()
                 assert media_type == expected
                 operation.error.model_validate_json(json.dumps(example["value"]), strict=True)
@@ -64,6 +65,27 @@ def test_limits_are_published():
         one, several = schemas[name]["properties"][field]["anyOf"]
         assert (one["maxLength"], several["maxItems"]) == (9, 7)
         assert json.dumps(several).count('"maxLength": 9') == 1
+    tensor = schemas["InferInput"]["properties"]["data"]["anyOf"][0]
+    text, row = tensor["items"]["anyOf"]
+    assert (tensor["maxItems"], text["maxLength"], row["items"]["maxLength"]) == (7, 9, 9)
+    bodies = small["paths"]["/invocations"]["post"]["requestBody"]["content"]
+    for media_type in ("application/jsonlines", "text/csv"):
+        assert "at most 7 lines" in bodies[media_type]["schema"]["description"]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_body_in_json_has_examples_and_every_other_a_schema_or_is_binary(route):
+    described = document()["paths"][route.path][route.method.lower()]
+    bodies = [response["content"] for response in described["responses"].values()]
+    for body in [
+        *bodies,
+        *([described["requestBody"]["content"]] if route.operation.request else []),
+    ]:
+        for media_type, content in body.items():
+            if media_type.endswith("json") and route.path != "/openapi.json":
+                assert content["examples"]
+            elif "example" in content:
+                assert content["schema"]["type"] == "string"
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
