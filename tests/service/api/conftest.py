@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api import openapi
 from service.api.application import Application, create_app
+from service.api.routes import Route
 from service.classifier.artifact import Artifact
 from service.classifier.classifier import Classifier
 from service.errors import MethodNotAllowed, UnknownPath
@@ -47,10 +49,16 @@ class Served:
         return await self.client.post("/v1/classify", json=fields)
 
 
+@functools.cache
+def _paths(routes: tuple[Route, ...]) -> dict[str, Any]:
+    # statuses depend on no setting
+    paths: dict[str, Any] = openapi.document(routes, Settings())["paths"]
+    return paths
+
+
 def documented(app: Application) -> ASGIApp:
     """``app``, failing the test when it answers a route with a status its document has not."""
-    context = app.context
-    paths = openapi.document(context.routes, context.settings)["paths"] if context.routes else {}
+    paths = _paths(app.context.routes)
 
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:
         statuses = []
@@ -63,7 +71,7 @@ def documented(app: Application) -> ASGIApp:
         await app(scope, receive, noted)
         with contextlib.suppress(UnknownPath, MethodNotAllowed):
             route, _ = app._router.find(scope["method"], scope["path"])
-            if route in context.routes:  # not a route of a test's own
+            if route in app.context.routes:  # not a route of a test's own
                 known = paths[route.path][route.method.lower()]["responses"]
                 unknown = [status for status in statuses if status not in known]
                 assert not unknown, f"{unknown} of {route.method} {route.path} is not documented"
