@@ -179,6 +179,8 @@ CARD: dict[str, Any] = {
     "engine": "native-avx2-int16",
     "limits": LIMITS,
     "metrics": {"test": {"texts": 5812, "accuracy": 0.735, "macro_f1": 0.73, "ece": 0.015}},
+    "intervals": {"test": {"macro_f1": [0.72, 0.74]}},
+    "baselines": {"linear": {"macro_f1": 0.712}},
     "training": {
         "started": "2026-01-01T00:00:00Z",
         "corpora": [
@@ -194,5 +196,12 @@ CARD: dict[str, Any] = {
         "split_sha256": {"train": _SHA256, "dev": _SHA256, "test": _SHA256},
         "seed": 1,
         "code_version": "0.1.0",
+        "configuration": {},
+        "packages": {"torch": "2.13.0"},
+        "hardware": "CPU",
+        "platform": "Linux x86_64",
+        "seconds": 150.0,
+        "peak_memory_bytes": 900000000,
+        "epochs": 8,
     },
 }
