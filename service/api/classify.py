@@ -23,12 +23,10 @@ from service.api.problems import KINDS
 from service.api.routes import SCORING_ERRORS, Context, Operation, Route
 from service.api.scoring import TURN_TEXTS, faults_of_length, require_few, score
 from service.classifier.result import UNCERTAIN, judgement, result
-from service.inference.explainer import Explanation
 from service.inference.scorer import Scored, Scorer
 from service.settings import Settings
 
 Ask = Callable[[Sequence[str]], Awaitable[tuple[Scorer, Scored]]]
-Explain = Callable[[Scorer, Sequence[str], Sequence[str]], Awaitable[list[Explanation]]]
 
 
 async def classify(context: Context, request: Request) -> Response:
@@ -43,20 +41,10 @@ async def classify(context: Context, request: Request) -> Response:
             model=asked.model or None,
             truncation=asked.truncation,
             sentences=asked.granularity == "sentence",
+            explain=asked.explain,
         )
 
-    def explain(
-        scorer: Scorer, texts: Sequence[str], labels: Sequence[str]
-    ) -> Awaitable[list[Explanation]]:
-        return scorer.explain(
-            texts,
-            labels,
-            timeout_seconds=request.seconds_left(context.settings.request_timeout_seconds),
-            while_waiting=request.until_gone,
-            truncation=asked.truncation,
-        )
-
-    return Response(pydantic_core.to_json(await _answer(asked, context.settings, ask, explain)))
+    return Response(pydantic_core.to_json(await _answer(asked, context.settings, ask)))
 
 
 async def classify_in_process(context: Context, fields: dict[str, object]) -> dict[str, Any]:
@@ -74,25 +62,14 @@ async def classify_in_process(context: Context, fields: dict[str, object]) -> di
             timeout_seconds=ends - time.perf_counter(),
             truncation=asked.truncation,
             sentences=asked.granularity == "sentence",
+            explain=asked.explain,
         )
         return scorer, scored
 
-    def explain(
-        scorer: Scorer, texts: Sequence[str], labels: Sequence[str]
-    ) -> Awaitable[list[Explanation]]:
-        return scorer.explain(
-            texts,
-            labels,
-            timeout_seconds=ends - time.perf_counter(),
-            truncation=asked.truncation,
-        )
-
-    return await _answer(asked, context.settings, ask, explain)
+    return await _answer(asked, context.settings, ask)
 
 
-async def _answer(
-    asked: ClassifyRequest, settings: Settings, ask: Ask, explain: Explain
-) -> dict[str, Any]:
+async def _answer(asked: ClassifyRequest, settings: Settings, ask: Ask) -> dict[str, Any]:
     """A :class:`ClassifyResponse` as plain values: building the model would cost more than JSON.
 
     A text that cannot be scored costs the others nothing; if all cannot, the request is refused.
@@ -112,23 +89,6 @@ async def _answer(
             # once at most: none of those left is too long
             refused |= {kept[place]: message for place, message in error.faults}
     results = await _results(scorer, scored, asked)
-    if asked.explain:
-        labels = [prediction.label for prediction in scored.predictions]
-        explanations = await explain(scorer, [texts[place] for place in kept], labels)
-        for shaped, explanation in zip(results, explanations, strict=True):
-            shaped["explanation"] = explanation._asdict() | {
-                # written out: a call for each token would cost as much as the rest of the answer
-                "tokens": [
-                    {
-                        "start": start,
-                        "end": end,
-                        "contribution": contribution,
-                        "unknown": unknown,
-                        "truncated": truncated,
-                    }
-                    for start, end, contribution, unknown, truncated in explanation.tokens
-                ]
-            }
     ids = asked.ids or ([asked.id] if asked.id else [])
     if refused:
         return _envelope(scorer, scored, *_with_errors(results, kept, refused, ids))
@@ -182,6 +142,8 @@ async def _results(scorer: Scorer, scored: Scored, asked: Options) -> list[dict[
         )
         if not len(results) % TURN_TEXTS:
             await asyncio.sleep(0)
+    for shaped, explanation in zip(results, scored.explanations, strict=False):
+        shaped["explanation"] = explanation._asdict()
     for shaped, sentences in zip(results, scored.sentences, strict=False):
         shaped["sentences"] = judged = []
         for sentence in sentences:

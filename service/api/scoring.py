@@ -24,6 +24,7 @@ async def score(
     model: str | None = None,
     truncation: Truncation = "head",
     sentences: bool = False,
+    explain: bool = False,
 ) -> tuple[Scorer, Scored]:
     """The predictions of ``model``, or of the default one, for ``texts``, and who made them.
 
@@ -41,6 +42,7 @@ async def score(
         while_waiting=request.until_gone,
         truncation=truncation,
         sentences=sentences,
+        explain=explain,
     )
     request.texts, request.tokens = scored.usage.texts, scored.usage.tokens
     request.stages = scored.stages

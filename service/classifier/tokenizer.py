@@ -106,8 +106,25 @@ def tokenize(text: str) -> list[Token]:
 
 def iterate(text: str) -> Iterator[Token]:
     """As :func:`tokenize`, a token at a time."""
-    for match in _PATTERN.finditer(text):
-        yield Token(match.group(), *match.span())
+    for start, end in spans(text):
+        yield Token(text[start:end], start, end)
+
+
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where each token of ``text`` starts and ends, in order."""
+    end = 0
+    # No token holds white space and nothing else is left out, so what stands between white space
+    # is tokens end to end; most of it is a word or a sign, which the pattern need not see.
+    for piece in text.split():
+        end = text.index(piece, end)
+        if len(piece) == 1 or piece.isalpha():
+            start, end = end, end + len(piece)
+            yield start, end
+            continue
+        first = end
+        for match in _PATTERN.finditer(piece):
+            start, end = first + match.start(), first + match.end()
+            yield start, end
 
 
 def is_face(surface: str) -> bool:

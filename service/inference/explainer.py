@@ -6,16 +6,16 @@ built. Nothing here is made before someone asks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import truncation as truncations
 from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier
-from service.classifier.tokenizer import Token, tokenize
+from service.classifier.classifier import Classifier, Reading
+from service.classifier.tokenizer import Token, spans, tokenize
 from service.classifier.truncation import Truncation
 from service.classifier.vocabulary import UNKNOWN_ID, WordIds
 from service.inference.attribution import Contributions, NumpyAttributor
@@ -28,10 +28,12 @@ _LEAST_DIFFERENCE = 0.01
 Activations = NDArray[np.float32]
 
 
-class TokenContribution(NamedTuple):
+class TokenContribution(TypedDict):
     """What a token added to the logit; ``text[start:end]`` is the token, in code points.
 
-    ``unknown``: the model does not know the word. ``truncated``: it was not read, and adds 0.
+    ``unknown``: the model does not know the word. ``truncated``: it was not read, and adds 0. A
+    dictionary, since that is what it will be in the answer, and an object more for each token would
+    cost as much as the rest of it.
     """
 
     start: int
@@ -136,17 +138,13 @@ class Explainer:
         """Activations ``(tokens, directions, units)`` for each question, whatever its label."""
         return [self._ready.activations(question.ids) for question in questions]
 
-    def questions(self, text: str, label: str, truncation: Truncation) -> list[Question]:
-        """What is to be asked about ``text``: a question a window.
+    def questions(self, reading: Reading, label: str) -> list[Question]:
+        """What is to be asked about a text as it was read: a question a window.
 
-        Raises :class:`TextTooLong` as :meth:`Classifier.read` does, ``ValueError`` for no label of
-        the model.
+        Raises ``ValueError`` for no label of the model.
         """
         index = self._classifier.manifest.labels.index(label)
-        return [
-            Question(ids, index, self._ready.cost)
-            for ids in self._classifier.read(text, truncation).windows
-        ]
+        return [Question(ids, index, self._ready.cost) for ids in reading.windows]
 
     def explanation(
         self,
@@ -156,8 +154,8 @@ class Explainer:
         questions: Sequence[Question],
         answers: Sequence[Contributions],
     ) -> Explanation:
-        """From the :meth:`questions` of the same text, label and truncation, and their answers."""
-        tokens = tokenize(text)
+        """From the :meth:`questions` of ``text`` so read, of the same label, and their answers."""
+        tokens = list(spans(text))
         windows, weights = self._places(len(tokens), truncation)
         total = np.zeros(len(tokens))
         read = np.zeros(len(tokens), dtype=bool)
@@ -173,7 +171,7 @@ class Explainer:
             baseline += weight * answer.baseline_logit
         if not read.all():
             left = np.flatnonzero(~read).tolist()
-            unknown[left] = self._unknown([tokens[place] for place in left])
+            unknown[left] = self._unknown(text[slice(*tokens[place])] for place in left)
         # of a network that explodes over so many tokens; the completeness error will tell
         total[~np.isfinite(total)] = 0.0
         added = float(total.sum())
@@ -182,8 +180,14 @@ class Explainer:
         return Explanation(
             label, logit, baseline, added, error,
             [
-                TokenContribution(start, end, contribution, new, left_out)
-                for (_, start, end), contribution, new, left_out in zip(
+                {
+                    "start": start,
+                    "end": end,
+                    "contribution": contribution,
+                    "unknown": new,
+                    "truncated": left_out,
+                }
+                for (start, end), contribution, new, left_out in zip(
                     tokens, total.tolist(), unknown.tolist(), (~read).tolist(), strict=True
                 )
             ],
@@ -200,7 +204,7 @@ class Explainer:
         telling = apart * spread  # (directions, units)
         order = np.argsort(-telling, axis=None, kind="stable")[:most]
         return TextActivations(
-            list(zip(tokens, self._unknown(tokens), strict=True)),
+            list(zip(tokens, self._unknown(token.surface for token in tokens), strict=True)),
             [
                 UnitActivation(
                     ("forward", "backward")[direction],
@@ -223,6 +227,6 @@ class Explainer:
         fresh = truncations.fresh(parts)
         return places, [count / max(tokens, 1) for count in fresh] if tokens else [1.0]
 
-    def _unknown(self, tokens: Sequence[Token]) -> list[bool]:
+    def _unknown(self, surfaces: Iterable[str]) -> list[bool]:
         look_up = self._classifier.artifact.vocabulary.id
-        return [look_up(token.surface) == UNKNOWN_ID for token in tokens]
+        return [look_up(surface) == UNKNOWN_ID for surface in surfaces]

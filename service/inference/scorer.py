@@ -61,8 +61,9 @@ class Scored(NamedTuple):
     usages: list[Usage]
     usage: TotalUsage
     stages: Stages
+    # of each text, if they were asked for
     sentences: list[list[Sentence]] = []  # noqa: RUF012 - nobody changes it
-    """Of each text, if they were asked for."""
+    explanations: list[Explanation] = []  # noqa: RUF012 - nor this
 
 
 class Scorer:
@@ -128,8 +129,11 @@ class Scorer:
         while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
         truncation: Truncation = "head",
         sentences: bool = False,
+        explain: bool = False,
     ) -> Coroutine[Any, Any, Scored]:
-        """Predictions for ``texts``, and for each of their ``sentences`` if that is asked.
+        """Predictions for ``texts``; if asked, for each of their ``sentences``, and why each label.
+
+        Explanations wait in the same queue once the labels are known, for what they cost there.
 
         Of texts longer than the model reads, what ``truncation`` says is read. Raises
         :class:`TextTooLong`, before any is scored, for those that it refuses,
@@ -138,9 +142,12 @@ class Scorer:
         pass. A caller that is cancelled leaves the queue. The context ``while_waiting`` is entered
         only if the answer is not there at once.
         """
-        if sentences:
-            # the cache keeps what whole texts are answered
-            return self._compute(texts, timeout_seconds, while_waiting, truncation, sentences=True)
+        if sentences or explain:
+            # the cache keeps what whole texts are answered, and not why
+            return self._compute(
+                texts, timeout_seconds, while_waiting, truncation,
+                sentences=sentences, explain=explain,
+            )  # fmt: skip
         if self._cache is None:
             return self._compute(texts, timeout_seconds, while_waiting, truncation)
         return self._remember(self._cache, texts, timeout_seconds, while_waiting, truncation)
@@ -187,12 +194,13 @@ class Scorer:
         truncation: Truncation,
         *,
         sentences: bool = False,
+        explain: bool = False,
     ) -> Scored:
         arrived = time.perf_counter()
         parts: list[reading.Parts] | None = None
         documents: Sequence[Document | reading.Parts]
         with self._room(texts, timeout_seconds):
-            if truncation == "head" and not sentences:
+            if truncation == "head" and not sentences and not explain:
                 encode = self.classifier.encode
                 whole = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
                 documents, ids = whole, [document.ids for document in whole]
@@ -225,35 +233,35 @@ class Scorer:
             queue_seconds=stages.queue,
             infer_seconds=stages.infer,
         )
-        return Scored(predictions, usages, usage, stages, found if sentences else [])
+        scored = Scored(predictions, usages, usage, stages, found if sentences else [])
+        if parts is None or not explain:
+            return scored
+        left = timeout_seconds - (time.perf_counter() - arrived)
+        explanations = await self._explain(
+            texts, parts, scored.predictions, left, while_waiting, truncation=truncation
+        )
+        return scored._replace(explanations=explanations)
 
-    async def explain(
+    async def _explain(
         self,
         texts: Sequence[str],
-        labels: Sequence[str],
-        *,
+        parts: Sequence[reading.Parts],
+        predictions: Sequence[Prediction],
         timeout_seconds: float,
-        while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
-        truncation: Truncation = "head",
+        while_waiting: Callable[[], AbstractContextManager[None]],
+        *,
+        truncation: Truncation,
     ) -> list[Explanation]:
-        """Why each of ``texts`` would get the label beside it, whether or not it does.
-
-        Explanations wait in the queue of predictions, for what they cost there, and read of a long
-        text what :meth:`score` does. Raises what that raises, and ``ValueError`` for no label of
-        the model.
-        """
-        arrived = time.perf_counter()
         explainer = self._explainer
-        asked = []
-        with self._room(texts, timeout_seconds):
-            for text, label in zip(texts, labels, strict=True):
-                asked.append(explainer.questions(text, label, truncation))
-                await asyncio.sleep(0)
-        documents = list(chain.from_iterable(asked))
-        self._require_room([question.ids for question in documents], texts=len(texts))
-        left = timeout_seconds - (time.perf_counter() - arrived)
-        ticket = self._batcher.submit_to(explainer.attribute, documents, within_seconds=left)
-        answers = iter(await self._answers(ticket, left, while_waiting))
+        labels = [prediction.label for prediction in predictions]
+        asked = [
+            explainer.questions(part.whole, label)
+            for part, label in zip(parts, labels, strict=True)
+        ]
+        ticket = self._batcher.submit_to(
+            explainer.attribute, list(chain.from_iterable(asked)), within_seconds=timeout_seconds
+        )
+        answers = iter(await self._answers(ticket, timeout_seconds, while_waiting))
         explanations = []
         for text, label, questions in zip(texts, labels, asked, strict=True):
             own = list(islice(answers, len(questions)))
@@ -274,7 +282,8 @@ class Scorer:
         Raises what :meth:`score` raises.
         """
         explainer = self._explainer
-        questions = explainer.questions(text, self.manifest.labels[0], "head")
+        read = self.classifier.read(text, "head")
+        questions = explainer.questions(read, self.manifest.labels[0])
         ticket = self._batcher.submit_to(
             explainer.activate, questions, within_seconds=timeout_seconds
         )

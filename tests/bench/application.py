@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,10 @@ class Application:
         models.open([scorer])
         self._app = create_app(settings=settings, models=models, metrics=self.metrics, log=self.log)
         self._loop = asyncio.new_event_loop()
+        # as the service does once it has loaded
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
 
     def run(self, bodies: Iterable[bytes], *, at_once: int = 1) -> None:
         """``POST /v1/classify`` with each of ``bodies``, so many of them always in flight."""

@@ -38,31 +38,37 @@ def short(tiny_artifact):
     return dataclasses.replace(tiny_artifact, manifest=manifest)
 
 
-async def explain(scorer: Scorer, *texts: str, label: str = "positive", **options):
-    return await scorer.explain(texts, [label] * len(texts), timeout_seconds=30, **options)
+async def explain(scorer: Scorer, *texts: str, **options):
+    scored = await scorer.score(texts, timeout_seconds=30, explain=True, **options)
+    labels = [explanation.label for explanation in scored.explanations]
+    assert labels == [prediction.label for prediction in scored.predictions]
+    return scored.explanations
 
 
 async def test_every_token_is_there_with_its_place_and_whether_it_is_known(tiny_artifact):
     (explanation,) = await explain(make(tiny_artifact), TEXT)
-    assert [TEXT[t.start : t.end] for t in explanation.tokens] == [
+    assert [TEXT[t["start"] : t["end"]] for t in explanation.tokens] == [
         "The", "\U0001f600", "movie", "was", "n't", "bad", ",", "zyx", "!", "Very", "good", ".",
     ]  # fmt: skip
-    unknown = [TEXT[t.start : t.end] for t in explanation.tokens if t.unknown]
+    unknown = [TEXT[t["start"] : t["end"]] for t in explanation.tokens if t["unknown"]]
     assert unknown == ["\U0001f600", ",", "zyx"]
-    assert not any(token.truncated for token in explanation.tokens)
-    assert all(token.contribution == 0 for token in explanation.tokens if token.unknown)
+    assert not any(token["truncated"] for token in explanation.tokens)
+    assert all(token["contribution"] == 0 for token in explanation.tokens if token["unknown"])
 
 
 @pytest.mark.parametrize("label", ["negative", "neutral", "positive"])
-async def test_contributions_sum_to_the_logit_that_the_engine_gives(tiny_artifact, label):
-    scorer = make(tiny_artifact)
-    explanations = await explain(scorer, TEXT, "good", "", label=label)
-    documents = [scorer.classifier.encode(text).ids for text in (TEXT, "good", "")]
-    logits = scorer.engine.logits(documents)[:, scorer.manifest.labels.index(label)]
-    for explanation, logit in zip(explanations, logits, strict=True):
+def test_contributions_sum_to_the_logit_that_the_engine_gives(tiny_artifact, label):
+    classifier = Classifier(tiny_artifact)
+    explainer, engine = Explainer(classifier), ReferenceEngine(tiny_artifact)
+    for text in (TEXT, "good", ""):
+        reading = classifier.read(text, "head")
+        logit = engine.logits(reading.windows)[0, classifier.manifest.labels.index(label)]
+        questions = explainer.questions(reading, label)
+        answers = explainer.attribute(questions)
+        explanation = explainer.explanation(text, label, "head", questions, answers)
         assert explanation.label == label
         assert explanation.logit == pytest.approx(logit, abs=1e-4)
-        assert explanation.sum == sum(token.contribution for token in explanation.tokens)
+        assert explanation.sum == sum(token["contribution"] for token in explanation.tokens)
         expected = explanation.logit - explanation.baseline_logit
         assert explanation.sum == pytest.approx(expected, abs=1e-4)
         assert explanation.completeness_error < 1e-3
@@ -74,18 +80,19 @@ async def test_contributions_sum_to_the_logit_that_the_engine_gives(tiny_artifac
 )
 async def test_what_was_not_read_adds_nothing_and_says_so(short, truncation, read):
     (explanation,) = await explain(make(short), TEXT, truncation=truncation)
-    assert {i for i, token in enumerate(explanation.tokens) if not token.truncated} == read
-    assert all(token.contribution == 0 for token in explanation.tokens if token.truncated)
+    assert {i for i, token in enumerate(explanation.tokens) if not token["truncated"]} == read
+    assert all(token["contribution"] == 0 for token in explanation.tokens if token["truncated"])
     assert explanation.completeness_error < 1e-3
 
 
 async def test_windows_are_explained_as_they_are_combined(short):
     scorer = make(short)
     (explanation,) = await explain(scorer, TEXT, truncation="window")
-    assert not any(token.truncated for token in explanation.tokens)
+    assert not any(token["truncated"] for token in explanation.tokens)
     assert explanation.completeness_error < 1e-3
     reading = scorer.classifier.read(TEXT, "window")
-    logits = scorer.engine.logits(reading.windows)[:, scorer.manifest.labels.index("positive")]
+    index = scorer.manifest.labels.index(explanation.label)
+    logits = scorer.engine.logits(reading.windows)[:, index]
     assert explanation.logit == pytest.approx(np.average(logits, weights=reading.weights), abs=1e-4)
 
 
@@ -95,9 +102,9 @@ async def test_a_text_that_is_to_be_refused_is(short):
 
 
 async def test_an_explanation_counts_in_the_queue_what_it_costs(tiny_artifact):
-    scorer = make(tiny_artifact, tokens=100)
-    cost = Explainer(scorer.classifier).questions("good", "positive", "head")[0].cost
-    assert cost > 1
+    scorer = make(tiny_artifact, tokens=200)
+    reading = scorer.classifier.read("good", "head")
+    assert Explainer(scorer.classifier).questions(reading, "positive")[0].cost > 1
     many = ["good " * 50] * 3
     first = asyncio.ensure_future(explain(scorer, *many))
     for _ in range(3):
@@ -123,8 +130,8 @@ async def test_predictions_and_explanations_share_the_queue_but_no_batch(tiny_ar
         (first,) = answers[1]
         assert explained.label == first.label
         assert explained.logit == pytest.approx(first.logit, abs=1e-5)
-        contributions = [token.contribution for token in explained.tokens]
-        expected = [token.contribution for token in first.tokens]
+        contributions = [token["contribution"] for token in explained.tokens]
+        expected = [token["contribution"] for token in first.tokens]
         assert contributions == pytest.approx(expected, abs=1e-5)
 
 
