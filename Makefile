@@ -22,7 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export BENTOML_HOME ?= $(CURDIR)/.valence/bentoml
 export BENTOML_DO_NOT_TRACK := True
 # these reach their recipes through the environment: they may hold what a shell would read
-export TEXT DATA LABEL
+export TEXT DATA LABEL AGAINST
 # a model trained on DATA is called after the file unless MODEL was said
 OWN_DATA = --data "$$DATA" $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "$$LABEL") \
 	$(if $(filter-out file,$(origin MODEL)),--name $(MODEL))
@@ -78,8 +78,8 @@ format: $(DEVELOPMENT) ## Rewrite the code in the project's style
 types: $(DEVELOPMENT) ## Check the types, strictly
 	$(BIN)/mypy
 
-bench: $(BENCH)/.installed $(MODELS:%=$(STORE)/%/latest) ## Measure, into docs/benchmarks/; ONLY=http and so on, ROUNDS=3, SECONDS=2
-	$(BENCH)/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
+bench: $(BENCH)/.installed $(MODELS:%=$(STORE)/%/latest) ## Measure, into docs/benchmarks/; ONLY=http and so on (ONLY=revision AGAINST=HEAD~1), ROUNDS=3, SECONDS=2
+	$(BENCH)/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(AGAINST),--against "$$AGAINST")
 
 chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way, into docs/faults.md; ONLY=overload and so on, SHARE=0.1
 	$(BIN)/python -m tests.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))

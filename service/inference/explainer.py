@@ -48,8 +48,8 @@ class Explanation(NamedTuple):
 
     ``baseline_logit`` is that of as many unknown words; ``sum`` is that of the contributions, and
     should be ``logit - baseline_logit``. ``completeness_error`` is by how much it is not, relative
-    to that difference (but to 0.01 at least). All are of the network in full precision: the logit
-    of an engine that computes in bf16 or fp16 may differ by its rounding. Of a text read in several
+    to that difference (but to 0.01 at least). All are of the attributor's network: the logit of an
+    engine that rounds otherwise may differ by that. Of a text read in several
     windows, logits and contributions are the windows' means, weighted as their predictions are.
     """
 

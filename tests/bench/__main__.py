@@ -1,6 +1,7 @@
 """Measure, and write the figures into this processor's page of ``docs/benchmarks``: ``make bench``.
 
-python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--lines L] [--output FOLDER]
+python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--lines L] [--against REVISION]
+                      [--output FOLDER]
 
 ``FOLDER.md``, beside the folder, lists its pages.
 """
@@ -26,10 +27,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
     parser.add_argument("--seconds", type=float, default=2.0, help="a measurement over HTTP")
     parser.add_argument("--lines", type=int, default=1_000_000, help="of the part bulk")
+    parser.add_argument("--against", metavar="REVISION", help="for the part revision: a commit")
     parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"))
     arguments = parser.parse_args()
-    options = Options(rounds=arguments.rounds, seconds=arguments.seconds, lines=arguments.lines)
-    for part in [arguments.only] if arguments.only else parts.PARTS:
+    if (arguments.only == "revision") != (arguments.against is not None):
+        parser.error("--only revision and --against REVISION go together")
+    options = Options(
+        rounds=arguments.rounds,
+        seconds=arguments.seconds,
+        lines=arguments.lines,
+        against=arguments.against,
+    )
+    everything = [part for part in parts.PARTS if part not in parts.ASKED_FOR]
+    for part in [arguments.only] if arguments.only else everything:
         say(f"{part}:")
         started = time.perf_counter()
         section = parts.run(part, options)

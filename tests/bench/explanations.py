@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 
+from tests.bench import texts
 from tests.bench.application import Application
 from tests.bench.measure import Options, interleave, median
 from tests.bench.report import Goal, Section, Table
@@ -14,7 +15,6 @@ _MODEL = "sentiment"
 _SENTENCE = (
     "I did not expect to like this little film, but the story is warm and the actors are great ."
 )
-_TEXTS = {"20 words": _SENTENCE, "300 words": " ".join([_SENTENCE] * 15)}
 _REQUESTS = 20
 _WANTED = 5.0
 _WANTED_PLAIN = 1.05
@@ -23,17 +23,18 @@ _WANTED_PLAIN = 1.05
 def run(options: Options) -> Section:
     """Ask for a sentence and a review, plainly and with ``explain``, in turns."""
     ask = _application()
+    words = {"20 words": _SENTENCE, "300 words": texts.reviews(1)[0]}
     # before anything of explanations was made in this process, and after
     plain_before = _least(ask)
     subjects: dict[tuple[str, bool], Callable[[], float]] = {
         (name, explain): lambda text=text, explain=explain: ask(text, explain)
-        for name, text in _TEXTS.items()
+        for name, text in words.items()
         for explain in (False, True)
     }
     taken = interleave(subjects, rounds=max(options.rounds, 3))
     plain_after = _least(ask)
     rows, goals = [], []
-    for name in _TEXTS:
+    for name in words:
         plain, explained = (median(taken[name, explain]) for explain in (False, True))
         rows.append(
             [name, f"{plain * 1e3:.2f}", f"{explained * 1e3:.2f}", f"{explained / plain:.1f}"]

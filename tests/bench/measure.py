@@ -21,6 +21,7 @@ class Options:
     rounds: int
     seconds: float
     lines: int = 1_000_000
+    against: str | None = None
 
 
 def interleave(

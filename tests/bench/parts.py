@@ -21,7 +21,10 @@ PARTS = {
     "explain": "tests.bench.explanations",
     "bulk": "tests.bench.bulk",
     "training": "tests.bench.training",
+    "revision": "tests.bench.revision",
 }
+# needs to be told what to compare with, so only who asks for it has it
+ASKED_FOR = ("revision",)
 
 
 def run(part: str, options: Options) -> Section:

@@ -42,7 +42,7 @@ class Server:
     """A server process and its descendants.
 
     As a context it runs until the block ends, whatever happens in it. ``cpus`` are those it is
-    pinned to, all if None.
+    pinned to, all if None; ``folder`` is what it starts in, this one if None.
     """
 
     def __init__(
@@ -54,8 +54,10 @@ class Server:
         environment: Mapping[str, str] = {},
         ready_path: str = "/readyz",
         cpus: set[int] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.port = port
+        self._folder = folder
         self._command = command
         self._log = log
         self._environment = {**os.environ, **environment}
@@ -69,6 +71,7 @@ class Server:
             self._process = subprocess.Popen(
                 self._command,
                 env=self._environment,
+                cwd=self._folder,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,

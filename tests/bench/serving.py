@@ -107,8 +107,10 @@ def model_folder(name: str = "sentiment") -> Path:
 
 
 @contextlib.contextmanager
-def serve(subject: Subject, *, cpus: set[int] | None) -> Iterator[Server]:
-    """The server of ``subject``, ready."""
+def serve(
+    subject: Subject, *, cpus: set[int] | None, folder: Path | None = None
+) -> Iterator[Server]:
+    """The server of ``subject``, ready; its code is that in ``folder``, by default the current."""
     with tempfile.TemporaryDirectory() as scratch:
         # each has a BentoML home of its own: two servers on one erase each other's metrics
         home = Path(scratch) / "home"
@@ -119,7 +121,7 @@ def serve(subject: Subject, *, cpus: set[int] | None) -> Iterator[Server]:
         environment = {
             "BENTOML_HOME": str(home),
             "BENTOML_DO_NOT_TRACK": "True",
-            "PYTHONPATH": str(Path.cwd()),
+            "PYTHONPATH": str(folder or Path.cwd()),
             eager.MODEL: str(model_folder()),
             **threads,
         }
@@ -130,6 +132,7 @@ def serve(subject: Subject, *, cpus: set[int] | None) -> Iterator[Server]:
             environment=environment,
             ready_path=subject.ready_path,
             cpus=cpus,
+            folder=folder,
         ) as server:
             yield server
 

@@ -1,8 +1,10 @@
-// What attribution needs of a dispatch path, over a `Simd` as in recurrence.h, in fp32 throughout.
+// What attribution needs of a dispatch path, over a `Simd` as in recurrence.h, in fp32 but for
+// recurrent products on a path of fixed point.
 // Include where that is included, and for the same reason use nothing of the standard library here.
 #pragma once
 
 #include "attributor.h"
+#include "target.h"
 
 namespace valence {
 namespace {
@@ -59,6 +61,80 @@ void dense(const Dense& job) {
   }
 }
 
+// A row as two digits each: input = scale (high + low / 2^14) / 2^13, which is nearly fp32. Returns
+// the scale.
+template <class S>
+inline float to_digits(const float* input, size_t count, int16_t* high, int16_t* low) {
+  using Vec = typename S::Vec;
+  Vec most = S::set1(0.0f);
+  for (size_t i = 0; i < count; i += S::lanes) {
+    const Vec x = S::load(input + i);
+    most = S::max(most, S::max(x, S::sub(S::set1(0.0f), x)));
+  }
+  float each[S::lanes], scale = 1e-30f;
+  S::store(each, most);
+  for (int i = 0; i < S::lanes; ++i) scale = each[i] > scale ? each[i] : scale;
+  const Vec inverse = S::set1(1.0f / scale);
+  for (size_t i = 0; i < count; i += S::lanes) {
+    const Vec x = S::mul(S::load(input + i), inverse);
+    S::store_state(high + i, x);
+    S::store_state(low + i, S::mul(S::sub(x, S::load_state(high + i)), S::set1(1 << 14)));
+  }
+  return scale;
+}
+
+// A row waits for its weights, so in fixed point they are of 16 bits. Inputs are of 28, for two
+// multiplications where there is time for two: nothing is lost that the sum of contributions needs.
+template <class S>
+void recur_fixed(const Recurrent& job) {
+  using Vec = typename S::Vec;
+  using D = typename S::Dot;
+  constexpr size_t width = kPanel * S::lanes;
+  int16_t* digits[2] = {job.digits, job.digits + job.depth};
+  const float unit =
+      to_digits<S>(job.input, job.depth, digits[0], digits[1]) * job.scale / kStateOne;
+  const Vec scales[2] = {S::set1(unit), S::set1(unit / (1 << 14))};
+  for (size_t panel = 0; panel < job.panels; ++panel) {
+    const int16_t* weights = static_cast<const int16_t*>(job.weights) + panel * job.depth * width;
+    Vec sums[kPanel];
+    VALENCE_EACH
+    for (size_t v = 0; v < kPanel; ++v) sums[v] = S::load(job.start + panel * width + v * S::lanes);
+    for (size_t first = 0; first < job.depth; first += kChunk) {
+      const size_t end = first + kChunk < job.depth ? first + kChunk : job.depth;
+      typename D::Sum parts[2][kPanel];
+      VALENCE_EACH
+      for (size_t v = 0; v < kPanel; ++v) parts[0][v] = parts[1][v] = D::zero();
+      for (size_t k = first; k < end; k += 2) {
+        const typename D::Operand high = D::broadcast(digits[0] + k);
+        const typename D::Operand low = D::broadcast(digits[1] + k);
+        VALENCE_EACH
+        for (size_t v = 0; v < kPanel; ++v) {
+          typename D::Operand w = D::load(weights + k * width + v * 2 * S::lanes);
+          VALENCE_OPAQUE(w);  // or GCC would load it twice
+          parts[0][v] = D::dot(parts[0][v], high, w);
+          parts[1][v] = D::dot(parts[1][v], low, w);
+        }
+      }
+      VALENCE_EACH
+      for (size_t v = 0; v < kPanel; ++v)
+        sums[v] = S::fma(scales[0], D::real(parts[0][v]),
+                         S::fma(scales[1], D::real(parts[1][v]), sums[v]));
+    }
+    VALENCE_EACH
+    for (size_t v = 0; v < kPanel; ++v) S::store(job.output + panel * width + v * S::lanes, sums[v]);
+  }
+}
+
+template <class S>
+void recur(const Recurrent& job) {
+  if constexpr (S::Dot::fixed_point)
+    recur_fixed<S>(job);
+  else
+    for (size_t panel = 0; panel < job.panels; ++panel)
+      dense_rows<S, 1>({1, job.panels, job.depth, static_cast<const float*>(job.weights), job.start,
+                        0, job.input, 0, job.output, 0}, panel, 0);
+}
+
 // A value of the text and of its baseline.
 template <class S>
 struct Pair {
@@ -87,32 +163,36 @@ inline Pair<S> tanhs(Pair<S> at) {
   return {tanh_of<S>(at.x), tanh_of<S>(at.x0)};
 }
 
-// How far apart, and never so little that the quotients below lose their digits: at this distance
-// they are within 1e-4 of their limit.
+// (f(x) - f(x0)) / (x - x0), where at little distance y that difference would lose its digits: there
+// by a series of tanh(y) / y.
 template <class S>
-inline typename S::Vec distance(Pair<S> at) {
+inline typename S::Vec secant(typename S::Vec rise, typename S::Vec run, typename S::Vec y,
+                              typename S::Vec limit) {
   using Vec = typename S::Vec;
-  const Vec d = S::sub(at.x, at.x0);
-  return S::max(S::max(d, S::sub(S::set1(0.0f), d)), S::set1(0.01f));
+  const Vec square = S::mul(y, y);
+  const Vec series =
+      S::fma(square, S::fma(square, S::set1(2.0f / 15.0f), S::set1(-1.0f / 3.0f)), S::set1(1.0f));
+  return S::where_greater(square, S::set1(1.0f / 64.0f), S::mul(rise, S::inverse(run)),
+                          S::mul(limit, series));
 }
 
-// (tanh x - tanh x0) / (x - x0) = (1 - tanh x tanh x0) tanh(d) / d, without a difference that cancels
+// tanh x - tanh x0 = (1 - tanh x tanh x0) tanh(x - x0)
 template <class S>
 inline typename S::Vec tanh_secant(Pair<S> values, Pair<S> at) {
-  const typename S::Vec d = distance<S>(at);
-  const typename S::Vec rest =
-      S::sub(S::set1(1.0f), S::mul(values.x, values.x0));
-  return S::mul(rest, S::mul(tanh_of<S>(d), S::inverse(d)));
+  using Vec = typename S::Vec;
+  const Vec run = S::sub(at.x, at.x0);
+  return secant<S>(S::sub(values.x, values.x0), run, run,
+                   S::sub(S::set1(1.0f), S::mul(values.x, values.x0)));
 }
 
-// ... and for sigmoid (s + s0 - 2 s s0) tanh(d / 2) / d
+// ... and for sigmoid (s + s0 - 2 s s0) tanh((x - x0) / 2)
 template <class S>
 inline typename S::Vec sigmoid_secant(Pair<S> values, Pair<S> at) {
   using Vec = typename S::Vec;
-  const Vec d = distance<S>(at);
+  const Vec run = S::sub(at.x, at.x0);
+  const Vec half = S::mul(S::set1(0.5f), run);
   const Vec rest = S::fma(S::set1(-2.0f), S::mul(values.x, values.x0), S::add(values.x, values.x0));
-  const Vec slope = S::fma(S::set1(2.0f), sigmoid_of<S>(d), S::set1(-1.0f));
-  return S::mul(rest, S::mul(slope, S::inverse(d)));
+  return secant<S>(S::sub(values.x, values.x0), run, half, S::mul(S::set1(0.5f), rest));
 }
 
 template <class S>
@@ -349,7 +429,7 @@ void envelope(const Envelope& job) {
 
 // clang-format off
 #define VALENCE_ATTRIBUTION(S)                                                                  \
-  {S::lanes, attribution::dense<S>,                                                             \
+  {S::lanes, S::Dot::fixed_point, attribution::dense<S>, attribution::recur<S>,                 \
    {attribution::lstm<S>, attribution::gru<S>, attribution::rnn<S>},                            \
    {attribution::lstm_back<S>, attribution::gru_back<S>, attribution::rnn_back<S>},             \
    attribution::envelope<S>, attribution::squash<S>, attribution::weigh<S>}

@@ -9,6 +9,8 @@ namespace valence {
 
 // Outputs are cut into panels of this many vectors.
 constexpr size_t kPanel = 4;
+// In fixed point, so many products are summed before they become fp32; even.
+constexpr size_t kChunk = 128;
 
 // output[row] = start[row] + weights x input[row]
 struct Dense {
@@ -22,6 +24,18 @@ struct Dense {
   size_t input_stride;
   float* output;             // may be start
   size_t output_stride;
+};
+
+// The same of a single row, by recurrent weights: what every step waits for.
+struct Recurrent {
+  size_t panels;
+  size_t depth;
+  const void* weights;       // as Panels holds them
+  float scale;               // fixed point only: what an integer weight of 1 is
+  const float* start;
+  const float* input;
+  float* output;             // may be start
+  int16_t* digits;           // (2, depth), fixed point only: scratch
 };
 
 // One step of one direction over the text, then its baseline. Gates are (gates, units).
@@ -58,7 +72,9 @@ struct Envelope {
 
 struct AttributionKernels {
   int lanes;
+  bool fixed_point;          // of recurrent products: see recur() in attribution.h
   void (*dense)(const Dense&);
+  void (*recur)(const Recurrent&);
   void (*step[kCells])(const CellStep&);
   void (*step_back[kCells])(const CellBack&);
   void (*envelope)(const Envelope&);
@@ -72,6 +88,7 @@ struct AttributionKernels {
 extern const AttributionKernels kPortableAttribution;
 #if defined(__x86_64__)
 extern const AttributionKernels kAvx2Attribution;
+extern const AttributionKernels kAvx2Int16Attribution;
 extern const AttributionKernels kAvx512Attribution;
 #endif
 

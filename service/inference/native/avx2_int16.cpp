@@ -86,14 +86,21 @@ struct Simd : Simd256 {
   };
 };
 
+// Attribution divides differences of what the exponential makes by differences of its arguments.
+struct Exact : Simd {
+  static inline Vec exp2(Vec x) { return Simd256::exp2(x); }
+};
+
 }  // namespace
 }  // namespace valence
 
+#include "attribution.h"
 #include "recurrence.h"
 
 namespace valence {
 const Path kAvx2Int16 = {"avx2-int16", Simd::lanes, 2, 2, Format::int16, 24, 1,
                          VALENCE_KERNELS(Simd)};
+const AttributionKernels kAvx2Int16Attribution = VALENCE_ATTRIBUTION(Exact);
 }
 
 VALENCE_TARGET_END

@@ -21,13 +21,14 @@ constexpr size_t kKeptBytes = size_t{32} << 20;
 struct Explainer::Walk {
   size_t tokens = 0;
   bool first = false;
+  std::vector<int32_t> words;  // first layer: the unknown word, 0, then those of the text, each once
+  std::vector<size_t> places;  // and where among them each token's is
   Buffer<float> hidden;        // (tokens, 2, width)
-  Buffer<float> gates[2];      // of each direction: (tokens + 1, gates), the baseline's one row
-                               // last; later layers (tokens, 2, gates)
+  Buffer<float> gates[2];      // of each direction: (words, gates); later layers (tokens, 2, gates)
   Buffer<float> factors[2];    // of each direction: (tokens, factors, units)
 
-  size_t text_row(size_t token) const { return first ? token : 2 * token; }
-  size_t baseline_row(size_t token) const { return first ? tokens : 2 * token + 1; }
+  size_t text_row(size_t token) const { return first ? places[token] : 2 * token; }
+  size_t baseline_row(size_t token) const { return first ? 0 : 2 * token + 1; }
   size_t bytes() const {
     return sizeof(float) * (hidden.size() + gates[0].size() + gates[1].size() +
                             factors[0].size() + factors[1].size());
@@ -38,6 +39,7 @@ struct Explainer::Scratch {
   std::vector<Walk> walks;     // of each layer
   Buffer<float> embedded, recurrent, still, memory, lines, pooled, multipliers, below;
   Buffer<float> hidden_back, memory_back, of_input, of_recurrent, squashed, secants;
+  Buffer<int16_t> digits;
 
   // Fresh memory is zeroed, what is left of another call is not.
   static float* zeros(Buffer<float>& buffer, size_t count) {
@@ -79,10 +81,13 @@ Explainer::Explainer(const AttributionKernels& kernels, const Description& d)
     const bool first = i < directions_;
     const size_t columns = first ? embedding_size_ : width_;
     Direction direction;
-    direction.input = pack(gates_, columns);
-    direction.recurrent = pack(gates_, units_);
-    direction.recurrent_back = pack(units_, gates_);
-    if (!first) direction.input_back = pack(width_, gates_);
+    const auto panels = [&](size_t outputs, size_t depth) {
+      return Panels(outputs, depth, kernels_.lanes);
+    };
+    direction.input = panels(gates_, columns);
+    direction.recurrent = panels(gates_, units_);
+    direction.recurrent_back = panels(units_, gates_);
+    if (!first) direction.input_back = panels(width_, gates_);
     direction.input_bias = Buffer<float>(gates_);
     direction.recurrent_bias = Buffer<float>(gates_);
     for (size_t row = 0; row < gate_count(cell_) * hidden_; ++row) {
@@ -95,14 +100,20 @@ Explainer::Explainer(const AttributionKernels& kernels, const Description& d)
       for (size_t k = 0; k < given; ++k) {
         const size_t column = first ? k : k / hidden_ * units_ + k % hidden_;
         const float value = weights.input[row * given + k];
-        put(direction.input, columns, gate, column, value);
-        if (!first) put(direction.input_back, gates_, column, gate, value);
+        direction.input.put(gate, column, value);
+        if (!first) direction.input_back.put(column, gate, value);
       }
       for (size_t k = 0; k < hidden_; ++k) {
         const float value = weights.recurrent[row * hidden_ + k];
-        put(direction.recurrent, units_, gate, k, value);
-        put(direction.recurrent_back, gates_, k, gate, value);
+        direction.recurrent.put(gate, k, value);
+        direction.recurrent_back.put(k, gate, value);
       }
+    }
+    if (kernels_.fixed_point) {
+      direction.scale = std::max(direction.recurrent.least_scale(),
+                                 direction.recurrent_back.least_scale());
+      direction.recurrent.fix(direction.scale);
+      direction.recurrent_back.fix(direction.scale);
     }
     layers_.push_back(std::move(direction));
   }
@@ -116,20 +127,62 @@ Explainer::Explainer(const AttributionKernels& kernels, const Description& d)
     std::copy_n(d.output + i * hidden_, hidden_, output_.data() + i * units_);
 }
 
-Buffer<float> Explainer::pack(size_t outputs, size_t depth) const {
-  return Buffer<float>(outputs * depth);
+void Explainer::recur(const Direction& direction, const float* state, float* gates,
+                      Scratch& scratch) const {
+  kernels_.recur({panels(gates_), units_, direction.recurrent.data(), direction.scale,
+                  direction.recurrent_bias.data(), state, gates,
+                  scratch.digits.reserve(2 * units_)});
 }
 
-void Explainer::put(Buffer<float>& packed, size_t depth, size_t output, size_t k,
-                    float value) const {
-  const size_t panel = kPanel * kernels_.lanes;
-  packed[(output / panel * depth + k) * panel + output % panel] = value;
+std::shared_ptr<const Explainer::Baseline> Explainer::baseline(size_t steps,
+                                                               Scratch& scratch) const {
+  const std::lock_guard<std::mutex> lock(growing_);
+  if (baseline_ && baseline_->steps >= steps) return baseline_;
+  const auto longer = std::make_shared<Baseline>();
+  for (longer->steps = 64; longer->steps < steps;) longer->steps *= 2;
+  Buffer<float> gates(gates_), factors(factors_ * units_);
+  for (size_t place = 0; place < directions_; ++place) {
+    const Direction& direction = layers_[place];
+    kernels_.dense({1, panels(gates_), embedding_size_, direction.input.real.data(),
+                    direction.input_bias.data(), 0, embedding_, 0, gates.data(), 0});
+    longer->recurrent[place] = Buffer<float>(longer->steps * gates_);
+    Buffer<float> hidden(2 * units_), memory(2 * units_);
+    for (size_t step = 0; step < longer->steps; ++step) {
+      float* recurrent = longer->recurrent[place].data() + step * gates_;
+      recur(direction, hidden.data(), recurrent, scratch);
+      kernels_.step[static_cast<int>(cell_)]({units_,
+                                              {gates.data(), gates.data()},
+                                              {recurrent, recurrent},
+                                              {memory.data(), memory.data() + units_},
+                                              {hidden.data(), hidden.data() + units_},
+                                              factors.data()});
+    }
+  }
+  return baseline_ = longer;
+}
+
+// The first layer's gates before the recurrent product: each word's once.
+void Explainer::embed(const Document& document, Walk& walk, Scratch& scratch) const {
+  std::vector<int32_t>& words = walk.words;
+  words.assign(1, 0);
+  words.insert(words.end(), document.ids, document.ids + document.length);
+  std::sort(words.begin(), words.end());
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+  walk.places.clear();
+  for (size_t token = 0; token < document.length; ++token)
+    walk.places.push_back(std::lower_bound(words.begin(), words.end(), document.ids[token]) -
+                          words.begin());
+  float* embedded = scratch.embedded.reserve(words.size() * embedding_size_);
+  for (size_t row = 0; row < words.size(); ++row)
+    std::copy_n(embedding_ + words[row] * embedding_size_, embedding_size_,
+                embedded + row * embedding_size_);
 }
 
 const Explainer::Walk& Explainer::walk(const Document& document, Scratch& scratch) const {
   const size_t tokens = document.length;
   const size_t layers = layers_.size() / directions_;
   if (scratch.walks.size() < layers) scratch.walks.resize(layers);
+  const std::shared_ptr<const Baseline> unknown = baseline(tokens, scratch);
   const float* still = Scratch::zeros(scratch.still, 2 * width_);
   float* recurrent = scratch.recurrent.reserve(2 * gates_);
   for (size_t layer = 0; layer < layers; ++layer) {
@@ -137,34 +190,29 @@ const Explainer::Walk& Explainer::walk(const Document& document, Scratch& scratc
     walk.tokens = tokens;
     walk.first = layer == 0;
     walk.hidden.reserve(tokens * 2 * width_);
-    const size_t rows = walk.first ? tokens + 1 : 2 * tokens;
+    if (walk.first) embed(document, walk, scratch);
+    const size_t rows = walk.first ? walk.words.size() : 2 * tokens;
     const size_t columns = walk.first ? embedding_size_ : width_;
-    if (walk.first) {
-      scratch.embedded.reserve(rows * columns);
-      for (size_t row = 0; row < rows; ++row)
-        // the unknown word's id is 0
-        std::copy_n(embedding_ + (row < tokens ? document.ids[row] : 0) * columns, columns,
-                    scratch.embedded.data() + row * columns);
-    }
     const float* input =
         walk.first ? scratch.embedded.data() : scratch.walks[layer - 1].hidden.data();
     for (size_t place = 0; place < directions_; ++place) {
       const Direction& direction = layers_[layer * directions_ + place];
       float* gates = walk.gates[place].reserve(rows * gates_);
       float* factors = walk.factors[place].reserve(tokens * factors_ * units_);
-      kernels_.dense({rows, panels(gates_), columns, direction.input.data(),
+      kernels_.dense({rows, panels(gates_), columns, direction.input.real.data(),
                       direction.input_bias.data(), 0, input, columns, gates, gates_});
       float* memory = Scratch::zeros(scratch.memory, 2 * units_);
       const float* before = still;
       for (size_t step = 0; step < tokens; ++step) {
         const size_t token = place == 0 ? step : tokens - 1 - step;
-        kernels_.dense({2, panels(gates_), units_, direction.recurrent.data(),
-                        direction.recurrent_bias.data(), 0, before, width_, recurrent, gates_});
+        recur(direction, before, recurrent, scratch);
+        if (!walk.first) recur(direction, before + width_, recurrent + gates_, scratch);
         float* hidden = walk.hidden.data() + token * 2 * width_ + place * units_;
         kernels_.step[static_cast<int>(cell_)](
             {units_,
              {gates + walk.text_row(token) * gates_, gates + walk.baseline_row(token) * gates_},
-             {recurrent, recurrent + gates_},
+             {recurrent, walk.first ? unknown->recurrent[place].data() + step * gates_
+                                    : recurrent + gates_},
              {memory, memory + units_},
              {hidden, hidden + width_},
              factors + token * factors_ * units_});
@@ -186,14 +234,15 @@ void Explainer::walk_back(const Direction& direction, size_t place, Walk& walk,
   float* memory = Scratch::zeros(scratch.memory_back, units_);
   float* of_input = scratch.of_input.reserve(gates_);
   float* of_recurrent = scratch.of_recurrent.reserve(gates_);
+  int16_t* digits = scratch.digits.reserve(2 * gates_);
   for (size_t step = 0; step < tokens; ++step) {
     const size_t token = place == 0 ? tokens - 1 - step : step;
     kernels_.step_back[static_cast<int>(cell_)](
         {units_, walk.factors[place].data() + token * factors_ * units_,
          multipliers + token * width_ + place * units_, hidden, memory, of_input, of_recurrent});
     const float* passed = cell_ == Cell::gru ? of_recurrent : of_input;
-    kernels_.dense({1, panels(units_), gates_, direction.recurrent_back.data(), hidden, 0, passed,
-                    gates_, hidden, units_});
+    kernels_.recur({panels(units_), gates_, direction.recurrent_back.data(), direction.scale,
+                    hidden, passed, hidden, digits});
     float* text = gates + walk.text_row(token) * gates_;
     if (walk.first)
       contributions[token] += kernels_.weigh(of_input, text, gates + walk.baseline_row(token) * gates_, gates_);
@@ -201,7 +250,7 @@ void Explainer::walk_back(const Direction& direction, size_t place, Walk& walk,
       std::copy_n(of_input, gates_, text);
   }
   if (!walk.first)
-    kernels_.dense({tokens, panels(width_), gates_, direction.input_back.data(), below, width_,
+    kernels_.dense({tokens, panels(width_), gates_, direction.input_back.real.data(), below, width_,
                     gates, 2 * gates_, below, width_});
 }
 

@@ -1,11 +1,15 @@
-// What each token adds to a label's logit: service/inference/attribution.py, in fp32.
+// What each token adds to a label's logit: service/inference/attribution.py, in fp32, of a network
+// whose recurrent weights are rounded to 16 bits on a path of fixed point.
 #pragma once
 
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "attributor.h"
 #include "buffer.h"
 #include "network.h"
+#include "panels.h"
 
 namespace valence {
 
@@ -33,20 +37,28 @@ class Explainer {
 
  private:
   struct Direction {
-    Buffer<float> input;             // columns to gates
+    Panels input;                    // columns to gates
     Buffer<float> input_bias;
-    Buffer<float> recurrent;         // units to gates
+    Panels recurrent;                // units to gates
     Buffer<float> recurrent_bias;
-    Buffer<float> recurrent_back;    // gates to units
-    Buffer<float> input_back;        // gates to the layer below; second layer and later
+    Panels recurrent_back;           // gates to units
+    Panels input_back;               // gates to the layer below; second layer and later
+    float scale = 0.0f;              // of recurrent weights in fixed point
+  };
+  // What the first layer's recurrence makes of unknown words, which is the same for every text.
+  struct Baseline {
+    size_t steps;
+    Buffer<float> recurrent[2];      // of each direction: (steps, gates), products with biases
   };
   struct Walk;
   struct Scratch;
 
-  Buffer<float> pack(size_t outputs, size_t depth) const;
-  void put(Buffer<float>& packed, size_t depth, size_t output, size_t k, float value) const;
   // The memory that the calling thread keeps between calls.
   static Scratch& own_scratch();
+  // As many steps as asked for, or more; computed when a text is longer than any before.
+  std::shared_ptr<const Baseline> baseline(size_t steps, Scratch& scratch) const;
+  void embed(const Document& document, Walk& walk, Scratch& scratch) const;
+  void recur(const Direction& direction, const float* state, float* gates, Scratch& scratch) const;
   const Walk& walk(const Document& document, Scratch& scratch) const;
   void walk_back(const Direction& direction, size_t place, Walk& walk, const float* multipliers,
                  float* below, float* contributions, Scratch& scratch) const;
@@ -73,6 +85,8 @@ class Explainer {
   Buffer<float> output_;       // (labels, poolings, width)
   size_t pooled_;
   std::vector<float> output_bias_;
+  mutable std::mutex growing_;
+  mutable std::shared_ptr<const Baseline> baseline_;
 };
 
 }  // namespace valence

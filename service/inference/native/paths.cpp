@@ -80,6 +80,7 @@ std::vector<AttributionPath> attribution_paths() {
   std::vector<AttributionPath> found;
 #if defined(__x86_64__)
   if (has_avx512()) found.push_back({kAvx512.name, &kAvx512Attribution});
+  if (has_f16c()) found.push_back({kAvx2Int16.name, &kAvx2Int16Attribution});
   if (has_avx2()) found.push_back({kAvx2.name, &kAvx2Attribution});
 #endif
   found.push_back({kPortable.name, &kPortableAttribution});

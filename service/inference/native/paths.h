@@ -11,7 +11,7 @@ namespace valence {
 // Best first; never empty, since the portable path runs everywhere.
 std::vector<const Path*> available_paths();
 
-// Those that compute attributions, the best first: the fp32 paths.
+// Those that compute attributions, the best first.
 struct AttributionPath {
   const char* name;
   const AttributionKernels* kernels;

@@ -1,0 +1,109 @@
+"""The ordinary request, one sentence and no options, beside another revision of this repository."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from tests.bench import load, serving, texts
+from tests.bench.load import Job, Result
+from tests.bench.measure import Options, interleave, median, say
+from tests.bench.processes import BenchError, Server, server_cpu
+from tests.bench.report import Goal, Section, Table
+
+_WANTED = 1.02
+_CONNECTIONS = (1, 16)
+# the least an engine can be asked: what is left is the request path
+_WORD = "good"
+
+
+def run(options: Options) -> Section:
+    """Serve both from the same models, and ask them in turns."""
+    if options.against is None:
+        raise BenchError("which revision to compare with? make bench ONLY=revision AGAINST=HEAD~1")
+    requests = {
+        "one word": [serving.VALENCE.one(_WORD)],
+        "one sentence": [serving.VALENCE.one(text) for text in texts.sentences(2_000)],
+    }
+    here = name_of("HEAD") + (" with changes" if _git("status", "--porcelain", "-uno") else "")
+    there = name_of(options.against)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(checked_out(options.against))
+        servers: dict[str, Server] = {}
+        for name, place in (("here", Path.cwd()), ("there", folder)):
+            say(f"  starting {name}")
+            servers[name] = stack.enter_context(
+                serving.serve(serving.VALENCE, cpus={server_cpu()}, folder=place)
+            )
+
+        def asking(name: str, job: Job) -> Callable[[], Result]:
+            job = replace(job, port=servers[name].port, pids=servers[name].pids())
+            return lambda: load.run(job)
+
+        subjects = {
+            (kind, connections, name): asking(
+                name, Job(0, asked, connections=connections, seconds=options.seconds)
+            )
+            for kind, asked in requests.items()
+            for connections in _CONNECTIONS
+            for name in servers
+        }
+        taken = interleave(subjects, rounds=options.rounds)
+    rows, goals = [], []
+    for kind in requests:
+        for connections in _CONNECTIONS:
+            after, before = (
+                [1e6 / result.per_cpu_second for result in taken[kind, connections, name]]
+                for name in servers
+            )
+            # of neighbours in time: what else the machine does falls on both
+            ratio = median([a / b for a, b in zip(after, before, strict=True)])
+            title = f"{kind}, {connections} connections"
+            rows.append([title, f"{median(before):.0f}", f"{median(after):.0f}", f"{ratio:.3f}"])
+            goals.append(Goal(f"{title}: here over there", _WANTED, ratio, at_least=False))
+    text = (
+        f"CPU time of the server a `POST /v1/classify` of one text without options. Here: {here}. "
+        f"There: {there}. Both serve the same models, each on its own engine; of one word nearly "
+        "all is the request path."
+    )
+    head = ["request", "there (us)", "here (us)", "ratio"]
+    return Section("Beside another revision", text, [Table(head, rows)], goals)
+
+
+def name_of(revision: str) -> str:
+    """The short hash of a commit, in backticks; raises :class:`BenchError` if there is none."""
+    return (
+        f"`{_git('rev-parse', '--short', '--verify', '--end-of-options', revision + '^{commit}')}`"
+    )
+
+
+@contextlib.contextmanager
+def checked_out(revision: str) -> Iterator[Path]:
+    """A work tree of ``revision`` with its extension built, as long as the context lasts."""
+    commit = name_of(revision).strip("`")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / commit
+        _git("worktree", "add", "--quiet", "--detach", str(folder), commit)
+        try:
+            say(f"  building {commit}")
+            _run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], folder)
+            yield folder
+        finally:
+            _git("worktree", "remove", "--force", str(folder))
+
+
+def _git(*arguments: str) -> str:
+    return _run(["git", *arguments], Path.cwd())
+
+
+def _run(command: list[str], folder: Path) -> str:
+    try:
+        done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    except subprocess.CalledProcessError as error:
+        raise BenchError(f"{' '.join(command)} failed:\n{error.stderr[-2000:]}") from None
+    return done.stdout.strip()

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.bench import revision
+from tests.bench.__main__ import main
+from tests.bench.measure import Options
+from tests.bench.processes import BenchError
+
+
+def git(*arguments):
+    named = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    done = subprocess.run(["git", *named, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository of two commits whose extension is a file that the build copies."""
+    monkeypatch.chdir(tmp_path)
+
+    git("init", "--quiet")
+    for content in ("old", "new"):
+        (tmp_path / "source").write_text(content)
+        (tmp_path / "setup.py").write_text("import shutil; shutil.copy('source', 'built')")
+        git("add", ".")
+        git("commit", "--quiet", "-m", content)
+    return tmp_path
+
+
+def test_another_revision_is_checked_out_and_built_as_long_as_it_is_needed(repository):
+    with revision.checked_out("HEAD~1") as folder:
+        assert (folder / "built").read_text() == "old"
+        assert (repository / "source").read_text() == "new"
+    assert not folder.exists()
+    assert len(git("worktree", "list")) == 1
+
+
+def test_a_revision_that_cannot_be_built_says_why_and_leaves_nothing(repository):
+    (repository / "setup.py").write_text("raise SystemExit('no compiler here')")
+    git("commit", "--quiet", "-a", "-m", "broken")
+    with pytest.raises(BenchError, match="no compiler here"), revision.checked_out("HEAD"):
+        pass
+    assert len(git("worktree", "list")) == 1
+
+
+@pytest.mark.parametrize("name", ["no-such-branch", "--all", ""])
+def test_what_is_no_commit_is_refused_by_name(repository, name):
+    with pytest.raises(BenchError, match="rev-parse"):
+        revision.name_of(name)
+
+
+def test_without_a_revision_it_says_how_to_name_one():
+    with pytest.raises(BenchError, match="AGAINST="):
+        revision.run(Options(rounds=1, seconds=1.0))
+
+
+@pytest.mark.parametrize("arguments", [["--only", "revision"], ["--against", "HEAD"]])
+def test_the_part_and_its_revision_go_together(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["tests.bench", *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "--only revision and --against REVISION go together" in capsys.readouterr().err
