@@ -172,5 +172,5 @@ $(LOCK)/.installed: requirements/lock.txt
 
 $(DEVELOPMENT): requirements/development.txt requirements/checks.txt requirements/constraints.txt $(RUNTIME) $(TRACKING)
 	@echo "installing what the checks need into $(VENV)"
-	$(PIP) install -c requirements/constraints.txt -r requirements/development.txt
+	$(PIP) install -c requirements/constraints.txt -r requirements/development.txt -r requirements/checks.txt
 	@touch $@
