@@ -109,6 +109,15 @@ MISTAKES = {
     ),
     "unknown field": (BASE, "periodSeconds: 10", "periodSecond: 10", "periodSecond"),
     "unknown setting": (BASE, "VALENCE_API_KEYS_FILE", "VALENCE_API_KEY_FILE", "is no setting"),
+    "leaving told twice": (
+        BASE, "- name: VALENCE_API_KEYS_FILE",
+        '- {name: VALENCE_DRAIN_SECONDS, value: "5"}\n            - name: VALENCE_API_KEYS_FILE',
+        "VALENCE_DRAIN_SECONDS",
+    ),
+    "home that cannot be written": (
+        "deploy/Dockerfile", "BENTOML_HOME=/tmp/bentoml", "BENTOML_HOME=/var/lib/bentoml",
+        "is not in /tmp",
+    ),
     "grace too short": (BASE, "PeriodSeconds: 75", "PeriodSeconds: 30", "terminationGrace"),
     "kind that nothing validates": (
         "deploy/base/service-account.yaml", "kind: ServiceAccount", "kind: ServiceAcount",
