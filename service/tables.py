@@ -42,8 +42,9 @@ class Rows:
     """The rows of the file ``path``, in order; to be closed, as by ``contextlib.closing``.
 
     With ``columns`` each row has those and no others, and a file or a JSON object that lacks one is
-    refused. ``read`` of ``size`` bytes (rows, of Parquet) have been read. Iterating raises
-    :class:`ConfigurationError`, as does an ``encoding`` that does not exist.
+    refused. ``read`` of ``size`` bytes (rows, of Parquet) have been read. ``part``, from a byte up
+    to a byte, leaves the rows of JSON lines that begin there: in UTF-8 and not gzipped. Iterating
+    raises :class:`ConfigurationError`, as does an ``encoding`` that does not exist.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Rows:
         *,
         encoding: str = "utf-8",
         columns: Sequence[str] | None = None,
+        part: tuple[int, int] | None = None,
     ) -> None:
         try:
             codecs.lookup(encoding)
@@ -63,6 +65,9 @@ class Rows:
         self.size = 0
         self._path = path
         self._columns = columns
+        self._part = part
+        # lines are counted from where reading begins
+        self._from = f" from byte {part[0]:,}" if part and part[0] else ""
         self._parquet_rows = 0
         self._file: IO[bytes] | None = None
         self._rows = self._of_parquet() if form == "parquet" else self._of_text(form, encoding)
@@ -88,7 +93,10 @@ class Rows:
             self.size = self._path.stat().st_size
             with self._file as file:
                 stream = gzip.GzipFile(fileobj=file) if zipped(self._path) else file
-                lines = self._lines(stream, encoding)  # type: ignore[arg-type]
+                lines = self._lines(
+                    stream if self._part is None else _lines_of(file, *self._part),  # type: ignore[arg-type]
+                    encoding,
+                )
                 yield from (self._of_json(lines) if form == "jsonl" else self._of_csv(lines, form))
         except OSError as error:
             raise ConfigurationError(f"{self._path}: cannot be read: {error.strerror}") from None
@@ -110,8 +118,8 @@ class Rows:
             # which is decoded some lines ahead, but for UTF-8
             where = "line" if error.encoding.startswith("utf-8") else "after line"
             raise ConfigurationError(
-                f"{self._path}, {where} {number}: {byte}; say which encoding it is, such as "
-                "--encoding cp1252"
+                f"{self._path}, {where} {number}{self._from}: {byte}; say which encoding it is, "
+                "such as --encoding cp1252"
             ) from None
         except UnicodeError as error:
             raise ConfigurationError(
@@ -127,7 +135,7 @@ class Rows:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            place = f"line {number}"
+            place = f"line {number}{self._from}"
             try:
                 values = json.loads(line)
             except (ValueError, RecursionError) as error:
@@ -208,6 +216,15 @@ class Rows:
             if names.count(wanted) > 1:
                 raise ConfigurationError(f"{where}: column {wanted!r} is there twice; rename one")
         return names if self._columns is None else tuple(dict.fromkeys(self._columns))
+
+
+def _lines_of(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
+    """The lines whose first byte lies in the part."""
+    if start:
+        file.seek(start - 1)
+        file.readline()  # the rest of a line that began before
+    while file.tell() < end and (line := file.readline()):
+        yield line
 
 
 def format_of(path: Path) -> str | None:

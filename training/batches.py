@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from service.classifier.manifest import Task
 from service.classifier.vocabulary import Vocabulary
-from training import targets
+from training import ranks, targets
+from training.configuration import Optimization
 from training.corpora import Example
 
 # Documents are shuffled, then sorted by length within pools of this many batches: lengths in a
@@ -27,6 +29,42 @@ class Batch:
     ids: Tensor  # (B, T) int64, 0 where padded
     lengths: Tensor  # (B,)
     targets: Tensor  # (B, K) probabilities, each alone where the task is multi-label
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The steps between two times that the dev texts are scored: an epoch, if all fit in memory.
+
+    ``batches`` are this process's parts of the batches that all of them take together.
+    """
+
+    first: int  # step, from 0
+    steps: int
+    total: int  # steps of the whole training
+    batches: Iterable[Batch]
+
+
+class Texts(Protocol):
+    """What is trained on."""
+
+    task: Task
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Where a stream stands; means nothing where all texts are in memory."""
+        ...
+
+    def go_to(self, positions: Sequence[tuple[int, int]]) -> None:
+        """Continue from where all processes stood."""
+        ...
+
+    def rounds(self, optimization: Optimization) -> int:
+        """How many there are."""
+        ...
+
+    def round(self, number: int, optimization: Optimization) -> Round:
+        """The ``number``-th, from 1; asked for in order."""
+        ...
 
 
 class EncodedTexts:
@@ -68,6 +106,29 @@ class EncodedTexts:
         """Tokens of all texts together."""
         return int(self.lengths.sum())
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """Nowhere: an epoch needs no more than its number."""
+        return (0, 0)
+
+    def go_to(self, positions: Sequence[tuple[int, int]]) -> None:
+        """Nothing to do."""
+
+    def rounds(self, optimization: Optimization) -> int:
+        """The epochs."""
+        return optimization.epochs
+
+    def round(self, number: int, optimization: Optimization) -> Round:
+        """An epoch: each batch's texts are dealt to the processes, lengths alike."""
+        seed = optimization.seed * 10_007 + number
+        plan = self.plan(tokens=optimization.batch_tokens, seed=seed)
+        return Round(
+            first=(number - 1) * len(plan),
+            steps=len(plan),
+            total=len(plan) * optimization.epochs,
+            batches=(self.batch(rows[ranks.number() :: ranks.count()]) for rows in plan),
+        )
+
     def plan(self, *, tokens: int, seed: int | None = None) -> list[NDArray[np.int64]]:
         """The rows of each batch: all documents once, about ``tokens`` a batch, padding counted.
 
@@ -96,9 +157,9 @@ class EncodedTexts:
             start = end
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
-        """The documents of ``rows``, padded."""
+        """The documents of ``rows``, padded; there may be none."""
         lengths = self.lengths[rows]
-        steps = np.arange(max(1, int(lengths.max())))
+        steps = np.arange(lengths.max(initial=1))
         inside = steps < lengths[:, None]  # (B, T)
         positions = np.where(inside, self._starts[rows][:, None] + steps, len(self._ids) - 1)
         return Batch(

@@ -45,6 +45,7 @@ class Checkpoint:
     average: dict[str, Tensor]
     best: dict[str, Tensor]
     optimizer: dict[str, Tensor] = field(default_factory=dict)
+    positions: tuple[tuple[int, int], ...] = ()  # in its stream, of each process
 
     def save(self, path: Path) -> None:
         """Replace ``path`` by this checkpoint; an interruption leaves the one that was there."""
@@ -55,7 +56,9 @@ class Checkpoint:
             for part, values in parts.items()
             for name, value in values.items()
         }
-        state = json.dumps({"history": [asdict(epoch) for epoch in self.history]})
+        state = json.dumps(
+            {"history": [asdict(epoch) for epoch in self.history], "positions": self.positions}
+        )
         unfinished = path.with_name(f"{path.name}.{os.getpid()}")
         try:
             safetensors.torch.save_file(tensors, unfinished, metadata={_STATE: state})
@@ -96,6 +99,7 @@ def load(path: Path) -> Checkpoint | None:
                 part, _, name = key.partition("/")
                 parts[part][name] = file.get_tensor(key)
         history = tuple(Epoch(**epoch) for epoch in state["history"])
+        positions = tuple((int(pool), int(batch)) for pool, batch in state["positions"])
     except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError):
         return None
-    return Checkpoint(history=history, **parts)
+    return Checkpoint(history=history, positions=positions, **parts)

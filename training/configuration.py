@@ -48,6 +48,11 @@ class Data(_Section):
         default="|", min_length=1, description="between a text's labels, where they are one string"
     )
     encoding: str = "utf-8"
+    streamed: bool | None = Field(
+        default=None,
+        description="read files while training on them instead of into memory, for `steps` steps; "
+        "if not said, where they are larger than 256 MiB",
+    )
     targets: Literal["shares", "labels"] = Field(
         default="shares",
         description="learn the share of raters that chose each label, where the corpus tells; or "
@@ -75,6 +80,8 @@ class Data(_Section):
     def _something_to_read(self) -> Data:
         if not (self.corpora or self.files):
             raise ValueError("name corpora, or files of your own")
+        if self.streamed and self.corpora:
+            raise ValueError("published corpora fit into memory; streamed = true is for files")
         if self.text == self.label:
             raise ValueError(f"text and label are both column {self.text!r}; name two columns")
         return self
@@ -149,6 +156,12 @@ class Optimization(_Section):
     batch_tokens: int = Field(default=1_280, ge=1, description="words in a batch of like lengths")
     clip_norm: float = Field(default=1.0, gt=0.0)
     epochs: int = Field(default=4, ge=1)
+    steps: int | None = Field(
+        default=None, ge=1, description="batches to train on where texts are streamed: no epochs"
+    )
+    evaluate_every: int = Field(
+        default=1_000, ge=1, description="steps between two scores on dev texts, where streamed"
+    )
     patience: int = Field(
         default=2, ge=1, description="epochs without a better dev macro-F1 before stopping"
     )

@@ -18,8 +18,8 @@ from service.classifier.manifest import Task
 from service.classifier.model import RecurrentClassifier
 from service.errors import ConfigurationError
 from training import checkpoint as checkpoints
-from training import thresholds
-from training.batches import Batch, EncodedTexts
+from training import ranks, thresholds
+from training.batches import Batch, EncodedTexts, Texts
 from training.checkpoint import Checkpoint, Epoch
 from training.configuration import Optimization, Regularization
 from training.evaluation import evaluate
@@ -31,7 +31,7 @@ _EVALUATION_TOKENS = 16_384
 
 def fit(
     model: RecurrentClassifier,
-    train: EncodedTexts,
+    train: Texts,
     dev: EncodedTexts,
     *,
     optimization: Optimization,
@@ -51,6 +51,10 @@ def fit(
     very weights it would have reached. The first ``frozen_columns`` of the embedding stay as they
     are. ``observe`` is told of each epoch. Returns the history of all of them. Raises
     :class:`ConfigurationError` for mixed precision on a processor that has none.
+
+    Several processes (:mod:`training.ranks`) take each step together: each computes the gradients
+    of its part of a batch, and all go on with their mean over the texts of the whole batch. The
+    first reads and writes the checkpoint.
     """
     if optimization.mixed_precision:
         require_bf16(device)
@@ -63,20 +67,23 @@ def fit(
     average = copy.deepcopy(model)
     history: tuple[Epoch, ...] = ()
     best = _copy(average)
-    saved = checkpoints.load(checkpoint)
+    saved = ranks.from_first(lambda: checkpoints.load(checkpoint))
     if saved is not None and _shapes(saved.model) == _shapes(model.state_dict()):
         history, best = saved.history, saved.best
         model.load_state_dict(saved.model)
         average.load_state_dict(saved.average)
         _restore(optimizer, saved.optimizer)
+        train.go_to(saved.positions)
         reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
-    while len(history) < optimization.epochs and not _stalled(history, optimization.patience):
+    rounds = train.rounds(optimization)
+    while len(history) < rounds and not _stalled(history, optimization.patience):
         epoch = _epoch(
             model,
             average,
             train,
             dev,
             number=len(history) + 1,
+            rounds=rounds,
             optimizer=optimizer,
             optimization=optimization,
             regularization=regularization,
@@ -86,13 +93,16 @@ def fit(
         observe(epoch)
         if best_epoch(history) is epoch:
             best = _copy(average)
-        Checkpoint(
-            history=history,
-            model=_copy(model),
-            average=_copy(average),
-            best=best,
-            optimizer=_flatten(optimizer),
-        ).save(checkpoint)
+        positions = ranks.of_all(train.position)
+        if ranks.is_first():
+            Checkpoint(
+                history=history,
+                model=_copy(model),
+                average=_copy(average),
+                best=best,
+                optimizer=_flatten(optimizer),
+                positions=tuple(positions),
+            ).save(checkpoint)
     model.load_state_dict(best)
     return history
 
@@ -128,40 +138,45 @@ def logits(model: RecurrentClassifier, texts: EncodedTexts) -> Logits:
 def _epoch(
     model: RecurrentClassifier,
     average: RecurrentClassifier,
-    train: EncodedTexts,
+    train: Texts,
     dev: EncodedTexts,
     *,
     number: int,
+    rounds: int,
     optimizer: torch.optim.Optimizer,
     optimization: Optimization,
     regularization: Regularization,
     reporter: Reporter,
 ) -> Epoch:
-    seed = optimization.seed * 10_007 + number
-    torch.manual_seed(seed)
+    # every process leaves out other units and words of its texts
+    torch.manual_seed(optimization.seed * 10_007 + number + ranks.number() * 1_000_000_007)
     model.train()
     started = time.perf_counter()
+    # summed over texts, and how many texts and tokens there were
     loss_sum = torch.zeros((), device=next(model.parameters()).device)
-    tokens = 0
-    plan = train.plan(tokens=optimization.batch_tokens, seed=seed)
-    with reporter.bar(f"epoch {number}/{optimization.epochs}", total=len(plan)) as advance:
-        for step, rows in enumerate(plan, start=(number - 1) * len(plan)):
-            batch = train.batch(rows)
+    texts = tokens = 0
+    part = train.round(number, optimization)
+    with reporter.bar(f"epoch {number}/{rounds}", total=part.steps) as advance:
+        for step, batch in enumerate(part.batches, start=part.first):
             for group in optimizer.param_groups:
-                group["lr"] = optimization.learning_rate * _rate(
-                    step, len(plan) * optimization.epochs, optimization
-                )
-            loss = _loss(model, batch, train.task, optimization, regularization)
+                group["lr"] = optimization.learning_rate * _rate(step, part.total, optimization)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            count = len(batch.lengths)
+            if count:
+                loss = _loss(model, batch, train.task, optimization, regularization)
+                loss.backward()  # type: ignore[no-untyped-call]
+                loss_sum += loss.detach() * count
+            ranks.average_gradients(model, batch.ids, count)
             nn.utils.clip_grad_norm_(model.parameters(), optimization.clip_norm)
             optimizer.step()
             _approach(average, model, step=step, averaging=regularization.averaging)
-            loss_sum += loss.detach() * len(rows)
+            texts += count
             tokens += int(batch.lengths.sum())
-            advance(tokens_per_second=tokens / (time.perf_counter() - started))
+            speed = tokens * ranks.count() / (time.perf_counter() - started)
+            advance(tokens_per_second=speed)
     seconds = time.perf_counter() - started
-    train_loss = loss_sum.item() / len(train)
+    texts, tokens = ranks.sum_of(torch.tensor([texts, tokens])).tolist()
+    train_loss = ranks.sum_of(loss_sum).item() / texts
     outputs = logits(average, dev)
     if not (math.isfinite(train_loss) and np.isfinite(outputs).all()):
         raise ConfigurationError(
@@ -186,7 +201,7 @@ def _epoch(
         tokens_per_second=tokens / seconds,
     )
     reporter.say(
-        f"epoch {number}/{optimization.epochs}: train loss {epoch.train_loss:.4f}, "
+        f"epoch {number}/{rounds}: train loss {epoch.train_loss:.4f}, "
         f"dev loss {epoch.dev_loss:.4f}, dev macro-F1 {epoch.dev_macro_f1:.4f}, "
         f"{seconds:.1f} s, {epoch.tokens_per_second:,.0f} tokens/s"
     )

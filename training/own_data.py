@@ -7,7 +7,9 @@ Rules of thumb, taken from the published configurations (``training/LOG.md``):
   tuned GloVe words that averages what it reads and leaves much out in training; else the default
   network, since an average tells short texts apart badly;
 * epochs until the network has taken ``STEPS`` steps, at least 4 and at most 40, so that few texts
-  are seen often enough.
+  are seen often enough;
+* files that are streamed (:mod:`training.streaming`) are passed once, or for ``MOST_STEPS`` steps;
+  what is said of all texts here is said of a sample.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import tomli_w
 
 from service.classifier import tokenizer
 from service.errors import ConfigurationError
-from training import corpora
+from training import corpora, sampling
 from training.configuration import Optimization, parse
 from training.corpora import Example, Table, files
 from training.progress import Reporter
@@ -31,6 +33,7 @@ from training.progress import Reporter
 FEW_TEXTS = 5_000
 LONG_TOKENS = 100
 STEPS = 600
+MOST_STEPS = 20_000
 _LEAST_EPOCHS, _MOST_EPOCHS = 4, 40
 # more labels than this are most likely no labels
 MOST_LABELS = 1_000
@@ -51,10 +54,10 @@ def configure(
     encoding: str,
     name: str | None,
     multi_label: bool,
-    folder: Path,
+    workspace: Path,
     reporter: Reporter,
 ) -> Path:
-    """Write a configuration for the files of ``patterns`` into ``folder``; its path.
+    """Write a configuration for the files of ``patterns`` into ``workspace``; its path.
 
     Labels are those of the data, numbers in their order. A text has any number of them if
     ``multi_label``, or if the first label in the data is a list. Raises
@@ -65,7 +68,13 @@ def configure(
     table = Table(text=text, label=label, encoding=encoding, label_separator=separator)
     if multi_label or _holds_lists(paths[0], table):
         table = Table(text, label, encoding, task="multi_label", label_separator=separator)
-    loaded = corpora.load((), cache=folder, own=patterns, table=table, progress=reporter.say)
+    cache = workspace / "corpora"
+    if sampling.is_large(paths):
+        source = sampling.open_source(patterns, table, cache, reporter)
+        loaded, share = sampling.sample(source), source.sampled
+    else:
+        loaded = corpora.load((), cache=cache, own=patterns, table=table, progress=reporter.say)
+        share = 1.0
     labels = _labels(loaded.examples, table)
     content: dict[str, Any] = {"name": name or _name(paths, patterns)}
     if table.task == "multi_label":
@@ -80,7 +89,8 @@ def configure(
         **({"encoding": encoding} if encoding != "utf-8" else {}),
         **({"label_separator": separator} if separator != "|" else {}),
     }
-    content |= _choices(loaded.examples)
+    content |= _choices(loaded.examples, share)
+    folder = workspace / "configs"
     path = folder / f"{parse(content, source=', '.join(patterns)).name}.toml"
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(
@@ -91,16 +101,30 @@ def configure(
     return path
 
 
-def _choices(examples: Sequence[Example]) -> dict[str, Any]:
-    """The sections that depend on how many texts there are, and how long they are."""
+def _choices(examples: Sequence[Example], share: float) -> dict[str, Any]:
+    """The sections that depend on how many texts there are, and how long they are.
+
+    ``examples`` are a ``share`` of them; less than 1, if they are to be streamed.
+    """
     lengths = np.array([len(tokenizer.surfaces(example.text)) for example in examples])
     longest = float(np.percentile(lengths, 99))
     max_tokens = min(512, max(32, 32 * math.ceil(longest / 32)))
     few_and_long = len(examples) < FEW_TEXTS and float(np.median(lengths)) >= LONG_TOKENS
     batch_tokens = Optimization().batch_tokens
     # four fifths of the texts are trained on
-    tokens = 0.8 * float(np.minimum(lengths, max_tokens).sum())
+    tokens = 0.8 * float(np.minimum(lengths, max_tokens).sum()) / share
     steps = max(1, math.ceil(tokens / batch_tokens))
+    if share < 1.0:
+        steps = min(steps, MOST_STEPS)
+        return {
+            "text": {"max_tokens": max_tokens},
+            "optimization": {
+                "steps": steps,
+                "evaluate_every": max(1, steps // 20),
+                "patience": 5,
+                "warmup_steps": min(100, steps // 10),
+            },
+        }
     epochs = min(_MOST_EPOCHS, max(_LEAST_EPOCHS, math.ceil(STEPS / steps)))
     chosen: dict[str, Any] = {
         "text": {"max_tokens": max_tokens},

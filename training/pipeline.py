@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from service.classifier.architecture import Architecture
 from service.classifier.manifest import Manifest
 from service.classifier.model import RecurrentClassifier
 from service.classifier.vocabulary import Vocabulary
-from training import checks, fitting, outcome, provenance, publication, vectors
+from training import checks, fitting, outcome, provenance, publication, ranks, vectors
 from training.checkpoint import Epoch, alone
 from training.configuration import Configuration
 from training.evaluation import Evaluation
@@ -51,18 +52,22 @@ def train(
 
     ``fresh`` forgets such a run first. Raises :class:`ConfigurationError` while another process is
     at the same run, and, unless ``unchecked``, for data that are wrong (:mod:`training.checks`).
+
+
+    Where several processes train together, all call this, the first publishes, and all return it.
     """
     clock = publication.Clock()
     # the same seed gives the same weights, bit for bit, on the same machine; a GPU kernel without
     # a deterministic form warns instead of failing
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
-    prepared = prepare(configuration, workspace, reporter)
-    if not unchecked:
+    with ranks.one_before_the_others():  # what is fetched, is fetched once
+        prepared = prepare(configuration, workspace, reporter)
+    if not unchecked and ranks.is_first():
         checks.before_training(configuration, prepared.loaded, prepared.splits, reporter)
     key = _run_key(configuration, prepared.hashes, prepared.words)
     checkpoint = workspace.runs / f"{configuration.name}-{key}.safetensors"
-    with alone(checkpoint):
-        if fresh:
+    with alone(checkpoint) if ranks.is_first() else nullcontext():
+        if fresh and ranks.is_first():
             checkpoint.unlink(missing_ok=True)
         tracking.begin(configuration, run=checkpoint.stem)
         model, history = _fit(
@@ -74,20 +79,18 @@ def train(
             reporter=reporter,
             tracking=tracking,
         )
-        found = outcome.judge(model, prepared, configuration, with_baselines=with_baselines)
-        tag, manifest = publication.publish(
-            model,
-            prepared,
-            found,
-            configuration,
-            history=history,
-            device=device,
-            clock=clock,
-        )
-        tracking.finish(manifest)
-        # only now: an interruption before this line costs the time since the last epoch, no more
-        checkpoint.unlink(missing_ok=True)
-    return Trained(tag, manifest, found.evaluations, found.baselines)
+
+        def publish() -> Trained:
+            found = outcome.judge(model, prepared, configuration, with_baselines=with_baselines)
+            tag, manifest = publication.publish(
+                model, prepared, found, configuration, history=history, device=device, clock=clock
+            )
+            tracking.finish(manifest)
+            # only now: an interruption before it costs the time since the last epoch, no more
+            checkpoint.unlink(missing_ok=True)
+            return Trained(tag, manifest, found.evaluations, found.baselines)
+
+        return ranks.from_first(publish)
 
 
 def _fit(
@@ -126,7 +129,7 @@ def _fit(
     initialize(model, pretrained, seed=configuration.optimization.seed)
     history = fitting.fit(
         model,
-        prepared.encoded["train"],
+        prepared.train,
         prepared.encoded["dev"],
         optimization=configuration.optimization,
         regularization=configuration.regularization,

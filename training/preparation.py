@@ -8,12 +8,14 @@ from pathlib import Path
 
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
-from training import corpora, near_copies, vocabulary
-from training.batches import EncodedTexts
+from training import corpora, near_copies, sampling, streaming, vocabulary
+from training.batches import EncodedTexts, Texts
 from training.configuration import Configuration
 from training.corpora import Loaded
 from training.progress import Reporter
+from training.sampling import Source
 from training.split import Splits, digest, split
+from training.streaming import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,48 +43,76 @@ class Prepared:
     splits: Splits
     hashes: Mapping[str, str]  # of each split
     words: Vocabulary
-    encoded: Mapping[str, EncodedTexts]
+    train: Texts
+    encoded: Mapping[str, EncodedTexts]  # dev and test
 
 
 def prepare(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Prepared:
     """Read, deal out and encode the texts of ``configuration``; says how many there are."""
-    loaded, splits = load_splits(configuration, workspace, reporter)
+    source = None
+    if sampling.is_streamed(configuration.data):
+        source = _source(configuration, workspace, reporter)
+    loaded, splits = _load_splits(configuration, workspace, reporter, source)
     hashes = {name: digest(getattr(splits, name)) for name in ("train", "dev", "test")}
     words = vocabulary.build(
         (example.text for example in splits.train),
         minimum_count=configuration.text.minimum_count,
         maximum_words=configuration.text.maximum_words,
     )
-    encoded = {
-        name: EncodedTexts(
-            getattr(splits, name),
-            words,
-            labels=configuration.labels,
-            max_tokens=configuration.text.max_tokens,
-            use_shares=configuration.data.targets == "shares",
-            task=configuration.task,
-        )
-        for name in ("train", "dev", "test")
-    }
+    train: Texts
+    if source is None:
+        train = encode(splits.train, words, configuration)
+        known = f"{train.tokens:,} training tokens, {len(words):,} words"
+    else:
+        train = streaming.StreamedTexts(source, words, configuration, reporter)
+        known = f"a sample of {source.bytes / 2**20:,.0f} MiB; {len(words):,} words"
     reporter.say(
         f"{len(splits.train):,} / {len(splits.dev):,} / {len(splits.test):,} texts in train / dev "
-        f"/ test, {encoded['train'].tokens:,} training tokens, {len(words):,} words"
+        f"/ test, {known}"
     )
-    return Prepared(loaded, splits, hashes, words, encoded)
+    encoded = {
+        name: encode(getattr(splits, name), words, configuration) for name in ("dev", "test")
+    }
+    return Prepared(loaded, splits, hashes, words, train, encoded)
 
 
 def load_splits(
     configuration: Configuration, workspace: Workspace, reporter: Reporter
 ) -> tuple[Loaded, Splits]:
-    """The corpora a configuration names, dealt out; says what was dropped."""
+    """The corpora a configuration names, dealt out; says what was dropped.
+
+    Of what is streamed a sample, whose dev and test texts are those that the classifier is judged
+    on.
+    """
+    source = None
+    if sampling.is_streamed(configuration.data):
+        source = _source(configuration, workspace, reporter)
+    return _load_splits(configuration, workspace, reporter, source)
+
+
+def _source(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Source:
+    table = configuration.data.table(configuration.task)
+    assert table is not None  # noqa: S101 - only files are streamed
+    return sampling.open_source(configuration.data.files, table, workspace.corpora, reporter)
+
+
+def _load_splits(
+    configuration: Configuration,
+    workspace: Workspace,
+    reporter: Reporter,
+    source: Source | None,
+) -> tuple[Loaded, Splits]:
     data = configuration.data
-    loaded = corpora.load(
-        data.corpora,
-        cache=workspace.corpora,
-        own=data.files,
-        table=data.table(configuration.task),
-        progress=reporter.say,
-    )
+    if source is not None:
+        loaded = sampling.sample(source)
+    else:
+        loaded = corpora.load(
+            data.corpora,
+            cache=workspace.corpora,
+            own=data.files,
+            table=data.table(configuration.task),
+            progress=reporter.say,
+        )
     for name, count in loaded.counts.items():
         reporter.say(
             f"{name}: {count.kept:,} texts ({count.read:,} read; dropped {count.empty:,} empty, "

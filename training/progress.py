@@ -28,10 +28,13 @@ class Advance(Protocol):
 
 
 class Reporter:
-    """Prints to ``console``; the bar is drawn in terminals only, so logs stay readable."""
+    """Prints to ``console``; the bar is drawn in terminals only, so logs stay readable.
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+    ``quiet`` prints nothing.
+    """
+
+    def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
+        self.console = console or Console(stderr=True, highlight=False, quiet=quiet)
         if not self.console.is_terminal:
             self.console.width = _LOG_WIDTH
 

@@ -49,7 +49,7 @@ def configure(tmp_path: Path, silent: type[Reporter]) -> Callable[..., Configura
         }
         path = own_data.configure(
             [str(pattern) for pattern in patterns],
-            folder=tmp_path / "configs",
+            workspace=tmp_path,
             reporter=silent(),
             **settings,
         )

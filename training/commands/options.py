@@ -77,7 +77,7 @@ def configuration_file(
             encoding=encoding,
             name=name,
             multi_label=multi_label,
-            folder=workspace / "configs",
+            workspace=workspace,
             reporter=reporter,
         )
     if configuration is None:
@@ -92,6 +92,8 @@ def torch_device(name: str) -> torch.device:
     """The device that ``--device`` names; a CUDA device must be there."""
     import torch
 
+    from training import ranks
+
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
     try:
         device = torch.device(chosen)
@@ -99,4 +101,4 @@ def torch_device(name: str) -> torch.device:
         raise ConfigurationError(f"--device {name!r}: give cpu, cuda, cuda:N or auto") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigurationError(f"--device {name!r}: torch sees no CUDA device here; use cpu")
-    return device
+    return ranks.device_of(device)

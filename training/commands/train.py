@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from training import ranks
 from training.commands import tables
 from training.commands.options import (
     WORKSPACE,
@@ -40,6 +41,10 @@ def train(
     encoding: EncodingOption = "utf-8",
     name: NameOption = None,
     seed: Annotated[int | None, typer.Option(min=0, help="instead of the configured one")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="instead of those configured, where texts are streamed"),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one")] = "auto",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="start over instead of continuing an interrupted run")
@@ -55,40 +60,52 @@ def train(
     ] = False,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
-    """Train the classifier a configuration describes and put it into the model store."""
+    """Train the classifier a configuration describes and put it into the model store.
+
+    Under torchrun, all its processes train it together.
+    """
     from training import configuration as configurations
 
-    reporter = Reporter()
-    configuration = configuration_file(
-        configuration,
-        data,
-        text=text,
-        label=label,
-        multi_label=multi_label,
-        separator=separator,
-        encoding=encoding,
-        name=name,
-        workspace=workspace,
-        reporter=reporter,
-    )
-    chosen = configurations.load(configuration)
-    from training import pipeline  # after what may be wrong: torch takes seconds to import
-    from training.tracking import UNTRACKED, tracked
-
-    if seed is not None:
-        optimization = chosen.optimization.model_copy(update={"seed": seed})
-        chosen = chosen.model_copy(update={"optimization": optimization})
-    with tracked(workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
-        trained = pipeline.train(
-            chosen,
-            workspace=pipeline.Workspace(workspace),
-            reporter=reporter,
-            device=torch_device(device),
-            fresh=fresh,
-            with_baselines=baselines,
-            tracking=tracking,
-            unchecked=unchecked,
+    reporter = Reporter(quiet=not ranks.is_first())
+    with ranks.together():
+        given = configuration
+        configuration = ranks.from_first(
+            lambda: configuration_file(
+                given,
+                data,
+                text=text,
+                label=label,
+                multi_label=multi_label,
+                separator=separator,
+                encoding=encoding,
+                name=name,
+                workspace=workspace,
+                reporter=reporter,
+            )
         )
+        chosen = configurations.load(configuration)
+        said = {"seed": seed, "steps": steps}
+        changes = {key: value for key, value in said.items() if value is not None}
+        if changes:
+            optimization = chosen.optimization.model_copy(update=changes)
+            chosen = chosen.model_copy(update={"optimization": optimization})
+        from training import pipeline  # after what may be wrong: torch takes seconds to import
+        from training.tracking import UNTRACKED, tracked
+
+        track = track and ranks.is_first()
+        with tracked(workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
+            trained = pipeline.train(
+                chosen,
+                workspace=pipeline.Workspace(workspace),
+                reporter=reporter,
+                device=torch_device(device),
+                fresh=fresh,
+                with_baselines=baselines,
+                tracking=tracking,
+                unchecked=unchecked,
+            )
+    if not ranks.is_first():
+        return
     rows = {f"{trained.tag} ({name})": value for name, value in trained.evaluations.items()}
     rows |= {f"{name} (test)": value for name, value in trained.baselines.items()}
     reporter.console.print(tables.scores(rows))

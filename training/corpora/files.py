@@ -67,12 +67,15 @@ def names(paths: Sequence[Path]) -> tuple[str, ...]:
     return tuple(path.name if several[path.name] == 1 else path.as_posix() for path in paths)
 
 
-def read(path: Path, table: Table, *, corpus: str) -> Iterator[Example]:
+def read(
+    path: Path, table: Table, *, corpus: str, part: tuple[int, int] | None = None
+) -> Iterator[Example]:
     """The rows of ``path`` in their order, duplicates and all; a row without text has an empty one.
 
-    Raises :class:`ConfigurationError`.
+    With ``part`` those that begin in these bytes of it, see :class:`service.tables.Rows`. Raises
+    :class:`ConfigurationError`.
     """
-    for place, row in rows(path, table):
+    for place, row in rows(path, table, part=part):
         where = f"{path}, {place}"
         text = row[table.text]
         if text is None:
@@ -85,10 +88,12 @@ def read(path: Path, table: Table, *, corpus: str) -> Iterator[Example]:
         yield Example(text, _label(row[table.label], table, where), corpus, place=place)
 
 
-def rows(path: Path, table: Table) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def rows(
+    path: Path, table: Table, *, part: tuple[int, int] | None = None
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Where in the file each row is, and its values of the two columns."""
     columns = (table.text, table.label)
-    found = Rows(path, known_format(path), encoding=table.encoding, columns=columns)
+    found = Rows(path, known_format(path), encoding=table.encoding, columns=columns, part=part)
     with closing(found):
         for row in found:
             if row.fault:

@@ -1,0 +1,1 @@
+"""Training by several processes, and on more data than memory: ``python -m tests.ranks``."""

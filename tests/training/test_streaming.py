@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from service.classifier import artifact
+from service.errors import ConfigurationError
+from tests.ranks.writing import LABELS, write
+from training import pipeline, preparation, sampling, store, streaming, vocabulary
+from training.configuration import Configuration, parse
+from training.corpora import Table, ranges
+from training.corpora.ranges import Range
+from training.pipeline import Trained, Workspace
+from training.progress import Reporter
+from training.sampling import Source
+from training.split import assign
+from training.streaming import StreamedTexts
+
+TABLE = Table(text="text", label="label")
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges of 4 KiB, so that small files have many."""
+    monkeypatch.setattr(ranges, "RANGE_BYTES", 2**12)
+    monkeypatch.setattr(streaming, "POOL_RANGES", 8)
+    monkeypatch.setattr(sampling, "SAMPLE_RANGES", 16)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("streamed") / "made.jsonl"
+    write(path, 2**18)
+    return path
+
+
+def configured(path: Path, **optimization: object) -> Configuration:
+    content = {
+        "name": "made",
+        "labels": list(LABELS),
+        "data": {"files": [str(path)], "streamed": True},
+        "text": {"max_tokens": 48},
+        "words": {"vectors": None, "learned_size": 8},
+        "network": {"hidden_size": 4},
+        "optimization": {
+            "learning_rate": 0.03,
+            "batch_tokens": 600,
+            "steps": 40,
+            "evaluate_every": 16,
+            "warmup_steps": 2,
+            **optimization,
+        },
+    }
+    return parse(content, source="the test")
+
+
+def opened(path: Path, silent: type[Reporter]) -> Source:
+    return sampling.open_source([str(path)], TABLE, path.parent / "cache", silent())
+
+
+def stream(path: Path, silent: type[Reporter]) -> StreamedTexts:
+    source = opened(path, silent)
+    words = vocabulary.build(
+        (e.text for e in sampling.sample(source).examples), minimum_count=1, maximum_words=9999
+    )
+    return StreamedTexts(source, words, configured(path), silent())
+
+
+def ids(texts: StreamedTexts, path: Path, count: int) -> list[torch.Tensor]:
+    optimization = configured(path, steps=count, evaluate_every=count).optimization
+    return [batch.ids for batch in texts.round(1, optimization).batches]
+
+
+def test_every_line_is_in_one_range_wherever_a_file_is_cut(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = file.read_bytes().splitlines()
+    for size in (1, 100, 331, 4096, 2**30):
+        monkeypatch.setattr(ranges, "RANGE_BYTES", size)
+        short = file.with_name("short.jsonl")
+        short.write_bytes(b"\n".join(whole[:7]))  # the last line may lack its line feed
+        texts = [
+            e.text for part in ranges.cut([short]) for e in ranges.read(part, TABLE, corpus="")
+        ]
+        assert texts == [json.loads(line)["text"] for line in whole[:7]]
+
+
+def test_what_is_wrong_with_a_row_is_said_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    good = b'{"text": "fine", "label": "a"}\n'
+    path.write_bytes(good * 3 + b'{"text": "fine"}\n')
+    with pytest.raises(ConfigurationError, match=r"bad.jsonl, line 3 from byte 10: no column"):
+        list(ranges.read(Range(path, 10, path.stat().st_size), TABLE, corpus=""))
+
+
+@pytest.mark.parametrize("name", ["made.csv", "made.jsonl.gz", "made.parquet"])
+def test_what_cannot_be_entered_in_the_middle_is_copied_once(
+    tmp_path: Path, name: str, silent: type[Reporter]
+) -> None:
+    rows = [{"text": f"text {n}\nof two lines", "label": str(n % 2)} for n in range(50)]
+    path = tmp_path / name
+    if name.endswith(".csv"):
+        lines = [f'"{row["text"]}",{row["label"]}\r\n' for row in rows]
+        path.write_text("text,label\r\n" + "".join(lines), newline="")
+    elif name.endswith(".gz"):
+        path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        from pyarrow import parquet
+
+        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    source = opened(path, silent)
+    found = [example for part in source.ranges for example in source.read(part)]
+    assert [example.text for example in found] == [row["text"] for row in rows]
+    assert {example.corpus for example in found} == {name}
+    assert source.records[0].texts == 50
+    (copy,) = (tmp_path / "cache").iterdir()
+    before = copy.stat().st_mtime_ns
+    opened(path, silent)
+    assert copy.stat().st_mtime_ns == before
+
+
+def test_a_copy_that_was_interrupted_is_not_taken_for_whole(
+    tmp_path: Path, silent: type[Reporter]
+) -> None:
+    path = tmp_path / "made.csv"
+    path.write_text("text,label\none,a\ntwo\n")
+    with pytest.raises(ConfigurationError, match="line 3"):
+        opened(path, silent)
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_the_sample_is_spread_over_the_file_and_holds_no_text_twice(
+    file: Path, silent: type[Reporter]
+) -> None:
+    source = opened(file, silent)
+    loaded = sampling.sample(source)
+    texts = [example.text for example in loaded.examples]
+    assert len(set(texts)) == len(texts)
+    lines = file.read_text().splitlines()
+    assert len(texts) == pytest.approx(len(lines) * source.sampled, rel=0.1)
+    places = [lines.index(line) for line in lines if json.loads(line)["text"] in set(texts)]
+    assert min(places) < len(lines) * 0.1
+    assert max(places) > len(lines) * 0.9
+
+
+def test_a_pass_trains_on_every_text_of_train_and_on_no_other(
+    file: Path, silent: type[Reporter]
+) -> None:
+    texts = stream(file, silent)
+    wanted = Counter(
+        tuple(texts._words.encode(row["text"], max_tokens=48)[0].tolist())
+        for row in map(json.loads, file.read_text().splitlines())
+        if assign(row["text"]) == "train"
+    )
+    pools = -(-len(texts._source.ranges) // 8)
+    found: Counter[tuple[int, ...]] = Counter()
+    for number in range(pools):
+        pool = texts._pool(number, 0)
+        batch = pool.batch(np.arange(len(pool)))
+        found.update(
+            tuple(row[:length].tolist())
+            for row, length in zip(batch.ids, batch.lengths, strict=True)
+        )
+    assert found == wanted
+
+
+def test_processes_share_a_pass_between_them(
+    file: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = stream(file, silent)
+    pools = -(-len(alone._source.ranges) // 8)
+    whole = sum(len(alone._pool(number, 0)) for number in range(pools))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    shared = 0
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        mine = len(range(int(rank), len(alone._source.ranges), 2))
+        shared += sum(len(alone._pool(number, 0)) for number in range(-(-mine // 8)))
+    assert shared == whole
+
+
+def test_passes_come_in_other_orders(file: Path, silent: type[Reporter]) -> None:
+    texts = stream(file, silent)
+    pools = -(-len(texts._source.ranges) // 8)
+    first, second = texts._pool(0, 0), texts._pool(pools, 0)
+    assert first.lengths.tolist() != second.lengths.tolist()
+
+
+def test_a_stream_continues_where_it_stood(file: Path, silent: type[Reporter]) -> None:
+    whole = ids(stream(file, silent), file, 30)
+    first = stream(file, silent)
+    ids(first, file, 17)
+    second = stream(file, silent)
+    second.go_to([first.position])
+    rest = ids(second, file, 13)
+    assert all(torch.equal(a, b) for a, b in zip(whole[17:], rest, strict=True))
+
+
+def test_a_label_outside_the_sample_is_refused(tmp_path: Path, silent: type[Reporter]) -> None:
+    path = tmp_path / "made.jsonl"
+    write(path, 2**17)
+    lines = path.read_text().splitlines()
+    line = next(n for n in range(20, 40) if assign(json.loads(lines[n])["text"]) == "train")
+    lines[line] = json.dumps({**json.loads(lines[line]), "label": "unheard"})
+    path.write_text("\n".join(lines))
+    texts = stream(path, silent)
+    with pytest.raises(ConfigurationError, match="unheard"):
+        ids(texts, path, 400)
+
+
+@pytest.fixture
+def train(workspace: Workspace, silent: type[Reporter]) -> Callable[..., Trained]:
+    def train(configuration: Configuration, *, reporter: Reporter | None = None) -> Trained:
+        return pipeline.train(
+            configuration,
+            workspace=workspace,
+            reporter=reporter or silent(),
+            device=torch.device("cpu"),
+            with_baselines=False,
+        )
+
+    return train
+
+
+def test_an_interrupted_run_reaches_the_very_weights_it_would_have_reached(
+    file: Path, train: Callable[..., Trained], silent: type[Reporter]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(configured(file), reporter=silent(stop_at=20))
+    reporter = silent()
+    continued = train(configured(file), reporter=reporter)
+    assert reporter.batches == 40 - 16
+    whole = train(configured(file))
+    assert whole.manifest.training.splits["dev"] > 20
+    left, right = (artifact.load(store.path(made.tag)).tensors for made in (continued, whole))
+    assert all(np.array_equal(left[name], right[name]) for name in left)
+
+
+def test_steps_are_asked_for(file: Path, train: Callable[..., Trained]) -> None:
+    with pytest.raises(ConfigurationError, match=r"optimization\.steps"):
+        train(configured(file, steps=None))
+
+
+def test_large_files_are_streamed_and_others_if_it_is_said(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = configured(file).data.model_copy(update={"streamed": None})
+    monkeypatch.setattr(sampling, "LARGE_BYTES", file.stat().st_size)
+    assert not sampling.is_streamed(data)
+    monkeypatch.setattr(sampling, "LARGE_BYTES", file.stat().st_size - 1)
+    assert sampling.is_streamed(data)
+    assert not sampling.is_streamed(data.model_copy(update={"streamed": False}))
+
+
+def test_judging_later_reads_the_same_dev_and_test_texts(
+    file: Path, workspace: Workspace, silent: type[Reporter]
+) -> None:
+    prepared = preparation.prepare(configured(file), workspace, silent())
+    _, again = preparation.load_splits(configured(file), workspace, silent())
+    assert again == prepared.splits
+    assert len(list(islice(prepared.train.round(1, configured(file).optimization).batches, 2))) == 2

@@ -1,0 +1,91 @@
+"""Files of JSON lines by ranges of bytes: what lets texts be read in any order, a few at a time.
+
+A line belongs to the range that its first byte is in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.classifier.seal import sha256
+from service.errors import ConfigurationError
+from service.tables import format_of, zipped
+from training.corpora import files
+from training.corpora.example import Example
+from training.corpora.files import Table
+
+RANGE_BYTES = 2**18
+_CHUNK_BYTES = 2**22
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bytes ``start`` to ``end`` of a file."""
+
+    path: Path
+    start: int
+    end: int
+
+
+def in_place(path: Path, table: Table) -> bool:
+    """Whether ``path`` can be read by ranges as it is."""
+    plain = format_of(path) == "jsonl" and not zipped(path)
+    return plain and table.encoding.lower() in ("utf-8", "utf8")
+
+
+def as_json_lines(path: Path, table: Table, folder: Path) -> Path:
+    """``path`` itself if it can be read by ranges, else a copy in ``folder`` that can.
+
+    A gzipped file cannot be entered in the middle, a row of CSV may hold line breaks, and a row
+    group of Parquet may be larger than memory. The copy is kept under the hash of what it was made
+    from, and made whole or not at all. Raises :class:`ConfigurationError` as
+    :func:`training.corpora.files.read` does.
+    """
+    if in_place(path, table):
+        return path
+    source = [sha256(path), table.text, table.label, table.encoding]
+    name = hashlib.sha256("\n".join(source).encode()).hexdigest()[:16]
+    made = folder / f"{name}.jsonl"
+    if made.is_file():
+        return made
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = made.with_suffix(".unfinished")
+    try:
+        with unfinished.open("w", encoding="ascii") as file:
+            for _, row in files.rows(path, table):
+                kept = {table.text: row[table.text], table.label: row[table.label]}
+                file.write(json.dumps(kept) + "\n")
+        unfinished.replace(made)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: {error}; it is copied to {folder} to be read in any order, and needs "
+            "the space of its text there"
+        ) from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return made
+
+
+def lines(path: Path) -> int:
+    """How many lines ``path`` has."""
+    with path.open("rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""))
+
+
+def cut(paths: Sequence[Path]) -> tuple[Range, ...]:
+    """All of ``paths``, in ranges of :data:`RANGE_BYTES`."""
+    return tuple(
+        Range(path, start, min(start + RANGE_BYTES, size))
+        for path in paths
+        for size in (path.stat().st_size,)
+        for start in range(0, size, RANGE_BYTES)
+    )
+
+
+def read(part: Range, table: Table, *, corpus: str) -> Iterator[Example]:
+    """The rows of ``part``; raises as :func:`training.corpora.files.read` does."""
+    return files.read(part.path, table, corpus=corpus, part=(part.start, part.end))
