@@ -27,6 +27,9 @@ export TEXT DATA LABEL AGAINST
 OWN_DATA = --data "$$DATA" $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "$$LABEL") \
 	$(if $(filter-out file,$(origin MODEL)),--name $(MODEL))
 
+# several processes train together; one that dies starts them all again, from the last epoch
+TRAINING = $(BIN)/$(if $(RANKS),torchrun --standalone --nproc-per-node $(RANKS) --max-restarts $(or $(RESTARTS),3),python) -m training
+
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
@@ -43,8 +46,8 @@ serve: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Train what is not trained yet
 check: $(VENV)/.checks ## Say what is wrong with the data of MODEL, or with DATA=reviews.csv TEXT=review LABEL=stars
 	$(BIN)/python -m training check $(if $(DATA),$(OWN_DATA),training/configs/$(MODEL).toml) $(ARGS)
 
-train: $(RUNTIME) $(TRACKING) ## Train training/configs/MODEL.toml, or on DATA=reviews.csv TEXT=review LABEL=stars; ARGS="--seed 1"
-	$(BIN)/python -m training train $(if $(DATA),$(OWN_DATA),training/configs/$(MODEL).toml) $(ARGS)
+train: $(RUNTIME) $(TRACKING) ## Train training/configs/MODEL.toml, or on DATA=reviews.csv TEXT=review LABEL=stars; RANKS=2 processes; ARGS="--seed 1"
+	$(TRAINING) train $(if $(DATA),$(OWN_DATA),training/configs/$(MODEL).toml) $(ARGS)
 
 show: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Tell where MODEL came from and how good it is; ARGS=--card for its model card
 	$(BIN)/python -m training show $(MODEL) $(ARGS)

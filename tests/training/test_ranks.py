@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tomli_w
+import torch
+
+from service.classifier import artifact
+from service.errors import ConfigurationError
+from tests.ranks.writing import LABELS, write
+from training import pipeline, ranks, store
+from training.configuration import Configuration, parse
+from training.pipeline import Workspace
+from training.progress import Reporter
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> dict[str, object]:
+    """A configuration without dropout: what is left is that sums round by their order."""
+    file = tmp_path / "made.jsonl"
+    write(file, 2**17)
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("lovely 1.0 0.0\nugly 0.0 1.0\n")
+    return {
+        "name": "made",
+        "labels": list(LABELS),
+        "data": {"files": [str(file)]},
+        "text": {"max_tokens": 24},
+        "words": {"vectors": str(vectors), "trainable": False, "learned_size": 8},
+        "network": {"hidden_size": 4},
+        "regularization": {
+            "word_dropout": 0.0,
+            "embedding_dropout": 0.0,
+            "recurrent_dropout": 0.0,
+            "output_dropout": 0.0,
+        },
+        # texts of an odd number a batch; the last batch of a pool is often a single one
+        "optimization": {"batch_tokens": 24 * 7, "epochs": 3, "patience": 3, "warmup_steps": 2},
+    }
+
+
+def torchrun(folder: Path, content: dict[str, object]) -> subprocess.Popen[str]:
+    configuration = folder / "made.toml"
+    configuration.write_text(tomli_w.dumps(content))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", "--max-restarts", "1", "-m", "training", "train"]
+    command += [str(configuration), "--workspace", str(folder / "workspace"), "--no-baselines"]
+    return subprocess.Popen(
+        [*command, "--no-track"],
+        env={**os.environ, "BENTOML_HOME": str(folder), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def workers(parent: int) -> Iterator[tuple[str, int]]:
+    """The rank and process id of each process that ``parent`` started."""
+    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        environment = Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
+        for entry in environment:
+            if entry.startswith(b"RANK="):
+                yield entry.removeprefix(b"RANK=").decode(), int(child)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in /proc")
+def test_two_processes_one_of_them_killed_reach_the_weights_of_one(
+    content: dict[str, object], tmp_path: Path, workspace: Workspace, silent: type[Reporter]
+) -> None:
+    running = torchrun(tmp_path, content)
+    said: list[str] = []
+    assert running.stdout is not None
+    for line in running.stdout:
+        said.append(line)
+        if line.startswith("epoch 1/3") and not any("continuing" in one for one in said):
+            os.kill(dict(workers(running.pid))["1"], signal.SIGKILL)
+    assert running.wait(60) == 0, "".join(said)
+    assert any("continuing after epoch" in line for line in said)
+    (together,) = (tmp_path / "models" / "made").glob("*/model.json")
+    alone = pipeline.train(
+        parse(content, source="the test"),
+        workspace=workspace,
+        reporter=silent(),
+        device=torch.device("cpu"),
+        with_baselines=False,
+    )
+    expected = artifact.load(store.path(alone.tag))
+    found = artifact.load(together.parent)
+    assert found.vocabulary.words == expected.vocabulary.words
+    for name, value in expected.tensors.items():
+        np.testing.assert_allclose(found.tensors[name], value, atol=2e-4, err_msg=name)
+    assert not list(workspace.runs.glob("*.safetensors"))
+
+
+def test_a_process_alone_talks_to_nobody() -> None:
+    assert (ranks.number(), ranks.count(), ranks.is_first()) == (0, 1, True)
+    with ranks.together(), ranks.one_before_the_others():
+        assert ranks.from_first(lambda: "made") == "made"
+        assert ranks.of_all(3) == [3]
+        assert ranks.sum_of(torch.tensor([2.0])).tolist() == [2.0]
+    assert not torch.distributed.is_initialized()
+
+
+def test_each_process_has_a_gpu_of_its_own_or_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    cuda, cpu = torch.device("cuda"), torch.device("cpu")
+    assert ranks.device_of(cuda) == cuda
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert ranks.device_of(cuda) == torch.device("cuda", 1)
+    assert ranks.device_of(cpu) == cpu
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ConfigurationError, match="no GPU of its own, there are 2"):
+        ranks.device_of(cuda)
+
+
+def test_processes_deal_each_batch_among_them(
+    monkeypatch: pytest.MonkeyPatch, configured: Callable[..., Configuration]
+) -> None:
+    from service.classifier.vocabulary import Vocabulary
+    from training.batches import EncodedTexts
+    from training.corpora import Example
+
+    texts = [Example("a " * (1 + n % 5), "negative", "toy") for n in range(23)]
+    encoded = EncodedTexts(
+        texts, Vocabulary(["<unk>", "a"]), labels=LABELS, max_tokens=9, use_shares=False
+    )
+    optimization = configured(optimization={"batch_tokens": 10}).optimization
+    whole = [len(batch.lengths) for batch in encoded.round(1, optimization).batches]
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    parts = []
+    for rank in range(3):
+        monkeypatch.setenv("RANK", str(rank))
+        parts.append([len(batch.lengths) for batch in encoded.round(1, optimization).batches])
+    assert [sum(sizes) for sizes in zip(*parts, strict=True)] == whole
+    assert 0 in parts[2]  # a batch of two texts
