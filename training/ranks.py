@@ -179,6 +179,7 @@ def average_gradients(model: RecurrentClassifier, ids: Tensor, texts: int) -> No
 
 
 def _wait() -> None:
-    import torch.distributed
+    """A barrier between CPUs; torch's own would take a GPU where there are some."""
+    import torch
 
-    torch.distributed.barrier()
+    sum_of(torch.zeros(1))
