@@ -75,17 +75,17 @@ def workers(parent: int) -> Iterator[tuple[str, int]]:
 def test_two_processes_one_of_them_killed_reach_the_weights_of_one(
     content: dict[str, object], tmp_path: Path, workspace: Workspace, silent: type[Reporter]
 ) -> None:
-    running = torchrun(tmp_path, content)
     said: list[str] = []
     killed = False
-    assert running.stdout is not None
-    for line in running.stdout:
-        said.append(line)
-        # the checkpoint of the first epoch is there; the one of the second may be
-        if line.startswith("epoch 2/3") and not killed:
-            killed = True
-            os.kill(dict(workers(running.pid))["1"], signal.SIGKILL)
-    assert running.wait(60) == 0, "".join(said)
+    with torchrun(tmp_path, content) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            said.append(line)
+            # the checkpoint of the first epoch is there; that of the second may be
+            if line.startswith("epoch 2/3") and not killed:
+                killed = True
+                os.kill(dict(workers(running.pid))["1"], signal.SIGKILL)
+    assert running.returncode == 0, "".join(said)
     assert any("continuing after epoch" in line for line in said)
     (together,) = (tmp_path / "models" / "made").glob("*/model.json")
     alone = pipeline.train(
