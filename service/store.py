@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from service import champion
 from service.errors import ConfigurationError
 from service.settings import Settings
 
@@ -13,7 +14,8 @@ DEFAULT_NAMES = ("sentiment", "topic")
 def folders(settings: Settings) -> list[Path]:
     """The folder of each model to serve, the one that answers by default first.
 
-    Without any in the settings, those of :data:`DEFAULT_NAMES` that are there. Raises
+    Without any in the settings, those of :data:`DEFAULT_NAMES` that are there. Of a name it is the
+    champion (:mod:`service.champion`), or the latest version where none was promoted. Raises
     :class:`ConfigurationError` for a model the store does not hold, or when there is none at all.
     """
     # BentoML points its store at the bento's own models when it serves an exported one
@@ -23,7 +25,7 @@ def folders(settings: Settings) -> list[Path]:
     found: dict[str, Path] = {}
     for name in settings.models or DEFAULT_NAMES:
         try:
-            model = bentoml.models.get(name)
+            model = champion.get(name)
         except NotFound:
             if settings.models:
                 held = ", ".join(sorted(str(model.tag) for model in bentoml.models.list()))

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from service import store
-from service.errors import ConfigurationError
+from service.champion import Champion
+from service.errors import ArtifactError, ConfigurationError
 from service.settings import Settings
 
 # BentoML's own imports
@@ -46,6 +47,24 @@ def test_a_name_is_the_latest_and_a_version_is_that_one(put):
     put("sentiment", "2")
     assert tags(models="sentiment") == ["sentiment:2"]
     assert tags(models="sentiment:1") == ["sentiment:1"]
+
+
+def test_a_name_is_its_champion_where_one_was_promoted(put, tmp_path):
+    for version in ("1", "2", "3"):
+        put("sentiment", version)
+    record = Champion(version="1").model_dump_json()
+    (tmp_path / "models" / "sentiment" / "champion.json").write_text(record)
+    assert tags() == tags(models="sentiment:champion") == ["sentiment:1"]
+    assert tags(models="sentiment:latest") == ["sentiment:3"]
+    assert tags(models="sentiment:2") == ["sentiment:2"]
+
+
+def test_a_champion_that_is_gone_is_no_reason_to_serve_another(put, tmp_path):
+    put("sentiment", "1")
+    record = Champion(version="9").model_dump_json()
+    (tmp_path / "models" / "sentiment" / "champion.json").write_text(record)
+    with pytest.raises(ArtifactError, match="champion sentiment:9 is not in the model store"):
+        tags()
 
 
 def test_the_default_model_comes_first(put):

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import bentoml
@@ -89,3 +93,139 @@ def test_a_model_that_is_not_there_is_named(tag: str) -> None:
 def test_what_is_no_tag_is_refused(tag: str) -> None:
     with pytest.raises(ArtifactError):
         store.path(tag)
+
+
+@pytest.fixture
+def three(model_store: Path, tmp_path: Path, save_tiny) -> None:
+    """Versions 1, 2 and 3 of ``sentiment``, no champion."""
+    for version in ("1", "2", "3"):
+        folder = save_tiny(tmp_path / version, version=version)
+        store.publish(folder, artifact.load(folder).manifest)
+
+
+def named(tag: str = "sentiment") -> str:
+    return store.path(tag).name
+
+
+@pytest.mark.usefixtures("three")
+def test_a_bare_name_is_the_champion_and_the_latest_where_there_is_none(
+    tmp_path: Path, save_tiny
+) -> None:
+    assert named() == "3"
+    assert store.current("sentiment") is None
+    with pytest.raises(ArtifactError, match="holds no 'sentiment:champion'"):
+        store.path("sentiment:champion")
+    store.promote("sentiment:1")
+    folder = save_tiny(tmp_path / "4", version="4")
+    store.publish(folder, artifact.load(folder).manifest)
+    assert named() == named("sentiment:champion") == "1"
+    assert named("sentiment:latest") == "4"
+    assert named("sentiment:2") == "2"
+    assert bentoml.models.get("sentiment").tag.version == "4"
+
+
+@pytest.mark.usefixtures("three")
+def test_rolling_back_again_and_again_leads_to_the_first_champion_and_no_further() -> None:
+    for version in ("2", "1", "3"):
+        store.promote(f"sentiment:{version}")
+    assert [store.rollback("sentiment").version for _ in range(2)] == ["1", "2"]
+    with pytest.raises(ArtifactError, match=r"no champion of sentiment to go back to.*1, 2, 3"):
+        store.rollback("sentiment")
+    assert named() == "2"
+    found = store.promote("sentiment:3")
+    assert found.previous == ("2",)
+    assert [(change.how, change.version) for change in found.changes] == [
+        ("promoted", "2"),
+        ("promoted", "1"),
+        ("promoted", "3"),
+        ("rolled back", "1"),
+        ("rolled back", "2"),
+        ("promoted", "3"),
+    ]
+    assert store.versions("sentiment") == ["1", "2", "3"]
+
+
+@pytest.mark.usefixtures("three")
+def test_promoting_the_champion_changes_nothing() -> None:
+    assert store.promote("sentiment:2") == store.promote("sentiment:2")
+    assert store.promote("sentiment:latest").version == "3"
+
+
+@pytest.mark.usefixtures("three")
+def test_what_cannot_be_champion_is_refused_and_the_champion_stays() -> None:
+    store.promote("sentiment:1")
+    with pytest.raises(ArtifactError, match=r"'sentiment' names no version.*1, 2, 3"):
+        store.promote("sentiment")
+    with pytest.raises(ArtifactError, match="holds no 'sentiment:9'"):
+        store.promote("sentiment:9")
+    with pytest.raises(ArtifactError, match="holds no 'other'"):
+        store.rollback("other")
+    assert named() == "1"
+
+
+@pytest.mark.usefixtures("three")
+def test_a_champion_that_was_deleted_is_told_with_both_ways_out() -> None:
+    for version in ("1", "2"):
+        store.promote(f"sentiment:{version}")
+    bentoml.models.delete("sentiment:2")
+    with pytest.raises(ArtifactError, match=r"sentiment:2 is not.*make promote.*make rollback"):
+        store.path("sentiment")
+    store.rollback("sentiment")
+    assert named() == "1"
+    store.promote("sentiment:3")
+    bentoml.models.delete("sentiment:1")
+    with pytest.raises(ArtifactError, match="sentiment:1, the champion before, is not"):
+        store.rollback("sentiment")
+    assert named() == "3"
+
+
+@pytest.mark.usefixtures("three")
+def test_a_damaged_record_is_refused_by_name(model_store: Path) -> None:
+    (model_store / "sentiment" / "champion.json").write_text("{")
+    with pytest.raises(ArtifactError, match=r"champion\.json cannot be read; remove it"):
+        store.path("sentiment")
+
+
+@pytest.mark.usefixtures("three")
+def test_bentoml_lists_each_version_once(model_store: Path) -> None:
+    store.promote("sentiment:1")
+    tags = [str(model.tag) for model in bentoml.models.list()]
+    assert tags == ["sentiment:1", "sentiment:2", "sentiment:3"]
+
+
+def test_a_version_that_is_there_is_not_written_over(tiny_folder: Path) -> None:
+    manifest = artifact.load(tiny_folder).manifest
+    store.publish(tiny_folder, manifest)
+    with pytest.raises(ArtifactError, match="holds sentiment:1 already"):
+        store.publish(tiny_folder, manifest)
+
+
+def test_a_process_killed_while_it_copies_leaves_no_model_and_is_swept_up_after(
+    tmp_path: Path, tiny_folder: Path, model_store: Path
+) -> None:
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from bentoml._internal.configuration.containers import BentoMLContainer\n"
+        "from bentoml._internal.models import ModelStore\n"
+        "from service.classifier import artifact\n"
+        "from training import store\n"
+        "BentoMLContainer.model_store.set(ModelStore(sys.argv[1]))\n"
+        "def die(source, target, **_):\n"
+        "    (Path(target) / 'model.json').write_text('{')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "store.shutil.copytree = die\n"
+        "folder = Path(sys.argv[2])\n"
+        "store.publish(folder, artifact.load(folder).manifest)\n"
+    )
+    command = [sys.executable, "-c", program, str(model_store), str(tiny_folder)]
+    assert subprocess.run(command, check=False).returncode == -9
+    assert bentoml.models.list() == []
+    (left,) = tmp_path.glob("unfinished-model-*")
+    store.publish(tiny_folder, artifact.load(tiny_folder).manifest)
+    assert left.exists()  # another process may be at it
+    hours = time.time() - 7_200
+    os.utime(left, (hours, hours))
+    manifest = artifact.load(tiny_folder).manifest.model_copy(update={"version": "2"})
+    store.publish(tiny_folder, manifest)
+    assert not left.exists()
