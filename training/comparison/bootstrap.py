@@ -91,6 +91,17 @@ def difference(
     )
 
 
+def mean_difference(
+    first: Floats, second: Floats, resampling: Resampling | None = None
+) -> Difference:
+    """How the mean of ``second`` (N,) compares with that of ``first`` (N,), lower being better."""
+    resampling = resampling or Resampling()
+    gaps = (second - first)[:, np.newaxis]
+    values = _sums(gaps, resampling)[:, 0] / len(gaps)
+    bounds = _bounds(values, resampling.confidence)
+    return Difference(float(gaps.mean()), *bounds, float((values < 0).mean()))
+
+
 def _sums(columns: Floats, resampling: Resampling) -> Floats:
     """Sums (draws, C) of columns (N, C) over each resample."""
     if len(columns) == 0:
