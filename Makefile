@@ -33,7 +33,7 @@ TRAINING = $(BIN)/$(if $(RANKS),torchrun --standalone --nproc-per-node $(RANKS) 
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve check train show evaluate faithfulness predict score test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
+.PHONY: help setup serve check train retrain promote rollback trial show evaluate faithfulness predict score test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,21 @@ show: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Tell where MODEL came from and how 
 evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Judge MODEL on its held-out texts, or on DATA=new.csv TEXT= LABEL=; AGAINST=another model
 	$(BIN)/python -m training evaluate $(MODEL) $(if $(DATA),--data "$$DATA") $(if $(TEXT),--text "$$TEXT") \
 		$(if $(LABEL),--label "$$LABEL") $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
+
+retrain: $(RUNTIME) ## Train as `train` does, and promote the new version only if it is better: exit code 0, or 3
+	$(BIN)/python -m training retrain $(if $(DATA),$(OWN_DATA),$(MODEL)) $(ARGS)
+
+promote: $(RUNTIME) ## Make TAG=NAME:VERSION the champion: what is served
+	$(BIN)/python -m training promote $(TAG)
+
+rollback: $(RUNTIME) ## Make the champion of MODEL before this one the champion again
+	$(BIN)/python -m training rollback $(MODEL)
+
+trial: $(DEVELOPMENT) ## Try the gate with worse, equal and better challengers and kill -9, into docs/gate.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.gate
+
+evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Score MODEL and the baselines on its dev and test texts
+	$(BIN)/python -m training evaluate $(MODEL) $(ARGS)
 
 faithfulness: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Judge the explanations of MODEL by deleting the words they name
 	$(BIN)/python -m training faithfulness $(MODEL) $(ARGS)
@@ -88,7 +103,7 @@ chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in ever
 	$(BIN)/python -m tests.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
 
 bento: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Package service and models as a bento
-	$(BIN)/bentoml build
+	$(BIN)/python -m service.bento
 
 image: bento ## Build the image TAG by docker, podman or buildah; VARIANT=gpu, BUILD_ARGS="--build-arg ..."
 	BUILD_ARGS="$(BUILD_ARGS)" deploy/image.sh $(or $(VARIANT),cpu) $(or $(TAG),valence:latest)

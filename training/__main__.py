@@ -13,13 +13,17 @@ from training.commands.evaluate import evaluate
 from training.commands.faithfulness import faithfulness
 from training.commands.fetch import fetch
 from training.commands.predict import predict
+from training.commands.promote import promote
+from training.commands.retrain import retrain
+from training.commands.rollback import rollback
 from training.commands.show import show
 from training.commands.train import train
 
 app = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
 )
-for command in (fetch, check, train, evaluate, faithfulness, predict, show):
+commands = (fetch, check, train, retrain, promote, rollback, show)
+for command in (*commands, evaluate, faithfulness, predict):
     app.command()(command)
 
 

@@ -30,17 +30,22 @@ class Advance(Protocol):
 class Reporter:
     """Prints to ``console``; the bar is drawn in terminals only, so logs stay readable.
 
-    ``quiet`` prints nothing.
+    ``quiet`` prints nothing. With ``quiet_in_logs`` what is said is for terminals only: cron mails
+    every line.
     """
 
-    def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
+    def __init__(
+        self, console: Console | None = None, *, quiet: bool = False, quiet_in_logs: bool = False
+    ) -> None:
         self.console = console or Console(stderr=True, highlight=False, quiet=quiet)
+        self._quiet = quiet_in_logs and not self.console.is_terminal
         if not self.console.is_terminal:
             self.console.width = _LOG_WIDTH
 
     def say(self, message: str) -> None:
         """One line."""
-        self.console.print(message, markup=False, soft_wrap=True)
+        if not self._quiet:
+            self.console.print(message, markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, title: str, *, total: int) -> Iterator[Advance]:

@@ -38,7 +38,10 @@ NameOption = Annotated[
     typer.Option("--name", help="of the model; by default after the file of --data"),
 ]
 Model = Annotated[
-    str, typer.Argument(help="a model in the store: NAME (its latest version) or NAME:VERSION")
+    str,
+    typer.Argument(
+        help="a model in the store: NAME (its champion, else its latest version) or NAME:VERSION"
+    ),
 ]
 EngineOption = Annotated[
     str, typer.Option("--engine", help="as VALENCE_ENGINE says it; by default the one that serves")
@@ -48,6 +51,8 @@ WorkspaceOption = Annotated[
     typer.Option("--workspace", help="where fetched corpora and interrupted runs are kept"),
 ]
 WORKSPACE = Path(".valence")
+SeedOption = Annotated[int | None, typer.Option(min=0, help="instead of the configured one")]
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one")]
 
 
 def configuration_file(

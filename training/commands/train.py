@@ -13,10 +13,12 @@ from training.commands.options import (
     WORKSPACE,
     ConfigurationFile,
     DataOption,
+    DeviceOption,
     EncodingOption,
     LabelOption,
     MultiLabelOption,
     NameOption,
+    SeedOption,
     SeparatorOption,
     TextOption,
     WorkspaceOption,
@@ -40,12 +42,12 @@ def train(
     separator: SeparatorOption = "|",
     encoding: EncodingOption = "utf-8",
     name: NameOption = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="instead of the configured one")] = None,
+    seed: SeedOption = None,
     steps: Annotated[
         int | None,
         typer.Option(min=1, help="instead of those configured, where texts are streamed"),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one")] = "auto",
+    device: DeviceOption = "auto",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="start over instead of continuing an interrupted run")
     ] = False,
@@ -89,7 +91,7 @@ def train(
         if changes:
             optimization = chosen.optimization.model_copy(update=changes)
             chosen = chosen.model_copy(update={"optimization": optimization})
-        from training import pipeline  # after what may be wrong: torch takes seconds to import
+        from training import pipeline, store  # after what may be wrong: torch takes seconds to import
         from training.tracking import UNTRACKED, tracked
 
         track = track and ranks.is_first()
@@ -116,6 +118,13 @@ def train(
     )
     for shortfall in shortfalls(chosen.expected, trained.evaluations["test"]):
         reporter.say(f"warning: {shortfall}, short of what {configuration} expects")
+    champion = store.current(chosen.name)
+    if champion is not None:
+        reporter.say(
+            f"{chosen.name}:{champion.version} is the champion and stays what is served; "
+            f"`make promote TAG={trained.tag}` makes this one it, `make retrain` only if it is "
+            "better"
+        )
     typer.echo(trained.tag)
 
 

@@ -1,8 +1,8 @@
 """Rewritings that change no meaning: a classifier that changes its mind over them guesses.
 
 Invariance tests on held-out texts, as M.T. Ribeiro, T. Wu, C. Guestrin and S. Singh have them in
-*Beyond Accuracy: Behavioral Testing of NLP Models with CheckList*, ACL 2020. A text that a rewriting
-leaves as it is, is left out.
+*Beyond Accuracy: Behavioral Testing of NLP Models with CheckList*, ACL 2020. A text that a
+rewriting leaves as it is, is left out.
 """
 
 from __future__ import annotations

@@ -58,9 +58,7 @@ class Contender:
             nothing = np.zeros((len(texts), len(self.manifest.labels)), dtype=np.int64)
         return self._answers(self.logits(texts)[0], nothing, self.manifest.labels).given
 
-    def answers(
-        self, examples: Sequence[Example], labels: Sequence[str]
-    ) -> tuple[Answers, float]:
+    def answers(self, examples: Sequence[Example], labels: Sequence[str]) -> tuple[Answers, float]:
         """What it answers to ``examples``, in the order of ``labels``; its share of unknown words.
 
         ``labels`` are the manifest's, in any order.

@@ -117,9 +117,7 @@ def _slices(
     for part in found:
         pair = (first.take(part.judged), second.take(part.judged))
         change = bootstrap.difference(part.figure, *pair, resampling)
-        one, other = (
-            bootstrap.interval(part.figure, each, Resampling(1)).value for each in pair
-        )
+        one, other = (bootstrap.interval(part.figure, each, Resampling(1)).value for each in pair)
         failed = change.value < -rules.slice_margin and change.high < 0
         enough = part.size >= rules.slice_texts
         checks.append(
@@ -244,4 +242,5 @@ def _budget(name: str, one: float, other: float, limit: float) -> Check:
 
 
 def _interval(found: Difference, confidence: float) -> str:
-    return f"(difference {found.value:+.3f}, {confidence:.3g}: {found.low:+.3f} to {found.high:+.3f})"
+    bounds = f"{found.low:+.3f} to {found.high:+.3f}"
+    return f"(difference {found.value:+.3f}, {confidence:.4g} interval {bounds})"

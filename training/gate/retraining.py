@@ -16,9 +16,8 @@ from pathlib import Path
 import torch
 
 from service.classifier import artifact
-from service.classifier.manifest import Manifest
 from service.errors import ConfigurationError
-from training import pipeline, store
+from training import pipeline, provenance, store
 from training.configuration import Configuration
 from training.corpora import Example
 from training.gate import judge
@@ -47,13 +46,17 @@ def retrain(
     champion's.
     """
     name = configuration.name
-    with _alone(workspace, name):
+    folder = workspace.root / "verdicts"
+    with _alone(folder, name):
         champion = incumbent(name, reporter)
         if champion is not None:
             _same_labels(champion, configuration)
         _, splits = pipeline.load_splits(configuration, workspace, reporter)
         hashes = {part: digest(getattr(splits, part)) for part in ("train", "dev", "test")}
-        challenger = _waiting(configuration, hashes, champion)
+        challenger = _made_of(configuration, hashes)
+        texts = len(splits.test)
+        if challenger and (verdict := _nothing_new(challenger, champion, texts, rules)):
+            return verdict, verdict.write(folder)
         if challenger is None:
             challenger = pipeline.train(
                 configuration,
@@ -63,10 +66,12 @@ def retrain(
                 with_baselines=False,
             ).tag
         else:
-            reporter.say(f"{challenger} is of just these data and settings: judged, not trained")
-        reporter.say(f"judging {challenger} on {len(splits.test):,} texts")
-        verdict = _judge(champion, challenger, splits.test, hashes["test"], rules, engine)
-        path = verdict.write(workspace.root / "verdicts")
+            reporter.say(f"{challenger} was made of just these data and settings: only judged")
+        reporter.say(f"judging {challenger} on {texts:,} texts")
+        verdict = _judge(
+            champion, challenger, splits.test, hashes["test"], rules=rules, engine=engine
+        )
+        path = verdict.write(folder)
         # the last step, and the only one that changes what is served
         if verdict.decision == "promoted":
             store.promote(challenger)
@@ -101,21 +106,37 @@ def _same_labels(champion: str, configuration: Configuration) -> None:
         )
 
 
-def _waiting(
-    configuration: Configuration, hashes: dict[str, str], champion: str | None
-) -> str | None:
-    """The newest version, if it was made of these data and settings and is not the champion."""
-    found = store.versions(configuration.name)
-    if not found:
+def _made_of(configuration: Configuration, hashes: dict[str, str]) -> str | None:
+    """The newest version that was made of these data, settings and packages."""
+    for version in reversed(store.versions(configuration.name)):
+        tag = f"{configuration.name}:{version}"
+        made = artifact.load(store.path(tag)).manifest.training
+        if (made.split_sha256, made.configuration, made.packages) == (
+            hashes,
+            configuration.as_json(),
+            provenance.packages(),
+        ):
+            return tag
+    return None
+
+
+def _nothing_new(tag: str, champion: str | None, texts: int, rules: Rules) -> Verdict | None:
+    """The verdict on what is, or was, champion already; None on what never was.
+
+    Who was rolled back is not promoted again by a machine.
+    """
+    name, _, version = tag.partition(":")
+    record = store.current(name)
+    if record is None or version not in {change.version for change in record.changes}:
         return None
-    tag = f"{configuration.name}:{found[-1]}"
-    manifest: Manifest = artifact.load(store.path(tag)).manifest
-    same = (
-        manifest.training.split_sha256 == hashes
-        and manifest.training.configuration == pipeline.as_json(configuration)
-        and manifest.training.packages == pipeline.provenance.packages()
+    here = "is the champion" if tag == champion else "was champion and is no more"
+    check = Check(
+        name="something new",
+        passed=False,
+        limit="other data or settings",
+        reason=f"data and settings are those of {tag}, which {here}",
     )
-    return tag if same and tag != champion else None
+    return _verdict(tag, champion, (check,), texts=texts, rules=rules)
 
 
 def _judge(
@@ -123,6 +144,7 @@ def _judge(
     challenger: str,
     examples: Sequence[Example],
     test_hash: str,
+    *,
     rules: Rules,
     engine: str,
 ) -> Verdict:
@@ -136,14 +158,28 @@ def _judge(
         checks = judge.judge(first, second, examples, rules)
         if first.manifest.training.split_sha256.get("test") == test_hash:
             held_out = "the test texts of both"
+    return _verdict(
+        challenger, champion, checks, texts=len(examples), rules=rules, held_out=held_out
+    )
+
+
+def _verdict(
+    challenger: str,
+    champion: str | None,
+    checks: tuple[Check, ...],
+    *,
+    texts: int,
+    rules: Rules,
+    held_out: str = "not compared",
+) -> Verdict:
     failed = any(check.passed is False for check in checks)
     return Verdict(
-        model=second.manifest.name,
+        model=challenger.partition(":")[0],
         challenger=challenger,
         champion=champion,
         decision="kept" if failed else "promoted",
         at=datetime.now(UTC).isoformat(timespec="seconds"),
-        held_out_texts=len(examples),
+        held_out_texts=texts,
         held_out=held_out,
         rules=rules,
         checks=checks,
@@ -151,8 +187,8 @@ def _judge(
 
 
 @contextmanager
-def _alone(workspace: Workspace, name: str) -> Iterator[None]:
-    lock = workspace.root / "verdicts" / f".{name}.lock"
+def _alone(folder: Path, name: str) -> Iterator[None]:
+    lock = folder / f".{name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
         try:

@@ -93,9 +93,11 @@ class Verdict(_Part):
         return "\n".join(lines) + "\n"
 
     def write(self, folder: Path) -> Path:
-        """Write ``CHALLENGER.json`` and ``.md`` into ``folder``; the path of the first."""
+        """Write ``CHALLENGER-TIME.json`` and ``.md`` into ``folder``; the path of the first."""
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.challenger.replace(':', '-')}.json"
+        # a verdict is kept, even of a challenger that is judged again
+        moment = self.at.partition("+")[0].replace(":", "").replace("-", "")
+        path = folder / f"{self.challenger.replace(':', '-')}-{moment}.json"
         for target, content in (
             (path.with_suffix(".md"), self.markdown()),
             (path, self.model_dump_json(indent=2) + "\n"),

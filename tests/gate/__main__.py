@@ -1,0 +1,129 @@
+"""``python -m tests.gate``: try the gate, and write what was seen into ``docs/gate.md``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench.measure import say
+
+PAGE = Path("docs/gate.md")
+HEAD = """\
+# The gate, tried
+
+Written by `make trial`; [how it decides](decisions/0012-gate.md). Sections are rewritten by the run
+that tried them.
+"""
+
+
+def challengers(root: Path, cache: Path, reruns: int) -> tuple[str, bool]:
+    """The table of challengers, and whether every verdict was right."""
+    from tests.gate.challengers import TEXTS, run
+
+    started = time.monotonic()
+    rows = []
+    for row in run(root, cache, reruns=reruns):
+        say(f"{row.challenger}: {row.verdict.summary()}")
+        rows.append(row)
+    equal = [row for row in rows if row.challenger.startswith("equal")]
+    promoted = sum(row.verdict.decision == "promoted" for row in equal)
+    right = promoted <= 1 and all(row.held for row in rows if row not in equal)
+    intro = (
+        f"{TEXTS:,} sentences of the corpus `vader`, positive or negative, in a CSV file; a "
+        f"network of 16 units; {time.monotonic() - started:,.0f} s in all. Of {len(equal)} equal "
+        f"challengers, other seeds on the same data, {promoted} were promoted. The fourth column "
+        "is macro-F1: the champion's, the challenger's, the interval of their difference."
+    )
+    lines = [
+        intro,
+        "",
+        "| challenger | should be | was | macro-F1 | reasons |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        check = row.verdict.checks[0]
+        figures = ""
+        if check.champion is not None and check.low is not None:
+            figures = (
+                f"{check.champion:.3f}, {check.challenger:.3f}, {check.low:+.3f} to "
+                f"{check.high:+.3f}"
+            )
+        reasons = "; ".join(row.verdict.reasons)
+        lines.append(
+            f"| {row.challenger} | {row.wanted} | {row.verdict.decision} | {figures} | {reasons} |"
+        )
+    return "\n".join(lines), right
+
+
+def kills(root: Path, count: int) -> tuple[str, bool]:
+    """What ``kill -9`` did, and whether nothing was lost."""
+    from tests.gate.kills import run
+
+    found = run(root, kills=count)
+    right = not found.lost and found.completed == found.kills
+    during = ", ".join(f"“{words} …” {times}" for words, times in found.during.most_common())
+    intro = f"{found.completed} of {found.kills} runs after a kill completed."
+    if right:
+        intro = (
+            f"{found.kills} runs were sent SIGKILL at random moments; {found.finished_first} of "
+            "them had ended by then. After every one of the others the champion answered as "
+            f"before, after all of them every version listed loads ({found.versions} in the end), "
+            f"and the next run completed {found.completed} times of {found.kills}."
+        )
+    lines = [
+        intro,
+        "",
+        f"What the killed runs had said last: {during}.",
+        *(f"- {fault}" for fault in found.lost),
+    ]
+    say("\n".join(lines))
+    return "\n".join(lines), right
+
+
+def write(title: str, content: str) -> None:
+    """Replace the section ``title`` of the page, or add it."""
+    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else HEAD
+    section = f"## {title}\n\n{content}\n"
+    pattern = rf"^## {re.escape(title)}\n.*?(?=^## |\Z)"
+    if re.search(pattern, page, re.DOTALL | re.MULTILINE):
+        page = (
+            re.sub(pattern, lambda _: section + "\n", page, flags=re.DOTALL | re.MULTILINE).rstrip()
+            + "\n"
+        )
+    else:
+        page = f"{page.rstrip()}\n\n{section}"
+    PAGE.write_text(page, encoding="utf-8")
+
+
+def main() -> None:
+    """Try what is asked for; the exit code is 1 if something was not as it should be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=("challengers", "kills"))
+    parser.add_argument("--reruns", type=int, default=20, help="of an equal challenger")
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--cache", type=Path, default=Path(".valence/corpora"))
+    asked = parser.parse_args()
+    right = True
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        # BentoML reads it when it is imported, which nothing has done yet
+        os.environ["BENTOML_HOME"] = str(root / "bentoml")
+        os.environ["BENTOML_DO_NOT_TRACK"] = "True"
+        if asked.only in (None, "challengers"):
+            content, held = challengers(root, asked.cache, asked.reruns)
+            write("Worse, equal and better challengers", content)
+            right &= held
+        if asked.only in (None, "kills"):
+            content, held = kills(root, asked.kills)
+            write("kill -9", content)
+            right &= held
+    sys.exit(not right)
+
+
+if __name__ == "__main__":
+    main()

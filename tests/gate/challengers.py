@@ -1,0 +1,83 @@
+"""Does the gate tell worse, equal and better challengers apart?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.gate.rig import Rig
+from training import corpora
+from training.corpora import Example
+from training.gate.verdict import Verdict
+
+TEXTS = 9_000
+RERUNS = 20
+SETTINGS: dict[str, dict[str, object]] = {
+    "text": {"max_tokens": 48},
+    "words": {"vectors": None, "learned_size": 24},
+    "network": {"hidden_size": 16},
+    "optimization": {
+        "epochs": 3,
+        "patience": 3,
+        "learning_rate": 0.01,
+        "batch_tokens": 2_560,
+        "warmup_steps": 20,
+    },
+}
+
+
+class Row(NamedTuple):
+    """One challenger."""
+
+    challenger: str
+    wanted: str
+    verdict: Verdict
+
+    @property
+    def held(self) -> bool:
+        """Whether the gate decided as it should, and for a reason that names the fault."""
+        return self.verdict.decision == self.wanted
+
+
+def run(root: Path, cache: Path, *, reruns: int = RERUNS) -> Iterator[Row]:
+    """Every challenger's verdict, as it comes."""
+    examples = _texts(cache)
+    rig = Rig(root, "films", SETTINGS)
+    rig.write(examples)
+    yield Row("the first version", "promoted", rig.retrain(0))
+
+    rig.write(_flipped(examples, share=0.1))
+    yield Row("10 % of the labels flipped", "kept", rig.retrain(0))
+    rig.write(examples[::2])
+    yield Row("half the data", "kept", rig.retrain(0))
+    rig.write(examples)
+    rig.train_deaf(100)
+    yield Row("words that no tokenizer yields", "kept", rig.retrain(100))
+    for seed in range(1, reruns + 1):
+        yield Row(f"equal, seed {seed}", "kept", rig.retrain(seed))
+
+    small = Rig(root, "fewer-films", SETTINGS)
+    small.write(examples[::10])
+    yield Row("a first version of a tenth of the data", "promoted", small.retrain(0))
+    small.write(examples)
+    yield Row("all the data after a tenth", "promoted", small.retrain(0))
+
+
+def _texts(cache: Path) -> list[Example]:
+    """Film reviews, a sentence each, in an order that no file gave them."""
+    loaded = corpora.load(["vader"], cache=cache).examples
+    found = [example for example in loaded if example.label != "neutral"]
+    random.Random(0).shuffle(found)
+    return found[:TEXTS]
+
+
+def _flipped(examples: Sequence[Example], *, share: float) -> list[Example]:
+    chance = random.Random(1)
+    other = {"positive": "negative", "negative": "positive"}
+    return [
+        replace(example, label=other[example.labels[0]]) if chance.random() < share else example
+        for example in examples
+    ]

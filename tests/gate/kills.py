@@ -1,0 +1,129 @@
+"""``kill -9`` at random moments of retraining: the champion serves, the store is sound, it goes on.
+
+A run is a forked process, so that the moments lie in the work and not in the imports before it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import bentoml
+
+from service.classifier import artifact
+from service.classifier.result import judgement
+from tests.gate.rig import Rig
+from tests.training.conftest import toy_examples
+from training import judging, store
+from training.progress import Reporter
+
+KILLS = 50
+SETTINGS: dict[str, dict[str, object]] = {
+    "text": {"max_tokens": 20, "minimum_count": 1},
+    "words": {"vectors": None, "learned_size": 10},
+    "network": {"hidden_size": 6},
+    "optimization": {
+        "epochs": 6,
+        "patience": 6,
+        "learning_rate": 0.01,
+        "batch_tokens": 300,
+        "warmup_steps": 3,
+    },
+}
+_ASKED = ["The film was lovely.", "The song was dreadful to me.", ""]
+
+
+class Outcome(NamedTuple):
+    """What all the kills came to."""
+
+    kills: int
+    finished_first: int
+    """Runs that had ended before the signal came."""
+    during: Counter[str]
+    """What the killed run had said last, its first words."""
+    lost: list[str]
+    """Whatever should not have been: nothing."""
+    completed: int
+    versions: int
+
+
+class _Telling(Reporter):
+    """Leaves what was said last where the parent finds it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(quiet_in_logs=True)
+        self._path = path
+
+    def say(self, message: str) -> None:
+        self._path.write_text(message)
+
+
+def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Outcome:
+    """Kill that many runs, and complete the run after each."""
+    rig = Rig(root, "killed", SETTINGS)
+    rig.write(toy_examples())
+    said = root / "said"
+    rig.retrain(0)
+    chance = random.Random(seed)
+    started = time.monotonic()
+    _wait(_fork(lambda: rig.retrain(1, _Telling(said))))
+    lasts = time.monotonic() - started
+    during: Counter[str] = Counter()
+    lost: list[str] = []
+    finished_first = completed = 0
+    for kill in range(kills):
+        champion, answers = store.path("killed"), _answers()
+        said.write_text("starting")
+        process = _fork(lambda kill=kill: rig.retrain(2 + kill, _Telling(said)))
+        time.sleep(chance.uniform(0, lasts))
+        os.kill(process, signal.SIGKILL)
+        if _wait(process) != -signal.SIGKILL:
+            finished_first += 1
+        else:
+            during[" ".join(said.read_text().split()[:1])] += 1
+            if store.path("killed") != champion or _answers() != answers:
+                lost.append(f"kill {kill}: another champion answers")
+        lost += [f"kill {kill}: {fault}" for fault in _faults()]
+        code = _wait(_fork(lambda kill=kill: rig.retrain(2 + kill, _Telling(said))))
+        completed += code == 0
+        lost += [f"after kill {kill}: {fault}" for fault in _faults()]
+    return Outcome(kills, finished_first, during, lost, completed, len(store.versions("killed")))
+
+
+def _answers() -> list[dict[str, object]]:
+    classifier, engine = judging.load("killed", "auto")
+    logits = engine.logits([classifier.encode(text).ids for text in _ASKED])
+    labels = classifier.manifest.labels
+    return [judgement(labels, prediction) for prediction in classifier.predict(logits)]
+
+
+def _faults() -> list[str]:
+    """Versions that BentoML lists and that do not load."""
+    found: list[str] = []
+    for model in bentoml.models.list():
+        try:
+            artifact.load(Path(model.path))
+        except Exception as error:  # whatever it is, it is a fault of the store
+            found.append(f"{model.tag}: {error}")
+    return found
+
+
+def _fork(work: Callable[[], object]) -> int:
+    process = os.fork()
+    if process:
+        return process
+    try:
+        work()
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+def _wait(process: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])

@@ -1,0 +1,82 @@
+"""A model store of its own, data that can be changed between two runs, and a small network."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from service.classifier import artifact
+from service.classifier.vocabulary import Vocabulary
+from training import pipeline, store
+from training.configuration import Configuration, parse
+from training.corpora import Example
+from training.gate import retraining
+from training.gate.rules import Rules
+from training.gate.verdict import Verdict
+from training.preparation import Workspace
+from training.progress import Reporter
+
+
+class Rig:
+    """One model, retrained from one file."""
+
+    def __init__(self, root: Path, name: str, settings: dict[str, dict[str, object]]) -> None:
+        self.name = name
+        self.file = root / f"{name}.csv"
+        self.workspace = Workspace(root)
+        self._settings = settings
+        self._labels: list[str] = []
+
+    def write(self, examples: Iterable[Example]) -> None:
+        """Let ``examples`` be what the file holds from now on."""
+        rows = [(example.text, example.labels[0]) for example in examples]
+        self._labels = self._labels or sorted({label for _, label in rows})
+        with self.file.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("text", "label"), *rows])
+
+    def configuration(self, seed: int) -> Configuration:
+        """The same for every run but for the seed."""
+        optimization = {**self._settings.get("optimization", {}), "seed": seed}
+        return parse(
+            {
+                "name": self.name,
+                "labels": self._labels,
+                "data": {"files": str(self.file)},
+                **self._settings,
+                "optimization": optimization,
+            },
+            source="the trial",
+        )
+
+    def retrain(self, seed: int, reporter: Reporter | None = None) -> Verdict:
+        """As ``make retrain`` does."""
+        verdict, _ = retraining.retrain(
+            self.configuration(seed),
+            workspace=self.workspace,
+            reporter=reporter or Reporter(quiet_in_logs=True),
+            device=torch.device("cpu"),
+            rules=Rules(),
+        )
+        return verdict
+
+    def train_deaf(self, seed: int) -> str:
+        """Train a version, and put one in its place whose words no tokenizer yields any more."""
+        tag = pipeline.train(
+            self.configuration(seed),
+            workspace=self.workspace,
+            reporter=Reporter(quiet_in_logs=True),
+            device=torch.device("cpu"),
+            with_baselines=False,
+        ).tag
+        whole = artifact.load(store.path(tag))
+        first, *words = whole.vocabulary.words
+        broken = Vocabulary([first, *(f"{word.upper()}\u2581" for word in words)])
+        version = f"{whole.manifest.version}-deaf"
+        manifest = whole.manifest.model_copy(update={"version": version})
+        folder = self.workspace.root / version
+        folder.mkdir()
+        artifact.save(folder, manifest, broken, whole.tensors)
+        return store.publish(folder, manifest)

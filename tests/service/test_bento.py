@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from service import bento, store
+from service.errors import ConfigurationError
+from service.settings import Settings
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, *tags: str) -> None:
+    folders = [Path("models", *tag.split(":")) for tag in tags]
+    monkeypatch.setattr(store, "folders", lambda settings: folders)
+
+
+def test_the_bento_has_the_versions_that_would_be_served(monkeypatch) -> None:
+    serve(monkeypatch, "sentiment:2", "topic:1")
+    content = yaml.safe_load(bento.described(Settings()))
+    assert content["models"] == ["sentiment:2", "topic:1"]
+    written = yaml.safe_load(bento.FILE.read_text())
+    assert "models" not in written
+    assert {**written, "models": content["models"]} == content
+
+
+def test_models_that_were_asked_for_are_served_by_the_bento_too(monkeypatch) -> None:
+    serve(monkeypatch, "reviews:7")
+    content = yaml.safe_load(bento.described(Settings(models=("reviews",))))
+    assert content["models"] == ["reviews:7"]
+    assert {"name": "VALENCE_MODELS", "value": "reviews"} in content["envs"]
+
+
+def test_nothing_to_serve_is_nothing_to_build(monkeypatch) -> None:
+    def none(settings: Settings) -> list[Path]:
+        raise ConfigurationError("the model store holds none of sentiment, topic")
+
+    monkeypatch.setattr(store, "folders", none)
+    with pytest.raises(SystemExit, match="error: the model store holds none"):
+        bento.main()

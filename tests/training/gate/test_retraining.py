@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from service.errors import ConfigurationError
+from training import corpora, pipeline, store
+from training.configuration import Configuration
+from training.gate import retraining
+from training.gate.rules import Rules
+from training.gate.verdict import Verdict
+from training.pipeline import Workspace
+from training.progress import Reporter
+
+Configured = Callable[..., Configuration]
+Retrain = Callable[..., Verdict]
+RULES = Rules(draws=300, latency_ratio=1_000.0)
+# a network of the toy corpus that has hardly begun to learn
+HASTY = {"epochs": 1, "learning_rate": 1e-5, "warmup_steps": 0}
+
+
+@pytest.fixture
+def retrain(workspace: Workspace, silent: type[Reporter], configured: Configured) -> Retrain:
+    """Retrains the toy classifier; the verdict."""
+
+    def retrain(reporter: Reporter | None = None, **sections: object) -> Verdict:
+        verdict, path = retraining.retrain(
+            configured(**sections),
+            workspace=workspace,
+            reporter=reporter or silent(),
+            device=torch.device("cpu"),
+            rules=RULES,
+            engine="reference",
+        )
+        assert Verdict.model_validate_json(path.read_bytes()) == verdict
+        return verdict
+
+    return retrain
+
+
+def champion() -> str:
+    return f"toy:{store.path('toy').name}"
+
+
+def test_a_first_version_that_learnt_something_is_promoted(retrain: Retrain) -> None:
+    verdict = retrain()
+    assert verdict.decision == "promoted"
+    assert verdict.champion is None
+    assert store.current("toy").version == verdict.challenger.partition(":")[2]
+    assert verdict.summary() == f"promoted: {verdict.challenger} is champion, the first"
+
+
+def test_a_first_version_that_learnt_nothing_is_not(retrain: Retrain) -> None:
+    verdict = retrain(optimization=HASTY)
+    assert verdict.decision == "kept"
+    assert "not clearly above" in verdict.summary()
+    assert "there is no champion" in verdict.summary()
+    assert store.current("toy") is None
+
+
+def test_a_better_challenger_is_promoted_and_rollback_leads_back(
+    retrain: Retrain, workspace: Workspace, silent: type[Reporter], configured: Configured
+) -> None:
+    worse = pipeline.train(
+        configured(optimization=HASTY),
+        workspace=workspace,
+        reporter=silent(),
+        device=torch.device("cpu"),
+        with_baselines=False,
+    ).tag
+    reporter = silent()
+    verdict = retrain(reporter)
+    assert verdict.decision == "promoted", verdict.reasons
+    assert verdict.champion == worse
+    assert f"{worse}, which is being served, is the champion from now on" in reporter.said
+    assert champion() == verdict.challenger
+    assert [change.how for change in store.current("toy").changes] == ["adopted", "promoted"]
+    store.rollback("toy")
+    assert champion() == worse
+
+
+def test_a_worse_challenger_is_kept_out_and_the_champion_answers_to_the_name(
+    retrain: Retrain,
+) -> None:
+    first = retrain().challenger
+    verdict = retrain(optimization=HASTY)
+    assert verdict.decision == "kept"
+    assert verdict.reasons[0].startswith("macro-F1 is worse")
+    assert champion() == first
+    assert set(store.versions("toy")) == {tag[4:] for tag in (first, verdict.challenger)}
+    assert verdict.summary().startswith(f"kept: {first} stays champion")
+
+
+def test_the_same_data_and_settings_are_not_trained_again(
+    retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retrain()
+    monkeypatch.setattr(retraining.pipeline, "train", None)
+    verdict = retrain()
+    assert verdict.decision == "kept"
+    assert verdict.reasons == (
+        f"data and settings are those of {verdict.challenger}, which is the champion",
+    )
+
+
+def test_who_was_rolled_back_is_not_promoted_again_by_a_machine(retrain: Retrain) -> None:
+    first = retrain(optimization={"epochs": 2}).challenger
+    second = retrain(optimization=HASTY).challenger
+    store.promote(second)
+    store.rollback("toy")
+    verdict = retrain(optimization=HASTY)
+    assert verdict.reasons[0].endswith("which was champion and is no more")
+    assert champion() == first
+
+
+def test_a_run_interrupted_after_training_goes_on_with_the_judging(
+    retrain: Retrain, silent: type[Reporter]
+) -> None:
+    first = retrain().challenger
+    stopped = silent(stop_saying="judging")
+    with pytest.raises(KeyboardInterrupt):
+        retrain(stopped, optimization=HASTY)
+    assert champion() == first
+    waiting = store.versions("toy")
+    reporter = silent()
+    verdict = retrain(reporter, optimization=HASTY)
+    assert store.versions("toy") == waiting
+    assert any("only judged" in line for line in reporter.said)
+    assert verdict.champion == first
+
+
+def test_other_labels_are_refused_before_anything_is_trained(
+    retrain: Retrain, monkeypatch: pytest.MonkeyPatch, configured: Configured, workspace: Workspace
+) -> None:
+    first = retrain().challenger
+    monkeypatch.setattr(retraining.pipeline, "train", None)
+    other = configured().model_copy(update={"labels": ("negative", "positive")})
+    arguments = {
+        "workspace": workspace,
+        "reporter": Reporter(),
+        "device": torch.device("cpu"),
+        "rules": RULES,
+    }
+    with pytest.raises(ConfigurationError, match=r"'neutral'.*would have.*make promote"):
+        retraining.retrain(other, **arguments)
+    several = configured().model_copy(update={"task": "multi_label"})
+    with pytest.raises(ConfigurationError, match="single_label classifier, the challenger"):
+        retraining.retrain(several, **arguments)
+    assert champion() == first
+
+
+def test_labels_in_another_order_are_the_same_labels(
+    retrain: Retrain, workspace: Workspace, silent: type[Reporter], configured: Configured
+) -> None:
+    retrain(optimization=HASTY)
+    turned = configured().model_copy(update={"labels": ("positive", "neutral", "negative")})
+    store.promote("toy:latest")
+    verdict, _ = retraining.retrain(
+        turned,
+        workspace=workspace,
+        reporter=silent(),
+        device=torch.device("cpu"),
+        rules=RULES,
+        engine="reference",
+    )
+    assert verdict.decision == "promoted", verdict.reasons
+
+
+def test_two_at_one_time_are_refused(retrain: Retrain, workspace: Workspace) -> None:
+    with (
+        retraining._alone(workspace.root / "verdicts", "toy"),
+        pytest.raises(ConfigurationError, match="another process is retraining toy"),
+    ):
+        retrain()
+
+
+def test_more_data_are_compared_on_texts_that_neither_learnt(
+    retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = corpora.CORPORA["toy"]
+    fewer = dataclasses.replace(toy, read=lambda path: list(toy.read(path))[:300])
+    with monkeypatch.context() as patch:
+        patch.setitem(corpora.CORPORA, "toy", fewer)
+        first = retrain()
+    verdict = retrain()
+    assert verdict.held_out_texts > first.held_out_texts
+    assert "a hash of the text" in verdict.held_out
+    assert retrain(optimization={"seed": 1}).held_out in (
+        verdict.held_out,
+        "the test texts of both",
+    )
+
+
+def test_the_verdict_is_a_table_to_read_beside_the_file(
+    retrain: Retrain, workspace: Workspace
+) -> None:
+    retrain()
+    verdict = retrain(optimization=HASTY)
+    pages = [path.read_text() for path in Path(workspace.root / "verdicts").glob("*.md")]
+    page = next(page for page in pages if "FAILED" in page)
+    assert verdict.summary() in page
+    assert "| macro-F1 |" in page
+    assert "| label changes, lower case |" in page
+    assert "| not judged |" in page
+    files = list(Path(workspace.root / "verdicts").glob("*.json"))
+    assert len(files) == 2
+    assert {json.loads(path.read_text())["decision"] for path in files} == {"promoted", "kept"}
