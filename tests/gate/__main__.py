@@ -8,9 +8,14 @@ import re
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.bench.measure import say
+
+if TYPE_CHECKING:
+    from tests.gate.challengers import Row
 
 PAGE = Path("docs/gate.md")
 HEAD = """\
@@ -21,43 +26,47 @@ that tried them.
 """
 
 
-def challengers(root: Path, cache: Path, reruns: int) -> tuple[str, bool]:
-    """The table of challengers, and whether every verdict was right."""
-    from tests.gate.challengers import TEXTS, run
+def challengers(root: Path, cache: Path, reruns: int) -> bool:
+    """Write the table of challengers, anew with every row; whether every verdict was right."""
+    from tests.gate.challengers import run
 
     started = time.monotonic()
-    rows = []
+    rows: list[Row] = []
     for row in run(root, cache, reruns=reruns):
         say(f"{row.challenger}: {row.verdict.summary()}")
         rows.append(row)
+        write("Worse, equal and better challengers", _table(rows, time.monotonic() - started))
     equal = [row for row in rows if row.challenger.startswith("equal")]
     promoted = sum(row.verdict.decision == "promoted" for row in equal)
-    right = promoted <= 1 and all(row.held for row in rows if row not in equal)
-    intro = (
-        f"{TEXTS:,} sentences of the corpus `vader`, positive or negative, in a CSV file; a "
-        f"network of 16 units; {time.monotonic() - started:,.0f} s in all. Of {len(equal)} equal "
-        f"challengers, other seeds on the same data, {promoted} were promoted. The fourth column "
-        "is macro-F1: the champion's, the challenger's, the interval of their difference."
-    )
+    return promoted <= 1 and all(row.held for row in rows if row not in equal)
+
+
+def _table(rows: Sequence[Row], seconds: float) -> str:
+    from tests.gate.challengers import TEXTS
+
+    equal = [row for row in rows if row.challenger.startswith("equal")]
+    promoted = sum(row.verdict.decision == "promoted" for row in equal)
     lines = [
-        intro,
+        f"{TEXTS:,} sentences of the corpus `vader`, positive or negative, in a CSV file; a",
+        f"network of 16 units; {seconds:,.0f} s in all. Of {len(equal)} equal challengers, other",
+        f"seeds on the same data, {promoted} were promoted. The fourth column is macro-F1: the",
+        "champion's, the challenger's, and the interval of their difference.",
         "",
         "| challenger | should be | was | macro-F1 | reasons |",
         "|---|---|---|---|---|",
     ]
     for row in rows:
-        check = row.verdict.checks[0]
+        check, reasons = row.verdict.checks[0], "; ".join(row.verdict.reasons)
         figures = ""
         if check.champion is not None and check.low is not None:
             figures = (
                 f"{check.champion:.3f}, {check.challenger:.3f}, {check.low:+.3f} to "
                 f"{check.high:+.3f}"
             )
-        reasons = "; ".join(row.verdict.reasons)
         lines.append(
             f"| {row.challenger} | {row.wanted} | {row.verdict.decision} | {figures} | {reasons} |"
         )
-    return "\n".join(lines), right
+    return "\n".join(lines)
 
 
 def kills(root: Path, count: int) -> tuple[str, bool]:
@@ -115,9 +124,7 @@ def main() -> None:
         os.environ["BENTOML_HOME"] = str(root / "bentoml")
         os.environ["BENTOML_DO_NOT_TRACK"] = "True"
         if asked.only in (None, "challengers"):
-            content, held = challengers(root, asked.cache, asked.reruns)
-            write("Worse, equal and better challengers", content)
-            right &= held
+            right &= challengers(root, asked.cache, asked.reruns)
         if asked.only in (None, "kills"):
             content, held = kills(root, asked.kills)
             write("kill -9", content)

@@ -13,15 +13,15 @@ from training import corpora
 from training.corpora import Example
 from training.gate.verdict import Verdict
 
-TEXTS = 9_000
+TEXTS = 6_000
 RERUNS = 20
 SETTINGS: dict[str, dict[str, object]] = {
     "text": {"max_tokens": 48},
     "words": {"vectors": None, "learned_size": 24},
     "network": {"hidden_size": 16},
     "optimization": {
-        "epochs": 3,
-        "patience": 3,
+        "epochs": 2,
+        "patience": 2,
         "learning_rate": 0.01,
         "batch_tokens": 2_560,
         "warmup_steps": 20,
@@ -56,14 +56,14 @@ def run(root: Path, cache: Path, *, reruns: int = RERUNS) -> Iterator[Row]:
     rig.write(examples)
     rig.train_deaf(100)
     yield Row("words that no tokenizer yields", "kept", rig.retrain(100))
-    for seed in range(1, reruns + 1):
-        yield Row(f"equal, seed {seed}", "kept", rig.retrain(seed))
-
     small = Rig(root, "fewer-films", SETTINGS)
     small.write(examples[::10])
     yield Row("a first version of a tenth of the data", "promoted", small.retrain(0))
     small.write(examples)
     yield Row("all the data after a tenth", "promoted", small.retrain(0))
+
+    for seed in range(1, reruns + 1):
+        yield Row(f"equal, seed {seed}", "kept", rig.retrain(seed))
 
 
 def _texts(cache: Path) -> list[Example]:
