@@ -16,6 +16,7 @@ from tests.bench.measure import say
 
 if TYPE_CHECKING:
     from tests.gate.challengers import Row
+    from tests.gate.kills import Outcome
 
 PAGE = Path("docs/gate.md")
 HEAD = """\
@@ -69,29 +70,30 @@ def _table(rows: Sequence[Row], seconds: float) -> str:
     return "\n".join(lines)
 
 
-def kills(root: Path, count: int) -> tuple[str, bool]:
-    """What ``kill -9`` did, and whether nothing was lost."""
+def kills(root: Path, count: int) -> bool:
+    """Write what ``kill -9`` did, anew after each; whether nothing was lost."""
     from tests.gate.kills import run
 
-    found = run(root, kills=count)
-    right = not found.lost and found.completed == found.kills
+    right = True
+    for found in run(root, kills=count):
+        right = not found.lost and found.completed == found.kills
+        write("kill -9", _told(found, right=right))
+        say(f"{found.kills} kills, {found.completed} runs completed after, lost: {found.lost}")
+    return right
+
+
+def _told(found: Outcome, *, right: bool) -> str:
     during = ", ".join(f"“{words} …” {times}" for words, times in found.during.most_common())
-    intro = f"{found.completed} of {found.kills} runs after a kill completed."
+    told = f"{found.completed} of {found.kills} runs after a kill completed."
     if right:
-        intro = (
-            f"{found.kills} runs were sent SIGKILL at random moments; {found.finished_first} of "
-            "them had ended by then. After every one of the others the champion answered as "
-            f"before, after all of them every version listed loads ({found.versions} in the end), "
+        told = (
+            f"{found.kills} runs were sent SIGKILL at random moments; {found.finished_first} of\n"
+            "them had ended by then. After every one of the others the champion answered as\n"
+            f"before, after all of them every version listed loads ({found.versions} in the end),\n"
             f"and the next run completed {found.completed} times of {found.kills}."
         )
-    lines = [
-        intro,
-        "",
-        f"What the killed runs had said last: {during}.",
-        *(f"- {fault}" for fault in found.lost),
-    ]
-    say("\n".join(lines))
-    return "\n".join(lines), right
+    lost = "".join(f"\n- {fault}" for fault in found.lost)
+    return f"{told}\n\nWhat the killed runs had said last: {during}.\n{lost}".rstrip()
 
 
 def write(title: str, content: str) -> None:
@@ -126,9 +128,7 @@ def main() -> None:
         if asked.only in (None, "challengers"):
             right &= challengers(root, asked.cache, asked.reruns)
         if asked.only in (None, "kills"):
-            content, held = kills(root, asked.kills)
-            write("kill -9", content)
-            right &= held
+            right &= kills(root, asked.kills)
     sys.exit(not right)
 
 

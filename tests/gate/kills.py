@@ -10,7 +10,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,8 +29,8 @@ SETTINGS: dict[str, dict[str, object]] = {
     "words": {"vectors": None, "learned_size": 10},
     "network": {"hidden_size": 6},
     "optimization": {
-        "epochs": 6,
-        "patience": 6,
+        "epochs": 3,
+        "patience": 3,
         "learning_rate": 0.01,
         "batch_tokens": 300,
         "warmup_steps": 3,
@@ -64,8 +64,8 @@ class _Telling(Reporter):
         self._path.write_text(message)
 
 
-def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Outcome:
-    """Kill that many runs, and complete the run after each."""
+def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
+    """Kill that many runs, and complete the run after each; what it has come to after each."""
     rig = Rig(root, "killed", SETTINGS)
     rig.write(toy_examples())
     said = root / "said"
@@ -93,7 +93,8 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Outcome:
         code = _wait(_fork(lambda kill=kill: rig.retrain(2 + kill, _Telling(said))))
         completed += code == 0
         lost += [f"after kill {kill}: {fault}" for fault in _faults()]
-    return Outcome(kills, finished_first, during, lost, completed, len(store.versions("killed")))
+        versions = len(store.versions("killed"))
+        yield Outcome(kill + 1, finished_first, during, lost, completed, versions)
 
 
 def _answers() -> list[dict[str, object]]:

@@ -222,16 +222,22 @@ def _budgets(
     one, other = seconds_a_text((champion, challenger), texts)
     return [
         _budget("milliseconds a text", 1e3 * one, 1e3 * other, rules.latency_ratio),
-        _budget("megabytes", champion.size / 1e6, challenger.size / 1e6, rules.size_ratio),
+        _budget(
+            "megabytes",
+            champion.size / 1e6,
+            challenger.size / 1e6,
+            rules.size_ratio,
+            allowed=rules.size_allowed / 1e6,
+        ),
     ]
 
 
-def _budget(name: str, one: float, other: float, limit: float) -> Check:
-    passed = other <= limit * one
+def _budget(name: str, one: float, other: float, limit: float, *, allowed: float = 0.0) -> Check:
+    passed = other <= max(limit * one, allowed)
     return Check(
         name=name,
         passed=passed,
-        limit=f"at most {limit:g} times",
+        limit=f"at most {limit:g} times" + (f", or {allowed:g}" if allowed else ""),
         champion=one,
         challenger=other,
         reason=""

@@ -32,6 +32,9 @@ class Rules(BaseModel):
     """Time a text, over the champion's. A neighbour on the same core moves it by a fifth."""
     size_ratio: float = Field(default=1.5, gt=0.0)
     """Bytes of the artifact, over the champion's."""
+    size_allowed: int = Field(default=20_000_000, ge=0)
+    """Bytes that are never too many: a vocabulary grows with its data, and this is a twelfth of
+    what a server needs."""
     draws: int = Field(default=4_000, ge=100)
     """Resamples; see :mod:`training.comparison.bootstrap`."""
     seed: int = 0

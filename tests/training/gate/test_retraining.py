@@ -17,6 +17,9 @@ from training.gate.verdict import Verdict
 from training.pipeline import Workspace
 from training.progress import Reporter
 
+# each trains and judges several networks
+pytestmark = pytest.mark.slow
+
 Configured = Callable[..., Configuration]
 Retrain = Callable[..., Verdict]
 RULES = Rules(draws=300, latency_ratio=1_000.0)

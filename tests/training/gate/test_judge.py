@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from service.classifier import artifact
+from service.classifier.artifact import Artifact
+from service.classifier.classifier import Classifier, Logits
+from service.classifier.vocabulary import UNKNOWN, Vocabulary
+from training.corpora import Example
+from training.gate.contender import Contender
+from training.gate.judge import judge, judge_alone
+from training.gate.rules import Rules
+from training.gate.verdict import Check
+
+RULES = Rules(draws=400, latency_ratio=1_000.0)
+LABELS = ("negative", "neutral", "positive")
+WORDS = [UNKNOWN, *LABELS, "film", "song", *(f"w{number}" for number in range(400))]
+EXAMPLES = [
+    Example(f"the {kind} was {LABELS[number % 3]} w{number}", LABELS[number % 3], kind)
+    for number in range(400)
+    for kind in ("film", "song")
+]
+
+
+class Oracle:
+    """An engine that reads the label in the text, and is wrong where it is told to be."""
+
+    name = "oracle"
+
+    def __init__(self, *, wrong: frozenset[int], corpus: int | None, sure: float) -> None:
+        self._wrong, self._corpus, self._sure = wrong, corpus, sure
+
+    def logits(self, documents: Sequence[np.ndarray]) -> Logits:
+        rows = np.zeros((len(documents), 3), dtype=np.float32)
+        for row, ids in zip(rows, documents, strict=True):
+            place = next((int(i) - 1 for i in ids if 1 <= i <= 3), 0)
+            mistaken = not self._wrong.isdisjoint(ids.tolist())
+            here = self._corpus is None or self._corpus in ids
+            row[(place + 1) % 3 if mistaken and here else place] = self._sure
+        return rows
+
+
+@pytest.fixture
+def contender(tiny_folder):
+    """Makes models: wrong on a share of the texts, perhaps of one corpus only."""
+    base: Artifact = artifact.load(tiny_folder)
+
+    def make(
+        wrong: float = 0.2,
+        *,
+        corpus: str | None = None,
+        sure: float | None = None,
+        words: Sequence[str] = WORDS,
+        size: int = 1_000,
+    ) -> Contender:
+        manifest = base.manifest.model_copy(update={"labels": LABELS, "max_tokens": 50})
+        loaded = dataclasses.replace(base, manifest=manifest, vocabulary=Vocabulary(words))
+        mistaken = frozenset(WORDS.index(f"w{number}") for number in range(int(400 * wrong)))
+        place = None if corpus is None else WORDS.index(corpus)
+        if sure is None:
+            # as sure as it is right
+            right = np.clip(1 - wrong / (1 if corpus is None else 2), 0.4, 0.99)
+            sure = manifest.temperature * float(np.log(2 * right / (1 - right)))
+        engine = Oracle(wrong=mistaken, corpus=place, sure=sure)
+        return Contender("toy:1", Classifier(loaded), engine, size)
+
+    return make
+
+
+def failed(checks: tuple[Check, ...]) -> dict[str, str]:
+    return {check.name: check.reason for check in checks if check.passed is False}
+
+
+def test_a_better_challenger_passes_every_check(contender) -> None:
+    assert failed(judge(contender(0.3), contender(0.2), EXAMPLES, RULES)) == {}
+
+
+def test_an_equal_challenger_fails_for_not_being_better_alone(contender) -> None:
+    found = failed(judge(contender(0.2), contender(0.2), EXAMPLES, RULES))
+    assert found.keys() == {"macro-F1"}
+    assert found["macro-F1"].startswith("macro-F1 is not higher")
+
+
+def test_a_worse_challenger_is_told_by_how_much(contender) -> None:
+    found = failed(judge(contender(0.2), contender(0.3), EXAMPLES, RULES))
+    assert "macro-F1 is worse: 0.695, the champion's 0.792 (difference -0.097" in found["macro-F1"]
+
+
+def test_a_slice_that_pays_for_a_better_mean_is_named(contender) -> None:
+    # the challenger is right on all songs and loses ten points on films
+    found = failed(judge(contender(0.4), contender(0.5, corpus="film"), EXAMPLES, RULES))
+    assert "F1, corpus film" in found
+    assert "macro-F1" not in found
+    assert "falls from 0.595 to 0.495" in found["F1, corpus film"]
+
+
+def test_a_slice_of_too_few_texts_is_shown_and_not_judged(contender) -> None:
+    rules = RULES.model_copy(update={"slice_texts": 401})
+    checks = judge(contender(0.4), contender(0.5, corpus="film"), EXAMPLES, rules)
+    assert {check.passed for check in checks if "corpus" in check.name} == {None}
+    assert "F1, corpus film" not in failed(checks)
+
+
+def test_a_challenger_that_is_too_sure_of_itself_is_refused(contender) -> None:
+    found = failed(judge(contender(0.3), contender(0.25, sure=20.0), EXAMPLES, RULES))
+    assert found.keys() == {"calibration error"}
+
+
+def test_a_challenger_that_knows_fewer_words_is_refused_for_that(contender) -> None:
+    words = [UNKNOWN, *LABELS, "film"]
+    found = failed(judge(contender(0.3), contender(0.2, words=words), EXAMPLES, RULES))
+    assert "unknown to it" in found["unknown words"]
+
+
+def test_a_larger_challenger_is_refused_past_the_budget_and_not_at_it(contender) -> None:
+    sizes = (30_000_000, 30_000_001)
+    at, past = (
+        judge(contender(0.3, size=20_000_000), contender(0.2, size=size), EXAMPLES, RULES)
+        for size in sizes
+    )
+    assert failed(at) == {}
+    assert failed(past).keys() == {"megabytes"}
+
+
+def test_a_size_that_is_small_is_no_matter_how_much_it_grew(contender) -> None:
+    grown = judge(contender(0.3, size=100), contender(0.2, size=20_000_000), EXAMPLES, RULES)
+    assert failed(grown) == {}
+
+
+def test_a_slower_challenger_is_refused(contender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.gate.judge.seconds_a_text", lambda *_: [1e-3, 1.6e-3])
+    rules = RULES.model_copy(update={"latency_ratio": 1.5})
+    found = failed(judge(contender(0.3), contender(0.2), EXAMPLES, rules))
+    assert "1.60 times the champion's" in found["milliseconds a text"]
+
+
+def test_a_first_version_must_beat_the_commonest_label(contender) -> None:
+    assert failed(judge_alone(contender(0.2), EXAMPLES, RULES)) == {}
+    assert failed(judge_alone(contender(1.0), EXAMPLES, RULES))
