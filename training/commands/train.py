@@ -91,7 +91,8 @@ def train(
         if changes:
             optimization = chosen.optimization.model_copy(update=changes)
             chosen = chosen.model_copy(update={"optimization": optimization})
-        from training import pipeline, store  # after what may be wrong: torch takes seconds to import
+        # after what may be wrong: torch takes seconds to import
+        from training import pipeline, store
         from training.tracking import UNTRACKED, tracked
 
         track = track and ranks.is_first()
