@@ -5,6 +5,8 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 3000
 MODEL ?= sentiment
+# the character model that lm, sample and cells are about: training/characters/configs/LM.toml
+LM ?= news
 # the models that `make serve` makes sure to have: each is training/configs/NAME.toml
 MODELS ?= sentiment topic
 
@@ -33,7 +35,7 @@ TRAINING = $(BIN)/$(if $(RANKS),torchrun --standalone --nproc-per-node $(RANKS) 
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve check train retrain promote rollback trial show evaluate faithfulness predict score test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
+.PHONY: help setup serve check train retrain promote rollback trial show evaluate faithfulness predict score lm sample cells test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +81,15 @@ predict: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Classify TEXT="..." with MODEL, 
 
 score: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Score the file IN into OUT with MODEL; ARGS="--text-column review" and so on
 	$(BIN)/python -m service.score $(IN) $(OUT) --model $(MODEL) $(ARGS)
+
+lm: $(RUNTIME) ## Train the character model training/characters/configs/LM.toml
+	$(BIN)/python -m training lm training/characters/configs/$(LM).toml $(ARGS)
+
+sample: $(RUNTIME) ## Let the character model LM write; ARGS="--temperature 0.5 --seed 1"
+	@$(BIN)/python -m training sample $(LM) $(ARGS)
+
+cells: $(RUNTIME) ## Find the units of the character model LM that one can read
+	$(BIN)/python -m training cells $(LM) $(ARGS)
 
 # networks of a few units: threads would wait for each other more than they compute
 test: export OMP_NUM_THREADS := 1

@@ -8,14 +8,17 @@ import sys
 import typer
 
 from service.errors import ValenceError
+from training.commands.cells import cells
 from training.commands.check import check
 from training.commands.evaluate import evaluate
 from training.commands.faithfulness import faithfulness
 from training.commands.fetch import fetch
+from training.commands.lm import lm
 from training.commands.predict import predict
 from training.commands.promote import promote
 from training.commands.retrain import retrain
 from training.commands.rollback import rollback
+from training.commands.sample import sample
 from training.commands.show import show
 from training.commands.train import train
 
@@ -23,7 +26,7 @@ app = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
 )
 commands = (fetch, check, train, retrain, promote, rollback, show)
-for command in (*commands, evaluate, faithfulness, predict):
+for command in (*commands, evaluate, faithfulness, predict, lm, sample, cells):
     app.command()(command)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -26,6 +26,7 @@ from service.classifier.manifest import Task, check_labels
 from service.errors import ConfigurationError
 from training.corpora.files import Table
 
+Read = TypeVar("Read", bound=BaseModel)
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -212,6 +213,11 @@ class Configuration(_Section):
 
 def load(path: Path) -> Configuration:
     """Read a TOML file; raises :class:`ConfigurationError` naming the key and the remedy."""
+    return read(path, Configuration)
+
+
+def read(path: Path, kind: type[Read]) -> Read:
+    """The TOML file at ``path`` as ``kind``; raises :class:`ConfigurationError`."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -222,36 +228,39 @@ def load(path: Path) -> Configuration:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not TOML: {error}") from None
-    return parse(content, source=str(path))
+    return _validated(content, kind, source=str(path))
 
 
 def parse(content: dict[str, Any], *, source: str) -> Configuration:
     """Validate ``content``, which came from ``source``."""
+    return _validated(content, Configuration, source=source)
+
+
+def _validated(content: dict[str, Any], kind: type[Read], *, source: str) -> Read:
     try:
-        return Configuration.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
-        faults = [_explain(detail) for detail in error.errors(include_url=False)]
+        faults = [_explain(detail, kind) for detail in error.errors(include_url=False)]
         raise ConfigurationError(f"{source}: " + "; ".join(faults)) from None
 
 
-def _explain(detail: Any) -> str:
+def _explain(detail: Any, kind: type[BaseModel]) -> str:
     location = tuple(part for part in detail["loc"])
     key = ".".join(map(str, location))
     if detail["type"] != "extra_forbidden":
         value = "" if detail["type"] == "missing" else f" {detail['input']!r}"
         return f"{key}{value}: {detail['msg']}"
-    known = _keys(location[:-1])
+    known = _keys(location[:-1], kind)
     near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
     return f"unknown key {key!r}; {hint}"
 
 
-def _keys(section: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Configuration
+def _keys(section: tuple[int | str, ...], kind: type[BaseModel]) -> list[str]:
+    """The keys of the section at ``section`` of a ``kind``."""
     for part in section:
-        annotation = model.model_fields[str(part)].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
-        else:  # Optional[Expected], the only nested section that may be absent
-            model = Expected
-    return list(model.model_fields)
+        annotation = kind.model_fields[str(part)].annotation
+        # of Optional[Expected], the only nested section that may be absent, the section
+        options = (annotation, *get_args(annotation))
+        kind = next(one for one in options if isinstance(one, type) and issubclass(one, BaseModel))
+    return list(kind.model_fields)

@@ -34,6 +34,11 @@ class Workspace:
         """Checkpoints."""
         return self.root / "runs"
 
+    @property
+    def characters(self) -> Path:
+        """Character models."""
+        return self.root / "characters"
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:

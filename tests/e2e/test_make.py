@@ -120,6 +120,14 @@ def test_train_and_evaluate_pass_their_arguments_on(checkout: Checkout) -> None:
     assert "--baselines" in checkout.make("evaluate", "ARGS=--help")
 
 
+def test_a_character_model_is_trained_sampled_and_read(checkout: Checkout) -> None:
+    assert "training/characters/configs/news.toml --seed 1" in checkout.make(
+        "-n", "lm", "ARGS=--seed 1"
+    )
+    for target in ("sample", "cells"):
+        assert f"-m training {target} news" in checkout.make("-n", target)
+
+
 def test_predict_reads_a_text_that_a_shell_would_not_survive(checkout: Checkout) -> None:
     text = """it's "so" good; $(touch pwned) `touch pwned` $HOME \\ #!"""
     answer = json.loads(checkout.make("predict", TEXT=text))

@@ -357,3 +357,34 @@ def test_a_run_that_falls_short_of_what_its_configuration_expects_says_where() -
     accuracy, ece = train.shortfalls(strict, judged)
     assert "accuracy 0.6667 on test is below 0.7000" in accuracy
     assert "ECE" in ece
+
+
+def test_a_character_model_is_trained_writes_and_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "verse.txt"
+    text.write_text('He said "yes 1" (or no).\n' * 200, encoding="utf-8")
+    configuration = tmp_path / "verse.toml"
+    configuration.write_text(
+        f'name = "verse"\n[data]\nfiles = ["{text}"]\n[network]\nhidden_size = 8\nlayers = 1\n'
+        "[optimization]\nlearning_rate = 0.1\nstreams = 8\nepochs = 2\n[expected]\nbits = 0.001\n"
+    )
+    workspace = ["--workspace", str(tmp_path)]
+
+    def run(*arguments: str) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["training", *arguments, *workspace])
+        with pytest.raises(SystemExit) as exited:
+            commands.main()
+        assert not exited.value.code
+        return tuple(capsys.readouterr())
+
+    written, said = run("lm", str(configuration), "--seed", "3")
+    assert written == "verse\n"
+    assert "bits a character, perplexity" in said
+    assert "expects 0.001" in said
+    written, _ = run("sample", "verse", "--prime", "He", "--length", "30")
+    assert written.startswith("He")
+    assert len(written) == 33
+    written, said = run("cells", "verse", "--characters", "1000", "--shown", "100")
+    assert "within quotes" in said
+    assert Path(written.strip()).read_text(encoding="utf-8").count("<h2>") == 6

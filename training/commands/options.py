@@ -43,6 +43,7 @@ Model = Annotated[
         help="a model in the store: NAME (its champion, else its latest version) or NAME:VERSION"
     ),
 ]
+CharacterModelName = Annotated[str, typer.Argument(help="a model that `lm` trained, by name")]
 EngineOption = Annotated[
     str, typer.Option("--engine", help="as VALENCE_ENGINE says it; by default the one that serves")
 ]

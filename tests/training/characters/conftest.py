@@ -1,0 +1,59 @@
+"""A character model small enough to learn in a second, and text whose rule is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.characters import fitting
+from training.characters.configuration import CharacterConfiguration, Data, Network, Optimization
+from training.characters.store import Saved
+from training.characters.text import Document, Texts
+from training.progress import Reporter
+
+# what follows is certain but for the digit, one of four: half a bit a character
+SENTENCES = ("ab0.", "ab1.", "ab2.", "ab3.")
+
+
+def words(count: int, *, seed: int) -> str:
+    """``count`` sentences, each of the four as likely, drawn with ``seed``."""
+    generator = torch.Generator().manual_seed(seed)
+    places = torch.randint(len(SENTENCES), (count,), generator=generator)
+    return "".join(SENTENCES[place] for place in places)
+
+
+@pytest.fixture(scope="session")
+def texts() -> Texts:
+    parts = ((1500, 1), (200, 2), (200, 3))
+    return Texts(*((Document(words(count, seed=seed)),) for count, seed in parts))
+
+
+def configuration(**optimization: object) -> CharacterConfiguration:
+    chosen = {"learning_rate": 0.1, "streams": 8, "epochs": 3, **optimization}
+    return CharacterConfiguration(
+        name="toy",
+        data=Data(files=("unused.txt",)),
+        network=Network(hidden_size=16, layers=2),
+        optimization=Optimization.model_validate(chosen),
+    )
+
+
+@pytest.fixture(scope="session")
+def toy(texts: Texts, tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    """Trained."""
+    return train(configuration(), texts, tmp_path_factory.mktemp("toy") / "toy.safetensors")
+
+
+def train(
+    chosen: CharacterConfiguration, texts: Texts, target: Path, *, fresh: bool = False
+) -> Saved:
+    return fitting.fit(
+        chosen,
+        texts,
+        target=target,
+        reporter=Reporter(),
+        device=torch.device("cpu"),
+        fresh=fresh,
+    )

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from training.characters.configuration import Cell
+from training.characters.model import CharacterModel, detach, seeded
+
+
+def made(cell: Cell = "lstm", *, layers: int = 3) -> CharacterModel:
+    model = CharacterModel(characters=7, cell=cell, hidden_size=5, layers=layers)
+    seeded(model, 0)
+    return model
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_text_in_pieces_with_the_state_carried_over_is_the_text_whole(cell: Cell) -> None:
+    model = made(cell).double()
+    text = torch.randint(7, (50, 2), generator=torch.Generator().manual_seed(0))
+    whole, _ = model(text)
+    first, state = model(text[:20])
+    second, _ = model(text[20:], detach(state))
+    torch.testing.assert_close(torch.cat([first, second]), whole)
+
+
+def test_gradients_end_at_a_detached_state() -> None:
+    model = made()
+    text = torch.zeros((4, 1), dtype=torch.int64)
+    _, state = model(text)
+    parts = [part for pair in detach(state) for part in pair]
+    assert len(parts) == 6
+    assert not any(isinstance(part, Tensor) and part.requires_grad for part in parts)
+
+
+def test_every_layer_can_be_looked_at() -> None:
+    outputs, _ = made().outputs(torch.zeros((4, 2), dtype=torch.int64), None)
+    assert [tuple(output.shape) for output in outputs] == [(4, 2, 5)] * 3
+
+
+def test_the_seed_decides_the_start_and_forget_gates_begin_open() -> None:
+    one, same, other = made(), made(), made()
+    seeded(other, 1)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
+    assert not torch.equal(one.output.weight, other.output.weight)
+    biases = dict(one.named_parameters())["layers.0.bias_ih_l0"]
+    assert biases.tolist() == [0.0] * 5 + [1.0] * 5 + [0.0] * 10

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+
+from training.characters import picture
+from training.characters.cells import Found
+
+
+def test_the_page_holds_the_text_coloured_and_asks_for_nothing(tmp_path: Path) -> None:
+    text = 'a <b> & "c"'
+    values = np.linspace(-1, 1, len(text), dtype=np.float32)
+    page = tmp_path / "cells" / "page.html"
+    picture.write(page, name="toy", text=text, units=[(Found("digit", 2, 5, 0.4, 0.31), values)])
+    content = page.read_text(encoding="utf-8")
+    (body,) = re.findall(r"<pre>(.*)</pre>", content, flags=re.DOTALL)
+    assert unescape(re.sub(r"<[^>]*>", "", body)) == text
+    assert "digit: layer 2, unit 5" in content
+    assert "Correlation 0.31" in content
+    assert "--a:1.0" in body
+    assert not re.search(r"https?:|<script|<link|@import", content)
+
+
+def test_neighbours_of_one_colour_are_one_element(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    values = np.full(100, 0.5, dtype=np.float32)
+    picture.write(page, name="toy", text="a" * 100, units=[(Found("x", 1, 0, 1, 1), values)])
+    assert page.read_text(encoding="utf-8").count("<span") == 1

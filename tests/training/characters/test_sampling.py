@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from itertools import islice
+
+from training.characters.alphabet import UNKNOWN
+from training.characters.sampling import sample
+from training.characters.store import Saved
+
+
+def drawn(
+    toy: Saved, *, prime: str = "ab", temperature: float = 1.0, seed: int = 0, length: int = 400
+) -> str:
+    characters = sample(
+        toy.network(), toy.alphabet, prime=prime, temperature=temperature, seed=seed
+    )
+    return "".join(islice(characters, length))
+
+
+def test_the_text_follows_the_rule_it_was_learnt_from(toy: Saved) -> None:
+    text = "ab" + drawn(toy, temperature=0.7)
+    sentences = [f"{sentence}." for sentence in text.split(".")[:-1]]
+    right = [sentence for sentence in sentences if sentence in {f"ab{n}." for n in range(4)}]
+    assert len(right) > 0.95 * len(sentences)
+    assert len(set(right)) == 4
+
+
+def test_the_seed_decides_the_text(toy: Saved) -> None:
+    assert drawn(toy, seed=1) == drawn(toy, seed=1)
+    assert drawn(toy, seed=1) != drawn(toy, seed=2)
+
+
+def test_without_heat_the_likeliest_is_taken_whatever_the_seed(toy: Saved) -> None:
+    assert drawn(toy, temperature=0.0, seed=1) == drawn(toy, temperature=0.0, seed=2)
+
+
+def test_unknown_characters_are_read_but_never_written(toy: Saved) -> None:
+    assert UNKNOWN not in drawn(toy, prime="???ab", temperature=50.0, length=500)

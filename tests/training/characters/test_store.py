@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from service.errors import ConfigurationError
+from training.characters import store
+from training.characters.store import Saved
+
+
+def test_a_model_comes_back_as_it_was(toy: Saved, tmp_path: Path) -> None:
+    path = store.path(tmp_path / "deep", "toy")
+    store.save(toy, path)
+    back = store.load(path)
+    assert back.configuration == toy.configuration
+    assert back.alphabet.characters == toy.alphabet.characters
+    assert (back.history, back.test_bits) == (toy.history, toy.test_bits)
+    assert all(torch.equal(value, toy.best[name]) for name, value in back.best.items())
+    assert [one.name for one in path.parent.iterdir()] == ["toy.safetensors"]
+
+
+def test_a_writing_that_fails_leaves_the_model_that_was_there(
+    toy: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = store.path(tmp_path, "toy")
+    store.save(toy, path)
+
+    def full(*_arguments: object, **_options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(OSError, match="No space"):
+        store.save(toy, path)
+    assert store.load(path).test_bits == toy.test_bits
+
+
+def test_what_is_no_character_model_is_refused_with_the_remedy(toy: Saved, tmp_path: Path) -> None:
+    path = store.path(tmp_path, "toy")
+    with pytest.raises(ConfigurationError, match="no such model; train one"):
+        store.load(path)
+    store.save(toy, path)
+    whole = path.read_bytes()
+    for damaged in (b"", b"no model", whole[:100], whole[:-1], whole.replace(b"lstm", b"xstm")):
+        path.write_bytes(damaged)
+        with pytest.raises(ConfigurationError, match="train it anew"):
+            store.load(path)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.errors import ConfigurationError
+from tests.training.conftest import toy_corpus
+from training.characters import text
+from training.characters.configuration import Data
+from training.preparation import Workspace
+from training.split import assign
+
+
+def test_a_file_is_cut_in_the_order_of_its_text(tmp_path: Path) -> None:
+    path = tmp_path / "verse.txt"
+    path.write_text("".join(str(n % 10) for n in range(105)), encoding="utf-8")
+    texts = text.load(Data(files=(str(path),)), cache=tmp_path)
+    lengths = [len(part[0].text) for part in (texts.train, texts.dev, texts.test)]
+    assert lengths == [85, 10, 10]
+    whole = "".join(part[0].text for part in (texts.train, texts.dev, texts.test))
+    assert whole == path.read_text(encoding="utf-8")
+
+
+def test_the_documents_of_a_corpus_are_dealt_out_as_always(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    with toy_corpus(workspace):
+        texts = text.load(Data(corpora=("toy",)), cache=workspace.corpora)
+    for name in ("train", "dev", "test"):
+        documents = getattr(texts, name)
+        assert documents
+        assert {assign(document.text) for document in documents} == {name}
+        assert {document.label for document in documents} <= {"negative", "neutral", "positive"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "No such file"), (b"abc\xff", "byte 3 is not UTF-8"), (b"a", "too little text")],
+)
+def test_what_cannot_be_read_is_named(content: bytes | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "verse.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=message):
+        text.load(Data(files=(str(path),)), cache=tmp_path)

@@ -1,0 +1,63 @@
+"""``lm``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.commands.options import WORKSPACE, WorkspaceOption, torch_device
+from training.progress import Reporter
+
+
+def lm(
+    configuration: Annotated[
+        Path, typer.Argument(help="a file like training/characters/configs/*.toml")
+    ],
+    *,
+    seed: Annotated[int | None, typer.Option(min=0, help="instead of the configured one")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one")] = "auto",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="start over instead of continuing an interrupted run")
+    ] = False,
+    workspace: WorkspaceOption = WORKSPACE,
+) -> None:
+    """Train a character-level language model: which character comes next?"""
+    from training.characters import configuration as configurations
+
+    chosen = configurations.load(configuration)
+    from training.characters import fitting, store, text
+    from training.checkpoint import alone
+    from training.preparation import Workspace
+
+    if seed is not None:
+        optimization = chosen.optimization.model_copy(update={"seed": seed})
+        chosen = chosen.model_copy(update={"optimization": optimization})
+    reporter = Reporter()
+    places = Workspace(workspace)
+    texts = text.load(chosen.data, cache=places.corpora, progress=reporter.say)
+    reporter.say(
+        " / ".join(f"{len(text.join(part)):,}" for part in (texts.train, texts.dev, texts.test))
+        + " characters in train / dev / test"
+    )
+    target = store.path(places.characters, chosen.name)
+    with alone(target):
+        saved = fitting.fit(
+            chosen,
+            texts,
+            target=target,
+            reporter=reporter,
+            device=torch_device(device),
+            fresh=fresh,
+        )
+    reached = saved.test_bits or 0.0
+    reporter.say(
+        f"test: {reached:.3f} bits a character, perplexity {2**reached:.2f} per character; {target}"
+    )
+    if chosen.expected is not None and reached > chosen.expected.bits:
+        reporter.say(
+            f"warning: {reached:.3f} bits a character on test, {configuration} expects "
+            f"{chosen.expected.bits:.3f}"
+        )
+    typer.echo(chosen.name)
