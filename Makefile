@@ -70,9 +70,6 @@ rollback: $(RUNTIME) ## Make the champion of MODEL before this one the champion 
 trial: $(DEVELOPMENT) ## Try the gate with worse, equal and better challengers and kill -9, into docs/gate.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.gate
 
-evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Score MODEL and the baselines on its dev and test texts
-	$(BIN)/python -m training evaluate $(MODEL) $(ARGS)
-
 faithfulness: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Judge the explanations of MODEL by deleting the words they name
 	$(BIN)/python -m training faithfulness $(MODEL) $(ARGS)
 

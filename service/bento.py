@@ -1,4 +1,4 @@
-"""``python -m service.bento``: builds the bento of ``bentofile.yaml`` with the models served here.
+"""``python -m service.bento``: ``bentoml build`` with the models that are served here.
 
 ``bentoml build`` knows the latest version of a model and not its champion, so the tags are put into
 a copy of the file: those that a server started now would serve.
@@ -37,7 +37,10 @@ def described(settings: Settings) -> str:
 
 
 def main() -> None:
-    """Build it; an error is one line, and the exit code is that of ``bentoml build``."""
+    """Build it; an error is one line, and the exit code is that of ``bentoml build``.
+
+    Arguments are handed on to that.
+    """
     try:
         content = described(Settings.from_environment(os.environ))
     except ValenceError as error:
@@ -45,7 +48,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / FILE
         path.write_text(content, encoding="utf-8")
-        command = [sys.executable, "-m", "bentoml", "build", "--bentofile", str(path), os.curdir]
+        build = [sys.executable, "-m", "bentoml", "build", "--bentofile", str(path)]
+        command = [*build, *sys.argv[1:], os.curdir]
         sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - all ours
 
 

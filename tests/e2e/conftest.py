@@ -129,7 +129,11 @@ def bento(tmp_path_factory: pytest.TempPathFactory, save_tiny: Callable[..., Pat
         return done.stdout
 
     run(sys.executable, "-c", STORE, *folders)
-    tag = run(BENTOML, "build", "--output", "tag").strip().removeprefix("__tag__:")
+    tag = (
+        run(sys.executable, "-m", "service.bento", "--output", "tag")
+        .strip()
+        .removeprefix("__tag__:")
+    )
     run(BENTOML, "export", tag, str(scratch / "valence.bento"))
     with tarfile.open(scratch / "valence.bento") as archive:
         archive.extractall(scratch / "exported", filter="data")

@@ -20,7 +20,7 @@ def test_the_bento_has_the_versions_that_would_be_served(monkeypatch) -> None:
     content = yaml.safe_load(bento.described(Settings()))
     assert content["models"] == ["sentiment:2", "topic:1"]
     written = yaml.safe_load(bento.FILE.read_text())
-    assert "models" not in written
+    assert written["models"] == ["sentiment:latest", "topic:latest"]
     assert {**written, "models": content["models"]} == content
 
 

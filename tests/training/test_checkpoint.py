@@ -15,7 +15,7 @@ from training.checkpoint import Checkpoint, Epoch, alone, load
 EPOCH = Epoch(
     epoch=1, train_loss=1.1, dev_loss=0.9, dev_macro_f1=0.5, seconds=2.0, tokens_per_second=1e5
 )
-PARTS = [field.name for field in dataclasses.fields(Checkpoint) if field.name != "history"]
+PARTS = ("model", "average", "best", "optimizer")
 
 
 def make(value: float = 1.0, epochs: int = 2) -> Checkpoint:
@@ -24,13 +24,14 @@ def make(value: float = 1.0, epochs: int = 2) -> Checkpoint:
         part: {"a/b": torch.full((2, 3), value + i), "c": torch.tensor(value)}
         for i, part in enumerate(PARTS)
     }
-    return Checkpoint(history=history, **parts)
+    return Checkpoint(history=history, positions=((3, 70), (4, 0)), **parts)
 
 
 def same(left: Checkpoint | None, right: Checkpoint) -> bool:
     return (
         left is not None
         and left.history == right.history
+        and left.positions == right.positions
         and all(
             getattr(left, part).keys() == getattr(right, part).keys()
             and all(torch.equal(v, getattr(right, part)[n]) for n, v in getattr(left, part).items())

@@ -1,6 +1,7 @@
 import asyncio
 import math
 import threading
+import time
 
 import httpx
 import numpy as np
@@ -326,23 +327,19 @@ async def test_the_in_process_call_answers_as_http_does(served):
 
 @pytest.mark.parametrize("over_http", [True, False])
 async def test_an_explanation_has_what_the_scores_left_of_the_time(served, monkeypatch, over_http):
-    scorer = served.models.get()
-    score, explain, allowed = scorer.score, scorer.explain, []
+    batcher, allowed = served.models.get()._batcher, []
+    submit = batcher.submit_to
 
-    async def slow(*args, **given):
-        allowed.append(given["timeout_seconds"])
-        await asyncio.sleep(0.1)
-        return await score(*args, **given)
+    def slow(work, documents, *, within_seconds):
+        allowed.append(within_seconds)
+        time.sleep(0.1)
+        return submit(work, documents, within_seconds=within_seconds)
 
-    def explained(*args, **given):
-        allowed.append(given["timeout_seconds"])
-        return explain(*args, **given)
-
-    monkeypatch.setattr(scorer, "score", slow)
-    monkeypatch.setattr(scorer, "explain", explained)
+    monkeypatch.setattr(batcher, "submit_to", slow)
     fields = {"text": "good", "explain": True}
     if over_http:
         assert (await served.classify(**fields)).status_code == 200
     else:
         await classify_in_process(served.app.context, fields)
-    assert allowed[0] - allowed[1] >= 0.1
+    scored, explained = allowed
+    assert scored - explained >= 0.1
