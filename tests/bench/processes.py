@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 import subprocess
@@ -166,12 +167,18 @@ def answers(port: int, path: str) -> bool:
 
 def server_cpu() -> int:
     """The core that servers run on."""
-    return min(os.sched_getaffinity(0))
+    return min(_cores())
 
 
 def generator_cpu() -> int:
     """The core that asks them; another one where there is another."""
-    return max(os.sched_getaffinity(0))
+    return max(_cores())
+
+
+@functools.cache
+def _cores() -> frozenset[int]:
+    """Those that this process had at first: who pins itself to one would see that one alone."""
+    return frozenset(os.sched_getaffinity(0))
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import psutil
@@ -45,3 +46,14 @@ def test_a_server_that_ends_at_once_is_told_with_its_last_words(tmp_path):
     server = Server(command, port=free_port(), log=tmp_path / "log")
     with pytest.raises(BenchError, match="no model here"), server:
         pass
+
+
+def test_who_pins_itself_still_knows_the_server_from_the_generator() -> None:
+    code = """
+import os
+from tests.bench.processes import generator_cpu, server_cpu
+before = os.sched_getaffinity(0)
+os.sched_setaffinity(0, {generator_cpu()})
+assert (server_cpu(), generator_cpu()) == (min(before), max(before))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -51,9 +51,11 @@ class _Crowd(threading.Thread):
             self._open[client] = (time.perf_counter(), whole[begun:])
 
     def run(self) -> None:
-        """A byte of each a second, until the server has closed all."""
+        """A byte of each a second, not all at one moment, until the server has closed all."""
         while self._open and not self.stop:
+            pause = 1.0 / len(self._open)
             for client, (since, rest) in list(self._open.items()):
+                time.sleep(pause)
                 if self._closed(client):
                     self.kept.append(time.perf_counter() - since)
                     client.close()
@@ -62,7 +64,6 @@ class _Crowd(threading.Thread):
                 with contextlib.suppress(OSError):
                     client.send(rest[:1])
                 self._open[client] = (since, rest[1:])
-            time.sleep(1.0)
         for client in self._open:
             client.close()
 
