@@ -113,17 +113,17 @@ chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in ever
 bento: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Package service and models as a bento
 	$(BIN)/python -m service.bento
 
-image: bento ## Build the image TAG by docker, podman or buildah; VARIANT=gpu, BUILD_ARGS="--build-arg ..."
-	BUILD_ARGS="$(BUILD_ARGS)" deploy/image.sh $(or $(VARIANT),cpu) $(or $(TAG),valence:latest)
+image: bento ## Build the image TAG by docker, podman or buildah; VARIANT=gpu or training, BUILD_ARGS="--build-arg ..."
+	BUILD_ARGS="$(BUILD_ARGS)" deploy/image.sh $(or $(VARIANT),cpu) $(or $(TAG),valence$(if $(filter training,$(VARIANT)),-training):latest)
 
 smoke-image: bento $(DEVELOPMENT) ## Build the image and run it for real by podman, into docs/image.md; ONLY=limits and so on
 	$(BIN)/python -m tests.smoke $(if $(ONLY),--only $(ONLY))
 
 lock: $(LOCK)/.installed ## Write requirements/locks anew, with hashes, for the image
-	for lock in cpu:runtime.txt gpu:runtime.txt,torch.txt sbom:sbom.txt; do \
+	for lock in cpu:runtime.txt gpu:runtime.txt,torch.txt training:runtime.txt,torch.txt,training.txt sbom:sbom.txt; do \
 		$(LOCK)/bin/uv pip compile --quiet --no-header --no-annotate --generate-hashes \
 			--python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-			-c requirements/constraints.txt $$(echo "$${lock#*:}" | sed 's|[^,]*|requirements/&|g; s|,| |') \
+			-c requirements/constraints.txt $$(echo "$${lock#*:}" | sed 's|[^,]*|requirements/&|g; s|,| |g') \
 			-o "requirements/locks/$${lock%%:*}.txt" || exit 1; \
 	done
 

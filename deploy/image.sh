@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the image by docker, podman or buildah, whichever is there or BUILDER names: deploy/image.sh cpu|gpu TAG.
+# Builds the image by docker, podman or buildah, whichever is there or BUILDER names: deploy/image.sh cpu|gpu|training TAG.
 # The build context is made of the newest bento, the locks of requirements and their checksums.
 set -eu
 variant=${1:-cpu}
@@ -32,12 +32,17 @@ mkdir -p "$context"
 rm "$context/bento.bento"
 cp -r requirements/locks "$context/locks"
 cp deploy/verify.py "$context"
+target=
+if [ "$variant" = training ]; then
+    target="--target training"
+    tar --create --exclude=__pycache__ training | tar --extract --directory "$context"
+fi
 # models are written for their owner alone, and the image's user is another
 chmod -R a+rX "$context"
 (cd "$context/bento" && find . -type f -print0 | sort -z | xargs -0 sha256sum) > "$context/SHA256SUMS"
 
 # shellcheck disable=SC2086 # several words on purpose
-$build ${BUILD_ARGS:-} --build-arg "VARIANT=$variant" \
+$build ${BUILD_ARGS:-} $target --build-arg "VARIANT=$variant" \
     --build-arg "VERSION=$(sed -n 's/^VERSION = "\(.*\)"/\1/p' service/version.py)" \
     --build-arg "REVISION=$(git rev-parse HEAD 2> /dev/null || echo unknown)" \
     --file deploy/Dockerfile --tag "$tag" "$context"

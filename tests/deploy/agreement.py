@@ -11,6 +11,7 @@ from service.api.application import ROUTES
 from service.errors import ConfigurationError
 from service.settings import PREFIX, Settings
 from service.version import VERSION
+from tests.deploy import jobs
 from tests.deploy.expressions import rules
 from tests.deploy.rendering import Rendered, Resource, named, pods
 
@@ -43,6 +44,7 @@ def findings(rendered: Rendered, root: Path) -> list[str]:
         for where, pod in pods(resources).items():
             found += [f"{overlay}: {where}: {finding}" for finding in _pod(pod, image, resources)]
         found += [f"{overlay}: {finding}" for finding in _names(resources)]
+        found += [f"{overlay}: {finding}" for finding in jobs.findings(resources, image.uid)]
     runbook = (root / "docs" / "runbook.md").read_text("utf-8")
     sections = set(re.findall(r"^## (\w+)$", runbook, re.MULTILINE))
     alerts = {
@@ -156,6 +158,8 @@ def _names(resources: list[Resource]) -> Iterator[str]:
             if selected != (budget["metadata"]["name"] == name):
                 yield f"Deployment {name}: PodDisruptionBudget {budget['metadata']['name']}"
     for service in services.values():
+        if service["spec"].get("clusterIP") == "None":
+            continue  # of a Job: tests.deploy.jobs
         (port,) = service["spec"]["ports"]
         (container,) = deployments[service["metadata"]["name"]]["spec"]["template"]["spec"][
             "containers"
@@ -164,6 +168,8 @@ def _names(resources: list[Resource]) -> Iterator[str]:
             yield f"Service {service['metadata']['name']}: no port {port['targetPort']}"
     for monitor in named(resources, "ServiceMonitor").values():
         for service in services.values():
+            if service["spec"].get("clusterIP") == "None":
+                continue
             labels, spec = service["metadata"]["labels"], monitor["spec"]
             if not _selects(spec["selector"]["matchLabels"], labels):
                 yield "ServiceMonitor: does not select the Service"

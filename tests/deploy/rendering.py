@@ -22,6 +22,18 @@ components:
   - ../../components/autoscaling-keda
   - ../../components/canary
 """
+_TRAINING = """
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - ../../base
+components:
+  - ../../components/workspace
+  - ../../components/retrain
+  - ../../components/training
+  - ../../components/training-kubeflow
+  - ../../components/champion
+"""
 
 Resource = dict[str, Any]
 Rendered = dict[str, list[Resource]]
@@ -34,9 +46,10 @@ def render(deploy: Path, workplace: Path) -> Rendered:
     """
     tree = workplace / "deploy"
     shutil.copytree(deploy, tree)
-    others = tree / "overlays" / "other-components"
-    others.mkdir()
-    (others / "kustomization.yaml").write_text(_OTHERS, "utf-8")
+    for name, content in (("other-components", _OTHERS), ("training-components", _TRAINING)):
+        others = tree / "overlays" / name
+        others.mkdir()
+        (others / "kustomization.yaml").write_text(content, "utf-8")
     folders = [*sorted((tree / "overlays").iterdir()), tree / "kserve"]
     return {folder.name: _kustomize(folder) for folder in folders}
 
@@ -60,11 +73,26 @@ def title(resource: Resource) -> str:
 
 
 def pods(resources: list[Resource]) -> dict[str, Resource]:
-    """Every pod's specification, by the resource that makes it."""
+    """Every serving pod's specification, by the resource that makes it."""
     found = {}
     for resource in resources:
         if resource["kind"] == "Deployment":
             found[title(resource)] = resource["spec"]["template"]["spec"]
         elif resource["kind"] == "InferenceService":
             found[title(resource)] = resource["spec"]["predictor"]
+    return found
+
+
+def training_pods(resources: list[Resource]) -> dict[str, Resource]:
+    """Every training pod's template, by the resource that makes it."""
+    found = {}
+    for resource in resources:
+        spec = resource.get("spec", {})
+        if resource["kind"] == "Job":
+            found[title(resource)] = spec["template"]
+        elif resource["kind"] == "CronJob":
+            found[title(resource)] = spec["jobTemplate"]["spec"]["template"]
+        elif resource["kind"] == "PyTorchJob":
+            for replicas in spec["pytorchReplicaSpecs"].values():
+                found[title(resource)] = replicas["template"]
     return found

@@ -39,6 +39,19 @@ _PREDICTOR = {
     "containerConcurrency": int,
     "canaryTrafficPercent": int,
 }
+# Nor does Kubeflow: fields of its training operator 1.9, with the templates checked as pods are.
+_PYTORCH_JOB = {
+    "nprocPerNode": str,
+    "elasticPolicy": {
+        "rdzvBackend": str, "rdzvPort": int, "rdzvHost": str, "rdzvId": str,
+        "minReplicas": int, "maxReplicas": int, "maxRestarts": int, "standalone": bool,
+    },
+    "runPolicy": {
+        "activeDeadlineSeconds": int, "backoffLimit": int, "cleanPodPolicy": str,
+        "ttlSecondsAfterFinished": int, "suspend": bool, "managedBy": str,
+    },
+}  # fmt: skip
+_REPLICAS = {"replicas": int, "restartPolicy": str, "template": dict}
 
 
 def custom_types_installed() -> bool:
@@ -62,6 +75,9 @@ def _findings(resource: Resource) -> Iterator[str]:
         return
     if identity == ("serving.kserve.io/v1beta1", "InferenceService"):
         yield from _inference_service(resource)
+        return
+    if identity == ("kubeflow.org/v1", "PyTorchJob"):
+        yield from _pytorch_job(resource)
         return
     yield from _of_kubernetes(json.dumps(resource))
 
@@ -98,6 +114,31 @@ def _inference_service(resource: Resource) -> Iterator[str]:
         "spec": predictor,
     }
     yield from _findings(pod)
+
+
+def _pytorch_job(resource: Resource) -> Iterator[str]:
+    spec = dict(resource["spec"])
+    replicas = spec.pop("pytorchReplicaSpecs", {})
+    yield from _fields(spec, _PYTORCH_JOB, "spec")
+    if not replicas:
+        yield "spec.pytorchReplicaSpecs is missing"
+    for role, made in replicas.items():
+        if role not in ("Master", "Worker"):
+            yield f"unknown role spec.pytorchReplicaSpecs.{role}"
+        yield from _fields(made, _REPLICAS, f"spec.pytorchReplicaSpecs.{role}")
+        template = {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "any"}}
+        yield from _findings({**template, "template": made.get("template")})
+
+
+def _fields(given: dict[str, Any], known: dict[str, Any], where: str) -> Iterator[str]:
+    for name, value in given.items():
+        type_ = known.get(name)
+        if type_ is None:
+            yield f"unknown field {where}.{name}"
+        elif isinstance(type_, dict):
+            yield from _fields(value, type_, f"{where}.{name}")
+        elif type(value) is not type_:
+            yield f"{where}.{name} is no {type_.__name__}"
 
 
 def custom_findings(rendered: Rendered, workplace: Path) -> list[str]:

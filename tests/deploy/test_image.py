@@ -39,7 +39,12 @@ def test_only_the_gpu_lock_adds_torch_with_cuda():
 
 @pytest.mark.parametrize(
     ("lock", "files"),
-    [("cpu", ["runtime"]), ("gpu", ["runtime", "torch"]), ("sbom", ["sbom"])],
+    [
+        ("cpu", ["runtime"]),
+        ("gpu", ["runtime", "torch"]),
+        ("training", ["runtime", "torch", "training"]),
+        ("sbom", ["sbom"]),
+    ],
 )
 def test_a_lock_has_what_its_requirements_pin(lock, files):
     locked = pins(LOCKS / f"{lock}.txt")
@@ -47,7 +52,7 @@ def test_a_lock_has_what_its_requirements_pin(lock, files):
         assert pins(ROOT / "requirements" / f"{file}.txt").items() <= locked.items()
 
 
-@pytest.mark.parametrize("lock", ["cpu", "gpu", "sbom"])
+@pytest.mark.parametrize("lock", ["cpu", "gpu", "training", "sbom"])
 def test_every_version_of_a_lock_has_its_hashes(lock):
     blocks = re.split(
         r"^(?=[\w.-]+==)", (LOCKS / f"{lock}.txt").read_text("utf-8"), flags=re.MULTILINE
@@ -68,6 +73,12 @@ def test_no_stage_installs_a_compiler_or_pip_into_what_is_copied():
     assert re.findall(r"install --yes --no-install-recommends (.+?) &&", build) == ["tini"]
     assert "venv --without-pip /opt/venv" in build
     assert "--only-binary :all: --require-hashes" in build
+
+
+def test_training_code_is_in_its_own_stage_alone():
+    training = [stage for stage in stages() if "COPY training/" in stage]
+    assert [stage.splitlines()[0] for stage in training] == ["${PYTHON} AS training"]
+    assert "USER 10001:10001" in training[0]
 
 
 def test_the_bento_takes_nothing_but_the_service():

@@ -141,6 +141,30 @@ MISTAKES = {
         "deploy/components/canary/route.yaml", "name: valence-canary", "name: valence-next",
         "no Service valence-next:80",
     ),
+    "volume that is not claimed": (
+        "deploy/components/training/job.yaml", "claimName: valence-workspace",
+        "claimName: workspace", "on no volume that is claimed",
+    ),
+    "command that is none": (
+        "deploy/components/retrain/retrain.yaml", "- retrain\n", "- retrian\n",
+        "there is no command retrian",
+    ),
+    "option that is none": (
+        "deploy/components/retrain/retrain.yaml", "- --kept-exit-code", "- --kept-code", "retrain:",
+    ),
+    "more ranks than pods": (
+        "deploy/components/training/job.yaml", "--nnodes=2", "--nnodes=3", "not as many as pods",
+    ),
+    "rendezvous that nobody keeps": (
+        "deploy/components/training/service.yaml", "port: 29400", "port: 29500", "--rdzv-endpoint",
+    ),
+    "unknown field of a PyTorchJob": (
+        "deploy/components/training-kubeflow/job.yaml", "maxRestarts", "maxRestart", "maxRestart",
+    ),
+    "unknown field of a PyTorchJob's pod": (
+        "deploy/components/training-kubeflow/job.yaml", "enableServiceLinks", "serviceLinks",
+        "serviceLinks",
+    ),
     "uid of the image": ("deploy/Dockerfile", "USER 10001:10001", "USER 10003:10003", "10003"),
 }  # fmt: skip
 CUSTOM_MISTAKES = (

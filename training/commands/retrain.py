@@ -49,12 +49,18 @@ def retrain(
     confidence: Annotated[
         float, typer.Option(min=0.5, max=0.9999, help="that the new model is the better one")
     ] = 0.99,
+    kept_exit_code: Annotated[
+        int,
+        typer.Option(
+            min=0, max=255, help="of a run that keeps the champion; 0 where a code is a fault"
+        ),
+    ] = KEPT,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Train a challenger and promote it if it is better than the champion and nothing pays for it.
 
-    The exit code is 0 if it was promoted, 3 if the champion was kept, another if there was no
-    verdict. Where output is no terminal, only the verdict is written.
+    The exit code is 0 if it was promoted, 3 (or ``--kept-exit-code``) if the champion was kept, another if
+    there was no verdict. Where output is no terminal, only the verdict is written.
     """
     from training import configuration as configurations
 
@@ -92,7 +98,7 @@ def retrain(
     typer.echo(verdict.summary())
     typer.echo(f"{path}, and {path.with_suffix('.md').name} to read")
     if verdict.decision == "kept":
-        raise typer.Exit(KEPT)
+        raise typer.Exit(kept_exit_code)
 
 
 def _file(configuration: Path, workspace: Path) -> Path:

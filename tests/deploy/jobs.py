@@ -1,0 +1,134 @@
+"""Whether what trains in a cluster says what the commands, torchrun and the service say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch.distributed.run import get_args_parser
+from typer.main import get_command
+
+from service.version import VERSION
+from tests.deploy.rendering import ROOT, Resource, named, title, training_pods
+from training.__main__ import app
+
+
+def findings(resources: list[Resource], uid: int) -> Iterator[str]:
+    """Every disagreement of the jobs among ``resources``; ``uid`` is the image's."""
+    for where, template in training_pods(resources).items():
+        pod = template["spec"]
+        (container,) = pod["containers"]
+        for finding in (
+            *_security(pod, container, uid),
+            *_volumes(pod, container, named(resources, "PersistentVolumeClaim")),
+            *_command(container["args"]),
+        ):
+            yield f"{where}: {finding}"
+    for cron in named(resources, "CronJob").values():
+        if cron["spec"]["concurrencyPolicy"] != "Forbid":
+            yield f"{title(cron)}: two runs at once"
+    for job in named(resources, "Job").values():
+        yield from (f"{title(job)}: {finding}" for finding in _ranks(job, resources))
+
+
+def _security(pod: Resource, container: Resource, uid: int) -> Iterator[str]:
+    wanted = {
+        "runAsNonRoot": True,
+        "runAsUser": uid,
+        "runAsGroup": uid,
+        "fsGroup": uid,
+        "seccompProfile": {"type": "RuntimeDefault"},
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    given = pod["securityContext"] | container["securityContext"]
+    yield from (f"{key} is {given.get(key)}" for key in wanted if given.get(key) != wanted[key])
+    if pod.get("automountServiceAccountToken") is not False:
+        yield "a service account's token is mounted"
+    if pod.get("enableServiceLinks") is not False:
+        yield "links to Services are variables that nobody asked for"
+    if container["image"] != f"valence-training:{VERSION}":
+        yield f"image {container['image']} is not valence-training:{VERSION}"
+    resources, env = container["resources"], _environment(container)
+    if "memory" not in resources["limits"]:
+        yield "no limit of memory"
+    if env.get("OMP_NUM_THREADS") != resources["requests"]["cpu"]:
+        yield "OMP_NUM_THREADS is not the number of cores requested"
+
+
+def _volumes(pod: Resource, container: Resource, claims: dict[str, Resource]) -> Iterator[str]:
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    if "emptyDir" not in volumes.get(mounts.get("/tmp", ""), {}):
+        yield "/tmp cannot be written"
+    arguments = container["args"]
+    if "--workspace" not in arguments:
+        yield "no --workspace: the image's own folder cannot be written"
+        return
+    workspace = arguments[arguments.index("--workspace") + 1]
+    claim = volumes.get(mounts.get(workspace, ""), {}).get("persistentVolumeClaim", {})
+    if claim.get("claimName") not in claims:
+        yield f"{workspace} is on no volume that is claimed"
+    home = _environment(container).get("BENTOML_HOME", "")
+    if Path(home).parent != Path(workspace):
+        yield f"BENTOML_HOME={home} is not in {workspace}: models would be lost with the pod"
+
+
+def _command(arguments: list[str]) -> Iterator[str]:
+    """What torchrun or the command itself would refuse; nothing is run."""
+    given = list(arguments)
+    if given[0] == "torchrun":
+        try:
+            parsed = get_args_parser().parse_args(given[1:])
+        except SystemExit:
+            yield "torchrun refuses its options"
+            return
+        given = ["python", "-m" if parsed.module else "", parsed.training_script]
+        given += parsed.training_script_args
+    if given[:3] != ["python", "-m", "training"]:
+        yield f"{' '.join(given[:3])} is not python -m training"
+        return
+    name, *options = given[3:]
+    command = get_command(app).commands.get(name)  # type: ignore[attr-defined]
+    if command is None:
+        yield f"there is no command {name}"
+        return
+    try:
+        command.make_context(name, list(options))
+    except Exception as error:  # typer's copies of click's errors have no common name of ours
+        yield f"{name}: {getattr(error, 'message', error)}"
+    configuration = options[0]
+    file = ROOT / configuration
+    if not file.suffix:
+        file = ROOT / "training" / "configs" / f"{configuration}.toml"
+    if not file.is_file():
+        yield f"there is no configuration {configuration}"
+    if name == "retrain" and options[options.index("--kept-exit-code") + 1] != "0":
+        yield "a champion that was kept would be a failed Job"
+
+
+def _ranks(job: Resource, resources: list[Resource]) -> Iterator[str]:
+    spec = job["spec"]
+    template = spec["template"]
+    arguments = template["spec"]["containers"][0]["args"]
+    parsed = get_args_parser().parse_args(arguments[1:])
+    if not spec["completionMode"] == "Indexed" or not (
+        parsed.nnodes == str(spec["completions"]) == str(spec["parallelism"])
+    ):
+        yield f"--nnodes={parsed.nnodes}, not as many as pods at once"
+    service = named(resources, "Service").get(template["spec"]["subdomain"])
+    name = job["metadata"]["name"]
+    if service is None:
+        yield f"no Service {template['spec']['subdomain']} gives its pods names"
+        return
+    (port,) = service["spec"]["ports"]
+    endpoint = f"{name}-0.{service['metadata']['name']}:{port['port']}"
+    if parsed.rdzv_endpoint != endpoint:
+        yield f"--rdzv-endpoint={parsed.rdzv_endpoint}, the first pod is {endpoint}"
+    if not service["spec"]["selector"].items() <= template["metadata"]["labels"].items():
+        yield "its Service does not select its pods"
+
+
+def _environment(container: Resource) -> dict[str, str]:
+    return {entry["name"]: entry["value"] for entry in container.get("env", ())}
