@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from torch.distributed.run import get_args_parser
@@ -104,7 +105,8 @@ def _command(arguments: list[str]) -> Iterator[str]:
         file = ROOT / "training" / "configs" / f"{configuration}.toml"
     if not file.is_file():
         yield f"there is no configuration {configuration}"
-    if name == "retrain" and options[options.index("--kept-exit-code") + 1] != "0":
+    kept = dict(pairwise(options)).get("--kept-exit-code")
+    if name == "retrain" and kept != "0":
         yield "a champion that was kept would be a failed Job"
 
 
@@ -113,7 +115,7 @@ def _ranks(job: Resource, resources: list[Resource]) -> Iterator[str]:
     template = spec["template"]
     arguments = template["spec"]["containers"][0]["args"]
     parsed = get_args_parser().parse_args(arguments[1:])
-    if not spec["completionMode"] == "Indexed" or not (
+    if spec["completionMode"] != "Indexed" or not (
         parsed.nnodes == str(spec["completions"]) == str(spec["parallelism"])
     ):
         yield f"--nnodes={parsed.nnodes}, not as many as pods at once"

@@ -59,8 +59,8 @@ def retrain(
 ) -> None:
     """Train a challenger and promote it if it is better than the champion and nothing pays for it.
 
-    The exit code is 0 if it was promoted, 3 (or ``--kept-exit-code``) if the champion was kept, another if
-    there was no verdict. Where output is no terminal, only the verdict is written.
+    The exit code is 0 if it was promoted, 3 (or ``--kept-exit-code``) if the champion was
+    kept, another if there was no verdict. Where output is no terminal, only the verdict is written.
     """
     from training import configuration as configurations
 
