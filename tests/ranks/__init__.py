@@ -1,1 +1,1 @@
-"""Training by several processes, and on more data than memory: ``python -m tests.ranks``."""
+"""Files of made-up labelled texts, of any size: for training on more data than memory holds."""

@@ -20,7 +20,7 @@ from training.checks.profile import DataProfile
 
 # the customary bounds of the index: up to 0.1 stable, from 0.25 another population
 PSI_NOTE, PSI_WARNING = 0.1, 0.25
-# bits; halves of one corpus have 0.00, tweets and product reviews about 0.1 (docs/data-checks.md)
+# bits a word; chosen, not measured
 JS_NOTE, JS_WARNING = 0.02, 0.05
 # points by which the share of unknown words has risen
 UNKNOWN_NOTE, UNKNOWN_WARNING = 0.02, 0.05
