@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import fcntl
-import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-import safetensors
-import safetensors.torch
 from torch import Tensor
 
 from service.errors import ConfigurationError
+from training import state
 
-_STATE = "state"
 _PARTS = ("model", "average", "best", "optimizer")
 
 
@@ -49,22 +44,9 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Replace ``path`` by this checkpoint; an interruption leaves the one that was there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         parts = {name: getattr(self, name) for name in _PARTS}
-        tensors = {
-            f"{part}/{name}": value.detach().contiguous().clone()
-            for part, values in parts.items()
-            for name, value in values.items()
-        }
-        state = json.dumps(
-            {"history": [asdict(epoch) for epoch in self.history], "positions": self.positions}
-        )
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-        try:
-            safetensors.torch.save_file(tensors, unfinished, metadata={_STATE: state})
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        epochs = [asdict(epoch) for epoch in self.history]
+        state.write(path, parts, {"history": epochs, "positions": self.positions})
 
 
 @contextmanager
@@ -92,14 +74,9 @@ def alone(path: Path) -> Iterator[None]:
 def load(path: Path) -> Checkpoint | None:
     """The checkpoint at ``path``; None where there is none, or none that can be read."""
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            state: dict[str, Any] = json.loads(file.metadata()[_STATE])
-            parts: dict[str, dict[str, Tensor]] = {name: {} for name in _PARTS}
-            for key in file.keys():  # noqa: SIM118 - the file is no mapping
-                part, _, name = key.partition("/")
-                parts[part][name] = file.get_tensor(key)
-        history = tuple(Epoch(**epoch) for epoch in state["history"])
-        positions = tuple((int(pool), int(batch)) for pool, batch in state["positions"])
-    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError):
+        parts, rest = state.read(path, _PARTS)
+        history = tuple(Epoch(**epoch) for epoch in rest["history"])
+        positions = tuple((int(pool), int(batch)) for pool, batch in rest["positions"])
+    except state.UNREADABLE:
         return None
     return Checkpoint(history=history, positions=positions, **parts)

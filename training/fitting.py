@@ -24,6 +24,7 @@ from training.checkpoint import Checkpoint, Epoch
 from training.configuration import Optimization, Regularization
 from training.evaluation import evaluate
 from training.progress import Reporter
+from training.state import copied, flattened, restore
 
 # no gradients are kept when evaluating, so batches may be larger
 _EVALUATION_TOKENS = 16_384
@@ -66,13 +67,13 @@ def fit(
     optimizer = _optimizer(model, optimization, regularization)
     average = copy.deepcopy(model)
     history: tuple[Epoch, ...] = ()
-    best = _copy(average)
+    best = copied(average)
     saved = ranks.from_first(lambda: checkpoints.load(checkpoint))
     if saved is not None and _shapes(saved.model) == _shapes(model.state_dict()):
         history, best = saved.history, saved.best
         model.load_state_dict(saved.model)
         average.load_state_dict(saved.average)
-        _restore(optimizer, saved.optimizer)
+        restore(optimizer, saved.optimizer)
         train.go_to(saved.positions)
         reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
     rounds = train.rounds(optimization)
@@ -92,15 +93,15 @@ def fit(
         history = (*history, epoch)
         observe(epoch)
         if best_epoch(history) is epoch:
-            best = _copy(average)
+            best = copied(average)
         positions = ranks.of_all(train.position)
         if ranks.is_first():
             Checkpoint(
                 history=history,
-                model=_copy(model),
-                average=_copy(average),
+                model=copied(model),
+                average=copied(average),
                 best=best,
-                optimizer=_flatten(optimizer),
+                optimizer=flattened(optimizer),
                 positions=tuple(positions),
             ).save(checkpoint)
     model.load_state_dict(best)
@@ -301,22 +302,3 @@ def _without(gradient: Tensor, columns: int) -> Tensor:
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in tensors.items()}
-
-
-def _copy(model: RecurrentClassifier) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
-
-
-def _flatten(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    state = optimizer.state_dict()["state"]
-    return {
-        f"{index}/{key}": value for index, values in state.items() for key, value in values.items()
-    }
-
-
-def _restore(optimizer: torch.optim.Optimizer, flat: dict[str, Tensor]) -> None:
-    content = optimizer.state_dict()
-    for name, value in flat.items():
-        index, _, key = name.partition("/")
-        content["state"].setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict(content)

@@ -14,7 +14,7 @@ from service.classifier.vocabulary import Vocabulary
 from training.assessment.selective import Selective, selective
 from training.assessment.texts import Texts
 from training.comparison.answers import Answers, MicroF1
-from training.comparison.bootstrap import Resampling, difference, interval
+from training.comparison.bootstrap import Resampling, difference, interval, value
 from training.comparison.figures import FIGURES, bounds, right
 from training.comparison.slices import Slice, slices
 from training.evaluation import Evaluation
@@ -151,8 +151,7 @@ def _score(part: Slice, answers: Answers, other: Answers | None) -> SliceScore:
     found = interval(part.figure, judged, _OF_A_SLICE)
     against = None
     if other is not None:
-        columns = part.figure.columns(other.take(part.judged))
-        against = float(part.figure.value(columns.sum(axis=0)))
+        against = value(part.figure, other.take(part.judged))
     return SliceScore(
         kind=part.kind,
         name=part.name,

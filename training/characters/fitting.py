@@ -21,6 +21,7 @@ from training.characters.model import CharacterModel, State, detach, seeded
 from training.characters.store import Epoch, Saved
 from training.characters.text import Texts, join
 from training.progress import Reporter
+from training.state import copied, flattened, restore
 
 # held-out text is read in so many places at once, each but the first without what came before it
 _JUDGED_STREAMS = 16
@@ -58,7 +59,7 @@ def fit(
     model.to(device)
     optimizer = _optimizer(model, optimization)
     history: tuple[Epoch, ...] = ()
-    best = _copy(model)
+    best = copied(model)
     before = None if fresh else _interrupted(target, configuration, hashed)
     if before is not None:
         if before.test_bits is not None:
@@ -66,7 +67,7 @@ def fit(
             return before
         history, best = before.history, before.best
         model.load_state_dict(before.model)
-        _restore(optimizer, before.optimizer)
+        restore(optimizer, before.optimizer)
         reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
 
     def saved(test_bits: float | None) -> Saved:
@@ -76,9 +77,9 @@ def fit(
             hashed,
             history,
             test_bits,
-            model=_copy(model),
+            model=copied(model),
             best=best,
-            optimizer=_flatten(optimizer),
+            optimizer=flattened(optimizer),
         )
 
     while len(history) < optimization.epochs:
@@ -93,7 +94,7 @@ def fit(
         )
         history = (*history, epoch)
         if min(history, key=lambda one: one.dev_bits) is epoch:
-            best = _copy(model)
+            best = copied(model)
         store.save(saved(None), target)
     model.load_state_dict(best)
     done = saved(bits(model, test))
@@ -206,22 +207,3 @@ def _interrupted(target: Path, configuration: CharacterConfiguration, hashed: st
         return None
     same = before.configuration == configuration and before.data_sha256 == hashed
     return before if same else None
-
-
-def _copy(model: CharacterModel) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
-
-
-def _flatten(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    state = optimizer.state_dict()["state"]
-    return {
-        f"{index}/{key}": value for index, values in state.items() for key, value in values.items()
-    }
-
-
-def _restore(optimizer: torch.optim.Optimizer, flat: dict[str, Tensor]) -> None:
-    content = optimizer.state_dict()
-    for name, value in flat.items():
-        index, _, key = name.partition("/")
-        content["state"].setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict(content)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
 from pydantic import ValidationError
 from torch import Tensor
 
 from service.errors import ConfigurationError
+from training import state
 from training.characters.alphabet import Alphabet
 from training.characters.configuration import CharacterConfiguration
 from training.characters.model import CharacterModel
 
-_STATE = "state"
+_PARTS = ("model", "best", "optimizer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,49 +67,34 @@ def path(folder: Path, name: str) -> Path:
 
 def save(saved: Saved, target: Path) -> None:
     """Replace ``target``; an interruption leaves the one that was there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        f"{part}/{name}": value.detach().contiguous().clone()
-        for part in ("model", "best", "optimizer")
-        for name, value in getattr(saved, part).items()
-    }
-    state = {
+    parts = {part: getattr(saved, part) for part in _PARTS}
+    rest = {
         "configuration": saved.configuration.model_dump(mode="json"),
         "alphabet": saved.alphabet.characters,
         "data_sha256": saved.data_sha256,
         "history": [asdict(epoch) for epoch in saved.history],
         "test_bits": saved.test_bits,
     }
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}")
-    try:
-        safetensors.torch.save_file(tensors, unfinished, metadata={_STATE: json.dumps(state)})
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    state.write(target, parts, rest)
 
 
 def load(source: Path) -> Saved:
     """Raises :class:`ConfigurationError` for a file that is missing, or no character model."""
     try:
-        with safetensors.safe_open(source, framework="pt") as file:
-            state = json.loads(file.metadata()[_STATE])
-            parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
-            for key in file.keys():  # noqa: SIM118 - the file is no mapping
-                part, _, name = key.partition("/")
-                parts[part][name] = file.get_tensor(key)
+        parts, rest = state.read(source, _PARTS)
         return Saved(
-            configuration=CharacterConfiguration.model_validate(state["configuration"]),
-            alphabet=Alphabet(state["alphabet"]),
-            data_sha256=state["data_sha256"],
-            history=tuple(Epoch(**epoch) for epoch in state["history"]),
-            test_bits=state["test_bits"],
+            configuration=CharacterConfiguration.model_validate(rest["configuration"]),
+            alphabet=Alphabet(rest["alphabet"]),
+            data_sha256=rest["data_sha256"],
+            history=tuple(Epoch(**epoch) for epoch in rest["history"]),
+            test_bits=rest["test_bits"],
             **parts,
         )
     except FileNotFoundError:
         raise ConfigurationError(
             f"{source}: no such model; train one with `python -m training lm`"
         ) from None
-    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+    except state.UNREADABLE as error:
         kind = "its configuration" if isinstance(error, ValidationError) else type(error).__name__
         raise ConfigurationError(
             f"{source}: not a character model that can be read ({kind}); train it anew"

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from training.commands.options import WORKSPACE, WorkspaceOption, torch_device
+from training.commands.options import (
+    WORKSPACE,
+    DeviceOption,
+    SeedOption,
+    WorkspaceOption,
+    torch_device,
+    with_optimization,
+)
 from training.progress import Reporter
 
 
@@ -16,8 +23,8 @@ def lm(
         Path, typer.Argument(help="a file like training/characters/configs/*.toml")
     ],
     *,
-    seed: Annotated[int | None, typer.Option(min=0, help="instead of the configured one")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one")] = "auto",
+    seed: SeedOption = None,
+    device: DeviceOption = "auto",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="start over instead of continuing an interrupted run")
     ] = False,
@@ -26,14 +33,11 @@ def lm(
     """Train a character-level language model: which character comes next?"""
     from training.characters import configuration as configurations
 
-    chosen = configurations.load(configuration)
+    chosen = with_optimization(configurations.load(configuration), seed=seed)
     from training.characters import fitting, store, text
     from training.checkpoint import alone
     from training.preparation import Workspace
 
-    if seed is not None:
-        optimization = chosen.optimization.model_copy(update={"seed": seed})
-        chosen = chosen.model_copy(update={"optimization": optimization})
     reporter = Reporter()
     places = Workspace(workspace)
     texts = text.load(chosen.data, cache=places.corpora, progress=reporter.say)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -13,6 +13,10 @@ from training.progress import Reporter
 if TYPE_CHECKING:
     import torch
 
+    from training.characters.configuration import CharacterConfiguration
+    from training.configuration import Configuration
+
+Configured = TypeVar("Configured", "Configuration", "CharacterConfiguration")
 ConfigurationFile = Annotated[
     Path | None, typer.Argument(help="a file like training/configs/*.toml; or give --data")
 ]
@@ -92,6 +96,13 @@ def configuration_file(
             "texts of your own: --data reviews.csv --text COLUMN --label COLUMN"
         )
     return configuration
+
+
+def with_optimization(configuration: Configured, **said: int | None) -> Configured:
+    """``configuration`` with what was said on the command line instead; None was not."""
+    changes = {key: value for key, value in said.items() if value is not None}
+    optimization = configuration.optimization.model_copy(update=changes)
+    return configuration.model_copy(update={"optimization": optimization})
 
 
 def torch_device(name: str) -> torch.device:

@@ -23,6 +23,7 @@ from training.commands.options import (
     WorkspaceOption,
     configuration_file,
     torch_device,
+    with_optimization,
 )
 from training.progress import Reporter
 
@@ -77,10 +78,7 @@ def retrain(
         workspace=workspace,
         reporter=reporter,
     )
-    chosen = configurations.load(file)
-    if seed is not None:
-        optimization = chosen.optimization.model_copy(update={"seed": seed})
-        chosen = chosen.model_copy(update={"optimization": optimization})
+    chosen = with_optimization(configurations.load(file), seed=seed)
     from training.gate.retraining import retrain as run  # torch takes seconds to import
     from training.gate.rules import Rules
     from training.preparation import Workspace

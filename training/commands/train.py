@@ -24,6 +24,7 @@ from training.commands.options import (
     WorkspaceOption,
     configuration_file,
     torch_device,
+    with_optimization,
 )
 from training.progress import Reporter
 
@@ -85,12 +86,7 @@ def train(
                 reporter=reporter,
             )
         )
-        chosen = configurations.load(configuration)
-        said = {"seed": seed, "steps": steps}
-        changes = {key: value for key, value in said.items() if value is not None}
-        if changes:
-            optimization = chosen.optimization.model_copy(update=changes)
-            chosen = chosen.model_copy(update={"optimization": optimization})
+        chosen = with_optimization(configurations.load(configuration), seed=seed, steps=steps)
         # after what may be wrong: torch takes seconds to import
         from training import pipeline, store
         from training.tracking import UNTRACKED, tracked

@@ -50,6 +50,11 @@ class Difference(NamedTuple):
     better: float
 
 
+def value(figure: Figure, answers: Answers) -> float:
+    """``figure`` of all of ``answers``."""
+    return float(figure.value(figure.columns(answers).sum(axis=0)))
+
+
 def interval(figure: Figure, answers: Answers, resampling: Resampling | None = None) -> Interval:
     """``figure`` of ``answers``; raises :class:`ValueError` for no texts."""
     return intervals({"": figure}, answers, resampling)[""]

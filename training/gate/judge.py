@@ -54,9 +54,7 @@ def judge_alone(
         MacroF1(), majority, answers, Resampling(rules.draws, rules.seed, rules.confidence)
     )
     passed = found.low > 0
-    one, other = (
-        bootstrap.interval(MacroF1(), each, Resampling(1)).value for each in (majority, answers)
-    )
+    one, other = (bootstrap.value(MacroF1(), each) for each in (majority, answers))
     return (
         Check(
             name="macro-F1 against the commonest label",
@@ -77,9 +75,7 @@ def judge_alone(
 
 def _better(first: Answers, second: Answers, rules: Rules) -> Check:
     found = bootstrap.difference(MacroF1(), first, second, Resampling(rules.draws, rules.seed))
-    one, other = (
-        bootstrap.interval(MacroF1(), each, Resampling(1)).value for each in (first, second)
-    )
+    one, other = (bootstrap.value(MacroF1(), each) for each in (first, second))
     passed = found.better >= rules.confidence
     if found.high < 0:
         verdict = "is worse"
@@ -117,7 +113,7 @@ def _slices(
     for part in found:
         pair = (first.take(part.judged), second.take(part.judged))
         change = bootstrap.difference(part.figure, *pair, resampling)
-        one, other = (bootstrap.interval(part.figure, each, Resampling(1)).value for each in pair)
+        one, other = (bootstrap.value(part.figure, each) for each in pair)
         failed = change.value < -rules.slice_margin and change.high < 0
         enough = part.size >= rules.slice_texts
         checks.append(
@@ -142,7 +138,7 @@ def _slices(
 def _calibration(first: Answers, second: Answers, rules: Rules) -> Check:
     figure = CalibrationError()
     found = bootstrap.difference(figure, first, second, Resampling(rules.draws, rules.seed))
-    one, other = (bootstrap.interval(figure, each, Resampling(1)).value for each in (first, second))
+    one, other = (bootstrap.value(figure, each) for each in (first, second))
     failed = found.value > rules.calibration_margin and found.low > 0
     return Check(
         name="calibration error",
