@@ -31,6 +31,7 @@ from service.errors import (
     UnsupportedMedia,
 )
 from service.inference.scorer import Stages
+from service.whole import understands
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -104,13 +105,17 @@ class Response:
             *headers,
         )
 
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it."""
         start: Message = {
             "type": "http.response.start",
             "status": self.status,
             "headers": list(self.headers),
         }
+        if understands(scope):
+            start["body"] = self.body
+            await send(start)
+            return
         await send(start)
         await send({"type": "http.response.body", "body": self.body})
 

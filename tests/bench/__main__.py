@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
     parser.add_argument("--seconds", type=float, default=2.0, help="a measurement over HTTP")
     parser.add_argument("--lines", type=int, default=1_000_000, help="of the part bulk")
-    parser.add_argument("--against", metavar="REVISION", help="for the part revision: a commit")
+    parser.add_argument("--against", metavar="REVISION", help="for the part revision: A, or A..B")
     parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"))
     arguments = parser.parse_args()
     if (arguments.only == "revision") != (arguments.against is not None):

@@ -1,4 +1,8 @@
-"""The ordinary request, one sentence and no options, beside another revision of this repository."""
+"""The ordinary request, one sentence and no options, of two revisions of this repository.
+
+``A`` is compared with what lies in the work tree, ``A..B`` with ``B``: what the commits between
+cost, whatever came after them.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.bench import load, serving, texts
 from tests.bench.load import Job, Result
@@ -30,15 +35,13 @@ def run(options: Options) -> Section:
         "one word": [serving.VALENCE.one(_WORD)],
         "one sentence": [serving.VALENCE.one(text) for text in texts.sentences(2_000)],
     }
-    here = name_of("HEAD") + (" with changes" if _git("status", "--porcelain", "-uno") else "")
-    there = name_of(options.against)
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(checked_out(options.against))
+        before, after = stack.enter_context(compared(options.against))
         servers: dict[str, Server] = {}
-        for name, place in (("here", Path.cwd()), ("there", folder)):
+        for name, revision in (("here", after), ("there", before)):
             say(f"  starting {name}")
             servers[name] = stack.enter_context(
-                serving.serve(serving.VALENCE, cpus={server_cpu()}, folder=place)
+                serving.serve(serving.VALENCE, cpus={server_cpu()}, folder=revision.folder)
             )
 
         def asking(name: str, job: Job) -> Callable[[], Result]:
@@ -57,22 +60,43 @@ def run(options: Options) -> Section:
     rows, goals = [], []
     for kind in requests:
         for connections in _CONNECTIONS:
-            after, before = (
+            new, old = (
                 [1e6 / result.per_cpu_second for result in taken[kind, connections, name]]
                 for name in servers
             )
             # of neighbours in time: what else the machine does falls on both
-            ratio = median([a / b for a, b in zip(after, before, strict=True)])
+            ratio = median([a / b for a, b in zip(new, old, strict=True)])
             title = f"{kind}, {connections} connections"
-            rows.append([title, f"{median(before):.0f}", f"{median(after):.0f}", f"{ratio:.3f}"])
+            rows.append([title, f"{median(old):.0f}", f"{median(new):.0f}", f"{ratio:.3f}"])
             goals.append(Goal(f"{title}: here over there", _WANTED, ratio, at_least=False))
     text = (
-        f"CPU time of the server a `POST /v1/classify` of one text without options. Here: {here}. "
-        f"There: {there}. Both serve the same models, each on its own engine; of one word nearly "
-        "all is the request path."
+        "CPU time of the server a `POST /v1/classify` of one text without options. "
+        f"Here: {after.name}. There: {before.name}. Both serve the same models, each on its own "
+        "engine; of one word nearly all is the request path."
     )
     head = ["request", "there (us)", "here (us)", "ratio"]
     return Section("Beside another revision", text, [Table(head, rows)], goals)
+
+
+class Revision(NamedTuple):
+    """A commit, or the work tree, and where it lies."""
+
+    name: str
+    folder: Path
+
+
+@contextlib.contextmanager
+def compared(asked: str) -> Iterator[tuple[Revision, Revision]]:
+    """Both sides of ``A`` or ``A..B``, as long as the context lasts."""
+    there, _, here = asked.partition("..")
+    with contextlib.ExitStack() as stack:
+        before = Revision(name_of(there), stack.enter_context(checked_out(there)))
+        if here:
+            after = Revision(name_of(here), stack.enter_context(checked_out(here)))
+        else:
+            changed = " with changes" if _git("status", "--porcelain", "-uno") else ""
+            after = Revision(name_of("HEAD") + changed, Path.cwd())
+        yield before, after
 
 
 def name_of(revision: str) -> str:

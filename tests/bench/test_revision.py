@@ -47,6 +47,23 @@ def test_a_revision_that_cannot_be_built_says_why_and_leaves_nothing(repository)
     assert len(git("worktree", "list")) == 1
 
 
+def test_a_commit_is_compared_with_the_work_tree(repository):
+    with revision.compared("HEAD~1") as (before, after):
+        assert (before.folder / "built").read_text() == "old"
+        assert after == (revision.name_of("HEAD"), repository)
+        (repository / "source").write_text("newer")
+    with revision.compared("HEAD~1") as (_, after):
+        assert after.name.endswith(" with changes")
+
+
+def test_of_two_commits_neither_is_the_work_tree(repository):
+    (repository / "source").write_text("newer")
+    with revision.compared("HEAD~1..HEAD") as (before, after):
+        assert (before.folder / "built").read_text() == "old"
+        assert (after.folder / "built").read_text() == "new"
+        assert after.name == revision.name_of("HEAD")
+
+
 @pytest.mark.parametrize("name", ["no-such-branch", "--all", ""])
 def test_what_is_no_commit_is_refused_by_name(repository, name):
     with pytest.raises(BenchError, match="rev-parse"):

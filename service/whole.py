@@ -1,0 +1,81 @@
+"""An answer in one piece: headers and body in one message, and in one write to the socket.
+
+An ASGI extension, :data:`WHOLE` in a scope's ``extensions``: where a server has it, the message
+``http.response.start`` may hold a ``body``, and is then the whole answer. Two writes are two
+packets, each of which wakes the client, and cost a tenth of a one-sentence request.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from starlette.types import Message, Scope
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+WHOLE = "valence.http.response.whole"
+_STATUS_LINES = {
+    int(status): f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+_EXTENSIONS: dict[str, dict[object, object]] = {WHOLE: {}}
+
+
+def understands(scope: Scope) -> bool:
+    """Whether the server of ``scope`` takes an answer in one message."""
+    return WHOLE in scope.get("extensions", ())
+
+
+class WholeAnswers:
+    """The application ``app`` for one request of uvicorn's, whose server has the extension."""
+
+    __slots__ = ("_app", "_cycle")
+
+    def __init__(self, app: Any, cycle: RequestResponseCycle) -> None:
+        self._app = app
+        self._cycle = cycle
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:  # noqa: ARG002
+        """An awaitable, as of any application; ``send`` is the cycle's."""
+        scope["extensions"] = _EXTENSIONS
+        return self._app(scope, receive, self._send)
+
+    async def _send(self, message: Message) -> None:
+        cycle = self._cycle
+        if "body" not in message or message["type"] != "http.response.start":
+            await cycle.send(message)  # type: ignore[arg-type]
+            return
+        if cycle.flow.write_paused and not cycle.disconnected:
+            await cycle.flow.drain()
+        if cycle.disconnected:
+            return
+        head = self._head(message)
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.transport.write(head if cycle.scope["method"] == "HEAD" else head + message["body"])
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+
+    def _head(self, message: Message) -> bytes:
+        """Status line and headers; raises :class:`RuntimeError` for a header of two lines."""
+        cycle = self._cycle
+        headers = [*cycle.default_headers, *message["headers"]]
+        lines = [_STATUS_LINES[message["status"]]]
+        said = False
+        for name, value in headers:
+            lines += (name, b": ", value, b"\r\n")
+            if name == b"connection" and value == b"close":
+                cycle.keep_alive = False
+                said = True
+        if not cycle.keep_alive and not said:
+            headers.append((b"connection", b"close"))
+            lines.append(b"connection: close\r\n")
+        lines.append(b"\r\n")
+        head = b"".join(lines)
+        # one each, that of the status and the empty one
+        if head.count(b"\n") != len(headers) + 2:
+            raise RuntimeError("a header holds the end of a line")
+        return head

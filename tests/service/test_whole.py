@@ -1,0 +1,122 @@
+"""Answers in one message, over a socket and on a server that has no such extension."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+import uvicorn
+
+from service import connections, whole
+from service.api.http import Response
+from service.connections import ConnectionLimits, ConnectionWatch, LimitedProtocol
+
+LIMITS = ConnectionLimits(
+    header_bytes=1000,
+    headers=20,
+    header_seconds=5,
+    body_idle_seconds=5,
+    keep_alive_seconds=5,
+    connections=10,
+)
+HEADERS = {
+    "/close": ((b"connection", b"close"),),
+    "/two-lines": ((b"x", b"a\r\nset-cookie: b"),),
+}
+
+
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan":
+        scope["state"][connections.STATE] = ConnectionWatch(LIMITS, lambda reason: None)
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    while (await receive()).get("more_body"):
+        pass
+    await Response(b'"ok"', headers=HEADERS.get(scope["path"], ()))(scope, receive, send)
+
+
+@pytest.fixture
+async def ask():
+    """Sends bytes over a connection of their own, and returns what came, and whether it ended."""
+    config = uvicorn.Config(
+        application, port=0, http=LimitedProtocol, log_level="critical", lifespan="on"
+    )
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    await server.on_tick(0)
+    port = server.servers[0].sockets[0].getsockname()[1]
+
+    async def sent(content):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(content)
+        received = b""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                while piece := await reader.read(10_000):
+                    received += piece
+        ended = reader.at_eof()
+        writer.close()
+        await writer.wait_closed()
+        return received, ended
+
+    yield sent
+    await server.shutdown()
+
+
+def request(path="/", method="GET", version="1.1"):
+    return f"{method} {path} HTTP/{version}\r\nhost: valence\r\n\r\n".encode()
+
+
+async def test_an_answer_is_headers_and_body_and_the_connection_stays(ask):
+    received, ended = await ask(request())
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\ncontent-length: 4" in head
+    assert b"\r\ndate: " in head
+    assert b"connection" not in head
+    assert body == b'"ok"'
+    assert not ended
+
+
+async def test_requests_that_come_together_are_answered_in_turn(ask):
+    received, ended = await ask(request() * 3)
+    assert received.count(b"HTTP/1.1 200 OK") == received.count(b'"ok"') == 3
+    assert not ended
+
+
+async def test_head_has_the_length_but_no_body(ask):
+    received, _ = await ask(request(method="HEAD"))
+    assert b"content-length: 4\r\n" in received
+    assert received.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("content", [request("/close"), request(version="1.0")])
+async def test_a_connection_that_is_to_end_says_so_once_and_ends(ask, content):
+    received, ended = await ask(content)
+    assert received.count(b"connection: close\r\n") == 1
+    assert received.endswith(b'"ok"')
+    assert ended
+
+
+async def test_a_header_of_two_lines_becomes_an_error(ask):
+    received, _ = await ask(request("/two-lines"))
+    assert received.startswith(b"HTTP/1.1 500 ")
+    assert b"set-cookie" not in received
+
+
+@pytest.mark.parametrize(("extensions", "messages"), [({}, 2), ({whole.WHOLE: {}}, 1)])
+async def test_only_a_server_with_the_extension_is_sent_one_message(extensions, messages):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await Response(b"1")({"type": "http", "extensions": extensions}, None, send)
+    assert len(sent) == messages
+    assert sent[-1]["body"] == b"1"
