@@ -24,10 +24,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export BENTOML_HOME ?= $(CURDIR)/.valence/bentoml
 export BENTOML_DO_NOT_TRACK := True
 # these reach their recipes through the environment: they may hold what a shell would read
-export TEXT DATA LABEL AGAINST
+export TEXT DATA LABEL ENCODING AGAINST
 # a model trained on DATA is called after the file unless MODEL was said
 OWN_DATA = --data "$$DATA" $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "$$LABEL") \
-	$(if $(filter-out file,$(origin MODEL)),--name $(MODEL))
+	$(if $(ENCODING),--encoding "$$ENCODING") $(if $(filter-out file,$(origin MODEL)),--name $(MODEL))
 
 # several processes train together; one that dies starts them all again, from the last epoch
 TRAINING = $(BIN)/$(if $(RANKS),torchrun --standalone --nproc-per-node $(RANKS) --max-restarts $(or $(RESTARTS),3),python) -m training
@@ -56,7 +56,7 @@ show: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Tell where MODEL came from and how 
 
 evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Judge MODEL on its held-out texts, or on DATA=new.csv TEXT= LABEL=; AGAINST=another model
 	$(BIN)/python -m training evaluate $(MODEL) $(if $(DATA),--data "$$DATA") $(if $(TEXT),--text "$$TEXT") \
-		$(if $(LABEL),--label "$$LABEL") $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
+		$(if $(LABEL),--label "$$LABEL") $(if $(ENCODING),--encoding "$$ENCODING") $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
 retrain: $(RUNTIME) ## Train as `train` does, and promote the new version only if it is better: exit code 0, or 3
 	$(BIN)/python -m training retrain $(if $(DATA),$(OWN_DATA),$(MODEL)) $(ARGS)

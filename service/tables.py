@@ -11,6 +11,7 @@ import csv
 import difflib
 import gzip
 import io
+import itertools
 import json
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,14 +19,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, NamedTuple
 
+from service import delimiters, encodings
+from service.encodings import zipped
 from service.errors import ConfigurationError
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
-DELIMITERS = {"csv": ",", "tsv": "\t"}
 _EXTENSIONS = {".ndjson": "jsonl", **{f".{name}": name for name in FORMATS}}
 # what a field may hold: beyond it a quotation mark has most likely been left open
 _LARGEST_FIELD = 10_000_000
 _PARQUET_ROWS = 4_096
+# what the delimiter is told from
+_FIRST_LINES = 64
+_FIRST_CHARACTERS = 2**20
 _COLUMNS_SHOWN = 20
 _LONGEST_SHOWN = 40
 
@@ -41,10 +46,12 @@ class Row(NamedTuple):
 class Rows:
     """The rows of the file ``path``, in order; to be closed, as by ``contextlib.closing``.
 
-    With ``columns`` each row has those and no others, and a file or a JSON object that lacks one is
-    refused. ``read`` of ``size`` bytes (rows, of Parquet) have been read. ``part``, from a byte up
-    to a byte, leaves the rows of JSON lines that begin there: in UTF-8 and not gzipped. Iterating
-    raises :class:`ConfigurationError`, as does an ``encoding`` that does not exist.
+    The ``encoding`` is told by the file (:mod:`service.encodings`) if it is "auto", and so is the
+    delimiter (:mod:`service.delimiters`). With ``columns`` each row has those and no others, and a
+    file or a JSON object that lacks one is refused. ``read`` of ``size`` bytes (rows, of Parquet)
+    have been read. ``part``, from a byte up to a byte, leaves the rows of JSON lines that begin
+    there: in UTF-8 and not gzipped. Iterating raises :class:`ConfigurationError`, as does an
+    ``encoding`` that does not exist.
     """
 
     def __init__(
@@ -52,15 +59,17 @@ class Rows:
         path: Path,
         form: str,
         *,
-        encoding: str = "utf-8",
+        encoding: str = encodings.AUTO,
         columns: Sequence[str] | None = None,
         part: tuple[int, int] | None = None,
     ) -> None:
         try:
-            codecs.lookup(encoding)
+            if encoding != encodings.AUTO:
+                codecs.lookup(encoding)
         except LookupError:
             raise ConfigurationError(
-                f"{path}: no encoding is called {encoding!r}; utf-8, cp1252 and utf-16 are common"
+                f"{path}: no encoding is called {encoding!r}; utf-8, cp1252 and utf-16 are common, "
+                "and auto lets the file tell"
             ) from None
         self.size = 0
         self._path = path
@@ -88,11 +97,13 @@ class Rows:
         return self._parquet_rows or self._file.tell()
 
     def _of_text(self, form: str, encoding: str) -> Iterator[Row]:
+        if encoding == encodings.AUTO:
+            encoding = encodings.of(self._path).name
         try:
             self._file = self._path.open("rb")
             self.size = self._path.stat().st_size
             with self._file as file:
-                stream = gzip.GzipFile(fileobj=file) if zipped(self._path) else file
+                stream = encodings.opened(file, self._path)
                 lines = self._lines(
                     stream if self._part is None else _lines_of(file, *self._part),  # type: ignore[arg-type]
                     encoding,
@@ -153,7 +164,9 @@ class Rows:
 
     def _of_csv(self, lines: Iterator[str], form: str) -> Iterator[Row]:
         csv.field_size_limit(_LARGEST_FIELD)
-        delimiter = DELIMITERS[form]
+        first = list(_first(lines))
+        delimiter = delimiters.told(first, form, columns=self._columns or ())
+        lines = itertools.chain(first, lines)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         head = self._head(reader)
         columns = self._check(head, "line 1")
@@ -218,6 +231,16 @@ class Rows:
         return names if self._columns is None else tuple(dict.fromkeys(self._columns))
 
 
+def _first(lines: Iterator[str]) -> Iterator[str]:
+    """The first lines, and of long ones fewer."""
+    characters = 0
+    for line in itertools.islice(lines, _FIRST_LINES):
+        yield line
+        characters += len(line)
+        if characters > _FIRST_CHARACTERS:
+            return
+
+
 def _lines_of(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
     """The lines whose first byte lies in the part."""
     if start:
@@ -249,11 +272,6 @@ def shown(value: Any) -> str:
     """A value as an error names it, shortened: a file without a header has a text for a name."""
     whole = repr(value)
     return whole if len(whole) <= _LONGEST_SHOWN else f"{whole[:_LONGEST_SHOWN]}…"
-
-
-def zipped(path: Path) -> bool:
-    """Whether its name says that the file is gzipped."""
-    return path.suffix.lower() == ".gz"
 
 
 def arrow() -> ModuleType:

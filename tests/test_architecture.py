@@ -113,7 +113,7 @@ def test_only_the_networks_definition_and_engine_import_torch_at_once(source: Pa
 def test_training_uses_of_the_service_what_a_classifier_is_and_the_engine(source: Path) -> None:
     if name_of(source).startswith("training/"):
         # the log is there because who makes an engine is told why it is not the fastest
-        names = ("errors", "version", "log", "tables", "champion")
+        names = ("errors", "version", "log", "encodings", "tables", "champion")
         plain = {f"service.{name}" for name in names}
         allowed = {"service.classifier", "service.inference", *plain}
         of_service = {name for name in imported(tree_of(source)) if within(name, {"service"})}

@@ -23,6 +23,7 @@ from pydantic import (
 
 from service.classifier.architecture import Cell, Pooling
 from service.classifier.manifest import Task, check_labels
+from service.encodings import AUTO
 from service.errors import ConfigurationError
 from training.corpora.files import Table
 
@@ -48,7 +49,7 @@ class Data(_Section):
     label_separator: str = Field(
         default="|", min_length=1, description="between a text's labels, where they are one string"
     )
-    encoding: str = "utf-8"
+    encoding: str = Field(default=AUTO, description="of the files; auto lets each tell")
     streamed: bool | None = Field(
         default=None,
         description="read files while training on them instead of into memory, for `steps` steps; "

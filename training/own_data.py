@@ -24,6 +24,7 @@ import numpy as np
 import tomli_w
 
 from service.classifier import tokenizer
+from service.encodings import AUTO
 from service.errors import ConfigurationError
 from training import corpora, sampling
 from training.configuration import Optimization, parse
@@ -86,7 +87,7 @@ def configure(
         "files": list(patterns),
         "text": text,
         "label": label,
-        **({"encoding": encoding} if encoding != "utf-8" else {}),
+        **({"encoding": encoding} if encoding != AUTO else {}),
         **({"label_separator": separator} if separator != "|" else {}),
     }
     content |= _choices(loaded.examples, share)

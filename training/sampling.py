@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,13 +77,16 @@ def open_source(patterns: Sequence[str], table: Table, folder: Path, reporter: R
     names = files.names(found)
     paths = []
     for path, name in zip(found, names, strict=True):
-        if not ranges.in_place(path, table):
+        known = files.settled(path, table, reporter.say)
+        if not ranges.in_place(path, known):
             reporter.say(f"{name}: copied to {folder}, to be read in any order")
-        paths.append(ranges.as_json_lines(path, table, folder))
+        paths.append(ranges.as_json_lines(path, known, folder))
     records = tuple(
         CorpusRecord(name=name, source=path.name, sha256=sha256(path), texts=ranges.lines(lines))
         for path, name, lines in zip(found, names, paths, strict=True)
     )
+    # those that are read in place are in UTF-8, and so are copies
+    table = replace(table, encoding="utf-8")
     return Source(ranges.cut(paths), dict(zip(paths, names, strict=True)), table, records)
 
 

@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
         "--top-k", type=int, default=0, help="probabilities of only the k likeliest"
     )
     parser.add_argument("--min-confidence", type=float, default=0.0)
-    parser.add_argument("--encoding", default="utf-8", help="of a CSV, TSV or JSONL input")
+    parser.add_argument(
+        "--encoding", default="auto", help="of a CSV, TSV or JSONL input; default: it tells"
+    )
     parser.add_argument("--in-format", choices=FORMATS, help="default: by the extension of IN")
     parser.add_argument("--out-format", choices=FORMATS, help="default: by the extension of OUT")
     parser.add_argument("--prefix", default="", help="before the name of each added column")
@@ -52,21 +54,31 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(asked: argparse.Namespace) -> None:
-    from service import tables
+    from service import encodings, tables
     from service.score import run
 
+    in_format = tables.known_format(asked.source, asked.in_format)
+    out_format = tables.known_format(asked.out, asked.out_format)
+    if not asked.source.is_file():
+        raise ConfigurationError(f"{asked.source} is no file")
+    encoding = asked.encoding
+    if encoding == encodings.AUTO and in_format != "parquet":
+        encoding, guessed = encodings.of(asked.source)
+        if guessed:
+            sys.stderr.write(
+                f"{asked.source} is not UTF-8; read as {encoding}, which is a guess: --encoding "
+                "says another\n"
+            )
     options = run.Options(
         text_column=asked.text_column,
-        in_format=tables.known_format(asked.source, asked.in_format),
-        out_format=tables.known_format(asked.out, asked.out_format),
-        encoding=asked.encoding,
+        in_format=in_format,
+        out_format=out_format,
+        encoding=encoding,
         truncation=asked.truncation,
         top_k=asked.top_k,
         min_confidence=asked.min_confidence,
         prefix=asked.prefix,
     )
-    if not asked.source.is_file():
-        raise ConfigurationError(f"{asked.source} is no file")
     if asked.fresh:
         run.forget(asked.out)
     from service import store

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from service import tables
+from service.delimiters import DELIMITERS
 from service.errors import ConfigurationError
 
 
@@ -32,7 +33,7 @@ def part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> b
         tables.arrow().parquet.write_table(table, sink)
         return sink.getvalue()
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=tables.DELIMITERS[form], lineterminator="\n")
+    writer = csv.writer(text, delimiter=DELIMITERS[form], lineterminator="\n")
     writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
     return text.getvalue().encode("utf-8", "surrogatepass")
 
@@ -45,7 +46,7 @@ def join(parts: Sequence[Path], out: Path, columns: Sequence[str], form: str, *,
     with out.open("wb") as file:
         # no name and no time in the head of a gzip file, or no two would be alike
         sink: Any = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if gz else file
-        if form in tables.DELIMITERS:
+        if form in DELIMITERS:
             head = dict(zip(columns, columns, strict=True))
             sink.write(part([head], columns, form))
         for piece in parts:

@@ -21,10 +21,11 @@ from typing import Any
 from service.classifier.classifier import Classifier, Prediction, Reading, Usage
 from service.classifier.result import UNCERTAIN
 from service.classifier.truncation import Truncation
+from service.encodings import AUTO, zipped
 from service.errors import ConfigurationError, TextTooLong
 from service.inference.engine import Engine
 from service.score.parts import join, part
-from service.tables import Row, Rows, zipped
+from service.tables import Row, Rows
 
 # rows of a part: some tenths of a second's work
 PART_ROWS = 4_096
@@ -41,7 +42,7 @@ class Options:
     text_column: str
     in_format: str
     out_format: str
-    encoding: str = "utf-8"
+    encoding: str = AUTO
     truncation: Truncation = "head"
     top_k: int = 0
     min_confidence: float = 0.0

@@ -42,7 +42,7 @@ def configure(tmp_path: Path, silent: type[Reporter]) -> Callable[..., Configura
             "text": "review",
             "label": "stars",
             "separator": "|",
-            "encoding": "utf-8",
+            "encoding": "auto",
             "name": None,
             "multi_label": False,
             **options,

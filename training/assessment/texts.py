@@ -81,11 +81,12 @@ def read(
     foreign: Counter[str] = Counter()
     left_out = 0
     for path, name in zip(paths, files.names(paths), strict=True):
+        known = files.settled(path, table, reporter.say)
         held_out_only = not choice.trained_on_too and sha256(path) in trained_on
         seen = skipped = 0
         # two readings of one file, which agree on what a row is
-        values_of = _columns(path, table, choice.slices) if choice.slices else repeat(())
-        rows = zip(files.read(path, table, corpus=name), values_of, strict=bool(choice.slices))
+        values_of = _columns(path, known, choice.slices) if choice.slices else repeat(())
+        rows = zip(files.read(path, known, corpus=name), values_of, strict=bool(choice.slices))
         for example, values in rows:
             seen += 1
             if held_out_only and assign(example.text) != "test":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from service.encodings import AUTO
 from training.commands.options import (
     WORKSPACE,
     ConfigurationFile,
@@ -34,7 +35,7 @@ def check(
     label: LabelOption = "label",
     multi_label: MultiLabelOption = False,
     separator: SeparatorOption = "|",
-    encoding: EncodingOption = "utf-8",
+    encoding: EncodingOption = AUTO,
     name: NameOption = None,
     against: Annotated[
         str | None,

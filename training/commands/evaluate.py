@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.encodings import AUTO
 from training.commands import tables
-from training.commands.options import WORKSPACE, EngineOption, Model, WorkspaceOption
+from training.commands.options import (
+    WORKSPACE,
+    EncodingOption,
+    EngineOption,
+    Model,
+    WorkspaceOption,
+)
 from training.progress import Reporter
 
 if TYPE_CHECKING:
@@ -33,7 +40,7 @@ def evaluate(
         str | None, typer.Option(help="the column that holds the label [as trained on]")
     ] = None,
     separator: Annotated[str, typer.Option(help="between the labels of one string")] = "|",
-    encoding: Annotated[str, typer.Option(help="of --data")] = "utf-8",
+    encoding: EncodingOption = AUTO,
     mapping: Annotated[
         list[str] | None,
         typer.Option(

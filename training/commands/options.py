@@ -36,7 +36,9 @@ MultiLabelOption = Annotated[
 SeparatorOption = Annotated[
     str, typer.Option("--separator", help="between them, where they are one string and no list")
 ]
-EncodingOption = Annotated[str, typer.Option("--encoding", help="of --data")]
+EncodingOption = Annotated[
+    str, typer.Option("--encoding", help="of --data, such as cp1252; auto: each file tells")
+]
 NameOption = Annotated[
     str | None,
     typer.Option("--name", help="of the model; by default after the file of --data"),

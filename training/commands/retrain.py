@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from service.encodings import AUTO
 from service.errors import ConfigurationError
 from training.commands.options import (
     WORKSPACE,
@@ -42,7 +43,7 @@ def retrain(
     label: LabelOption = "label",
     multi_label: MultiLabelOption = False,
     separator: SeparatorOption = "|",
-    encoding: EncodingOption = "utf-8",
+    encoding: EncodingOption = AUTO,
     name: NameOption = None,
     seed: SeedOption = None,
     device: DeviceOption = "auto",

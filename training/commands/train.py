@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.encodings import AUTO
 from training import ranks
 from training.commands import tables
 from training.commands.options import (
@@ -41,7 +42,7 @@ def train(
     label: LabelOption = "label",
     multi_label: MultiLabelOption = False,
     separator: SeparatorOption = "|",
-    encoding: EncodingOption = "utf-8",
+    encoding: EncodingOption = AUTO,
     name: NameOption = None,
     seed: SeedOption = None,
     steps: Annotated[

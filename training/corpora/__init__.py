@@ -113,7 +113,8 @@ def load(
     if table is not None:
         paths = files.find(own)
         sources += [
-            _own(path, table, name) for path, name in zip(paths, files.names(paths), strict=True)
+            _own(path, files.settled(path, table, progress), name)
+            for path, name in zip(paths, files.names(paths), strict=True)
         ]
     for source in sources:
         name = source.record.name

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import glob
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from service import encodings
 from service.classifier.manifest import Task
 from service.errors import ConfigurationError
 from service.tables import FORMATS, Rows, format_of, known_format, shown
@@ -26,7 +27,7 @@ class Table:
 
     text: str
     label: str
-    encoding: str = "utf-8"
+    encoding: str = encodings.AUTO
     task: Task = "single_label"
     label_separator: str = "|"
 
@@ -65,6 +66,24 @@ def names(paths: Sequence[Path]) -> tuple[str, ...]:
     """
     several = Counter(path.name for path in paths)
     return tuple(path.name if several[path.name] == 1 else path.as_posix() for path in paths)
+
+
+def settled(path: Path, table: Table, say: Callable[[str], None] | None = None) -> Table:
+    """``table`` with the encoding that the file tells, if it is to; ``say`` hears of one but UTF-8.
+
+    Raises :class:`ConfigurationError` where none can be told.
+    """
+    if table.encoding != encodings.AUTO or known_format(path) == "parquet":
+        return table
+    found = encodings.of(path)
+    if say is not None and found.guessed:
+        say(
+            f"{path.name}: read as {found.name}, which is a guess, for it is not UTF-8; if letters "
+            "come out wrong say another, such as --encoding cp1252"
+        )
+    elif say is not None and found.name != "utf-8":
+        say(f"{path.name}: read as {found.name}")
+    return replace(table, encoding=found.name)
 
 
 def read(

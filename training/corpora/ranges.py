@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.classifier.seal import sha256
+from service.encodings import zipped
 from service.errors import ConfigurationError
-from service.tables import format_of, zipped
+from service.tables import format_of
 from training.corpora import files
 from training.corpora.example import Example
 from training.corpora.files import Table
@@ -32,7 +33,7 @@ class Range:
 
 
 def in_place(path: Path, table: Table) -> bool:
-    """Whether ``path`` can be read by ranges as it is."""
+    """Whether ``path``, of a table whose encoding is known, can be read by ranges as it is."""
     plain = format_of(path) == "jsonl" and not zipped(path)
     return plain and table.encoding.lower() in ("utf-8", "utf8")
 

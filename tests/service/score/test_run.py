@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service import tables
+from service import encodings, tables
 from service.classifier.classifier import Classifier
 from service.errors import ConfigurationError
 from service.score import parts, run
@@ -22,7 +22,7 @@ def write(path: Path, rows: list[dict[str, object]]) -> Path:
     columns = list(rows[0])
     piece = path.with_name("piece")
     piece.write_bytes(parts.part(rows, columns, form))
-    parts.join([piece], path, columns, form, gz=tables.zipped(path))
+    parts.join([piece], path, columns, form, gz=encodings.zipped(path))
     return path
 
 

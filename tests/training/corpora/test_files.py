@@ -49,7 +49,9 @@ def json_lines() -> str:
         ("A.NDJSON", "\n" + json_lines()),
     ],
 )
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+)
 @pytest.mark.parametrize("zipped", [False, True])
 def test_every_format_and_encoding_gives_the_same_rows(
     tmp_path: Path, name: str, content: str, encoding: str, zipped: bool
@@ -59,6 +61,7 @@ def test_every_format_and_encoding_gives_the_same_rows(
     path.write_bytes(gzip.compress(data) if zipped else data)
     said = encoding.removesuffix("-sig")
     assert told(path, dataclasses.replace(TABLE, encoding=said)) == ROWS
+    assert told(path) == ROWS
 
 
 def test_parquet_gives_the_same_rows_and_numbers_with_gaps_stay_whole(tmp_path: Path) -> None:
@@ -144,12 +147,34 @@ def test_a_label_that_is_none_is_shown_shortened_and_a_text_never(tmp_path: Path
 
 @pytest.mark.parametrize("zipped", [False, True])
 def test_bytes_of_another_encoding_are_named_by_their_line(tmp_path: Path, zipped: bool) -> None:
-    content = b"review,stars\n" + b"x,1\n" * 5_000 + b"Caf\xe9,1\n"
+    content = b"review,stars\n" + b"xy,1\n" * 250_000 + b"Caf\xe9,1\n"
     path = tmp_path / ("a.csv" + ".gz" * zipped)
     path.write_bytes(gzip.compress(content) if zipped else content)
-    assert f"{path}, line 5002: the byte 0xe9 is not UTF-8; say which encoding" in refused(path)
+    assert f"{path}, line 250002: the byte 0xe9 is not UTF-8; say which encoding" in refused(path)
     unknown = dataclasses.replace(TABLE, encoding="utf-99")
     assert "no encoding is called 'utf-99'" in refused(path, unknown)
+
+
+def test_it_is_said_which_encoding_a_file_is_read_in_and_whether_that_is_a_guess(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.csv"
+    said: list[str] = []
+    for encoding in ("utf-8", "utf-16", "cp1252"):
+        path.write_text(delimited(","), encoding=encoding)
+        corpora.load((), cache=tmp_path, own=[str(path)], table=TABLE, progress=said.append)
+    reading = "reading a.csv"
+    assert said[:4] == [reading, "a.csv: read as utf-16", reading, said[3]]
+    assert said[3].startswith("a.csv: read as cp1252, which is a guess")
+    assert "--encoding" in said[3]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_the_delimiter_is_told_by_the_rows(tmp_path: Path, name: str, delimiter: str) -> None:
+    path = tmp_path / name
+    path.write_text(delimited(delimiter))
+    assert told(path) == ROWS
 
 
 def test_a_field_is_read_up_to_the_limit_and_refused_past_it(tmp_path: Path, monkeypatch) -> None:

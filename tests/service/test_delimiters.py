@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from service.delimiters import told
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "columns", "delimiter"),
+    [
+        ("", "csv", (), ","),
+        ("text\nHello, you\n", "csv", (), ","),
+        ("text\nHello; you; there\n", "tsv", (), "\t"),
+        ("text,label\na;b,c;d\ne;f,g;h\n", "csv", (), ","),
+        ("text;label\nHello, you;1\nOh, no;2\n", "csv", (), ";"),
+        ("text, all;label\nHello;1\nOh, no, no;2\n", "csv", (), ";"),
+        ("text, all;label\n", "csv", ("label",), ";"),
+        ('text|label\n"a|b\nc"|1\nx|2\n', "csv", (), "|"),
+        ("text,label\nx,1\ny,2\n", "tsv", (), ","),
+        # one row in two is at fault: it is told by its place, not read another way
+        ("text,label\nx,1\ny,2,3\nz,1\nz,2\n", "csv", (), ","),
+        ('text;label\nx;1\n"open;2\n', "csv", (), ";"),
+    ],
+)
+def test_the_delimiter_is_the_one_that_makes_a_table(content, form, columns, delimiter):
+    assert told(content.splitlines(keepends=True), form, columns=columns) == delimiter

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from service import encodings
+from service.encodings import Encoding
+from service.errors import ConfigurationError
+
+SAID = {
+    "cp1252": "La película está muy bien, ¿no? El niño soñó con mañana.\n",
+    "cp1250": "Film był świetny, bardzo mi się podobał, choć zakończenie rozczarowało.\n",
+    "cp1251": "Фильм очень хороший, мне понравилось. Сюжет интересный.\n",
+    "koi8_r": "Фильм очень хороший, мне понравилось. Сюжет интересный.\n",
+    "cp1253": "Η ταινία ήταν πολύ καλή, μου άρεσε πολύ.\n",
+    "cp932": "この映画はとても面白かったです。また見たいと思います。\n",
+    "euc_jp": "この映画はとても面白かったです。また見たいと思います。\n",
+    "gb18030": "这部电影非常好看,我很喜欢。\n",
+    "big5": "這部電影非常好看,我很喜歡。\n",
+    "cp949": "이 영화는 정말 재미있었어요. 또 보고 싶어요.\n",
+    "cp1255": "הסרט היה מאוד טוב, נהניתי מאוד.\n",
+    "cp1256": "كان الفيلم جيدا جدا وأعجبني كثيرا.\n",
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_an_old_encoding_is_guessed_from_twenty_lines_and_said_to_be_guessed(name: str) -> None:
+    content = (SAID[name] * 20).encode(name)
+    found = encodings.detect(b"text,label\n" * 50 + content)
+    assert found is not None
+    assert found.guessed
+    assert content.decode(found.name) == SAID[name] * 20
+
+
+@pytest.mark.parametrize(
+    ("encoding", "found"),
+    [
+        ("utf-8", "utf-8"),
+        ("utf-8-sig", "utf-8"),
+        ("utf-16", "utf-16"),
+        ("utf-16-le", "utf-16-le"),
+        ("utf-16-be", "utf-16-be"),
+        ("utf-32", "utf-32"),
+        ("utf-32-le", "utf-32-le"),
+        ("utf-32-be", "utf-32-be"),
+    ],
+)
+@pytest.mark.parametrize("text", ["text,label\nfine,1\n", "评论,好\n好看,1\n", "\U0001f600,a\n"])
+def test_unicode_is_told_by_its_mark_its_zeros_or_its_form(
+    text: str, encoding: str, found: str
+) -> None:
+    assert encodings.detect(text.encode(encoding)) == Encoding(found)
+
+
+def test_a_damaged_character_makes_no_other_encoding_of_utf_8() -> None:
+    assert encodings.detect("Café bon\n".encode() * 20 + b"caf\xe9\n") == Encoding("utf-8")
+
+
+def test_a_character_cut_by_the_end_of_the_prefix_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    for over in range(3):
+        content = b"x" * (encodings.PREFIX_BYTES - over) + "评".encode() + b"\xff"
+        path.write_bytes(gzip.compress(content))
+        assert encodings.of(path) == Encoding("utf-8")
+
+
+def test_what_no_encoding_fits_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"\0\0\x01\xff" * 9)
+    with pytest.raises(ConfigurationError, match=r"a.csv: its encoding cannot be told; .*cp1252"):
+        encodings.of(path)
+    with pytest.raises(ConfigurationError, match=r"b.csv: cannot be read: No such file"):
+        encodings.of(tmp_path / "b.csv")
