@@ -112,9 +112,8 @@ async def test_what_was_counted_is_in_the_metrics_as_if_observed_one_by_one():
 
 
 async def test_what_was_counted_reaches_the_metrics_without_being_asked(monkeypatch):
-    from service import metrics as module
-
-    monkeypatch.setattr(module, "_FLUSH_SECONDS", 0.01)
+    for module in ("service", "model"):
+        monkeypatch.setattr(f"service.metrics.{module}.FLUSH_SECONDS", 0.01)
     metrics = Metrics(version="1")
     model = ModelMetrics(metrics, name="m", version="1", labels=("a",), engine="e")
     for _ in range(2):
