@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from service.classifier.manifest import CorpusRecord
-from service.classifier.seal import sha256
 from training.configuration import Data
 from training.corpora import Counts, Example, Loaded, Table, files, ranges
 from training.corpora.ranges import Range
@@ -65,9 +64,7 @@ def is_streamed(data: Data) -> bool:
 def is_large(paths: Sequence[Path]) -> bool:
     """Whether all of ``paths`` together are streamed if nothing is said."""
     packed = {".gz", ".parquet"}
-    sizes = (
-        path.stat().st_size * (_PACKED if path.suffix.lower() in packed else 1) for path in paths
-    )
+    sizes = (files.size(path) * (_PACKED if path.suffix.lower() in packed else 1) for path in paths)
     return sum(sizes) > LARGE_BYTES
 
 
@@ -82,7 +79,9 @@ def open_source(patterns: Sequence[str], table: Table, folder: Path, reporter: R
             reporter.say(f"{name}: copied to {folder}, to be read in any order")
         paths.append(ranges.as_json_lines(path, known, folder))
     records = tuple(
-        CorpusRecord(name=name, source=path.name, sha256=sha256(path), texts=ranges.lines(lines))
+        CorpusRecord(
+            name=name, source=path.name, sha256=files.sha256(path), texts=ranges.lines(lines)
+        )
         for path, name, lines in zip(found, names, paths, strict=True)
     )
     # those that are read in place are in UTF-8, and so are copies

@@ -10,7 +10,6 @@ from itertools import repeat
 from pathlib import Path
 
 from service.classifier.manifest import Manifest
-from service.classifier.seal import sha256
 from service.errors import ConfigurationError
 from service.tables import Rows, known_format
 from training.corpora import Example, Table, files
@@ -82,7 +81,7 @@ def read(
     left_out = 0
     for path, name in zip(paths, files.names(paths), strict=True):
         known = files.settled(path, table, reporter.say)
-        held_out_only = not choice.trained_on_too and sha256(path) in trained_on
+        held_out_only = not choice.trained_on_too and files.sha256(path) in trained_on
         seen = skipped = 0
         # two readings of one file, which agree on what a row is
         values_of = _columns(path, known, choice.slices) if choice.slices else repeat(())

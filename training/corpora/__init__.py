@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from service.classifier.manifest import CorpusRecord
-from service.classifier.seal import sha256
 from service.errors import ConfigurationError
 from training.corpora import bbc, crowdflower, files, vader
 from training.corpora.archive import FetchError, Package, Progress, fetch
@@ -159,7 +158,7 @@ def _published(name: str, cache: Path, progress: Progress | None) -> _Source:
 
 
 def _own(path: Path, table: Table, name: str) -> _Source:
-    record = CorpusRecord(name=name, source=path.name, sha256=sha256(path), texts=0)
+    record = CorpusRecord(name=name, source=path.name, sha256=files.sha256(path), texts=0)
     return _Source(record, lambda: files.read(path, table, corpus=name))
 
 

@@ -1,5 +1,7 @@
 """Anyone's own labelled texts: CSV, TSV, JSON Lines (all gzipped or not) and Parquet files.
 
+Or folders of plain texts, named after their labels (:mod:`.folders`).
+
 What cannot be used is refused with its file, line and column; of a row's values only the label is
 ever named, never the text.
 """
@@ -15,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from service import encodings
+from service.classifier import seal
 from service.classifier.manifest import Task
 from service.errors import ConfigurationError
 from service.tables import FORMATS, Rows, format_of, known_format, shown
+from training.corpora import folders
 from training.corpora.example import Example
 
 
@@ -35,6 +39,7 @@ class Table:
 def find(patterns: Sequence[str]) -> tuple[Path, ...]:
     """The files that ``patterns`` name: files, folders (all they hold, at any depth), or globs.
 
+    A folder without such files that holds texts by label (:mod:`.folders`) stands for them.
     Relative ones start at the current directory. Each file comes once, those of a folder or a glob
     sorted. Raises :class:`ConfigurationError` where a pattern names none, or one of another format.
     """
@@ -43,6 +48,8 @@ def find(patterns: Sequence[str]) -> tuple[Path, ...]:
         path = Path(pattern)
         if path.is_dir():
             files = sorted(one for one in path.rglob("*") if one.is_file() and format_of(one))
+            if not files and folders.are_labelled(path):
+                files = [path]
         elif path.is_file():
             files = [path]
         else:
@@ -50,11 +57,12 @@ def find(patterns: Sequence[str]) -> tuple[Path, ...]:
             files = [one for one in files if one.is_file()]
         if not files:
             raise ConfigurationError(
-                f"{pattern}: no file of that name, and none of {', '.join(FORMATS)} under "
-                f"it; paths start at {Path.cwd()}"
+                f"{pattern}: no file of that name, and none of {', '.join(FORMATS)} under it, nor "
+                f"texts in folders named after labels (LABEL/*.txt); paths start at {Path.cwd()}"
             )
         for file in files:
-            known_format(file)
+            if file.is_file():
+                known_format(file)
             found[file] = None
     return tuple(found)
 
@@ -64,8 +72,22 @@ def names(paths: Sequence[Path]) -> tuple[str, ...]:
 
     Where on a machine a file lay is nobody's business who asks a served model.
     """
-    several = Counter(path.name for path in paths)
-    return tuple(path.name if several[path.name] == 1 else path.as_posix() for path in paths)
+    own = [path.name or path.resolve().name for path in paths]
+    several = Counter(own)
+    return tuple(
+        name if several[name] == 1 else path.as_posix()
+        for name, path in zip(own, paths, strict=True)
+    )
+
+
+def sha256(path: Path) -> str:
+    """Of a file, or of a folder of texts by label."""
+    return folders.sha256(path) if path.is_dir() else seal.sha256(path)
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of all texts of such a folder."""
+    return folders.size(path) if path.is_dir() else path.stat().st_size
 
 
 def settled(path: Path, table: Table, say: Callable[[str], None] | None = None) -> Table:
@@ -73,9 +95,9 @@ def settled(path: Path, table: Table, say: Callable[[str], None] | None = None) 
 
     Raises :class:`ConfigurationError` where none can be told.
     """
-    if table.encoding != encodings.AUTO or known_format(path) == "parquet":
+    if table.encoding != encodings.AUTO or format_of(path) == "parquet":
         return table
-    found = encodings.of(path)
+    found = folders.encoding_of(path) if path.is_dir() else encodings.of(path)
     if say is not None and found.guessed:
         say(
             f"{path.name}: read as {found.name}, which is a guess, for it is not UTF-8; if letters "
@@ -111,6 +133,10 @@ def rows(
     path: Path, table: Table, *, part: tuple[int, int] | None = None
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Where in the file each row is, and its values of the two columns."""
+    if path.is_dir():
+        for place, text, label in folders.read(path, settled(path, table).encoding):
+            yield place, {table.text: text, table.label: label}
+        return
     columns = (table.text, table.label)
     found = Rows(path, known_format(path), encoding=table.encoding, columns=columns, part=part)
     with closing(found):

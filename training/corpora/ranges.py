@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.classifier.seal import sha256
 from service.encodings import zipped
 from service.errors import ConfigurationError
 from service.tables import format_of
@@ -48,7 +47,7 @@ def as_json_lines(path: Path, table: Table, folder: Path) -> Path:
     """
     if in_place(path, table):
         return path
-    source = [sha256(path), table.text, table.label, table.encoding]
+    source = [files.sha256(path), table.text, table.label, table.encoding]
     name = hashlib.sha256("\n".join(source).encode()).hexdigest()[:16]
     made = folder / f"{name}.jsonl"
     if made.is_file():

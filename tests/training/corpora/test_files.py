@@ -10,8 +10,9 @@ import pytest
 from pyarrow import parquet
 
 from service.errors import ConfigurationError
-from training import corpora
+from training import corpora, sampling
 from training.corpora.files import Table, find, names, read
+from training.progress import Reporter
 
 TABLE = Table(text="review", label="stars")
 TAGS = dataclasses.replace(TABLE, task="multi_label")
@@ -224,3 +225,14 @@ def test_own_files_are_folded_and_recorded_as_published_corpora_are(tmp_path: Pa
     assert str(tmp_path) not in first.model_dump_json()
     assert loaded.counts["a.csv"] == corpora.Counts(3, 1, 1, 0, 1)
     assert loaded.counts["b.csv"] == corpora.Counts(2, 0, 0, 1, 1)
+
+
+def test_files_of_other_encodings_are_streamed_from_copies_in_utf_8(tmp_path: Path) -> None:
+    for name, encoding in (("a.csv", "utf-16"), ("b.csv", "cp1252")):
+        (tmp_path / name).write_text(delimited(","), encoding=encoding)
+    (tmp_path / "c.jsonl").write_text(json_lines(), encoding="utf-16")
+    (tmp_path / "d.jsonl").write_text(json_lines(), encoding="utf-8-sig")
+    source = sampling.open_source([str(tmp_path)], TABLE, tmp_path / "x", Reporter(quiet=True))
+    assert [
+        (one.text, one.label) for part in source.ranges for one in source.read(part)
+    ] == ROWS * 4

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from service.errors import ConfigurationError
+from training import corpora, sampling
+from training.corpora import files, ranges
+from training.corpora.files import Table
+from training.progress import Reporter
+
+TABLE = Table(text="text", label="label")
+
+
+def put(folder: Path, texts: dict[str, str | bytes]) -> Path:
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    """Laid out as the Large Movie Review Dataset is."""
+    return put(
+        tmp_path / "reviews",
+        {
+            "README": "not a text",
+            "train/urls_pos.txt": "http://",
+            "train/pos/1_9.txt": "Fine.",
+            "train/neg/0_2.txt": "Poor,\nreally.",
+            "train/unsup/0_0.txt": "Who knows.",
+            "test/pos/deep/0_9.txt.gz": gzip.compress("Caf\u00e9".encode()),
+            "test/pos/notes.md": "no text",
+        },
+    )
+
+
+def test_texts_are_labelled_by_their_folders_whatever_split_is_above(reviews: Path) -> None:
+    loaded = corpora.load((), cache=reviews, own=[str(reviews)], table=TABLE)
+    assert [(one.text, one.label, one.place) for one in loaded.examples] == [
+        ("Caf\u00e9", "pos", "test/pos/deep/0_9.txt.gz"),
+        ("Poor,\nreally.", "neg", "train/neg/0_2.txt"),
+        ("Fine.", "pos", "train/pos/1_9.txt"),
+    ]
+    (record,) = loaded.records
+    assert (record.name, record.source, record.texts) == ("reviews", "reviews", 3)
+
+
+def test_a_split_alone_is_a_folder_of_labels(reviews: Path) -> None:
+    found = files.read(reviews / "train", TABLE, corpus="mine")
+    assert [(one.text, one.label) for one in found] == [("Poor,\nreally.", "neg"), ("Fine.", "pos")]
+
+
+def test_the_hash_of_a_folder_is_that_of_its_texts_and_their_labels(reviews: Path) -> None:
+    first = files.sha256(reviews)
+    put(reviews, {"LICENSE": "anything"})
+    assert files.sha256(reviews) == first
+    put(reviews, {"train/pos/1_9.txt": "Fine!"})
+    second = files.sha256(reviews)
+    (reviews / "train/pos/1_9.txt").rename(reviews / "train/neg/1_9.txt")
+    assert len({first, second, files.sha256(reviews)}) == 3
+
+
+def test_the_texts_of_a_folder_are_in_one_encoding_that_they_tell(tmp_path: Path) -> None:
+    sentence = "Der Film war überraschend schön, größer als erwartet"
+    texts = {f"{label}/{n}.txt": f"{sentence} {n}".encode("cp1252")
+             for label in "ab" for n in range(9)}  # fmt: skip
+    folder = put(tmp_path / "mine", texts)
+    said: list[str] = []
+    loaded = corpora.load((), cache=tmp_path, own=[str(folder)], table=TABLE, progress=said.append)
+    assert {one.text[:-2] for one in loaded.examples} == {sentence}
+    assert "mine: read as cp1252, which is a guess" in said[0]
+
+
+def test_a_byte_that_is_not_of_the_encoding_is_named_with_file_and_line(tmp_path: Path) -> None:
+    folder = put(tmp_path / "mine", {"a/1.txt": "x" * 2**21, "b/1.txt": b"secret\nCaf\xe9"})
+    with pytest.raises(ConfigurationError) as caught:
+        list(files.read(folder, TABLE, corpus="mine"))
+    said = str(caught.value)
+    assert said.startswith(f"{folder}/b/1.txt, line 2: the byte 0xe9 is not UTF-8; say which")
+    assert "secret" not in said
+
+
+def test_what_is_no_folder_of_labels_is_refused(tmp_path: Path) -> None:
+    folder = put(tmp_path / "mine", {"train/1.txt": "x", "unsup/1.txt": "x", ".git/1.txt": "x"})
+    with pytest.raises(ConfigurationError, match=r"nor texts in folders named after labels"):
+        files.find([str(folder)])
+
+
+def test_a_folder_is_streamed_from_a_copy(reviews: Path, tmp_path: Path) -> None:
+    source = sampling.open_source([str(reviews)], TABLE, tmp_path / "copies", Reporter(quiet=True))
+    texts = {one.text for part in source.ranges for one in ranges.read(part, TABLE, corpus="x")}
+    assert texts == {"Caf\u00e9", "Poor,\nreally.", "Fine."}
+    assert sampling.sample(source).records[0].texts == 3
+    assert not sampling.is_large([reviews])

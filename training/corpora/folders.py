@@ -1,0 +1,104 @@
+"""Texts in folders named after their labels, one file a text: ``reviews/positive/17.txt``.
+
+Folders of splits may stand between, as in the Large Movie Review Dataset (Maas et al. 2011); their
+texts are read as one, for the hash of a text decides its split here.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from service import encodings
+from service.encodings import Encoding
+from service.errors import ConfigurationError
+
+SPLITS = ("train", "dev", "valid", "validation", "test")
+# that data set's texts without a label
+UNLABELLED = "unsup"
+_ENDINGS = (".txt", ".txt.gz")
+
+
+def texts(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The label and file of each text, labels in order of their names and so their files."""
+    for below in _folders(folder):
+        if below.name.lower() in SPLITS:
+            yield from (found for label in _folders(below) for found in _of(label))
+        else:
+            yield from _of(below)
+
+
+def are_labelled(folder: Path) -> bool:
+    """Whether ``folder`` holds any such text."""
+    return next(texts(folder), None) is not None
+
+
+def read(folder: Path, encoding: str) -> Iterator[tuple[str, str, str]]:
+    """Where each text is, the text and its label; raises :class:`ConfigurationError`."""
+    for label, path in texts(folder):
+        content = _content(path)
+        try:
+            yield path.relative_to(folder).as_posix(), content.decode(encoding), label
+        except UnicodeDecodeError as error:
+            line = content[: error.start].count(b"\n") + 1
+            raise ConfigurationError(
+                f"{path}, line {line}: the byte 0x{content[error.start]:02x} is not "
+                f"{error.encoding.upper()}; say which encoding it is, such as --encoding cp1252"
+            ) from None
+        except (LookupError, UnicodeError):
+            raise ConfigurationError(
+                f"{path}: it cannot be read as {encoding!r}; see --encoding"
+            ) from None
+
+
+def encoding_of(folder: Path) -> Encoding:
+    """The one encoding of all, by the first of them; raises :class:`ConfigurationError`."""
+    prefix = b""
+    for _, path in texts(folder):
+        prefix += _content(path) + b"\n"
+        if len(prefix) > encodings.PREFIX_BYTES:
+            break
+    found = encodings.detect(prefix)
+    if found is None:
+        raise ConfigurationError(
+            f"{folder}: its encoding cannot be told; say it, such as --encoding cp1252"
+        )
+    return found
+
+
+def sha256(folder: Path) -> str:
+    """Of the texts, and of where in the folder each is."""
+    whole = hashlib.sha256()
+    for _, path in texts(folder):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        whole.update(f"{content} {path.relative_to(folder).as_posix()}\n".encode())
+    return whole.hexdigest()
+
+
+def size(folder: Path) -> int:
+    """Bytes of all texts."""
+    return sum(path.stat().st_size for _, path in texts(folder))
+
+
+def _folders(folder: Path) -> list[Path]:
+    below = (one for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
+    return sorted(one for one in below if one.name.lower() != UNLABELLED)
+
+
+def _of(label: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(label.rglob("*")):
+        if path.name.lower().endswith(_ENDINGS) and path.is_file():
+            yield label.name, path
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return encodings.opened(file, path).read()
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise ConfigurationError(f"{path}: not gzip, damaged or cut short; copy it anew") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
