@@ -58,7 +58,7 @@ evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Judge MODEL on its held-out tex
 	$(BIN)/python -m training evaluate $(MODEL) $(if $(DATA),--data "$$DATA") $(if $(TEXT),--text "$$TEXT") \
 		$(if $(LABEL),--label "$$LABEL") $(if $(ENCODING),--encoding "$$ENCODING") $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
-retrain: $(RUNTIME) ## Train as `train` does, and promote the new version only if it is better: exit code 0, or 3
+retrain: $(RUNTIME) $(TRACKING) ## Train as `train` does, and promote the new version only if it is better: exit code 0, or 3
 	$(BIN)/python -m training retrain $(if $(DATA),$(OWN_DATA),$(MODEL)) $(ARGS)
 
 promote: $(RUNTIME) ## Make TAG=NAME:VERSION the champion: what is served

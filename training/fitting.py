@@ -6,6 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def fit(
             average,
             train,
             dev,
-            number=len(history) + 1,
+            history=history,
             rounds=rounds,
             optimizer=optimizer,
             optimization=optimization,
@@ -142,13 +143,14 @@ def _epoch(
     train: Texts,
     dev: EncodedTexts,
     *,
-    number: int,
+    history: Sequence[Epoch],
     rounds: int,
     optimizer: torch.optim.Optimizer,
     optimization: Optimization,
     regularization: Regularization,
     reporter: Reporter,
 ) -> Epoch:
+    number = len(history) + 1
     # every process leaves out other units and words of its texts
     torch.manual_seed(optimization.seed * 10_007 + number + ranks.number() * 1_000_000_007)
     model.train()
@@ -157,7 +159,11 @@ def _epoch(
     loss_sum = torch.zeros((), device=next(model.parameters()).device)
     texts = tokens = 0
     part = train.round(number, optimization)
-    with reporter.bar(f"epoch {number}/{rounds}", total=part.steps) as advance:
+    # the bar is of the whole training, so that the time left is
+    note = f"dev macro-F1 {history[-1].dev_macro_f1:.4f}" if history else ""
+    with reporter.bar(
+        f"epoch {number}/{rounds}", total=part.total, done=part.first, note=note
+    ) as advance:
         for step, batch in enumerate(part.batches, start=part.first):
             for group in optimizer.param_groups:
                 group["lr"] = optimization.learning_rate * _rate(step, part.total, optimization)
@@ -201,10 +207,14 @@ def _epoch(
         seconds=seconds,
         tokens_per_second=tokens / seconds,
     )
+    ahead = part.total - part.first - part.steps
+    seconds_left = math.ceil((time.perf_counter() - started) / part.steps * ahead)
+    # patience may end it before
+    left = f", at most {timedelta(seconds=seconds_left)} left" if ahead else ""
     reporter.say(
         f"epoch {number}/{rounds}: train loss {epoch.train_loss:.4f}, "
         f"dev loss {epoch.dev_loss:.4f}, dev macro-F1 {epoch.dev_macro_f1:.4f}, "
-        f"{seconds:.1f} s, {epoch.tokens_per_second:,.0f} tokens/s"
+        f"{seconds:.1f} s, {epoch.tokens_per_second:,.0f} tokens/s{left}"
     )
     return epoch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -17,6 +18,8 @@ from rich.progress import (
 
 # where no terminal gives a width
 _LOG_WIDTH = 120
+# what CI says where there is none
+_NO_CI = ("", "0", "false")
 
 
 class Advance(Protocol):
@@ -30,14 +33,18 @@ class Advance(Protocol):
 class Reporter:
     """Prints to ``console``; the bar is drawn in terminals only, so logs stay readable.
 
-    ``quiet`` prints nothing. With ``quiet_in_logs`` what is said is for terminals only: cron mails
-    every line.
+    Where ``CI`` is set, output is a log even if it looks like a terminal. ``quiet`` prints nothing.
+    With ``quiet_in_logs`` what is said is for terminals only: cron mails every line.
     """
 
     def __init__(
         self, console: Console | None = None, *, quiet: bool = False, quiet_in_logs: bool = False
     ) -> None:
-        self.console = console or Console(stderr=True, highlight=False, quiet=quiet)
+        # None: as the stream says
+        terminal = None if os.environ.get("CI", "").lower() in _NO_CI else False
+        self.console = console or Console(
+            stderr=True, highlight=False, quiet=quiet, force_terminal=terminal
+        )
         self._quiet = quiet_in_logs and not self.console.is_terminal
         if not self.console.is_terminal:
             self.console.width = _LOG_WIDTH
@@ -48,14 +55,19 @@ class Reporter:
             self.console.print(message, markup=False, soft_wrap=True)
 
     @contextmanager
-    def bar(self, title: str, *, total: int) -> Iterator[Advance]:
-        """A bar of ``total`` batches that goes away when it is done."""
+    def bar(self, title: str, *, total: int, done: int = 0, note: str = "") -> Iterator[Advance]:
+        """A bar of ``total`` batches, ``done`` of them before, that goes away at its end.
+
+        It shows the speed, the time left until all are done, and ``note``.
+        """
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[speed]}"),
             TimeRemainingColumn(),
+            TextColumn("left"),
+            TextColumn("{task.fields[note]}"),
         )
         with Progress(
             *columns,
@@ -63,7 +75,7 @@ class Reporter:
             transient=True,
             disable=not self.console.is_terminal,
         ) as progress:
-            task = progress.add_task(title, total=total, speed="")
+            task = progress.add_task(title, total=total, completed=done, speed="", note=note)
 
             def advance(*, tokens_per_second: float) -> None:
                 progress.update(task, advance=1, speed=f"{tokens_per_second:,.0f} tokens/s")

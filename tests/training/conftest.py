@@ -143,6 +143,7 @@ class Silent(Reporter):
         super().__init__()
         self.said: list[str] = []
         self.batches = 0
+        self.bars: list[tuple[str, int, int, str]] = []
         self._stop_at = stop_at
         self._stop_saying = stop_saying
 
@@ -152,7 +153,9 @@ class Silent(Reporter):
             raise KeyboardInterrupt
 
     @contextmanager
-    def bar(self, title: str, *, total: int) -> Iterator[Advance]:
+    def bar(self, title: str, *, total: int, done: int = 0, note: str = "") -> Iterator[Advance]:
+        self.bars.append((title, total, done, note))
+
         def advance(*, tokens_per_second: float) -> None:
             assert tokens_per_second > 0
             self.batches += 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -263,6 +264,25 @@ def test_a_finished_run_is_not_trained_again(
     again = silent()
     assert same(fit(tmp_path / "run", reporter=again), whole)
     assert again.batches == 0
+
+
+def test_an_epoch_is_told_with_its_dev_metric_and_what_time_is_left(
+    fit: Callable[..., Result], silent: type[Reporter], tmp_path: Path
+) -> None:
+    reporter = silent()
+    fit(tmp_path / "run", reporter=reporter, optimization={"epochs": 2})
+    first, second = reporter.said
+    assert re.fullmatch(
+        r"epoch 1/2: train loss .*, dev macro-F1 (0\.\d{4}), .* tokens/s, at most 0:\d\d:\d\d left",
+        first,
+    )
+    assert second.endswith("tokens/s")
+    # the bar goes on where it was, and shows how good the epoch before was
+    (_, total, begun, nothing), (_, again, done, note) = reporter.bars
+    assert (begun, nothing) == (0, "")
+    assert total == again == 2 * done
+    assert note in first
+    assert note.startswith("dev macro-F1 ")
 
 
 def test_a_checkpoint_of_another_network_is_not_continued(

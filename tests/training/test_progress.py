@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import re
 
+import pytest
 from rich.console import Console
 
 from training.progress import Reporter
@@ -9,10 +11,10 @@ from training.progress import Reporter
 
 def report(*, terminal: bool) -> str:
     text = io.StringIO()
-    console = Console(file=text, force_terminal=terminal, width=60, highlight=False)
+    console = Console(file=text, force_terminal=terminal, width=120, highlight=False)
     reporter = Reporter(console)
-    reporter.say("[bold]a label[/bold] " + "long " * 40 + "end")
-    with reporter.bar("epoch 1/2", total=2) as advance:
+    reporter.say("[bold]a label[/bold] " + "long " * 60 + "end")
+    with reporter.bar("epoch 2/2", total=4, done=2, note="dev macro-F1 0.7") as advance:
         advance(tokens_per_second=12_345.6)
         advance(tokens_per_second=12_345.6)
     return text.getvalue()
@@ -20,14 +22,34 @@ def report(*, terminal: bool) -> str:
 
 def test_a_log_has_one_plain_line_a_message_and_no_bar() -> None:
     said = report(terminal=False)
-    assert said == "[bold]a label[/bold] " + "long " * 40 + "end\n"
+    assert said == "[bold]a label[/bold] " + "long " * 60 + "end\n"
 
 
-def test_a_terminal_has_a_bar_with_the_speed() -> None:
+def test_a_terminal_has_a_bar_with_the_speed_the_time_left_and_the_dev_metric() -> None:
     said = report(terminal=True)
-    assert "epoch 1/2" in said
+    assert "epoch 2/2" in said
     assert "12,346 tokens/s" in said
-    assert "2/2" in said
+    assert "4/4" in said
+    assert re.search(r"\d:\d\d:\d\d\S* left dev macro-F1 0.7", said)
+
+
+@pytest.mark.parametrize(
+    ("value", "live"), [("true", False), ("1", False), ("", True), ("false", True), ("0", True)]
+)
+def test_a_terminal_of_ci_is_a_log(monkeypatch: pytest.MonkeyPatch, value: str, live: bool) -> None:
+    monkeypatch.setenv("CI", value)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    # what rich asks of a stream
+    monkeypatch.setattr("sys.stderr", terminal := io.StringIO())
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    reporter = Reporter()
+    assert reporter.console.is_terminal is live
+    with reporter.bar("epoch 1/2", total=1) as advance:
+        advance(tokens_per_second=1.0)
+    reporter.say("epoch 1/2: done")
+    assert ("\x1b" in terminal.getvalue()) is live
+    assert terminal.getvalue().endswith("epoch 1/2: done\n")
+    assert live or terminal.getvalue() == "epoch 1/2: done\n"
 
 
 def test_without_a_console_standard_error_is_used() -> None:

@@ -59,12 +59,17 @@ def test_retraining_ends_with_0_then_3_and_says_no_more_than_the_verdict(call, w
     common = ("retrain", "toy", "--engine", "reference", "--workspace", str(workspace.root))
     first = call(*common)
     assert first.exit_code == 0
+    # tracked as any training is
+    assert list((workspace.root / "mlruns").rglob("dev_macro_f1"))
+    assert list((workspace.root / "curves").rglob("*tfevents*"))
     verdict, file = first.stdout.splitlines()
     assert verdict.startswith("promoted: toy:")
     assert json.loads(Path(file.partition(",")[0]).read_text())["decision"] == "promoted"
     assert first.stderr == ""
 
-    worse = call(*common, rate=1e-6)
+    before = len(list((workspace.root / "mlruns").rglob("dev_macro_f1")))
+    worse = call(*common, "--no-track", rate=1e-6)
+    assert len(list((workspace.root / "mlruns").rglob("dev_macro_f1"))) == before
     assert worse.exit_code == 3
     assert worse.stdout.startswith("kept: toy:")
     assert "macro-F1 is worse" in worse.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +88,7 @@ def fit(
             optimizer,
             train,
             dev,
-            number=len(history) + 1,
+            history=history,
             optimization=optimization,
             reporter=reporter,
         )
@@ -139,10 +139,12 @@ def _epoch(
     train: Characters,
     dev: Characters,
     *,
-    number: int,
+    history: Sequence[Epoch],
     optimization: Optimization,
     reporter: Reporter,
 ) -> Epoch:
+    number = len(history) + 1
+    note = f"dev {history[-1].dev_bits:.3f} bits a character" if history else ""
     torch.manual_seed(optimization.seed * 10_007 + number)
     model.train()
     device = model.output.weight.device
@@ -154,7 +156,12 @@ def _epoch(
     loss_sum = torch.zeros((), device=device)
     seen = 0
     state: State | None = None
-    with reporter.bar(f"epoch {number}/{optimization.epochs}", total=steps) as advance:
+    with reporter.bar(
+        f"epoch {number}/{optimization.epochs}",
+        total=steps * optimization.epochs,
+        done=(number - 1) * steps,
+        note=note,
+    ) as advance:
         pairs = chunks(text, streams=optimization.streams, length=optimization.chunk)
         for step, (read, following) in enumerate(pairs, start=(number - 1) * steps):
             for group in optimizer.param_groups:

@@ -110,12 +110,15 @@ def drifted(loaded: Loaded, tag: str) -> list[Finding]:
 
 def before_training(
     configuration: Configuration, loaded: Loaded, splits: Splits, reporter: Reporter
-) -> None:
-    """Say what the quick checks find; raises :class:`ConfigurationError` if one says to stop."""
+) -> list[Finding]:
+    """What the quick checks find, the warnings said.
+
+    Raises :class:`ConfigurationError` if one says to stop.
+    """
     found = quick(configuration, loaded, splits)
     for one in found:
         if one.severity == "warning":
-            reporter.say(f"warning: {one.check}: {one.count:,} ({one.share:.1%}) {one.message}")
+            reporter.say(one.line())
     errors = [one for one in found if one.severity == "error"]
     if errors:
         said = "\n".join(f"  {one.check}: {one.message}" for one in errors[:_SHOWN])
@@ -123,6 +126,7 @@ def before_training(
             f"the data do not do for training:\n{said}\n`python -m training check` says where; "
             "--unchecked trains all the same"
         )
+    return found
 
 
 def folder(workspace: Path, name: str) -> Path:

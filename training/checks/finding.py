@@ -28,6 +28,10 @@ class Finding(BaseModel):
         default=(), description=f"where the texts are, the first {_PLACES_KEPT}"
     )
 
+    def line(self) -> str:
+        """For a log, without the places."""
+        return f"{self.severity}: {self.check}: {self.count:,} ({self.share:.1%}) {self.message}"
+
 
 def place(example: Example) -> str:
     """Where a text is: its corpus or file, and its line, row or number there."""

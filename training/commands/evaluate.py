@@ -39,7 +39,9 @@ def evaluate(
     label: Annotated[
         str | None, typer.Option(help="the column that holds the label [as trained on]")
     ] = None,
-    separator: Annotated[str, typer.Option(help="between the labels of one string")] = "|",
+    separator: Annotated[
+        str | None, typer.Option(help="between the labels of one string [as trained on]")
+    ] = None,
     encoding: EncodingOption = AUTO,
     mapping: Annotated[
         list[str] | None,
@@ -83,7 +85,7 @@ def evaluate(
             label=label or str(known.get("label", "label")),
             encoding=encoding,
             task=manifest.task,
-            label_separator=separator,
+            label_separator=separator or str(known.get("label_separator", "|")),
         )
         return texts.read(data or (), table, manifest, choice=choice, reporter=reporter)
 

@@ -43,6 +43,9 @@ NameOption = Annotated[
     str | None,
     typer.Option("--name", help="of the model; by default after the file of --data"),
 ]
+TrackOption = Annotated[
+    bool, typer.Option(help="tell MLflow and TensorBoard of the run, where they are installed")
+]
 Model = Annotated[
     str,
     typer.Argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from training.commands.options import (
     SeedOption,
     SeparatorOption,
     TextOption,
+    TrackOption,
     WorkspaceOption,
     configuration_file,
     torch_device,
@@ -57,6 +59,7 @@ def retrain(
             min=0, max=255, help="of a run that keeps the champion; 0 where a code is a fault"
         ),
     ] = KEPT,
+    track: TrackOption = True,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Train a challenger and promote it if it is better than the champion and nothing pays for it.
@@ -83,15 +86,18 @@ def retrain(
     from training.gate.retraining import retrain as run  # torch takes seconds to import
     from training.gate.rules import Rules
     from training.preparation import Workspace
+    from training.tracking import UNTRACKED, tracked
 
-    verdict, path = run(
-        chosen,
-        workspace=Workspace(workspace),
-        reporter=reporter,
-        device=torch_device(device),
-        rules=Rules(confidence=confidence),
-        engine=engine,
-    )
+    with tracked(workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
+        verdict, path = run(
+            chosen,
+            workspace=Workspace(workspace),
+            reporter=reporter,
+            device=torch_device(device),
+            rules=Rules(confidence=confidence),
+            engine=engine,
+            tracking=tracking,
+        )
     if reporter.console.is_terminal:
         reporter.console.print(verdict.table())
     typer.echo(verdict.summary())

@@ -22,6 +22,7 @@ from training.commands.options import (
     SeedOption,
     SeparatorOption,
     TextOption,
+    TrackOption,
     WorkspaceOption,
     configuration_file,
     torch_device,
@@ -56,9 +57,7 @@ def train(
     baselines: Annotated[
         bool, typer.Option(help="score a linear model (and VADER) on the same texts too")
     ] = True,
-    track: Annotated[
-        bool, typer.Option(help="tell MLflow and TensorBoard of the run, where they are installed")
-    ] = True,
+    track: TrackOption = True,
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="train whatever the checks find in the data")
     ] = False,

@@ -17,7 +17,7 @@ import torch
 
 from service.classifier import artifact
 from service.errors import ConfigurationError
-from training import pipeline, provenance, store
+from training import checks, pipeline, provenance, store
 from training.configuration import Configuration
 from training.corpora import Example
 from training.gate import judge
@@ -27,6 +27,7 @@ from training.gate.verdict import Check, Verdict
 from training.pipeline import Workspace
 from training.progress import Reporter
 from training.split import digest
+from training.tracking import UNTRACKED, Tracking
 
 
 def retrain(
@@ -37,13 +38,16 @@ def retrain(
     device: torch.device,
     rules: Rules,
     engine: str = "auto",
+    tracking: Tracking = UNTRACKED,
 ) -> tuple[Verdict, Path]:
     """Train a challenger, judge it, and promote it if it passes; the verdict and its file.
 
+    The verdict tells what the quick checks of the data found, and their drift from the champion's.
+
     A model that has versions and no champion is being served by its latest: that one is made
     champion first, so that a challenger is not served before it was judged. Raises
-    :class:`ConfigurationError` if another process is at it, and where the labels are not the
-    champion's.
+    :class:`ConfigurationError` if another process is at it, where the labels are not the
+    champion's, and for data that are wrong (:mod:`training.checks`).
     """
     name = configuration.name
     folder = workspace.root / "verdicts"
@@ -51,12 +55,15 @@ def retrain(
         champion = incumbent(name, reporter)
         if champion is not None:
             _same_labels(champion, configuration)
-        _, splits = pipeline.load_splits(configuration, workspace, reporter)
+        loaded, splits = pipeline.load_splits(configuration, workspace, reporter)
         hashes = {part: digest(getattr(splits, part)) for part in ("train", "dev", "test")}
         challenger = _made_of(configuration, hashes)
         texts = len(splits.test)
         if challenger and (verdict := _nothing_new(challenger, champion, texts, rules)):
             return verdict, verdict.write(folder)
+        findings = checks.before_training(configuration, loaded, splits, reporter)
+        if champion is not None:
+            findings += checks.drifted(loaded, champion)
         if challenger is None:
             challenger = pipeline.train(
                 configuration,
@@ -64,13 +71,15 @@ def retrain(
                 reporter=reporter,
                 device=device,
                 with_baselines=False,
+                tracking=tracking,
+                unchecked=True,  # they have been
             ).tag
         else:
             reporter.say(f"{challenger} was made of just these data and settings: only judged")
         reporter.say(f"judging {challenger} on {texts:,} texts")
         verdict = _judge(
             champion, challenger, splits.test, hashes["test"], rules=rules, engine=engine
-        )
+        ).model_copy(update={"data": tuple(one.line() for one in findings)})
         path = verdict.write(folder)
         # the last step, and the only one that changes what is served
         if verdict.decision == "promoted":

@@ -10,7 +10,9 @@ import torch
 
 from service.errors import ConfigurationError
 from training import corpora, pipeline, store
+from training.checks import Finding
 from training.configuration import Configuration
+from training.corpora import Example
 from training.gate import retraining
 from training.gate.rules import Rules
 from training.gate.verdict import Verdict
@@ -172,6 +174,37 @@ def test_labels_in_another_order_are_the_same_labels(
         engine="reference",
     )
     assert verdict.decision == "promoted", verdict.reasons
+
+
+def test_the_verdict_tells_what_the_checks_of_the_data_said(
+    retrain: Retrain, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not [line for line in retrain(optimization=HASTY).data if "drift" in line]
+    store.promote("toy:latest")
+    toy = corpora.CORPORA["toy"]
+
+    def changed(path: Path) -> list[Example]:
+        """A third of the texts has words never met, and some are there twice."""
+        found = list(toy.read(path))
+        strange = [dataclasses.replace(one, text=f"zyx {one.text} wvu tsr") for one in found[:120]]
+        return [*strange, *found[100:], *found[100:110]]
+
+    monkeypatch.setitem(corpora.CORPORA, "toy", dataclasses.replace(toy, read=changed))
+    verdict = retrain()
+    assert any(": duplicates: 10 (" in line for line in verdict.data), verdict.data
+    assert any("drift" in line for line in verdict.data), verdict.data
+    path = next((workspace.root / "verdicts").glob(f"{verdict.challenger.replace(':', '-')}*.md"))
+    assert f"- {verdict.data[0]}\n" in path.read_text()
+
+
+def test_data_that_are_wrong_stop_before_a_training(
+    retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = Finding(check="c", severity="error", count=1, share=1.0, message="all wrong")
+    monkeypatch.setattr("training.checks.quick", lambda *_: [error])
+    with pytest.raises(ConfigurationError, match="c: all wrong"):
+        retrain()
+    assert store.versions("toy") == []
 
 
 def test_two_at_one_time_are_refused(retrain: Retrain, workspace: Workspace) -> None:
