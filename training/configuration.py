@@ -100,22 +100,29 @@ class Text(_Section):
 class Words(_Section):
     """The word embedding: pre-trained columns, then columns learnt from scratch."""
 
-    vectors: str | None = Field(
-        default="glove-6b-50d",
-        description="'glove-6b-50d', a file of vectors in word2vec or GloVe text format, or '' for "
-        "none",
+    vectors: tuple[str, ...] = Field(
+        default=("glove-6b-50d",),
+        description="one or several, side by side: 'glove-6b-50d', 'all-minilm-l6-v2', a file of "
+        "vectors in word2vec or GloVe text format, or a folder of another sentence encoder",
+    )
+    encoder_size: int = Field(
+        default=128, ge=1, description="columns that an encoder's vectors are reduced to"
     )
     trainable: bool = Field(default=True, description="whether pre-trained columns are tuned")
     learned_size: int = Field(default=64, ge=0)
 
     @field_validator("vectors", mode="before")
     @classmethod
-    def _none(cls, value: object) -> object:
-        return None if value == "" else value
+    def _one_or_several(cls, value: object) -> object:
+        if value is None or value == "":
+            return ()
+        return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _some_columns(self) -> Words:
-        if self.vectors is None and self.learned_size == 0:
+        if len(set(self.vectors)) != len(self.vectors):
+            raise ValueError(f"vectors {list(self.vectors)} hold one twice")
+        if not self.vectors and self.learned_size == 0:
             raise ValueError("without vectors, learned_size must be at least 1")
         return self
 

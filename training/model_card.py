@@ -80,7 +80,7 @@ def configuration_toml(manifest: Manifest, *, paths: bool = False) -> str:
 
 
 def _in_toml(content: Mapping[str, Any]) -> dict[str, Any]:
-    """TOML has no null: what is absent is the default, which for the vectors is not none."""
+    """TOML has no null: what is absent is the default, but no vectors are none."""
     kept: dict[str, Any] = {}
     for key, value in content.items():
         if isinstance(value, Mapping):

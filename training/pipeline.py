@@ -104,15 +104,13 @@ def _fit(
     tracking: Tracking,
 ) -> tuple[RecurrentClassifier, tuple[Epoch, ...]]:
     words, pretrained = prepared.words, None
-    if configuration.words.vectors is not None:
+    if configuration.words.vectors:
         pretrained = vectors.load(
             configuration.words.vectors,
             words,
+            encoder_size=configuration.words.encoder_size,
             cache=workspace.corpora,
             progress=reporter.say,
-        )
-        reporter.say(
-            f"{configuration.words.vectors}: vectors for {pretrained.found.mean():.0%} of the words"
         )
     columns = 0 if pretrained is None else pretrained.values.shape[1]
     model = RecurrentClassifier(

@@ -109,7 +109,7 @@ def _manifest(
         },
         training=Training(
             corpora=prepared.loaded.records,
-            vectors=vectors.record(configuration.words.vectors),
+            vectors=tuple(map(vectors.record, configuration.words.vectors)),
             splits={name: len(getattr(prepared.splits, name)) for name in prepared.hashes},
             split_sha256=dict(prepared.hashes),
             label_counts={

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from service.classifier.architecture import Architecture
 
@@ -42,7 +42,7 @@ class CorpusRecord(_Part):
 
 
 class VectorsRecord(_Part):
-    """The pre-trained word vectors that the network began with."""
+    """Pre-trained word vectors that the network began with."""
 
     name: str
     source: str = Field(description="where they came from: a package and version, or a file name")
@@ -54,7 +54,9 @@ class Training(_Part):
     """How, from what and with what the classifier came to be."""
 
     corpora: tuple[CorpusRecord, ...]
-    vectors: VectorsRecord | None = None
+    vectors: tuple[VectorsRecord, ...] = Field(
+        default=(), description="side by side, before what was learnt from scratch"
+    )
     splits: dict[str, int] = Field(description="texts in train, dev and test")
     split_sha256: dict[str, str] = Field(description="hash of each split's texts and labels")
     label_counts: dict[str, dict[str, int]] = Field(
@@ -70,6 +72,14 @@ class Training(_Part):
     seconds: float = Field(ge=0)
     peak_memory_bytes: int = Field(ge=0)
     epochs: int = Field(ge=0, description="epochs until the weights that were kept")
+
+    @field_validator("vectors", mode="before")
+    @classmethod
+    def _one_or_none(cls, value: object) -> object:
+        """The first artifacts hold an object, or null."""
+        if value is None:
+            return ()
+        return value if isinstance(value, list | tuple) else (value,)
 
 
 class Manifest(_Part):

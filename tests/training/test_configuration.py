@@ -44,7 +44,10 @@ def test_a_configuration_survives_the_manifest_it_is_written_into() -> None:
             {"optimization": {"learning_rat": 1}},
             "'optimization.learning_rat'; did you mean 'learning_rate'",
         ),
-        ({"words": {"qqq": 1}}, "'words.qqq'; known keys: vectors, trainable, learned_size"),
+        (
+            {"words": {"qqq": 1}},
+            "'words.qqq'; known keys: vectors, encoder_size, trainable, learned_size",
+        ),
         ({"expected": {**EXPECTED, "minuts": 1}}, "'expected.minuts'; did you mean 'minutes'"),
     ],
 )
@@ -80,7 +83,8 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
             {"task": "multi_label", "polarity": {"a": 1.0, "b": -1.0}},
             "polarity is for single_label classifiers; leave it out",
         ),
-        ({"words": {"vectors": None, "learned_size": 0}}, "learned_size must be at least 1"),
+        ({"words": {"vectors": "", "learned_size": 0}}, "learned_size must be at least 1"),
+        ({"words": {"vectors": ["a", "a"]}}, "vectors ['a', 'a'] hold one twice"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(change: dict[str, Any], message: str) -> None:
@@ -115,3 +119,11 @@ def test_a_file_says_what_the_defaults_do_not(tmp_path: Path) -> None:
     configuration = load(path)
     assert configuration.network.cell == "gru"
     assert configuration == Configuration.model_validate({**LEAST, "network": {"cell": "gru"}})
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("", ()), (None, ()), ([], ()), ("a.txt", ("a.txt",)), (["a", "b"], ("a", "b"))],
+)
+def test_vectors_are_none_one_or_several(written: object, read: tuple[str, ...]) -> None:
+    assert parse({**LEAST, "words": {"vectors": written}}, source="x").words.vectors == read

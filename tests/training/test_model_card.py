@@ -47,7 +47,7 @@ def test_a_card_tells_use_data_figures_calibration_limits_and_how_to_reproduce(
 def test_every_table_has_as_many_cells_in_each_row(manifest: Manifest) -> None:
     odd = CorpusRecord(name="a|b", source="x\n| y", sha256="0" * 64, texts=3, license="<b>")
     record = VectorsRecord(name="v|", source="w", sha256="1" * 64)
-    card = model_card.render(changed(manifest, corpora=(odd,), vectors=record))
+    card = model_card.render(changed(manifest, corpora=(odd,), vectors=(record,)))
     found = tables(card)
     assert len(found) == 6
     for rows in found:
@@ -61,7 +61,7 @@ def test_the_configuration_in_it_trains_the_same_classifier(manifest: Manifest) 
     written = model_card.configuration_toml(manifest, paths=True)
     read = configuration.parse(tomllib.loads(written), source="the card")
     assert read.model_dump(mode="json", exclude={"expected"}) == manifest.training.configuration
-    assert read.words.vectors is None
+    assert read.words.vectors == ()
     assert written in model_card.render(manifest)
 
 
@@ -107,7 +107,7 @@ def test_a_label_with_few_texts_and_a_small_test_set_are_named_as_limits(
 
 def test_an_artifact_of_before_has_a_card_too(tiny_folder: Path) -> None:
     manifest = artifact.load(tiny_folder).manifest
-    assert manifest.training.vectors is None
+    assert manifest.training.vectors == ()
     card = model_card.render(manifest)
     assert "How good it is" not in card  # it says no more than one figure
     assert "## How to make it again" in card

@@ -139,9 +139,7 @@ def test_a_file_trains_from_the_command_line_and_is_judged_again(
         # what fetches nothing and takes a second
         changed = configuration.model_copy(
             update={
-                "words": configuration.words.model_copy(
-                    update={"vectors": None, "learned_size": 8}
-                ),
+                "words": configuration.words.model_copy(update={"vectors": (), "learned_size": 8}),
                 "network": configuration.network.model_copy(update={"hidden_size": 6}),
                 "optimization": configuration.optimization.model_copy(
                     update={"learning_rate": 0.03}

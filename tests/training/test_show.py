@@ -53,7 +53,7 @@ def test_every_part_of_the_lineage_is_in_the_artifact(stored: Stored) -> None:
     for split in ("dev", "test"):
         low, high = manifest.intervals[split]["macro_f1"]
         assert low <= manifest.metrics[split]["macro_f1"] <= high
-    assert record.vectors is None
+    assert record.vectors == ()
     assert record.platform
 
 

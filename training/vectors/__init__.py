@@ -1,0 +1,82 @@
+"""Pre-trained word vectors for a vocabulary: published ones, a file, or what an encoder says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.classifier.manifest import VectorsRecord
+from service.classifier.seal import sha256
+from service.classifier.vocabulary import Vocabulary
+from training.corpora.archive import Progress, fetch
+from training.vectors import encoder, glove, text
+from training.vectors.encoder import Encoder
+
+# The standard deviation that pre-trained columns are scaled to. GloVe's own (0.64 over the default
+# vocabulary) lies in the same region; fixing it makes one learning rate fit any vectors.
+SCALE = 0.5
+
+PACKAGES = (glove.PACKAGE, encoder.PACKAGE)
+"""What published vectors are made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordVectors:
+    """Rows of a vocabulary, ``(words, size)``, zero where a source has none; ``found`` by any."""
+
+    values: NDArray[np.float32]
+    found: NDArray[np.bool_]
+
+
+def load(
+    sources: Sequence[str],
+    vocabulary: Vocabulary,
+    *,
+    encoder_size: int,
+    cache: Path,
+    progress: Progress = lambda _: None,
+) -> WordVectors:
+    """Vectors of ``sources`` side by side: ``glove-6b-50d``, a file, an encoder's name or folder.
+
+    An encoder's are reduced to ``encoder_size`` numbers, and it has one for every word but the
+    unknown one. A hashtag that a file lacks takes the vector of its word. Raises
+    :class:`ConfigurationError` for what cannot be read.
+    """
+    words = list(vocabulary)
+    columns: list[NDArray[np.float32]] = []
+    anywhere = np.zeros(len(words), dtype=bool)
+    for source in sources:
+        if Encoder.is_one(source):
+            # what stands for unknown words is no word
+            rows = Encoder(source).encode(words[1:], cache=cache, progress=progress)
+            known = encoder.reduced(rows, encoder_size)
+            values = np.vstack([np.zeros((1, known.shape[1]), dtype=np.float32), known])
+            found = np.arange(len(words)) > 0
+        elif source == glove.NAME:
+            values, found = glove.read(fetch(glove.PACKAGE, cache, progress=progress)).of(words)
+        else:
+            values, found = text.read(Path(source)).of(words)
+        progress(f"{source}: vectors for {found.mean():.0%} of the words")
+        deviation = float(values[found].std()) if found.any() else 0.0
+        columns.append(values * np.float32(SCALE / deviation) if deviation > 0.0 else values)
+        anywhere |= found
+    return WordVectors(np.hstack(columns), anywhere)
+
+
+def record(source: str) -> VectorsRecord:
+    """Where the vectors of ``source`` come from, for a model's record."""
+    if Encoder.is_one(source):
+        return Encoder(source).record()
+    if source == glove.NAME:
+        return VectorsRecord(
+            name=source,
+            source=glove.PACKAGE.requirement,
+            sha256=glove.PACKAGE.sha256,
+            license=glove.PACKAGE.license,
+        )
+    path = Path(source)
+    return VectorsRecord(name=path.name, source=path.name, sha256=sha256(path))
