@@ -81,7 +81,7 @@ class EncodedTexts:
         task: Task = "single_label",
     ) -> None:
         documents = [
-            vocabulary.encode(example.text, max_tokens=max_tokens)[0] for example in examples
+            vocabulary.encode(example.text, max_tokens=max_tokens).ids for example in examples
         ]
         self.labels = tuple(labels)
         self.lengths = np.array([len(document) for document in documents], dtype=np.int64)

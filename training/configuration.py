@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from service.classifier.architecture import Cell, Pooling
-from service.classifier.manifest import Task, check_labels
+from service.classifier.manifest import Misspelled, Task, check_labels
 from service.encodings import AUTO
 from service.errors import ConfigurationError
 from training.corpora.files import Table
@@ -95,6 +95,11 @@ class Text(_Section):
     max_tokens: int = Field(default=512, ge=1, description="read of a text, here and when served")
     minimum_count: int = Field(default=2, ge=1, description="rarer training words are unknown")
     maximum_words: int = Field(default=100_000, ge=1)
+    misspelled: Misspelled = Field(
+        default="nearest",
+        description="how a word that is not in the vocabulary is read: 'unknown', or 'nearest' for "
+        "the most frequent one that is a slip of the keys away (Damerau 1964)",
+    )
 
 
 class Words(_Section):

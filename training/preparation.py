@@ -63,6 +63,7 @@ def prepare(configuration: Configuration, workspace: Workspace, reporter: Report
         (example.text for example in splits.train),
         minimum_count=configuration.text.minimum_count,
         maximum_words=configuration.text.maximum_words,
+        misspelled=configuration.text.misspelled,
     )
     train: Texts
     if source is None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from service.classifier import artifact
-from service.classifier.manifest import Manifest, Training
+from service.classifier.manifest import Manifest, Normalization, Training
 from service.classifier.model import RecurrentClassifier, tensors
 from training import fitting, model_card, provenance, report, store, vectors
 from training.checkpoint import Epoch
@@ -98,6 +98,7 @@ def _manifest(
         labels=configuration.labels,
         polarity=configuration.polarity,
         architecture=model.architecture,
+        normalization=Normalization(misspelled=configuration.text.misspelled),
         max_tokens=configuration.text.max_tokens,
         temperature=outcome.temperature,
         thresholds=dict(zip(configuration.labels, chosen or (), strict=chosen is not None)),

@@ -8,10 +8,17 @@ from collections.abc import Iterable
 from torchtext.vocab import Vocab
 
 from service.classifier import tokenizer
+from service.classifier.manifest import Misspelled
 from service.classifier.vocabulary import UNKNOWN, Vocabulary
 
 
-def build(texts: Iterable[str], *, minimum_count: int, maximum_words: int) -> Vocabulary:
+def build(
+    texts: Iterable[str],
+    *,
+    minimum_count: int,
+    maximum_words: int,
+    misspelled: Misspelled = "unknown",
+) -> Vocabulary:
     """The words seen ``minimum_count`` times or more, most frequent first, after ``<unk>``."""
     surfaces = Counter(surface for text in texts for surface in tokenizer.surfaces(text))
     counts: Counter[str] = Counter()
@@ -20,4 +27,4 @@ def build(texts: Iterable[str], *, minimum_count: int, maximum_words: int) -> Vo
     for word in [word for word in counts if "\ud800" <= word <= "\udfff"]:
         del counts[word]  # half a character, always a token of its own: no file can hold it
     words = Vocab(counts, max_size=maximum_words, min_freq=minimum_count, specials=[UNKNOWN])
-    return Vocabulary(words.itos)
+    return Vocabulary(words.itos, misspelled=misspelled)

@@ -164,7 +164,13 @@ class TokenContribution(BaseModel):
     start: Annotated[int, Field(ge=0, description="in code points of the text")]
     end: Annotated[int, Field(ge=1, description="in code points of the text; not included")]
     contribution: float
-    unknown: Annotated[bool, Field(description="whether the model does not know the word")]
+    unknown: Annotated[
+        bool,
+        Field(
+            description="whether the model does not know the word; a misspelled one may add what "
+            "the word does that it is read as"
+        ),
+    ]
     truncated: Annotated[bool, Field(description="whether it was not read; it adds 0 then")]
 
 

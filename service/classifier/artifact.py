@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from service.classifier import seal, weights
 from service.classifier.architecture import Architecture
-from service.classifier.manifest import Manifest
+from service.classifier.manifest import Manifest, Misspelled
 from service.classifier.seal import CHECKSUMS, MANIFEST, REPORT, VOCABULARY, WEIGHTS
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ArtifactError
@@ -61,7 +61,7 @@ def save(folder: Path, manifest: Manifest, vocabulary: Vocabulary, tensors: Tens
 def load(folder: Path) -> Artifact:
     """Read and verify the classifier in ``folder``; raises :class:`ArtifactError`."""
     manifest = seal.verify(folder)
-    vocabulary = _read_vocabulary(folder / VOCABULARY)
+    vocabulary = _read_vocabulary(folder / VOCABULARY, manifest.normalization.misspelled)
     tensors = _read_tensors(folder / WEIGHTS, manifest.architecture)
     try:
         _check_tensors(manifest, vocabulary, tensors)
@@ -70,10 +70,11 @@ def load(folder: Path) -> Artifact:
     return Artifact(manifest, vocabulary, tensors)
 
 
-def _read_vocabulary(path: Path) -> Vocabulary:
+def _read_vocabulary(path: Path, misspelled: Misspelled) -> Vocabulary:
     try:
         # not splitlines(), which also splits at U+2028 and other characters a word may hold
-        return Vocabulary(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"))
+        words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        return Vocabulary(words, misspelled=misspelled)
     except UnicodeDecodeError as error:
         raise ArtifactError(f"{path}: not UTF-8 at byte {error.start}") from None
     except ArtifactError as error:

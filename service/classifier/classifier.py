@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +43,15 @@ class Document(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A text ready for an engine in several documents; their answers weigh as much as said."""
+    """A text ready for an engine in several documents; their answers weigh as much as said.
+
+    ``unknown`` marks the words of each that are not in the vocabulary.
+    """
 
     windows: tuple[WordIds, ...]
     weights: tuple[int, ...]
     usage: Usage
+    unknown: tuple[NDArray[np.bool_], ...]
 
 
 class Prediction(NamedTuple):
@@ -91,10 +95,11 @@ class Classifier:
 
     def encode(self, text: str) -> Document:
         """Tokenize ``text`` and look its words up; what exceeds ``max_tokens`` is left out."""
-        ids, tokens = self.artifact.vocabulary.encode(text, max_tokens=self.manifest.max_tokens)
+        ids, known, tokens = self.artifact.vocabulary.encode(
+            text, max_tokens=self.manifest.max_tokens
+        )
         read = len(ids)
-        # the unknown word's id is 0
-        return Document(ids, Usage(len(text), tokens, read, read - int(np.count_nonzero(ids))))
+        return Document(ids, Usage(len(text), tokens, read, read - int(np.count_nonzero(known))))
 
     def read(self, text: str, truncation: Truncation) -> Reading:
         """As :meth:`encode`, but of what exceeds ``max_tokens`` as ``truncation`` says.
@@ -102,7 +107,7 @@ class Classifier:
         Raises :class:`TextTooLong` if it says ``error``.
         """
         limit = self.manifest.max_tokens
-        ids, tokens = self.artifact.vocabulary.encode(text)
+        ids, known, tokens = self.artifact.vocabulary.encode(text)
         parts = truncations.parts(tokens, limit, truncation)
         if not parts:
             message = (
@@ -110,16 +115,17 @@ class Classifier:
                 "truncation"
             )
             raise TextTooLong(((0, message),))
-        pieces = [ids[part.start : part.stop] for part in parts]
+        marks = tuple(~known[part.start : part.stop] for part in parts)
+        windows = tuple(ids[part.start : part.stop] for part in parts)
         if truncation == "window":
-            windows, weights, read = tuple(pieces), truncations.fresh(parts), ids
+            weights, read = truncations.fresh(parts), tokens
+            strange = tokens - int(np.count_nonzero(known))
         else:
-            read = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
-            windows, weights = (read,), (1,)
-        unknown = len(read) - int(np.count_nonzero(read))
-        return Reading(
-            windows, weights, Usage(len(text), tokens, len(read), unknown, windows=len(windows))
-        )
+            windows, marks = _joined(windows), _joined(marks)
+            weights, read = (1,), len(windows[0])
+            strange = int(np.count_nonzero(marks[0]))
+        usage = Usage(len(text), tokens, read, strange, windows=len(windows))
+        return Reading(windows, weights, usage, marks)
 
     def combine(
         self, readings: Iterable[Reading], predictions: Sequence[Prediction]
@@ -165,6 +171,10 @@ class Classifier:
             Prediction(labels[place := row.index(max(row))], tuple(row), polarity, alone[place])
             for row, polarity in zip(rows.tolist(), polarities, strict=True)
         ]
+
+
+def _joined(pieces: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+    return pieces if len(pieces) == 1 else (np.concatenate(pieces),)
 
 
 def probabilities(

@@ -15,6 +15,9 @@ FORMAT_VERSION: Literal[1] = 1
 Task = Literal["single_label", "multi_label"]
 """Whether a text has exactly one label, or any number of them, each decided alone."""
 
+Misspelled = Literal["unknown", "nearest"]
+"""How a word that is not known is read: as ``<unk>``, or as the known word a slip away from it."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -24,6 +27,11 @@ class Normalization(_Part):
     """Which text normalization the word ids were trained with."""
 
     tokenizer: Literal["valence-english-1"] = "valence-english-1"
+    misspelled: Misspelled = Field(
+        default="unknown",
+        description="how a word that is not in the vocabulary is read: as the unknown word, or as "
+        "the most frequent one that is a slip of the keys away",
+    )
 
 
 class CorpusRecord(_Part):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import tokenizer
+from service.classifier.manifest import Misspelled
+from service.classifier.spelling import Misspellings
 from service.errors import ArtifactError
 
 UNKNOWN = "<unk>"
@@ -17,13 +20,26 @@ UNKNOWN_ID = 0
 WordIds = NDArray[np.int32]
 
 
+class Encoded(NamedTuple):
+    """A text as word ids ``(tokens,)``, and which of them are of known words.
+
+    A word that is not known is read as ``<unk>``, or as another that it is a misspelling of.
+    ``tokens`` counts those of the whole text, which may be more than were read.
+    """
+
+    ids: WordIds
+    known: NDArray[np.bool_]
+    tokens: int
+
+
 class Vocabulary:
     """The words a classifier knows; a word's id is its line in ``vocabulary.txt``.
 
-    Id 0 is ``<unk>``. There is no padding word: batches are ragged, or masked by length.
+    Id 0 is ``<unk>``. There is no padding word: batches are ragged, or masked by length. Words are
+    in the order of their frequency, as far as ``misspelled`` ones are read as the likeliest.
     """
 
-    def __init__(self, words: Iterable[str]) -> None:
+    def __init__(self, words: Iterable[str], *, misspelled: Misspelled = "unknown") -> None:
         self.words = tuple(words)
         if not self.words or self.words[UNKNOWN_ID] != UNKNOWN:
             raise ArtifactError(f"the first word of a vocabulary must be {UNKNOWN!r}")
@@ -41,7 +57,10 @@ class Vocabulary:
             ordered = sorted(self.words)
             repeated = next(a for a, b in pairwise(ordered) if a == b)
             raise ArtifactError(f"the vocabulary holds {repeated!r} twice")
-        self._pieces = _Pieces(self._ids)
+        self.misspelled: Misspelled = misspelled
+        self._pieces = _Pieces(
+            self._ids, Misspellings(self.words) if misspelled == "nearest" else None
+        )
 
     def __len__(self) -> int:
         return len(self.words)
@@ -53,18 +72,31 @@ class Vocabulary:
         return word in self._ids
 
     def id(self, surface: str) -> int:
-        """The id of a token as written; 0 if neither it nor an alternative spelling is known."""
-        return self._pieces.find(surface)
+        """The id that a token as written is read as; 0 for ``<unk>``."""
+        return abs(self._pieces.find(surface))
 
-    def encode(self, text: str, *, max_tokens: int | None = None) -> tuple[WordIds, int]:
-        """Word ids of ``text``, ``(tokens,)`` cut at ``max_tokens``, and how many tokens it has."""
+    def knows(self, surface: str) -> bool:
+        """Whether a token as written, or an alternative spelling, is a word of the vocabulary."""
+        return self._pieces.find(surface) > UNKNOWN_ID
+
+    def encode(self, text: str, *, max_tokens: int | None = None) -> Encoded:
+        """The first ``max_tokens`` tokens of ``text``, or all of them."""
         # no token holds white space, so the text's pieces between it are tokenized one by one
-        ids = list(chain.from_iterable(map(self._pieces.__getitem__, text.split())))
-        return np.array(ids[:max_tokens], dtype=np.int32), len(ids)
+        pieces = text.split()
+        left: list[str] = []
+        if max_tokens is not None and len(pieces) > max_tokens:
+            # a piece is a token or more: these are not read, only counted
+            pieces, left = pieces[:max_tokens], pieces[max_tokens:]
+        found = list(chain.from_iterable(map(self._pieces.__getitem__, pieces)))
+        signed = np.array(found[:max_tokens], dtype=np.int32)
+        tokens = len(found) + (sum(map(self._pieces.count, left)) if left else 0)
+        return Encoded(np.abs(signed), signed > UNKNOWN_ID, tokens)
 
 
 class _Pieces(dict[str, tuple[int, ...]]):
     """What stands between white space -> ids of its tokens, filled as pieces are met.
+
+    Of a word that is not known, but read as another, it is that one's id, negative.
 
     Cutting and normalizing are paid once a spelling: what people type repeats, and a look-up takes
     a twentieth of the time. Bounded, so that what strangers type cannot grow the process, and only
@@ -73,27 +105,38 @@ class _Pieces(dict[str, tuple[int, ...]]):
 
     _LONGEST = 32
 
-    def __init__(self, ids: dict[str, int]) -> None:
+    def __init__(self, ids: dict[str, int], misspellings: Misspellings | None) -> None:
         super().__init__()
         self._ids = ids
+        self._misspellings = misspellings
         self._limit = 4 * len(ids)
         kinds = (tokenizer.URL, tokenizer.USER, tokenizer.NUMBER)
-        self._not_kept = {UNKNOWN_ID, *(ids[kind] for kind in kinds if kind in ids)}
+        self._not_kept = {ids[kind] for kind in kinds if kind in ids}
 
     def find(self, surface: str) -> int:
         """The id of one token."""
         word = tokenizer.normalize(surface)
         found = self._ids.get(word)
-        if found is None:
-            known = map(self._ids.get, tokenizer.alternatives(word))
-            return next((index for index in known if index is not None), UNKNOWN_ID)
-        return found
+        if found is not None:
+            return found
+        for other in tokenizer.alternatives(word):
+            found = self._ids.get(other)
+            if found is not None:
+                return found
+        meant = None if self._misspellings is None else self._misspellings.find(word)
+        return UNKNOWN_ID if meant is None else -meant
+
+    def count(self, piece: str) -> int:
+        """How many tokens ``piece`` is cut into."""
+        found = self.get(piece)
+        return len(tokenizer.surfaces(piece) if found is None else found)
 
     def __missing__(self, piece: str) -> tuple[int, ...]:
         found = tuple(map(self.find, tokenizer.surfaces(piece)))
         if (
             len(piece) <= self._LONGEST
             and len(self) < self._limit
+            and min(found) > UNKNOWN_ID
             and self._not_kept.isdisjoint(found)
         ):
             self[piece] = found

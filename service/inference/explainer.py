@@ -17,7 +17,7 @@ from service.classifier.artifact import Artifact
 from service.classifier.classifier import Classifier, Reading
 from service.classifier.tokenizer import Token, spans, tokenize
 from service.classifier.truncation import Truncation
-from service.classifier.vocabulary import UNKNOWN_ID, WordIds
+from service.classifier.vocabulary import WordIds
 from service.inference.attribution import Contributions, NumpyAttributor
 from service.inference.native_attributor import NativeAttributor
 from service.inference.native_engine import native_available
@@ -31,9 +31,9 @@ Activations = NDArray[np.float32]
 class TokenContribution(TypedDict):
     """What a token added to the logit; ``text[start:end]`` is the token, in code points.
 
-    ``unknown``: the model does not know the word. ``truncated``: it was not read, and adds 0. A
-    dictionary, since that is what it will be in the answer, and an object more for each token would
-    cost as much as the rest of it.
+    ``unknown``: the model does not know the word, whatever it was read as. ``truncated``: it was
+    not read, and adds 0. A dictionary, since that is what it will be in the answer, and an object
+    more for each token would cost as much as the rest of it.
     """
 
     start: int
@@ -84,10 +84,11 @@ class TextActivations(NamedTuple):
 class Question:
     """A document in the queue with the label to explain; its length is what it costs there."""
 
-    __slots__ = ("cost", "ids", "label")
+    __slots__ = ("cost", "ids", "label", "unknown")
 
-    def __init__(self, ids: WordIds, label: int, cost: int) -> None:
+    def __init__(self, ids: WordIds, unknown: NDArray[np.bool_], label: int, cost: int) -> None:
         self.ids = ids
+        self.unknown = unknown
         self.label = label
         self.cost = cost
 
@@ -144,7 +145,10 @@ class Explainer:
         Raises ``ValueError`` for no label of the model.
         """
         index = self._classifier.manifest.labels.index(label)
-        return [Question(ids, index, self._ready.cost) for ids in reading.windows]
+        return [
+            Question(ids, unknown, index, self._ready.cost)
+            for ids, unknown in zip(reading.windows, reading.unknown, strict=True)
+        ]
 
     def explanation(
         self,
@@ -166,7 +170,7 @@ class Explainer:
         ):
             total[places] += weight * answer.contributions
             read[places] = True
-            unknown[places] = question.ids == UNKNOWN_ID
+            unknown[places] = question.unknown
             logit += weight * answer.logit
             baseline += weight * answer.baseline_logit
         if not read.all():
@@ -228,5 +232,5 @@ class Explainer:
         return places, [count / max(tokens, 1) for count in fresh] if tokens else [1.0]
 
     def _unknown(self, surfaces: Iterable[str]) -> list[bool]:
-        look_up = self._classifier.artifact.vocabulary.id
-        return [look_up(surface) == UNKNOWN_ID for surface in surfaces]
+        knows = self._classifier.artifact.vocabulary.knows
+        return [not knows(surface) for surface in surfaces]

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.classifier import tokenizer
-from service.classifier.vocabulary import UNKNOWN_ID, Vocabulary
+from service.classifier.vocabulary import Vocabulary
 from service.errors import ArtifactError
 from training.corpora import Example
 
@@ -53,7 +53,7 @@ def profile(
     chosen = [word for word, _ in normal.most_common(WORDS)] if words is None else words
     unknown = 0
     if vocabulary is not None:
-        unknown = sum(n for word, n in counts.items() if vocabulary.id(word) == UNKNOWN_ID)
+        unknown = sum(n for word, n in counts.items() if not vocabulary.knows(word))
     classes = np.bincount(np.searchsorted(LENGTHS, sizes), minlength=len(LENGTHS) + 1)
     return DataProfile(
         texts=len(examples),

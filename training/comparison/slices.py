@@ -50,8 +50,8 @@ def slices(
     texts, has none.
     """
     encoded = [vocabulary.encode(example.text) for example in examples]
-    lengths = np.array([tokens for _, tokens in encoded], dtype=np.int64)
-    known = np.array([np.count_nonzero(ids) for ids, _ in encoded], dtype=np.int64)
+    lengths = np.array([text.tokens for text in encoded], dtype=np.int64)
+    known = np.array([np.count_nonzero(text.known) for text in encoded], dtype=np.int64)
     unknown = (lengths - known) / np.maximum(1, lengths)
     found: list[Slice] = []
     corpora = np.array([example.corpus for example in examples])

@@ -23,7 +23,7 @@ async def test_activations_are_the_hidden_states_of_the_trained_network(served, 
     assert not {"movie", "good"} & unknown
     model = RecurrentClassifier(tiny_artifact.manifest.architecture)
     load_tensors(model, {n: torch.from_numpy(v.copy()) for n, v in tiny_artifact.tensors.items()})
-    ids, _ = tiny_artifact.vocabulary.encode(TEXT)
+    ids = tiny_artifact.vocabulary.encode(TEXT).ids
     with torch.inference_mode():
         words = model.embedding(torch.from_numpy(ids).long())[None]
         states = {

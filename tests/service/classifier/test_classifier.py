@@ -108,8 +108,10 @@ def test_windows_combine_to_the_mean_of_their_probabilities_by_weight(
     classifier = Classifier(tiny_artifact)
     windows = classifier.predict(logits)
     weights = tuple(range(1, len(windows) + 1))
-    whole = Reading((np.zeros(1, np.int32),) * len(windows), weights, Usage(0, 0, 0, 0))
-    first = Reading(whole.windows[:1], weights[:1], whole.usage)
+    count = len(windows)
+    marks = (np.zeros(1, np.bool_),) * count
+    whole = Reading((np.zeros(1, np.int32),) * count, weights, Usage(0, 0, 0, 0), marks)
+    first = Reading(whole.windows[:1], weights[:1], whole.usage, marks[:1])
     # a text of one window before and after, whose answers stay theirs
     before, combined, after = classifier.combine(
         [first, whole, first], [windows[-1], *windows, windows[0]]

@@ -28,14 +28,24 @@ def test_encoding_equals_looking_up_every_token_and_twice_the_same(text: str) ->
     vocabulary = Vocabulary(WORDS)
     expected = [vocabulary.id(surface) for surface in tokenizer.surfaces(text)]
     for _ in range(2):
-        ids, total = vocabulary.encode(text)
+        ids, _, total = vocabulary.encode(text)
         assert ids.tolist() == expected
         assert total == len(expected)
 
 
+@given(st.one_of(TELLING, st.text(max_size=40)))
+@example("godo don't :) gooodd wood")
+def test_reading_misspelled_words_changes_nothing_but_what_is_unknown(text: str) -> None:
+    exact = Vocabulary(WORDS).encode(text)
+    read = Vocabulary(WORDS, misspelled="nearest").encode(text)
+    assert read.known.tolist() == exact.known.tolist() == (exact.ids > UNKNOWN_ID).tolist()
+    assert read.ids[read.known].tolist() == exact.ids[exact.known].tolist()
+    assert read.tokens == exact.tokens
+
+
 def test_only_spellings_of_known_words_are_kept() -> None:
-    vocabulary = Vocabulary(WORDS)
-    ids, _ = vocabulary.encode("GOOD don't good secret123 @someone 555-1234 :)" + "!" * 100)
+    vocabulary = Vocabulary(WORDS, misspelled="nearest")
+    ids, _, _ = vocabulary.encode("GOOD don't good godo secret123 @someone 555-1234 :)" + "!" * 100)
     assert UNKNOWN_ID in ids
     assert set(vocabulary._pieces) == {"GOOD", "don't", "good"}
 

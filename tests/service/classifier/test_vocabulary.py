@@ -67,19 +67,21 @@ def test_a_known_word_is_taken_before_its_alternatives() -> None:
 
 def test_encoding_cuts_at_max_tokens_and_counts_all_of_them(vocabulary: Vocabulary) -> None:
     text = "So good, don't xyzzy 42"
-    ids, tokens = vocabulary.encode(text)
+    ids, known, tokens = vocabulary.encode(text)
     assert ids.dtype == np.int32
     assert ids.tolist() == [2, 1, UNKNOWN_ID, 10, 9, UNKNOWN_ID, 6]
+    assert known.tolist() == [True, True, False, True, True, False, True]
     assert tokens == 7
     for most in range(1, 9):
-        cut, counted = vocabulary.encode(text, max_tokens=most)
+        cut, marks, counted = vocabulary.encode(text, max_tokens=most)
         assert cut.tolist() == ids.tolist()[:most]
+        assert marks.tolist() == known.tolist()[:most]
         assert counted == 7
 
 
 def test_nothing_encodes_to_nothing(vocabulary: Vocabulary) -> None:
-    ids, tokens = vocabulary.encode(" \n ")
-    assert ids.shape == (0,)
+    ids, known, tokens = vocabulary.encode(" \n ")
+    assert ids.shape == known.shape == (0,)
     assert ids.dtype == np.int32
     assert tokens == 0
 
@@ -99,3 +101,56 @@ def test_nothing_encodes_to_nothing(vocabulary: Vocabulary) -> None:
 def test_what_a_file_of_lines_cannot_hold_is_refused(words: list[str], message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         Vocabulary(words)
+
+
+@pytest.mark.parametrize(
+    ("surface", "word"),
+    [
+        ("excelent", "excellent"),  # a letter missing
+        ("excelllent", "excellent"),  # three in a row are two
+        ("exccellent", "excellent"),  # one too many
+        ("excellemt", "excellent"),  # another
+        ("xecellent", "excellent"),  # two swapped
+        ("EXCELLNET", "excellent"),
+        ("eexclelent", "<unk>"),  # two slips
+        ("exellent's", "<unk>"),  # cut into two tokens before it comes here
+        ("#excelent", "<unk>"),  # a hashtag is a name
+        ("mvie2", "<unk>"),
+        ("lov", "<unk>"),  # too short to tell
+        ("loev", "love"),
+        ("ther", "the"),
+        ("\u0444\u0438\u043b\u044c\u043c\u044b", "\u0444\u0438\u043b\u044c\u043c"),
+    ],
+)
+def test_a_misspelled_word_is_read_as_the_known_one_and_still_is_not_known(
+    surface: str, word: str
+) -> None:
+    words = ("<unk>", "the", "love", "excellent", "\u0444\u0438\u043b\u044c\u043c")
+    exact, vocabulary = Vocabulary(words), Vocabulary(words, misspelled="nearest")
+    assert vocabulary.words[vocabulary.id(surface)] == word
+    ids, known, tokens = vocabulary.encode(f"the {surface} love")
+    assert known.tolist() == [True, *[False] * (tokens - 2), True]
+    if tokens == 3:
+        assert ids[1] == vocabulary.id(surface)
+        assert not vocabulary.knows(surface)
+    assert exact.id(surface) == UNKNOWN_ID
+
+
+def test_known_words_are_read_as_they_are_and_other_spellings_come_before_other_words() -> None:
+    vocabulary = Vocabulary(("<unk>", "good", "god", "goods", "loved"), misspelled="nearest")
+    for word in vocabulary.words[1:]:
+        assert vocabulary.words[vocabulary.id(word)] == word
+        assert vocabulary.knows(word)
+    assert vocabulary.knows("#Loooved")
+
+
+def test_what_is_not_read_is_counted_as_it_was_cut() -> None:
+    vocabulary = Vocabulary(("<unk>", "good", "do", "n't"), misspelled="nearest")
+    text = "good don't goood gopd, " * 40
+    whole = vocabulary.encode(text)
+    assert whole.tokens == len(whole.ids) == 240
+    for most in (1, 5, 159, 160, 161, 239, 240, 241):
+        read = vocabulary.encode(text, max_tokens=most)
+        assert read.ids.tolist() == whole.ids.tolist()[:most]
+        assert read.known.tolist() == whole.known.tolist()[:most]
+        assert read.tokens == 240

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.classifier.spelling import Misspellings
+
+WORDS = st.lists(st.text(alphabet="abc", min_size=1, max_size=7), unique=True, max_size=20)
+
+
+def _is_a_slip_away(one: str, other: str) -> bool:
+    """By trying every slip with every letter there is."""
+    letters = sorted({*one, *other})
+    places = range(len(one) + 1)
+    return other in {
+        *(one[:at] + one[at + 1 :] for at in places),
+        *(one[:at] + letter + one[at:] for at in places for letter in letters),
+        *(one[:at] + letter + one[at + 1 :] for at in places for letter in letters),
+        *(one[:at] + one[at + 1] + one[at] + one[at + 2 :] for at in places[:-2]),
+    }
+
+
+@given(WORDS, st.text(alphabet="abcd", min_size=4, max_size=7))
+def test_the_first_of_the_words_one_slip_away_is_found(words: list[str], word: str) -> None:
+    words = [other for other in words if other != word]
+    expected = next(
+        (
+            place
+            for place, other in enumerate(words)
+            if len(other) >= 3 and _is_a_slip_away(word, other)
+        ),
+        None,
+    )
+    assert Misspellings(words).find(word) == expected
+
+
+def test_only_words_of_letters_and_of_4_to_20_of_them_are_looked_up() -> None:
+    known = ["abc", "a" * 21, "a" * 22, "it's", "<url>", "abcd*"]
+    index = Misspellings(known)
+    assert index.find("abd") is None
+    assert index.find("abcx") == 0
+    assert index.find("a" * 20) == 1
+    assert index.find("a" * 21 + "b") is None
+    assert index.find("a" * 100_000) is None
+    assert index.find("itss") is None
+    assert index.find("itxs") is None
+    assert index.find("abc*") is None
+    assert index.find("") is None
+
+
+def test_without_words_nothing_is_found() -> None:
+    assert Misspellings([]).find("good") is None
+
+
+def test_the_index_takes_12_bytes_a_letter_of_the_words() -> None:
+    index = Misspellings(["good", "movie"])
+    assert index._hashes.itemsize + index._owners.itemsize == 12
+    assert len(index._hashes) == len(index._owners) == 4 + 5 + 1
