@@ -35,7 +35,7 @@ TRAINING = $(BIN)/$(if $(RANKS),torchrun --standalone --nproc-per-node $(RANKS) 
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve check train retrain promote rollback trial show evaluate faithfulness predict score lm sample cells test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
+.PHONY: help setup serve check train retrain promote rollback trial show evaluate faithfulness typos predict score lm sample cells test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ trial: $(DEVELOPMENT) ## Try the gate with worse, equal and better challengers a
 
 faithfulness: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Judge the explanations of MODEL by deleting the words they name
 	$(BIN)/python -m training faithfulness $(MODEL) $(ARGS)
+
+typos: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Measure what a typing error in every tenth word costs MODEL
+	$(BIN)/python -m training typos $(MODEL) $(ARGS)
 
 predict: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Classify TEXT="..." with MODEL, without a server
 	@printf '%s\n' "$$TEXT" | $(BIN)/python -m training predict $(MODEL)

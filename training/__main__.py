@@ -21,12 +21,13 @@ from training.commands.rollback import rollback
 from training.commands.sample import sample
 from training.commands.show import show
 from training.commands.train import train
+from training.commands.typos import typos
 
 app = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
 )
 commands = (fetch, check, train, retrain, promote, rollback, show)
-for command in (*commands, evaluate, faithfulness, predict, lm, sample, cells):
+for command in (*commands, evaluate, faithfulness, typos, predict, lm, sample, cells):
     app.command()(command)
 
 

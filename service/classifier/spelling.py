@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 # below, most words are a slip away from some other one; above, words are rare and look-ups long
 _SHORTEST, _LONGEST = 4, 20
-_ANY = "*"
 
 
 class Misspellings:
@@ -19,45 +19,56 @@ class Misspellings:
     several it is the first of ``words``, which are in the order of their frequency. Only words of
     letters are looked at, of any alphabet, on either side.
 
-    Each known word is indexed by its patterns, one for each letter in it that may be any; that
-    needs no alphabet to try, and nothing found needs to be verified. Of a pattern its hash is kept,
-    in 12 bytes instead of a hundred: of 64 bits, keyed anew in each process.
+    Two such words are the same once a letter of each, or of one, is left out; known words are
+    indexed by what is left of them then. Of that its hash is kept, in 12 bytes instead of a
+    hundred: of 64 bits, keyed anew in each process.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
-        self._ids = {
-            word: index
-            for index, word in enumerate(words)
-            if word.isalpha() and _SHORTEST - 1 <= len(word) <= _LONGEST + 1
-        }
-        hashes = [hash(pattern) for word in self._ids for pattern in _patterns(word)]
-        ids = np.repeat(
-            np.fromiter(self._ids.values(), dtype=np.int32, count=len(self._ids)),
-            np.fromiter(map(len, self._ids), dtype=np.int64, count=len(self._ids)),
-        )
-        # stable, so that the most frequent word of a pattern comes first
-        order = np.argsort(np.array(hashes, dtype=np.int64), kind="stable")
-        # one past all hashes spares a look-up its check of bounds
-        self._hashes = np.append(np.array(hashes, dtype=np.int64)[order], 0)
-        self._owners = np.append(ids[order], np.int32(0))
+        self._words = words
+        hashes: list[int] = []
+        owners: list[int] = []
+        for place, word in enumerate(words):
+            if word.isalpha() and _SHORTEST - 1 <= len(word) <= _LONGEST + 1:
+                found = {hash(left) for left in _shortened(word)}
+                hashes += found
+                owners += [place] * len(found)
+        unsorted = np.array(hashes, dtype=np.int64)
+        order = np.argsort(unsorted)
+        self._hashes = unsorted[order]
+        self._owners = np.array(owners, dtype=np.int32)[order]
 
     def find(self, word: str) -> int | None:
         """The place of the most frequent word a slip away from ``word``, which is none of them."""
-        size = len(word)
-        if not (_SHORTEST <= size <= _LONGEST and word.isalpha()):
+        if not (_SHORTEST <= len(word) <= _LONGEST and word.isalpha()):
             return None
-        halves = [(word[:place], word[place:]) for place in range(size + 1)]
-        known = self._ids.get
-        slips = [left + right[1:] for left, right in halves[:-1]]
-        slips += [left + right[1] + right[0] + right[2:] for left, right in halves[:-2]]
-        found = [index for slip in slips if (index := known(slip)) is not None]
-        patterns = [left + _ANY + right[1:] for left, right in halves[:-1]]
-        patterns += [left + _ANY + right for left, right in halves]
-        asked = np.array([hash(pattern) for pattern in patterns], dtype=np.int64)
-        places = self._hashes[:-1].searchsorted(asked)
-        found += self._owners[places[self._hashes[places] == asked]].tolist()
-        return min(found, default=None)
+        for place in sorted(self._candidates([hash(left) for left in _shortened(word)])):
+            other = self._words[place]
+            if len(other) != len(word) or _replaced_or_swapped(word, other):
+                return place
+        return None
+
+    def _candidates(self, asked: list[int]) -> Iterable[int]:
+        keys: NDArray[np.int64] = np.array(asked, dtype=np.int64)
+        starts = self._hashes.searchsorted(keys)
+        ends = self._hashes.searchsorted(keys, "right")
+        return {
+            place
+            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+            if start != end
+            for place in self._owners[start:end].tolist()
+        }
 
 
-def _patterns(word: str) -> list[str]:
-    return [word[:place] + _ANY + word[place + 1 :] for place in range(len(word))]
+def _shortened(word: str) -> list[str]:
+    """``word``, and what is left of it without each of its letters."""
+    return [word, *[word[:place] + word[place + 1 :] for place in range(len(word))]]
+
+
+def _replaced_or_swapped(one: str, other: str) -> bool:
+    """Whether words of one length, which differ, do so in one letter or in two swapped ones."""
+    at = next(place for place, letter in enumerate(one) if letter != other[place])
+    end = at + 2
+    return one[at + 1 :] == other[at + 1 :] or (
+        one[end:] == other[end:] and one[at:end] == other[at:end][::-1]
+    )

@@ -85,7 +85,7 @@ class EagerClassifier:
     def classify(self, texts: Sequence[str]) -> list[dict[str, object]]:
         """A label and the scores of all labels for each text."""
         documents = [
-            self._vocabulary.encode(text, max_tokens=self._max_tokens)[0] for text in texts
+            self._vocabulary.encode(text, max_tokens=self._max_tokens).ids for text in texts
         ]
         logits = torch.from_numpy(run(self._network, documents, packed=True))
         rows = torch.softmax(logits / self._temperature, dim=1).tolist()

@@ -164,7 +164,7 @@ def _reading(classifier: Classifier, tokens: int) -> Callable[[], float]:
     vocabulary = classifier.artifact.vocabulary
 
     def once() -> int:
-        return sum(vocabulary.encode(text)[1] for text in some)
+        return sum(vocabulary.encode(text).tokens for text in some)
 
     return lambda: rate(once, seconds=_SECONDS)
 

@@ -32,7 +32,7 @@ def check(data: bytes) -> None:
         raise ValueError("text at the end belongs to no token")
     if [token.surface for token in tokens] != tokenizer.surfaces(text):
         raise ValueError("with offsets and without, the tokens differ")
-    ids, count = _VOCABULARY.encode(text)
+    ids, _, count = _VOCABULARY.encode(text)
     if len(ids) != count or count != len(tokens):
         raise ValueError(f"{len(tokens)} tokens, {count} counted, {len(ids)} ids")
     if ids.tolist() != [_VOCABULARY.id(token.surface) for token in tokens]:

@@ -236,6 +236,15 @@ def test_other_words_are_another_run(
     assert len(keys) == 2
 
 
+@pytest.mark.parametrize("misspelled", ["unknown", "nearest"])
+def test_misspelled_words_are_read_when_served_as_they_were_in_training(
+    run: Run, misspelled: str
+) -> None:
+    loaded = load(run(text={"misspelled": misspelled}))
+    assert loaded.manifest.normalization.misspelled == misspelled
+    assert loaded.vocabulary.misspelled == misspelled
+
+
 def test_word_vectors_are_used_and_may_be_frozen(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("great 1 2 3\nawful -1 -2 -3\nsquare 0 1 0\nunseen 1 1 1\n")

@@ -435,3 +435,19 @@ def test_a_model_of_two_labels_without_polarity_is_one_too(
     loaded = artifact.load(save_tiny(tmp_path / "topic", name="topic"))
     assert loaded.manifest.labels == ("business", "sport")
     assert loaded.manifest.polarity is None
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [({}, "<unk>"), ({"misspelled": "unknown"}, "<unk>"), ({"misspelled": "nearest"}, "movie")],
+)
+def test_words_are_read_as_the_model_was_trained_to_and_older_models_know_no_other_way(
+    folder: Path, said: dict[str, str], word: str
+) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["normalization"]["misspelled"]
+    manifest["normalization"] |= said
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    seal(folder)
+    vocabulary = artifact.load(folder).vocabulary
+    assert vocabulary.words[vocabulary.id("moive")] == word

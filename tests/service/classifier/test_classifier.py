@@ -15,6 +15,7 @@ from service.classifier import artifact
 from service.classifier.artifact import Artifact
 from service.classifier.classifier import Classifier, Reading, Usage, probabilities
 from service.classifier.truncation import TRUNCATIONS, Truncation
+from service.classifier.vocabulary import Vocabulary
 from service.errors import TextTooLong
 
 LOGITS = arrays.arrays(
@@ -61,6 +62,21 @@ def test_within_the_limit_every_truncation_reads_what_encode_reads(
     (ids,) = reading.windows
     assert ids.tolist() == document.ids.tolist()
     assert reading.usage == document.usage
+
+
+def test_a_misspelled_word_is_read_as_another_and_counted_as_unknown(
+    tiny_artifact: Artifact,
+) -> None:
+    words = Vocabulary(tiny_artifact.vocabulary, misspelled="nearest")
+    classifier = Classifier(dataclasses.replace(tiny_artifact, vocabulary=words))
+    right, wrong = classifier.encode("good movie zzz"), classifier.encode("good moive zzz")
+    assert wrong.ids.tolist() == right.ids.tolist()
+    assert (right.usage.unknown_tokens, wrong.usage.unknown_tokens) == (1, 2)
+    for truncation in TRUNCATIONS:
+        reading = classifier.read("good moive zzz", truncation)
+        assert reading.windows[0].tolist() == right.ids.tolist()
+        assert reading.unknown[0].tolist() == [False, True, True]
+        assert reading.usage == wrong.usage
 
 
 # a token past the limit of 50: 20 unknown words first, 11 words, and 20 known ones at the end

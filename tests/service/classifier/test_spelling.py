@@ -55,4 +55,4 @@ def test_without_words_nothing_is_found() -> None:
 def test_the_index_takes_12_bytes_a_letter_of_the_words() -> None:
     index = Misspellings(["good", "movie"])
     assert index._hashes.itemsize + index._owners.itemsize == 12
-    assert len(index._hashes) == len(index._owners) == 4 + 5 + 1
+    assert len(index._hashes) == len(index._owners) == (4 + 5 + 2) - 1

@@ -11,6 +11,7 @@ import pytest
 
 from service.classifier.classifier import Classifier
 from service.classifier.tokenizer import tokenize
+from service.classifier.vocabulary import Vocabulary
 from service.errors import Overloaded, TextTooLong
 from service.inference.batcher import QueueLimits
 from service.inference.explainer import Explainer
@@ -54,6 +55,25 @@ async def test_every_token_is_there_with_its_place_and_whether_it_is_known(tiny_
     assert unknown == ["\U0001f600", ",", "zyx"]
     assert not any(token["truncated"] for token in explanation.tokens)
     assert all(token["contribution"] == 0 for token in explanation.tokens if token["unknown"])
+
+
+@pytest.mark.parametrize("truncation", ["head", "window"])
+async def test_a_misspelled_word_adds_what_the_word_does_and_is_still_not_known(
+    tiny_artifact, truncation
+):
+    words = Vocabulary(tiny_artifact.vocabulary, misspelled="nearest")
+    scorer = make(dataclasses.replace(tiny_artifact, vocabulary=words))
+    right, wrong = await explain(
+        scorer, "a very good movie", "a very good moive", truncation=truncation
+    )
+    assert [token["unknown"] for token in right.tokens[1:]] == [False] * 3
+    assert [token["unknown"] for token in wrong.tokens[1:]] == [False, False, True]
+    assert [token["contribution"] for token in wrong.tokens] == [
+        token["contribution"] for token in right.tokens
+    ]
+    assert wrong.tokens[-1]["contribution"] != 0
+    found = await scorer.activations("good moive", most=1, timeout_seconds=30)
+    assert [unknown for _, unknown in found.tokens] == [False, True]
 
 
 @pytest.mark.parametrize("label", ["negative", "neutral", "positive"])

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.classifier.spelling import Misspellings
+from training.pipeline import Trained, Workspace
+from training.progress import Reporter
+from training.typos import measure_stored, slip, with_typos
+
+
+@given(st.from_regex(r"[a-zA-Z]{4,12}", fullmatch=True), st.integers(0, 1_000))
+def test_a_slip_is_one_that_a_misspelled_word_is_found_by(word: str, seed: int) -> None:
+    wrong = slip(word, random.Random(seed))
+    assert abs(len(wrong) - len(word)) <= 1
+    if wrong != word and len(wrong) >= 4:
+        assert Misspellings([word]).find(wrong) == 0
+
+
+def test_a_tenth_of_the_words_of_many_texts_is_hit_and_nothing_else_is() -> None:
+    chance = random.Random(0)
+    text = "see http://example.com/longer @someone #hashtag wonderful stories 1234 u.s.a"
+    hit = 0
+    for _ in range(2_000):
+        words = with_typos(text, chance).split(" ")
+        assert words[1:4] == text.split(" ")[1:4]
+        assert (words[0], words[6:]) == ("see", ["1234", "u.s.a"])
+        hit += words != text.split(" ")
+    # three or four words, one of which is hit in three to four of ten texts, now and then unchanged
+    assert 0.2 < hit / 2_000 < 0.45
+
+
+def test_texts_without_long_words_stay_as_they_are() -> None:
+    for text in ("", "to be or not to be, so it is" * 9, "\u0444\u0438\u043b\u044c\u043c 12345"):
+        assert with_typos(text, random.Random(1)) == text
+
+
+def test_what_typing_errors_cost_a_stored_model_is_measured_on_its_dev_texts(
+    stored: tuple[Trained, Workspace], silent: type[Reporter]
+) -> None:
+    made, workspace = stored
+    found, again = (
+        measure_stored(made.tag, engine="auto", workspace=workspace, reporter=silent())
+        for _ in range(2)
+    )
+    assert found == again
+    assert found.texts == made.manifest.training.splits["dev"]
+    assert found.macro_f1 == pytest.approx(made.evaluations["dev"].macro_f1, abs=1e-6)
+    assert found.unknown_with_typos > found.unknown
+    assert found.points == pytest.approx(100 * (found.macro_f1 - found.with_typos))
