@@ -20,8 +20,8 @@ from training.progress import Reporter
 SHARE = 0.1
 DRAWS = 3
 _SHORTEST = 4
-# not within links, @names and #hashtags
-_WORD = re.compile(r"(?<![@#\w/.])[A-Za-z]+(?![\w@/])")
+# whole words: no links, @names, #hashtags and contractions
+_WORD = re.compile(r"""(?<![^\s"'(\[])[A-Za-z]+(?=[,;:!?"')\]]*\.*(?:\s|\Z))""")
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
