@@ -14,6 +14,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-and-training
 TRACKING := $(VENV)/.tracking
+# data sets of the Hub need their package
+HUB = $(if $(filter hf:%,$(DATA)),$(VENV)/.hub)
 DEVELOPMENT := $(VENV)/.development
 BENCH := .venv-bench
 POLICIES := .venv-policies
@@ -32,6 +34,9 @@ OWN_DATA = --data "$$DATA" $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "
 # several processes train together; one that dies starts them all again, from the last epoch
 TRAINING = $(BIN)/$(if $(RANKS),torchrun --standalone --nproc-per-node $(RANKS) --max-restarts $(or $(RESTARTS),3),python) -m training
 
+# who names models is served those
+SERVED = $(if $(filter-out file,$(origin MODELS)),VALENCE_MODELS="$${VALENCE_MODELS:-$$(echo $(MODELS) | tr ' ' ,)}")
+
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
@@ -43,22 +48,22 @@ help: ## List the targets
 setup: $(RUNTIME) ## Create .venv with all that training and serving need
 
 serve: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Train what is not trained yet, then serve on HOST:PORT
-	$(BIN)/bentoml serve service.app:Valence --host $(HOST) --port $(PORT)
+	$(SERVED) $(BIN)/bentoml serve service.app:Valence --host $(HOST) --port $(PORT)
 
-check: $(VENV)/.checks ## Say what is wrong with the data of MODEL, or with DATA=reviews.csv TEXT=review LABEL=stars
+check: $(VENV)/.checks $(HUB) ## Say what is wrong with the data of MODEL, or with DATA=reviews.csv TEXT=review LABEL=stars
 	$(BIN)/python -m training check $(if $(DATA),$(OWN_DATA),training/configs/$(MODEL).toml) $(ARGS)
 
-train: $(RUNTIME) $(TRACKING) ## Train training/configs/MODEL.toml, or on DATA=reviews.csv TEXT=review LABEL=stars; RANKS=2 processes; ARGS="--seed 1"
+train: $(RUNTIME) $(TRACKING) $(HUB) ## Train training/configs/MODEL.toml, or on DATA=reviews.csv TEXT=review LABEL=stars; RANKS=2 processes; ARGS="--seed 1"
 	$(TRAINING) train $(if $(DATA),$(OWN_DATA),training/configs/$(MODEL).toml) $(ARGS)
 
 show: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Tell where MODEL came from and how good it is; ARGS=--card for its model card
 	$(BIN)/python -m training show $(MODEL) $(ARGS)
 
-evaluate: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Judge MODEL on its held-out texts, or on DATA=new.csv TEXT= LABEL=; AGAINST=another model
+evaluate: $(RUNTIME) $(HUB) $(STORE)/$(MODEL)/latest ## Judge MODEL on its held-out texts, or on DATA=new.csv TEXT= LABEL=; AGAINST=another model
 	$(BIN)/python -m training evaluate $(MODEL) $(if $(DATA),--data "$$DATA") $(if $(TEXT),--text "$$TEXT") \
 		$(if $(LABEL),--label "$$LABEL") $(if $(ENCODING),--encoding "$$ENCODING") $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
-retrain: $(RUNTIME) $(TRACKING) ## Train as `train` does, and promote the new version only if it is better: exit code 0, or 3
+retrain: $(RUNTIME) $(TRACKING) $(HUB) ## Train as `train` does, and promote the new version only if it is better: exit code 0, or 3
 	$(BIN)/python -m training retrain $(if $(DATA),$(OWN_DATA),$(MODEL)) $(ARGS)
 
 promote: $(RUNTIME) ## Make TAG=NAME:VERSION the champion: what is served
@@ -193,13 +198,18 @@ $(TRACKING): requirements/tracking.txt requirements/constraints.txt | $(RUNTIME)
 	$(PIP) install -c requirements/constraints.txt -r requirements/tracking.txt
 	@touch $@
 
+$(VENV)/.hub: requirements/hub.txt requirements/constraints.txt | $(RUNTIME)
+	@echo "installing what fetches data sets of the Hugging Face Hub into $(VENV)"
+	$(PIP) install -c requirements/constraints.txt -r requirements/hub.txt
+	@touch $@
+
 $(LOCK)/.installed: requirements/lock.txt
 	@echo "installing what writes the locks into $(LOCK)"
 	$(PYTHON) -m venv $(LOCK)
 	$(LOCK)/bin/python -m pip --disable-pip-version-check --quiet install -r requirements/lock.txt
 	@touch $@
 
-$(DEVELOPMENT): requirements/development.txt requirements/checks.txt requirements/constraints.txt $(RUNTIME) $(TRACKING)
+$(DEVELOPMENT): requirements/development.txt requirements/checks.txt requirements/hub.txt requirements/constraints.txt $(RUNTIME) $(TRACKING)
 	@echo "installing what the checks need into $(VENV)"
-	$(PIP) install -c requirements/constraints.txt -r requirements/development.txt -r requirements/checks.txt
+	$(PIP) install -c requirements/constraints.txt -r requirements/development.txt -r requirements/checks.txt -r requirements/hub.txt
 	@touch $@

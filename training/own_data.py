@@ -28,7 +28,7 @@ from service.encodings import AUTO
 from service.errors import ConfigurationError
 from training import corpora, sampling
 from training.configuration import Optimization, parse
-from training.corpora import Example, Table, files
+from training.corpora import Example, Table, files, hub
 from training.progress import Reporter
 
 FEW_TEXTS = 5_000
@@ -65,11 +65,11 @@ def configure(
     :class:`ConfigurationError` for data that cannot be read, or hold fewer than two labels or too
     many to be labels.
     """
-    paths = files.find(patterns)
+    cache = workspace / "corpora"
+    paths = files.find(patterns, cache)
     table = Table(text=text, label=label, encoding=encoding, label_separator=separator)
     if multi_label or _holds_lists(paths[0], table):
         table = Table(text, label, encoding, task="multi_label", label_separator=separator)
-    cache = workspace / "corpora"
     if sampling.is_large(paths):
         source = sampling.open_source(patterns, table, cache, reporter)
         loaded, share = sampling.sample(source), source.sampled
@@ -176,5 +176,6 @@ def _name(paths: Sequence[Path], patterns: Sequence[str]) -> str:
     """A model's name after the file, or after the folder that was given."""
     given = Path(patterns[0])
     source = given.resolve() if given.is_dir() else paths[0]
-    stem = source.name.partition(".")[0].lower()
+    name = hub.title(patterns[0]) if hub.is_name(patterns[0]) else source.name
+    stem = name.partition(".")[0].lower()
     return re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:63].strip("-") or "mine"

@@ -55,7 +55,7 @@ class Prepared:
 def prepare(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Prepared:
     """Read, deal out and encode the texts of ``configuration``; says how many there are."""
     source = None
-    if sampling.is_streamed(configuration.data):
+    if sampling.is_streamed(configuration.data, workspace.corpora):
         source = _source(configuration, workspace, reporter)
     loaded, splits = _load_splits(configuration, workspace, reporter, source)
     hashes = {name: digest(getattr(splits, name)) for name in ("train", "dev", "test")}
@@ -91,7 +91,7 @@ def load_splits(
     on.
     """
     source = None
-    if sampling.is_streamed(configuration.data):
+    if sampling.is_streamed(configuration.data, workspace.corpora):
         source = _source(configuration, workspace, reporter)
     return _load_splits(configuration, workspace, reporter, source)
 

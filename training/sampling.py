@@ -54,11 +54,11 @@ class Source:
         return (example for example in texts if example.text.strip())
 
 
-def is_streamed(data: Data) -> bool:
+def is_streamed(data: Data, cache: Path | None = None) -> bool:
     """Whether ``data`` are read while they are trained on: as it says, else if they are large."""
     if data.streamed is not None:
         return data.streamed
-    return not data.corpora and bool(data.files) and is_large(files.find(data.files))
+    return not data.corpora and bool(data.files) and is_large(files.find(data.files, cache))
 
 
 def is_large(paths: Sequence[Path]) -> bool:
@@ -70,7 +70,7 @@ def is_large(paths: Sequence[Path]) -> bool:
 
 def open_source(patterns: Sequence[str], table: Table, folder: Path, reporter: Reporter) -> Source:
     """The files of ``patterns``; what cannot be read by ranges is copied into ``folder`` first."""
-    found = files.find(patterns)
+    found = files.find(patterns, folder)
     names = files.names(found)
     paths = []
     for path, name in zip(found, names, strict=True):

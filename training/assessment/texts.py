@@ -60,6 +60,7 @@ def read(
     *,
     choice: Choice,
     reporter: Reporter,
+    cache: Path | None = None,
 ) -> Texts:
     """The texts of the files of ``patterns``, duplicates and all: a served model meets them too.
 
@@ -74,7 +75,7 @@ def read(
             f"{', '.join(manifest.labels)}"
         )
     trained_on = {corpus.sha256 for corpus in manifest.training.corpora}
-    paths = files.find(patterns)
+    paths = files.find(patterns, cache)
     examples: list[Example] = []
     columns: dict[str, list[str]] = {name: [] for name in choice.slices}
     foreign: Counter[str] = Counter()

@@ -87,7 +87,14 @@ def evaluate(
             task=manifest.task,
             label_separator=separator or str(known.get("label_separator", "|")),
         )
-        return texts.read(data or (), table, manifest, choice=choice, reporter=reporter)
+        return texts.read(
+            data or (),
+            table,
+            manifest,
+            choice=choice,
+            reporter=reporter,
+            cache=Workspace(workspace).corpora,
+        )
 
     found = stored.assess_stored(
         model,

@@ -110,7 +110,7 @@ def load(
     records: list[CorpusRecord] = []
     sources = [_published(name, cache, progress) for name in names]
     if table is not None:
-        paths = files.find(own)
+        paths = files.find(own, cache)
         sources += [
             _own(path, files.settled(path, table, progress), name)
             for path, name in zip(paths, files.names(paths), strict=True)

@@ -21,7 +21,7 @@ from service.classifier import seal
 from service.classifier.manifest import Task
 from service.errors import ConfigurationError
 from service.tables import FORMATS, Rows, format_of, known_format, shown
-from training.corpora import folders
+from training.corpora import folders, hub
 from training.corpora.example import Example
 
 
@@ -36,17 +36,20 @@ class Table:
     label_separator: str = "|"
 
 
-def find(patterns: Sequence[str]) -> tuple[Path, ...]:
+def find(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path, ...]:
     """The files that ``patterns`` name: files, folders (all they hold, at any depth), or globs.
 
-    A folder without such files that holds texts by label (:mod:`.folders`) stands for them.
-    Relative ones start at the current directory. Each file comes once, those of a folder or a glob
-    sorted. Raises :class:`ConfigurationError` where a pattern names none, or one of another format.
+    Or data sets of the Hub (:mod:`.hub`), which are fetched into ``cache``. A folder without such
+    files that holds texts by label (:mod:`.folders`) stands for them. Relative ones start at the
+    current directory. Each file comes once, those of a folder or a glob sorted. Raises
+    :class:`ConfigurationError` where a pattern names none, or one of another format.
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
         path = Path(pattern)
-        if path.is_dir():
+        if cache is not None and hub.is_name(pattern):
+            files = hub.files(pattern, cache)
+        elif path.is_dir():
             files = sorted(one for one in path.rglob("*") if one.is_file() and format_of(one))
             if not files and folders.are_labelled(path):
                 files = [path]
@@ -93,19 +96,23 @@ def size(path: Path) -> int:
 def settled(path: Path, table: Table, say: Callable[[str], None] | None = None) -> Table:
     """``table`` with the encoding that the file tells, if it is to; ``say`` hears of one but UTF-8.
 
-    Raises :class:`ConfigurationError` where none can be told.
+    Each text of a folder tells its own. Raises :class:`ConfigurationError` where none can be told.
     """
     if table.encoding != encodings.AUTO or format_of(path) == "parquet":
         return table
-    found = folders.encoding_of(path) if path.is_dir() else encodings.of(path)
+    if path.is_dir():
+        found, others = folders.guess(path)
+        what = f"{others:,} of its texts are"
+    else:
+        found, what = encodings.of(path), "it is"
     if say is not None and found.guessed:
         say(
-            f"{path.name}: read as {found.name}, which is a guess, for it is not UTF-8; if letters "
+            f"{path.name}: {what} not UTF-8 and read as {found.name}, which is a guess; if letters "
             "come out wrong say another, such as --encoding cp1252"
         )
     elif say is not None and found.name != "utf-8":
-        say(f"{path.name}: read as {found.name}")
-    return replace(table, encoding=found.name)
+        say(f"{path.name}: {what} read as {found.name}")
+    return table if path.is_dir() else replace(table, encoding=found.name)
 
 
 def read(
@@ -134,7 +141,7 @@ def rows(
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Where in the file each row is, and its values of the two columns."""
     if path.is_dir():
-        for place, text, label in folders.read(path, settled(path, table).encoding):
+        for place, text, label in folders.read(path, table.encoding):
             yield place, {table.text: text, table.label: label}
         return
     columns = (table.text, table.label)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from service import encodings
-from service.encodings import Encoding
+from service.encodings import AUTO, Encoding
 from service.errors import ConfigurationError
 
 SPLITS = ("train", "dev", "valid", "validation", "test")
@@ -37,11 +37,17 @@ def are_labelled(folder: Path) -> bool:
 
 
 def read(folder: Path, encoding: str) -> Iterator[tuple[str, str, str]]:
-    """Where each text is, the text and its label; raises :class:`ConfigurationError`."""
+    """Where each text is, the text and its label.
+
+    Where the ``encoding`` is "auto", what is UTF-8 is read so and the others by :func:`guess`, for
+    such folders are collected from many places. Raises :class:`ConfigurationError`.
+    """
+    found = guess(folder)[0].name if encoding == AUTO else encoding
     for label, path in texts(folder):
         content = _content(path)
+        name = "utf-8" if encoding == AUTO and _is_utf8(content) else found
         try:
-            yield path.relative_to(folder).as_posix(), content.decode(encoding), label
+            text = content.decode("utf-8-sig" if name == "utf-8" else name)
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             raise ConfigurationError(
@@ -50,23 +56,39 @@ def read(folder: Path, encoding: str) -> Iterator[tuple[str, str, str]]:
             ) from None
         except (LookupError, UnicodeError):
             raise ConfigurationError(
-                f"{path}: it cannot be read as {encoding!r}; see --encoding"
+                f"{path}: it cannot be read as {name!r}; see --encoding"
             ) from None
+        yield path.relative_to(folder).as_posix(), text, label
 
 
-def encoding_of(folder: Path) -> Encoding:
-    """The one encoding of all, by the first of them; raises :class:`ConfigurationError`."""
+def guess(folder: Path) -> tuple[Encoding, int]:
+    """The encoding of the texts that are not UTF-8, by the first of them; how many they are.
+
+    Raises :class:`ConfigurationError` where none fits.
+    """
+    others = 0
     prefix = b""
     for _, path in texts(folder):
-        prefix += _content(path) + b"\n"
-        if len(prefix) > encodings.PREFIX_BYTES:
-            break
+        content = _content(path)
+        if not _is_utf8(content):
+            others += 1
+            if len(prefix) < encodings.PREFIX_BYTES:
+                prefix += content + b"\n"
     found = encodings.detect(prefix)
     if found is None:
         raise ConfigurationError(
-            f"{folder}: its encoding cannot be told; say it, such as --encoding cp1252"
+            f"{folder}: the encoding of {others:,} texts cannot be told; say it, such as "
+            "--encoding cp1252"
         )
-    return found
+    return found, others
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in content
 
 
 def sha256(folder: Path) -> str:

@@ -165,8 +165,8 @@ def test_it_is_said_which_encoding_a_file_is_read_in_and_whether_that_is_a_guess
         path.write_text(delimited(","), encoding=encoding)
         corpora.load((), cache=tmp_path, own=[str(path)], table=TABLE, progress=said.append)
     reading = "reading a.csv"
-    assert said[:4] == [reading, "a.csv: read as utf-16", reading, said[3]]
-    assert said[3].startswith("a.csv: read as cp1252, which is a guess")
+    assert said[:4] == [reading, "a.csv: it is read as utf-16", reading, said[3]]
+    assert said[3].startswith("a.csv: it is not UTF-8 and read as cp1252, which is a guess")
     assert "--encoding" in said[3]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,24 +65,35 @@ def test_the_hash_of_a_folder_is_that_of_its_texts_and_their_labels(reviews: Pat
     assert len({first, second, files.sha256(reviews)}) == 3
 
 
-def test_the_texts_of_a_folder_are_in_one_encoding_that_they_tell(tmp_path: Path) -> None:
+def test_texts_that_are_not_utf_8_are_read_by_one_guess_and_the_others_as_what_they_are(
+    tmp_path: Path,
+) -> None:
     sentence = "Der Film war überraschend schön, größer als erwartet"
-    texts = {f"{label}/{n}.txt": f"{sentence} {n}".encode("cp1252")
-             for label in "ab" for n in range(9)}  # fmt: skip
+    names = ("cp1252", "utf-8", "utf-8-sig")
+    texts = {
+        f"{label}/{n}.txt": f"{sentence} {label} {n}".encode(names[n % 3])
+        for label in "ab"
+        for n in range(9)
+    }
     folder = put(tmp_path / "mine", texts)
     said: list[str] = []
     loaded = corpora.load((), cache=tmp_path, own=[str(folder)], table=TABLE, progress=said.append)
-    assert {one.text[:-2] for one in loaded.examples} == {sentence}
-    assert "mine: read as cp1252, which is a guess" in said[0]
+    assert len(loaded.examples) == 18
+    assert {one.text[:-4] for one in loaded.examples} == {sentence}
+    assert "mine: 6 of its texts are not UTF-8 and read as cp1252, which is a guess" in said[0]
 
 
 def test_a_byte_that_is_not_of_the_encoding_is_named_with_file_and_line(tmp_path: Path) -> None:
-    folder = put(tmp_path / "mine", {"a/1.txt": "x" * 2**21, "b/1.txt": b"secret\nCaf\xe9"})
+    texts = {"a/1.txt": "x", "b/1.txt": "secret caf\u00e9s\n".encode() * 20 + b"Caf\xe9"}
+    folder = put(tmp_path / "mine", texts)
     with pytest.raises(ConfigurationError) as caught:
         list(files.read(folder, TABLE, corpus="mine"))
     said = str(caught.value)
-    assert said.startswith(f"{folder}/b/1.txt, line 2: the byte 0xe9 is not UTF-8; say which")
+    assert said.startswith(f"{folder}/b/1.txt, line 21: the byte 0xe9 is not UTF-8; say which")
     assert "secret" not in said
+    for encoding, told in (("ascii", "the byte 0xc3 is not ASCII"), ("x", "cannot be read as 'x'")):
+        with pytest.raises(ConfigurationError, match=told):
+            list(files.read(folder, replace(TABLE, encoding=encoding), corpus="mine"))
 
 
 def test_what_is_no_folder_of_labels_is_refused(tmp_path: Path) -> None:

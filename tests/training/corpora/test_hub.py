@@ -1,0 +1,111 @@
+"""Data sets that ``datasets`` loads from a folder; no test asks the Hub itself."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from service.errors import ConfigurationError
+from training import corpora
+from training.corpora import files, hub
+from training.corpora.files import Table
+
+CARD = """---
+configs:
+- config_name: plain
+  data_files:
+  - {split: train, path: train.jsonl}
+  - {split: test, path: test.jsonl}
+- config_name: tags
+  data_files: tags.jsonl
+dataset_info:
+- config_name: plain
+  features:
+  - {name: text, dtype: string}
+  - {name: label, dtype: {class_label: {names: {"0": poor, "1": fine}}}}
+  - {name: stars, dtype: int32}
+- config_name: tags
+  features:
+  - {name: text, dtype: string}
+  - {name: label, sequence: {class_label: {names: {"0": late, "1": cold}}}}
+---
+"""
+TABLE = Table(text="text", label="label")
+
+
+def put(path: Path, *rows: dict[str, object]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture
+def reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    folder = tmp_path / "reviews"
+    folder.mkdir()
+    (folder / "README.md").write_text(CARD)
+    first = {"text": "Fine.", "label": 1, "stars": 5}
+    put(folder / "train.jsonl", first, {"text": "Poor.", "label": 0, "stars": 1})
+    put(folder / "test.jsonl", {"text": "Secret.", "label": -1, "stars": 3}, first)
+    put(
+        folder / "tags.jsonl",
+        {"text": "Late and cold.", "label": [0, 1]},
+        {"text": "Nothing.", "label": []},
+    )
+    return f"hf:{folder}"
+
+
+def test_classes_have_their_names_and_each_split_is_a_file(reviews: str, tmp_path: Path) -> None:
+    found = files.find([f"{reviews}:plain"], tmp_path)
+    assert [path.name for path in found] == ["reviews-train.parquet", "reviews-test.parquet"]
+    train, test = (parquet.read_table(path).to_pylist() for path in found)
+    assert train == [
+        {"text": "Fine.", "label": "fine", "stars": 5},
+        {"text": "Poor.", "label": "poor", "stars": 1},
+    ]
+    # whose class is not told is left out
+    assert test == train[:1]
+    loaded = corpora.load((), cache=tmp_path, own=[f"{reviews}:plain"], table=TABLE)
+    assert [(one.text, one.label) for one in loaded.examples] == [
+        ("Fine.", "fine"),
+        ("Poor.", "poor"),
+    ]
+
+
+def test_several_classes_a_text_are_lists_of_names(reviews: str, tmp_path: Path) -> None:
+    (path,) = files.find([f"{reviews}:tags"], tmp_path)
+    assert parquet.read_table(path).to_pylist() == [
+        {"text": "Late and cold.", "label": ["late", "cold"]},
+        {"text": "Nothing.", "label": []},
+    ]
+
+
+def test_what_has_not_changed_is_written_once(reviews: str, tmp_path: Path) -> None:
+    (first,) = files.find([f"{reviews}:tags"], tmp_path)
+    written = first.stat().st_mtime_ns
+    assert files.find([f"{reviews}:tags"], tmp_path) == (first,)
+    assert first.stat().st_mtime_ns == written
+
+
+def test_what_cannot_be_had_is_told_with_its_remedy(
+    reviews: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for wrong in ("hf:nobody/nothing", "hf:/no/folder", reviews, f"{reviews}:absent"):
+        with pytest.raises(
+            ConfigurationError, match=r"cannot be fetched: .*HF_TOKEN.*its files"
+        ) as caught:
+            files.find([wrong], tmp_path)
+        assert str(caught.value).startswith(f"{wrong}: ")
+        assert "\n" not in str(caught.value)
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(ConfigurationError, match=r"pip install .* -r requirements/hub\.txt"):
+        files.find([reviews], tmp_path)
+
+
+def test_a_model_is_called_after_the_data_set() -> None:
+    assert hub.title("hf:stanfordnlp/imdb") == "imdb"
+    assert hub.title("hf:nyu-mll/glue:sst2") == "glue"
+    assert not hub.is_name("reviews.csv")
