@@ -65,12 +65,15 @@ def prepare(configuration: Configuration, workspace: Workspace, reporter: Report
         maximum_words=configuration.text.maximum_words,
         misspelled=configuration.text.misspelled,
     )
+    # In texts that it is trained on, a word too rare for the vocabulary is hardly ever a misspelled
+    # one, and the unknown word is to be learnt from these.
+    exact = Vocabulary(words)
     train: Texts
     if source is None:
-        train = encode(splits.train, words, configuration)
+        train = encode(splits.train, exact, configuration)
         known = f"{train.tokens:,} training tokens, {len(words):,} words"
     else:
-        train = streaming.StreamedTexts(source, words, configuration, reporter)
+        train = streaming.StreamedTexts(source, exact, configuration, reporter)
         known = f"a sample of {source.bytes / 2**20:,.0f} MiB; {len(words):,} words"
     reporter.say(
         f"{len(splits.train):,} / {len(splits.dev):,} / {len(splits.test):,} texts in train / dev "

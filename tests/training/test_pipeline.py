@@ -237,7 +237,7 @@ def test_other_words_are_another_run(
 
 
 @pytest.mark.parametrize("misspelled", ["unknown", "nearest"])
-def test_misspelled_words_are_read_when_served_as_they_were_in_training(
+def test_a_published_model_reads_misspelled_words_as_it_was_configured_to(
     run: Run, misspelled: str
 ) -> None:
     loaded = load(run(text={"misspelled": misspelled}))

@@ -441,7 +441,7 @@ def test_a_model_of_two_labels_without_polarity_is_one_too(
     ("said", "word"),
     [({}, "<unk>"), ({"misspelled": "unknown"}, "<unk>"), ({"misspelled": "nearest"}, "movie")],
 )
-def test_words_are_read_as_the_model_was_trained_to_and_older_models_know_no_other_way(
+def test_words_are_read_as_the_model_says_and_older_models_know_no_other_way(
     folder: Path, said: dict[str, str], word: str
 ) -> None:
     manifest = json.loads((folder / MANIFEST).read_text())
