@@ -97,9 +97,8 @@ class Text(_Section):
     maximum_words: int = Field(default=100_000, ge=1)
     misspelled: Misspelled = Field(
         default="nearest",
-        description="how a word that is not in the vocabulary is read, but in training: "
-        "'unknown', or 'nearest' for the most frequent one that is a slip of the keys away (Damerau "
-        "1964)",
+        description="how a word that is not in the vocabulary is read, but in training: 'unknown', "
+        "or 'nearest' for the most frequent one that is a slip of the keys away (Damerau 1964)",
     )
 
 
