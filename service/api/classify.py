@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import pydantic_core
 from pydantic import ValidationError
 
 from service import errors
@@ -21,7 +20,7 @@ from service.api.examples import CLASSIFIED
 from service.api.http import MOST_FAULTS, Request, Response, readable
 from service.api.problems import KINDS
 from service.api.routes import SCORING_ERRORS, Context, Operation, Route
-from service.api.scoring import TURN_TEXTS, faults_of_length, require_few, score
+from service.api.scoring import TURN_TEXTS, faults_of_length, require_few, score, to_json
 from service.classifier.result import UNCERTAIN, judgement, result
 from service.inference.scorer import Scored, Scorer
 from service.settings import Settings
@@ -44,7 +43,7 @@ async def classify(context: Context, request: Request) -> Response:
             explain=asked.explain,
         )
 
-    return Response(pydantic_core.to_json(await _answer(asked, context.settings, ask)))
+    return Response(await to_json(await _answer(asked, context.settings, ask)))
 
 
 async def classify_in_process(context: Context, fields: dict[str, object]) -> dict[str, Any]:

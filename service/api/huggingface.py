@@ -22,7 +22,7 @@ from service.api.model_cards import Limits, limits
 from service.api.operations import ready
 from service.api.problems import Problem
 from service.api.routes import SCORING_ERRORS, Context, Handler, Operation, Route
-from service.api.scoring import TURN_TEXTS, require_within_limits, score
+from service.api.scoring import TURN_TEXTS, require_within_limits, score, to_json
 from service.classifier.truncation import Truncation
 from service.errors import InvalidRequest
 from service.inference.scorer import Scored, Scorer
@@ -176,7 +176,7 @@ async def predict(context: Context, request: Request) -> Response:
     )
     rows = await label_scores(scorer, scored, top_k=parameters.top_k)
     return Response(
-        pydantic_core.to_json(rows[0] if one and asked.parameters is None else rows),
+        await to_json(rows[0] if one and asked.parameters is None else rows),
         headers=compute_headers(scorer, scored, seconds=time.perf_counter() - started),
     )
 

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from service.api.http import Request, Response
 from service.api.problems import Problem
 from service.api.routes import SCORING_ERRORS, Context, Operation, Route
-from service.api.scoring import require_within_limits, score
+from service.api.scoring import require_within_limits, score, to_json
 from service.classifier.truncation import Truncation
 from service.errors import InvalidRequest
 from service.inference.scorer import Scorer
@@ -154,7 +154,7 @@ async def classify(context: Context, request: Request) -> Response:
             "prompt_tokens_details": None,
         },
     }
-    return Response(pydantic_core.to_json(content))
+    return Response(await to_json(content))
 
 
 def seconds_since_1970() -> int:

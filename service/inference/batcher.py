@@ -24,17 +24,17 @@ Other = TypeVar("Other")
 Query = TypeVar("Query", bound=Sized)
 
 # A batch is sized to last about this long, so that what arrives meanwhile is not kept waiting.
-BATCH_SECONDS = 0.0015
+BATCH_SECONDS = 0.00075
 # ... but a slow engine still gets enough of it to be efficient, and a fast one no more than keeps a
 # batch's memory small.
-MIN_BATCH_TOKENS = 512
+MIN_BATCH_TOKENS = 256
 MAX_BATCH_TOKENS = 16_384
 # Below this, running on the event loop costs less than handing over to the thread and back, and
 # delays other connections less than they would notice.
 INLINE_SECONDS = 0.002
 # Tokens a request may take a turn (deficit round robin, Shreedhar and Varghese 1995): the price in
 # waiting that a thousand-text request can put on a one-text request behind it.
-QUANTUM_TOKENS = 256
+QUANTUM_TOKENS = 128
 # Of the time a request allows, what it may be expected to take when it is admitted: who comes later
 # takes turns with it.
 _TIMELY = 0.5
@@ -56,6 +56,7 @@ class Ticket(Generic[Answer]):
 
     __slots__ = (
         "answers",
+        "costs",
         "deficit",
         "documents",
         "enqueued",
@@ -71,21 +72,22 @@ class Ticket(Generic[Answer]):
     def __init__(
         self,
         documents: Sequence[Sized],
+        costs: Sequence[int],
         work: Callable[[list[Any]], Sequence[Answer]],
         future: asyncio.Future[list[Answer]],
-        tokens: int,
     ) -> None:
         self.documents = documents
+        self.costs = costs
         self.work = work
         self.future = future
         # longest first, so that a batch taken from a large request holds texts of like length
         self.order: Sequence[int] = (
             _ONE
             if len(documents) == 1
-            else sorted(range(len(documents)), key=lambda index: -len(documents[index]))
+            else sorted(range(len(costs)), key=costs.__getitem__, reverse=True)
         )
         self.position = 0
-        self.waiting_tokens = tokens
+        self.waiting_tokens = sum(costs)
         self.answers: list[Answer | None] = [None] * len(documents)
         self.missing = len(documents)
         self.deficit = 0
@@ -158,10 +160,12 @@ class Batcher(Generic[Answer]):
         within_seconds: float = math.inf,
     ) -> Ticket[Other]:
         """As :meth:`submit`, for ``work`` of the request's own."""
-        tokens = _cost(documents[0]) if len(documents) == 1 else sum(map(_cost, documents))
+        # an empty document is work too
+        costs = [len(document) or 1 for document in documents]
+        tokens = sum(costs)
         self.require_room(items=len(documents), tokens=tokens, within_seconds=within_seconds)
         ticket: Ticket[Other] = Ticket(
-            documents, work, asyncio.get_running_loop().create_future(), tokens
+            documents, costs, work, asyncio.get_running_loop().create_future()
         )
         if not documents:
             ticket.future.set_result([])
@@ -308,10 +312,10 @@ class Batcher(Generic[Answer]):
             ticket.deficit = ticket.deficit + QUANTUM_TOKENS if waiting else budget
             if not ticket.position:
                 ticket.started = now
-            documents, order, total = ticket.documents, ticket.order, len(ticket.documents)
+            costs, order, total = ticket.costs, ticket.order, len(ticket.documents)
             while ticket.position < total:
                 index = order[ticket.position]
-                cost = _cost(documents[index])
+                cost = costs[index]
                 if picked and tokens + cost > budget:
                     full = True
                     break
@@ -396,8 +400,3 @@ class Batcher(Generic[Answer]):
             self._schedule()
         elif self._idle is not None and not self._busy_since:
             self._idle.set()
-
-
-def _cost(document: Sized) -> int:
-    """What a document counts: its tokens, and an empty one as one, for it is work too."""
-    return len(document) or 1

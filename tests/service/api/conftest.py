@@ -98,7 +98,8 @@ async def serve(tiny_artifact: Artifact, counting_engine: Any) -> AsyncIterator[
         tracer: Any = None,
         **fields: Any,
     ) -> Served:
-        settings, metrics, models = Settings(**fields), Metrics(version="test"), Models()
+        settings, metrics = Settings(**fields), Metrics(version="test")
+        models = Models(hung_seconds=settings.hung_seconds)
         logged = io.StringIO()
         log = Log(logged)
         app = create_app(settings=settings, models=models, metrics=metrics, log=log, tracer=tracer)

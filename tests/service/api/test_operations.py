@@ -1,10 +1,12 @@
 import asyncio
+import threading
 
 import pytest
 
 from service.api import openapi
 from service.api.application import ROUTES
 from service.api.model_cards import ModelCard, ModelList
+from tests.conftest import CountingEngine
 
 
 def sample(text: str, name: str, **labels: str) -> float:
@@ -33,11 +35,34 @@ async def test_the_document_that_is_served_is_the_one_of_the_contract(served):
         assert answer.json() == openapi.document(ROUTES, served.app.context.settings)
 
 
-async def test_a_hung_engine_is_not_alive(served, monkeypatch):
-    scorer = served.models.get()
-    monkeypatch.setattr(scorer._batcher, "_busy_since", 1e-9)
-    monkeypatch.setattr(served.models, "_hung_seconds", 0.0)
-    assert (await served.client.get("/livez")).status_code == 503
+class HangingEngine(CountingEngine):
+    """Hangs in every batch until ``freed``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.freed = threading.Event()
+
+    def logits(self, documents):
+        assert self.freed.wait(20)
+        return super().logits(documents)
+
+
+async def test_a_process_whose_engine_hangs_is_not_alive_but_answers_until_it_is_restarted(serve):
+    engine = HangingEngine()
+    served = serve(engine=engine, hung_seconds=0.3, request_timeout_seconds=0.1)
+    try:
+        # enough that the batch is not run on the event loop
+        assert (await served.classify(texts=["good " * 50] * 10)).status_code == 504
+        while (answer := await served.client.get("/livez")).status_code == 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert answer.status_code == 503
+        assert "hung" in answer.json()["detail"]
+        assert served.models.get().busy_seconds >= 0.3
+        assert (await served.classify(text="good")).status_code == 504
+    finally:
+        engine.freed.set()
+    await served.models.close()
+    assert (await served.client.get("/livez")).status_code == 200
 
 
 async def test_a_leaving_process_answers_but_is_not_ready_and_keeps_no_connection(served):

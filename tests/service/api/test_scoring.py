@@ -1,0 +1,30 @@
+import asyncio
+
+import pydantic_core
+import pytest
+
+from service.api.scoring import TURN_TEXTS, to_json
+
+
+@pytest.mark.parametrize("count", [0, 1, TURN_TEXTS, TURN_TEXTS + 1, 3 * TURN_TEXTS])
+def test_an_answer_of_any_length_is_written_as_json(count):
+    rows = [{"label": "caf\u00e9", "score": place / 7} for place in range(count)]
+    for answer in (rows, {"model": {"name": 'a"b'}, "results": rows, "errors": [1], "none": None}):
+        assert asyncio.run(to_json(answer)) == pydantic_core.to_json(answer)
+
+
+async def test_a_long_answer_is_written_in_turns_and_a_short_one_in_one():
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    await to_json({"results": ["a"] * TURN_TEXTS})
+    assert turns == 0
+    await to_json({"results": ["a"] * (10 * TURN_TEXTS)})
+    assert turns == 10
+    counting.cancel()
