@@ -11,15 +11,22 @@ from tests.deploy.rendering import Rendered, render
 def findings(root: Path, workplace: Path, *, custom: bool) -> list[str]:
     """What is wrong with ``root``'s ``deploy/`` and ``docs/``; ``workplace`` is an empty folder.
 
-    ``custom`` says whether to compile custom resources too, which takes a second or two.
+    ``custom`` says whether to judge custom resources too, which takes a second or two; each of
+    their kinds is a finding where npm has not installed what judges them.
     """
     rendered = render(root / "deploy", workplace)
     return [
         *schemas.findings(rendered),
-        *(schemas.custom_findings(rendered, workplace) if custom else ()),
+        *(_of_custom_resources(rendered, workplace) if custom else ()),
         *of_expressions(root, rendered),
         *agreement.findings(rendered, root),
     ]
+
+
+def _of_custom_resources(rendered: Rendered, workplace: Path) -> list[str]:
+    if schemas.custom_types_installed():
+        return schemas.custom_findings(rendered, workplace)
+    return schemas.uncovered(rendered)
 
 
 def of_expressions(root: Path, rendered: Rendered) -> list[str]:

@@ -51,10 +51,11 @@ def render(deploy: Path, workplace: Path) -> Rendered:
         others.mkdir()
         (others / "kustomization.yaml").write_text(content, "utf-8")
     folders = [*sorted((tree / "overlays").iterdir()), tree / "kserve"]
-    return {folder.name: _kustomize(folder) for folder in folders}
+    return {folder.name: kustomize(folder) for folder in folders}
 
 
-def _kustomize(folder: Path) -> list[Resource]:
+def kustomize(folder: Path) -> list[Resource]:
+    """What ``kubectl kustomize`` makes of a folder."""
     text = subprocess.run(
         [KUBECTL, "kustomize", folder], check=True, capture_output=True, text=True
     ).stdout

@@ -59,6 +59,19 @@ def custom_types_installed() -> bool:
     return (TYPES / ".bin" / "tsc").exists()
 
 
+def uncovered(rendered: Rendered) -> list[str]:
+    """The custom resources that nothing judges where their types are not installed."""
+    kinds = {
+        (resource["apiVersion"], resource["kind"])
+        for resources in rendered.values()
+        for resource in resources
+    }
+    return [
+        f"no validator covers {'/'.join(identity)}: its types come with npm, which is not here"
+        for identity in sorted(kinds & _CUSTOM.keys())
+    ]
+
+
 def findings(rendered: Rendered) -> list[str]:
     """What the API server of some version would refuse, and what nothing here can judge."""
     return [

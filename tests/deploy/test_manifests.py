@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.deploy import agreement, checks, schemas
-from tests.deploy.rendering import ROOT, named, pods, render
+from tests.deploy.rendering import ROOT, kustomize, named, pods, render
 
 types_of_custom_resources = pytest.mark.skipif(
     not schemas.custom_types_installed(),
@@ -37,6 +41,29 @@ def test_manifests_image_rules_and_code_agree(rendered):
     assert agreement.findings(rendered, ROOT) == []
 
 
+def test_a_custom_kind_is_a_finding_where_nothing_judges_it(
+    rendered, tmp_path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(schemas, "TYPES", tmp_path)
+    (tmp_path / "empty").mkdir()
+    found = checks.findings(ROOT, tmp_path / "empty", custom=True)
+    custom = {
+        f"{resource['apiVersion']}/{resource['kind']}"
+        for resources in rendered.values()
+        for resource in resources
+        if resource["kind"] in ("ServiceMonitor", "PrometheusRule", "ScaledObject", "HTTPRoute")
+    }
+    assert len(custom) == 4
+    assert {re.findall(r"no validator covers (\S+):", finding)[0] for finding in found} == custom
+
+
+def test_a_custom_kind_that_is_new_is_a_finding():
+    strange = {"apiVersion": "example.org/v1", "kind": "Strange", "metadata": {"name": "any"}}
+    assert schemas.findings({"base": [strange]}) == [
+        "base: Strange any: no validator covers example.org/v1/Strange"
+    ]
+
+
 def test_every_file_of_manifests_holds_one_kind():
     for path in (ROOT / "deploy").rglob("*.yaml"):
         assert len(re.findall(r"^kind:", path.read_text("utf-8"), re.MULTILINE)) <= 1, path
@@ -50,14 +77,55 @@ def test_keys_are_asked_for_in_every_overlay_but_dev(rendered, overlay):
         assert "VALENCE_ALLOW_ANONYMOUS" not in names
 
 
+def _unlabelled(value: Any) -> Any:
+    """What is left of resources without labels, selectors, annotations and names."""
+    if isinstance(value, dict):
+        named_only = {"labels", "matchLabels", "selector", "annotations", "name", "namespace"}
+        return {k: _unlabelled(v) for k, v in value.items() if k not in named_only}
+    if isinstance(value, list):
+        return [_unlabelled(entry) for entry in value]
+    return value
+
+
 def test_overlays_differ_by_more_than_labels(rendered):
+    without = {overlay: _unlabelled(resources) for overlay, resources in rendered.items()}
+    for one, other in combinations(without, 2):
+        assert without[one] != without[other], (one, other)
+    kinds = ("Deployment", "CronJob", "Job", "PyTorchJob")
+    for overlay, resources in rendered.items():
+        made = [_unlabelled(r["spec"]) for r in resources if r["kind"] in kinds]
+        assert all(one != other for one, other in combinations(made, 2)), overlay
     (dev, production, gpu) = (
         pods(rendered[overlay])["Deployment valence"] for overlay in ("dev", "production", "gpu")
     )
-    assert dev != production != gpu != dev
-    canary = pods(rendered["other-components"])["Deployment valence-canary"]
-    stable = pods(rendered["other-components"])["Deployment valence"]
-    assert canary["containers"][0]["image"] != stable["containers"][0]["image"]
+    assert all(
+        _unlabelled(one) != _unlabelled(other)
+        for one, other in combinations((dev, production, gpu), 2)
+    )
+
+
+@pytest.mark.parametrize(
+    "component", sorted(path.name for path in (ROOT / "deploy" / "components").iterdir())
+)
+def test_a_component_changes_more_than_labels(component, tmp_path):
+    deploy = tmp_path / "deploy"
+    shutil.copytree(ROOT / "deploy", deploy)
+    made = []
+    for number, components in enumerate(([], [component])):
+        folder = deploy / "overlays" / f"tried-{number}"
+        folder.mkdir()
+        # the others change what these two add
+        needed = {"champion": "workspace"}.get(component)
+        parts = [name for name in (needed, *components) if name]
+        content = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": ["../../base"],
+            "components": [f"../../components/{name}" for name in parts],
+        }
+        (folder / "kustomization.yaml").write_text(yaml.safe_dump(content), "utf-8")
+        made.append(_unlabelled(kustomize(folder)))
+    assert made[0] != made[1]
 
 
 def test_productions_memory_follows_from_the_measured_peak(rendered):
@@ -87,12 +155,30 @@ def test_everything_is_denied_that_is_not_admitted(rendered):
     assert all(peer["namespaceSelector"]["matchLabels"] for peer in rule["from"])
 
 
-def test_hadolint_finds_no_fault_in_the_dockerfile():
+def _linted(dockerfile: Path) -> list[str]:
     hadolint = Path(sys.executable).parent / "hadolint"
-    linted = subprocess.run(
-        [hadolint, ROOT / "deploy" / "Dockerfile"], capture_output=True, text=True, check=False
-    )
-    assert (linted.returncode, linted.stdout) == (0, "")
+    linted = subprocess.run([hadolint, dockerfile], capture_output=True, text=True, check=False)
+    assert linted.returncode == bool(linted.stdout), linted.stderr
+    return linted.stdout.splitlines()
+
+
+def test_hadolint_finds_no_fault_in_any_stage():
+    assert _linted(ROOT / "deploy" / "Dockerfile") == []
+
+
+def test_hadolint_judges_every_stage(tmp_path):
+    text = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    stages = text.count("\nFROM ")
+    spoiled = tmp_path / "Dockerfile"
+    spoiled.write_text(re.sub(r"(\nFROM .*)", r"\1\nRUN cd /tmp", text), "utf-8")
+    assert len([line for line in _linted(spoiled) if "DL3003" in line]) == stages == 3
+
+
+def test_what_hadolint_is_not_asked_has_its_reason():
+    lines = (ROOT / "deploy" / "Dockerfile").read_text("utf-8").splitlines()
+    ignored = [number for number, line in enumerate(lines) if "hadolint ignore" in line]
+    assert len(ignored) == 1
+    assert all(re.match(r"# (?!hadolint)\w", lines[number - 1]) for number in ignored)
 
 
 MISTAKES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import time
 from collections.abc import Iterator
@@ -47,7 +48,17 @@ class Container:
 
     def state(self, field: str) -> str:
         """A field of ``podman inspect``, for example ``State.ExitCode``."""
-        return podman("inspect", "--format", f"{{{{.{field}}}}}", self.name)
+        return self._inspected(f".{field}")
+
+    def _inspected(self, expression: str) -> str:
+        return podman("inspect", "--format", f"{{{{{expression}}}}}", self.name)
+
+    def age(self) -> float:
+        """Seconds since its first process was started."""
+        began = datetime.datetime.fromisoformat(
+            json.loads(self._inspected("json .State.StartedAt"))
+        )
+        return (datetime.datetime.now(datetime.UTC) - began).total_seconds()
 
     def used(self) -> Used:
         """What it has used, and the limits the kernel holds it to; of cgroups v1 or v2."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import statistics
 import time
 from collections.abc import Iterator
 
@@ -14,26 +16,43 @@ from tests.smoke.machine import podman
 
 _MEMORY = 256_000_000
 _READY_SECONDS = 5.0
+_STARTS = 3
 _LOAD_SECONDS = 8.0
 _SIGTERMS = 3
 
 
 def run(image: str) -> Iterator[Finding]:
     """Start it, look at its privileges, ask it, and end it under load."""
+    yield _start(image)
     with running(image, memory=f"{_MEMORY}b") as container:
-        seconds = container.wait_until_ready()
-        used = container.used()
-        yield Finding(
-            fault="start",
-            tried=f"one CPU (the kernel says {used.cpus:g}), {used.limit_bytes / 1e6:.0f} MB",
-            lost=f"{used.cpu_seconds:.1f} s of processor time until ready; "
-            f"{seconds:.1f} s on the clock",
-            promise=f"ready after <= {_READY_SECONDS:g} s of its CPU",
-            held=used.cpu_seconds <= _READY_SECONDS and used.cpus == 1.0,
-        )
+        container.wait_until_ready()
         yield _privileges(container)
         yield _work(container)
     yield _terminate(image)
+
+
+def _start(image: str) -> Finding:
+    seconds, processor = [], []
+    for _ in range(_STARTS):
+        with running(image, memory=f"{_MEMORY}b") as container:
+            container.wait_until_ready()
+            seconds.append(container.age())
+            used = container.used()
+            processor.append(used.cpu_seconds)
+    return Finding(
+        fault="start",
+        tried=f"{_STARTS} times, one CPU (the kernel says {used.cpus:g}), "
+        f"{used.limit_bytes / 1e6:.0f} MB; this machine's load average "
+        f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
+        lost=f"ready {_listed(seconds)} s after its first process; {_listed(processor)} s of "
+        "processor time",
+        promise=f"ready within {_READY_SECONDS:g} s on the clock, by the median",
+        held=statistics.median(seconds) <= _READY_SECONDS and used.cpus == 1.0,
+    )
+
+
+def _listed(seconds: list[float]) -> str:
+    return ", ".join(f"{value:.1f}" for value in seconds)
 
 
 def _privileges(container: Container) -> Finding:
