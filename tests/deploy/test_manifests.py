@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.deploy import agreement, checks, schemas
-from tests.deploy.rendering import ROOT, kustomize, named, pods, render
+from tests.deploy.rendering import ROOT, kustomize, named, pods, render, training_pods
 
 types_of_custom_resources = pytest.mark.skipif(
     not schemas.custom_types_installed(),
@@ -138,6 +138,21 @@ def test_productions_memory_follows_from_the_measured_peak(rendered):
     )
     assert requested >= 1.2 * peak
     assert limit >= 2 * peak
+
+
+def test_the_jobs_memory_follows_from_the_measured_peak(rendered):
+    page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    (said,) = re.findall(r"memory of training .*?\| ([\d,]+) MiB", page)
+    peak = int(said.replace(",", ""))
+    made = training_pods(rendered["training-components"])
+    assert len(made) == 3
+    for template in made.values():
+        resources = template["spec"]["containers"][0]["resources"]
+        requested, limit = (
+            int(resources[kind]["memory"].removesuffix("Mi")) for kind in ("requests", "limits")
+        )
+        assert requested >= 1.2 * peak
+        assert limit >= 2 * peak
 
 
 def test_the_namespace_holds_pods_to_the_restricted_standard(rendered):

@@ -74,6 +74,10 @@ def test_retraining_ends_with_0_then_3_and_says_no_more_than_the_verdict(call, w
     assert worse.stdout.startswith("kept: toy:")
     assert "macro-F1 is worse" in worse.stdout
 
+    as_a_job = call(*common, "--no-track", "--kept-exit-code", "0", rate=1e-6)
+    assert as_a_job.exit_code == 0
+    assert as_a_job.stdout.startswith("kept: toy:")
+
     champion, challenger = store.versions("toy")
     assert call("promote", f"toy:{challenger}").stdout == f"toy:{challenger}\n"
     assert call("rollback", "toy").stdout == f"toy:{champion}\n"
