@@ -87,7 +87,7 @@ class Training(_Part):
         """The first artifacts hold an object, or null."""
         if value is None:
             return ()
-        return value if isinstance(value, list | tuple) else (value,)
+        return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 class Manifest(_Part):
