@@ -275,12 +275,18 @@ class _Gateway:
             return
         if scope["type"] == "lifespan":
             from service import connections
+            from service.accepting import Loop
 
-            scope["state"][connections.STATE] = _connection_watch()
+            watch = scope["state"][connections.STATE] = _connection_watch()
+            loop = asyncio.get_running_loop()
+            if isinstance(loop, Loop):
+                loop.room = watch.room
             scope["app"].middleware_stack = self
         await self._bentoml(scope, receive, send)
 
 
-# uvicorn waits for ever for headers and bodies; it looks its protocol up here, in the worker only
+# uvicorn waits for ever for headers and bodies, and accepts one connection a turn; it looks its
+# protocol and loop up here, in the worker only
 uvicorn.config.HTTP_PROTOCOLS["auto"] = "service.connections:LimitedProtocol"
+uvicorn.config.LOOP_FACTORIES["auto"] = "service.accepting:loop_factory"
 Valence.add_asgi_middleware(_Gateway)  # type: ignore[attr-defined]

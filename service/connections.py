@@ -30,6 +30,11 @@ STATE = "valence.connections"
 _LOOK_SECONDS = 0.5
 # what a connection that waits is left when the server ends: a request may be on its way already
 _LEAVING_SECONDS = 0.25
+# To refuse a connection costs a third of an answer: who is too many waits for later turns of the
+# loop, not those who are served for them.
+_REFUSED_A_TURN = 32
+# how long a refused client may take to read why: what it still sends is thrown away
+_LINGER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class ConnectionLimits:
     body_idle_seconds: float
     keep_alive_seconds: float
     connections: int
+    """Beyond it a connection is refused; of those that are told why there are as many at most."""
 
 
 class ConnectionWatch:
@@ -55,6 +61,10 @@ class ConnectionWatch:
         self.refused = refused
         self._connections: set[Any] = set()
         self._later = Later(self._look, seconds=_LOOK_SECONDS)
+
+    def room(self) -> int:
+        """How many connections may be accepted now, those that will be refused too."""
+        return max(self.limits.connections - len(self._connections), _REFUSED_A_TURN)
 
     def watch(self, connections: set[Any]) -> None:
         """Look after ``connections``, those to come too."""
@@ -113,18 +123,23 @@ class LimitedProtocol(HttpToolsProtocol):
         self._last_data = now
         self._write_paused_since = 0.0
         self._leaving = False
+        self._refused_since = 0.0
         self._refusal = _MALFORMED
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
-        if len(self.connections) > self._limits.connections:
+        self._watch.watch(self.connections)
+        if len(self.connections) > 2 * self._limits.connections:
+            self._watch.refused(_TOO_MANY.slug)
+            transport.abort()
+        elif len(self.connections) > self._limits.connections:
             self._refuse(_TOO_MANY)
-        else:
-            self._watch.watch(self.connections)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; headers of too many are refused before they are whole."""
+        if self._refused_since:
+            return
         self._last_data = self.loop.time()
         if not self._in_body:
             if not self._headers_since:
@@ -135,7 +150,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if (
             self._headers_since
             and self._header_bytes > self._limits.header_bytes
-            and not self.transport.is_closing()
+            and not self._refused_since
         ):
             self._refuse(_HEADERS_TOO_LARGE)
 
@@ -188,6 +203,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Nothing: what strangers try is no event."""
 
     def _refuse(self, refusal: Refusal) -> None:
+        if self.transport.is_closing():
+            return
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             if cycle.response_started:
@@ -209,12 +226,29 @@ class LimitedProtocol(HttpToolsProtocol):
             + b"\r\n"
             + body
         )
-        self.transport.close()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say that no more comes, and close once the client has read that.
+
+        To close while something that it sent is unread would reset the connection, and what it was
+        told would be lost on the way.
+        """
+        if not self.transport.can_write_eof():
+            # TLS, which says so itself
+            self.transport.close()
+            return
+        self._refused_since = self.loop.time()
+        self.transport.write_eof()
+        self.flow.resume_reading()
 
     def look(self, now: float) -> None:
         """End what has lasted too long at the time ``now`` of the event loop."""
         limits = self._limits
-        if self.transport.is_closing():
+        if self._refused_since:
+            if now - self._refused_since > _LINGER_SECONDS:
+                self.transport.abort()
+        elif self.transport.is_closing():
             # what was written and is not read would keep it open for ever
             if now - self._last_data > limits.body_idle_seconds:
                 self.transport.abort()

@@ -25,8 +25,12 @@ Query = TypeVar("Query", bound=Sized)
 
 # A batch is sized to last about this long, so that what arrives meanwhile is not kept waiting.
 BATCH_SECONDS = 0.00075
-# ... but a slow engine still gets enough of it to be efficient, and a fast one no more than keeps a
-# batch's memory small.
+# A turn of the event loop that was longer has brought much, or refused much: as long goes to what
+# was admitted, up to this, or a flood that is refused would take all the time there is.
+LONGEST_BATCH_SECONDS = 0.1
+# An engine that does not manage so many tokens in a batch's time is slow: it gets enough of them to
+# be efficient, and never the event loop's thread. A fast one gets no more than keeps memory small.
+FEW_TOKENS = 64
 MIN_BATCH_TOKENS = 256
 MAX_BATCH_TOKENS = 16_384
 # Below this, running on the event loop costs less than handing over to the thread and back, and
@@ -267,19 +271,26 @@ class Batcher(Generic[Answer]):
 
     def _run(self) -> None:
         self._scheduled = False
-        picked, tokens = self._take()
+        turn = time.perf_counter() - self._last_finished if self._last_finished else 0.0
+        longest = min(max(BATCH_SECONDS, turn), LONGEST_BATCH_SECONDS)
+        slow = FEW_TOKENS * self._seconds_per_token > BATCH_SECONDS
+        budget = MIN_BATCH_TOKENS if slow else int(longest / self._seconds_per_token)
+        picked, tokens = self._take(min(budget, MAX_BATCH_TOKENS))
         if not picked:
             self._settle()
             return
         self._metrics.batch(items=len(picked), tokens=tokens)
-        if self._overhead_seconds + tokens * self._seconds_per_token <= INLINE_SECONDS:
-            self._finish(picked, tokens, *self._compute(picked))
+        seconds = self._overhead_seconds + tokens * self._seconds_per_token
+        if not slow and seconds <= max(INLINE_SECONDS, longest):
+            self._finish(picked, tokens, *self._compute(picked, time.perf_counter))
             return
         self._busy_since = time.perf_counter()
         loop = picked[0][0].future.get_loop()
-        running = loop.run_in_executor(self._worker, self._compute, picked)
+        # By its own processor time: there it also waits for the interpreter's lock, and a busy loop
+        # would make the engine look slow, so that it would stay there.
+        running = loop.run_in_executor(self._worker, self._compute, picked, time.thread_time)
 
-        def land(done: asyncio.Future[tuple[list[Any], float, float]]) -> None:
+        def land(done: asyncio.Future[tuple[list[Any], float]]) -> None:
             self._busy_since = 0.0
             # the loop is closing: nobody is left to tell
             if done.cancelled():
@@ -289,16 +300,16 @@ class Batcher(Generic[Answer]):
                 self._finish(picked, tokens, *done.result())
             else:
                 # no answer, but no request that waits for one either
-                now = time.perf_counter()
                 error = RuntimeError(f"the engine's thread ended: {type(broken).__name__}")
-                self._finish(picked, tokens, [error] * len(picked), now, now)
+                self._finish(picked, tokens, [error] * len(picked), 0.0)
 
         running.add_done_callback(land)
 
-    def _take(self) -> tuple[list[tuple[Ticket[Any], int]], int]:
-        """The next batch, as requests and the index of a document in each; and its tokens."""
-        budget = int(BATCH_SECONDS / self._seconds_per_token)
-        budget = min(max(budget, MIN_BATCH_TOKENS), MAX_BATCH_TOKENS)
+    def _take(self, budget: int) -> tuple[list[tuple[Ticket[Any], int]], int]:
+        """The next batch, as requests and the index of a document in each; and its tokens.
+
+        They are ``budget`` at most, unless one document is more.
+        """
         picked: list[tuple[Ticket[Any], int]] = []
         tokens = 0
         now = time.perf_counter()
@@ -333,9 +344,11 @@ class Batcher(Generic[Answer]):
         self._tokens -= tokens
         return picked, tokens
 
-    def _compute(self, picked: list[tuple[Ticket[Any], int]]) -> tuple[list[Any], float, float]:
-        """An answer or an error for each document, and when the engine started and finished."""
-        started = time.perf_counter()
+    def _compute(
+        self, picked: list[tuple[Ticket[Any], int]], clock: Callable[[], float]
+    ) -> tuple[list[Any], float]:
+        """An answer or an error for each document, and how long the engine took by ``clock``."""
+        started = clock()
         answers: list[Any] = []
         try:
             work = picked[0][0].work
@@ -348,7 +361,7 @@ class Batcher(Generic[Answer]):
                 answers = [error] * len(picked)
             else:
                 answers = self._compute_apart(picked)
-        return answers, started, time.perf_counter()
+        return answers, clock() - started
 
     def _compute_apart(self, picked: list[tuple[Ticket[Any], int]]) -> list[Any]:
         """Each request's documents alone, so that only the one the engine fails on fails."""
@@ -357,7 +370,7 @@ class Batcher(Generic[Answer]):
             places.setdefault(ticket, []).append(place)
         answers: dict[int, Any] = {}
         for own in places.values():
-            alone, _, _ = self._compute([picked[place] for place in own])
+            alone, _ = self._compute([picked[place] for place in own], time.perf_counter)
             answers.update(zip(own, alone, strict=True))
         return [answers[place] for place in range(len(picked))]
 
@@ -366,8 +379,7 @@ class Batcher(Generic[Answer]):
         picked: list[tuple[Ticket[Any], int]],
         tokens: int,
         answers: list[Any],
-        started: float,
-        finished: float,
+        seconds: float,
     ) -> None:
         """Hand out a batch's answers, learn its speed, and go on with what gathered."""
         for (ticket, index), answer in zip(picked, answers, strict=True):
@@ -381,7 +393,7 @@ class Batcher(Generic[Answer]):
             ticket.missing -= 1
             if not ticket.missing:
                 ticket.future.set_result(ticket.answers)
-        seconds = finished - started
+        finished = time.perf_counter()
         self._overhead_seconds = min(self._overhead_seconds, seconds)
         per_token = max(seconds - self._overhead_seconds, 1e-6) / tokens
         self._seconds_per_token += _NEWEST * (per_token - self._seconds_per_token)

@@ -43,22 +43,28 @@ class Flood:
 
 
 class _Connection:
-    __slots__ = ("answer", "answered", "asked", "head", "socket", "unsent")
+    __slots__ = ("answer", "answered", "asked", "ends", "head", "socket", "unsent")
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = socket.socket()
         self.socket.setblocking(False)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # what is sent before it is connected waits for that
+        self.socket.connect_ex(("127.0.0.1", port))
         self.answer = Answer()
         self.answered = True
+        self.ends = False
         self.asked = 0.0
         self.head = b""
         self.unsent = b""
 
     @property
     def free(self) -> bool:
-        """Whether the last request is sent whole, and answered: it may be refused before it is."""
-        return self.answered and not self.unsent
+        """Whether it may be asked: the last request is sent whole, and answered.
+
+        It may be refused before it is sent, and the answer may have been the connection's last.
+        """
+        return self.answered and not self.unsent and not self.ends
 
 
 def run(
@@ -69,15 +75,18 @@ def run(
     connections: dict[int, _Connection] = {}
     # may hold some that the server has closed meanwhile
     free: list[_Connection] = []
+    answered = 0
     started = time.perf_counter()
     with select.epoll() as poll:
         while True:
             now = time.perf_counter()
             sending = now - started < seconds
-            waiting = sum(not connection.answered for connection in connections.values())
-            if not sending and (not waiting or now - started > seconds + _SETTLE_SECONDS):
+            if not sending and (
+                answered == flood.sent or now - started > seconds + _SETTLE_SECONDS
+            ):
                 break
-            while sending and flood.sent < (now - started) * rate:
+            due = int((now - started) * rate) if sending else 0
+            while flood.sent < due:
                 if free:
                     connection = free.pop()
                     if connection.socket.fileno() < 0:
@@ -92,16 +101,22 @@ def run(
                 connection.answered = False
                 connection.unsent = requests[flood.sent % len(requests)]
                 flood.sent += 1
-                _send(poll, connection)
+                if not _send(connection):
+                    poll.modify(connection.socket, select.EPOLLIN | select.EPOLLOUT)
             for number, event in poll.poll(0 if sending else 0.05):
                 connection = connections[number]
-                if event & select.EPOLLOUT:
-                    _send(poll, connection)
-                if event & ~select.EPOLLOUT and not _receive(flood, connection):
-                    poll.unregister(connection.socket)
-                    connection.socket.close()
-                    del connections[number]
-                elif connection.free:
+                if event & select.EPOLLOUT and _send(connection):
+                    poll.modify(connection.socket, select.EPOLLIN)
+                if event & ~select.EPOLLOUT:
+                    waited = not connection.answered
+                    open_still = _receive(flood, connection)
+                    answered += waited and connection.answered
+                    if not open_still:
+                        poll.unregister(connection.socket)
+                        connection.socket.close()
+                        del connections[number]
+                        continue
+                if connection.free:
                     free.append(connection)
         for connection in connections.values():
             flood.unanswered += not connection.answered
@@ -109,7 +124,8 @@ def run(
     return flood
 
 
-def _send(poll: select.epoll, connection: _Connection) -> None:
+def _send(connection: _Connection) -> bool:
+    """Send what can be; whether nothing is left."""
     try:
         sent = connection.socket.send(connection.unsent)
     except BlockingIOError:
@@ -118,8 +134,7 @@ def _send(poll: select.epoll, connection: _Connection) -> None:
         # whatever was answered before can still be received
         sent = len(connection.unsent)
     connection.unsent = connection.unsent[sent:]
-    waits = select.EPOLLOUT if connection.unsent else 0
-    poll.modify(connection.socket, select.EPOLLIN | waits)
+    return not connection.unsent
 
 
 def _receive(flood: Flood, connection: _Connection) -> bool:
@@ -137,6 +152,7 @@ def _receive(flood: Flood, connection: _Connection) -> bool:
     if status is None:
         return True
     connection.answered = True
+    connection.ends = b"\r\nconnection: close\r\n" in connection.head.lower()
     flood.statuses[status] += 1
     if status == 200:
         flood.accepted.append(time.perf_counter() - connection.asked)

@@ -11,6 +11,7 @@ ANSWERS = {
     b"good": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
     b"full": b"HTTP/1.1 429 Slow\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n",
     b"rude": b"HTTP/1.1 429 Slow\r\ncontent-length: 0\r\n\r\n",
+    b"last": b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
 }
 
 
@@ -26,6 +27,9 @@ def port() -> Iterator[int]:
                 body = await reader.readexactly(length)
                 if body in ANSWERS:
                     writer.write(ANSWERS[body])
+                if body == b"last":
+                    await asyncio.sleep(0.01)
+                    break
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -75,6 +79,12 @@ def test_what_is_never_answered_is_told(port, monkeypatch):
     wave = run(port, b"good", b"none", most=200)
     assert wave.unanswered == wave.sent - wave.statuses[200] > 0
     assert set(wave.statuses) == {200}
+
+
+def test_a_connection_that_is_to_end_is_not_asked_again(port):
+    wave = run(port, b"last", most=200)
+    assert wave.sent == wave.statuses[200] > 0
+    assert wave.unanswered == 0
 
 
 def test_no_more_connections_are_opened_than_allowed(port, monkeypatch):

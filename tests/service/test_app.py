@@ -46,6 +46,10 @@ loaded = artifact.load(Path({str(tiny_folder)!r}))
 engines.create(loaded, name="auto", log=Log(io.StringIO()))
 service = app.Valence()
 assert service.application.context.routes
+import uvicorn
+of_bentoml = uvicorn.Config("service:app")
+of_bentoml.load_app = lambda: None
+assert type(of_bentoml.get_loop_factory()()).__module__ == "service.accepting"
 """
     assert imported(code) == {"numpy", "safetensors", "prometheus_client"}
 

@@ -98,6 +98,33 @@ async def test_what_is_refused_below_the_application_is_counted(server, sent, st
     await writer.wait_closed()
 
 
+async def test_who_is_refused_while_sending_reads_why(server):
+    held = [await connect(server) for _ in range(LIMITS.connections)]
+    reader, writer = await connect(server)
+    body = b"x" * 300_000
+    writer.write(b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    for _, opened in (*held, (reader, writer)):
+        opened.close()
+        await opened.wait_closed()
+
+
+async def test_who_is_refused_and_stays_is_cut_off(server, monkeypatch):
+    monkeypatch.setattr(connections, "_LINGER_SECONDS", 0.1)
+    reader, writer = await connect(server)
+    writer.write(b"xyzzy\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+    for _ in range(100):
+        if not server.server_state.connections:
+            break
+        await asyncio.sleep(0.05)
+    assert not server.server_state.connections
+    writer.close()
+
+
 async def test_as_many_headers_as_the_limit_are_no_fault(server):
     reader, writer = await connect(server)
     writer.write(b"GET / HTTP/1.1\r\n" + b"a:\r\n" * LIMITS.headers + b"\r\n")

@@ -1,0 +1,101 @@
+"""A loop that accepts all who wait, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import closing
+
+import pytest
+
+from service.accepting import loop_factory
+
+CLIENTS = 100
+
+
+@pytest.fixture
+def loop():
+    loop = loop_factory()()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def listening():
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=CLIENTS)) as listening:
+        yield listening
+
+
+@pytest.fixture
+def clients(listening):
+    opened = [socket.create_connection(listening.getsockname()) for _ in range(CLIENTS)]
+    yield opened
+    for client in opened:
+        client.close()
+
+
+class Greeting(asyncio.Protocol):
+    def __init__(self, made):
+        self.made = made
+
+    def connection_made(self, transport):
+        self.made.append(transport)
+        transport.write(b"hello")
+
+
+async def turns_until(done, *, most):
+    for turn in range(most):
+        if done():
+            return turn
+        await asyncio.sleep(0)
+    return most
+
+
+def serve(loop, listening, *, most_turns):
+    """The connections made in so many turns of the loop, and how many it took."""
+    made = []
+
+    async def run():
+        server = await loop.create_server(lambda: Greeting(made), sock=listening)
+        turns = await turns_until(lambda: len(made) == CLIENTS, most=most_turns)
+        server.close()
+        found = len(made)
+        for transport in made:
+            transport.close()
+        await asyncio.sleep(0.01)
+        return turns, found
+
+    return loop.run_until_complete(run())
+
+
+def test_who_connected_together_is_accepted_together(loop, listening, clients):
+    turns, made = serve(loop, listening, most_turns=1000)
+    assert made == CLIENTS
+    assert turns < CLIENTS / 5
+    assert {client.recv(10) for client in clients} == {b"hello"}
+
+
+def test_no_more_are_accepted_at_once_than_there_is_room_for(loop, listening, clients):
+    loop.room = lambda: 1
+    turns, made = serve(loop, listening, most_turns=10_000)
+    assert made == len(clients)
+    # libuv's own, and one more
+    assert turns >= CLIENTS / 2
+
+
+def test_a_server_that_has_closed_accepts_nobody(loop, listening, clients):
+    made = []
+
+    async def run():
+        server = await loop.create_server(lambda: Greeting(made), sock=listening)
+        await turns_until(lambda: made, most=1000)
+        loop.room = lambda: 0
+        server.close()
+        await asyncio.sleep(0.05)
+
+    loop.room = lambda: 0
+    loop.run_until_complete(run())
+    assert len(made) < len(clients)
+    for transport in made:
+        transport.abort()
+    loop.run_until_complete(asyncio.sleep(0.01))
