@@ -112,8 +112,8 @@ format: $(DEVELOPMENT) ## Rewrite the code in the project's style
 types: $(DEVELOPMENT) ## Check the types, strictly
 	$(BIN)/mypy
 
-bench: $(BENCH)/.installed $(MODELS:%=$(STORE)/%/latest) ## Measure, into docs/benchmarks/; ONLY=http and so on (ONLY=revision AGAINST=HEAD~1, or A..B), ROUNDS=3, SECONDS=2
-	$(BENCH)/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(AGAINST),--against "$$AGAINST")
+bench: $(BENCH)/.installed $(MODELS:%=$(STORE)/%/latest) ## Measure, into docs/benchmarks/; ONLY=http and so on (ONLY=revision AGAINST=HEAD~1, or A..B; ONLY=streaming GIGABYTES=10), ROUNDS=3, SECONDS=2
+	$(BENCH)/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(AGAINST),--against "$$AGAINST") $(if $(GIGABYTES),--gigabytes $(GIGABYTES))
 
 chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way, into docs/faults.md; ONLY=overload and so on, SHARE=0.1
 	$(BIN)/python -m tests.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))

@@ -1,6 +1,7 @@
 """Measure, and write the figures into this processor's page of ``docs/benchmarks``: ``make bench``.
 
-python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--lines L] [--against REVISION]
+python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--lines L] [--gigabytes G]
+                      [--against REVISION]
                       [--output FOLDER]
 
 ``FOLDER.md``, beside the folder, lists its pages.
@@ -27,6 +28,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
     parser.add_argument("--seconds", type=float, default=2.0, help="a measurement over HTTP")
     parser.add_argument("--lines", type=int, default=1_000_000, help="of the part bulk")
+    parser.add_argument("--gigabytes", type=float, default=10.0, help="of the part streaming")
     parser.add_argument("--against", metavar="REVISION", help="for the part revision: A, or A..B")
     parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"))
     arguments = parser.parse_args()
@@ -37,6 +39,7 @@ def main() -> None:
         seconds=arguments.seconds,
         lines=arguments.lines,
         against=arguments.against,
+        gigabytes=arguments.gigabytes,
     )
     everything = [part for part in parts.PARTS if part not in parts.ASKED_FOR]
     for part in [arguments.only] if arguments.only else everything:

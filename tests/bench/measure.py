@@ -22,6 +22,7 @@ class Options:
     seconds: float
     lines: int = 1_000_000
     against: str | None = None
+    gigabytes: float = 10.0
 
 
 def interleave(
