@@ -25,17 +25,18 @@ Query = TypeVar("Query", bound=Sized)
 
 # A batch is sized to last about this long, so that what arrives meanwhile is not kept waiting.
 BATCH_SECONDS = 0.00075
-# A turn of the event loop that was longer has brought much, or refused much: as long goes to what
-# was admitted, up to this, or a flood that is refused would take all the time there is.
-LONGEST_BATCH_SECONDS = 0.1
-# An engine that does not manage so many tokens in a batch's time is slow: it gets enough of them to
-# be efficient, and never the event loop's thread. A fast one gets no more than keeps memory small.
-FEW_TOKENS = 64
+# ... but a slow engine still gets enough of it to be efficient, and a fast one no more than keeps a
+# batch's memory small.
 MIN_BATCH_TOKENS = 256
 MAX_BATCH_TOKENS = 16_384
 # Below this, running on the event loop costs less than handing over to the thread and back, and
 # delays other connections less than they would notice.
 INLINE_SECONDS = 0.002
+# A turn of the event loop that was longer was spent on reading and refusing: as long goes to a
+# batch, up to this, or a flood would take all the time from what was admitted.
+LONGEST_BATCH_SECONDS = 0.1
+# Batches of fewer tokens tell what a batch costs, not what a token does.
+FEW_TOKENS = 16
 # Tokens a request may take a turn (deficit round robin, Shreedhar and Varghese 1995): the price in
 # waiting that a thousand-text request can put on a one-text request behind it.
 QUANTUM_TOKENS = 128
@@ -271,17 +272,15 @@ class Batcher(Generic[Answer]):
 
     def _run(self) -> None:
         self._scheduled = False
-        turn = time.perf_counter() - self._last_finished if self._last_finished else 0.0
-        longest = min(max(BATCH_SECONDS, turn), LONGEST_BATCH_SECONDS)
-        slow = FEW_TOKENS * self._seconds_per_token > BATCH_SECONDS
-        budget = MIN_BATCH_TOKENS if slow else int(longest / self._seconds_per_token)
+        longest = self._longest_seconds()
+        budget = max(int(longest / self._seconds_per_token), MIN_BATCH_TOKENS)
         picked, tokens = self._take(min(budget, MAX_BATCH_TOKENS))
         if not picked:
             self._settle()
             return
         self._metrics.batch(items=len(picked), tokens=tokens)
         seconds = self._overhead_seconds + tokens * self._seconds_per_token
-        if not slow and seconds <= max(INLINE_SECONDS, longest):
+        if seconds <= max(INLINE_SECONDS, longest):
             self._finish(picked, tokens, *self._compute(picked, time.perf_counter))
             return
         self._busy_since = time.perf_counter()
@@ -304,6 +303,11 @@ class Batcher(Generic[Answer]):
                 self._finish(picked, tokens, [error] * len(picked), 0.0)
 
         running.add_done_callback(land)
+
+    def _longest_seconds(self) -> float:
+        """How long the next batch may last."""
+        turn = time.perf_counter() - self._last_finished if self._last_finished else 0.0
+        return min(max(BATCH_SECONDS, turn), LONGEST_BATCH_SECONDS)
 
     def _take(self, budget: int) -> tuple[list[tuple[Ticket[Any], int]], int]:
         """The next batch, as requests and the index of a document in each; and its tokens.
@@ -395,8 +399,9 @@ class Batcher(Generic[Answer]):
                 ticket.future.set_result(ticket.answers)
         finished = time.perf_counter()
         self._overhead_seconds = min(self._overhead_seconds, seconds)
-        per_token = max(seconds - self._overhead_seconds, 1e-6) / tokens
-        self._seconds_per_token += _NEWEST * (per_token - self._seconds_per_token)
+        if tokens >= FEW_TOKENS:
+            per_token = max(seconds - self._overhead_seconds, 1e-6) / tokens
+            self._seconds_per_token += _NEWEST * (per_token - self._seconds_per_token)
         # Only a queue that stays busy shows its speed: what passes between two of its batches is
         # part of what a token takes, and a batch of all there was may be too small to be efficient.
         if self._last_finished and self._items:
