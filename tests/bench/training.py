@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from service.classifier import artifact
+from service.classifier.manifest import Manifest
 from tests.bench import texts
 from tests.bench.measure import Options, median, say
 from tests.bench.processes import BenchError
@@ -47,29 +48,42 @@ def run(options: Options) -> Section:
 
 def _train(*, hidden: int, threads: int, epochs: int) -> tuple[Sequence[float], int]:
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        (scratch / "workspace").mkdir()
-        (scratch / "workspace" / "corpora").symlink_to(texts.CACHE.absolute())
-        configuration = scratch / "bench.toml"
-        configuration.write_text(
-            _CONFIGURATION.format(hidden=hidden, epochs=epochs), encoding="utf-8"
+        configuration = _CONFIGURATION.format(hidden=hidden, epochs=epochs)
+        said, manifest = trained(
+            configuration, Path(folder), threads=threads, most_seconds=_SECONDS
         )
-        done = subprocess.run(
-            [sys.executable, "-m", "training", "train", str(configuration), "--no-baselines",
-             "--device", "cpu", "--workspace", str(scratch / "workspace")],
-            env={
-                **os.environ,
-                "BENTOML_HOME": str(scratch / "home"),
-                "OMP_NUM_THREADS": str(threads),
-            },
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )  # fmt: skip
-        speeds = [float(found.replace(",", "")) for found in _SPEED.findall(done.stderr)]
-        if done.returncode or not speeds:
-            raise BenchError(f"training failed:\n{done.stderr[-2000:]}")
-        store = scratch / "home" / "models" / "bench"
-        folder_of_model = store / (store / "latest").read_text(encoding="utf-8").strip()
-        return speeds, artifact.load(folder_of_model).manifest.training.peak_memory_bytes
+    speeds = [float(found.replace(",", "")) for found in _SPEED.findall(said)]
+    if not speeds:
+        raise BenchError(f"training told no speed:\n{said[-2000:]}")
+    return speeds, manifest.training.peak_memory_bytes
+
+
+def trained(
+    configuration: str, scratch: Path, *, threads: int, most_seconds: float
+) -> tuple[str, Manifest]:
+    """Train ``configuration`` in ``scratch``: what the command said, and what it recorded.
+
+    The model is called ``bench``. Raises :class:`BenchError` where training fails.
+    """
+    (scratch / "workspace").mkdir()
+    (scratch / "workspace" / "corpora").symlink_to(texts.CACHE.absolute())
+    path = scratch / "bench.toml"
+    path.write_text(configuration, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "train", str(path), "--no-baselines",
+         "--device", "cpu", "--workspace", str(scratch / "workspace")],
+        env={
+            **os.environ,
+            "BENTOML_HOME": str(scratch / "home"),
+            "OMP_NUM_THREADS": str(threads),
+        },
+        capture_output=True,
+        text=True,
+        timeout=most_seconds,
+        check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise BenchError(f"training failed:\n{done.stderr[-2000:]}")
+    store = scratch / "home" / "models" / "bench"
+    folder_of_model = store / (store / "latest").read_text(encoding="utf-8").strip()
+    return done.stderr, artifact.load(folder_of_model).manifest
