@@ -4,35 +4,16 @@ import asyncio
 import collections
 
 import pytest
-import uvicorn
 
 from service import connections
-from service.connections import ConnectionLimits, ConnectionWatch, LimitedProtocol
+from tests.service.protocol import limits, port_of, started
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: valence\r\n\r\n"
-LIMITS = ConnectionLimits(
-    header_bytes=1000,
-    headers=20,
-    header_seconds=0.1,
-    body_idle_seconds=0.1,
-    keep_alive_seconds=5,
-    connections=10,
-)
+LIMITS = limits(header_seconds=0.1, body_idle_seconds=0.1)
 refused = collections.Counter()
 
 
-async def application(scope, receive, send):
-    if scope["type"] == "lifespan":
-        scope["state"][connections.STATE] = ConnectionWatch(
-            LIMITS, lambda reason: refused.update((reason,))
-        )
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await send({"type": "lifespan.shutdown.complete"})
-        return
-    while (await receive()).get("more_body"):
-        pass
+async def answer(scope, receive, send):
     start = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
     await send(start)
     await send({"type": "http.response.body", "body": b"ok"})
@@ -41,21 +22,12 @@ async def application(scope, receive, send):
 @pytest.fixture
 async def server():
     refused.clear()
-    config = uvicorn.Config(
-        application, port=0, http=LimitedProtocol, log_level="critical", lifespan="on"
-    )
-    server = uvicorn.Server(config)
-    config.load()
-    server.lifespan = config.lifespan_class(config)
-    await server.startup()
-    yield server
-    if not server.should_exit:
-        await server.shutdown()
+    async with started(answer, LIMITS, lambda reason: refused.update((reason,))) as server:
+        yield server
 
 
 async def connect(server):
-    port = server.servers[0].sockets[0].getsockname()[1]
-    return await asyncio.open_connection("127.0.0.1", port)
+    return await asyncio.open_connection("127.0.0.1", port_of(server))
 
 
 async def test_a_request_that_was_on_its_way_when_the_server_ended_is_answered(server):

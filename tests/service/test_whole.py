@@ -6,67 +6,40 @@ import asyncio
 import contextlib
 
 import pytest
-import uvicorn
 
-from service import connections, whole
+from service import whole
 from service.api.http import Response
-from service.connections import ConnectionLimits, ConnectionWatch, LimitedProtocol
+from tests.service.protocol import limits, port_of, started
 
-LIMITS = ConnectionLimits(
-    header_bytes=1000,
-    headers=20,
-    header_seconds=5,
-    body_idle_seconds=5,
-    keep_alive_seconds=5,
-    connections=10,
-)
 HEADERS = {
     "/close": ((b"connection", b"close"),),
     "/two-lines": ((b"x", b"a\r\nset-cookie: b"),),
 }
 
 
-async def application(scope, receive, send):
-    if scope["type"] == "lifespan":
-        scope["state"][connections.STATE] = ConnectionWatch(LIMITS, lambda reason: None)
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await send({"type": "lifespan.shutdown.complete"})
-        return
-    while (await receive()).get("more_body"):
-        pass
+async def answer(scope, receive, send):
     await Response(b'"ok"', headers=HEADERS.get(scope["path"], ()))(scope, receive, send)
 
 
 @pytest.fixture
 async def ask():
     """Sends bytes over a connection of their own, and returns what came, and whether it ended."""
-    config = uvicorn.Config(
-        application, port=0, http=LimitedProtocol, log_level="critical", lifespan="on"
-    )
-    server = uvicorn.Server(config)
-    config.load()
-    server.lifespan = config.lifespan_class(config)
-    await server.startup()
-    await server.on_tick(0)
-    port = server.servers[0].sockets[0].getsockname()[1]
+    async with started(answer, limits()) as server:
 
-    async def sent(content):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(content)
-        received = b""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.3):
-                while piece := await reader.read(10_000):
-                    received += piece
-        ended = reader.at_eof()
-        writer.close()
-        await writer.wait_closed()
-        return received, ended
+        async def sent(content):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+            writer.write(content)
+            received = b""
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    while piece := await reader.read(10_000):
+                        received += piece
+            ended = reader.at_eof()
+            writer.close()
+            await writer.wait_closed()
+            return received, ended
 
-    yield sent
-    await server.shutdown()
+        yield sent
 
 
 def request(path="/", method="GET", version="1.1"):

@@ -4,6 +4,7 @@ import pydantic_core
 import pytest
 
 from service.api.scoring import TURN_TEXTS, to_json
+from tests.turns import counted
 
 
 @pytest.mark.parametrize("count", [0, 1, TURN_TEXTS, TURN_TEXTS + 1, 3 * TURN_TEXTS])
@@ -14,17 +15,8 @@ def test_an_answer_of_any_length_is_written_as_json(count):
 
 
 async def test_a_long_answer_is_written_in_turns_and_a_short_one_in_one():
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    counting = asyncio.create_task(count())
-    await to_json({"results": ["a"] * TURN_TEXTS})
-    assert turns == 0
-    await to_json({"results": ["a"] * (10 * TURN_TEXTS)})
-    assert turns == 10
-    counting.cancel()
+    async with counted() as turns:
+        await to_json({"results": ["a"] * TURN_TEXTS})
+        assert turns.count == 0
+        await to_json({"results": ["a"] * (10 * TURN_TEXTS)})
+        assert turns.count == 10

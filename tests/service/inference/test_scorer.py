@@ -16,6 +16,7 @@ from service.inference.models import Models, Phase
 from service.inference.reference import ReferenceEngine
 from service.inference.scorer import Scorer
 from service.metrics import Metrics
+from tests.turns import counted
 
 TEXTS = st.lists(
     st.text(alphabet=st.sampled_from("good bad movie .!n't"), max_size=60), min_size=1, max_size=9
@@ -146,21 +147,12 @@ async def test_others_have_turns_while_the_sentences_of_a_long_text_are_found(
     tiny_artifact, counting_engine
 ):
     scorer = make(tiny_artifact, counting_engine)
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
     text = "Good movie. Not bad, is it " * 900
-    running = asyncio.create_task(others())
-    scored = await scorer.score([text], timeout_seconds=60, sentences=True)
-    running.cancel()
+    async with counted() as turns:
+        scored = await scorer.score([text], timeout_seconds=60, sentences=True)
     assert len(scored.sentences[0]) == 901
     # its tokens are cut, then sentences are found in them, a turn after 256 of either at least
-    assert turns > 2 * len(text.split()) / 256
+    assert turns.count > 2 * len(text.split()) / 256
 
 
 async def test_sentences_count_in_the_queue(tiny_artifact, counting_engine):

@@ -1,0 +1,66 @@
+"""A server of uvicorn's with our protocol, in the test's own event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+
+from service import connections
+from service.connections import ConnectionLimits, ConnectionWatch, LimitedProtocol
+
+Answer = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+def limits(**other: float) -> ConnectionLimits:
+    """Small counts; no time is over soon unless it is said."""
+    usual = {
+        "header_bytes": 1000,
+        "headers": 20,
+        "header_seconds": 5,
+        "body_idle_seconds": 5,
+        "keep_alive_seconds": 5,
+        "connections": 10,
+    }
+    return ConnectionLimits(**usual | other)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def started(
+    answer: Answer,
+    limited: ConnectionLimits,
+    refused: Callable[[str], None] = lambda reason: None,
+) -> AsyncIterator[uvicorn.Server]:
+    """Serves ``answer``, which is called once a request is read, until the block ends."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            scope["state"][connections.STATE] = ConnectionWatch(limited, refused)
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        while (await receive()).get("more_body"):
+            pass
+        await answer(scope, receive, send)
+
+    config = uvicorn.Config(
+        application, port=0, http=LimitedProtocol, log_level="critical", lifespan="on"
+    )
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    await server.on_tick(0)
+    yield server
+    if not server.should_exit:
+        await server.shutdown()
+
+
+def port_of(server: uvicorn.Server) -> int:
+    """Where it listens, on the loopback interface."""
+    port: int = server.servers[0].sockets[0].getsockname()[1]
+    return port
