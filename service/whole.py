@@ -7,18 +7,12 @@ packets, each of which wakes the client, and cost a tenth of a one-sentence requ
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.types import Message, Scope
-
-if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 WHOLE = "valence.http.response.whole"
-_STATUS_LINES = {
-    int(status): f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
-}
 _EXTENSIONS: dict[str, dict[object, object]] = {WHOLE: {}}
 
 
@@ -63,7 +57,7 @@ class WholeAnswers:
         """Status line and headers; raises :class:`RuntimeError` for a header of two lines."""
         cycle = self._cycle
         headers = [*cycle.default_headers, *message["headers"]]
-        lines = [_STATUS_LINES[message["status"]]]
+        lines = [STATUS_LINE[message["status"]]]
         said = False
         for name, value in headers:
             lines += (name, b": ", value, b"\r\n")

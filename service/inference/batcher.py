@@ -78,6 +78,7 @@ class Ticket(Generic[Answer]):
         self,
         documents: Sequence[Sized],
         costs: Sequence[int],
+        tokens: int,
         work: Callable[[list[Any]], Sequence[Answer]],
         future: asyncio.Future[list[Answer]],
     ) -> None:
@@ -92,7 +93,7 @@ class Ticket(Generic[Answer]):
             else sorted(range(len(costs)), key=costs.__getitem__, reverse=True)
         )
         self.position = 0
-        self.waiting_tokens = sum(costs)
+        self.waiting_tokens = tokens
         self.answers: list[Answer | None] = [None] * len(documents)
         self.missing = len(documents)
         self.deficit = 0
@@ -170,7 +171,7 @@ class Batcher(Generic[Answer]):
         tokens = sum(costs)
         self.require_room(items=len(documents), tokens=tokens, within_seconds=within_seconds)
         ticket: Ticket[Other] = Ticket(
-            documents, costs, work, asyncio.get_running_loop().create_future()
+            documents, costs, tokens, work, asyncio.get_running_loop().create_future()
         )
         if not documents:
             ticket.future.set_result([])
