@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import uvloop
 
@@ -18,13 +18,23 @@ import uvloop
 _MOST_A_TURN = 512
 
 
+class Door(Protocol):
+    """Who may come in."""
+
+    def room(self) -> int:
+        """How many connections may be accepted now, beside libuv's one."""
+
+    def room_to_refuse(self) -> int:
+        """How many may be refused now."""
+
+    def refuse(self, connection: socket.socket) -> None:
+        """Tell one why, and close it in time."""
+
+
 class Loop(uvloop.Loop):
-    """uvloop's, but for how a server accepts.
+    """uvloop's, but for how a server accepts: all who wait, as far as ``door`` has room."""
 
-    ``room`` says how many connections may be accepted now, beside libuv's one.
-    """
-
-    room: Callable[[], int] = staticmethod(lambda: _MOST_A_TURN)
+    door: Door | None = None
 
     async def create_server(  # type: ignore[override]
         self,
@@ -37,6 +47,7 @@ class Loop(uvloop.Loop):
         if sock is None:
             return await super().create_server(protocol_factory, *args, **options)
         listening = sock
+        encrypted = options.get("ssl") is not None
         connecting: set[asyncio.Task[Any]] = set()
 
         def accepted() -> asyncio.Protocol:
@@ -44,17 +55,30 @@ class Loop(uvloop.Loop):
             return protocol_factory()
 
         def accept_others() -> None:
-            for _ in range(min(self.room(), _MOST_A_TURN)):
-                if not server.is_serving():
-                    return
-                try:
-                    connection, _ = listening.accept()
-                except OSError:
-                    # nobody else waits; where there are no descriptors left, libuv knows what to do
+            door = self.door
+            room = _MOST_A_TURN if door is None else min(door.room(), _MOST_A_TURN)
+            for _ in range(room):
+                if (connection := accept()) is None:
                     return
                 task = self.create_task(connect(connection))
                 connecting.add(task)
                 task.add_done_callback(connecting.discard)
+            # over TLS nothing can be said before the handshake
+            if door is None or room == _MOST_A_TURN or encrypted:
+                return
+            for _ in range(min(door.room_to_refuse(), _MOST_A_TURN - room)):
+                if (connection := accept()) is None:
+                    return
+                door.refuse(connection)
+
+        def accept() -> socket.socket | None:
+            if not server.is_serving():
+                return None
+            try:
+                return listening.accept()[0]
+            except OSError:
+                # nobody else waits; where there are no descriptors left, libuv knows what to do
+                return None
 
         async def connect(connection: socket.socket) -> None:
             try:

@@ -280,7 +280,7 @@ class _Gateway:
             watch = scope["state"][connections.STATE] = _connection_watch()
             loop = asyncio.get_running_loop()
             if isinstance(loop, Loop):
-                loop.room = watch.room
+                loop.door = watch
             scope["app"].middleware_stack = self
         await self._bentoml(scope, receive, send)
 

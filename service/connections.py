@@ -7,6 +7,7 @@ request that comes in one piece costs two attributes.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from service.later import Later
+from service.turned_away import TurnedAway
 from service.whole import WholeAnswers
 
 if TYPE_CHECKING:
@@ -28,11 +30,12 @@ if TYPE_CHECKING:
 # the name of the watch in the server's state
 STATE = "valence.connections"
 _LOOK_SECONDS = 0.5
+# a refused client is gone sooner, and makes room for the next to be told
+_SWEEP_SECONDS = 0.1
 # what a connection that waits is left when the server ends: a request may be on its way already
 _LEAVING_SECONDS = 0.25
-# To refuse a connection costs a third of an answer: who is too many waits for later turns of the
-# loop, not those who are served for them.
-_REFUSED_A_TURN = 32
+# each costs a thirtieth of an answer: more wait for later turns of the loop
+_REFUSED_A_TURN = 64
 # how long a refused client may take to read why: what it still sends is thrown away
 _LINGER_SECONDS = 5.0
 
@@ -60,11 +63,23 @@ class ConnectionWatch:
         self.limits = limits
         self.refused = refused
         self._connections: set[Any] = set()
+        self._turned_away = TurnedAway(most=limits.connections, seconds=_LINGER_SECONDS)
         self._later = Later(self._look, seconds=_LOOK_SECONDS)
+        self._sweep = Later(self._look_at_turned_away, seconds=_SWEEP_SECONDS)
 
     def room(self) -> int:
-        """How many connections may be accepted now, those that will be refused too."""
-        return max(self.limits.connections - len(self._connections), _REFUSED_A_TURN)
+        """How many connections may be accepted now."""
+        return max(self.limits.connections - len(self._connections), 0)
+
+    def room_to_refuse(self) -> int:
+        """How many may be refused now."""
+        return min(self._turned_away.room, _REFUSED_A_TURN)
+
+    def refuse(self, connection: socket.socket) -> None:
+        """Say that there are too many, to one that has not been accepted into the loop."""
+        self.refused(_TOO_MANY.slug)
+        self._turned_away.tell(connection, _TOO_MANY_ANSWER, asyncio.get_running_loop().time())
+        self._sweep.ask()
 
     def watch(self, connections: set[Any]) -> None:
         """Look after ``connections``, those to come too."""
@@ -78,6 +93,11 @@ class ConnectionWatch:
         if self._connections:
             self._later.ask()
 
+    def _look_at_turned_away(self) -> None:
+        self._turned_away.look(asyncio.get_running_loop().time())
+        if len(self._turned_away):
+            self._sweep.ask()
+
 
 class Refusal(NamedTuple):
     """What a connection is told before it is closed; the rest of the table is in the API."""
@@ -86,12 +106,30 @@ class Refusal(NamedTuple):
     slug: str
     title: str
 
+    def answer(self) -> bytes:
+        """The whole of it, as HTTP."""
+        problem = {
+            "type": f"urn:valence:problem:{self.slug}",
+            "title": self.title,
+            "status": self.status,
+        }
+        body = pydantic_core.to_json(problem)
+        return (
+            STATUS_LINE[self.status]
+            + b"content-type: application/problem+json\r\nconnection: close\r\n"
+            + b"content-length: %d\r\n" % len(body)
+            + (b"retry-after: 1\r\n" if self.status == 503 else b"")
+            + b"\r\n"
+            + body
+        )
+
 
 _MALFORMED = Refusal(400, "malformed-request", "The request is not HTTP/1.1")
 _HEADERS_SLOW = Refusal(408, "request-timeout", "The headers came too slowly")
 _BODY_STOPPED = Refusal(408, "request-timeout", "The body stopped coming")
 _HEADERS_TOO_LARGE = Refusal(431, "headers-too-large", "The headers are too large or too many")
 _TOO_MANY = Refusal(503, "too-many-connections", "The service holds as many as it may")
+_TOO_MANY_ANSWER = _TOO_MANY.answer()
 REFUSALS = (_MALFORMED, _HEADERS_SLOW, _BODY_STOPPED, _HEADERS_TOO_LARGE, _TOO_MANY)
 
 
@@ -135,6 +173,15 @@ class LimitedProtocol(HttpToolsProtocol):
             transport.abort()
         elif len(self.connections) > self._limits.connections:
             self._refuse(_TOO_MANY)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended: let go of the last request, which holds this in turn.
+
+        Whoever is in such a circle stays until the collector comes, thousands after a flood.
+        """
+        super().connection_lost(exc)
+        if self.cycle is not None and self.cycle.response_complete:
+            self.cycle = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; headers of too many are refused before they are whole."""
@@ -213,19 +260,8 @@ class LimitedProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True
             cycle.message_event.set()
-        status, slug, title = refusal
-        self._watch.refused(slug)
-        problem = {"type": f"urn:valence:problem:{slug}", "title": title, "status": status}
-        body = pydantic_core.to_json(problem)
-        retry = b"retry-after: 1\r\n" if status == 503 else b""
-        self.transport.write(
-            STATUS_LINE[status]
-            + b"content-type: application/problem+json\r\nconnection: close\r\n"
-            + b"content-length: %d\r\n" % len(body)
-            + retry
-            + b"\r\n"
-            + body
-        )
+        self._watch.refused(refusal.slug)
+        self.transport.write(refusal.answer())
         self._linger()
 
     def _linger(self) -> None:

@@ -92,8 +92,10 @@ class Application:
             settings.max_body_bytes,
             settings.body_memory_bytes,
             settings.body_idle_seconds,
-            lambda characters: context.models.require_room(
-                characters=characters, within_seconds=settings.request_timeout_seconds
+            lambda characters, texts: context.models.require_room(
+                characters=characters,
+                texts=texts,
+                within_seconds=settings.request_timeout_seconds,
             ),
         )
         self._access = Access(context.settings, context.log)

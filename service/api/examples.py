@@ -164,7 +164,7 @@ LIMITS: dict[str, Any] = {
     "min_body_bytes_per_second": 1024,
     "keep_alive_seconds": 75.0,
     "stream_idle_seconds": 60.0,
-    "max_connections": 2048,
+    "max_connections": 1024,
     "key_texts_per_second": None,
 }
 _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"

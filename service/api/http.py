@@ -40,15 +40,16 @@ _TIMEOUT_HEADERS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
 _MILLISECONDS = re.compile(rb"0{0,9}[1-9][0-9]{0,8}")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # A client that waits this long has its connection watched, so that its work leaves the queue when
-# it leaves; watching costs a task, which an answer given sooner need not pay.
-_PATIENCE_SECONDS = 0.05
+# it leaves; watching costs a task, a tenth of a small answer, which in a flood all would pay.
+_PATIENCE_SECONDS = 0.5
 MOST_FAULTS = 20
 # a body that is read whole and comes slower than this is not worth its connection
 SLOWEST_BYTES_PER_SECOND = 1024
-# Bodies from this size on are refused for want of room before their JSON is read, on the guess that
-# a character takes as many bytes: few take more, and who is refused by it would hardly be admitted.
+# bodies from this size on are refused for want of room before their JSON is read
 _LARGE_BODY = 8_192
-_MOST_BYTES_A_CHARACTER = 2
+# outside ASCII; few take more
+_BYTES_A_CHARACTER = 2
+_BYTES_OF_AN_ESCAPE = len(rb"\u00e9")
 _LONGEST_STEP = 64
 _FIELD = re.compile(rb'"[ \t\r\n]*:')
 
@@ -70,13 +71,14 @@ class Bucket(Protocol):
 class BodyLimits:
     """What bodies may be, in bytes and seconds, and how many bytes of them are held now.
 
-    ``require_room`` raises for a number of characters that the default model could not answer now.
+    ``require_room`` raises for a number of characters, in a number of texts, that the default model
+    could not answer now.
     """
 
     bytes: int
     memory: int
     idle_seconds: float
-    require_room: Callable[[int], None] = lambda _characters: None
+    require_room: Callable[[int, int], None] = lambda _characters, _texts: None
     held: int = 0
 
 
@@ -297,7 +299,13 @@ class Request:
         neither does the path.
         """
         if len(body) > _LARGE_BODY and not self.parameters and b'"model"' not in body:
-            self._limits.require_room(len(body) // _MOST_BYTES_A_CHARACTER)
+            if body.isascii():
+                characters = len(body) - (_BYTES_OF_AN_ESCAPE - 1) * body.count(rb"\u")
+            else:
+                characters = len(body) // _BYTES_A_CHARACTER
+            # what a comma follows, and the last; ids would be counted too
+            texts = body.count(b'",') - body.count(rb"\",") + 1
+            self._limits.require_room(characters, texts)
         return body
 
     def release(self) -> None:
@@ -356,11 +364,14 @@ class _UntilGone:
         trace: TracebackType | None,
     ) -> None:
         self._timer.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
+        task, watcher = self._task, self._watcher
+        # they hold this in turn: in a circle they would stay until the collector comes
+        self._task = self._watcher = None
+        if watcher is not None:
+            watcher.cancel()
         if self._gone and kind is asyncio.CancelledError:
-            if self._task is not None:
-                self._task.uncancel()
+            if task is not None:
+                task.uncancel()
             raise ClientGone from None
 
     def _watch(self) -> None:

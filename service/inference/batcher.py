@@ -35,6 +35,10 @@ INLINE_SECONDS = 0.002
 # A turn of the event loop that was longer was spent on reading and refusing: as long goes to a
 # batch, up to this, or a flood would take all the time from what was admitted.
 LONGEST_BATCH_SECONDS = 0.1
+# With every so many requests that wait, a batch may be as long again, up to so many times: who
+# comes then waits for many in any case, and gains when they go faster.
+LONG_QUEUE = 8
+MOST_LONGER = 4
 # Batches of fewer tokens tell what a batch costs, not what a token does.
 FEW_TOKENS = 16
 # Tokens a request may take a turn (deficit round robin, Shreedhar and Varghese 1995): the price in
@@ -149,14 +153,21 @@ class Batcher(Generic[Answer]):
         self._drained_tokens_per_second = 1 / seconds_per_token
 
     def submit(
-        self, documents: Sequence[Sized], *, within_seconds: float = math.inf
+        self,
+        documents: Sequence[Sized],
+        *,
+        within_seconds: float = math.inf,
+        admitted: bool = False,
     ) -> Ticket[Answer]:
         """Queue a request's documents; answers come by ``future``.
 
         Raises :class:`Overloaded` when the queue is full, or so long that the answer would come
-        later than ``within_seconds``, and :class:`DeadlineExceeded` when those are over.
+        later than ``within_seconds``, but for documents that were ``admitted`` by
+        :meth:`promised`; and :class:`DeadlineExceeded` when those seconds are over.
         """
-        return self.submit_to(self._work, documents, within_seconds=within_seconds)
+        return self.submit_to(
+            self._work, documents, within_seconds=within_seconds, admitted=admitted
+        )
 
     def submit_to(
         self,
@@ -164,12 +175,16 @@ class Batcher(Generic[Answer]):
         documents: Sequence[Query],
         *,
         within_seconds: float = math.inf,
+        admitted: bool = False,
     ) -> Ticket[Other]:
         """As :meth:`submit`, for ``work`` of the request's own."""
         # an empty document is work too
         costs = [len(document) or 1 for document in documents]
         tokens = sum(costs)
-        self.require_room(items=len(documents), tokens=tokens, within_seconds=within_seconds)
+        if admitted:
+            _require_time(within_seconds)
+        else:
+            self.require_room(items=len(documents), tokens=tokens, within_seconds=within_seconds)
         ticket: Ticket[Other] = Ticket(
             documents, costs, tokens, work, asyncio.get_running_loop().create_future()
         )
@@ -196,8 +211,7 @@ class Batcher(Generic[Answer]):
                 f"{self._limits.tokens} tokens; try again after the time in Retry-After",
                 retry_after_seconds=waiting_tokens / self._drained_tokens_per_second,
             )
-        if within_seconds <= 0:
-            raise DeadlineExceeded("the time allowed was over before the texts could wait")
+        _require_time(within_seconds)
         # an idle engine refuses nobody, or a speed once measured too low would never be corrected
         if waiting_items and (wait := self._wait_seconds(tokens)) > _TIMELY * within_seconds:
             raise Overloaded(
@@ -207,17 +221,18 @@ class Batcher(Generic[Answer]):
             )
 
     @contextmanager
-    def promised(self, *, items: int, tokens: int, within_seconds: float) -> Iterator[None]:
+    def promised(self, *, items: int, tokens: int, within_seconds: float) -> Iterator[bool]:
         """Keep room for documents that are still being made; raises what :meth:`submit` would.
 
         Making them costs as much as scoring them, so a request that is refused should be before
-        that, and those that are not should not all begin with it at once.
+        that, and those that are not should not all begin with it at once. What was promised is
+        kept: :meth:`submit` them as ``admitted``, which the context yields, as long as it lasts.
         """
         self.require_room(items=items, tokens=tokens, within_seconds=within_seconds)
         self._promised_items += items
         self._promised_tokens += tokens
         try:
-            yield
+            yield True
         finally:
             self._promised_items -= items
             self._promised_tokens -= tokens
@@ -308,7 +323,8 @@ class Batcher(Generic[Answer]):
     def _longest_seconds(self) -> float:
         """How long the next batch may last."""
         turn = time.perf_counter() - self._last_finished if self._last_finished else 0.0
-        return min(max(BATCH_SECONDS, turn), LONGEST_BATCH_SECONDS)
+        queue = min(1 + len(self._waiting) // LONG_QUEUE, MOST_LONGER)
+        return min(max(BATCH_SECONDS * queue, turn), LONGEST_BATCH_SECONDS)
 
     def _take(self, budget: int) -> tuple[list[tuple[Ticket[Any], int]], int]:
         """The next batch, as requests and the index of a document in each; and its tokens.
@@ -418,3 +434,8 @@ class Batcher(Generic[Answer]):
             self._schedule()
         elif self._idle is not None and not self._busy_since:
             self._idle.set()
+
+
+def _require_time(within_seconds: float) -> None:
+    if within_seconds <= 0:
+        raise DeadlineExceeded("the time allowed was over before the texts could wait")

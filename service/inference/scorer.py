@@ -30,7 +30,7 @@ from service.metrics import Metrics, ModelMetrics
 _TURN_CHARACTERS = 4_000
 # of English text, spaces counted; only who is refused early depends on it
 _CHARACTERS_A_TOKEN = 5
-_NOTHING = nullcontext()
+_NOTHING = nullcontext(False)
 
 
 Given = TypeVar("Given")
@@ -200,7 +200,7 @@ class Scorer:
         arrived = time.perf_counter()
         parts: list[reading.Parts] | None = None
         documents: Sequence[Document | reading.Parts]
-        with self._room(texts, timeout_seconds):
+        with self._room(texts, timeout_seconds) as admitted:
             if truncation == "head" and not sentences and not explain:
                 encode = self.classifier.encode
                 whole = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
@@ -211,9 +211,11 @@ class Scorer:
                 )
                 ids = reading.windows(parts)
                 self._require_room(ids, texts=len(texts))
-        encoded = time.perf_counter()
-        left = timeout_seconds - (encoded - arrived)
-        ticket = self._batcher.submit(ids, within_seconds=left)
+            encoded = time.perf_counter()
+            left = timeout_seconds - (encoded - arrived)
+            ticket = self._batcher.submit(
+                ids, within_seconds=left, admitted=admitted and len(ids) == len(texts)
+            )
         predictions = await self._answers(ticket, left, while_waiting)
         found: list[list[Sentence]] = []
         if parts is not None:
@@ -321,23 +323,25 @@ class Scorer:
                 await asyncio.sleep(0)
         return documents
 
-    def require_room(self, *, characters: int, within_seconds: float) -> None:
-        """Raise :class:`Overloaded` if there is no room for a request of so many characters."""
-        tokens = characters // _CHARACTERS_A_TOKEN
-        self._batcher.require_room(items=1, tokens=tokens, within_seconds=within_seconds)
+    def require_room(self, *, characters: int, texts: int, within_seconds: float) -> None:
+        """Raise :class:`Overloaded` if there is no room for so many characters in all ``texts``."""
+        tokens = self._guessed_tokens(characters, texts)
+        self._batcher.require_room(items=texts, tokens=tokens, within_seconds=within_seconds)
 
-    def _room(self, texts: Sequence[str], within_seconds: float) -> AbstractContextManager[None]:
-        """Keeps room for a large request while its texts are tokenized.
+    def _guessed_tokens(self, characters: int, texts: int) -> int:
+        return min(characters // _CHARACTERS_A_TOKEN, texts * self.manifest.max_tokens)
+
+    def _room(self, texts: Sequence[str], within_seconds: float) -> AbstractContextManager[bool]:
+        """Keeps room for a large request while its texts are tokenized; whether it did.
 
         A small one is tokenized sooner than asked whether there is room.
         """
         characters = len(texts[0]) if len(texts) == 1 else sum(map(len, texts))
         if characters <= _TURN_CHARACTERS:
             return _NOTHING
-        most = len(texts) * self.manifest.max_tokens
         return self._batcher.promised(
             items=len(texts),
-            tokens=min(characters // _CHARACTERS_A_TOKEN, most),
+            tokens=self._guessed_tokens(characters, len(texts)),
             within_seconds=within_seconds,
         )
 
@@ -373,7 +377,8 @@ class Scorer:
     async def _wait(self, ticket: Ticket[Any], timeout_seconds: float) -> None:
         timer = ticket.future.get_loop().call_later(timeout_seconds, self._expire, ticket)
         try:
-            await asyncio.wait((ticket.future,))
+            # cancelled with who waits for it, which is what abandoning it does too
+            await ticket.future
         finally:
             timer.cancel()
 

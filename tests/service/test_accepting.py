@@ -75,12 +75,41 @@ def test_who_connected_together_is_accepted_together(loop, listening, clients):
     assert {client.recv(10) for client in clients} == {b"hello"}
 
 
+class Narrow:
+    """A door with room for so many, and for some to be refused."""
+
+    def __init__(self, *, most, refused_a_turn=0):
+        self.most = most
+        self.refused_a_turn = refused_a_turn
+        self.refused = 0
+
+    def room(self):
+        return self.most
+
+    def room_to_refuse(self):
+        return self.refused_a_turn
+
+    def refuse(self, connection):
+        self.refused += 1
+        connection.send(b"no")
+        connection.close()
+
+
 def test_no_more_are_accepted_at_once_than_there_is_room_for(loop, listening, clients):
-    loop.room = lambda: 1
+    loop.door = Narrow(most=1)
     turns, made = serve(loop, listening, most_turns=10_000)
     assert made == len(clients)
     # libuv's own, and one more
     assert turns >= CLIENTS / 2
+
+
+def test_who_is_too_many_is_refused_without_entering_the_loop(loop, listening, clients):
+    loop.door = Narrow(most=0, refused_a_turn=CLIENTS)
+    _, made = serve(loop, listening, most_turns=50)
+    told = [client.recv(10) for client in clients]
+    assert told.count(b"no") == loop.door.refused == CLIENTS - made
+    # libuv's own
+    assert told.count(b"hello") == made == 1
 
 
 def test_a_server_that_has_closed_accepts_nobody(loop, listening, clients):
@@ -89,13 +118,12 @@ def test_a_server_that_has_closed_accepts_nobody(loop, listening, clients):
     async def run():
         server = await loop.create_server(lambda: Greeting(made), sock=listening)
         await turns_until(lambda: made, most=1000)
-        loop.room = lambda: 0
         server.close()
         await asyncio.sleep(0.05)
 
-    loop.room = lambda: 0
+    loop.door = Narrow(most=0, refused_a_turn=1)
     loop.run_until_complete(run())
-    assert len(made) < len(clients)
+    assert len(made) + loop.door.refused < len(clients)
     for transport in made:
         transport.abort()
     loop.run_until_complete(asyncio.sleep(0.01))

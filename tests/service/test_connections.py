@@ -2,10 +2,12 @@
 
 import asyncio
 import collections
+import socket
 
 import pytest
 
 from service import connections
+from service.connections import ConnectionWatch
 from tests.service.protocol import limits, port_of, started
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: valence\r\n\r\n"
@@ -95,6 +97,29 @@ async def test_who_is_refused_and_stays_is_cut_off(server, monkeypatch):
         await asyncio.sleep(0.05)
     assert not server.server_state.connections
     writer.close()
+
+
+async def test_a_watch_refuses_beside_the_loop_as_many_as_it_may_hold():
+    counted = []
+    watch = ConnectionWatch(LIMITS, counted.append)
+    watch.watch(set(range(LIMITS.connections - 1)))
+    assert watch.room() == 1
+    watch.watch(set(range(LIMITS.connections + 1)))
+    assert watch.room() == 0
+    assert watch.room_to_refuse() == LIMITS.connections
+    watch.watch(set())
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname(), timeout=5)
+        with client:
+            watch.refuse(listening.accept()[0])
+            assert client.recv(1000).startswith(b"HTTP/1.1 503 ")
+            assert client.recv(1000) == b""
+            assert watch.room_to_refuse() == LIMITS.connections - 1
+        # it is closed by a look of its own
+        async with asyncio.timeout(5):
+            while watch.room_to_refuse() < LIMITS.connections:  # noqa: ASYNC110 - set by nobody
+                await asyncio.sleep(0.01)
+    assert counted == ["too-many-connections"]
 
 
 async def test_as_many_headers_as_the_limit_are_no_fault(server):

@@ -1,6 +1,7 @@
 """Bodies that come slowly, in too many bytes, or say a thing twice."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -111,16 +112,21 @@ async def test_what_json_and_unicode_can_hold_is_answered_by_contract(served, bo
 async def test_a_large_body_without_room_is_refused_before_its_json_is_read():
     asked = []
 
-    def no_room(characters: int) -> None:
-        asked.append(characters)
+    def no_room(*guess: int) -> None:
+        asked.append(guess)
         raise Overloaded("full", retry_after_seconds=1)
 
     def limits() -> BodyLimits:
         return BodyLimits(10**6, 10**6, 5, no_room)
 
-    with pytest.raises(Overloaded):
-        await request_of(limits(), b'{"texts": [' + b" " * 9_000).body()
-    assert asked == [9_011 // 2]
+    texts = ["déjà vu", 'she said "no", and left', "a" * 9_000]
+    escaped = json.dumps({"texts": texts}).encode()
+    plain = json.dumps({"texts": texts}, ensure_ascii=False).encode()
+    for body in (escaped, plain):
+        with pytest.raises(Overloaded):
+            await request_of(limits(), body).body()
+    # an escape is a character; outside ASCII two bytes are thought to be one
+    assert asked == [(len(escaped) - 2 * 5, 3), (len(plain) // 2, 3)]
     # a small one costs too little, and of others the model is not known yet
     for body in (b" " * 8_192, b'{"model": "topic"}' + b" " * 9_000):
         assert await request_of(limits(), body).body() == body

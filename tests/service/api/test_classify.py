@@ -330,10 +330,10 @@ async def test_an_explanation_has_what_the_scores_left_of_the_time(served, monke
     batcher, allowed = served.models.get()._batcher, []
     submit = batcher.submit_to
 
-    def slow(work, documents, *, within_seconds):
+    def slow(work, documents, *, within_seconds, **options):
         allowed.append(within_seconds)
         time.sleep(0.1)
-        return submit(work, documents, within_seconds=within_seconds)
+        return submit(work, documents, within_seconds=within_seconds, **options)
 
     monkeypatch.setattr(batcher, "submit_to", slow)
     fields = {"text": "good", "explain": True}

@@ -168,15 +168,46 @@ async def test_after_a_long_turn_of_the_loop_as_long_goes_to_what_waits() -> Non
     metrics = Recorder()
     batcher = make(metrics=metrics)
     # the least a batch holds, 256 tokens, and 3,000 in the time of the turn below
-    batcher.calibrate(overhead_seconds=0.0, seconds_per_token=5e-6)
+    batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1e-5)
     tickets = [batcher.submit(documents(range(10))) for _ in range(300)]
     # after the first batch, before the second
     await asyncio.sleep(0)
     time.sleep(0.03)  # noqa: ASYNC251 - this is the turn
     await asyncio.gather(*(ticket.future for ticket in tickets))
     first, second = (tokens for _, tokens in metrics.batches[:2])
-    assert first == 250
+    assert first == 300
     assert second >= 1_500
+
+
+@pytest.mark.parametrize(
+    ("waiting", "tokens"), [(1, 750), (7, 750), (8, 1_500), (24, 3_000), (100, 3_000)]
+)
+async def test_a_batch_is_longer_the_more_wait_up_to_a_length(waiting: int, tokens: int) -> None:
+    metrics = Recorder()
+    batcher = make(metrics=metrics, items=10**6, tokens=10**9)
+    batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1e-6)
+    texts = [[1] * 10] * 400
+    tickets = [batcher.submit(documents(*texts)) for _ in range(waiting)]
+    await asyncio.sleep(0)
+    assert metrics.batches[0] == (tokens // 10, tokens)
+    for ticket in tickets:
+        batcher.abandon(ticket)
+
+
+async def test_what_was_promised_is_kept_whoever_came_meanwhile() -> None:
+    gate = Gate()
+    # a token a second
+    batcher = make(gate, threaded=True, items=10, tokens=100)
+    running = batcher.submit(documents([1]))
+    await asyncio.sleep(0.01)
+    with batcher.promised(items=2, tokens=50, within_seconds=1000) as admitted:
+        other = batcher.submit(documents([1] * 50))
+        # more than was thought, and longer than it would be admitted for now
+        late = batcher.submit(documents([1] * 51, [1]), within_seconds=10, admitted=admitted)
+        with pytest.raises(DeadlineExceeded):
+            batcher.submit(documents([1]), within_seconds=0, admitted=admitted)
+    gate.opened.set()
+    await asyncio.gather(running.future, other.future, late.future)
 
 
 async def test_a_text_longer_than_a_batch_still_runs() -> None:
