@@ -16,6 +16,8 @@ import uvloop
 
 # each takes some thirty microseconds
 _MOST_A_TURN = 512
+# who finds the queue before the door full is told nothing, and tries again ever more rarely
+_BACKLOG = 65_535
 
 
 class Door(Protocol):
@@ -89,6 +91,8 @@ class Loop(uvloop.Loop):
                 # gone again
                 connection.close()
 
+        # asked for more than the system allows, it gives what it allows
+        options["backlog"] = max(options.get("backlog", 0), _BACKLOG)
         server = await super().create_server(accepted, *args, sock=sock, **options)
         return server
 

@@ -119,14 +119,17 @@ async def test_a_large_body_without_room_is_refused_before_its_json_is_read():
     def limits() -> BodyLimits:
         return BodyLimits(10**6, 10**6, 5, no_room)
 
-    texts = ["déjà vu", 'she said "no", and left', "a" * 9_000]
+    texts = ["déjà vu", 'she said "no", and left', "a" * 30] * 300
     escaped = json.dumps({"texts": texts}).encode()
     plain = json.dumps({"texts": texts}, ensure_ascii=False).encode()
     for body in (escaped, plain):
         with pytest.raises(Overloaded):
             await request_of(limits(), body).body()
-    # an escape is a character; outside ASCII two bytes are thought to be one
-    assert asked == [(len(escaped) - 2 * 5, 3), (len(plain) // 2, 3)]
+    # guessed from the beginning; an escape is a character, outside ASCII two bytes are one
+    (characters, of_escaped), (halved, of_plain) = asked
+    assert characters == pytest.approx(len(escaped) - 2 * 5 * 300, rel=0.02)
+    assert halved == len(plain) // 2
+    assert [of_escaped, of_plain] == pytest.approx([900, 900], rel=0.02)
     # a small one costs too little, and of others the model is not known yet
     for body in (b" " * 8_192, b'{"model": "topic"}' + b" " * 9_000):
         assert await request_of(limits(), body).body() == body
