@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-and-training
 TRACKING := $(VENV)/.tracking
 # data sets of the Hub need their package
-HUB = $(if $(filter hf:%,$(DATA)),$(VENV)/.hub)
+HUB = $(if $(filter hf hf:%,$(DATA)),$(VENV)/.hub)
 DEVELOPMENT := $(VENV)/.development
 BENCH := .venv-bench
 POLICIES := .venv-policies
@@ -40,7 +40,7 @@ SERVED = $(if $(filter-out file,$(origin MODELS)),VALENCE_MODELS="$${VALENCE_MOD
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve check train retrain promote rollback trial show evaluate faithfulness typos predict score lm sample cells test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
+.PHONY: help setup serve check train retrain promote rollback trial show evaluate experiments faithfulness typos predict score lm sample cells test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ show: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Tell where MODEL came from and how 
 evaluate: $(RUNTIME) $(HUB) $(STORE)/$(MODEL)/latest ## Judge MODEL on its held-out texts, or on DATA=new.csv TEXT= LABEL=; AGAINST=another model
 	$(BIN)/python -m training evaluate $(MODEL) $(if $(DATA),--data "$$DATA") $(if $(TEXT),--text "$$TEXT") \
 		$(if $(LABEL),--label "$$LABEL") $(if $(ENCODING),--encoding "$$ENCODING") $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
+
+experiments: $(RUNTIME) $(TRACKING) $(HUB) ## Train public tasks that DATA holds a folder each of, or DATA=hf, into docs/experiments.md; TASKS=, SEEDS=, ARGS="--minutes 30"
+	$(BIN)/python -m training experiments --data "$$DATA" $(TASKS:%=--task %) $(SEEDS:%=--seed %) $(ARGS)
 
 retrain: $(RUNTIME) $(TRACKING) $(HUB) ## Train as `train` does, and promote the new version only if it is better: exit code 0, or 3
 	$(BIN)/python -m training retrain $(if $(DATA),$(OWN_DATA),$(MODEL)) $(ARGS)

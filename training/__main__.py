@@ -11,6 +11,7 @@ from service.errors import ValenceError
 from training.commands.cells import cells
 from training.commands.check import check
 from training.commands.evaluate import evaluate
+from training.commands.experiments import experiments
 from training.commands.faithfulness import faithfulness
 from training.commands.fetch import fetch
 from training.commands.lm import lm
@@ -27,7 +28,7 @@ app = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
 )
 commands = (fetch, check, train, retrain, promote, rollback, show)
-for command in (*commands, evaluate, faithfulness, typos, predict, lm, sample, cells):
+for command in (*commands, evaluate, experiments, faithfulness, typos, predict, lm, sample, cells):
     app.command()(command)
 
 

@@ -44,6 +44,14 @@ class Data(_Section):
         description="one's own: a path, folder or glob, or a list of these; from where the command "
         "is run",
     )
+    dev: tuple[str, ...] = Field(
+        default=(), description="files of dev texts; `files` are all trained on, and none is test"
+    )
+    split: Literal["hash", "stratified"] = Field(
+        default="hash",
+        description="where `dev` names none: by a hash of the text into train, dev and test; or a "
+        "tenth of each label's texts for dev and the others for train, test texts lying elsewhere",
+    )
     text: str = Field(default="text", description="the column of the files that holds the text")
     label: str = Field(default="label", description="and the one that holds the label or labels")
     label_separator: str = Field(
@@ -73,10 +81,15 @@ class Data(_Section):
             label_separator=self.label_separator,
         )
 
-    @field_validator("files", mode="before")
+    @field_validator("files", "dev", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @property
+    def has_test(self) -> bool:
+        """Whether some of the texts are held out for a test."""
+        return self.split == "hash" and not self.dev
 
     @model_validator(mode="after")
     def _something_to_read(self) -> Data:
@@ -84,6 +97,10 @@ class Data(_Section):
             raise ValueError("name corpora, or files of your own")
         if self.streamed and self.corpora:
             raise ValueError("published corpora fit into memory; streamed = true is for files")
+        if self.dev and not self.files:
+            raise ValueError("dev names files of dev texts; name those of train by files")
+        if self.streamed and not self.has_test:
+            raise ValueError("streamed texts are split by their hash; leave out dev and split")
         if self.text == self.label:
             raise ValueError(f"text and label are both column {self.text!r}; name two columns")
         return self

@@ -106,10 +106,12 @@ def measure(
 def measure_stored(
     tag: str, *, label: str | None, engine: str, workspace: Workspace, reporter: Reporter
 ) -> Faithfulness:
-    """:func:`measure` of a model in the store on its test texts; by default of its last label."""
+    """:func:`measure` of a model in the store on its held-out texts; by default of its
+    last label.
+    """
     classifier, computes = judging.load(tag, engine)
     manifest = classifier.manifest
     chosen = configuration.parse(dict(manifest.training.configuration), source=f"model {tag}")
     _, splits = load_splits(chosen, workspace, reporter)
-    texts = [example.text for example in splits.test]
+    texts = [example.text for example in splits.of(splits.judged)]
     return measure(classifier, computes, texts, label=label or manifest.labels[-1])

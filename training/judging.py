@@ -34,19 +34,23 @@ _CHUNK = 1_024
 def evaluate_stored(
     tag: str, *, engine: str, workspace: Workspace, with_baselines: bool, reporter: Reporter
 ) -> dict[str, Evaluation]:
-    """The scores of a model on its dev and test texts, and of the baselines on the same test."""
+    """The scores of a model on its dev and test texts, and of the baselines on the same.
+
+    Baselines are scored on test, or on dev where the model has no test texts.
+    """
     classifier, computes = load(tag, engine)
     reporter.say(f"{tag}: engine {computes.name}")
     manifest = classifier.manifest
     splits = held_out(classifier, workspace, reporter)
     name = f"{manifest.name}:{manifest.version}"
     scores = {
-        f"{name} ({part})": answer(classifier, computes, getattr(splits, part), reporter)[1]
-        for part in ("dev", "test")
+        f"{name} ({part})": answer(classifier, computes, splits.of(part), reporter)[1]
+        for part in splits.names
+        if part != "train"
     }
     if with_baselines:
         beside = score_baselines(manifest, splits)
-        scores |= {f"{name} (test)": value for name, value in beside.items()}
+        scores |= {f"{name} ({splits.judged})": value for name, value in beside.items()}
     return scores
 
 
@@ -65,7 +69,11 @@ def held_out(classifier: Classifier, workspace: Workspace, reporter: Reporter) -
 def score_baselines(manifest: Manifest, splits: Splits) -> dict[str, Evaluation]:
     """The baselines that fit the model's labels, trained and scored on its splits."""
     return baselines.score(
-        splits.train, splits.test, labels=manifest.labels, task=manifest.task, dev=splits.dev
+        splits.train,
+        splits.of(splits.judged),
+        labels=manifest.labels,
+        task=manifest.task,
+        dev=splits.dev,
     )
 
 

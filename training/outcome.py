@@ -19,7 +19,9 @@ from training.preparation import Prepared
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Scores on dev and test and their intervals, by split; the baselines' on test, by name.
+    """Scores on dev and test and their intervals, by split; the baselines' by name.
+
+    Baselines are scored on test, or on dev where test texts lie elsewhere.
 
     ``thresholds`` are one a label of a multi-label task, else None.
     """
@@ -40,7 +42,7 @@ def judge(
 ) -> Outcome:
     """Calibrate ``model`` on the dev texts, choose its thresholds there, and score it."""
     encoded, splits = prepared.encoded, prepared.splits
-    outputs = {name: fitting.logits(model, encoded[name]) for name in ("dev", "test")}
+    outputs = {name: fitting.logits(model, texts) for name, texts in encoded.items()}
     temperature = calibration.fit_temperature(
         outputs["dev"].astype(np.float64), encoded["dev"].truth
     )
@@ -64,7 +66,7 @@ def judge(
     beside = (
         baselines.score(
             splits.train,
-            splits.test,
+            splits.of(splits.judged),
             labels=configuration.labels,
             task=configuration.task,
             dev=splits.dev,

@@ -76,13 +76,14 @@ def configure(
     else:
         loaded = corpora.load((), cache=cache, own=patterns, table=table, progress=reporter.say)
         share = 1.0
-    labels = _labels(loaded.examples, table)
+    labels = labels_of(loaded.examples, table)
     content: dict[str, Any] = {"name": name or _name(paths, patterns)}
     if table.task == "multi_label":
         content["task"] = "multi_label"
     content["labels"] = labels
-    if table.task == "single_label" and set(labels) <= set(_POLARITY):
-        content["polarity"] = {one: _POLARITY[one] for one in labels}
+    polarity = polarity_of(labels)
+    if table.task == "single_label" and polarity is not None:
+        content["polarity"] = polarity
     content["data"] = {
         "files": list(patterns),
         "text": text,
@@ -147,7 +148,18 @@ def _choices(examples: Sequence[Example], share: float) -> dict[str, Any]:
     return chosen
 
 
-def _labels(examples: Sequence[Example], table: Table) -> list[str]:
+def polarity_of(labels: Sequence[str]) -> dict[str, float] | None:
+    """What the labels are worth between -1 and 1, where their names say so."""
+    if not set(labels) <= set(_POLARITY):
+        return None
+    return {label: _POLARITY[label] for label in labels}
+
+
+def labels_of(examples: Sequence[Example], table: Table) -> list[str]:
+    """The labels of ``examples``, numbers in their order and names in theirs.
+
+    Raises :class:`ConfigurationError` for fewer than two, and for too many to be labels.
+    """
     found = {label for example in examples for label in example.labels}
     if len(found) < 2:
         raise ConfigurationError(

@@ -29,12 +29,18 @@ __all__ = ["Trained", "Workspace", "load_splits", "train"]
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What came out: where it is, and how good it is on dev and test."""
+    """What came out: where it is, and how good it is on dev, and on test where there is one."""
 
     tag: str
     manifest: Manifest
     evaluations: Mapping[str, Evaluation]
     baselines: Mapping[str, Evaluation]
+    history: tuple[Epoch, ...] = ()
+
+    @property
+    def judged(self) -> str:
+        """The split that its figures, and the baselines', are of."""
+        return "test" if "test" in self.evaluations else "dev"
 
 
 def train(
@@ -88,7 +94,7 @@ def train(
             tracking.finish(manifest)
             # only now: an interruption before it costs the time since the last epoch, no more
             checkpoint.unlink(missing_ok=True)
-            return Trained(tag, manifest, found.evaluations, found.baselines)
+            return Trained(tag, manifest, found.evaluations, found.baselines, history)
 
         return ranks.from_first(publish)
 

@@ -10,11 +10,11 @@ from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
 from training import corpora, near_copies, sampling, streaming, vocabulary
 from training.batches import EncodedTexts, Texts
-from training.configuration import Configuration
-from training.corpora import Loaded
+from training.configuration import Configuration, Data
+from training.corpora import Loaded, files
 from training.progress import Reporter
 from training.sampling import Source
-from training.split import Splits, digest, split
+from training.split import SPLITS, Splits, digest, split, split_stratified
 from training.streaming import encode
 
 
@@ -49,7 +49,7 @@ class Prepared:
     hashes: Mapping[str, str]  # of each split
     words: Vocabulary
     train: Texts
-    encoded: Mapping[str, EncodedTexts]  # dev and test
+    encoded: Mapping[str, EncodedTexts]  # dev, and test where there is one
 
 
 def prepare(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Prepared:
@@ -58,7 +58,7 @@ def prepare(configuration: Configuration, workspace: Workspace, reporter: Report
     if sampling.is_streamed(configuration.data, workspace.corpora):
         source = _source(configuration, workspace, reporter)
     loaded, splits = _load_splits(configuration, workspace, reporter, source)
-    hashes = {name: digest(getattr(splits, name)) for name in ("train", "dev", "test")}
+    hashes: dict[str, str] = {name: digest(splits.of(name)) for name in splits.names}
     words = vocabulary.build(
         (example.text for example in splits.train),
         minimum_count=configuration.text.minimum_count,
@@ -75,12 +75,12 @@ def prepare(configuration: Configuration, workspace: Workspace, reporter: Report
     else:
         train = streaming.StreamedTexts(source, exact, configuration, reporter)
         known = f"a sample of {source.bytes / 2**20:,.0f} MiB; {len(words):,} words"
-    reporter.say(
-        f"{len(splits.train):,} / {len(splits.dev):,} / {len(splits.test):,} texts in train / dev "
-        f"/ test, {known}"
-    )
-    encoded = {
-        name: encode(getattr(splits, name), words, configuration) for name in ("dev", "test")
+    counts = " / ".join(f"{len(splits.of(name)):,}" for name in splits.names)
+    reporter.say(f"{counts} texts in {' / '.join(splits.names)}, {known}")
+    encoded: dict[str, EncodedTexts] = {
+        name: encode(splits.of(name), words, configuration)
+        for name in splits.names
+        if name != "train"
     }
     return Prepared(loaded, splits, hashes, words, train, encoded)
 
@@ -118,7 +118,8 @@ def _load_splits(
         loaded = corpora.load(
             data.corpora,
             cache=workspace.corpora,
-            own=data.files,
+            # of copies the first stays: what is in dev is not trained on
+            own=(*data.dev, *data.files),
             table=data.table(configuration.task),
             progress=reporter.say,
         )
@@ -135,13 +136,28 @@ def _load_splits(
             f"labels {list(configuration.labels)} lack {sorted(unknown)}, which the corpora use; "
             "add them to `labels` or leave the corpus out"
         )
-    splits = near_copies.withdraw(split(loaded.examples))
-    for name in ("train", "dev", "test"):
-        if not getattr(splits, name):
-            raise ConfigurationError(f"the {name} split is empty: too few texts to train on")
+    splits = near_copies.withdraw(_dealt(data, loaded, workspace.corpora))
+    missing = set(SPLITS if data.has_test else SPLITS[:2]) - set(splits.names)
+    for name in sorted(missing):
+        raise ConfigurationError(f"the {name} split is empty: too few texts to train on")
     if splits.withdrawn:
         reporter.say(
             f"{splits.withdrawn:,} texts of train are left out: they differ in little from dev or "
             "test texts"
         )
     return loaded, splits
+
+
+def _dealt(data: Data, loaded: Loaded, cache: Path) -> Splits:
+    if data.has_test:
+        return split(loaded.examples)
+    if not data.dev:
+        return split_stratified(loaded.examples)
+    paths = files.find((*data.dev, *data.files), cache)
+    given = set(files.find(data.dev, cache))
+    names = {name for path, name in zip(paths, files.names(paths), strict=True) if path in given}
+    return Splits(
+        train=tuple(one for one in loaded.examples if one.corpus not in names),
+        dev=tuple(one for one in loaded.examples if one.corpus in names),
+        test=(),
+    )

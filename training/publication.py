@@ -111,11 +111,11 @@ def _manifest(
         training=Training(
             corpora=prepared.loaded.records,
             vectors=tuple(map(vectors.record, configuration.words.vectors)),
-            splits={name: len(getattr(prepared.splits, name)) for name in prepared.hashes},
+            splits={name: len(prepared.splits.of(name)) for name in prepared.splits.names},
             split_sha256=dict(prepared.hashes),
             label_counts={
-                name: provenance.label_counts(getattr(prepared.splits, name), configuration.labels)
-                for name in prepared.hashes
+                name: provenance.label_counts(prepared.splits.of(name), configuration.labels)
+                for name in prepared.splits.names
             },
             configuration=configuration.as_json(),
             seed=configuration.optimization.seed,

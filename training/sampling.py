@@ -58,7 +58,9 @@ def is_streamed(data: Data, cache: Path | None = None) -> bool:
     """Whether ``data`` are read while they are trained on: as it says, else if they are large."""
     if data.streamed is not None:
         return data.streamed
-    return not data.corpora and bool(data.files) and is_large(files.find(data.files, cache))
+    if data.corpora or not data.files or not data.has_test:
+        return False
+    return is_large(files.find(data.files, cache))
 
 
 def is_large(paths: Sequence[Path]) -> bool:

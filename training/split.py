@@ -1,4 +1,4 @@
-"""Which of train, dev and test a text belongs to: a property of the text alone.
+"""Which of train, dev and test a text belongs to: a property of the text alone, if not given.
 
 A text is folded (:func:`training.folding.fold`), hashed, and the hash decides. So copies of
 a text share its split, and the split of a text never moves when data are added, removed or
@@ -18,7 +18,10 @@ from training.folding import fold
 
 Split = Literal["train", "dev", "test"]
 
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 _TENTHS: tuple[Split, ...] = ("train",) * 8 + ("dev", "test")
+# in the middle of ten, so that a label needs six texts rather than ten for one in dev
+_OF_TEN = 5
 
 
 class Pair(NamedTuple):
@@ -41,11 +44,25 @@ class Splits:
     near_copies: tuple[Pair, ...] = ()
     withdrawn: int = 0
 
+    @property
+    def names(self) -> tuple[Split, ...]:
+        """Those that hold texts."""
+        return tuple(name for name in SPLITS if getattr(self, name))
+
+    @property
+    def judged(self) -> Split:
+        """The split that a classifier's figures are of: dev, where test texts lie elsewhere."""
+        return "test" if self.test else "dev"
+
+    def of(self, name: Split) -> tuple[Example, ...]:
+        """The examples of one split."""
+        examples: tuple[Example, ...] = getattr(self, name)
+        return examples
+
 
 def assign(text: str) -> Split:
     """The split of ``text``: 80 % of texts are in train, 10 % in dev, 10 % in test."""
-    digest = hashlib.sha256(fold(text).encode("utf-8", "surrogatepass")).digest()
-    return _TENTHS[int.from_bytes(digest[:8], "big") % len(_TENTHS)]
+    return _TENTHS[_number(text) % len(_TENTHS)]
 
 
 def split(examples: Iterable[Example]) -> Splits:
@@ -54,6 +71,28 @@ def split(examples: Iterable[Example]) -> Splits:
     for example in examples:
         parts[assign(example.text)].append(example)
     return Splits(train=tuple(parts["train"]), dev=tuple(parts["dev"]), test=tuple(parts["test"]))
+
+
+def split_stratified(examples: Iterable[Example]) -> Splits:
+    """One text of ten is dev, of each label as nearly as can be, and the others are train.
+
+    For data whose test texts lie elsewhere. The texts of a label are in order of their hashes, and
+    so which are dev depends on the texts alone, and on neither their order nor a seed.
+    """
+    given = list(examples)
+    order = sorted(range(len(given)), key=lambda at: (given[at].labels, _number(given[at].text)))
+    held_out = set(order[_OF_TEN :: len(_TENTHS)])
+    return Splits(
+        train=tuple(one for place, one in enumerate(given) if place not in held_out),
+        dev=tuple(one for place, one in enumerate(given) if place in held_out),
+        test=(),
+    )
+
+
+def _number(text: str) -> int:
+    """The same for copies of a text, of 64 bits."""
+    whole = hashlib.sha256(fold(text).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(whole[:8], "big")
 
 
 def digest(examples: Sequence[Example]) -> str:

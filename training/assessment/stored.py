@@ -62,9 +62,10 @@ def assess_stored(
     rows: dict[str, Evaluation] = {}
     if reading is None:
         splits = judging.held_out(classifier, workspace, reporter)
-        _, dev = judging.answer(classifier, computes, splits.dev, reporter)
-        rows[f"{name} (dev)"] = dev
-        texts = Texts("test", splits.test)
+        if splits.judged == "test":
+            _, dev = judging.answer(classifier, computes, splits.dev, reporter)
+            rows[f"{name} (dev)"] = dev
+        texts = Texts(splits.judged, splits.of(splits.judged))
     else:
         texts = reading(manifest)
     answers, evaluation = judging.answer(classifier, computes, texts.examples, reporter)
@@ -80,7 +81,7 @@ def assess_stored(
     if reading is None and with_baselines:
         reporter.say("training the baselines on the same texts")
         scored = judging.score_baselines(manifest, splits)
-        rows |= {f"{name} (test)": value for name, value in scored.items()}
+        rows |= {f"{name} ({texts.name})": value for name, value in scored.items()}
     found = assess(
         texts,
         answers,

@@ -83,6 +83,12 @@ def read(
     for path, name in zip(paths, files.names(paths), strict=True):
         known = files.settled(path, table, reporter.say)
         held_out_only = not choice.trained_on_too and files.sha256(path) in trained_on
+        if held_out_only and not manifest.training.splits.get("test"):
+            raise ConfigurationError(
+                f"{path}: {manifest.name} was made with this file, and holds no test texts out: "
+                f"`make evaluate MODEL={manifest.name}` judges its dev texts; --all judges all of "
+                "the file"
+            )
         seen = skipped = 0
         # two readings of one file, which agree on what a row is
         values_of = _columns(path, known, choice.slices) if choice.slices else repeat(())

@@ -59,7 +59,8 @@ def balance(splits: Splits, labels: Sequence[str]) -> list[Finding]:
 def unjudged(splits: Splits, labels: Sequence[str]) -> list[Finding]:
     """Labels that no dev or test text has, so that nothing is known of how well they are found."""
     found = []
-    for name, part in (("dev", splits.dev), ("test", splits.test)):
+    for name in splits.names[1:]:
+        part = splits.of(name)
         there = {label for example in part for label in example.labels}
         missing = [label for label in labels if label not in there]
         if missing:

@@ -106,14 +106,15 @@ def train(
     if not ranks.is_first():
         return
     rows = {f"{trained.tag} ({name})": value for name, value in trained.evaluations.items()}
-    rows |= {f"{name} (test)": value for name, value in trained.baselines.items()}
+    judged = trained.judged
+    rows |= {f"{name} ({judged})": value for name, value in trained.baselines.items()}
     reporter.console.print(tables.scores(rows))
     record = trained.manifest.training
     reporter.say(
         f"trained in {record.seconds:.0f} s, peak memory "
         f"{record.peak_memory_bytes / 2**20:,.0f} MiB"
     )
-    for shortfall in shortfalls(chosen.expected, trained.evaluations["test"]):
+    for shortfall in shortfalls(chosen.expected, trained.evaluations.get("test")):
         reporter.say(f"warning: {shortfall}, short of what {configuration} expects")
     champion = store.current(chosen.name)
     if champion is not None:
@@ -125,9 +126,9 @@ def train(
     typer.echo(trained.tag)
 
 
-def shortfalls(expected: Expected | None, test: Evaluation) -> list[str]:
+def shortfalls(expected: Expected | None, test: Evaluation | None) -> list[str]:
     """Where a run fell short of its configuration's published figures."""
-    if expected is None:
+    if expected is None or test is None:
         return []
     reached = getattr(test, expected.metric)
     found = []

@@ -49,6 +49,11 @@ def retrain(
     :class:`ConfigurationError` if another process is at it, where the labels are not the
     champion's, and for data that are wrong (:mod:`training.checks`).
     """
+    if not configuration.data.has_test:
+        raise ConfigurationError(
+            'the gate judges on test texts, which data.dev and data.split = "stratified" leave '
+            "none of; train with `make train`, or leave these settings out"
+        )
     name = configuration.name
     folder = workspace.root / "verdicts"
     with _alone(folder, name):

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.tasks import page, task
+from training.tasks.records import Record
+
+
+def record(name: str, seed: int, score: float, **changes: object) -> Record:
+    return Record(
+        **{
+            "task": name,
+            "seed": seed,
+            "recipe": "r",
+            "data": "d",
+            "tag": f"{name}:1",
+            "train": 4_800,
+            "dev": 530,
+            "own_dev": True,
+            "score": score,
+            "baseline": 0.855,
+            "minutes": 1.0 + seed,
+            "hardware": "a machine",
+            "code_version": "c",
+            **changes,
+        }
+    )
+
+
+def test_a_row_has_the_fixed_seed_and_the_mean_beside_the_linear_model() -> None:
+    (trec6,) = task.load(["trec6"])
+    scores = {2: 0.89, 0: 0.9, 1: 0.88}
+    line = page.row(trec6, {seed: record("trec6", seed, score) for seed, score in scores.items()})
+    assert line == (
+        "| trec6 | 4,800 / 530 (own) | accuracy | **90.0** | 89.0 (0, 1, 2) | 85.5 | 94.5 | 2.0 | "
+        "a machine |"
+    )
+
+
+def test_a_mean_without_the_fixed_seed_says_so() -> None:
+    (tweets,) = task.load(["tweeteval_sentiment"])
+    line = page.row(tweets, {1: record(tweets.name, 1, 0.651, own_dev=False)})
+    assert "| 4,800 / 530 | macro recall |  | 65.1 (1) |" in line
+
+
+def test_a_task_that_is_done_again_changes_its_own_row_alone(tmp_path: Path) -> None:
+    path = tmp_path / "docs" / "page.md"
+    page.update(path, "imdb", "| imdb | old |")
+    page.update(path, "trec6", "| trec6 | first |")
+    path.write_text(f"{path.read_text()}What follows.\n")
+    page.update(path, "imdb", "| imdb | new |")
+    text = path.read_text()
+    rows = [line for line in text.splitlines() if line.startswith(("| imdb", "| trec6"))]
+    assert rows == ["| trec6 | first |", "| imdb | new |"]
+    assert text.startswith("# Public tasks")
+    assert text.endswith("What follows.\n")
+
+
+def test_a_page_without_a_table_keeps_what_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text("# Mine\n\nSomething.\n")
+    page.update(path, "sst2", "| sst2 | row |")
+    assert path.read_text().startswith("# Mine\n\nSomething.\n\n<!-- experiments -->\n| task |")

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.errors import ConfigurationError
+from training.corpora import hub
+from training.tasks import places, task
+from training.tasks.places import Found, find
+
+ROW = '{"text": "a b", "label": "x"}\n'
+
+
+def put(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / "trec6" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(ROW)
+    return folder
+
+
+def found(folder: Path, *, said: list[str] | None = None) -> Found:
+    (trec6,) = task.load(["trec6"])
+    said = [] if said is None else said
+    return find(trec6, str(folder), cache=folder / "cache", say=said.append)
+
+
+@pytest.mark.parametrize(
+    ("train", "dev"),
+    [
+        ("train.jsonl.gz", "dev.jsonl.gz"),
+        ("train.csv", "valid.tsv"),
+        ("train.parquet", "validation.parquet"),
+        ("train-00000-of-00001.parquet", "validation-00000-of-00001.parquet"),
+        ("trec_train.csv", "trec_val.csv"),
+    ],
+)
+def test_train_and_dev_are_known_by_their_names(tmp_path: Path, train: str, dev: str) -> None:
+    folder = put(tmp_path, train, dev)
+    assert found(folder) == Found(
+        (str(folder / "trec6" / train),), (str(folder / "trec6" / dev),), "text", "label"
+    )
+
+
+def test_without_a_dev_file_there_is_none(tmp_path: Path) -> None:
+    assert found(put(tmp_path, "train.csv")).dev == ()
+
+
+def test_shards_are_all_read(tmp_path: Path) -> None:
+    names = ("train-00000-of-00002.parquet", "train-00001-of-00002.parquet")
+    assert [Path(one).name for one in found(put(tmp_path, *names)).train] == list(names)
+
+
+def test_test_texts_are_left_alone_and_that_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    texts = found(put(tmp_path, "train.csv", "test.csv", "unlabelled.csv", "README.md"), said=said)
+    assert [Path(one).name for one in (*texts.train, *texts.dev)] == ["train.csv"]
+    assert said == ["trec6: 2 other files are not read"]
+
+
+def test_what_is_missing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"trec6: no such folder; DATA is a folder that"):
+        found(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"called train .*, there is dev\.csv"):
+        found(put(tmp_path, "dev.csv"))
+
+
+def test_the_hub_is_asked_for_the_tasks_data_set_and_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def files(pattern: str, cache: Path) -> list[Path]:
+        asked.append((pattern, cache))
+        return [tmp_path / f"trec-{split}.parquet" for split in ("train", "test")]
+
+    monkeypatch.setattr(hub, "files", files)
+    (trec6,) = task.load(["trec6"])
+    texts = find(trec6, places.HUB, cache=tmp_path, say=lambda _: None)
+    assert asked == [("hf:CogComp/trec", tmp_path)]
+    assert texts == Found((str(tmp_path / "trec-train.parquet"),), (), "text", "coarse_label")

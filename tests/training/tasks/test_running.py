@@ -1,0 +1,196 @@
+"""Trainings of made-up tasks of some hundred texts, of networks of some units."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import training.__main__ as commands
+from service.classifier import artifact
+from training import pipeline, store
+from training.corpora import Example
+from training.pipeline import Workspace
+from training.progress import Reporter
+from training.tasks import records, running, task
+from training.tasks.running import Experiments, Summary
+from training.tasks.task import Task
+
+SMALL = {
+    "metric": "accuracy",
+    "goal": 0.9,
+    "hub": {"name": "none/none"},
+    "text": {"max_tokens": 20, "minimum_count": 1},
+    "words": {"vectors": [], "learned_size": 10},
+    "network": {"hidden_size": 6},
+    "optimization": {
+        "learning_rate": 0.03,
+        "batch_tokens": 150,
+        "epochs": 3,
+        "patience": 3,
+        "warmup_steps": 3,
+    },
+}
+
+
+def small(name: str, **changes: object) -> Task:
+    return Task.model_validate({"name": name, **SMALL, **changes})
+
+
+def put(folder: Path, name: str, examples: list[Example]) -> None:
+    (folder / name).mkdir(parents=True)
+    lines = (json.dumps({"text": one.text, "label": one.label}) + "\n" for one in examples)
+    (folder / name / "train.jsonl").write_text("".join(lines))
+
+
+@pytest.fixture
+def data(tmp_path: Path, examples: list[Example]) -> Path:
+    """The made-up sentences as two tasks, of which one has dev texts."""
+    folder = tmp_path / "data"
+    put(folder, "trec6", examples[60:])
+    put(folder, "sst2", examples[60:])
+    lines = (json.dumps({"text": one.text, "label": one.label}) + "\n" for one in examples[:60])
+    (folder / "sst2" / "dev.jsonl").write_text("".join(lines))
+    return folder
+
+
+@pytest.fixture
+def made(
+    data: Path, workspace: Workspace, tmp_path: Path, silent: type[Reporter]
+) -> Callable[..., Summary]:
+    """Runs experiments on both tasks: ``made(seeds=(0, 1))``."""
+
+    def made(**changes: object) -> Summary:
+        chosen = {
+            "tasks": (small("trec6"), small("sst2", metric="macro_recall")),
+            "seeds": (0,),
+            "data": str(data),
+            "page": tmp_path / "page.md",
+            "track": False,
+            **changes,
+        }
+        return running.run(
+            Experiments(**chosen),
+            workspace=workspace,
+            reporter=silent(),
+            device=torch.device("cpu"),
+        )
+
+    return made
+
+
+def test_tasks_are_trained_and_tabulated(
+    made: Callable[..., Summary], workspace: Workspace, tmp_path: Path
+) -> None:
+    assert made().trained == ("trec6, seed 0", "sst2, seed 0")
+    found = records.read(workspace.root / "experiments", "trec6")[0]
+    assert (found.own_dev, found.dev, found.train + found.dev) == (True, 36, 360)
+    assert found.score > 0.9
+    manifest = artifact.load(store.path("trec6")).manifest
+    assert found.score == manifest.metrics["dev"]["accuracy"]
+    assert found.baseline == manifest.baselines[running.LINEAR]["accuracy"]
+    assert set(manifest.metrics) == set(manifest.intervals) == {"dev"}
+    assert set(manifest.training.splits) == {"train", "dev"}
+    other = records.read(workspace.root / "experiments", "sst2")[0]
+    assert (other.own_dev, other.dev) == (False, 60)
+    recall = artifact.load(store.path("sst2")).manifest.metrics["dev"]["macro_recall"]
+    assert other.score == recall
+    page = (tmp_path / "page.md").read_text()
+    assert f"| trec6 | {found.train} / 36 (own) | accuracy | **{100 * found.score:.1f}** |" in page
+    assert f"| sst2 | {other.train} / 60 | macro recall | **{100 * recall:.1f}** |" in page
+
+
+def test_what_was_trained_is_not_trained_again(
+    made: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made(tasks=(small("trec6"),))
+    before = (tmp_path / "page.md").read_text()
+    real, seeds = pipeline.train, []
+
+    def train(configuration, **rest):
+        seeds.append((configuration.optimization.seed, rest["with_baselines"]))
+        return real(configuration, **rest)
+
+    monkeypatch.setattr(pipeline, "train", train)
+    again = made(tasks=(small("trec6"),))
+    assert (again.known, again.trained, seeds) == (("trec6, seed 0",), (), [])
+    assert (tmp_path / "page.md").read_text() == before
+    # another seed is, and needs the linear model no second time
+    assert made(tasks=(small("trec6"),), seeds=(0, 1)).trained == ("trec6, seed 1",)
+    assert seeds == [(1, False)]
+    assert "(0, 1)" in (tmp_path / "page.md").read_text()
+    # so is what has another recipe, whose row is of its own seeds alone
+    other = small("trec6", network={"hidden_size": 5})
+    assert made(tasks=(other,)).trained == ("trec6, seed 0",)
+    assert "(0) |" in (tmp_path / "page.md").read_text()
+    assert made(tasks=(other,), fresh=True).trained == ("trec6, seed 0",)
+
+
+def test_other_data_are_another_training_and_another_place_is_not(
+    made: Callable[..., Summary], data: Path, tmp_path: Path
+) -> None:
+    one = (small("trec6"),)
+    made(tasks=one)
+    data = data.rename(tmp_path / "elsewhere")
+    assert made(tasks=one, data=str(data)).trained == ()
+    file = data / "trec6" / "train.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[:-5]))
+    assert made(tasks=one, data=str(data)).trained == ("trec6, seed 0",)
+
+
+def test_a_training_that_fails_costs_the_others_nothing(
+    made: Callable[..., Summary], data: Path, tmp_path: Path
+) -> None:
+    (data / "trec6" / "train.jsonl").write_text('{"text": "secret", "label": "x"}\n{"tex\n')
+    found = made()
+    assert (found.failed, found.trained) == (("trec6, seed 0",), ("sst2, seed 0",))
+    assert "| sst2 |" in (tmp_path / "page.md").read_text()
+
+
+def test_of_a_fault_that_is_not_ours_no_text_is_told(
+    made: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch, silent: type[Reporter]
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(silent, "say", lambda _, message: said.append(message))
+
+    def train(*_, **__):
+        raise KeyError("a secret text")
+
+    monkeypatch.setattr(pipeline, "train", train)
+    assert made().failed == ("trec6, seed 0", "sst2, seed 0")
+    assert "secret" not in "".join(said)
+    assert any(line.startswith("trec6, seed 0 failed: KeyError in test_running") for line in said)
+
+
+def test_no_training_starts_after_the_minutes_given(made: Callable[..., Summary]) -> None:
+    found = made(minutes=0.0, seeds=(0, 1))
+    assert found.trained == ()
+    assert len(found.left) == 4
+
+
+def test_a_damaged_record_is_none(made: Callable[..., Summary], workspace: Workspace) -> None:
+    one = (small("trec6"),)
+    made(tasks=one)
+    (workspace.root / "experiments" / "trec6" / "seed-0.json").write_text("{")
+    assert made(tasks=one).trained == ("trec6, seed 0",)
+
+
+def test_the_command_tells_of_failures_by_its_exit_code(
+    data: Path, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task, "load", lambda wanted: tuple(small(one) for one in wanted))
+    arguments = [
+        *("experiments", "--data", str(data), "--seed", "0", "--device", "cpu", "--no-track"),
+        *("--workspace", str(workspace.root), "--page", str(tmp_path / "page.md")),
+    ]
+    good = CliRunner().invoke(commands.app, [*arguments, "--task", "trec6"])
+    assert (good.exit_code, "1 trained, 0 trained before" in good.stderr) == (0, True)
+    bad = CliRunner().invoke(commands.app, [*arguments, "--task", "trec6", "--task", "imdb"])
+    assert bad.exit_code == 1
+    assert "imdb, seed 0 failed: " in bad.stderr
+    assert "0 trained, 1 trained before" in bad.stderr

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from service.errors import ConfigurationError
+from training.tasks import task
+from training.tasks.places import Found
+
+
+def write(path: Path, *labels: str) -> str:
+    with gzip.open(path, "wt") as file:
+        for number, label in enumerate(labels):
+            file.write(json.dumps({"text": f"text {number}", "label": label}) + "\n")
+    return str(path)
+
+
+def test_every_recipe_is_a_task_and_called_after_its_file() -> None:
+    assert {path.stem for path in task.FOLDER.glob("*.toml")} == set(task.names())
+    assert [one.name for one in task.load(())] == list(task.names())
+
+
+def test_tasks_come_in_one_order_however_they_are_named() -> None:
+    assert [one.name for one in task.load(["imdb", "trec6"])] == ["trec6", "imdb"]
+
+
+def test_an_unknown_task_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ConfigurationError, match="no task 'sst3'; there are trec6, banking77"):
+        task.load(["trec6", "sst3"])
+
+
+def test_labels_are_those_of_train_and_dev(tmp_path: Path) -> None:
+    (one,) = task.load(["trec6"])
+    train = write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC", "NUM")
+    dev = write(tmp_path / "dev.jsonl.gz", "ABBR")
+    made = one.configuration(Found((train,), (dev,)), seed=0)
+    assert made.labels == ("ABBR", "LOC", "NUM")
+    assert made.polarity is None
+    assert (made.data.files, made.data.dev, made.data.has_test) == ((train,), (dev,), False)
+
+
+def test_sentiment_has_a_polarity(tmp_path: Path) -> None:
+    (one,) = task.load(["sst2"])
+    train = write(tmp_path / "train.jsonl.gz", *("positive", "negative") * 2)
+    assert one.configuration(Found((train,), ()), seed=0).polarity == {
+        "negative": -1.0,
+        "positive": 1.0,
+    }
+
+
+def test_without_dev_texts_one_of_ten_is_cut_from_train(tmp_path: Path) -> None:
+    (one,) = task.load(["trec6"])
+    train = write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC")
+    made = one.configuration(Found((train,), ()), seed=0)
+    assert (made.data.split, made.data.dev, made.data.has_test) == ("stratified", (), False)
+
+
+def test_the_tasks_own_name_is_that_of_the_seed_fixed_in_advance(tmp_path: Path) -> None:
+    (one,) = task.load(["trec6"])
+    found = Found((write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC"),), ())
+    first, other = (one.configuration(found, seed=seed) for seed in (0, 2))
+    assert (first.name, other.name) == ("trec6", "trec6-seed2")
+    assert (first.optimization.seed, other.optimization.seed) == (0, 2)
+    assert first.words == other.words == one.words

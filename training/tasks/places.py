@@ -1,0 +1,73 @@
+"""Where a task's texts lie: in a folder of its name, or on the Hugging Face Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.errors import ConfigurationError
+from service.tables import FORMATS, format_of
+from training.corpora import hub
+
+if TYPE_CHECKING:
+    from training.tasks.task import Task
+
+HUB = "hf"
+# what data sets call the two splits; test texts are left alone, and so is what has no label
+_TRAIN = ("train",)
+_DEV = ("dev", "valid", "validation", "val")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Files of train and, where the task has them, of dev texts; and their columns."""
+
+    train: tuple[str, ...]
+    dev: tuple[str, ...]
+    text: str = "text"
+    label: str = "label"
+
+
+def find(task: Task, data: str, *, cache: Path, say: Callable[[str], None]) -> Found:
+    """The texts of ``task`` in ``data``: a folder that holds one a task, or ``hf`` for the Hub.
+
+    Raises :class:`ConfigurationError` where there are none to train on.
+    """
+    text, label = "text", "label"
+    if data == HUB:
+        paths = hub.files(f"{hub.PREFIX}{task.hub.name}", cache)
+        text, label = task.hub.text, task.hub.label
+    else:
+        paths = _in(Path(data) / task.name)
+    train, dev = (_of(paths, split) for split in (_TRAIN, _DEV))
+    if not train:
+        there = ", ".join(path.name for path in paths) or "nothing"
+        raise ConfigurationError(
+            f"{data}: there are no texts to train {task.name} on; wanted is a file called train "
+            f"({', '.join(FORMATS)}), there is {there}"
+        )
+    others = len(paths) - len(train) - len(dev)
+    if others:
+        say(f"{task.name}: {others} other files are not read")
+    return Found(train, dev, text, label)
+
+
+def _in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"{folder}: no such folder; DATA is a folder that holds one a task, or {HUB} for those "
+            "of the Hugging Face Hub"
+        )
+    return sorted(path for path in folder.iterdir() if path.is_file() and format_of(path))
+
+
+def _of(paths: Sequence[Path], split: Sequence[str]) -> tuple[str, ...]:
+    """Those called after the split, or ending so, shards of it too: ``train-00000-of-00002``."""
+    found = []
+    for path in paths:
+        words = path.name.partition(".")[0].lower().replace("_", "-").split("-")
+        if words[0] in split or words[-1] in split:
+            found.append(str(path))
+    return tuple(found)

@@ -1,0 +1,109 @@
+"""A public task: its recipe as a TOML file, and the configuration that it makes of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.errors import ConfigurationError
+from training import configuration, own_data
+from training.configuration import (
+    Configuration,
+    Network,
+    Optimization,
+    Regularization,
+    Text,
+    Words,
+)
+from training.corpora import Table, files
+from training.evaluation import Evaluation
+from training.tasks.places import Found
+
+FOLDER = Path(__file__).parent / "configs"
+FIXED_SEED = 0
+"""The seed whose figure is the task's: chosen before any was seen."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Hub(_Section):
+    """Where the Hugging Face Hub has the task, and its columns there."""
+
+    name: str = Field(description="OWNER/NAME, or OWNER/NAME:CONFIG")
+    text: str = "text"
+    label: str = "label"
+
+
+class Task(_Section):
+    """A recipe: the sections of a configuration that do not depend on where texts lie."""
+
+    name: str
+    metric: Literal["accuracy", "macro_recall"]
+    goal: float = Field(gt=0.0, lt=1.0, description="what the best LSTMs published reach, about")
+    hub: Hub
+    text: Text = Text()
+    words: Words = Words()
+    network: Network = Network()
+    regularization: Regularization = Regularization()
+    optimization: Optimization = Optimization()
+
+    def score(self, evaluation: Evaluation) -> float:
+        """The figure that the task is judged by, in [0, 1]."""
+        return float(getattr(evaluation, self.metric))
+
+    def configuration(self, found: Found, *, seed: int) -> Configuration:
+        """The whole configuration for the texts that were ``found``, labels being theirs.
+
+        A model of another seed than :data:`FIXED_SEED` has a name of its own, so that the task's
+        name alone is always the model that the task's figure is of.
+        """
+        table = Table(text=found.text, label=found.label)
+        examples = [
+            example
+            for path in files.find((*found.dev, *found.train))
+            for example in files.read(path, files.settled(path, table), corpus=path.name)
+        ]
+        labels = own_data.labels_of(examples, table)
+        sections = ("text", "words", "network", "regularization", "optimization")
+        content: dict[str, Any] = {
+            name: getattr(self, name).model_dump(mode="json") for name in sections
+        }
+        content["optimization"]["seed"] = seed
+        return configuration.parse(
+            {
+                "name": self.name if seed == FIXED_SEED else f"{self.name}-seed{seed}",
+                "labels": labels,
+                "polarity": own_data.polarity_of(labels),
+                "data": {
+                    "files": list(found.train),
+                    "dev": list(found.dev),
+                    "split": "hash" if found.dev else "stratified",
+                    "text": found.text,
+                    "label": found.label,
+                },
+                **content,
+            },
+            source=f"the task {self.name}",
+        )
+
+
+def names() -> tuple[str, ...]:
+    """The tasks there are, those of few texts first, so that a mistake shows soon."""
+    return ("trec6", "banking77", "clinc150", "tweeteval_sentiment", "sst5", "sst2", "imdb")
+
+
+def load(wanted: Sequence[str]) -> tuple[Task, ...]:
+    """The tasks called ``wanted``, all if there are none; raises :class:`ConfigurationError`."""
+    unknown = [name for name in wanted if name not in names()]
+    if unknown:
+        raise ConfigurationError(f"no task {unknown[0]!r}; there are {', '.join(names())}")
+    return tuple(
+        configuration.read(FOLDER / f"{name}.toml", Task)
+        for name in names()
+        if not wanted or name in wanted
+    )
