@@ -83,6 +83,12 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
             {"task": "multi_label", "polarity": {"a": 1.0, "b": -1.0}},
             "polarity is for single_label classifiers; leave it out",
         ),
+        ({"data": {"corpora": ["vader"], "dev": "d.csv"}}, "name those of train by files"),
+        (
+            {"data": {"files": "a.csv", "dev": "d.csv", "streamed": True}},
+            "streamed texts are split by their hash; leave out dev and split",
+        ),
+        ({"data": {"files": "a.csv", "split": "random"}}, "data.split 'random': "),
         ({"words": {"vectors": "", "learned_size": 0}}, "learned_size must be at least 1"),
         ({"words": {"vectors": ["a", "a"]}}, "vectors ['a', 'a'] hold one twice"),
     ],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from training.corpora import Example
 from training.folding import fold
-from training.split import assign, digest, split
+from training.split import assign, digest, split, split_stratified
 
 TEXTS = st.lists(st.text(max_size=30), max_size=40)
 
@@ -65,6 +65,41 @@ def test_folding_joins_copies_and_keeps_different_texts_apart() -> None:
 @given(st.text(max_size=40))
 def test_folding_twice_is_folding_once(text: str) -> None:
     assert fold(fold(text)) == fold(text)
+
+
+def labelled(**counts: int) -> list[Example]:
+    return [
+        Example(f"{label} text {number}", label, "made up")
+        for label, count in counts.items()
+        for number in range(count)
+    ]
+
+
+def test_a_stratified_split_holds_a_tenth_of_each_label_for_dev_and_has_no_test() -> None:
+    parts = split_stratified(labelled(a=500, b=73, c=20))
+    found = Counter(example.label for example in parts.dev)
+    assert found == {"a": 50, "b": 7, "c": 2}
+    assert (len(parts.train), parts.test) == (593 - 59, ())
+    assert (parts.names, parts.judged) == (("train", "dev"), "dev")
+
+
+def test_a_label_of_six_texts_has_one_in_a_stratified_dev_split() -> None:
+    assert [len(split_stratified(labelled(a=count)).dev) for count in (5, 6, 15, 16)] == [
+        0,
+        1,
+        1,
+        2,
+    ]
+
+
+@given(st.randoms(use_true_random=False))
+def test_a_stratified_split_depends_on_the_texts_and_not_their_order(random) -> None:
+    given = labelled(a=40, b=25)
+    first = split_stratified(given)
+    random.shuffle(given)
+    second = split_stratified(given)
+    assert {e.text for e in first.dev} == {e.text for e in second.dev}
+    assert [e for e in given if e in first.dev] == list(second.dev)
 
 
 def test_the_digest_depends_on_texts_labels_and_order() -> None:

@@ -1,0 +1,98 @@
+"""Texts whose splits are given, or of which test texts lie elsewhere."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from service.errors import ConfigurationError
+from training import sampling
+from training.configuration import Configuration
+from training.corpora import Example
+from training.preparation import Workspace, load_splits, prepare
+from training.progress import Reporter
+
+
+def write(path: Path, examples: Sequence[Example]) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("text", "label"))
+        rows.writerows((one.text, one.label) for one in examples)
+    return str(path)
+
+
+def texts(part: Sequence[Example]) -> set[str]:
+    return {example.text for example in part}
+
+
+@pytest.fixture
+def given(
+    configured: Callable[..., Configuration], tmp_path: Path, examples: list[Example]
+) -> Callable[..., Configuration]:
+    """A configuration of a train and a dev file, 50 texts of which are in both."""
+
+    def given(**data: object) -> Configuration:
+        train = write(tmp_path / "train.csv", examples[:350])
+        dev = write(tmp_path / "dev.csv", examples[300:])
+        return configured(data={"corpora": [], "files": train, "dev": dev, **data})
+
+    return given
+
+
+def test_dev_texts_are_those_of_their_file_and_no_copy_of_them_is_trained_on(
+    given: Callable[..., Configuration],
+    workspace: Workspace,
+    silent: type[Reporter],
+    examples: list[Example],
+) -> None:
+    _, splits = load_splits(given(), workspace, silent())
+    assert texts(splits.dev) == texts(examples[300:])
+    assert texts(splits.train) <= texts(examples[:300])
+    assert splits.test == ()
+
+
+def test_files_of_one_name_are_told_apart(
+    configured: Callable[..., Configuration],
+    tmp_path: Path,
+    workspace: Workspace,
+    silent: type[Reporter],
+    examples: list[Example],
+) -> None:
+    train = write(tmp_path / "train" / "texts.csv", examples[:350])
+    dev = write(tmp_path / "dev" / "texts.csv", examples[350:])
+    chosen = configured(data={"corpora": [], "files": train, "dev": dev})
+    assert texts(load_splits(chosen, workspace, silent())[1].dev) == texts(examples[350:])
+
+
+def test_what_is_prepared_has_no_test_where_there_is_none(
+    given: Callable[..., Configuration], workspace: Workspace, silent: type[Reporter]
+) -> None:
+    reporter = silent()
+    prepared = prepare(given(), workspace, reporter)
+    assert (set(prepared.encoded), set(prepared.hashes)) == ({"dev"}, {"train", "dev"})
+    assert any("texts in train / dev, " in line for line in reporter.said)
+
+
+def test_a_dev_file_without_texts_of_its_own_is_refused(
+    given: Callable[..., Configuration],
+    workspace: Workspace,
+    silent: type[Reporter],
+    tmp_path: Path,
+) -> None:
+    empty = tmp_path / "empty.csv"
+    empty.write_text("text,label\n")
+    with pytest.raises(ConfigurationError, match="the dev split is empty"):
+        load_splits(given(dev=str(empty)), workspace, silent())
+
+
+def test_texts_that_are_split_as_given_are_not_streamed_however_large(
+    given: Callable[..., Configuration], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "LARGE_BYTES", 1)
+    assert not sampling.is_streamed(given().data)
+    assert not sampling.is_streamed(given(dev=[], split="stratified").data)
+    assert sampling.is_streamed(given(dev=[]).data)
