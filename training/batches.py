@@ -89,14 +89,9 @@ class EncodedTexts:
         self._starts = np.cumsum(self.lengths) - self.lengths
         self.task = task
         self.truth = targets.truth(examples, labels=labels, task=task)
-        one_hot = task == "single_label"
-        self._targets = (np.eye(len(labels))[self.truth] if one_hot else self.truth).astype(
-            np.float32
+        self._targets = targets.probabilities(
+            examples, labels=labels, task=task, use_shares=use_shares
         )
-        if use_shares:
-            for row, example in enumerate(examples):
-                if example.shares is not None:
-                    self._targets[row] = [example.shares.get(label, 0.0) for label in labels]
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -134,27 +129,7 @@ class EncodedTexts:
 
         With a ``seed``, in an order that it decides; without, from the longest to the shortest.
         """
-        if seed is None:
-            return list(self._cut(np.argsort(-self.lengths, kind="stable"), tokens))
-        random = np.random.default_rng(seed)
-        order = random.permutation(len(self))
-        pool = max(1, int(_POOL_BATCHES * tokens / max(1.0, float(self.lengths.mean()))))
-        batches = [
-            rows
-            for part in np.split(order, range(pool, len(order), pool))
-            for rows in self._cut(part[np.argsort(-self.lengths[part], kind="stable")], tokens)
-        ]
-        random.shuffle(batches)
-        return batches
-
-    def _cut(self, rows: NDArray[np.int64], tokens: int) -> Iterator[NDArray[np.int64]]:
-        """Slices of ``rows``, which are sorted longest first, each within the budget."""
-        start = 0
-        while start < len(rows):
-            longest = max(1, int(self.lengths[rows[start]]))
-            end = start + max(1, tokens // longest)
-            yield rows[start:end]
-            start = end
+        return plan(self.lengths, tokens=tokens, seed=seed)
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The documents of ``rows``, padded; there may be none."""
@@ -167,3 +142,33 @@ class EncodedTexts:
             lengths=torch.from_numpy(lengths),
             targets=torch.from_numpy(self._targets[rows]),
         )
+
+
+def plan(
+    lengths: NDArray[np.int64], *, tokens: int, seed: int | None = None
+) -> list[NDArray[np.int64]]:
+    """The rows of each batch of documents of ``lengths``; see :meth:`EncodedTexts.plan`."""
+    if seed is None:
+        return list(_cut(lengths, np.argsort(-lengths, kind="stable"), tokens))
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(lengths))
+    pool = max(1, int(_POOL_BATCHES * tokens / max(1.0, float(lengths.mean()))))
+    batches = [
+        rows
+        for part in np.split(order, range(pool, len(order), pool))
+        for rows in _cut(lengths, part[np.argsort(-lengths[part], kind="stable")], tokens)
+    ]
+    random.shuffle(batches)
+    return batches
+
+
+def _cut(
+    lengths: NDArray[np.int64], rows: NDArray[np.int64], tokens: int
+) -> Iterator[NDArray[np.int64]]:
+    """Slices of ``rows``, which are sorted longest first, each within the budget."""
+    start = 0
+    while start < len(rows):
+        longest = max(1, int(lengths[rows[start]]))
+        end = start + max(1, tokens // longest)
+        yield rows[start:end]
+        start = end

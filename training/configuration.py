@@ -26,6 +26,7 @@ from service.classifier.manifest import Misspelled, Task, check_labels
 from service.encodings import AUTO
 from service.errors import ConfigurationError
 from training.corpora.files import Table
+from training.encoders import MINILM
 
 Read = TypeVar("Read", bound=BaseModel)
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -200,6 +201,54 @@ class Optimization(_Section):
     seed: int = Field(default=0, ge=0)
 
 
+class Distillation(_Section):
+    """A transformer that is tuned on the training texts first and then teaches the network.
+
+    Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015; with augmented
+    texts Tang et al.: *Distilling Task-Specific Knowledge from BERT into Simple Neural Networks*,
+    2019. See :mod:`training.distillation`.
+    """
+
+    teacher: str = Field(
+        default=MINILM,
+        min_length=1,
+        description="'all-minilm-l6-v2', or a folder of another sentence encoder",
+    )
+    folds: int = Field(
+        default=2,
+        ge=1,
+        le=10,
+        description="networks the teacher is made of; each is tuned on the texts of the others' "
+        "folds and teaches those of its own, which it has not seen. 1: one, tuned on all it "
+        "teaches",
+    )
+    epochs: int = Field(default=2, ge=1, description="of the teacher")
+    learning_rate: float = Field(default=1e-4, gt=0.0, description="of the teacher")
+    weight: float = Field(
+        default=0.5, gt=0.0, le=1.0, description="of the teacher's word; the labels have the rest"
+    )
+    temperature: float = Field(
+        default=1.0, gt=0.0, le=20.0, description="the teacher's probabilities are softened by it"
+    )
+    copies: int = Field(
+        default=2, ge=0, description="of each training text with words left out and replaced"
+    )
+    corpora: tuple[str, ...] = Field(
+        default=(), description="published ones whose texts are taught too, without their labels"
+    )
+    files: tuple[str, ...] = Field(
+        default=(), description="one's own texts that are taught too, as [data] names files"
+    )
+    text: str = Field(default="text", description="the column of the files that holds the text")
+    encoding: str = Field(default=AUTO, description="of the files; auto lets each tell")
+    seed: int = Field(default=0, ge=0, description="of the teacher and the copies")
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+
 class Expected(_Section):
     """What this configuration reaches, rounding on other machines allowed for.
 
@@ -227,6 +276,7 @@ class Configuration(_Section):
     network: Network = Network()
     regularization: Regularization = Regularization()
     optimization: Optimization = Optimization()
+    distillation: Distillation | None = None
     expected: Expected | None = None
 
     @model_validator(mode="after")
@@ -290,7 +340,7 @@ def _keys(section: tuple[int | str, ...], kind: type[BaseModel]) -> list[str]:
     """The keys of the section at ``section`` of a ``kind``."""
     for part in section:
         annotation = kind.model_fields[str(part)].annotation
-        # of Optional[Expected], the only nested section that may be absent, the section
+        # of a section that may be absent, the section
         options = (annotation, *get_args(annotation))
         kind = next(one for one in options if isinstance(one, type) and issubclass(one, BaseModel))
     return list(kind.model_fields)

@@ -6,7 +6,6 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from training.batches import Batch, EncodedTexts, Texts
 from training.checkpoint import Checkpoint, Epoch
 from training.configuration import Optimization, Regularization
 from training.evaluation import evaluate
-from training.progress import Reporter
+from training.progress import Reporter, time_left
 from training.state import copied, flattened, restore
 
 # no gradients are kept when evaluating, so batches may be larger
@@ -208,9 +207,8 @@ def _epoch(
         tokens_per_second=tokens / seconds,
     )
     ahead = part.total - part.first - part.steps
-    seconds_left = math.ceil((time.perf_counter() - started) / part.steps * ahead)
-    # patience may end it before
-    left = f", at most {timedelta(seconds=seconds_left)} left" if ahead else ""
+    whole = time_left(time.perf_counter() - started, part.steps, part.steps + ahead)
+    left = f", at most {whole} left" if ahead else ""  # patience may end it before
     reporter.say(
         f"epoch {number}/{rounds}: train loss {epoch.train_loss:.4f}, "
         f"dev loss {epoch.dev_loss:.4f}, dev macro-F1 {epoch.dev_macro_f1:.4f}, "

@@ -20,7 +20,7 @@ from training.checkpoint import Epoch, alone
 from training.configuration import Configuration
 from training.evaluation import Evaluation
 from training.initialization import initialize
-from training.preparation import Prepared, Workspace, load_splits, prepare
+from training.preparation import Prepared, Workspace, load_splits, prepare, taught
 from training.progress import Reporter
 from training.tracking import UNTRACKED, Tracking
 
@@ -70,7 +70,12 @@ def train(
         prepared = prepare(configuration, workspace, reporter)
     if not unchecked and ranks.is_first():
         checks.before_training(configuration, prepared.loaded, prepared.splits, reporter)
-    key = _run_key(configuration, prepared.hashes, prepared.words)
+    prepared = taught(
+        prepared, configuration, workspace=workspace, device=device, reporter=reporter
+    )
+    taught_sha256 = prepared.teacher.targets_sha256 if prepared.teacher else ""
+    hashes = {**prepared.hashes, "taught": taught_sha256}
+    key = _run_key(configuration, hashes, prepared.words)
     checkpoint = workspace.runs / f"{configuration.name}-{key}.safetensors"
     with alone(checkpoint) if ranks.is_first() else nullcontext():
         if fresh and ranks.is_first():

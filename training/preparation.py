@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
+from service.classifier.manifest import TeacherRecord
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
-from training import corpora, near_copies, sampling, streaming, vocabulary
+from training import corpora, near_copies, ranks, sampling, streaming, vocabulary
 from training.batches import EncodedTexts, Texts
 from training.configuration import Configuration, Data
 from training.corpora import Loaded, files
+from training.distillation.transfer import Unlabelled, load_unlabelled, teach
 from training.progress import Reporter
 from training.sampling import Source
 from training.split import SPLITS, Splits, digest, split, split_stratified
@@ -35,6 +39,11 @@ class Workspace:
         return self.root / "runs"
 
     @property
+    def teachers(self) -> Path:
+        """Tuned transformers, and what they said of texts."""
+        return self.root / "teachers"
+
+    @property
     def characters(self) -> Path:
         """Character models."""
         return self.root / "characters"
@@ -50,6 +59,8 @@ class Prepared:
     words: Vocabulary
     train: Texts
     encoded: Mapping[str, EncodedTexts]  # dev, and test where there is one
+    unlabelled: Unlabelled
+    teacher: TeacherRecord | None = None
 
 
 def prepare(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Prepared:
@@ -58,9 +69,19 @@ def prepare(configuration: Configuration, workspace: Workspace, reporter: Report
     if sampling.is_streamed(configuration.data, workspace.corpora):
         source = _source(configuration, workspace, reporter)
     loaded, splits = _load_splits(configuration, workspace, reporter, source)
+    unlabelled = Unlabelled()
+    if configuration.distillation is not None:
+        if source is not None:
+            raise ConfigurationError(
+                "distillation: a teacher answers for texts in memory, and these files are "
+                "streamed; set data.streamed = false, or leave the section out"
+            )
+        unlabelled = load_unlabelled(
+            configuration.distillation, splits, cache=workspace.corpora, reporter=reporter
+        )
     hashes: dict[str, str] = {name: digest(splits.of(name)) for name in splits.names}
     words = vocabulary.build(
-        (example.text for example in splits.train),
+        (example.text for example in (*splits.train, *unlabelled.examples)),
         minimum_count=configuration.text.minimum_count,
         maximum_words=configuration.text.maximum_words,
         misspelled=configuration.text.misspelled,
@@ -82,7 +103,37 @@ def prepare(configuration: Configuration, workspace: Workspace, reporter: Report
         for name in splits.names
         if name != "train"
     }
-    return Prepared(loaded, splits, hashes, words, train, encoded)
+    return Prepared(loaded, splits, hashes, words, train, encoded, unlabelled)
+
+
+def taught(
+    prepared: Prepared,
+    configuration: Configuration,
+    *,
+    workspace: Workspace,
+    device: torch.device,
+    reporter: Reporter,
+) -> Prepared:
+    """``prepared``, with what a teacher says of its texts to be learnt, if there is to be one.
+
+    See :mod:`training.distillation`. Of several processes the first asks it for all.
+    """
+    if configuration.distillation is None:
+        return prepared
+    told = ranks.from_first(
+        lambda: teach(
+            configuration,
+            prepared.splits,
+            prepared.unlabelled,
+            folder=workspace.teachers,
+            cache=workspace.corpora,
+            device=device,
+            reporter=reporter,
+        )
+    )
+    train = encode(told.examples, Vocabulary(prepared.words), configuration, use_shares=True)
+    reporter.say(f"{len(told.examples):,} texts are taught, {train.tokens:,} tokens")
+    return replace(prepared, train=train, teacher=told.record)
 
 
 def load_splits(

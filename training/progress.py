@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Protocol
 
 from rich.console import Console
@@ -20,6 +22,11 @@ from rich.progress import (
 _LOG_WIDTH = 120
 # what CI says where there is none
 _NO_CI = ("", "0", "false")
+
+
+def time_left(seconds: float, done: int, total: int) -> timedelta:
+    """What is left of ``total`` steps if the rest take as long as the ``done`` ones did."""
+    return timedelta(seconds=math.ceil(seconds / done * (total - done)))
 
 
 class Advance(Protocol):

@@ -111,6 +111,7 @@ def _manifest(
         training=Training(
             corpora=prepared.loaded.records,
             vectors=tuple(map(vectors.record, configuration.words.vectors)),
+            teacher=prepared.teacher,
             splits={name: len(prepared.splits.of(name)) for name in prepared.splits.names},
             split_sha256=dict(prepared.hashes),
             label_counts={

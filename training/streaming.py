@@ -129,15 +129,19 @@ class StreamedTexts:
 
 
 def encode(
-    examples: Sequence[Example], words: Vocabulary, configuration: Configuration
+    examples: Sequence[Example],
+    words: Vocabulary,
+    configuration: Configuration,
+    *,
+    use_shares: bool | None = None,
 ) -> EncodedTexts:
-    """``examples`` as word ids and targets, as ``configuration`` says."""
+    """``examples`` as word ids and targets, as ``configuration`` says; the targets, if not None."""
     return EncodedTexts(
         examples,
         words,
         labels=configuration.labels,
         max_tokens=configuration.text.max_tokens,
-        use_shares=configuration.data.targets == "shares",
+        use_shares=configuration.data.targets == "shares" if use_shares is None else use_shares,
         task=configuration.task,
     )
 

@@ -23,3 +23,20 @@ def truth(examples: Sequence[Example], *, labels: Sequence[str], task: Task) -> 
     for row, example in zip(given, examples, strict=True):
         row[[place[label] for label in example.labels]] = 1
     return given
+
+
+def probabilities(
+    examples: Sequence[Example], *, labels: Sequence[str], task: Task, use_shares: bool
+) -> NDArray[np.float32]:
+    """``(N, K)``, what a network is to say of each text: 1 for its label, 0 for the others.
+
+    With ``use_shares`` the raters' shares of a text that has them.
+    """
+    given = truth(examples, labels=labels, task=task)
+    exact = np.eye(len(labels))[given] if task == "single_label" else given
+    found: NDArray[np.float32] = exact.astype(np.float32)
+    if use_shares:
+        for row, example in zip(found, examples, strict=True):
+            if example.shares is not None:
+                row[:] = [example.shares.get(label, 0.0) for label in labels]
+    return found

@@ -58,6 +58,24 @@ class VectorsRecord(_Part):
     license: str = ""
 
 
+class TeacherRecord(_Part):
+    """A transformer that was tuned on the training texts and then taught the classifier."""
+
+    name: str
+    source: str = Field(description="where it came from: a package and version, or a folder's name")
+    sha256: str = Field(description="of what it was tuned from")
+    license: str = ""
+    networks_sha256: tuple[str, ...] = Field(
+        description="of the tuned networks; of several, each was tuned on the folds of the others"
+    )
+    metrics: dict[str, dict[str, float]] = Field(
+        description="by split and name; of train by the networks that have not seen a text"
+    )
+    texts: dict[str, int] = Field(description="taught: labelled, augmented and unlabelled ones")
+    unlabelled: tuple[CorpusRecord, ...] = ()
+    targets_sha256: str = Field(description="hash of the texts and what was to be said of them")
+
+
 class Training(_Part):
     """How, from what and with what the classifier came to be."""
 
@@ -65,6 +83,7 @@ class Training(_Part):
     vectors: tuple[VectorsRecord, ...] = Field(
         default=(), description="side by side, before what was learnt from scratch"
     )
+    teacher: TeacherRecord | None = None
     splits: dict[str, int] = Field(description="texts in train, dev and test")
     split_sha256: dict[str, str] = Field(description="hash of each split's texts and labels")
     label_counts: dict[str, dict[str, int]] = Field(
@@ -139,7 +158,12 @@ def without_paths(configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue
     Where on a machine a file lay is nobody's business who asks a served model.
     """
     shown = dict(configuration)
-    for section, key in (("data", "files"), ("words", "vectors")):
+    for section, key in (
+        ("data", "files"),
+        ("words", "vectors"),
+        ("distillation", "teacher"),
+        ("distillation", "files"),
+    ):
         part = shown.get(section)
         if isinstance(part, dict) and part.get(key) is not None:
             shown[section] = {**part, key: _last(part[key])}

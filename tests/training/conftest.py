@@ -58,6 +58,29 @@ def read_toy(path: Path) -> Iterator[Example]:
         yield Example(text, label, "toy", shares)
 
 
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sentence encoder of two small layers, as transformers saves it; it knows the toy words."""
+    import transformers
+
+    folder = tmp_path_factory.mktemp("encoder")
+    words = {word.lower() for example in toy_examples() for word in example.text[:-1].split()}
+    pieces = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "bad", "un", "##der", "##stand")
+    torch.manual_seed(0)
+    configuration = transformers.BertConfig(
+        vocab_size=len(pieces) + len(words),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        initializer_range=0.2,
+    )
+    transformers.BertModel(configuration).save_pretrained(folder)
+    vocabulary = {piece: place for place, piece in enumerate((*pieces, *sorted(words)))}
+    transformers.BertTokenizerFast(vocab=vocabulary).save_pretrained(folder)
+    return folder
+
+
 @contextmanager
 def toy_corpus(workspace: Workspace) -> Iterator[Package]:
     """The corpus ``toy``, as if pip had fetched it already."""

@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from training.progress import Reporter
+from training.progress import Reporter, time_left
 
 
 def report(*, terminal: bool) -> str:
@@ -54,3 +54,9 @@ def test_a_terminal_of_ci_is_a_log(monkeypatch: pytest.MonkeyPatch, value: str, 
 
 def test_without_a_console_standard_error_is_used() -> None:
     assert Reporter().console.stderr
+
+
+def test_what_is_left_takes_as_long_as_what_was_done() -> None:
+    assert str(time_left(30.0, 10, 40)) == "0:01:30"
+    assert str(time_left(30.0, 40, 40)) == "0:00:00"
+    assert str(time_left(0.1, 1, 3)) == "0:00:01"

@@ -62,6 +62,17 @@ def _told(manifest: Manifest) -> list[str]:
         ]
     for vectors in training.vectors:
         told += [("vectors", f"{vectors.name}: {vectors.source}"), ("", f"sha256 {vectors.sha256}")]
+    if training.teacher is not None:
+        taught = "; ".join(f"{kind} {count:,}" for kind, count in training.teacher.texts.items())
+        told += [
+            ("teacher", f"{training.teacher.name}: {training.teacher.source}; taught {taught}"),
+            ("", f"sha256 {training.teacher.sha256}"),
+            *(("  tuned", f"sha256 {hash_}") for hash_ in training.teacher.networks_sha256),
+            *(
+                (f"  on {of}", _figures(found, {}))
+                for of, found in training.teacher.metrics.items()
+            ),
+        ]
     for split, texts in training.splits.items():
         counts = training.label_counts.get(split, {})
         labels = "; ".join(f"{label} {count:,}" for label, count in counts.items())

@@ -30,7 +30,7 @@ class Table:
     """Which columns of the files to read, and how."""
 
     text: str
-    label: str
+    label: str  # empty where texts have none
     encoding: str = encodings.AUTO
     task: Task = "single_label"
     label_separator: str = "|"
@@ -133,7 +133,8 @@ def read(
                 f"{where}: column {table.text!r} holds a {type(text).__name__}, not a text; name "
                 "another column for the text"
             )
-        yield Example(text, _label(row[table.label], table, where), corpus, place=place)
+        label = _label(row[table.label], table, where) if table.label else ""
+        yield Example(text, label, corpus, place=place)
 
 
 def rows(
@@ -142,9 +143,9 @@ def rows(
     """Where in the file each row is, and its values of the two columns."""
     if path.is_dir():
         for place, text, label in folders.read(path, table.encoding):
-            yield place, {table.text: text, table.label: label}
+            yield place, {table.text: text} | ({table.label: label} if table.label else {})
         return
-    columns = (table.text, table.label)
+    columns = (table.text, table.label) if table.label else (table.text,)
     found = Rows(path, known_format(path), encoding=table.encoding, columns=columns, part=part)
     with closing(found):
         for row in found:

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from service.classifier.manifest import VectorsRecord
 from service.classifier.seal import sha256
 from service.classifier.vocabulary import Vocabulary
+from training import encoders
 from training.corpora.archive import Progress, fetch
+from training.encoders import Encoder
 from training.vectors import encoder, glove, text
-from training.vectors.encoder import Encoder
 
 # The standard deviation that pre-trained columns are scaled to. GloVe's own (0.64 over the default
 # vocabulary) lies in the same region; fixing it makes one learning rate fit any vectors.
 SCALE = 0.5
 
-PACKAGES = (glove.PACKAGE, encoder.PACKAGE)
+PACKAGES = (glove.PACKAGE, encoders.PACKAGE)
 """What published vectors are made from."""
 
 
@@ -52,7 +53,7 @@ def load(
     for source in sources:
         if Encoder.is_one(source):
             # what stands for unknown words is no word
-            rows = Encoder(source).encode(words[1:], cache=cache, progress=progress)
+            rows = encoder.encode(Encoder(source), words[1:], cache=cache, progress=progress)
             known = encoder.reduced(rows, encoder_size)
             values = np.vstack([np.zeros((1, known.shape[1]), dtype=np.float32), known])
             found = np.arange(len(words)) > 0
@@ -70,7 +71,10 @@ def load(
 def record(source: str) -> VectorsRecord:
     """Where the vectors of ``source`` come from, for a model's record."""
     if Encoder.is_one(source):
-        return Encoder(source).record()
+        one = Encoder(source)
+        return VectorsRecord(
+            name=one.name, source=one.origin, sha256=one.sha256(), license=one.license
+        )
     if source == glove.NAME:
         return VectorsRecord(
             name=source,

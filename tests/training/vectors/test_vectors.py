@@ -13,7 +13,8 @@ import pytest
 
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
-from training import vectors
+from training import encoders, vectors
+from training.encoders import Encoder
 from training.vectors import SCALE, WordVectors, encoder, glove
 
 VOCABULARY = Vocabulary(("<unk>", "good", "#bad", "#own", "xyzzy"))
@@ -128,11 +129,11 @@ def test_an_encoder_has_a_vector_for_every_word_but_the_unknown_one(
     rows = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
     asked = []
 
-    def encode(self: encoder.Encoder, words: list[str], **_: object) -> object:
+    def encode(source: Encoder, words: list[str], **_: object) -> object:
         asked.append(words)
         return rows
 
-    monkeypatch.setattr(encoder.Encoder, "encode", encode)
+    monkeypatch.setattr(encoder, "encode", encode)
     found = load(str(tmp_path), VOCABULARY, cache=tmp_path, encoder_size=3)
     assert asked == [["good", "#bad", "#own", "xyzzy"]]
     assert found.found.tolist() == [False, True, True, True, True]
@@ -142,7 +143,7 @@ def test_an_encoder_has_a_vector_for_every_word_but_the_unknown_one(
 
 
 def test_where_vectors_came_from_is_recorded_without_its_folder(tmp_path: Path) -> None:
-    for name, package in ((glove.NAME, glove.PACKAGE), (encoder.MINILM, encoder.PACKAGE)):
+    for name, package in ((glove.NAME, glove.PACKAGE), (encoders.MINILM, encoders.PACKAGE)):
         recorded = vectors.record(name)
         assert (recorded.source, recorded.sha256) == (package.requirement, package.sha256)
         assert recorded.license == package.license

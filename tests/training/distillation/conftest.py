@@ -1,0 +1,52 @@
+"""A teacher of two small layers for the corpus ``toy``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.configuration import Distillation
+from training.corpora import Example
+from training.distillation.folds import Teacher
+from training.progress import Reporter
+from training.split import Splits, split
+
+LABELS = ("negative", "neutral", "positive")
+
+
+@pytest.fixture(scope="session")
+def splits(examples: list[Example]) -> Splits:
+    return split(examples)
+
+
+@pytest.fixture
+def teacher(
+    encoder_folder: Path, splits: Splits, tmp_path: Path, silent: type[Reporter]
+) -> Callable[..., Teacher]:
+    """Makes teachers that share a folder; what is given changes their settings."""
+
+    def make(
+        *,
+        reporter: Reporter | None = None,
+        train: tuple[Example, ...] = splits.train,
+        folder: str = "teachers",
+        **settings: object,
+    ) -> Teacher:
+        chosen = {"teacher": str(encoder_folder), "learning_rate": 0.01, "epochs": 6}
+        return Teacher(
+            Distillation.model_validate(chosen | settings),
+            train,
+            splits.dev,
+            labels=LABELS,
+            task="single_label",
+            use_shares=True,
+            folder=tmp_path / folder,
+            cache=tmp_path / "cache",
+            device=torch.device("cpu"),
+            reporter=reporter or silent(),
+        )
+
+    return make

