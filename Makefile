@@ -63,7 +63,7 @@ evaluate: $(RUNTIME) $(HUB) $(STORE)/$(MODEL)/latest ## Judge MODEL on its held-
 	$(BIN)/python -m training evaluate $(MODEL) $(if $(DATA),--data "$$DATA") $(if $(TEXT),--text "$$TEXT") \
 		$(if $(LABEL),--label "$$LABEL") $(if $(ENCODING),--encoding "$$ENCODING") $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
-experiments: $(RUNTIME) $(TRACKING) $(HUB) ## Train public tasks that DATA holds a folder each of, or DATA=hf, into docs/experiments.md; TASKS=, SEEDS=, ARGS="--minutes 30"
+experiments: $(RUNTIME) $(TRACKING) $(HUB) ## Train public tasks that DATA holds a folder each of, or DATA=hf or torchtext, into docs/experiments.md; TASKS=, SEEDS=, ARGS="--minutes 30"
 	$(BIN)/python -m training experiments --data "$$DATA" $(TASKS:%=--task %) $(SEEDS:%=--seed %) $(ARGS)
 
 retrain: $(RUNTIME) $(TRACKING) $(HUB) ## Train as `train` does, and promote the new version only if it is better: exit code 0, or 3

@@ -28,7 +28,7 @@ from service.encodings import AUTO
 from service.errors import ConfigurationError
 from training import corpora, sampling
 from training.configuration import Optimization, parse
-from training.corpora import Example, Table, files, hub
+from training.corpora import Example, Table, files, hub, torchtext_sets
 from training.progress import Reporter
 
 FEW_TEXTS = 5_000
@@ -188,6 +188,9 @@ def _name(paths: Sequence[Path], patterns: Sequence[str]) -> str:
     """A model's name after the file, or after the folder that was given."""
     given = Path(patterns[0])
     source = given.resolve() if given.is_dir() else paths[0]
-    name = hub.title(patterns[0]) if hub.is_name(patterns[0]) else source.name
+    name = next(
+        (named.title(patterns[0]) for named in (hub, torchtext_sets) if named.is_name(patterns[0])),
+        source.name,
+    )
     stem = name.partition(".")[0].lower()
     return re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:63].strip("-") or "mine"

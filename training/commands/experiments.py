@@ -25,7 +25,7 @@ def experiments(
         str,
         typer.Option(
             help="a folder that holds one a task, of files called train and, if there is one, dev; "
-            "or hf: the task's data set of the Hugging Face Hub"
+            "or hf: the task's data set of the Hugging Face Hub; or torchtext (trec6 and imdb)"
         ),
     ],
     task: Annotated[

@@ -21,7 +21,7 @@ from service.classifier import seal
 from service.classifier.manifest import Task
 from service.errors import ConfigurationError
 from service.tables import FORMATS, Rows, format_of, known_format, shown
-from training.corpora import folders, hub
+from training.corpora import folders, hub, torchtext_sets
 from training.corpora.example import Example
 
 
@@ -39,7 +39,8 @@ class Table:
 def find(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path, ...]:
     """The files that ``patterns`` name: files, folders (all they hold, at any depth), or globs.
 
-    Or data sets of the Hub (:mod:`.hub`), which are fetched into ``cache``. A folder without such
+    Or data sets of the Hub (:mod:`.hub`) or of torchtext (:mod:`.torchtext_sets`), which are
+    fetched into ``cache``. A folder without such
     files that holds texts by label (:mod:`.folders`) stands for them. Relative ones start at the
     current directory. Each file comes once, those of a folder or a glob sorted. Raises
     :class:`ConfigurationError` where a pattern names none, or one of another format.
@@ -49,6 +50,8 @@ def find(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path, ...]
         path = Path(pattern)
         if cache is not None and hub.is_name(pattern):
             files = hub.files(pattern, cache)
+        elif cache is not None and torchtext_sets.is_name(pattern):
+            files = torchtext_sets.files(pattern, cache)
         elif path.is_dir():
             files = sorted(one for one in path.rglob("*") if one.is_file() and format_of(one))
             if not files and folders.are_labelled(path):

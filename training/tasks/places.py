@@ -1,4 +1,4 @@
-"""Where a task's texts lie: in a folder of its name, or on the Hugging Face Hub."""
+"""Where a task's texts lie: in a folder of its name, on the Hugging Face Hub, or in torchtext."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from service.errors import ConfigurationError
 from service.tables import FORMATS, format_of
-from training.corpora import hub
+from training.corpora import hub, torchtext_sets
 
 if TYPE_CHECKING:
     from training.tasks.task import Task
 
 HUB = "hf"
+TORCHTEXT = "torchtext"
 # what data sets call the two splits; test texts are left alone, and so is what has no label
 _TRAIN = ("train",)
 _DEV = ("dev", "valid", "validation", "val")
@@ -31,7 +32,7 @@ class Found:
 
 
 def find(task: Task, data: str, *, cache: Path, say: Callable[[str], None]) -> Found:
-    """The texts of ``task`` in ``data``: a folder that holds one a task, or ``hf`` for the Hub.
+    """The texts of ``task`` in ``data``: a folder that holds one a task, ``hf``, or ``torchtext``.
 
     Raises :class:`ConfigurationError` where there are none to train on.
     """
@@ -39,6 +40,12 @@ def find(task: Task, data: str, *, cache: Path, say: Callable[[str], None]) -> F
     if data == HUB:
         paths = hub.files(f"{hub.PREFIX}{task.hub.name}", cache)
         text, label = task.hub.text, task.hub.label
+    elif data == TORCHTEXT:
+        if task.torchtext is None:
+            raise ConfigurationError(
+                f"torchtext has no {task.name}; give a folder that holds {task.name}/, or {HUB}"
+            )
+        paths = torchtext_sets.files(f"{torchtext_sets.PREFIX}{task.torchtext}", cache)
     else:
         paths = _in(Path(data) / task.name)
     train, dev = (_of(paths, split) for split in (_TRAIN, _DEV))
@@ -58,7 +65,7 @@ def _in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise ConfigurationError(
             f"{folder}: no such folder; DATA is a folder that holds one a task, or {HUB} for those "
-            "of the Hugging Face Hub"
+            f"of the Hugging Face Hub, or {TORCHTEXT}"
         )
     return sorted(path for path in folder.iterdir() if path.is_file() and format_of(path))
 

@@ -46,6 +46,7 @@ class Task(_Section):
     metric: Literal["accuracy", "macro_recall"]
     goal: float = Field(gt=0.0, lt=1.0, description="what the best LSTMs published reach, about")
     hub: Hub
+    torchtext: str | None = Field(default=None, description="what torchtext calls it")
     text: Text = Text()
     words: Words = Words()
     network: Network = Network()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import ConfigurationError
-from training.corpora import hub
+from training.corpora import hub, torchtext_sets
 from training.tasks import places, task
 from training.tasks.places import Found, find
 
@@ -80,3 +80,16 @@ def test_the_hub_is_asked_for_the_tasks_data_set_and_columns(
     texts = find(trec6, places.HUB, cache=tmp_path, say=lambda _: None)
     assert asked == [("hf:CogComp/trec", tmp_path)]
     assert texts == Found((str(tmp_path / "trec-train.parquet"),), (), "text", "coarse_label")
+
+
+def test_torchtext_is_asked_for_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "trec-train.jsonl"
+    asked = []
+    monkeypatch.setattr(torchtext_sets, "files", lambda name, _: asked.append(name) or [path])
+    trec6, sst2 = task.load(["trec6", "sst2"])
+    texts = find(trec6, places.TORCHTEXT, cache=tmp_path, say=lambda _: None)
+    assert (asked, texts) == (["torchtext:trec"], Found((str(path),), ()))
+    with pytest.raises(ConfigurationError, match="torchtext has no sst2; give a folder"):
+        find(sst2, places.TORCHTEXT, cache=tmp_path, say=lambda _: None)

@@ -1,0 +1,121 @@
+"""torchtext's loaders, over a download that a test answers."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torchtext.data.dataset
+
+from service.errors import ConfigurationError
+from training.corpora import Table, files, torchtext_sets
+
+# torchtext leaves its questions open
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+
+QUESTIONS = b"""NUM:date When was it ?
+DESC:def What is it ?
+HUM:ind Who is sister\xf0city ?
+LOC:city Where is it ?
+ABBR:exp What does it stand for ?
+ENTY:animal Which is it ?
+"""
+
+
+def archive(**members: str) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as tar:
+        for name, text in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return content.getvalue()
+
+
+REVIEWS = archive(
+    **{
+        "aclImdb/train/pos/0_9.txt": "Fine.",
+        "aclImdb/train/neg/1_1.txt": "Poor.",
+        "aclImdb/test/pos/0_9.txt": "Secret.",
+    }
+)
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], list[str]]:
+    """Every download is these bytes; which addresses were asked for."""
+
+    def answering(content: bytes) -> list[str]:
+        asked: list[str] = []
+
+        def download(url: str, path: str) -> str:
+            asked.append(url)
+            Path(path).write_bytes(content)
+            return path
+
+        monkeypatch.setattr(torchtext.data.dataset, "download_from_url", download)
+        return asked
+
+    return answering
+
+
+def rows(path: Path) -> list[tuple[str, str]]:
+    lines = (json.loads(line) for line in path.read_text().splitlines())
+    return [(line["text"], line["label"]) for line in lines]
+
+
+def test_questions_are_read_with_their_coarse_labels(
+    tmp_path: Path, answering: Callable[[bytes], list[str]]
+) -> None:
+    answering(QUESTIONS)
+    (path,) = torchtext_sets.files("torchtext:trec", tmp_path)
+    assert ("Who is sister city ?", "HUM") in rows(path)
+    assert {label for _, label in rows(path)} == torchtext_sets.LABELS["trec"]
+
+
+def test_of_reviews_train_is_read_and_test_is_not(
+    tmp_path: Path, answering: Callable[[bytes], list[str]]
+) -> None:
+    asked = answering(REVIEWS)
+    (path,) = torchtext_sets.files("torchtext:imdb", tmp_path)
+    assert rows(path) == [("Fine.", "pos"), ("Poor.", "neg")]
+    assert torchtext_sets.files("torchtext:imdb", tmp_path) == [path]
+    assert len(asked) == 1
+
+
+def test_a_name_stands_where_files_do(
+    tmp_path: Path, answering: Callable[[bytes], list[str]]
+) -> None:
+    answering(REVIEWS)
+    (path,) = files.find(["torchtext:imdb"], tmp_path)
+    found = files.read(path, Table("text", "label"), corpus="imdb")
+    assert [(one.text, one.label) for one in found] == [("Fine.", "pos"), ("Poor.", "neg")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("trec", b"<html>Moved</html>\n"),
+        ("imdb", b"no archive"),
+        ("imdb", archive(**{"../outside.txt": "x", "aclImdb/train/pos/0_9.txt": "Fine."})),
+    ],
+)
+def test_what_is_not_the_data_set_is_refused_and_fetched_anew(
+    tmp_path: Path, answering: Callable[[bytes], list[str]], name: str, content: bytes
+) -> None:
+    answering(content)
+    cache = tmp_path / "cache"
+    with pytest.raises(ConfigurationError, match=f"torchtext:{name}: it cannot be fetched"):
+        torchtext_sets.files(f"torchtext:{name}", cache)
+    assert not list(tmp_path.rglob("outside.txt"))
+    answering(QUESTIONS if name == "trec" else REVIEWS)
+    assert torchtext_sets.files(f"torchtext:{name}", cache)
+
+
+def test_an_unknown_name_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="known are torchtext:trec, torchtext:imdb"):
+        torchtext_sets.files("torchtext:sst", tmp_path)

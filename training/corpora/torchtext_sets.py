@@ -1,0 +1,93 @@
+"""Data sets of torchtext, by name: ``torchtext:trec`` and ``torchtext:imdb``.
+
+Their train texts become a file of JSON lines, which is read as any is; test texts are left alone.
+torchtext fetches them over plain HTTP and looks at nothing that it is sent: so archives that would
+leave their folder are refused, and labels are looked at here. Its SST is not among these: it needs
+another package for trees, and the Hub has it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from service.errors import ConfigurationError
+
+PREFIX = "torchtext:"
+LABELS: Mapping[str, frozenset[str]] = {
+    "trec": frozenset({"ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM"}),
+    "imdb": frozenset({"neg", "pos"}),
+}
+
+
+def is_name(pattern: str) -> bool:
+    """Whether ``pattern`` names a data set of torchtext and no file."""
+    return pattern.startswith(PREFIX)
+
+
+def title(pattern: str) -> str:
+    """What the data set is called."""
+    return pattern.removeprefix(PREFIX)
+
+
+def files(pattern: str, cache: Path) -> list[Path]:
+    """The train texts of the data set in ``cache``, fetched if they are not there.
+
+    Raises :class:`ConfigurationError` for a name that is unknown, and where it cannot be had.
+    """
+    name = title(pattern)
+    if name not in LABELS:
+        raise ConfigurationError(
+            f"{pattern}: known are {', '.join(PREFIX + one for one in LABELS)}"
+        )
+    folder = cache / "torchtext"
+    path = folder / f"{name}-train.jsonl"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            rows = _rows(name, folder)
+        except (OSError, ValueError, tarfile.TarError) as error:
+            # what was fetched by halves would be taken for the whole
+            shutil.rmtree(folder / name, ignore_errors=True)
+            raise ConfigurationError(
+                f"{pattern}: it cannot be fetched: {type(error).__name__}: {str(error)[:200]}; "
+                "look whether its server can be reached, or name files of your own"
+            ) from None
+        unfinished = path.with_suffix(".unfinished")
+        lines = (json.dumps({"text": text, "label": label}) + "\n" for text, label in rows)
+        unfinished.write_text("".join(lines), encoding="utf-8")
+        unfinished.replace(path)
+    return [path]
+
+
+def _rows(name: str, folder: Path) -> list[tuple[str, str]]:
+    """Texts and labels, sorted: torchtext has them as the folder lists its files."""
+    from torchtext import data, datasets  # it imports torch
+
+    sets: Mapping[str, Any] = {"trec": datasets.TREC, "imdb": datasets.IMDB}
+    fields = [data.Field(sequential=False, use_vocab=False) for _ in range(2)]
+    with _within_its_folder(), redirect_stdout(sys.stderr):
+        (train,) = sets[name].splits(*fields, root=str(folder), test=None)
+    rows = sorted((one.text.strip(), one.label) for one in train)
+    if {label for _, label in rows} != LABELS[name]:
+        raise ValueError("other labels than those of the data set")
+    return rows
+
+
+@contextmanager
+def _within_its_folder() -> Iterator[None]:
+    """Archives that name files outside their folder, or devices, are refused (PEP 706)."""
+    if not hasattr(tarfile, "data_filter"):
+        raise ValueError("Python before 3.11.4 unpacks whatever it is told")
+    before = tarfile.TarFile.extraction_filter
+    tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
+    try:
+        yield
+    finally:
+        tarfile.TarFile.extraction_filter = before
