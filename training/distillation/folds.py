@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -31,6 +32,9 @@ from training.encoders import MINILM, Encoder, Loaded
 from training.folding import fold
 from training.progress import Reporter, time_left
 from training.split import digest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 ALL = -1
 """The fold of a text that no network was tuned on."""
@@ -79,6 +83,7 @@ class Teacher:
         )
         self._folder, self._cache = folder, cache
         self._device, self._reporter = device, reporter
+        self._tokenizer: PreTrainedTokenizerBase | None = None
         content = [
             self._encoder.sha256(),
             {name: getattr(settings, name) for name in _TUNING},
@@ -194,7 +199,9 @@ class Teacher:
         return self._settings.folds == 1 or self.fold(text) != number
 
     def _pieces(self, texts: Sequence[str]) -> Pieces:
-        return Pieces(self._encoder_parts().tokenizer, texts, longest=LONGEST)
+        if self._tokenizer is None:
+            self._tokenizer = self._encoder_parts().tokenizer
+        return Pieces(self._tokenizer, texts, longest=LONGEST)
 
     def _encoder_parts(self) -> Loaded:
         return self._encoder.load(self._cache, key=_KEY, progress=self._reporter.say)
