@@ -5,6 +5,7 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 3000
 MODEL ?= sentiment
+CONFIG = training/configs/$(MODEL).toml
 # the character model that lm, sample and cells are about: training/characters/configs/LM.toml
 LM ?= news
 # the models that `make serve` makes sure to have: each is training/configs/NAME.toml
@@ -14,6 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-and-training
 TRACKING := $(VENV)/.tracking
+SEARCH := $(VENV)/.search
 # data sets of the Hub need their package
 HUB = $(if $(filter hf hf:%,$(DATA)),$(VENV)/.hub)
 DEVELOPMENT := $(VENV)/.development
@@ -40,7 +42,7 @@ SERVED = $(if $(filter-out file,$(origin MODELS)),VALENCE_MODELS="$${VALENCE_MOD
 STORE := $(BENTOML_HOME)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve check train retrain promote rollback trial show evaluate experiments faithfulness typos predict score lm sample cells test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
+.PHONY: help setup serve check train search retrain promote rollback trial show evaluate experiments faithfulness typos predict score lm sample cells test lint format types bench chaos bento image smoke-image lock manifests wheel sanitize clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,10 +53,14 @@ serve: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Train what is not trained yet
 	$(SERVED) $(BIN)/bentoml serve service.app:Valence --host $(HOST) --port $(PORT)
 
 check: $(VENV)/.checks $(HUB) ## Say what is wrong with the data of MODEL, or with DATA=reviews.csv TEXT=review LABEL=stars
-	$(BIN)/python -m training check $(if $(DATA),$(OWN_DATA),training/configs/$(MODEL).toml) $(ARGS)
+	$(BIN)/python -m training check $(if $(DATA),$(OWN_DATA),$(CONFIG)) $(ARGS)
 
-train: $(RUNTIME) $(TRACKING) $(HUB) ## Train training/configs/MODEL.toml, or on DATA=reviews.csv TEXT=review LABEL=stars; RANKS=2 processes; ARGS="--seed 1"
-	$(TRAINING) train $(if $(DATA),$(OWN_DATA),training/configs/$(MODEL).toml) $(ARGS)
+train: $(RUNTIME) $(TRACKING) $(HUB) ## Train training/configs/MODEL.toml, CONFIG=another file, or on DATA=reviews.csv TEXT=review LABEL=stars; RANKS=2 processes; ARGS="--seed 1"
+	$(TRAINING) train $(if $(DATA),$(OWN_DATA),$(CONFIG)) $(ARGS)
+
+search: $(RUNTIME) $(SEARCH) $(HUB) ## Look for better hyperparameters of MODEL, CONFIG= or DATA=; TRIALS=20 MINUTES=30 SPACE=space.toml OUT=best.toml
+	$(BIN)/python -m training search $(if $(DATA),$(OWN_DATA),$(CONFIG)) $(if $(TRIALS),--trials $(TRIALS)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SPACE),--space $(SPACE)) $(if $(OUT),--out $(OUT)) $(ARGS)
 
 show: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Tell where MODEL came from and how good it is; ARGS=--card for its model card
 	$(BIN)/python -m training show $(MODEL) $(ARGS)
@@ -67,7 +73,7 @@ experiments: $(RUNTIME) $(TRACKING) $(HUB) ## Train public tasks that DATA holds
 	$(BIN)/python -m training experiments --data "$$DATA" $(TASKS:%=--task %) $(SEEDS:%=--seed %) $(ARGS)
 
 retrain: $(RUNTIME) $(TRACKING) $(HUB) ## Train as `train` does, and promote the new version only if it is better: exit code 0, or 3
-	$(BIN)/python -m training retrain $(if $(DATA),$(OWN_DATA),$(MODEL)) $(ARGS)
+	$(BIN)/python -m training retrain $(if $(DATA),$(OWN_DATA),$(if $(filter-out file,$(origin CONFIG)),$(CONFIG),$(MODEL))) $(ARGS)
 
 promote: $(RUNTIME) ## Make TAG=NAME:VERSION the champion: what is served
 	$(BIN)/python -m training promote $(TAG)
@@ -201,6 +207,11 @@ $(TRACKING): requirements/tracking.txt requirements/constraints.txt | $(RUNTIME)
 	$(PIP) install -c requirements/constraints.txt -r requirements/tracking.txt
 	@touch $@
 
+$(SEARCH): requirements/search.txt requirements/constraints.txt | $(RUNTIME)
+	@echo "installing what hyperparameters are searched with into $(VENV)"
+	$(PIP) install -c requirements/constraints.txt -r requirements/search.txt
+	@touch $@
+
 $(VENV)/.hub: requirements/hub.txt requirements/constraints.txt | $(RUNTIME)
 	@echo "installing what fetches data sets of the Hugging Face Hub into $(VENV)"
 	$(PIP) install -c requirements/constraints.txt -r requirements/hub.txt
@@ -212,7 +223,7 @@ $(LOCK)/.installed: requirements/lock.txt
 	$(LOCK)/bin/python -m pip --disable-pip-version-check --quiet install -r requirements/lock.txt
 	@touch $@
 
-$(DEVELOPMENT): requirements/development.txt requirements/checks.txt requirements/hub.txt requirements/constraints.txt $(RUNTIME) $(TRACKING)
+$(DEVELOPMENT): requirements/development.txt requirements/checks.txt requirements/hub.txt requirements/constraints.txt $(RUNTIME) $(TRACKING) $(SEARCH)
 	@echo "installing what the checks need into $(VENV)"
 	$(PIP) install -c requirements/constraints.txt -r requirements/development.txt -r requirements/checks.txt -r requirements/hub.txt
 	@touch $@

@@ -20,6 +20,7 @@ from training.commands.promote import promote
 from training.commands.retrain import retrain
 from training.commands.rollback import rollback
 from training.commands.sample import sample
+from training.commands.search import search
 from training.commands.show import show
 from training.commands.train import train
 from training.commands.typos import typos
@@ -27,7 +28,7 @@ from training.commands.typos import typos
 app = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
 )
-commands = (fetch, check, train, retrain, promote, rollback, show)
+commands = (fetch, check, train, search, retrain, promote, rollback, show)
 for command in (*commands, evaluate, experiments, faithfulness, typos, predict, lm, sample, cells):
     app.command()(command)
 

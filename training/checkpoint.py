@@ -50,8 +50,10 @@ class Checkpoint:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keep other processes from the run whose checkpoint is at ``path``.
+def alone(
+    path: Path, *, what: str = "training", remedy: str = "train with another --seed"
+) -> Iterator[None]:
+    """Keep other processes from what writes ``path``, a run's checkpoint if not said.
 
     Raises :class:`ConfigurationError` if one is at it. A process that dies lets go.
     """
@@ -62,8 +64,7 @@ def alone(path: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigurationError(
-                f"another process is at the same training ({lock}); wait for it, or train with "
-                "another --seed"
+                f"another process is at the same {what} ({lock}); wait for it, or {remedy}"
             ) from None
         try:
             yield

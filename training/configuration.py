@@ -7,7 +7,6 @@ encoder takes minutes for; ``training/LOG.md`` holds the measurements behind the
 from __future__ import annotations
 
 import difflib
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -25,6 +24,7 @@ from service.classifier.architecture import Cell, Pooling
 from service.classifier.manifest import Misspelled, Task, check_labels
 from service.encodings import AUTO
 from service.errors import ConfigurationError
+from training import toml
 from training.corpora.files import Table
 from training.encoders import MINILM
 
@@ -298,25 +298,16 @@ def load(path: Path) -> Configuration:
 
 def read(path: Path, kind: type[Read]) -> Read:
     """The TOML file at ``path`` as ``kind``; raises :class:`ConfigurationError`."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigurationError(
-            f"{path}: no such file; the published ones are in training/configs/"
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not TOML: {error}") from None
-    return _validated(content, kind, source=str(path))
+    return validated(toml.read(path, published="training/configs/"), kind, source=str(path))
 
 
 def parse(content: dict[str, Any], *, source: str) -> Configuration:
     """Validate ``content``, which came from ``source``."""
-    return _validated(content, Configuration, source=source)
+    return validated(content, Configuration, source=source)
 
 
-def _validated(content: dict[str, Any], kind: type[Read], *, source: str) -> Read:
+def validated(content: dict[str, Any], kind: type[Read], *, source: str) -> Read:
+    """``content``, which came from ``source``, as ``kind``; raises :class:`ConfigurationError`."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:
@@ -324,16 +315,27 @@ def _validated(content: dict[str, Any], kind: type[Read], *, source: str) -> Rea
         raise ConfigurationError(f"{source}: " + "; ".join(faults)) from None
 
 
+def check_key(location: tuple[str, ...], *, source: str) -> None:
+    """Raise :class:`ConfigurationError` unless a configuration has the key at ``location``."""
+    for depth in range(len(location)):
+        if location[depth] not in _keys(location[:depth], Configuration):
+            unknown = _unknown(location[: depth + 1], Configuration)
+            raise ConfigurationError(f"{source}: {unknown}")
+
+
 def _explain(detail: Any, kind: type[BaseModel]) -> str:
     location = tuple(part for part in detail["loc"])
-    key = ".".join(map(str, location))
-    if detail["type"] != "extra_forbidden":
-        value = "" if detail["type"] == "missing" else f" {detail['input']!r}"
-        return f"{key}{value}: {detail['msg']}"
+    if detail["type"] == "extra_forbidden":
+        return _unknown(location, kind)
+    value = "" if detail["type"] == "missing" else f" {detail['input']!r}"
+    return f"{'.'.join(map(str, location))}{value}: {detail['msg']}".lstrip()
+
+
+def _unknown(location: tuple[int | str, ...], kind: type[BaseModel]) -> str:
     known = _keys(location[:-1], kind)
     near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-    return f"unknown key {key!r}; {hint}"
+    return f"unknown key {'.'.join(map(str, location))!r}; {hint}"
 
 
 def _keys(section: tuple[int | str, ...], kind: type[BaseModel]) -> list[str]:

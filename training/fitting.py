@@ -30,6 +30,10 @@ from training.state import copied, flattened, restore
 _EVALUATION_TOKENS = 16_384
 
 
+class Diverged(ConfigurationError):
+    """The loss or the answers are no numbers any more."""
+
+
 def fit(
     model: RecurrentClassifier,
     train: Texts,
@@ -185,7 +189,7 @@ def _epoch(
     train_loss = ranks.sum_of(loss_sum).item() / texts
     outputs = logits(average, dev)
     if not (math.isfinite(train_loss) and np.isfinite(outputs).all()):
-        raise ConfigurationError(
+        raise Diverged(
             f"training diverged in epoch {number} (its loss is {train_loss}); lower "
             f"optimization.learning_rate ({optimization.learning_rate}) or optimization.clip_norm "
             f"({optimization.clip_norm})"

@@ -7,14 +7,12 @@ alone, so every artifact has one, however old.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import tomli_w
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service.classifier.manifest import Manifest, without_paths
+from training import toml
 from training.evaluation import Evaluation
 
 FILE = "MODEL_CARD.md"
@@ -76,18 +74,7 @@ def evaluations_of(manifest: Manifest) -> dict[str, Evaluation]:
 def configuration_toml(manifest: Manifest, *, paths: bool = False) -> str:
     """The configuration as a file that ``train`` reads; ``paths`` are whole or their last part."""
     whole = dict(manifest.training.configuration)
-    return tomli_w.dumps(_in_toml(whole if paths else without_paths(whole))).rstrip() + "\n"
-
-
-def _in_toml(content: Mapping[str, Any]) -> dict[str, Any]:
-    """TOML has no null: what is absent is the default, but no vectors are none."""
-    kept: dict[str, Any] = {}
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            kept[key] = _in_toml(value)
-        elif value is not None or key == "vectors":
-            kept[key] = "" if value is None else value
-    return kept
+    return toml.written(whole if paths else without_paths(whole))
 
 
 def _weak(manifest: Manifest, main: Evaluation | None) -> list[str]:

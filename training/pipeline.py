@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from training.initialization import initialize
 from training.preparation import Prepared, Workspace, load_splits, prepare, taught
 from training.progress import Reporter
 from training.tracking import UNTRACKED, Tracking
+from training.vectors import WordVectors
 
 __all__ = ["Trained", "Workspace", "load_splits", "train"]
 
@@ -73,22 +74,20 @@ def train(
     prepared = taught(
         prepared, configuration, workspace=workspace, device=device, reporter=reporter
     )
-    taught_sha256 = prepared.teacher.targets_sha256 if prepared.teacher else ""
-    hashes = {**prepared.hashes, "taught": taught_sha256}
-    key = _run_key(configuration, hashes, prepared.words)
+    key = run_key(configuration, prepared.identity, prepared.words)
     checkpoint = workspace.runs / f"{configuration.name}-{key}.safetensors"
     with alone(checkpoint) if ranks.is_first() else nullcontext():
         if fresh and ranks.is_first():
             checkpoint.unlink(missing_ok=True)
         tracking.begin(configuration, run=checkpoint.stem)
-        model, history = _fit(
+        model, history = fit(
             configuration,
             prepared,
-            workspace=workspace,
+            word_vectors(configuration, prepared.words, workspace, reporter),
             device=device,
             checkpoint=checkpoint,
             reporter=reporter,
-            tracking=tracking,
+            observe=tracking.epoch,
         )
 
         def publish() -> Trained:
@@ -104,29 +103,38 @@ def train(
         return ranks.from_first(publish)
 
 
-def _fit(
+def word_vectors(
+    configuration: Configuration, words: Vocabulary, workspace: Workspace, reporter: Reporter
+) -> WordVectors | None:
+    """The pre-trained columns of the embedding; None if the configuration names no vectors."""
+    if not configuration.words.vectors:
+        return None
+    return vectors.load(
+        configuration.words.vectors,
+        words,
+        encoder_size=configuration.words.encoder_size,
+        cache=workspace.corpora,
+        progress=reporter.say,
+    )
+
+
+def fit(
     configuration: Configuration,
     prepared: Prepared,
+    pretrained: WordVectors | None,
     *,
-    workspace: Workspace,
     device: torch.device,
     checkpoint: Path,
     reporter: Reporter,
-    tracking: Tracking,
+    observe: Callable[[Epoch], None],
 ) -> tuple[RecurrentClassifier, tuple[Epoch, ...]]:
-    words, pretrained = prepared.words, None
-    if configuration.words.vectors:
-        pretrained = vectors.load(
-            configuration.words.vectors,
-            words,
-            encoder_size=configuration.words.encoder_size,
-            cache=workspace.corpora,
-            progress=reporter.say,
-        )
+    """The network that ``configuration`` describes with the weights of its best epoch, and the
+    history of all; see :func:`training.fitting.fit`.
+    """
     columns = 0 if pretrained is None else pretrained.values.shape[1]
     model = RecurrentClassifier(
         Architecture(
-            vocabulary_size=len(words),
+            vocabulary_size=len(prepared.words),
             embedding_size=columns + configuration.words.learned_size,
             labels=len(configuration.labels),
             **configuration.network.model_dump(),
@@ -146,12 +154,12 @@ def _fit(
         device=device,
         checkpoint=checkpoint,
         reporter=reporter,
-        observe=tracking.epoch,
+        observe=observe,
     )
     return model, history
 
 
-def _run_key(configuration: Configuration, hashes: Mapping[str, str], words: Vocabulary) -> str:
+def run_key(configuration: Configuration, hashes: Mapping[str, str], words: Vocabulary) -> str:
     """Names a run by all that its result depends on, so that only the same run is continued."""
     content = [configuration.as_json(), dict(hashes), list(words), provenance.packages()]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -62,13 +62,30 @@ class Prepared:
     unlabelled: Unlabelled
     teacher: TeacherRecord | None = None
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """Hashes of all texts and of what a teacher says of them."""
+        return {**self.hashes, "taught": self.teacher.targets_sha256 if self.teacher else ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The texts of a run, read and dealt out; the same whatever is then made of their words."""
+
+    loaded: Loaded
+    splits: Splits
+    source: Source | None  # where train is streamed
+    unlabelled: Unlabelled
+
 
 def prepare(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Prepared:
     """Read, deal out and encode the texts of ``configuration``; says how many there are."""
-    source = None
-    if sampling.is_streamed(configuration.data, workspace.corpora):
-        source = _source(configuration, workspace, reporter)
-    loaded, splits = _load_splits(configuration, workspace, reporter, source)
+    return encoded(read(configuration, workspace, reporter), configuration, reporter)
+
+
+def read(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Material:
+    """The texts that ``configuration`` names, dealt out, and those that a teacher labels."""
+    loaded, splits, source = _read(configuration, workspace, reporter)
     unlabelled = Unlabelled()
     if configuration.distillation is not None:
         if source is not None:
@@ -79,6 +96,13 @@ def prepare(configuration: Configuration, workspace: Workspace, reporter: Report
         unlabelled = load_unlabelled(
             configuration.distillation, splits, cache=workspace.corpora, reporter=reporter
         )
+    return Material(loaded, splits, source, unlabelled)
+
+
+def encoded(material: Material, configuration: Configuration, reporter: Reporter) -> Prepared:
+    """``material``, which has the data of ``configuration``, as word ids; says how many."""
+    loaded, splits = material.loaded, material.splits
+    source, unlabelled = material.source, material.unlabelled
     hashes: dict[str, str] = {name: digest(splits.of(name)) for name in splits.names}
     words = vocabulary.build(
         (example.text for example in (*splits.train, *unlabelled.examples)),
@@ -98,12 +122,12 @@ def prepare(configuration: Configuration, workspace: Workspace, reporter: Report
         known = f"a sample of {source.bytes / 2**20:,.0f} MiB; {len(words):,} words"
     counts = " / ".join(f"{len(splits.of(name)):,}" for name in splits.names)
     reporter.say(f"{counts} texts in {' / '.join(splits.names)}, {known}")
-    encoded: dict[str, EncodedTexts] = {
+    judged: dict[str, EncodedTexts] = {
         name: encode(splits.of(name), words, configuration)
         for name in splits.names
         if name != "train"
     }
-    return Prepared(loaded, splits, hashes, words, train, encoded, unlabelled)
+    return Prepared(loaded, splits, hashes, words, train, judged, unlabelled)
 
 
 def taught(
@@ -144,10 +168,17 @@ def load_splits(
     Of what is streamed a sample, whose dev and test texts are those that the classifier is judged
     on.
     """
+    loaded, splits, _ = _read(configuration, workspace, reporter)
+    return loaded, splits
+
+
+def _read(
+    configuration: Configuration, workspace: Workspace, reporter: Reporter
+) -> tuple[Loaded, Splits, Source | None]:
     source = None
     if sampling.is_streamed(configuration.data, workspace.corpora):
         source = _source(configuration, workspace, reporter)
-    return _load_splits(configuration, workspace, reporter, source)
+    return *_load_splits(configuration, workspace, reporter, source), source
 
 
 def _source(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Source:

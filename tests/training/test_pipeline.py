@@ -232,7 +232,7 @@ def test_other_words_are_another_run(
 ) -> None:
     words = tiny_artifact.vocabulary
     other = type(words)((*words.words[:-1], "else"))
-    keys = {pipeline._run_key(configured(), {"train": "x"}, one) for one in (words, words, other)}
+    keys = {pipeline.run_key(configured(), {"train": "x"}, one) for one in (words, words, other)}
     assert len(keys) == 2
 
 

@@ -1,0 +1,1 @@
+"""Better hyperparameters by trial: a declared space, searched by Optuna, judged by dev texts."""

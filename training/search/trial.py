@@ -1,0 +1,163 @@
+"""One trial: a configuration trained as ever, its dev macro-F1 told after each epoch."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from optuna.exceptions import TrialPruned
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from training import checkpoint as checkpoints
+from training import fitting, pipeline, preparation, provenance
+from training.checkpoint import Epoch
+from training.configuration import Configuration
+from training.preparation import Material, Prepared, Workspace
+from training.progress import Advance, Reporter
+from training.search.study import REASON, RUN, Study
+from training.vectors import WordVectors
+
+EPOCHS, CODE = "epochs", "code"
+"""What a trial keeps beside its values: what its epochs came to, and the code that trained it."""
+
+
+class OutOfTime(Exception):
+    """The search's time is up; the trial goes on from its last epoch the next time."""
+
+
+class Preparations:
+    """Texts as word ids, and word vectors, made once for all trials that share them.
+
+    Streamed texts are a stream, which each trial reads from its start.
+    """
+
+    def __init__(
+        self,
+        base: Configuration,
+        *,
+        workspace: Workspace,
+        device: torch.device,
+        reporter: Reporter,
+    ) -> None:
+        self._base = base
+        self._workspace = workspace
+        self._device = device
+        self._reporter = reporter
+        self._prepared: dict[str, Prepared] = {}
+        self._vectors: dict[str, WordVectors | None] = {}
+
+    @cached_property
+    def material(self) -> Material:
+        """The texts: the same for every trial."""
+        return preparation.read(self._base, self._workspace, self._reporter)
+
+    def of(self, configuration: Configuration) -> Prepared:
+        """The word ids of ``configuration``."""
+        key = json.dumps([configuration.text.model_dump(), configuration.data.targets])
+        if self.material.source is not None or key not in self._prepared:
+            self._prepared[key] = preparation.taught(
+                preparation.encoded(self.material, configuration, self._reporter),
+                configuration,
+                workspace=self._workspace,
+                device=self._device,
+                reporter=self._reporter,
+            )
+        return self._prepared[key]
+
+    def vectors(self, configuration: Configuration) -> WordVectors | None:
+        """The pre-trained columns of its embedding."""
+        words = configuration.words
+        key = json.dumps([configuration.text.model_dump(), words.vectors, words.encoder_size])
+        if key not in self._vectors:
+            self._vectors[key] = pipeline.word_vectors(
+                configuration, self.of(configuration).words, self._workspace, self._reporter
+            )
+        return self._vectors[key]
+
+
+class _Timed(Reporter):
+    """Draws its bar in terminals and is silent in logs; raises :class:`OutOfTime` at ``end``."""
+
+    def __init__(self, reporter: Reporter, end: float) -> None:
+        super().__init__(reporter.console, quiet_in_logs=True)
+        self._end = end
+
+    @contextmanager
+    def bar(self, title: str, *, total: int, done: int = 0, note: str = "") -> Iterator[Advance]:
+        """As any, but for its end."""
+        with super().bar(title, total=total, done=done, note=note) as advance:
+
+            def timed(*, tokens_per_second: float) -> None:
+                advance(tokens_per_second=tokens_per_second)
+                if time.monotonic() >= self._end:
+                    raise OutOfTime
+
+            yield timed
+
+
+def run(
+    trial: Trial,
+    configuration: Configuration,
+    *,
+    study: Study,
+    preparations: Preparations,
+    folder: Path,
+    device: torch.device,
+    reporter: Reporter,
+    end: float,
+) -> float:
+    """The dev macro-F1 of the best epoch; test texts are not looked at.
+
+    A training that was interrupted goes on from its checkpoint in ``folder``; one that was seen to
+    its end before, by the same values after rounding, is not done again. Raises
+    :class:`TrialPruned`, :class:`OutOfTime` at ``end`` of the monotonic clock, and
+    :class:`training.fitting.Diverged`.
+    """
+    prepared = preparations.of(configuration)
+    key = pipeline.run_key(configuration, prepared.identity, prepared.words)
+    before = study.same(key)
+    trial.set_user_attr(RUN, key)
+    trial.set_user_attr(CODE, provenance.code_version())
+    if before is not None:
+        return _again(trial, before)
+    checkpoint = folder / f"{key}.safetensors"
+    saved = checkpoints.load(checkpoint)
+    history = list(saved.history) if saved is not None else []
+    for epoch in history:
+        trial.report(epoch.dev_macro_f1, epoch.epoch)
+
+    def observe(epoch: Epoch) -> None:
+        history.append(epoch)
+        trial.set_user_attr(EPOCHS, [asdict(one) for one in history])
+        trial.report(epoch.dev_macro_f1, epoch.epoch)
+        if trial.should_prune():
+            raise TrialPruned
+
+    pipeline.fit(
+        configuration,
+        prepared,
+        preparations.vectors(configuration),
+        device=device,
+        checkpoint=checkpoint,
+        reporter=_Timed(reporter, end),
+        observe=observe,
+    )
+    return fitting.best_epoch(history).dev_macro_f1
+
+
+def _again(trial: Trial, before: FrozenTrial) -> float:
+    """The end that the same training came to."""
+    if before.state is TrialState.FAIL:
+        raise fitting.Diverged(before.user_attrs[REASON])
+    trial.set_user_attr(EPOCHS, before.user_attrs[EPOCHS])
+    for epoch, value in before.intermediate_values.items():
+        trial.report(value, epoch)
+    if before.state is TrialState.PRUNED or before.value is None:
+        raise TrialPruned
+    return before.value

@@ -1,0 +1,47 @@
+"""TOML files that people write, and that are written for them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from service.errors import ConfigurationError
+
+
+def read(path: Path, *, published: str) -> dict[str, Any]:
+    """What the file at ``path`` holds; raises :class:`ConfigurationError`.
+
+    ``published`` is where such files are.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path}: no such file; the published ones are in {published}"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: not TOML: {error}") from None
+
+
+def written(configuration: Mapping[str, Any]) -> str:
+    """The JSON values of a configuration as a file that ``train`` reads.
+
+    TOML has no null: what is absent is the default, but no vectors are none.
+    """
+    return tomli_w.dumps(_without_null(configuration)).rstrip() + "\n"
+
+
+def _without_null(content: Mapping[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            kept[key] = _without_null(value)
+        elif value is not None or key == "vectors":
+            kept[key] = "" if value is None else value
+    return kept
