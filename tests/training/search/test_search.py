@@ -1,0 +1,499 @@
+from __future__ import annotations
+
+import itertools
+import math
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import optuna
+import pytest
+import torch
+from optuna.trial import FrozenTrial, TrialState
+
+from service.errors import ConfigurationError
+from training import configuration as configurations
+from training import corpora, pipeline, preparation, vectors
+from training.checkpoint import alone
+from training.configuration import Configuration
+from training.pipeline import Workspace
+from training.progress import Reporter
+from training.search import search as searches
+from training.search import space as spaces
+from training.search import study as studies
+from training.search import trial as trials
+from training.search import winner
+from training.search.search import Budget, Found
+from training.search.study import REASON, Study
+from training.search.trial import EPOCHS
+
+RATES = "[optimization]\nlearning_rate = { low = 0.001, high = 0.01, log = true }\n"
+SLOW = 0.006
+GOOD_OR_BAD = "[optimization]\nlearning_rate = { choices = [0.03, 0.000001] }\n"
+Search = Callable[..., Found]
+
+
+@pytest.fixture(scope="session")
+def empty_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with Optuna's tables, which take longer to make than a toy trial."""
+    path = tmp_path_factory.mktemp("study") / "empty.db"
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    storage.remove_session()
+    storage.engine.dispose()
+    return path
+
+
+@pytest.fixture
+def search(
+    empty_study: Path,
+    workspace: Workspace,
+    tmp_path: Path,
+    configured: Callable[..., Configuration],
+    silent: type[Reporter],
+) -> Search:
+    """Searches around a toy configuration; what is given changes it."""
+
+    def search(
+        *,
+        space: str = RATES,
+        trials: int = 3,
+        minutes: float | None = None,
+        study: str = "toy",
+        reporter: Reporter | None = None,
+        fresh: bool = False,
+        **sections: dict[str, object],
+    ) -> Found:
+        path = tmp_path / "space.toml"
+        path.write_text(space)
+        study_file = workspace.root / "search" / f"{study}.db"
+        if not study_file.exists():
+            study_file.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(empty_study, study_file)
+        # a rate that leaves something to learn, so that figures differ
+        slow = {"learning_rate": SLOW, "batch_tokens": 500, **sections.pop("optimization", {})}
+        sections["optimization"] = slow
+        return searches.search(
+            spaces.load(path, configured(**sections)),
+            budget=Budget(trials, minutes),
+            out=tmp_path / "best.toml",
+            study_file=study_file,
+            command="python -m training search toy.toml",
+            workspace=workspace,
+            reporter=reporter or silent(),
+            device=torch.device("cpu"),
+            fresh=fresh,
+            unchecked=True,
+        )
+
+    return search
+
+
+def tried(found: Found) -> list[tuple[TrialState, dict[str, Any], float | None, list[float]]]:
+    """All of each trial that does not depend on the clock."""
+    return [
+        (
+            trial.state,
+            trial.params,
+            trial.value,
+            [epoch["dev_macro_f1"] for epoch in trial.user_attrs[EPOCHS]],
+        )
+        for trial in found.trials
+    ]
+
+
+def test_the_best_trial_is_written_as_a_configuration_that_reaches_its_figure(
+    search: Search, tmp_path: Path, workspace: Workspace, silent: type[Reporter]
+) -> None:
+    found = search()
+    assert [trial.number for trial in found.trials] == [0, 1, 2]
+    # the configuration itself is the first
+    assert found.trials[0].params == {"optimization.learning_rate": SLOW}
+    assert found.best is not None
+    assert found.best.value == max(trial.value or 0.0 for trial in found.trials)
+    assert not found.interrupted
+    text = (tmp_path / "best.toml").read_text()
+    assert text.startswith("# The best of 3 trials of study 'toy' (")
+    assert f"trial {found.best.number}, dev macro-F1 {found.best.value:.4f}" in text
+    assert "# Written by: python -m training search toy.toml" in text
+    made = pipeline.train(
+        configurations.load(tmp_path / "best.toml"),
+        workspace=workspace,
+        reporter=silent(),
+        device=torch.device("cpu"),
+        with_baselines=False,
+    )
+    # to the last digit: the search trained the very same weights
+    assert made.evaluations["dev"].macro_f1 == found.best.value
+
+
+def test_what_changed_is_said_in_the_file(search: Search, tmp_path: Path) -> None:
+    # too low a rate learns nothing, so that the configuration itself is not the best
+    space = "[optimization]\nlearning_rate = { choices = [0.000001, 0.03] }\n"
+    found = search(space=space, optimization={"learning_rate": 0.000001}, trials=5)
+    assert found.best is not None
+    assert found.best.params == {"optimization.learning_rate": 0.03}
+    assert "# optimization.learning_rate was 1e-06\n" in (tmp_path / "best.toml").read_text()
+
+
+def test_a_study_goes_on_until_it_has_as_many_trials_as_wanted(
+    search: Search, silent: type[Reporter]
+) -> None:
+    first = search(trials=1)
+    assert len(first.trials) == 1
+    both = search(trials=3)
+    assert len(both.trials) == 3
+    assert both.trials[0].datetime_start == first.trials[0].datetime_start
+    reporter: Any = silent()
+    again = search(trials=3, reporter=reporter)
+    assert tried(again) == tried(both)
+    assert "study 'toy' has 3 trials already; for more, raise --trials" in reporter.said
+    # one process or several in turn: the same trials, to the last digit
+    assert tried(search(study="whole", trials=3)) == tried(both)
+
+
+def test_every_trial_is_told_of_with_the_best_so_far_and_the_time_left(
+    search: Search, silent: type[Reporter]
+) -> None:
+    reporter: Any = silent()
+    search(trials=2, reporter=reporter)
+    lines = [line for line in reporter.said if line.startswith("trial ")]
+    assert len(lines) == 2
+    assert lines[0].startswith("trial 0, 1 of 2: dev macro-F1 0.")
+    assert ", trial 0), " in lines[0]
+    assert ", about 0:00:" in lines[0]
+    assert "left" not in lines[1]
+    assert not [line for line in reporter.said if line.startswith("epoch")]
+
+
+def test_an_interrupted_search_leaves_the_best_so_far_and_ends_as_an_uninterrupted_one(
+    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = search(study="whole")
+    (tmp_path / "best.toml").unlink()
+    monkeypatch.setattr(trials, "time", clock(batches_of(search) * 4, KeyboardInterrupt))
+    stopped = search()
+    assert stopped.interrupted
+    # four epochs: the first trial's three, and one of the second
+    assert len(stopped.trials) == 1
+    assert stopped.best is not None
+    assert (tmp_path / "best.toml").exists()
+    monkeypatch.setattr(trials, "time", time)
+    found = search()
+    assert not found.interrupted
+    assert tried(found) == tried(whole)
+    assert found.best is not None
+    assert whole.best is not None
+    assert found.best.params == whole.best.params
+
+
+def clock(batches: int, then: type[BaseException] | None = None) -> Any:
+    """Time stands still for so many batches, and is over, or raises, at the next."""
+    passed = itertools.count()
+
+    def monotonic() -> float:
+        if next(passed) < batches:
+            return -math.inf
+        if then is not None:
+            raise then
+        return math.inf
+
+    return SimpleNamespace(monotonic=monotonic)
+
+
+def batches_of(search: Search) -> int:
+    """How many batches the toy corpus has in an epoch."""
+    passed = itertools.count()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trials, "time", SimpleNamespace(monotonic=lambda: float(next(passed)) - 1e9))
+        search(study="counted", trials=1, optimization={"epochs": 1})
+    return next(passed)
+
+
+def test_a_trial_that_the_end_of_the_time_cuts_short_goes_on_from_its_last_epoch(
+    search: Search, monkeypatch: pytest.MonkeyPatch, silent: type[Reporter], workspace: Workspace
+) -> None:
+    epochs: list[dict[str, Any]] = []
+    monkeypatch.setattr(trials, "time", clock(int(batches_of(search) * 1.5)))
+    reporter: Any = silent()
+    found = search(minutes=10.0, trials=1, reporter=reporter)
+    assert not found.interrupted
+    assert found.best is None
+    assert found.trials == ()
+    assert any("the time is up" in line for line in reporter.said)
+    (checkpoint,) = (workspace.root / "search" / "toy").iterdir()
+    assert checkpoint.suffix == ".safetensors"
+    monkeypatch.setattr(trials, "time", time)
+    kept = trials.checkpoints.load(checkpoint)
+    assert kept is not None
+    found = search(minutes=10.0, trials=1)
+    (trial,) = found.trials
+    epochs = trial.user_attrs[EPOCHS]
+    assert len(epochs) == 3
+    # not done again: it took as long as it took then
+    assert epochs[0]["seconds"] == kept.history[0].seconds
+    assert sorted(trial.intermediate_values) == [1, 2, 3]
+    assert not (workspace.root / "search" / "toy").exists()
+
+
+def test_without_time_no_trial_is_begun(search: Search, tmp_path: Path) -> None:
+    found = search(minutes=0.0)
+    assert (found.trials, found.best) == ((), None)
+    assert not (tmp_path / "best.toml").exists()
+
+
+def died(monkeypatch: pytest.MonkeyPatch, search: Search, **options: Any) -> None:
+    """A search whose process ends in the midst of a trial, which then seems to be running."""
+    proceed = searches._next
+
+    def dies(*arguments: Any, **settings: Any) -> None:
+        monkeypatch.setattr(Study, "postpone", lambda *_, **__: None)
+        proceed(*arguments, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(searches, "_next", dies)
+        # within its first epoch, so that the next start is no further
+        patch.setattr(trials, "time", clock(2, SystemExit))
+        postpone = Study.postpone
+        with pytest.raises(SystemExit):
+            search(**options)
+        monkeypatch.setattr(Study, "postpone", postpone)
+
+
+def test_a_trial_whose_process_died_is_tried_again_and_does_not_count(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    died(monkeypatch, search)
+    found = search(trials=2)
+    assert [trial.state for trial in found.trials] == [TrialState.COMPLETE] * 2
+    assert found.trials[0].params == {"optimization.learning_rate": SLOW}
+    assert tried(found) == tried(search(study="whole", trials=2))
+
+
+def test_a_trial_that_always_dies_is_given_up(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(studies.MOST_STARTS):
+        died(monkeypatch, search)
+    found = search(trials=2)
+    first, second = found.trials
+    assert first.state is TrialState.FAIL
+    assert first.user_attrs[REASON] == "the search died in it 3 times"
+    assert second.state is TrialState.COMPLETE
+    assert second.params != first.params
+
+
+def test_an_error_is_raised_and_the_trial_tried_again(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "time", clock(5, MemoryError))
+        with pytest.raises(MemoryError):
+            search(trials=1)
+    assert [trial.state for trial in search(trials=1).trials] == [TrialState.COMPLETE]
+
+
+def test_poor_trials_are_stopped_early_and_what_was_tried_is_not_trained_again(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studies, "_UNPRUNED", 1)
+    fits = []
+    fit = pipeline.fit
+    monkeypatch.setattr(pipeline, "fit", lambda *a, **k: fits.append(1) or fit(*a, **k))
+    found = search(space=GOOD_OR_BAD, trials=5, optimization={"learning_rate": 0.03})
+    assert len(fits) == 2
+    by_rate: dict[float, set[TrialState]] = {0.03: set(), 0.000001: set()}
+    for trial in found.trials:
+        by_rate[trial.params["optimization.learning_rate"]].add(trial.state)
+        assert len(trial.user_attrs[EPOCHS]) == (2 if trial.state is TrialState.PRUNED else 3)
+    assert by_rate == {0.03: {TrialState.COMPLETE}, 0.000001: {TrialState.PRUNED}}
+
+
+def test_a_training_that_diverges_fails_and_counts(search: Search) -> None:
+    space = "[optimization]\nlearning_rate = { choices = [0.03, 1e30] }\n"
+    found = search(space=space, trials=4, optimization={"learning_rate": 0.03})
+    failed = [trial for trial in found.trials if trial.state is TrialState.FAIL]
+    assert failed
+    assert all("training diverged in epoch 1" in trial.user_attrs[REASON] for trial in failed)
+    assert len(found.trials) == 4
+
+
+def test_values_that_do_not_go_together_fail_and_count(search: Search, tmp_path: Path) -> None:
+    file = tmp_path / "vectors.txt"
+    file.write_text("great 1 2\nawful -1 -2\n")
+    space = (
+        f'[words]\nvectors = {{ choices = ["", "{file}"] }}\n'
+        "learned_size = { choices = [0, 10] }\n"
+    )
+    found = search(space=space, trials=8, words={"vectors": str(file)})
+    reasons = [trial.user_attrs.get(REASON, "") for trial in found.trials]
+    assert any("learned_size must be at least 1" in reason for reason in reasons)
+    assert found.best is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"space": GOOD_OR_BAD}, "space"),
+        ({"regularization": {"output_dropout": 0.2}}, "configuration"),
+        ({"optimization": {"seed": 1}, "space": GOOD_OR_BAD}, "configuration and another space"),
+    ],
+)
+def test_a_study_of_something_else_is_refused_with_the_remedy(
+    search: Search, changes: dict[str, Any], part: str
+) -> None:
+    before = search(trials=1)
+    with pytest.raises(ConfigurationError) as caught:
+        search(trials=2, **changes)
+    assert f"study 'toy' has 1 trials of another {part}, which" in str(caught.value)
+    assert "begin another by --study NAME, or forget it by --fresh" in str(caught.value)
+    # and loses nothing
+    assert tried(search(trials=1)) == tried(before)
+    assert len(search(trials=1, fresh=True, **changes).trials) == 1
+
+
+def test_other_texts_are_refused(
+    search: Search, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search(trials=1)
+    read = preparation.read
+
+    def fewer(*arguments: Any) -> Any:
+        material = read(*arguments)
+        splits = replace(material.splits, train=material.splits.train[1:])
+        return replace(material, splits=splits)
+
+    monkeypatch.setattr(preparation, "read", fewer)
+    with pytest.raises(ConfigurationError, match="1 trials of another data, which"):
+        search(trials=2)
+
+
+def test_other_word_vectors_are_refused(search: Search, tmp_path: Path) -> None:
+    file = tmp_path / "vectors.txt"
+    file.write_text("great 1 2\nawful -1 -2\n")
+    search(trials=1, words={"vectors": str(file)})
+    file.write_text("great 1 2\nawful -1 -3\n")
+    with pytest.raises(ConfigurationError, match="of another word vectors, which"):
+        search(trials=2, words={"vectors": str(file)})
+
+
+def test_two_searches_of_a_study_at_once_are_refused(search: Search, workspace: Workspace) -> None:
+    with (
+        alone(workspace.root / "search" / "toy.db"),
+        pytest.raises(ConfigurationError, match="another process is at the same search"),
+    ):
+        search(trials=1)
+
+
+def test_a_file_that_is_no_study_is_left_alone(search: Search, workspace: Workspace) -> None:
+    path = workspace.root / "search" / "toy.db"
+    path.parent.mkdir()
+    path.write_bytes(b"something else " * 100)
+    with pytest.raises(ConfigurationError, match=r"toy.db is no study.*--fresh"):
+        search(trials=1)
+    assert path.read_bytes().startswith(b"something else")
+    assert len(search(trials=1, fresh=True).trials) == 1
+
+
+def test_texts_and_vectors_are_read_once_for_all_trials_that_share_them(
+    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "vectors.txt"
+    file.write_text("great 1 2\nawful -1 -2\n")
+    calls: list[str] = []
+
+    def counted(module: Any, name: str) -> None:
+        inner = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, **k: calls.append(name) or inner(*a, **k))
+
+    counted(corpora, "load")
+    counted(preparation, "encoded")
+    counted(vectors, "load")
+    space = RATES + "[text]\nminimum_count = { choices = [1, 2] }\n"
+    found = search(space=space, trials=4, words={"vectors": str(file)})
+    assert {trial.params["text.minimum_count"] for trial in found.trials} == {1, 2}
+    assert sorted(calls) == ["encoded"] * 2 + ["load"] * 3
+
+
+def test_a_search_needs_no_test_texts(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = preparation.encoded
+
+    def without_test(*arguments: Any) -> Any:
+        prepared = encoded(*arguments)
+        return replace(prepared, encoded={"dev": prepared.encoded["dev"]})
+
+    monkeypatch.setattr(preparation, "encoded", without_test)
+    assert search(trials=1).best is not None
+
+
+def test_several_processes_are_refused(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigurationError, match="a search is one process"):
+        search()
+
+
+def test_a_configuration_outside_the_space_is_said_not_to_be_tried(
+    search: Search, silent: type[Reporter]
+) -> None:
+    reporter: Any = silent()
+    found = search(trials=1, reporter=reporter, optimization={"learning_rate": 0.5})
+    assert "the configuration itself is outside the space and is not tried" in reporter.said
+    assert 0.001 <= found.trials[0].params["optimization.learning_rate"] <= 0.1
+
+
+def test_importances_are_told_once_there_are_enough_complete_trials(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searches, "_FEWEST_FOR_IMPORTANCES", 3)
+    space = RATES + "[regularization]\noutput_dropout = { low = 0.0, high = 0.5 }\n"
+    assert search(space=space, trials=2).importances == {}
+    found = search(space=space, trials=4)
+    assert found.importances.keys() == {
+        "optimization.learning_rate",
+        "regularization.output_dropout",
+    }
+    assert sum(found.importances.values()) == pytest.approx(1.0)
+
+
+def test_the_table_has_the_best_first_and_says_what_was_stopped_or_failed(
+    tmp_path: Path, configured: Callable[..., Configuration]
+) -> None:
+    path = tmp_path / "space.toml"
+    path.write_text(RATES)
+    space = spaces.load(path, configured())
+
+    def trial(number: int, state: TrialState, value: float | None, epochs: int) -> FrozenTrial:
+        return FrozenTrial(
+            number=number,
+            trial_id=number,
+            state=state,
+            value=value,
+            datetime_start=None,
+            datetime_complete=None,
+            params={"optimization.learning_rate": 0.00123456},
+            distributions=space.distributions,
+            user_attrs={EPOCHS: [{"seconds": 2.0}] * epochs} if epochs else {},
+            system_attrs={},
+            intermediate_values={},
+        )
+
+    shown = winner.table(
+        [
+            trial(0, TrialState.FAIL, None, 0),
+            trial(1, TrialState.PRUNED, 0.9, 2),
+            trial(2, TrialState.COMPLETE, 0.7, 3),
+            trial(3, TrialState.COMPLETE, 0.8, 3),
+        ],
+        space,
+    )
+    rows = list(zip(*(column.cells for column in shown.columns), strict=True))
+    assert [column.header for column in shown.columns][-1] == "learning_rate"
+    assert rows == [
+        ("3", "0.8000", "3", "6", "0.00123"),
+        ("2", "0.7000", "3", "6", "0.00123"),
+        ("1", "0.9000 stopped", "2", "4", "0.00123"),
+        ("0", "failed", "0", "0", "0.00123"),
+    ]
