@@ -11,15 +11,22 @@ from typing import Any
 import numpy as np
 
 from service.classifier import artifact
-from service.classifier.classifier import Classifier, Logits, Reading, probabilities
+from service.classifier.classifier import (
+    Classifier,
+    Probabilities,
+    Reading,
+    probabilities,
+)
 from service.classifier.manifest import Manifest
 from service.classifier.result import result
 from service.classifier.truncation import Truncation
+from service.classifier.vocabulary import WordIds
 from service.errors import TextTooLong
 from service.inference import engines
 from service.inference.engine import Engine
 from service.log import Log
 from training import baselines, configuration, store, targets
+from training.behaviour.subject import Subject
 from training.comparison.answers import Answers
 from training.corpora import Example
 from training.evaluation import Evaluation, evaluate
@@ -91,25 +98,59 @@ def answer(
     """
     manifest = classifier.manifest
     labels, task = labels or manifest.labels, manifest.task
-    outputs: list[Logits] = []
+    outputs: list[Probabilities] = []
     chunks = range(0, len(examples), _CHUNK)
     started, tokens = time.perf_counter(), 0
     with reporter.bar(f"scoring with {manifest.name}", total=len(chunks)) as advance:
         for start in chunks:
             chunk = examples[start : start + _CHUNK]
             documents = [classifier.encode(example.text).ids for example in chunk]
-            outputs.append(computes.logits(documents))
+            outputs.append(score(manifest, computes, documents, labels=labels))
             tokens += sum(map(len, documents))
             seconds = max(1e-9, time.perf_counter() - started)
             advance(tokens_per_second=max(1, tokens) / seconds)
-    values = probabilities(np.concatenate(outputs), temperature=manifest.temperature, task=task)
-    values = values[:, [manifest.labels.index(label) for label in labels]]
+    values = np.concatenate(outputs)
     truth = targets.truth(examples, labels=labels, task=task)
-    thresholds = [manifest.thresholds[label] for label in labels] if task == "multi_label" else None
+    thresholds = thresholds_of(manifest, labels)
     return (
         Answers.of(values, truth, thresholds=thresholds),
         evaluate(values, truth, labels=labels, thresholds=thresholds),
     )
+
+
+def score(
+    manifest: Manifest, computes: Engine, documents: Sequence[WordIds], *, labels: Sequence[str]
+) -> Probabilities:
+    """Probabilities (N, K) of N documents, in the order of ``labels``, the manifest's in any."""
+    parts = [
+        computes.logits(documents[start : start + _CHUNK])
+        for start in range(0, len(documents), _CHUNK)
+    ]
+    values = probabilities(
+        np.concatenate(parts), temperature=manifest.temperature, task=manifest.task
+    )
+    return values[:, [manifest.labels.index(label) for label in labels]]
+
+
+def thresholds_of(manifest: Manifest, labels: Sequence[str]) -> list[float] | None:
+    """The thresholds of ``labels``; None of a single-label model."""
+    if manifest.task == "single_label":
+        return None
+    return [manifest.thresholds[label] for label in labels]
+
+
+def subject(
+    classifier: Classifier, computes: Engine, *, labels: Sequence[str] | None = None
+) -> Subject:
+    """A model as behaviour tests see it; ``labels`` are the manifest's in another order, if so."""
+    manifest = classifier.manifest
+    order = labels or manifest.labels
+
+    def ask(texts: Sequence[str]) -> Probabilities:
+        documents = [classifier.encode(text).ids for text in texts]
+        return score(manifest, computes, documents, labels=order)
+
+    return Subject(order, ask, thresholds_of(manifest, order), manifest.polarity)
 
 
 def predict_stored(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,16 @@ import numpy as np
 from service.classifier.classifier import probabilities
 from service.classifier.model import RecurrentClassifier
 from training import baselines, calibration, fitting, thresholds
+from training.behaviour import suite
+from training.behaviour.result import Capability
+from training.behaviour.subject import Subject
 from training.comparison import figures
-from training.comparison.answers import Answers
+from training.comparison.answers import Answers, Floats
 from training.configuration import Configuration
+from training.corpora import Example
 from training.evaluation import Evaluation, evaluate
 from training.preparation import Prepared
+from training.streaming import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,8 @@ class Outcome:
 
     Baselines are scored on test, or on dev where test texts lie elsewhere.
 
-    ``thresholds`` are one a label of a multi-label task, else None.
+    ``thresholds`` are one a label of a multi-label task, else None; ``behaviour`` is tested on test
+    texts, rewritten.
     """
 
     temperature: float
@@ -31,6 +37,7 @@ class Outcome:
     evaluations: Mapping[str, Evaluation]
     intervals: Mapping[str, dict[str, tuple[float, float]]]
     baselines: Mapping[str, Evaluation]
+    behaviour: Sequence[Capability]
 
 
 def judge(
@@ -46,23 +53,33 @@ def judge(
     temperature = calibration.fit_temperature(
         outputs["dev"].astype(np.float64), encoded["dev"].truth
     )
-    answers = {
+    values = {
         name: probabilities(values, temperature=temperature, task=configuration.task)
         for name, values in outputs.items()
     }
     chosen = (
-        thresholds.choose(answers["dev"], encoded["dev"].truth)
+        thresholds.choose(values["dev"], encoded["dev"].truth)
         if configuration.task == "multi_label"
         else None
     )
     evaluations = {
-        name: evaluate(values, encoded[name].truth, labels=configuration.labels, thresholds=chosen)
-        for name, values in answers.items()
+        name: evaluate(rows, encoded[name].truth, labels=configuration.labels, thresholds=chosen)
+        for name, rows in values.items()
     }
-    intervals = {
-        name: figures.bounds(Answers.of(values, encoded[name].truth, thresholds=chosen))
-        for name, values in answers.items()
+    answers = {
+        name: Answers.of(rows, encoded[name].truth, thresholds=chosen)
+        for name, rows in values.items()
     }
+    intervals = {name: figures.bounds(one) for name, one in answers.items()}
+    subject = Subject(
+        configuration.labels,
+        _asking(model, prepared, configuration, temperature=temperature),
+        chosen,
+        configuration.polarity,
+    )
+    behaviour = suite.examine(
+        subject, [example.text for example in splits.test], answers["test"].given
+    )
     beside = (
         baselines.score(
             splits.train,
@@ -74,4 +91,23 @@ def judge(
         if with_baselines
         else {}
     )
-    return Outcome(temperature, chosen, evaluations, intervals, beside)
+    return Outcome(temperature, chosen, evaluations, intervals, beside, behaviour)
+
+
+def _asking(
+    model: RecurrentClassifier,
+    prepared: Prepared,
+    configuration: Configuration,
+    *,
+    temperature: float,
+) -> Callable[[Sequence[str]], Floats]:
+    # texts are encoded as examples are; nothing looks at this label
+    label = configuration.labels[0] if configuration.task == "single_label" else ()
+
+    def ask(texts: Sequence[str]) -> Floats:
+        examples = [Example(text, label, corpus="") for text in texts]
+        encoded = encode(examples, prepared.words, configuration)
+        outputs = fitting.logits(model, encoded)
+        return probabilities(outputs, temperature=temperature, task=configuration.task)
+
+    return ask

@@ -68,6 +68,7 @@ def publish(
             evaluations=outcome.evaluations,
             baselines=outcome.baselines,
             history=history,
+            behaviour=outcome.behaviour,
         )
         described = profile.profile(prepared.loaded.examples, vocabulary=prepared.words)
         (folder / artifact.REPORT / profile.FILE).write_text(
@@ -108,6 +109,7 @@ def _manifest(
             name: {figure: getattr(scores, figure) for figure in FIGURES}
             for name, scores in outcome.baselines.items()
         },
+        behaviour={one.name: one.record() for one in outcome.behaviour},
         training=Training(
             corpora=prepared.loaded.records,
             vectors=tuple(map(vectors.record, configuration.words.vectors)),

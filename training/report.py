@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from service.classifier.manifest import Manifest
 from training import plots
+from training.behaviour.result import Capability
 from training.checkpoint import Epoch
 from training.evaluation import Evaluation
 
@@ -25,12 +26,13 @@ def write(
     evaluations: Mapping[str, Evaluation],
     baselines: Mapping[str, Evaluation],
     history: Sequence[Epoch],
+    behaviour: Sequence[Capability] = (),
 ) -> None:
     """Write the report on the classifier of ``manifest`` to ``path``.
 
     ``evaluations`` are by split; details are shown of ``test``, or of the last one without it.
-    ``baselines``, by name, are on the same texts; they and ``history`` may be empty. The same
-    input gives the same bytes.
+    ``baselines``, by name, are on the same texts; they, ``history`` and ``behaviour`` may be empty.
+    The same input gives the same bytes.
     """
     main_split = "test" if "test" in evaluations else list(evaluations)[-1]
     main = evaluations[main_split]
@@ -52,6 +54,7 @@ def write(
         evaluations=evaluations,
         baselines=baselines,
         history=history,
+        behaviour=behaviour,
         # the two are SVG that this program drew, of numbers and fixed words alone
         learning_curve=Markup(  # noqa: S704
             plots.learning_curve(history, kept_epoch=manifest.training.epochs)

@@ -11,7 +11,7 @@ from service.api.classification import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
 from service.api.examples import CARD
 from service.api.http import SLOWEST_BYTES_PER_SECOND, Request, Response
 from service.api.routes import Context, Operation, Route
-from service.classifier.manifest import Manifest, Task, Training, without_paths
+from service.classifier.manifest import BehaviourRecord, Manifest, Task, Training, without_paths
 from service.inference.scorer import Scorer
 from service.settings import Settings
 
@@ -107,6 +107,13 @@ class ModelCard(BaseModel):
         dict[str, dict[str, float]],
         Field(description="by name: what other classifiers reach on the test texts"),
     ]
+    behaviour: Annotated[
+        dict[str, BehaviourRecord],
+        Field(
+            description="by capability (negation, typos, names, ...): how many cases were tried, "
+            "how many it passed"
+        ),
+    ]
     training: Annotated[
         Training, Field(description="how it came to be, so that an answer leads back to its data")
     ]
@@ -146,6 +153,7 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         metrics=manifest.metrics,
         intervals=manifest.intervals,
         baselines=manifest.baselines,
+        behaviour=manifest.behaviour,
         training=training.model_copy(
             update={"configuration": without_paths(training.configuration)}
         ),

@@ -18,6 +18,9 @@ Task = Literal["single_label", "multi_label"]
 Misspelled = Literal["unknown", "nearest"]
 """How a word that is not known is read: as ``<unk>``, or as the known word a slip away from it."""
 
+BehaviourKind = Literal["minimum functionality", "directional", "invariance"]
+"""What a behaviour test looks at: the label, which way the polarity moves, or that both stay."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -74,6 +77,22 @@ class TeacherRecord(_Part):
     texts: dict[str, int] = Field(description="taught: labelled, augmented and unlabelled ones")
     unlabelled: tuple[CorpusRecord, ...] = ()
     targets_sha256: str = Field(description="hash of the texts and what was to be said of them")
+
+
+class BehaviourRecord(_Part):
+    """How often the classifier did what a behaviour test expects (Ribeiro et al., ACL 2020)."""
+
+    kind: BehaviourKind
+    tried: int = Field(ge=1, description="cases")
+    passed: int = Field(ge=0, description="of them")
+    interval: tuple[float, float] = Field(
+        description="the pass rate with 95 % confidence, were the cases drawn one by one (Wilson)"
+    )
+
+    @property
+    def rate(self) -> float:
+        """The share of the cases that passed."""
+        return self.passed / self.tried
 
 
 class Training(_Part):
@@ -138,6 +157,9 @@ class Manifest(_Part):
     )
     baselines: dict[str, dict[str, float]] = Field(
         default={}, description="by name: what other classifiers reach on the test texts"
+    )
+    behaviour: dict[str, BehaviourRecord] = Field(
+        default={}, description="by capability: pass rates of behaviour tests"
     )
     training: Training
 

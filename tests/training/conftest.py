@@ -23,6 +23,7 @@ TELLING = {
     "neutral": ("square", "wooden", "yearly", "local"),
     "positive": ("great", "lovely", "superb", "charming"),
 }
+POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 SUBJECTS = ("film", "phone", "hotel", "song", "book", "meal", "flight", "game", "train", "shop")
 TAILS = ("in the end", "to me", "as they say", "again", "this year", "on Monday", "for once")
 
@@ -201,7 +202,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Workspac
     workspace = Workspace(folder / "workspace")
     with toy_corpus(workspace), models_in(folder / "models"):
         made = pipeline.train(
-            toy_configuration(),
+            toy_configuration().model_copy(update={"polarity": POLARITY}),
             workspace=workspace,
             reporter=Silent(),
             device=torch.device("cpu"),

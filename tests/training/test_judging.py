@@ -75,7 +75,7 @@ def test_an_answer_has_all_scores_in_order_and_says_what_was_read(stored: Stored
     values = [score["score"] for score in first["scores"]]
     assert values == sorted(values, reverse=True)
     assert sum(values) == pytest.approx(1.0)
-    assert first["polarity"] is None
+    assert 0.9 < first["polarity"] <= 1.0
     assert first["usage"] == {
         "characters": 20,
         "tokens": 5,

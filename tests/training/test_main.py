@@ -155,6 +155,16 @@ def test_evaluating_prints_a_table_and_json(stored: tuple[Trained, Workspace]) -
     assert scores.keys() == {f"{made.tag} (dev)", f"{made.tag} (test)"}
     assert scores[f"{made.tag} (test)"]["macro_f1"] == made.evaluations["test"].macro_f1
     assert "Brier" in result.stderr
+    folder = workspace.root / "evaluations" / made.tag.replace(":", "-") / "test"
+    found = json.loads((folder / "evaluation.json").read_text())["behaviour"]
+    # the engine that serves passes what the network passed when it was trained
+    recorded = made.manifest.behaviour
+    assert {one["name"]: one["passed"] for one in found} == {
+        name: one.passed for name, one in recorded.items()
+    }
+    for name, one in recorded.items():
+        assert name in result.stderr.replace("\n", "")
+        assert f"{one.rate:.1%}" in result.stderr
     low, high = scores[f"{made.tag} (test)"]["intervals"]["macro_f1"]
     assert low <= made.evaluations["test"].macro_f1 <= high
 

@@ -33,7 +33,8 @@ def test_a_card_tells_use_data_figures_calibration_limits_and_how_to_reproduce(
     card = model_card.render(manifest)
     headings = re.findall(r"^## (.+)$", card, flags=re.MULTILINE)
     assert headings == [
-        "Intended use", "Data", "How good it is", "Calibration", "Limits", "How to make it again",
+        "Intended use", "Data", "How good it is", "Calibration", "Behaviour", "Limits",
+        "How to make it again",
     ]  # fmt: skip
     assert manifest.training.corpora[0].sha256 in card
     for split, digest in manifest.training.split_sha256.items():
@@ -49,7 +50,7 @@ def test_every_table_has_as_many_cells_in_each_row(manifest: Manifest) -> None:
     record = VectorsRecord(name="v|", source="w", sha256="1" * 64)
     card = model_card.render(changed(manifest, corpora=(odd,), vectors=(record,)))
     found = tables(card)
-    assert len(found) == 6
+    assert len(found) == 7
     for rows in found:
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1, rows[0]
     assert "a\\|b" in card
@@ -110,7 +111,19 @@ def test_an_artifact_of_before_has_a_card_too(tiny_folder: Path) -> None:
     assert manifest.training.vectors == ()
     card = model_card.render(manifest)
     assert "How good it is" not in card  # it says no more than one figure
+    assert "Behaviour" not in card
     assert "## How to make it again" in card
+
+
+def test_pass_rates_are_in_it_and_what_they_say_of_people(manifest: Manifest) -> None:
+    card = model_card.render(manifest)
+    assert "fairness: gender" in manifest.behaviour
+    for name, found in manifest.behaviour.items():
+        row = f"| {name} | {found.kind} | {found.tried} | {found.passed} | {found.rate:.1%} |"
+        assert row in card
+    assert "was tried with the pairs" in card
+    untried = manifest.model_copy(update={"polarity": None})
+    assert "Nothing here says that it treats" in model_card.render(untried)
 
 
 def test_the_card_of_a_model_is_in_its_artifact(stored: tuple[Trained, Workspace]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from service.classifier.architecture import Architecture
 from service.classifier.manifest import CorpusRecord, Manifest, Training
 from training import report
+from training.behaviour.result import Told, capability
 from training.checkpoint import Epoch
 from training.evaluation import Evaluation, evaluate
 
@@ -175,6 +176,20 @@ def test_a_report_without_history_or_baselines_leaves_them_out(tmp_path) -> None
     assert reader.tags.count("svg") == 1
     assert "How it learned" not in reader.text
     assert "VADER" not in reader.text
+
+
+def test_pass_rates_are_on_the_page_with_failures_and_left_out_where_none_were_tried(
+    tmp_path,
+) -> None:
+    failure = (Told(text="I <b>liked</b> it.", label="no", polarity=-0.25),)
+    tried = [
+        capability("negation", "minimum functionality", "no", [True, False], [failure]),
+        capability("typo", "invariance", "the same label", [True] * 8),
+    ]
+    reader = Reader(write(tmp_path / "report.html", behaviour=tried))
+    for told in ("negation", "50.0\u202f%", "100.0\u202f%", "I <b>liked</b> it.", "-0.25"):
+        assert told in reader.text
+    assert "Does it do what it should" not in Reader(write(tmp_path / "report.html")).text
 
 
 def test_without_a_test_split_the_last_evaluation_is_shown(tmp_path) -> None:

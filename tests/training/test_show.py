@@ -37,6 +37,7 @@ def test_a_model_tells_where_it_came_from_and_how_good_it_is(stored: Stored) -> 
         "TF-IDF + logistic regression",
         f"torch {manifest.training.packages['torch']}",
         "420 of 420 texts",
+        f"typo: {manifest.behaviour['typo'].rate:.1%} of {manifest.behaviour['typo'].tried}",
         "licence not stated" if not manifest.training.corpora[0].license else "none",
     ):
         assert part in told

@@ -83,6 +83,10 @@ def test_a_run_holds_settings_each_epoch_figures_and_hashes(
     assert [(one.step, one.value) for one in history] == [(1, 0.51), (2, 0.52), (3, 0.53)]
     assert found.data.metrics["test/macro_f1"] == manifest.metrics["test"]["macro_f1"]
     assert found.data.metrics["dev/ece"] == manifest.metrics["dev"]["ece"]
+    rates = {name: one.rate for name, one in manifest.behaviour.items()}
+    assert found.data.metrics["behaviour/fairness_gender"] == rates["fairness: gender"]
+    told = [name for name in found.data.metrics if name.startswith("behaviour/")]
+    assert len(told) == len(rates)
     tags = found.data.tags
     assert tags["mlflow.runName"] == f"toy:{manifest.version}"
     assert tags["mlflow.source.git.commit"] == manifest.training.code_version
@@ -106,6 +110,8 @@ def test_tensorboard_reads_the_curves(
     (last,) = read.Scalars("test/macro_f1")
     assert last.step == manifest.training.epochs
     assert last.value == pytest.approx(manifest.metrics["test"]["macro_f1"])
+    (rate,) = read.Scalars("behaviour/typo")
+    assert rate.value == pytest.approx(manifest.behaviour["typo"].rate)
 
 
 def test_a_run_that_was_interrupted_goes_on_as_the_same_run_with_each_epoch_once(

@@ -13,6 +13,7 @@ from service.classifier.manifest import Manifest
 from service.classifier.vocabulary import Vocabulary
 from training.assessment.selective import Selective, selective
 from training.assessment.texts import Texts
+from training.behaviour.result import Capability
 from training.comparison.answers import Answers, MicroF1
 from training.comparison.bootstrap import Resampling, difference, interval, value
 from training.comparison.figures import FIGURES, bounds, right
@@ -74,6 +75,7 @@ class Assessment(_Part):
     intervals: dict[str, tuple[float, float]]
     slices: tuple[SliceScore, ...]
     selective: Selective
+    behaviour: tuple[Capability, ...] = ()
     comparison: Comparison | None = None
 
 
@@ -85,10 +87,11 @@ def assess(
     manifest: Manifest,
     vocabulary: Vocabulary,
     against: tuple[str, Answers] | None = None,
+    behaviour: Sequence[Capability] = (),
 ) -> Assessment:
     """Judge ``answers`` to ``texts``, beside those of another model by its tag, if given.
 
-    Both in the order of the manifest's labels.
+    Both in the order of the manifest's labels. ``behaviour`` is what its tests found.
     """
     kinds = [
         *slices(texts.examples, labels=manifest.labels, vocabulary=vocabulary),
@@ -101,6 +104,7 @@ def assess(
         intervals=bounds(answers),
         slices=tuple(_score(part, answers, against and against[1]) for part in kinds),
         selective=selective(answers),
+        behaviour=tuple(behaviour),
         comparison=None if against is None else compare(answers, *against),
     )
 

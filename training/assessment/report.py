@@ -59,6 +59,7 @@ def _render(
         rows=rows,
         figures=FIGURES,
         mistakes=mistakes,
+        behaviour=found.behaviour,
         multi=found.evaluation.task == "multi_label",
         # SVG that this program drew, of numbers and fixed words alone
         reliability=Markup(plots.reliability(found.evaluation)) if escaped else "",  # noqa: S704

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from service.classifier.classifier import Classifier
 from service.classifier.manifest import Manifest
 from service.errors import ConfigurationError
+from service.inference.engine import Engine
 from training import judging
 from training.assessment import report
 from training.assessment.assess import Assessment, assess
 from training.assessment.mistakes import worst
 from training.assessment.texts import Texts
+from training.behaviour import result, suite
+from training.behaviour.result import Capability
 from training.comparison.answers import Answers
 from training.evaluation import Evaluation
 from training.preparation import Workspace
@@ -70,6 +74,7 @@ def assess_stored(
         texts = reading(manifest)
     answers, evaluation = judging.answer(classifier, computes, texts.examples, reporter)
     rows[f"{name} ({texts.name})"] = evaluation
+    behaviour = _behaviour(classifier, computes, texts, answers)
     beside: tuple[str, Answers] | None = None
     if other is not None:
         theirs = other[0].manifest
@@ -78,6 +83,8 @@ def assess_stored(
         )
         beside = (f"{theirs.name}:{theirs.version}", other_answers)
         rows[f"{beside[0]} ({texts.name})"] = scores
+        others = _behaviour(*other, texts, other_answers, labels=manifest.labels)
+        behaviour = result.beside(behaviour, others)
     if reading is None and with_baselines:
         reporter.say("training the baselines on the same texts")
         scored = judging.score_baselines(manifest, splits)
@@ -89,11 +96,24 @@ def assess_stored(
         manifest=manifest,
         vocabulary=classifier.artifact.vocabulary,
         against=beside,
+        behaviour=behaviour,
     )
     folder = workspace.root / "evaluations" / name.replace(":", "-") / _slug(texts.name)
     listed = worst(texts, answers, manifest.labels, most=mistakes)
     _write(folder, found, rows, listed)
     return Assessed(found, rows, folder)
+
+
+def _behaviour(
+    classifier: Classifier,
+    computes: Engine,
+    texts: Texts,
+    answers: Answers,
+    *,
+    labels: Sequence[str] | None = None,
+) -> tuple[Capability, ...]:
+    subject = judging.subject(classifier, computes, labels=labels)
+    return suite.examine(subject, [example.text for example in texts.examples], answers.given)
 
 
 def _check_alike(manifest: Manifest, other: Manifest) -> None:

@@ -84,6 +84,10 @@ def _told(manifest: Manifest) -> list[str]:
         if isinstance(metrics, Mapping):
             told.append((f"on {split}", _figures(metrics, manifest.intervals.get(split, {}))))
     told += [(f"  {name}", _figures(scores, {})) for name, scores in manifest.baselines.items()]
+    told += [
+        ("behaviour", f"{name}: {one.rate:.1%} of {one.tried:,}")
+        for name, one in manifest.behaviour.items()
+    ]
     packages = ", ".join(f"{name} {version}" for name, version in training.packages.items())
     told += [
         ("temperature", f"{manifest.temperature:.4f}"),

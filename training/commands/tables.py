@@ -30,7 +30,7 @@ def scores(rows: Mapping[str, Evaluation]) -> Table:
 
 
 def assessment(found: Assessment) -> Iterator[Table | str]:
-    """Intervals, the comparison, slices, and what is gained by leaving doubtful texts."""
+    """Intervals, the comparison, slices, behaviour, what is gained by leaving doubtful texts."""
     titles = ("accuracy", "micro_f1", "macro_f1", "macro_recall", "ece", "brier")
     table = Table(f"{found.model} ({escape(found.data)})", "value", "95 % interval")
     for name in titles:
@@ -59,6 +59,15 @@ def assessment(found: Assessment) -> Iterator[Table | str]:
         table.add_row(
             escape(part.kind), escape(part.name), f"{part.texts:,}", f"{part.value:.4f}", within,
             *beside_it,
+        )  # fmt: skip
+    yield table
+    table = Table("behaviour", "test", "cases", "passed", "rate", "95 % interval", *other)
+    for one in found.behaviour:
+        low, high = one.interval
+        beside_it = () if one.against is None else (f"{one.against:.1%}",)
+        table.add_row(
+            one.name, one.kind, f"{one.tried:,}", f"{one.passed:,}", f"{one.rate:.1%}",
+            f"{low:.1%} to {high:.1%}", *beside_it,
         )  # fmt: skip
     yield table
     table = Table("min_confidence", "coverage", "precision")

@@ -46,12 +46,10 @@ class Answers:
         expected = probabilities.shape if thresholds is not None else probabilities.shape[:1]
         if truth.shape != expected:
             raise ValueError(f"truth is of shape {truth.shape}, expected {expected}")
+        given = labels_given(probabilities, thresholds)
         if thresholds is not None:
-            given = probabilities >= np.asarray(thresholds)
             return cls(probabilities, given, truth == 1, multi_label=True)
-        every = np.arange(probabilities.shape[1])
-        given = probabilities.argmax(axis=1)[:, np.newaxis] == every
-        return cls(probabilities, given, truth[:, np.newaxis] == every)
+        return cls(probabilities, given, truth[:, np.newaxis] == np.arange(given.shape[1]))
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -61,6 +59,14 @@ class Answers:
         return Answers(
             self.probabilities[texts], self.given[texts], self.true[texts], self.multi_label
         )
+
+
+def labels_given(probabilities: Floats, thresholds: Sequence[float] | None = None) -> Bools:
+    """Of each text its likeliest label; with ``thresholds`` (K,) all at or past theirs: (N, K)."""
+    if thresholds is not None:
+        return probabilities >= np.asarray(thresholds)
+    best: Bools = probabilities.argmax(axis=1)[:, np.newaxis] == np.arange(probabilities.shape[1])
+    return best
 
 
 class Figure(Protocol):

@@ -7,18 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from service.classifier.classifier import Classifier, Logits, probabilities
+from service.classifier.classifier import Classifier
 from service.classifier.manifest import Manifest
 from service.inference.engine import Engine
 from training import judging, store, targets
+from training.behaviour.subject import Subject
 from training.comparison.answers import Answers
 from training.corpora import Example
 
-# texts scored together
-_CHUNK = 1_024
 _ROUNDS = 9
 
 
@@ -37,45 +33,25 @@ class Contender:
         """What the artifact says about itself."""
         return self.classifier.manifest
 
-    def logits(self, texts: Sequence[str]) -> tuple[Logits, NDArray[np.int64], NDArray[np.int64]]:
-        """Logits (N, K), then tokens read and unknown words of each text, (N,) both."""
-        documents = [self.classifier.encode(text) for text in texts]
-        ids = [document.ids for document in documents]
-        parts = [
-            self.engine.logits(ids[start : start + _CHUNK]) for start in range(0, len(ids), _CHUNK)
-        ]
-        usages = [document.usage for document in documents]
-        return (
-            np.concatenate(parts),
-            np.array([usage.tokens_used for usage in usages], dtype=np.int64),
-            np.array([usage.unknown_tokens for usage in usages], dtype=np.int64),
-        )
-
-    def given(self, texts: Sequence[str]) -> NDArray[np.bool_]:
-        """The labels given to ``texts``, (N, K), in the order of the manifest."""
-        nothing = np.zeros(len(texts), dtype=np.int64)
-        if self.manifest.task == "multi_label":
-            nothing = np.zeros((len(texts), len(self.manifest.labels)), dtype=np.int64)
-        return self._answers(self.logits(texts)[0], nothing, self.manifest.labels).given
-
     def answers(self, examples: Sequence[Example], labels: Sequence[str]) -> tuple[Answers, float]:
         """What it answers to ``examples``, in the order of ``labels``; its share of unknown words.
 
         ``labels`` are the manifest's, in any order.
         """
-        logits, tokens, unknown = self.logits([example.text for example in examples])
-        truth = targets.truth(examples, labels=labels, task=self.manifest.task)
-        share = float(unknown.sum() / max(1, tokens.sum()))
-        return self._answers(logits, truth, labels), share
-
-    def _answers(self, logits: Logits, truth: NDArray[np.int64], labels: Sequence[str]) -> Answers:
         manifest = self.manifest
-        order = [manifest.labels.index(label) for label in labels]
-        values = probabilities(logits, temperature=manifest.temperature, task=manifest.task)
-        thresholds = None
-        if manifest.task == "multi_label":
-            thresholds = [manifest.thresholds[label] for label in labels]
-        return Answers.of(values[:, order], truth, thresholds=thresholds)
+        documents = [self.classifier.encode(example.text) for example in examples]
+        values = judging.score(
+            manifest, self.engine, [document.ids for document in documents], labels=labels
+        )
+        truth = targets.truth(examples, labels=labels, task=manifest.task)
+        read = sum(document.usage.tokens_used for document in documents)
+        unknown = sum(document.usage.unknown_tokens for document in documents)
+        thresholds = judging.thresholds_of(manifest, labels)
+        return Answers.of(values, truth, thresholds=thresholds), unknown / max(1, read)
+
+    def subject(self, labels: Sequence[str]) -> Subject:
+        """As behaviour tests see it, its labels in the order of ``labels``."""
+        return judging.subject(self.classifier, self.engine, labels=labels)
 
 
 def contend(tag: str, *, engine: str) -> Contender:

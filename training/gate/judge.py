@@ -6,18 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from training.behaviour import invariance
 from training.comparison import bootstrap
 from training.comparison.answers import Answers, CalibrationError, MacroF1
 from training.comparison.bootstrap import Difference, Resampling
 from training.comparison.slices import slices
 from training.corpora import Example
-from training.gate import behaviour
 from training.gate.contender import Contender, seconds_a_text
 from training.gate.rules import Rules
 from training.gate.verdict import Check
 
-# rewritings are judged on at most so many texts, speed on so few
-_BEHAVIOUR_TEXTS = 1_000
+# speed is judged on so few texts
 _TIMED_TEXTS = 64
 
 
@@ -36,7 +35,7 @@ def judge(
         *_slices(first, second, examples, champion, rules),
         _calibration(first, second, rules),
         _unknown(first_unknown, second_unknown, rules),
-        *_behaviour(champion, challenger, examples, rules),
+        *_behaviour(champion, challenger, (first, second), examples, rules),
         *_budgets(champion, challenger, examples, rules),
     )
 
@@ -170,27 +169,24 @@ def _unknown(first: float, second: float, rules: Rules) -> Check:
 
 
 def _behaviour(
-    champion: Contender, challenger: Contender, examples: Sequence[Example], rules: Rules
+    champion: Contender,
+    challenger: Contender,
+    answers: tuple[Answers, Answers],
+    examples: Sequence[Example],
+    rules: Rules,
 ) -> list[Check]:
-    texts = [example.text for example in examples[:_BEHAVIOUR_TEXTS]]
-    before = [contender.given(texts) for contender in (champion, challenger)]
-    confidence = 1 - 0.05 / len(behaviour.REWRITES)
+    labels = champion.manifest.labels
+    found = invariance.rewritings([example.text for example in examples], seed=rules.seed)
+    resampling = Resampling(rules.draws, rules.seed, 1 - 0.05 / max(1, len(found)))
     checks: list[Check] = []
-    for name, rewrite in behaviour.REWRITES.items():
-        pairs = behaviour.rewritten(texts, rewrite, seed=rules.seed)
-        if not pairs:
-            continue
-        places = np.array([place for place, _ in pairs])
-        flips = [
-            (contender.given([after for _, after in pairs]) != given[places])
-            .any(axis=1)
-            .astype(np.float64)
-            for contender, given in zip((champion, challenger), before, strict=True)
+    for name, pairs in found.items():
+        changes = [
+            invariance.label_changes(contender.subject(labels), before.given, pairs).astype(float)
+            for contender, before in zip((champion, challenger), answers, strict=True)
         ]
-        resampling = Resampling(rules.draws, rules.seed, confidence)
-        found = bootstrap.mean_difference(flips[0], flips[1], resampling)
-        one, other = (float(flipped.mean()) for flipped in flips)
-        failed = found.value > rules.flip_margin and found.low > 0
+        change = bootstrap.mean_difference(changes[0], changes[1], resampling)
+        one, other = (float(changed.mean()) for changed in changes)
+        failed = change.value > rules.flip_margin and change.low > 0
         enough = len(pairs) >= rules.slice_texts
         checks.append(
             Check(
@@ -200,10 +196,10 @@ def _behaviour(
                 texts=len(pairs),
                 champion=one,
                 challenger=other,
-                low=found.low,
-                high=found.high,
+                low=change.low,
+                high=change.high,
                 reason=f"{name}: {other:.1%} of the texts change their label when rewritten so, "
-                f"{one:.1%} the champion's {_interval(found, confidence)}"
+                f"{one:.1%} the champion's {_interval(change, resampling.confidence)}"
                 if failed and enough
                 else "",
             )

@@ -9,7 +9,7 @@ from torch.utils.tensorboard import SummaryWriter
 from service.classifier.manifest import Manifest
 from training.checkpoint import Epoch
 from training.configuration import Configuration
-from training.tracking.figures import of_split
+from training.tracking.figures import behaviour, of_split
 
 
 class Curves:
@@ -45,6 +45,8 @@ class Curves:
         for split in manifest.metrics:
             for key, value in of_split(manifest, split).items():
                 writer.add_scalar(f"{split}/{key}", value, kept)
+        for name, rate in behaviour(manifest).items():
+            writer.add_scalar(name, rate, kept)
         self.stop()
 
     def stop(self) -> None:

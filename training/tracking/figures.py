@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
@@ -9,6 +10,7 @@ from pydantic import JsonValue
 from service.classifier.manifest import Manifest
 
 FINAL = ("accuracy", "micro_f1", "macro_f1", "macro_recall", "ece", "brier", "log_loss")
+_NOT_IN_NAMES = re.compile(r"[^a-z]+")
 
 
 def of_split(manifest: Manifest, split: str) -> dict[str, float]:
@@ -17,6 +19,14 @@ def of_split(manifest: Manifest, split: str) -> dict[str, float]:
     if not isinstance(metrics, dict):
         return {}
     return {key: value for key in FINAL if isinstance(value := metrics.get(key), float)}
+
+
+def behaviour(manifest: Manifest) -> dict[str, float]:
+    """The pass rates of behaviour tests, by names that every tracker takes."""
+    return {
+        f"behaviour/{_NOT_IN_NAMES.sub('_', name)}": one.rate
+        for name, one in manifest.behaviour.items()
+    }
 
 
 def flat(content: Mapping[str, JsonValue], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from service.classifier.manifest import Manifest, without_paths
 from training import model_card
 from training.checkpoint import Epoch
 from training.configuration import Configuration
-from training.tracking.figures import flat, of_split
+from training.tracking.figures import behaviour, flat, of_split
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -120,11 +120,15 @@ def _final(manifest: Manifest) -> dict[str, float]:
         for key, value in of_split(manifest, split).items()
     }
     training = manifest.training
-    return of_splits | {
-        "temperature": manifest.temperature,
-        "seconds": training.seconds,
-        "peak_memory_bytes": float(training.peak_memory_bytes),
-    }
+    return (
+        of_splits
+        | behaviour(manifest)
+        | {
+            "temperature": manifest.temperature,
+            "seconds": training.seconds,
+            "peak_memory_bytes": float(training.peak_memory_bytes),
+        }
+    )
 
 
 def _tags(manifest: Manifest) -> dict[str, str]:

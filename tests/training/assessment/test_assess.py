@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from training.assessment import report
 from training.assessment.assess import MOST_VALUES, Assessment, assess, compare, mcnemar
 from training.assessment.mistakes import worst
 from training.assessment.texts import Texts
+from training.behaviour.result import Capability, Told, beside, capability
 from training.comparison.answers import Answers
 from training.corpora import Example
 from training.evaluation import evaluate
@@ -31,7 +33,11 @@ def texts(**columns: list[str]) -> Texts:
 
 
 def assessed(
-    artifact: Artifact, of: Texts, *, against: tuple[str, Answers] | None = None
+    artifact: Artifact,
+    of: Texts,
+    *,
+    against: tuple[str, Answers] | None = None,
+    behaviour: Sequence[Capability] = (),
 ) -> Assessment:
     return assess(
         of,
@@ -40,6 +46,7 @@ def assessed(
         manifest=artifact.manifest,
         vocabulary=artifact.vocabulary,
         against=against,
+        behaviour=behaviour,
     )
 
 
@@ -97,16 +104,31 @@ def test_the_surest_mistakes_come_first_and_right_answers_never() -> None:
 
 def test_reports_say_it_all_escape_names_and_hold_no_text(tiny_artifact: Artifact) -> None:
     shop = ["a|b" if number % 2 else "<script>alert(1)</script>" for number in range(120)]
-    found = assessed(tiny_artifact, texts(shop=shop), against=("other:1", Answers.of(BAD, TRUTH)))
+    failure = (Told(text="I don't <i>like* it.", label="ne|utral", polarity=-0.125),)
+    tried = [
+        capability("negation", "minimum functionality", "no", [True, False], [failure]),
+        capability("typo", "invariance", "the same label", [True] * 8),
+    ]
+    others = [capability("typo", "invariance", "the same label", [True, False, False])]
+    found = assessed(
+        tiny_artifact,
+        texts(shop=shop),
+        against=("other:1", Answers.of(BAD, TRUTH)),
+        behaviour=beside(tried, others),
+    )
     rows = {found.model: found.evaluation}
     page, marked = (write(found, rows, "errors.jsonl") for write in (report.html, report.markdown))
     for written in (page, marked, found.model_dump_json()):
         assert SECRET not in written
     assert "<script>" not in page
     assert "a\\|b" in marked
+    assert "\\<i\\>like\\* it" in marked
+    assert "&lt;i&gt;like" in page
     for written in (page, marked):
         assert f"{found.evaluation.macro_f1:.4f}" in written
         assert "McNemar" in written
+        for told in ("negation", "50.0%", "100.0%", "33.3%", "-0.1"):
+            assert told in written
         assert "errors.jsonl" in written
     table: list[int] = []
     for line in [*marked.splitlines(), ""]:

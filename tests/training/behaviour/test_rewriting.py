@@ -4,7 +4,9 @@ import random
 
 import pytest
 
-from training.gate.behaviour import REWRITES, rewritten
+from service.classifier.tokenizer import is_face, tokenize
+from training.behaviour import rewriting
+from training.behaviour.rewriting import REWRITES
 
 
 @pytest.mark.parametrize(
@@ -18,6 +20,8 @@ from training.gate.behaviour import REWRITES, rewritten
         ("contraction", "Don't say it's so", "Do not say it is so"),
         ("name", "James left", None),
         ("number", "in 1985", None),
+        ("place", "Paris Hilton left New York", None),
+        ("emoji without feeling", "It broke ", None),
     ],
 )
 def test_a_rewriting_changes_what_its_name_says(name: str, before: str, after: str | None) -> None:
@@ -42,17 +46,25 @@ def test_a_number_keeps_its_digits_and_a_name_becomes_another() -> None:
         assert REWRITES["name"]("James", random.Random(seed)) != "James"
 
 
-def test_texts_that_stay_as_they_are_are_left_out_and_places_are_kept() -> None:
-    found = rewritten(["low", "High", "low"], REWRITES["lower case"], seed=0)
-    assert found == [(1, "high")]
+def test_a_country_becomes_a_country_and_a_city_a_city() -> None:
+    for seed in range(50):
+        found = REWRITES["place"]("to Rome in Italy, not Romeo", random.Random(seed))
+        city, country = found.removeprefix("to ").removesuffix(", not Romeo").split(" in ")
+        assert city in rewriting._CITIES
+        assert country in rewriting._COUNTRIES
+        assert city != "Rome"
+        assert country != "Italy"
+
+
+def test_an_emoji_follows_the_text() -> None:
+    found = REWRITES["emoji without feeling"]("It broke. ", random.Random(0))
+    assert found.startswith("It broke. ")
+    token = tokenize(found)[-1]
+    assert is_face(token.surface)
+    assert token.end == len(found)
 
 
 @pytest.mark.parametrize("name", REWRITES)
 def test_a_text_of_nothing_can_be_rewritten(name: str) -> None:
     for text in ("", " ", "."):
         REWRITES[name](text, random.Random(0))
-
-
-def test_the_same_seed_rewrites_alike() -> None:
-    texts = ["a wordy thing", "another thing here"] * 20
-    assert rewritten(texts, REWRITES["typo"], seed=3) == rewritten(texts, REWRITES["typo"], seed=3)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from training.behaviour.templates import MOST_CASES, alone, fill, twice
+
+
+def test_each_template_is_filled_with_each_combination_of_its_own_slots() -> None:
+    found = fill(
+        alone("The {thing} was {good}.", "I left."),
+        thing=("film", "song"),
+        good=("good", "nice"),
+        unused=("a", "b"),
+    )
+    assert found == (
+        ("The film was good.",),
+        ("The film was nice.",),
+        ("The song was good.",),
+        ("The song was nice.",),
+        ("I left.",),
+    )
+
+
+def test_an_article_fits_its_word() -> None:
+    found = fill(alone("It is {a_word}."), word=("awful", "bad", "Italian", "Muslim"))
+    assert [text for (text,) in found] == [
+        "It is an awful.",
+        "It is a bad.",
+        "It is an Italian.",
+        "It is a Muslim.",
+    ]
+
+
+def test_texts_of_a_case_share_their_words_or_have_one_each() -> None:
+    (both,) = fill((("{day}", "{day} {more}"),), day=("Monday",), more=("very",))
+    assert both == ("Monday", "Monday very")
+    (pair,) = fill(twice("I saw {a_term} {person}."), term=[("old", "young")], person=("man",))
+    assert pair == ("I saw an old man.", "I saw a young man.")
+
+
+def test_of_too_many_cases_a_sample_is_taken_always_the_same_and_without_repetition() -> None:
+    numbers = [str(number) for number in range(MOST_CASES + 1)]
+    all_of_them = fill(alone("{number}"), number=numbers[:-1])
+    assert [text for (text,) in all_of_them] == numbers[:-1]
+    sample = fill(alone("{number}"), number=numbers * 2)
+    assert len(set(sample)) == len(sample) == MOST_CASES
+    assert sample == fill(alone("{number}"), number=numbers)
