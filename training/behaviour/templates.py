@@ -39,12 +39,15 @@ def fill(templates: Iterable[Texts], **slots: Iterable[Word]) -> tuple[Texts, ..
     than :data:`MOST_CASES` cases a sample is taken, always the same.
     """
     words = {slot: tuple(values) for slot, values in slots.items()}
-    found = tuple(dict.fromkeys(_filled(templates, words)))
-    if len(found) <= MOST_CASES:
-        return found
-    chance = random.Random(0)  # noqa: S311 - nothing secret
-    places = sorted(chance.sample(range(len(found)), MOST_CASES))
-    return tuple(found[place] for place in places)
+    combinations = list(_combinations(templates, words))
+    if len(combinations) > MOST_CASES:
+        chance = random.Random(0)  # noqa: S311 - nothing secret
+        places = sorted(chance.sample(range(len(combinations)), MOST_CASES))
+        combinations = [combinations[place] for place in places]
+    return tuple(
+        tuple(text.format_map(_values(chosen, place)) for place, text in enumerate(texts))
+        for texts, chosen in combinations
+    )
 
 
 def alone(*templates: str) -> tuple[Texts, ...]:
@@ -57,26 +60,19 @@ def twice(*templates: str) -> tuple[Texts, ...]:
     return tuple((template, template) for template in templates)
 
 
-def _filled(templates: Iterable[Texts], words: dict[str, tuple[Word, ...]]) -> Iterator[Texts]:
+def _combinations(
+    templates: Iterable[Texts], words: dict[str, tuple[Word, ...]]
+) -> Iterator[tuple[Texts, dict[str, Word]]]:
     for texts in templates:
-        used = [
-            slot
-            for slot in words
-            if any(name in (slot, f"a_{slot}") for text in texts for name in _names(text))
-        ]
+        names = {name for text in texts for _, name, _, _ in Formatter().parse(text)}
+        used = [slot for slot in words if not names.isdisjoint((slot, f"a_{slot}"))]
         for chosen in itertools.product(*(words[slot] for slot in used)):
-            yield tuple(
-                text.format_map(_values(used, chosen, place)) for place, text in enumerate(texts)
-            )
+            yield texts, dict(zip(used, chosen, strict=True))
 
 
-def _names(text: str) -> Iterator[str]:
-    return (name for _, name, _, _ in Formatter().parse(text) if name)
-
-
-def _values(slots: Sequence[str], chosen: Sequence[Word], place: int) -> dict[str, str]:
+def _values(chosen: dict[str, Word], place: int) -> dict[str, str]:
     found = {}
-    for slot, word in zip(slots, chosen, strict=True):
+    for slot, word in chosen.items():
         one = word if isinstance(word, str) else word[place]
         found[slot] = one
         found[f"a_{slot}"] = f"{'an' if one[0].lower() in 'aeiou' else 'a'} {one}"
