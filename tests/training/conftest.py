@@ -97,6 +97,8 @@ def toy_corpus(workspace: Workspace) -> Iterator[Package]:
     (workspace.corpora / package.filename).write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(corpora.CORPORA, "toy", Corpus(package, read_toy, tuple(TELLING)))
+        # a toy is not worth hundreds of sentences of each kind
+        patch.setattr("training.behaviour.templates.MOST_CASES", 20)
         yield package
 
 
