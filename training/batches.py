@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,18 +25,22 @@ _POOL_BATCHES = 50
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Padded documents and what the network should say of them."""
+    """Padded documents and what the network should say of them.
+
+    They may be a process's part of a batch that several take together.
+    """
 
     ids: Tensor  # (B, T) int64, 0 where padded
     lengths: Tensor  # (B,)
     targets: Tensor  # (B, K) probabilities, each alone where the task is multi-label
+    whole: tuple[int, int]  # (B, T) of what all processes take together
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
     """The steps between two times that the dev texts are scored: an epoch, if all fit in memory.
 
-    ``batches`` are this process's parts of the batches that all of them take together.
+    ``batches`` are this process's parts of those that all of them take together.
     """
 
     first: int  # step, from 0
@@ -54,8 +59,8 @@ class Texts(Protocol):
         """Where a stream stands; means nothing where all texts are in memory."""
         ...
 
-    def go_to(self, positions: Sequence[tuple[int, int]]) -> None:
-        """Continue from where all processes stood."""
+    def go_to(self, position: tuple[int, int]) -> None:
+        """Continue from where it stood, by as many processes or others."""
         ...
 
     def rounds(self, optimization: Optimization) -> int:
@@ -93,6 +98,17 @@ class EncodedTexts:
             examples, labels=labels, task=task, use_shares=use_shares
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[EncodedTexts]) -> EncodedTexts:
+        """The texts of ``parts``, of which there is one at least, one after the other."""
+        whole = copy.copy(parts[0])
+        whole.lengths = np.concatenate([part.lengths for part in parts])
+        whole._ids = np.concatenate([*(part._ids[:-1] for part in parts), parts[0]._ids[-1:]])
+        whole._starts = np.cumsum(whole.lengths) - whole.lengths
+        whole.truth = np.concatenate([part.truth for part in parts])
+        whole._targets = np.concatenate([part._targets for part in parts])
+        return whole
+
     def __len__(self) -> int:
         return len(self.lengths)
 
@@ -106,7 +122,7 @@ class EncodedTexts:
         """Nowhere: an epoch needs no more than its number."""
         return (0, 0)
 
-    def go_to(self, positions: Sequence[tuple[int, int]]) -> None:
+    def go_to(self, position: tuple[int, int]) -> None:
         """Nothing to do."""
 
     def rounds(self, optimization: Optimization) -> int:
@@ -121,7 +137,7 @@ class EncodedTexts:
             first=(number - 1) * len(plan),
             steps=len(plan),
             total=len(plan) * optimization.epochs,
-            batches=(self.batch(rows[ranks.number() :: ranks.count()]) for rows in plan),
+            batches=(self.batch(rows, ranks.share()) for rows in plan),
         )
 
     def plan(self, *, tokens: int, seed: int | None = None) -> list[NDArray[np.int64]]:
@@ -131,8 +147,10 @@ class EncodedTexts:
         """
         return plan(self.lengths, tokens=tokens, seed=seed)
 
-    def batch(self, rows: NDArray[np.int64]) -> Batch:
-        """The documents of ``rows``, padded; there may be none."""
+    def batch(self, rows: NDArray[np.int64], part: slice = slice(None)) -> Batch:
+        """The documents of ``part`` of ``rows``, padded; there may be none."""
+        whole = (len(rows), int(self.lengths[rows].max(initial=1)))
+        rows = rows[part]
         lengths = self.lengths[rows]
         steps = np.arange(lengths.max(initial=1))
         inside = steps < lengths[:, None]  # (B, T)
@@ -141,6 +159,7 @@ class EncodedTexts:
             ids=torch.from_numpy(self._ids[positions].astype(np.int64)),
             lengths=torch.from_numpy(lengths),
             targets=torch.from_numpy(self._targets[rows]),
+            whole=whole,
         )
 
 

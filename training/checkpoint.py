@@ -32,7 +32,7 @@ class Epoch:
 class Checkpoint:
     """All that the rest of the training depends on; tensors by name, as they were saved.
 
-    Random numbers are no part of it: every epoch draws its own from the seed and its number.
+    Random numbers are no part of it: every step draws its own from the seed and its number.
     """
 
     history: tuple[Epoch, ...]
@@ -40,13 +40,13 @@ class Checkpoint:
     average: dict[str, Tensor]
     best: dict[str, Tensor]
     optimizer: dict[str, Tensor] = field(default_factory=dict)
-    positions: tuple[tuple[int, int], ...] = ()  # in its stream, of each process
+    position: tuple[int, int] = (0, 0)  # where texts are streamed
 
     def save(self, path: Path) -> None:
         """Replace ``path`` by this checkpoint; an interruption leaves the one that was there."""
         parts = {name: getattr(self, name) for name in _PARTS}
         epochs = [asdict(epoch) for epoch in self.history]
-        state.write(path, parts, {"history": epochs, "positions": self.positions})
+        state.write(path, parts, {"history": epochs, "position": self.position})
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def load(path: Path) -> Checkpoint | None:
     try:
         parts, rest = state.read(path, _PARTS)
         history = tuple(Epoch(**epoch) for epoch in rest["history"])
-        positions = tuple((int(pool), int(batch)) for pool, batch in rest["positions"])
+        pool, batch = map(int, rest["position"])
     except state.UNREADABLE:
         return None
-    return Checkpoint(history=history, positions=positions, **parts)
+    return Checkpoint(history=history, position=(pool, batch), **parts)

@@ -18,11 +18,12 @@ from service.classifier.manifest import Task
 from service.classifier.model import RecurrentClassifier
 from service.errors import ConfigurationError
 from training import checkpoint as checkpoints
-from training import ranks, thresholds
+from training import descent, ranks, thresholds
 from training.batches import Batch, EncodedTexts, Texts
 from training.checkpoint import Checkpoint, Epoch
 from training.configuration import Optimization, Regularization
-from training.evaluation import evaluate
+from training.dropout import Dropout
+from training.evaluation import Evaluation, evaluate
 from training.progress import Reporter, time_left
 from training.state import copied, flattened, restore
 
@@ -51,24 +52,26 @@ def fit(
 
     What is judged, and left, is the moving average of the weights.
 
-    Each epoch draws its random numbers from the seed and its own number and ends by replacing the
-    ``checkpoint``. A run that was interrupted therefore continues from the last whole epoch to the
-    very weights it would have reached. The first ``frozen_columns`` of the embedding stay as they
-    are. ``observe`` is told of each epoch. Returns the history of all of them. Raises
+    Each step draws its random numbers from the seed and its own number, and each epoch ends by
+    replacing the ``checkpoint``. A run that was interrupted therefore continues from the last whole
+    epoch to the very weights it would have reached. The first ``frozen_columns`` of the embedding
+    stay as they are. ``observe`` is told of each epoch. Returns the history of all of them. Raises
     :class:`ConfigurationError` for mixed precision on a processor that has none.
 
     Several processes (:mod:`training.ranks`) take each step together: each computes the gradients
-    of its part of a batch, and all go on with their mean over the texts of the whole batch. The
-    first reads and writes the checkpoint.
+    of its part of a batch, and all go on with their sum. So they reach the weights that one would,
+    but for rounding. The first reads and writes the checkpoint and scores the dev texts.
     """
     if optimization.mixed_precision:
         require_bf16(device)
+    # what follows is the same everywhere, but its start may differ by a bit between two machines
+    model.load_state_dict(ranks.from_first(lambda: copied(model)))
     model.to(device)
     if frozen_columns:
         model.embedding.weight.register_hook(  # type: ignore[no-untyped-call]
             lambda gradient: _without(gradient, frozen_columns)
         )
-    optimizer = _optimizer(model, optimization, regularization)
+    optimizer = descent.optimizer(model, optimization, regularization)
     average = copy.deepcopy(model)
     history: tuple[Epoch, ...] = ()
     best = copied(average)
@@ -78,7 +81,7 @@ def fit(
         model.load_state_dict(saved.model)
         average.load_state_dict(saved.average)
         restore(optimizer, saved.optimizer)
-        train.go_to(saved.positions)
+        train.go_to(saved.position)
         reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
     rounds = train.rounds(optimization)
     while len(history) < rounds and not _stalled(history, optimization.patience):
@@ -98,7 +101,6 @@ def fit(
         observe(epoch)
         if best_epoch(history) is epoch:
             best = copied(average)
-        positions = ranks.of_all(train.position)
         if ranks.is_first():
             Checkpoint(
                 history=history,
@@ -106,7 +108,7 @@ def fit(
                 average=copied(average),
                 best=best,
                 optimizer=flattened(optimizer),
-                positions=tuple(positions),
+                position=train.position,
             ).save(checkpoint)
     model.load_state_dict(best)
     return history
@@ -154,12 +156,11 @@ def _epoch(
     reporter: Reporter,
 ) -> Epoch:
     number = len(history) + 1
-    # every process leaves out other units and words of its texts
-    torch.manual_seed(optimization.seed * 10_007 + number + ranks.number() * 1_000_000_007)
     model.train()
     started = time.perf_counter()
+    device = next(model.parameters()).device
     # summed over texts, and how many texts and tokens there were
-    loss_sum = torch.zeros((), device=next(model.parameters()).device)
+    loss_sum = torch.zeros((), device=device)
     texts = tokens = 0
     part = train.round(number, optimization)
     # the bar is of the whole training, so that the time left is
@@ -168,40 +169,42 @@ def _epoch(
         f"epoch {number}/{rounds}", total=part.total, done=part.first, note=note
     ) as advance:
         for step, batch in enumerate(part.batches, start=part.first):
+            rate = optimization.learning_rate * descent.rate(step, part.total, optimization)
             for group in optimizer.param_groups:
-                group["lr"] = optimization.learning_rate * _rate(step, part.total, optimization)
+                group["lr"] = rate
             optimizer.zero_grad()
-            count = len(batch.lengths)
-            if count:
-                loss = _loss(model, batch, train.task, optimization, regularization)
-                loss.backward()  # type: ignore[no-untyped-call]
-                loss_sum += loss.detach() * count
-            ranks.average_gradients(model, batch.ids, count)
+            if len(batch.lengths):
+                dropout = Dropout(
+                    regularization, batch, seed=optimization.seed, step=step, device=device
+                )
+                loss = _loss(
+                    model,
+                    batch,
+                    dropout,
+                    task=train.task,
+                    smoothing=regularization.label_smoothing,
+                    mixed_precision=optimization.mixed_precision,
+                )
+                (loss / batch.whole[0]).backward()  # type: ignore[no-untyped-call]
+                loss_sum += loss.detach()
+            ranks.sum_gradients(model, batch.ids)
             nn.utils.clip_grad_norm_(model.parameters(), optimization.clip_norm)
             optimizer.step()
-            _approach(average, model, step=step, averaging=regularization.averaging)
-            texts += count
+            descent.approach(average, model, step=step, averaging=regularization.averaging)
+            texts += len(batch.lengths)
             tokens += int(batch.lengths.sum())
             speed = tokens * ranks.count() / (time.perf_counter() - started)
             advance(tokens_per_second=speed)
     seconds = time.perf_counter() - started
     texts, tokens = ranks.sum_of(torch.tensor([texts, tokens])).tolist()
     train_loss = ranks.sum_of(loss_sum).item() / texts
-    outputs = logits(average, dev)
-    if not (math.isfinite(train_loss) and np.isfinite(outputs).all()):
+    judged = ranks.from_first(lambda: _judged(average, dev)) if math.isfinite(train_loss) else None
+    if judged is None:
         raise Diverged(
             f"training diverged in epoch {number} (its loss is {train_loss}); lower "
             f"optimization.learning_rate ({optimization.learning_rate}) or optimization.clip_norm "
             f"({optimization.clip_norm})"
         )
-    answers = probabilities(outputs, temperature=1.0, task=dev.task)
-    judged = evaluate(
-        answers,
-        dev.truth,
-        labels=dev.labels,
-        # those it would be served with: 0.5 would judge rare labels by a bar that is not theirs
-        thresholds=thresholds.choose(answers, dev.truth) if dev.task == "multi_label" else None,
-    )
     epoch = Epoch(
         epoch=number,
         train_loss=train_loss,
@@ -221,85 +224,48 @@ def _epoch(
     return epoch
 
 
-def _approach(
-    average: RecurrentClassifier, model: RecurrentClassifier, *, step: int, averaging: float
-) -> None:
-    """Move ``average`` towards ``model``: an exponential moving average over the steps.
-
-    Polyak and Juditsky 1992; Adhikari et al. 2019 for LSTM classifiers. Early on it forgets faster,
-    so that the random start does not stay in it.
-    """
-    weight = 1.0 - min(averaging, (1 + step) / (10 + step))
-    with torch.no_grad():
-        for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
-            slow.lerp_(fast, weight)
+def _judged(model: RecurrentClassifier, texts: EncodedTexts) -> Evaluation | None:
+    """How good ``model`` is on ``texts``; None if what it says is no number."""
+    outputs = logits(model, texts)
+    if not np.isfinite(outputs).all():
+        return None
+    answers = probabilities(outputs, temperature=1.0, task=texts.task)
+    return evaluate(
+        answers,
+        texts.truth,
+        labels=texts.labels,
+        # those it would be served with: 0.5 would judge rare labels by a bar that is not theirs
+        thresholds=thresholds.choose(answers, texts.truth) if texts.task == "multi_label" else None,
+    )
 
 
 def _loss(
     model: RecurrentClassifier,
     batch: Batch,
+    dropout: Dropout,
+    *,
     task: Task,
-    optimization: Optimization,
-    regularization: Regularization,
+    smoothing: float,
+    mixed_precision: bool,
 ) -> Tensor:
-    """Mean over the texts of the cross-entropy to the (soft) targets.
+    """Sum over the texts of the cross-entropy to the (soft) targets.
 
     Where labels are decided alone it is the sum of their binary cross-entropies, and smoothing
     moves each target towards one half.
     """
     device = next(model.parameters()).device
-    ids = batch.ids.to(device, non_blocking=True)
-    if regularization.word_dropout:
-        dropped = torch.rand(ids.shape, device=device) < regularization.word_dropout
-        ids = ids.masked_fill(dropped, 0)
-    with torch.autocast(device.type, torch.bfloat16, enabled=optimization.mixed_precision):
-        outputs = model(ids, batch.lengths.to(device, non_blocking=True))
+    ids = dropout.words(batch.ids.to(device, non_blocking=True))
+    with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision):
+        outputs = model(ids, batch.lengths.to(device, non_blocking=True), dropout)
     targets = batch.targets.to(device, non_blocking=True)  # (B, K)
-    smoothing = regularization.label_smoothing
     if task == "multi_label":
         smoothed = targets * (1.0 - smoothing) + 0.5 * smoothing
         return functional.binary_cross_entropy_with_logits(
             outputs.float(), smoothed, reduction="sum"
-        ) / len(targets)
-    return functional.cross_entropy(outputs.float(), targets, label_smoothing=smoothing)
-
-
-def _optimizer(
-    model: RecurrentClassifier, optimization: Optimization, regularization: Regularization
-) -> torch.optim.Optimizer:
-    """Weight decay acts on the matrices of the recurrence and the output only.
-
-    A word that a batch does not hold has no gradient; decay would shrink it all the same, the
-    rarer the more.
-    """
-    parameters = dict(model.named_parameters())
-    decayed = [n for n, p in parameters.items() if p.dim() == 2 and n != "embedding.weight"]
-    groups = [
-        {
-            "params": [parameters[name] for name in decayed],
-            "weight_decay": regularization.weight_decay,
-        },
-        {
-            "params": [p for name, p in parameters.items() if name not in decayed],
-            "weight_decay": 0.0,
-        },
-    ]
-    if optimization.optimizer == "adagrad":
-        return torch.optim.Adagrad(groups, lr=optimization.learning_rate)
-    return torch.optim.AdamW(groups, lr=optimization.learning_rate, betas=(0.9, 0.99), fused=True)
-
-
-def _rate(step: int, total: int, optimization: Optimization) -> float:
-    """The factor on the learning rate at ``step`` of ``total``."""
-    warmup = min(1.0, (step + 1) / (optimization.warmup_steps + 1))
-    done = min(1.0, step / max(1, total))
-    match optimization.schedule:
-        case "linear":
-            return warmup * (1.0 - done)
-        case "cosine":
-            return warmup * 0.5 * (1.0 + math.cos(math.pi * done))
-        case "constant":
-            return warmup
+        )
+    return functional.cross_entropy(
+        outputs.float(), targets, label_smoothing=smoothing, reduction="sum"
+    )
 
 
 def _stalled(history: tuple[Epoch, ...], patience: int) -> bool:

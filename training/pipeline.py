@@ -138,10 +138,7 @@ def fit(
             embedding_size=columns + configuration.words.learned_size,
             labels=len(configuration.labels),
             **configuration.network.model_dump(),
-        ),
-        embedding_dropout=configuration.regularization.embedding_dropout,
-        recurrent_dropout=configuration.regularization.recurrent_dropout,
-        output_dropout=configuration.regularization.output_dropout,
+        )
     )
     initialize(model, pretrained, seed=configuration.optimization.seed)
     history = fitting.fit(

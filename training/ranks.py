@@ -44,6 +44,11 @@ def is_first() -> bool:
     return number() == 0
 
 
+def share() -> slice:
+    """Which rows of what all processes take together this one takes."""
+    return slice(number(), None, count())
+
+
 def local_number() -> int:
     """Which of its machine's processes this is, from 0."""
     return int(os.environ.get("LOCAL_RANK", "0"))
@@ -138,11 +143,11 @@ def sum_of(values: Tensor) -> Tensor:
     return values
 
 
-def average_gradients(model: RecurrentClassifier, ids: Tensor, texts: int) -> None:
-    """Make the gradients of a mean over this process's ``texts`` those over the texts of all.
+def sum_gradients(model: RecurrentClassifier, ids: Tensor) -> None:
+    """Make each gradient the sum of those of all processes.
 
-    Sums of the same numbers in the same order everywhere, so that weights stay the same everywhere.
-    Of the embedding only rows of words that some process has read, in ``ids`` ``(B, T)``, are
+    All are told the same sum, to the last bit, so that weights stay the same everywhere. Of the
+    embedding only rows of words that some process has read, in ``ids`` ``(B, T)``, are
     exchanged: its gradient is zero elsewhere, and it is nine tenths of the parameters.
     """
     if count() == 1:
@@ -165,17 +170,14 @@ def average_gradients(model: RecurrentClassifier, ids: Tensor, texts: int) -> No
         for parameter in parameters
         if parameter.grad is not None
     ]
-    flat = torch.cat([gradient.reshape(-1) for gradient in gradients]) * texts
-    flat = torch.cat([flat, flat.new_tensor([texts])])
-    torch.distributed.all_reduce(flat)
-    flat = flat[:-1] / flat[-1]
+    flat = sum_of(torch.cat([gradient.reshape(-1) for gradient in gradients]))
     parts = torch.split(flat, [gradient.numel() for gradient in gradients])
     for parameter, gradient, part in zip(parameters, gradients, parts, strict=True):
-        averaged = part.view_as(gradient)
+        summed = part.view_as(gradient)
         if parameter is embedding:
-            parameter.grad[rows] = averaged  # type: ignore[index]
+            parameter.grad[rows] = summed  # type: ignore[index]
         else:
-            parameter.grad = averaged
+            parameter.grad = summed
 
 
 def _wait() -> None:

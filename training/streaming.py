@@ -1,12 +1,14 @@
 """Training texts that need not fit into memory, read while they are trained on.
 
 They are all those that the hash of the text puts into train. Each pass over the data shuffles the
-ranges that the files are cut into (:mod:`training.sampling`) and deals them to the processes;
-ranges are read :data:`POOL_RANGES` at a time, and the texts of such a pool are shuffled and batched
-as a whole split would be.
+ranges that the files are cut into (:mod:`training.sampling`). They are taken :data:`POOL_RANGES` at
+a time, and the texts of such a pool are shuffled and batched as a whole split would be.
 
-A pool follows from the seed and its number alone. So where training stands is two numbers a
-process, and a run that was interrupted continues without reading what it has read.
+Several processes read and encode a pool together, each its share of the ranges, and give each other
+what they read, as word ids; so they train on the very batches that one would.
+
+A pool follows from the seed and its number alone. So where training stands is two numbers, and a
+run that was interrupted continues, by as many processes or others, without reading what was read.
 
 Exact copies of a text have one hash, so none is in two splits. Copies are left out of the sample;
 in the stream a text is learnt as often as it is there.
@@ -17,24 +19,26 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
-from training import ranks
+from training import ranks, seeds
 from training.batches import Batch, EncodedTexts, Round
 from training.configuration import Configuration, Optimization
 from training.corpora import Example
+from training.corpora.ranges import Range
 from training.progress import Reporter
 from training.sampling import Source
+from training.seeds import Purpose
 from training.split import assign
 
 POOL_RANGES = 48
 
 Position = tuple[int, int]
-"""Pools that are done, and batches of the next one that are."""
+"""Pools that are done, and batches of the next one that are done."""
 
 
 class StreamedTexts:
@@ -54,18 +58,12 @@ class StreamedTexts:
 
     @property
     def position(self) -> Position:
-        """Where this process stands in its stream."""
+        """Where the stream stands."""
         return self._position
 
-    def go_to(self, positions: Sequence[Position]) -> None:
-        """Continue from the ``positions`` of all processes.
-
-        If there are now more or fewer of them, from where they were together, to a pool.
-        """
-        if len(positions) == ranks.count():
-            self._position = positions[ranks.number()]
-        elif positions:
-            self._position = (sum(pool for pool, _ in positions) // ranks.count(), 0)
+    def go_to(self, position: Position) -> None:
+        """Continue from ``position``."""
+        self._position = position
 
     def rounds(self, optimization: Optimization) -> int:
         """How often the dev texts are scored."""
@@ -83,41 +81,49 @@ class StreamedTexts:
     def _stream(self, optimization: Optimization) -> Iterator[Batch]:
         """A pool is read by a thread while the one before it is trained on."""
         first, skipped = self._position
-        tokens = max(1, optimization.batch_tokens // ranks.count())
         with ThreadPoolExecutor(1) as reader:
-            waiting: Future[EncodedTexts] = reader.submit(self._pool, first, optimization.seed)
+            waiting = reader.submit(self._read, first, optimization.seed)
             for number in itertools.count(first):
-                pool = waiting.result()
-                waiting = reader.submit(self._pool, number + 1, optimization.seed)
-                seed = _seed(optimization.seed, 1 + ranks.number(), number)
-                plan = pool.plan(tokens=tokens, seed=seed) if len(pool) else []
+                pool = self._pool(number, waiting.result())
+                waiting = reader.submit(self._read, number + 1, optimization.seed)
+                seed = seeds.derive(optimization.seed, Purpose.POOL, number)
+                plan = pool.plan(tokens=optimization.batch_tokens, seed=seed) if len(pool) else []
                 for done, rows in enumerate(plan):
                     if number == first and done < skipped:
                         continue
                     self._position = (number, done + 1)
-                    yield pool.batch(rows)
+                    yield pool.batch(rows, ranks.share())
 
-    def _pool(self, number: int, seed: int) -> EncodedTexts:
-        """The training texts of the ``number``-th ranges of this process, from 0."""
-        mine = len(range(ranks.number(), len(self._source.ranges), ranks.count()))
-        pools = max(1, math.ceil(mine / POOL_RANGES))
-        passed, place = divmod(number, pools)
-        order = np.random.default_rng(_seed(seed, 0, passed)).permutation(len(self._source.ranges))
-        dealt = order[ranks.number() :: ranks.count()]
-        parts = [self._source.ranges[index] for index in np.array_split(dealt, pools)[place]]
-        size = sum(part.end - part.start for part in parts)
+    @property
+    def _pools(self) -> int:
+        """How many a pass has."""
+        return math.ceil(len(self._source.ranges) / POOL_RANGES)
+
+    def _read(self, number: int, seed: int) -> list[EncodedTexts]:
+        """The training texts of this process's share of the ranges of the ``number``-th pool."""
+        passed, place = divmod(number, self._pools)
+        random = np.random.default_rng(seeds.derive(seed, Purpose.RANGES, passed))
+        order = random.permutation(len(self._source.ranges))
+        pool = np.array_split(order, self._pools)[place]
+        return [self._encoded(self._source.ranges[index]) for index in pool[ranks.share()]]
+
+    def _encoded(self, part: Range) -> EncodedTexts:
         examples = [
-            example
-            for part in parts
-            for example in self._source.read(part)
-            if assign(example.text) == "train"
+            example for example in self._source.read(part) if assign(example.text) == "train"
         ]
         self._check(examples)
-        self._reporter.say(
-            f"pass {passed + 1}, pool {place + 1} of {pools}: {len(examples):,} training texts in "
-            f"{size / 2**20:,.1f} of {self._source.bytes / 2**20:,.0f} MiB"
-        )
         return encode(examples, self._words, self._configuration)
+
+    def _pool(self, number: int, read: list[EncodedTexts]) -> EncodedTexts:
+        """The ``number``-th, from 0: what all processes have read, in the order of its ranges."""
+        dealt = itertools.zip_longest(*ranks.of_all(read))
+        pool = EncodedTexts.joined([part for turn in dealt for part in turn if part is not None])
+        passed, place = divmod(number, self._pools)
+        self._reporter.say(
+            f"pass {passed + 1}, pool {place + 1} of {self._pools}: {len(pool):,} training texts "
+            f"of {self._source.bytes / 2**20:,.0f} MiB"
+        )
+        return pool
 
     def _check(self, examples: Sequence[Example]) -> None:
         unknown = {label for example in examples for label in example.labels} - self._labels
@@ -152,9 +158,3 @@ def _steps(optimization: Optimization) -> int:
             "streamed data have no epochs: say optimization.steps, how many batches to train on"
         )
     return optimization.steps
-
-
-def _seed(seed: int, stream: int, number: int) -> int:
-    """A seed that no other stream has, nor another pool of it."""
-    state = np.random.SeedSequence((seed, stream, number)).generate_state(1, np.uint64)
-    return int(state[0])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from service.classifier.architecture import Architecture
 
@@ -17,6 +17,26 @@ _CELLS: dict[str, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {
 }
 
 
+class Dropout(Protocol):
+    """What a step of training leaves out, at the places where it can.
+
+    Each returns its values with some of them 0, and the others so much larger that what is expected
+    of them stays.
+    """
+
+    def embedded(self, values: Tensor) -> Tensor:
+        """Of the embedded words ``(batch, time, embedding size)``."""
+        ...
+
+    def between_layers(self, values: Tensor) -> Tensor:
+        """Of what a layer tells the next, ``(batch, time, width)``; asked for in their order."""
+        ...
+
+    def pooled(self, values: Tensor) -> Tensor:
+        """Of the pooled vectors ``(batch, pooled width)``."""
+        ...
+
+
 class RecurrentClassifier(nn.Module):
     """Word ids to logits, as :class:`~service.classifier.architecture.Architecture` defines.
 
@@ -24,19 +44,9 @@ class RecurrentClassifier(nn.Module):
     every document from its own last token: padding then always follows the words and never reaches
     them. The result is that of a bidirectional ``nn.LSTM`` over packed sequences, at about twice
     its speed in training: torch's fused CPU kernel takes no packed sequences.
-
-    The dropout probabilities act in training mode only: on the embedded words, between stacked
-    layers, and on the pooled vector.
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        *,
-        embedding_dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        output_dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
         self.embedding = nn.Embedding(architecture.vocabulary_size, architecture.embedding_size)
@@ -49,36 +59,32 @@ class RecurrentClassifier(nn.Module):
         if architecture.pooling == "attention":
             self.attention = nn.Parameter(torch.zeros(architecture.width))
         self.output = nn.Linear(architecture.pooled_width, architecture.labels)
-        self.embedding_dropout = embedding_dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.output_dropout = output_dropout
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> Tensor:
         """Logits ``(batch, labels)`` of padded word ids ``(batch, time)``, ``time`` at least 1.
 
         ``lengths`` is ``(batch,)``; what the padding holds does not matter, and a document may be
         empty.
         """
-        hidden = self._dropout(self.embedding(ids), self.embedding_dropout)  # (B, T, E)
+        hidden = self.embedding(ids)  # (B, T, E)
+        if dropout is not None:
+            hidden = dropout.embedded(hidden)
         steps = torch.arange(ids.shape[1], device=ids.device)
         last = lengths[:, None] - 1  # (B, 1)
         mirrored = torch.where(steps <= last, last - steps, steps)[..., None]  # (B, T, 1)
         for layer, forward in enumerate(self.left_to_right):
-            if layer > 0:
-                hidden = self._dropout(hidden, self.recurrent_dropout)
+            if layer > 0 and dropout is not None:
+                hidden = dropout.between_layers(hidden)
             outputs = [forward(hidden)[0]]
             if self.architecture.bidirectional:
                 backward = self.right_to_left[layer](_reorder(hidden, mirrored))[0]
                 outputs.append(_reorder(backward, mirrored))
             hidden = torch.cat(outputs, dim=2)  # (B, T, D)
-        pooled = self._dropout(self._pool(hidden, lengths), self.output_dropout)
+        pooled = self._pool(hidden, lengths)  # (B, P)
+        if dropout is not None:
+            pooled = dropout.pooled(pooled)
         logits: Tensor = self.output(pooled)
         return logits
-
-    def _dropout(self, values: Tensor, probability: float) -> Tensor:
-        if not self.training or probability == 0.0:
-            return values
-        return functional.dropout(values, probability)
 
     def _pool(self, hidden: Tensor, lengths: Tensor) -> Tensor:
         """``(batch, time, width)`` to ``(batch, pooled width)``, padding left out."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,33 @@ def test_a_batch_is_the_texts_padded_with_zeros(lengths: list[int], seed: int) -
             assert ids[: lengths[row]] == [1 + (row + i) % 3 for i in range(lengths[row])]
             assert not any(ids[lengths[row] :])
             assert batch.targets[place].tolist() == [float(row % 2 == 0), float(row % 2 == 1)]
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=5), min_size=1, max_size=6))
+def test_texts_joined_are_those_encoded_together(parts: list[list[int]]) -> None:
+    joined = EncodedTexts.joined([encode(lengths) for lengths in parts])
+    assert joined.lengths.tolist() == [length for lengths in parts for length in lengths]
+    batch = joined.batch(np.arange(len(joined)))
+    alone = [encode(lengths) for lengths in parts if lengths]
+    for texts in alone:
+        for row in range(len(texts)):
+            one = texts.batch(np.array([row]))
+            length = int(one.lengths[0])
+            place = int(sum(map(len, alone[: alone.index(texts)]))) + row
+            assert torch.equal(batch.ids[place, :length], one.ids[0, :length])
+            assert torch.equal(batch.targets[place], one.targets[0])
+            assert joined.truth[place] == texts.truth[row]
+
+
+def test_a_part_of_a_batch_knows_how_large_the_whole_is() -> None:
+    texts = encode([5, 4, 3, 2])
+    part = texts.batch(np.arange(4), slice(1, None, 2))
+    assert part.lengths.tolist() == [4, 2]
+    assert part.ids.shape == (2, 4)
+    assert part.whole == (4, 5)
+    nothing = texts.batch(np.arange(1), slice(1, None, 2))
+    assert len(nothing.lengths) == 0
+    assert nothing.whole == (1, 5)
 
 
 def test_a_seed_decides_the_order() -> None:

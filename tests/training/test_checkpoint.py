@@ -24,14 +24,14 @@ def make(value: float = 1.0, epochs: int = 2) -> Checkpoint:
         part: {"a/b": torch.full((2, 3), value + i), "c": torch.tensor(value)}
         for i, part in enumerate(PARTS)
     }
-    return Checkpoint(history=history, positions=((3, 70), (4, 0)), **parts)
+    return Checkpoint(history=history, position=(3, 70), **parts)
 
 
 def same(left: Checkpoint | None, right: Checkpoint) -> bool:
     return (
         left is not None
         and left.history == right.history
-        and left.positions == right.positions
+        and left.position == right.position
         and all(
             getattr(left, part).keys() == getattr(right, part).keys()
             and all(torch.equal(v, getattr(right, part)[n]) for n, v in getattr(left, part).items())

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from service.errors import ConfigurationError
 from training import fitting, vocabulary
 from training.batches import EncodedTexts
 from training.checkpoint import Epoch
-from training.configuration import Configuration, Optimization
+from training.configuration import Configuration
 from training.corpora import Example
 from training.initialization import initialize
 from training.progress import Reporter
@@ -66,17 +65,13 @@ def fit(
         **sections: dict[str, object],
     ) -> Result:
         chosen = configured(**sections)
-        dropout = chosen.regularization
         model = RecurrentClassifier(
             Architecture(
                 vocabulary_size=words,
                 embedding_size=chosen.words.learned_size,
                 labels=3,
                 **chosen.network.model_dump(),
-            ),
-            embedding_dropout=dropout.embedding_dropout,
-            recurrent_dropout=dropout.recurrent_dropout,
-            output_dropout=dropout.output_dropout,
+            )
         )
         initialize(model, pretrained, seed=chosen.optimization.seed)
         history = fitting.fit(
@@ -84,7 +79,7 @@ def fit(
             train,
             dev,
             optimization=chosen.optimization,
-            regularization=dropout,
+            regularization=chosen.regularization,
             frozen_columns=frozen_columns,
             device=torch.device("cpu"),
             checkpoint=checkpoint,
@@ -412,28 +407,3 @@ def test_logits_are_in_the_order_of_the_texts_and_without_dropout(
         with torch.inference_mode():
             alone = model.eval()(batch.ids, batch.lengths)[0]
         np.testing.assert_allclose(together[row], alone, rtol=0, atol=1e-6)
-
-
-def rates(total: int, **settings: object) -> list[float]:
-    chosen = Optimization.model_validate(settings)
-    return [fitting._rate(step, total, chosen) for step in range(total + 1)]
-
-
-def test_the_linear_schedule_warms_up_and_ends_at_zero() -> None:
-    found = rates(100, schedule="linear", warmup_steps=9)
-    assert found[0] == pytest.approx(0.1)
-    assert found[9] == pytest.approx(0.91)
-    assert found[50] == pytest.approx(0.5)
-    assert found[100] == 0.0
-
-
-def test_the_cosine_schedule_is_half_way_down_in_the_middle() -> None:
-    found = rates(100, schedule="cosine", warmup_steps=0)
-    assert found[0] == 1.0
-    assert found[50] == pytest.approx(0.5)
-    assert found[25] == pytest.approx((1 + math.sqrt(0.5)) / 2)
-    assert found[100] == pytest.approx(0.0)
-
-
-def test_the_constant_schedule_only_warms_up() -> None:
-    assert rates(6, schedule="constant", warmup_steps=3) == [0.25, 0.5, 0.75, 1, 1, 1, 1]

@@ -80,7 +80,7 @@ def visited(
     configuration = Configuration.model_validate(
         {
             **configured(
-                data={"corpora": ["visits"]}, optimization={"epochs": 4, "patience": 4}
+                data={"corpora": ["visits"]}, optimization={"epochs": 6, "patience": 6}
             ).model_dump(exclude={"expected"}),
             "name": "visits",
             "task": "multi_label",

@@ -15,7 +15,8 @@ import torch
 from service.classifier import artifact
 from service.errors import ConfigurationError
 from tests.ranks.writing import LABELS, write
-from training import pipeline, preparation, sampling, store, streaming, vocabulary
+from training import pipeline, preparation, ranks, sampling, store, streaming, vocabulary
+from training.batches import EncodedTexts
 from training.configuration import Configuration, parse
 from training.corpora import Table, ranges
 from training.corpora.ranges import Range
@@ -78,6 +79,10 @@ def stream(path: Path, silent: type[Reporter]) -> StreamedTexts:
 def ids(texts: StreamedTexts, path: Path, count: int) -> list[torch.Tensor]:
     optimization = configured(path, steps=count, evaluate_every=count).optimization
     return [batch.ids for batch in texts.round(1, optimization).batches]
+
+
+def pool(texts: StreamedTexts, number: int) -> EncodedTexts:
+    return texts._pool(number, texts._read(number, seed=0))
 
 
 def test_every_line_is_in_one_range_wherever_a_file_is_cut(
@@ -165,8 +170,8 @@ def test_a_pass_trains_on_every_text_of_train_and_on_no_other(
     pools = -(-len(texts._source.ranges) // 8)
     found: Counter[tuple[int, ...]] = Counter()
     for number in range(pools):
-        pool = texts._pool(number, 0)
-        batch = pool.batch(np.arange(len(pool)))
+        read = pool(texts, number)
+        batch = read.batch(np.arange(len(read)))
         found.update(
             tuple(row[:length].tolist())
             for row, length in zip(batch.ids, batch.lengths, strict=True)
@@ -174,25 +179,32 @@ def test_a_pass_trains_on_every_text_of_train_and_on_no_other(
     assert found == wanted
 
 
-def test_processes_share_a_pass_between_them(
-    file: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("processes", [2, 3, 9])  # of the last, one has no range of a pool
+def test_processes_read_the_pool_of_one_each_its_share(
+    file: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
-    alone = stream(file, silent)
-    pools = -(-len(alone._source.ranges) // 8)
-    whole = sum(len(alone._pool(number, 0)) for number in range(pools))
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    shared = 0
-    for rank in ("0", "1"):
-        monkeypatch.setenv("RANK", rank)
-        mine = len(range(int(rank), len(alone._source.ranges), 2))
-        shared += sum(len(alone._pool(number, 0)) for number in range(-(-mine // 8)))
-    assert shared == whole
+    texts = stream(file, silent)
+    for number in range(-(-len(texts._source.ranges) // 8) + 1):
+        alone = pool(texts, number)
+        with monkeypatch.context() as patch:
+            patch.setenv("WORLD_SIZE", str(processes))
+            shares = []
+            for rank in range(processes):
+                patch.setenv("RANK", str(rank))
+                shares.append(texts._read(number, seed=0))
+            patch.setattr(ranks, "of_all", lambda _, shares=shares: shares)
+            together = texts._pool(number, shares[0])
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+        everything = np.arange(len(alone))
+        assert together.lengths.tolist() == alone.lengths.tolist()
+        assert torch.equal(together.batch(everything).ids, alone.batch(everything).ids)
+        assert torch.equal(together.batch(everything).targets, alone.batch(everything).targets)
 
 
 def test_passes_come_in_other_orders(file: Path, silent: type[Reporter]) -> None:
     texts = stream(file, silent)
     pools = -(-len(texts._source.ranges) // 8)
-    first, second = texts._pool(0, 0), texts._pool(pools, 0)
+    first, second = pool(texts, 0), pool(texts, pools)
     assert first.lengths.tolist() != second.lengths.tolist()
 
 
@@ -201,7 +213,7 @@ def test_a_stream_continues_where_it_stood(file: Path, silent: type[Reporter]) -
     first = stream(file, silent)
     ids(first, file, 17)
     second = stream(file, silent)
-    second.go_to([first.position])
+    second.go_to(first.position)
     rest = ids(second, file, 13)
     assert all(torch.equal(a, b) for a, b in zip(whole[17:], rest, strict=True))
 

@@ -115,17 +115,42 @@ def test_the_logits_of_an_empty_document_are_the_output_bias(pooling: Pooling) -
         assert torch.equal(run(model, texts)[0], model.output.bias)
 
 
-def test_dropout_acts_in_training_only() -> None:
-    architecture = build("lstm", "max_mean", True, 2).architecture
-    model = RecurrentClassifier(
-        architecture, embedding_dropout=0.5, recurrent_dropout=0.5, output_dropout=0.5
-    )
-    texts = documents(6, 3)
-    model.eval()
-    assert torch.equal(run(model, texts), run(model, texts))
-    for name in ("embedding_dropout", "recurrent_dropout", "output_dropout"):
-        only = RecurrentClassifier(architecture, **{name: 0.5}).train()
-        assert not torch.equal(run(only, texts), run(only, texts))
+class Noting:
+    """Halves what a place tells, or leaves it; notes what it was asked for."""
+
+    def __init__(self, halved: str = "") -> None:
+        self.halved = halved
+        self.asked: list[tuple[str, tuple[int, ...]]] = []
+
+    def _at(self, place: str, values: Tensor) -> Tensor:
+        self.asked.append((place, tuple(values.shape)))
+        return values / 2 if place == self.halved else values
+
+    def embedded(self, values: Tensor) -> Tensor:
+        return self._at("embedded", values)
+
+    def between_layers(self, values: Tensor) -> Tensor:
+        return self._at("between layers", values)
+
+    def pooled(self, values: Tensor) -> Tensor:
+        return self._at("pooled", values)
+
+
+def test_dropout_acts_on_embedded_words_between_layers_and_on_pooled_vectors() -> None:
+    model = build("lstm", "max_mean", True, 3).train()
+    ids, lengths = torch.stack(documents(6, 6)), torch.tensor([6, 3])
+    nothing = Noting()
+    with torch.inference_mode():
+        whole = model(ids, lengths)
+        assert torch.equal(model(ids, lengths, nothing), whole)
+        for place in ("embedded", "between layers", "pooled"):
+            assert not torch.equal(model(ids, lengths, Noting(place)), whole)
+    assert nothing.asked == [
+        ("embedded", (2, 6, 5)),
+        ("between layers", (2, 6, 8)),
+        ("between layers", (2, 6, 8)),
+        ("pooled", (2, 16)),
+    ]
 
 
 def test_tensors_read_back_make_the_same_network() -> None:

@@ -1,0 +1,21 @@
+"""Seeds of what a run draws by chance, each derived from the run's own."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Purpose(IntEnum):
+    """What is drawn; no two purposes share a seed."""
+
+    RANGES = 0  # their order, of each pass over streamed files
+    POOL = 1  # the order of its texts, of each pool of ranges
+    DROPOUT = 2  # of each step
+
+
+def derive(seed: int, purpose: Purpose, number: int) -> int:
+    """The seed, below 2^64, of the ``number``-th draw for ``purpose`` in the run of ``seed``."""
+    state = np.random.SeedSequence((seed, purpose, number)).generate_state(1, np.uint64)
+    return int(state[0])
