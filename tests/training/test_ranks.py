@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,31 +22,97 @@ from training import pipeline, ranks, store
 from training.configuration import Configuration, parse
 from training.pipeline import Workspace
 from training.progress import Reporter
+from training.state import copied
+from training.tracking import UNTRACKED
 
 
 @pytest.fixture
 def content(tmp_path: Path) -> dict[str, object]:
-    """A configuration without dropout: what is left is that sums round by their order."""
+    """A configuration that leaves out much, so that other draws would lead elsewhere."""
     file = tmp_path / "made.jsonl"
-    write(file, 2**17)
-    vectors = tmp_path / "vectors.txt"
-    vectors.write_text("lovely 1.0 0.0\nugly 0.0 1.0\n")
+    write(file, 2**16)
     return {
         "name": "made",
         "labels": list(LABELS),
         "data": {"files": [str(file)]},
         "text": {"max_tokens": 24},
-        "words": {"vectors": str(vectors), "trainable": False, "learned_size": 8},
-        "network": {"hidden_size": 4},
+        "words": {"vectors": None, "learned_size": 8},
+        "network": {"hidden_size": 4, "layers": 2},
         "regularization": {
-            "word_dropout": 0.0,
-            "embedding_dropout": 0.0,
-            "recurrent_dropout": 0.0,
-            "output_dropout": 0.0,
+            "word_dropout": 0.1,
+            "embedding_dropout": 0.3,
+            "recurrent_dropout": 0.3,
+            "output_dropout": 0.3,
         },
         # texts of an odd number a batch; the last batch of a pool is often a single one
         "optimization": {"batch_tokens": 24 * 7, "epochs": 3, "patience": 3, "warmup_steps": 2},
     }
+
+
+def fitted(configuration: Configuration, folder: Path) -> dict[str, np.ndarray]:
+    """The weights of the best epoch, and of each epoch what it came to."""
+    reporter = Reporter(quiet=True)
+    workspace = Workspace(folder / "workspace")
+    model, history = pipeline._fit(
+        configuration,
+        pipeline.prepare(configuration, workspace, reporter),
+        workspace=workspace,
+        device=torch.device("cpu"),
+        checkpoint=folder / "run",
+        reporter=reporter,
+        tracking=UNTRACKED,
+    )
+    found = {name: value.numpy() for name, value in copied(model).items()}
+    found["train loss"] = np.array([epoch.train_loss for epoch in history])
+    found["dev macro-F1"] = np.array([epoch.dev_macro_f1 for epoch in history])
+    return found
+
+
+def fit_as(rank: int, port: int, contents: list[dict[str, object]], folder: Path) -> None:
+    """One of two processes, which both write what they reached."""
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranks, "_TIMEOUT", timedelta(minutes=5))
+        patch.setenv("RANK", str(rank))
+        patch.setenv("WORLD_SIZE", "2")
+        patch.setenv("MASTER_ADDR", "127.0.0.1")
+        patch.setenv("MASTER_PORT", str(port))
+        with ranks.together():
+            for number, content in enumerate(contents):
+                found = fitted(parse(content, source="the test"), folder / f"{number}")
+                np.savez(folder / f"{number}-{rank}.npz", **found)
+
+
+def test_two_processes_reach_what_one_reaches_with_dropout_and_from_streams(
+    content: dict[str, object], tmp_path: Path
+) -> None:
+    streamed = {
+        **content,
+        "data": {"files": [str(tmp_path / "made.jsonl")], "streamed": True},
+        "optimization": {"batch_tokens": 24 * 7, "steps": 60, "evaluate_every": 25},
+    }
+    contents = [content, streamed]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # this process is the first: another takes seconds to import what it needs
+    second = multiprocessing.get_context("spawn").Process(
+        target=fit_as, args=(1, port, contents, tmp_path)
+    )
+    second.start()
+    try:
+        fit_as(0, port, contents, tmp_path)
+    finally:
+        second.join(60)
+        second.kill()
+    assert second.exitcode == 0
+    for number, chosen in enumerate(contents):
+        expected = fitted(parse(chosen, source="the test"), tmp_path / f"alone-{number}")
+        left, right = (dict(np.load(tmp_path / f"{number}-{rank}.npz")) for rank in (0, 1))
+        for name, value in expected.items():
+            assert np.array_equal(left[name], right[name])
+            np.testing.assert_allclose(left[name], value, atol=1e-4, err_msg=name)
+        assert np.array_equal(left["dev macro-F1"], expected["dev macro-F1"])
 
 
 def torchrun(folder: Path, content: dict[str, object]) -> subprocess.Popen[str]:
