@@ -36,7 +36,7 @@ def content(tmp_path: Path) -> dict[str, object]:
         "labels": list(LABELS),
         "data": {"files": [str(file)]},
         "text": {"max_tokens": 24},
-        "words": {"vectors": None, "learned_size": 8},
+        "words": {"vectors": "", "learned_size": 8},
         "network": {"hidden_size": 4, "layers": 2},
         "regularization": {
             "word_dropout": 0.1,
