@@ -20,10 +20,9 @@ from service.errors import ConfigurationError
 from tests.ranks.writing import LABELS, write
 from training import pipeline, ranks, store
 from training.configuration import Configuration, parse
-from training.pipeline import Workspace
+from training.preparation import Workspace, prepare
 from training.progress import Reporter
 from training.state import copied
-from training.tracking import UNTRACKED
 
 
 @pytest.fixture
@@ -53,14 +52,14 @@ def fitted(configuration: Configuration, folder: Path) -> dict[str, np.ndarray]:
     """The weights of the best epoch, and of each epoch what it came to."""
     reporter = Reporter(quiet=True)
     workspace = Workspace(folder / "workspace")
-    model, history = pipeline._fit(
+    model, history = pipeline.fit(
         configuration,
-        pipeline.prepare(configuration, workspace, reporter),
-        workspace=workspace,
+        prepare(configuration, workspace, reporter),
+        None,
         device=torch.device("cpu"),
         checkpoint=folder / "run",
         reporter=reporter,
-        tracking=UNTRACKED,
+        observe=lambda epoch: None,
     )
     found = {name: value.numpy() for name, value in copied(model).items()}
     found["train loss"] = np.array([epoch.train_loss for epoch in history])
