@@ -131,6 +131,37 @@ def test_a_size_that_is_small_is_no_matter_how_much_it_grew(contender) -> None:
     assert failed(grown) == {}
 
 
+class Fickle:
+    """An engine that is misled by a third unknown word, in some of the texts."""
+
+    name = "fickle"
+
+    def __init__(self, steady: Oracle, *, misled: range) -> None:
+        self._steady = steady
+        self._misled = frozenset(WORDS.index(f"w{number}") for number in misled)
+
+    def logits(self, documents: Sequence[np.ndarray]) -> Logits:
+        rows = self._steady.logits(documents)
+        for row, ids in zip(rows, documents, strict=True):
+            if (ids == 0).sum() > 2 and not self._misled.isdisjoint(ids.tolist()):
+                row[:] = np.roll(row, 1)
+        return rows
+
+
+def test_a_challenger_that_rewriting_misleads_is_refused_unless_it_is_right_more_often(
+    contender,
+) -> None:
+    def misled(steady: Contender) -> Contender:
+        # a tenth of the texts, which it gets right as they are; a full stop is an unknown word
+        engine = Fickle(steady.engine, misled=range(360, 400))
+        return dataclasses.replace(steady, engine=engine)
+
+    name = "label changes, closing punctuation"
+    refused = failed(judge(contender(0.3), misled(contender(0.3)), EXAMPLES, RULES))
+    assert "10.0% of the texts change their label when rewritten so, 0.0%" in refused[name]
+    assert name not in failed(judge(contender(0.6), misled(contender(0.3)), EXAMPLES, RULES))
+
+
 def test_a_slower_challenger_is_refused(contender, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.gate.judge.seconds_a_text", lambda *_: [1e-3, 1.6e-3])
     rules = RULES.model_copy(update={"latency_ratio": 1.5})
