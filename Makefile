@@ -33,8 +33,9 @@ export TEXT DATA LABEL ENCODING AGAINST
 OWN_DATA = --data "$$DATA" $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "$$LABEL") \
 	$(if $(ENCODING),--encoding "$$ENCODING") $(if $(filter-out file,$(origin MODEL)),--name $(MODEL))
 
-# several processes train together; one that dies starts them all again, from the last epoch
-TRAINING = $(BIN)/$(if $(RANKS),torchrun --standalone --nproc-per-node $(RANKS) --max-restarts $(or $(RESTARTS),3),python) -m training
+# several processes train together; one that dies starts them all again, from the last epoch. They
+# get a store of their own each time: in the launcher's they would find addresses of the dead
+TRAINING = $(if $(RANKS),TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 )$(BIN)/$(if $(RANKS),torchrun --standalone --nproc-per-node $(RANKS) --max-restarts $(or $(RESTARTS),3),python) -m training
 
 # who names models is served those
 SERVED = $(if $(filter-out file,$(origin MODELS)),VALENCE_MODELS="$${VALENCE_MODELS:-$$(echo $(MODELS) | tr ' ' ,)}")

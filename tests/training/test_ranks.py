@@ -122,7 +122,12 @@ def torchrun(folder: Path, content: dict[str, object]) -> subprocess.Popen[str]:
     command += [str(configuration), "--workspace", str(folder / "workspace"), "--no-baselines"]
     return subprocess.Popen(
         [*command, "--no-track"],
-        env={**os.environ, "BENTOML_HOME": str(folder), "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "BENTOML_HOME": str(folder),
+            "OMP_NUM_THREADS": "1",
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # as `make train` says it
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
