@@ -29,7 +29,7 @@ class Outcome:
     Baselines are scored on test, or on dev where test texts lie elsewhere.
 
     ``thresholds`` are one a label of a multi-label task, else None; ``behaviour`` is tested on test
-    texts, rewritten.
+    texts, rewritten; on dev texts where there are no test texts.
     """
 
     temperature: float
@@ -77,13 +77,14 @@ def judge(
         chosen,
         configuration.polarity,
     )
+    held_out = splits.of(splits.judged)
     behaviour = suite.examine(
-        subject, [example.text for example in splits.test], answers["test"].given
+        subject, [example.text for example in held_out], answers[splits.judged].given
     )
     beside = (
         baselines.score(
             splits.train,
-            splits.of(splits.judged),
+            held_out,
             labels=configuration.labels,
             task=configuration.task,
             dev=splits.dev,
