@@ -109,7 +109,7 @@ cells: $(RUNTIME) ## Find the units of the character model LM that one can read
 # networks of a few units: threads would wait for each other more than they compute
 test: export OMP_NUM_THREADS := 1
 test: lint types $(SCHEMAS)/.installed ## Run every check and test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
 
 lint: $(DEVELOPMENT) ## Check style and common mistakes
 	$(BIN)/ruff check .
