@@ -45,6 +45,13 @@ class Encoding(NamedTuple):
     name: str
     guessed: bool = False
 
+    def doubt(self, what: str) -> str:
+        """What to tell a person of ``what``, "a.csv" or so, where this is a guess."""
+        return (
+            f"{what} not in UTF-8 and read as {self.name}, which is a guess; if letters come out "
+            "wrong say another, such as --encoding cp1252"
+        )
+
 
 def of(path: Path) -> Encoding:
     """The encoding of a file, gzipped or not, by its first :data:`PREFIX_BYTES`.

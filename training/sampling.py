@@ -75,20 +75,17 @@ def open_source(patterns: Sequence[str], table: Table, folder: Path, reporter: R
     found = files.find(patterns, folder)
     names = files.names(found)
     paths = []
+    records = []
     for path, name in zip(found, names, strict=True):
-        known = files.settled(path, table, reporter.say)
+        known, encoding = files.settled(path, table)
         if not ranges.in_place(path, known):
             reporter.say(f"{name}: copied to {folder}, to be read in any order")
         paths.append(ranges.as_json_lines(path, known, folder))
-    records = tuple(
-        CorpusRecord(
-            name=name, source=path.name, sha256=files.sha256(path), texts=ranges.lines(lines)
-        )
-        for path, name, lines in zip(found, names, paths, strict=True)
-    )
+        texts = ranges.lines(paths[-1])
+        records.append(files.record(path, name, encoding).model_copy(update={"texts": texts}))
     # those that are read in place are in UTF-8, and so are copies
     table = replace(table, encoding="utf-8")
-    return Source(ranges.cut(paths), dict(zip(paths, names, strict=True)), table, records)
+    return Source(ranges.cut(paths), dict(zip(paths, names, strict=True)), table, tuple(records))
 
 
 def sample(source: Source) -> Loaded:

@@ -50,6 +50,12 @@ class CorpusRecord(_Part):
         default=None, ge=0, description="dropped: the same as another, of this or another corpus"
     )
     license: str = ""
+    encoding: str | None = Field(
+        default=None, description="of a file that said none, as it was read; of Parquet none"
+    )
+    encoding_guessed: bool = Field(
+        default=False, description="whether other encodings fit the file as well"
+    )
 
 
 class VectorsRecord(_Part):

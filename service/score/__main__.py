@@ -63,12 +63,10 @@ def _run(asked: argparse.Namespace) -> None:
         raise ConfigurationError(f"{asked.source} is no file")
     encoding = asked.encoding
     if encoding == encodings.AUTO and in_format != "parquet":
-        encoding, guessed = encodings.of(asked.source)
-        if guessed:
-            sys.stderr.write(
-                f"{asked.source} is not UTF-8; read as {encoding}, which is a guess: --encoding "
-                "says another\n"
-            )
+        found = encodings.of(asked.source)
+        encoding = found.name
+        if found.guessed:
+            sys.stderr.write(found.doubt(f"{asked.source} is") + "\n")
     options = run.Options(
         text_column=asked.text_column,
         in_format=in_format,

@@ -81,7 +81,9 @@ def read(
     foreign: Counter[str] = Counter()
     left_out = 0
     for path, name in zip(paths, files.names(paths), strict=True):
-        known = files.settled(path, table, reporter.say)
+        known, encoding = files.settled(path, table)
+        if encoding is not None and encoding.guessed:
+            reporter.say(encoding.doubt(f"{name} is"))
         held_out_only = not choice.trained_on_too and files.sha256(path) in trained_on
         if held_out_only and not manifest.training.splits.get("test"):
             raise ConfigurationError(

@@ -16,6 +16,7 @@ from training import store
 from training.checks import (
     copies,
     drift,
+    encoding,
     labels,
     language,
     lengths,
@@ -49,6 +50,7 @@ class Checked(NamedTuple):
 def quick(configuration: Configuration, loaded: Loaded, splits: Splits) -> list[Finding]:
     """The checks that take seconds."""
     return [
+        *encoding.guessed(loaded),
         *copies.empty(loaded),
         *copies.duplicates(loaded),
         *copies.conflicts(loaded),

@@ -112,8 +112,7 @@ def load(
     if table is not None:
         paths = files.find(own, cache)
         sources += [
-            _own(path, files.settled(path, table, progress), name)
-            for path, name in zip(paths, files.names(paths), strict=True)
+            _own(path, table, name) for path, name in zip(paths, files.names(paths), strict=True)
         ]
     for source in sources:
         name = source.record.name
@@ -158,8 +157,9 @@ def _published(name: str, cache: Path, progress: Progress | None) -> _Source:
 
 
 def _own(path: Path, table: Table, name: str) -> _Source:
-    record = CorpusRecord(name=name, source=path.name, sha256=files.sha256(path), texts=0)
-    return _Source(record, lambda: files.read(path, table, corpus=name))
+    known, encoding = files.settled(path, table)
+    record = files.record(path, name, encoding)
+    return _Source(record, lambda: files.read(path, known, corpus=name))
 
 
 def _numbered(examples: Iterable[Example]) -> Iterator[Example]:

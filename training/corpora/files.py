@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import glob
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from service import encodings
 from service.classifier import seal
-from service.classifier.manifest import Task
+from service.classifier.manifest import CorpusRecord, Task
+from service.encodings import Encoding
 from service.errors import ConfigurationError
 from service.tables import FORMATS, Rows, format_of, known_format, shown
 from training.corpora import folders, hub, torchtext_sets
@@ -96,26 +97,37 @@ def size(path: Path) -> int:
     return folders.size(path) if path.is_dir() else path.stat().st_size
 
 
-def settled(path: Path, table: Table, say: Callable[[str], None] | None = None) -> Table:
-    """``table`` with the encoding that the file tells, if it is to; ``say`` hears of one but UTF-8.
+class Settled(NamedTuple):
+    """How a file is read, and what it told of its encoding: None if it was not asked."""
 
-    Each text of a folder tells its own. Raises :class:`ConfigurationError` where none can be told.
+    table: Table
+    encoding: Encoding | None
+
+
+def settled(path: Path, table: Table) -> Settled:
+    """``table`` with the encoding that the file tells, if it is to.
+
+    Each text of a folder tells its own; the encoding is that of those that are not UTF-8. Raises
+    :class:`ConfigurationError` where none can be told.
     """
     if table.encoding != encodings.AUTO or format_of(path) == "parquet":
-        return table
+        return Settled(table, None)
     if path.is_dir():
-        found, others = folders.guess(path)
-        what = f"{others:,} of its texts are"
-    else:
-        found, what = encodings.of(path), "it is"
-    if say is not None and found.guessed:
-        say(
-            f"{path.name}: {what} not UTF-8 and read as {found.name}, which is a guess; if letters "
-            "come out wrong say another, such as --encoding cp1252"
-        )
-    elif say is not None and found.name != "utf-8":
-        say(f"{path.name}: {what} read as {found.name}")
-    return table if path.is_dir() else replace(table, encoding=found.name)
+        return Settled(table, folders.guess(path))
+    found = encodings.of(path)
+    return Settled(replace(table, encoding=found.name), found)
+
+
+def record(path: Path, name: str, encoding: Encoding | None) -> CorpusRecord:
+    """What a model tells of a file, or folder, that it is trained on; no text is counted yet."""
+    return CorpusRecord(
+        name=name,
+        source=path.name,
+        sha256=sha256(path),
+        texts=0,
+        encoding=encoding.name if encoding else None,
+        encoding_guessed=encoding is not None and encoding.guessed,
+    )
 
 
 def read(

@@ -42,7 +42,7 @@ def read(folder: Path, encoding: str) -> Iterator[tuple[str, str, str]]:
     Where the ``encoding`` is "auto", what is UTF-8 is read so and the others by :func:`guess`, for
     such folders are collected from many places. Raises :class:`ConfigurationError`.
     """
-    found = guess(folder)[0].name if encoding == AUTO else encoding
+    found = guess(folder).name if encoding == AUTO else encoding
     for label, path in texts(folder):
         content = _content(path)
         name = "utf-8" if encoding == AUTO and _is_utf8(content) else found
@@ -61,8 +61,8 @@ def read(folder: Path, encoding: str) -> Iterator[tuple[str, str, str]]:
         yield path.relative_to(folder).as_posix(), text, label
 
 
-def guess(folder: Path) -> tuple[Encoding, int]:
-    """The encoding of the texts that are not UTF-8, by the first of them; how many they are.
+def guess(folder: Path) -> Encoding:
+    """The encoding of the texts that are not UTF-8, by the first of them.
 
     Raises :class:`ConfigurationError` where none fits.
     """
@@ -80,7 +80,7 @@ def guess(folder: Path) -> tuple[Encoding, int]:
             f"{folder}: the encoding of {others:,} texts cannot be told; say it, such as "
             "--encoding cp1252"
         )
-    return found, others
+    return found
 
 
 def _is_utf8(content: bytes) -> bool:

@@ -67,7 +67,7 @@ class Task(_Section):
         examples = [
             example
             for path in files.find((*found.dev, *found.train))
-            for example in files.read(path, files.settled(path, table), corpus=path.name)
+            for example in files.read(path, files.settled(path, table).table, corpus=path.name)
         ]
         labels = own_data.labels_of(examples, table)
         sections = ("text", "words", "network", "regularization", "optimization")

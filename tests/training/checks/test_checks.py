@@ -101,6 +101,22 @@ def test_the_command_says_what_it_finds_and_where_and_an_error_is_its_exit_code(
         assert "sentence number" not in said
 
 
+def test_an_encoding_that_was_guessed_is_told_with_the_remedy(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    path = tmp_path / "mine.csv"
+    lines = [(label, f"{text}, überraschend schön und größer") for label, text in good()]
+    path.write_text(rows(*lines), encoding="cp1252")
+    told = run("--data", path, "--quick", "--workspace", workspace.root)
+    warnings = [json.loads(line) for line in told.stdout.splitlines()]
+    (guess,) = [one for one in warnings if one["check"] == "encoding"]
+    assert (guess["severity"], guess["count"]) == ("warning", 120)
+    assert "texts of mine.csv are not in UTF-8 and read as cp1252" in guess["message"]
+    assert "--encoding" in guess["message"]
+    said = run("--data", path, "--quick", "--encoding", "cp1252", "--workspace", workspace.root)
+    assert "is a guess" not in said.stdout
+
+
 def test_good_data_pass(tmp_path: Path, workspace: Workspace) -> None:
     path = tmp_path / "mine.csv"
     path.write_text(rows(*good()), encoding="utf-8")

@@ -156,18 +156,19 @@ def test_bytes_of_another_encoding_are_named_by_their_line(tmp_path: Path, zippe
     assert "no encoding is called 'utf-99'" in refused(path, unknown)
 
 
-def test_it_is_said_which_encoding_a_file_is_read_in_and_whether_that_is_a_guess(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("encoding", "guessed"), [("utf-8", False), ("utf-16", False), ("cp1252", True)]
+)
+def test_the_record_of_a_file_has_its_encoding_and_whether_that_is_a_guess(
+    tmp_path: Path, encoding: str, guessed: bool
 ) -> None:
     path = tmp_path / "a.csv"
-    said: list[str] = []
-    for encoding in ("utf-8", "utf-16", "cp1252"):
-        path.write_text(delimited(","), encoding=encoding)
-        corpora.load((), cache=tmp_path, own=[str(path)], table=TABLE, progress=said.append)
-    reading = "reading a.csv"
-    assert said[:4] == [reading, "a.csv: it is read as utf-16", reading, said[3]]
-    assert said[3].startswith("a.csv: it is not UTF-8 and read as cp1252, which is a guess")
-    assert "--encoding" in said[3]
+    path.write_text(delimited(","), encoding=encoding)
+    (told,) = corpora.load((), cache=tmp_path, own=[str(path)], table=TABLE).records
+    assert (told.encoding, told.encoding_guessed) == (encoding, guessed)
+    table = dataclasses.replace(TABLE, encoding=encoding)
+    (said,) = corpora.load((), cache=tmp_path, own=[str(path)], table=table).records
+    assert (said.encoding, said.encoding_guessed) == (None, False)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

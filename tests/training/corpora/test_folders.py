@@ -76,11 +76,11 @@ def test_texts_that_are_not_utf_8_are_read_by_one_guess_and_the_others_as_what_t
         for n in range(9)
     }
     folder = put(tmp_path / "mine", texts)
-    said: list[str] = []
-    loaded = corpora.load((), cache=tmp_path, own=[str(folder)], table=TABLE, progress=said.append)
+    loaded = corpora.load((), cache=tmp_path, own=[str(folder)], table=TABLE)
     assert len(loaded.examples) == 18
     assert {one.text[:-4] for one in loaded.examples} == {sentence}
-    assert "mine: 6 of its texts are not UTF-8 and read as cp1252, which is a guess" in said[0]
+    (record,) = loaded.records
+    assert (record.encoding, record.encoding_guessed) == ("cp1252", True)
 
 
 def test_a_byte_that_is_not_of_the_encoding_is_named_with_file_and_line(tmp_path: Path) -> None:
