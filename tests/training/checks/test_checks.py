@@ -105,7 +105,7 @@ def test_an_encoding_that_was_guessed_is_told_with_the_remedy(
     tmp_path: Path, workspace: Workspace
 ) -> None:
     path = tmp_path / "mine.csv"
-    lines = [(label, f"{text}, überraschend schön und größer") for label, text in good()]
+    lines = [(label, f"{text}: überraschend schön und größer") for label, text in good()]
     path.write_text(rows(*lines), encoding="cp1252")
     told = run("--data", path, "--quick", "--workspace", workspace.root)
     warnings = [json.loads(line) for line in told.stdout.splitlines()]
