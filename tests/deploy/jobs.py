@@ -13,6 +13,8 @@ from service.version import VERSION
 from tests.deploy.rendering import ROOT, Resource, named, title, training_pods
 from training.__main__ import app
 
+_NO_OLD_STORE = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"
+
 
 def findings(resources: list[Resource], uid: int) -> Iterator[str]:
     """Every disagreement of the jobs among ``resources``; ``uid`` is the image's."""
@@ -56,6 +58,8 @@ def _security(pod: Resource, container: Resource, uid: int) -> Iterator[str]:
         yield "no limit of memory"
     if env.get("OMP_NUM_THREADS") != resources["requests"]["cpu"]:
         yield "OMP_NUM_THREADS is not the number of cores requested"
+    if container["args"][0] == "torchrun" and env.get(_NO_OLD_STORE) != "1":
+        yield f"{_NO_OLD_STORE} is not set: processes that start again would look for dead ones"
 
 
 def _volumes(pod: Resource, container: Resource, claims: dict[str, Resource]) -> Iterator[str]:

@@ -259,6 +259,10 @@ MISTAKES = {
     "rendezvous that nobody keeps": (
         "deploy/components/training/service.yaml", "port: 29400", "port: 29500", "--rdzv-endpoint",
     ),
+    "store that outlives processes": (
+        "deploy/components/training-kubeflow/job.yaml", "TORCH_DISABLE_SHARE", "TORCH_SHARE",
+        "would look for dead ones",
+    ),
     "unknown field of a PyTorchJob": (
         "deploy/components/training-kubeflow/job.yaml", "maxRestarts", "maxRestart", "maxRestart",
     ),

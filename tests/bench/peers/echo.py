@@ -46,15 +46,9 @@ class Echo:
         models = Models()
         models.phase = Phase.SERVING
         routes = (dataclasses.replace(classify.ROUTES[0], handler=echo), *operations.ROUTES)
-        self.application = Application(
-            Context(
-                wanted,
-                models,
-                metrics.Metrics(version="echo"),
-                log.Log(sys.stdout, access=wanted.access_log),
-                routes,
-            )
-        )
+        self.metrics = metrics.Metrics(version="echo")
+        access = log.Log(sys.stdout, access=wanted.access_log)
+        self.entry = Application(Context(wanted, models, self.metrics, access, routes))
 
     @bentoml.on_startup
     async def start(self) -> None:
