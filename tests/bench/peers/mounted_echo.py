@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.bench.peers.echo import ANSWER
+# not from the other echo, which makes uvicorn ours
+from tests.bench.peers.answer import ANSWER
 
 
 async def _echo(request: Request) -> Response:
