@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.classifier.spelling import Misspellings
+from service.classifier.spelling import Misspellings, _keys
 
 WORDS = st.lists(st.text(alphabet="abc", min_size=1, max_size=7), unique=True, max_size=20)
 
@@ -52,7 +53,20 @@ def test_without_words_nothing_is_found() -> None:
     assert Misspellings([]).find("good") is None
 
 
-def test_the_index_takes_12_bytes_a_letter_of_the_words() -> None:
+def test_the_index_takes_8_bytes_a_letter_of_the_words() -> None:
     index = Misspellings(["good", "movie"])
-    assert index._hashes.itemsize + index._owners.itemsize == 12
-    assert len(index._hashes) == len(index._owners) == (4 + 5 + 2) - 1
+    assert index._keys.itemsize + index._owners.itemsize == 8
+    assert len(index._keys) == len(index._owners) == (4 + 5 + 2) - 1
+
+
+@given(st.text(min_size=3, max_size=21))
+def test_the_index_holds_the_keys_that_are_asked_for(word: str) -> None:
+    index = Misspellings([word])
+    assert set(index._keys.tolist()) == (set(_keys(word)) if word.isalpha() else set())
+
+
+def test_a_word_that_only_shares_a_key_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.classifier.spelling._PRIME", 1)
+    words = ["entirely", "other", "words", "goods", "gods", "doog"]
+    assert Misspellings(words).find("good") == 3
+    assert Misspellings(words[:3]).find("good") is None
