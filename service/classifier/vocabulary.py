@@ -99,8 +99,9 @@ class _Pieces(dict[str, tuple[int, ...]]):
     Of a word that is not known, but read as another, it is that one's id, negative.
 
     Cutting and normalizing are paid once a spelling: what people type repeats, and a look-up takes
-    a twentieth of the time. Bounded, so that what strangers type cannot grow the process, and only
-    known words are kept: anything else may be a name or a password, and does not repeat.
+    a twentieth of the time. Bounded, so that what strangers type cannot grow the process. What is
+    not made of known words may be a name or a password: its hash is kept, not the piece, of 64 bits
+    and keyed anew in each process.
     """
 
     _LONGEST = 32
@@ -110,6 +111,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
         self._ids = ids
         self._misspellings = misspellings
         self._limit = 4 * len(ids)
+        self._by_hash: dict[int, tuple[int, ...]] = {}
         kinds = (tokenizer.URL, tokenizer.USER, tokenizer.NUMBER)
         self._not_kept = {ids[kind] for kind in kinds if kind in ids}
 
@@ -132,12 +134,16 @@ class _Pieces(dict[str, tuple[int, ...]]):
         return len(tokenizer.surfaces(piece) if found is None else found)
 
     def __missing__(self, piece: str) -> tuple[int, ...]:
+        key = hash(piece)
+        again = self._by_hash.get(key)
+        if again is not None:
+            return again
         found = tuple(map(self.find, tokenizer.surfaces(piece)))
-        if (
-            len(piece) <= self._LONGEST
-            and len(self) < self._limit
-            and min(found) > UNKNOWN_ID
-            and self._not_kept.isdisjoint(found)
-        ):
-            self[piece] = found
+        if len(piece) > self._LONGEST or not self._not_kept.isdisjoint(found):
+            return found
+        if min(found) > UNKNOWN_ID:
+            if len(self) < self._limit:
+                self[piece] = found
+        elif len(self._by_hash) < len(self._ids):
+            self._by_hash[key] = found
         return found

@@ -151,3 +151,17 @@ def test_what_is_not_read_is_counted_as_it_was_cut() -> None:
         assert read.ids.tolist() == whole.ids.tolist()[:most]
         assert read.known.tolist() == whole.known.tolist()[:most]
         assert read.tokens == 240
+
+
+def test_pieces_of_strangers_are_remembered_without_their_text_and_not_endlessly() -> None:
+    vocabulary = Vocabulary(["<unk>", "good", "movie", "<number>"], misspelled="nearest")
+    text = "goood Movei, hunter2 8080 good"
+    first, second = vocabulary.encode(text), vocabulary.encode(text)
+    assert first.ids.tolist() == second.ids.tolist()
+    assert first.known.tolist() == second.known.tolist()
+    pieces = vocabulary._pieces
+    assert set(pieces) == {"goood", "good"}
+    assert set(pieces._by_hash) == {hash("Movei,"), hash("hunter2")}
+    for number in range(20):
+        vocabulary.encode("x" * number + "qwerty")
+    assert len(pieces._by_hash) == len(vocabulary)
