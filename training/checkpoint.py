@@ -13,7 +13,7 @@ from torch import Tensor
 from service.errors import ConfigurationError
 from training import state
 
-_PARTS = ("model", "average", "best", "optimizer")
+_PARTS = ("model", "average", "chosen", "optimizer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Checkpoint:
     history: tuple[Epoch, ...]
     model: dict[str, Tensor]
     average: dict[str, Tensor]
-    best: dict[str, Tensor]
+    chosen: dict[str, Tensor]
     optimizer: dict[str, Tensor] = field(default_factory=dict)
     position: tuple[int, int] = (0, 0)  # where texts are streamed
 

@@ -128,7 +128,7 @@ def fit(
     reporter: Reporter,
     observe: Callable[[Epoch], None],
 ) -> tuple[RecurrentClassifier, tuple[Epoch, ...]]:
-    """The network that ``configuration`` describes with the weights of its best epoch, and the
+    """The network that ``configuration`` describes with the weights of its chosen epoch, and the
     history of all; see :func:`training.fitting.fit`.
     """
     columns = 0 if pretrained is None else pretrained.values.shape[1]

@@ -55,7 +55,7 @@ def publish(
         prepared,
         outcome,
         configuration,
-        epochs=fitting.best_epoch(history).epoch,
+        epochs=fitting.chosen_epoch(history, texts=len(prepared.encoded["dev"])).epoch,
         device=device,
         clock=clock,
     )

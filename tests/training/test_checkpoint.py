@@ -15,7 +15,7 @@ from training.checkpoint import Checkpoint, Epoch, alone, load
 EPOCH = Epoch(
     epoch=1, train_loss=1.1, dev_loss=0.9, dev_macro_f1=0.5, seconds=2.0, tokens_per_second=1e5
 )
-PARTS = ("model", "average", "best", "optimizer")
+PARTS = ("model", "average", "chosen", "optimizer")
 
 
 def make(value: float = 1.0, epochs: int = 2) -> Checkpoint:

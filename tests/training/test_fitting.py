@@ -310,30 +310,49 @@ def judge_as(monkeypatch: pytest.MonkeyPatch, scores: Sequence[float]) -> list[W
 
 
 @pytest.mark.parametrize(
-    ("scores", "patience", "best", "epochs"),
+    ("scores", "patience", "chosen", "epochs"),
     [
-        ([0.5, 0.7, 0.6, 0.6, 0.9], 2, 2, 4),  # stops before the last would be better
-        ([0.5, 0.7, 0.6, 0.8, 0.7], 2, 4, 5),
-        ([0.5, 0.7, 0.7, 0.9, 0.9], 1, 2, 3),  # as good is not better
+        ([0.3, 0.7, 0.5, 0.5, 0.9], 2, 2, 4),  # stops before the last would be better
+        ([0.3, 0.6, 0.3, 0.9, 0.7], 2, 4, 5),
+        ([0.5, 0.7, 0.7, 0.9, 0.9], 1, 3, 3),  # as good is not better, but later
+        ([0.5, 0.8, 0.799, 0.798, 0.5], 2, 4, 4),  # worse by less than the dev texts can tell
         ([0.9, 0.1, 0.1, 0.1, 0.1], 5, 1, 5),
-        ([0.0, 0.0, 0.0, 0.0, 0.0], 3, 1, 4),
+        ([0.0, 0.0, 0.0, 0.0, 0.0], 3, 4, 4),
     ],
 )
-def test_training_stops_when_dev_stalls_and_keeps_the_best_epoch(
+def test_training_stops_when_dev_stalls_and_keeps_the_chosen_epoch(
     fit: Callable[..., Result],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     scores: list[float],
     patience: int,
-    best: int,
+    chosen: int,
     epochs: int,
 ) -> None:
     judged = judge_as(monkeypatch, scores)
     result = fit(tmp_path / "run", optimization={"epochs": 5, "patience": patience})
     assert len(result.history) == len(judged) == epochs
-    assert fitting.best_epoch(result.history).epoch == best
-    for name, value in judged[best - 1].items():
+    for name, value in judged[chosen - 1].items():
         assert torch.equal(result.weights[name], value)
+
+
+@pytest.mark.parametrize(
+    ("scores", "texts", "chosen"),
+    [
+        ((0.90, 0.97, 0.95, 0.94), 100, 3),  # one standard error is 2.4 points
+        ((0.90, 0.97, 0.95, 0.94), 10_000, 2),  # and here 0.24
+        ((0.92, 0.90, 0.95, 0.92), 50, 4),  # 4.4: not the first, which is as near
+        ((1.00, 0.99, 0.99, 0.99), 100, 1),
+    ],
+)
+def test_of_epochs_that_dev_texts_cannot_tell_from_the_best_the_last_is_chosen(
+    scores: Sequence[float], texts: int, chosen: int
+) -> None:
+    history = [
+        Epoch(number, 1.0, 1.0, score, seconds=1.0, tokens_per_second=1.0)
+        for number, score in enumerate(scores, start=1)
+    ]
+    assert fitting.chosen_epoch(history, texts=texts).epoch == chosen
 
 
 def test_stopping_early_survives_an_interruption(

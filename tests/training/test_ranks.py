@@ -49,7 +49,7 @@ def content(tmp_path: Path) -> dict[str, object]:
 
 
 def fitted(configuration: Configuration, folder: Path) -> dict[str, np.ndarray]:
-    """The weights of the best epoch, and of each epoch what it came to."""
+    """The weights of the chosen epoch, and of each epoch what it came to."""
     reporter = Reporter(quiet=True)
     workspace = Workspace(folder / "workspace")
     model, history = pipeline.fit(
