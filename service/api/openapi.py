@@ -99,6 +99,8 @@ def _schemas(
             wanted[route.operation.request, "validation"] = None
         if not isinstance(route.operation.response, str):
             wanted[route.operation.response, "serialization"] = None
+        if route.operation.response_line is not None:
+            wanted[route.operation.response_line, "serialization"] = None
     references, definitions = models_json_schema(list(wanted), ref_template=_REFERENCE)
     names = {model: {"$ref": ref["$ref"]} for (model, _), ref in references.items()}
     return names, definitions["$defs"]
@@ -193,10 +195,11 @@ def _success(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
         if operation.response_examples:
             described["examples"] = _named(operation.response_examples)
         content = {operation.media_types[0]: described}
+    line = names[operation.response_line] if operation.response_line else None
     return {
         "description": operation.summary,
         "headers": _ALWAYS,
-        "content": {**content, **_others(operation.other_responses)},
+        "content": {**content, **_others(operation.other_responses, line)},
     }
 
 

@@ -51,7 +51,9 @@ class Operation:
     other_requests: Mapping[str, JsonValue] = field(default_factory=dict)
     """An example of each other media type that is read."""
     other_responses: Mapping[str, JsonValue] = field(default_factory=dict)
-    """An example of each other media type that is answered."""
+    """An example of each other media type that is answered, or of a line of it."""
+    response_line: type[BaseModel] | None = None
+    """The schema of a line of ``other_responses``; without it they are text, or binary."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Descriptions of the path's parameters."""
     query: type[BaseModel] | None = None

@@ -12,13 +12,14 @@ import time
 from typing import Any
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from service import errors
 from service.api.http import Request, Response, parse
 from service.api.huggingface import (
     PREDICT_EXAMPLES,
     PREDICTED,
+    PredictedLabel,
     PredictError,
     PredictRequest,
     PredictResponse,
@@ -42,6 +43,10 @@ class Line(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     inputs: str
+
+
+class PredictedLine(RootModel[list[PredictedLabel]]):
+    """Labels of the text of one line, likeliest first."""
 
 
 async def invoke(context: Context, request: Request) -> Response:
@@ -131,7 +136,8 @@ ROUTES = (
             },
             response=PredictResponse,
             response_examples=PREDICTED,
-            other_responses={_LINES: '[{"score":0.9375,"label":"positive"}]\n'},
+            other_responses={_LINES: [{"score": 0.9375, "label": "positive"}]},
+            response_line=PredictedLine,
             errors=tuple(error for error in SCORING_ERRORS if error is not errors.UnknownModel),
             error=PredictError,
         ),

@@ -84,6 +84,8 @@ def test_every_body_in_json_has_examples_and_every_other_a_schema_or_is_binary(r
         for media_type, content in body.items():
             if media_type.endswith("json") and route.path != "/openapi.json":
                 assert content["examples"]
+            elif (line := route.operation.response_line) and "$ref" in content.get("schema", {}):
+                line.model_validate_json(json.dumps(content["example"]), strict=True)
             elif "example" in content:
                 assert content["schema"]["type"] == "string"
 
