@@ -152,15 +152,20 @@ class EncodedTexts:
         whole = (len(rows), int(self.lengths[rows].max(initial=1)))
         rows = rows[part]
         lengths = self.lengths[rows]
-        steps = np.arange(lengths.max(initial=1))
-        inside = steps < lengths[:, None]  # (B, T)
-        positions = np.where(inside, self._starts[rows][:, None] + steps, len(self._ids) - 1)
         return Batch(
-            ids=torch.from_numpy(self._ids[positions].astype(np.int64)),
+            ids=padded(self._ids, self._starts[rows], lengths),
             lengths=torch.from_numpy(lengths),
             targets=torch.from_numpy(self._targets[rows]),
             whole=whole,
         )
+
+
+def padded(ids: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Tensor:
+    """Documents that lie end to end in ``ids``, whose last is the padding: ``(B, T)`` int64."""
+    steps = np.arange(lengths.max(initial=1))
+    inside = steps < lengths[:, None]  # (B, T)
+    positions = np.where(inside, starts[:, None] + steps, len(ids) - 1)
+    return torch.from_numpy(ids[positions].astype(np.int64))
 
 
 def plan(

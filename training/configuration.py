@@ -201,7 +201,25 @@ class Optimization(_Section):
     seed: int = Field(default=0, ge=0)
 
 
-class Distillation(_Section):
+class UnlabelledTexts(_Section):
+    """Texts to learn from without their labels, beside the training texts."""
+
+    corpora: tuple[str, ...] = Field(
+        default=(), description="published ones whose texts are read too, without their labels"
+    )
+    files: tuple[str, ...] = Field(
+        default=(), description="one's own texts that are read too, as [data] names files"
+    )
+    text: str = Field(default="text", description="the column of the files that holds the text")
+    encoding: str = Field(default=AUTO, description="of the files; auto lets each tell")
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+
+class Distillation(UnlabelledTexts):
     """A transformer that is tuned on the training texts first and then teaches the network.
 
     Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015; with augmented
@@ -233,20 +251,38 @@ class Distillation(_Section):
     copies: int = Field(
         default=2, ge=0, description="of each training text with words left out and replaced"
     )
-    corpora: tuple[str, ...] = Field(
-        default=(), description="published ones whose texts are taught too, without their labels"
-    )
-    files: tuple[str, ...] = Field(
-        default=(), description="one's own texts that are taught too, as [data] names files"
-    )
-    text: str = Field(default="text", description="the column of the files that holds the text")
-    encoding: str = Field(default=AUTO, description="of the files; auto lets each tell")
     seed: int = Field(default=0, ge=0, description="of the teacher and the copies")
 
-    @field_validator("files", mode="before")
+
+class Pretraining(UnlabelledTexts):
+    """A language model of the texts, whose embedding and recurrences the network starts from.
+
+    Dai, Le: *Semi-supervised Sequence Learning*, NeurIPS 2015; forward and backward as Peters et
+    al.: *Deep contextualized word representations*, NAACL 2018. See :mod:`training.pretraining`.
+    """
+
+    epochs: int = Field(default=3, ge=1, description="over training and unlabelled texts")
+    learning_rate: float = Field(default=3e-3, gt=0.0, description="down to zero over all epochs")
+    sequence_tokens: int = Field(
+        default=64, ge=2, description="longer texts are cut into equal parts, each read by itself"
+    )
+    batch_tokens: int = Field(default=2_560, ge=2, description="words in a batch of like lengths")
+    dropout: Probability = Field(
+        default=0.2, description="of embedded words and of what the softmax is given"
+    )
+    cutoffs: tuple[int, ...] = Field(
+        default=(),
+        description="ranks of words where the clusters of the adaptive softmax begin; if there are "
+        "none, the cheapest for the texts",
+    )
+    seed: int = Field(default=0, ge=0, description="of the language model")
+
+    @field_validator("cutoffs")
     @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if list(value) != sorted({rank for rank in value if rank > 0}):
+            raise ValueError("cutoffs must be at least 1 and ascend, like [2000, 10000]")
+        return value
 
 
 class Expected(_Section):
@@ -277,6 +313,7 @@ class Configuration(_Section):
     regularization: Regularization = Regularization()
     optimization: Optimization = Optimization()
     distillation: Distillation | None = None
+    pretraining: Pretraining | None = None
     expected: Expected | None = None
 
     @model_validator(mode="after")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import nn
 
 from service.classifier.model import RecurrentClassifier
 from training.configuration import Optimization, Regularization
 
 
 def optimizer(
-    model: RecurrentClassifier, optimization: Optimization, regularization: Regularization
+    model: nn.Module, optimization: Optimization, regularization: Regularization
 ) -> torch.optim.Optimizer:
     """Weight decay acts on the matrices of the recurrence and the output only.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from training.configuration import Optimization, Regularization
 from training.dropout import Dropout
 from training.evaluation import Evaluation, evaluate
 from training.progress import Reporter, time_left
-from training.state import copied, flattened, restore
+from training.state import copied, flattened, restore, shapes
 
 # no gradients are kept when evaluating, so batches may be larger
 _EVALUATION_TOKENS = 16_384
@@ -67,16 +67,13 @@ def fit(
     # what follows is the same everywhere, but its start may differ by a bit between two machines
     model.load_state_dict(ranks.from_first(lambda: copied(model)))
     model.to(device)
-    if frozen_columns:
-        model.embedding.weight.register_hook(  # type: ignore[no-untyped-call]
-            lambda gradient: _without(gradient, frozen_columns)
-        )
+    freeze(model.embedding, frozen_columns)
     optimizer = descent.optimizer(model, optimization, regularization)
     average = copy.deepcopy(model)
     history: tuple[Epoch, ...] = ()
     chosen = copied(average)
     saved = ranks.from_first(lambda: checkpoints.load(checkpoint))
-    if saved is not None and _shapes(saved.model) == _shapes(model.state_dict()):
+    if saved is not None and shapes(saved.model) == shapes(model.state_dict()):
         history, chosen = saved.history, saved.chosen
         model.load_state_dict(saved.model)
         average.load_state_dict(saved.average)
@@ -112,6 +109,14 @@ def fit(
             ).save(checkpoint)
     model.load_state_dict(chosen)
     return history
+
+
+def freeze(embedding: nn.Embedding, columns: int) -> None:
+    """Keep the first ``columns`` of ``embedding`` as they are, whatever it learns."""
+    if columns:
+        embedding.weight.register_hook(  # type: ignore[no-untyped-call]
+            lambda gradient: _without(gradient, columns)
+        )
 
 
 def require_bf16(device: torch.device) -> None:
@@ -289,7 +294,3 @@ def _without(gradient: Tensor, columns: int) -> Tensor:
     masked = gradient.clone()
     masked[:, :columns] = 0.0
     return masked
-
-
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: value.shape for name, value in tensors.items()}

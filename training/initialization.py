@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from service.classifier.model import RecurrentClassifier
 from training.vectors import WordVectors
@@ -12,8 +14,14 @@ from training.vectors import WordVectors
 _EMBEDDING_DEVIATION = 0.1
 
 
-def initialize(model: RecurrentClassifier, vectors: WordVectors | None, *, seed: int) -> None:
-    """Set every parameter, the same for the same seed.
+def initialize(
+    model: RecurrentClassifier,
+    vectors: WordVectors | None,
+    *,
+    seed: int,
+    start: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Set every parameter, the same for the same seed, but those that are in ``start``.
 
     Input weights as Glorot and Bengio 2010, recurrent ones orthogonal a gate (Saxe et al. 2014),
     the LSTM's forget bias 1 (Jozefowicz et al. 2015), so that early on a cell keeps what it reads.
@@ -38,3 +46,5 @@ def initialize(model: RecurrentClassifier, vectors: WordVectors | None, *, seed:
             pretrained = model.embedding.weight[:, : vectors.values.shape[1]]
             found = torch.from_numpy(vectors.found)[:, None]
             pretrained.copy_(torch.where(found, torch.from_numpy(vectors.values), pretrained))
+    if start is not None:
+        model.load_state_dict({**model.state_dict(), **start})

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,12 +15,13 @@ from service.classifier.architecture import Architecture
 from service.classifier.manifest import Manifest
 from service.classifier.model import RecurrentClassifier
 from service.classifier.vocabulary import Vocabulary
-from training import checks, fitting, outcome, provenance, publication, ranks, vectors
+from training import checks, fitting, outcome, provenance, publication, ranks, seeds, vectors
 from training.checkpoint import Epoch, alone
 from training.configuration import Configuration
 from training.evaluation import Evaluation
 from training.initialization import initialize
 from training.preparation import Prepared, Workspace, load_splits, prepare, taught
+from training.pretraining import start as language_model
 from training.progress import Reporter
 from training.tracking import UNTRACKED, Tracking
 from training.vectors import WordVectors
@@ -64,9 +65,7 @@ def train(
     Where several processes train together, all call this, the first publishes, and all return it.
     """
     clock = publication.Clock()
-    # the same seed gives the same weights, bit for bit, on the same machine; a GPU kernel without
-    # a deterministic form warns instead of failing
-    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
+    seeds.repeat_exactly(device)
     with ranks.one_before_the_others():  # what is fetched, is fetched once
         prepared = prepare(configuration, workspace, reporter)
     if not unchecked and ranks.is_first():
@@ -80,10 +79,19 @@ def train(
         if fresh and ranks.is_first():
             checkpoint.unlink(missing_ok=True)
         tracking.begin(configuration, run=checkpoint.stem)
+        columns = word_vectors(configuration, prepared.words, workspace, reporter)
+        prepared = started(
+            prepared,
+            configuration,
+            columns,
+            workspace=workspace,
+            device=device,
+            reporter=reporter,
+        )
         model, history = fit(
             configuration,
             prepared,
-            word_vectors(configuration, prepared.words, workspace, reporter),
+            columns,
             device=device,
             checkpoint=checkpoint,
             reporter=reporter,
@@ -118,6 +126,38 @@ def word_vectors(
     )
 
 
+def started(
+    prepared: Prepared,
+    configuration: Configuration,
+    pretrained: WordVectors | None,
+    *,
+    workspace: Workspace,
+    device: torch.device,
+    reporter: Reporter,
+) -> Prepared:
+    """``prepared``, with what a language model gives the network to start from, if there is one.
+
+    See :mod:`training.pretraining`; its own embedding starts from ``pretrained``.
+    """
+    settings = configuration.pretraining
+    if settings is None:
+        return prepared
+    network = _network(configuration, prepared.words, pretrained)
+    initialize(network, pretrained, seed=settings.seed)
+    start = language_model.start(
+        network,
+        settings,
+        prepared.splits,
+        prepared.read_before,
+        words=prepared.words,
+        frozen_columns=_frozen(configuration, pretrained),
+        folder=workspace.language_models,
+        device=device,
+        reporter=reporter,
+    )
+    return replace(prepared, start=start)
+
+
 def fit(
     configuration: Configuration,
     prepared: Prepared,
@@ -131,29 +171,48 @@ def fit(
     """The network that ``configuration`` describes with the weights of its chosen epoch, and the
     history of all; see :func:`training.fitting.fit`.
     """
-    columns = 0 if pretrained is None else pretrained.values.shape[1]
-    model = RecurrentClassifier(
-        Architecture(
-            vocabulary_size=len(prepared.words),
-            embedding_size=columns + configuration.words.learned_size,
-            labels=len(configuration.labels),
-            **configuration.network.model_dump(),
-        )
+    model = _network(configuration, prepared.words, pretrained)
+    initialize(
+        model,
+        pretrained,
+        seed=configuration.optimization.seed,
+        start=None if prepared.start is None else prepared.start.weights,
     )
-    initialize(model, pretrained, seed=configuration.optimization.seed)
     history = fitting.fit(
         model,
         prepared.train,
         prepared.encoded["dev"],
         optimization=configuration.optimization,
         regularization=configuration.regularization,
-        frozen_columns=0 if configuration.words.trainable else columns,
+        frozen_columns=_frozen(configuration, pretrained),
         device=device,
         checkpoint=checkpoint,
         reporter=reporter,
         observe=observe,
     )
     return model, history
+
+
+def _network(
+    configuration: Configuration, words: Vocabulary, pretrained: WordVectors | None
+) -> RecurrentClassifier:
+    return RecurrentClassifier(
+        Architecture(
+            vocabulary_size=len(words),
+            embedding_size=_columns(pretrained) + configuration.words.learned_size,
+            labels=len(configuration.labels),
+            **configuration.network.model_dump(),
+        )
+    )
+
+
+def _frozen(configuration: Configuration, pretrained: WordVectors | None) -> int:
+    """How many columns of the embedding stay as they are."""
+    return 0 if configuration.words.trainable else _columns(pretrained)
+
+
+def _columns(pretrained: WordVectors | None) -> int:
+    return 0 if pretrained is None else pretrained.values.shape[1]
 
 
 def run_key(configuration: Configuration, hashes: Mapping[str, str], words: Vocabulary) -> str:

@@ -15,11 +15,13 @@ from training import corpora, near_copies, ranks, sampling, streaming, vocabular
 from training.batches import EncodedTexts, Texts
 from training.configuration import Configuration, Data
 from training.corpora import Loaded, files
-from training.distillation.transfer import Unlabelled, load_unlabelled, teach
+from training.distillation.transfer import teach
+from training.pretraining.start import Start
 from training.progress import Reporter
 from training.sampling import Source
 from training.split import SPLITS, Splits, digest, split, split_stratified
 from training.streaming import encode
+from training.unlabelled import Unlabelled, load_unlabelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Workspace:
         return self.root / "teachers"
 
     @property
+    def language_models(self) -> Path:
+        """What networks start from."""
+        return self.root / "language-models"
+
+    @property
     def characters(self) -> Path:
         """Character models."""
         return self.root / "characters"
@@ -59,13 +66,19 @@ class Prepared:
     words: Vocabulary
     train: Texts
     encoded: Mapping[str, EncodedTexts]  # dev, and test where there is one
-    unlabelled: Unlabelled
+    unlabelled: Unlabelled  # that a teacher labels
+    read_before: Unlabelled  # that a language model is trained on
     teacher: TeacherRecord | None = None
+    start: Start | None = None
 
     @property
     def identity(self) -> dict[str, str]:
         """Hashes of all texts and of what a teacher says of them."""
-        return {**self.hashes, "taught": self.teacher.targets_sha256 if self.teacher else ""}
+        return {
+            **self.hashes,
+            "taught": self.teacher.targets_sha256 if self.teacher else "",
+            "read before": digest(self.read_before.examples),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,8 @@ class Material:
     loaded: Loaded
     splits: Splits
     source: Source | None  # where train is streamed
-    unlabelled: Unlabelled
+    unlabelled: Unlabelled  # that a teacher labels
+    read_before: Unlabelled  # that a language model is trained on
 
 
 def prepare(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Prepared:
@@ -84,28 +98,29 @@ def prepare(configuration: Configuration, workspace: Workspace, reporter: Report
 
 
 def read(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Material:
-    """The texts that ``configuration`` names, dealt out, and those that a teacher labels."""
+    """The texts that ``configuration`` names, dealt out, and those that are read unlabelled."""
     loaded, splits, source = _read(configuration, workspace, reporter)
-    unlabelled = Unlabelled()
-    if configuration.distillation is not None:
-        if source is not None:
-            raise ConfigurationError(
-                "distillation: a teacher answers for texts in memory, and these files are "
-                "streamed; set data.streamed = false, or leave the section out"
-            )
-        unlabelled = load_unlabelled(
-            configuration.distillation, splits, cache=workspace.corpora, reporter=reporter
+    distillation, pretraining = configuration.distillation, configuration.pretraining
+    if source is not None and (distillation or pretraining):
+        section = "distillation" if distillation else "pretraining"
+        raise ConfigurationError(
+            f"{section}: it reads texts in memory, and these files are streamed; set "
+            "data.streamed = false, or leave the section out"
         )
-    return Material(loaded, splits, source, unlabelled)
+    taught, read_before = (
+        load_unlabelled(settings, splits, cache=workspace.corpora, reporter=reporter)
+        for settings in (distillation, pretraining)
+    )
+    return Material(loaded, splits, source, taught, read_before)
 
 
 def encoded(material: Material, configuration: Configuration, reporter: Reporter) -> Prepared:
     """``material``, which has the data of ``configuration``, as word ids; says how many."""
     loaded, splits = material.loaded, material.splits
-    source, unlabelled = material.source, material.unlabelled
+    source, unlabelled, read_before = material.source, material.unlabelled, material.read_before
     hashes: dict[str, str] = {name: digest(splits.of(name)) for name in splits.names}
     words = vocabulary.build(
-        (example.text for example in (*splits.train, *unlabelled.examples)),
+        (example.text for example in (*splits.train, *unlabelled.examples, *read_before.examples)),
         minimum_count=configuration.text.minimum_count,
         maximum_words=configuration.text.maximum_words,
         misspelled=configuration.text.misspelled,
@@ -127,7 +142,7 @@ def encoded(material: Material, configuration: Configuration, reporter: Reporter
         for name in splits.names
         if name != "train"
     }
-    return Prepared(loaded, splits, hashes, words, train, judged, unlabelled)
+    return Prepared(loaded, splits, hashes, words, train, judged, unlabelled, read_before)
 
 
 def taught(

@@ -26,6 +26,11 @@ def copied(model: nn.Module) -> Tensors:
     return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
 
 
+def shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    """Those of ``tensors``, by name."""
+    return {name: value.shape for name, value in tensors.items()}
+
+
 def flattened(optimizer: torch.optim.Optimizer) -> Tensors:
     """The state of ``optimizer``, of parameter ``index`` under ``index/name``."""
     state = optimizer.state_dict()["state"]

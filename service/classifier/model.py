@@ -69,16 +69,14 @@ class RecurrentClassifier(nn.Module):
         hidden = self.embedding(ids)  # (B, T, E)
         if dropout is not None:
             hidden = dropout.embedded(hidden)
-        steps = torch.arange(ids.shape[1], device=ids.device)
-        last = lengths[:, None] - 1  # (B, 1)
-        mirrored = torch.where(steps <= last, last - steps, steps)[..., None]  # (B, T, 1)
+        order = mirrored(lengths, ids.shape[1])[..., None]  # (B, T, 1)
         for layer, forward in enumerate(self.left_to_right):
             if layer > 0 and dropout is not None:
                 hidden = dropout.between_layers(hidden)
             outputs = [forward(hidden)[0]]
             if self.architecture.bidirectional:
-                backward = self.right_to_left[layer](_reorder(hidden, mirrored))[0]
-                outputs.append(_reorder(backward, mirrored))
+                backward = self.right_to_left[layer](reorder(hidden, order))[0]
+                outputs.append(reorder(backward, order))
             hidden = torch.cat(outputs, dim=2)  # (B, T, D)
         pooled = self._pool(hidden, lengths)  # (B, P)
         if dropout is not None:
@@ -118,7 +116,14 @@ def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 
-def _reorder(hidden: Tensor, order: Tensor) -> Tensor:
+def mirrored(lengths: Tensor, time: int) -> Tensor:
+    """The steps ``(batch, time)`` of each document from its last to its first, then padding."""
+    steps = torch.arange(time, device=lengths.device)
+    last = lengths[:, None] - 1  # (B, 1)
+    return torch.where(steps <= last, last - steps, steps)
+
+
+def reorder(hidden: Tensor, order: Tensor) -> Tensor:
     """``hidden`` ``(batch, time, width)`` with each document's steps in its own ``order``."""
     return hidden.gather(1, order.expand_as(hidden))
 

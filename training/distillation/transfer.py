@@ -19,25 +19,17 @@ import torch
 from numpy.typing import NDArray
 
 from service.classifier.classifier import probabilities
-from service.classifier.manifest import CorpusRecord, TeacherRecord
-from training import corpora, near_copies, targets
+from service.classifier.manifest import TeacherRecord
+from training import targets
 from training.comparison.figures import FIGURES
 from training.configuration import Configuration, Distillation
-from training.corpora import Example, Table
+from training.corpora import Example
 from training.distillation.augmentation import vary
 from training.distillation.folds import ALL, Teacher
 from training.evaluation import evaluate
-from training.folding import fold
 from training.progress import Reporter
 from training.split import Splits
-
-
-@dataclass(frozen=True, slots=True)
-class Unlabelled:
-    """Texts whose labels, if they have some, are not looked at, and where they came from."""
-
-    examples: tuple[Example, ...] = ()
-    records: tuple[CorpusRecord, ...] = ()
+from training.unlabelled import Unlabelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +38,6 @@ class Taught:
 
     examples: tuple[Example, ...]
     record: TeacherRecord
-
-
-def load_unlabelled(
-    settings: Distillation, splits: Splits, *, cache: Path, reporter: Reporter
-) -> Unlabelled:
-    """The texts that ``settings`` name, whatever their labels say.
-
-    Copies of the labelled texts are left out, and near-copies of dev and test texts.
-    """
-    if not (settings.corpora or settings.files):
-        return Unlabelled()
-    loaded = corpora.load(
-        settings.corpora,
-        cache=cache,
-        own=settings.files,
-        table=Table(settings.text, "", settings.encoding) if settings.files else None,
-        progress=reporter.say,
-    )
-    labelled = {fold(one.text) for one in (*splits.train, *splits.dev, *splits.test)}
-    new = [one for one in loaded.examples if fold(one.text) not in labelled]
-    found = near_copies.near_copies(
-        [one.text for one in new], [one.text for one in (*splits.dev, *splits.test)]
-    )
-    kept = tuple(one for one, other in zip(new, found, strict=False) if other < 0)
-    reporter.say(
-        f"{len(kept):,} texts without labels; {len(loaded.examples) - len(kept):,} are left out, "
-        "for labelled texts are like them"
-    )
-    return Unlabelled(kept, loaded.records)
 
 
 def teach(

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import JsonValue
 
 from service.errors import ConfigurationError
-from training import checks, fitting, ranks, vectors
+from training import checks, fitting, ranks, seeds, vectors
 from training.preparation import Workspace
 from training.progress import Reporter
 from training.search import trial as trials
@@ -73,7 +73,7 @@ def search(
     if ranks.count() > 1:
         raise ConfigurationError("a search is one process; start it without torchrun")
     end = time.monotonic() + (math.inf if budget.minutes is None else 60 * budget.minutes)
-    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
+    seeds.repeat_exactly(device)
     folder = study_file.with_suffix("")  # of its checkpoints
     seed = space.base.optimization.seed
     with opened(study_file, space, seed=seed, fresh=fresh) as study:

@@ -70,6 +70,17 @@ class Preparations:
             )
         return self._prepared[key]
 
+    def started(self, configuration: Configuration, reporter: Reporter) -> Prepared:
+        """The same, with what a language model gives the network to start from."""
+        return pipeline.started(
+            self.of(configuration),
+            configuration,
+            self.vectors(configuration),
+            workspace=self._workspace,
+            device=self._device,
+            reporter=reporter,
+        )
+
     def vectors(self, configuration: Configuration) -> WordVectors | None:
         """The pre-trained columns of its embedding."""
         words = configuration.words
@@ -139,13 +150,14 @@ def run(
         if trial.should_prune():
             raise TrialPruned
 
+    timed = _Timed(reporter, end)
     pipeline.fit(
         configuration,
-        prepared,
+        preparations.started(configuration, timed),
         preparations.vectors(configuration),
         device=device,
         checkpoint=checkpoint,
-        reporter=_Timed(reporter, end),
+        reporter=timed,
         observe=observe,
     )
     return fitting.chosen_epoch(history, texts=len(prepared.encoded["dev"])).dev_macro_f1

@@ -18,10 +18,11 @@ from training.distillation import folds, transfer
 from training.distillation import teacher as teachers
 from training.distillation.augmentation import Varied
 from training.distillation.folds import ALL, Teacher
-from training.distillation.transfer import Taught, Unlabelled, load_unlabelled
+from training.distillation.transfer import Taught
 from training.pipeline import Trained, Workspace
 from training.progress import Reporter
 from training.split import Splits
+from training.unlabelled import Unlabelled
 
 LABELS = ("negative", "neutral", "positive")
 Answered = list[tuple[str, int]]
@@ -139,27 +140,6 @@ def test_one_network_alone_has_no_figures_on_what_it_was_tuned_on(
 ) -> None:
     assert set(teach().record["metrics"]) == {"train", "dev", "test"}
     assert set(teach(folds=1).record["metrics"]) == {"dev", "test"}
-
-
-def test_unlabelled_texts_that_are_like_labelled_ones_are_left_out(
-    configured: Callable[..., Configuration],
-    splits: Splits,
-    silent: type[Reporter],
-    tmp_path: Path,
-) -> None:
-    long = "The hotel where we stayed for a week in the hills was lovely and our room too"
-    dev = Example(long + ".", "positive", "toy")
-    file = tmp_path / "more.csv"
-    rows = [splits.train[0].text.upper(), long + " !!", long + " indeed", "A text of its own", ""]
-    file.write_text("body\n" + "".join(f'"{row}"\n' for row in rows))
-    found = load_unlabelled(
-        configured(distillation={"files": str(file), "text": "body"}).distillation,
-        Splits(splits.train, (*splits.dev, dev), splits.test),
-        cache=tmp_path,
-        reporter=silent(),
-    )
-    assert [one.text for one in found.examples] == ["A text of its own"]
-    assert [(record.name, record.read) for record in found.records] == [("more.csv", 5)]
 
 
 @pytest.fixture

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.configuration import UnlabelledTexts
+from training.corpora import Example
+from training.progress import Reporter
+from training.split import Splits, split
+from training.unlabelled import Unlabelled, load_unlabelled
+
+
+def test_unlabelled_texts_that_are_like_labelled_ones_are_left_out(
+    examples: list[Example],
+    silent: type[Reporter],
+    tmp_path: Path,
+) -> None:
+    splits = split(examples)
+    long = "The hotel where we stayed for a week in the hills was lovely and our room too"
+    dev = Example(long + ".", "positive", "toy")
+    file = tmp_path / "more.csv"
+    rows = [splits.train[0].text.upper(), long + " !!", long + " indeed", "A text of its own", ""]
+    file.write_text("body\n" + "".join(f'"{row}"\n' for row in rows))
+    found = load_unlabelled(
+        UnlabelledTexts(files=str(file), text="body"),
+        Splits(splits.train, (*splits.dev, dev), splits.test),
+        cache=tmp_path,
+        reporter=silent(),
+    )
+    assert [one.text for one in found.examples] == ["A text of its own"]
+    assert [(record.name, record.read) for record in found.records] == [("more.csv", 5)]
+
+
+def test_where_none_are_named_there_are_none(
+    examples: list[Example], silent: type[Reporter], tmp_path: Path
+) -> None:
+    for settings in (None, UnlabelledTexts()):
+        found = load_unlabelled(settings, split(examples), cache=tmp_path, reporter=silent())
+        assert found == Unlabelled()
