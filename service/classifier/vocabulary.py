@@ -111,7 +111,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
         self._ids = ids
         self._misspellings = misspellings
         self._limit = 4 * len(ids)
-        self._by_hash: dict[int, tuple[int, ...]] = {}
+        self._by_hash: dict[tuple[int, int], tuple[int, ...]] = {}
         kinds = (tokenizer.URL, tokenizer.USER, tokenizer.NUMBER)
         self._not_kept = {ids[kind] for kind in kinds if kind in ids}
 
@@ -134,7 +134,8 @@ class _Pieces(dict[str, tuple[int, ...]]):
         return len(tokenizer.surfaces(piece) if found is None else found)
 
     def __missing__(self, piece: str) -> tuple[int, ...]:
-        key = hash(piece)
+        # Python hashes bytes, which those of a shorter text in wider characters may be
+        key = hash(piece), len(piece)
         again = self._by_hash.get(key)
         if again is not None:
             return again

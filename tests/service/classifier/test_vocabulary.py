@@ -161,7 +161,14 @@ def test_pieces_of_strangers_are_remembered_without_their_text_and_not_endlessly
     assert first.known.tolist() == second.known.tolist()
     pieces = vocabulary._pieces
     assert set(pieces) == {"goood", "good"}
-    assert set(pieces._by_hash) == {hash("Movei,"), hash("hunter2")}
+    assert set(pieces._by_hash) == {(hash(own), len(own)) for own in ("Movei,", "hunter2")}
     for number in range(20):
         vocabulary.encode("x" * number + "qwerty")
     assert len(pieces._by_hash) == len(vocabulary)
+
+
+def test_pieces_whose_characters_are_the_same_bytes_are_told_apart() -> None:
+    one, two = "\u0141", "A\x01"
+    assert hash(one) == hash(two)
+    vocabulary = Vocabulary(["<unk>", "good"])
+    assert [vocabulary.encode(text).tokens for text in (one, two, one)] == [1, 2, 1]
