@@ -284,15 +284,10 @@ class _Judge:
             self._validators[key] = jsonschema_rs.validator_for(
                 {**self._document, "$ref": f"#/{pointer}"}
             )
-        described = self._document["paths"][path]["post"]["responses"][status]["content"]
-        if described[answer.media]["schema"] == {"type": "string"}:
-            values: list[Any] = [answer.body.decode()]
-        elif answer.media.endswith(("/json", "+json")):
-            values = [json.loads(answer.body)]
-        else:
-            values = [json.loads(line) for line in answer.body.splitlines()]
-        for value in values:
-            error = next(self._validators[key].iter_errors(value), None)
+        one = answer.media.endswith(("/json", "+json"))
+        lines = [answer.body] if one else answer.body.splitlines()
+        for line in lines:
+            error = next(self._validators[key].iter_errors(json.loads(line)), None)
             if error is not None:
                 return [f"{path} {status}: {list(error.schema_path)[:6]}"]
         return []
