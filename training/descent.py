@@ -49,6 +49,12 @@ def rate(step: int, total: int, optimization: Optimization) -> float:
             return warmup
 
 
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Let all parameters follow their gradients at ``rate`` from now on."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
 def approach(
     average: RecurrentClassifier, model: RecurrentClassifier, *, step: int, averaging: float
 ) -> None:

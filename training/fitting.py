@@ -188,8 +188,7 @@ def _epoch(
     ) as advance:
         for step, batch in enumerate(part.batches, start=part.first):
             rate = optimization.learning_rate * descent.rate(step, part.total, optimization)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            descent.set_learning_rate(optimizer, rate)
             optimizer.zero_grad()
             if len(batch.lengths):
                 dropout = Dropout(

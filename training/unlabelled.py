@@ -9,6 +9,7 @@ from service.classifier.manifest import CorpusRecord
 from training import corpora, near_copies
 from training.configuration import UnlabelledTexts
 from training.corpora import Example, Table
+from training.corpora.files import doubt
 from training.folding import fold
 from training.progress import Reporter
 from training.split import Splits
@@ -38,6 +39,10 @@ def load_unlabelled(
         table=Table(settings.text, "", settings.encoding) if settings.files else None,
         progress=reporter.say,
     )
+    # the checks look at labelled texts alone
+    for record in loaded.records:
+        if message := doubt(record):
+            reporter.say(message)
     labelled = {fold(one.text) for one in (*splits.train, *splits.dev, *splits.test)}
     new = [one for one in loaded.examples if fold(one.text) not in labelled]
     found = near_copies.near_copies(

@@ -234,7 +234,9 @@ def _lines(settings: Settings) -> dict[str, Any]:
 def _others(
     examples: Mapping[str, JsonValue], schema: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Bodies that are no JSON; those without an example are binary and have no schema."""
+    """Bodies that are no JSON, text or what ``schema`` says of a line; those without an example
+    are binary and have no schema.
+    """
     described = {"schema": schema or {"type": "string"}}
     return {
         media_type: {} if example is None else {**described, "example": example}

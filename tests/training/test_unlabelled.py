@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
+
+from rich.console import Console
 
 from training.configuration import UnlabelledTexts
 from training.corpora import Example
@@ -36,3 +39,17 @@ def test_where_none_are_named_there_are_none(
     for settings in (None, UnlabelledTexts()):
         found = load_unlabelled(settings, split(examples), cache=tmp_path, reporter=silent())
         assert found == Unlabelled()
+
+
+def test_it_is_said_that_their_encoding_is_a_guess(examples: list[Example], tmp_path: Path) -> None:
+    file = tmp_path / "more.csv"
+    text = "der Film war überraschend schön, größer als erwartet"
+    file.write_text(f'text\n"{text}"\n', encoding="cp1252")
+    written = io.StringIO()
+    load_unlabelled(
+        UnlabelledTexts(files=str(file)),
+        split(examples),
+        cache=tmp_path,
+        reporter=Reporter(Console(file=written)),
+    )
+    assert "texts of more.csv are not in UTF-8 and read as cp1252" in written.getvalue()

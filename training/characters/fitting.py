@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from service.errors import ConfigurationError
+from training import descent
 from training.characters import store
 from training.characters.alphabet import Alphabet, Characters
 from training.characters.configuration import CharacterConfiguration, Optimization
@@ -164,9 +165,8 @@ def _epoch(
     ) as advance:
         pairs = chunks(text, streams=optimization.streams, length=optimization.chunk)
         for step, (read, following) in enumerate(pairs, start=(number - 1) * steps):
-            for group in optimizer.param_groups:
-                done = step / (steps * optimization.epochs)
-                group["lr"] = optimization.learning_rate * (1.0 - 0.9 * done)
+            done = step / (steps * optimization.epochs)
+            descent.set_learning_rate(optimizer, optimization.learning_rate * (1.0 - 0.9 * done))
             logits, state = model(read.to(device), state)
             state = detach(state)
             loss = functional.cross_entropy(logits.flatten(0, 1), following.to(device).flatten())

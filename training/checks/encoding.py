@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from service.encodings import Encoding
 from training.checks.finding import Finding
 from training.corpora import Loaded
+from training.corpora.files import doubt
 
 
 def guessed(loaded: Loaded) -> list[Finding]:
@@ -16,8 +16,8 @@ def guessed(loaded: Loaded) -> list[Finding]:
             severity="warning",
             count=record.texts,
             share=min(1.0, record.texts / total) if total else 0.0,
-            message=Encoding(record.encoding, guessed=True).doubt(f"texts of {record.name} are"),
+            message=message,
         )
         for record in loaded.records
-        if record.encoding is not None and record.encoding_guessed
+        if (message := doubt(record))
     ]

@@ -130,6 +130,13 @@ def record(path: Path, name: str, encoding: Encoding | None) -> CorpusRecord:
     )
 
 
+def doubt(record: CorpusRecord) -> str | None:
+    """What to tell a person whose file was read in a guessed encoding; None of any other."""
+    if record.encoding is None or not record.encoding_guessed:
+        return None
+    return Encoding(record.encoding, guessed=True).doubt(f"texts of {record.name} are")
+
+
 def read(
     path: Path, table: Table, *, corpus: str, part: tuple[int, int] | None = None
 ) -> Iterator[Example]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from service.classifier.manifest import Task
-from training import state
+from training import descent, state
 from training.batches import plan
 from training.progress import Reporter, time_left
 
@@ -125,8 +125,8 @@ def fine_tune(
         for step in range(first, len(batches)):
             rows = batches[step]
             decay = (len(batches) - step) / max(1, len(batches) - warmup)
-            for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * min((step + 1) / warmup, decay)
+            rate = settings.learning_rate * min((step + 1) / warmup, decay)
+            descent.set_learning_rate(optimizer, rate)
             torch.manual_seed(seed * 1_000_003 + step)
             optimizer.zero_grad()
             loss = _loss(network, pieces, rows, targets, task=task, device=device)

@@ -87,10 +87,8 @@ def fit(
     with reporter.bar("language model", total=len(planned), done=first) as advance:
         for step in range(first, len(planned)):
             rows = planned[step]
-            for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * descent.rate(
-                    step, len(planned), optimization
-                )
+            rate = optimization.learning_rate * descent.rate(step, len(planned), optimization)
+            descent.set_learning_rate(optimizer, rate)
             _step(model, train, rows, noise=noise, seed=settings.seed, step=step)
             nn.utils.clip_grad_norm_(model.parameters(), optimization.clip_norm)
             optimizer.step()

@@ -46,6 +46,18 @@ class Start:
     record: LanguageModelRecord
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What a language model depends on, beside packages."""
+
+    network: RecurrentClassifier
+    settings: Pretraining
+    splits: Splits
+    unlabelled: Unlabelled
+    words: Vocabulary
+    frozen_columns: int
+
+
 def start(
     network: RecurrentClassifier,
     settings: Pretraining,
@@ -67,22 +79,12 @@ def start(
     words.
     """
     _check(settings, words)
-    key = _key(network, settings, splits, unlabelled, words=words, frozen_columns=frozen_columns)
-    kept = folder / f"{key}.safetensors"
+    job = _Job(network, settings, splits, unlabelled, words, frozen_columns)
+    kept = folder / f"{_key(job)}.safetensors"
     found = ranks.from_first(lambda: _read(kept))
     if found is None:
         with alone(kept) if ranks.is_first() else nullcontext():
-            found = _trained(
-                network,
-                settings,
-                splits,
-                unlabelled,
-                words=words,
-                frozen_columns=frozen_columns,
-                kept=kept,
-                device=device,
-                reporter=reporter,
-            )
+            found = _trained(job, kept=kept, device=device, reporter=reporter)
     reporter.say(
         f"the network starts from a language model of {found.record.tokens:,} tokens, perplexity "
         f"{found.record.perplexity:.1f}"
@@ -90,22 +92,12 @@ def start(
     return found
 
 
-def _trained(
-    network: RecurrentClassifier,
-    settings: Pretraining,
-    splits: Splits,
-    unlabelled: Unlabelled,
-    *,
-    words: Vocabulary,
-    frozen_columns: int,
-    kept: Path,
-    device: torch.device,
-    reporter: Reporter,
-) -> Start:
+def _trained(job: _Job, *, kept: Path, device: torch.device, reporter: Reporter) -> Start:
+    network, settings, words = job.network, job.settings, job.words
     exact = Vocabulary(words)  # as training texts are read: see training.preparation.encoded
     train, held_out = (
         _sequences(examples, exact, settings)
-        for examples in ((*splits.train, *unlabelled.examples), splits.dev)
+        for examples in ((*job.splits.train, *job.unlabelled.examples), job.splits.dev)
     )
     cutoffs = settings.cutoffs or choose(
         train.counts(len(words)), units=network.architecture.hidden_size
@@ -114,7 +106,7 @@ def _trained(
         f"language model: {train.tokens:,} tokens, {settings.epochs} epochs, softmax cut at "
         f"{', '.join(f'{cutoff:,}' for cutoff in cutoffs)} of {len(words):,} words"
     )
-    freeze(network.embedding, frozen_columns)
+    freeze(network.embedding, job.frozen_columns)
     torch.manual_seed(settings.seed)  # the softmax's weights
     checkpoint = kept.with_name(f"{kept.stem}-unfinished.safetensors")
     perplexity = fit(
@@ -129,9 +121,9 @@ def _trained(
     weights = starting_weights(network)
     record = LanguageModelRecord(
         sha256=_sha256(weights),
-        texts={"labelled": len(splits.train), "unlabelled": len(unlabelled.examples)},
+        texts={"labelled": len(job.splits.train), "unlabelled": len(job.unlabelled.examples)},
         tokens=train.tokens,
-        unlabelled=unlabelled.records,
+        unlabelled=job.unlabelled.records,
         perplexity=perplexity,
     )
     if ranks.is_first():
@@ -158,20 +150,13 @@ def _sequences(examples: Sequence[Example], words: Vocabulary, settings: Pretrai
     return Sequences(texts, words, longest=settings.sequence_tokens)
 
 
-def _key(
-    network: RecurrentClassifier,
-    settings: Pretraining,
-    splits: Splits,
-    unlabelled: Unlabelled,
-    *,
-    words: Vocabulary,
-    frozen_columns: int,
-) -> str:
+def _key(job: _Job) -> str:
     """Names a language model by all that it depends on; its first weights tell the vectors."""
+    texts = (job.splits.train, job.splits.dev, job.unlabelled.examples)
     content = [
-        {name: getattr(settings, name) for name in _TRAINING},
-        [digest(splits.train), digest(splits.dev), digest(unlabelled.examples)],
-        [list(words), frozen_columns, _sha256(starting_weights(network))],
+        {name: getattr(job.settings, name) for name in _TRAINING},
+        [digest(examples) for examples in texts],
+        [list(job.words), job.frozen_columns, _sha256(starting_weights(job.network))],
         {name: version(name) for name in _PACKAGES},
     ]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
