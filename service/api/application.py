@@ -22,7 +22,9 @@ from service.api import (
     vllm,
 )
 from service.api.access import Access
-from service.api.http import BodyLimits, ClientGone, Request
+from service.api.body_limits import BodyLimits
+from service.api.client_gone import ClientGone
+from service.api.http import Request
 from service.api.problems import Problem, describe, problem_json
 from service.api.router import Router
 from service.api.routes import API_HEADERS, Context, Route

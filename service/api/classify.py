@@ -17,10 +17,11 @@ from service.api.classification import (
     Options,
 )
 from service.api.examples import CLASSIFIED
-from service.api.http import MOST_FAULTS, Request, Response, readable
+from service.api.http import Request, Response
 from service.api.problems import KINDS
 from service.api.routes import SCORING_ERRORS, Context, Operation, Route
 from service.api.scoring import TURN_TEXTS, faults_of_length, require_few, score, to_json
+from service.api.validation import MOST_FAULTS, readable
 from service.classifier.result import UNCERTAIN, judgement, result
 from service.inference.scorer import Scored, Scorer
 from service.settings import Settings

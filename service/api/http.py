@@ -8,51 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import math
 import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Protocol, TypeVar
-from urllib.parse import parse_qsl
+from typing import Protocol
 
-from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope, Send
 
-from service.errors import (
-    BodyTooLarge,
-    BodyTooSlow,
-    InvalidRequest,
-    MalformedBody,
-    Overloaded,
-    UnsupportedMedia,
-)
+from service.api.body_limits import BodyLimits
+from service.api.client_gone import ClientGone, UntilGone
+from service.api.validation import Model, parse, parse_query
+from service.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, Overloaded, UnsupportedMedia
 from service.inference.scorer import Stages
 from service.whole import understands
-
-Model = TypeVar("Model", bound=BaseModel)
 
 # ours, and what Envoy, and so Istio, tells a service of its own limit
 _TIMEOUT_HEADERS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
 _MILLISECONDS = re.compile(rb"0{0,9}[1-9][0-9]{0,8}")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-# A client that waits this long has its connection watched, so that its work leaves the queue when
-# it leaves; watching costs a task, a tenth of a small answer, which in a flood all would pay.
-_PATIENCE_SECONDS = 0.5
-MOST_FAULTS = 20
 # a body that is read whole and comes slower than this is not worth its connection
 SLOWEST_BYTES_PER_SECOND = 1024
-# bodies from this size on are refused for want of room before their JSON is read
-_LARGE_BODY = 8_192
-# outside ASCII; few take more
-_BYTES_A_CHARACTER = 2
-_SAMPLE_BYTES = 4_096
-_BYTES_OF_AN_ESCAPE = len(rb"\u00e9")
-_LONGEST_STEP = 64
-_FIELD = re.compile(rb'"[ \t\r\n]*:')
 
 # a worker's own prefix and a count: unique, and a tenth of the price of a UUID
 _request_ids = map(f"{os.urandom(8).hex()}-{{:x}}".format, itertools.count(1))
@@ -66,25 +43,6 @@ class Bucket(Protocol):
 
     def wait_seconds(self) -> float:
         """How long until one may be taken; 0 when it may now."""
-
-
-@dataclass(slots=True)
-class BodyLimits:
-    """What bodies may be, in bytes and seconds, and how many bytes of them are held now.
-
-    ``require_room`` raises for a number of characters, in a number of texts, that the default model
-    could not answer now.
-    """
-
-    bytes: int
-    memory: int
-    idle_seconds: float
-    require_room: Callable[[int, int], None] = lambda _characters, _texts: None
-    held: int = 0
-
-
-class ClientGone(Exception):
-    """The connection closed before the request was read or answered: nobody is there to tell."""
 
 
 class Response:
@@ -222,18 +180,7 @@ class Request:
 
     def query(self, model: type[Model]) -> Model:
         """The query string as ``model``; raises :class:`InvalidRequest`."""
-        given: dict[str, str] = {}
-        for name, value in parse_qsl(
-            self.scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True
-        ):
-            if name in given:
-                where = name[:_LONGEST_STEP]
-                raise InvalidRequest(f"{where}: given twice", ((where, "given twice"),))
-            given[name] = value
-        try:
-            return model.model_validate_strings(given)
-        except ValidationError as error:
-            raise readable(error) from None
+        return parse_query(model, self.scope.get("query_string", b""))
 
     def stream(self, media_types: Sequence[str]) -> Callable[[], Awaitable[bytes | None]]:
         """Reads a body of any length piece by piece: what has arrived, and None after its end.
@@ -242,13 +189,7 @@ class Request:
         :class:`ClientGone` when the client hangs up. The body must be one of ``media_types``, the
         first of which is recommended, or :class:`UnsupportedMedia` is raised at once.
         """
-        given = self.headers.get(b"content-type", b"").decode("latin-1")
-        media_type = given.split(";", 1)[0].strip().lower()
-        if media_type and media_type not in media_types:
-            raise UnsupportedMedia(
-                f"this route reads {' or '.join(media_types)}; send the header "
-                f"Content-Type: {media_types[0]}"
-            )
+        self.require_media(*media_types)
         self._require_plain()
         ended = False
 
@@ -270,7 +211,7 @@ class Request:
         self._require_plain()
         # what is no number is the server's to refuse; the bytes are counted in any case
         length = self.headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length[:19]) > self._limits.bytes:
+        if length.isdigit() and int(length[:19]) > self._limits.most:
             raise self._too_large()
         body, more = await self._chunk()
         if not more:
@@ -293,18 +234,9 @@ class Request:
         return self._with_room(b"".join(chunks))
 
     def _with_room(self, body: bytes) -> bytes:
-        """``body``, if there is room for what a large one asks.
-
-        Checking its JSON costs more than all else of a refusal. That it is for the default model
-        can be seen without: it names none (within a text, the quote before would be escaped), and
-        neither does the path.
-        """
-        if len(body) > _LARGE_BODY and not self.parameters:
-            try:
-                self._limits.require_room(*_guess(body))
-            except Overloaded:
-                if b'"model"' not in body:
-                    raise
+        """``body``, if there is room for what a large one asks; a path may name another model."""
+        if not self.parameters:
+            self._limits.require_room_for(body)
         return body
 
     def release(self) -> None:
@@ -321,7 +253,7 @@ class Request:
         limits = self._limits
         self._held += len(body)
         limits.held += len(body)
-        if self._held > limits.bytes:
+        if self._held > limits.most:
             raise self._too_large()
         if limits.held > limits.memory:
             raise Overloaded(
@@ -331,119 +263,13 @@ class Request:
             )
         return body, message.get("more_body", False)
 
-    def until_gone(self) -> _UntilGone:
+    def until_gone(self) -> UntilGone:
         """A context whose body ends with :class:`ClientGone` when the client hangs up."""
-        return _UntilGone(self._receive)
+        return UntilGone(self._receive)
 
     def _require_plain(self) -> None:
         if self.headers.get(b"content-encoding", b"identity") not in (b"", b"identity"):
             raise UnsupportedMedia("this service reads no compressed bodies; send it as it is")
 
     def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"a body may be {self._limits.bytes} bytes; send fewer texts a request")
-
-
-class _UntilGone:
-    __slots__ = ("_gone", "_receive", "_task", "_timer", "_watcher")
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._gone = False
-        self._watcher: asyncio.Task[None] | None = None
-
-    def __enter__(self) -> None:
-        self._task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(_PATIENCE_SECONDS, self._watch)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._timer.cancel()
-        task, watcher = self._task, self._watcher
-        # they hold this in turn: in a circle they would stay until the collector comes
-        self._task = self._watcher = None
-        if watcher is not None:
-            watcher.cancel()
-        if self._gone and kind is asyncio.CancelledError:
-            if task is not None:
-                task.uncancel()
-            raise ClientGone from None
-
-    def _watch(self) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._wait())
-
-    async def _wait(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._gone = True
-        if self._task is not None:
-            self._task.cancel()
-
-
-def _guess(body: bytes) -> tuple[int, int]:
-    """How many characters ``body`` holds, in how many texts, from how it begins.
-
-    To count in all of it would cost as much as the rest of a refusal.
-    """
-    sample = body[:_SAMPLE_BYTES]
-    scale = len(body) / len(sample)
-    if body.isascii():
-        escapes = sample.count(rb"\u") * scale
-        characters = len(body) - (_BYTES_OF_AN_ESCAPE - 1) * escapes
-    else:
-        characters = len(body) / _BYTES_A_CHARACTER
-    # a comma follows all but the last; ids are counted too
-    texts = (sample.count(b'",') - sample.count(rb"\",")) * scale + 1
-    return int(characters), int(texts)
-
-
-def parse(model: type[Model], content: bytes) -> Model:
-    """``content``, which is JSON, as ``model``.
-
-    Raises :class:`MalformedBody` or :class:`InvalidRequest`.
-    """
-    try:
-        # model_validate_json, less what it does for options that are not given
-        parsed: Model = model.__pydantic_validator__.validate_json(content)
-    except ValidationError as error:
-        raise readable(error) from None
-    _refuse_duplicates(content, len(parsed.model_fields_set))
-    return parsed
-
-
-def _refuse_duplicates(content: bytes, fields: int) -> None:
-    """Raise :class:`InvalidRequest` if a field is given twice, of which only the last was read.
-
-    ``content`` is JSON of which ``fields`` fields were read. With no more colons than that nothing
-    was left out; and a field's colon follows a quote, which one in a text rarely does.
-    """
-    if content.count(b":") > fields and len(_FIELD.findall(content)) > fields:
-        json.loads(content, object_pairs_hook=_unique)
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        message = "an object gives a field twice; give each once"
-        raise InvalidRequest(message, (("body", message),))
-    return found
-
-
-def readable(error: ValidationError) -> MalformedBody | InvalidRequest:
-    """A validation error without its input, which is what a user wrote."""
-    faults = error.errors(include_url=False, include_input=False)
-    if faults[0]["type"] == "json_invalid":
-        return MalformedBody(f"{faults[0]['msg']}; send a JSON object in UTF-8")
-    problems = tuple(
-        (
-            ".".join(str(step)[:_LONGEST_STEP] for step in fault["loc"]) or "body",
-            "no such field" if fault["type"] == "extra_forbidden" else fault["msg"],
-        )
-        for fault in faults[:MOST_FAULTS]
-    )
-    summary = "; ".join(f"{location}: {message}" for location, message in problems[:3])
-    return InvalidRequest(summary, problems)
+        return BodyTooLarge(f"a body may be {self._limits.most} bytes; send fewer texts a request")

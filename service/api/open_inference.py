@@ -14,7 +14,7 @@ from pydantic import BaseModel, JsonValue
 
 from service import errors
 from service.api import operations, tensors
-from service.api.http import Request, Response, parse
+from service.api.http import Request, Response
 from service.api.open_inference_schemas import (
     InferError,
     InferInput,
@@ -31,6 +31,7 @@ from service.api.open_inference_schemas import (
 from service.api.problems import Problem
 from service.api.routes import SCORING_ERRORS, Context, Handler, Operation, Route
 from service.api.scoring import require_within_limits, score
+from service.api.validation import parse
 from service.classifier.truncation import TRUNCATIONS, Truncation
 from service.errors import InvalidRequest
 from service.inference.scorer import Scored, Scorer

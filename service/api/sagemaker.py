@@ -15,7 +15,7 @@ import pydantic_core
 from pydantic import BaseModel, ConfigDict, RootModel
 
 from service import errors
-from service.api.http import Request, Response, parse
+from service.api.http import Request, Response
 from service.api.huggingface import (
     PREDICT_EXAMPLES,
     PREDICTED,
@@ -31,6 +31,7 @@ from service.api.huggingface import (
 )
 from service.api.routes import SCORING_ERRORS, Context, Operation, Route
 from service.api.scoring import require_few, require_within_limits, score
+from service.api.validation import parse
 from service.errors import InvalidRequest, MalformedBody
 from service.settings import Settings
 

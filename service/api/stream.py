@@ -18,11 +18,12 @@ from starlette.types import Message, Receive, Scope, Send
 from service import errors
 from service.api.classification import Options, StreamAnswer, StreamLine
 from service.api.examples import STREAMED
-from service.api.http import Request, readable
+from service.api.http import Request
 from service.api.lines import Line, LineSplitter
 from service.api.problems import describe
 from service.api.routes import Context, Operation, Route
 from service.api.scoring import require_short
+from service.api.validation import readable
 from service.classifier.classifier import Prediction, Usage
 from service.classifier.result import UNCERTAIN, result
 from service.inference.scorer import Scorer

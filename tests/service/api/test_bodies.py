@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from service.api.http import BodyLimits, Request
+from service.api.body_limits import BodyLimits
+from service.api.http import Request
 from service.errors import BodyTooLarge, BodyTooSlow, Overloaded
 
 SCOPE = {"type": "http", "headers": [], "method": "POST", "path": "/"}
@@ -26,7 +27,7 @@ def request_of(limits, *chunks, pause=0.0):
 
 
 async def test_a_body_is_read_whole_and_its_memory_let_go():
-    limits = BodyLimits(bytes=6, memory=9, idle_seconds=5)
+    limits = BodyLimits(most=6, memory=9, idle_seconds=5)
     request = request_of(limits, b"ab", b"", b"cdef")
     assert await request.body() == b"abcdef"
     assert limits.held == 6
@@ -40,7 +41,7 @@ async def test_one_byte_past_the_limit_is_refused_however_it_comes():
 
 
 async def test_bodies_together_hold_no_more_than_the_memory():
-    limits = BodyLimits(bytes=6, memory=9, idle_seconds=5)
+    limits = BodyLimits(most=6, memory=9, idle_seconds=5)
     first, second = request_of(limits, b"abcdef"), request_of(limits, b"abcd")
     await first.body()
     with pytest.raises(Overloaded):
@@ -52,7 +53,7 @@ async def test_bodies_together_hold_no_more_than_the_memory():
 
 
 async def test_a_body_that_drips_is_given_up():
-    limits = BodyLimits(bytes=600, memory=900, idle_seconds=0.05)
+    limits = BodyLimits(most=600, memory=900, idle_seconds=0.05)
     with pytest.raises(BodyTooSlow, match=r"may take 0.05 seconds"):
         await request_of(limits, *[b"a"] * 100, pause=0.01).body()
 
