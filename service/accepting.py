@@ -1,4 +1,4 @@
-"""An event loop that takes the connections that wait together.
+"""An event loop that takes the connections that wait together, and refuses in good time.
 
 libuv, and uvloop with it, accepts one connection a turn of its loop. Under load a turn lasts
 milliseconds, and a thousand clients who connect at once would wait for a thousand turns: those that
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import uvloop
@@ -18,6 +18,8 @@ import uvloop
 _MOST_A_TURN = 512
 # who finds the queue before the door full is told nothing, and tries again ever more rarely
 _BACKLOG = 65_535
+# who is neither let in nor refused now is looked at again so soon
+_PAUSE_SECONDS = 0.02
 
 
 class Door(Protocol):
@@ -48,53 +50,103 @@ class Loop(uvloop.Loop):
         """As the loop's own; where ``sock`` is given, all that wait are accepted at once."""
         if sock is None:
             return await super().create_server(protocol_factory, *args, **options)
-        listening = sock
-        encrypted = options.get("ssl") is not None
-        connecting: set[asyncio.Task[Any]] = set()
-
-        def accepted() -> asyncio.Protocol:
-            self.call_soon(accept_others)
-            return protocol_factory()
-
-        def accept_others() -> None:
-            door = self.door
-            room = _MOST_A_TURN if door is None else min(door.room(), _MOST_A_TURN)
-            for _ in range(room):
-                if (connection := accept()) is None:
-                    return
-                task = self.create_task(connect(connection))
-                connecting.add(task)
-                task.add_done_callback(connecting.discard)
-            # over TLS nothing can be said before the handshake
-            if door is None or room == _MOST_A_TURN or encrypted:
-                return
-            for _ in range(min(door.room_to_refuse(), _MOST_A_TURN - room)):
-                if (connection := accept()) is None:
-                    return
-                door.refuse(connection)
-
-        def accept() -> socket.socket | None:
-            if not server.is_serving():
-                return None
-            try:
-                return listening.accept()[0]
-            except OSError:
-                # nobody else waits; where there are no descriptors left, libuv knows what to do
-                return None
-
-        async def connect(connection: socket.socket) -> None:
-            try:
-                await self.connect_accepted_socket(
-                    protocol_factory, connection, ssl=options.get("ssl")
-                )
-            except OSError:
-                # gone again
-                connection.close()
-
         # asked for more than the system allows, it gives what it allows
-        options["backlog"] = max(options.get("backlog", 0), _BACKLOG)
-        server = await super().create_server(accepted, *args, sock=sock, **options)
-        return server
+        sock.listen(max(options.get("backlog", 0), _BACKLOG))
+        return Listener(self, sock, protocol_factory, ssl=options.get("ssl"))
+
+
+class Listener:
+    """A server on one listening socket, as far as a server is asked for anything here."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        listening: socket.socket,
+        protocol_factory: Callable[[], asyncio.Protocol],
+        *,
+        ssl: Any = None,
+    ) -> None:
+        listening.setblocking(False)
+        self._loop = loop
+        self._listening = listening
+        self._protocol_factory = protocol_factory
+        self._ssl = ssl
+        self._connecting: set[asyncio.Task[Any]] = set()
+        self._again: asyncio.TimerHandle | None = None
+        self._serving = True
+        loop.add_reader(listening, self._accept_all)
+
+    @property
+    def sockets(self) -> Sequence[socket.socket]:
+        """The listening socket, while it is one."""
+        return (self._listening,) if self._serving else ()
+
+    def is_serving(self) -> bool:
+        """Whether connections are accepted."""
+        return self._serving
+
+    def close(self) -> None:
+        """Accept no more; what was accepted stays, and the socket is its owner's."""
+        if not self._serving:
+            return
+        self._serving = False
+        if self._again is None:
+            self._loop.remove_reader(self._listening)
+        else:
+            self._again.cancel()
+
+    async def wait_closed(self) -> None:
+        """Return when whoever was accepted before the end is a connection, or gone."""
+        if self._connecting:
+            await asyncio.wait(self._connecting)
+
+    def _accept_all(self) -> None:
+        door = self._loop.door
+        # those that are on their way in take room already
+        free = _MOST_A_TURN if door is None else door.room() - len(self._connecting)
+        room = max(min(free, _MOST_A_TURN), 0)
+        for _ in range(room):
+            if (connection := self._accept()) is None:
+                return
+            task = self._loop.create_task(self._connect(connection))
+            self._connecting.add(task)
+            task.add_done_callback(self._connecting.discard)
+        if door is None or room == _MOST_A_TURN:
+            return
+        # over TLS nothing can be said before the handshake
+        for _ in range(0 if self._ssl else min(door.room_to_refuse(), _MOST_A_TURN - room)):
+            if (connection := self._accept()) is None:
+                return
+            door.refuse(connection)
+        self._pause()
+
+    def _pause(self) -> None:
+        """Accept nobody for a moment: who waits on would wake the loop in every turn."""
+        self._loop.remove_reader(self._listening)
+        self._again = self._loop.call_later(_PAUSE_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        self._again = None
+        self._loop.add_reader(self._listening, self._accept_all)
+
+    def _accept(self) -> socket.socket | None:
+        try:
+            return self._listening.accept()[0]
+        except BlockingIOError:
+            return None
+        except OSError:
+            # there are no descriptors left, or the client has gone again
+            self._pause()
+            return None
+
+    async def _connect(self, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                self._protocol_factory, connection, ssl=self._ssl
+            )
+        except OSError:
+            # gone again
+            connection.close()
 
 
 def loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.AbstractEventLoop]:  # noqa: ARG001

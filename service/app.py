@@ -24,9 +24,10 @@ import uvicorn.config
 from bentoml import get_current_service
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from service.connections import ConnectionWatch
     from service.inference.scorer import Scorer
@@ -238,8 +239,9 @@ def _host() -> str:
     return str(host or BentoMLContainer.http.host.get())
 
 
-def _connection_watch() -> ConnectionWatch:
+def _connection_watch(entry: ASGIApp) -> ConnectionWatch:
     from service import connections
+    from service.api.body_limits import LARGE_BODY
     from service.settings import Settings
 
     wanted = Settings.from_environment(os.environ)
@@ -255,7 +257,15 @@ def _connection_watch() -> ConnectionWatch:
             connections=min(wanted.max_connections, max(files - 64, 1)),
         ),
         refused=_count_refusal,
+        entry=entry,
+        shed=_shed,
+        shed_from=LARGE_BODY,
     )
+
+
+def _shed(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Message | None:
+    message: Message | None = get_current_service().application.shed(headers, body)
+    return message
 
 
 def _count_refusal(reason: str) -> None:
@@ -268,6 +278,7 @@ class _Gateway:
 
     def __init__(self, app: ASGIApp) -> None:
         self._bentoml = app
+        self._outermost: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] != "/schema.json":
@@ -277,16 +288,19 @@ class _Gateway:
             from service import connections
             from service.accepting import Loop
 
-            watch = scope["state"][connections.STATE] = _connection_watch()
+            # what BentoML has around this does nothing that is asked for
+            watch = scope["state"][connections.STATE] = _connection_watch(self)
             loop = asyncio.get_running_loop()
             if isinstance(loop, Loop):
                 loop.door = watch
+            self._outermost = scope["app"]
             scope["app"].middleware_stack = self
+        scope["app"] = self._outermost
         await self._bentoml(scope, receive, send)
 
 
 # uvicorn waits for ever for headers and bodies, and accepts one connection a turn; it looks its
 # protocol and loop up here, in the worker only
-uvicorn.config.HTTP_PROTOCOLS["auto"] = "service.connections:LimitedProtocol"
+uvicorn.config.HTTP_PROTOCOLS["auto"] = "service.shedding:SheddingProtocol"
 uvicorn.config.LOOP_FACTORIES["auto"] = "service.accepting:loop_factory"
 Valence.add_asgi_middleware(_Gateway)  # type: ignore[attr-defined]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import pydantic_core
 from uvicorn.protocols.http.httptools_impl import (
@@ -24,8 +24,12 @@ from service.turned_away import TurnedAway
 from service.whole import WholeAnswers
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message
     from uvicorn.config import Config
     from uvicorn.server import ServerState
+
+# the whole answer (service.whole) to a request of these headers and this body, if it is refused
+Shedder: TypeAlias = "Callable[[Sequence[tuple[bytes, bytes]], bytes], Message | None]"
 
 # the name of the watch in the server's state
 STATE = "valence.connections"
@@ -34,8 +38,10 @@ _LOOK_SECONDS = 0.5
 _SWEEP_SECONDS = 0.1
 # what a connection that waits is left when the server ends: a request may be on its way already
 _LEAVING_SECONDS = 0.25
-# each costs a thirtieth of an answer: more wait for later turns of the loop
-_REFUSED_A_TURN = 64
+# Each takes some 0.1 ms. Who floods opens another connection as soon as one is refused, so that to
+# refuse all at once would take from those who are served whatever time there is.
+_REFUSED_A_SECOND = 500.0
+_REFUSED_AT_ONCE = 32.0
 # how long a refused client may take to read why: what it still sends is thrown away
 _LINGER_SECONDS = 5.0
 
@@ -56,13 +62,29 @@ class ConnectionLimits:
 class ConnectionWatch:
     """Looks after all connections of a server, twice a second while there are any.
 
-    ``refused`` is told the name of the error that a connection was refused by.
+    ``refused`` is told the name of the error that a connection was refused by. ``entry`` is the
+    application within the layers that the server has around it, which requests go to directly;
+    ``shed`` is asked before a body of ``shed_from`` bytes begins one (:mod:`service.shedding`).
     """
 
-    def __init__(self, limits: ConnectionLimits, refused: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        limits: ConnectionLimits,
+        refused: Callable[[str], None],
+        *,
+        entry: ASGIApp | None = None,
+        shed: Shedder | None = None,
+        shed_from: int = 0,
+    ) -> None:
         self.limits = limits
         self.refused = refused
+        self.entry = entry
+        self.shed = shed
+        self.shed_from = shed_from
         self._connections: set[Any] = set()
+        # as a token bucket's
+        self._refusals_left = _REFUSED_AT_ONCE
+        self._refusals_counted = 0.0
         self._turned_away = TurnedAway(most=limits.connections, seconds=_LINGER_SECONDS)
         self._later = Later(self._look, seconds=_LOOK_SECONDS)
         self._sweep = Later(self._look_at_turned_away, seconds=_SWEEP_SECONDS)
@@ -73,10 +95,15 @@ class ConnectionWatch:
 
     def room_to_refuse(self) -> int:
         """How many may be refused now."""
-        return min(self._turned_away.room, _REFUSED_A_TURN)
+        now = asyncio.get_running_loop().time()
+        gathered = (now - self._refusals_counted) * _REFUSED_A_SECOND
+        self._refusals_left = min(self._refusals_left + gathered, _REFUSED_AT_ONCE)
+        self._refusals_counted = now
+        return min(self._turned_away.room, int(self._refusals_left))
 
     def refuse(self, connection: socket.socket) -> None:
         """Say that there are too many, to one that has not been accepted into the loop."""
+        self._refusals_left -= 1
         self.refused(_TOO_MANY.slug)
         self._turned_away.tell(connection, _TOO_MANY_ANSWER, asyncio.get_running_loop().time())
         self._sweep.ask()
@@ -212,9 +239,7 @@ class LimitedProtocol(HttpToolsProtocol):
             raise _Stop
         self._headers_since = 0.0
         self._in_body = True
-        super().on_headers_complete()
-        if self._leaving:
-            self.cycle.keep_alive = False
+        self._begin()
 
     def on_message_complete(self) -> None:
         """The body is whole."""
@@ -233,8 +258,14 @@ class LimitedProtocol(HttpToolsProtocol):
         """Say what is wrong with what is no request, in the shape of every other error."""
         self._refuse(self._refusal)
 
+    def _begin(self) -> None:
+        """Begin the request whose headers are there."""
+        super().on_headers_complete()
+        if self._leaving:
+            self.cycle.keep_alive = False
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        super()._start_asgi_task(cycle, WholeAnswers(app, cycle))
+        super()._start_asgi_task(cycle, WholeAnswers(self._watch.entry or app, cycle))
 
     def pause_writing(self) -> None:
         """Remember since when the client does not read."""

@@ -7,6 +7,7 @@ packets, each of which wakes the client, and cost a tenth of a one-sentence requ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.types import Message, Scope
@@ -44,32 +45,31 @@ class WholeAnswers:
             await cycle.flow.drain()
         if cycle.disconnected:
             return
-        head = self._head(message)
+        headers = [*cycle.default_headers, *message["headers"]]
+        if (b"connection", b"close") in headers:
+            cycle.keep_alive = False
+        elif not cycle.keep_alive:
+            headers.append((b"connection", b"close"))
+        content = head(message["status"], headers)
+        if cycle.scope["method"] != "HEAD":
+            content += message["body"]
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
-        cycle.transport.write(head if cycle.scope["method"] == "HEAD" else head + message["body"])
+        cycle.transport.write(content)
         cycle.message_event.set()
         if not cycle.keep_alive:
             cycle.transport.close()
         cycle.on_response()
 
-    def _head(self, message: Message) -> bytes:
-        """Status line and headers; raises :class:`RuntimeError` for a header of two lines."""
-        cycle = self._cycle
-        headers = [*cycle.default_headers, *message["headers"]]
-        lines = [STATUS_LINE[message["status"]]]
-        said = False
-        for name, value in headers:
-            lines += (name, b": ", value, b"\r\n")
-            if name == b"connection" and value == b"close":
-                cycle.keep_alive = False
-                said = True
-        if not cycle.keep_alive and not said:
-            headers.append((b"connection", b"close"))
-            lines.append(b"connection: close\r\n")
-        lines.append(b"\r\n")
-        head = b"".join(lines)
-        # one each, that of the status and the empty one
-        if head.count(b"\n") != len(headers) + 2:
-            raise RuntimeError("a header holds the end of a line")
-        return head
+
+def head(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Status line and headers; raises :class:`RuntimeError` for a header of two lines."""
+    lines = [STATUS_LINE[status]]
+    for name, value in headers:
+        lines += (name, b": ", value, b"\r\n")
+    lines.append(b"\r\n")
+    found = b"".join(lines)
+    # one each, that of the status and the empty one
+    if found.count(b"\n") != len(headers) + 2:
+        raise RuntimeError("a header holds the end of a line")
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
@@ -24,10 +25,11 @@ from service.api import (
 from service.api.access import Access
 from service.api.body_limits import BodyLimits
 from service.api.client_gone import ClientGone
-from service.api.http import Request
+from service.api.http import TIMEOUT_HEADERS, Request
 from service.api.problems import Problem, describe, problem_json
 from service.api.router import Router
 from service.api.routes import API_HEADERS, Context, Route
+from service.errors import Overloaded
 from service.inference.models import Models, Phase
 from service.log import Log
 from service.metrics import Metrics
@@ -52,8 +54,12 @@ ROUTES: tuple[Route, ...] = (
 
 # the route in logs and metrics of a request that no route matched
 _UNMATCHED = "unmatched"
+_ANY = "any"
+_JSON = b"application/json"
 # nginx's name for it; nobody receives it, the log does
 _CLIENT_GONE = 499
+# a refusal of a request with one of these takes more than to say that there is no room
+_ASK_FOR_MORE = {b"content-encoding", b"traceparent", *TIMEOUT_HEADERS}
 
 
 def create_app(
@@ -101,6 +107,8 @@ class Application:
             ),
         )
         self._access = Access(context.settings, context.log)
+        # what every request is asked, or is told, beside its answer
+        self._asks_of_all = bool(self._access.required or tracer or settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; never raises but when it is cancelled from outside."""
@@ -148,43 +156,77 @@ class Application:
         finally:
             metrics.in_flight -= 1
             request.release()
-            seconds = time.perf_counter() - request.arrived
-            method = scope["method"] if route else "any"
-            template = route.path if route else _UNMATCHED
-            metrics.request(
-                route=template,
-                method=method,
-                status=status,
-                model=request.model,
-                version=request.version,
-                seconds=seconds,
-            )
-            if request.key:
-                metrics.by_key(request.key, texts=request.texts)
-            if route is None or route.logged:
-                self.context.log.request(
-                    request_id=request.id,
-                    method=method,
-                    route=template,
-                    status=status,
-                    seconds=seconds,
-                    model=request.model,
-                    texts=request.texts,
-                    tokens=request.tokens,
-                    trace_id=trace_id,
-                    key=request.key,
-                )
+            self._account(request, route, scope["method"], status, trace_id)
             if span is not None and self._tracer is not None:
                 self._tracer.finish(
                     span,
-                    method=method,
-                    route=template,
+                    method=scope["method"] if route else _ANY,
+                    route=route.path if route else _UNMATCHED,
                     status=status,
                     model=request.model,
                     texts=request.texts,
                     tokens=request.tokens,
                     stages=request.stages._asdict() if request.stages else None,
                 )
+
+    def shed(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Message | None:
+        """The whole answer to a plain ``POST /v1/classify`` of ``body`` that there is no room for.
+
+        None if there is, and for every request of which more is to be said: :meth:`__call__` knows
+        the same answer, and all others.
+        """
+        if self._asks_of_all or self.context.models.phase is not Phase.SERVING:
+            return None
+        try:
+            self._bodies.require_room_for(body)
+            return None
+        except Overloaded as error:
+            request = Request({"headers": headers}, _hung_up, limits=self._bodies)
+            given = request.headers
+            if given.get(b"content-type") != _JSON or not given.keys().isdisjoint(_ASK_FOR_MORE):
+                return None
+            problem = self._problem(error, request)
+        answer = classify.ROUTE.refuse(problem, request.id)
+        self._account(request, classify.ROUTE, classify.ROUTE.method, answer.status, "")
+        identification = self._identification(request)
+        return {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": [*answer.headers, *identification, *classify.ROUTE.headers],
+            "body": answer.body,
+        }
+
+    def _account(
+        self, request: Request, route: Route | None, method: str, status: int, trace_id: str
+    ) -> None:
+        """Write an answered request into the metrics and the log."""
+        seconds = time.perf_counter() - request.arrived
+        method = method if route else _ANY
+        template = route.path if route else _UNMATCHED
+        metrics = self.context.metrics
+        metrics.request(
+            route=template,
+            method=method,
+            status=status,
+            model=request.model,
+            version=request.version,
+            seconds=seconds,
+        )
+        if request.key:
+            metrics.by_key(request.key, texts=request.texts)
+        if route is None or route.logged:
+            self.context.log.request(
+                request_id=request.id,
+                method=method,
+                route=template,
+                status=status,
+                seconds=seconds,
+                model=request.model,
+                texts=request.texts,
+                tokens=request.tokens,
+                trace_id=trace_id,
+                key=request.key,
+            )
 
     def _identification(self, request: Request) -> list[tuple[bytes, bytes]]:
         """The headers of every answer to ``request``."""
@@ -218,3 +260,8 @@ class Application:
         if problem.kind.status == 500:
             self.context.log.failure("unexpected error", error, request_id=request.id)
         return problem
+
+
+async def _hung_up() -> Message:
+    """What there is to receive of a request whose body is taken already."""
+    return {"type": "http.disconnect"}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from service.errors import Overloaded
 
 # bodies from this size on are refused for want of room before their JSON is read
-_LARGE_BODY = 8_192
+LARGE_BODY = 8_192
 # outside ASCII; few take more
 _BYTES_A_CHARACTER = 2
-_SAMPLE_BYTES = 4_096
+_SAMPLE_BYTES = 1_024
 _BYTES_OF_AN_ESCAPE = len(rb"\u00e9")
 
 
@@ -35,7 +35,7 @@ class BodyLimits:
         Checking its JSON costs more than all else of a refusal. That it is for the default model
         can be seen without: it names none (within a text, the quote before would be escaped).
         """
-        if len(body) <= _LARGE_BODY:
+        if len(body) <= LARGE_BODY:
             return
         try:
             self.require_room(*_guess(body))
@@ -51,7 +51,7 @@ def _guess(body: bytes) -> tuple[int, int]:
     """
     sample = body[:_SAMPLE_BYTES]
     scale = len(body) / len(sample)
-    if body.isascii():
+    if sample.isascii():
         escapes = sample.count(rb"\u") * scale
         characters = len(body) - (_BYTES_OF_AN_ESCAPE - 1) * escapes
     else:

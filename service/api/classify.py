@@ -206,37 +206,36 @@ def _envelope(
     }
 
 
-ROUTES = (
-    Route(
-        method="POST",
-        path="/v1/classify",
-        handler=classify,
-        operation=Operation(
-            summary="Classify texts",
-            description="Labels each text, with a calibrated probability for every label, and says "
-            "what was read of it.",
-            tag="classify",
-            request=ClassifyRequest,
-            request_examples={
-                "one text": {"text": "I love this little thing!"},
-                "several texts": {"texts": ["I love it.", "It broke."], "top_k": 1},
-                "another model": {"text": "The match ended in a draw.", "model": "topic"},
-                "only what is sure": {"text": "It is a thing.", "min_confidence": 0.8},
-                "texts with names, none truncated": {
-                    "texts": ["I love this little thing!", "It broke."],
-                    "ids": ["review-17", "review-18"],
-                    "truncation": "error",
-                },
-                "and why": {"text": "I love this little thing!", "explain": True},
-                "sentence by sentence": {
-                    "text": "I love this little thing! It broke.",
-                    "granularity": "sentence",
-                },
-                "a long text, all of it": {"text": "It rained, but ...", "truncation": "window"},
+ROUTE = Route(
+    method="POST",
+    path="/v1/classify",
+    handler=classify,
+    operation=Operation(
+        summary="Classify texts",
+        description="Labels each text, with a calibrated probability for every label, and says "
+        "what was read of it.",
+        tag="classify",
+        request=ClassifyRequest,
+        request_examples={
+            "one text": {"text": "I love this little thing!"},
+            "several texts": {"texts": ["I love it.", "It broke."], "top_k": 1},
+            "another model": {"text": "The match ended in a draw.", "model": "topic"},
+            "only what is sure": {"text": "It is a thing.", "min_confidence": 0.8},
+            "texts with names, none truncated": {
+                "texts": ["I love this little thing!", "It broke."],
+                "ids": ["review-17", "review-18"],
+                "truncation": "error",
             },
-            response=ClassifyResponse,
-            response_examples=CLASSIFIED,
-            errors=SCORING_ERRORS,
-        ),
+            "and why": {"text": "I love this little thing!", "explain": True},
+            "sentence by sentence": {
+                "text": "I love this little thing! It broke.",
+                "granularity": "sentence",
+            },
+            "a long text, all of it": {"text": "It rained, but ...", "truncation": "window"},
+        },
+        response=ClassifyResponse,
+        response_examples=CLASSIFIED,
+        errors=SCORING_ERRORS,
     ),
 )
+ROUTES = (ROUTE,)

@@ -25,7 +25,7 @@ from service.inference.scorer import Stages
 from service.whole import understands
 
 # ours, and what Envoy, and so Istio, tells a service of its own limit
-_TIMEOUT_HEADERS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
+TIMEOUT_HEADERS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
 _MILLISECONDS = re.compile(rb"0{0,9}[1-9][0-9]{0,8}")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # a body that is read whole and comes slower than this is not worth its connection
@@ -136,7 +136,7 @@ class Request:
         return self._ends - now
 
     def _asked_seconds(self) -> float:
-        for name in _TIMEOUT_HEADERS:
+        for name in TIMEOUT_HEADERS:
             given = self.headers.get(name)
             if given is not None:
                 if not _MILLISECONDS.fullmatch(given):

@@ -289,7 +289,10 @@ class Batcher(Generic[Answer]):
     def _run(self) -> None:
         self._scheduled = False
         longest = self._longest_seconds()
-        budget = max(int(longest / self._seconds_per_token), MIN_BATCH_TOKENS)
+        # one that lasts no longer is computed on the event loop: on a core of its own, a thread
+        # that takes turns with a busy loop gains nothing
+        seconds = longest - self._overhead_seconds
+        budget = max(int(seconds / self._seconds_per_token), MIN_BATCH_TOKENS)
         picked, tokens = self._take(min(budget, MAX_BATCH_TOKENS))
         if not picked:
             self._settle()

@@ -9,7 +9,8 @@ from typing import Any
 import uvicorn
 
 from service import connections
-from service.connections import ConnectionLimits, ConnectionWatch, LimitedProtocol
+from service.connections import ConnectionLimits, ConnectionWatch
+from service.shedding import SheddingProtocol
 
 Answer = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -32,12 +33,16 @@ async def started(
     answer: Answer,
     limited: ConnectionLimits,
     refused: Callable[[str], None] = lambda reason: None,
+    **watched: Any,
 ) -> AsyncIterator[uvicorn.Server]:
-    """Serves ``answer``, which is called once a request is read, until the block ends."""
+    """Serves ``answer``, which is called once a request is read, until the block ends.
+
+    ``watched`` goes to the :class:`ConnectionWatch`.
+    """
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            scope["state"][connections.STATE] = ConnectionWatch(limited, refused)
+            scope["state"][connections.STATE] = ConnectionWatch(limited, refused, **watched)
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
@@ -48,7 +53,7 @@ async def started(
         await answer(scope, receive, send)
 
     config = uvicorn.Config(
-        application, port=0, http=LimitedProtocol, log_level="critical", lifespan="on"
+        application, port=0, http=SheddingProtocol, log_level="critical", lifespan="on"
     )
     server = uvicorn.Server(config)
     config.load()

@@ -51,6 +51,14 @@ async def turns_until(done, *, most):
     return most
 
 
+async def seconds_until(done, *, most):
+    for _ in range(int(most * 1000)):
+        if done():
+            return
+        await asyncio.sleep(0.001)
+    pytest.fail(f"not within {most} seconds")
+
+
 def serve(loop, listening, *, most_turns):
     """The connections made in so many turns of the loop, and how many it took."""
     made = []
@@ -96,20 +104,34 @@ class Narrow:
 
 
 def test_no_more_are_accepted_at_once_than_there_is_room_for(loop, listening, clients):
-    loop.door = Narrow(most=1)
-    turns, made = serve(loop, listening, most_turns=10_000)
-    assert made == len(clients)
-    # libuv's own, and one more
-    assert turns >= CLIENTS / 2
+    loop.door = Narrow(most=10)
+    _, made = serve(loop, listening, most_turns=20)
+    assert made == 10
+
+
+def test_those_for_whom_there_was_no_room_are_accepted_when_there_is(loop, listening, clients):
+    loop.door = Narrow(most=10)
+    made = []
+
+    async def run():
+        server = await loop.create_server(lambda: Greeting(made), sock=listening)
+        await seconds_until(lambda: len(made) == CLIENTS, most=10)
+        server.close()
+        await server.wait_closed()
+
+    loop.run_until_complete(run())
+    assert {client.recv(10) for client in clients} == {b"hello"}
+    for transport in made:
+        transport.abort()
+    loop.run_until_complete(asyncio.sleep(0.01))
 
 
 def test_who_is_too_many_is_refused_without_entering_the_loop(loop, listening, clients):
     loop.door = Narrow(most=0, refused_a_turn=CLIENTS)
     _, made = serve(loop, listening, most_turns=50)
     told = [client.recv(10) for client in clients]
-    assert told.count(b"no") == loop.door.refused == CLIENTS - made
-    # libuv's own
-    assert told.count(b"hello") == made == 1
+    assert told.count(b"no") == loop.door.refused == CLIENTS
+    assert made == 0
 
 
 def test_a_server_that_has_closed_accepts_nobody(loop, listening, clients):
@@ -117,13 +139,17 @@ def test_a_server_that_has_closed_accepts_nobody(loop, listening, clients):
 
     async def run():
         server = await loop.create_server(lambda: Greeting(made), sock=listening)
-        await turns_until(lambda: made, most=1000)
+        assert server.is_serving()
+        await seconds_until(lambda: loop.door.refused, most=10)
         server.close()
+        server.close()
+        assert not server.is_serving()
         await asyncio.sleep(0.05)
 
     loop.door = Narrow(most=0, refused_a_turn=1)
     loop.run_until_complete(run())
-    assert len(made) + loop.door.refused < len(clients)
+    assert not made
+    assert loop.door.refused < len(clients)
     for transport in made:
         transport.abort()
     loop.run_until_complete(asyncio.sleep(0.01))
