@@ -12,6 +12,7 @@ from service.errors import ConfigurationError
 from training import configuration, own_data
 from training.configuration import (
     Configuration,
+    Distillation,
     Network,
     Optimization,
     Regularization,
@@ -52,6 +53,7 @@ class Task(_Section):
     network: Network = Network()
     regularization: Regularization = Regularization()
     optimization: Optimization = Optimization()
+    distillation: Distillation | None = None
 
     def score(self, evaluation: Evaluation) -> float:
         """The figure that the task is judged by, in [0, 1]."""
@@ -61,7 +63,8 @@ class Task(_Section):
         """The whole configuration for the texts that were ``found``, labels being theirs.
 
         A model of another seed than :data:`FIXED_SEED` has a name of its own, so that the task's
-        name alone is always the model that the task's figure is of.
+        name alone is always the model that the task's figure is of. A teacher has the recipe's seed
+        whatever ``seed`` is, so that one teaches all.
         """
         table = Table(text=found.text, label=found.label)
         examples = [
@@ -75,6 +78,8 @@ class Task(_Section):
             name: getattr(self, name).model_dump(mode="json") for name in sections
         }
         content["optimization"]["seed"] = seed
+        if self.distillation is not None:
+            content["distillation"] = self.distillation.model_dump(mode="json")
         return configuration.parse(
             {
                 "name": self.name if seed == FIXED_SEED else f"{self.name}-seed{seed}",
