@@ -194,3 +194,18 @@ def test_the_command_tells_of_failures_by_its_exit_code(
     assert bad.exit_code == 1
     assert "imdb, seed 0 failed: " in bad.stderr
     assert "0 trained, 1 trained before" in bad.stderr
+
+
+def test_one_teacher_is_tuned_for_all_seeds(
+    made: Callable[..., Summary], workspace: Workspace, encoder_folder: Path
+) -> None:
+    teacher = {"teacher": str(encoder_folder), "folds": 2, "epochs": 1, "copies": 1}
+    taught = (small("trec6", distillation=teacher),)
+    assert made(tasks=taught, seeds=(0, 1)).trained == ("trec6, seed 0", "trec6, seed 1")
+    networks = [path.stem.partition("-")[2] for path in workspace.teachers.iterdir()]
+    assert sorted(networks) == ["0", "0-logits", "1", "1-logits"]
+    of_seeds = {
+        artifact.load(store.path(name)).manifest.training.teacher.targets_sha256
+        for name in ("trec6", "trec6-seed1")
+    }
+    assert len(of_seeds) == 1
