@@ -80,7 +80,7 @@ class Settings(BaseModel):
         default=75.0, gt=0, description="How long a connection stays open between two requests."
     )
     max_connections: int = Field(
-        default=1024,
+        default=768,
         ge=1,
         description="Most connections; beyond it: 503. Fewer if the process may open fewer files.",
     )
