@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ LARGE_BODY = 8_192
 # outside ASCII; few take more
 _BYTES_A_CHARACTER = 2
 _SAMPLE_BYTES = 1_024
+_MODEL = b'"model"'
+_TEXTS = re.compile(rb'"texts"[ \t\r\n]*:[ \t\r\n]*\[')
 _BYTES_OF_AN_ESCAPE = len(rb"\u00e9")
 
 
@@ -33,15 +36,27 @@ class BodyLimits:
         """Raise :class:`Overloaded` if ``body`` is large and the default model has no room for it.
 
         Checking its JSON costs more than all else of a refusal. That it is for the default model
-        can be seen without: it names none (within a text, the quote before would be escaped).
+        can be seen without: it names none.
         """
         if len(body) <= LARGE_BODY:
             return
         try:
             self.require_room(*_guess(body))
         except Overloaded:
-            if b'"model"' not in body:
+            if not _names_a_model(body):
                 raise
+
+
+def _names_a_model(body: bytes) -> bool:
+    """Whether the JSON ``body`` has a field ``model``: in a text, its quotes would be escaped.
+
+    A list of texts holds no field, and to search it would cost a tenth of a refusal; its end is a
+    byte that few texts have.
+    """
+    texts = _TEXTS.search(body, 0, _SAMPLE_BYTES)
+    if texts is None:
+        return _MODEL in body
+    return _MODEL in body[: texts.start()] or _MODEL in body[body.find(b"]", texts.end()) :]
 
 
 def _guess(body: bytes) -> tuple[int, int]:

@@ -137,3 +137,25 @@ async def test_a_large_body_without_room_is_refused_before_its_json_is_read():
     elsewhere = request_of(limits(), b" " * 9_000)
     elsewhere.parameters = {"name": "topic"}
     assert len(await elsewhere.body()) == 9_000
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        b'{"model": "topic", "texts": [%s]}',
+        b'{"texts": [%s], "model": "topic"}',
+        b'{"texts":\n[%s], "model" : "topic", "ids": ["a"]}',
+        b'{"ids": ["[", "]"], "model": "topic", "texts": [%s]}',
+        b'{"text": %s, "model": "topic"}',
+    ],
+)
+@pytest.mark.parametrize("text", [b'"aa"', rb'"]"', rb'"\"texts\": ["'])
+async def test_room_for_another_model_is_not_asked_of_the_default_one(around, text):
+    def no_room(*guess: int) -> None:
+        raise Overloaded("full", retry_after_seconds=1)
+
+    body = around % b", ".join([text] * 3_000)
+    assert await request_of(BodyLimits(10**6, 10**6, 5, no_room), body).body() == body
+    with pytest.raises(Overloaded):
+        mine = body.replace(b"model", b"label")
+        await request_of(BodyLimits(10**6, 10**6, 5, no_room), mine).body()
