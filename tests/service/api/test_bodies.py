@@ -156,6 +156,6 @@ async def test_room_for_another_model_is_not_asked_of_the_default_one(around, te
 
     body = around % b", ".join([text] * 3_000)
     assert await request_of(BodyLimits(10**6, 10**6, 5, no_room), body).body() == body
+    mine = body.replace(b"model", b"label")
     with pytest.raises(Overloaded):
-        mine = body.replace(b"model", b"label")
         await request_of(BodyLimits(10**6, 10**6, 5, no_room), mine).body()
