@@ -49,6 +49,12 @@ class SheddingProtocol(LimitedProtocol):
             self._begin_now()
         super().on_message_complete()
 
+    def shutdown(self) -> None:
+        """The server ends: a request of which the headers are there has begun for its client."""
+        if self._pieces is not None:
+            self._begin_now()
+        super().shutdown()
+
     def look(self, now: float) -> None:
         """Begin what comes slowly: the application has limits for that."""
         if self._pieces is not None and now - self._pieces_since > self._limits.body_idle_seconds:

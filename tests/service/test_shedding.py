@@ -67,13 +67,18 @@ def room():
 
 
 @pytest.fixture
-async def connection(begun, room):
+async def server(begun, room):
     watched = {"shed": room, "shed_from": LARGE}
     async with started(begun, limits(body_idle_seconds=0.2), **watched) as server:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
-        yield reader, writer
-        writer.close()
-        await writer.wait_closed()
+        yield server
+
+
+@pytest.fixture
+async def connection(server):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+    yield reader, writer
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_one_for_which_there_is_no_room_never_begins(connection, begun, room):
@@ -147,3 +152,19 @@ async def test_a_body_that_stops_coming_is_not_waited_for(connection):
     writer.write(request(b"the queue is full, is it")[:-5])
     status, _ = await asyncio.wait_for(read(reader), 5)
     assert status == b"408"
+
+
+async def test_one_whose_body_is_on_its_way_when_the_server_ends_is_answered(server, connection):
+    reader, writer = connection
+    whole = request(b"the queue is full, is it")
+    writer.write(whole[:-5])
+    await asyncio.sleep(0.02)
+    server.should_exit = True
+    ending = asyncio.create_task(server.shutdown())
+    # longer than a connection that waits for a request is left
+    for byte in whole[-5:]:
+        await asyncio.sleep(0.07)
+        writer.write(bytes([byte]))
+    assert await read(reader) == (b"200", b"ok")
+    assert await reader.read() == b""
+    await asyncio.wait_for(ending, 5)
