@@ -26,7 +26,7 @@ class Door(Protocol):
     """Who may come in."""
 
     def room(self) -> int:
-        """How many connections may be accepted now, beside libuv's one."""
+        """How many connections may be accepted now."""
 
     def room_to_refuse(self) -> int:
         """How many may be refused now."""
@@ -108,16 +108,17 @@ class Listener:
         for _ in range(room):
             if (connection := self._accept()) is None:
                 return
-            task = self._loop.create_task(self._connect(connection))
-            self._connecting.add(task)
-            task.add_done_callback(self._connecting.discard)
+            self._take(connection)
         if door is None or room == _MOST_A_TURN:
             return
-        # over TLS nothing can be said before the handshake
-        for _ in range(0 if self._ssl else min(door.room_to_refuse(), _MOST_A_TURN - room)):
+        for _ in range(min(door.room_to_refuse(), _MOST_A_TURN - room)):
             if (connection := self._accept()) is None:
                 return
-            door.refuse(connection)
+            if self._ssl is None:
+                door.refuse(connection)
+            else:
+                # nothing can be said before the handshake: its protocol refuses it
+                self._take(connection)
         self._pause()
 
     def _pause(self) -> None:
@@ -138,6 +139,11 @@ class Listener:
             # there are no descriptors left, or the client has gone again
             self._pause()
             return None
+
+    def _take(self, connection: socket.socket) -> None:
+        task = self._loop.create_task(self._connect(connection))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
 
     async def _connect(self, connection: socket.socket) -> None:
         try:

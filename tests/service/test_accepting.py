@@ -134,6 +134,35 @@ def test_who_is_too_many_is_refused_without_entering_the_loop(loop, listening, c
     assert made == 0
 
 
+class Encrypted(loop_factory()):
+    """Takes connections without the handshake that was asked for, and keeps count of it."""
+
+    handshakes = 0
+
+    async def connect_accepted_socket(self, protocol_factory, sock, *, ssl=None, **options):
+        self.handshakes += ssl is not None
+        return await super().connect_accepted_socket(protocol_factory, sock, **options)
+
+
+def test_over_tls_who_is_too_many_is_told_by_the_protocol(listening, clients):
+    loop = Encrypted()
+    loop.door = Narrow(most=0, refused_a_turn=CLIENTS)
+    made = []
+
+    async def run():
+        server = await loop.create_server(lambda: Greeting(made), sock=listening, ssl=object())
+        await seconds_until(lambda: len(made) == CLIENTS, most=10)
+        server.close()
+        for transport in made:
+            transport.close()
+        await asyncio.sleep(0.01)
+
+    loop.run_until_complete(run())
+    loop.close()
+    assert (loop.handshakes, loop.door.refused) == (CLIENTS, 0)
+    assert {client.recv(10) for client in clients} == {b"hello"}
+
+
 def test_a_server_that_has_closed_accepts_nobody(loop, listening, clients):
     made = []
 
