@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from service.later import Later
+from service.token_bucket import TokenBucket
 from service.turned_away import TurnedAway
 from service.whole import WholeAnswers
 
@@ -82,9 +83,7 @@ class ConnectionWatch:
         self.shed = shed
         self.shed_from = shed_from
         self._connections: set[Any] = set()
-        # as a token bucket's
-        self._refusals_left = _REFUSED_AT_ONCE
-        self._refusals_counted = 0.0
+        self._refusals = TokenBucket(_REFUSED_A_SECOND, most=_REFUSED_AT_ONCE)
         self._turned_away = TurnedAway(most=limits.connections, seconds=_LINGER_SECONDS)
         self._later = Later(self._look, seconds=_LOOK_SECONDS)
         self._sweep = Later(self._look_at_turned_away, seconds=_SWEEP_SECONDS)
@@ -95,15 +94,11 @@ class ConnectionWatch:
 
     def room_to_refuse(self) -> int:
         """How many may be refused now."""
-        now = asyncio.get_running_loop().time()
-        gathered = (now - self._refusals_counted) * _REFUSED_A_SECOND
-        self._refusals_left = min(self._refusals_left + gathered, _REFUSED_AT_ONCE)
-        self._refusals_counted = now
-        return min(self._turned_away.room, int(self._refusals_left))
+        return min(self._turned_away.room, int(self._refusals.left()))
 
     def refuse(self, connection: socket.socket) -> None:
         """Say that there are too many, to one that has not been accepted into the loop."""
-        self._refusals_left -= 1
+        self._refusals.take(1)
         self.refused(_TOO_MANY.slug)
         self._turned_away.tell(connection, _TOO_MANY_ANSWER, asyncio.get_running_loop().time())
         self._sweep.ask()

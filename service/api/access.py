@@ -11,42 +11,11 @@ from service.api.http import Request
 from service.errors import ConfigurationError, RateLimited, Unauthorized
 from service.log import Log
 from service.settings import Settings
+from service.token_bucket import TokenBucket
 
 # the file is looked at this often at most, and only when there are requests
 _LOOK_SECONDS = 1.0
 _BEARER = b"bearer "
-
-
-class Bucket:
-    """A token bucket (RFC 2697's idea) that may go into debt.
-
-    A second's worth of ``rate`` gathers in it. Who finds anything in it is admitted, and what the
-    request turns out to cost is taken; so a request of many texts passes at any rate, and the next
-    waits until it is paid for.
-    """
-
-    __slots__ = ("_changed", "_clock", "_left", "rate")
-
-    def __init__(self, rate: float, clock: Callable[[], float]) -> None:
-        self.rate = rate
-        self._clock = clock
-        self._left = max(rate, 1.0)
-        self._changed = clock()
-
-    def take(self, count: int) -> None:
-        """Take ``count``; what is not there is owed."""
-        self._fill()
-        self._left -= count
-
-    def wait_seconds(self) -> float:
-        """How long until one may be taken; 0 when it may now."""
-        self._fill()
-        return max(0.0, (1.0 - self._left) / self.rate)
-
-    def _fill(self) -> None:
-        now = self._clock()
-        self._left = min(self._left + (now - self._changed) * self.rate, max(self.rate, 1.0))
-        self._changed = now
 
 
 class Access:
@@ -65,7 +34,7 @@ class Access:
         self._log = log
         self._clock = clock
         self._keys: tuple[keys.Key, ...] = ()
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str, TokenBucket] = {}
         self._seen: tuple[int, ...] = ()
         self._looked = clock()
         if self.required:
@@ -128,7 +97,7 @@ class Access:
         self._buckets = {
             name: self._buckets[name]
             if name in self._buckets and self._buckets[name].rate == rate
-            else Bucket(rate, self._clock)
+            else TokenBucket(rate, most=max(rate, 1.0), clock=self._clock)
             for name, rate in rates.items()
             if rate
         }

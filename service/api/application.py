@@ -156,18 +156,7 @@ class Application:
         finally:
             metrics.in_flight -= 1
             request.release()
-            self._account(request, route, scope["method"], status, trace_id)
-            if span is not None and self._tracer is not None:
-                self._tracer.finish(
-                    span,
-                    method=scope["method"] if route else _ANY,
-                    route=route.path if route else _UNMATCHED,
-                    status=status,
-                    model=request.model,
-                    texts=request.texts,
-                    tokens=request.tokens,
-                    stages=request.stages._asdict() if request.stages else None,
-                )
+            self._account(request, route, scope["method"], status, span=span, trace_id=trace_id)
 
     def shed(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Message | None:
         """The whole answer to a plain ``POST /v1/classify`` of ``body`` that there is no room for.
@@ -187,7 +176,7 @@ class Application:
                 return None
             problem = self._problem(error, request)
         answer = classify.ROUTE.refuse(problem, request.id)
-        self._account(request, classify.ROUTE, classify.ROUTE.method, answer.status, "")
+        self._account(request, classify.ROUTE, classify.ROUTE.method, answer.status)
         identification = self._identification(request)
         return {
             "type": "http.response.start",
@@ -197,9 +186,16 @@ class Application:
         }
 
     def _account(
-        self, request: Request, route: Route | None, method: str, status: int, trace_id: str
+        self,
+        request: Request,
+        route: Route | None,
+        method: str,
+        status: int,
+        *,
+        span: Span | None = None,
+        trace_id: str = "",
     ) -> None:
-        """Write an answered request into the metrics and the log."""
+        """Write an answered request into the metrics, the log and its span."""
         seconds = time.perf_counter() - request.arrived
         method = method if route else _ANY
         template = route.path if route else _UNMATCHED
@@ -226,6 +222,17 @@ class Application:
                 tokens=request.tokens,
                 trace_id=trace_id,
                 key=request.key,
+            )
+        if span is not None and self._tracer is not None:
+            self._tracer.finish(
+                span,
+                method=method,
+                route=template,
+                status=status,
+                model=request.model,
+                texts=request.texts,
+                tokens=request.tokens,
+                stages=request.stages._asdict() if request.stages else None,
             )
 
     def _identification(self, request: Request) -> list[tuple[bytes, bytes]]:

@@ -13,7 +13,6 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -22,6 +21,7 @@ from service.api.client_gone import ClientGone, UntilGone
 from service.api.validation import Model, parse, parse_query
 from service.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, Overloaded, UnsupportedMedia
 from service.inference.scorer import Stages
+from service.token_bucket import TokenBucket
 from service.whole import understands
 
 # ours, and what Envoy, and so Istio, tells a service of its own limit
@@ -33,16 +33,6 @@ SLOWEST_BYTES_PER_SECOND = 1024
 
 # a worker's own prefix and a count: unique, and a tenth of the price of a UUID
 _request_ids = map(f"{os.urandom(8).hex()}-{{:x}}".format, itertools.count(1))
-
-
-class Bucket(Protocol):
-    """What an API key may still ask for."""
-
-    def take(self, count: int) -> None:
-        """Take ``count`` texts' worth."""
-
-    def wait_seconds(self) -> float:
-        """How long until one may be taken; 0 when it may now."""
 
 
 class Response:
@@ -120,7 +110,7 @@ class Request:
         self.parameters: dict[str, str] = {}
         # filled by the handler, and by who admits it
         self.key = self.model = self.version = ""
-        self.bucket: Bucket | None = None
+        self.bucket: TokenBucket | None = None
         self.texts = self.tokens = 0
         self.stages: Stages | None = None
 

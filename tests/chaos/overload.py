@@ -94,13 +94,9 @@ def _overload(
     p99 = max(wave.p99 for wave in waves)
     growth = max(one.growth for one in rounds)
     slower = max(one.slower for one in rounds)
-    shares = [
-        wave.goodput / statistics.mean(around)
-        for wave, around in zip(waves, itertools.pairwise(peaks), strict=True)
-    ]
-    goodput = statistics.mean(wave.goodput for wave in waves) / statistics.mean(
-        statistics.mean(around) for around in itertools.pairwise(peaks)
-    )
+    around = [statistics.mean(pair) for pair in itertools.pairwise(peaks)]
+    shares = [wave.goodput / peak for wave, peak in zip(waves, around, strict=True)]
+    goodput = sum(wave.goodput for wave in waves) / sum(around)
     answers = ", ".join(f"{count:,} x {status}" for status, count in sorted(statuses.items()))
     peak = statistics.mean(peaks)
     held = (

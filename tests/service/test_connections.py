@@ -122,6 +122,23 @@ async def test_a_watch_refuses_beside_the_loop_as_many_as_it_may_hold():
     assert counted == ["too-many-connections"]
 
 
+async def test_refusing_has_a_share_of_the_time_however_many_come():
+    watch = ConnectionWatch(limits(connections=100), refused.update)
+    at_once = watch.room_to_refuse()
+    assert 0 < at_once < 100
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        clients = [socket.create_connection(listening.getsockname()) for _ in range(at_once)]
+        for _ in clients:
+            watch.refuse(listening.accept()[0])
+        assert watch.room_to_refuse() < at_once
+        for client in clients:
+            client.close()
+    async with asyncio.timeout(5):
+        while watch.room_to_refuse() < at_once:  # noqa: ASYNC110 - set by nobody
+            await asyncio.sleep(0.01)
+    watch._turned_away.close()
+
+
 async def test_as_many_headers_as_the_limit_are_no_fault(server):
     reader, writer = await connect(server)
     writer.write(b"GET / HTTP/1.1\r\n" + b"a:\r\n" * LIMITS.headers + b"\r\n")

@@ -3,7 +3,6 @@ import json
 import pytest
 
 from service import keys
-from service.api.access import Bucket
 from service.api.application import ROUTES, allow_origins
 from service.errors import ConfigurationError
 
@@ -137,18 +136,6 @@ async def test_texts_are_paid_for_once_when_some_of_them_are_too_long(serve, fil
     refused = await served.client.get("/v1/models", headers=headers)
     # 2 were there; ten were taken, by the stream one when it was admitted; and one must be there
     assert refused.headers["retry-after"] == "5"
-
-
-def test_a_bucket_fills_at_its_rate_and_holds_a_seconds_worth():
-    now = 0.0
-    bucket = Bucket(4.0, lambda: now)
-    bucket.take(4)
-    assert bucket.wait_seconds() == 0.25
-    now = 0.25
-    assert bucket.wait_seconds() == 0
-    now = 100.0
-    bucket.take(4)
-    assert bucket.wait_seconds() == 0.25
 
 
 async def test_answers_carry_security_headers_and_nothing_for_other_origins(served):

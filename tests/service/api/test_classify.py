@@ -1,15 +1,14 @@
 import asyncio
 import math
-import threading
 import time
 
 import httpx
-import numpy as np
 import pytest
 
 from service.api.classify import ClassifyResponse, classify_in_process
 from service.classifier import artifact
 from service.errors import InvalidRequest
+from tests.service.api.blocked import Blocked, slow
 
 LABELS = ("negative", "neutral", "positive")
 
@@ -223,26 +222,6 @@ async def test_only_plain_json_is_read(served, headers, status):
         "/v1/classify", content=b'{"text": "good"}', headers=headers
     )
     assert response.status_code == status
-
-
-class Blocked:
-    """An engine that computes when the test says so."""
-
-    name = "blocked"
-
-    def __init__(self) -> None:
-        self.opened = threading.Event()
-        self.batches = 0
-
-    def logits(self, documents):
-        self.batches += 1
-        assert self.opened.wait(5)
-        return np.zeros((len(documents), 3), dtype=np.float32)
-
-
-def slow(served) -> None:
-    """Let the batcher believe its engine slow, so that it uses the thread."""
-    served.models.get()._batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1.0)
 
 
 async def test_a_full_queue_is_429_with_the_time_until_it_pays_to_retry(serve):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from service.api.huggingface import PredictError
 from service.api.open_inference_schemas import InferError
 from service.api.problems import ProblemDetails
 from service.api.vllm import OpenAIError
+from tests.service.api.blocked import Blocked, slow
 
 LABELS = ("negative", "neutral", "positive")
 TEXTS = ["Good good movie.", "not bad", "", "the movie was very bad!"]
@@ -240,23 +240,9 @@ async def test_before_serving_it_is_503_and_says_when_to_try_again(serve, dialec
     assert response.headers["retry-after"] == "1"
 
 
-class Blocked:
-    """An engine that computes when the test says so."""
-
-    name = "blocked"
-
-    def __init__(self) -> None:
-        self.opened = threading.Event()
-
-    def logits(self, documents):
-        assert self.opened.wait(5)
-        return np.zeros((len(documents), 3), dtype=np.float32)
-
-
 async def test_a_full_queue_is_429_and_no_answer_in_time_504(serve, dialect):
     served = serve(engine=Blocked(), max_texts=2, queue_items=2, request_timeout_seconds=0.2)
-    # slow enough, as the batcher believes, to be given to its thread
-    served.models.get()._batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1.0)
+    slow(served)
     running = asyncio.create_task(post(served, dialect, dialect.ask(["good"])))
     await asyncio.sleep(0.01)
     waiting = asyncio.create_task(post(served, dialect, dialect.ask(["good", "bad"])))

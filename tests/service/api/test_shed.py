@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 
-import numpy as np
 import pytest
 
 from service import keys
+from tests.service.api.blocked import Blocked, slow
 from tests.service.api.test_operations import metrics, sample
 
 JSON = [(b"host", b"valence"), (b"content-type", b"application/json")]
 LARGE = json.dumps({"texts": ["good " * 400] * 10}).encode()
 
 
-class Blocked:
-    """An engine that answers when it is told to."""
-
-    name = "blocked"
-
-    def __init__(self):
-        self.opened = threading.Event()
-
-    def logits(self, documents):
-        self.opened.wait(5)
-        return np.zeros((len(documents), 3), dtype=np.float32)
-
-
 @pytest.fixture
 async def full(serve):
     """An application whose queue has room for nothing large."""
     served = serve(engine=Blocked(), max_texts=10, queue_items=10)
-    served.models.get()._batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1.0)
+    slow(served)
     running = asyncio.create_task(served.classify(text="good"))
     await asyncio.sleep(0.01)
     waiting = asyncio.create_task(served.classify(text="bad"))

@@ -8,13 +8,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import threading
 from collections.abc import AsyncIterator
 from typing import Any
 from unittest import mock
 
 import httpx
-import numpy as np
 import pytest
 
 from service import keys
@@ -23,6 +21,7 @@ from service.api.application import ROUTES
 from service.api.http import Response
 from service.api.routes import Route
 from service.settings import Settings
+from tests.service.api.blocked import Blocked, slow
 from tests.service.api.conftest import documented
 
 DOCUMENT = openapi.document(ROUTES, Settings())
@@ -32,19 +31,6 @@ CASES = [
     for route in ROUTES
     for status in DOCUMENT["paths"][route.path][route.method.lower()]["responses"]
 ]
-
-
-class Blocked:
-    """An engine that computes when the test says so."""
-
-    name = "blocked"
-
-    def __init__(self) -> None:
-        self.opened = threading.Event()
-
-    def logits(self, documents):
-        assert self.opened.wait(10)
-        return np.zeros((len(documents), 3), dtype=np.float32)
 
 
 async def ask(served: Any, route: Route, **given: Any) -> httpx.Response:
@@ -146,7 +132,7 @@ async def unavailable(serve: Any, route: Route, _tmp_path: Any) -> httpx.Respons
 
 async def too_late(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     served = serve(engine=Blocked(), request_timeout_seconds=0.1)
-    served.models.get()._batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1.0)
+    slow(served)
     before = asyncio.create_task(served.classify(text="good"))
     await asyncio.sleep(0.01)
     answer = await ask(served, route)

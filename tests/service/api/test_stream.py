@@ -3,13 +3,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
 from service.api.classification import StreamAnswer
+from tests.service.api.blocked import Blocked, slow
 
 PATH = "/v1/classify/stream"
 
@@ -245,20 +245,9 @@ async def test_a_client_that_hangs_up_ends_the_stream(served):
     assert served.lines()[-1]["status"] == 499
 
 
-class Blocked:
-    name = "blocked"
-
-    def __init__(self) -> None:
-        self.opened = threading.Event()
-
-    def logits(self, documents):
-        assert self.opened.wait(5)
-        return np.zeros((len(documents), 3), dtype=np.float32)
-
-
 async def test_lines_wait_for_room_in_a_full_queue(serve):
     served = serve(engine=Blocked(), max_texts=2, queue_items=2)
-    served.models.get()._batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1.0)
+    slow(served)
     others = []
     for texts in (["good"], ["good", "bad"]):
         others.append(asyncio.create_task(served.classify(texts=texts)))

@@ -1,0 +1,28 @@
+"""An engine that holds a queue up."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+
+class Blocked:
+    """An engine that computes when the test says so."""
+
+    name = "blocked"
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.batches = 0
+
+    def logits(self, documents: list[Any]) -> np.ndarray:
+        self.batches += 1
+        assert self.opened.wait(5)
+        return np.zeros((len(documents), 3), dtype=np.float32)
+
+
+def slow(served: Any) -> None:
+    """Let the batcher believe its engine slow, so that it uses the thread."""
+    served.models.get()._batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1.0)

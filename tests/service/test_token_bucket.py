@@ -1,0 +1,26 @@
+"""What gathers in a token bucket."""
+
+from service.token_bucket import TokenBucket
+
+
+def test_a_bucket_fills_at_its_rate_and_holds_a_seconds_worth():
+    now = 0.0
+    bucket = TokenBucket(4.0, most=4.0, clock=lambda: now)
+    bucket.take(4)
+    assert bucket.wait_seconds() == 0.25
+    now = 0.25
+    assert bucket.wait_seconds() == 0
+    now = 100.0
+    bucket.take(4)
+    assert bucket.wait_seconds() == 0.25
+
+
+def test_a_bucket_that_owes_says_so():
+    now = 0.0
+    bucket = TokenBucket(4.0, most=2.0, clock=lambda: now)
+    assert bucket.left() == 2
+    bucket.take(5)
+    assert bucket.left() == -3
+    now = 0.5
+    assert bucket.left() == -1
+    assert bucket.wait_seconds() == 0.5
