@@ -28,6 +28,12 @@ class Door(Protocol):
     def room(self) -> int:
         """How many connections may be accepted now."""
 
+    def expect(self) -> None:
+        """One has been accepted, and takes room though it is none of the loop's yet."""
+
+    def miss(self) -> None:
+        """One that was expected is gone again."""
+
     def room_to_refuse(self) -> int:
         """How many may be refused now."""
 
@@ -102,9 +108,7 @@ class Listener:
 
     def _accept_all(self) -> None:
         door = self._loop.door
-        # those that are on their way in take room already
-        free = _MOST_A_TURN if door is None else door.room() - len(self._connecting)
-        room = max(min(free, _MOST_A_TURN), 0)
+        room = _MOST_A_TURN if door is None else min(door.room(), _MOST_A_TURN)
         for _ in range(room):
             if (connection := self._accept()) is None:
                 return
@@ -141,6 +145,8 @@ class Listener:
             return None
 
     def _take(self, connection: socket.socket) -> None:
+        if self._loop.door is not None:
+            self._loop.door.expect()
         task = self._loop.create_task(self._connect(connection))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
@@ -153,6 +159,8 @@ class Listener:
         except OSError:
             # gone again
             connection.close()
+            if self._loop.door is not None:
+                self._loop.door.miss()
 
 
 def loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.AbstractEventLoop]:  # noqa: ARG001

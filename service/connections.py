@@ -83,6 +83,7 @@ class ConnectionWatch:
         self.shed = shed
         self.shed_from = shed_from
         self._connections: set[Any] = set()
+        self._expected = 0
         self._refusals = TokenBucket(_REFUSED_A_SECOND, most=_REFUSED_AT_ONCE)
         self._turned_away = TurnedAway(most=limits.connections, seconds=_LINGER_SECONDS)
         self._later = Later(self._look, seconds=_LOOK_SECONDS)
@@ -90,7 +91,15 @@ class ConnectionWatch:
 
     def room(self) -> int:
         """How many connections may be accepted now."""
-        return max(self.limits.connections - len(self._connections), 0)
+        return max(self.limits.connections - len(self._connections) - self._expected, 0)
+
+    def expect(self) -> None:
+        """One has been accepted; :meth:`made` tells when it is one of the connections."""
+        self._expected += 1
+
+    def miss(self) -> None:
+        """One that was expected is gone again."""
+        self._expected -= 1
 
     def room_to_refuse(self) -> int:
         """How many may be refused now."""
@@ -103,9 +112,11 @@ class ConnectionWatch:
         self._turned_away.tell(connection, _TOO_MANY_ANSWER, asyncio.get_running_loop().time())
         self._sweep.ask()
 
-    def watch(self, connections: set[Any]) -> None:
-        """Look after ``connections``, those to come too."""
+    def made(self, connections: set[Any]) -> None:
+        """One of ``connections`` is new: look after all."""
         self._connections = connections
+        # where another loop accepts, none is expected
+        self._expected = max(self._expected - 1, 0)
         self._later.ask()
 
     def _look(self) -> None:
@@ -189,7 +200,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
-        self._watch.watch(self.connections)
+        self._watch.made(self.connections)
         if len(self.connections) > 2 * self._limits.connections:
             self._watch.refused(_TOO_MANY.slug)
             transport.abort()

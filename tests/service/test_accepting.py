@@ -90,6 +90,13 @@ class Narrow:
         self.most = most
         self.refused_a_turn = refused_a_turn
         self.refused = 0
+        self.expected = 0
+
+    def expect(self):
+        self.expected += 1
+
+    def miss(self):
+        self.expected -= 1
 
     def room(self):
         return self.most
@@ -106,7 +113,7 @@ class Narrow:
 def test_no_more_are_accepted_at_once_than_there_is_room_for(loop, listening, clients):
     loop.door = Narrow(most=10)
     _, made = serve(loop, listening, most_turns=20)
-    assert made == 10
+    assert made == loop.door.expected == 10
 
 
 def test_those_for_whom_there_was_no_room_are_accepted_when_there_is(loop, listening, clients):

@@ -102,12 +102,12 @@ async def test_who_is_refused_and_stays_is_cut_off(server, monkeypatch):
 async def test_a_watch_refuses_beside_the_loop_as_many_as_it_may_hold():
     counted = []
     watch = ConnectionWatch(LIMITS, counted.append)
-    watch.watch(set(range(LIMITS.connections - 1)))
+    watch.made(set(range(LIMITS.connections - 1)))
     assert watch.room() == 1
-    watch.watch(set(range(LIMITS.connections + 1)))
+    watch.made(set(range(LIMITS.connections + 1)))
     assert watch.room() == 0
     assert watch.room_to_refuse() == LIMITS.connections
-    watch.watch(set())
+    watch.made(set())
     with socket.create_server(("127.0.0.1", 0)) as listening:
         client = socket.create_connection(listening.getsockname(), timeout=5)
         with client:
@@ -120,6 +120,22 @@ async def test_a_watch_refuses_beside_the_loop_as_many_as_it_may_hold():
             while watch.room_to_refuse() < LIMITS.connections:  # noqa: ASYNC110 - set by nobody
                 await asyncio.sleep(0.01)
     assert counted == ["too-many-connections"]
+
+
+async def test_who_is_expected_takes_room_once():
+    watch = ConnectionWatch(LIMITS, refused.update)
+    connections = set()
+    for number in range(LIMITS.connections):
+        assert watch.room() == LIMITS.connections - number
+        watch.expect()
+        assert watch.room() == LIMITS.connections - number - 1
+        connections.add(number)
+        watch.made(connections)
+    assert watch.room() == 0
+    connections.pop()
+    watch.expect()
+    watch.miss()
+    assert watch.room() == 1
 
 
 async def test_refusing_has_a_share_of_the_time_however_many_come():
