@@ -130,9 +130,7 @@ def run(*, clients: int = 500, seconds: float = _WINDOW_SECONDS) -> Iterator[Fin
     with serve() as server:
         closed = Job(port=server.port, requests=bodies, connections=64, seconds=4.0, warm_up=2.0)
         rate = load.run(closed).per_second / 4
-        normal = Job(
-            port=server.port, requests=bodies, connections=64, seconds=seconds, rate=rate
-        )
+        normal = Job(port=server.port, requests=bodies, connections=64, seconds=seconds, rate=rate)
         for _ in range(_ROUNDS):
             with _deaf(clients) as deaf:
                 elsewhere.append(_beside(deaf, normal, clients, leave=True)[0])
