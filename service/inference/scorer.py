@@ -26,8 +26,8 @@ from service.inference.reading import Sentence
 from service.metrics import Metrics, ModelMetrics
 
 # Tokenizing holds the event loop; a large request lets others have a turn after as many characters
-# as are tokenized in about half a millisecond.
-_TURN_CHARACTERS = 4_000
+# as are tokenized in about a quarter of a millisecond.
+_TURN_CHARACTERS = 2_000
 # of English text, spaces counted; only who is refused early depends on it
 _CHARACTERS_A_TOKEN = 5
 _NOTHING = nullcontext(False)
