@@ -27,7 +27,7 @@ Query = TypeVar("Query", bound=Sized)
 BATCH_SECONDS = 0.0004
 # ... but a slow engine still gets enough of it to be efficient, and a fast one no more than keeps a
 # batch's memory small.
-MIN_BATCH_TOKENS = 192
+MIN_BATCH_TOKENS = 256
 MAX_BATCH_TOKENS = 16_384
 # Below this, running on the event loop costs less than handing over to the thread and back, and
 # delays other connections less than they would notice.
