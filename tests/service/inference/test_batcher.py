@@ -167,15 +167,17 @@ async def test_a_batch_holds_at_most_its_tokens_and_texts_of_like_length() -> No
 async def test_after_a_long_turn_of_the_loop_as_long_goes_to_what_waits() -> None:
     metrics = Recorder()
     batcher = make(metrics=metrics)
-    # the least a batch holds, in texts of ten, and 3,000 in the time of the turn below
-    batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1e-5)
+    # so that a batch of a long queue is short enough for the event loop, and all 3,000 tokens are
+    # done in the time of the turn below
+    per_token = batching.INLINE_SECONDS / 400
+    batcher.calibrate(overhead_seconds=0.0, seconds_per_token=per_token)
     tickets = [batcher.submit(documents(range(10))) for _ in range(300)]
     # after the first batch, before the second
     await asyncio.sleep(0)
     time.sleep(0.03)  # noqa: ASYNC251 - this is the turn
     await asyncio.gather(*(ticket.future for ticket in tickets))
     first, second = (tokens for _, tokens in metrics.batches[:2])
-    assert first == batching.MIN_BATCH_TOKENS // 10 * 10
+    assert first == round(batching.MOST_LONGER * batching.BATCH_SECONDS / per_token) // 10 * 10
     assert second >= 1_500
 
 
