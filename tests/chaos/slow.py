@@ -97,13 +97,14 @@ def _deaf(clients: int) -> Iterator[int]:
         yield port
 
 
-def _beside(port: int, normal: Job, clients: int, *, leave: bool) -> tuple[Result, Left]:
+def _beside(
+    port: int, normal: Job, clients: int, most_seconds: float, *, leave: bool
+) -> tuple[Result, Left]:
     """The normal load while a crowd is at ``port``, and what became of that crowd; it leaves with
     the load's end or once it has been closed."""
-    stated = _stated_seconds()
     with multiprocessing.Manager() as manager, ProcessPoolExecutor(1) as pool:
         entered, over = manager.Event(), manager.Event()
-        crowd = pool.submit(_crowd, port, clients, 3 * stated + 60, entered, over)
+        crowd = pool.submit(_crowd, port, clients, most_seconds, entered, over)
         entered.wait()
         result = load.run(normal)
         if leave:
@@ -111,16 +112,13 @@ def _beside(port: int, normal: Job, clients: int, *, leave: bool) -> tuple[Resul
         return result, crowd.result()
 
 
-def _stated_seconds() -> float:
-    settings = Settings()
-    return max(settings.header_timeout_seconds, settings.body_idle_seconds)
-
-
 def run(*, clients: int = 500, seconds: float = _WINDOW_SECONDS) -> Iterator[Finding]:
     """Normal load beside slow clients of someone else and beside slow clients of the server, in
     turns; each time until the last of the latter is closed."""
     os.sched_setaffinity(0, {generator_cpu()})
-    stated = _stated_seconds()
+    settings = Settings()
+    stated = max(settings.header_timeout_seconds, settings.body_idle_seconds)
+    most = 3 * stated + 60
     bodies = [
         post("/v1/classify", json.dumps({"text": text}).encode()) for text in texts.sentences(2_000)
     ]
@@ -133,8 +131,8 @@ def run(*, clients: int = 500, seconds: float = _WINDOW_SECONDS) -> Iterator[Fin
         normal = Job(port=server.port, requests=bodies, connections=64, seconds=seconds, rate=rate)
         for _ in range(_ROUNDS):
             with _deaf(clients) as deaf:
-                elsewhere.append(_beside(deaf, normal, clients, leave=True)[0])
-            result, left = _beside(server.port, normal, clients, leave=False)
+                elsewhere.append(_beside(deaf, normal, clients, most, leave=True)[0])
+            result, left = _beside(server.port, normal, clients, most, leave=False)
             here.append(result)
             crowds.append(left)
     without, with_them = (

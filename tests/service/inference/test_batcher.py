@@ -167,29 +167,28 @@ async def test_a_batch_holds_at_most_its_tokens_and_texts_of_like_length() -> No
 async def test_after_a_long_turn_of_the_loop_as_long_goes_to_what_waits() -> None:
     metrics = Recorder()
     batcher = make(metrics=metrics)
-    # so that a batch of a long queue is short enough for the event loop, and all 3,000 tokens are
-    # done in the time of the turn below
-    per_token = batching.INLINE_SECONDS / 400
-    batcher.calibrate(overhead_seconds=0.0, seconds_per_token=per_token)
+    # 320 tokens in a batch of a long queue, on the event loop; 6,000 in the turn below
+    batcher.calibrate(overhead_seconds=0.0, seconds_per_token=5e-6)
     tickets = [batcher.submit(documents(range(10))) for _ in range(300)]
     # after the first batch, before the second
     await asyncio.sleep(0)
     time.sleep(0.03)  # noqa: ASYNC251 - this is the turn
     await asyncio.gather(*(ticket.future for ticket in tickets))
     first, second = (tokens for _, tokens in metrics.batches[:2])
-    assert first == round(batching.MOST_LONGER * batching.BATCH_SECONDS / per_token) // 10 * 10
+    assert first == 320
     assert second >= 1_500
 
 
-@pytest.mark.parametrize(("waiting", "times"), [(1, 1), (7, 1), (8, 2), (24, 4), (100, 4)])
-async def test_a_batch_is_longer_the_more_wait_up_to_a_length(waiting: int, times: int) -> None:
+@pytest.mark.parametrize(
+    ("waiting", "tokens"), [(1, 400), (7, 400), (8, 800), (24, 1_600), (100, 1_600)]
+)
+async def test_a_batch_is_longer_the_more_wait_up_to_a_length(waiting: int, tokens: int) -> None:
     metrics = Recorder()
     batcher = make(metrics=metrics, items=10**6, tokens=10**9)
     batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1e-6)
     texts = [[1] * 10] * 400
     tickets = [batcher.submit(documents(*texts)) for _ in range(waiting)]
     await asyncio.sleep(0)
-    tokens = round(batching.BATCH_SECONDS * times / 1e-6)
     assert metrics.batches[0] == (tokens // 10, tokens)
     for ticket in tickets:
         batcher.abandon(ticket)
