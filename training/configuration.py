@@ -212,6 +212,12 @@ class UnlabelledTexts(_Section):
     )
     text: str = Field(default="text", description="the column of the files that holds the text")
     encoding: str = Field(default=AUTO, description="of the files; auto lets each tell")
+    sentences: bool = Field(
+        default=False, description="read each sentence of such a text as a text of its own"
+    )
+    limit: int | None = Field(
+        default=None, ge=1, description="read so many at most, the same ones each time"
+    )
 
     @field_validator("files", mode="before")
     @classmethod
@@ -250,6 +256,10 @@ class Distillation(UnlabelledTexts):
     )
     copies: int = Field(
         default=2, ge=0, description="of each training text with words left out and replaced"
+    )
+    replacement: Literal["any", "near"] = Field(
+        default="any",
+        description="what replaces a word of a copy: any other, or one whose GloVe vector is near",
     )
     seed: int = Field(default=0, ge=0, description="of the teacher and the copies")
 

@@ -15,7 +15,8 @@ from training import corpora, near_copies, ranks, sampling, streaming, vocabular
 from training.batches import EncodedTexts, Texts
 from training.configuration import Configuration, Data
 from training.corpora import Loaded, files
-from training.distillation.transfer import teach
+from training.distillation.augmentation import Varied
+from training.distillation.transfer import augmented, teach
 from training.pretraining.start import Start
 from training.progress import Reporter
 from training.sampling import Source
@@ -66,7 +67,8 @@ class Prepared:
     words: Vocabulary
     train: Texts
     encoded: Mapping[str, EncodedTexts]  # dev, and test where there is one
-    unlabelled: Unlabelled  # that a teacher labels
+    varied: tuple[Varied, ...]  # that a teacher labels,
+    unlabelled: Unlabelled  # and so these
     read_before: Unlabelled  # that a language model is trained on
     teacher: TeacherRecord | None = None
     start: Start | None = None
@@ -88,7 +90,8 @@ class Material:
     loaded: Loaded
     splits: Splits
     source: Source | None  # where train is streamed
-    unlabelled: Unlabelled  # that a teacher labels
+    varied: tuple[Varied, ...]  # that a teacher labels,
+    unlabelled: Unlabelled  # and so these
     read_before: Unlabelled  # that a language model is trained on
 
 
@@ -111,7 +114,8 @@ def read(configuration: Configuration, workspace: Workspace, reporter: Reporter)
         load_unlabelled(settings, splits, cache=workspace.corpora, reporter=reporter)
         for settings in (distillation, pretraining)
     )
-    return Material(loaded, splits, source, taught, read_before)
+    varied = augmented(distillation, splits, cache=workspace.corpora, reporter=reporter)
+    return Material(loaded, splits, source, varied, taught, read_before)
 
 
 def encoded(material: Material, configuration: Configuration, reporter: Reporter) -> Prepared:
@@ -119,8 +123,12 @@ def encoded(material: Material, configuration: Configuration, reporter: Reporter
     loaded, splits = material.loaded, material.splits
     source, unlabelled, read_before = material.source, material.unlabelled, material.read_before
     hashes: dict[str, str] = {name: digest(splits.of(name)) for name in splits.names}
+    texts = (
+        *(one.text for one in (*splits.train, *unlabelled.examples, *read_before.examples)),
+        *(one.text for one in material.varied),
+    )
     words = vocabulary.build(
-        (example.text for example in (*splits.train, *unlabelled.examples, *read_before.examples)),
+        texts,
         minimum_count=configuration.text.minimum_count,
         maximum_words=configuration.text.maximum_words,
         misspelled=configuration.text.misspelled,
@@ -142,7 +150,9 @@ def encoded(material: Material, configuration: Configuration, reporter: Reporter
         for name in splits.names
         if name != "train"
     }
-    return Prepared(loaded, splits, hashes, words, train, judged, unlabelled, read_before)
+    return Prepared(
+        loaded, splits, hashes, words, train, judged, material.varied, unlabelled, read_before
+    )
 
 
 def taught(
@@ -163,6 +173,7 @@ def taught(
         lambda: teach(
             configuration,
             prepared.splits,
+            prepared.varied,
             prepared.unlabelled,
             folder=workspace.teachers,
             cache=workspace.corpora,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 from rich.console import Console
@@ -53,3 +54,46 @@ def test_it_is_said_that_their_encoding_is_a_guess(examples: list[Example], tmp_
         reporter=Reporter(Console(file=written)),
     )
     assert "texts of more.csv are not in UTF-8 and read as cp1252" in written.getvalue()
+
+
+def test_a_text_may_be_read_sentence_by_sentence_and_each_sentence_once(
+    examples: list[Example], silent: type[Reporter], tmp_path: Path
+) -> None:
+    file = tmp_path / "more.jsonl"
+    texts = ["It rained. We left early! Why?", "We left early. Nobody came."]
+    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    found = load_unlabelled(
+        UnlabelledTexts(files=str(file), sentences=True),
+        split(examples),
+        cache=tmp_path,
+        reporter=silent(),
+    )
+    assert [one.text for one in found.examples] == [
+        "It rained.",
+        "We left early!",
+        "Why?",
+        "Nobody came.",
+    ]
+
+
+def test_of_more_than_the_limit_the_same_ones_are_read_each_time(
+    examples: list[Example], silent: type[Reporter], tmp_path: Path
+) -> None:
+    def kept(numbers: range, limit: int) -> set[str]:
+        file = tmp_path / "more.jsonl"
+        file.write_text("".join(f'{{"text": "number {number}"}}\n' for number in numbers))
+        found = load_unlabelled(
+            UnlabelledTexts(files=str(file), limit=limit),
+            split(examples),
+            cache=tmp_path,
+            reporter=silent(),
+        )
+        return {one.text for one in found.examples}
+
+    some = kept(range(100), 10)
+    assert len(some) == 10
+    assert kept(range(100), 10) == some
+    assert some < kept(range(100), 20)
+    assert len(kept(range(100), 100)) == 100
+    # a few texts more push out a few
+    assert len(kept(range(110), 10) & some) >= 7

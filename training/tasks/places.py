@@ -19,24 +19,31 @@ TORCHTEXT = "torchtext"
 # what data sets call the two splits; test texts are left alone, and so is what has no label
 _TRAIN = ("train",)
 _DEV = ("dev", "valid", "validation", "val")
+_UNLABELLED = ("unlabelled", "unlabeled", "unsupervised")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Files of train and, where the task has them, of dev texts; and their columns."""
+    """Files of train and, where the task has them, of dev texts; and their columns.
+
+    ``unlabelled`` are files of texts for a teacher to label, whose column of texts is the same.
+    """
 
     train: tuple[str, ...]
     dev: tuple[str, ...]
     text: str = "text"
     label: str = "label"
+    unlabelled: tuple[str, ...] = ()
 
 
 def find(task: Task, data: str, *, cache: Path, say: Callable[[str], None]) -> Found:
     """The texts of ``task`` in ``data``: a folder that holds one a task, ``hf``, or ``torchtext``.
 
-    Raises :class:`ConfigurationError` where there are none to train on.
+    Where the task names others whose texts are to be read unlabelled, and ``data`` is such a
+    folder, theirs too. Raises :class:`ConfigurationError` where there are none to train on.
     """
     text, label = "text", "label"
+    unlabelled: tuple[str, ...] = ()
     if data == HUB:
         paths = hub.files(f"{hub.PREFIX}{task.hub.name}", cache)
         text, label = task.hub.text, task.hub.label
@@ -48,6 +55,12 @@ def find(task: Task, data: str, *, cache: Path, say: Callable[[str], None]) -> F
         paths = torchtext_sets.files(f"{torchtext_sets.PREFIX}{task.torchtext}", cache)
     else:
         paths = _in(Path(data) / task.name)
+        unlabelled = tuple(
+            file
+            for other in task.unlabelled
+            if (Path(data) / other).is_dir()
+            for file in _of(_in(Path(data) / other), _UNLABELLED)
+        )
     train, dev = (_of(paths, split) for split in (_TRAIN, _DEV))
     if not train:
         there = ", ".join(path.name for path in paths) or "nothing"
@@ -55,10 +68,15 @@ def find(task: Task, data: str, *, cache: Path, say: Callable[[str], None]) -> F
             f"{data}: there are no texts to train {task.name} on; wanted is a file called train "
             f"({', '.join(FORMATS)}), there is {there}"
         )
-    others = len(paths) - len(train) - len(dev)
+    others = len({*map(str, paths)} - {*train, *dev, *unlabelled})
     if others:
         say(f"{task.name}: {others} other files are not read")
-    return Found(train, dev, text, label)
+    if task.unlabelled and not unlabelled:
+        say(
+            f"{task.name}: its recipe reads unlabelled texts of {', '.join(task.unlabelled)}, and "
+            f"{data} has none: it is trained without"
+        )
+    return Found(train, dev, text, label, unlabelled)
 
 
 def _in(folder: Path) -> list[Path]:

@@ -51,6 +51,12 @@ def recipe_of(configuration: Configuration) -> tuple[str, str]:
     # where the files lie does not matter
     columns = {"text": data.text, "label": data.label, "split": data.split}
     settings["data"] = {}
+    if configuration.distillation is not None:
+        unlabelled = configuration.distillation.files
+        settings["distillation"] = {
+            **configuration.distillation.model_dump(mode="json"),
+            "files": [files.sha256(path) for path in files.find(unlabelled)],
+        }
     settings["optimization"] = {
         **configuration.optimization.model_dump(mode="json"),
         "seed": None,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.errors import ConfigurationError
 from training import configuration, own_data
@@ -54,6 +54,16 @@ class Task(_Section):
     regularization: Regularization = Regularization()
     optimization: Optimization = Optimization()
     distillation: Distillation | None = None
+    unlabelled: tuple[str, ...] = Field(
+        default=(),
+        description="tasks, maybe this one, whose unlabelled texts the teacher is to label too",
+    )
+
+    @model_validator(mode="after")
+    def _somebody_to_label_them(self) -> Task:
+        if self.unlabelled and self.distillation is None:
+            raise ValueError("unlabelled texts are for a teacher; add [distillation]")
+        return self
 
     def score(self, evaluation: Evaluation) -> float:
         """The figure that the task is judged by, in [0, 1]."""
@@ -79,7 +89,11 @@ class Task(_Section):
         }
         content["optimization"]["seed"] = seed
         if self.distillation is not None:
-            content["distillation"] = self.distillation.model_dump(mode="json")
+            content["distillation"] = {
+                **self.distillation.model_dump(mode="json"),
+                "files": list(found.unlabelled),
+                "text": found.text,
+            }
         return configuration.parse(
             {
                 "name": self.name if seed == FIXED_SEED else f"{self.name}-seed{seed}",

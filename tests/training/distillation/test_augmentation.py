@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from training.distillation.augmentation import vary
+from training.distillation.neighbours import Neighbours
 from training.folding import fold
+from training.vectors.table import Table
 
+# two words past those that are taken for function words
+TABLE = Table(
+    {word: row for row, word in enumerate([*map(str, range(200)), "film", "movie"])},
+    np.ones((202, 2), dtype=np.float32),
+)
 TEXTS = ["The film was great in the end.", "A dreadful meal!", "Boring", "So it goes, as they say."]
 
 
@@ -46,3 +54,14 @@ def test_words_are_left_out_and_replaced_and_a_quarter_of_the_texts_is_cut_short
 
 def test_a_text_without_words_gives_nothing() -> None:
     assert list(vary(["", " "], copies=3, seed=0)) == []
+
+
+def test_words_are_replaced_by_near_ones_and_no_text_is_cut_short() -> None:
+    near = Neighbours(["film"], TABLE)
+    texts = [f"{place} film" + " film" * 48 for place in range(400)]
+    made = list(vary(texts, copies=1, seed=0, neighbours=near))
+    words = [word for one in made for word in one.text.split() if not word.isdecimal()]
+    assert set(words) == {"film", "movie"}
+    assert words.count("movie") / len(words) == pytest.approx(0.25 / 0.95, abs=0.01)
+    assert len(words) / (49 * len(made)) == pytest.approx(0.95, abs=0.01)
+    assert min(len(one.text.split()) for one in made) > 30

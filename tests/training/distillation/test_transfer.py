@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import training.__main__ as commands
 from service.classifier import artifact
 from service.errors import ConfigurationError
 from training import model_card, pipeline, store
-from training.configuration import Configuration
+from training.configuration import Configuration, Distillation
 from training.corpora import Example
 from training.distillation import folds, transfer
 from training.distillation import teacher as teachers
@@ -23,6 +24,8 @@ from training.pipeline import Trained, Workspace
 from training.progress import Reporter
 from training.split import Splits
 from training.unlabelled import Unlabelled
+from training.vectors import glove
+from training.vectors.table import Table
 
 LABELS = ("negative", "neutral", "positive")
 Answered = list[tuple[str, int]]
@@ -59,10 +62,16 @@ def teach(
 ) -> Callable[..., Taught]:
     """Lets the teacher answer for the toy texts; what is given changes its settings."""
 
-    def teach(unlabelled: Unlabelled | None = None, **settings: object) -> Taught:
+    def teach(
+        unlabelled: Unlabelled | None = None,
+        *,
+        varied: Sequence[Varied] = (),
+        **settings: object,
+    ) -> Taught:
         return transfer.teach(
             configured(distillation={"teacher": str(encoder_folder), "copies": 0} | settings),
             splits,
+            varied,
             unlabelled or Unlabelled(),
             folder=tmp_path / "teachers",
             cache=tmp_path,
@@ -98,29 +107,37 @@ def test_the_temperature_softens_what_the_teacher_says(
 
 
 def test_a_varied_text_is_answered_by_the_network_that_has_not_seen_its_origin(
-    teach: Callable[..., Taught],
-    splits: Splits,
-    answered: Answered,
-    monkeypatch: pytest.MonkeyPatch,
+    teach: Callable[..., Taught], splits: Splits, answered: Answered
 ) -> None:
-    made = []
-
-    def vary(texts: list[str], **rest: object) -> object:
-        assert set(rest["without"]) == {one.text for one in (*splits.dev, *splits.test)}
-        for origin in (0, 1, 2, 3, 4, 5):
-            made.append((f"varied {origin}", texts[origin]))
-            yield Varied(origin, f"varied {origin}")
-
-    monkeypatch.setattr(transfer, "vary", vary)
-    taught = teach(copies=1)
+    made = [(f"varied {origin}", splits.train[origin].text) for origin in range(6)]
+    taught = teach(varied=[Varied(origin, text) for origin, (text, _) in enumerate(made)])
     of_fold = dict(answered)
-    assert made
     for text, origin in made:
         assert of_fold[text] == of_fold[origin]
     varied = [one for one in taught.examples if one.corpus == "augmented"]
     assert [one.label for one in varied] == [
         "negative" if of_fold[text] == 0 else "positive" for text, _ in made
     ]
+
+
+def test_copies_spare_what_judges_and_are_made_of_words_that_are_near_where_that_is_said(
+    splits: Splits, silent: type[Reporter], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(transfer, "vary", lambda texts, **rest: asked.append(rest) or ())
+    words = {word: row for row, word in enumerate([*map(str, range(200)), "the", "film"])}
+    monkeypatch.setattr(transfer, "fetch", lambda package, cache, progress: cache)
+    monkeypatch.setattr(glove, "read", lambda _: Table(words, np.ones((202, 2), dtype=np.float32)))
+    for replacement in ("any", "near"):
+        settings = Distillation(copies=2, seed=3, replacement=replacement)
+        transfer.augmented(settings, splits, cache=tmp_path, reporter=silent())
+    first, second = asked
+    assert set(first["without"]) == {one.text for one in (*splits.dev, *splits.test)}
+    assert (first["copies"], first["seed"], first["neighbours"]) == (2, 3, None)
+    assert second["neighbours"].instead_of("film", 0.5) == "the"
+    for none in (None, Distillation(copies=0)):
+        assert transfer.augmented(none, splits, cache=tmp_path, reporter=silent()) == ()
+    assert len(asked) == 2
 
 
 def test_all_networks_answer_for_unlabelled_texts_and_nobody_looks_at_their_labels(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import ConfigurationError
+from training.configuration import Distillation
 from training.corpora import hub, torchtext_sets
 from training.tasks import places, task
 from training.tasks.places import Found, find
@@ -93,3 +94,31 @@ def test_torchtext_is_asked_for_what_it_has(
     assert (asked, texts) == (["torchtext:trec"], Found((str(path),), ()))
     with pytest.raises(ConfigurationError, match="torchtext has no sst2; give a folder"):
         find(sst2, places.TORCHTEXT, cache=tmp_path, say=lambda _: None)
+
+
+def test_unlabelled_texts_are_those_of_the_tasks_that_the_recipe_names(tmp_path: Path) -> None:
+    folder = put(tmp_path, "train.csv")
+    (trec6,) = task.load(["trec6"])
+    recipe = trec6.model_copy(
+        update={"distillation": Distillation(), "unlabelled": ("trec6", "imdb", "sst2")}
+    )
+    said: list[str] = []
+    texts = find(recipe, str(folder), cache=folder, say=said.append)
+    assert texts.unlabelled == ()
+    assert said == [
+        (
+            "trec6: its recipe reads unlabelled texts of trec6, imdb, sst2, and "
+            f"{folder} has none: it is trained without"
+        )
+    ]
+    put(tmp_path, "unlabelled.csv")
+    (tmp_path / "imdb").mkdir()
+    for name in ("train.jsonl", "unsupervised-00000-of-00001.parquet"):
+        (tmp_path / "imdb" / name).write_text(ROW)
+    said.clear()
+    texts = find(recipe, str(folder), cache=folder, say=said.append)
+    assert [Path(one).relative_to(folder).as_posix() for one in texts.unlabelled] == [
+        "trec6/unlabelled.csv",
+        "imdb/unsupervised-00000-of-00001.parquet",
+    ]
+    assert said == []
