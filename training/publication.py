@@ -136,8 +136,12 @@ def _manifest(
 
 
 def _version(start: datetime, weights: artifact.Tensors) -> str:
-    """When and what: the time orders versions, the hash shows whether two are the same weights."""
+    """When and what: the time orders versions, the hash shows whether two are the same weights.
+
+    To the millisecond, for small networks are trained twice in a second.
+    """
     whole = hashlib.sha256()
     for name in sorted(weights):
         whole.update(np.ascontiguousarray(weights[name]).tobytes())
-    return f"{start:%Y%m%dt%H%M%S}-{whole.hexdigest()[:8]}"
+    milliseconds = start.microsecond // 1_000
+    return f"{start:%Y%m%dt%H%M%S}{milliseconds:03d}-{whole.hexdigest()[:8]}"

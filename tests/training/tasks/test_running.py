@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,7 +127,6 @@ def test_what_was_trained_is_not_trained_again(
     other = small("trec6", network={"hidden_size": 5})
     assert made(tasks=(other,)).trained == ("trec6, seed 0",)
     assert "(0) |" in (tmp_path / "page.md").read_text()
-    time.sleep(1.0)  # versions begin with their second, and the store keeps each once
     assert made(tasks=(other,), fresh=True).trained == ("trec6, seed 0",)
 
 
@@ -179,7 +177,6 @@ def test_a_damaged_record_is_none(made: Callable[..., Summary], workspace: Works
     one = (small("trec6"),)
     made(tasks=one)
     (workspace.root / "experiments" / "trec6" / "seed-0.json").write_text("{")
-    time.sleep(1.0)  # versions begin with their second, and the store keeps each once
     assert made(tasks=one).trained == ("trec6, seed 0",)
 
 
