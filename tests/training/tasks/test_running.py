@@ -143,6 +143,22 @@ def test_other_data_are_another_training_and_another_place_is_not(
     assert made(tasks=one, data=str(data)).trained == ("trec6, seed 0",)
 
 
+def test_other_texts_for_the_teacher_are_another_training(
+    made: Callable[..., Summary], data: Path, encoder_folder: Path
+) -> None:
+    teaching = {"teacher": str(encoder_folder), "folds": 1, "epochs": 1, "copies": 0}
+    one = (small("trec6", distillation=teaching, unlabelled=("trec6", "sst2")),)
+    file = data / "sst2" / "unlabelled.jsonl"
+    file.write_text('{"text": "A day at the sea."}\n')
+    assert made(tasks=one).trained == ("trec6, seed 0",)
+    taught = artifact.load(store.path("trec6")).manifest.training.teacher
+    assert taught is not None
+    assert taught.texts["unlabelled"] == 1
+    assert made(tasks=one).trained == ()
+    file.write_text('{"text": "A day in the hills."}\n')
+    assert made(tasks=one).trained == ("trec6, seed 0",)
+
+
 def test_a_training_that_fails_costs_the_others_nothing(
     made: Callable[..., Summary], data: Path, tmp_path: Path
 ) -> None:
