@@ -264,37 +264,6 @@ class Distillation(UnlabelledTexts):
     seed: int = Field(default=0, ge=0, description="of the teacher and the copies")
 
 
-class Pretraining(UnlabelledTexts):
-    """A language model of the texts, whose embedding and recurrences the network starts from.
-
-    Dai, Le: *Semi-supervised Sequence Learning*, NeurIPS 2015; forward and backward as Peters et
-    al.: *Deep contextualized word representations*, NAACL 2018. See :mod:`training.pretraining`.
-    """
-
-    epochs: int = Field(default=3, ge=1, description="over training and unlabelled texts")
-    learning_rate: float = Field(default=3e-3, gt=0.0, description="down to zero over all epochs")
-    sequence_tokens: int = Field(
-        default=64, ge=2, description="longer texts are cut into equal parts, each read by itself"
-    )
-    batch_tokens: int = Field(default=2_560, ge=2, description="words in a batch of like lengths")
-    dropout: Probability = Field(
-        default=0.2, description="of embedded words and of what the softmax is given"
-    )
-    cutoffs: tuple[int, ...] = Field(
-        default=(),
-        description="ranks of words where the clusters of the adaptive softmax begin; if there are "
-        "none, the cheapest for the texts",
-    )
-    seed: int = Field(default=0, ge=0, description="of the language model")
-
-    @field_validator("cutoffs")
-    @classmethod
-    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if list(value) != sorted({rank for rank in value if rank > 0}):
-            raise ValueError("cutoffs must be at least 1 and ascend, like [2000, 10000]")
-        return value
-
-
 class Expected(_Section):
     """What this configuration reaches, rounding on other machines allowed for.
 
@@ -323,7 +292,6 @@ class Configuration(_Section):
     regularization: Regularization = Regularization()
     optimization: Optimization = Optimization()
     distillation: Distillation | None = None
-    pretraining: Pretraining | None = None
     expected: Expected | None = None
 
     @model_validator(mode="after")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from service.classifier.model import RecurrentClassifier
 from training.vectors import WordVectors
@@ -19,9 +17,8 @@ def initialize(
     vectors: WordVectors | None,
     *,
     seed: int,
-    start: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Set every parameter, the same for the same seed, but those that are in ``start``.
+    """Set every parameter, the same for the same seed.
 
     Input weights as Glorot and Bengio 2010, recurrent ones orthogonal a gate (Saxe et al. 2014),
     the LSTM's forget bias 1 (Jozefowicz et al. 2015), so that early on a cell keeps what it reads.
@@ -46,5 +43,3 @@ def initialize(
             pretrained = model.embedding.weight[:, : vectors.values.shape[1]]
             found = torch.from_numpy(vectors.found)[:, None]
             pretrained.copy_(torch.where(found, torch.from_numpy(vectors.values), pretrained))
-    if start is not None:
-        model.load_state_dict({**model.state_dict(), **start})

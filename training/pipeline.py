@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,7 +21,6 @@ from training.configuration import Configuration
 from training.evaluation import Evaluation
 from training.initialization import initialize
 from training.preparation import Prepared, Workspace, load_splits, prepare, taught
-from training.pretraining import start as language_model
 from training.progress import Reporter
 from training.tracking import UNTRACKED, Tracking
 from training.vectors import WordVectors
@@ -80,14 +79,6 @@ def train(
             checkpoint.unlink(missing_ok=True)
         tracking.begin(configuration, run=checkpoint.stem)
         columns = word_vectors(configuration, prepared.words, workspace, reporter)
-        prepared = started(
-            prepared,
-            configuration,
-            columns,
-            workspace=workspace,
-            device=device,
-            reporter=reporter,
-        )
         model, history = fit(
             configuration,
             prepared,
@@ -126,38 +117,6 @@ def word_vectors(
     )
 
 
-def started(
-    prepared: Prepared,
-    configuration: Configuration,
-    pretrained: WordVectors | None,
-    *,
-    workspace: Workspace,
-    device: torch.device,
-    reporter: Reporter,
-) -> Prepared:
-    """``prepared``, with what a language model gives the network to start from, if there is one.
-
-    See :mod:`training.pretraining`; its own embedding starts from ``pretrained``.
-    """
-    settings = configuration.pretraining
-    if settings is None:
-        return prepared
-    network = _network(configuration, prepared.words, pretrained)
-    initialize(network, pretrained, seed=settings.seed)
-    start = language_model.start(
-        network,
-        settings,
-        prepared.splits,
-        prepared.read_before,
-        words=prepared.words,
-        frozen_columns=_frozen(configuration, pretrained),
-        folder=workspace.language_models,
-        device=device,
-        reporter=reporter,
-    )
-    return replace(prepared, start=start)
-
-
 def fit(
     configuration: Configuration,
     prepared: Prepared,
@@ -172,12 +131,7 @@ def fit(
     history of all; see :func:`training.fitting.fit`.
     """
     model = _network(configuration, prepared.words, pretrained)
-    initialize(
-        model,
-        pretrained,
-        seed=configuration.optimization.seed,
-        start=None if prepared.start is None else prepared.start.weights,
-    )
+    initialize(model, pretrained, seed=configuration.optimization.seed)
     history = fitting.fit(
         model,
         prepared.train,

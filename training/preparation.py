@@ -17,7 +17,6 @@ from training.configuration import Configuration, Data
 from training.corpora import Loaded, files
 from training.distillation.augmentation import Varied
 from training.distillation.transfer import augmented, teach
-from training.pretraining.start import Start
 from training.progress import Reporter
 from training.sampling import Source
 from training.split import SPLITS, Splits, digest, split, split_stratified
@@ -47,11 +46,6 @@ class Workspace:
         return self.root / "teachers"
 
     @property
-    def language_models(self) -> Path:
-        """What networks start from."""
-        return self.root / "language-models"
-
-    @property
     def characters(self) -> Path:
         """Character models."""
         return self.root / "characters"
@@ -69,9 +63,7 @@ class Prepared:
     encoded: Mapping[str, EncodedTexts]  # dev, and test where there is one
     varied: tuple[Varied, ...]  # that a teacher labels,
     unlabelled: Unlabelled  # and so these
-    read_before: Unlabelled  # that a language model is trained on
     teacher: TeacherRecord | None = None
-    start: Start | None = None
 
     @property
     def identity(self) -> dict[str, str]:
@@ -79,7 +71,6 @@ class Prepared:
         return {
             **self.hashes,
             "taught": self.teacher.targets_sha256 if self.teacher else "",
-            "read before": digest(self.read_before.examples),
         }
 
 
@@ -92,7 +83,6 @@ class Material:
     source: Source | None  # where train is streamed
     varied: tuple[Varied, ...]  # that a teacher labels,
     unlabelled: Unlabelled  # and so these
-    read_before: Unlabelled  # that a language model is trained on
 
 
 def prepare(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Prepared:
@@ -103,29 +93,25 @@ def prepare(configuration: Configuration, workspace: Workspace, reporter: Report
 def read(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Material:
     """The texts that ``configuration`` names, dealt out, and those that are read unlabelled."""
     loaded, splits, source = _read(configuration, workspace, reporter)
-    distillation, pretraining = configuration.distillation, configuration.pretraining
-    if source is not None and (distillation or pretraining):
-        section = "distillation" if distillation else "pretraining"
+    settings = configuration.distillation
+    if source is not None and settings:
         raise ConfigurationError(
-            f"{section}: it reads texts in memory, and these files are streamed; set "
+            "distillation: it reads texts in memory, and these files are streamed; set "
             "data.streamed = false, or leave the section out"
         )
-    taught, read_before = (
-        load_unlabelled(settings, splits, cache=workspace.corpora, reporter=reporter)
-        for settings in (distillation, pretraining)
-    )
-    varied = augmented(distillation, splits, cache=workspace.corpora, reporter=reporter)
-    return Material(loaded, splits, source, varied, taught, read_before)
+    unlabelled = load_unlabelled(settings, splits, cache=workspace.corpora, reporter=reporter)
+    varied = augmented(settings, splits, cache=workspace.corpora, reporter=reporter)
+    return Material(loaded, splits, source, varied, unlabelled)
 
 
 def encoded(material: Material, configuration: Configuration, reporter: Reporter) -> Prepared:
     """``material``, which has the data of ``configuration``, as word ids; says how many."""
     loaded, splits = material.loaded, material.splits
-    source, unlabelled, read_before = material.source, material.unlabelled, material.read_before
+    source, varied, unlabelled = material.source, material.varied, material.unlabelled
     hashes: dict[str, str] = {name: digest(splits.of(name)) for name in splits.names}
     texts = (
-        *(one.text for one in (*splits.train, *unlabelled.examples, *read_before.examples)),
-        *(one.text for one in material.varied),
+        *(one.text for one in (*splits.train, *unlabelled.examples)),
+        *(one.text for one in varied),
     )
     words = vocabulary.build(
         texts,
@@ -150,9 +136,7 @@ def encoded(material: Material, configuration: Configuration, reporter: Reporter
         for name in splits.names
         if name != "train"
     }
-    return Prepared(
-        loaded, splits, hashes, words, train, judged, material.varied, unlabelled, read_before
-    )
+    return Prepared(loaded, splits, hashes, words, train, judged, varied, unlabelled)
 
 
 def taught(

@@ -114,7 +114,6 @@ def _manifest(
             corpora=prepared.loaded.records,
             vectors=tuple(map(vectors.record, configuration.words.vectors)),
             teacher=prepared.teacher,
-            language_model=None if prepared.start is None else prepared.start.record,
             splits={name: len(prepared.splits.of(name)) for name in prepared.splits.names},
             split_sha256=dict(prepared.hashes),
             label_counts={

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from service.classifier.model import RecurrentClassifier
-    from training.pretraining.model import LanguageModel
 
 Value = TypeVar("Value")
 
@@ -144,7 +143,7 @@ def sum_of(values: Tensor) -> Tensor:
     return values
 
 
-def sum_gradients(model: RecurrentClassifier | LanguageModel, ids: Tensor) -> None:
+def sum_gradients(model: RecurrentClassifier, ids: Tensor) -> None:
     """Make each gradient the sum of those of all processes.
 
     All are told the same sum, to the last bit, so that weights stay the same everywhere. Of the

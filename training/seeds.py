@@ -28,5 +28,5 @@ def repeat_exactly(device: torch.device) -> None:
     A GPU kernel without a deterministic form warns instead of failing.
     """
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
-    # that would also fill memory which is written anyway: a sixth of a language model's time
+    # that would also fill memory which is written anyway, for a sixth of a large softmax's time
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from service.classifier.manifest import CorpusRecord
+from service.classifier.sentences import sentences
 from training import corpora, near_copies
 from training.configuration import UnlabelledTexts
 from training.corpora import Example, Table
 from training.corpora.files import doubt
 from training.folding import fold
 from training.progress import Reporter
-from training.sentences import sentences
 from training.split import Splits
+
+# how web pages, and so reviews, end a line
+_BREAK = re.compile(r"(?:<br\s*/?>\s*)+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,12 @@ def _cut(examples: Iterable[Example]) -> Iterator[Example]:
     """Each sentence once."""
     seen: set[str] = set()
     for example in examples:
-        for sentence in sentences(example.text):
-            key = fold(sentence)
+        text = _BREAK.sub("\n\n", example.text)
+        for start, end in sentences(text):
+            key = fold(text[start:end])
             if key and key not in seen:
                 seen.add(key)
-                yield replace(example, text=sentence)
+                yield replace(example, text=text[start:end])
 
 
 def _limited(examples: list[Example], limit: int | None) -> list[Example]:

@@ -85,16 +85,6 @@ class TeacherRecord(_Part):
     targets_sha256: str = Field(description="hash of the texts and what was to be said of them")
 
 
-class LanguageModelRecord(_Part):
-    """A language model of words whose embedding and recurrences the network started from."""
-
-    sha256: str = Field(description="of the weights that it gave")
-    texts: dict[str, int] = Field(description="it was trained on: labelled and unlabelled ones")
-    tokens: int = Field(ge=0, description="of these texts together")
-    unlabelled: tuple[CorpusRecord, ...] = ()
-    perplexity: float = Field(gt=0, description="on dev texts")
-
-
 class BehaviourRecord(_Part):
     """How often the classifier did what a behaviour test expects (Ribeiro et al., ACL 2020)."""
 
@@ -119,7 +109,6 @@ class Training(_Part):
         default=(), description="side by side, before what was learnt from scratch"
     )
     teacher: TeacherRecord | None = None
-    language_model: LanguageModelRecord | None = None
     splits: dict[str, int] = Field(description="texts in train, dev and test")
     split_sha256: dict[str, str] = Field(description="hash of each split's texts and labels")
     label_counts: dict[str, dict[str, int]] = Field(
@@ -202,7 +191,6 @@ def without_paths(configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue
         ("words", "vectors"),
         ("distillation", "teacher"),
         ("distillation", "files"),
-        ("pretraining", "files"),
     ):
         part = shown.get(section)
         if isinstance(part, dict) and part.get(key) is not None:

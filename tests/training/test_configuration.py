@@ -64,7 +64,6 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
     ("change", "message"),
     [
         ({"network": {"cell": "transformer"}}, "network.cell 'transformer': Input should be"),
-        ({"pretraining": {"cutoffs": [9, 3]}}, "pretraining.cutoffs [9, 3]: Value error, cutoffs"),
         ({"network": {"layers": 0}}, "network.layers 0: Input should be greater"),
         ({"regularization": {"word_dropout": 1.0}}, "regularization.word_dropout 1.0: "),
         ({"optimization": {"learning_rate": -1.0}}, "optimization.learning_rate -1.0: "),

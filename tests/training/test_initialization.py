@@ -94,13 +94,3 @@ def test_vectors_change_nothing_but_their_columns() -> None:
         if name != "embedding.weight":
             assert torch.equal(left[name], right[name])
     assert torch.equal(left["embedding.weight"][:, 4:], right["embedding.weight"][:, 4:])
-
-
-def test_what_is_given_to_start_from_takes_the_place_of_what_is_drawn() -> None:
-    plain, given = build(), build()
-    start = {"left_to_right.0.weight_hh_l0": torch.full((32, 8), 3.0)}
-    initialize(plain, None, seed=5)
-    initialize(given, None, seed=5, start=start)
-    left, right = weights(plain), weights(given)
-    for name in left:
-        assert torch.equal(right[name], start.get(name, left[name]))

@@ -54,14 +54,7 @@ def fitted(configuration: Configuration, folder: Path) -> dict[str, np.ndarray]:
     workspace = Workspace(folder / "workspace")
     model, history = pipeline.fit(
         configuration,
-        pipeline.started(
-            prepare(configuration, workspace, reporter),
-            configuration,
-            None,
-            workspace=workspace,
-            device=torch.device("cpu"),
-            reporter=reporter,
-        ),
+        prepare(configuration, workspace, reporter),
         None,
         device=torch.device("cpu"),
         checkpoint=folder / "run",
@@ -89,7 +82,7 @@ def fit_as(rank: int, port: int, contents: list[dict[str, object]], folder: Path
                 np.savez(folder / f"{number}-{rank}.npz", **found)
 
 
-def test_two_processes_reach_what_one_reaches_with_dropout_from_streams_and_pretrained(
+def test_two_processes_reach_what_one_reaches_with_dropout_and_from_streams(
     content: dict[str, object], tmp_path: Path
 ) -> None:
     streamed = {
@@ -97,11 +90,7 @@ def test_two_processes_reach_what_one_reaches_with_dropout_from_streams_and_pret
         "data": {"files": [str(tmp_path / "made.jsonl")], "streamed": True},
         "optimization": {"batch_tokens": 24 * 7, "steps": 60, "evaluate_every": 25},
     }
-    pretrained = {
-        **content,
-        "pretraining": {"epochs": 1, "batch_tokens": 24 * 7, "cutoffs": [9, 99]},
-    }
-    contents = [content, streamed, pretrained]
+    contents = [content, streamed]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

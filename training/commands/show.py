@@ -73,14 +73,6 @@ def _told(manifest: Manifest) -> list[str]:
                 for of, found in training.teacher.metrics.items()
             ),
         ]
-    if training.language_model is not None:
-        model = training.language_model
-        read = "; ".join(f"{kind} {count:,}" for kind, count in model.texts.items())
-        told += [
-            ("started from", f"language model of {model.tokens:,} tokens; {read}"),
-            ("", f"sha256 {model.sha256}"),
-            ("  on dev", f"perplexity {model.perplexity:.1f}"),
-        ]
     for split, texts in training.splits.items():
         counts = training.label_counts.get(split, {})
         labels = "; ".join(f"{label} {count:,}" for label, count in counts.items())

@@ -38,7 +38,6 @@ _FIXED = {
     "expected": "it says what a finished configuration reaches",
     "data": "trials are compared on the same texts, so of [data] only targets is",
     "distillation": "all trials learn from one teacher, which is tuned before",
-    "pretraining": "it is done before, for each network anew",
     "optimization.seed": "the best of several seeds is luck",
     "optimization.evaluate_every": "trials are compared after equal steps",
 }

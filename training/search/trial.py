@@ -70,17 +70,6 @@ class Preparations:
             )
         return self._prepared[key]
 
-    def started(self, configuration: Configuration, reporter: Reporter) -> Prepared:
-        """The same, with what a language model gives the network to start from."""
-        return pipeline.started(
-            self.of(configuration),
-            configuration,
-            self.vectors(configuration),
-            workspace=self._workspace,
-            device=self._device,
-            reporter=reporter,
-        )
-
     def vectors(self, configuration: Configuration) -> WordVectors | None:
         """The pre-trained columns of its embedding."""
         words = configuration.words
@@ -153,7 +142,7 @@ def run(
     timed = _Timed(reporter, end)
     pipeline.fit(
         configuration,
-        preparations.started(configuration, timed),
+        prepared,
         preparations.vectors(configuration),
         device=device,
         checkpoint=checkpoint,

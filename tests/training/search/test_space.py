@@ -162,7 +162,6 @@ def test_what_was_declared_does_not_depend_on_how_it_was_written(
         ("[data]\ncorpora = { choices = [['bbc'], ['vader']] }", "the same texts, so of [data]"),
         ("labels = { choices = [['a', 'b'], ['a', 'c']] }", "'labels' is not searched: it says"),
         ("[expected]\ntest = { low = 0.1, high = 0.2 }", "'expected' is not searched"),
-        ("[pretraining]\nepochs = { low = 1, high = 3 }", "for each network anew"),
         ("[distillation]\nweight = { low = 0.1, high = 0.9 }", "all trials learn from one teacher"),
         ("", "declares nothing to search"),
         ("[network", "not TOML"),

@@ -1,1 +1,0 @@
-"""Pre-training: a language model of words gives the network its embedding and recurrences."""
