@@ -61,8 +61,8 @@ class Prepared:
     words: Vocabulary
     train: Texts
     encoded: Mapping[str, EncodedTexts]  # dev, and test where there is one
-    varied: tuple[Varied, ...]  # that a teacher labels,
-    unlabelled: Unlabelled  # and so these
+    varied: tuple[Varied, ...]  # copies of train, which a teacher labels
+    unlabelled: Unlabelled  # that it labels too
     teacher: TeacherRecord | None = None
 
     @property
@@ -81,8 +81,8 @@ class Material:
     loaded: Loaded
     splits: Splits
     source: Source | None  # where train is streamed
-    varied: tuple[Varied, ...]  # that a teacher labels,
-    unlabelled: Unlabelled  # and so these
+    varied: tuple[Varied, ...]  # copies of train, which a teacher labels
+    unlabelled: Unlabelled  # that it labels too
 
 
 def prepare(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Prepared:

@@ -2,7 +2,8 @@
 
 Tang et al.: *Distilling Task-Specific Knowledge from BERT into Simple Neural Networks*, 2019, mask
 words, replace words, and leave but a few words in a row. Here a masked word is left out, for the
-student has no word for a mask, and a word is replaced by any other, as often as that is used.
+student has no word for a mask, and a word is replaced by any other, as often as that is used; or by
+a near one (:mod:`.neighbours`), and then more words are, since the text goes on saying something.
 """
 
 from __future__ import annotations
