@@ -17,6 +17,10 @@ from training.corpora import Table, files, torchtext_sets
 # torchtext leaves its questions open
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
+unpacking = pytest.mark.skipif(
+    not hasattr(tarfile, "data_filter"), reason="Python before 3.11.4 is refused, see below"
+)
+
 QUESTIONS = b"""NUM:date When was it ?
 DESC:def What is it ?
 HUM:ind Who is sister\xf0city ?
@@ -68,6 +72,7 @@ def rows(path: Path) -> list[tuple[str, str]]:
     return [(line["text"], line["label"]) for line in lines]
 
 
+@unpacking
 def test_questions_are_read_with_their_coarse_labels(
     tmp_path: Path, answering: Callable[[bytes], list[str]]
 ) -> None:
@@ -77,6 +82,7 @@ def test_questions_are_read_with_their_coarse_labels(
     assert {label for _, label in rows(path)} == torchtext_sets.LABELS["trec"]
 
 
+@unpacking
 def test_of_reviews_train_is_read_and_test_is_not(
     tmp_path: Path, answering: Callable[[bytes], list[str]]
 ) -> None:
@@ -87,6 +93,7 @@ def test_of_reviews_train_is_read_and_test_is_not(
     assert len(asked) == 1
 
 
+@unpacking
 def test_a_name_stands_where_files_do(
     tmp_path: Path, answering: Callable[[bytes], list[str]]
 ) -> None:
@@ -96,6 +103,7 @@ def test_a_name_stands_where_files_do(
     assert [(one.text, one.label) for one in found] == [("Fine.", "pos"), ("Poor.", "neg")]
 
 
+@unpacking
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -119,3 +127,13 @@ def test_what_is_not_the_data_set_is_refused_and_fetched_anew(
 def test_an_unknown_name_is_refused_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="known are torchtext:trec, torchtext:imdb"):
         torchtext_sets.files("torchtext:sst", tmp_path)
+
+
+def test_where_archives_could_leave_their_folder_nothing_is_fetched(
+    answering: Callable[[bytes], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = answering(REVIEWS)
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    with pytest.raises(ConfigurationError, match=r"Python before 3\.11\.4 unpacks whatever"):
+        torchtext_sets.files("torchtext:imdb", tmp_path)
+    assert asked == []
