@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from training.configuration import Configuration
 from training.corpora import files
@@ -41,21 +41,16 @@ class Record(BaseModel):
 def recipe_of(configuration: Configuration) -> tuple[str, str]:
     """The names of ``configuration`` without its seed, and of its data."""
     data = configuration.data
-    contents = [
-        [files.sha256(path) for path in files.find(patterns)]
-        for patterns in (data.files, data.dev)
-        if patterns
-    ]
+    contents = [_hashes(patterns) for patterns in (data.files, data.dev) if patterns]
     settings = configuration.as_json()
     settings.pop("name")
     # where the files lie does not matter
     columns = {"text": data.text, "label": data.label, "split": data.split}
     settings["data"] = {}
     if configuration.distillation is not None:
-        unlabelled = configuration.distillation.files
         settings["distillation"] = {
             **configuration.distillation.model_dump(mode="json"),
-            "files": [files.sha256(path) for path in files.find(unlabelled)],
+            "files": _hashes(configuration.distillation.files),
         }
     settings["optimization"] = {
         **configuration.optimization.model_dump(mode="json"),
@@ -63,6 +58,11 @@ def recipe_of(configuration: Configuration) -> tuple[str, str]:
     }
     of_data = _digest([contents, columns])
     return _digest([settings, of_data]), of_data
+
+
+def _hashes(patterns: Sequence[str]) -> list[JsonValue]:
+    """Of the files that ``patterns`` name."""
+    return [files.sha256(path) for path in files.find(patterns)]
 
 
 def read(folder: Path, task: str) -> dict[int, Record]:
