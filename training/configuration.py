@@ -27,6 +27,7 @@ from service.errors import ConfigurationError
 from training import toml
 from training.corpora.files import Table
 from training.encoders import MINILM
+from training.vectors import in_domain
 
 Read = TypeVar("Read", bound=BaseModel)
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -126,11 +127,13 @@ class Words(_Section):
     vectors: tuple[str, ...] = Field(
         default=("glove-6b-50d",),
         description="one or several, side by side: 'glove-6b-50d', 'all-minilm-l6-v2', a file of "
-        "vectors in word2vec or GloVe text format, or a folder of another sentence encoder",
+        "vectors in word2vec or GloVe text format, a folder of another sentence encoder, or "
+        "'in-domain': learnt from the training texts and [unlabelled] ones",
     )
     encoder_size: int = Field(
         default=128, ge=1, description="columns that an encoder's vectors are reduced to"
     )
+    in_domain_size: int = Field(default=200, ge=1, description="columns of 'in-domain'")
     trainable: bool = Field(default=True, description="whether pre-trained columns are tuned")
     learned_size: int = Field(default=64, ge=0)
 
@@ -202,7 +205,10 @@ class Optimization(_Section):
 
 
 class UnlabelledTexts(_Section):
-    """Texts to learn from without their labels, beside the training texts."""
+    """Texts to learn from without their labels, beside the training texts.
+
+    'in-domain' vectors are learnt from them, and a teacher labels them.
+    """
 
     corpora: tuple[str, ...] = Field(
         default=(), description="published ones whose texts are read too, without their labels"
@@ -212,20 +218,20 @@ class UnlabelledTexts(_Section):
     )
     text: str = Field(default="text", description="the column of the files that holds the text")
     encoding: str = Field(default=AUTO, description="of the files; auto lets each tell")
-    sentences: bool = Field(
-        default=False, description="read each sentence of such a text as a text of its own"
-    )
-    limit: int | None = Field(
-        default=None, ge=1, description="read so many at most, the same ones each time"
-    )
 
     @field_validator("files", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _something_to_read(self) -> UnlabelledTexts:
+        if not (self.corpora or self.files):
+            raise ValueError("name corpora, or files of your own")
+        return self
 
-class Distillation(UnlabelledTexts):
+
+class Distillation(_Section):
     """A transformer that is tuned on the training texts first and then teaches the network.
 
     Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015; with augmented
@@ -261,6 +267,14 @@ class Distillation(UnlabelledTexts):
         default="any",
         description="what replaces a word of a copy: any other, or one whose GloVe vector is near",
     )
+    sentences: bool = Field(
+        default=False, description="label each sentence of an [unlabelled] text, not the whole"
+    )
+    limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="label so many [unlabelled] ones at most, the same ones each time",
+    )
     seed: int = Field(default=0, ge=0, description="of the teacher and the copies")
 
 
@@ -291,6 +305,7 @@ class Configuration(_Section):
     network: Network = Network()
     regularization: Regularization = Regularization()
     optimization: Optimization = Optimization()
+    unlabelled: UnlabelledTexts | None = None
     distillation: Distillation | None = None
     expected: Expected | None = None
 
@@ -299,6 +314,15 @@ class Configuration(_Section):
         check_labels(self.labels, self.polarity)
         if self.task == "multi_label" and self.polarity is not None:
             raise ValueError("polarity is for single_label classifiers; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_to_read_the_unlabelled(self) -> Configuration:
+        if self.unlabelled and not (self.distillation or in_domain.NAME in self.words.vectors):
+            raise ValueError(
+                "unlabelled texts are for a teacher or in-domain vectors; add [distillation], or "
+                f"{in_domain.NAME!r} to words.vectors"
+            )
         return self
 
     def as_json(self) -> dict[str, JsonValue]:

@@ -78,7 +78,7 @@ def train(
         if fresh and ranks.is_first():
             checkpoint.unlink(missing_ok=True)
         tracking.begin(configuration, run=checkpoint.stem)
-        columns = word_vectors(configuration, prepared.words, workspace, reporter)
+        columns = word_vectors(configuration, prepared, workspace, reporter)
         model, history = fit(
             configuration,
             prepared,
@@ -103,15 +103,17 @@ def train(
 
 
 def word_vectors(
-    configuration: Configuration, words: Vocabulary, workspace: Workspace, reporter: Reporter
+    configuration: Configuration, prepared: Prepared, workspace: Workspace, reporter: Reporter
 ) -> WordVectors | None:
     """The pre-trained columns of the embedding; None if the configuration names no vectors."""
     if not configuration.words.vectors:
         return None
     return vectors.load(
         configuration.words.vectors,
-        words,
+        prepared.words,
         encoder_size=configuration.words.encoder_size,
+        in_domain_size=configuration.words.in_domain_size,
+        texts=prepared.domain,
         cache=workspace.corpora,
         progress=reporter.say,
     )

@@ -14,14 +14,14 @@ from service.errors import ConfigurationError
 from training import corpora, near_copies, ranks, sampling, streaming, vocabulary
 from training.batches import EncodedTexts, Texts
 from training.configuration import Configuration, Data
-from training.corpora import Loaded, files
+from training.corpora import Example, Loaded, files
 from training.distillation.augmentation import Varied
 from training.distillation.transfer import augmented, teach
 from training.progress import Reporter
 from training.sampling import Source
 from training.split import SPLITS, Splits, digest, split, split_stratified
 from training.streaming import encode
-from training.unlabelled import Unlabelled, load_unlabelled
+from training.unlabelled import Unlabelled, load_unlabelled, to_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class Prepared:
     train: Texts
     encoded: Mapping[str, EncodedTexts]  # dev, and test where there is one
     varied: tuple[Varied, ...]  # copies of train, which a teacher labels
-    unlabelled: Unlabelled  # that it labels too
+    unlabelled: Unlabelled
+    to_label: tuple[Example, ...]  # of these, which it labels too
     teacher: TeacherRecord | None = None
 
     @property
@@ -70,8 +71,14 @@ class Prepared:
         """Hashes of all texts and of what a teacher says of them."""
         return {
             **self.hashes,
+            "unlabelled": digest(self.unlabelled.examples),
             "taught": self.teacher.targets_sha256 if self.teacher else "",
         }
+
+    @property
+    def domain(self) -> tuple[str, ...]:
+        """The texts that in-domain vectors are learnt from: all but dev and test."""
+        return tuple(one.text for one in (*self.splits.train, *self.unlabelled.examples))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,8 @@ class Material:
     splits: Splits
     source: Source | None  # where train is streamed
     varied: tuple[Varied, ...]  # copies of train, which a teacher labels
-    unlabelled: Unlabelled  # that it labels too
+    unlabelled: Unlabelled
+    to_label: tuple[Example, ...]  # of these, which it labels too
 
 
 def prepare(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Prepared:
@@ -99,18 +107,21 @@ def read(configuration: Configuration, workspace: Workspace, reporter: Reporter)
             "distillation: it reads texts in memory, and these files are streamed; set "
             "data.streamed = false, or leave the section out"
         )
-    unlabelled = load_unlabelled(settings, splits, cache=workspace.corpora, reporter=reporter)
+    unlabelled = load_unlabelled(
+        configuration.unlabelled, splits, cache=workspace.corpora, reporter=reporter
+    )
+    asked = to_label(unlabelled, settings, splits, reporter=reporter)
     varied = augmented(settings, splits, cache=workspace.corpora, reporter=reporter)
-    return Material(loaded, splits, source, varied, unlabelled)
+    return Material(loaded, splits, source, varied, unlabelled, asked)
 
 
 def encoded(material: Material, configuration: Configuration, reporter: Reporter) -> Prepared:
     """``material``, which has the data of ``configuration``, as word ids; says how many."""
     loaded, splits = material.loaded, material.splits
-    source, varied, unlabelled = material.source, material.varied, material.unlabelled
+    source, varied, asked = material.source, material.varied, material.to_label
     hashes: dict[str, str] = {name: digest(splits.of(name)) for name in splits.names}
     texts = (
-        *(one.text for one in (*splits.train, *unlabelled.examples)),
+        *(one.text for one in (*splits.train, *asked)),
         *(one.text for one in varied),
     )
     words = vocabulary.build(
@@ -136,7 +147,9 @@ def encoded(material: Material, configuration: Configuration, reporter: Reporter
         for name in splits.names
         if name != "train"
     }
-    return Prepared(loaded, splits, hashes, words, train, judged, varied, unlabelled)
+    return Prepared(
+        loaded, splits, hashes, words, train, judged, varied, material.unlabelled, asked
+    )
 
 
 def taught(
@@ -158,7 +171,7 @@ def taught(
             configuration,
             prepared.splits,
             prepared.varied,
-            prepared.unlabelled,
+            prepared.to_label,
             folder=workspace.teachers,
             cache=workspace.corpora,
             device=device,

@@ -112,8 +112,11 @@ def _manifest(
         behaviour={one.name: one.record() for one in outcome.behaviour},
         training=Training(
             corpora=prepared.loaded.records,
-            vectors=tuple(map(vectors.record, configuration.words.vectors)),
+            vectors=tuple(
+                vectors.record(source, prepared.domain) for source in configuration.words.vectors
+            ),
             teacher=prepared.teacher,
+            unlabelled=prepared.unlabelled.records,
             splits={name: len(prepared.splits.of(name)) for name in prepared.splits.names},
             split_sha256=dict(prepared.hashes),
             label_counts={

@@ -11,7 +11,7 @@ from pathlib import Path
 from service.classifier.manifest import CorpusRecord
 from service.classifier.sentences import sentences
 from training import corpora, near_copies
-from training.configuration import UnlabelledTexts
+from training.configuration import Distillation, UnlabelledTexts
 from training.corpora import Example, Table
 from training.corpora.files import doubt
 from training.folding import fold
@@ -33,12 +33,8 @@ class Unlabelled:
 def load_unlabelled(
     settings: UnlabelledTexts | None, splits: Splits, *, cache: Path, reporter: Reporter
 ) -> Unlabelled:
-    """The texts that ``settings`` name, or their sentences, whatever their labels say.
-
-    Copies of the labelled texts are left out, and near-copies of dev and test texts. Of more than
-    the limit those stay whose hashes are least, so that a text's fate is not in other texts' hands.
-    """
-    if settings is None or not (settings.corpora or settings.files):
+    """The texts that ``settings`` name, whatever their labels say, but copies of labelled texts."""
+    if settings is None:
         return Unlabelled()
     loaded = corpora.load(
         settings.corpora,
@@ -51,18 +47,39 @@ def load_unlabelled(
     for record in loaded.records:
         if message := doubt(record):
             reporter.say(message)
-    labelled = {fold(one.text) for one in (*splits.train, *splits.dev, *splits.test)}
-    read = tuple(_cut(loaded.examples) if settings.sentences else loaded.examples)
-    new = _limited([one for one in read if fold(one.text) not in labelled], settings.limit)
-    found = near_copies.near_copies(
-        [one.text for one in new], [one.text for one in (*splits.dev, *splits.test)]
-    )
-    kept = tuple(one for one, other in zip(new, found, strict=False) if other < 0)
-    reporter.say(
-        f"{len(kept):,} of {len(read):,} texts without labels are read; left out are those that "
-        "labelled texts are like, and what is over the limit"
-    )
+    kept = tuple(_new(loaded.examples, splits))
+    copies = len(loaded.examples) - len(kept)
+    reporter.say(f"{len(kept):,} texts without labels; {copies:,} copies of labelled ones left out")
     return Unlabelled(kept, loaded.records)
+
+
+def to_label(
+    unlabelled: Unlabelled, settings: Distillation | None, splits: Splits, *, reporter: Reporter
+) -> tuple[Example, ...]:
+    """What a teacher is to label of ``unlabelled``: texts or their sentences, as ``settings`` say.
+
+    Near-copies of dev and test texts are left out. Of more than the limit those stay whose hashes
+    are least, so that a text's fate is not in other texts' hands.
+    """
+    if settings is None or not unlabelled.examples:
+        return ()
+    cut = _new(_cut(unlabelled.examples), splits) if settings.sentences else unlabelled.examples
+    some = _limited(tuple(cut), settings.limit)
+    found = near_copies.near_copies(
+        [one.text for one in some], [one.text for one in (*splits.dev, *splits.test)]
+    )
+    kept = tuple(one for one, other in zip(some, found, strict=False) if other < 0)
+    reporter.say(
+        f"{len(kept):,} of them, or of their sentences, are to be labelled; left out are "
+        "near-copies of dev and test texts, and what is over the limit"
+    )
+    return kept
+
+
+def _new(examples: Iterable[Example], splits: Splits) -> Iterator[Example]:
+    """Those that are no copies of a labelled text."""
+    labelled = {fold(one.text) for one in (*splits.train, *splits.dev, *splits.test)}
+    return (one for one in examples if fold(one.text) not in labelled)
 
 
 def _cut(examples: Iterable[Example]) -> Iterator[Example]:
@@ -77,12 +94,12 @@ def _cut(examples: Iterable[Example]) -> Iterator[Example]:
                 yield replace(example, text=text[start:end])
 
 
-def _limited(examples: list[Example], limit: int | None) -> list[Example]:
+def _limited(examples: tuple[Example, ...], limit: int | None) -> tuple[Example, ...]:
     if limit is None or len(examples) <= limit:
         return examples
     hashes = [hashlib.sha256(_bytes(one.text)).digest() for one in examples]
     highest = sorted(hashes)[limit - 1]
-    return [one for one, of in zip(examples, hashes, strict=True) if of <= highest]
+    return tuple(one for one, of in zip(examples, hashes, strict=True) if of <= highest)
 
 
 def _bytes(text: str) -> bytes:

@@ -59,11 +59,13 @@ class CorpusRecord(_Part):
 
 
 class VectorsRecord(_Part):
-    """Pre-trained word vectors that the network began with."""
+    """Word vectors that the network began with."""
 
     name: str
-    source: str = Field(description="where they came from: a package and version, or a file name")
-    sha256: str = Field(description="of the file as fetched")
+    source: str = Field(
+        description="where they came from: a package and version, a file name, or one's own texts"
+    )
+    sha256: str = Field(description="of the file as fetched, or of these texts")
     license: str = ""
 
 
@@ -81,7 +83,6 @@ class TeacherRecord(_Part):
         description="by split and name; of train by the networks that have not seen a text"
     )
     texts: dict[str, int] = Field(description="taught: labelled, augmented and unlabelled ones")
-    unlabelled: tuple[CorpusRecord, ...] = ()
     targets_sha256: str = Field(description="hash of the texts and what was to be said of them")
 
 
@@ -109,6 +110,9 @@ class Training(_Part):
         default=(), description="side by side, before what was learnt from scratch"
     )
     teacher: TeacherRecord | None = None
+    unlabelled: tuple[CorpusRecord, ...] = Field(
+        default=(), description="read without labels, for word vectors or a teacher to label"
+    )
     splits: dict[str, int] = Field(description="texts in train, dev and test")
     split_sha256: dict[str, str] = Field(description="hash of each split's texts and labels")
     label_counts: dict[str, dict[str, int]] = Field(
@@ -188,9 +192,10 @@ def without_paths(configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue
     shown = dict(configuration)
     for section, key in (
         ("data", "files"),
+        ("data", "dev"),
         ("words", "vectors"),
+        ("unlabelled", "files"),
         ("distillation", "teacher"),
-        ("distillation", "files"),
     ):
         part = shown.get(section)
         if isinstance(part, dict) and part.get(key) is not None:

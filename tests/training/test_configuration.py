@@ -46,7 +46,7 @@ def test_a_configuration_survives_the_manifest_it_is_written_into() -> None:
         ),
         (
             {"words": {"qqq": 1}},
-            "'words.qqq'; known keys: vectors, encoder_size, trainable, learned_size",
+            "'words.qqq'; known keys: vectors, encoder_size, in_domain_size, trainable, ",
         ),
         ({"expected": {**EXPECTED, "minuts": 1}}, "'expected.minuts'; did you mean 'minutes'"),
     ],
@@ -133,3 +133,22 @@ def test_a_file_says_what_the_defaults_do_not(tmp_path: Path) -> None:
 )
 def test_vectors_are_none_one_or_several(written: object, read: tuple[str, ...]) -> None:
     assert parse({**LEAST, "words": {"vectors": written}}, source="x").words.vectors == read
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"unlabelled": {"files": "more.csv"}},
+            "unlabelled texts are for a teacher or in-domain vectors; add [distillation], or",
+        ),
+        (
+            {"unlabelled": {}, "words": {"vectors": "in-domain"}},
+            "unlabelled {}: Value error, name corpora, or files of your own",
+        ),
+    ],
+)
+def test_unlabelled_texts_are_some_and_for_somebody(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse({**LEAST, **change}, source="mine.toml")
+    assert message in str(caught.value)

@@ -297,3 +297,19 @@ def test_what_was_read_and_dropped_is_said(
         f"toy: {count:,} texts ({2 * count:,} read; dropped 0 empty, {count:,} duplicates, "
         "0 duplicates of another corpus)"
     ) in reporter.said
+
+
+def test_in_domain_vectors_are_learnt_from_unlabelled_texts_too(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "more.csv"
+    words = {"vectors": "in-domain", "in_domain_size": 8, "learned_size": 0}
+    made = []
+    for text in ("a tale of two cities", "a tale of seven seas"):
+        file.write_text(f'text\n"{text}"\n')
+        made.append(run(words=words, unlabelled={"files": str(file)}).manifest)
+    for manifest in made:
+        assert manifest.architecture.embedding_size == 8
+        assert [one.name for one in manifest.training.vectors] == ["in-domain"]
+        assert [(one.name, one.texts) for one in manifest.training.unlabelled] == [("more.csv", 1)]
+        counts = manifest.training.splits["train"] + 1
+        assert manifest.training.vectors[0].source == f"{counts:,} of one's own texts"
+    assert made[0].training.vectors != made[1].training.vectors

@@ -1,45 +1,57 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 from rich.console import Console
 
-from training.configuration import UnlabelledTexts
+from training.configuration import Distillation, UnlabelledTexts
 from training.corpora import Example
 from training.progress import Reporter
 from training.split import Splits, split
-from training.unlabelled import Unlabelled, load_unlabelled
+from training.unlabelled import Unlabelled, load_unlabelled, to_label
 
 
-def test_unlabelled_texts_that_are_like_labelled_ones_are_left_out(
-    examples: list[Example],
-    silent: type[Reporter],
-    tmp_path: Path,
+def read(files: Path, splits: Splits, *, text: str = "text", reporter: Reporter) -> Unlabelled:
+    return load_unlabelled(
+        UnlabelledTexts(files=(str(files),), text=text),
+        splits,
+        cache=files.parent,
+        reporter=reporter,
+    )
+
+
+def test_copies_of_labelled_texts_are_not_read(
+    examples: list[Example], silent: type[Reporter], tmp_path: Path
+) -> None:
+    splits = split(examples)
+    file = tmp_path / "more.csv"
+    rows = [splits.train[0].text.upper(), splits.dev[0].text, "A text of its own", ""]
+    file.write_text("body\n" + "".join(f'"{row}"\n' for row in rows))
+    found = read(file, splits, text="body", reporter=silent())
+    assert [one.text for one in found.examples] == ["A text of its own"]
+    assert [(record.name, record.read) for record in found.records] == [("more.csv", 4)]
+
+
+def test_what_is_like_a_text_that_judges_is_not_labelled(
+    examples: list[Example], silent: type[Reporter]
 ) -> None:
     splits = split(examples)
     long = "The hotel where we stayed for a week in the hills was lovely and our room too"
-    dev = Example(long + ".", "positive", "toy")
-    file = tmp_path / "more.csv"
-    rows = [splits.train[0].text.upper(), long + " !!", long + " indeed", "A text of its own", ""]
-    file.write_text("body\n" + "".join(f'"{row}"\n' for row in rows))
-    found = load_unlabelled(
-        UnlabelledTexts(files=str(file), text="body"),
-        Splits(splits.train, (*splits.dev, dev), splits.test),
-        cache=tmp_path,
-        reporter=silent(),
-    )
-    assert [one.text for one in found.examples] == ["A text of its own"]
-    assert [(record.name, record.read) for record in found.records] == [("more.csv", 5)]
+    splits = Splits(splits.train, (*splits.dev, Example(long, "positive", "toy")), splits.test)
+    read = (Example(long + " indeed", "", "more"), Example("A text of its own", "", "more"))
+    kept = to_label(Unlabelled(read), Distillation(), splits, reporter=silent())
+    assert kept == read[1:]
 
 
 def test_where_none_are_named_there_are_none(
     examples: list[Example], silent: type[Reporter], tmp_path: Path
 ) -> None:
-    for settings in (None, UnlabelledTexts()):
-        found = load_unlabelled(settings, split(examples), cache=tmp_path, reporter=silent())
-        assert found == Unlabelled()
+    splits = split(examples)
+    assert load_unlabelled(None, splits, cache=tmp_path, reporter=silent()) == Unlabelled()
+    assert to_label(Unlabelled(), Distillation(), splits, reporter=silent()) == ()
+    some = Unlabelled((Example("A text.", "", "more"),))
+    assert to_label(some, None, splits, reporter=silent()) == ()
 
 
 def test_it_is_said_that_their_encoding_is_a_guess(examples: list[Example], tmp_path: Path) -> None:
@@ -47,48 +59,32 @@ def test_it_is_said_that_their_encoding_is_a_guess(examples: list[Example], tmp_
     text = "der Film war überraschend schön, größer als erwartet"
     file.write_text(f'text\n"{text}"\n', encoding="cp1252")
     written = io.StringIO()
-    load_unlabelled(
-        UnlabelledTexts(files=str(file)),
-        split(examples),
-        cache=tmp_path,
-        reporter=Reporter(Console(file=written)),
-    )
+    read(file, split(examples), reporter=Reporter(Console(file=written)))
     assert "texts of more.csv are not in UTF-8 and read as cp1252" in written.getvalue()
 
 
-def test_a_text_may_be_read_sentence_by_sentence_and_each_sentence_once(
-    examples: list[Example], silent: type[Reporter], tmp_path: Path
+def test_a_text_may_be_labelled_sentence_by_sentence_and_each_sentence_once(
+    examples: list[Example], silent: type[Reporter]
 ) -> None:
-    file = tmp_path / "more.jsonl"
-    texts = ["It rained. We left early! Why?", "We left early.<br /><br />nobody came"]
-    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    found = load_unlabelled(
-        UnlabelledTexts(files=str(file), sentences=True),
-        split(examples),
-        cache=tmp_path,
-        reporter=silent(),
-    )
-    assert [one.text for one in found.examples] == [
-        "It rained.",
-        "We left early!",
-        "Why?",
-        "nobody came",
-    ]
+    splits = split(examples)
+    known = splits.train[0].text
+    texts = ["It rained. We left early! Why?", f"We left early.<br /><br />nobody came\n\n{known}"]
+    whole = Unlabelled(tuple(Example(text, "", "more") for text in texts))
+    kept = to_label(whole, Distillation(sentences=True), splits, reporter=silent())
+    assert [one.text for one in kept] == ["It rained.", "We left early!", "Why?", "nobody came"]
+    whole_texts = to_label(whole, Distillation(), splits, reporter=silent())
+    assert [one.text for one in whole_texts] == texts
 
 
-def test_of_more_than_the_limit_the_same_ones_are_read_each_time(
-    examples: list[Example], silent: type[Reporter], tmp_path: Path
+def test_of_more_than_the_limit_the_same_ones_are_labelled_each_time(
+    examples: list[Example], silent: type[Reporter]
 ) -> None:
+    splits = split(examples)
+
     def kept(numbers: range, limit: int) -> set[str]:
-        file = tmp_path / "more.jsonl"
-        file.write_text("".join(f'{{"text": "number {number}"}}\n' for number in numbers))
-        found = load_unlabelled(
-            UnlabelledTexts(files=str(file), limit=limit),
-            split(examples),
-            cache=tmp_path,
-            reporter=silent(),
-        )
-        return {one.text for one in found.examples}
+        read = tuple(Example(f"number {number}", "", "more") for number in numbers)
+        found = to_label(Unlabelled(read), Distillation(limit=limit), splits, reporter=silent())
+        return {one.text for one in found}
 
     some = kept(range(100), 10)
     assert len(some) == 10

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from service.classifier import seal
-from service.classifier.manifest import CorpusRecord, Task, TeacherRecord
+from service.classifier.manifest import Task, TeacherRecord
 from service.errors import ConfigurationError
 from training import calibration, state, targets
 from training.checkpoint import alone
@@ -119,7 +119,6 @@ class Teacher:
         *,
         metrics: dict[str, dict[str, float]],
         texts: dict[str, int],
-        unlabelled: tuple[CorpusRecord, ...],
         targets_sha256: str,
     ) -> TeacherRecord:
         """What taught, for a model's record; ``targets_sha256`` is of all that it said."""
@@ -133,7 +132,6 @@ class Teacher:
             ),
             metrics=metrics,
             texts=texts,
-            unlabelled=unlabelled,
             targets_sha256=targets_sha256,
         )
 

@@ -30,7 +30,6 @@ from training.distillation.neighbours import Neighbours
 from training.evaluation import evaluate
 from training.progress import Reporter
 from training.split import Splits
-from training.unlabelled import Unlabelled
 from training.vectors import glove
 
 
@@ -68,7 +67,7 @@ def teach(
     configuration: Configuration,
     splits: Splits,
     varied: Sequence[Varied],
-    unlabelled: Unlabelled,
+    unlabelled: Sequence[Example],
     *,
     folder: Path,
     cache: Path,
@@ -110,8 +109,8 @@ def teach(
         *_answered(
             teacher,
             configuration,
-            [one.text for one in unlabelled.examples],
-            [ALL] * len(unlabelled.examples),
+            [one.text for one in unlabelled],
+            [ALL] * len(unlabelled),
             corpus="unlabelled",
         ),
     )
@@ -122,9 +121,8 @@ def teach(
             texts={
                 "labelled": len(splits.train),
                 "augmented": len(varied),
-                "unlabelled": len(unlabelled.examples),
+                "unlabelled": len(unlabelled),
             },
-            unlabelled=unlabelled.records,
             targets_sha256=_sha256(examples),
         ),
     )

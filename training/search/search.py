@@ -7,6 +7,7 @@ import json
 import math
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -157,17 +158,18 @@ def _fingerprint(space: Space, preparations: Preparations) -> dict[str, str]:
     axis = space.axes.get("words.vectors")
     for value in axis.values if isinstance(axis, Choices) else ():
         sources.update(map(str, value if isinstance(value, list) else ()))
+    base = preparations.of(space.base)
     return {
         "configuration": _sha256(space.base.as_json()),
         "space": _sha256(space.as_json()),
-        "data": _sha256(dict(preparations.of(space.base).identity)),
-        "word vectors": _sha256({source: _vectors(source) for source in sources}),
+        "data": _sha256(dict(base.identity)),
+        "word vectors": _sha256({source: _vectors(source, base.domain) for source in sources}),
     }
 
 
-def _vectors(source: str) -> str:
+def _vectors(source: str, texts: Sequence[str]) -> str:
     try:
-        return vectors.record(source).sha256
+        return vectors.record(source, texts).sha256
     except OSError as error:
         raise ConfigurationError(f"vectors {source!r} cannot be read: {error.strerror}") from None
 

@@ -73,10 +73,10 @@ class Preparations:
     def vectors(self, configuration: Configuration) -> WordVectors | None:
         """The pre-trained columns of its embedding."""
         words = configuration.words
-        key = json.dumps([configuration.text.model_dump(), words.vectors, words.encoder_size])
+        key = json.dumps([configuration.text.model_dump(), words.model_dump()])
         if key not in self._vectors:
             self._vectors[key] = pipeline.word_vectors(
-                configuration, self.of(configuration).words, self._workspace, self._reporter
+                configuration, self.of(configuration), self._workspace, self._reporter
             )
         return self._vectors[key]
 

@@ -26,7 +26,7 @@ _UNLABELLED = ("unlabelled", "unlabeled", "unsupervised")
 class Found:
     """Files of train and, where the task has them, of dev texts; and their columns.
 
-    ``unlabelled`` are files of texts for a teacher to label, whose column of texts is the same.
+    ``unlabelled`` are files of texts without labels, whose column of texts is the same.
     """
 
     train: tuple[str, ...]

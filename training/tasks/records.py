@@ -47,10 +47,10 @@ def recipe_of(configuration: Configuration) -> tuple[str, str]:
     # where the files lie does not matter
     columns = {"text": data.text, "label": data.label, "split": data.split}
     settings["data"] = {}
-    if configuration.distillation is not None:
-        settings["distillation"] = {
-            **configuration.distillation.model_dump(mode="json"),
-            "files": _hashes(configuration.distillation.files),
+    if configuration.unlabelled is not None:
+        settings["unlabelled"] = {
+            **configuration.unlabelled.model_dump(mode="json"),
+            "files": _hashes(configuration.unlabelled.files),
         }
     settings["optimization"] = {
         **configuration.optimization.model_dump(mode="json"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.errors import ConfigurationError
 from training import configuration, own_data
@@ -56,14 +56,8 @@ class Task(_Section):
     distillation: Distillation | None = None
     unlabelled: tuple[str, ...] = Field(
         default=(),
-        description="tasks, maybe this one, whose unlabelled texts the teacher is to label too",
+        description="tasks, maybe this one, whose unlabelled texts are read",
     )
-
-    @model_validator(mode="after")
-    def _somebody_to_label_them(self) -> Task:
-        if self.unlabelled and self.distillation is None:
-            raise ValueError("unlabelled texts are for a teacher; add [distillation]")
-        return self
 
     def score(self, evaluation: Evaluation) -> float:
         """The figure that the task is judged by, in [0, 1]."""
@@ -89,11 +83,9 @@ class Task(_Section):
         }
         content["optimization"]["seed"] = seed
         if self.distillation is not None:
-            content["distillation"] = {
-                **self.distillation.model_dump(mode="json"),
-                "files": list(found.unlabelled),
-                "text": found.text,
-            }
+            content["distillation"] = self.distillation.model_dump(mode="json")
+        if found.unlabelled:
+            content["unlabelled"] = {"files": list(found.unlabelled), "text": found.text}
         return configuration.parse(
             {
                 "name": self.name if seed == FIXED_SEED else f"{self.name}-seed{seed}",

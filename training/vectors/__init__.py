@@ -1,8 +1,10 @@
-"""Pre-trained word vectors for a vocabulary: published ones, a file, or what an encoder says."""
+"""Word vectors for a vocabulary: published, of a file, of an encoder, or of one's own texts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from service.classifier.vocabulary import Vocabulary
 from training import encoders
 from training.corpora.archive import Progress, fetch
 from training.encoders import Encoder
-from training.vectors import encoder, glove, text
+from training.vectors import encoder, glove, in_domain, text
 
 # The standard deviation that pre-trained columns are scaled to. GloVe's own (0.64 over the default
 # vocabulary) lies in the same region; fixing it makes one learning rate fit any vectors.
@@ -38,13 +40,16 @@ def load(
     vocabulary: Vocabulary,
     *,
     encoder_size: int,
+    in_domain_size: int,
+    texts: Sequence[str],
     cache: Path,
     progress: Progress = lambda _: None,
 ) -> WordVectors:
-    """Vectors of ``sources`` side by side: ``glove-6b-50d``, a file, an encoder's name or folder.
+    """Vectors of ``sources`` side by side: ``glove-6b-50d``, ``in-domain``, a file, an encoder.
 
-    An encoder's are reduced to ``encoder_size`` numbers, and it has one for every word but the
-    unknown one. A hashtag that a file lacks takes the vector of its word. Raises
+    An encoder, by its name or folder, has one for every word but the unknown one, reduced to
+    ``encoder_size`` numbers; ``in-domain`` ones, of ``in_domain_size`` numbers, are learnt from
+    ``texts``. A hashtag that a source lacks takes the vector of its word. Raises
     :class:`ConfigurationError` for what cannot be read.
     """
     words = list(vocabulary)
@@ -57,6 +62,9 @@ def load(
             known = encoder.reduced(rows, encoder_size)
             values = np.vstack([np.zeros((1, known.shape[1]), dtype=np.float32), known])
             found = np.arange(len(words)) > 0
+        elif source == in_domain.NAME:
+            progress(f"{source}: learning vectors from {len(texts):,} texts")
+            values, found = in_domain.learn(texts, in_domain_size).of(words)
         elif source == glove.NAME:
             values, found = glove.read(fetch(glove.PACKAGE, cache, progress=progress)).of(words)
         else:
@@ -68,8 +76,8 @@ def load(
     return WordVectors(np.hstack(columns), anywhere)
 
 
-def record(source: str) -> VectorsRecord:
-    """Where the vectors of ``source`` come from, for a model's record."""
+def record(source: str, texts: Sequence[str]) -> VectorsRecord:
+    """Where the vectors of ``source`` come from, for a model's record; maybe from ``texts``."""
     if Encoder.is_one(source):
         one = Encoder(source)
         return VectorsRecord(
@@ -82,5 +90,16 @@ def record(source: str) -> VectorsRecord:
             sha256=glove.PACKAGE.sha256,
             license=glove.PACKAGE.license,
         )
+    if source == in_domain.NAME:
+        return VectorsRecord(
+            name=source, source=f"{len(texts):,} of one's own texts", sha256=_sha256(texts)
+        )
     path = Path(source)
     return VectorsRecord(name=path.name, source=path.name, sha256=sha256(path))
+
+
+def _sha256(texts: Iterable[str]) -> str:
+    whole = hashlib.sha256()
+    for one in texts:
+        whole.update(json.dumps(one).encode("ascii") + b"\n")
+    return whole.hexdigest()

@@ -81,9 +81,17 @@ def test_a_manifest_cannot_be_changed(tiny_artifact: Artifact) -> None:
         tiny_artifact.manifest.temperature = 2.0
 
 
-def test_paths_of_a_teacher_and_its_texts_lose_their_folders() -> None:
-    told = {"distillation": {"teacher": "/home/alice/mine", "files": ["/home/alice/more.csv"]}}
-    assert without_paths(told) == {"distillation": {"teacher": "mine", "files": ["more.csv"]}}
+def test_paths_of_texts_and_a_teacher_lose_their_folders() -> None:
+    told = {
+        "data": {"files": ["/home/alice/a.csv"], "dev": ["/home/alice/b.csv"]},
+        "unlabelled": {"files": ["/home/alice/more.csv"]},
+        "distillation": {"teacher": "/home/alice/mine"},
+    }
+    assert without_paths(told) == {
+        "data": {"files": ["a.csv"], "dev": ["b.csv"]},
+        "unlabelled": {"files": ["more.csv"]},
+        "distillation": {"teacher": "mine"},
+    }
     assert without_paths({"distillation": None}) == {"distillation": None}
 
 

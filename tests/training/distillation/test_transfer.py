@@ -23,7 +23,6 @@ from training.distillation.transfer import Taught
 from training.pipeline import Trained, Workspace
 from training.progress import Reporter
 from training.split import Splits
-from training.unlabelled import Unlabelled
 from training.vectors import glove
 from training.vectors.table import Table
 
@@ -63,7 +62,7 @@ def teach(
     """Lets the teacher answer for the toy texts; what is given changes its settings."""
 
     def teach(
-        unlabelled: Unlabelled | None = None,
+        unlabelled: Sequence[Example] = (),
         *,
         varied: Sequence[Varied] = (),
         **settings: object,
@@ -72,7 +71,7 @@ def teach(
             configured(distillation={"teacher": str(encoder_folder), "copies": 0} | settings),
             splits,
             varied,
-            unlabelled or Unlabelled(),
+            unlabelled,
             folder=tmp_path / "teachers",
             cache=tmp_path,
             device=torch.device("cpu"),
@@ -144,7 +143,7 @@ def test_all_networks_answer_for_unlabelled_texts_and_nobody_looks_at_their_labe
     teach: Callable[..., Taught], splits: Splits, answered: Answered
 ) -> None:
     others = (Example("Something else.", "no label of ours", "elsewhere"),)
-    taught = teach(Unlabelled(others))
+    taught = teach(others)
     assert dict(answered)["Something else."] == ALL
     assert taught.examples[-1].text == "Something else."
     assert (taught.examples[-1].label, taught.examples[-1].corpus) == ("neutral", "unlabelled")

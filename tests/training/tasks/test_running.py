@@ -151,9 +151,10 @@ def test_other_texts_for_the_teacher_are_another_training(
     file = data / "sst2" / "unlabelled.jsonl"
     file.write_text('{"text": "A day at the sea."}\n')
     assert made(tasks=one).trained == ("trec6, seed 0",)
-    taught = artifact.load(store.path("trec6")).manifest.training.teacher
-    assert taught is not None
-    assert taught.texts["unlabelled"] == 1
+    record = artifact.load(store.path("trec6")).manifest.training
+    assert record.teacher is not None
+    assert record.teacher.texts["unlabelled"] == 1
+    assert [(one.name, one.texts) for one in record.unlabelled] == [("unlabelled.jsonl", 1)]
     assert made(tasks=one).trained == ()
     file.write_text('{"text": "A day in the hills."}\n')
     assert made(tasks=one).trained == ("trec6, seed 0",)

@@ -5,10 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from service.errors import ConfigurationError
-from training.configuration import Distillation
+from training.configuration import Distillation, Words
 from training.tasks import task
 from training.tasks.places import Found
 
@@ -77,17 +76,20 @@ def test_one_teacher_of_the_recipes_teaches_every_seed(tmp_path: Path) -> None:
     assert [one.configuration(found, seed=seed).distillation for seed in (0, 2)] == [taught] * 2
 
 
-def test_a_teacher_labels_the_unlabelled_texts_that_were_found(tmp_path: Path) -> None:
+def test_the_unlabelled_texts_that_were_found_are_for_a_teacher_or_word_vectors(
+    tmp_path: Path,
+) -> None:
     (one,) = task.load(["trec6"])
     train = write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC")
     found = Found((train,), (), "question", "label", ("more.jsonl",))
     one = one.model_copy(update={"distillation": Distillation(limit=7)})
     with pytest.raises(ConfigurationError, match="no column 'question'"):
         one.configuration(found, seed=0)
-    made = one.configuration(Found((train,), (), unlabelled=("more.jsonl",)), seed=0).distillation
-    assert made is not None
-    assert (made.files, made.text, made.limit) == (("more.jsonl",), "text", 7)
-    with pytest.raises(ValidationError, match=r"unlabelled texts are for a teacher"):
-        task.Task.model_validate(
-            one.model_dump() | {"distillation": None, "unlabelled": ("trec6",)}
-        )
+    found = Found((train,), (), unlabelled=("more.jsonl",))
+    learned = {"distillation": None, "words": Words(vectors=("in-domain",))}
+    for other in (one, one.model_copy(update=learned)):
+        made = other.configuration(found, seed=0).unlabelled
+        assert made is not None
+        assert (made.files, made.text) == (("more.jsonl",), "text")
+    with pytest.raises(ConfigurationError, match="unlabelled texts are for a teacher or in-domain"):
+        one.model_copy(update={"distillation": None}).configuration(found, seed=0)

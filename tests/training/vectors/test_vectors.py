@@ -15,14 +15,16 @@ from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
 from training import encoders, vectors
 from training.encoders import Encoder
-from training.vectors import SCALE, WordVectors, encoder, glove
+from training.vectors import SCALE, WordVectors, encoder, glove, in_domain
 
 VOCABULARY = Vocabulary(("<unk>", "good", "#bad", "#own", "xyzzy"))
 LINES = "good 1 2 3\nbad -1 0 1e0\nown 5 5 5\n#own 0.5 0.25 0\nrest 9 9 9\n"
 
 
 def load(source: str, vocabulary: Vocabulary, *, cache: Path, encoder_size: int = 4) -> WordVectors:
-    return vectors.load((source,), vocabulary, encoder_size=encoder_size, cache=cache)
+    return vectors.load(
+        (source,), vocabulary, encoder_size=encoder_size, in_domain_size=2, texts=(), cache=cache
+    )
 
 
 def write(path: Path, content: str | bytes) -> str:
@@ -144,17 +146,47 @@ def test_an_encoder_has_a_vector_for_every_word_but_the_unknown_one(
 
 def test_where_vectors_came_from_is_recorded_without_its_folder(tmp_path: Path) -> None:
     for name, package in ((glove.NAME, glove.PACKAGE), (encoders.MINILM, encoders.PACKAGE)):
-        recorded = vectors.record(name)
+        recorded = vectors.record(name, ())
         assert (recorded.source, recorded.sha256) == (package.requirement, package.sha256)
         assert recorded.license == package.license
     folder = tmp_path / "mine"
     folder.mkdir()
-    of_file = vectors.record(write(folder / "v.txt", LINES))
-    of_folder = vectors.record(str(folder))
+    of_file = vectors.record(write(folder / "v.txt", LINES), ())
+    of_folder = vectors.record(str(folder), ())
     assert (of_file.name, of_folder.name) == ("v.txt", "mine")
     assert str(tmp_path) not in of_file.source + of_folder.source
     (folder / "v.txt").write_text("other")
-    assert vectors.record(str(folder)) != of_folder
+    assert vectors.record(str(folder), ()) != of_folder
+
+
+def test_of_vectors_learnt_from_texts_these_are_recorded_by_their_hash() -> None:
+    one, same, other = (
+        vectors.record(in_domain.NAME, texts) for texts in (["a", "b"], ["a", "b"], ["ab"])
+    )
+    assert (one.name, one.source) == ("in-domain", "2 of one's own texts")
+    assert one == same
+    assert one.sha256 != other.sha256
+
+
+def test_in_domain_vectors_are_learnt_from_the_texts(tmp_path: Path) -> None:
+    said: list[str] = []
+    found = vectors.load(
+        (in_domain.NAME,),
+        VOCABULARY,
+        encoder_size=4,
+        in_domain_size=2,
+        texts=["A good bad day.", "a bad good day!"] * 5,
+        cache=tmp_path,
+        progress=said.append,
+    )
+    # a hashtag has the vector of its word
+    assert found.found.tolist() == [False, True, True, False, False]
+    assert found.values.shape == (5, 2)
+    assert found.values[1:3].std() == pytest.approx(SCALE)
+    assert said == [
+        "in-domain: learning vectors from 10 texts",
+        "in-domain: vectors for 40% of the words",
+    ]
 
 
 def test_several_sources_stand_side_by_side_each_in_its_own_scale(tmp_path: Path) -> None:
@@ -164,7 +196,13 @@ def test_several_sources_stand_side_by_side_each_in_its_own_scale(tmp_path: Path
     )
     said: list[str] = []
     found = vectors.load(
-        (small, large), VOCABULARY, encoder_size=4, cache=tmp_path, progress=said.append
+        (small, large),
+        VOCABULARY,
+        encoder_size=4,
+        in_domain_size=4,
+        texts=(),
+        cache=tmp_path,
+        progress=said.append,
     )
     assert found.values.shape == (5, 5)
     assert found.found.tolist() == [False, True, False, False, True]

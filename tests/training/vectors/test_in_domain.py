@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from training.vectors import in_domain
+from training.vectors.table import Table
+
+ANIMALS, FRUITS = ("cat", "dog", "horse"), ("apple", "pear", "plum")
+
+
+def texts() -> list[str]:
+    """Animals run and bark, fruits are ripe and sweet."""
+    draw = random.Random(0)
+    return [
+        sentence
+        for _ in range(40)
+        for sentence in (
+            f"The {draw.choice(ANIMALS)} runs and barks at night.",
+            f"A ripe {draw.choice(FRUITS)} tastes sweet.",
+        )
+    ]
+
+
+def likeness(table: Table, one: str, other: str) -> float:
+    left, right = table.values[table.rows[one]], table.values[table.rows[other]]
+    return float(left @ right / np.linalg.norm(left) / np.linalg.norm(right))
+
+
+def test_words_that_stand_beside_the_same_words_are_alike() -> None:
+    table = in_domain.learn(texts(), 5)
+    assert table.values.shape == (len(table.rows), 5)
+    assert table.values.dtype == np.float32
+    for some, others in ((ANIMALS, FRUITS), (FRUITS, ANIMALS)):
+        alike = min(likeness(table, one, other) for one in some for other in some)
+        assert alike > 0.9
+        assert alike > 0.5 + max(likeness(table, one, other) for one in some for other in others)
+
+
+def test_the_order_of_the_texts_does_not_matter() -> None:
+    first, second = in_domain.learn(texts(), 5), in_domain.learn(texts()[::-1], 5)
+    assert first.rows == second.rows
+    np.testing.assert_allclose(first.values, second.values, atol=1e-5)
+
+
+def test_a_text_ends_what_its_words_stand_beside() -> None:
+    apart = in_domain.learn(["one two three", "four five six"] * 9, 6)
+    assert abs(likeness(apart, "three", "four")) < 1e-5
+    together = in_domain.learn(["one two three four five six"] * 9, 6)
+    assert abs(likeness(together, "three", "four")) > 1e-3
+
+
+def test_rare_words_have_no_vector_and_spellings_of_a_word_count_together() -> None:
+    table = in_domain.learn(["Good GOOD good fine fine"] * 2 + ["fine rare"], 3)
+    assert set(table.rows) == {"good", "fine"}
+    values, found = table.of(["good", "rare", "fine"])
+    assert found.tolist() == [True, False, True]
+    assert values.shape == (3, 2)  # two words tell no more
+
+
+def test_of_texts_without_frequent_words_nothing_is_learnt() -> None:
+    for none in ([], [""], ["a few words"]):
+        table = in_domain.learn(none, 4)
+        assert table.rows == {}
+        values, found = table.of(["a", "few"])
+        assert values.shape == (2, 4)
+        assert not found.any()
+
+
+def test_texts_that_are_counted_a_part_at_a_time_give_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = in_domain.learn(texts(), 5)
+    monkeypatch.setattr(in_domain, "_TEXTS_AT_ONCE", 7)
+    parts = in_domain.learn(texts(), 5)
+    assert parts.rows == whole.rows
+    np.testing.assert_allclose(parts.values, whole.values, atol=1e-5)
