@@ -27,7 +27,9 @@ from service.errors import ConfigurationError
 from training import toml
 from training.corpora.files import Table
 from training.encoders import MINILM
-from training.vectors import in_domain
+
+IN_DOMAIN = "in-domain"
+"""Word vectors that are learnt from one's own texts."""
 
 Read = TypeVar("Read", bound=BaseModel)
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -318,16 +320,21 @@ class Configuration(_Section):
 
     @model_validator(mode="after")
     def _somebody_to_read_the_unlabelled(self) -> Configuration:
-        if self.unlabelled and not (self.distillation or in_domain.NAME in self.words.vectors):
-            raise ValueError(
-                "unlabelled texts are for a teacher or in-domain vectors; add [distillation], or "
-                f"{in_domain.NAME!r} to words.vectors"
-            )
+        check_read(self.unlabelled, self.words, self.distillation)
         return self
 
     def as_json(self) -> dict[str, JsonValue]:
         """What the weights depend on, as plain JSON values."""
         return self.model_dump(mode="json", exclude={"expected"})
+
+
+def check_read(unlabelled: object, words: Words, distillation: Distillation | None) -> None:
+    """Raise ``ValueError`` if texts are ``unlabelled`` and nothing reads them."""
+    if unlabelled and not (distillation or IN_DOMAIN in words.vectors):
+        raise ValueError(
+            "unlabelled texts are for a teacher or in-domain vectors; add [distillation], or "
+            f"{IN_DOMAIN!r} to words.vectors"
+        )
 
 
 def load(path: Path) -> Configuration:

@@ -26,11 +26,12 @@ def test_copies_of_labelled_texts_are_not_read(
 ) -> None:
     splits = split(examples)
     file = tmp_path / "more.csv"
-    rows = [splits.train[0].text.upper(), splits.dev[0].text, "A text of its own", ""]
+    dev = splits.dev[0].text
+    rows = [splits.train[0].text.upper(), dev, dev + " !!", "A text of its own", ""]
     file.write_text("body\n" + "".join(f'"{row}"\n' for row in rows))
     found = read(file, splits, text="body", reporter=silent())
     assert [one.text for one in found.examples] == ["A text of its own"]
-    assert [(record.name, record.read) for record in found.records] == [("more.csv", 4)]
+    assert [(record.name, record.read) for record in found.records] == [("more.csv", 5)]
 
 
 def test_what_is_like_a_text_that_judges_is_not_labelled(

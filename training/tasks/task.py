@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.errors import ConfigurationError
 from training import configuration, own_data
@@ -58,6 +58,11 @@ class Task(_Section):
         default=(),
         description="tasks, maybe this one, whose unlabelled texts are read",
     )
+
+    @model_validator(mode="after")
+    def _somebody_to_read_them(self) -> Task:
+        configuration.check_read(self.unlabelled, self.words, self.distillation)
+        return self
 
     def score(self, evaluation: Evaluation) -> float:
         """The figure that the task is judged by, in [0, 1]."""

@@ -15,6 +15,7 @@ from service.classifier.manifest import VectorsRecord
 from service.classifier.seal import sha256
 from service.classifier.vocabulary import Vocabulary
 from training import encoders
+from training.configuration import IN_DOMAIN
 from training.corpora.archive import Progress, fetch
 from training.encoders import Encoder
 from training.vectors import encoder, glove, in_domain, text
@@ -62,7 +63,7 @@ def load(
             known = encoder.reduced(rows, encoder_size)
             values = np.vstack([np.zeros((1, known.shape[1]), dtype=np.float32), known])
             found = np.arange(len(words)) > 0
-        elif source == in_domain.NAME:
+        elif source == IN_DOMAIN:
             progress(f"{source}: learning vectors from {len(texts):,} texts")
             values, found = in_domain.learn(texts, in_domain_size).of(words)
         elif source == glove.NAME:
@@ -90,7 +91,7 @@ def record(source: str, texts: Sequence[str]) -> VectorsRecord:
             sha256=glove.PACKAGE.sha256,
             license=glove.PACKAGE.license,
         )
-    if source == in_domain.NAME:
+    if source == IN_DOMAIN:
         return VectorsRecord(
             name=source, source=f"{len(texts):,} of one's own texts", sha256=_sha256(texts)
         )

@@ -18,8 +18,6 @@ from scipy import sparse
 from service.classifier import tokenizer
 from training.vectors.table import Table
 
-NAME = "in-domain"
-
 _WINDOW = 5  # words to either side
 _MINIMUM_COUNT = 5  # too little is known of rarer words
 _MOST_WORDS = 50_000

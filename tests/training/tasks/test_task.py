@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from service.errors import ConfigurationError
 from training.configuration import Distillation, Words
@@ -93,3 +94,7 @@ def test_the_unlabelled_texts_that_were_found_are_for_a_teacher_or_word_vectors(
         assert (made.files, made.text) == (("more.jsonl",), "text")
     with pytest.raises(ConfigurationError, match="unlabelled texts are for a teacher or in-domain"):
         one.model_copy(update={"distillation": None}).configuration(found, seed=0)
+    with pytest.raises(ValidationError, match=r"unlabelled texts are for a teacher"):
+        task.Task.model_validate(
+            one.model_dump() | {"distillation": None, "unlabelled": ("trec6",)}
+        )

@@ -14,8 +14,9 @@ import pytest
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
 from training import encoders, vectors
+from training.configuration import IN_DOMAIN
 from training.encoders import Encoder
-from training.vectors import SCALE, WordVectors, encoder, glove, in_domain
+from training.vectors import SCALE, WordVectors, encoder, glove
 
 VOCABULARY = Vocabulary(("<unk>", "good", "#bad", "#own", "xyzzy"))
 LINES = "good 1 2 3\nbad -1 0 1e0\nown 5 5 5\n#own 0.5 0.25 0\nrest 9 9 9\n"
@@ -161,7 +162,7 @@ def test_where_vectors_came_from_is_recorded_without_its_folder(tmp_path: Path) 
 
 def test_of_vectors_learnt_from_texts_these_are_recorded_by_their_hash() -> None:
     one, same, other = (
-        vectors.record(in_domain.NAME, texts) for texts in (["a", "b"], ["a", "b"], ["ab"])
+        vectors.record(IN_DOMAIN, texts) for texts in (["a", "b"], ["a", "b"], ["ab"])
     )
     assert (one.name, one.source) == ("in-domain", "2 of one's own texts")
     assert one == same
@@ -171,7 +172,7 @@ def test_of_vectors_learnt_from_texts_these_are_recorded_by_their_hash() -> None
 def test_in_domain_vectors_are_learnt_from_the_texts(tmp_path: Path) -> None:
     said: list[str] = []
     found = vectors.load(
-        (in_domain.NAME,),
+        (IN_DOMAIN,),
         VOCABULARY,
         encoder_size=4,
         in_domain_size=2,
