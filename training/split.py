@@ -8,13 +8,13 @@ reordered. Near-copies, whose hashes differ, are dealt with by :mod:`training.ne
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from training.corpora.example import Example
 from training.folding import fold
+from training.hashing import sha256_of
 
 Split = Literal["train", "dev", "test"]
 
@@ -97,7 +97,4 @@ def _number(text: str) -> int:
 
 def digest(examples: Sequence[Example]) -> str:
     """SHA-256 of the texts and labels, in their order: the data's name in a model's provenance."""
-    whole = hashlib.sha256()
-    for example in examples:
-        whole.update(json.dumps([example.text, example.label]).encode("ascii") + b"\n")
-    return whole.hexdigest()
+    return sha256_of([example.text, example.label] for example in examples)

@@ -8,8 +8,6 @@ with the teacher, as there, but calibrated afterwards, as all are.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +26,7 @@ from training.distillation.augmentation import Varied, vary
 from training.distillation.folds import ALL, Teacher
 from training.distillation.neighbours import Neighbours
 from training.evaluation import evaluate
+from training.hashing import sha256_of
 from training.progress import Reporter
 from training.split import Splits
 from training.vectors import glove
@@ -123,7 +122,7 @@ def teach(
                 "augmented": len(varied),
                 "unlabelled": len(unlabelled),
             },
-            targets_sha256=_sha256(examples),
+            targets_sha256=sha256_of([one.text, one.shares] for one in examples),
         ),
     )
 
@@ -206,10 +205,3 @@ def _shares(configuration: Configuration, row: NDArray[np.float64]) -> dict[str,
 def _settings(configuration: Configuration) -> Distillation:
     assert configuration.distillation is not None  # noqa: S101 - who teaches has looked
     return configuration.distillation
-
-
-def _sha256(examples: Sequence[Example]) -> str:
-    whole = hashlib.sha256()
-    for example in examples:
-        whole.update(json.dumps([example.text, example.shares]).encode("ascii") + b"\n")
-    return whole.hexdigest()

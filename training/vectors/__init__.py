@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from training import encoders
 from training.configuration import IN_DOMAIN
 from training.corpora.archive import Progress, fetch
 from training.encoders import Encoder
+from training.hashing import sha256_of
 from training.vectors import encoder, glove, in_domain, text
 
 # The standard deviation that pre-trained columns are scaled to. GloVe's own (0.64 over the default
@@ -93,14 +92,7 @@ def record(source: str, texts: Sequence[str]) -> VectorsRecord:
         )
     if source == IN_DOMAIN:
         return VectorsRecord(
-            name=source, source=f"{len(texts):,} of one's own texts", sha256=_sha256(texts)
+            name=source, source=f"{len(texts):,} of one's own texts", sha256=sha256_of(texts)
         )
     path = Path(source)
     return VectorsRecord(name=path.name, source=path.name, sha256=sha256(path))
-
-
-def _sha256(texts: Iterable[str]) -> str:
-    whole = hashlib.sha256()
-    for one in texts:
-        whole.update(json.dumps(one).encode("ascii") + b"\n")
-    return whole.hexdigest()

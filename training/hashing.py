@@ -1,0 +1,15 @@
+"""The name of data by what it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+
+def sha256_of(items: Iterable[object]) -> str:
+    """SHA-256, in hexadecimal, of ``items``, each a line of JSON, in their order."""
+    whole = hashlib.sha256()
+    for item in items:
+        whole.update(json.dumps(item).encode("ascii") + b"\n")
+    return whole.hexdigest()
