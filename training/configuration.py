@@ -236,9 +236,9 @@ class UnlabelledTexts(_Section):
 class Distillation(_Section):
     """A transformer that is tuned on the training texts first and then teaches the network.
 
-    Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015; with augmented
-    texts Tang et al.: *Distilling Task-Specific Knowledge from BERT into Simple Neural Networks*,
-    2019. See :mod:`training.distillation`.
+    Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015; for
+    networks like these Tang et al.: *Distilling Task-Specific Knowledge from BERT into Simple
+    Neural Networks*, 2019. See :mod:`training.distillation`.
     """
 
     teacher: str = Field(
@@ -263,11 +263,9 @@ class Distillation(_Section):
         default=1.0, gt=0.0, le=20.0, description="the teacher's probabilities are softened by it"
     )
     copies: int = Field(
-        default=2, ge=0, description="of each training text with words left out and replaced"
-    )
-    replacement: Literal["any", "near"] = Field(
-        default="any",
-        description="what replaces a word of a copy: any other, or one whose GloVe vector is near",
+        default=2,
+        ge=0,
+        description="of each training text, with words left out and replaced by near ones",
     )
     sentences: bool = Field(
         default=False, description="label each sentence of an [unlabelled] text, not the whole"

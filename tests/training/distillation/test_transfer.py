@@ -19,6 +19,7 @@ from training.distillation import folds, transfer
 from training.distillation import teacher as teachers
 from training.distillation.augmentation import Varied
 from training.distillation.folds import ALL, Teacher
+from training.distillation.neighbours import Neighbours
 from training.distillation.transfer import Taught
 from training.pipeline import Trained, Workspace
 from training.progress import Reporter
@@ -119,24 +120,23 @@ def test_a_varied_text_is_answered_by_the_network_that_has_not_seen_its_origin(
     ]
 
 
-def test_copies_spare_what_judges_and_are_made_of_words_that_are_near_where_that_is_said(
+def test_copies_spare_what_judges_and_are_made_of_words_that_are_near(
     splits: Splits, silent: type[Reporter], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(transfer, "vary", lambda texts, **rest: asked.append(rest) or ())
+    asked: list[tuple[Neighbours, dict[str, Any]]] = []
+    monkeypatch.setattr(transfer, "vary", lambda _, near, **rest: asked.append((near, rest)) or ())
     words = {word: row for row, word in enumerate([*map(str, range(200)), "the", "film"])}
     monkeypatch.setattr(transfer, "fetch", lambda package, cache, progress: cache)
     monkeypatch.setattr(glove, "read", lambda _: Table(words, np.ones((202, 2), dtype=np.float32)))
-    for replacement in ("any", "near"):
-        settings = Distillation(copies=2, seed=3, replacement=replacement)
-        transfer.augmented(settings, splits, cache=tmp_path, reporter=silent())
-    first, second = asked
-    assert set(first["without"]) == {one.text for one in (*splits.dev, *splits.test)}
-    assert (first["copies"], first["seed"], first["neighbours"]) == (2, 3, None)
-    assert second["neighbours"].instead_of("film", 0.5) == "the"
+    settings = Distillation(copies=2, seed=3)
+    transfer.augmented(settings, splits, cache=tmp_path, reporter=silent())
+    [(near, rest)] = asked
+    assert set(rest["without"]) == {one.text for one in (*splits.dev, *splits.test)}
+    assert (rest["copies"], rest["seed"]) == (2, 3)
+    assert near.instead_of("film", 0.5) == "the"
     for none in (None, Distillation(copies=0)):
         assert transfer.augmented(none, splits, cache=tmp_path, reporter=silent()) == ()
-    assert len(asked) == 2
+    assert len(asked) == 1
 
 
 def test_all_networks_answer_for_unlabelled_texts_and_nobody_looks_at_their_labels(
@@ -164,6 +164,7 @@ def run(
     configured: Callable[..., Configuration],
     silent: type[Reporter],
     encoder_folder: Path,
+    near_words: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Trained]:
     """Distils the toy classifier; what is given changes the configuration."""

@@ -213,6 +213,7 @@ def test_the_command_tells_of_failures_by_its_exit_code(
     assert "0 trained, 1 trained before" in bad.stderr
 
 
+@pytest.mark.usefixtures("near_words")
 def test_one_teacher_is_tuned_for_all_seeds(
     made: Callable[..., Summary], workspace: Workspace, encoder_folder: Path
 ) -> None:
