@@ -247,12 +247,11 @@ class Distillation(_Section):
         description="'all-minilm-l6-v2', or a folder of another sentence encoder",
     )
     folds: int = Field(
-        default=2,
+        default=1,
         ge=1,
         le=10,
-        description="networks the teacher is made of; each is tuned on the texts of the others' "
-        "folds and teaches those of its own, which it has not seen. 1: one, tuned on all it "
-        "teaches",
+        description="networks the teacher is made of; of several each is tuned on the texts of "
+        "the others' folds and teaches those of its own, which it has not seen",
     )
     epochs: int = Field(default=2, ge=1, description="of the teacher")
     learning_rate: float = Field(default=1e-4, gt=0.0, description="of the teacher")

@@ -35,7 +35,7 @@ def teacher(
         folder: str = "teachers",
         **settings: object,
     ) -> Teacher:
-        chosen = {"teacher": str(encoder_folder), "learning_rate": 0.01, "epochs": 6}
+        chosen = {"teacher": str(encoder_folder), "folds": 2, "learning_rate": 0.01, "epochs": 6}
         return Teacher(
             Distillation.model_validate(chosen | settings),
             train,

@@ -61,6 +61,7 @@ def teach(
     tmp_path: Path,
 ) -> Callable[..., Taught]:
     """Lets the teacher answer for the toy texts; what is given changes its settings."""
+    chosen = {"teacher": str(encoder_folder), "folds": 2, "copies": 0}
 
     def teach(
         unlabelled: Sequence[Example] = (),
@@ -69,7 +70,7 @@ def teach(
         **settings: object,
     ) -> Taught:
         return transfer.teach(
-            configured(distillation={"teacher": str(encoder_folder), "copies": 0} | settings),
+            configured(distillation=chosen | settings),
             splits,
             varied,
             unlabelled,
@@ -173,7 +174,12 @@ def run(
     def run(*, seed: int = 0, **data: object) -> Trained:
         return pipeline.train(
             configured(
-                distillation={"teacher": str(encoder_folder), "learning_rate": 0.01, "copies": 1},
+                distillation={
+                    "teacher": str(encoder_folder),
+                    "folds": 2,
+                    "learning_rate": 0.01,
+                    "copies": 1,
+                },
                 optimization={"seed": seed},
                 data=data,
             ),
