@@ -236,9 +236,9 @@ class UnlabelledTexts(_Section):
 class Distillation(_Section):
     """A transformer that is tuned on the training texts first and then teaches the network.
 
-    Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015; for
-    networks like these Tang et al.: *Distilling Task-Specific Knowledge from BERT into Simple
-    Neural Networks*, 2019. See :mod:`training.distillation`.
+    Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015; for networks
+    like these Tang et al.: *Distilling Task-Specific Knowledge from BERT into Simple Neural
+    Networks*, 2019. See :mod:`training.distillation`.
     """
 
     teacher: str = Field(

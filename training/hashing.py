@@ -7,6 +7,11 @@ import json
 from collections.abc import Iterable
 
 
+def sha256_of_json(value: object) -> str:
+    """SHA-256, in hexadecimal, of ``value`` as JSON; the order of its keys does not matter."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
 def sha256_of(items: Iterable[object]) -> str:
     """SHA-256, in hexadecimal, of ``items``, each a line of JSON, in their order."""
     whole = hashlib.sha256()

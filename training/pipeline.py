@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from training import checks, fitting, outcome, provenance, publication, ranks, s
 from training.checkpoint import Epoch, alone
 from training.configuration import Configuration
 from training.evaluation import Evaluation
+from training.hashing import sha256_of_json
 from training.initialization import initialize
 from training.preparation import Prepared, Workspace, load_splits, prepare, taught
 from training.progress import Reporter
@@ -174,4 +173,4 @@ def _columns(pretrained: WordVectors | None) -> int:
 def run_key(configuration: Configuration, hashes: Mapping[str, str], words: Vocabulary) -> str:
     """Names a run by all that its result depends on, so that only the same run is continued."""
     content = [configuration.as_json(), dict(hashes), list(words), provenance.packages()]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    return sha256_of_json(content)[:16]

@@ -9,7 +9,6 @@ Distillation as Semiparametric Inference*, ICLR 2021). All answer for a text tha
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -30,6 +29,7 @@ from training.corpora import Example
 from training.distillation.teacher import Network, Pieces, answers, fine_tune
 from training.encoders import MINILM, Encoder, Loaded
 from training.folding import fold
+from training.hashing import sha256_of_json
 from training.progress import Reporter, time_left
 from training.split import digest
 
@@ -91,7 +91,7 @@ class Teacher:
             hashlib.sha256(self._targets.tobytes()).hexdigest(),
             {name: version(name) for name in _PACKAGES},
         ]
-        self._key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        self._key = sha256_of_json(content)[:16]
 
     def fold(self, text: str) -> int:
         """The network that has not seen the training text ``text``; a property of it alone."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import shutil
 import time
@@ -15,10 +13,10 @@ from pathlib import Path
 import torch
 from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, TrialState
-from pydantic import JsonValue
 
 from service.errors import ConfigurationError
 from training import checks, fitting, ranks, seeds, vectors
+from training.hashing import sha256_of_json
 from training.preparation import Workspace
 from training.progress import Reporter
 from training.search import trial as trials
@@ -160,10 +158,12 @@ def _fingerprint(space: Space, preparations: Preparations) -> dict[str, str]:
         sources.update(map(str, value if isinstance(value, list) else ()))
     base = preparations.of(space.base)
     return {
-        "configuration": _sha256(space.base.as_json()),
-        "space": _sha256(space.as_json()),
-        "data": _sha256(dict(base.identity)),
-        "word vectors": _sha256({source: _vectors(source, base.domain) for source in sources}),
+        "configuration": sha256_of_json(space.base.as_json()),
+        "space": sha256_of_json(space.as_json()),
+        "data": sha256_of_json(dict(base.identity)),
+        "word vectors": sha256_of_json(
+            {source: _vectors(source, base.domain) for source in sources}
+        ),
     }
 
 
@@ -172,10 +172,6 @@ def _vectors(source: str, texts: Sequence[str]) -> str:
         return vectors.record(source, texts).sha256
     except OSError as error:
         raise ConfigurationError(f"vectors {source!r} cannot be read: {error.strerror}") from None
-
-
-def _sha256(content: JsonValue) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _say_start(study: Study, space: Space, budget: Budget, reporter: Reporter) -> None:

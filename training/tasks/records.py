@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from training.configuration import Configuration
 from training.corpora import files
+from training.hashing import sha256_of_json
 
 
 class Record(BaseModel):
@@ -92,4 +91,4 @@ def baseline_of(records: Mapping[int, Record], data: str) -> float | None:
 
 
 def _digest(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    return sha256_of_json(content)[:16]
