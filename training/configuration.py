@@ -29,6 +29,8 @@ from training.corpora.files import Table
 from training.encoders import MINILM
 
 IN_DOMAIN = "in-domain"
+N_GRAMS = "n-grams"
+MOST_NETWORKS = 10  # of a teacher
 """Word vectors that are learnt from one's own texts."""
 
 Read = TypeVar("Read", bound=BaseModel)
@@ -234,7 +236,7 @@ class UnlabelledTexts(_Section):
 
 
 class Distillation(_Section):
-    """A transformer that is tuned on the training texts first and then teaches the network.
+    """A teacher that learns from the training texts first and then teaches the network.
 
     Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015; for networks
     like these Tang et al.: *Distilling Task-Specific Knowledge from BERT into Simple Neural
@@ -244,17 +246,18 @@ class Distillation(_Section):
     teacher: str = Field(
         default=MINILM,
         min_length=1,
-        description="'all-minilm-l6-v2', or a folder of another sentence encoder",
+        description="'all-minilm-l6-v2' or a folder of another sentence encoder, which are tuned, "
+        "or 'n-grams', a linear model",
     )
-    folds: int = Field(
+    networks: int = Field(
         default=1,
         ge=1,
-        le=10,
-        description="networks the teacher is made of; of several each is tuned on the texts of "
-        "the others' folds and teaches those of its own, which it has not seen",
+        le=MOST_NETWORKS,
+        description="encoders that are tuned, from other seeds each; the mean of what they say is "
+        "learnt",
     )
-    epochs: int = Field(default=2, ge=1, description="of the teacher")
-    learning_rate: float = Field(default=1e-4, gt=0.0, description="of the teacher")
+    epochs: int = Field(default=2, ge=1, description="of an encoder's tuning")
+    learning_rate: float = Field(default=1e-4, gt=0.0, description="of an encoder's tuning")
     weight: float = Field(
         default=0.5, gt=0.0, le=1.0, description="of the teacher's word; the labels have the rest"
     )

@@ -70,18 +70,14 @@ class VectorsRecord(_Part):
 
 
 class TeacherRecord(_Part):
-    """A transformer that was tuned on the training texts and then taught the classifier."""
+    """What learnt from the training texts first and then taught the classifier."""
 
     name: str
     source: str = Field(description="where it came from: a package and version, or a folder's name")
-    sha256: str = Field(description="of what it was tuned from")
+    sha256: str = Field(default="", description="of what was tuned, if it was not made anew")
     license: str = ""
-    networks_sha256: tuple[str, ...] = Field(
-        description="of the tuned networks; of several, each was tuned on the folds of the others"
-    )
-    metrics: dict[str, dict[str, float]] = Field(
-        description="by split and name; of train by the networks that have not seen a text"
-    )
+    networks_sha256: tuple[str, ...] = Field(default=(), description="of the tuned networks")
+    metrics: dict[str, dict[str, float]] = Field(description="by split and name")
     texts: dict[str, int] = Field(description="taught: labelled, augmented and unlabelled ones")
     targets_sha256: str = Field(description="hash of the texts and what was to be said of them")
 

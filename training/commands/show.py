@@ -66,7 +66,7 @@ def _told(manifest: Manifest) -> list[str]:
         taught = "; ".join(f"{kind} {count:,}" for kind, count in training.teacher.texts.items())
         told += [
             ("teacher", f"{training.teacher.name}: {training.teacher.source}; taught {taught}"),
-            ("", f"sha256 {training.teacher.sha256}"),
+            *([("", f"sha256 {training.teacher.sha256}")] if training.teacher.sha256 else []),
             *(("  tuned", f"sha256 {hash_}") for hash_ in training.teacher.networks_sha256),
             *(
                 (f"  on {of}", _figures(found, {}))

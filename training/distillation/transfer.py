@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,16 +21,33 @@ from service.classifier.classifier import probabilities
 from service.classifier.manifest import TeacherRecord
 from training import targets
 from training.comparison.figures import FIGURES
-from training.configuration import Configuration, Distillation
+from training.configuration import N_GRAMS, Configuration, Distillation
 from training.corpora import Example, fetch
 from training.distillation.augmentation import Varied, vary
-from training.distillation.folds import ALL, Teacher
+from training.distillation.ensemble import Ensemble
 from training.distillation.neighbours import Neighbours
+from training.distillation.ngrams import NGrams
 from training.evaluation import evaluate
 from training.hashing import sha256_of
 from training.progress import Reporter
 from training.split import Splits
 from training.vectors import glove
+
+
+class Teacher(Protocol):
+    """What is asked of one, however it comes to know."""
+
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Calibrated logits ``(N, K)``."""
+
+    def record(
+        self,
+        *,
+        metrics: dict[str, dict[str, float]],
+        texts: dict[str, int],
+        targets_sha256: str,
+    ) -> TeacherRecord:
+        """What taught, for a model's record; ``targets_sha256`` is of all that it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +92,13 @@ def teach(
     device: torch.device,
     reporter: Reporter,
 ) -> Taught:
-    """Tune the teacher, or find it in ``folder``, and let it answer for every text.
+    """Let a teacher learn, or find it in ``folder``, and answer for every text.
 
-    It never sees a dev or test text when it is tuned. It is calibrated on the dev texts, and judged
-    on both, and on those of train by the network that has not seen them. Raises
-    :class:`ConfigurationError` for what is no encoder, and :class:`FetchError`.
+    It learns from no dev or test text, is calibrated on the dev texts, and judged on both. Raises
+    :class:`ConfigurationError` for what is no teacher, and :class:`FetchError`.
     """
-    settings = _settings(configuration)
-    teacher = Teacher(
-        settings,
-        splits.train,
-        splits.dev,
-        labels=configuration.labels,
-        task=configuration.task,
-        use_shares=configuration.data.targets == "shares",
-        folder=folder,
-        cache=cache,
-        device=device,
-        reporter=reporter,
+    teacher = _teacher(
+        configuration, splits, folder=folder, cache=cache, device=device, reporter=reporter
     )
     metrics = _judged(teacher, configuration, splits)
     for name, figures in metrics.items():
@@ -102,15 +109,12 @@ def teach(
             teacher,
             configuration,
             [one.text for one in varied],
-            # the network that has not seen the text has not seen its parts either
-            [teacher.fold(splits.train[one.origin].text) for one in varied],
             corpus="augmented",
         ),
         *_answered(
             teacher,
             configuration,
             [one.text for one in unlabelled],
-            [ALL] * len(unlabelled),
             corpus="unlabelled",
         ),
     )
@@ -128,13 +132,48 @@ def teach(
     )
 
 
+def _teacher(
+    configuration: Configuration,
+    splits: Splits,
+    *,
+    folder: Path,
+    cache: Path,
+    device: torch.device,
+    reporter: Reporter,
+) -> Teacher:
+    settings = _settings(configuration)
+    labels, task = configuration.labels, configuration.task
+    use_shares = configuration.data.targets == "shares"
+    if settings.teacher == N_GRAMS:
+        return NGrams(
+            splits.train,
+            splits.dev,
+            labels=labels,
+            task=task,
+            use_shares=use_shares,
+            reporter=reporter,
+        )
+    return Ensemble(
+        settings,
+        splits.train,
+        splits.dev,
+        labels=labels,
+        task=task,
+        use_shares=use_shares,
+        folder=folder,
+        cache=cache,
+        device=device,
+        reporter=reporter,
+    )
+
+
 def _labelled(
     teacher: Teacher, configuration: Configuration, train: Sequence[Example]
 ) -> Iterator[Example]:
     """The training texts, with the mean of what people and the teacher say of each."""
     settings = _settings(configuration)
     texts = [example.text for example in train]
-    said = _soft(teacher, configuration, texts, [teacher.fold(text) for text in texts])
+    said = _soft(teacher, configuration, texts)
     given = targets.probabilities(
         train,
         labels=configuration.labels,
@@ -150,12 +189,13 @@ def _answered(
     teacher: Teacher,
     configuration: Configuration,
     texts: Sequence[str],
-    folds: Sequence[int],
     *,
     corpus: str,
 ) -> Iterator[Example]:
     """Texts of which only the teacher says something."""
-    for text, row in zip(texts, _soft(teacher, configuration, texts, folds), strict=True):
+    if not texts:
+        return
+    for text, row in zip(texts, _soft(teacher, configuration, texts), strict=True):
         shares = _shares(configuration, row)
         likeliest = max(shares, key=shares.__getitem__)
         several = tuple(label for label, share in shares.items() if share >= 0.5)
@@ -164,11 +204,11 @@ def _answered(
 
 
 def _soft(
-    teacher: Teacher, configuration: Configuration, texts: Sequence[str], folds: Sequence[int]
+    teacher: Teacher, configuration: Configuration, texts: Sequence[str]
 ) -> NDArray[np.float64]:
     """The teacher's probabilities ``(N, K)``, softened by the temperature."""
     return probabilities(
-        teacher.logits(texts, folds),
+        teacher.logits(texts),
         temperature=_settings(configuration).temperature,
         task=configuration.task,
     )
@@ -177,15 +217,13 @@ def _soft(
 def _judged(
     teacher: Teacher, configuration: Configuration, splits: Splits
 ) -> dict[str, dict[str, float]]:
-    """Figures by split; of train by networks that have not seen a text, where there are some."""
+    """Figures on dev, and on test where there is one."""
     found: dict[str, dict[str, float]] = {}
     for name in splits.names:
-        if name == "train" and _settings(configuration).folds == 1:
+        if name == "train":
             continue
         examples = splits.of(name)
-        texts = [example.text for example in examples]
-        folds = [teacher.fold(text) if name == "train" else ALL for text in texts]
-        logits = teacher.logits(texts, folds)
+        logits = teacher.logits([example.text for example in examples])
         answers = probabilities(logits, temperature=1.0, task=configuration.task)
         truth = targets.truth(examples, labels=configuration.labels, task=configuration.task)
         multi_label = configuration.task == "multi_label"

@@ -10,7 +10,7 @@ import torch
 
 from training.configuration import Distillation
 from training.corpora import Example
-from training.distillation.folds import Teacher
+from training.distillation.ensemble import Ensemble
 from training.progress import Reporter
 from training.split import Splits, split
 
@@ -25,7 +25,7 @@ def splits(examples: list[Example]) -> Splits:
 @pytest.fixture
 def teacher(
     encoder_folder: Path, splits: Splits, tmp_path: Path, silent: type[Reporter]
-) -> Callable[..., Teacher]:
+) -> Callable[..., Ensemble]:
     """Makes teachers that share a folder; what is given changes their settings."""
 
     def make(
@@ -34,9 +34,9 @@ def teacher(
         train: tuple[Example, ...] = splits.train,
         folder: str = "teachers",
         **settings: object,
-    ) -> Teacher:
-        chosen = {"teacher": str(encoder_folder), "folds": 2, "learning_rate": 0.01, "epochs": 6}
-        return Teacher(
+    ) -> Ensemble:
+        chosen = {"teacher": str(encoder_folder), "learning_rate": 0.01, "epochs": 6}
+        return Ensemble(
             Distillation.model_validate(chosen | settings),
             train,
             splits.dev,

@@ -146,7 +146,7 @@ def test_other_data_are_another_training_and_another_place_is_not(
 def test_other_texts_for_the_teacher_are_another_training(
     made: Callable[..., Summary], data: Path, encoder_folder: Path
 ) -> None:
-    teaching = {"teacher": str(encoder_folder), "folds": 1, "epochs": 1, "copies": 0}
+    teaching = {"teacher": str(encoder_folder), "epochs": 1, "copies": 0}
     one = (small("trec6", distillation=teaching, unlabelled=("trec6", "sst2")),)
     file = data / "sst2" / "unlabelled.jsonl"
     file.write_text('{"text": "A day at the sea."}\n')
@@ -217,7 +217,7 @@ def test_the_command_tells_of_failures_by_its_exit_code(
 def test_one_teacher_is_tuned_for_all_seeds(
     made: Callable[..., Summary], workspace: Workspace, encoder_folder: Path
 ) -> None:
-    teacher = {"teacher": str(encoder_folder), "folds": 2, "epochs": 1, "copies": 1}
+    teacher = {"teacher": str(encoder_folder), "networks": 2, "epochs": 1, "copies": 1}
     taught = (small("trec6", distillation=teacher),)
     assert made(tasks=taught, seeds=(0, 1)).trained == ("trec6, seed 0", "trec6, seed 1")
     networks = [path.stem.partition("-")[2] for path in workspace.teachers.iterdir()]

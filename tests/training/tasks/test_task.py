@@ -72,7 +72,7 @@ def test_the_tasks_own_name_is_that_of_the_seed_fixed_in_advance(tmp_path: Path)
 def test_one_teacher_of_the_recipes_teaches_every_seed(tmp_path: Path) -> None:
     (one,) = task.load(["trec6"])
     found = Found((write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC"),), ())
-    taught = Distillation(folds=5, copies=8, seed=3)
+    taught = Distillation(networks=5, copies=8, seed=3)
     one = one.model_copy(update={"distillation": taught})
     assert [one.configuration(found, seed=seed).distillation for seed in (0, 2)] == [taught] * 2
 

@@ -1,9 +1,8 @@
-"""The teacher's networks, one a fold, and their calibrated logits, each made once and kept.
+"""The teacher's networks and their calibrated logits, each made once and kept.
 
-A network that has learnt a text's label by heart tells nothing of the text. So the training texts
-are dealt into folds, each network is tuned on the folds of the others, and the texts of a fold are
-answered by the one network that has not seen them (cross-fitting: Dao et al., *Knowledge
-Distillation as Semiparametric Inference*, ICLR 2021). All answer for a text that none has seen.
+Networks that are tuned on the same texts from other seeds err on other texts, so the mean of what
+they say is more often right than any of them, and one student can learn it (Hinton, Vinyals, Dean:
+*Distilling the Knowledge in a Neural Network*, 2015).
 """
 
 from __future__ import annotations
@@ -24,11 +23,10 @@ from service.classifier.manifest import Task, TeacherRecord
 from service.errors import ConfigurationError
 from training import calibration, state, targets
 from training.checkpoint import alone
-from training.configuration import Distillation
+from training.configuration import MOST_NETWORKS, N_GRAMS, Distillation
 from training.corpora import Example
-from training.distillation.teacher import Network, Pieces, answers, fine_tune
+from training.distillation.transformer import Network, Pieces, answers, fine_tune
 from training.encoders import MINILM, Encoder, Loaded
-from training.folding import fold
 from training.hashing import sha256_of_json
 from training.progress import Reporter, time_left
 from training.split import digest
@@ -36,18 +34,15 @@ from training.split import digest
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-ALL = -1
-"""The fold of a text that no network was tuned on."""
-
 LONGEST = 256  # pieces of a text that the teacher reads
 _KEY = "distillation.teacher"
 _TEXTS_AT_ONCE = 8_192
 _MODEL, _KEPT = "model", "kept"
-_TUNING = ("folds", "epochs", "learning_rate")
+_TUNING = ("epochs", "learning_rate")
 _PACKAGES = ("torch", "transformers")
 
 
-class Teacher:
+class Ensemble:
     """Networks tuned on ``train`` and calibrated on ``dev``, from what is in ``folder`` if it is.
 
     What depends on other texts, settings, packages or another encoder has another name there.
@@ -71,8 +66,8 @@ class Teacher:
     ) -> None:
         if not Encoder.is_one(settings.teacher):
             raise ConfigurationError(
-                f"{_KEY} {settings.teacher!r} is no folder; give one of a sentence encoder, or "
-                f"{MINILM!r}"
+                f"{_KEY} {settings.teacher!r} is no folder; give one of a sentence encoder, "
+                f"{MINILM!r}, or {N_GRAMS!r}"
             )
         self._settings = settings
         self._encoder = Encoder(settings.teacher)
@@ -87,31 +82,21 @@ class Teacher:
         content = [
             self._encoder.sha256(),
             {name: getattr(settings, name) for name in _TUNING},
+            LONGEST,
             [labels, task, settings.seed, digest(train), digest(dev)],
             hashlib.sha256(self._targets.tobytes()).hexdigest(),
             {name: version(name) for name in _PACKAGES},
         ]
         self._key = sha256_of_json(content)[:16]
 
-    def fold(self, text: str) -> int:
-        """The network that has not seen the training text ``text``; a property of it alone."""
-        folded = fold(text).encode("utf-8", "surrogatepass")
-        return int.from_bytes(hashlib.sha256(b"fold " + folded).digest()[:8]) % self._settings.folds
-
-    def logits(self, texts: Sequence[str], folds: Sequence[int]) -> NDArray[np.float32]:
-        """Calibrated logits ``(N, K)``: of the network of a text's fold, of :data:`ALL` their mean.
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The mean of the networks' calibrated logits ``(N, K)``.
 
         What was answered before is read from the folder, and new answers are added to it.
         """
-        asked = np.asarray(folds, dtype=np.int64)
         found = np.zeros((len(texts), len(self._labels)), dtype=np.float32)
-        for number in range(self._settings.folds):
-            rows = np.flatnonzero((asked == number) | (asked == ALL))
-            if len(rows):
-                of_one = self._answered(number, [texts[row] for row in rows.tolist()])
-                found[rows] += (
-                    of_one / np.where(asked[rows] == ALL, self._settings.folds, 1)[:, None]
-                )
+        for number in range(self._settings.networks):
+            found += self._answered(number, texts) / self._settings.networks
         return found
 
     def record(
@@ -128,7 +113,7 @@ class Teacher:
             sha256=self._encoder.sha256(),
             license=self._encoder.license,
             networks_sha256=tuple(
-                seal.sha256(self._path(str(number))) for number in range(self._settings.folds)
+                seal.sha256(self._path(str(number))) for number in range(self._settings.networks)
             ),
             metrics=metrics,
             texts=texts,
@@ -143,7 +128,7 @@ class Teacher:
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in before}
         if new:
             network, temperature = self._network(number)
-            title = f"teacher {number + 1}/{self._settings.folds} answers"
+            title = f"teacher {number + 1}/{self._settings.networks} answers"
             self._reporter.say(f"{title} {len(new):,} texts")
             pieces = self._pieces(list(new.values()))
             started = time.perf_counter()
@@ -160,7 +145,8 @@ class Teacher:
     def _network(self, number: int) -> tuple[Network, float]:
         """The tuned network and its temperature; tuned first if it is not in the folder."""
         path = self._path(str(number))
-        torch.manual_seed(self._settings.seed)
+        seed = self._settings.seed * MOST_NETWORKS + number
+        torch.manual_seed(seed)
         model = self._encoder_parts().model
         network = Network(model, hidden_size=model.config.hidden_size, labels=len(self._labels))
         try:
@@ -170,18 +156,17 @@ class Teacher:
         except state.UNREADABLE:
             pass
         with alone(path):
-            rows = [place for place, of in enumerate(self._train) if self._teaches(number, of.text)]
             checkpoint = self._path(f"{number}-unfinished")
             fine_tune(
                 network,
-                self._pieces([self._train[row].text for row in rows]),
-                self._targets[rows],
+                self._pieces([example.text for example in self._train]),
+                self._targets,
                 settings=self._settings,
                 task=self._task,
-                seed=self._settings.seed,
+                seed=seed,
                 device=self._device,
                 checkpoint=checkpoint,
-                title=f"teacher {number + 1}/{self._settings.folds}",
+                title=f"teacher {number + 1}/{self._settings.networks}",
                 reporter=self._reporter,
             )
             dev = self._pieces([example.text for example in self._dev])
@@ -191,10 +176,6 @@ class Teacher:
             state.write(path, {_MODEL: state.copied(network)}, {"temperature": temperature})
             checkpoint.unlink(missing_ok=True)
         return network, temperature
-
-    def _teaches(self, number: int, text: str) -> bool:
-        """Whether network ``number`` is tuned on the training text ``text``."""
-        return self._settings.folds == 1 or self.fold(text) != number
 
     def _pieces(self, texts: Sequence[str]) -> Pieces:
         if self._tokenizer is None:

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from service.errors import ConfigurationError
+from training import calibration, targets
+from training.configuration import N_GRAMS
+from training.corpora import Example
+from training.distillation import ngrams
+from training.distillation.ngrams import NGrams
+from training.progress import Reporter
+from training.split import Splits
+
+LABELS = ("negative", "neutral", "positive")
+
+
+def fitted(
+    train: tuple[Example, ...],
+    dev: tuple[Example, ...],
+    labels: tuple[str, ...] = LABELS,
+    *,
+    task: str = "single_label",
+    use_shares: bool = False,
+) -> NGrams:
+    return NGrams(train, dev, labels=labels, task=task, use_shares=use_shares, reporter=Reporter())
+
+
+def copies(text: str, label: str, count: int) -> list[Example]:
+    return [Example(f"{text} {number}", label, "toy") for number in range(count)]
+
+
+def test_it_learns_the_labels_and_is_calibrated_on_the_dev_texts(splits: Splits) -> None:
+    logits = fitted(splits.train, splits.dev).logits([one.text for one in splits.dev])
+    truth = targets.truth(splits.dev, labels=LABELS, task="single_label")
+    assert logits.dtype == np.float32
+    assert (logits.argmax(axis=1) == truth).mean() > 0.9
+    left = calibration.fit_temperature(logits.astype(np.float64), truth)
+    # where it is right of all there is no best temperature, but a lowest
+    assert left == pytest.approx(1.0, abs=0.01) or (logits.argmax(axis=1) == truth).all()
+
+
+def test_words_tell_more_in_their_order() -> None:
+    said = {"good not bad": "positive", "bad not good": "negative"}
+    train = tuple(one for text, label in said.items() for one in copies(text, label, 20))
+    logits = fitted(train, train, ("negative", "positive")).logits(list(said))
+    assert logits.argmax(axis=1).tolist() == [1, 0]
+
+
+def test_a_training_text_is_answered_by_a_model_that_was_not_fitted_on_it() -> None:
+    wrong = Example("good good film", "negative", "toy")
+    train = (*copies("good film", "positive", 30), *copies("bad film", "negative", 30), wrong)
+    one = fitted(train, train, ("negative", "positive"))
+    assert one.logits([wrong.text]).argmax() == 1
+    # so it is not what the model of all says
+    assert not np.allclose(one.logits([wrong.text]), one.logits([wrong.text + " "]))
+
+
+def test_a_text_that_raters_disagree_on_counts_for_both_labels() -> None:
+    shares = {"negative": 0.75, "positive": 0.25}
+    split = [Example(f"film {n}", "negative", "toy", shares) for n in range(40)]
+    train = (*split, *copies("good", "positive", 40))
+    model = ngrams._fit(
+        [one.text for one in train],
+        targets.probabilities(
+            train, labels=("negative", "positive"), task="single_label", use_shares=True
+        ),
+    )
+    [row] = model.logits(["film"])
+    odds = 1.0 / (1.0 + np.exp(-row))
+    assert odds == pytest.approx([0.75, 0.25], abs=0.1)
+
+
+def test_a_label_is_decided_alone_where_a_text_may_have_several() -> None:
+    train = tuple(
+        Example(text, labels, "toy")
+        for n in range(30)
+        for text, labels in (
+            (f"fast car {n}", ("car", "fast")),
+            (f"slow car {n}", ("car",)),
+            (f"fast horse {n}", ("fast",)),
+            (f"slow horse {n}", ()),
+        )
+    )
+    one = fitted(train, train, ("car", "fast", "never"), task="multi_label")
+    says = one.logits(["fast car", "slow car", "fast horse", "slow horse"]) > 0
+    assert says.tolist() == [
+        [True, True, False],
+        [True, False, False],
+        [False, True, False],
+        [False, False, False],
+    ]
+
+
+def test_texts_without_a_common_word_are_refused_with_the_remedy() -> None:
+    train = tuple(Example(word, "positive", "toy") for word in ("one", "two", "three"))
+    with pytest.raises(ConfigurationError, match=rf"'{N_GRAMS}'.*3 training texts; give more"):
+        fitted(train, train)

@@ -1,0 +1,154 @@
+"""A linear model that teaches: words, pairs and triples of them, weighted by naive Bayes.
+
+Wang, Manning: *Baselines and Bigrams: Simple, Good Sentiment and Topic Classification*, ACL 2012:
+logistic regression on which n-grams a text has, each scaled by how much more of a label's texts
+have it than of the others'. Of long texts it knows what a recurrent network does not, and the other
+way round; what it says of unlabelled texts passes that on, as in co-training (Blum, Mitchell:
+*Combining Labeled and Unlabeled Data with Co-Training*, COLT 1998). It is fitted in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from service.classifier.manifest import Task, TeacherRecord
+from service.errors import ConfigurationError
+from training import calibration, targets
+from training.configuration import N_GRAMS
+from training.corpora import Example
+from training.progress import Reporter
+
+_LONGEST = 3  # words
+_MINIMUM_COUNT = 3
+# marks that tell how much is meant count as words
+_WORD = r"\w+|[!?]"
+_STEPS = 200
+_FOLDS = 5  # that the training texts are dealt into
+
+
+class NGrams:
+    """Fitted on ``train`` and calibrated on ``dev``.
+
+    For a training text answers a model that was not fitted on it, but on four fifths of the others:
+    one that was says the label that it was told (cross-fitting: Dao et al., *Knowledge Distillation
+    as Semiparametric Inference*, ICLR 2021).
+    """
+
+    def __init__(
+        self,
+        train: Sequence[Example],
+        dev: Sequence[Example],
+        *,
+        labels: Sequence[str],
+        task: Task,
+        use_shares: bool,
+        reporter: Reporter,
+    ) -> None:
+        texts = [example.text for example in train]
+        self._held_out: dict[str, NDArray[np.float32]] = {}
+        wanted = targets.probabilities(train, labels=labels, task=task, use_shares=use_shares)
+        reporter.say(f"{N_GRAMS}: fitting {_FOLDS + 1} linear models to {len(texts):,} texts")
+        self._model = _fit(texts, wanted)
+        self._temperature = 1.0
+        logits = self.logits([example.text for example in dev]).astype(np.float64)
+        truth = targets.truth(dev, labels=labels, task=task)
+        self._temperature = calibration.fit_temperature(logits, truth)
+        fold = np.random.default_rng(0).permutation(len(texts)) % _FOLDS
+        for number in range(_FOLDS):
+            others = np.flatnonzero(fold != number).tolist()
+            own = [texts[row] for row in np.flatnonzero(fold == number).tolist()]
+            one = _fit([texts[row] for row in others], wanted[others])
+            self._held_out.update(zip(own, one.logits(own), strict=True))
+
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Calibrated logits ``(N, K)``."""
+        found = self._model.logits(texts)
+        for row, text in zip(found, texts, strict=True):
+            row[:] = self._held_out.get(text, row)
+        return found / np.float32(self._temperature)
+
+    def record(
+        self,
+        *,
+        metrics: dict[str, dict[str, float]],
+        texts: dict[str, int],
+        targets_sha256: str,
+    ) -> TeacherRecord:
+        """What taught, for a model's record; ``targets_sha256`` is of all that it said."""
+        return TeacherRecord(
+            name=N_GRAMS,
+            source=f"scikit-learn=={sklearn.__version__}",
+            license="BSD-3-Clause",
+            metrics=metrics,
+            texts=texts,
+            targets_sha256=targets_sha256,
+        )
+
+
+class _Label(NamedTuple):
+    """Decides on one label alone."""
+
+    ratios: NDArray[np.float32]  # of each n-gram, the logarithm
+    weights: NDArray[np.float32]
+    bias: float
+
+
+class _Model(NamedTuple):
+    vectorizer: CountVectorizer
+    labels: tuple[_Label, ...]
+
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Logits ``(N, K)``, not calibrated."""
+        has = self.vectorizer.transform(texts)
+        columns = [has @ (one.ratios * one.weights) + one.bias for one in self.labels]
+        return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _fit(texts: Sequence[str], wanted: NDArray[np.float32]) -> _Model:
+    """``wanted`` are probabilities ``(N, K)``."""
+    vectorizer = CountVectorizer(
+        ngram_range=(1, _LONGEST),
+        min_df=_MINIMUM_COUNT,
+        binary=True,
+        token_pattern=_WORD,
+        dtype=np.float32,
+    )
+    try:
+        has = vectorizer.fit_transform(texts)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"distillation.teacher {N_GRAMS!r}: no word is in {_MINIMUM_COUNT} of the "
+            f"{len(texts):,} training texts; give more texts, or another teacher"
+        ) from error
+    return _Model(vectorizer, tuple(_decide(has, column) for column in wanted.T))
+
+
+def _decide(has: sparse.csr_matrix, wanted: NDArray[np.float32]) -> _Label:
+    """``wanted`` are probabilities ``(N,)``; a text that is half of a label counts half for it."""
+    of, others = (_shares(has, weight) for weight in (wanted, 1.0 - wanted))
+    ratios = np.log(of / others).astype(np.float32)
+    rows = [np.flatnonzero(wanted > 0.0), np.flatnonzero(wanted < 1.0)]
+    if not all(map(len, rows)):  # the label of all texts, or of none
+        odds = (wanted.sum() + 1.0) / ((1.0 - wanted).sum() + 1.0)
+        return _Label(ratios, np.zeros_like(ratios), float(np.log(odds)))
+    places = np.concatenate(rows)
+    is_one = np.repeat([1, 0], list(map(len, rows)))
+    weight = np.concatenate([wanted[rows[0]], 1.0 - wanted[rows[1]]])
+    scaled = (has @ sparse.diags(ratios))[places]
+    model = LogisticRegression(max_iter=_STEPS).fit(scaled, is_one, sample_weight=weight)
+    return _Label(ratios, model.coef_[0].astype(np.float32), float(model.intercept_[0]))
+
+
+def _shares(has: sparse.csr_matrix, weight: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How much of what these texts have is each n-gram, one text more for each."""
+    counts = 1.0 + has.T @ weight.astype(np.float64)
+    shares: NDArray[np.float64] = counts / counts.sum()
+    return shares
