@@ -15,7 +15,6 @@ from training import corpora, near_copies, ranks, sampling, streaming, vocabular
 from training.batches import EncodedTexts, Texts
 from training.configuration import Configuration, Data
 from training.corpora import Example, Loaded, files
-from training.distillation.augmentation import Varied
 from training.distillation.transfer import augmented, teach
 from training.progress import Reporter
 from training.sampling import Source
@@ -61,7 +60,7 @@ class Prepared:
     words: Vocabulary
     train: Texts
     encoded: Mapping[str, EncodedTexts]  # dev, and test where there is one
-    varied: tuple[Varied, ...]  # copies of train, which a teacher labels
+    varied: tuple[str, ...]  # copies of train, which a teacher labels
     unlabelled: Unlabelled
     to_label: tuple[Example, ...]  # of these, which it labels too
     teacher: TeacherRecord | None = None
@@ -88,7 +87,7 @@ class Material:
     loaded: Loaded
     splits: Splits
     source: Source | None  # where train is streamed
-    varied: tuple[Varied, ...]  # copies of train, which a teacher labels
+    varied: tuple[str, ...]  # copies of train, which a teacher labels
     unlabelled: Unlabelled
     to_label: tuple[Example, ...]  # of these, which it labels too
 
@@ -120,10 +119,7 @@ def encoded(material: Material, configuration: Configuration, reporter: Reporter
     loaded, splits = material.loaded, material.splits
     source, varied, asked = material.source, material.varied, material.to_label
     hashes: dict[str, str] = {name: digest(splits.of(name)) for name in splits.names}
-    texts = (
-        *(one.text for one in (*splits.train, *asked)),
-        *(one.text for one in varied),
-    )
+    texts = (*(one.text for one in (*splits.train, *asked)), *varied)
     words = vocabulary.build(
         texts,
         minimum_count=configuration.text.minimum_count,

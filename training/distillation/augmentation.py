@@ -9,7 +9,6 @@ is left out, for the student has no word for a mask.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,13 +20,6 @@ _LEFT_OUT = 0.05
 _REPLACED = 0.25
 
 
-class Varied(NamedTuple):
-    """A text made from the ``origin``-th."""
-
-    origin: int
-    text: str
-
-
 def vary(
     texts: Sequence[str],
     neighbours: Neighbours,
@@ -35,7 +27,7 @@ def vary(
     copies: int,
     seed: int,
     without: Collection[str] = (),
-) -> Iterator[Varied]:
+) -> Iterator[str]:
     """``copies`` of each text with words left out and replaced by their ``neighbours``.
 
     None comes that is empty, the same as another, or folds (:func:`training.folding.fold`) to one
@@ -46,12 +38,12 @@ def vary(
     seen = {fold(text) for text in texts} | {fold(text) for text in without}
     for copy in range(copies):
         random = np.random.default_rng((seed, copy))
-        for origin, document in enumerate(documents):
+        for document in documents:
             made = " ".join(_varied(document, neighbours, random))
             key = fold(made)
             if key and key not in seen:
                 seen.add(key)
-                yield Varied(origin, made)
+                yield made
 
 
 def _varied(

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,33 +20,16 @@ from service.classifier.classifier import probabilities
 from service.classifier.manifest import TeacherRecord
 from training import targets
 from training.comparison.figures import FIGURES
-from training.configuration import N_GRAMS, Configuration, Distillation
+from training.configuration import Configuration, Distillation
 from training.corpora import Example, fetch
-from training.distillation.augmentation import Varied, vary
-from training.distillation.ensemble import Ensemble
+from training.distillation.augmentation import vary
 from training.distillation.neighbours import Neighbours
-from training.distillation.ngrams import NGrams
+from training.distillation.teacher import Teacher, learn
 from training.evaluation import evaluate
 from training.hashing import sha256_of
 from training.progress import Reporter
 from training.split import Splits
 from training.vectors import glove
-
-
-class Teacher(Protocol):
-    """What is asked of one, however it comes to know."""
-
-    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Calibrated logits ``(N, K)``."""
-
-    def record(
-        self,
-        *,
-        metrics: dict[str, dict[str, float]],
-        texts: dict[str, int],
-        targets_sha256: str,
-    ) -> TeacherRecord:
-        """What taught, for a model's record; ``targets_sha256`` is of all that it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +42,7 @@ class Taught:
 
 def augmented(
     settings: Distillation | None, splits: Splits, *, cache: Path, reporter: Reporter
-) -> tuple[Varied, ...]:
+) -> tuple[str, ...]:
     """What ``settings`` make of the training texts, for the teacher to label.
 
     Raises :class:`FetchError` where GloVe, which says what is near, cannot be had.
@@ -84,7 +66,7 @@ def augmented(
 def teach(
     configuration: Configuration,
     splits: Splits,
-    varied: Sequence[Varied],
+    varied: Sequence[str],
     unlabelled: Sequence[Example],
     *,
     folder: Path,
@@ -97,7 +79,7 @@ def teach(
     It learns from no dev or test text, is calibrated on the dev texts, and judged on both. Raises
     :class:`ConfigurationError` for what is no teacher, and :class:`FetchError`.
     """
-    teacher = _teacher(
+    teacher = learn(
         configuration, splits, folder=folder, cache=cache, device=device, reporter=reporter
     )
     metrics = _judged(teacher, configuration, splits)
@@ -108,7 +90,7 @@ def teach(
         *_answered(
             teacher,
             configuration,
-            [one.text for one in varied],
+            varied,
             corpus="augmented",
         ),
         *_answered(
@@ -129,41 +111,6 @@ def teach(
             },
             targets_sha256=sha256_of([one.text, one.shares] for one in examples),
         ),
-    )
-
-
-def _teacher(
-    configuration: Configuration,
-    splits: Splits,
-    *,
-    folder: Path,
-    cache: Path,
-    device: torch.device,
-    reporter: Reporter,
-) -> Teacher:
-    settings = _settings(configuration)
-    labels, task = configuration.labels, configuration.task
-    use_shares = configuration.data.targets == "shares"
-    if settings.teacher == N_GRAMS:
-        return NGrams(
-            splits.train,
-            splits.dev,
-            labels=labels,
-            task=task,
-            use_shares=use_shares,
-            reporter=reporter,
-        )
-    return Ensemble(
-        settings,
-        splits.train,
-        splits.dev,
-        labels=labels,
-        task=task,
-        use_shares=use_shares,
-        folder=folder,
-        cache=cache,
-        device=device,
-        reporter=reporter,
     )
 
 

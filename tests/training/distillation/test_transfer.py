@@ -16,7 +16,6 @@ from training import model_card, pipeline, store
 from training.configuration import Configuration, Distillation
 from training.corpora import Example
 from training.distillation import ensemble, transfer, transformer
-from training.distillation.augmentation import Varied
 from training.distillation.ensemble import Ensemble
 from training.distillation.neighbours import Neighbours
 from training.distillation.transfer import Taught
@@ -61,7 +60,7 @@ def teach(
     def teach(
         unlabelled: Sequence[Example] = (),
         *,
-        varied: Sequence[Varied] = (),
+        varied: Sequence[str] = (),
         **settings: object,
     ) -> Taught:
         return transfer.teach(
@@ -103,7 +102,7 @@ def test_the_temperature_softens_what_the_teacher_says(
 def test_of_a_varied_text_only_the_teacher_says_something(
     teach: Callable[..., Taught], answered: list[str]
 ) -> None:
-    taught = teach(varied=[Varied(0, "one"), Varied(1, "two")])
+    taught = teach(varied=["one", "two"])
     varied = [one for one in taught.examples if one.corpus == "augmented"]
     assert [one.label for one in varied] == ["positive", "negative"]
     assert {"one", "two"} <= set(answered)
