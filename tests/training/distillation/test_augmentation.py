@@ -58,12 +58,12 @@ def test_words_are_replaced_by_near_ones_and_no_text_is_cut_short() -> None:
     assert set(words) == {"film", "movie"}
     assert words.count("movie") / len(words) == pytest.approx(0.25 / 0.95, abs=0.01)
     assert len(words) / (49 * len(made)) == pytest.approx(0.95, abs=0.01)
-    assert min(len(one.text.split()) for one in made) > 30
+    assert min(len(one.split()) for one in made) > 30
 
 
 def test_what_stays_stays_in_its_order(near: Neighbours) -> None:
     text = " ".join(f"{place}." for place in range(300))
     [made] = vary([text], near, copies=1, seed=0)
-    kept = [int(float(word)) for word in made.text.split()]
+    kept = [int(float(word)) for word in made.split()]
     assert kept == sorted(kept)
     assert 250 < len(kept) < 300
