@@ -140,6 +140,12 @@ class Words(_Section):
     in_domain_size: int = Field(default=200, ge=1, description="columns of 'in-domain'")
     trainable: bool = Field(default=True, description="whether pre-trained columns are tuned")
     learned_size: int = Field(default=64, ge=0)
+    unseen: int = Field(
+        default=0,
+        ge=0,
+        description="so many of the most frequent words that have vectors are in the vocabulary, "
+        "whether or not a training text has them; of GloVe or a file of vectors",
+    )
 
     @field_validator("vectors", mode="before")
     @classmethod

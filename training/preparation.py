@@ -21,6 +21,7 @@ from training.sampling import Source
 from training.split import SPLITS, Splits, digest, split, split_stratified
 from training.streaming import encode
 from training.unlabelled import Unlabelled, load_unlabelled, to_label
+from training.vectors import unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ class Material:
 
 def prepare(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Prepared:
     """Read, deal out and encode the texts of ``configuration``; says how many there are."""
-    return encoded(read(configuration, workspace, reporter), configuration, reporter)
+    material = read(configuration, workspace, reporter)
+    return encoded(material, configuration, cache=workspace.corpora, reporter=reporter)
 
 
 def read(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Material:
@@ -114,7 +116,9 @@ def read(configuration: Configuration, workspace: Workspace, reporter: Reporter)
     return Material(loaded, splits, source, varied, unlabelled, asked)
 
 
-def encoded(material: Material, configuration: Configuration, reporter: Reporter) -> Prepared:
+def encoded(
+    material: Material, configuration: Configuration, *, cache: Path, reporter: Reporter
+) -> Prepared:
     """``material``, which has the data of ``configuration``, as word ids; says how many."""
     loaded, splits = material.loaded, material.splits
     source, varied, asked = material.source, material.varied, material.to_label
@@ -125,6 +129,12 @@ def encoded(material: Material, configuration: Configuration, reporter: Reporter
         minimum_count=configuration.text.minimum_count,
         maximum_words=configuration.text.maximum_words,
         misspelled=configuration.text.misspelled,
+        unseen=unseen.words(
+            configuration.words.vectors,
+            configuration.words.unseen,
+            cache=cache,
+            progress=reporter.say,
+        ),
     )
     # In texts that it is trained on, a word too rare for the vocabulary is hardly ever a misspelled
     # one, and the unknown word is to be learnt from these.

@@ -18,8 +18,13 @@ def build(
     minimum_count: int,
     maximum_words: int,
     misspelled: Misspelled = "unknown",
+    unseen: Iterable[str] = (),
 ) -> Vocabulary:
-    """The words seen ``minimum_count`` times or more, most frequent first, after ``<unk>``."""
+    """The words seen ``minimum_count`` times or more, most frequent first, after ``<unk>``.
+
+    After these come those of ``unseen`` that are not among them and that a text can hold, each as
+    one word; ``maximum_words`` does not count them.
+    """
     surfaces = Counter(surface for text in texts for surface in tokenizer.surfaces(text))
     counts: Counter[str] = Counter()
     for surface, count in surfaces.items():  # each spelling is normalized once
@@ -27,4 +32,9 @@ def build(
     for word in [word for word in counts if "\ud800" <= word <= "\udfff"]:
         del counts[word]  # half a character, always a token of its own: no file can hold it
     words = Vocab(counts, max_size=maximum_words, min_freq=minimum_count, specials=[UNKNOWN])
-    return Vocabulary(words.itos, misspelled=misspelled)
+    more = (word for word in unseen if word not in words.stoi and _is_one(word))
+    return Vocabulary((*words.itos, *dict.fromkeys(more)), misspelled=misspelled)
+
+
+def _is_one(word: str) -> bool:
+    return tokenizer.surfaces(word) == [word] and tokenizer.normalize(word) == word

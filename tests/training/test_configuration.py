@@ -48,7 +48,7 @@ def test_a_configuration_survives_the_manifest_it_is_written_into() -> None:
             {"words": {"qqq": 1}},
             (
                 "'words.qqq'; known keys: vectors, encoder_size, in_domain_size, trainable, "
-                "learned_size"
+                "learned_size, unseen"
             ),
         ),
         ({"expected": {**EXPECTED, "minuts": 1}}, "'expected.minuts'; did you mean 'minutes'"),

@@ -260,6 +260,19 @@ def test_word_vectors_are_used_and_may_be_frozen(run: Run, tmp_path: Path) -> No
     assert row["square"].tolist() == [0, pytest.approx(row["great"][0], rel=1e-6), 0]
 
 
+def test_a_word_that_only_the_vectors_have_is_read_by_them(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text("great 1 2 3\nawful -1 -2 -3\nsplendid 1 2 3\ntriangle 1 1 1\n")
+    words = {"vectors": str(path), "trainable": False, "learned_size": 0}
+    loaded = load(run(words={**words, "unseen": 3}))
+    assert "splendid" in loaded.vocabulary.words
+    assert "triangle" not in loaded.vocabulary.words
+    table = loaded.tensors["embedding.weight"]
+    one, other = (table[loaded.vocabulary.id(word)] for word in ("splendid", "great"))
+    np.testing.assert_array_equal(one, other)
+    assert "splendid" not in load(run(words=words)).vocabulary.words
+
+
 def test_labels_that_the_corpus_uses_and_the_configuration_lacks_are_named(
     configured: Callable[..., Configuration], workspace: Workspace, silent: type[Reporter]
 ) -> None:

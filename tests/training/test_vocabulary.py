@@ -32,3 +32,10 @@ def test_half_a_character_is_no_word() -> None:
 def test_a_text_that_spells_the_unknown_word_does_not_make_it_known() -> None:
     words = build(["<unk> <unk>"], minimum_count=1, maximum_words=10)
     assert list(words) == ["<unk>", "<", ">", "unk"]
+
+
+def test_unseen_words_come_after_the_others_and_are_not_counted_among_them() -> None:
+    unseen = ["the", "splendid", "Loud", "two words", "splendid", "don't", "meal"]
+    words = build(TEXTS, minimum_count=2, maximum_words=2, unseen=unseen).words
+    # "the" is seen too rarely; of "Loud" and "don't" no text has the word as it stands there
+    assert words == ("<unk>", "good", "movie", "the", "splendid", "meal")

@@ -59,10 +59,17 @@ class Preparations:
 
     def of(self, configuration: Configuration) -> Prepared:
         """The word ids of ``configuration``."""
-        key = json.dumps([configuration.text.model_dump(), configuration.data.targets])
+        words = configuration.words
+        of_words = [words.vectors, words.unseen] if words.unseen else []
+        key = json.dumps([configuration.text.model_dump(), configuration.data.targets, of_words])
         if self.material.source is not None or key not in self._prepared:
             self._prepared[key] = preparation.taught(
-                preparation.encoded(self.material, configuration, self._reporter),
+                preparation.encoded(
+                    self.material,
+                    configuration,
+                    cache=self._workspace.corpora,
+                    reporter=self._reporter,
+                ),
                 configuration,
                 workspace=self._workspace,
                 device=self._device,

@@ -421,8 +421,8 @@ def test_texts_and_vectors_are_read_once_for_all_trials_that_share_them(
 def test_a_search_needs_no_test_texts(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = preparation.encoded
 
-    def without_test(*arguments: Any) -> Any:
-        prepared = encoded(*arguments)
+    def without_test(*arguments: Any, **rest: Any) -> Any:
+        prepared = encoded(*arguments, **rest)
         return replace(prepared, encoded={"dev": prepared.encoded["dev"]})
 
     monkeypatch.setattr(preparation, "encoded", without_test)
