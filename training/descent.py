@@ -19,7 +19,7 @@ def optimizer(
     A word that a batch does not hold has no gradient; decay would shrink it all the same, the
     rarer the more.
     """
-    parameters = dict(model.named_parameters())
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     decayed = [n for n, p in parameters.items() if p.dim() == 2 and n != "embedding.weight"]
     groups = [
         {
@@ -66,4 +66,5 @@ def approach(
     weight = 1.0 - min(averaging, (1 + step) / (10 + step))
     with torch.no_grad():
         for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
-            slow.lerp_(fast, weight)
+            if fast.requires_grad:
+                slow.lerp_(fast, weight)

@@ -113,7 +113,10 @@ def fit(
 
 def freeze(embedding: nn.Embedding, columns: int) -> None:
     """Keep the first ``columns`` of ``embedding`` as they are, whatever it learns."""
-    if columns:
+    if columns == embedding.embedding_dim:
+        # nothing is computed for what stays as it is
+        embedding.weight.requires_grad = False
+    elif columns:
         embedding.weight.register_hook(  # type: ignore[no-untyped-call]
             lambda gradient: _without(gradient, columns)
         )

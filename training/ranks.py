@@ -161,7 +161,7 @@ def sum_gradients(model: RecurrentClassifier, ids: Tensor) -> None:
     read[0] = 1  # what word dropout makes of a word
     torch.distributed.all_reduce(read, op=torch.distributed.ReduceOp.MAX)
     rows = read.nonzero()[:, 0]
-    parameters = list(model.parameters())
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in parameters:
         if parameter.grad is None:  # this process had no text of the batch
             parameter.grad = torch.zeros_like(parameter)
