@@ -29,9 +29,12 @@ from training.corpora.files import Table
 from training.encoders import MINILM
 
 IN_DOMAIN = "in-domain"
-N_GRAMS = "n-grams"
-MOST_NETWORKS = 10  # of a teacher
 """Word vectors that are learnt from one's own texts."""
+
+N_GRAMS = "n-grams"
+"""The teacher that is a linear model."""
+
+MOST_NETWORKS = 10  # of a teacher
 
 Read = TypeVar("Read", bound=BaseModel)
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]

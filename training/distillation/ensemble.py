@@ -19,12 +19,11 @@ import torch
 from numpy.typing import NDArray
 
 from service.classifier import seal
-from service.classifier.manifest import Task, TeacherRecord
 from service.errors import ConfigurationError
-from training import calibration, state, targets
+from training import state
 from training.checkpoint import alone
 from training.configuration import MOST_NETWORKS, N_GRAMS, Distillation
-from training.corpora import Example
+from training.distillation.teacher import Lesson, Origin
 from training.distillation.transformer import Network, Pieces, answers, fine_tune
 from training.encoders import MINILM, Encoder, Loaded
 from training.hashing import sha256_of_json
@@ -43,7 +42,7 @@ _PACKAGES = ("torch", "transformers")
 
 
 class Ensemble:
-    """Networks tuned on ``train`` and calibrated on ``dev``, from what is in ``folder`` if it is.
+    """Networks tuned on and calibrated by a ``lesson``, from what is in ``folder`` if it is.
 
     What depends on other texts, settings, packages or another encoder has another name there.
     Raises :class:`ConfigurationError` for a teacher that is neither published nor a folder, and
@@ -53,12 +52,8 @@ class Ensemble:
     def __init__(
         self,
         settings: Distillation,
-        train: Sequence[Example],
-        dev: Sequence[Example],
+        lesson: Lesson,
         *,
-        labels: Sequence[str],
-        task: Task,
-        use_shares: bool,
         folder: Path,
         cache: Path,
         device: torch.device,
@@ -71,11 +66,8 @@ class Ensemble:
             )
         self._settings = settings
         self._encoder = Encoder(settings.teacher)
-        self._train, self._dev = train, dev
-        self._labels, self._task = tuple(labels), task
-        self._targets = targets.probabilities(
-            train, labels=labels, task=task, use_shares=use_shares
-        )
+        self._lesson = lesson
+        self._targets = lesson.wanted()
         self._folder, self._cache = folder, cache
         self._device, self._reporter = device, reporter
         self._tokenizer: PreTrainedTokenizerBase | None = None
@@ -83,7 +75,7 @@ class Ensemble:
             self._encoder.sha256(),
             {name: getattr(settings, name) for name in _TUNING},
             LONGEST,
-            [labels, task, settings.seed, digest(train), digest(dev)],
+            [lesson.labels, lesson.task, settings.seed, digest(lesson.train), digest(lesson.dev)],
             hashlib.sha256(self._targets.tobytes()).hexdigest(),
             {name: version(name) for name in _PACKAGES},
         ]
@@ -94,30 +86,22 @@ class Ensemble:
 
         What was answered before is read from the folder, and new answers are added to it.
         """
-        found = np.zeros((len(texts), len(self._labels)), dtype=np.float32)
+        found = np.zeros((len(texts), len(self._lesson.labels)), dtype=np.float32)
         for number in range(self._settings.networks):
             found += self._answered(number, texts) / self._settings.networks
         return found
 
-    def record(
-        self,
-        *,
-        metrics: dict[str, dict[str, float]],
-        texts: dict[str, int],
-        targets_sha256: str,
-    ) -> TeacherRecord:
-        """What taught, for a model's record; ``targets_sha256`` is of all that it said."""
-        return TeacherRecord(
+    @property
+    def origin(self) -> Origin:
+        """The encoder's, and its tuned networks."""
+        return Origin(
             name=self._encoder.name,
             source=self._encoder.origin,
-            sha256=self._encoder.sha256(),
             license=self._encoder.license,
+            sha256=self._encoder.sha256(),
             networks_sha256=tuple(
                 seal.sha256(self._path(str(number))) for number in range(self._settings.networks)
             ),
-            metrics=metrics,
-            texts=texts,
-            targets_sha256=targets_sha256,
         )
 
     def _answered(self, number: int, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -148,7 +132,9 @@ class Ensemble:
         seed = self._settings.seed * MOST_NETWORKS + number
         torch.manual_seed(seed)
         model = self._encoder_parts().model
-        network = Network(model, hidden_size=model.config.hidden_size, labels=len(self._labels))
+        network = Network(
+            model, hidden_size=model.config.hidden_size, labels=len(self._lesson.labels)
+        )
         try:
             parts, rest = state.read(path, (_MODEL,))
             network.load_state_dict(parts[_MODEL])
@@ -159,20 +145,19 @@ class Ensemble:
             checkpoint = self._path(f"{number}-unfinished")
             fine_tune(
                 network,
-                self._pieces([example.text for example in self._train]),
+                self._pieces([example.text for example in self._lesson.train]),
                 self._targets,
                 settings=self._settings,
-                task=self._task,
+                task=self._lesson.task,
                 seed=seed,
                 device=self._device,
                 checkpoint=checkpoint,
                 title=f"teacher {number + 1}/{self._settings.networks}",
                 reporter=self._reporter,
             )
-            dev = self._pieces([example.text for example in self._dev])
-            logits = answers(network, dev, np.arange(len(self._dev)), self._device)
-            truth = targets.truth(self._dev, labels=self._labels, task=self._task)
-            temperature = calibration.fit_temperature(logits.astype(np.float64), truth)
+            dev = self._pieces([example.text for example in self._lesson.dev])
+            logits = answers(network, dev, np.arange(len(self._lesson.dev)), self._device)
+            temperature = self._lesson.temperature(logits)
             state.write(path, {_MODEL: state.copied(network)}, {"temperature": temperature})
             checkpoint.unlink(missing_ok=True)
         return network, temperature

@@ -19,11 +19,9 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from service.classifier.manifest import Task, TeacherRecord
 from service.errors import ConfigurationError
-from training import calibration, targets
 from training.configuration import N_GRAMS
-from training.corpora import Example
+from training.distillation.teacher import Lesson, Origin
 from training.progress import Reporter
 
 _LONGEST = 3  # words
@@ -35,38 +33,33 @@ _FOLDS = 5  # that the training texts are dealt into
 
 
 class NGrams:
-    """Fitted on ``train`` and calibrated on ``dev``.
+    """Fitted to and calibrated by a ``lesson``.
 
     For a training text answers a model that was not fitted on it, but on four fifths of the others:
     one that was says the label that it was told (cross-fitting: Dao et al., *Knowledge Distillation
     as Semiparametric Inference*, ICLR 2021).
     """
 
-    def __init__(
-        self,
-        train: Sequence[Example],
-        dev: Sequence[Example],
-        *,
-        labels: Sequence[str],
-        task: Task,
-        use_shares: bool,
-        reporter: Reporter,
-    ) -> None:
-        texts = [example.text for example in train]
-        self._held_out: dict[str, NDArray[np.float32]] = {}
-        wanted = targets.probabilities(train, labels=labels, task=task, use_shares=use_shares)
+    def __init__(self, lesson: Lesson, *, reporter: Reporter) -> None:
+        texts = [example.text for example in lesson.train]
+        wanted = lesson.wanted()
         reporter.say(f"{N_GRAMS}: fitting {_FOLDS + 1} linear models to {len(texts):,} texts")
         self._model = _fit(texts, wanted)
-        self._temperature = 1.0
-        logits = self.logits([example.text for example in dev]).astype(np.float64)
-        truth = targets.truth(dev, labels=labels, task=task)
-        self._temperature = calibration.fit_temperature(logits, truth)
+        self._temperature = lesson.temperature(
+            self._model.logits([example.text for example in lesson.dev])
+        )
+        self._held_out: dict[str, NDArray[np.float32]] = {}
         fold = np.random.default_rng(0).permutation(len(texts)) % _FOLDS
         for number in range(_FOLDS):
             others = np.flatnonzero(fold != number).tolist()
             own = [texts[row] for row in np.flatnonzero(fold == number).tolist()]
             one = _fit([texts[row] for row in others], wanted[others])
             self._held_out.update(zip(own, one.logits(own), strict=True))
+
+    @property
+    def origin(self) -> Origin:
+        """The package that it is made with."""
+        return Origin(N_GRAMS, f"scikit-learn=={sklearn.__version__}", "BSD-3-Clause")
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated logits ``(N, K)``."""
@@ -75,29 +68,11 @@ class NGrams:
             row[:] = self._held_out.get(text, row)
         return found / np.float32(self._temperature)
 
-    def record(
-        self,
-        *,
-        metrics: dict[str, dict[str, float]],
-        texts: dict[str, int],
-        targets_sha256: str,
-    ) -> TeacherRecord:
-        """What taught, for a model's record; ``targets_sha256`` is of all that it said."""
-        return TeacherRecord(
-            name=N_GRAMS,
-            source=f"scikit-learn=={sklearn.__version__}",
-            license="BSD-3-Clause",
-            metrics=metrics,
-            texts=texts,
-            targets_sha256=targets_sha256,
-        )
-
 
 class _Label(NamedTuple):
     """Decides on one label alone."""
 
-    ratios: NDArray[np.float32]  # of each n-gram, the logarithm
-    weights: NDArray[np.float32]
+    weights: NDArray[np.float32]  # of the n-grams
     bias: float
 
 
@@ -108,7 +83,7 @@ class _Model(NamedTuple):
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Logits ``(N, K)``, not calibrated."""
         has = self.vectorizer.transform(texts)
-        columns = [has @ (one.ratios * one.weights) + one.bias for one in self.labels]
+        columns = [has @ one.weights + one.bias for one in self.labels]
         return np.stack(columns, axis=1).astype(np.float32)
 
 
@@ -133,18 +108,18 @@ def _fit(texts: Sequence[str], wanted: NDArray[np.float32]) -> _Model:
 
 def _decide(has: sparse.csr_matrix, wanted: NDArray[np.float32]) -> _Label:
     """``wanted`` are probabilities ``(N,)``; a text that is half of a label counts half for it."""
-    of, others = (_shares(has, weight) for weight in (wanted, 1.0 - wanted))
-    ratios = np.log(of / others).astype(np.float32)
     rows = [np.flatnonzero(wanted > 0.0), np.flatnonzero(wanted < 1.0)]
     if not all(map(len, rows)):  # the label of all texts, or of none
         odds = (wanted.sum() + 1.0) / ((1.0 - wanted).sum() + 1.0)
-        return _Label(ratios, np.zeros_like(ratios), float(np.log(odds)))
+        return _Label(np.zeros(has.shape[1], dtype=np.float32), float(np.log(odds)))
+    of, others = (_shares(has, weight) for weight in (wanted, 1.0 - wanted))
+    ratios = np.log(of / others).astype(np.float32)
     places = np.concatenate(rows)
     is_one = np.repeat([1, 0], list(map(len, rows)))
     weight = np.concatenate([wanted[rows[0]], 1.0 - wanted[rows[1]]])
     scaled = (has @ sparse.diags(ratios))[places]
     model = LogisticRegression(max_iter=_STEPS).fit(scaled, is_one, sample_weight=weight)
-    return _Label(ratios, model.coef_[0].astype(np.float32), float(model.intercept_[0]))
+    return _Label(ratios * model.coef_[0].astype(np.float32), float(model.intercept_[0]))
 
 
 def _shares(has: sparse.csr_matrix, weight: NDArray[np.float32]) -> NDArray[np.float64]:

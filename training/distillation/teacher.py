@@ -1,74 +1,57 @@
-"""What can teach, and which of it a configuration asks for."""
+"""What a teacher is, however it comes to know: what it learns from, what it is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from service.classifier.manifest import TeacherRecord
-from training.configuration import N_GRAMS, Configuration
-from training.distillation.ensemble import Ensemble
-from training.distillation.ngrams import NGrams
-from training.progress import Reporter
-from training.split import Splits
+from service.classifier.manifest import Task
+from training import calibration, targets
+from training.corpora import Example
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A teacher learns from ``train`` and is calibrated on ``dev``."""
+
+    train: tuple[Example, ...]
+    dev: tuple[Example, ...]
+    labels: tuple[str, ...]
+    task: Task
+    use_shares: bool
+
+    def wanted(self) -> NDArray[np.float32]:
+        """What is to be said of each training text, probabilities ``(N, K)``."""
+        return targets.probabilities(
+            self.train, labels=self.labels, task=self.task, use_shares=self.use_shares
+        )
+
+    def temperature(self, logits: NDArray[np.float32]) -> float:
+        """The one that calibrates ``logits`` ``(M, K)`` of the dev texts."""
+        truth = targets.truth(self.dev, labels=self.labels, task=self.task)
+        return calibration.fit_temperature(logits.astype(np.float64), truth)
+
+
+class Origin(NamedTuple):
+    """Where a teacher comes from; see :class:`service.classifier.manifest.TeacherRecord`."""
+
+    name: str
+    source: str
+    license: str
+    sha256: str = ""
+    networks_sha256: tuple[str, ...] = ()
 
 
 class Teacher(Protocol):
-    """What is asked of one, however it comes to know."""
+    """What is asked of one."""
+
+    @property
+    def origin(self) -> Origin:
+        """Known once it has answered."""
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated logits ``(N, K)``."""
-
-    def record(
-        self,
-        *,
-        metrics: dict[str, dict[str, float]],
-        texts: dict[str, int],
-        targets_sha256: str,
-    ) -> TeacherRecord:
-        """What taught, for a model's record; ``targets_sha256`` is of all that it said."""
-
-
-def learn(
-    configuration: Configuration,
-    splits: Splits,
-    *,
-    folder: Path,
-    cache: Path,
-    device: torch.device,
-    reporter: Reporter,
-) -> Teacher:
-    """The teacher that ``configuration`` has a section for, which has learnt or will when asked.
-
-    Raises :class:`ConfigurationError` for what is no teacher.
-    """
-    settings = configuration.distillation
-    assert settings is not None  # noqa: S101 - who asks has looked
-    labels, task = configuration.labels, configuration.task
-    use_shares = configuration.data.targets == "shares"
-    if settings.teacher == N_GRAMS:
-        return NGrams(
-            splits.train,
-            splits.dev,
-            labels=labels,
-            task=task,
-            use_shares=use_shares,
-            reporter=reporter,
-        )
-    return Ensemble(
-        settings,
-        splits.train,
-        splits.dev,
-        labels=labels,
-        task=task,
-        use_shares=use_shares,
-        folder=folder,
-        cache=cache,
-        device=device,
-        reporter=reporter,
-    )

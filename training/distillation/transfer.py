@@ -20,11 +20,13 @@ from service.classifier.classifier import probabilities
 from service.classifier.manifest import TeacherRecord
 from training import targets
 from training.comparison.figures import FIGURES
-from training.configuration import Configuration, Distillation
+from training.configuration import N_GRAMS, Configuration, Distillation
 from training.corpora import Example, fetch
 from training.distillation.augmentation import vary
+from training.distillation.ensemble import Ensemble
 from training.distillation.neighbours import Neighbours
-from training.distillation.teacher import Teacher, learn
+from training.distillation.ngrams import NGrams
+from training.distillation.teacher import Lesson, Teacher
 from training.evaluation import evaluate
 from training.hashing import sha256_of
 from training.progress import Reporter
@@ -79,20 +81,27 @@ def teach(
     It learns from no dev or test text, is calibrated on the dev texts, and judged on both. Raises
     :class:`ConfigurationError` for what is no teacher, and :class:`FetchError`.
     """
-    teacher = learn(
-        configuration, splits, folder=folder, cache=cache, device=device, reporter=reporter
+    settings = _settings(configuration)
+    lesson = Lesson(
+        splits.train,
+        splits.dev,
+        configuration.labels,
+        configuration.task,
+        use_shares=configuration.data.targets == "shares",
+    )
+    teacher: Teacher = (
+        NGrams(lesson, reporter=reporter)
+        if settings.teacher == N_GRAMS
+        else Ensemble(
+            settings, lesson, folder=folder, cache=cache, device=device, reporter=reporter
+        )
     )
     metrics = _judged(teacher, configuration, splits)
     for name, figures in metrics.items():
         reporter.say(f"teacher on {name}: macro-F1 {figures['macro_f1']:.4f}")
     examples = (
-        *_labelled(teacher, configuration, splits.train),
-        *_answered(
-            teacher,
-            configuration,
-            varied,
-            corpus="augmented",
-        ),
+        *_labelled(teacher, configuration, lesson),
+        *_answered(teacher, configuration, varied, corpus="augmented"),
         *_answered(
             teacher,
             configuration,
@@ -102,7 +111,8 @@ def teach(
     )
     return Taught(
         examples,
-        teacher.record(
+        TeacherRecord(
+            **teacher.origin._asdict(),
             metrics=metrics,
             texts={
                 "labelled": len(splits.train),
@@ -114,21 +124,12 @@ def teach(
     )
 
 
-def _labelled(
-    teacher: Teacher, configuration: Configuration, train: Sequence[Example]
-) -> Iterator[Example]:
+def _labelled(teacher: Teacher, configuration: Configuration, lesson: Lesson) -> Iterator[Example]:
     """The training texts, with the mean of what people and the teacher say of each."""
-    settings = _settings(configuration)
-    texts = [example.text for example in train]
-    said = _soft(teacher, configuration, texts)
-    given = targets.probabilities(
-        train,
-        labels=configuration.labels,
-        task=configuration.task,
-        use_shares=configuration.data.targets == "shares",
-    )
-    mixed = (1.0 - settings.weight) * given + settings.weight * said
-    for example, row in zip(train, mixed, strict=True):
+    weight = _settings(configuration).weight
+    said = _soft(teacher, configuration, [example.text for example in lesson.train])
+    mixed = (1.0 - weight) * lesson.wanted() + weight * said
+    for example, row in zip(lesson.train, mixed, strict=True):
         yield replace(example, shares=_shares(configuration, row))
 
 

@@ -60,6 +60,7 @@ class Preparations:
     def of(self, configuration: Configuration) -> Prepared:
         """The word ids of ``configuration``."""
         words = configuration.words
+        # a list of words is then part of the vocabulary
         of_words = [words.vectors, words.unseen] if words.unseen else []
         key = json.dumps([configuration.text.model_dump(), configuration.data.targets, of_words])
         if self.material.source is not None or key not in self._prepared:

