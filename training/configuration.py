@@ -32,6 +32,7 @@ IN_DOMAIN = "in-domain"
 """Word vectors that are learnt from one's own texts."""
 
 N_GRAMS = "n-grams"
+SELF = "self"
 """The teacher that is a linear model."""
 
 MOST_NETWORKS = 10  # of a teacher
@@ -252,11 +253,12 @@ class Distillation(_Section):
     Networks*, 2019. See :mod:`training.distillation`.
     """
 
-    teacher: str = Field(
-        default=MINILM,
+    teacher: tuple[str, ...] = Field(
+        default=(MINILM,),
         min_length=1,
-        description="'all-minilm-l6-v2' or a folder of another sentence encoder, which are tuned, "
-        "or 'n-grams', a linear model",
+        description="one or several, whose mean is learnt: 'all-minilm-l6-v2' or a folder of "
+        "another sentence encoder, which are tuned; 'n-grams', a linear model; 'self', the network "
+        "after learning from the labels alone",
     )
     networks: int = Field(
         default=1,
@@ -287,6 +289,29 @@ class Distillation(_Section):
         description="label so many [unlabelled] ones at most, the same ones each time",
     )
     seed: int = Field(default=0, ge=0, description="of the teacher and the copies")
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """The teachers that are sentence encoders."""
+        return tuple(name for name in self.teacher if name not in (N_GRAMS, SELF))
+
+    @model_validator(mode="after")
+    def _teachers_that_are_asked(self) -> Distillation:
+        if len(set(self.teacher)) != len(self.teacher):
+            raise ValueError(f"teacher {list(self.teacher)} holds one twice")
+        for key in ("networks", "epochs", "learning_rate"):
+            value = getattr(self, key)
+            if not self.encoders and value != type(self).model_fields[key].default:
+                raise ValueError(
+                    f"{key} = {value} is of sentence encoders, and teacher {list(self.teacher)} "
+                    f"holds none; leave {key} out, or name one"
+                )
+        return self
 
 
 class Expected(_Section):

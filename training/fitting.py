@@ -79,8 +79,9 @@ def fit(
         average.load_state_dict(saved.average)
         restore(optimizer, saved.optimizer)
         train.go_to(saved.position)
-        reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
     rounds = train.rounds(optimization)
+    if history and len(history) < rounds:
+        reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
     while len(history) < rounds and not _stalled(history, optimization.patience):
         epoch = _epoch(
             model,

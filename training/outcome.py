@@ -16,10 +16,9 @@ from training.behaviour.subject import Subject
 from training.comparison import figures
 from training.comparison.answers import Answers, Floats
 from training.configuration import Configuration
-from training.corpora import Example
 from training.evaluation import Evaluation, evaluate
 from training.preparation import Prepared
-from training.streaming import encode
+from training.streaming import encode_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +101,8 @@ def _asking(
     *,
     temperature: float,
 ) -> Callable[[Sequence[str]], Floats]:
-    # texts are encoded as examples are; nothing looks at this label
-    label = configuration.labels[0] if configuration.task == "single_label" else ()
-
     def ask(texts: Sequence[str]) -> Floats:
-        examples = [Example(text, label, corpus="") for text in texts]
-        encoded = encode(examples, prepared.words, configuration)
-        outputs = fitting.logits(model, encoded)
+        outputs = fitting.logits(model, encode_texts(texts, prepared.words, configuration))
         return probabilities(outputs, temperature=temperature, task=configuration.task)
 
     return ask

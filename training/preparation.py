@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from service.classifier.manifest import TeacherRecord
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
-from training import corpora, near_copies, ranks, sampling, streaming, vocabulary
+from training import corpora, near_copies, sampling, streaming, vocabulary
+from training.augmentation import copies
 from training.batches import EncodedTexts, Texts
 from training.configuration import Configuration, Data
 from training.corpora import Example, Loaded, files
-from training.distillation.transfer import augmented, teach
 from training.progress import Reporter
 from training.sampling import Source
 from training.split import SPLITS, Splits, digest, split, split_stratified
@@ -112,7 +110,7 @@ def read(configuration: Configuration, workspace: Workspace, reporter: Reporter)
         configuration.unlabelled, splits, cache=workspace.corpora, reporter=reporter
     )
     asked = to_label(unlabelled, settings, splits, reporter=reporter)
-    varied = augmented(settings, splits, cache=workspace.corpora, reporter=reporter)
+    varied = copies.made(settings, splits, cache=workspace.corpora, reporter=reporter)
     return Material(loaded, splits, source, varied, unlabelled, asked)
 
 
@@ -156,37 +154,6 @@ def encoded(
     return Prepared(
         loaded, splits, hashes, words, train, judged, varied, material.unlabelled, asked
     )
-
-
-def taught(
-    prepared: Prepared,
-    configuration: Configuration,
-    *,
-    workspace: Workspace,
-    device: torch.device,
-    reporter: Reporter,
-) -> Prepared:
-    """``prepared``, with what a teacher says of its texts to be learnt, if there is to be one.
-
-    See :mod:`training.distillation`. Of several processes the first asks it for all.
-    """
-    if configuration.distillation is None:
-        return prepared
-    told = ranks.from_first(
-        lambda: teach(
-            configuration,
-            prepared.splits,
-            prepared.varied,
-            prepared.to_label,
-            folder=workspace.teachers,
-            cache=workspace.corpora,
-            device=device,
-            reporter=reporter,
-        )
-    )
-    train = encode(told.examples, Vocabulary(prepared.words), configuration, use_shares=True)
-    reporter.say(f"{len(told.examples):,} texts are taught, {train.tokens:,} tokens")
-    return replace(prepared, train=train, teacher=told.record)
 
 
 def load_splits(

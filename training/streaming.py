@@ -152,6 +152,15 @@ def encode(
     )
 
 
+def encode_texts(
+    texts: Sequence[str], words: Vocabulary, configuration: Configuration
+) -> EncodedTexts:
+    """``texts`` that nobody has labelled, as word ids; their targets mean nothing."""
+    label = configuration.labels[0] if configuration.task == "single_label" else ()
+    examples = [Example(text, label, corpus="") for text in texts]
+    return encode(examples, words, configuration, use_shares=False)
+
+
 def _steps(optimization: Optimization) -> int:
     if optimization.steps is None:
         raise ConfigurationError(

@@ -69,17 +69,33 @@ class VectorsRecord(_Part):
     license: str = ""
 
 
-class TeacherRecord(_Part):
-    """What learnt from the training texts first and then taught the classifier."""
+class TeacherOrigin(_Part):
+    """One that learnt from the training texts first and then taught the classifier."""
 
     name: str
     source: str = Field(description="where it came from: a package and version, or a folder's name")
     sha256: str = Field(default="", description="of what was tuned, if it was not made anew")
     license: str = ""
-    networks_sha256: tuple[str, ...] = Field(default=(), description="of the tuned networks")
+    networks_sha256: tuple[str, ...] = Field(default=(), description="of the trained networks")
+
+
+class TeacherRecord(_Part):
+    """Who taught the classifier, and what; several are one by the mean of what they say."""
+
+    teachers: tuple[TeacherOrigin, ...] = Field(min_length=1)
     metrics: dict[str, dict[str, float]] = Field(description="by split and name")
     texts: dict[str, int] = Field(description="taught: labelled, augmented and unlabelled ones")
     targets_sha256: str = Field(description="hash of the texts and what was to be said of them")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, value: object) -> object:
+        """The first artifacts hold a single one, its fields beside the others."""
+        if not isinstance(value, dict) or "teachers" in value:
+            return value
+        of_one = {key: value[key] for key in TeacherOrigin.model_fields if key in value}
+        rest = {key: value[key] for key in value if key not in of_one}
+        return {"teachers": [of_one], **rest}
 
 
 class BehaviourRecord(_Part):

@@ -139,6 +139,31 @@ def test_vectors_are_none_one_or_several(written: object, read: tuple[str, ...])
 
 
 @pytest.mark.parametrize(
+    ("written", "read"), [("n-grams", ("n-grams",)), (["self", "mine"], ("self", "mine"))]
+)
+def test_teachers_are_one_or_several(written: object, read: tuple[str, ...]) -> None:
+    made = parse({**LEAST, "distillation": {"teacher": written}}, source="x").distillation
+    assert made is not None
+    assert made.teacher == read
+
+
+@pytest.mark.parametrize(
+    ("distillation", "message"),
+    [
+        ({"teacher": []}, "distillation.teacher []: Tuple should have at least 1 item"),
+        ({"teacher": ["self", "self"]}, "teacher ['self', 'self'] holds one twice"),
+        ({"teacher": "n-grams", "networks": 3}, "networks = 3 is of sentence encoders, and"),
+        ({"teacher": ["n-grams", "self"], "epochs": 9}, "holds none; leave epochs out, or name"),
+        ({"teacher": "self", "learning_rate": 0.1}, "learning_rate = 0.1 is of sentence encoders"),
+    ],
+)
+def test_what_no_teacher_reads_is_refused(distillation: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse({**LEAST, "distillation": distillation}, source="mine.toml")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         (

@@ -16,7 +16,7 @@ from service.classifier.classifier import Classifier
 from service.classifier.model import RecurrentClassifier
 from service.errors import ConfigurationError
 from service.inference.reference import ReferenceEngine
-from training import corpora, fitting, pipeline, store
+from training import corpora, fitting, pipeline, recurrent, store
 from training.batches import EncodedTexts
 from training.configuration import Configuration
 from training.pipeline import Trained, Workspace
@@ -233,7 +233,7 @@ def test_other_words_are_another_run(
 ) -> None:
     words = tiny_artifact.vocabulary
     other = type(words)((*words.words[:-1], "else"))
-    keys = {pipeline.run_key(configured(), {"train": "x"}, one) for one in (words, words, other)}
+    keys = {recurrent.run_key(configured(), {"train": "x"}, one) for one in (words, words, other)}
     assert len(keys) == 2
 
 

@@ -18,7 +18,7 @@ import torch
 from service.classifier import artifact
 from service.errors import ConfigurationError
 from tests.ranks.writing import LABELS, write
-from training import pipeline, ranks, store
+from training import pipeline, ranks, recurrent, store
 from training.configuration import Configuration, parse
 from training.preparation import Workspace, prepare
 from training.progress import Reporter
@@ -52,7 +52,7 @@ def fitted(configuration: Configuration, folder: Path) -> dict[str, np.ndarray]:
     """The weights of the chosen epoch, and of each epoch what it came to."""
     reporter = Reporter(quiet=True)
     workspace = Workspace(folder / "workspace")
-    model, history = pipeline.fit(
+    model, history = recurrent.fit(
         configuration,
         prepare(configuration, workspace, reporter),
         None,
@@ -145,9 +145,16 @@ def workers(parent: int) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize("teacher", [[], ["n-grams", "self"]])
 def test_two_processes_one_of_them_killed_reach_the_weights_of_one(
-    content: dict[str, object], tmp_path: Path, workspace: Workspace, silent: type[Reporter]
+    teacher: list[str],
+    content: dict[str, object],
+    tmp_path: Path,
+    workspace: Workspace,
+    silent: type[Reporter],
 ) -> None:
+    if teacher:
+        content["distillation"] = {"teacher": teacher, "copies": 0}
     said: list[str] = []
     killed = False
     with torchrun(tmp_path, content) as running:

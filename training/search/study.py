@@ -26,7 +26,7 @@ MOST_STARTS = 3
 _UNPRUNED, _PRUNED_FROM = 5, 2
 
 REASON, RUN = "reason", "run"
-"""Of a trial that failed, why; and the key of its run (:func:`training.pipeline.run_key`)."""
+"""Of a trial that failed, why; and the key of its run (:func:`training.recurrent.run_key`)."""
 
 _FINGERPRINT = "fingerprint"
 _STARTS, _AGAIN = "starts", "again"

@@ -15,9 +15,11 @@ from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from training import checkpoint as checkpoints
-from training import fitting, pipeline, preparation, provenance
+from training import fitting, preparation, provenance, recurrent
 from training.checkpoint import Epoch
 from training.configuration import Configuration
+from training.distillation import transfer
+from training.distillation.transfer import Taught
 from training.preparation import Material, Prepared, Workspace
 from training.progress import Advance, Reporter
 from training.search.study import REASON, RUN, Study
@@ -57,6 +59,21 @@ class Preparations:
         """The texts: the same for every trial."""
         return preparation.read(self._base, self._workspace, self._reporter)
 
+    @cached_property
+    def _taught(self) -> Taught | None:
+        """What the teacher of the base, which is that of every trial, says of the texts."""
+        if self._base.distillation is None:
+            return None
+        prepared = self._encoded(self._base)
+        return transfer.teach(
+            self._base,
+            prepared,
+            recurrent.word_vectors(self._base, prepared, self._workspace, self._reporter),
+            workspace=self._workspace,
+            device=self._device,
+            reporter=self._reporter,
+        )
+
     def of(self, configuration: Configuration) -> Prepared:
         """The word ids of ``configuration``."""
         words = configuration.words
@@ -64,26 +81,26 @@ class Preparations:
         of_words = [words.vectors, words.unseen] if words.unseen else []
         key = json.dumps([configuration.text.model_dump(), configuration.data.targets, of_words])
         if self.material.source is not None or key not in self._prepared:
-            self._prepared[key] = preparation.taught(
-                preparation.encoded(
-                    self.material,
-                    configuration,
-                    cache=self._workspace.corpora,
-                    reporter=self._reporter,
-                ),
-                configuration,
-                workspace=self._workspace,
-                device=self._device,
-                reporter=self._reporter,
-            )
+            prepared = self._encoded(configuration)
+            if self._taught is not None:
+                prepared = self._taught.to(prepared, configuration, self._reporter)
+            self._prepared[key] = prepared
         return self._prepared[key]
+
+    def _encoded(self, configuration: Configuration) -> Prepared:
+        return preparation.encoded(
+            self.material,
+            configuration,
+            cache=self._workspace.corpora,
+            reporter=self._reporter,
+        )
 
     def vectors(self, configuration: Configuration) -> WordVectors | None:
         """The pre-trained columns of its embedding."""
         words = configuration.words
         key = json.dumps([configuration.text.model_dump(), words.model_dump()])
         if key not in self._vectors:
-            self._vectors[key] = pipeline.word_vectors(
+            self._vectors[key] = recurrent.word_vectors(
                 configuration, self.of(configuration), self._workspace, self._reporter
             )
         return self._vectors[key]
@@ -128,7 +145,7 @@ def run(
     :class:`training.fitting.Diverged`.
     """
     prepared = preparations.of(configuration)
-    key = pipeline.run_key(configuration, prepared.identity, prepared.words)
+    key = recurrent.run_key(configuration, prepared.identity, prepared.words)
     before = study.same(key)
     trial.set_user_attr(RUN, key)
     trial.set_user_attr(CODE, provenance.code_version())
@@ -148,7 +165,7 @@ def run(
             raise TrialPruned
 
     timed = _Timed(reporter, end)
-    pipeline.fit(
+    recurrent.fit(
         configuration,
         prepared,
         preparations.vectors(configuration),

@@ -7,7 +7,13 @@ import pytest
 from pydantic import ValidationError
 
 from service.classifier.artifact import Artifact
-from service.classifier.manifest import FORMAT_VERSION, Manifest, check_labels, without_paths
+from service.classifier.manifest import (
+    FORMAT_VERSION,
+    Manifest,
+    TeacherRecord,
+    check_labels,
+    without_paths,
+)
 
 
 @pytest.fixture
@@ -85,14 +91,22 @@ def test_paths_of_texts_and_a_teacher_lose_their_folders() -> None:
     told = {
         "data": {"files": ["/home/alice/a.csv"], "dev": ["/home/alice/b.csv"]},
         "unlabelled": {"files": ["/home/alice/more.csv"]},
-        "distillation": {"teacher": "/home/alice/mine"},
+        "distillation": {"teacher": ["n-grams", "/home/alice/mine"]},
     }
     assert without_paths(told) == {
         "data": {"files": ["a.csv"], "dev": ["b.csv"]},
         "unlabelled": {"files": ["more.csv"]},
-        "distillation": {"teacher": "mine"},
+        "distillation": {"teacher": ["n-grams", "mine"]},
     }
     assert without_paths({"distillation": None}) == {"distillation": None}
+
+
+def test_an_artifact_of_before_there_were_several_teachers_is_read() -> None:
+    one = {"name": "mine", "source": "mine", "license": "MIT", "networks_sha256": ["ab"]}
+    rest = {"metrics": {"dev": {"accuracy": 0.5}}, "texts": {"labelled": 3}, "targets_sha256": "c"}
+    read = TeacherRecord.model_validate({**one, **rest})
+    assert read == TeacherRecord.model_validate({"teachers": [one], **rest})
+    assert [teacher.name for teacher in read.teachers] == ["mine"]
 
 
 def test_labels_need_no_polarity() -> None:

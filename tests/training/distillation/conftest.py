@@ -12,6 +12,7 @@ from training.configuration import Distillation
 from training.corpora import Example
 from training.distillation.ensemble import Ensemble
 from training.distillation.teacher import Lesson
+from training.encoders import Encoder
 from training.progress import Reporter
 from training.split import Splits, split
 
@@ -38,6 +39,7 @@ def teacher(
     ) -> Ensemble:
         chosen = {"teacher": str(encoder_folder), "learning_rate": 0.01, "epochs": 6}
         return Ensemble(
+            Encoder(str(settings.get("teacher", encoder_folder))),
             Distillation.model_validate(chosen | settings),
             Lesson(train, splits.dev, LABELS, "single_label", use_shares=True),
             folder=tmp_path / folder,

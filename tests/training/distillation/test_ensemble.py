@@ -180,10 +180,3 @@ def test_a_folder_that_holds_no_encoder_is_refused(teacher: Make, tmp_path: Path
     (tmp_path / "none").mkdir()
     with pytest.raises(ConfigurationError, match=r"distillation\.teacher: .*none"):
         teacher(teacher=str(tmp_path / "none")).logits(["one"])
-
-
-def test_a_teacher_that_is_neither_published_nor_a_folder_is_refused(teacher: Make) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"distillation\.teacher 'no-such-model' is no folder"
-    ):
-        teacher(teacher="no-such-model")

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,20 +11,18 @@ import typer.testing
 
 import training.__main__ as commands
 from service.classifier import artifact
+from service.classifier.manifest import TeacherOrigin
 from service.errors import ConfigurationError
 from training import model_card, pipeline, store
-from training.configuration import Configuration, Distillation
+from training.configuration import Configuration
 from training.corpora import Example
 from training.distillation import ensemble, transfer, transformer
 from training.distillation.ensemble import Ensemble
-from training.distillation.neighbours import Neighbours
-from training.distillation.teacher import Origin
 from training.distillation.transfer import Taught
 from training.pipeline import Trained, Workspace
+from training.preparation import prepare
 from training.progress import Reporter
 from training.split import Splits
-from training.vectors import glove
-from training.vectors.table import Table
 
 LABELS = ("negative", "neutral", "positive")
 
@@ -40,7 +38,8 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return np.array(rows, dtype=np.float32).reshape(-1, 3)
 
     monkeypatch.setattr(Ensemble, "logits", logits)
-    monkeypatch.setattr(Ensemble, "origin", Origin("one", "somewhere", "MIT"))
+    origin = TeacherOrigin(name="one", source="somewhere", license="MIT")
+    monkeypatch.setattr(Ensemble, "origin", origin)
     return asked
 
 
@@ -48,9 +47,8 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def teach(
     configured: Callable[..., Configuration],
     encoder_folder: Path,
-    splits: Splits,
+    workspace: Workspace,
     silent: type[Reporter],
-    tmp_path: Path,
 ) -> Callable[..., Taught]:
     """Lets the teacher answer for the toy texts; what is given changes its settings."""
     chosen = {"teacher": str(encoder_folder), "copies": 0}
@@ -61,13 +59,15 @@ def teach(
         varied: Sequence[str] = (),
         **settings: object,
     ) -> Taught:
+        configuration = configured(distillation=chosen | settings)
+        prepared = prepare(
+            configuration.model_copy(update={"distillation": None}), workspace, silent()
+        )
         return transfer.teach(
-            configured(distillation=chosen | settings),
-            splits,
-            varied,
-            unlabelled,
-            folder=tmp_path / "teachers",
-            cache=tmp_path,
+            configuration,
+            replace(prepared, varied=tuple(varied), to_label=tuple(unlabelled)),
+            None,
+            workspace=workspace,
             device=torch.device("cpu"),
             reporter=silent(),
         )
@@ -106,25 +106,6 @@ def test_of_a_varied_text_only_the_teacher_says_something(
     assert {"one", "two"} <= set(answered)
 
 
-def test_copies_spare_what_judges_and_are_made_of_words_that_are_near(
-    splits: Splits, silent: type[Reporter], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[Neighbours, dict[str, Any]]] = []
-    monkeypatch.setattr(transfer, "vary", lambda _, near, **rest: asked.append((near, rest)) or ())
-    words = {word: row for row, word in enumerate([*map(str, range(200)), "the", "film"])}
-    monkeypatch.setattr(transfer, "fetch", lambda package, cache, progress: cache)
-    monkeypatch.setattr(glove, "read", lambda _: Table(words, np.ones((202, 2), dtype=np.float32)))
-    settings = Distillation(copies=2, seed=3)
-    transfer.augmented(settings, splits, cache=tmp_path, reporter=silent())
-    [(near, rest)] = asked
-    assert set(rest["without"]) == {one.text for one in (*splits.dev, *splits.test)}
-    assert (rest["copies"], rest["seed"]) == (2, 3)
-    assert near.instead_of("film", 0.5) == "the"
-    for none in (None, Distillation(copies=0)):
-        assert transfer.augmented(none, splits, cache=tmp_path, reporter=silent()) == ()
-    assert len(asked) == 1
-
-
 def test_nobody_looks_at_the_labels_of_unlabelled_texts(
     teach: Callable[..., Taught], splits: Splits, answered: list[str]
 ) -> None:
@@ -153,15 +134,13 @@ def run(
     """Distils the toy classifier; what is given changes the configuration."""
     monkeypatch.setattr(transformer, "_BATCH_PIECES", 128)
 
-    def run(*, seed: int = 0, teacher: str = str(encoder_folder), **data: object) -> Trained:
+    def run(
+        *, seed: int = 0, teacher: str | tuple[str, ...] = str(encoder_folder), **data: object
+    ) -> Trained:
+        tuned = {"networks": 2, "learning_rate": 0.01} if str(encoder_folder) in teacher else {}
         return pipeline.train(
             configured(
-                distillation={
-                    "teacher": teacher,
-                    "networks": 2,
-                    "learning_rate": 0.01,
-                    "copies": 1,
-                },
+                distillation={"teacher": teacher, "copies": 1, **tuned},
                 optimization={"seed": seed},
                 data=data,
             ),
@@ -180,8 +159,9 @@ def test_a_distilled_classifier_is_trained_recorded_and_served_like_any_other(
     made = run()
     record = made.manifest.training.teacher
     assert record is not None
-    assert (record.name, record.source) == (encoder_folder.name, encoder_folder.name)
-    assert len(record.networks_sha256) == 2
+    [tuned] = record.teachers
+    assert (tuned.name, tuned.source) == (encoder_folder.name, encoder_folder.name)
+    assert len(tuned.networks_sha256) == 2
     assert record.texts["augmented"] > 100
     assert {"accuracy", "macro_f1", "ece"} <= record.metrics["test"].keys()
     loaded = artifact.load(store.path(made.tag))
@@ -189,10 +169,10 @@ def test_a_distilled_classifier_is_trained_recorded_and_served_like_any_other(
     assert made.evaluations["test"].macro_f1 > 0.8
     told = typer.testing.CliRunner().invoke(commands.app, ["show", "toy"]).stdout
     card = model_card.render(made.manifest)
-    for part in (record.sha256, f"{record.texts['augmented']:,}", record.name):
+    for part in (tuned.sha256, f"{record.texts['augmented']:,}", tuned.name):
         assert part in told
         assert part in card
-    assert record.networks_sha256[1] in told
+    assert tuned.networks_sha256[1] in told
     # another seed of the student asks the same teacher
     monkeypatch.setattr(ensemble, "fine_tune", None)
     monkeypatch.setattr(ensemble, "answers", None)
@@ -200,19 +180,47 @@ def test_a_distilled_classifier_is_trained_recorded_and_served_like_any_other(
     assert again == record
 
 
-def test_a_linear_model_may_teach(run: Callable[..., Trained]) -> None:
-    made = run(teacher="n-grams")
+def test_a_linear_model_and_the_network_itself_may_teach_together(
+    run: Callable[..., Trained], splits: Splits
+) -> None:
+    made = run(teacher=("n-grams", "self"))
     record = made.manifest.training.teacher
     assert record is not None
-    assert (record.name, record.sha256, record.networks_sha256) == ("n-grams", "", ())
-    assert record.source.startswith("scikit-learn==")
+    linear, itself = record.teachers
+    assert (linear.name, linear.sha256, linear.networks_sha256) == ("n-grams", "", ())
+    assert linear.source.startswith("scikit-learn==")
+    assert (itself.name, itself.sha256, len(itself.networks_sha256)) == ("self", "", 1)
+    assert itself.source.startswith("torch==")
     assert made.evaluations["test"].macro_f1 > 0.8
     told = typer.testing.CliRunner().invoke(commands.app, ["show", "toy"]).stdout
     card = model_card.render(made.manifest)
-    for part in (record.source, f"{record.texts['augmented']:,}"):
+    for part in (linear.source, itself.source, f"{record.texts['augmented']:,}"):
         assert part in told
         assert part in card
-    assert "fitted to the training texts" in card
+    assert itself.networks_sha256[0] in told
+    assert card.count("fitted to the training texts") == 2
+    assert "by the mean of what they say" in card
+
+
+def test_of_several_teachers_the_mean_is_learnt(
+    teach: Callable[..., Taught], splits: Splits, answered: list[str], encoder_folder: Path
+) -> None:
+    one, other, both = (
+        rows(teach(teacher=teacher, weight=1.0).examples)
+        for teacher in (str(encoder_folder), "n-grams", ("n-grams", str(encoder_folder)))
+    )
+    mean = np.sqrt(one * other)  # of the logits
+    np.testing.assert_allclose(both, mean / mean.sum(axis=1, keepdims=True), rtol=1e-3, atol=1e-6)
+
+
+def test_what_is_no_teacher_is_refused_before_others_learn(
+    teach: Callable[..., Taught], workspace: Workspace
+) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"distillation\.teacher 'no-such-model' is no folder; .*'self'"
+    ):
+        teach(teacher=("self", "no-such-model"))
+    assert not workspace.teachers.exists()
 
 
 def test_streamed_texts_are_refused_with_the_remedy(

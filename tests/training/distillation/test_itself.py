@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from service.classifier import seal
+from training import calibration, targets
+from training.configuration import Configuration
+from training.corpora import Example
+from training.distillation.itself import Itself
+from training.distillation.teacher import Lesson
+from training.preparation import Workspace, prepare
+from training.progress import Reporter
+from training.split import Splits
+
+LABELS = ("negative", "neutral", "positive")
+Make = Callable[..., Itself]
+
+
+@pytest.fixture
+def itself(configured: Callable[..., Configuration], workspace: Workspace) -> Make:
+    """Lets the toy network learn; what is given changes its configuration."""
+
+    def make(*, reporter: Reporter, seed: int = 0, **sections: dict[str, object]) -> Itself:
+        configuration = configured(**sections)
+        prepared = prepare(configuration, workspace, reporter)
+        splits = prepared.splits
+        return Itself(
+            configuration,
+            # no teacher looks at what it is asked
+            replace(prepared, to_label=(Example("one", "none of ours", "elsewhere"),)),
+            None,
+            Lesson(splits.train, splits.dev, LABELS, "single_label", use_shares=True),
+            seed=seed,
+            workspace=workspace,
+            device=torch.device("cpu"),
+            reporter=reporter,
+        )
+
+    return make
+
+
+def test_it_learns_the_labels_and_is_calibrated_on_the_dev_texts(
+    itself: Make, splits: Splits, silent: type[Reporter]
+) -> None:
+    logits = itself(reporter=silent()).logits([one.text for one in splits.dev])
+    truth = targets.truth(splits.dev, labels=LABELS, task="single_label")
+    assert logits.dtype == np.float32
+    assert (logits.argmax(axis=1) == truth).mean() > 0.9
+    left = calibration.fit_temperature(logits.astype(np.float64), truth)
+    # where it is right of all there is no best temperature, but a lowest
+    assert left == pytest.approx(1.0, abs=0.01) or (logits.argmax(axis=1) == truth).all()
+
+
+def test_it_learns_once_and_is_found_again_by_a_student_of_another_seed(
+    itself: Make, silent: type[Reporter], workspace: Workspace
+) -> None:
+    texts = ["good", "bad", "words that nobody knows"]
+    first = itself(reporter=silent())
+    reporter = silent()
+    again = itself(reporter=reporter, optimization={"seed": 7}, distillation={"copies": 0})
+    assert reporter.batches == 0
+    assert np.array_equal(first.logits(texts), again.logits(texts))
+    assert first.origin == again.origin
+    [kept] = workspace.teachers.glob("*.safetensors")
+    assert first.origin.networks_sha256 == (seal.sha256(kept),)
+    other = itself(reporter=silent(), seed=1)
+    assert not np.array_equal(first.logits(texts), other.logits(texts))
+
+
+def test_it_goes_on_where_it_was_interrupted(
+    itself: Make, silent: type[Reporter], workspace: Workspace
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        itself(reporter=silent(stop_saying="epoch 2/3"))
+    reporter = silent()
+    interrupted = itself(reporter=reporter)
+    assert "continuing after epoch 1 of an interrupted run" in reporter.said
+    [kept] = workspace.teachers.glob("*.safetensors")
+    kept.unlink()
+    whole = itself(reporter=silent())
+    assert np.array_equal(interrupted.logits(["good", "bad"]), whole.logits(["good", "bad"]))

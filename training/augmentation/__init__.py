@@ -1,0 +1,1 @@
+"""Texts that nobody wrote, made of training texts, for a teacher to label."""

@@ -1,0 +1,83 @@
+"""The network that teaches itself: trained on the labels alone first, it then answers for texts.
+
+A student of its own earlier self gains from it (Furlanello et al.: *Born-Again Neural Networks*,
+ICML 2018). Beside a teacher that errs on other texts, as n-grams do, it gains more: what each of
+two views of a text knows, unlabelled texts pass on to one network (Blum, Mitchell: *Combining
+Labeled and Unlabeled Data with Co-Training*, COLT 1998).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from service.classifier import seal
+from service.classifier.manifest import TeacherOrigin
+from training import fitting, ranks, recurrent
+from training.checkpoint import alone
+from training.configuration import SELF, Configuration
+from training.distillation.teacher import Lesson
+from training.preparation import Prepared, Workspace
+from training.progress import Reporter
+from training.streaming import encode_texts
+from training.vectors import WordVectors
+
+
+class Itself:
+    """What ``configuration`` makes of ``prepared`` without a teacher, from the teacher's seed.
+
+    Its weights are kept in the workspace, so it is trained once and goes on where it was
+    interrupted. Of several processes all call this and train together. A training text it has
+    learnt, label and all: what is new in its answers is what it says of others.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        prepared: Prepared,
+        columns: WordVectors | None,
+        lesson: Lesson,
+        *,
+        seed: int,
+        workspace: Workspace,
+        device: torch.device,
+        reporter: Reporter,
+    ) -> None:
+        optimization = configuration.optimization.model_copy(update={"seed": seed})
+        self._configuration = configuration.model_copy(
+            update={"name": SELF, "distillation": None, "optimization": optimization}
+        )
+        self._words = prepared.words
+        key = recurrent.run_key(self._configuration, prepared.identity, prepared.words)
+        self._path = workspace.teachers / f"{SELF}-{key}.safetensors"
+        reporter.say(f"{SELF}: the network learns from the labels alone, to teach itself then")
+        with alone(self._path) if ranks.is_first() else nullcontext():
+            self._model, _ = recurrent.fit(
+                self._configuration,
+                prepared,
+                columns,
+                device=device,
+                checkpoint=self._path,
+                reporter=reporter,
+            )
+        self._temperature = lesson.temperature(fitting.logits(self._model, prepared.encoded["dev"]))
+
+    @property
+    def origin(self) -> TeacherOrigin:
+        """The package that it is made with, and its weights as they are kept."""
+        return TeacherOrigin(
+            name=SELF,
+            source=f"torch=={version('torch')}",
+            license="BSD-3-Clause",
+            networks_sha256=(seal.sha256(self._path),),
+        )
+
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Calibrated logits ``(N, K)``."""
+        encoded = encode_texts(texts, self._words, self._configuration)
+        return fitting.logits(self._model, encoded) / np.float32(self._temperature)
