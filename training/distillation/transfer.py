@@ -82,9 +82,9 @@ def teach(
         configuration.task,
         use_shares=configuration.data.targets == "shares",
     )
-    itself = None
+    ready: dict[str, Teacher] = {}
     if SELF in settings.teacher:  # by all processes together
-        itself = Itself(
+        ready[SELF] = Itself(
             configuration,
             prepared,
             columns,
@@ -96,8 +96,8 @@ def teach(
         )
 
     def find(name: str) -> Teacher:
-        if name == SELF and itself is not None:
-            return itself
+        if name in ready:
+            return ready[name]
         if name == N_GRAMS:
             return NGrams(lesson, reporter=reporter)
         return Ensemble(

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from service.errors import ConfigurationError
 from training import configuration as configurations
 from training import toml
-from training.configuration import Configuration
+from training.configuration import SELF, Configuration
 
 Suggested = str | int | float | bool | None
 """A value as Optuna keeps it."""
@@ -194,8 +194,14 @@ def load(path: Path, base: Configuration) -> Space:
     """The space that the TOML file at ``path`` declares around ``base``.
 
     Raises :class:`ConfigurationError` for keys that a configuration lacks, or that are not to be
-    searched, for empty ranges, and for values that the configuration would not take.
+    searched, for empty ranges, for values that the configuration would not take, and for a ``base``
+    that teaches itself.
     """
+    if base.distillation is not None and SELF in base.distillation.teacher:
+        raise ConfigurationError(
+            f"distillation.teacher {SELF!r} is another one for every trial; leave it out of the "
+            "search, and name it in the configuration that wins"
+        )
     axes: dict[str, Choices | Range] = {}
     for section, keys in toml.read(path, published="training/search/spaces/").items():
         _check(section, path)

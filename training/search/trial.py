@@ -51,6 +51,7 @@ class Preparations:
         self._workspace = workspace
         self._device = device
         self._reporter = reporter
+        self._taught: dict[str, Taught] = {}  # by what the teachers learn
         self._prepared: dict[str, Prepared] = {}
         self._vectors: dict[str, WordVectors | None] = {}
 
@@ -59,21 +60,6 @@ class Preparations:
         """The texts: the same for every trial."""
         return preparation.read(self._base, self._workspace, self._reporter)
 
-    @cached_property
-    def _taught(self) -> Taught | None:
-        """What the teacher of the base, which is that of every trial, says of the texts."""
-        if self._base.distillation is None:
-            return None
-        prepared = self._encoded(self._base)
-        return transfer.teach(
-            self._base,
-            prepared,
-            recurrent.word_vectors(self._base, prepared, self._workspace, self._reporter),
-            workspace=self._workspace,
-            device=self._device,
-            reporter=self._reporter,
-        )
-
     def of(self, configuration: Configuration) -> Prepared:
         """The word ids of ``configuration``."""
         words = configuration.words
@@ -81,19 +67,31 @@ class Preparations:
         of_words = [words.vectors, words.unseen] if words.unseen else []
         key = json.dumps([configuration.text.model_dump(), configuration.data.targets, of_words])
         if self.material.source is not None or key not in self._prepared:
-            prepared = self._encoded(configuration)
-            if self._taught is not None:
-                prepared = self._taught.to(prepared, configuration, self._reporter)
+            prepared = preparation.encoded(
+                self.material,
+                configuration,
+                cache=self._workspace.corpora,
+                reporter=self._reporter,
+            )
+            if configuration.distillation is not None:
+                taught = self._taught_by(configuration, prepared)
+                prepared = taught.to(prepared, configuration, self._reporter)
             self._prepared[key] = prepared
         return self._prepared[key]
 
-    def _encoded(self, configuration: Configuration) -> Prepared:
-        return preparation.encoded(
-            self.material,
-            configuration,
-            cache=self._workspace.corpora,
-            reporter=self._reporter,
-        )
+    def _taught_by(self, configuration: Configuration, prepared: Prepared) -> Taught:
+        """What teachers say, whom no axis but what they learn themselves changes."""
+        targets = configuration.data.targets
+        if targets not in self._taught:
+            self._taught[targets] = transfer.teach(
+                configuration,
+                prepared,
+                None,  # which only a network that teaches itself would begin with
+                workspace=self._workspace,
+                device=self._device,
+                reporter=self._reporter,
+            )
+        return self._taught[targets]
 
     def vectors(self, configuration: Configuration) -> WordVectors | None:
         """The pre-trained columns of its embedding."""

@@ -20,6 +20,7 @@ from training import configuration as configurations
 from training import corpora, pipeline, preparation, recurrent, vectors
 from training.checkpoint import alone
 from training.configuration import Configuration
+from training.distillation import transfer
 from training.pipeline import Workspace
 from training.progress import Reporter
 from training.search import search as searches
@@ -310,6 +311,21 @@ def test_poor_trials_are_stopped_early_and_what_was_tried_is_not_trained_again(
         by_rate[trial.params["optimization.learning_rate"]].add(trial.state)
         assert len(trial.user_attrs[EPOCHS]) == (2 if trial.state is TrialState.PRUNED else 3)
     assert by_rate == {0.03: {TrialState.COMPLETE}, 0.000001: {TrialState.PRUNED}}
+
+
+def test_teachers_are_asked_once_whatever_trials_make_of_the_words(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    teach = transfer.teach
+    monkeypatch.setattr(transfer, "teach", lambda *a, **k: asked.append(1) or teach(*a, **k))
+    found = search(
+        space="[text]\nmaximum_words = { choices = [3, 4, 5, 6] }\n",
+        distillation={"teacher": "n-grams", "copies": 0},
+    )
+    assert len({trial.params["text.maximum_words"] for trial in found.trials}) > 1
+    assert {trial.state for trial in found.trials} == {TrialState.COMPLETE}
+    assert len(asked) == 1
 
 
 def test_a_training_that_diverges_fails_and_counts(search: Search) -> None:

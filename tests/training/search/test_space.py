@@ -176,6 +176,15 @@ def test_a_wrong_space_is_refused_with_the_key_and_the_remedy(
     assert message in str(caught.value)
 
 
+def test_a_network_that_teaches_itself_is_not_searched(
+    configured: Callable[..., Configuration], tmp_path: Path
+) -> None:
+    (tmp_path / "space.toml").write_text("[network]\nlayers = { low = 1, high = 2 }\n")
+    base = configured(distillation={"teacher": ["n-grams", "self"]})
+    with pytest.raises(ConfigurationError, match="'self' is another one for every trial; leave it"):
+        spaces.load(tmp_path / "space.toml", base)
+
+
 def test_targets_are_all_of_data_that_may_be_searched(declared: Callable[..., Space]) -> None:
     space = declared('[data]\ntargets = { choices = ["shares", "labels"] }\n')
     assert space.configuration({"data.targets": "labels"}).data.targets == "labels"
