@@ -14,7 +14,8 @@ _LINK_OR_NAME = re.compile(r"https?://\S+|www\.\S+|@\w+")
 def fold(text: str) -> str:
     """``text`` less what tells copies of it apart: case, punctuation, white space, links, @names.
 
-    A text of nothing but punctuation or emoji keeps them, so that ``:)`` is not a copy of ``:(``.
+    A text of nothing but punctuation, emoji, links and names keeps them, so that ``:)`` is no copy
+    of ``:(``.
     """
     plain = unicodedata.normalize("NFKC", text).casefold()
     return _NOT_A_WORD.sub(" ", _LINK_OR_NAME.sub(" ", plain)).strip() or "".join(plain.split())
