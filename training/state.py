@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,11 @@ def copied(model: nn.Module) -> Tensors:
 def shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
     """Those of ``tensors``, by name."""
     return {name: value.shape for name, value in tensors.items()}
+
+
+def sha256(tensors: Tensors) -> str:
+    """Names ``tensors`` by what they hold, in hexadecimal; their order does not matter."""
+    return hashlib.sha256(safetensors.torch.save(tensors)).hexdigest()
 
 
 def flattened(optimizer: torch.optim.Optimizer) -> Tensors:

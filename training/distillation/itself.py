@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from service.classifier import seal
 from service.classifier.manifest import TeacherOrigin
 from training import fitting, ranks, recurrent
 from training.checkpoint import alone
@@ -24,6 +23,7 @@ from training.configuration import SELF, Configuration
 from training.distillation.teacher import Lesson
 from training.preparation import Prepared, Workspace
 from training.progress import Reporter
+from training.state import copied, sha256
 from training.streaming import encode_texts
 from training.vectors import WordVectors
 
@@ -69,12 +69,12 @@ class Itself:
 
     @property
     def origin(self) -> TeacherOrigin:
-        """The package that it is made with, and its weights as they are kept."""
+        """The package that it is made with, and its weights, whenever they were reached."""
         return TeacherOrigin(
             name=SELF,
             source=f"torch=={version('torch')}",
             license="BSD-3-Clause",
-            networks_sha256=(seal.sha256(self._path),),
+            networks_sha256=(sha256(copied(self._model)),),
         )
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:

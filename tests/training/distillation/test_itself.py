@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from service.classifier import seal
 from training import calibration, targets
 from training.configuration import Configuration
 from training.corpora import Example
@@ -66,9 +65,9 @@ def test_it_learns_once_and_is_found_again_by_a_student_of_another_seed(
     assert reporter.batches == 0
     assert np.array_equal(first.logits(texts), again.logits(texts))
     assert first.origin == again.origin
-    [kept] = workspace.teachers.glob("*.safetensors")
-    assert first.origin.networks_sha256 == (seal.sha256(kept),)
+    assert len(list(workspace.teachers.glob("*.safetensors"))) == 1
     other = itself(reporter=silent(), seed=1)
+    assert other.origin != first.origin
     assert not np.array_equal(first.logits(texts), other.logits(texts))
 
 
@@ -84,3 +83,5 @@ def test_it_goes_on_where_it_was_interrupted(
     kept.unlink()
     whole = itself(reporter=silent())
     assert np.array_equal(interrupted.logits(["good", "bad"]), whole.logits(["good", "bad"]))
+    # named by its weights, not by the file, which holds how long they took
+    assert interrupted.origin == whole.origin
