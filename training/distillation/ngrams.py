@@ -78,6 +78,10 @@ class _Label(NamedTuple):
     weights: NDArray[np.float32]  # of the n-grams
     bias: float
 
+    def mirrored(self) -> _Label:
+        """Decides on the label that a text has if, and only if, it has not this one."""
+        return _Label(-self.weights, -self.bias)
+
 
 class _Model(NamedTuple):
     vectorizer: CountVectorizer
@@ -106,6 +110,9 @@ def _fit(texts: Sequence[str], wanted: NDArray[np.float32]) -> _Model:
             f"distillation.teacher {N_GRAMS!r}: no word is in {_MINIMUM_COUNT} of the "
             f"{len(texts):,} training texts; give more texts, or another teacher"
         ) from error
+    if wanted.shape[1] == 2 and np.allclose(wanted.sum(axis=1), 1.0):
+        one = _decide(has, wanted[:, 0])
+        return _Model(vectorizer, (one, one.mirrored()))
     return _Model(vectorizer, tuple(_decide(has, column) for column in wanted.T))
 
 

@@ -72,6 +72,25 @@ def test_a_text_that_raters_disagree_on_counts_for_both_labels() -> None:
     assert odds == pytest.approx([0.75, 0.25], abs=0.1)
 
 
+def test_of_two_labels_that_exclude_each_other_one_is_decided_on() -> None:
+    train = (*copies("good film", "positive", 30), *copies("bad film", "negative", 20))
+    texts = [one.text for one in train]
+    wanted = targets.probabilities(
+        train, labels=("negative", "positive"), task="single_label", use_shares=False
+    )
+    both = ngrams._fit(texts, wanted)
+    assert both.labels[1].bias == -both.labels[0].bias
+    # as if each had been decided on alone
+    has = both.vectorizer.transform(texts)
+    second = ngrams._decide(has, wanted[:, 1])
+    assert both.labels[1].bias == pytest.approx(second.bias, abs=0.01)
+    assert both.labels[1].weights == pytest.approx(second.weights, abs=0.01)
+    # a third label, or one beside another, is not the mirror of one
+    with_none = np.concatenate([wanted[:10], np.zeros((40, 2), dtype=np.float32)])
+    alone = ngrams._fit(texts, with_none)
+    assert not np.allclose(alone.labels[1].weights, -alone.labels[0].weights)
+
+
 def test_a_label_is_decided_alone_where_a_text_may_have_several() -> None:
     train = tuple(
         Example(text, labels, "toy")
