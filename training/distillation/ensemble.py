@@ -8,7 +8,6 @@ they say is more often right than any of them, and one student can learn it (Hin
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -23,11 +22,12 @@ from service.classifier.manifest import TeacherOrigin
 from training import state
 from training.checkpoint import alone
 from training.configuration import MOST_NETWORKS, Distillation
+from training.distillation.kept import Kept
 from training.distillation.teacher import Lesson
 from training.distillation.transformer import Network, Pieces, answers, fine_tune
 from training.encoders import Encoder, Loaded
 from training.hashing import sha256_of_json
-from training.progress import Reporter, time_left
+from training.progress import Reporter
 from training.split import digest
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 LONGEST = 256  # pieces of a text that the teacher reads
 _KEY = "distillation.teacher"
-_TEXTS_AT_ONCE = 8_192
-_MODEL, _KEPT = "model", "kept"
+_MODEL = "model"
 _TUNING = ("epochs", "learning_rate")
 _PACKAGES = ("torch", "transformers")
 
@@ -101,25 +100,17 @@ class Ensemble:
 
     def _answered(self, number: int, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated logits ``(texts, K)`` of one network."""
-        keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
-        kept = self._path(f"{number}-logits")
-        before = _read(kept)
-        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in before}
-        if new:
+        kept = Kept(self._path(f"{number}-logits"))
+        if new := kept.missing(texts):
             network, temperature = self._network(number)
-            title = f"teacher {number + 1}/{self._settings.networks} answers"
-            self._reporter.say(f"{title} {len(new):,} texts")
-            pieces = self._pieces(list(new.values()))
-            started = time.perf_counter()
-            for start in range(0, len(new), _TEXTS_AT_ONCE):
-                rows = np.arange(start, min(start + _TEXTS_AT_ONCE, len(new)))
-                logits = answers(network, pieces, rows, self._device) / np.float32(temperature)
-                before.update(zip(list(new)[start : start + len(rows)], logits, strict=True))
-                _write(kept, before)
-                done = start + len(rows)
-                left = time_left(time.perf_counter() - started, done, len(new))
-                self._reporter.say(f"{title}: {done / len(new):.0%}, {left} left")
-        return np.stack([before[key] for key in keys])
+
+            def answer(some: Sequence[str]) -> NDArray[np.float32]:
+                rows = np.arange(len(some))
+                logits = answers(network, self._pieces(some), rows, self._device)
+                return logits / np.float32(temperature)
+
+            kept.add(new, answer, who=self._title(number), reporter=self._reporter)
+        return kept.of(texts)
 
     def _network(self, number: int) -> tuple[Network, float]:
         """The tuned network and its temperature; tuned first if it is not in the folder."""
@@ -147,7 +138,7 @@ class Ensemble:
                 seed=seed,
                 device=self._device,
                 checkpoint=checkpoint,
-                title=f"teacher {number + 1}/{self._settings.networks}",
+                title=self._title(number),
                 reporter=self._reporter,
             )
             dev = self._pieces([example.text for example in self._lesson.dev])
@@ -165,22 +156,8 @@ class Ensemble:
     def _encoder_parts(self) -> Loaded:
         return self._encoder.load(self._cache, key=_KEY, progress=self._reporter.say)
 
+    def _title(self, number: int) -> str:
+        return f"teacher {number + 1}/{self._settings.networks}"
+
     def _path(self, what: str) -> Path:
         return self._folder / f"{self._key}-{what}.safetensors"
-
-
-def _read(kept: Path) -> dict[bytes, NDArray[np.float32]]:
-    """What an earlier run answered, by hash; nothing where there is none, or it is damaged."""
-    try:
-        parts, _ = state.read(kept, (_KEPT,))
-        keys = [row.tobytes() for row in parts[_KEPT]["sha256"].numpy()]
-        return dict(zip(keys, parts[_KEPT]["logits"].numpy(), strict=True))
-    except state.UNREADABLE:
-        return {}
-
-
-def _write(kept: Path, answered: dict[bytes, NDArray[np.float32]]) -> None:
-    hashes = np.frombuffer(b"".join(answered), dtype=np.uint8).reshape(len(answered), -1)
-    logits = np.stack(list(answered.values()))
-    parts = {"sha256": torch.from_numpy(hashes.copy()), "logits": torch.from_numpy(logits)}
-    state.write(kept, {_KEPT: parts}, {})

@@ -20,6 +20,7 @@ from service.classifier.manifest import TeacherOrigin
 from training import fitting, ranks, recurrent
 from training.checkpoint import alone
 from training.configuration import SELF, Configuration
+from training.distillation.kept import Kept
 from training.distillation.teacher import Lesson
 from training.preparation import Prepared, Workspace
 from training.progress import Reporter
@@ -31,9 +32,10 @@ from training.vectors import WordVectors
 class Itself:
     """What ``configuration`` makes of ``prepared`` without a teacher, from the teacher's seed.
 
-    Its weights are kept in the workspace, so it is trained once and goes on where it was
-    interrupted. Of several processes all call this and train together. A training text it has
-    learnt, label and all: what is new in its answers is what it says of others.
+    Its weights and answers are kept in the workspace, so it is trained once, goes on where it was
+    interrupted, and is asked of a text once. Of several processes all call this and train together.
+    A training text it has learnt, label and all: what is new in its answers is what it says of
+    others.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Itself:
             update={"name": SELF, "distillation": None, "optimization": optimization}
         )
         self._words = prepared.words
+        self._reporter = reporter
         key = recurrent.run_key(self._configuration, prepared.identity, prepared.words)
         self._path = workspace.teachers / f"{SELF}-{key}.safetensors"
         reporter.say(f"{SELF}: the network learns from the labels alone, to teach itself then")
@@ -78,6 +81,11 @@ class Itself:
         )
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Calibrated logits ``(N, K)``."""
+        """Calibrated logits ``(N, K)``; what was answered before is read."""
+        kept = Kept(self._path.with_name(f"{self._path.stem}-logits.safetensors"))
+        kept.add(kept.missing(texts), self._answer, who=SELF, reporter=self._reporter)
+        return kept.of(texts)
+
+    def _answer(self, texts: Sequence[str]) -> NDArray[np.float32]:
         encoded = encode_texts(texts, self._words, self._configuration)
         return fitting.logits(self._model, encoded) / np.float32(self._temperature)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +44,11 @@ def itself(configured: Callable[..., Configuration], workspace: Workspace) -> Ma
     return make
 
 
+def networks(workspace: Workspace) -> list[Path]:
+    kept = workspace.teachers.glob("*.safetensors")
+    return [path for path in kept if not path.stem.endswith("-logits")]
+
+
 def test_it_learns_the_labels_and_is_calibrated_on_the_dev_texts(
     itself: Make, splits: Splits, silent: type[Reporter]
 ) -> None:
@@ -65,7 +71,7 @@ def test_it_learns_once_and_is_found_again_by_a_student_of_another_seed(
     assert reporter.batches == 0
     assert np.array_equal(first.logits(texts), again.logits(texts))
     assert first.origin == again.origin
-    assert len(list(workspace.teachers.glob("*.safetensors"))) == 1
+    assert len(networks(workspace)) == 1
     other = itself(reporter=silent(), seed=1)
     assert other.origin != first.origin
     assert not np.array_equal(first.logits(texts), other.logits(texts))
@@ -79,9 +85,21 @@ def test_it_goes_on_where_it_was_interrupted(
     reporter = silent()
     interrupted = itself(reporter=reporter)
     assert "continuing after epoch 1 of an interrupted run" in reporter.said
-    [kept] = workspace.teachers.glob("*.safetensors")
-    kept.unlink()
+    for kept in workspace.teachers.iterdir():
+        kept.unlink()
     whole = itself(reporter=silent())
     assert np.array_equal(interrupted.logits(["good", "bad"]), whole.logits(["good", "bad"]))
     # named by its weights, not by the file, which holds how long they took
     assert interrupted.origin == whole.origin
+
+
+def test_it_is_asked_of_a_text_once(itself: Make, silent: type[Reporter]) -> None:
+    texts = ["good", "bad", "good", "words that nobody knows"]
+    first = itself(reporter=silent()).logits(texts[:3])
+    reporter = silent()
+    again = itself(reporter=reporter).logits(texts)
+    assert np.array_equal(again[:3], first)
+    assert "self answers 1 texts" in reporter.said
+    reporter = silent()
+    assert np.array_equal(itself(reporter=reporter).logits(texts), again)
+    assert not any(said.startswith("self answers") for said in reporter.said)
