@@ -47,6 +47,8 @@ def _several(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+Numbers = Literal["alike", "own"]
+
 OneOrSeveral = Annotated[tuple[str, ...], BeforeValidator(_several)]
 """Names; a single one needs no list."""
 
@@ -129,6 +131,10 @@ class Text(_Section):
     max_tokens: int = Field(default=512, ge=1, description="read of a text, here and when served")
     minimum_count: int = Field(default=2, ge=1, description="rarer training words are unknown")
     maximum_words: int = Field(default=100_000, ge=1)
+    numbers: Numbers = Field(
+        default="alike",
+        description='all are one word, or frequent ones have their \'own\': "8/10" is not "1/10"',
+    )
     misspelled: Misspelled = Field(
         default="nearest",
         description="how a word that is not in the vocabulary is read, but in training: 'unknown', "

@@ -127,6 +127,7 @@ def encoded(
         minimum_count=configuration.text.minimum_count,
         maximum_words=configuration.text.maximum_words,
         misspelled=configuration.text.misspelled,
+        numbers=configuration.text.numbers,
         unseen=unseen.words(
             configuration.words.vectors,
             configuration.words.unseen,

@@ -8,7 +8,7 @@ looked up in the vocabulary. A contraction is cut as in the Penn Treebank (``do|
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -132,20 +132,20 @@ def is_face(surface: str) -> bool:
     return _FACE.fullmatch(surface) is not None
 
 
-def normalize(surface: str) -> str:
+def normalize(surface: str, numbers: Container[str] = ()) -> str:
     """The word that stands for a token in the vocabulary.
 
     Lower case; URLs, e-mail addresses and @users become a word each that names their kind, and so
-    do numbers (a digit string says little and there are endlessly many); a letter or sign repeated
-    three times or more is kept twice ("sooooo" -> "soo", "!!!!!" -> "!!"), but dots are always
-    three, as an ellipsis is.
+    do numbers (a digit string says little and there are endlessly many) but those among
+    ``numbers``; a letter or sign repeated three times or more is kept twice ("sooooo" -> "soo",
+    "!!!!!" -> "!!"), but dots are always three, as an ellipsis is.
     """
     word = surface.lower()
     if word.isalpha():  # most of all tokens, and none of what follows
         return _ELONGATION.sub(_twice, word)
     first = surface[0]
     if first.isdigit():
-        return NUMBER
+        return word if word in numbers else NUMBER
     if first == "@" and surface != "@":
         return USER
     if word.startswith(("http://", "https://", "www.")) or "@" in word[1:-1]:

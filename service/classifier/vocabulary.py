@@ -36,7 +36,8 @@ class Vocabulary:
     """The words a classifier knows; a word's id is its line in ``vocabulary.txt``.
 
     Id 0 is ``<unk>``. There is no padding word: batches are ragged, or masked by length. Words are
-    in the order of their frequency, as far as ``misspelled`` ones are read as the likeliest.
+    in the order of their frequency, as far as ``misspelled`` ones are read as the likeliest. A
+    number that is a word is read as itself, any other as ``<number>``.
     """
 
     def __init__(self, words: Iterable[str], *, misspelled: Misspelled = "unknown") -> None:
@@ -113,11 +114,13 @@ class _Pieces(dict[str, tuple[int, ...]]):
         self._limit = 4 * len(ids)
         self._by_hash: dict[tuple[int, int], tuple[int, ...]] = {}
         kinds = (tokenizer.URL, tokenizer.USER, tokenizer.NUMBER)
-        self._not_kept = {ids[kind] for kind in kinds if kind in ids}
+        # a few numbers that are words may make one that is not, and is somebody's
+        numbers = {number for word, number in ids.items() if word[0].isdigit()}
+        self._not_kept = numbers | {ids[kind] for kind in kinds if kind in ids}
 
     def find(self, surface: str) -> int:
         """The id of one token."""
-        word = tokenizer.normalize(surface)
+        word = tokenizer.normalize(surface, self._ids)
         found = self._ids.get(word)
         if found is not None:
             return found

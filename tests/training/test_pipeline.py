@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -244,6 +245,36 @@ def test_a_published_model_reads_misspelled_words_as_it_was_configured_to(
     loaded = load(run(text={"misspelled": misspelled}))
     assert loaded.manifest.normalization.misspelled == misspelled
     assert loaded.vocabulary.misspelled == misspelled
+
+
+def test_a_published_model_tells_numbers_apart_where_it_was_configured_to(
+    run: Run, tmp_path: Path
+) -> None:
+    draw = random.Random(0)
+    plots = [f"{one}{other}" for one in ("ba", "de", "gi", "ko", "lu") for other in "bdfglmnrst"]
+    ratings = {"negative": (1, 2), "neutral": (5, 6), "positive": (9, 10)}
+    rows = [
+        f"{' '.join(draw.sample(plots, 6))} {draw.choice(given)}/10,{label}"
+        for label, given in ratings.items()
+        for _ in range(200)
+    ]
+    file = tmp_path / "rated.csv"
+    file.write_text("\n".join(["text,label", *rows]))
+
+    def trained(numbers: str) -> Trained:
+        return run(
+            data={"corpora": [], "files": str(file)},
+            text={"numbers": numbers},
+            optimization={"epochs": 6},
+        )
+
+    own, alike = trained("own"), trained("alike")
+    assert own.evaluations["test"].accuracy > 0.9
+    assert alike.evaluations["test"].accuracy < 0.6
+    loaded = load(own)
+    high, low = (Classifier(loaded).encode(f"bab deb {rating}/10").ids for rating in (9, 2))
+    assert high.tolist() != low.tolist()
+    assert "10" not in load(alike).vocabulary.words
 
 
 def test_word_vectors_are_used_and_may_be_frozen(run: Run, tmp_path: Path) -> None:

@@ -39,3 +39,24 @@ def test_unseen_words_come_after_the_others_and_are_not_counted_among_them() -> 
     words = build(TEXTS, minimum_count=2, maximum_words=2, unseen=unseen).words
     # "the" is seen too rarely; of "Loud" and "don't" no text has the word as it stands there
     assert words == ("<unk>", "good", "movie", "the", "splendid", "meal")
+
+
+RATED = ("good, 10/10", "bad, 1/10", "10 of 10 in 1987", "one of the 1980S and 1980s")
+
+
+def test_numbers_are_one_word() -> None:
+    words = build(RATED, minimum_count=2, maximum_words=100).words
+    assert words == ("<unk>", "<number>", ",", "/", "of")
+
+
+def test_frequent_numbers_may_have_a_word_each_and_the_others_one() -> None:
+    words = build(RATED, minimum_count=2, maximum_words=100, numbers="own")
+    assert words.words == ("<unk>", "10", ",", "/", "1980s", "<number>", "of")
+    names = [words.words[number] for number in words.encode("10/1 1980S").ids]
+    assert names == ["10", "/", "<number>", "1980s"]
+
+
+def test_a_number_that_there_is_no_room_for_is_one_of_the_others() -> None:
+    words = build(RATED, minimum_count=1, maximum_words=1, numbers="own")
+    assert words.words == ("<unk>", "10")
+    assert words.encode("10 1980s").ids.tolist() == [1, 0]

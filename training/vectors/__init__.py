@@ -64,7 +64,8 @@ def load(
             found = np.arange(len(words)) > 0
         elif source == IN_DOMAIN:
             progress(f"{source}: learning vectors from {len(texts):,} texts")
-            values, found = in_domain.learn(texts, in_domain_size).of(words)
+            learnt = in_domain.learn(texts, in_domain_size, numbers=frozenset(words))
+            values, found = learnt.of(words)
         else:
             values, found = listed.read(source, cache=cache, progress=progress).of(words)
         progress(f"{source}: vectors for {found.mean():.0%} of the words")

@@ -9,7 +9,7 @@ As there, contexts are smoothed and axes weighted by the root of their singular 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,15 @@ _TEXTS_AT_ONCE = 8_192  # bounds the memory that pairs of words take before they
 _ITERATIONS = 3  # of the decomposition
 
 
-def learn(texts: Iterable[str], size: int) -> Table:
+def learn(texts: Iterable[str], size: int, *, numbers: Container[str] = ()) -> Table:
     """``size`` numbers for each word that ``texts`` hold often enough; fewer where words are few.
 
-    The order of the texts does not matter, but for rounding.
+    Of numbers, those among ``numbers`` are words of their own, the others one word. The order of
+    the texts does not matter, but for rounding.
     """
     from sklearn.utils.extmath import randomized_svd  # half a second to import
 
-    words, documents = _read(texts)
+    words, documents = _read(texts, numbers)
     counts = np.bincount(np.concatenate([np.zeros(0, np.int32), *documents]), minlength=len(words))
     frequent = sorted(
         np.flatnonzero(counts >= _MINIMUM_COUNT).tolist(),
@@ -53,19 +54,21 @@ def learn(texts: Iterable[str], size: int) -> Table:
     )
 
 
-def _read(texts: Iterable[str]) -> tuple[list[str], list[NDArray[np.int32]]]:
-    """The words of ``texts``, and each text as their numbers."""
-    numbers: dict[str, int] = {}
+def _read(
+    texts: Iterable[str], numbers: Container[str]
+) -> tuple[list[str], list[NDArray[np.int32]]]:
+    """The words of ``texts``, and each text as their places there."""
+    places: dict[str, int] = {}
     of_spelling: dict[str, int] = {}  # each is normalized once
     documents = []
     for text in texts:
         surfaces = tokenizer.surfaces(text)
         for surface in surfaces:
             if surface not in of_spelling:
-                word = tokenizer.normalize(surface)
-                of_spelling[surface] = numbers.setdefault(word, len(numbers))
+                word = tokenizer.normalize(surface, numbers)
+                of_spelling[surface] = places.setdefault(word, len(places))
         documents.append(np.array([of_spelling[surface] for surface in surfaces], dtype=np.int32))
-    return list(numbers), documents
+    return list(places), documents
 
 
 def _together(

@@ -50,6 +50,14 @@ def test_only_spellings_of_known_words_are_kept() -> None:
     assert set(vocabulary._pieces) == {"GOOD", "don't", "good"}
 
 
+def test_no_number_is_kept_even_if_made_of_known_ones() -> None:
+    vocabulary = Vocabulary((*WORDS, "555", "1234", "-"))
+    known = vocabulary.encode("good 555-1234 1234").known
+    assert known.all()
+    assert set(vocabulary._pieces) == {"good"}
+    assert not vocabulary._pieces._by_hash
+
+
 def test_what_is_kept_is_bounded() -> None:
     vocabulary = Vocabulary(("<unk>", "good"))
     vocabulary.encode(

@@ -193,6 +193,14 @@ def test_the_word_that_stands_for_a_token(surface: str, word: str) -> None:
     assert normalize(surface) == word
 
 
+def test_a_number_may_be_a_word_of_its_own() -> None:
+    own = {"8", "1980s", "8/10"}
+    words = [normalize(surface, own) for surface in surfaces("8/10, 1980S or 1990s")]
+    assert words == ["8", "/", NUMBER, ",", "1980s", "or", NUMBER]
+    # what is no number is not looked for
+    assert normalize("@8", {"@8"}) == USER
+
+
 @pytest.mark.parametrize(
     ("word", "others"),
     [

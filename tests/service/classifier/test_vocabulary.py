@@ -59,6 +59,14 @@ def test_a_spelling_that_is_not_known_is_tried_in_other_ways(
     assert vocabulary.words[vocabulary.id(surface)] == word
 
 
+def test_a_number_that_is_a_word_is_read_as_itself_and_any_other_as_a_number() -> None:
+    vocabulary = Vocabulary(("<unk>", "10", "<number>", "1980s"))
+    assert vocabulary.encode("10 7 1980S 10.0").ids.tolist() == [1, 2, 3, 2]
+    assert vocabulary.knows("10")
+    # where there is no word for the others they are unknown
+    assert Vocabulary(("<unk>", "10")).encode("10 7").ids.tolist() == [1, UNKNOWN_ID]
+
+
 def test_a_known_word_is_taken_before_its_alternatives() -> None:
     vocabulary = Vocabulary(("<unk>", "love", "#love", "god", "good"))
     assert vocabulary.id("#love") == 2

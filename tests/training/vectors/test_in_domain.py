@@ -52,6 +52,13 @@ def test_a_text_ends_what_its_words_stand_beside() -> None:
     assert abs(likeness(together, "three", "four")) > 1e-3
 
 
+def test_numbers_that_are_words_have_a_vector_each_and_the_others_one() -> None:
+    rated = ["good 10 fine 10", "bad 2 poor 3"] * 9
+    assert set(in_domain.learn(rated, 2).rows) == {"good", "fine", "bad", "poor", "<number>"}
+    own = in_domain.learn(rated, 2, numbers={"10"})
+    assert set(own.rows) == {"good", "fine", "bad", "poor", "10", "<number>"}
+
+
 def test_rare_words_have_no_vector_and_spellings_of_a_word_count_together() -> None:
     table = in_domain.learn(["Good GOOD good fine fine"] * 2 + ["fine rare"], 3)
     assert set(table.rows) == {"good", "fine"}
