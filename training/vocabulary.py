@@ -12,6 +12,8 @@ from service.classifier.manifest import Misspelled
 from service.classifier.vocabulary import UNKNOWN, Vocabulary
 from training.configuration import Numbers
 
+_MOST_DIGITS = 7  # telephones, cards and accounts have more, and a vocabulary is published
+
 
 def build(
     texts: Iterable[str],
@@ -41,10 +43,11 @@ def build(
 
 
 def _numbers(surfaces: Counter[str], minimum_count: int) -> frozenset[str]:
-    """The numbers that are seen ``minimum_count`` times or more."""
+    """The numbers that are seen ``minimum_count`` times or more, and may be made public."""
     counts: Counter[str] = Counter()
     for surface, count in surfaces.items():
-        if tokenizer.normalize(surface) == tokenizer.NUMBER:
+        short = sum(map(str.isdigit, surface)) <= _MOST_DIGITS
+        if short and tokenizer.normalize(surface) == tokenizer.NUMBER:
             counts[surface.lower()] += count
     return frozenset(number for number, count in counts.items() if count >= minimum_count)
 

@@ -60,3 +60,10 @@ def test_a_number_that_there_is_no_room_for_is_one_of_the_others() -> None:
     words = build(RATED, minimum_count=1, maximum_words=1, numbers="own")
     assert words.words == ("<unk>", "10")
     assert words.encode("10 1980s").ids.tolist() == [1, 0]
+
+
+def test_a_number_as_long_as_a_telephones_is_never_a_word() -> None:
+    texts = ["call 555.123.4567 or 12345678", "12345678, 555.123.4567: 1,000,000"] * 9
+    words = build(texts, minimum_count=1, maximum_words=100, numbers="own")
+    assert {word for word in words if word[0].isdigit()} == {"1,000,000"}
+    assert "<number>" in words
