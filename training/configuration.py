@@ -40,14 +40,15 @@ SELF = "self"
 
 MOST_NETWORKS = 10  # of a teacher
 
+Numbers = Literal["alike", "own"]
+"""Whether all numbers are one word, or frequent ones words of their own."""
+
 Read = TypeVar("Read", bound=BaseModel)
 
 
 def _several(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
-
-Numbers = Literal["alike", "own"]
 
 OneOrSeveral = Annotated[tuple[str, ...], BeforeValidator(_several)]
 """Names; a single one needs no list."""

@@ -57,15 +57,16 @@ class Itself:
         self._words = prepared.words
         self._reporter = reporter
         key = recurrent.run_key(self._configuration, prepared.identity, prepared.words)
-        self._path = workspace.teachers / f"{SELF}-{key}.safetensors"
+        path = workspace.teachers / f"{SELF}-{key}.safetensors"
+        self._kept = Kept(path.with_name(f"{path.stem}-logits.safetensors"))
         reporter.say(f"{SELF}: the network learns from the labels alone, to teach itself then")
-        with alone(self._path) if ranks.is_first() else nullcontext():
+        with alone(path) if ranks.is_first() else nullcontext():
             self._model, _ = recurrent.fit(
                 self._configuration,
                 prepared,
                 columns,
                 device=device,
-                checkpoint=self._path,
+                checkpoint=path,
                 reporter=reporter,
             )
         self._temperature = lesson.temperature(fitting.logits(self._model, prepared.encoded["dev"]))
@@ -82,9 +83,9 @@ class Itself:
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated logits ``(N, K)``; what was answered before is read."""
-        kept = Kept(self._path.with_name(f"{self._path.stem}-logits.safetensors"))
-        kept.add(kept.missing(texts), self._answer, who=SELF, reporter=self._reporter)
-        return kept.of(texts)
+        new = self._kept.missing(texts)
+        self._kept.add(new, self._answer, who=SELF, reporter=self._reporter)
+        return self._kept.of(texts)
 
     def _answer(self, texts: Sequence[str]) -> NDArray[np.float32]:
         encoded = encode_texts(texts, self._words, self._configuration)
