@@ -15,7 +15,7 @@ from torch import Tensor
 from service.classifier.manifest import Task
 from service.classifier.vocabulary import Vocabulary
 from training import ranks, targets
-from training.configuration import Optimization
+from training.configuration import Configuration, Optimization
 from training.corpora import Example
 
 # Documents are shuffled, then sorted by length within pools of this many batches: lengths in a
@@ -196,3 +196,30 @@ def _cut(
         end = start + max(1, tokens // longest)
         yield rows[start:end]
         start = end
+
+
+def encode(
+    examples: Sequence[Example],
+    words: Vocabulary,
+    configuration: Configuration,
+    *,
+    use_shares: bool | None = None,
+) -> EncodedTexts:
+    """``examples`` as word ids and targets, as ``configuration`` says; the targets, if not None."""
+    return EncodedTexts(
+        examples,
+        words,
+        labels=configuration.labels,
+        max_tokens=configuration.text.max_tokens,
+        use_shares=configuration.data.targets == "shares" if use_shares is None else use_shares,
+        task=configuration.task,
+    )
+
+
+def encode_texts(
+    texts: Sequence[str], words: Vocabulary, configuration: Configuration
+) -> EncodedTexts:
+    """``texts`` that nobody has labelled, as word ids; their targets mean nothing."""
+    label = configuration.labels[0] if configuration.task == "single_label" else ()
+    examples = [Example(text, label, corpus="") for text in texts]
+    return encode(examples, words, configuration, use_shares=False)

@@ -26,8 +26,10 @@ from service.classifier.manifest import Misspelled, Task, check_labels
 from service.encodings import AUTO
 from service.errors import ConfigurationError
 from training import toml
-from training.corpora.files import Table
-from training.encoders import MINILM
+from training.config.columns import Columns
+
+MINILM = "all-minilm-l6-v2"
+"""The sentence encoder that comes as a package of PyPI."""
 
 IN_DOMAIN = "in-domain"
 """Word vectors that are learnt from one's own texts."""
@@ -94,11 +96,11 @@ class Data(_Section):
         "the one label (soft targets: Peterson et al. 2019)",
     )
 
-    def table(self, task: Task) -> Table | None:
+    def table(self, task: Task) -> Columns | None:
         """How the files are read; None if there are none."""
         if not self.files:
             return None
-        return Table(
+        return Columns(
             text=self.text,
             label=self.label,
             encoding=self.encoding,

@@ -14,8 +14,9 @@ from service.errors import ConfigurationError
 from service.inference.engine import Engine
 from service.inference.explainer import attributor
 from training import configuration, judging
-from training.preparation import Workspace, load_splits
+from training.preparation import load_splits
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 DELETED = 3
 CONFIDENT = 0.8

@@ -30,8 +30,9 @@ from training.behaviour.subject import Subject
 from training.comparison.answers import Answers
 from training.corpora import Example
 from training.evaluation import Evaluation, evaluate
-from training.preparation import Workspace, load_splits
+from training.preparation import load_splits
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.split import Splits, digest
 
 # texts that are scored together

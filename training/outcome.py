@@ -10,6 +10,7 @@ import numpy as np
 from service.classifier.classifier import probabilities
 from service.classifier.model import RecurrentClassifier
 from training import baselines, calibration, fitting, thresholds
+from training.batches import encode_texts
 from training.behaviour import suite
 from training.behaviour.result import Capability
 from training.behaviour.subject import Subject
@@ -18,7 +19,6 @@ from training.comparison.answers import Answers, Floats
 from training.configuration import Configuration
 from training.evaluation import Evaluation, evaluate
 from training.preparation import Prepared
-from training.streaming import encode_texts
 
 
 @dataclass(frozen=True, slots=True)

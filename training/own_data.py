@@ -27,8 +27,9 @@ from service.classifier import tokenizer
 from service.encodings import AUTO
 from service.errors import ConfigurationError
 from training import corpora, sampling
+from training.config.columns import Columns
 from training.configuration import Optimization, parse
-from training.corpora import Example, Table, files, hub, torchtext_sets
+from training.corpora import Example, files, hub, torchtext_sets
 from training.progress import Reporter
 
 FEW_TEXTS = 5_000
@@ -67,9 +68,9 @@ def configure(
     """
     cache = workspace / "corpora"
     paths = files.find(patterns, cache)
-    table = Table(text=text, label=label, encoding=encoding, label_separator=separator)
+    table = Columns(text=text, label=label, encoding=encoding, label_separator=separator)
     if multi_label or _holds_lists(paths[0], table):
-        table = Table(text, label, encoding, task="multi_label", label_separator=separator)
+        table = Columns(text, label, encoding, task="multi_label", label_separator=separator)
     if sampling.is_large(paths):
         source = sampling.open_source(patterns, table, cache, reporter)
         loaded, share = sampling.sample(source), source.sampled
@@ -155,7 +156,7 @@ def polarity_of(labels: Sequence[str]) -> dict[str, float] | None:
     return {label: _POLARITY[label] for label in labels}
 
 
-def labels_of(examples: Sequence[Example], table: Table) -> list[str]:
+def labels_of(examples: Sequence[Example], table: Columns) -> list[str]:
     """The labels of ``examples``, numbers in their order and names in theirs.
 
     Raises :class:`ConfigurationError` for fewer than two, and for too many to be labels.
@@ -178,7 +179,7 @@ def labels_of(examples: Sequence[Example], table: Table) -> list[str]:
         return sorted(found)
 
 
-def _holds_lists(path: Path, table: Table) -> bool:
+def _holds_lists(path: Path, table: Columns) -> bool:
     """Whether the first label in the file is a list."""
     values = (row[table.label] for _, row in files.rows(path, table))
     return isinstance(next((value for value in values if value is not None), None), list)

@@ -10,12 +10,13 @@ import torch
 
 from service.classifier.manifest import Manifest
 from training import checks, outcome, publication, ranks, recurrent, seeds
-from training.checkpoint import Epoch, alone
+from training.checkpoint import Epoch, hold_run
 from training.configuration import Configuration
 from training.distillation import transfer
 from training.evaluation import Evaluation
-from training.preparation import Workspace, load_splits, prepare
+from training.preparation import load_splits, prepare
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.tracking import UNTRACKED, Tracking
 
 __all__ = ["Trained", "Workspace", "load_splits", "train"]
@@ -73,7 +74,7 @@ def train(
         ).to(prepared, configuration, reporter)
     key = recurrent.run_key(configuration, prepared.identity, prepared.words)
     checkpoint = workspace.runs / f"{configuration.name}-{key}.safetensors"
-    with alone(checkpoint) if ranks.is_first() else nullcontext():
+    with hold_run(checkpoint) if ranks.is_first() else nullcontext():
         if fresh and ranks.is_first():
             checkpoint.unlink(missing_ok=True)
         tracking.begin(configuration, run=checkpoint.stem)

@@ -11,42 +11,15 @@ from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
 from training import corpora, near_copies, sampling, streaming, vocabulary
 from training.augmentation import copies
-from training.batches import EncodedTexts, Texts
+from training.batches import EncodedTexts, Texts, encode
 from training.configuration import Configuration, Data
 from training.corpora import Example, Loaded, files
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.sampling import Source
 from training.split import SPLITS, Splits, digest, split, split_stratified
-from training.streaming import encode
 from training.unlabelled import Unlabelled, load_unlabelled, to_label
 from training.vectors import unseen
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """Where things lie between runs: fetched archives, and runs that were interrupted."""
-
-    root: Path
-
-    @property
-    def corpora(self) -> Path:
-        """Fetched archives."""
-        return self.root / "corpora"
-
-    @property
-    def runs(self) -> Path:
-        """Checkpoints."""
-        return self.root / "runs"
-
-    @property
-    def teachers(self) -> Path:
-        """Tuned transformers, and what they said of texts."""
-        return self.root / "teachers"
-
-    @property
-    def characters(self) -> Path:
-        """Character models."""
-        return self.root / "characters"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from training.checkpoint import Epoch
 from training.checks import profile
 from training.comparison.figures import FIGURES
 from training.configuration import Configuration
+from training.corpora.example import Example
 from training.outcome import Outcome
 from training.preparation import Prepared
 
@@ -120,7 +122,7 @@ def _manifest(
             splits={name: len(prepared.splits.of(name)) for name in prepared.splits.names},
             split_sha256=dict(prepared.hashes),
             label_counts={
-                name: provenance.label_counts(prepared.splits.of(name), configuration.labels)
+                name: _count_labels(prepared.splits.of(name), configuration.labels)
                 for name in prepared.splits.names
             },
             configuration=configuration.as_json(),
@@ -147,3 +149,9 @@ def _version(start: datetime, weights: artifact.Tensors) -> str:
         whole.update(np.ascontiguousarray(weights[name]).tobytes())
     milliseconds = start.microsecond // 1_000
     return f"{start:%Y%m%dt%H%M%S}{milliseconds:03d}-{whole.hexdigest()[:8]}"
+
+
+def _count_labels(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, int]:
+    """How many texts have each label."""
+    counts = Counter(label for example in examples for label in example.labels)
+    return {label: counts[label] for label in labels}

@@ -15,8 +15,9 @@ from training.checkpoint import Epoch
 from training.configuration import Configuration
 from training.hashing import sha256_of_json
 from training.initialization import initialize
-from training.preparation import Prepared, Workspace
+from training.preparation import Prepared
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.vectors import WordVectors
 
 

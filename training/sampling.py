@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from service.classifier.manifest import CorpusRecord
+from training.config.columns import Columns
 from training.configuration import Data
-from training.corpora import Counts, Example, Loaded, Table, files, ranges
+from training.corpora import Counts, Example, Loaded, files, ranges
 from training.corpora.ranges import Range
 from training.folding import fold
 from training.progress import Reporter
@@ -35,7 +36,7 @@ class Source:
 
     ranges: tuple[Range, ...]
     names: Mapping[Path, str]
-    table: Table
+    table: Columns
     records: tuple[CorpusRecord, ...]
 
     @property
@@ -70,7 +71,9 @@ def is_large(paths: Sequence[Path]) -> bool:
     return sum(sizes) > LARGE_BYTES
 
 
-def open_source(patterns: Sequence[str], table: Table, folder: Path, reporter: Reporter) -> Source:
+def open_source(
+    patterns: Sequence[str], table: Columns, folder: Path, reporter: Reporter
+) -> Source:
     """The files of ``patterns``; what cannot be read by ranges is copied into ``folder`` first."""
     found = files.find(patterns, folder)
     names = files.names(found)

@@ -26,7 +26,7 @@ import numpy as np
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
 from training import ranks, seeds
-from training.batches import Batch, EncodedTexts, Round
+from training.batches import Batch, EncodedTexts, Round, encode
 from training.configuration import Configuration, Optimization
 from training.corpora import Example
 from training.corpora.ranges import Range
@@ -132,33 +132,6 @@ class StreamedTexts:
                 f"labels {sorted(self._labels)} lack {sorted(unknown)[:20]}, which texts outside "
                 "the sample have; list every label in the configuration's `labels`"
             )
-
-
-def encode(
-    examples: Sequence[Example],
-    words: Vocabulary,
-    configuration: Configuration,
-    *,
-    use_shares: bool | None = None,
-) -> EncodedTexts:
-    """``examples`` as word ids and targets, as ``configuration`` says; the targets, if not None."""
-    return EncodedTexts(
-        examples,
-        words,
-        labels=configuration.labels,
-        max_tokens=configuration.text.max_tokens,
-        use_shares=configuration.data.targets == "shares" if use_shares is None else use_shares,
-        task=configuration.task,
-    )
-
-
-def encode_texts(
-    texts: Sequence[str], words: Vocabulary, configuration: Configuration
-) -> EncodedTexts:
-    """``texts`` that nobody has labelled, as word ids; their targets mean nothing."""
-    label = configuration.labels[0] if configuration.task == "single_label" else ()
-    examples = [Example(text, label, corpus="") for text in texts]
-    return encode(examples, words, configuration, use_shares=False)
 
 
 def _steps(optimization: Optimization) -> int:

@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from training import judging
-from training.preparation import Workspace
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 SHARE = 0.1
 DRAWS = 3

@@ -11,8 +11,9 @@ from pathlib import Path
 from service.classifier.manifest import CorpusRecord
 from service.classifier.sentences import sentences
 from training import corpora, near_copies
+from training.config.columns import Columns
 from training.configuration import Distillation, UnlabelledTexts
-from training.corpora import Example, Table
+from training.corpora import Example
 from training.corpora.files import doubt
 from training.folding import fold
 from training.progress import Reporter
@@ -40,7 +41,7 @@ def load_unlabelled(
         settings.corpora,
         cache=cache,
         own=settings.files,
-        table=Table(settings.text, "", settings.encoding) if settings.files else None,
+        table=Columns(settings.text, "", settings.encoding) if settings.files else None,
         progress=reporter.say,
     )
     # the checks look at labelled texts alone

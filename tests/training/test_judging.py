@@ -23,8 +23,9 @@ from service.metrics import Metrics
 from service.settings import Settings
 from training import corpora, judging, store
 from training.judging import evaluate_stored, predict_stored
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 Stored = tuple[Trained, Workspace]
 

@@ -22,7 +22,8 @@ from training.commands import options, train
 from training.configuration import Configuration, Expected
 from training.corpora import Package
 from training.evaluation import evaluate
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
+from training.runtime.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = """

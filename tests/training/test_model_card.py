@@ -9,7 +9,8 @@ import pytest
 from service.classifier import artifact
 from service.classifier.manifest import CorpusRecord, Manifest, VectorsRecord
 from training import configuration, model_card, store
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
+from training.runtime.workspace import Workspace
 
 
 @pytest.fixture

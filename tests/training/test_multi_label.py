@@ -25,8 +25,9 @@ from training.configuration import Configuration
 from training.corpora import Corpus, Example, Package
 from training.evaluation import evaluate
 from training.judging import evaluate_stored, predict_stored
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.split import digest, split
 
 LABELS = ("cold", "late", "rude")

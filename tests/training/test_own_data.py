@@ -16,8 +16,9 @@ from service.errors import ConfigurationError
 from training import own_data, pipeline, store
 from training.configuration import Configuration, load
 from training.judging import evaluate_stored
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 WORDS = {"5": ("great", "lovely"), "10": ("awful", "dreadful")}
 THINGS = ("film", "phone", "hotel", "song", "book", "meal", "flight", "game", "train", "shop")

@@ -20,8 +20,9 @@ from service.inference.reference import ReferenceEngine
 from training import corpora, fitting, pipeline, recurrent, store
 from training.batches import EncodedTexts
 from training.configuration import Configuration
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.split import digest, split
 
 Run = Callable[..., Trained]

@@ -12,8 +12,9 @@ from service.errors import ConfigurationError
 from training import sampling
 from training.configuration import Configuration
 from training.corpora import Example
-from training.preparation import Workspace, load_splits, prepare
+from training.preparation import load_splits, prepare
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 
 def write(path: Path, examples: Sequence[Example]) -> str:

@@ -20,8 +20,9 @@ from service.errors import ConfigurationError
 from tests.ranks.writing import LABELS, write
 from training import pipeline, ranks, recurrent, store
 from training.configuration import Configuration, parse
-from training.preparation import Workspace, prepare
+from training.preparation import prepare
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.state import copied
 
 

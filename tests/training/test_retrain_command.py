@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import training.__main__ as commands
 from service.errors import ArtifactError, ConfigurationError
 from training import store
-from training.pipeline import Workspace
+from training.runtime.workspace import Workspace
 
 # each trains and judges several networks
 pytestmark = pytest.mark.slow

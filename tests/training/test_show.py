@@ -10,7 +10,8 @@ import training.__main__ as commands
 from service.classifier.manifest import Manifest
 from service.errors import ArtifactError, ConfigurationError
 from training import configuration, model_card
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
+from training.runtime.workspace import Workspace
 
 Stored = tuple[Trained, Workspace]
 

@@ -16,16 +16,18 @@ from service.errors import ConfigurationError
 from tests.ranks.writing import LABELS, write
 from training import pipeline, preparation, ranks, sampling, store, streaming, vocabulary
 from training.batches import EncodedTexts
+from training.config.columns import Columns
 from training.configuration import Configuration, parse
-from training.corpora import Table, ranges
+from training.corpora import ranges
 from training.corpora.ranges import Range
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.sampling import Source
 from training.split import assign
 from training.streaming import StreamedTexts
 
-TABLE = Table(text="text", label="label")
+TABLE = Columns(text="text", label="label")
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,9 @@ from service.classifier.manifest import Manifest
 from training import tracking
 from training.checkpoint import Epoch
 from training.configuration import Configuration
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.tracking import Tracking, tracked
 from training.tracking import runs as _runs
 from training.tracking.curves import Curves

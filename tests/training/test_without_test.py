@@ -19,8 +19,9 @@ from training.configuration import Configuration
 from training.corpora import Example
 from training.gate import retraining
 from training.gate.rules import Rules
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 
 class Made(NamedTuple):

@@ -22,8 +22,8 @@ from training.behaviour import result, suite
 from training.behaviour.result import Capability
 from training.comparison.answers import Answers
 from training.evaluation import Evaluation
-from training.preparation import Workspace
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 MISTAKES = "errors.jsonl"
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from service.classifier.manifest import Manifest
 from service.errors import ConfigurationError
 from service.tables import Rows, known_format
-from training.corpora import Example, Table, files
+from training.config.columns import Columns
+from training.corpora import Example, files
 from training.progress import Reporter
 from training.split import assign
 
@@ -55,7 +56,7 @@ def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
 
 def read(
     patterns: Sequence[str],
-    table: Table,
+    table: Columns,
     manifest: Manifest,
     *,
     choice: Choice,
@@ -125,7 +126,7 @@ def read(
     return Texts(title, tuple(examples), {name: tuple(v) for name, v in columns.items()})
 
 
-def _columns(path: Path, table: Table, wanted: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def _columns(path: Path, table: Columns, wanted: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The values of ``wanted`` in each row of the file, as text."""
     rows = Rows(path, known_format(path), encoding=table.encoding, columns=tuple(wanted))
     with closing(rows):

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from training.commands.options import WORKSPACE, CharacterModelName, WorkspaceOption
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 
 def cells(
@@ -28,7 +29,6 @@ def cells(
     """Find the units of a character model that one can read, and colour text by them."""
     from training.characters import cells as finder
     from training.characters import picture, store, text
-    from training.preparation import Workspace
 
     reporter = Reporter()
     places = Workspace(workspace)

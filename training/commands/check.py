@@ -22,6 +22,7 @@ from training.commands.options import (
     configuration_file,
 )
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
     from training.checks import Finding
@@ -54,7 +55,7 @@ def check(
     from training import checks, store
     from training import configuration as configurations
     from training.checks import report
-    from training.preparation import Workspace, load_splits
+    from training.preparation import load_splits
 
     reporter = Reporter()
     chosen = configurations.load(

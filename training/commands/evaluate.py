@@ -17,6 +17,7 @@ from training.commands.options import (
     WorkspaceOption,
 )
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
     from service.classifier.manifest import Manifest
@@ -71,8 +72,7 @@ def evaluate(
     """Judge a model in the store: on its own held-out texts, or on labelled texts of anyone."""
     from training.assessment import stored, texts
     from training.assessment.texts import Choice, parse_mapping
-    from training.corpora import Table
-    from training.preparation import Workspace
+    from training.config.columns import Columns
 
     reporter = Reporter()
     choice = Choice(parse_mapping(mapping or ()), tuple(slices or ()), trained_on_too)
@@ -80,7 +80,7 @@ def evaluate(
     def read(manifest: Manifest) -> Texts:
         trained = manifest.training.configuration.get("data")
         known = trained if isinstance(trained, dict) else {}
-        table = Table(
+        table = Columns(
             text=text or str(known.get("text", "text")),
             label=label or str(known.get("label", "label")),
             encoding=encoding,

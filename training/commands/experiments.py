@@ -15,6 +15,7 @@ from training.commands.options import (
     torch_device,
 )
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 _SEEDS = (0, 1, 2)
 
@@ -59,7 +60,6 @@ def experiments(
     from training.tasks import task as tasks
 
     chosen = tasks.load(task or ())
-    from training.pipeline import Workspace
     from training.tasks.running import Experiments, run
 
     reporter = Reporter()

@@ -8,6 +8,7 @@ import typer
 
 from training.commands.options import WORKSPACE, EngineOption, Model, WorkspaceOption
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 
 def faithfulness(
@@ -21,7 +22,6 @@ def faithfulness(
 ) -> None:
     """Judge a model's explanations: does deleting the words they name change its mind?"""
     from training import faithfulness as judged
-    from training.preparation import Workspace
 
     reporter = Reporter()
     found = judged.measure_stored(

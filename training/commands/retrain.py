@@ -29,6 +29,7 @@ from training.commands.options import (
     with_optimization,
 )
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 KEPT = 3
 """The exit code of a run that kept the champion."""
@@ -85,7 +86,6 @@ def retrain(
     chosen = with_optimization(configurations.load(file), seed=seed)
     from training.gate.retraining import retrain as run  # torch takes seconds to import
     from training.gate.rules import Rules
-    from training.preparation import Workspace
     from training.tracking import UNTRACKED, tracked
 
     with tracked(workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:

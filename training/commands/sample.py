@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from training.commands.options import WORKSPACE, CharacterModelName, WorkspaceOption
+from training.runtime.workspace import Workspace
 
 
 def sample(
@@ -23,7 +24,6 @@ def sample(
 ) -> None:
     """Let a character model write."""
     from training.characters import sampling, store
-    from training.preparation import Workspace
 
     saved = store.load(store.path(Workspace(workspace).characters, model))
     drawn = sampling.sample(

@@ -31,6 +31,7 @@ from training.commands.options import (
     with_optimization,
 )
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 REQUIREMENTS = "requirements/search.txt"
 INTERRUPTED = 130
@@ -107,7 +108,6 @@ def search(
 
     declared = spaces.load(space, base)
     # after what may be wrong: torch takes seconds to import
-    from training.preparation import Workspace
     from training.search import winner
     from training.search.search import Budget
     from training.search.search import search as run

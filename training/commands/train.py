@@ -29,6 +29,7 @@ from training.commands.options import (
     with_optimization,
 )
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
     from training.configuration import Expected
@@ -95,7 +96,7 @@ def train(
         with tracked(workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
             trained = pipeline.train(
                 chosen,
-                workspace=pipeline.Workspace(workspace),
+                workspace=Workspace(workspace),
                 reporter=reporter,
                 device=torch_device(device),
                 fresh=fresh,

@@ -6,6 +6,7 @@ import typer
 
 from training.commands.options import WORKSPACE, EngineOption, Model, WorkspaceOption
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 
 
 def typos(
@@ -13,7 +14,6 @@ def typos(
 ) -> None:
     """Measure what a typing error in every tenth word costs a model on its dev texts."""
     from training import typos as measured
-    from training.preparation import Workspace
 
     reporter = Reporter()
     found = measured.measure_stored(

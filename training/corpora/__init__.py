@@ -13,14 +13,15 @@ from typing import NamedTuple
 
 from service.classifier.manifest import CorpusRecord
 from service.errors import ConfigurationError
+from training.config.columns import Columns
 from training.corpora import bbc, crowdflower, files, vader
 from training.corpora.archive import FetchError, Package, Progress, fetch
 from training.corpora.example import Example
-from training.corpora.files import Table
 from training.folding import fold
 
 __all__ = [
     "CORPORA",
+    "Columns",
     "Corpus",
     "Counts",
     "Dropped",
@@ -28,7 +29,6 @@ __all__ = [
     "FetchError",
     "Loaded",
     "Package",
-    "Table",
     "fetch",
     "load",
 ]
@@ -91,7 +91,7 @@ def load(
     *,
     cache: Path,
     own: Sequence[str] = (),
-    table: Table | None = None,
+    table: Columns | None = None,
     progress: Progress | None = None,
 ) -> Loaded:
     """Fetch and read the corpora called ``names``, then the files ``own`` as ``table`` says.
@@ -156,7 +156,7 @@ def _published(name: str, cache: Path, progress: Progress | None) -> _Source:
     return _Source(record, lambda: _numbered(corpus.read(archive)))
 
 
-def _own(path: Path, table: Table, name: str) -> _Source:
+def _own(path: Path, table: Columns, name: str) -> _Source:
     known, encoding = files.settled(path, table)
     record = files.record(path, name, encoding)
     return _Source(record, lambda: files.read(path, known, corpus=name))

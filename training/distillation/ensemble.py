@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from service.classifier import seal
 from service.classifier.manifest import TeacherOrigin
 from training import state
-from training.checkpoint import alone
+from training.checkpoint import hold_run
 from training.configuration import MOST_NETWORKS, Distillation
 from training.distillation.kept import Kept
 from training.distillation.teacher import Lesson
@@ -127,7 +127,7 @@ class Ensemble:
             return network.to(self._device), float(rest["temperature"])
         except state.UNREADABLE:
             pass
-        with alone(path):
+        with hold_run(path):
             checkpoint = self._path(f"{number}-unfinished")
             fine_tune(
                 network,

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from service.classifier.manifest import TeacherOrigin
 from training import fitting, ranks, recurrent
-from training.checkpoint import alone
+from training.batches import encode_texts
+from training.checkpoint import hold_run
 from training.configuration import SELF, Configuration
 from training.distillation.kept import Kept
 from training.distillation.teacher import Lesson
-from training.preparation import Prepared, Workspace
+from training.preparation import Prepared
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.state import copied, sha256
-from training.streaming import encode_texts
 from training.vectors import WordVectors
 
 
@@ -60,7 +61,7 @@ class Itself:
         path = workspace.teachers / f"{SELF}-{key}.safetensors"
         self._kept = Kept(path.with_name(f"{path.stem}-logits.safetensors"))
         reporter.say(f"{SELF}: the network learns from the labels alone, to teach itself then")
-        with alone(path) if ranks.is_first() else nullcontext():
+        with hold_run(path) if ranks.is_first() else nullcontext():
             self._model, _ = recurrent.fit(
                 self._configuration,
                 prepared,

@@ -20,20 +20,21 @@ from service.classifier.manifest import TeacherRecord
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
 from training import ranks, targets
+from training.batches import encode
 from training.comparison.figures import FIGURES
-from training.configuration import N_GRAMS, SELF, Configuration, Distillation
+from training.configuration import MINILM, N_GRAMS, SELF, Configuration, Distillation
 from training.corpora import Example
 from training.distillation.ensemble import Ensemble
 from training.distillation.itself import Itself
 from training.distillation.ngrams import NGrams
 from training.distillation.teacher import Lesson, Teacher, Together
-from training.encoders import MINILM, Encoder
+from training.encoders import Encoder
 from training.evaluation import evaluate
 from training.hashing import sha256_of
-from training.preparation import Prepared, Workspace
+from training.preparation import Prepared
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.split import Splits
-from training.streaming import encode
 from training.vectors import WordVectors
 
 

@@ -7,9 +7,7 @@ challenger that is in the store already.
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,8 +22,9 @@ from training.gate import judge
 from training.gate.contender import contend
 from training.gate.rules import Rules
 from training.gate.verdict import Check, Verdict
-from training.pipeline import Workspace
 from training.progress import Reporter
+from training.runtime.lock import hold_lock
+from training.runtime.workspace import Workspace
 from training.split import digest
 from training.tracking import UNTRACKED, Tracking
 
@@ -56,7 +55,7 @@ def retrain(
         )
     name = configuration.name
     folder = workspace.root / "verdicts"
-    with _alone(folder, name):
+    with hold_lock(folder / f".{name}", work=f"retraining {name}"):
         champion = incumbent(name, reporter)
         if champion is not None:
             _same_labels(champion, configuration)
@@ -198,17 +197,3 @@ def _verdict(
         rules=rules,
         checks=checks,
     )
-
-
-@contextmanager
-def _alone(folder: Path, name: str) -> Iterator[None]:
-    lock = folder / f".{name}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError(
-                f"another process is retraining {name} ({lock}); wait for it"
-            ) from None
-        yield

@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from service.errors import ConfigurationError
 from training import checks, fitting, ranks, seeds, vectors
 from training.hashing import sha256_of_json
-from training.preparation import Workspace
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.search import trial as trials
 from training.search import winner
 from training.search.space import Choices, Incompatible, Space

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.errors import ConfigurationError
-from training.checkpoint import alone
+from training.runtime.lock import hold_lock
 from training.search.space import Space
 
 MOST_STARTS = 3
@@ -146,7 +146,7 @@ def opened(path: Path, space: Space, *, seed: int, fresh: bool) -> Iterator[Stud
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with alone(path, what="search", remedy="begin another by --study NAME"):
+    with hold_lock(path, work="at the same search", remedy="begin another by --study NAME"):
         if fresh:
             path.unlink(missing_ok=True)
         try:

@@ -20,8 +20,9 @@ from training.checkpoint import Epoch
 from training.configuration import Configuration
 from training.distillation import transfer
 from training.distillation.transfer import Taught
-from training.preparation import Material, Prepared, Workspace
+from training.preparation import Material, Prepared
 from training.progress import Advance, Reporter
+from training.runtime.workspace import Workspace
 from training.search.study import REASON, RUN, Study
 from training.vectors import WordVectors
 

@@ -13,8 +13,8 @@ import torch
 
 from service.errors import ValenceError
 from training import pipeline
-from training.pipeline import Workspace
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.tasks import page, places, records
 from training.tasks.records import Record
 from training.tasks.task import Task

@@ -9,9 +9,10 @@ from service.classifier.manifest import CorpusRecord, Manifest
 from service.classifier.seal import sha256
 from service.errors import ConfigurationError
 from training.assessment.texts import Choice, Texts, parse_mapping, read
-from training.corpora import Table
-from training.pipeline import Trained, Workspace
+from training.config.columns import Columns
+from training.pipeline import Trained
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.split import assign
 
 ROWS = "review,stars,shop\nThe film was great.,5,berlin\nawful,1,rome\n,3,\nugly,1,berlin\n"
@@ -39,7 +40,7 @@ def reading(tmp_path: Path, manifest: Manifest, silent: type[Reporter]) -> Read:
         path.write_text(content)
         return read(
             [str(path)],
-            Table("review", "stars"),
+            Columns("review", "stars"),
             of,
             choice=Choice(MAPPING if mapping is None else mapping, **choice),
             reporter=reporter or silent(),

@@ -8,7 +8,7 @@ from service.errors import ConfigurationError
 from tests.training.conftest import toy_corpus
 from training.characters import text
 from training.characters.configuration import Data
-from training.preparation import Workspace
+from training.runtime.workspace import Workspace
 from training.split import assign
 
 

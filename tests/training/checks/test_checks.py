@@ -19,7 +19,8 @@ from training.checks import noise, profile, report
 from training.checks.finding import Finding
 from training.configuration import Configuration
 from training.corpora import Example
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
+from training.runtime.workspace import Workspace
 
 LABELS = ["negative", "neutral", "positive"]
 

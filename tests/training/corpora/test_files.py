@@ -11,19 +11,20 @@ from pyarrow import parquet
 
 from service.errors import ConfigurationError
 from training import corpora, sampling
-from training.corpora.files import Table, find, names, read
+from training.config.columns import Columns
+from training.corpora.files import find, names, read
 from training.progress import Reporter
 
-TABLE = Table(text="review", label="stars")
+TABLE = Columns(text="review", label="stars")
 TAGS = dataclasses.replace(TABLE, task="multi_label")
 ROWS = [("Fine, really.", "4"), ('A "so-called"\nhotel', "1"), ("Café", "5")]
 
 
-def told(path: Path, table: Table = TABLE) -> list[tuple[str, str | tuple[str, ...]]]:
+def told(path: Path, table: Columns = TABLE) -> list[tuple[str, str | tuple[str, ...]]]:
     return [(example.text, example.label) for example in read(path, table, corpus="mine")]
 
 
-def refused(path: Path, table: Table = TABLE) -> str:
+def refused(path: Path, table: Columns = TABLE) -> str:
     with pytest.raises(ConfigurationError) as caught:
         told(path, table)
     return str(caught.value)

@@ -8,11 +8,11 @@ import pytest
 
 from service.errors import ConfigurationError
 from training import corpora, sampling
+from training.config.columns import Columns
 from training.corpora import files, ranges
-from training.corpora.files import Table
 from training.progress import Reporter
 
-TABLE = Table(text="text", label="label")
+TABLE = Columns(text="text", label="label")
 
 
 def put(folder: Path, texts: dict[str, str | bytes]) -> Path:

@@ -11,8 +11,8 @@ from pyarrow import parquet
 
 from service.errors import ConfigurationError
 from training import corpora
+from training.config.columns import Columns
 from training.corpora import files, hub
-from training.corpora.files import Table
 
 CARD = """---
 configs:
@@ -34,7 +34,7 @@ dataset_info:
   - {name: label, sequence: {class_label: {names: {"0": late, "1": cold}}}}
 ---
 """
-TABLE = Table(text="text", label="label")
+TABLE = Columns(text="text", label="label")
 
 
 def put(path: Path, *rows: dict[str, object]) -> None:

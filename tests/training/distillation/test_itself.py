@@ -13,8 +13,9 @@ from training.configuration import Configuration
 from training.corpora import Example
 from training.distillation.itself import Itself
 from training.distillation.teacher import Lesson
-from training.preparation import Workspace, prepare
+from training.preparation import prepare
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.split import Splits
 
 LABELS = ("negative", "neutral", "positive")

@@ -19,9 +19,10 @@ from training.corpora import Example
 from training.distillation import ensemble, transfer, transformer
 from training.distillation.ensemble import Ensemble
 from training.distillation.transfer import Taught
-from training.pipeline import Trained, Workspace
+from training.pipeline import Trained
 from training.preparation import prepare
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.split import Splits
 
 LABELS = ("negative", "neutral", "positive")

@@ -16,8 +16,9 @@ from training.corpora import Example
 from training.gate import retraining
 from training.gate.rules import Rules
 from training.gate.verdict import Verdict
-from training.pipeline import Workspace
 from training.progress import Reporter
+from training.runtime.lock import hold_lock
+from training.runtime.workspace import Workspace
 
 # each trains and judges several networks
 pytestmark = pytest.mark.slow
@@ -209,7 +210,7 @@ def test_data_that_are_wrong_stop_before_a_training(
 
 def test_two_at_one_time_are_refused(retrain: Retrain, workspace: Workspace) -> None:
     with (
-        retraining._alone(workspace.root / "verdicts", "toy"),
+        hold_lock(workspace.root / "verdicts" / ".toy", work="retraining toy"),
         pytest.raises(ConfigurationError, match="another process is retraining toy"),
     ):
         retrain()

@@ -18,11 +18,11 @@ from optuna.trial import FrozenTrial, TrialState
 from service.errors import ConfigurationError
 from training import configuration as configurations
 from training import corpora, pipeline, preparation, recurrent, vectors
-from training.checkpoint import alone
 from training.configuration import Configuration
 from training.distillation import transfer
-from training.pipeline import Workspace
 from training.progress import Reporter
+from training.runtime.lock import hold_lock
+from training.runtime.workspace import Workspace
 from training.search import search as searches
 from training.search import space as spaces
 from training.search import study as studies
@@ -398,7 +398,7 @@ def test_other_word_vectors_are_refused(search: Search, tmp_path: Path) -> None:
 
 def test_two_searches_of_a_study_at_once_are_refused(search: Search, workspace: Workspace) -> None:
     with (
-        alone(workspace.root / "search" / "toy.db"),
+        hold_lock(workspace.root / "search" / "toy.db", work="at the same search"),
         pytest.raises(ConfigurationError, match="another process is at the same search"),
     ):
         search(trials=1)

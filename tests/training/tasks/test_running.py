@@ -14,8 +14,8 @@ import training.__main__ as commands
 from service.classifier import artifact
 from training import pipeline, store
 from training.corpora import Example
-from training.pipeline import Workspace
 from training.progress import Reporter
+from training.runtime.workspace import Workspace
 from training.tasks import records, running, task
 from training.tasks.running import Experiments, Summary
 from training.tasks.task import Task

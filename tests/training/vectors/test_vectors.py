@@ -14,7 +14,7 @@ import pytest
 from service.classifier.vocabulary import Vocabulary
 from service.errors import ConfigurationError
 from training import encoders, vectors
-from training.configuration import IN_DOMAIN
+from training.configuration import IN_DOMAIN, MINILM
 from training.encoders import Encoder
 from training.vectors import SCALE, WordVectors, encoder, glove
 
@@ -146,7 +146,7 @@ def test_an_encoder_has_a_vector_for_every_word_but_the_unknown_one(
 
 
 def test_where_vectors_came_from_is_recorded_without_its_folder(tmp_path: Path) -> None:
-    for name, package in ((glove.NAME, glove.PACKAGE), (encoders.MINILM, encoders.PACKAGE)):
+    for name, package in ((glove.NAME, glove.PACKAGE), (MINILM, encoders.PACKAGE)):
         recorded = vectors.record(name, ())
         assert (recorded.source, recorded.sha256) == (package.requirement, package.sha256)
         assert recorded.license == package.license
