@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from service.api.application import ROUTES
-from service.api.classification import ClassifyRequest
-from service.api.problems import KINDS, UNEXPECTED
+from valence.service.api.application import ROUTES
+from valence.service.api.classification import ClassifyRequest
+from valence.service.api.problems import KINDS, UNEXPECTED
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 # answered on a connection, before there is a request

@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-from service.classifier.manifest import Task
-from service.classifier.vocabulary import Vocabulary
-from training import ranks, targets
-from training.configuration import Configuration, Optimization
-from training.corpora import Example
+from valence.service.classifier.manifest import Task
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.training import ranks, targets
+from valence.training.configuration import Configuration, Optimization
+from valence.training.corpora.example import Example
 
 # Documents are shuffled, then sorted by length within pools of this many batches: lengths in a
 # batch are alike, while which documents meet changes from epoch to epoch.

@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from torch import Tensor
-
-from training import state
-from training.runtime.lock import hold_lock
+from valence.training import state
+from valence.training.runtime.lock import hold_lock
 
 _PARTS = ("model", "average", "chosen", "optimizer")
 

@@ -20,13 +20,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-
-from service.classifier.architecture import Cell, Pooling
-from service.classifier.manifest import Misspelled, Task, check_labels
-from service.encodings import AUTO
-from service.errors import ConfigurationError
-from training import toml
-from training.config.columns import Columns
+from valence.service.classifier.architecture import Cell, Pooling
+from valence.service.classifier.manifest import Misspelled, Task, check_labels
+from valence.service.encodings import AUTO
+from valence.service.errors import ConfigurationError
+from valence.training import toml
+from valence.training.config.columns import Columns
 
 MINILM = "all-minilm-l6-v2"
 """The sentence encoder that comes as a package of PyPI."""
@@ -182,7 +181,7 @@ class Words(_Section):
 
 
 class Network(_Section):
-    """The recurrent part; see :class:`service.classifier.architecture.Architecture`."""
+    """The recurrent part; see :class:`valence.service.classifier.architecture.Architecture`."""
 
     cell: Cell = "lstm"
     hidden_size: int = Field(default=128, ge=1, description="units a direction")
@@ -259,7 +258,7 @@ class Distillation(_Section):
 
     Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015; for networks
     like these Tang et al.: *Distilling Task-Specific Knowledge from BERT into Simple Neural
-    Networks*, 2019. See :mod:`training.distillation`.
+    Networks*, 2019. See :mod:`valence.training.distillation`.
     """
 
     teacher: OneOrSeveral = Field(

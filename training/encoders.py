@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from safetensors import SafetensorError
-
-from service.classifier.seal import sha256
-from service.errors import ConfigurationError
-from training.configuration import MINILM
-from training.corpora.archive import Package, Progress, fetch
+from valence.service.classifier.seal import sha256
+from valence.service.errors import ConfigurationError
+from valence.training.configuration import MINILM
+from valence.training.corpora.archive import Package, Progress, fetch
 
 if TYPE_CHECKING:
     import transformers

@@ -8,7 +8,7 @@ Rules of thumb, taken from the published configurations (``training/LOG.md``):
   network, since an average tells short texts apart badly;
 * epochs until the network has taken ``STEPS`` steps, at least 4 and at most 40, so that few texts
   are seen often enough;
-* files that are streamed (:mod:`training.streaming`) are passed once, or for ``MOST_STEPS`` steps;
+* files that are streamed (:mod:`valence.training.streaming`) are passed once, or for ``MOST_STEPS`` steps;
   what is said of all texts here is said of a sample.
 """
 
@@ -22,15 +22,15 @@ from typing import Any
 
 import numpy as np
 import tomli_w
-
-from service.classifier import tokenizer
-from service.encodings import AUTO
-from service.errors import ConfigurationError
-from training import corpora, sampling
-from training.config.columns import Columns
-from training.configuration import Optimization, parse
-from training.corpora import Example, files, hub, torchtext_sets
-from training.progress import Reporter
+from valence.service.classifier import tokenizer
+from valence.service.encodings import AUTO
+from valence.service.errors import ConfigurationError
+from valence.training import corpora, sampling
+from valence.training.config.columns import Columns
+from valence.training.configuration import Optimization, parse
+from valence.training.corpora import files, hub, torchtext_sets
+from valence.training.corpora.example import Example
+from valence.training.progress import Reporter
 
 FEW_TEXTS = 5_000
 LONG_TOKENS = 100

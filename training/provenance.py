@@ -11,8 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-
-from service.version import VERSION
+from valence.service.version import VERSION
 
 _PACKAGES = (
     "torch", "torchtext", "numpy", "scipy", "scikit-learn", "pyarrow", "safetensors", "pydantic",

@@ -12,18 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
-from service.classifier import artifact
-from service.classifier.manifest import Manifest, Normalization, Training
-from service.classifier.model import RecurrentClassifier, tensors
-from training import fitting, model_card, provenance, report, store, vectors
-from training.checkpoint import Epoch
-from training.checks import profile
-from training.comparison.figures import FIGURES
-from training.configuration import Configuration
-from training.corpora.example import Example
-from training.outcome import Outcome
-from training.preparation import Prepared
+from valence.service.classifier import artifact
+from valence.service.classifier.manifest import Manifest, Normalization, Training
+from valence.service.classifier.model import RecurrentClassifier, tensors
+from valence.training import fitting, model_card, provenance, report, store, vectors
+from valence.training.checkpoint import Epoch
+from valence.training.checks import profile
+from valence.training.comparison.figures import FIGURES
+from valence.training.configuration import Configuration
+from valence.training.corpora.example import Example
+from valence.training.outcome import Outcome
+from valence.training.preparation import Prepared
 
 
 class Clock:

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-
-from service.errors import ConfigurationError
-from training import encoders
-from training.configuration import MINILM
-from training.encoders import Encoder
+from valence.service.errors import ConfigurationError
+from valence.training import encoders
+from valence.training.configuration import MINILM
+from valence.training.encoders import Encoder
 
 
 def test_the_published_encoder_is_read_out_of_its_wheel(

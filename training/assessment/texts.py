@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 
-from service.classifier.manifest import Manifest
-from service.errors import ConfigurationError
-from service.tables import Rows, known_format
-from training.config.columns import Columns
-from training.corpora import Example, files
-from training.progress import Reporter
-from training.split import assign
+from valence.service.classifier.manifest import Manifest
+from valence.service.errors import ConfigurationError
+from valence.service.tables import Rows, known_format
+from valence.training.config.columns import Columns
+from valence.training.corpora import files
+from valence.training.corpora.example import Example
+from valence.training.progress import Reporter
+from valence.training.split import assign
 
 _MOST_NAMED = 20
 

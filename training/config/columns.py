@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.classifier.manifest import Task
-from service.encodings import AUTO
+from valence.service.classifier.manifest import Task
+from valence.service.encodings import AUTO
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from service.classifier.manifest import CorpusRecord
-from service.errors import ConfigurationError
-from training.config.columns import Columns
-from training.corpora import bbc, crowdflower, files, vader
-from training.corpora.archive import FetchError, Package, Progress, fetch
-from training.corpora.example import Example
-from training.folding import fold
+from valence.service.classifier.manifest import CorpusRecord
+from valence.service.errors import ConfigurationError
+from valence.training.config.columns import Columns
+from valence.training.corpora import bbc, crowdflower, files, vader
+from valence.training.corpora.archive import FetchError, Package, Progress, fetch
+from valence.training.corpora.example import Example
+from valence.training.folding import fold
 
 __all__ = [
     "CORPORA",
@@ -98,7 +98,7 @@ def load(
 
     Empty and duplicate texts are left out.
 
-    Texts that fold to the same (:func:`training.folding.fold`) are duplicates, within a corpus and
+    Texts that fold to the same (:func:`valence.training.folding.fold`) are duplicates, within a corpus and
     across; the first stays. Raises :class:`ConfigurationError` for a name that is unknown or given
     twice, :class:`FetchError` where a corpus cannot be had.
     """

@@ -16,15 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service import encodings
-from service.classifier import seal
-from service.classifier.manifest import CorpusRecord
-from service.encodings import Encoding
-from service.errors import ConfigurationError
-from service.tables import FORMATS, Rows, format_of, known_format, shown
-from training.config.columns import Columns
-from training.corpora import folders, hub, torchtext_sets
-from training.corpora.example import Example
+from valence.service import encodings
+from valence.service.classifier import seal
+from valence.service.classifier.manifest import CorpusRecord
+from valence.service.encodings import Encoding
+from valence.service.errors import ConfigurationError
+from valence.service.tables import FORMATS, Rows, format_of, known_format, shown
+from valence.training.config.columns import Columns
+from valence.training.corpora import folders, hub, torchtext_sets
+from valence.training.corpora.example import Example
 
 
 def find(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path, ...]:
@@ -132,7 +132,7 @@ def read(
 ) -> Iterator[Example]:
     """The rows of ``path`` in their order, duplicates and all; a row without text has an empty one.
 
-    With ``part`` those that begin in these bytes of it, see :class:`service.tables.Rows`. Raises
+    With ``part`` those that begin in these bytes of it, see :class:`valence.service.tables.Rows`. Raises
     :class:`ConfigurationError`.
     """
     for place, row in rows(path, table, part=part):

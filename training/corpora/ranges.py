@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.encodings import zipped
-from service.errors import ConfigurationError
-from service.tables import format_of
-from training.config.columns import Columns
-from training.corpora import files
-from training.corpora.example import Example
+from valence.service.encodings import zipped
+from valence.service.errors import ConfigurationError
+from valence.service.tables import format_of
+from valence.training.config.columns import Columns
+from valence.training.corpora import files
+from valence.training.corpora.example import Example
 
 RANGE_BYTES = 2**18
 _CHUNK_BYTES = 2**22
@@ -43,7 +43,7 @@ def as_json_lines(path: Path, table: Columns, folder: Path) -> Path:
     A gzipped file cannot be entered in the middle, a row of CSV may hold line breaks, and a row
     group of Parquet may be larger than memory. The copy is kept under the hash of what it was made
     from, and made whole or not at all. Raises :class:`ConfigurationError` as
-    :func:`training.corpora.files.read` does.
+    :func:`valence.training.corpora.files.read` does.
     """
     if in_place(path, table):
         return path
@@ -87,5 +87,5 @@ def cut(paths: Sequence[Path]) -> tuple[Range, ...]:
 
 
 def read(part: Range, table: Columns, *, corpus: str) -> Iterator[Example]:
-    """The rows of ``part``; raises as :func:`training.corpora.files.read` does."""
+    """The rows of ``part``; raises as :func:`valence.training.corpora.files.read` does."""
     return files.read(part.path, table, corpus=corpus, part=(part.start, part.end))

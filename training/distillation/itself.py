@@ -15,19 +15,18 @@ from importlib.metadata import version
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-from service.classifier.manifest import TeacherOrigin
-from training import fitting, ranks, recurrent
-from training.batches import encode_texts
-from training.checkpoint import hold_run
-from training.configuration import SELF, Configuration
-from training.distillation.kept import Kept
-from training.distillation.teacher import Lesson
-from training.preparation import Prepared
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
-from training.state import copied, sha256
-from training.vectors import WordVectors
+from valence.service.classifier.manifest import TeacherOrigin
+from valence.training import fitting, ranks, recurrent
+from valence.training.batches import encode_texts
+from valence.training.checkpoint import hold_run
+from valence.training.configuration import SELF, Configuration
+from valence.training.distillation.kept import Kept
+from valence.training.distillation.teacher import Lesson
+from valence.training.preparation import Prepared
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.state import copied, sha256
+from valence.training.vectors import WordVectors
 
 
 class Itself:

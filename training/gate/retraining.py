@@ -12,21 +12,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-
-from service.classifier import artifact
-from service.errors import ConfigurationError
-from training import checks, pipeline, provenance, store
-from training.configuration import Configuration
-from training.corpora import Example
-from training.gate import judge
-from training.gate.contender import contend
-from training.gate.rules import Rules
-from training.gate.verdict import Check, Verdict
-from training.progress import Reporter
-from training.runtime.lock import hold_lock
-from training.runtime.workspace import Workspace
-from training.split import digest
-from training.tracking import UNTRACKED, Tracking
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training import checks, pipeline, provenance, store
+from valence.training.configuration import Configuration
+from valence.training.corpora.example import Example
+from valence.training.gate import judge
+from valence.training.gate.contender import contend
+from valence.training.gate.rules import Rules
+from valence.training.gate.verdict import Check, Verdict
+from valence.training.progress import Reporter
+from valence.training.runtime.lock import hold_lock
+from valence.training.runtime.workspace import Workspace
+from valence.training.split import digest
+from valence.training.tracking import UNTRACKED, Tracking
 
 
 def retrain(
@@ -46,7 +45,7 @@ def retrain(
     A model that has versions and no champion is being served by its latest: that one is made
     champion first, so that a challenger is not served before it was judged. Raises
     :class:`ConfigurationError` if another process is at it, where the labels are not the
-    champion's, and for data that are wrong (:mod:`training.checks`).
+    champion's, and for data that are wrong (:mod:`valence.training.checks`).
     """
     if not configuration.data.has_test:
         raise ConfigurationError(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from service.errors import ConfigurationError
+from valence.service.errors import ConfigurationError
 
 
 @contextmanager

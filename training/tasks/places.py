@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from service.errors import ConfigurationError
-from service.tables import FORMATS, format_of
-from training.corpora import hub, torchtext_sets
-from training.tasks.task import Task, TaskFiles
+from valence.service.errors import ConfigurationError
+from valence.service.tables import FORMATS, format_of
+from valence.training.corpora import hub, torchtext_sets
+from valence.training.tasks.task import Task, TaskFiles
 
 HUB = "hf"
 TORCHTEXT = "torchtext"

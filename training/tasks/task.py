@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from service.errors import ConfigurationError
-from training import configuration, own_data
-from training.config.columns import Columns
-from training.configuration import (
+from valence.service.errors import ConfigurationError
+from valence.training import configuration, own_data
+from valence.training.config.columns import Columns
+from valence.training.configuration import (
     Configuration,
     Distillation,
     Network,
@@ -21,8 +20,8 @@ from training.configuration import (
     Text,
     Words,
 )
-from training.corpora import files
-from training.evaluation import Evaluation
+from valence.training.corpora import files
+from valence.training.evaluation import Evaluation
 
 FOLDER = Path(__file__).parent / "configs"
 FIXED_SEED = 0

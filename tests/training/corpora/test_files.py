@@ -8,12 +8,11 @@ from pathlib import Path
 import pyarrow
 import pytest
 from pyarrow import parquet
-
-from service.errors import ConfigurationError
-from training import corpora, sampling
-from training.config.columns import Columns
-from training.corpora.files import find, names, read
-from training.progress import Reporter
+from valence.service.errors import ConfigurationError
+from valence.training import corpora, sampling
+from valence.training.config.columns import Columns
+from valence.training.corpora.files import find, names, read
+from valence.training.progress import Reporter
 
 TABLE = Columns(text="review", label="stars")
 TAGS = dataclasses.replace(TABLE, task="multi_label")
@@ -181,7 +180,7 @@ def test_the_delimiter_is_told_by_the_rows(tmp_path: Path, name: str, delimiter:
 
 
 def test_a_field_is_read_up_to_the_limit_and_refused_past_it(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("service.tables._LARGEST_FIELD", 200)
+    monkeypatch.setattr("valence.service.tables._LARGEST_FIELD", 200)
     path = tmp_path / "a.csv"
     path.write_text(f"review,stars\n{'x' * 200},1\n")
     assert told(path) == [("x" * 200, "1")]

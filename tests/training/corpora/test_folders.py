@@ -5,12 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-from service.errors import ConfigurationError
-from training import corpora, sampling
-from training.config.columns import Columns
-from training.corpora import files, ranges
-from training.progress import Reporter
+from valence.service.errors import ConfigurationError
+from valence.training import corpora, sampling
+from valence.training.config.columns import Columns
+from valence.training.corpora import files, ranges
+from valence.training.progress import Reporter
 
 TABLE = Columns(text="text", label="label")
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from pyarrow import parquet
-
-from service.errors import ConfigurationError
-from training import corpora
-from training.config.columns import Columns
-from training.corpora import files, hub
+from valence.service.errors import ConfigurationError
+from valence.training import corpora
+from valence.training.config.columns import Columns
+from valence.training.corpora import files, hub
 
 CARD = """---
 configs:

@@ -3,13 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from service.errors import ConfigurationError
-from training.configuration import Distillation
-from training.corpora import hub, torchtext_sets
-from training.tasks import places, task
-from training.tasks.places import find
-from training.tasks.task import TaskFiles
+from valence.service.errors import ConfigurationError
+from valence.training.configuration import Distillation
+from valence.training.corpora import hub, torchtext_sets
+from valence.training.tasks import places, task
+from valence.training.tasks.places import find
+from valence.training.tasks.task import TaskFiles
 
 ROW = '{"text": "a b", "label": "x"}\n'
 

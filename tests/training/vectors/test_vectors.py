@@ -10,13 +10,12 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-
-from service.classifier.vocabulary import Vocabulary
-from service.errors import ConfigurationError
-from training import encoders, vectors
-from training.configuration import IN_DOMAIN, MINILM
-from training.encoders import Encoder
-from training.vectors import SCALE, WordVectors, encoder, glove
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.errors import ConfigurationError
+from valence.training import encoders, vectors
+from valence.training.configuration import IN_DOMAIN, MINILM
+from valence.training.encoders import Encoder
+from valence.training.vectors import SCALE, WordVectors, encoder, glove
 
 VOCABULARY = Vocabulary(("<unk>", "good", "#bad", "#own", "xyzzy"))
 LINES = "good 1 2 3\nbad -1 0 1e0\nown 5 5 5\n#own 0.5 0.25 0\nrest 9 9 9\n"
