@@ -167,7 +167,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Valence needs Python 3.11 or newer, this is {v[0]}.{v[1]}; name another with PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): requirements/runtime.txt requirements/torch.txt requirements/training.txt requirements/constraints.txt pyproject.toml setup.py $(wildcard service/inference/native/*.cpp service/inference/native/*.h) | $(BIN)/python
+$(RUNTIME): requirements/runtime.txt requirements/torch.txt requirements/training.txt requirements/constraints.txt pyproject.toml setup.py $(wildcard service/inference/engines/kernel/*.cpp service/inference/engines/kernel/*.h) | $(BIN)/python
 	@echo "installing what training and serving need into $(VENV)"
 	$(PIP) install -c requirements/constraints.txt -r requirements/runtime.txt -r requirements/torch.txt -r requirements/training.txt
 	$(PIP) install --no-deps -e .

@@ -16,7 +16,7 @@ FOLDERS = {
     "valence.service": "service",
     "valence.training": "training",
 }
-KERNEL = Path("service/inference/native")
+KERNEL = Path("service/inference/engines/kernel")
 FOUND = find_packages(include=["service", "service.*", "training", "training.*"])
 
 ParallelCompile().install()
@@ -26,7 +26,7 @@ setup(
     packages=["valence", *(f"valence.{name}" for name in FOUND if name != "service.python")],
     ext_modules=[
         Pybind11Extension(
-            "valence.service.inference.native._kernel",
+            "valence.service.inference.engines.kernel._kernel",
             sorted(str(path) for path in KERNEL.glob("*.cpp")),
             depends=sorted(str(path) for path in KERNEL.glob("*.h")),
             cxx_std=17,

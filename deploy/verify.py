@@ -11,8 +11,8 @@ def main(bento: Path) -> None:
     """Raise unless the bento can be served by this environment as it is."""
     sys.path.insert(0, str(bento / "src"))
     from valence.service.classifier import artifact
-    from valence.service.inference import engines
-    from valence.service.log import Log
+    from valence.service.inference.engines import factory
+    from valence.service.observability.log import Log
 
     folders = sorted(path.parent for path in bento.glob("models/*/*/model.json"))
     if not folders:
@@ -20,7 +20,7 @@ def main(bento: Path) -> None:
     for folder in folders:
         # reads every file and its checksum
         model = artifact.load(folder)
-        engine = engines.create(model, name="auto", log=Log(sys.stderr))
+        engine = factory.create(model, name="auto", log=Log(sys.stderr))
         if not engine.name.startswith(("native", "cuda")):
             sys.exit(
                 f"{folder.name} would be computed by {engine.name}: the bento's native engine "

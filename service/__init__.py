@@ -1,4 +1,4 @@
-"""Valence's microservice: word-level recurrent classifiers behind a typed HTTP API.
+"""Serves trained classifiers: HTTP API, inference queue, classifier and artifact.
 
-Imports point one way: ``app -> api -> inference -> classifier``.
+Nothing here imports ``valence.training``.
 """

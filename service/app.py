@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-    from valence.service.connections import ConnectionWatch
     from valence.service.inference.scorer import Scorer
+    from valence.service.server.protocol import ConnectionWatch
 
 
 # One worker: in a container BentoML does not restart a killed one, so scale by replicas.
@@ -40,9 +40,10 @@ class Valence:
     def __init__(self) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
-        from valence.service import log, metrics, settings, tracing, version
+        from valence.service import settings, version
         from valence.service.api.application import allow_origins, create_app
         from valence.service.inference.models import Models
+        from valence.service.observability import log, metrics, tracing
 
         self.settings = settings.Settings.from_environment(os.environ)
         self.log = log.Log(sys.stdout, access=self.settings.access_log)
@@ -70,32 +71,35 @@ class Valence:
         The seals are enough here: workers start after this, so every import and every weight
         read would make the service ready later.
         """
-        from valence.service import keys, settings, store, supervision
+        from valence.service import settings
         from valence.service.classifier import seal
         from valence.service.errors import ValenceError
+        from valence.service.keys import key_file
+        from valence.service.registry import models
+        from valence.service.server import supervisor
 
         try:
             wanted = settings.Settings.from_environment(os.environ)
             if wanted.api_keys_file:
-                keys.read(Path(wanted.api_keys_file))
+                key_file.read(Path(wanted.api_keys_file))
             elif not wanted.allow_anonymous:
-                keys.require_unless_loopback(_host())
+                key_file.require_unless_loopback(_host())
             if wanted.engine.startswith("native"):
-                from valence.service.inference import engines
+                from valence.service.inference.engines import factory
 
-                engines.require(wanted.engine)
-            for folder in store.folders(wanted):
+                factory.require(wanted.engine)
+            for folder in models.folders(wanted):
                 seal.verify(folder)
         except ValenceError as error:
-            supervision.refuse(error)
-        supervision.watch()
+            supervisor.refuse(error)
+        supervisor.watch()
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def start(self) -> None:
         """Load while the server answers 503, so that health is told from the first moment."""
-        from valence.service import supervision
+        from valence.service.server import supervisor
 
-        supervision.end_with_parent()
+        supervisor.end_with_parent()
         self._opening = asyncio.create_task(self._open())
         self._end_streams_at_sigterm()
         if self.settings.drain_seconds:
@@ -127,7 +131,7 @@ class Valence:
         explain: Any = None,
     ) -> Any:
         """Label a text or several; the same as POST /v1/classify, which is what clients call."""
-        from valence.service.api.classify import classify_in_process
+        from valence.service.api.v1.classification import classify_in_process
 
         fields = {
             "text": text,
@@ -176,8 +180,8 @@ class Valence:
         signal.signal(ending, leave)
 
     async def _open(self) -> None:
-        from valence.service import supervision
         from valence.service.errors import ValenceError
+        from valence.service.server import supervisor
 
         try:
             scorers = await asyncio.wrap_future(self._loaded)
@@ -191,7 +195,7 @@ class Valence:
             finally:
                 # Nothing in this task's way up to the server would end the process; and who reads
                 # the log may be gone.
-                os._exit(supervision.CANNOT_START)
+                os._exit(supervisor.CANNOT_START)
         # a batch that comes back from its thread waits this long for the event loop, and it for one
         sys.setswitchinterval(0.0005)
         # what was loaded stays: the collector need not walk it again and again
@@ -200,21 +204,21 @@ class Valence:
         gc.set_threshold(50_000, 20, 20)
 
     def _load(self) -> list[Scorer]:
-        from valence.service import store
         from valence.service.classifier import artifact
         from valence.service.classifier.classifier import Classifier
-        from valence.service.inference import engines
         from valence.service.inference.batcher import QueueLimits
         from valence.service.inference.cache import AnswerCache
+        from valence.service.inference.engines import factory
         from valence.service.inference.scorer import Scorer
+        from valence.service.registry import models
 
         limits = QueueLimits(self.settings.queue_items, self.settings.queue_tokens)
         memory = self.settings.cache_bytes
         cache = AnswerCache(max_bytes=memory) if memory else None
         scorers = []
-        for folder in store.folders(self.settings):
+        for folder in models.folders(self.settings):
             loaded = artifact.load(folder)
-            engine = engines.create(loaded, name=self.settings.engine, log=self.log)
+            engine = factory.create(loaded, name=self.settings.engine, log=self.log)
             scorer = Scorer(
                 Classifier(loaded),
                 engine,
@@ -239,14 +243,14 @@ def _host() -> str:
 
 
 def _connection_watch(entry: ASGIApp) -> ConnectionWatch:
-    from valence.service import connections
-    from valence.service.api.body_limits import LARGE_BODY
+    from valence.service.api.http.body_limits import LARGE_BODY
+    from valence.service.server import protocol
     from valence.service.settings import Settings
 
     wanted = Settings.from_environment(os.environ)
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return connections.ConnectionWatch(
-        connections.ConnectionLimits(
+    return protocol.ConnectionWatch(
+        protocol.ConnectionLimits(
             header_bytes=wanted.max_header_bytes,
             headers=wanted.max_headers,
             header_seconds=wanted.header_timeout_seconds,
@@ -284,11 +288,11 @@ class _Gateway:
             await get_current_service().entry(scope, receive, send)
             return
         if scope["type"] == "lifespan":
-            from valence.service import connections
-            from valence.service.accepting import Loop
+            from valence.service.server import protocol
+            from valence.service.server.event_loop import Loop
 
             # what BentoML has around this does nothing that is asked for
-            watch = scope["state"][connections.STATE] = _connection_watch(self)
+            watch = scope["state"][protocol.STATE] = _connection_watch(self)
             loop = asyncio.get_running_loop()
             if isinstance(loop, Loop):
                 loop.door = watch
@@ -300,6 +304,6 @@ class _Gateway:
 
 # uvicorn waits for ever for headers and bodies, and accepts one connection a turn; it looks its
 # protocol and loop up here, in the worker only
-uvicorn.config.HTTP_PROTOCOLS["auto"] = "valence.service.shedding:SheddingProtocol"
-uvicorn.config.LOOP_FACTORIES["auto"] = "valence.service.accepting:loop_factory"
+uvicorn.config.HTTP_PROTOCOLS["auto"] = "valence.service.server.early_rejection:SheddingProtocol"
+uvicorn.config.LOOP_FACTORIES["auto"] = "valence.service.server.event_loop:loop_factory"
 Valence.add_asgi_middleware(_Gateway)  # type: ignore[attr-defined]

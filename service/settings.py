@@ -96,7 +96,7 @@ class Settings(BaseModel):
     )
     api_keys_file: str = Field(
         default="",
-        description="File of API keys' hashes, made by `python -m valence.service.keys new NAME`; with "
+        description="File of API keys' hashes, made by `valence keys new NAME`; with "
         "one, requests bring a key, but for probes, pages and the API's document. Read again when "
         "it changes.",
     )

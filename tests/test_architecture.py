@@ -176,8 +176,8 @@ def test_reading_text_and_artifacts_needs_no_torch_no_web_framework_and_no_bento
 def test_importing_the_service_reads_no_environment_and_imports_no_torch() -> None:
     code = (
         "import sys\n"
-        "import valence.service.api.application, valence.service.inference.models, valence.service.inference.engines\n"
-        "import valence.service.metrics, valence.service.settings, valence.service.log, valence.service.store\n"
+        "import valence.service.api.application, valence.service.inference.models, valence.service.inference.engines.factory\n"
+        "import valence.service.observability.metrics, valence.service.settings, valence.service.observability.log, valence.service.registry.models\n"
         "print(sorted({'torch', 'bentoml', 'training'} & sys.modules.keys()))\n"
     )
     environment = {"VALENCE_MAX_TEXTS": "not a number", "PATH": "/usr/bin:/bin"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from valence.service.api.application import ROUTES
-from valence.service.api.classification import ClassifyRequest
-from valence.service.api.problems import KINDS, UNEXPECTED
+from valence.service.api.http.problems import KINDS, UNEXPECTED
+from valence.service.api.v1.schemas import ClassifyRequest
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 # answered on a connection, before there is a request

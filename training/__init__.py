@@ -1,7 +1,4 @@
-"""The pipeline that turns labelled text into classifiers; ``python -m training --help``.
+"""What trains classifiers: from labelled text to an artifact in the model store.
 
-``corpora`` read texts and labels, ``split`` deals them out, ``preparation`` encodes them,
-``fitting`` trains the network that :mod:`valence.service.classifier` defines, ``outcome`` judges it with
-``evaluation`` and ``calibration``, ``publication`` seals it into an artifact in the model store;
-``pipeline`` strings these together.
+The floors of the folders are in ``tests/architecture``.
 """

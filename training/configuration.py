@@ -22,8 +22,8 @@ from pydantic import (
 )
 from valence.service.classifier.architecture import Cell, Pooling
 from valence.service.classifier.manifest import Misspelled, Task, check_labels
-from valence.service.encodings import AUTO
 from valence.service.errors import ConfigurationError
+from valence.service.files.encodings import AUTO
 from valence.training import toml
 from valence.training.config.columns import Columns
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from valence.service.classifier.classifier import Classifier, probabilities
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import ConfigurationError
-from valence.service.inference.engine import Engine
-from valence.service.inference.explainer import attributor
+from valence.service.inference.engines.interface import Engine
+from valence.service.inference.explain.explainer import attributor
 from valence.training import configuration, judging
 from valence.training.preparation import load_splits
 from valence.training.progress import Reporter
@@ -29,7 +29,7 @@ class Faithfulness(BaseModel):
     ``wins`` is the share of texts and draws in which the label's probability falls further by the
     deletion of the words of highest contribution than by that of as many random ones; an equal
     fall, as of the same words, is no win. Falls are means. Completeness errors are those of
-    :class:`valence.service.inference.explainer.Explanation`.
+    :class:`valence.service.inference.explain.explainer.Explanation`.
     """
 
     model_config = ConfigDict(frozen=True)

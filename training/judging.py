@@ -16,9 +16,9 @@ from valence.service.classifier.result import result
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import TextTooLong
-from valence.service.inference import engines
-from valence.service.inference.engine import Engine
-from valence.service.log import Log
+from valence.service.inference.engines import factory
+from valence.service.inference.engines.interface import Engine
+from valence.service.observability.log import Log
 from valence.training import baselines, configuration, store, targets
 from valence.training.behaviour.subject import Subject
 from valence.training.comparison.answers import Answers
@@ -175,6 +175,6 @@ def _read(classifier: Classifier, place: int, text: str, truncation: Truncation)
 def load(tag: str, engine: str) -> tuple[Classifier, Engine]:
     """The model ``tag`` of the store and the engine that computes it."""
     loaded = artifact.load(store.path(tag))
-    return Classifier(loaded), engines.create(
+    return Classifier(loaded), factory.create(
         loaded, name=engine, log=Log(sys.stderr, access=False)
     )

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import tomli_w
 from valence.service.classifier import tokenizer
-from valence.service.encodings import AUTO
 from valence.service.errors import ConfigurationError
+from valence.service.files.encodings import AUTO
 from valence.training import corpora, sampling
 from valence.training.config.columns import Columns
 from valence.training.configuration import Optimization, parse

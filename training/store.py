@@ -17,10 +17,10 @@ import bentoml
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.models import ModelStore
 from bentoml.exceptions import BentoMLException, NotFound
-from valence.service import champion
-from valence.service.champion import Champion, Change
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError
+from valence.service.registry import champion
+from valence.service.registry.champion import Champion, Change
 
 _UNFINISHED = "unfinished-model-"
 # what a killed process left is swept up after this time; copying a model takes seconds

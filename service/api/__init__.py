@@ -1,1 +1,1 @@
-"""HTTP only: routes by dialect, their schemas, and the one table of errors."""
+"""The HTTP application: routes, schemas, errors, pages."""

@@ -8,46 +8,39 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from valence.service import tracing
-from valence.service.api import (
-    activations,
-    classify,
-    huggingface,
-    model_cards,
-    open_inference,
-    operations,
-    pages,
-    sagemaker,
-    stream,
-    vllm,
-)
-from valence.service.api.access import Access
-from valence.service.api.body_limits import BodyLimits
-from valence.service.api.client_gone import ClientGone
-from valence.service.api.http import TIMEOUT_HEADERS, Request
-from valence.service.api.problems import Problem, describe, problem_json
-from valence.service.api.router import Router
-from valence.service.api.routes import API_HEADERS, Context, Route
+from valence.service.api import pages
+from valence.service.api.dialects import huggingface, sagemaker, vllm
+from valence.service.api.dialects.open_inference import routes
+from valence.service.api.http.authorization import Access
+from valence.service.api.http.body_limits import BodyLimits
+from valence.service.api.http.disconnect import ClientGone
+from valence.service.api.http.problems import Problem, describe, problem_json
+from valence.service.api.http.request import TIMEOUT_HEADERS, Request
+from valence.service.api.http.router import Router
+from valence.service.api.http.routes import API_HEADERS, Context, Route
+from valence.service.api.operations import health
+from valence.service.api.v1 import activations, classification, models, stream
 from valence.service.errors import Overloaded
 from valence.service.inference.models import Models, Phase
-from valence.service.log import Log
-from valence.service.metrics.service import Metrics
+from valence.service.observability import tracing
+from valence.service.observability.log import Log
+from valence.service.observability.metrics.service import Metrics
+from valence.service.observability.tracing import TraceContext, Tracer
 from valence.service.settings import Settings
-from valence.service.tracing import TraceContext, Tracer
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 ROUTES: tuple[Route, ...] = (
-    *classify.ROUTES,
+    *classification.ROUTES,
     *activations.ROUTES,
     *stream.ROUTES,
-    *model_cards.ROUTES,
+    *models.ROUTES,
     *huggingface.ROUTES,
     *vllm.ROUTES,
-    *open_inference.ROUTES,
+    *routes.ROUTES,
     *sagemaker.ROUTES,
-    *operations.ROUTES,
+    *health.ROUTES,
     *pages.ROUTES,
 )
 
@@ -174,13 +167,13 @@ class Application:
             if given.get(b"content-type") != _JSON or not given.keys().isdisjoint(_ASK_FOR_MORE):
                 return None
             problem = self._problem(error, request)
-        answer = classify.ROUTE.refuse(problem, request.id)
-        self._account(request, classify.ROUTE, classify.ROUTE.method, answer.status)
+        answer = classification.ROUTE.refuse(problem, request.id)
+        self._account(request, classification.ROUTE, classification.ROUTE.method, answer.status)
         identification = self._identification(request)
         return {
             "type": "http.response.start",
             "status": answer.status,
-            "headers": [*answer.headers, *identification, *classify.ROUTE.headers],
+            "headers": [*answer.headers, *identification, *classification.ROUTE.headers],
             "body": answer.body,
         }
 

@@ -10,8 +10,8 @@ import functools
 import importlib.util
 from pathlib import Path
 
-from valence.service.api.http import Request, Response
-from valence.service.api.routes import Context, Operation, Route
+from valence.service.api.http.request import Request, Response
+from valence.service.api.http.routes import Context, Operation, Route
 from valence.service.errors import UnknownPath
 
 _WEB = Path(__file__).parent / "web"

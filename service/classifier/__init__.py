@@ -1,6 +1,4 @@
-"""What a classifier is: text -> tokens -> word ids -> logits -> calibrated probabilities.
+"""A trained classifier: its artifact, from text to word ids, from logits to calibrated labels.
 
-Nothing here imports a web framework or BentoML, and only :mod:`valence.service.classifier.model`
-imports torch, so the other modules serve an engine that has no torch in its process.
-:mod:`training` builds on exactly these modules: a served score equals a trained one.
+Imports no engine, no web framework and no torch, but for ``model``, the network's definition.
 """

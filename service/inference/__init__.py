@@ -1,1 +1,4 @@
-"""From documents to logits: engines compute, the batcher decides when and together with what."""
+"""From texts to predictions: admission, queue, batches, long texts, cache.
+
+Imports ``classifier``, ``observability`` and its own ``engines`` and ``explain``; no web framework.
+"""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from valence.service.errors import DeadlineExceeded, Overloaded
-from valence.service.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics
 
 Answer = TypeVar("Answer")
 Other = TypeVar("Other")

@@ -16,14 +16,14 @@ from valence.service.classifier.classifier import Classifier, Document, Predicti
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import DeadlineExceeded, InvalidRequest, TextTooLong
-from valence.service.inference import reading
+from valence.service.inference import long_texts
 from valence.service.inference.batcher import Batcher, QueueLimits, Ticket
 from valence.service.inference.cache import Answer, AnswerCache
-from valence.service.inference.engine import Engine
-from valence.service.inference.explainer import Explainer, Explanation, TextActivations
-from valence.service.inference.reading import Sentence
-from valence.service.metrics.model import ModelMetrics
-from valence.service.metrics.service import Metrics
+from valence.service.inference.engines.interface import Engine
+from valence.service.inference.explain.explainer import Explainer, Explanation, TextActivations
+from valence.service.inference.long_texts import Sentence
+from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.service import Metrics
 
 # Tokenizing holds the event loop; a large request lets others have a turn after as many characters
 # as are tokenized in about a quarter of a millisecond.
@@ -198,18 +198,18 @@ class Scorer:
         explain: bool = False,
     ) -> Scored:
         arrived = time.perf_counter()
-        parts: list[reading.Parts] | None = None
-        documents: Sequence[Document | reading.Parts]
+        parts: list[long_texts.Parts] | None = None
+        documents: Sequence[Document | long_texts.Parts]
         with self._room(texts, timeout_seconds) as admitted:
             if truncation == "head" and not sentences and not explain:
                 encode = self.classifier.encode
                 whole = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
                 documents, ids = whole, [document.ids for document in whole]
             else:
-                documents = parts = await reading.read(
+                documents = parts = await long_texts.read(
                     self.classifier, texts, truncation, sentences=sentences
                 )
-                ids = reading.windows(parts)
+                ids = long_texts.windows(parts)
                 self._require_room(ids, texts=len(texts))
             encoded = time.perf_counter()
             left = timeout_seconds - (encoded - arrived)
@@ -219,7 +219,7 @@ class Scorer:
         predictions = await self._answers(ticket, left, while_waiting)
         found: list[list[Sentence]] = []
         if parts is not None:
-            predictions, found = reading.gather(self.classifier, parts, predictions)
+            predictions, found = long_texts.gather(self.classifier, parts, predictions)
         usages = [document.usage for document in documents]
         usage = _total(usages)
         stages = Stages(
@@ -248,7 +248,7 @@ class Scorer:
     async def _explain(
         self,
         texts: Sequence[str],
-        parts: Sequence[reading.Parts],
+        parts: Sequence[long_texts.Parts],
         predictions: Sequence[Prediction],
         timeout_seconds: float,
         while_waiting: Callable[[], AbstractContextManager[None]],

@@ -1,1 +1,1 @@
-"""Scores files without HTTP: ``python -m valence.service.score IN OUT``."""
+"""``valence score``: files of texts scored without HTTP, resumable. Imports no web framework."""

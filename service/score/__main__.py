@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from valence.service.tables import FORMATS
+    from valence.service.files.tables import FORMATS
 
     parser = argparse.ArgumentParser(
         prog="python -m valence.service.score",
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(asked: argparse.Namespace) -> None:
-    from valence.service import encodings, tables
+    from valence.service.files import encodings, tables
     from valence.service.score import run
 
     in_format = tables.known_format(asked.source, asked.in_format)
@@ -79,18 +79,18 @@ def _run(asked: argparse.Namespace) -> None:
     )
     if asked.fresh:
         run.forget(asked.out)
-    from valence.service import store
     from valence.service.classifier import artifact
     from valence.service.classifier.classifier import Classifier
-    from valence.service.inference import engines
-    from valence.service.log import Log
+    from valence.service.inference.engines import factory
+    from valence.service.observability.log import Log
+    from valence.service.registry import models
     from valence.service.settings import Settings
 
-    (folder,) = store.folders(Settings(models=(asked.model,)))
+    (folder,) = models.folders(Settings(models=(asked.model,)))
     loaded = artifact.load(folder)
     # which one measures fastest may be another one today, and its roundings others
     name = (run.begun_with(asked.out) if asked.engine == "auto" else None) or asked.engine
-    engine = engines.create(loaded, name=name, log=Log(sys.stderr, access=False))
+    engine = factory.create(loaded, name=name, log=Log(sys.stderr, access=False))
     with _progress() as advance:
         rows = run.score(
             asked.source,

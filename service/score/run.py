@@ -21,11 +21,11 @@ from typing import Any
 from valence.service.classifier.classifier import Classifier, Prediction, Reading, Usage
 from valence.service.classifier.result import UNCERTAIN
 from valence.service.classifier.truncation import Truncation
-from valence.service.encodings import AUTO, zipped
 from valence.service.errors import ConfigurationError, TextTooLong
-from valence.service.inference.engine import Engine
+from valence.service.files.encodings import AUTO, zipped
+from valence.service.files.tables import Row, Rows
+from valence.service.inference.engines.interface import Engine
 from valence.service.score.parts import join, part
-from valence.service.tables import Row, Rows
 
 # rows of a part: some tenths of a second's work
 PART_ROWS = 4_096

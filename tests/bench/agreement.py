@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from valence.service.classifier import artifact
 from valence.service.classifier.classifier import Classifier, probabilities
-from valence.service.inference.native_engine import NativeEngine, available_paths
-from valence.service.inference.reference import ReferenceEngine
+from valence.service.inference.engines.native import NativeEngine, available_paths
+from valence.service.inference.engines.reference import ReferenceEngine
 from valence.training import configuration, store
 from valence.training.preparation import load_splits
 from valence.training.progress import Reporter

@@ -16,7 +16,7 @@ from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.vocabulary import WordIds
-from valence.service.inference.native_engine import NativeEngine
+from valence.service.inference.engines.native import NativeEngine
 
 from tests.bench import eager, serving, texts
 from tests.bench.measure import Options, interleave, median, rate, say

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 
-from valence.service.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics
 
 from tests.bench import texts
 from tests.bench.application import Application

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from valence.service.api import openapi
 from valence.service.api.application import ROUTES
-from valence.service.api.problems import UNEXPECTED, Problem
+from valence.service.api.http.problems import UNEXPECTED, Problem
+from valence.service.api.operations import openapi
 from valence.service.settings import Settings
 
 SNAPSHOT = Path(__file__).parent / "openapi.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from valence.service.inference.native_engine import native_available
+from valence.service.inference.engines.native import native_available
 
 from tests.otlp import collecting
 

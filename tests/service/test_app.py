@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from valence.service.inference import native_engine
+from valence.service.inference.engines import native
 
 HEAVY = {"torch", "torchtext", "valence.training", "numpy", "safetensors", "prometheus_client"}
 
@@ -25,30 +25,31 @@ def test_importing_the_service_does_no_work():
 def test_a_folder_is_verified_before_there_is_a_worker_without_numpy(tiny_folder):
     code = f"""
 from pathlib import Path
-from valence.service import settings, store
+from valence.service import settings
+from valence.service.registry import models
 from valence.service.classifier import seal
 assert seal.verify(Path({str(tiny_folder)!r})).name
 """
     assert imported(code) == set()
 
 
-@pytest.mark.skipif(not native_engine.native_available(), reason="the native engine is not built")
+@pytest.mark.skipif(not native.native_available(), reason="the native engine is not built")
 def test_serving_on_the_cpu_needs_no_torch_and_nothing_of_training(tiny_folder):
     code = f"""
 import io
 from pathlib import Path
-from valence.service import app, store
+from valence.service import app
 from valence.service.classifier import artifact
-from valence.service.inference import engines
-from valence.service.log import Log
+from valence.service.inference.engines import factory
+from valence.service.observability.log import Log
 loaded = artifact.load(Path({str(tiny_folder)!r}))
-engines.create(loaded, name="auto", log=Log(io.StringIO()))
+factory.create(loaded, name="auto", log=Log(io.StringIO()))
 service = app.Valence()
 assert service.application.context.routes
 import uvicorn
-of_bentoml = uvicorn.Config("service:app")
+of_bentoml = uvicorn.Config("valence:app")
 of_bentoml.load_app = lambda: None
-assert type(of_bentoml.get_loop_factory()()).__module__ == "valence.service.accepting"
+assert type(of_bentoml.get_loop_factory()()).__module__ == "valence.service.server.event_loop"
 """
     assert imported(code) == {"numpy", "safetensors", "prometheus_client"}
 
@@ -57,8 +58,8 @@ UNTRACED = """
 import asyncio, io, sys
 from valence.service.api.application import create_app
 from valence.service.inference.models import Models
-from valence.service.log import Log
-from valence.service.metrics import Metrics
+from valence.service.observability.log import Log
+from valence.service.observability.metrics import Metrics
 from valence.service.settings import Settings
 
 async def ask(entry):

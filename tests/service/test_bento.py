@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from valence.service import bento, store
 from valence.service.errors import ConfigurationError
+from valence.service.registry import bento, models
 from valence.service.settings import Settings
 
 
 def serve(monkeypatch: pytest.MonkeyPatch, *tags: str) -> None:
     folders = [Path("models", *tag.split(":")) for tag in tags]
-    monkeypatch.setattr(store, "folders", lambda settings: folders)
+    monkeypatch.setattr(models, "folders", lambda settings: folders)
 
 
 def test_the_bento_has_the_versions_that_would_be_served(monkeypatch) -> None:
@@ -34,6 +34,6 @@ def test_nothing_to_serve_is_nothing_to_build(monkeypatch) -> None:
     def none(settings: Settings) -> list[Path]:
         raise ConfigurationError("the model store holds none of sentiment, topic")
 
-    monkeypatch.setattr(store, "folders", none)
+    monkeypatch.setattr(models, "folders", none)
     with pytest.raises(SystemExit, match="error: the model store holds none"):
         bento.main()

@@ -5,8 +5,8 @@ import collections
 import socket
 
 import pytest
-from valence.service import connections
-from valence.service.connections import ConnectionWatch
+from valence.service.server import protocol
+from valence.service.server.protocol import ConnectionWatch
 
 from tests.service.protocol import limits, port_of, started
 
@@ -87,7 +87,7 @@ async def test_who_is_refused_while_sending_reads_why(server):
 
 
 async def test_who_is_refused_and_stays_is_cut_off(server, monkeypatch):
-    monkeypatch.setattr(connections, "_LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(protocol, "_LINGER_SECONDS", 0.1)
     reader, writer = await connect(server)
     writer.write(b"xyzzy\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 400 ")

@@ -1,6 +1,6 @@
 import asyncio
 
-from valence.service.later import Later
+from valence.service.pacing.debounce import Later
 
 
 async def test_work_asked_for_often_is_done_once_and_again_when_asked_again():

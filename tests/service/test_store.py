@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from valence.service import store
-from valence.service.champion import Champion
 from valence.service.errors import ArtifactError, ConfigurationError
+from valence.service.registry import models
+from valence.service.registry.champion import Champion
 from valence.service.settings import Settings
 
 # BentoML's own imports
@@ -31,7 +31,7 @@ def put(tmp_path, save_tiny):
 
 
 def tags(**fields: object) -> list[str]:
-    return [f"{path.parent.name}:{path.name}" for path in store.folders(Settings(**fields))]
+    return [f"{path.parent.name}:{path.name}" for path in models.folders(Settings(**fields))]
 
 
 def test_without_a_setting_those_of_the_defaults_that_are_there(put):

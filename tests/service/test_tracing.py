@@ -1,8 +1,8 @@
 from collections.abc import Iterator
 
 import pytest
-from valence.service import tracing
-from valence.service.tracing import TraceContext, Tracer
+from valence.service.observability import tracing
+from valence.service.observability.tracing import TraceContext, Tracer
 
 from tests.otlp import Collector, collecting
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from valence.service.classifier.classifier import Classifier
 from valence.service.errors import ConfigurationError
-from valence.service.inference.reference import ReferenceEngine
+from valence.service.inference.engines.reference import ReferenceEngine
 from valence.training import faithfulness
 
 

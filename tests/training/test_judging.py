@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from valence.service.api.classify import classify_in_process
-from valence.service.api.routes import Context
+from valence.service.api.http.routes import Context
+from valence.service.api.v1.classification import classify_in_process
 from valence.service.classifier import artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import ArtifactError, TextTooLong
-from valence.service.inference import engines
 from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.engines import factory
 from valence.service.inference.models import Models
 from valence.service.inference.scorer import Scorer
-from valence.service.log import Log
-from valence.service.metrics.service import Metrics
+from valence.service.observability.log import Log
+from valence.service.observability.metrics.service import Metrics
 from valence.service.settings import Settings
 from valence.training import corpora, judging, store
 from valence.training.judging import evaluate_stored, predict_stored
@@ -120,7 +120,7 @@ async def test_the_service_answers_as_predict_does_alone_and_in_any_batch(
     models.open([
         Scorer(
             Classifier(loaded),
-            engines.create(loaded, name="auto", log=log),
+            factory.create(loaded, name="auto", log=log),
             limits=QueueLimits(10_000, 100_000),
             worker=ThreadPoolExecutor(1),
             metrics=metrics,

@@ -15,8 +15,8 @@ from sklearn.metrics import f1_score
 from valence.service.classifier import artifact
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
-from valence.service.inference.native_engine import NativeEngine, native_available
-from valence.service.inference.reference import ReferenceEngine
+from valence.service.inference.engines.native import NativeEngine, native_available
+from valence.service.inference.engines.reference import ReferenceEngine
 from valence.training import corpora, pipeline, store
 from valence.training.batches import EncodedTexts
 from valence.training.calibration import fit_temperature

@@ -15,7 +15,7 @@ from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.model import RecurrentClassifier
 from valence.service.errors import ConfigurationError
-from valence.service.inference.reference import ReferenceEngine
+from valence.service.inference.engines.reference import ReferenceEngine
 from valence.training import corpora, fitting, pipeline, recurrent, store
 from valence.training.batches import EncodedTexts
 from valence.training.configuration import Configuration

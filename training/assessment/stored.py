@@ -12,7 +12,7 @@ from typing import Any
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ConfigurationError
-from valence.service.inference.engine import Engine
+from valence.service.inference.engines.interface import Engine
 from valence.training import judging
 from valence.training.assessment import report
 from valence.training.assessment.assess import Assessment, assess

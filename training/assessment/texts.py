@@ -11,7 +11,7 @@ from pathlib import Path
 
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ConfigurationError
-from valence.service.tables import Rows, known_format
+from valence.service.files.tables import Rows, known_format
 from valence.training.config.columns import Columns
 from valence.training.corpora import files
 from valence.training.corpora.example import Example

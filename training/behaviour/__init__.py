@@ -1,1 +1,1 @@
-"""Behaviour tests in the manner of CheckList (Ribeiro et al., ACL 2020): see :mod:`.suite`."""
+"""Behavioural tests in the manner of CheckList: invariance, direction, fairness, functionality."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from valence.service.encodings import AUTO
+from valence.service.files.encodings import AUTO
 from valence.training.commands.options import (
     WORKSPACE,
     ConfigurationFile,

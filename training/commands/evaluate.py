@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from valence.service.encodings import AUTO
+from valence.service.files.encodings import AUTO
 from valence.training.commands import tables
 from valence.training.commands.options import (
     WORKSPACE,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from valence.service.encodings import AUTO
 from valence.service.errors import ConfigurationError
+from valence.service.files.encodings import AUTO
 from valence.training.commands.options import (
     WORKSPACE,
     ConfigurationFile,

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from valence.service.encodings import AUTO
+from valence.service.files.encodings import AUTO
 from valence.training import ranks
 from valence.training.commands import tables
 from valence.training.commands.options import (

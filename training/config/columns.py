@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from valence.service.classifier.manifest import Task
-from valence.service.encodings import AUTO
+from valence.service.files.encodings import AUTO
 
 
 @dataclass(frozen=True, slots=True)

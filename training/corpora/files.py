@@ -16,12 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from valence.service import encodings
 from valence.service.classifier import seal
 from valence.service.classifier.manifest import CorpusRecord
-from valence.service.encodings import Encoding
 from valence.service.errors import ConfigurationError
-from valence.service.tables import FORMATS, Rows, format_of, known_format, shown
+from valence.service.files import encodings
+from valence.service.files.encodings import Encoding
+from valence.service.files.tables import FORMATS, Rows, format_of, known_format, shown
 from valence.training.config.columns import Columns
 from valence.training.corpora import folders, hub, torchtext_sets
 from valence.training.corpora.example import Example
@@ -132,7 +132,7 @@ def read(
 ) -> Iterator[Example]:
     """The rows of ``path`` in their order, duplicates and all; a row without text has an empty one.
 
-    With ``part`` those that begin in these bytes of it, see :class:`valence.service.tables.Rows`. Raises
+    With ``part`` those that begin in these bytes of it, see :class:`valence.service.files.tables.Rows`. Raises
     :class:`ConfigurationError`.
     """
     for place, row in rows(path, table, part=part):

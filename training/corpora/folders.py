@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from valence.service import encodings
-from valence.service.encodings import AUTO, Encoding
 from valence.service.errors import ConfigurationError
+from valence.service.files import encodings
+from valence.service.files.encodings import AUTO, Encoding
 
 SPLITS = ("train", "dev", "valid", "validation", "test")
 # that data set's texts without a label

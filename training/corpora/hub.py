@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from valence.service.errors import ConfigurationError
-from valence.service.tables import arrow
+from valence.service.files.tables import arrow
 
 if TYPE_CHECKING:
     from datasets import Dataset

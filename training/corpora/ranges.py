@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from valence.service.encodings import zipped
 from valence.service.errors import ConfigurationError
-from valence.service.tables import format_of
+from valence.service.files.encodings import zipped
+from valence.service.files.tables import format_of
 from valence.training.config.columns import Columns
 from valence.training.corpora import files
 from valence.training.corpora.example import Example

@@ -1,1 +1,1 @@
-"""Distillation: what a transformer says of texts becomes what the small network learns."""
+"""Teachers, their logits, and the transfer set that a classifier learns from."""

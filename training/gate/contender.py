@@ -9,7 +9,7 @@ from pathlib import Path
 
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.manifest import Manifest
-from valence.service.inference.engine import Engine
+from valence.service.inference.engines.interface import Engine
 from valence.training import judging, store, targets
 from valence.training.behaviour.subject import Subject
 from valence.training.comparison.answers import Answers

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
-from valence.service.tables import FORMATS, format_of
+from valence.service.files.tables import FORMATS, format_of
 from valence.training.corpora import hub, torchtext_sets
 from valence.training.tasks.task import Task, TaskFiles
 

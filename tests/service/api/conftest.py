@@ -14,17 +14,17 @@ from typing import Any
 import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from valence.service.api import openapi
 from valence.service.api.application import Application, create_app
-from valence.service.api.routes import Route
+from valence.service.api.http.routes import Route
+from valence.service.api.operations import openapi
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.errors import MethodNotAllowed, UnknownPath
 from valence.service.inference.batcher import QueueLimits
 from valence.service.inference.models import Models
 from valence.service.inference.scorer import Scorer
-from valence.service.log import Log
-from valence.service.metrics.service import Metrics
+from valence.service.observability.log import Log
+from valence.service.observability.metrics.service import Metrics
 from valence.service.settings import Settings
 
 

@@ -4,8 +4,8 @@ import asyncio
 import json
 
 import pytest
-from valence.service.api.body_limits import BodyLimits
-from valence.service.api.http import Request
+from valence.service.api.http.body_limits import BodyLimits
+from valence.service.api.http.request import Request
 from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded
 
 SCOPE = {"type": "http", "headers": [], "method": "POST", "path": "/"}

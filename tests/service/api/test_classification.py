@@ -1,9 +1,5 @@
 import pytest
-from valence.service.api.classification import (
-    MAX_EXPLAINED_TEXTS,
-    MAX_ID_CHARACTERS,
-    ClassifyResponse,
-)
+from valence.service.api.v1.schemas import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS, ClassifyResponse
 
 from tests.service.api.test_operations import metrics, sample
 

@@ -4,8 +4,8 @@ import time
 
 import httpx
 import pytest
-from valence.service.api.classification import ClassifyResponse
-from valence.service.api.classify import classify_in_process
+from valence.service.api.v1.classification import classify_in_process
+from valence.service.api.v1.schemas import ClassifyResponse
 from valence.service.classifier import artifact
 from valence.service.errors import InvalidRequest
 

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from valence.service.api.application import ROUTES
-from valence.service.api.huggingface import PredictError
-from valence.service.api.open_inference_schemas import InferError
-from valence.service.api.problems import ProblemDetails
-from valence.service.api.vllm import OpenAIError
+from valence.service.api.dialects.huggingface import PredictError
+from valence.service.api.dialects.open_inference.schemas import InferError
+from valence.service.api.dialects.vllm import OpenAIError
+from valence.service.api.http.problems import ProblemDetails
 
 from tests.service.api.blocked import Blocked, slow
 

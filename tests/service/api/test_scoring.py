@@ -2,7 +2,7 @@ import asyncio
 
 import pydantic_core
 import pytest
-from valence.service.api.scoring import TURN_TEXTS, to_json
+from valence.service.api.http.scoring import TURN_TEXTS, to_json
 
 from tests.turns import counted
 

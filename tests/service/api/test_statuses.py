@@ -14,11 +14,12 @@ from unittest import mock
 
 import httpx
 import pytest
-from valence.service import keys
-from valence.service.api import openapi, pages
+from valence.service.api import pages
 from valence.service.api.application import ROUTES
-from valence.service.api.http import Response
-from valence.service.api.routes import Route
+from valence.service.api.http.request import Response
+from valence.service.api.http.routes import Route
+from valence.service.api.operations import openapi
+from valence.service.keys import key_file
 from valence.service.settings import Settings
 
 from tests.service.api.blocked import Blocked, slow
@@ -64,7 +65,7 @@ async def beyond_its_rate(serve: Any, route: Route, tmp_path: Any) -> httpx.Resp
 
 def keys_file(folder: Any, rate: str = "") -> str:
     file = folder / "keys"
-    file.write_text(f"alice: sha256:{keys.fingerprint(SECRET.encode()).hex()}{rate}\n")
+    file.write_text(f"alice: sha256:{key_file.fingerprint(SECRET.encode()).hex()}{rate}\n")
     return str(file)
 
 

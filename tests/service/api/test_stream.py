@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from valence.service.api.classification import StreamAnswer
+from valence.service.api.v1.schemas import StreamAnswer
 
 from tests.service.api.blocked import Blocked, slow
 

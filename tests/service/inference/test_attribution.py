@@ -13,10 +13,10 @@ from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.manifest import Manifest
 from valence.service.classifier.model import RecurrentClassifier, load_tensors
 from valence.service.classifier.vocabulary import Vocabulary, WordIds
-from valence.service.inference.attribution import NumpyAttributor
-from valence.service.inference.native_attributor import NativeAttributor, attribution_paths
-from valence.service.inference.native_engine import unavailable_reason
-from valence.service.inference.reference import ReferenceEngine
+from valence.service.inference.engines.native import unavailable_reason
+from valence.service.inference.engines.reference import ReferenceEngine
+from valence.service.inference.explain.attribution import NumpyAttributor
+from valence.service.inference.explain.native import NativeAttributor, attribution_paths
 
 REASON = unavailable_reason()
 PATHS = attribution_paths() if REASON is None else ()

@@ -8,7 +8,7 @@ from valence.service.classifier.classifier import Classifier, Prediction, Usage
 from valence.service.inference.batcher import QueueLimits
 from valence.service.inference.cache import AnswerCache
 from valence.service.inference.scorer import Scored, Scorer, Stages
-from valence.service.metrics.service import Metrics
+from valence.service.observability.metrics.service import Metrics
 
 
 def answer(number: int, labels: int = 3):

@@ -13,10 +13,10 @@ from valence.service.classifier.tokenizer import tokenize
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import Overloaded, TextTooLong
 from valence.service.inference.batcher import QueueLimits
-from valence.service.inference.explainer import Explainer
-from valence.service.inference.reference import ReferenceEngine
+from valence.service.inference.engines.reference import ReferenceEngine
+from valence.service.inference.explain.explainer import Explainer
 from valence.service.inference.scorer import Scorer
-from valence.service.metrics.service import Metrics
+from valence.service.observability.metrics.service import Metrics
 
 TEXT = "The \U0001f600 movie was n't bad, zyx!  Very good."
 

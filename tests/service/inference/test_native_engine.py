@@ -19,11 +19,11 @@ from valence.service.classifier.classifier import Logits, probabilities
 from valence.service.classifier.manifest import Manifest
 from valence.service.classifier.vocabulary import Vocabulary, WordIds
 from valence.service.errors import ConfigurationError
-from valence.service.inference import native_engine
-from valence.service.inference.native_engine import NativeEngine, available_paths
-from valence.service.inference.reference import ReferenceEngine
+from valence.service.inference.engines import native
+from valence.service.inference.engines.native import NativeEngine, available_paths
+from valence.service.inference.engines.reference import ReferenceEngine
 
-REASON = native_engine.unavailable_reason()
+REASON = native.unavailable_reason()
 PATHS = available_paths() if REASON is None else ()
 
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
@@ -218,7 +218,7 @@ def test_the_gate_table_holds_every_words_gates_in_the_paths_format(path: str) -
 
 @pytest.mark.parametrize("path", PATHS)
 def test_the_peak_of_a_path_is_measured(path: str) -> None:
-    assert 0.1 < native_engine.peak_gflops(path) < 100_000
+    assert 0.1 < native.peak_gflops(path) < 100_000
 
 
 def test_torch_is_not_imported_to_build_and_use_the_engine() -> None:
@@ -229,7 +229,7 @@ from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.manifest import Manifest
 from valence.service.classifier.vocabulary import Vocabulary
-from valence.service.inference.native_engine import NativeEngine
+from valence.service.inference.engines.native import NativeEngine
 architecture = Architecture(vocabulary_size=2, embedding_size=3, hidden_size=4, labels=2)
 tensors = {n: np.ones(s, np.float32) for n, s in architecture.tensor_shapes().items()}
 manifest = Manifest.model_construct(architecture=architecture)
@@ -244,12 +244,12 @@ print(sorted({"torch", "bentoml"} & sys.modules.keys()))
 
 
 def test_without_the_built_kernel_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "valence.service.inference.native._kernel", None)
-    native_engine.kernel.cache_clear()
+    monkeypatch.setitem(sys.modules, "valence.service.inference.engines.kernel._kernel", None)
+    native.kernel.cache_clear()
     try:
-        assert not native_engine.native_available()
-        assert "install a C++17 compiler" in str(native_engine.unavailable_reason())
+        assert not native.native_available()
+        assert "install a C++17 compiler" in str(native.unavailable_reason())
         with pytest.raises(ConfigurationError, match="not built"):
             NativeEngine(build(hidden_size=8))
     finally:
-        native_engine.kernel.cache_clear()
+        native.kernel.cache_clear()

@@ -10,7 +10,7 @@ import torch
 from valence.service.classifier.architecture import Architecture, Cell, Pooling
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.model import RecurrentClassifier, load_tensors
-from valence.service.inference.reference import ReferenceEngine
+from valence.service.inference.engines.reference import ReferenceEngine
 
 
 def of_shape(artifact: Artifact, **change: object) -> Artifact:

@@ -11,10 +11,10 @@ from valence.service.classifier.truncation import TRUNCATIONS
 from valence.service.errors import InvalidRequest, TextTooLong, Unavailable, UnknownModel
 from valence.service.inference.batcher import QueueLimits
 from valence.service.inference.cache import AnswerCache
+from valence.service.inference.engines.reference import ReferenceEngine
 from valence.service.inference.models import Models, Phase
-from valence.service.inference.reference import ReferenceEngine
 from valence.service.inference.scorer import Scorer
-from valence.service.metrics.service import Metrics
+from valence.service.observability.metrics.service import Metrics
 
 from tests.turns import counted
 

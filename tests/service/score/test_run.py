@@ -7,9 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from valence.service import encodings, tables
 from valence.service.classifier.classifier import Classifier
 from valence.service.errors import ConfigurationError
+from valence.service.files import encodings, tables
 from valence.service.score import parts, run
 
 TEXTS = [f"good movie {number} bad " * (number % 7) for number in range(50)]

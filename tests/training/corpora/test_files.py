@@ -180,7 +180,7 @@ def test_the_delimiter_is_told_by_the_rows(tmp_path: Path, name: str, delimiter:
 
 
 def test_a_field_is_read_up_to_the_limit_and_refused_past_it(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("valence.service.tables._LARGEST_FIELD", 200)
+    monkeypatch.setattr("valence.service.files.tables._LARGEST_FIELD", 200)
     path = tmp_path / "a.csv"
     path.write_text(f"review,stars\n{'x' * 200},1\n")
     assert told(path) == [("x" * 200, "1")]

@@ -2,7 +2,7 @@
 # Runs the kernel's paths under AddressSanitizer and UndefinedBehaviorSanitizer.
 set -eu
 cd "$(dirname "$0")/../../../.."
-sources=service/inference/native
+sources=service/inference/engines/kernel
 mkdir -p build/sanitize
 
 # One compiler a file, two at a time; module.cpp is the Python binding and stays out.

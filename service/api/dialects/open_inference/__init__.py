@@ -1,0 +1,1 @@
+"""The Open Inference Protocol: routes, schemas, tensors as JSON and as bytes."""

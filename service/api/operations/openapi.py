@@ -1,0 +1,272 @@
+"""The OpenAPI 3.1 document, made from the route table: what is served is what is documented."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import pydantic_core
+from pydantic import BaseModel, JsonValue
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from valence.service import errors
+from valence.service.api.http.problems import (
+    KINDS,
+    MEDIA_TYPE,
+    UNEXPECTED,
+    Kind,
+    Problem,
+    ProblemDetails,
+    problem_json,
+)
+from valence.service.api.http.routes import Route
+from valence.service.settings import Settings
+from valence.service.version import VERSION
+
+_REFERENCE = "#/components/schemas/{model}"
+_REQUEST_ID_HEADER = {
+    "description": "The request's id, given or made; the log has it too.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+}
+_TRACEPARENT_HEADER = {
+    "description": "W3C trace context of this answer, if the request brought one or is traced.",
+    "schema": {"type": "string"},
+}
+_ALWAYS = {"X-Request-ID": _REQUEST_ID_HEADER, "traceparent": _TRACEPARENT_HEADER}
+_TIMEOUT_PARAMETER = {
+    "name": "X-Request-Timeout-Ms",
+    "in": "header",
+    "description": "Milliseconds after which nobody waits for the answer: 504 then, or 429 at once "
+    "if the queue is too long for it. At most the service's own limit. "
+    "`X-Envoy-Expected-Rq-Timeout-Ms` says the same.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+}
+_SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+# the empty one: a service without keys asks for none
+_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {}]
+_HEADERS = {
+    401: {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}},
+    405: {"Allow": {"description": "The methods there are.", "schema": {"type": "string"}}},
+    429: {
+        "Retry-After": {
+            "description": "Seconds until it is worth trying again, from the measured speed.",
+            "schema": {"type": "integer", "minimum": 1},
+        }
+    },
+    503: {
+        "Retry-After": {
+            "description": "Seconds until it is worth trying again.",
+            "schema": {"type": "integer", "minimum": 1},
+        }
+    },
+}
+
+
+def document(routes: Sequence[Route], settings: Settings) -> dict[str, Any]:
+    """The document for ``routes``, with the limits of ``settings``."""
+    names, schemas = _schemas(routes)
+    _publish_limits(schemas, settings)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, names, settings)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Valence",
+            "version": VERSION,
+            "description": "Small, fast, honest text classifiers.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": _SECURITY_SCHEMES},
+    }
+
+
+def _schemas(
+    routes: Sequence[Route],
+) -> tuple[dict[Any, dict[str, str]], dict[str, Any]]:
+    """A reference to each model of the routes, and all schemas by name."""
+    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {
+        (ProblemDetails, "serialization"): None
+    }
+    for route in routes:
+        wanted[route.operation.error, "serialization"] = None
+        if route.operation.request is not None:
+            wanted[route.operation.request, "validation"] = None
+        if not isinstance(route.operation.response, str):
+            wanted[route.operation.response, "serialization"] = None
+        if route.operation.response_line is not None:
+            wanted[route.operation.response_line, "serialization"] = None
+    references, definitions = models_json_schema(list(wanted), ref_template=_REFERENCE)
+    names = {model: {"$ref": ref["$ref"]} for (model, _), ref in references.items()}
+    return names, definitions["$defs"]
+
+
+def _publish_limits(schemas: dict[str, Any], settings: Settings) -> None:
+    """Limits are settings, so they are written where the schema is published."""
+    fields = schemas["ClassifyRequest"]["properties"]
+    fields["text"]["maxLength"] = settings.max_characters
+    fields["texts"]["maxItems"] = settings.max_texts
+    fields["ids"]["maxItems"] = settings.max_texts
+    fields["texts"]["items"]["maxLength"] = settings.max_characters
+    schemas["StreamLine"]["properties"]["text"]["maxLength"] = settings.max_characters
+    schemas["ActivationsRequest"]["properties"]["text"]["maxLength"] = settings.max_characters
+    tensor = schemas["InferInput"]["properties"]["data"]["anyOf"][0]
+    tensor["maxItems"] = settings.max_texts
+    text, row = tensor["items"]["anyOf"]
+    text["maxLength"] = row["items"]["maxLength"] = settings.max_characters
+    # a text, or several of them: Hugging Face's each in a list of its own
+    for schema, field in (("PredictRequest", "inputs"), ("VllmRequest", "input")):
+        one, several = schemas[schema]["properties"][field]["anyOf"]
+        one["maxLength"] = settings.max_characters
+        several["maxItems"] = settings.max_texts
+        text = several["items"]
+        text.get("items", text)["maxLength"] = settings.max_characters
+
+
+def _operation(
+    route: Route, names: dict[Any, dict[str, str]], settings: Settings
+) -> dict[str, Any]:
+    operation = route.operation
+    words = route.path.replace("/", " ").replace("{", "").replace("}", "").replace(".", " ")
+    described: dict[str, Any] = {
+        "operationId": "_".join([route.method.lower(), *words.split()]),
+        "summary": operation.summary,
+        "description": operation.description,
+        "tags": [operation.tag],
+        "parameters": [
+            {
+                "name": "X-Request-ID",
+                "in": "header",
+                "description": "Comes back in the answer and is in the log; ignored when it does "
+                "not match.",
+                "schema": {"type": "string"},
+            },
+            {
+                "name": "traceparent",
+                "in": "header",
+                "description": "W3C trace context; its trace goes on in the answer, in the log and "
+                "in the spans.",
+                "schema": {"type": "string"},
+            },
+            *(
+                {
+                    "name": name,
+                    "in": "path",
+                    "required": True,
+                    "description": description,
+                    "schema": {"type": "string"},
+                }
+                for name, description in operation.parameters.items()
+            ),
+            *((_TIMEOUT_PARAMETER,) if errors.DeadlineExceeded in operation.errors else ()),
+            *_query(operation.query),
+        ],
+        "security": [] if route.open else _SECURITY,
+        "responses": {"200": _success(route, names), **_failures(route, names)},
+    }
+    if operation.request is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": {
+                **{
+                    media_type: {
+                        "schema": names[operation.request],
+                        "examples": _named(operation.request_examples),
+                    }
+                    for media_type in operation.media_types
+                },
+                **_others(operation.other_requests, _lines(settings)),
+            },
+        }
+    return described
+
+
+def _success(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
+    operation = route.operation
+    if isinstance(operation.response, str):
+        content: dict[str, Any] = {operation.response: {}}
+    else:
+        described: dict[str, Any] = {"schema": names[operation.response]}
+        if operation.response_examples:
+            described["examples"] = _named(operation.response_examples)
+        content = {operation.media_types[0]: described}
+    line = names[operation.response_line] if operation.response_line else None
+    return {
+        "description": operation.summary,
+        "headers": _ALWAYS,
+        "content": {**content, **_others(operation.other_responses, line)},
+    }
+
+
+def _named(examples: Mapping[str, JsonValue]) -> dict[str, Any]:
+    return {name: {"value": value} for name, value in examples.items()}
+
+
+def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
+    fields = model.model_json_schema()["properties"] if model else {}
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": schema.pop("description"),
+            "schema": {key: value for key, value in schema.items() if key != "title"},
+        }
+        for name, schema in fields.items()
+    ]
+
+
+def _lines(settings: Settings) -> dict[str, Any]:
+    """The schema of a body that is no JSON: a text a line."""
+    return {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": settings.max_body_bytes,
+        "description": f"at most {settings.max_texts} lines, each with one text of at most "
+        f"{settings.max_characters} characters",
+    }
+
+
+def _others(
+    examples: Mapping[str, JsonValue], schema: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Bodies that are no JSON, text or what ``schema`` says of a line; those without an example
+    are binary and have no schema.
+    """
+    described = {"schema": schema or {"type": "string"}}
+    return {
+        media_type: {} if example is None else {**described, "example": example}
+        for media_type, example in examples.items()
+    }
+
+
+def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
+    by_status: dict[int, list[Kind]] = {UNEXPECTED.status: [UNEXPECTED]}
+    of_keys = () if route.open else (errors.Unauthorized, errors.RateLimited)
+    of_bodies = (errors.BodyTooSlow,) if errors.BodyTooLarge in route.operation.errors else ()
+    for error in dict.fromkeys((*route.operation.errors, *of_keys, *of_bodies)):
+        by_status.setdefault(KINDS[error].status, []).append(KINDS[error])
+    return {
+        str(status): {
+            "description": "; ".join(kind.title for kind in kinds)
+            if len(kinds) > 1
+            else f"{HTTPStatus(status).phrase}: {kinds[0].title}",
+            "headers": {**_ALWAYS, **_HEADERS.get(status, {})},
+            "content": {
+                MEDIA_TYPE if route.refuse is problem_json else "application/json": {
+                    "schema": names[route.operation.error],
+                    "examples": {kind.slug: {"value": _example(route, kind)} for kind in kinds},
+                }
+            },
+        }
+        for status, kinds in sorted(by_status.items())
+    }
+
+
+def _example(route: Route, kind: Kind) -> Any:
+    """What the route answers to such an error, made by what answers it."""
+    problem = Problem(kind, "What was wrong with this request, and the remedy.")
+    return pydantic_core.from_json(route.refuse(problem, "5f0c8e3a9b1d7c24-1f").body)

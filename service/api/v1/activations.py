@@ -1,0 +1,145 @@
+"""``POST /v1/activations``: what units of the network do at each word, for a page to colour."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from valence.service import errors
+from valence.service.api.http.request import Request, Response
+from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
+from valence.service.api.http.scoring import require_short
+from valence.service.api.v1.schemas import ModelName
+
+_DEFAULT_UNITS = 24
+
+
+class ActivationsRequest(BaseModel):
+    """A text, and how many units to tell of."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    text: Annotated[str, Field(description="the text to read")]
+    model: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=128,
+            description="`name` or `name:version`; the default model if absent or null",
+        ),
+    ] = None
+    units: Annotated[int, Field(ge=1, le=1024, description="how many, the most telling first")] = (
+        _DEFAULT_UNITS
+    )
+
+
+class ReadToken(BaseModel):
+    """A token that was read: `text[start:end]`, in code points."""
+
+    start: Annotated[int, Field(ge=0)]
+    end: Annotated[int, Field(ge=0)]
+    unknown: Annotated[bool, Field(description="whether it is not in the vocabulary")]
+
+
+class Unit(BaseModel):
+    """One unit of the last recurrent layer."""
+
+    direction: Annotated[str, Field(description="`forward` or `backward`")]
+    unit: Annotated[int, Field(ge=0, description="its number in its direction")]
+    telling: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="how far its output weights lie apart between labels, times how far its "
+            "activation varies over this text",
+        ),
+    ]
+    activations: Annotated[
+        list[Annotated[float, Field(ge=-1, le=1)]],
+        Field(description="its hidden state after each token, in the direction it reads"),
+    ]
+
+
+class ActivationsResponse(BaseModel):
+    """The tokens read, and the units with their activation at each of them."""
+
+    model: ModelName
+    tokens: list[ReadToken]
+    units: list[Unit]
+
+
+async def show(context: Context, request: Request) -> Response:
+    """Answer ``POST /v1/activations``."""
+    asked = await request.json(ActivationsRequest)
+    require_short(asked.text, context.settings, field="text")
+    scorer = context.models.get(asked.model)
+    request.model, request.version = scorer.name, scorer.version
+    found = await scorer.activations(
+        asked.text,
+        most=asked.units,
+        timeout_seconds=context.settings.request_timeout_seconds,
+        while_waiting=request.until_gone,
+    )
+    request.texts, request.tokens = 1, len(found.tokens)
+    answer = ActivationsResponse(
+        model=ModelName(name=scorer.name, version=scorer.version),
+        tokens=[
+            ReadToken(start=token.start, end=token.end, unknown=unknown)
+            for token, unknown in found.tokens
+        ],
+        # fixed-point and bf16 states may leave [-1, 1] by a rounding
+        units=[
+            Unit(
+                direction=unit.direction,
+                unit=unit.unit,
+                telling=unit.telling,
+                activations=[min(1.0, max(-1.0, value)) for value in unit.activations],
+            )
+            for unit in found.units
+        ],
+    )
+    return Response(answer.model_dump_json().encode())
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/activations",
+        handler=show,
+        operation=Operation(
+            summary="Show what units of the network do at each word",
+            description="The hidden state of the most telling units of the last recurrent layer "
+            "after each token that is read, forward and backward: what the playground colours by.",
+            tag="activations",
+            request=ActivationsRequest,
+            request_examples={"two units": {"text": "I love it.", "units": 2}},
+            response=ActivationsResponse,
+            response_examples={
+                "two units": {
+                    "model": {"name": "sentiment", "version": "1"},
+                    "tokens": [
+                        {"start": 0, "end": 1, "unknown": False},
+                        {"start": 2, "end": 6, "unknown": False},
+                        {"start": 7, "end": 9, "unknown": False},
+                        {"start": 9, "end": 10, "unknown": False},
+                    ],
+                    "units": [
+                        {
+                            "direction": "forward",
+                            "unit": 17,
+                            "telling": 0.25,
+                            "activations": [0.0, 0.75, 0.625, 0.5],
+                        },
+                        {
+                            "direction": "backward",
+                            "unit": 3,
+                            "telling": 0.125,
+                            "activations": [-0.5, -0.5, 0.0, 0.125],
+                        },
+                    ],
+                }
+            },
+            errors=tuple(e for e in SCORING_ERRORS if e is not errors.TextTooLong),
+        ),
+    ),
+)

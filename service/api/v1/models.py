@@ -1,0 +1,197 @@
+"""``GET /v1/models``: what is served, on what it was trained and how well it does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field, JsonValue
+from valence.service import errors
+from valence.service.api.http.request import SLOWEST_BYTES_PER_SECOND, Request, Response
+from valence.service.api.http.routes import Context, Operation, Route
+from valence.service.api.v1.examples import CARD
+from valence.service.api.v1.schemas import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
+from valence.service.classifier.manifest import (
+    BehaviourRecord,
+    Manifest,
+    Task,
+    Training,
+    without_paths,
+)
+from valence.service.inference.scorer import Scorer
+from valence.service.settings import Settings
+
+
+class Limits(BaseModel):
+    """What a request, a text, a connection and the service may hold, and for how long.
+
+    Beyond it a request is refused, or a connection closed.
+    """
+
+    max_body_bytes: int
+    max_texts: int
+    max_characters: int
+    max_tokens: Annotated[int, Field(description="tokens read of a text; the rest is truncated")]
+    max_id_characters: int
+    max_explained_texts: Annotated[int, Field(description="texts of a request with `explain`")]
+    queue_items: int
+    queue_tokens: int
+    request_timeout_seconds: Annotated[
+        float, Field(description="the most that `X-Request-Timeout-Ms` can ask for")
+    ]
+    body_memory_bytes: Annotated[int, Field(description="of all requests' bodies at one time")]
+    max_header_bytes: int
+    max_headers: int
+    header_timeout_seconds: float
+    body_idle_seconds: Annotated[
+        float, Field(description="pause within a body, or of a client that does not read")
+    ]
+    min_body_bytes_per_second: Annotated[
+        int, Field(description="of a body that is read whole, after `body_idle_seconds`")
+    ]
+    keep_alive_seconds: Annotated[float, Field(description="between two requests")]
+    stream_idle_seconds: Annotated[float, Field(description="of a stream, between two lines")]
+    max_connections: Annotated[int, Field(description="fewer if the process may open fewer files")]
+    key_texts_per_second: Annotated[
+        float | None,
+        Field(description="of an API key without a rate of its own; null: no limit"),
+    ]
+
+
+def limits(settings: Settings, manifest: Manifest) -> Limits:
+    """What requests to a model meet; every place that tells of limits takes them from here."""
+    return Limits(
+        max_body_bytes=settings.max_body_bytes,
+        max_texts=settings.max_texts,
+        max_characters=settings.max_characters,
+        max_tokens=manifest.max_tokens,
+        max_id_characters=MAX_ID_CHARACTERS,
+        max_explained_texts=MAX_EXPLAINED_TEXTS,
+        queue_items=settings.queue_items,
+        queue_tokens=settings.queue_tokens,
+        request_timeout_seconds=settings.request_timeout_seconds,
+        body_memory_bytes=settings.body_memory_bytes,
+        max_header_bytes=settings.max_header_bytes,
+        max_headers=settings.max_headers,
+        header_timeout_seconds=settings.header_timeout_seconds,
+        body_idle_seconds=settings.body_idle_seconds,
+        min_body_bytes_per_second=SLOWEST_BYTES_PER_SECOND,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        stream_idle_seconds=settings.stream_idle_seconds,
+        max_connections=settings.max_connections,
+        key_texts_per_second=settings.key_texts_per_second or None,
+    )
+
+
+class ModelCard(BaseModel):
+    """One served model."""
+
+    name: str
+    version: str
+    default: Annotated[bool, Field(description="whether it answers requests that name no model")]
+    task: Annotated[
+        Task,
+        Field(
+            description="`single_label`: one label a text; `multi_label`: any number, each decided "
+            "alone by its threshold"
+        ),
+    ]
+    labels: list[str]
+    thresholds: Annotated[
+        dict[str, float],
+        Field(description="multi_label: a label is given at or past this probability; else empty"),
+    ]
+    polarity: dict[str, float] | None
+    engine: Annotated[str, Field(description="what computes it")]
+    limits: Limits
+    metrics: Annotated[dict[str, JsonValue], Field(description="by split of its data")]
+    intervals: Annotated[
+        dict[str, dict[str, tuple[float, float]]],
+        Field(description="by split and metric: where 95 of 100 bootstrap samples lie"),
+    ]
+    baselines: Annotated[
+        dict[str, dict[str, float]],
+        Field(description="by name: what other classifiers reach on the test texts"),
+    ]
+    behaviour: Annotated[
+        dict[str, BehaviourRecord],
+        Field(
+            description="by capability (negation, typos, names, ...): how many cases were tried, "
+            "how many it passed"
+        ),
+    ]
+    training: Annotated[
+        Training, Field(description="how it came to be, so that an answer leads back to its data")
+    ]
+
+
+class ModelList(BaseModel):
+    """Every served model."""
+
+    models: list[ModelCard]
+
+
+async def list_models(context: Context, request: Request) -> Response:  # noqa: ARG001
+    """Answer ``GET /v1/models``."""
+    cards = [_card(context, scorer) for scorer in context.models.all()]
+    return Response(ModelList(models=cards).model_dump_json().encode())
+
+
+async def show_model(context: Context, request: Request) -> Response:
+    """Answer ``GET /v1/models/{name}``."""
+    scorer = context.models.get(request.parameters["name"])
+    return Response(_card(context, scorer).model_dump_json().encode())
+
+
+def _card(context: Context, scorer: Scorer) -> ModelCard:
+    manifest, settings = scorer.manifest, context.settings
+    training = manifest.training
+    return ModelCard(
+        name=manifest.name,
+        version=manifest.version,
+        default=manifest.name == context.models.default,
+        task=manifest.task,
+        labels=list(manifest.labels),
+        thresholds=manifest.thresholds,
+        polarity=manifest.polarity,
+        engine=scorer.engine.name,
+        limits=limits(settings, manifest),
+        metrics=manifest.metrics,
+        intervals=manifest.intervals,
+        baselines=manifest.baselines,
+        behaviour=manifest.behaviour,
+        training=training.model_copy(
+            update={"configuration": without_paths(training.configuration)}
+        ),
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/models",
+        handler=list_models,
+        operation=Operation(
+            summary="List the served models",
+            description="Labels, limits, engine and measured quality of each; data, configuration, "
+            "code, packages and hardware that it came from.",
+            tag="models",
+            response=ModelList,
+            response_examples={"one model": {"models": [CARD]}},
+            errors=(errors.Unavailable,),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/v1/models/{name}",
+        handler=show_model,
+        operation=Operation(
+            summary="Show one model",
+            description="As in the list.",
+            tag="models",
+            response=ModelCard,
+            response_examples={"sentiment": CARD},
+            parameters={"name": "`name` or `name:version`"},
+            errors=(errors.UnknownModel, errors.Unavailable),
+        ),
+    ),
+)

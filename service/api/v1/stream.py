@@ -1,0 +1,335 @@
+"""``POST /v1/classify/stream``: a line in, a line out, for as long as the client likes.
+
+Reading, scoring and writing go on at once, each at most a few chunks ahead of the next: a client
+that reads slowly is read from slowly, and what a slow one has sent is answered at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+import pydantic_core
+from pydantic import TypeAdapter, ValidationError
+from starlette.types import Message, Receive, Scope, Send
+from valence.service import errors
+from valence.service.api.http.problems import describe
+from valence.service.api.http.request import Request
+from valence.service.api.http.routes import Context, Operation, Route
+from valence.service.api.http.scoring import require_short
+from valence.service.api.http.validation import readable
+from valence.service.api.v1.examples import STREAMED
+from valence.service.api.v1.ndjson import Line, LineSplitter
+from valence.service.api.v1.schemas import Options, StreamAnswer, StreamLine
+from valence.service.classifier.classifier import Prediction, Usage
+from valence.service.classifier.result import UNCERTAIN, result
+from valence.service.inference.scorer import Scorer
+
+MEDIA_TYPES = ("application/x-ndjson", "application/jsonl", "application/json-lines")
+
+# Lines that go into the queue together: enough to fill batches, few enough that a stream's turn in
+# the queue is no longer than that of a request of as many texts.
+_CHUNK_LINES = 256
+_CHUNK_BYTES = 64 * 1024
+# Chunks that are read before the first of them is written: one is scored while another waits.
+_AHEAD = 1
+# Parsing and writing hold the event loop; others have a turn after as many lines as take about a
+# third of a millisecond.
+_TURN_LINES = 32
+# between two attempts to enter a full queue; tokens are counted anew at each
+_LEAST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.05, 1.0
+# A connection that is closed on bytes nobody read loses what was written last, so after the last
+# line what still comes is read for as long.
+_LINGER_SECONDS = 1.0
+
+_Answer = tuple[Prediction, Usage]
+
+
+async def classify_stream(context: Context, request: Request) -> Stream:
+    """Answer ``POST /v1/classify/stream``."""
+    options = request.query(Options)
+    scorer = context.models.get(options.model or None)
+    request.model, request.version = scorer.name, scorer.version
+    return Stream(context, request, scorer, options, request.stream(MEDIA_TYPES))
+
+
+class Stream:
+    """A response that is written while its request is read; an ASGI application."""
+
+    def __init__(
+        self,
+        context: Context,
+        request: Request,
+        scorer: Scorer,
+        options: Options,
+        read: Callable[[], Awaitable[bytes | None]],
+    ) -> None:
+        self._context = context
+        self._settings = context.settings
+        self._request = request
+        self._scorer = scorer
+        self._options = options
+        self._read = read
+        self._answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(_AHEAD)
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer until the body ends, or the service does.
+
+        Raises :class:`ClientGone` when the client hangs up, ``TimeoutError`` when it stops reading.
+        """
+        answering: asyncio.Task[bytes] | None = None
+        reading = asyncio.create_task(self._read_on())
+        try:
+            # A client that sent "Expect: 100-continue" is told to go on by the first read, and no
+            # more once the answer has begun: a turn starts the reading, another its first read.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            await self._write(send, _START)
+            while (answering := await self._answers.get()) is not None:
+                await self._write(send, _part(await answering))
+            await reading
+            await self._write(send, _part(b"", more=False))
+        finally:
+            reading.cancel()
+            left = [answering] if answering else []
+            while not self._answers.empty():
+                left += [task for task in (self._answers.get_nowait(),) if task]
+            for task in left:
+                task.cancel()
+
+    async def _write(self, send: Send, message: Message) -> None:
+        async with asyncio.timeout(self._settings.stream_idle_seconds):
+            await send(message)
+
+    async def _read_on(self) -> None:
+        """Read, and have answered, until the body or the stream ends."""
+        lines = LineSplitter(max_bytes=self._settings.max_body_bytes)
+        ending = asyncio.create_task(self._context.models.ending.wait())
+        try:
+            while (data := await self._next(ending)) is not None:
+                await self._have_answered(lines.feed(data))
+            await self._have_answered(lines.finish())
+        except (errors.Unavailable, errors.DeadlineExceeded) as error:
+            last = self._refusal(lines.next_number, "", error, resume_from=lines.next_number)
+            await self._answers.put(asyncio.create_task(_ready(last)))
+            await self._linger()
+        finally:
+            ending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._answers.put(None)
+
+    async def _next(self, ending: asyncio.Task[Any]) -> bytes | None:
+        """What has arrived, or None at the end of the body."""
+        if not ending.done():
+            receiving = asyncio.ensure_future(self._read())
+            try:
+                await asyncio.wait(
+                    (receiving, ending),
+                    timeout=self._settings.stream_idle_seconds,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if receiving.done():
+                    return receiving.result()
+            finally:
+                receiving.cancel()
+        if ending.done():
+            raise errors.Unavailable(
+                "the service is draining; lines from this one on were not read, send them again"
+            )
+        raise errors.DeadlineExceeded(
+            f"nothing came for {self._settings.stream_idle_seconds:g} seconds, so the stream was "
+            "ended; send lines from this one on again"
+        )
+
+    async def _linger(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while await self._read() is not None:
+                    pass
+
+    async def _have_answered(self, lines: Sequence[Line]) -> None:
+        for chunk in _chunks(lines):
+            await self._answers.put(asyncio.create_task(self._answer(chunk)))
+
+    async def _answer(self, lines: Sequence[Line]) -> bytes:
+        """The answers to a chunk of lines, each a line."""
+        asked: list[tuple[str, str | errors.RequestError]] = []
+        for line in lines:
+            asked.append(self._parse(line))
+            if not len(asked) % _TURN_LINES:
+                await asyncio.sleep(0)
+        texts = [text for _, text in asked if isinstance(text, str)]
+        bucket = self._request.bucket
+        if bucket is not None:
+            # who may send so many texts a second is not refused but read from no faster
+            await asyncio.sleep(bucket.wait_seconds())
+            bucket.take(len(texts))
+        answers = iter(await self._score(texts))
+        labels, options = self._scorer.manifest.labels, self._options
+        written = []
+        for (number, _), (name, text) in zip(lines, asked, strict=True):
+            answer = next(answers) if isinstance(text, str) else text
+            if isinstance(answer, Exception):
+                written.append(self._refusal(number, name, answer))
+            else:
+                shaped: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
+                shaped |= result(
+                    labels, *answer, top_k=options.top_k, min_confidence=options.min_confidence
+                )
+                if shaped["label"] == UNCERTAIN:
+                    self._scorer.uncertain(1)
+                written.append(pydantic_core.to_json(shaped))
+            if not len(written) % _TURN_LINES:
+                await asyncio.sleep(0)
+        written.append(b"")
+        return b"\n".join(written)
+
+    def _parse(self, line: Line) -> tuple[str, str | errors.RequestError]:
+        """The id of a line, if it has one, and its text or what is wrong with it."""
+        if line.content is None:
+            most = self._settings.max_body_bytes
+            message = f"a line may be {most} bytes; split or shorten its text"
+            return "", errors.BodyTooLarge(message)
+        content = line.content.removeprefix(_BYTE_ORDER_MARK) if line.number == 1 else line.content
+        name = ""
+        try:
+            if content.lstrip()[:1] == b'"':
+                text = _TEXT.validate_json(content)
+            else:
+                asked: StreamLine = _LINE.validate_json(content)
+                name, text = asked.id, asked.text
+            require_short(text, self._settings, field="text")
+        except ValidationError as error:
+            return name, readable(error)
+        except errors.RequestError as error:
+            return name, error
+        return name, text
+
+    async def _score(self, texts: Sequence[str]) -> list[_Answer | Exception]:
+        """An answer or an error for each text: one that fails takes no other with it."""
+        if not texts:
+            return []
+        try:
+            scored = await self._admitted(texts)
+        except (errors.Overloaded, errors.DeadlineExceeded) as error:
+            return [error] * len(texts)
+        except errors.TextTooLong as error:
+            faults = dict(error.faults)
+            kept = [text for place, text in enumerate(texts) if place not in faults]
+            answers = iter(await self._score(kept))
+            return [
+                errors.TextTooLong(((0, faults[place]),)) if place in faults else next(answers)
+                for place in range(len(texts))
+            ]
+        except Exception as error:
+            if len(texts) == 1:
+                return [error]
+            half = len(texts) // 2
+            return [*await self._score(texts[:half]), *await self._score(texts[half:])]
+        return scored
+
+    async def _admitted(self, texts: Sequence[str]) -> list[_Answer | Exception]:
+        """Answers to ``texts``; they wait where a request would be told that the queue is full."""
+        loop = asyncio.get_running_loop()
+        patience = loop.time() + self._settings.stream_idle_seconds
+        while True:
+            try:
+                scored = await self._scorer.score(
+                    texts,
+                    timeout_seconds=patience - loop.time(),
+                    truncation=self._options.truncation,
+                )
+            except errors.Overloaded as error:
+                wait = min(
+                    max(error.retry_after_seconds, _LEAST_RETRY_SECONDS), _MOST_RETRY_SECONDS
+                )
+                if loop.time() + wait > patience:
+                    raise
+                await asyncio.sleep(wait)
+            else:
+                self._request.texts += scored.usage.texts
+                self._request.tokens += scored.usage.tokens
+                return list(zip(scored.predictions, scored.usages, strict=True))
+
+    def _refusal(
+        self, number: int, name: str, error: Exception, *, resume_from: int | None = None
+    ) -> bytes:
+        problem = describe(error)
+        self._context.metrics.rejected(problem.kind.slug)
+        if problem.kind.status == 500:
+            self._context.log.failure("unexpected error", error, request_id=self._request.id)
+        content: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
+        content["error"] = {
+            "type": problem.kind.uri,
+            "title": problem.kind.title,
+            "detail": problem.detail,
+        }
+        if resume_from is not None:
+            content["resume_from"] = resume_from
+        return pydantic_core.to_json(content)
+
+
+_LINE = StreamLine.__pydantic_validator__
+_TEXT: TypeAdapter[str] = TypeAdapter(str)
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_START: Message = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", MEDIA_TYPES[0].encode())],
+}
+
+
+def _part(body: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+async def _ready(line: bytes) -> bytes:
+    return line + b"\n"
+
+
+def _chunks(lines: Sequence[Line]) -> Iterator[Sequence[Line]]:
+    """``lines`` in runs of at most as many, and as long, as are scored together."""
+    start = size = 0
+    for place, line in enumerate(lines):
+        length = len(line.content or b"")
+        if place > start and (place - start == _CHUNK_LINES or size + length > _CHUNK_BYTES):
+            yield lines[start:place]
+            start, size = place, 0
+        size += length
+    if start < len(lines):
+        yield lines[start:]
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/classify/stream",
+        handler=classify_stream,
+        operation=Operation(
+            summary="Classify lines as they come",
+            description="Newline-delimited JSON in both directions, for as many lines as you like: "
+            "each is answered in its turn while later ones are still being sent, with a result or, "
+            "where it has none, with an error; blank lines are not answered. A JSON string is a "
+            "line with no more than its text. Read while you write: who does not read is not read "
+            "from.",
+            tag="classify",
+            query=Options,
+            media_types=MEDIA_TYPES,
+            request=StreamLine,
+            request_examples={
+                "a line": {"text": "I love this little thing!"},
+                "a line with a name": {"id": "review-7", "text": "It broke."},
+            },
+            response=StreamAnswer,
+            response_examples=STREAMED,
+            errors=(
+                errors.UnknownModel,
+                errors.UnsupportedMedia,
+                errors.InvalidRequest,
+                errors.Unavailable,
+            ),
+        ),
+    ),
+)

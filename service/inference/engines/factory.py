@@ -1,0 +1,100 @@
+"""Which engine computes a model: chosen when it is loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import numpy as np
+from valence.service.classifier.artifact import Artifact
+from valence.service.errors import ConfigurationError
+from valence.service.inference.engines.interface import Engine
+from valence.service.observability.log import Log
+
+# How much faster the second-best path must measure to be preferred: less may be chance.
+_CLEARLY = 0.9
+_MEASURED_WORDS = 64
+# engines that compute with torch, and where
+_TORCH = {"reference": "cpu", "cuda": "cuda"}
+
+
+def create(artifact: Artifact, *, name: str, log: Log) -> Engine:
+    """The engine called ``name`` (``Settings.engine``) for ``artifact``.
+
+    ``auto`` is the native engine on the path that measures fastest here, or the reference engine
+    with a line in ``log`` that says why. Raises :class:`ConfigurationError` for an engine that
+    cannot run here.
+    """
+    from valence.service.inference.engines.native import NativeEngine
+
+    if name in _TORCH:
+        return _torch(artifact, name)
+    try:
+        path = name.removeprefix("native-") if "-" in name else _fastest_path(artifact)
+        return NativeEngine(artifact, path=path)
+    except ConfigurationError as error:
+        if name != "auto":
+            raise
+        log.event("warning", "reference engine", model=artifact.manifest.name, reason=str(error))
+        return _torch(artifact, "reference")
+
+
+def require(name: str) -> None:
+    """Raise :class:`ConfigurationError` if no engine called ``name`` can run here."""
+    from valence.service.inference.engines.native import available_paths
+
+    if name.startswith("native"):
+        paths = available_paths()
+        path = name.removeprefix("native").removeprefix("-")
+        if path and path not in paths:
+            raise ConfigurationError(
+                f"VALENCE_ENGINE={name!r}: this processor and build have "
+                f"{', '.join(f'native-{path}' for path in paths)}"
+            )
+
+
+def _torch(artifact: Artifact, name: str) -> Engine:
+    # torch takes seconds and 200 MB, so only who computes with it imports it
+    try:
+        from valence.service.inference.engines.reference import ReferenceEngine
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"the engine {name!r} needs {error.name}, which is not installed: install "
+            "requirements/torch.txt, or a C++17 compiler and Valence anew for the native engine"
+        ) from None
+    return ReferenceEngine(artifact, device=_TORCH[name])
+
+
+def _fastest_path(artifact: Artifact) -> str:
+    """The better of the two paths that the processor reports best, confirmed by a measurement.
+
+    Measured on the model's own shape with a few words of its vocabulary: folding all of it twice
+    would take longer than the rest of the start.
+    """
+    from valence.service.inference.engines.native import NativeEngine, available_paths
+
+    paths = available_paths()[:2]
+    if len(paths) == 1:
+        return paths[0]
+    words = min(_MEASURED_WORDS, len(artifact.vocabulary))
+    architecture = artifact.manifest.architecture.model_copy(update={"vocabulary_size": words})
+    sample = dataclasses.replace(
+        artifact,
+        manifest=artifact.manifest.model_copy(update={"architecture": architecture}),
+        tensors={
+            **artifact.tensors,
+            "embedding.weight": artifact.tensors["embedding.weight"][:words],
+        },
+    )
+    best, second = (_seconds(NativeEngine(sample, path=path), words=words) for path in paths)
+    return paths[1] if second < _CLEARLY * best else paths[0]
+
+
+def _seconds(engine: Engine, *, words: int) -> float:
+    documents = [np.arange(row, row + 16, dtype=np.int32) % words for row in range(16)]
+    measured = []
+    for _ in range(5):
+        started = time.perf_counter()
+        engine.logits(documents)
+        measured.append(time.perf_counter() - started)
+    return min(measured)

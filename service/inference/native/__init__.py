@@ -1,1 +1,0 @@
-"""The kernel's C++ sources and, where a compiler was, the module built of them."""

@@ -1,0 +1,1 @@
+"""API keys: the file of their hashes, and ``valence keys``."""

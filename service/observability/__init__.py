@@ -1,0 +1,1 @@
+"""What the service says about itself: log, traces, metrics. Texts never go here."""

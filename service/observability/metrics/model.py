@@ -1,0 +1,121 @@
+"""What one model adds to the metrics, its labels bound once."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Sequence
+
+from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MOST_PENDING, observe_all
+from valence.service.observability.metrics.service import Metrics
+from valence.service.pacing.debounce import Later
+
+
+class ModelMetrics:
+    """The metrics of one model, their labels bound once."""
+
+    def __init__(
+        self, metrics: Metrics, *, name: str, version: str, labels: tuple[str, ...], engine: str
+    ) -> None:
+        by_model = (name, version)
+        self._tokenize, self._queue, self._infer = (
+            metrics.stage_seconds.labels(*by_model, stage)
+            for stage in ("tokenize", "queue", "infer")
+        )
+        self._counters = (
+            metrics.tokens.labels(*by_model),
+            metrics.unknown_tokens.labels(*by_model),
+            metrics.truncated_texts.labels(*by_model),
+        )
+        self._cache_hits = metrics.cache_hits.labels(*by_model)
+        self._cache_misses = metrics.cache_misses.labels(*by_model)
+        self._uncertain = metrics.uncertain_texts.labels(*by_model)
+        self._predictions = {
+            label: metrics.predictions.labels(*by_model, label) for label in labels
+        }
+        self._queue_items = metrics.queue_items.labels(*by_model)
+        self._queue_tokens = metrics.queue_tokens.labels(*by_model)
+        self._queue_age = metrics.queue_age_seconds.labels(*by_model)
+        self._batch_items = metrics.batch_items.labels(*by_model)
+        self._batch_tokens = metrics.batch_tokens.labels(*by_model)
+        metrics.model_info.labels(*by_model, engine).set(1)
+        self._later = Later(self.flush, seconds=FLUSH_SECONDS)
+        # counted, but not yet in the metrics
+        self._scored: list[tuple[int, int, int, float, float, float]] = []
+        self._batches: list[tuple[int, int]] = []
+        self._labels: list[str] = []
+        self._hits = self._misses = 0
+
+    def scored(
+        self,
+        labels: Sequence[str],
+        *,
+        tokens: int,
+        unknown_tokens: int,
+        truncated_texts: int,
+        tokenize_seconds: float,
+        queue_seconds: float,
+        infer_seconds: float,
+    ) -> None:
+        """Count one request's texts, by the next :meth:`flush`: half a second later at most.
+
+        ``labels`` are what they were given, one for each text of a single-label model.
+        """
+        self._labels += labels
+        self._scored.append(
+            (
+                tokens,
+                unknown_tokens,
+                truncated_texts,
+                tokenize_seconds,
+                queue_seconds,
+                infer_seconds,
+            )
+        )
+        if len(self._scored) >= MOST_PENDING:
+            self.flush()
+        else:
+            self._later.ask()
+
+    def flush(self) -> None:
+        """Move the metrics by what was counted since the last time."""
+        if self._scored:
+            *counts, tokenize, queue, infer = zip(*self._scored, strict=True)
+            self._scored.clear()
+            for counter, values in zip(self._counters, counts, strict=True):
+                counter.inc(sum(values))
+            observe_all(self._tokenize, tokenize)
+            observe_all(self._queue, queue)
+            observe_all(self._infer, infer)
+        if self._batches:
+            items, of_tokens = zip(*self._batches, strict=True)
+            self._batches.clear()
+            observe_all(self._batch_items, items)
+            observe_all(self._batch_tokens, of_tokens)
+        for label, texts in collections.Counter(self._labels).items():
+            self._predictions[label].inc(texts)
+        self._labels.clear()
+        self._cache_hits.inc(self._hits)
+        self._cache_misses.inc(self._misses)
+        self._hits = self._misses = 0
+
+    def cached(self, labels: Sequence[str], *, hits: int, misses: int) -> None:
+        """Count texts looked for in the cache; ``labels`` are what those it held were given."""
+        self._labels += labels
+        self._hits += hits
+        self._misses += misses
+        self._later.ask()
+
+    def uncertain(self, texts: int) -> None:
+        """Count texts answered without a label; :meth:`scored` has counted their likeliest."""
+        self._uncertain.inc(texts)
+
+    def batch(self, *, items: int, tokens: int) -> None:
+        """Count one batch handed to the engine, by the next :meth:`flush`."""
+        self._batches.append((items, tokens))
+        self._later.ask()
+
+    def queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
+        """Set what waits now."""
+        self._queue_items.set(items)
+        self._queue_tokens.set(tokens)
+        self._queue_age.set(age_seconds)

@@ -1,0 +1,1 @@
+"""Where models come from: the BentoML model store, champions, bentos."""
