@@ -5,10 +5,10 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 3000
 MODEL ?= sentiment
-CONFIG = training/configs/$(MODEL).toml
-# the character model that lm, sample and cells are about: training/characters/configs/LM.toml
+CONFIG = training/config/presets/$(MODEL).toml
+# the character model that lm, sample and cells are about: training/char_lm/configs/LM.toml
 LM ?= news
-# the models that `make serve` makes sure to have: each is training/configs/NAME.toml
+# the models that `make serve` makes sure to have: each is training/config/presets/NAME.toml
 MODELS ?= sentiment topic
 
 VENV := .venv
@@ -56,7 +56,7 @@ serve: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Train what is not trained yet
 check: $(VENV)/.checks $(HUB) ## Say what is wrong with the data of MODEL, or with DATA=reviews.csv TEXT=review LABEL=stars
 	$(BIN)/python -m training check $(if $(DATA),$(OWN_DATA),$(CONFIG)) $(ARGS)
 
-train: $(RUNTIME) $(TRACKING) $(HUB) ## Train training/configs/MODEL.toml, CONFIG=another file, or on DATA=reviews.csv TEXT=review LABEL=stars; RANKS=2 processes; ARGS="--seed 1"
+train: $(RUNTIME) $(TRACKING) $(HUB) ## Train training/config/presets/MODEL.toml, CONFIG=another file, or on DATA=reviews.csv TEXT=review LABEL=stars; RANKS=2 processes; ARGS="--seed 1"
 	$(TRAINING) train $(if $(DATA),$(OWN_DATA),$(CONFIG)) $(ARGS)
 
 search: $(RUNTIME) $(SEARCH) $(HUB) ## Look for better hyperparameters of MODEL, CONFIG= or DATA=; TRIALS=20 MINUTES=30 SPACE=space.toml OUT=best.toml
@@ -97,8 +97,8 @@ predict: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Classify TEXT="..." with MODEL, 
 score: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Score the file IN into OUT with MODEL; ARGS="--text-column review" and so on
 	$(BIN)/python -m service.score $(IN) $(OUT) --model $(MODEL) $(ARGS)
 
-lm: $(RUNTIME) ## Train the character model training/characters/configs/LM.toml
-	$(BIN)/python -m training lm training/characters/configs/$(LM).toml $(ARGS)
+lm: $(RUNTIME) ## Train the character model training/char_lm/configs/LM.toml
+	$(BIN)/python -m training lm training/char_lm/configs/$(LM).toml $(ARGS)
 
 sample: $(RUNTIME) ## Let the character model LM write; ARGS="--temperature 0.5 --seed 1"
 	@$(BIN)/python -m training sample $(LM) $(ARGS)
@@ -161,7 +161,7 @@ clean: ## Remove environments and all that was built; corpora and trained models
 	find service -name '*.so' -exec rm -f {} +
 
 $(STORE)/%/latest: | $(RUNTIME)
-	$(BIN)/python -m training train training/configs/$*.toml
+	$(BIN)/python -m training train training/config/presets/$*.toml
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Valence needs Python 3.11 or newer, this is {v[0]}.{v[1]}; name another with PYTHON=...")'

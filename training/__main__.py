@@ -7,22 +7,22 @@ import sys
 
 import typer
 from valence.service.errors import ValenceError
-from valence.training.commands.cells import cells
-from valence.training.commands.check import check
-from valence.training.commands.evaluate import evaluate
-from valence.training.commands.experiments import experiments
-from valence.training.commands.faithfulness import faithfulness
-from valence.training.commands.fetch import fetch
-from valence.training.commands.lm import lm
-from valence.training.commands.predict import predict
-from valence.training.commands.promote import promote
-from valence.training.commands.retrain import retrain
-from valence.training.commands.rollback import rollback
-from valence.training.commands.sample import sample
-from valence.training.commands.search import search
-from valence.training.commands.show import show
-from valence.training.commands.train import train
-from valence.training.commands.typos import typos
+from valence.training.cli.cells import cells
+from valence.training.cli.check import check
+from valence.training.cli.evaluate import evaluate
+from valence.training.cli.experiments import experiments
+from valence.training.cli.faithfulness import faithfulness
+from valence.training.cli.fetch import fetch
+from valence.training.cli.lm import lm
+from valence.training.cli.predict import predict
+from valence.training.cli.promote import promote
+from valence.training.cli.retrain import retrain
+from valence.training.cli.rollback import rollback
+from valence.training.cli.sample import sample
+from valence.training.cli.search import search
+from valence.training.cli.show import show
+from valence.training.cli.train import train
+from valence.training.cli.typos import typos
 
 app = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False

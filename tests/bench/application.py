@@ -19,7 +19,7 @@ from valence.service.inference.scorer import Scorer
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
 from valence.service.settings import Settings
-from valence.training import store
+from valence.training.registry import store
 
 
 class Application:

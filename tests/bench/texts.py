@@ -17,9 +17,9 @@ def sentences(count: int, *, seed: int = 0) -> list[str]:
 
     As many as there are if that is less; fetched as for training where they are not yet.
     """
-    from valence.training import corpora
+    from valence.training.corpora import catalog
 
-    texts = [example.text for example in corpora.load(["vader"], cache=CACHE).examples]
+    texts = [example.text for example in catalog.load(["vader"], cache=CACHE).examples]
     chosen = np.random.default_rng(seed).permutation(len(texts))[:count]
     return [texts[index] for index in chosen]
 
@@ -35,9 +35,9 @@ def reviews(count: int, *, seed: int = 0) -> list[str]:
 
 def labelled() -> tuple[list[str], list[str]]:
     """The whole corpus with its labels, for the models that are fitted on the spot."""
-    from valence.training import corpora
+    from valence.training.corpora import catalog
 
-    examples = corpora.load(["vader"], cache=CACHE).examples
+    examples = catalog.load(["vader"], cache=CACHE).examples
     return [example.text for example in examples], [example.label for example in examples]
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 from valence.service.classifier import tokenizer
-from valence.training import corpora
-from valence.training.checks.noise import suspects
+from valence.training.checks.label_noise import suspects
+from valence.training.corpora import catalog
 from valence.training.corpora.example import Example
-from valence.training.near_copies import near_copies
+from valence.training.data.near_duplicates import near_copies
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "data-checks.md"
 START, END = "<!-- measured: python -m tests.checks -->", "<!-- end -->"
@@ -95,7 +95,7 @@ def planted_copies(examples: Sequence[Example], edit: Edit, seed: int) -> tuple[
 def main() -> int:
     """Measure, write the tables; 1 if something falls short."""
     cache = Path(".valence/corpora")
-    bbc, vader = (corpora.load([name], cache=cache).examples for name in ("bbc", "vader"))
+    bbc, vader = (catalog.load([name], cache=cache).examples for name in ("bbc", "vader"))
     lines = [
         "| seed | planted | among the suspects | suspects | of all texts |",
         "|---|--:|--:|--:|--:|",

@@ -106,7 +106,7 @@ def _command(arguments: list[str]) -> Iterator[str]:
     configuration = options[0]
     file = ROOT / configuration
     if not file.suffix:
-        file = ROOT / "training" / "configs" / f"{configuration}.toml"
+        file = ROOT / "training" / "config" / "presets" / f"{configuration}.toml"
     if not file.is_file():
         yield f"there is no configuration {configuration}"
     kept = dict(pairwise(options)).get("--kept-exit-code")

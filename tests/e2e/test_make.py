@@ -122,7 +122,7 @@ def test_train_and_evaluate_pass_their_arguments_on(checkout: Checkout) -> None:
 
 
 def test_a_character_model_is_trained_sampled_and_read(checkout: Checkout) -> None:
-    assert "training/characters/configs/news.toml --seed 1" in checkout.make(
+    assert "training/char_lm/configs/news.toml --seed 1" in checkout.make(
         "-n", "lm", "ARGS=--seed 1"
     )
     for target in ("sample", "cells"):

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from valence.training import corpora
+from valence.training.corpora import catalog
 from valence.training.corpora.example import Example
-from valence.training.gate.verdict import Verdict
+from valence.training.pipeline.gate.verdict import Verdict
 
 from tests.gate.rig import Rig
 
@@ -69,7 +69,7 @@ def run(root: Path, cache: Path, *, reruns: int = RERUNS) -> Iterator[Row]:
 
 def _texts(cache: Path) -> list[Example]:
     """Film reviews, a sentence each, in an order that no file gave them."""
-    loaded = corpora.load(["vader"], cache=cache).examples
+    loaded = catalog.load(["vader"], cache=cache).examples
     found = [example for example in loaded if example.label != "neutral"]
     random.Random(0).shuffle(found)
     return found[:TEXTS]

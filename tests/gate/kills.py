@@ -17,8 +17,9 @@ from typing import NamedTuple
 import bentoml
 from valence.service.classifier import artifact
 from valence.service.classifier.result import judgement
-from valence.training import judging, store
-from valence.training.progress import Reporter
+from valence.training.evaluation import stored_model
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
 
 from tests.gate.rig import Rig
 from tests.training.conftest import toy_examples
@@ -99,7 +100,7 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
 
 def _answers() -> list[dict[str, object]]:
     # which path of the native engine is the fastest may differ from one measurement to the next
-    classifier, engine = judging.load("killed", "reference")
+    classifier, engine = stored_model.load("killed", "reference")
     logits = engine.logits([classifier.encode(text).ids for text in _ASKED])
     labels = classifier.manifest.labels
     return [judgement(labels, prediction) for prediction in classifier.predict(logits)]

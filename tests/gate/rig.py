@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 from valence.service.classifier import artifact
 from valence.service.classifier.vocabulary import Vocabulary
-from valence.training import pipeline, store
-from valence.training.configuration import Configuration, parse
+from valence.training.config.schema import Configuration, parse
 from valence.training.corpora.example import Example
-from valence.training.gate import retraining
-from valence.training.gate.rules import Rules
-from valence.training.gate.verdict import Verdict
-from valence.training.progress import Reporter
+from valence.training.pipeline import retraining, training_run
+from valence.training.pipeline.gate.rules import Rules
+from valence.training.pipeline.gate.verdict import Verdict
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
 
@@ -63,7 +63,7 @@ class Rig:
 
     def train_deaf(self, seed: int) -> str:
         """Train a version, and put one in its place whose words no tokenizer yields any more."""
-        tag = pipeline.train(
+        tag = training_run.train(
             self.configuration(seed),
             workspace=self.workspace,
             reporter=Reporter(quiet_in_logs=True),

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from valence.training import baselines
 from valence.training.corpora.example import Example
+from valence.training.evaluation import baselines
 
 SENTIMENT = ("negative", "neutral", "positive")
 TOPICS = ("food", "sport", "tech")

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from valence.service.classifier.vocabulary import Vocabulary
-from valence.training.batches import EncodedTexts
 from valence.training.corpora.example import Example
+from valence.training.data.batches import EncodedTexts
 
 VOCABULARY = Vocabulary(("<unk>", "a", "b", "c"))
 LABELS = ("no", "yes")

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.training import corpora
-from valence.training.configuration import Configuration, load, parse
+from valence.training.config.schema import Configuration, load, parse
+from valence.training.corpora import catalog
 
-CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "training" / "config" / "presets").glob("*.toml"))
 LEAST: dict[str, Any] = {"name": "mine", "labels": ["a", "b"], "data": {"corpora": ["vader"]}}
 EXPECTED = {"test": 0.5, "ece": 0.1, "minutes": 1.0}
 
@@ -17,7 +17,7 @@ EXPECTED = {"test": 0.5, "ece": 0.1, "minutes": 1.0}
 def test_a_published_configuration_loads_and_fits_its_corpora(path: Path) -> None:
     configuration = load(path)
     assert configuration.name == path.stem
-    known = {name for c in configuration.data.corpora for name in corpora.CORPORA[c].labels}
+    known = {name for c in configuration.data.corpora for name in catalog.CORPORA[c].labels}
     assert known <= set(configuration.labels)
 
 
@@ -108,7 +108,9 @@ def test_every_fault_is_told_at_once() -> None:
 
 
 def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"absent.toml: no such file.*training/configs"):
+    with pytest.raises(
+        ConfigurationError, match=r"absent.toml: no such file.*training/config/presets"
+    ):
         load(tmp_path / "absent.toml")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         load(tmp_path)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
-from valence.training import ranks
-from valence.training.batches import Batch
-from valence.training.configuration import Regularization
-from valence.training.dropout import Dropout
+from valence.training.config.schema import Regularization
+from valence.training.data.batches import Batch
+from valence.training.runtime import distributed
+from valence.training.trainer.dropout import Dropout
 
 TEXTS, LONGEST, SIZE = 7, 9, 5
 LENGTHS = torch.arange(LONGEST, LONGEST - TEXTS, -1)
@@ -19,7 +19,7 @@ EVERY = Regularization(
 
 def step(regularization: Regularization = EVERY, *, seed: int = 0, number: int = 0) -> Dropout:
     """The dropout of this process's part of a batch of seven texts, longest first."""
-    lengths = LENGTHS[ranks.share()]
+    lengths = LENGTHS[distributed.share()]
     empty = torch.zeros(0)
     batch = Batch(ids=empty, lengths=lengths, targets=empty, whole=(TEXTS, LONGEST))
     return Dropout(regularization, batch, seed=seed, step=number, device=torch.device("cpu"))
@@ -27,7 +27,7 @@ def step(regularization: Regularization = EVERY, *, seed: int = 0, number: int =
 
 def left(dropout: Dropout) -> list[Tensor]:
     """What it leaves of ones, asked as the network of three layers asks."""
-    lengths = LENGTHS[ranks.share()]
+    lengths = LENGTHS[distributed.share()]
     texts, longest = len(lengths), int(lengths.max())
     return [
         dropout.words(torch.ones(texts, longest, dtype=torch.int64)),

@@ -13,15 +13,16 @@ import torch
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.model import RecurrentClassifier
 from valence.service.errors import ConfigurationError
-from valence.training import fitting, vocabulary
-from valence.training.batches import EncodedTexts
-from valence.training.checkpoint import Epoch
-from valence.training.configuration import Configuration
+from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
-from valence.training.initialization import initialize
-from valence.training.progress import Reporter
-from valence.training.split import split
-from valence.training.vectors import WordVectors
+from valence.training.data import vocabulary
+from valence.training.data.batches import EncodedTexts
+from valence.training.data.split import split
+from valence.training.embeddings.word_vectors import WordVectors
+from valence.training.runtime.progress import Reporter
+from valence.training.trainer import loop
+from valence.training.trainer.checkpoint import Epoch
+from valence.training.trainer.initialization import initialize
 
 Weights = dict[str, torch.Tensor]
 
@@ -73,7 +74,7 @@ def fit(
             )
         )
         initialize(model, pretrained, seed=chosen.optimization.seed)
-        history = fitting.fit(
+        history = loop.fit(
             model,
             train,
             dev,
@@ -293,15 +294,15 @@ def judge_as(monkeypatch: pytest.MonkeyPatch, scores: Sequence[float]) -> list[W
     """Make the epochs' dev macro-F1 be ``scores``; the weights judged are kept."""
     judged: list[Weights] = []
     waiting = iter(scores)
-    logits = fitting.logits
+    logits = loop.logits
 
     def watch(model: RecurrentClassifier, texts: EncodedTexts) -> np.ndarray:
         judged.append({name: value.clone() for name, value in model.state_dict().items()})
         return logits(model, texts)
 
-    monkeypatch.setattr(fitting, "logits", watch)
+    monkeypatch.setattr(loop, "logits", watch)
     monkeypatch.setattr(
-        fitting,
+        loop,
         "evaluate",
         lambda *_, **__: SimpleNamespace(log_loss=1.0, macro_f1=next(waiting)),
     )
@@ -351,7 +352,7 @@ def test_of_epochs_that_dev_texts_cannot_tell_from_the_best_the_last_is_chosen(
         Epoch(number, 1.0, 1.0, score, seconds=1.0, tokens_per_second=1.0)
         for number, score in enumerate(scores, start=1)
     ]
-    assert fitting.chosen_epoch(history, texts=texts).epoch == chosen
+    assert loop.chosen_epoch(history, texts=texts).epoch == chosen
 
 
 def test_stopping_early_survives_an_interruption(
@@ -419,7 +420,7 @@ def test_logits_are_in_the_order_of_the_texts_and_without_dropout(
 ) -> None:
     dev = encoded[1]
     model = fit(tmp_path / "run").model.train()
-    together = fitting.logits(model, dev)
+    together = loop.logits(model, dev)
     for row in range(len(dev)):
         batch = dev.batch(np.array([row]))
         with torch.inference_mode():

@@ -7,8 +7,8 @@ import pytest
 import torch
 from valence.service.classifier.architecture import Architecture, Cell
 from valence.service.classifier.model import RecurrentClassifier
-from valence.training.initialization import initialize
-from valence.training.vectors import WordVectors
+from valence.training.embeddings.word_vectors import WordVectors
+from valence.training.trainer.initialization import initialize
 
 
 def build(cell: Cell = "lstm", pooling: str = "attention") -> RecurrentClassifier:

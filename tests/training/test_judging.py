@@ -20,10 +20,12 @@ from valence.service.inference.scorer import Scorer
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
 from valence.service.settings import Settings
-from valence.training import corpora, judging, store
-from valence.training.judging import evaluate_stored, predict_stored
-from valence.training.pipeline import Trained
-from valence.training.progress import Reporter
+from valence.training.corpora import catalog
+from valence.training.evaluation import stored_model
+from valence.training.evaluation.stored_model import evaluate_stored, predict_stored
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
 Stored = tuple[Trained, Workspace]
@@ -51,9 +53,9 @@ def test_texts_that_are_not_those_of_the_training_are_told(
     stored: Stored, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, workspace = stored
-    toy = corpora.CORPORA["toy"]
+    toy = catalog.CORPORA["toy"]
     fewer = dataclasses.replace(toy, read=lambda path: list(toy.read(path))[:200])
-    monkeypatch.setitem(corpora.CORPORA, "toy", fewer)
+    monkeypatch.setitem(catalog.CORPORA, "toy", fewer)
     reporter = silent()
     scores = evaluate_stored(
         made.tag, engine="reference", workspace=workspace, with_baselines=False, reporter=reporter
@@ -90,7 +92,7 @@ def test_an_answer_has_all_scores_in_order_and_says_what_was_read(stored: Stored
 def test_answers_come_while_texts_are_still_read_and_in_their_order(
     stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judging, "_CHUNK", 3)
+    monkeypatch.setattr(stored_model, "_CHUNK", 3)
     words = ["great", "awful", "square", "lovely", "ugly", "local", "superb"]
     read = []
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from valence.service.classifier import artifact
 from valence.service.classifier.manifest import CorpusRecord, Manifest, VectorsRecord
-from valence.training import configuration, model_card, store
-from valence.training.pipeline import Trained
+from valence.training.config import schema
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.report import model_card
 from valence.training.runtime.workspace import Workspace
 
 
@@ -60,7 +62,7 @@ def test_every_table_has_as_many_cells_in_each_row(manifest: Manifest) -> None:
 
 def test_the_configuration_in_it_trains_the_same_classifier(manifest: Manifest) -> None:
     written = model_card.configuration_toml(manifest, paths=True)
-    read = configuration.parse(tomllib.loads(written), source="the card")
+    read = schema.parse(tomllib.loads(written), source="the card")
     assert read.model_dump(mode="json", exclude={"expected"}) == manifest.training.configuration
     assert read.words.vectors == ()
     assert written in model_card.render(manifest)

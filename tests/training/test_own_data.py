@@ -12,11 +12,13 @@ import valence.training.__main__ as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
-from valence.training import own_data, pipeline, store
-from valence.training.configuration import Configuration, load
-from valence.training.judging import evaluate_stored
-from valence.training.pipeline import Trained
-from valence.training.progress import Reporter
+from valence.training.config.schema import Configuration, load
+from valence.training.data import autoconfig
+from valence.training.evaluation.stored_model import evaluate_stored
+from valence.training.pipeline import training_run
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
 WORDS = {"5": ("great", "lovely"), "10": ("awful", "dreadful")}
@@ -47,7 +49,7 @@ def configure(tmp_path: Path, silent: type[Reporter]) -> Callable[..., Configura
             "multi_label": False,
             **options,
         }
-        path = own_data.configure(
+        path = autoconfig.configure(
             [str(pattern) for pattern in patterns],
             workspace=tmp_path,
             reporter=silent(),
@@ -133,7 +135,7 @@ def test_a_column_that_holds_no_labels_is_refused(
 def test_a_file_trains_from_the_command_line_and_is_judged_again(
     workspace: Workspace, table: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = pipeline.train
+    train = training_run.train
 
     def small(configuration: Configuration, **options: object) -> Trained:
         # what fetches nothing and takes a second
@@ -148,7 +150,7 @@ def test_a_file_trains_from_the_command_line_and_is_judged_again(
         )
         return train(changed, **{**options, "device": torch.device("cpu")})
 
-    monkeypatch.setattr(pipeline, "train", small)
+    monkeypatch.setattr(training_run, "train", small)
     arguments = ["--data", str(table), "--text", "review", "--label", "stars", "--name", "stars"]
     result = CliRunner().invoke(
         commands.app,

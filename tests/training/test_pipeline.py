@@ -16,13 +16,16 @@ from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.model import RecurrentClassifier
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.reference import ReferenceEngine
-from valence.training import corpora, fitting, pipeline, recurrent, store
-from valence.training.batches import EncodedTexts
-from valence.training.configuration import Configuration
-from valence.training.pipeline import Trained
-from valence.training.progress import Reporter
+from valence.training.config.schema import Configuration
+from valence.training.corpora import catalog
+from valence.training.data.batches import EncodedTexts
+from valence.training.data.split import digest, split
+from valence.training.pipeline import training_run
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
-from valence.training.split import digest, split
+from valence.training.trainer import loop, network
 
 Run = Callable[..., Trained]
 
@@ -36,7 +39,7 @@ def run(
     def run(
         *, reporter: Reporter | None = None, fresh: bool = False, **sections: dict[str, object]
     ) -> Trained:
-        return pipeline.train(
+        return training_run.train(
             configured(**sections),
             workspace=workspace,
             reporter=reporter or silent(),
@@ -67,10 +70,10 @@ def test_what_is_published_says_from_what_and_how_it_was_made(
     made, workspace = stored
     loaded = load(made)
     record = loaded.manifest.training
-    package = corpora.CORPORA["toy"].package
+    package = catalog.CORPORA["toy"].package
     (corpus,) = record.corpora
     assert (corpus.name, corpus.source, corpus.sha256) == ("toy", "toy==1", package.sha256)
-    parts = split(corpora.load(["toy"], cache=workspace.corpora).examples)
+    parts = split(catalog.load(["toy"], cache=workspace.corpora).examples)
     for name in ("train", "dev", "test"):
         assert record.splits[name] == len(getattr(parts, name))
         assert record.split_sha256[name] == digest(getattr(parts, name))
@@ -119,19 +122,19 @@ def test_a_published_model_scores_as_the_trained_network_does(
     run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[np.ndarray] = []
-    logits = fitting.logits
+    logits = loop.logits
 
     def watch(model: RecurrentClassifier, texts: EncodedTexts) -> np.ndarray:
         kept.append(logits(model, texts))
         return kept[-1]
 
-    monkeypatch.setattr(fitting, "logits", watch)
+    monkeypatch.setattr(loop, "logits", watch)
     monkeypatch.setattr(
-        "valence.training.outcome.suite.examine", lambda *_: ()
+        "valence.training.evaluation.fitted_model.suite.examine", lambda *_: ()
     )  # asks the network, too
     loaded = load(run())
     classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
-    parts = split(corpora.load(["toy"], cache=workspace.corpora).examples)
+    parts = split(catalog.load(["toy"], cache=workspace.corpora).examples)
     # the last two calls judge the network that is published, on dev and on test
     for examples, expected in ((parts.dev, kept[-2]), (parts.test, kept[-1])):
         documents = [classifier.encode(example.text).ids for example in examples]
@@ -178,9 +181,9 @@ def stored_artifact(trained: tuple[Trained, Workspace, Path]) -> Artifact:
 @pytest.mark.parametrize(
     "step",
     [
-        "outcome.calibration.fit_temperature",
-        "publication.report.write",
-        "publication.store.publish",
+        "evaluation.fitted_model.calibration.fit_temperature",
+        "pipeline.publication.training_report.write",
+        "pipeline.publication.store.publish",
     ],
 )
 def test_a_run_interrupted_after_its_last_epoch_is_not_trained_again(
@@ -194,7 +197,7 @@ def test_a_run_interrupted_after_its_last_epoch_is_not_trained_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"training.{step}", interrupt)
+        patch.setattr(f"valence.training.{step}", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run()
     reporter = silent()
@@ -236,7 +239,7 @@ def test_other_words_are_another_run(
 ) -> None:
     words = tiny_artifact.vocabulary
     other = type(words)((*words.words[:-1], "else"))
-    keys = {recurrent.run_key(configured(), {"train": "x"}, one) for one in (words, words, other)}
+    keys = {network.run_key(configured(), {"train": "x"}, one) for one in (words, words, other)}
     assert len(keys) == 2
 
 
@@ -311,7 +314,7 @@ def test_labels_that_the_corpus_uses_and_the_configuration_lacks_are_named(
 ) -> None:
     lacking = configured().model_copy(update={"labels": ("negative", "positive")})
     with pytest.raises(ConfigurationError, match=r"lack \['neutral'\], which the corpora use"):
-        pipeline.load_splits(lacking, workspace, silent())
+        training_run.load_splits(lacking, workspace, silent())
 
 
 def test_too_few_texts_are_refused_before_training(
@@ -320,11 +323,11 @@ def test_too_few_texts_are_refused_before_training(
     silent: type[Reporter],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    toy = corpora.CORPORA["toy"]
+    toy = catalog.CORPORA["toy"]
     few = dataclasses.replace(toy, read=lambda path: list(toy.read(path))[:1])
-    monkeypatch.setitem(corpora.CORPORA, "toy", few)
+    monkeypatch.setitem(catalog.CORPORA, "toy", few)
     with pytest.raises(ConfigurationError, match="split is empty: too few texts"):
-        pipeline.load_splits(configured(), workspace, silent())
+        training_run.load_splits(configured(), workspace, silent())
 
 
 def test_what_was_read_and_dropped_is_said(
@@ -333,11 +336,11 @@ def test_what_was_read_and_dropped_is_said(
     silent: type[Reporter],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    toy = corpora.CORPORA["toy"]
+    toy = catalog.CORPORA["toy"]
     doubled = dataclasses.replace(toy, read=lambda path: [*toy.read(path), *toy.read(path)])
-    monkeypatch.setitem(corpora.CORPORA, "toy", doubled)
+    monkeypatch.setitem(catalog.CORPORA, "toy", doubled)
     reporter = silent()
-    loaded, _ = pipeline.load_splits(configured(), workspace, reporter)
+    loaded, _ = training_run.load_splits(configured(), workspace, reporter)
     count = len(loaded.examples)
     assert (
         f"toy: {count:,} texts ({2 * count:,} read; dropped 0 empty, {count:,} duplicates, "

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.training import sampling
-from valence.training.configuration import Configuration
+from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
-from valence.training.preparation import load_splits, prepare
-from valence.training.progress import Reporter
+from valence.training.data import large_files
+from valence.training.data.preparation import load_splits, prepare
+from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
 
@@ -92,7 +92,7 @@ def test_a_dev_file_without_texts_of_its_own_is_refused(
 def test_texts_that_are_split_as_given_are_not_streamed_however_large(
     given: Callable[..., Configuration], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sampling, "LARGE_BYTES", 1)
-    assert not sampling.is_streamed(given().data)
-    assert not sampling.is_streamed(given(dev=[], split="stratified").data)
-    assert sampling.is_streamed(given(dev=[]).data)
+    monkeypatch.setattr(large_files, "LARGE_BYTES", 1)
+    assert not large_files.is_streamed(given().data)
+    assert not large_files.is_streamed(given(dev=[], split="stratified").data)
+    assert large_files.is_streamed(given(dev=[]).data)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from valence.service.version import VERSION
-from valence.training import provenance
+from valence.training.runtime import provenance
 
 
 def git(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str] | Exception) -> None:

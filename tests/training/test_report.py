@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.manifest import CorpusRecord, Manifest, Training
-from valence.training import report
-from valence.training.behaviour.result import Told, capability
-from valence.training.checkpoint import Epoch
-from valence.training.evaluation import Evaluation, evaluate
+from valence.training.behaviour.case_result import Told, capability
+from valence.training.metrics.scores import Evaluation, evaluate
+from valence.training.report import training_report
+from valence.training.trainer.checkpoint import Epoch
 
 HISTORY = tuple(
     Epoch(
@@ -68,7 +68,7 @@ def write(path: Path, labels: tuple[str, ...] = ("no", "yes"), **changes: object
         "baselines": {"TF-IDF": scores(labels, seed=2)},
         "history": HISTORY,
     }
-    report.write(path, **{**arguments, **changes})
+    training_report.write(path, **{**arguments, **changes})
     return path.read_text(encoding="utf-8")
 
 

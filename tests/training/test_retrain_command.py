@@ -9,7 +9,7 @@ import pytest
 import valence.training.__main__ as commands
 from typer.testing import CliRunner
 from valence.service.errors import ArtifactError, ConfigurationError
-from valence.training import store
+from valence.training.registry import store
 from valence.training.runtime.workspace import Workspace
 
 # each trains and judges several networks
@@ -96,5 +96,7 @@ def test_training_leaves_the_champion_and_says_how_to_promote(call, workspace) -
 
 
 def test_a_configuration_that_is_nowhere_is_told_where_it_was_looked_for(call) -> None:
-    with pytest.raises(ConfigurationError, match=r"training/configs/absent\.toml nor .*--data"):
+    with pytest.raises(
+        ConfigurationError, match=r"training/config/presets/absent\.toml nor .*--data"
+    ):
         call("retrain", "absent")

@@ -8,8 +8,9 @@ import typer.testing
 import valence.training.__main__ as commands
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError, ConfigurationError
-from valence.training import configuration, model_card
-from valence.training.pipeline import Trained
+from valence.training.config import schema
+from valence.training.pipeline.training_run import Trained
+from valence.training.report import model_card
 from valence.training.runtime.workspace import Workspace
 
 Stored = tuple[Trained, Workspace]
@@ -67,7 +68,7 @@ def test_the_card_is_printed_for_any_model(stored: Stored) -> None:
 
 
 def test_the_configuration_is_a_file_that_trains_it_again(stored: Stored) -> None:
-    read = configuration.parse(tomllib.loads(show("toy", "--configuration")), source="show")
+    read = schema.parse(tomllib.loads(show("toy", "--configuration")), source="show")
     assert read.as_json() == stored[0].manifest.training.configuration
 
 

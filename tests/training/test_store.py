@@ -11,7 +11,7 @@ import bentoml
 import pytest
 from valence.service.classifier import artifact
 from valence.service.errors import ArtifactError
-from valence.training import store
+from valence.training.registry import store
 
 pytestmark = pytest.mark.usefixtures("model_store")
 
@@ -208,7 +208,7 @@ def test_a_process_killed_while_it_copies_leaves_no_model_and_is_swept_up_after(
         "from bentoml._internal.configuration.containers import BentoMLContainer\n"
         "from bentoml._internal.models import ModelStore\n"
         "from valence.service.classifier import artifact\n"
-        "from training import store\n"
+        "from valence.training.registry import store\n"
         "BentoMLContainer.model_store.set(ModelStore(sys.argv[1]))\n"
         "def die(source, target, **_):\n"
         "    (Path(target) / 'model.json').write_text('{')\n"

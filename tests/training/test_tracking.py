@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from valence.service.classifier.manifest import Manifest
-from valence.training import tracking
-from valence.training.checkpoint import Epoch
-from valence.training.configuration import Configuration
-from valence.training.pipeline import Trained
-from valence.training.progress import Reporter
+from valence.training.config.schema import Configuration
+from valence.training.pipeline.training_run import Trained
+from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
-from valence.training.tracking import Tracking, tracked
-from valence.training.tracking import runs as _runs
-from valence.training.tracking.curves import Curves
-from valence.training.tracking.runs import Runs
+from valence.training.tracking import mlflow as _runs
+from valence.training.tracking import tracker
+from valence.training.tracking.mlflow import Runs
+from valence.training.tracking.tensorboard import Curves
+from valence.training.tracking.tracker import Tracking, tracked
+from valence.training.trainer.checkpoint import Epoch
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -267,7 +267,7 @@ def test_without_the_packages_a_run_is_untracked_and_says_so(
     silent: type[Reporter],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tracking, "find_spec", lambda name: None)
+    monkeypatch.setattr(tracker, "find_spec", lambda name: None)
     reporter = silent()
     with tracked(tmp_path, reporter) as run:
         run.begin(configured(), RUN)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from valence.service.classifier.spelling import Misspellings
-from valence.training.pipeline import Trained
-from valence.training.progress import Reporter
+from valence.training.evaluation.typo_robustness import measure_stored, slip, with_typos
+from valence.training.pipeline.training_run import Trained
+from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
-from valence.training.typos import measure_stored, slip, with_typos
 
 
 @given(st.from_regex(r"[a-zA-Z]{4,12}", fullmatch=True), st.integers(0, 1_000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from valence.training.behaviour import words
-from valence.training.behaviour.subject import Answer
+from valence.training.behaviour.model_under_test import Answer
 from valence.training.behaviour.templates import Expectation, Texts, fill
 
 # the second of two texts is to be of higher polarity

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from valence.training.behaviour import words
-from valence.training.behaviour.subject import Answer
+from valence.training.behaviour.model_under_test import Answer
 from valence.training.behaviour.templates import Expectation, Texts, fill, twice
 
 MARGIN = 0.1

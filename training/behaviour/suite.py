@@ -13,10 +13,10 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from valence.training.behaviour import direction, fairness, functionality, invariance
-from valence.training.behaviour.result import Capability, Told, capability
-from valence.training.behaviour.subject import Subject
+from valence.training.behaviour.case_result import Capability, Told, capability
+from valence.training.behaviour.model_under_test import Subject
 from valence.training.behaviour.templates import Expectation
-from valence.training.comparison.answers import Bools
+from valence.training.metrics.predictions import Bools
 
 
 def examine(subject: Subject, texts: Sequence[str], given: Bools) -> tuple[Capability, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from string import Formatter
 
 from valence.service.classifier.manifest import BehaviourKind
-from valence.training.behaviour.subject import Answer
+from valence.training.behaviour.model_under_test import Answer
 
 Texts = tuple[str, ...]
 """The texts of a case, which are looked at together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from valence.training.checks.finding import Finding
-from valence.training.corpora import Loaded
+from valence.training.corpora.catalog import Loaded
 from valence.training.corpora.files import doubt
 
 

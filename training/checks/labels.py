@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from valence.training.checks.finding import Finding, finding
-from valence.training.split import Splits
+from valence.training.data.split import Splits
 
 # fewer training texts of a label than this teach little of it
 RARE = 20

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from valence.service.errors import ConfigurationError
 from valence.training.checks.finding import Finding, Severity, finding
-from valence.training.checks.noise import MISSING
+from valence.training.checks.label_noise import MISSING
 from valence.training.corpora.example import Example
 
 # a shorter text is too little to tell a language by, and of a longer one this much is enough

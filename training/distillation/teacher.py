@@ -9,8 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier.manifest import Task, TeacherOrigin
-from valence.training import calibration, targets
 from valence.training.corpora.example import Example
+from valence.training.data import targets
+from valence.training.metrics import calibration
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from valence.training.assessment.selective import selective
-from valence.training.comparison.answers import Answers
+from valence.training.evaluation.assessment.selective import selective
+from valence.training.metrics.predictions import Answers
 
 # right, right, wrong, right, wrong by falling confidence; two of equal confidence
 SINGLE = Answers.of(

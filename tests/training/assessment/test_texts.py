@@ -7,12 +7,12 @@ import pytest
 from valence.service.classifier.manifest import CorpusRecord, Manifest
 from valence.service.classifier.seal import sha256
 from valence.service.errors import ConfigurationError
-from valence.training.assessment.texts import Choice, Texts, parse_mapping, read
 from valence.training.config.columns import Columns
-from valence.training.pipeline import Trained
-from valence.training.progress import Reporter
+from valence.training.data.split import assign
+from valence.training.evaluation.assessment.texts import Choice, Texts, parse_mapping, read
+from valence.training.pipeline.training_run import Trained
+from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
-from valence.training.split import assign
 
 ROWS = "review,stars,shop\nThe film was great.,5,berlin\nawful,1,rome\n,3,\nugly,1,berlin\n"
 MAPPING = {"5": "positive", "1": "negative", "3": ""}

@@ -10,8 +10,8 @@ from valence.training.behaviour.invariance import (
     rewritings,
     rewritten,
 )
+from valence.training.behaviour.model_under_test import Subject
 from valence.training.behaviour.rewriting import REWRITES
-from valence.training.behaviour.subject import Subject
 
 
 def shouting(texts: Sequence[str]) -> np.ndarray:

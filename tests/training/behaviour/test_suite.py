@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from valence.training.behaviour import suite, words
+from valence.training.behaviour.model_under_test import Subject
 from valence.training.behaviour.rewriting import REWRITES
-from valence.training.behaviour.subject import Subject
 from valence.training.behaviour.templates import Expectation
 
 POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}

@@ -6,16 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from valence.training.characters import fitting
-from valence.training.characters.configuration import (
-    CharacterConfiguration,
-    Data,
-    Network,
-    Optimization,
-)
-from valence.training.characters.store import Saved
-from valence.training.characters.text import Document, Texts
-from valence.training.progress import Reporter
+from valence.training.char_lm import loop
+from valence.training.char_lm.config import CharacterConfiguration, Data, Network, Optimization
+from valence.training.char_lm.store import Saved
+from valence.training.char_lm.text import Document, Texts
+from valence.training.runtime.progress import Reporter
 
 # what follows is certain but for the digit, one of four: half a bit a character
 SENTENCES = ("ab0.", "ab1.", "ab2.", "ab3.")
@@ -53,7 +48,7 @@ def toy(texts: Texts, tmp_path_factory: pytest.TempPathFactory) -> Saved:
 def train(
     chosen: CharacterConfiguration, texts: Texts, target: Path, *, fresh: bool = False
 ) -> Saved:
-    return fitting.fit(
+    return loop.fit(
         chosen,
         texts,
         target=target,

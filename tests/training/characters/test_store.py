@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 from valence.service.errors import ConfigurationError
-from valence.training.characters import store
-from valence.training.characters.store import Saved
+from valence.training.char_lm import store
+from valence.training.char_lm.store import Saved
 
 
 def test_a_model_comes_back_as_it_was(toy: Saved, tmp_path: Path) -> None:

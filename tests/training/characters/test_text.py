@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.training.characters import text
-from valence.training.characters.configuration import Data
+from valence.training.char_lm import text
+from valence.training.char_lm.config import Data
+from valence.training.data.split import assign
 from valence.training.runtime.workspace import Workspace
-from valence.training.split import assign
 
 from tests.training.conftest import toy_corpus
 

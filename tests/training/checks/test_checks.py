@@ -13,12 +13,13 @@ import valence.training.__main__ as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
-from valence.training import checks, pipeline, store
-from valence.training.checks import noise, profile, report
+from valence.training.checks import label_noise, profile, report, suite
 from valence.training.checks.finding import Finding
-from valence.training.configuration import Configuration
+from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
-from valence.training.pipeline import Trained
+from valence.training.pipeline import training_run
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
 from valence.training.runtime.workspace import Workspace
 
 LABELS = ["negative", "neutral", "positive"]
@@ -61,7 +62,7 @@ def test_an_error_in_the_data_stops_a_training_before_it_begins(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"(?s)conflicts: .*--unchecked") as error:
-        pipeline.train(
+        training_run.train(
             of(contradicting, configured),
             workspace=workspace,
             reporter=silent(),
@@ -73,7 +74,7 @@ def test_an_error_in_the_data_stops_a_training_before_it_begins(
 def test_unchecked_trains_whatever_the_data_are(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
-    made = pipeline.train(
+    made = training_run.train(
         of(contradicting, configured),
         workspace=workspace,
         reporter=silent(),
@@ -137,9 +138,9 @@ def test_a_model_keeps_a_profile_of_its_data_and_the_same_data_have_not_drifted(
     kept = profile.read(folder / artifact.REPORT / profile.FILE)
     assert kept is not None
     assert kept.texts == sum(made.manifest.training.splits.values())
-    loaded, splits = pipeline.load_splits(configured(), workspace, silent())
-    assert checks.drifted(loaded, made.tag) == []
-    checked = checks.check(configured(), loaded, splits, slow=False, against=made.tag)
+    loaded, splits = training_run.load_splits(configured(), workspace, silent())
+    assert suite.drifted(loaded, made.tag) == []
+    checked = suite.check(configured(), loaded, splits, slow=False, against=made.tag)
     assert "drift" not in [one.check for one in checked.findings]
 
 
@@ -148,7 +149,7 @@ def test_data_that_have_moved_are_told_from_the_models(
 ) -> None:
     made, _ = stored
     other = texts(*(f"wholly other words here {n} and there {n}" for n in range(200)))
-    found = checks.drifted(loaded(other), made.tag)
+    found = suite.drifted(loaded(other), made.tag)
     assert {one.check for one in found} == {"drift"}
     moved = {one.message.partition(" have moved")[0] for one in found if one.severity == "warning"}
     assert moved >= {"label shares", "words", "unknown words"}
@@ -158,7 +159,7 @@ def test_a_model_without_a_profile_says_so(
     stored: tuple[Trained, Workspace], loaded, texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(profile, "FILE", "missing.json")
-    (found,) = checks.drifted(loaded(texts("one")), stored[0].tag)
+    (found,) = suite.drifted(loaded(texts("one")), stored[0].tag)
     assert (found.severity, "keeps no profile" in found.message) == ("note", True)
 
 
@@ -166,15 +167,15 @@ def test_the_gravest_findings_come_first(
     contradicting: Path, configured, workspace, silent
 ) -> None:
     chosen = of(contradicting, configured)
-    loaded, splits = pipeline.load_splits(chosen, workspace, silent())
-    severities = [one.severity for one in checks.check(chosen, loaded, splits, slow=False).findings]
+    loaded, splits = training_run.load_splits(chosen, workspace, silent())
+    severities = [one.severity for one in suite.check(chosen, loaded, splits, slow=False).findings]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
 
 
 def test_suspects_are_a_table_that_no_spreadsheet_takes_for_formulas(tmp_path: Path) -> None:
     example = Example("=1+1", "a", "mine.csv", place="line 7")
-    suspect = noise.Suspect(example, "b", 0.125, 0.75)
-    report.write(tmp_path, checks.Checked((), (suspect,)), name="mine", texts=1)
+    suspect = label_noise.Suspect(example, "b", 0.125, 0.75)
+    report.write(tmp_path, suite.Checked((), (suspect,)), name="mine", texts=1)
     with (tmp_path / report.SUSPECTS).open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     assert row == {

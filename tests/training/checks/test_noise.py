@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.training.checks.noise import noise, suspects
+from valence.training.checks.label_noise import noise, suspects
 from valence.training.corpora.example import Example
 
 WORDS = {

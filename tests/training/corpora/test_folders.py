@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.training import corpora, sampling
 from valence.training.config.columns import Columns
-from valence.training.corpora import files, ranges
-from valence.training.progress import Reporter
+from valence.training.corpora import catalog, files, ranges
+from valence.training.data import large_files
+from valence.training.runtime.progress import Reporter
 
 TABLE = Columns(text="text", label="label")
 
@@ -39,7 +39,7 @@ def reviews(tmp_path: Path) -> Path:
 
 
 def test_texts_are_labelled_by_their_folders_whatever_split_is_above(reviews: Path) -> None:
-    loaded = corpora.load((), cache=reviews, own=[str(reviews)], table=TABLE)
+    loaded = catalog.load((), cache=reviews, own=[str(reviews)], table=TABLE)
     assert [(one.text, one.label, one.place) for one in loaded.examples] == [
         ("Caf\u00e9", "pos", "test/pos/deep/0_9.txt.gz"),
         ("Poor,\nreally.", "neg", "train/neg/0_2.txt"),
@@ -75,7 +75,7 @@ def test_texts_that_are_not_utf_8_are_read_by_one_guess_and_the_others_as_what_t
         for n in range(9)
     }
     folder = put(tmp_path / "mine", texts)
-    loaded = corpora.load((), cache=tmp_path, own=[str(folder)], table=TABLE)
+    loaded = catalog.load((), cache=tmp_path, own=[str(folder)], table=TABLE)
     assert len(loaded.examples) == 18
     assert {one.text[:-4] for one in loaded.examples} == {sentence}
     (record,) = loaded.records
@@ -102,8 +102,10 @@ def test_what_is_no_folder_of_labels_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_streamed_from_a_copy(reviews: Path, tmp_path: Path) -> None:
-    source = sampling.open_source([str(reviews)], TABLE, tmp_path / "copies", Reporter(quiet=True))
+    source = large_files.open_source(
+        [str(reviews)], TABLE, tmp_path / "copies", Reporter(quiet=True)
+    )
     texts = {one.text for part in source.ranges for one in ranges.read(part, TABLE, corpus="x")}
     assert texts == {"Caf\u00e9", "Poor,\nreally.", "Fine."}
-    assert sampling.sample(source).records[0].texts == 3
-    assert not sampling.is_large([reviews])
+    assert large_files.sample(source).records[0].texts == 3
+    assert not large_files.is_large([reviews])

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 from valence.service.errors import ConfigurationError
-from valence.training import corpora
 from valence.training.config.columns import Columns
-from valence.training.corpora import files, hub
+from valence.training.corpora import catalog, files, hub
 
 CARD = """---
 configs:
@@ -67,7 +66,7 @@ def test_classes_have_their_names_and_each_split_is_a_file(reviews: str, tmp_pat
     ]
     # whose class is not told is left out
     assert test == train[:1]
-    loaded = corpora.load((), cache=tmp_path, own=[f"{reviews}:plain"], table=TABLE)
+    loaded = catalog.load((), cache=tmp_path, own=[f"{reviews}:plain"], table=TABLE)
     assert [(one.text, one.label) for one in loaded.examples] == [
         ("Fine.", "fine"),
         ("Poor.", "poor"),

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 from valence.service.errors import ConfigurationError
-from valence.training import calibration, targets
 from valence.training.corpora.example import Example
-from valence.training.distillation import ensemble, transformer
-from valence.training.distillation.ensemble import Ensemble
-from valence.training.distillation.transformer import Pieces
-from valence.training.progress import Reporter
-from valence.training.split import Splits
+from valence.training.data import targets
+from valence.training.data.split import Splits
+from valence.training.distillation import encoder_teacher, fine_tuning
+from valence.training.distillation.encoder_teacher import Ensemble
+from valence.training.distillation.fine_tuning import Pieces
+from valence.training.metrics import calibration
+from valence.training.runtime.progress import Reporter
 
 LABELS = ("negative", "neutral", "positive")
 Make = Callable[..., Ensemble]
@@ -22,14 +23,14 @@ Make = Callable[..., Ensemble]
 @pytest.fixture(autouse=True)
 def _few_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough batches of the toy texts to learn from."""
-    monkeypatch.setattr(transformer, "_BATCH_PIECES", 128)
+    monkeypatch.setattr(fine_tuning, "_BATCH_PIECES", 128)
 
 
 @pytest.fixture
 def tuned(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The texts that each network was tuned on."""
     seen: list[list[str]] = []
-    cut, tune = ensemble.Pieces, ensemble.fine_tune
+    cut, tune = encoder_teacher.Pieces, encoder_teacher.fine_tune
 
     class Remembered(cut):
         def __init__(self, tokenizer: object, texts: list[str], **rest: int) -> None:
@@ -40,8 +41,8 @@ def tuned(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         seen.append(pieces.texts)
         tune(network, pieces, *given, **rest)
 
-    monkeypatch.setattr(ensemble, "Pieces", Remembered)
-    monkeypatch.setattr(ensemble, "fine_tune", watched)
+    monkeypatch.setattr(encoder_teacher, "Pieces", Remembered)
+    monkeypatch.setattr(encoder_teacher, "fine_tune", watched)
     return seen
 
 
@@ -97,18 +98,18 @@ def test_a_text_is_answered_once(
 ) -> None:
     texts = texts_of(splits.train)
     first = teacher(epochs=1).logits(texts[:50])
-    answer, rows_asked = ensemble.answers, []
+    answer, rows_asked = encoder_teacher.answers, []
 
     def watched(network: object, pieces: object, rows: np.ndarray, device: object) -> np.ndarray:
         rows_asked.append(len(rows))
         return answer(network, pieces, rows, device)
 
-    monkeypatch.setattr(ensemble, "answers", watched)
-    monkeypatch.setattr(ensemble, "fine_tune", None)
+    monkeypatch.setattr(encoder_teacher, "answers", watched)
+    monkeypatch.setattr(encoder_teacher, "fine_tune", None)
     again = teacher(epochs=1).logits(texts[:60])
     assert np.array_equal(again[:50], first)
     assert sum(rows_asked) == 10
-    monkeypatch.setattr(ensemble, "answers", None)
+    monkeypatch.setattr(encoder_teacher, "answers", None)
     assert np.array_equal(teacher(epochs=1).logits(texts[:60]), again)
 
 
@@ -148,7 +149,7 @@ def test_tuning_that_was_interrupted_ends_with_the_weights_it_would_have_had(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(transformer, "_SAVED_SECONDS", 0.0)
+    monkeypatch.setattr(fine_tuning, "_SAVED_SECONDS", 0.0)
     texts = texts_of(splits.dev)
     chosen = {"epochs": 2}
     whole = teacher(**chosen, folder="whole").logits(texts)

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from valence.training import calibration, targets
-from valence.training.configuration import Configuration
+from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
-from valence.training.distillation.itself import Itself
+from valence.training.data import targets
+from valence.training.data.preparation import prepare
+from valence.training.data.split import Splits
+from valence.training.distillation.self_teacher import Itself
 from valence.training.distillation.teacher import Lesson
-from valence.training.preparation import prepare
-from valence.training.progress import Reporter
+from valence.training.metrics import calibration
+from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
-from valence.training.split import Splits
 
 LABELS = ("negative", "neutral", "positive")
 Make = Callable[..., Itself]

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from valence.training.distillation import kept
-from valence.training.distillation.kept import Kept
-from valence.training.progress import Reporter
+from valence.training.distillation import logit_cache
+from valence.training.distillation.logit_cache import Kept
+from valence.training.runtime.progress import Reporter
 
 
 def lengths(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -33,7 +33,7 @@ def test_what_was_said_before_is_found_by_its_text_and_no_text_is_written(
 def test_an_interruption_loses_what_is_being_answered_alone(
     tmp_path: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "_TEXTS_AT_ONCE", 2)
+    monkeypatch.setattr(logit_cache, "_TEXTS_AT_ONCE", 2)
 
     def stops(texts: Sequence[str]) -> NDArray[np.float32]:
         if "four" in texts:

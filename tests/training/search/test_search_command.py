@@ -13,9 +13,9 @@ import valence.training.__main__ as commands
 from click.testing import Result
 from typer.testing import CliRunner
 from valence.service.errors import ConfigurationError
-from valence.training import configuration as configurations
-from valence.training.commands import search
-from valence.training.search import trial as trials
+from valence.training.cli import search
+from valence.training.config import schema as configurations
+from valence.training.experiments.search import trial as trials
 
 ROOT = Path(__file__).parents[3]
 CONFIGURATION = """

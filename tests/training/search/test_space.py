@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from valence.service.errors import ConfigurationError
-from valence.training import configuration as configurations
-from valence.training.configuration import Configuration
-from valence.training.search import space as spaces
-from valence.training.search.space import Incompatible, Space
+from valence.training.config import schema as configurations
+from valence.training.config.schema import Configuration
+from valence.training.experiments.search import space as spaces
+from valence.training.experiments.search.space import Incompatible, Space
 
 ROOT = Path(__file__).parents[3] / "training"
-CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
+CONFIGS = sorted((ROOT / "config" / "presets").glob("*.toml"))
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def declared(tmp_path: Path, configured: Callable[..., Configuration]) -> Callab
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_the_published_space_holds_the_published_configurations(path: Path) -> None:
     base = configurations.load(path)
-    space = spaces.load(ROOT / "search" / "spaces" / "default.toml", base)
+    space = spaces.load(ROOT / "experiments" / "search" / "spaces" / "default.toml", base)
     start = space.start()
     assert start is not None
     assert space.configuration(start).as_json() == base.as_json()
@@ -192,5 +192,7 @@ def test_targets_are_all_of_data_that_may_be_searched(declared: Callable[..., Sp
 def test_a_missing_space_names_the_published_ones(
     tmp_path: Path, configured: Callable[..., Configuration]
 ) -> None:
-    with pytest.raises(ConfigurationError, match=r"no such file.*training/search/spaces/"):
+    with pytest.raises(
+        ConfigurationError, match=r"no such file.*training/experiments/search/spaces/"
+    ):
         spaces.load(tmp_path / "space.toml", configured())

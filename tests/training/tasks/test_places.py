@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.training.configuration import Distillation
+from valence.training.config.schema import Distillation
 from valence.training.corpora import hub, torchtext_sets
-from valence.training.tasks import places, task
-from valence.training.tasks.places import find
-from valence.training.tasks.task import TaskFiles
+from valence.training.experiments.tasks import files as places
+from valence.training.experiments.tasks import task
+from valence.training.experiments.tasks.files import find
+from valence.training.experiments.tasks.task import TaskFiles
 
 ROW = '{"text": "a b", "label": "x"}\n'
 

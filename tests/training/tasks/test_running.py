@@ -11,13 +11,14 @@ import torch
 import valence.training.__main__ as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
-from valence.training import pipeline, store
 from valence.training.corpora.example import Example
-from valence.training.progress import Reporter
+from valence.training.experiments.tasks import records, run, task
+from valence.training.experiments.tasks.run import Experiments, Summary
+from valence.training.experiments.tasks.task import Task
+from valence.training.pipeline import training_run
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
-from valence.training.tasks import records, running, task
-from valence.training.tasks.running import Experiments, Summary
-from valence.training.tasks.task import Task
 
 SMALL = {
     "metric": "accuracy",
@@ -72,7 +73,7 @@ def made(
             "track": False,
             **changes,
         }
-        return running.run(
+        return run.run(
             Experiments(**chosen),
             workspace=workspace,
             reporter=silent(),
@@ -91,7 +92,7 @@ def test_tasks_are_trained_and_tabulated(
     assert found.score > 0.9
     manifest = artifact.load(store.path("trec6")).manifest
     assert found.score == manifest.metrics["dev"]["accuracy"]
-    assert found.baseline == manifest.baselines[running.LINEAR]["accuracy"]
+    assert found.baseline == manifest.baselines[run.LINEAR]["accuracy"]
     assert set(manifest.metrics) == set(manifest.intervals) == {"dev"}
     assert set(manifest.training.splits) == {"train", "dev"}
     other = records.read(workspace.root / "experiments", "sst2")[0]
@@ -108,13 +109,13 @@ def test_what_was_trained_is_not_trained_again(
 ) -> None:
     made(tasks=(small("trec6"),))
     before = (tmp_path / "page.md").read_text()
-    real, seeds = pipeline.train, []
+    real, seeds = training_run.train, []
 
     def train(configuration, **rest):
         seeds.append((configuration.optimization.seed, rest["with_baselines"]))
         return real(configuration, **rest)
 
-    monkeypatch.setattr(pipeline, "train", train)
+    monkeypatch.setattr(training_run, "train", train)
     again = made(tasks=(small("trec6"),))
     assert (again.known, again.trained, seeds) == (("trec6, seed 0",), (), [])
     assert (tmp_path / "page.md").read_text() == before
@@ -177,7 +178,7 @@ def test_of_a_fault_that_is_not_ours_no_text_is_told(
     def train(*_, **__):
         raise KeyError("a secret text")
 
-    monkeypatch.setattr(pipeline, "train", train)
+    monkeypatch.setattr(training_run, "train", train)
     assert made().failed == ("trec6, seed 0", "sst2, seed 0")
     assert "secret" not in "".join(said)
     assert any(line.startswith("trec6, seed 0 failed: KeyError in test_running") for line in said)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 from valence.service.errors import ConfigurationError
-from valence.training.configuration import Distillation, Words
-from valence.training.tasks import task
-from valence.training.tasks.task import TaskFiles
+from valence.training.config.schema import Distillation, Words
+from valence.training.experiments.tasks import task
+from valence.training.experiments.tasks.task import TaskFiles
 
 
 def write(path: Path, *labels: str) -> str:

@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 import pytest
-from valence.training.vectors import in_domain
-from valence.training.vectors.table import Table
+from valence.training.embeddings import in_domain
+from valence.training.embeddings.table import Table
 
 ANIMALS, FRUITS = ("cat", "dog", "horse"), ("apple", "pear", "plum")
 

@@ -1,1 +1,0 @@
-"""Texts that nobody wrote, made of training texts, for a teacher to label."""

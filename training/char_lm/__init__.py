@@ -1,0 +1,1 @@
+"""Character-level language models: trained, sampled, their units read."""

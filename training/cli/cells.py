@@ -1,0 +1,57 @@
+"""``cells``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from valence.training.cli.options import WORKSPACE, CharacterModelName, WorkspaceOption
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+
+
+def cells(
+    model: CharacterModelName,
+    *,
+    characters: Annotated[
+        int, typer.Option(min=1_000, help="read of the dev and of the test text")
+    ] = 200_000,
+    shown: Annotated[int, typer.Option(min=1, help="coloured in the picture")] = 2_000,
+    units: Annotated[int, typer.Option(min=1, help="shown in the picture")] = 6,
+    output: Annotated[
+        Path | None, typer.Option(help="the picture; by default beside the model")
+    ] = None,
+    workspace: WorkspaceOption = WORKSPACE,
+) -> None:
+    """Find the units of a character model that one can read, and colour text by them."""
+    from valence.training.char_lm import heatmap, store, text
+    from valence.training.char_lm import interpretable_units as finder
+
+    reporter = Reporter()
+    places = Workspace(workspace)
+    saved = store.load(store.path(places.characters, model))
+    network = saved.network()
+    texts = text.load(saved.configuration.data, cache=places.corpora, progress=reporter.say)
+    found = finder.find(
+        network, saved.alphabet, dev=texts.dev, test=texts.test, characters=characters
+    )
+    table = Table("feature", "layer", "unit", "correlation", "where it was chosen")
+    for one in found:
+        table.add_row(
+            one.feature,
+            str(one.layer),
+            str(one.unit),
+            f"{one.correlation:.3f}",
+            f"{one.chosen_correlation:.3f}",
+        )
+    reporter.console.print(table)
+    passage = text.join(texts.test)[:shown]
+    outputs = finder.activations(network, saved.alphabet, passage)
+    chosen = [
+        (one, outputs[:, (one.layer - 1) * network.hidden_size + one.unit]) for one in found[:units]
+    ]
+    output = output or places.characters / f"{model}-cells.html"
+    heatmap.write(output, name=model, text=passage, units=chosen)
+    typer.echo(output)

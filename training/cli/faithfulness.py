@@ -1,0 +1,36 @@
+"""``faithfulness``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from valence.training.cli.options import WORKSPACE, EngineOption, Model, WorkspaceOption
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+
+
+def faithfulness(
+    model: Model,
+    *,
+    label: Annotated[
+        str | None, typer.Option(help="whose texts are judged; by default the last one's")
+    ] = None,
+    engine: EngineOption = "auto",
+    workspace: WorkspaceOption = WORKSPACE,
+) -> None:
+    """Judge a model's explanations: does deleting the words they name change its mind?"""
+    from valence.training.evaluation import explanation_faithfulness as judged
+
+    reporter = Reporter()
+    found = judged.measure_stored(
+        model, label=label, engine=engine, workspace=Workspace(workspace), reporter=reporter
+    )
+    reporter.say(
+        f"{found.texts:,} test texts given {found.label!r} with {judged.CONFIDENT:.0%} or more: "
+        f"deleting the {judged.DELETED} words of highest contribution lowers its probability more "
+        f"than {judged.DELETED} random ones in {found.wins:.1%} (by {found.fall:.3f} against "
+        f"{found.random_fall:.3f}); completeness error {found.mean_completeness_error:.1e} in the "
+        f"mean, {found.max_completeness_error:.1e} at most"
+    )
+    typer.echo(found.model_dump_json())

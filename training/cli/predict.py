@@ -1,0 +1,31 @@
+"""``predict``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from valence.service.classifier.truncation import Truncation
+from valence.training.cli.options import EngineOption, Model
+
+
+def predict(
+    model: Model,
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="texts; without any, the lines of standard input")
+    ] = None,
+    *,
+    engine: EngineOption = "auto",
+    truncation: Annotated[
+        Truncation, typer.Option(help="what is read of a text longer than the model reads")
+    ] = "head",
+) -> None:
+    """Classify texts with a model in the store: one JSON object a line, as the service answers."""
+    from valence.training.evaluation import stored_model
+
+    # a byte that is not UTF-8 costs its character, not the answers to the lines after it
+    piped = typer.get_text_stream("stdin", encoding="utf-8", errors="replace")
+    lines = texts or (line.rstrip("\n") for line in piped)
+    for answer in stored_model.predict_stored(model, lines, engine=engine, truncation=truncation):
+        typer.echo(json.dumps(answer))

@@ -1,0 +1,34 @@
+"""``sample``."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+from valence.training.cli.options import WORKSPACE, CharacterModelName, WorkspaceOption
+from valence.training.runtime.workspace import Workspace
+
+
+def sample(
+    model: CharacterModelName,
+    *,
+    prime: Annotated[str, typer.Option(help="the text to go on from")] = "",
+    length: Annotated[int, typer.Option(min=1, help="characters to make up")] = 500,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, help="1 as learnt, less: more careful, 0: the likeliest")
+    ] = 0.8,
+    seed: Annotated[int, typer.Option(min=0, help="another gives another text")] = 0,
+    workspace: WorkspaceOption = WORKSPACE,
+) -> None:
+    """Let a character model write."""
+    from valence.training.char_lm import generation, store
+
+    saved = store.load(store.path(Workspace(workspace).characters, model))
+    drawn = generation.sample(
+        saved.network(), saved.alphabet, prime=prime, temperature=temperature, seed=seed
+    )
+    typer.echo(prime, nl=False)
+    for character in islice(drawn, length):
+        typer.echo(character, nl=False)
+    typer.echo()

@@ -1,0 +1,82 @@
+"""Scores as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from valence.training.evaluation.assessment.assessment import Assessment
+    from valence.training.metrics.scores import Evaluation
+
+
+def scores(rows: Mapping[str, Evaluation]) -> Table:
+    """A row for each evaluation, under its name."""
+    table = Table("", "texts", "accuracy", "micro-F1", "macro-F1", "macro recall", "ECE", "Brier")
+    for name, value in rows.items():
+        figures = (
+            value.accuracy,
+            value.micro_f1,
+            value.macro_f1,
+            value.macro_recall,
+            value.ece,
+            value.brier,
+        )
+        table.add_row(name, f"{value.count:,}", *(f"{figure:.4f}" for figure in figures))
+    return table
+
+
+def assessment(found: Assessment) -> Iterator[Table | str]:
+    """Intervals, the comparison, slices, behaviour, what is gained by leaving doubtful texts."""
+    titles = ("accuracy", "micro_f1", "macro_f1", "macro_recall", "ece", "brier")
+    table = Table(f"{found.model} ({escape(found.data)})", "value", "95 % interval")
+    for name in titles:
+        low, high = found.intervals[name]
+        value = getattr(found.evaluation, name)
+        table.add_row(name, f"{value:.4f}", f"{low:.4f} to {high:.4f}")
+    yield table
+    if found.comparison is not None:
+        beside = found.comparison
+        yield (
+            f"{beside.only_model:,} texts only {found.model} got right, {beside.only_other:,} only "
+            f"{beside.other}: McNemar's exact p = {beside.mcnemar_p:.4g}"
+        )
+        table = Table(f"less {beside.other}", "change", "95 % interval", "")
+        for name in titles:
+            change = beside.changes[name]
+            chance = "may be chance" if change.low <= 0 <= change.high else "significant"
+            within = f"{change.low:+.4f} to {change.high:+.4f}"
+            table.add_row(name, f"{change.value:+.4f}", within, chance)
+        yield table
+    other = ("other",) if found.comparison else ()
+    table = Table("kind", "of text", "texts", "accuracy, F1 of a label", "95 % interval", *other)
+    for part in found.slices:
+        within = f"{part.low:.4f} to {part.high:.4f}"
+        beside_it = () if part.against is None else (f"{part.against:.4f}",)
+        table.add_row(
+            escape(part.kind), escape(part.name), f"{part.texts:,}", f"{part.value:.4f}", within,
+            *beside_it,
+        )  # fmt: skip
+    yield table
+    table = Table("behaviour", "test", "cases", "passed", "rate", "95 % interval", *other)
+    for one in found.behaviour:
+        low, high = one.interval
+        beside_it = () if one.against is None else (f"{one.against:.1%}",)
+        table.add_row(
+            one.name, one.kind, f"{one.tried:,}", f"{one.passed:,}", f"{one.rate:.1%}",
+            f"{low:.1%} to {high:.1%}", *beside_it,
+        )  # fmt: skip
+    yield table
+    table = Table("min_confidence", "coverage", "precision")
+    for point in found.selective.at_threshold:
+        table.add_row(f"{point.threshold:.2f}", f"{point.coverage:.1%}", f"{point.precision:.1%}")
+    for wanted, reached in found.selective.at_precision.items():
+        if reached is None:
+            table.add_row("none", "", f"{float(wanted):.0%} is not reached")
+        else:
+            share = f"{reached.precision:.1%} (wanted {float(wanted):.0%})"
+            table.add_row(f"{reached.threshold:.4f}", f"{reached.coverage:.1%}", share)
+    yield table

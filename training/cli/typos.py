@@ -1,0 +1,26 @@
+"""``typos``."""
+
+from __future__ import annotations
+
+import typer
+from valence.training.cli.options import WORKSPACE, EngineOption, Model, WorkspaceOption
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+
+
+def typos(
+    model: Model, *, engine: EngineOption = "auto", workspace: WorkspaceOption = WORKSPACE
+) -> None:
+    """Measure what a typing error in every tenth word costs a model on its dev texts."""
+    from valence.training.evaluation import typo_robustness as measured
+
+    reporter = Reporter()
+    found = measured.measure_stored(
+        model, engine=engine, workspace=Workspace(workspace), reporter=reporter
+    )
+    reporter.say(
+        f"{found.texts:,} dev texts: macro-F1 {found.macro_f1:.4f}, with a typing error in every "
+        f"tenth word {found.with_typos:.4f}: {found.points:.2f} points less; tokens not in the "
+        f"vocabulary {found.unknown:.1%} and {found.unknown_with_typos:.1%}"
+    )
+    typer.echo(found.model_dump_json())

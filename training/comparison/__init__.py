@@ -1,1 +1,0 @@
-"""Two classifiers on the same texts: which is better, by how much, and how sure that is."""

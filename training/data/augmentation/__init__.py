@@ -1,0 +1,1 @@
+"""Copies of texts with words left out or replaced by near words."""

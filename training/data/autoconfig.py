@@ -1,0 +1,197 @@
+"""From files of labelled texts to a configuration: what a user who only has data need not choose.
+
+Rules of thumb, taken from the published configurations (``training/LOG.md``):
+
+* ``max_tokens`` so that 99 of 100 texts are read whole, in steps of 32 up to 512;
+* fewer than ``FEW_TEXTS`` texts, half of them of ``LONG_TOKENS`` or more: a small network over
+  tuned GloVe words that averages what it reads and leaves much out in training; else the default
+  network, since an average tells short texts apart badly;
+* epochs until the network has taken ``STEPS`` steps, at least 4 and at most 40, so that few texts
+  are seen often enough;
+* files that are streamed (:mod:`valence.training.data.stream`) are passed once, or for ``MOST_STEPS`` steps;
+  what is said of all texts here is said of a sample.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+from valence.service.classifier import tokenizer
+from valence.service.errors import ConfigurationError
+from valence.service.files.encodings import AUTO
+from valence.training.config.columns import Columns
+from valence.training.config.schema import Optimization, parse
+from valence.training.corpora import catalog, files, hub, torchtext_sets
+from valence.training.corpora.example import Example
+from valence.training.data import large_files
+from valence.training.runtime.progress import Reporter
+
+FEW_TEXTS = 5_000
+LONG_TOKENS = 100
+STEPS = 600
+MOST_STEPS = 20_000
+_LEAST_EPOCHS, _MOST_EPOCHS = 4, 40
+# more labels than this are most likely no labels
+MOST_LABELS = 1_000
+_POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
+_HEADER = """\
+# Chosen for {files} by `training train --data`, which writes it anew each time.
+# To change a choice, copy this file and train the copy.
+
+"""
+
+
+def configure(
+    patterns: Sequence[str],
+    *,
+    text: str,
+    label: str,
+    separator: str,
+    encoding: str,
+    name: str | None,
+    multi_label: bool,
+    workspace: Path,
+    reporter: Reporter,
+) -> Path:
+    """Write a configuration for the files of ``patterns`` into ``workspace``; its path.
+
+    Labels are those of the data, numbers in their order. A text has any number of them if
+    ``multi_label``, or if the first label in the data is a list. Raises
+    :class:`ConfigurationError` for data that cannot be read, or hold fewer than two labels or too
+    many to be labels.
+    """
+    cache = workspace / "corpora"
+    paths = files.find(patterns, cache)
+    table = Columns(text=text, label=label, encoding=encoding, label_separator=separator)
+    if multi_label or _holds_lists(paths[0], table):
+        table = Columns(text, label, encoding, task="multi_label", label_separator=separator)
+    if large_files.is_large(paths):
+        source = large_files.open_source(patterns, table, cache, reporter)
+        loaded, share = large_files.sample(source), source.sampled
+    else:
+        loaded = catalog.load((), cache=cache, own=patterns, table=table, progress=reporter.say)
+        share = 1.0
+    labels = labels_of(loaded.examples, table)
+    content: dict[str, Any] = {"name": name or _name(paths, patterns)}
+    if table.task == "multi_label":
+        content["task"] = "multi_label"
+    content["labels"] = labels
+    polarity = polarity_of(labels)
+    if table.task == "single_label" and polarity is not None:
+        content["polarity"] = polarity
+    content["data"] = {
+        "files": list(patterns),
+        "text": text,
+        "label": label,
+        **({"encoding": encoding} if encoding != AUTO else {}),
+        **({"label_separator": separator} if separator != "|" else {}),
+    }
+    content |= _choices(loaded.examples, share)
+    folder = workspace / "configs"
+    path = folder / f"{parse(content, source=', '.join(patterns)).name}.toml"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        _HEADER.format(files=", ".join(files.names(paths))) + tomli_w.dumps(content),
+        encoding="utf-8",
+    )
+    reporter.say(f"{len(loaded.examples):,} texts, {len(labels)} labels; settings are in {path}")
+    return path
+
+
+def _choices(examples: Sequence[Example], share: float) -> dict[str, Any]:
+    """The sections that depend on how many texts there are, and how long they are.
+
+    ``examples`` are a ``share`` of them; less than 1, if they are to be streamed.
+    """
+    lengths = np.array([len(tokenizer.surfaces(example.text)) for example in examples])
+    longest = float(np.percentile(lengths, 99))
+    max_tokens = min(512, max(32, 32 * math.ceil(longest / 32)))
+    few_and_long = len(examples) < FEW_TEXTS and float(np.median(lengths)) >= LONG_TOKENS
+    batch_tokens = Optimization().batch_tokens
+    # four fifths of the texts are trained on
+    tokens = 0.8 * float(np.minimum(lengths, max_tokens).sum()) / share
+    steps = max(1, math.ceil(tokens / batch_tokens))
+    if share < 1.0:
+        steps = min(steps, MOST_STEPS)
+        return {
+            "text": {"max_tokens": max_tokens},
+            "optimization": {
+                "steps": steps,
+                "evaluate_every": max(1, steps // 20),
+                "patience": 5,
+                "warmup_steps": min(100, steps // 10),
+            },
+        }
+    epochs = min(_MOST_EPOCHS, max(_LEAST_EPOCHS, math.ceil(STEPS / steps)))
+    chosen: dict[str, Any] = {
+        "text": {"max_tokens": max_tokens},
+        "optimization": {
+            "epochs": epochs,
+            "patience": max(2, epochs // 2),
+            "warmup_steps": min(100, epochs * steps // 10),
+        },
+    }
+    if few_and_long:
+        chosen["words"] = {"learned_size": 0}
+        chosen["network"] = {"hidden_size": 64, "pooling": "mean"}
+        chosen["regularization"] = {
+            "word_dropout": 0.4,
+            "embedding_dropout": 0.3,
+            "output_dropout": 0.5,
+            "averaging": 0.995,
+        }
+    return chosen
+
+
+def polarity_of(labels: Sequence[str]) -> dict[str, float] | None:
+    """What the labels are worth between -1 and 1, where their names say so."""
+    if not set(labels) <= set(_POLARITY):
+        return None
+    return {label: _POLARITY[label] for label in labels}
+
+
+def labels_of(examples: Sequence[Example], table: Columns) -> list[str]:
+    """The labels of ``examples``, numbers in their order and names in theirs.
+
+    Raises :class:`ConfigurationError` for fewer than two, and for too many to be labels.
+    """
+    found = {label for example in examples for label in example.labels}
+    if len(found) < 2:
+        raise ConfigurationError(
+            f"column {table.label!r} holds {len(found)} labels in {len(examples):,} texts, at "
+            "least two are needed; name another column for the label"
+        )
+    if len(found) > min(MOST_LABELS, len(examples) / 2):
+        raise ConfigurationError(
+            f"column {table.label!r} holds {len(found):,} different labels in "
+            f"{len(examples):,} texts; name the column that holds the label, or write a "
+            "configuration that lists them"
+        )
+    try:
+        return sorted(found, key=float)
+    except ValueError:
+        return sorted(found)
+
+
+def _holds_lists(path: Path, table: Columns) -> bool:
+    """Whether the first label in the file is a list."""
+    values = (row[table.label] for _, row in files.rows(path, table))
+    return isinstance(next((value for value in values if value is not None), None), list)
+
+
+def _name(paths: Sequence[Path], patterns: Sequence[str]) -> str:
+    """A model's name after the file, or after the folder that was given."""
+    given = Path(patterns[0])
+    source = given.resolve() if given.is_dir() else paths[0]
+    name = next(
+        (named.title(patterns[0]) for named in (hub, torchtext_sets) if named.is_name(patterns[0])),
+        source.name,
+    )
+    stem = name.partition(".")[0].lower()
+    return re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:63].strip("-") or "mine"

@@ -1,0 +1,225 @@
+"""Texts as arrays, and arrays as batches of like lengths."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from valence.service.classifier.manifest import Task
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.training.config.schema import Configuration, Optimization
+from valence.training.corpora.example import Example
+from valence.training.data import targets
+from valence.training.runtime import distributed
+
+# Documents are shuffled, then sorted by length within pools of this many batches: lengths in a
+# batch are alike, while which documents meet changes from epoch to epoch.
+_POOL_BATCHES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Padded documents and what the network should say of them.
+
+    They may be a process's part of a batch that several take together.
+    """
+
+    ids: Tensor  # (B, T) int64, 0 where padded
+    lengths: Tensor  # (B,)
+    targets: Tensor  # (B, K) probabilities, each alone where the task is multi-label
+    whole: tuple[int, int]  # (B, T) of what all processes take together
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The steps between two times that the dev texts are scored: an epoch, if all fit in memory.
+
+    ``batches`` are this process's parts of those that all of them take together.
+    """
+
+    first: int  # step, from 0
+    steps: int
+    total: int  # steps of the whole training
+    batches: Iterable[Batch]
+
+
+class Texts(Protocol):
+    """What is trained on."""
+
+    task: Task
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Where a stream stands; means nothing where all texts are in memory."""
+        ...
+
+    def go_to(self, position: tuple[int, int]) -> None:
+        """Continue from where it stood, by as many processes or others."""
+        ...
+
+    def rounds(self, optimization: Optimization) -> int:
+        """How many there are."""
+        ...
+
+    def round(self, number: int, optimization: Optimization) -> Round:
+        """The ``number``-th, from 1; asked for in order."""
+        ...
+
+
+class EncodedTexts:
+    """A split, encoded once: word ids end to end, so that a batch is cut out without a loop."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        vocabulary: Vocabulary,
+        *,
+        labels: Sequence[str],
+        max_tokens: int,
+        use_shares: bool,
+        task: Task = "single_label",
+    ) -> None:
+        documents = [
+            vocabulary.encode(example.text, max_tokens=max_tokens).ids for example in examples
+        ]
+        self.labels = tuple(labels)
+        self.lengths = np.array([len(document) for document in documents], dtype=np.int64)
+        self._ids = np.concatenate([*documents, np.zeros(1, dtype=np.int32)])
+        self._starts = np.cumsum(self.lengths) - self.lengths
+        self.task = task
+        self.truth = targets.truth(examples, labels=labels, task=task)
+        self._targets = targets.probabilities(
+            examples, labels=labels, task=task, use_shares=use_shares
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[EncodedTexts]) -> EncodedTexts:
+        """The texts of ``parts``, of which there is one at least, one after the other."""
+        whole = copy.copy(parts[0])
+        whole.lengths = np.concatenate([part.lengths for part in parts])
+        whole._ids = np.concatenate([*(part._ids[:-1] for part in parts), parts[0]._ids[-1:]])
+        whole._starts = np.cumsum(whole.lengths) - whole.lengths
+        whole.truth = np.concatenate([part.truth for part in parts])
+        whole._targets = np.concatenate([part._targets for part in parts])
+        return whole
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all texts together."""
+        return int(self.lengths.sum())
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Nowhere: an epoch needs no more than its number."""
+        return (0, 0)
+
+    def go_to(self, position: tuple[int, int]) -> None:
+        """Nothing to do."""
+
+    def rounds(self, optimization: Optimization) -> int:
+        """The epochs."""
+        return optimization.epochs
+
+    def round(self, number: int, optimization: Optimization) -> Round:
+        """An epoch: each batch's texts are dealt to the processes, lengths alike."""
+        seed = optimization.seed * 10_007 + number
+        plan = self.plan(tokens=optimization.batch_tokens, seed=seed)
+        return Round(
+            first=(number - 1) * len(plan),
+            steps=len(plan),
+            total=len(plan) * optimization.epochs,
+            batches=(self.batch(rows, distributed.share()) for rows in plan),
+        )
+
+    def plan(self, *, tokens: int, seed: int | None = None) -> list[NDArray[np.int64]]:
+        """The rows of each batch: all documents once, about ``tokens`` a batch, padding counted.
+
+        With a ``seed``, in an order that it decides; without, from the longest to the shortest.
+        """
+        return plan(self.lengths, tokens=tokens, seed=seed)
+
+    def batch(self, rows: NDArray[np.int64], part: slice = slice(None)) -> Batch:
+        """The documents of ``part`` of ``rows``, padded; there may be none."""
+        whole = (len(rows), int(self.lengths[rows].max(initial=1)))
+        rows = rows[part]
+        lengths = self.lengths[rows]
+        return Batch(
+            ids=padded(self._ids, self._starts[rows], lengths),
+            lengths=torch.from_numpy(lengths),
+            targets=torch.from_numpy(self._targets[rows]),
+            whole=whole,
+        )
+
+
+def padded(ids: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Tensor:
+    """Documents that lie end to end in ``ids``, whose last is the padding: ``(B, T)`` int64."""
+    steps = np.arange(lengths.max(initial=1))
+    inside = steps < lengths[:, None]  # (B, T)
+    positions = np.where(inside, starts[:, None] + steps, len(ids) - 1)
+    return torch.from_numpy(ids[positions].astype(np.int64))
+
+
+def plan(
+    lengths: NDArray[np.int64], *, tokens: int, seed: int | None = None
+) -> list[NDArray[np.int64]]:
+    """The rows of each batch of documents of ``lengths``; see :meth:`EncodedTexts.plan`."""
+    if seed is None:
+        return list(_cut(lengths, np.argsort(-lengths, kind="stable"), tokens))
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(lengths))
+    pool = max(1, int(_POOL_BATCHES * tokens / max(1.0, float(lengths.mean()))))
+    batches = [
+        rows
+        for part in np.split(order, range(pool, len(order), pool))
+        for rows in _cut(lengths, part[np.argsort(-lengths[part], kind="stable")], tokens)
+    ]
+    random.shuffle(batches)
+    return batches
+
+
+def _cut(
+    lengths: NDArray[np.int64], rows: NDArray[np.int64], tokens: int
+) -> Iterator[NDArray[np.int64]]:
+    """Slices of ``rows``, which are sorted longest first, each within the budget."""
+    start = 0
+    while start < len(rows):
+        longest = max(1, int(lengths[rows[start]]))
+        end = start + max(1, tokens // longest)
+        yield rows[start:end]
+        start = end
+
+
+def encode(
+    examples: Sequence[Example],
+    words: Vocabulary,
+    configuration: Configuration,
+    *,
+    use_shares: bool | None = None,
+) -> EncodedTexts:
+    """``examples`` as word ids and targets, as ``configuration`` says; the targets, if not None."""
+    return EncodedTexts(
+        examples,
+        words,
+        labels=configuration.labels,
+        max_tokens=configuration.text.max_tokens,
+        use_shares=configuration.data.targets == "shares" if use_shares is None else use_shares,
+        task=configuration.task,
+    )
+
+
+def encode_texts(
+    texts: Sequence[str], words: Vocabulary, configuration: Configuration
+) -> EncodedTexts:
+    """``texts`` that nobody has labelled, as word ids; their targets mean nothing."""
+    label = configuration.labels[0] if configuration.task == "single_label" else ()
+    examples = [Example(text, label, corpus="") for text in texts]
+    return encode(examples, words, configuration, use_shares=False)

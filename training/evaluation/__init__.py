@@ -1,0 +1,1 @@
+"""Evaluates a fitted or a stored model: baselines, slices, explanations, typing errors."""

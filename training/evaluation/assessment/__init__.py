@@ -1,0 +1,1 @@
+"""The report of ``valence evaluate``: figures, slices, mistakes, selective prediction."""

@@ -1,0 +1,144 @@
+"""From a model's tag and a file to an assessment on disk."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from valence.service.classifier.classifier import Classifier
+from valence.service.classifier.manifest import Manifest
+from valence.service.errors import ConfigurationError
+from valence.service.inference.engines.interface import Engine
+from valence.training.behaviour import case_result, suite
+from valence.training.behaviour.case_result import Capability
+from valence.training.evaluation import stored_model
+from valence.training.evaluation.assessment import report
+from valence.training.evaluation.assessment.assessment import Assessment, assess
+from valence.training.evaluation.assessment.mistakes import worst
+from valence.training.evaluation.assessment.texts import Texts
+from valence.training.metrics.predictions import Answers
+from valence.training.metrics.scores import Evaluation
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+
+MISTAKES = "errors.jsonl"
+
+Reading = Callable[[Manifest], Texts]
+"""Reads the texts to judge a model on, once it is known what it can answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """``rows`` are the scores to show, by name; ``folder`` holds the report and the mistakes."""
+
+    assessment: Assessment
+    rows: Mapping[str, Evaluation]
+    folder: Path
+
+
+def assess_stored(
+    tag: str,
+    *,
+    reading: Reading | None = None,
+    against: str | None = None,
+    engine: str,
+    workspace: Workspace,
+    with_baselines: bool,
+    mistakes: int,
+    reporter: Reporter,
+) -> Assessed:
+    """Judge the model ``tag`` on the texts of ``reading``, or on its own dev and test texts.
+
+    ``against`` is another model of the store, judged on the same texts. Raises
+    :class:`ConfigurationError` if their labels are not the same.
+    """
+    classifier, computes = stored_model.load(tag, engine)
+    manifest = classifier.manifest
+    name = f"{manifest.name}:{manifest.version}"
+    reporter.say(f"{name}: engine {computes.name}")
+    other = None if against is None else stored_model.load(against, engine)
+    if other is not None:
+        _check_alike(manifest, other[0].manifest)
+    rows: dict[str, Evaluation] = {}
+    if reading is None:
+        splits = stored_model.held_out(classifier, workspace, reporter)
+        if splits.judged == "test":
+            _, dev = stored_model.answer(classifier, computes, splits.dev, reporter)
+            rows[f"{name} (dev)"] = dev
+        texts = Texts(splits.judged, splits.of(splits.judged))
+    else:
+        texts = reading(manifest)
+    answers, evaluation = stored_model.answer(classifier, computes, texts.examples, reporter)
+    rows[f"{name} ({texts.name})"] = evaluation
+    behaviour = _behaviour(classifier, computes, texts, answers)
+    beside: tuple[str, Answers] | None = None
+    if other is not None:
+        theirs = other[0].manifest
+        other_answers, scores = stored_model.answer(
+            *other, texts.examples, reporter, labels=manifest.labels
+        )
+        beside = (f"{theirs.name}:{theirs.version}", other_answers)
+        rows[f"{beside[0]} ({texts.name})"] = scores
+        others = _behaviour(*other, texts, other_answers, labels=manifest.labels)
+        behaviour = case_result.beside(behaviour, others)
+    if reading is None and with_baselines:
+        reporter.say("training the baselines on the same texts")
+        scored = stored_model.score_baselines(manifest, splits)
+        rows |= {f"{name} ({texts.name})": value for name, value in scored.items()}
+    found = assess(
+        texts,
+        answers,
+        evaluation,
+        manifest=manifest,
+        vocabulary=classifier.artifact.vocabulary,
+        against=beside,
+        behaviour=behaviour,
+    )
+    folder = workspace.root / "evaluations" / name.replace(":", "-") / _slug(texts.name)
+    listed = worst(texts, answers, manifest.labels, most=mistakes)
+    _write(folder, found, rows, listed)
+    return Assessed(found, rows, folder)
+
+
+def _behaviour(
+    classifier: Classifier,
+    computes: Engine,
+    texts: Texts,
+    answers: Answers,
+    *,
+    labels: Sequence[str] | None = None,
+) -> tuple[Capability, ...]:
+    subject = stored_model.subject(classifier, computes, labels=labels)
+    return suite.examine(subject, [example.text for example in texts.examples], answers.given)
+
+
+def _check_alike(manifest: Manifest, other: Manifest) -> None:
+    if manifest.task != other.task or set(manifest.labels) != set(other.labels):
+        raise ConfigurationError(
+            f"{manifest.name} ({manifest.task}: {', '.join(manifest.labels)}) and {other.name} "
+            f"({other.task}: {', '.join(other.labels)}) do not give the same labels; compare "
+            "models that do"
+        )
+
+
+def _write(
+    folder: Path,
+    found: Assessment,
+    rows: Mapping[str, Evaluation],
+    mistakes: Iterable[Mapping[str, Any]],
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in mistakes]
+    # errors="surrogatepass": a text of JSON may hold what UTF-8 does not
+    (folder / MISTAKES).write_text("".join(lines), encoding="utf-8", errors="surrogatepass")
+    (folder / "evaluation.json").write_text(found.model_dump_json(indent=2) + "\n")
+    (folder / "report.md").write_text(report.markdown(found, rows, MISTAKES), encoding="utf-8")
+    (folder / "report.html").write_text(report.html(found, rows, MISTAKES), encoding="utf-8")
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "texts"

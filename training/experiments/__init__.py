@@ -1,0 +1,1 @@
+"""Many trainings: hyperparameter search, public tasks."""

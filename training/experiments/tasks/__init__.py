@@ -1,0 +1,1 @@
+"""Public tasks: one recipe a task, and the table of their figures."""

@@ -1,0 +1,1 @@
+"""Figures as pure functions of arrays: scores, calibration, thresholds, bootstrap. Reads no files."""

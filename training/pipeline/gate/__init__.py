@@ -1,0 +1,1 @@
+"""The gate: judges a challenger against the champion."""

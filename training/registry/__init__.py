@@ -1,0 +1,1 @@
+"""Trained classifiers in the BentoML model store: publish, promote, roll back."""

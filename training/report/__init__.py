@@ -1,0 +1,1 @@
+"""What a reader is shown of a training: report, plots, model card."""

@@ -1,1 +1,0 @@
-"""Better hyperparameters by trial: a declared space, searched by Optuna, judged by dev texts."""
