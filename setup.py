@@ -1,4 +1,4 @@
-"""Builds the native kernel; everything else about the package is in pyproject.toml.
+"""What pyproject.toml cannot say: which folder is which package, and how the kernel is built.
 
     python setup.py build_ext --inplace
 
@@ -8,18 +8,27 @@ Without a C++17 compiler the package installs all the same, and serves with the 
 from pathlib import Path
 
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension
-from setuptools import setup
+from setuptools import find_packages, setup
 
-SOURCES = Path("service/inference/native")
+# The folders keep their names in the repository; installed, all of them are inside `valence`.
+FOLDERS = {
+    "valence": "service/python",
+    "valence.service": "service",
+    "valence.training": "training",
+}
+KERNEL = Path("service/inference/native")
+FOUND = find_packages(include=["service", "service.*", "training", "training.*"])
 
 ParallelCompile().install()
 
 setup(
+    package_dir=FOLDERS,
+    packages=["valence", *(f"valence.{name}" for name in FOUND if name != "service.python")],
     ext_modules=[
         Pybind11Extension(
-            "service.inference.native._kernel",
-            sorted(str(path) for path in SOURCES.glob("*.cpp")),
-            depends=sorted(str(path) for path in SOURCES.glob("*.h")),
+            "valence.service.inference.native._kernel",
+            sorted(str(path) for path in KERNEL.glob("*.cpp")),
+            depends=sorted(str(path) for path in KERNEL.glob("*.h")),
             cxx_std=17,
             # ISO mode would forbid contracting a * b + c where the processor fuses it (ARM);
             # strict aliasing is kept. The kernel selects instruction sets itself, file by file.
@@ -27,5 +36,5 @@ setup(
             extra_link_args=["-pthread"],
             optional=True,
         )
-    ]
+    ],
 )

@@ -10,9 +10,9 @@ from pathlib import Path
 def main(bento: Path) -> None:
     """Raise unless the bento can be served by this environment as it is."""
     sys.path.insert(0, str(bento / "src"))
-    from service.classifier import artifact
-    from service.inference import engines
-    from service.log import Log
+    from valence.service.classifier import artifact
+    from valence.service.inference import engines
+    from valence.service.log import Log
 
     folders = sorted(path.parent for path in bento.glob("models/*/*/model.json"))
     if not folders:

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from service.connections import ConnectionWatch
-    from service.inference.scorer import Scorer
+    from valence.service.connections import ConnectionWatch
+    from valence.service.inference.scorer import Scorer
 
 
 # One worker: in a container BentoML does not restart a killed one, so scale by replicas.
@@ -41,9 +40,9 @@ class Valence:
     def __init__(self) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
-        from service import log, metrics, settings, tracing, version
-        from service.api.application import allow_origins, create_app
-        from service.inference.models import Models
+        from valence.service import log, metrics, settings, tracing, version
+        from valence.service.api.application import allow_origins, create_app
+        from valence.service.inference.models import Models
 
         self.settings = settings.Settings.from_environment(os.environ)
         self.log = log.Log(sys.stdout, access=self.settings.access_log)
@@ -71,9 +70,9 @@ class Valence:
         The seals are enough here: workers start after this, so every import and every weight
         read would make the service ready later.
         """
-        from service import keys, settings, store, supervision
-        from service.classifier import seal
-        from service.errors import ValenceError
+        from valence.service import keys, settings, store, supervision
+        from valence.service.classifier import seal
+        from valence.service.errors import ValenceError
 
         try:
             wanted = settings.Settings.from_environment(os.environ)
@@ -82,7 +81,7 @@ class Valence:
             elif not wanted.allow_anonymous:
                 keys.require_unless_loopback(_host())
             if wanted.engine.startswith("native"):
-                from service.inference import engines
+                from valence.service.inference import engines
 
                 engines.require(wanted.engine)
             for folder in store.folders(wanted):
@@ -94,7 +93,7 @@ class Valence:
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def start(self) -> None:
         """Load while the server answers 503, so that health is told from the first moment."""
-        from service import supervision
+        from valence.service import supervision
 
         supervision.end_with_parent()
         self._opening = asyncio.create_task(self._open())
@@ -128,7 +127,7 @@ class Valence:
         explain: Any = None,
     ) -> Any:
         """Label a text or several; the same as POST /v1/classify, which is what clients call."""
-        from service.api.classify import classify_in_process
+        from valence.service.api.classify import classify_in_process
 
         fields = {
             "text": text,
@@ -177,8 +176,8 @@ class Valence:
         signal.signal(ending, leave)
 
     async def _open(self) -> None:
-        from service import supervision
-        from service.errors import ValenceError
+        from valence.service import supervision
+        from valence.service.errors import ValenceError
 
         try:
             scorers = await asyncio.wrap_future(self._loaded)
@@ -201,13 +200,13 @@ class Valence:
         gc.set_threshold(50_000, 20, 20)
 
     def _load(self) -> list[Scorer]:
-        from service import store
-        from service.classifier import artifact
-        from service.classifier.classifier import Classifier
-        from service.inference import engines
-        from service.inference.batcher import QueueLimits
-        from service.inference.cache import AnswerCache
-        from service.inference.scorer import Scorer
+        from valence.service import store
+        from valence.service.classifier import artifact
+        from valence.service.classifier.classifier import Classifier
+        from valence.service.inference import engines
+        from valence.service.inference.batcher import QueueLimits
+        from valence.service.inference.cache import AnswerCache
+        from valence.service.inference.scorer import Scorer
 
         limits = QueueLimits(self.settings.queue_items, self.settings.queue_tokens)
         memory = self.settings.cache_bytes
@@ -240,9 +239,9 @@ def _host() -> str:
 
 
 def _connection_watch(entry: ASGIApp) -> ConnectionWatch:
-    from service import connections
-    from service.api.body_limits import LARGE_BODY
-    from service.settings import Settings
+    from valence.service import connections
+    from valence.service.api.body_limits import LARGE_BODY
+    from valence.service.settings import Settings
 
     wanted = Settings.from_environment(os.environ)
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -285,8 +284,8 @@ class _Gateway:
             await get_current_service().entry(scope, receive, send)
             return
         if scope["type"] == "lifespan":
-            from service import connections
-            from service.accepting import Loop
+            from valence.service import connections
+            from valence.service.accepting import Loop
 
             # what BentoML has around this does nothing that is asked for
             watch = scope["state"][connections.STATE] = _connection_watch(self)
@@ -301,6 +300,6 @@ class _Gateway:
 
 # uvicorn waits for ever for headers and bodies, and accepts one connection a turn; it looks its
 # protocol and loop up here, in the worker only
-uvicorn.config.HTTP_PROTOCOLS["auto"] = "service.shedding:SheddingProtocol"
-uvicorn.config.LOOP_FACTORIES["auto"] = "service.accepting:loop_factory"
+uvicorn.config.HTTP_PROTOCOLS["auto"] = "valence.service.shedding:SheddingProtocol"
+uvicorn.config.LOOP_FACTORIES["auto"] = "valence.service.accepting:loop_factory"
 Valence.add_asgi_middleware(_Gateway)  # type: ignore[attr-defined]

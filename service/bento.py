@@ -1,4 +1,4 @@
-"""``python -m service.bento``: ``bentoml build`` with the models that are served here.
+"""``python -m valence.service.bento``: ``bentoml build`` with the models that are served here.
 
 ``bentoml build`` knows the latest version of a model and not its champion, so the tags are put into
 a copy of the file: those that a server started now would serve.
@@ -13,10 +13,9 @@ import tempfile
 from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
-
-from service import store
-from service.errors import ValenceError
-from service.settings import Settings
+from valence.service import store
+from valence.service.errors import ValenceError
+from valence.service.settings import Settings
 
 FILE = Path("bentofile.yaml")
 
@@ -24,7 +23,7 @@ FILE = Path("bentofile.yaml")
 def described(settings: Settings) -> str:
     """``bentofile.yaml`` with the models of ``settings``, by version.
 
-    Raises :class:`ConfigurationError` as :func:`service.store.folders` does.
+    Raises :class:`ConfigurationError` as :func:`valence.service.store.folders` does.
     """
     content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     folders = store.folders(settings)

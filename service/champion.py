@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-
-from service.errors import ArtifactError
+from valence.service.errors import ArtifactError
 
 if TYPE_CHECKING:
     import bentoml

@@ -18,18 +18,17 @@ from uvicorn.protocols.http.httptools_impl import (
     HttpToolsProtocol,
     RequestResponseCycle,
 )
-
-from service.later import Later
-from service.token_bucket import TokenBucket
-from service.turned_away import TurnedAway
-from service.whole import WholeAnswers
+from valence.service.later import Later
+from valence.service.token_bucket import TokenBucket
+from valence.service.turned_away import TurnedAway
+from valence.service.whole import WholeAnswers
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-# the whole answer (service.whole) to a request of these headers and this body, if it is refused
+# the whole answer (valence.service.whole) to a request of these headers and this body, if it is refused
 Shedder: TypeAlias = "Callable[[Sequence[tuple[bytes, bytes]], bytes], Message | None]"
 
 # the name of the watch in the server's state
@@ -65,7 +64,7 @@ class ConnectionWatch:
 
     ``refused`` is told the name of the error that a connection was refused by. ``entry`` is the
     application within the layers that the server has around it, which requests go to directly;
-    ``shed`` is asked before a body of ``shed_from`` bytes begins one (:mod:`service.shedding`).
+    ``shed`` is asked before a body of ``shed_from`` bytes begins one (:mod:`valence.service.shedding`).
     """
 
     def __init__(

@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from service.errors import ConfigurationError
+from valence.service.errors import ConfigurationError
 
 AUTO = "auto"
 PREFIX_BYTES = 2**20

@@ -20,7 +20,7 @@
         └── Unavailable         starting or draining
 
 Messages name the offending value and the remedy, and never contain a user's text.
-How each becomes an HTTP status is written once, in :mod:`service.api.problems`.
+How each becomes an HTTP status is written once, in :mod:`valence.service.api.problems`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ nobody guesses from its hash however fast that is; a slow one would only cost ev
 
 ::
 
-    python -m service.keys new NAME
+    python -m valence.service.keys new NAME
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from service.errors import ConfigurationError
+from valence.service.errors import ConfigurationError
 
 # what a name may be, so that a log, a metric and this file need no quoting
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -66,7 +66,7 @@ def read(path: Path) -> tuple[Key, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"the API keys in {path} cannot be read: {error}; "
-            "make one with `python -m service.keys new NAME`"
+            "make one with `python -m valence.service.keys new NAME`"
         ) from None
     keys = []
     for number, line in enumerate(lines, start=1):
@@ -78,7 +78,7 @@ def read(path: Path) -> tuple[Key, ...]:
             # not the line itself: somebody may have put the key there
             raise ConfigurationError(
                 f"{path}, line {number} is not `NAME: sha256:HEX [texts_per_second=N]`; "
-                "make one with `python -m service.keys new NAME`"
+                "make one with `python -m valence.service.keys new NAME`"
             )
         rate = match["rate"]
         keys.append(
@@ -86,7 +86,7 @@ def read(path: Path) -> tuple[Key, ...]:
         )
     if not keys:
         raise ConfigurationError(
-            f"{path} holds no API key; make one with `python -m service.keys new NAME`"
+            f"{path} holds no API key; make one with `python -m valence.service.keys new NAME`"
         )
     return tuple(keys)
 
@@ -100,14 +100,14 @@ def require_unless_loopback(host: str) -> None:
     if reachable:
         raise ConfigurationError(
             f"other machines can reach {host}, and no API keys are set: name a file of them in "
-            "VALENCE_API_KEYS_FILE (`python -m service.keys new NAME` makes one), or set "
+            "VALENCE_API_KEYS_FILE (`python -m valence.service.keys new NAME` makes one), or set "
             "VALENCE_ALLOW_ANONYMOUS=true to serve whoever asks"
         )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make a key: print it, which happens once, and the line that makes it valid."""
-    parser = argparse.ArgumentParser(prog="python -m service.keys", description="API keys")
+    parser = argparse.ArgumentParser(prog="python -m valence.service.keys", description="API keys")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     new = commands.add_parser("new", help="print a new key and its line of the keys file")
     new.add_argument("name", help="whose it is; letters, digits, '.', '_' and '-'")

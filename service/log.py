@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import TextIO
 
-from service.later import Later
+from valence.service.later import Later
 
 _WRITE_SECONDS = 0.1
 _MOST_GATHERED = 512

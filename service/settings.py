@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-
-from service.errors import ConfigurationError
+from valence.service.errors import ConfigurationError
 
 PREFIX = "VALENCE_"
 
@@ -97,7 +96,7 @@ class Settings(BaseModel):
     )
     api_keys_file: str = Field(
         default="",
-        description="File of API keys' hashes, made by `python -m service.keys new NAME`; with "
+        description="File of API keys' hashes, made by `python -m valence.service.keys new NAME`; with "
         "one, requests bring a key, but for probes, pages and the API's document. Read again when "
         "it changes.",
     )

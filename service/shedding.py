@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-
-from service.connections import LimitedProtocol
-from service.whole import head
+from valence.service.connections import LimitedProtocol
+from valence.service.whole import head
 
 _URL = b"/v1/classify"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service import champion
-from service.errors import ConfigurationError
-from service.settings import Settings
+from valence.service import champion
+from valence.service.errors import ConfigurationError
+from valence.service.settings import Settings
 
 DEFAULT_NAMES = ("sentiment", "topic")
 
@@ -15,7 +15,7 @@ def folders(settings: Settings) -> list[Path]:
     """The folder of each model to serve, the one that answers by default first.
 
     Without any in the settings, those of :data:`DEFAULT_NAMES` that are there. Of a name it is the
-    champion (:mod:`service.champion`), or the latest version where none was promoted. Raises
+    champion (:mod:`valence.service.champion`), or the latest version where none was promoted. Raises
     :class:`ConfigurationError` for a model the store does not hold, or when there is none at all.
     """
     # BentoML points its store at the bento's own models when it serves an exported one

@@ -19,9 +19,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, NamedTuple
 
-from service import delimiters, encodings
-from service.encodings import zipped
-from service.errors import ConfigurationError
+from valence.service import delimiters, encodings
+from valence.service.encodings import zipped
+from valence.service.errors import ConfigurationError
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 _EXTENSIONS = {".ndjson": "jsonl", **{f".{name}": name for name in FORMATS}}
@@ -46,8 +46,8 @@ class Row(NamedTuple):
 class Rows:
     """The rows of the file ``path``, in order; to be closed, as by ``contextlib.closing``.
 
-    The ``encoding`` is told by the file (:mod:`service.encodings`) if it is "auto", and so is the
-    delimiter (:mod:`service.delimiters`). With ``columns`` each row has those and no others, and a
+    The ``encoding`` is told by the file (:mod:`valence.service.encodings`) if it is "auto", and so is the
+    delimiter (:mod:`valence.service.delimiters`). With ``columns`` each row has those and no others, and a
     file or a JSON object that lacks one is refused. ``read`` of ``size`` bytes (rows, of Parquet)
     have been read. ``part``, from a byte up to a byte, leaves the rows of JSON lines that begin
     there: in UTF-8 and not gzipped. Iterating raises :class:`ConfigurationError`, as does an

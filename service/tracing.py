@@ -13,8 +13,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from service.errors import ConfigurationError
-from service.version import VERSION
+from valence.service.errors import ConfigurationError
+from valence.service.version import VERSION
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -82,7 +82,7 @@ class Tracer:
                 f"{' or '.join(_ENDPOINTS)} asks for traces, which need {error.name}: install "
                 "requirements/runtime.txt, or unset the variable"
             ) from None
-        defaults = {"service.name": "valence", "service.version": VERSION}
+        defaults = {"service.name": "valence", "valence.service.version": VERSION}
         name = os.environ.get("OTEL_SERVICE_NAME")
         resource = Resource.create({**defaults, "service.name": name} if name else defaults)
         self._provider: TracerProvider = TracerProvider(resource=resource)

@@ -15,7 +15,12 @@ SOURCES = sorted(path for part in ("service", "training") for path in (ROOT / pa
 # torch takes seconds and 200 MB: who has it at module level is listed here
 TORCH = {"service/classifier/model.py", "service/inference/reference.py"}
 # a layer may import those after it, never one before it
-LAYERS = ("service.app", "service.api", "service.inference", "service.classifier")
+LAYERS = (
+    "valence.service.app",
+    "valence.service.api",
+    "valence.service.inference",
+    "valence.service.classifier",
+)
 RUNS_CODE = {
     "pickle",
     "cPickle",
@@ -115,7 +120,7 @@ def test_training_uses_of_the_service_what_a_classifier_is_and_the_engine(source
         # the log is there because who makes an engine is told why it is not the fastest
         names = ("errors", "version", "log", "encodings", "tables", "champion")
         plain = {f"service.{name}" for name in names}
-        allowed = {"service.classifier", "service.inference", *plain}
+        allowed = {"valence.service.classifier", "valence.service.inference", *plain}
         of_service = {name for name in imported(tree_of(source)) if within(name, {"service"})}
         assert not [name for name in of_service - {"service"} if not within(name, allowed)]
 
@@ -157,8 +162,8 @@ def test_what_is_exported_is_defined(source: Path) -> None:
 def test_reading_text_and_artifacts_needs_no_torch_no_web_framework_and_no_bentoml() -> None:
     code = (
         "import sys\n"
-        "import service.classifier.tokenizer, service.classifier.vocabulary\n"
-        "import service.classifier.artifact, service.classifier.classifier\n"
+        "import valence.service.classifier.tokenizer, valence.service.classifier.vocabulary\n"
+        "import valence.service.classifier.artifact, valence.service.classifier.classifier\n"
         "heavy = {'torch', 'torchtext', 'bentoml', 'starlette', 'training', 'pyarrow', 'sklearn'}\n"
         "print(sorted(heavy & sys.modules.keys()))\n"
     )
@@ -171,8 +176,8 @@ def test_reading_text_and_artifacts_needs_no_torch_no_web_framework_and_no_bento
 def test_importing_the_service_reads_no_environment_and_imports_no_torch() -> None:
     code = (
         "import sys\n"
-        "import service.api.application, service.inference.models, service.inference.engines\n"
-        "import service.metrics, service.settings, service.log, service.store\n"
+        "import valence.service.api.application, valence.service.inference.models, valence.service.inference.engines\n"
+        "import valence.service.metrics, valence.service.settings, valence.service.log, valence.service.store\n"
         "print(sorted({'torch', 'bentoml', 'training'} & sys.modules.keys()))\n"
     )
     environment = {"VALENCE_MAX_TEXTS": "not a number", "PATH": "/usr/bin:/bin"}

@@ -6,24 +6,23 @@ import os
 import sys
 
 import typer
-
-from service.errors import ValenceError
-from training.commands.cells import cells
-from training.commands.check import check
-from training.commands.evaluate import evaluate
-from training.commands.experiments import experiments
-from training.commands.faithfulness import faithfulness
-from training.commands.fetch import fetch
-from training.commands.lm import lm
-from training.commands.predict import predict
-from training.commands.promote import promote
-from training.commands.retrain import retrain
-from training.commands.rollback import rollback
-from training.commands.sample import sample
-from training.commands.search import search
-from training.commands.show import show
-from training.commands.train import train
-from training.commands.typos import typos
+from valence.service.errors import ValenceError
+from valence.training.commands.cells import cells
+from valence.training.commands.check import check
+from valence.training.commands.evaluate import evaluate
+from valence.training.commands.experiments import experiments
+from valence.training.commands.faithfulness import faithfulness
+from valence.training.commands.fetch import fetch
+from valence.training.commands.lm import lm
+from valence.training.commands.predict import predict
+from valence.training.commands.promote import promote
+from valence.training.commands.retrain import retrain
+from valence.training.commands.rollback import rollback
+from valence.training.commands.sample import sample
+from valence.training.commands.search import search
+from valence.training.commands.show import show
+from valence.training.commands.train import train
+from valence.training.commands.typos import typos
 
 app = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-from service.classifier.manifest import Task
-from training import targets, thresholds
-from training.corpora import Example
-from training.evaluation import Evaluation, evaluate
+from valence.service.classifier.manifest import Task
+from valence.training import targets, thresholds
+from valence.training.corpora.example import Example
+from valence.training.evaluation import Evaluation, evaluate
 
 SENTIMENT = frozenset({"negative", "neutral", "positive"})
 # the thresholds that VADER's authors recommend for its compound score in [-1, 1]

@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-from service.classifier.manifest import Task
-from service.classifier.vocabulary import Vocabulary
-from training import ranks, targets
-from training.configuration import Optimization
-from training.corpora import Example
+from valence.service.classifier.manifest import Task
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.training import ranks, targets
+from valence.training.configuration import Configuration, Optimization
+from valence.training.corpora.example import Example
 
 # Documents are shuffled, then sorted by length within pools of this many batches: lengths in a
 # batch are alike, while which documents meet changes from epoch to epoch.
@@ -196,3 +195,30 @@ def _cut(
         end = start + max(1, tokens // longest)
         yield rows[start:end]
         start = end
+
+
+def encode(
+    examples: Sequence[Example],
+    words: Vocabulary,
+    configuration: Configuration,
+    *,
+    use_shares: bool | None = None,
+) -> EncodedTexts:
+    """``examples`` as word ids and targets, as ``configuration`` says; the targets, if not None."""
+    return EncodedTexts(
+        examples,
+        words,
+        labels=configuration.labels,
+        max_tokens=configuration.text.max_tokens,
+        use_shares=configuration.data.targets == "shares" if use_shares is None else use_shares,
+        task=configuration.task,
+    )
+
+
+def encode_texts(
+    texts: Sequence[str], words: Vocabulary, configuration: Configuration
+) -> EncodedTexts:
+    """``texts`` that nobody has labelled, as word ids; their targets mean nothing."""
+    label = configuration.labels[0] if configuration.task == "single_label" else ()
+    examples = [Example(text, label, corpus="") for text in texts]
+    return encode(examples, words, configuration, use_shares=False)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from torch import Tensor
-
-from service.errors import ConfigurationError
-from training import state
+from valence.training import state
+from valence.training.runtime.lock import hold_lock
 
 _PARTS = ("model", "average", "chosen", "optimizer")
 
@@ -49,27 +46,12 @@ class Checkpoint:
         state.write(path, parts, {"history": epochs, "position": self.position})
 
 
-@contextmanager
-def alone(
-    path: Path, *, what: str = "training", remedy: str = "train with another --seed"
-) -> Iterator[None]:
-    """Keep other processes from what writes ``path``, a run's checkpoint if not said.
+def hold_run(path: Path) -> AbstractContextManager[None]:
+    """Keep other processes from the run whose checkpoint is ``path``, for a ``with`` block.
 
-    Raises :class:`ConfigurationError` if one is at it. A process that dies lets go.
+    Raises :class:`ConfigurationError` if another process trains this run.
     """
-    lock = path.with_suffix(".lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError(
-                f"another process is at the same {what} ({lock}); wait for it, or {remedy}"
-            ) from None
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+    return hold_lock(path, work="at the same training", remedy="train with another --seed")
 
 
 def load(path: Path) -> Checkpoint | None:

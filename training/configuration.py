@@ -20,14 +20,15 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from valence.service.classifier.architecture import Cell, Pooling
+from valence.service.classifier.manifest import Misspelled, Task, check_labels
+from valence.service.encodings import AUTO
+from valence.service.errors import ConfigurationError
+from valence.training import toml
+from valence.training.config.columns import Columns
 
-from service.classifier.architecture import Cell, Pooling
-from service.classifier.manifest import Misspelled, Task, check_labels
-from service.encodings import AUTO
-from service.errors import ConfigurationError
-from training import toml
-from training.corpora.files import Table
-from training.encoders import MINILM
+MINILM = "all-minilm-l6-v2"
+"""The sentence encoder that comes as a package of PyPI."""
 
 IN_DOMAIN = "in-domain"
 """Word vectors that are learnt from one's own texts."""
@@ -94,11 +95,11 @@ class Data(_Section):
         "the one label (soft targets: Peterson et al. 2019)",
     )
 
-    def table(self, task: Task) -> Table | None:
+    def table(self, task: Task) -> Columns | None:
         """How the files are read; None if there are none."""
         if not self.files:
             return None
-        return Table(
+        return Columns(
             text=self.text,
             label=self.label,
             encoding=self.encoding,
@@ -180,7 +181,7 @@ class Words(_Section):
 
 
 class Network(_Section):
-    """The recurrent part; see :class:`service.classifier.architecture.Architecture`."""
+    """The recurrent part; see :class:`valence.service.classifier.architecture.Architecture`."""
 
     cell: Cell = "lstm"
     hidden_size: int = Field(default=128, ge=1, description="units a direction")
@@ -257,7 +258,7 @@ class Distillation(_Section):
 
     Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015; for networks
     like these Tang et al.: *Distilling Task-Specific Knowledge from BERT into Simple Neural
-    Networks*, 2019. See :mod:`training.distillation`.
+    Networks*, 2019. See :mod:`valence.training.distillation`.
     """
 
     teacher: OneOrSeveral = Field(

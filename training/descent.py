@@ -6,9 +6,8 @@ import math
 
 import torch
 from torch import nn
-
-from service.classifier.model import RecurrentClassifier
-from training.configuration import Optimization, Regularization
+from valence.service.classifier.model import RecurrentClassifier
+from valence.training.configuration import Optimization, Regularization
 
 
 def optimizer(

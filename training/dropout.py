@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-
-from training import ranks, seeds
-from training.batches import Batch
-from training.configuration import Regularization
-from training.seeds import Purpose
+from valence.training import ranks, seeds
+from valence.training.batches import Batch
+from valence.training.configuration import Regularization
+from valence.training.seeds import Purpose
 
 
 class Dropout:
@@ -41,15 +40,15 @@ class Dropout:
         return ids.masked_fill(self._draw(ids, self._longest) < probability, 0)
 
     def embedded(self, values: Tensor) -> Tensor:
-        """See :class:`service.classifier.model.Dropout`."""
+        """See :class:`valence.service.classifier.model.Dropout`."""
         return self._units(values, self._longest, self._probabilities.embedding_dropout)
 
     def between_layers(self, values: Tensor) -> Tensor:
-        """See :class:`service.classifier.model.Dropout`."""
+        """See :class:`valence.service.classifier.model.Dropout`."""
         return self._units(values, self._longest, self._probabilities.recurrent_dropout)
 
     def pooled(self, values: Tensor) -> Tensor:
-        """See :class:`service.classifier.model.Dropout`."""
+        """See :class:`valence.service.classifier.model.Dropout`."""
         return self._units(values, values.shape[1], self._probabilities.output_dropout)
 
     def _units(self, values: Tensor, width: int, probability: float) -> Tensor:

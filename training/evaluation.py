@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-
-from service.classifier.manifest import Task
+from valence.service.classifier.manifest import Task
 
 BINS = 15
 # log loss of a probability of 0 would be infinite: one such text would hide all others

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-
-from service.classifier.classifier import Classifier, probabilities
-from service.classifier.vocabulary import WordIds
-from service.errors import ConfigurationError
-from service.inference.engine import Engine
-from service.inference.explainer import attributor
-from training import configuration, judging
-from training.preparation import Workspace, load_splits
-from training.progress import Reporter
+from valence.service.classifier.classifier import Classifier, probabilities
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.errors import ConfigurationError
+from valence.service.inference.engine import Engine
+from valence.service.inference.explainer import attributor
+from valence.training import configuration, judging
+from valence.training.preparation import load_splits
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 DELETED = 3
 CONFIDENT = 0.8
@@ -29,7 +29,7 @@ class Faithfulness(BaseModel):
     ``wins`` is the share of texts and draws in which the label's probability falls further by the
     deletion of the words of highest contribution than by that of as many random ones; an equal
     fall, as of the same words, is no win. Falls are means. Completeness errors are those of
-    :class:`service.inference.explainer.Explanation`.
+    :class:`valence.service.inference.explainer.Explanation`.
     """
 
     model_config = ConfigDict(frozen=True)

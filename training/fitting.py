@@ -12,20 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from service.classifier.classifier import Logits, probabilities
-from service.classifier.manifest import Task
-from service.classifier.model import RecurrentClassifier
-from service.errors import ConfigurationError
-from training import checkpoint as checkpoints
-from training import descent, ranks, thresholds
-from training.batches import Batch, EncodedTexts, Texts
-from training.checkpoint import Checkpoint, Epoch
-from training.configuration import Optimization, Regularization
-from training.dropout import Dropout
-from training.evaluation import Evaluation, evaluate
-from training.progress import Reporter, time_left
-from training.state import copied, flattened, restore, shapes
+from valence.service.classifier.classifier import Logits, probabilities
+from valence.service.classifier.manifest import Task
+from valence.service.classifier.model import RecurrentClassifier
+from valence.service.errors import ConfigurationError
+from valence.training import checkpoint as checkpoints
+from valence.training import descent, ranks, thresholds
+from valence.training.batches import Batch, EncodedTexts, Texts
+from valence.training.checkpoint import Checkpoint, Epoch
+from valence.training.configuration import Optimization, Regularization
+from valence.training.dropout import Dropout
+from valence.training.evaluation import Evaluation, evaluate
+from valence.training.progress import Reporter, time_left
+from valence.training.state import copied, flattened, restore, shapes
 
 # no gradients are kept when evaluating, so batches may be larger
 _EVALUATION_TOKENS = 16_384
@@ -58,7 +57,7 @@ def fit(
     stay as they are. ``observe`` is told of each epoch. Returns the history of all of them. Raises
     :class:`ConfigurationError` for mixed precision on a processor that has none.
 
-    Several processes (:mod:`training.ranks`) take each step together: each computes the gradients
+    Several processes (:mod:`valence.training.ranks`) take each step together: each computes the gradients
     of its part of a batch, and all go on with their sum. So they reach the weights that one would,
     but for rounding. The first reads and writes the checkpoint and scores the dev texts.
     """

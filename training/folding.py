@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 _NOT_A_WORD = re.compile(r"[\W_]+")
-# A link and a name are one word each to the classifier (service.classifier.tokenizer.normalize), so
+# A link and a name are one word each to the classifier (valence.service.classifier.tokenizer.normalize), so
 # a tweet sent again to someone else, or with a link of its own, is a copy to it.
 _LINK_OR_NAME = re.compile(r"https?://\S+|www\.\S+|@\w+")
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-
-from service.classifier.model import RecurrentClassifier
-from training.vectors import WordVectors
+from valence.service.classifier.model import RecurrentClassifier
+from valence.training.vectors import WordVectors
 
 # of columns learnt from scratch, and of pre-trained columns for words that have no vector
 _EMBEDDING_DEVIATION = 0.1

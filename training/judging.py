@@ -9,30 +9,25 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-
-from service.classifier import artifact
-from service.classifier.classifier import (
-    Classifier,
-    Probabilities,
-    Reading,
-    probabilities,
-)
-from service.classifier.manifest import Manifest
-from service.classifier.result import result
-from service.classifier.truncation import Truncation
-from service.classifier.vocabulary import WordIds
-from service.errors import TextTooLong
-from service.inference import engines
-from service.inference.engine import Engine
-from service.log import Log
-from training import baselines, configuration, store, targets
-from training.behaviour.subject import Subject
-from training.comparison.answers import Answers
-from training.corpora import Example
-from training.evaluation import Evaluation, evaluate
-from training.preparation import Workspace, load_splits
-from training.progress import Reporter
-from training.split import Splits, digest
+from valence.service.classifier import artifact
+from valence.service.classifier.classifier import Classifier, Probabilities, Reading, probabilities
+from valence.service.classifier.manifest import Manifest
+from valence.service.classifier.result import result
+from valence.service.classifier.truncation import Truncation
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.errors import TextTooLong
+from valence.service.inference import engines
+from valence.service.inference.engine import Engine
+from valence.service.log import Log
+from valence.training import baselines, configuration, store, targets
+from valence.training.behaviour.subject import Subject
+from valence.training.comparison.answers import Answers
+from valence.training.corpora.example import Example
+from valence.training.evaluation import Evaluation, evaluate
+from valence.training.preparation import load_splits
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.split import Splits, digest
 
 # texts that are scored together
 _CHUNK = 1_024

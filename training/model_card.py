@@ -10,10 +10,9 @@ import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from service.classifier.manifest import Manifest, without_paths
-from training import toml
-from training.evaluation import Evaluation
+from valence.service.classifier.manifest import Manifest, without_paths
+from valence.training import toml
+from valence.training.evaluation import Evaluation
 
 FILE = "MODEL_CARD.md"
 # below it one text is worth a tenth of a point or more

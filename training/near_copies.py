@@ -1,7 +1,7 @@
 """Near-copies: texts that differ in a word or a sentence, found by MinHash.
 
 A text is the set of its words and of its pairs of neighbouring words, folded
-(:func:`training.folding.fold`); two texts are near-copies if their sets have a Jaccard similarity
+(:func:`valence.training.folding.fold`); two texts are near-copies if their sets have a Jaccard similarity
 of :data:`SIMILARITY` or more. For candidates: A. Broder, *On the Resemblance and Containment of
 Documents*, SEQUENCES 1997; bands of minima: J. Leskovec, A. Rajaraman and J. Ullman, *Mining of
 Massive Datasets*, chapter 3. Candidates are compared exactly, so none is reported by chance.
@@ -14,9 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-
-from training.folding import fold
-from training.split import Pair, Splits
+from valence.training.folding import fold
+from valence.training.split import Pair, Splits
 
 # one word changed in nine, or a sentence added to three
 SIMILARITY = 0.7

@@ -6,19 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from service.classifier.classifier import probabilities
-from service.classifier.model import RecurrentClassifier
-from training import baselines, calibration, fitting, thresholds
-from training.behaviour import suite
-from training.behaviour.result import Capability
-from training.behaviour.subject import Subject
-from training.comparison import figures
-from training.comparison.answers import Answers, Floats
-from training.configuration import Configuration
-from training.evaluation import Evaluation, evaluate
-from training.preparation import Prepared
-from training.streaming import encode_texts
+from valence.service.classifier.classifier import probabilities
+from valence.service.classifier.model import RecurrentClassifier
+from valence.training import baselines, calibration, fitting, thresholds
+from valence.training.batches import encode_texts
+from valence.training.behaviour import suite
+from valence.training.behaviour.result import Capability
+from valence.training.behaviour.subject import Subject
+from valence.training.comparison import figures
+from valence.training.comparison.answers import Answers, Floats
+from valence.training.configuration import Configuration
+from valence.training.evaluation import Evaluation, evaluate
+from valence.training.preparation import Prepared
 
 
 @dataclass(frozen=True, slots=True)

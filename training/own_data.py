@@ -8,7 +8,7 @@ Rules of thumb, taken from the published configurations (``docs/training-log.md`
   network, since an average tells short texts apart badly;
 * epochs until the network has taken ``STEPS`` steps, at least 4 and at most 40, so that few texts
   are seen often enough;
-* files that are streamed (:mod:`training.streaming`) are passed once, or for ``MOST_STEPS`` steps;
+* files that are streamed (:mod:`valence.training.streaming`) are passed once, or for ``MOST_STEPS`` steps;
   what is said of all texts here is said of a sample.
 """
 
@@ -22,14 +22,15 @@ from typing import Any
 
 import numpy as np
 import tomli_w
-
-from service.classifier import tokenizer
-from service.encodings import AUTO
-from service.errors import ConfigurationError
-from training import corpora, sampling
-from training.configuration import Optimization, parse
-from training.corpora import Example, Table, files, hub, torchtext_sets
-from training.progress import Reporter
+from valence.service.classifier import tokenizer
+from valence.service.encodings import AUTO
+from valence.service.errors import ConfigurationError
+from valence.training import corpora, sampling
+from valence.training.config.columns import Columns
+from valence.training.configuration import Optimization, parse
+from valence.training.corpora import files, hub, torchtext_sets
+from valence.training.corpora.example import Example
+from valence.training.progress import Reporter
 
 FEW_TEXTS = 5_000
 LONG_TOKENS = 100
@@ -67,9 +68,9 @@ def configure(
     """
     cache = workspace / "corpora"
     paths = files.find(patterns, cache)
-    table = Table(text=text, label=label, encoding=encoding, label_separator=separator)
+    table = Columns(text=text, label=label, encoding=encoding, label_separator=separator)
     if multi_label or _holds_lists(paths[0], table):
-        table = Table(text, label, encoding, task="multi_label", label_separator=separator)
+        table = Columns(text, label, encoding, task="multi_label", label_separator=separator)
     if sampling.is_large(paths):
         source = sampling.open_source(patterns, table, cache, reporter)
         loaded, share = sampling.sample(source), source.sampled
@@ -155,7 +156,7 @@ def polarity_of(labels: Sequence[str]) -> dict[str, float] | None:
     return {label: _POLARITY[label] for label in labels}
 
 
-def labels_of(examples: Sequence[Example], table: Table) -> list[str]:
+def labels_of(examples: Sequence[Example], table: Columns) -> list[str]:
     """The labels of ``examples``, numbers in their order and names in theirs.
 
     Raises :class:`ConfigurationError` for fewer than two, and for too many to be labels.
@@ -178,7 +179,7 @@ def labels_of(examples: Sequence[Example], table: Table) -> list[str]:
         return sorted(found)
 
 
-def _holds_lists(path: Path, table: Table) -> bool:
+def _holds_lists(path: Path, table: Columns) -> bool:
     """Whether the first label in the file is a list."""
     values = (row[table.label] for _, row in files.rows(path, table))
     return isinstance(next((value for value in values if value is not None), None), list)

@@ -7,16 +7,16 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
-
-from service.classifier.manifest import Manifest
-from training import checks, outcome, publication, ranks, recurrent, seeds
-from training.checkpoint import Epoch, alone
-from training.configuration import Configuration
-from training.distillation import transfer
-from training.evaluation import Evaluation
-from training.preparation import Workspace, load_splits, prepare
-from training.progress import Reporter
-from training.tracking import UNTRACKED, Tracking
+from valence.service.classifier.manifest import Manifest
+from valence.training import checks, outcome, publication, ranks, recurrent, seeds
+from valence.training.checkpoint import Epoch, hold_run
+from valence.training.configuration import Configuration
+from valence.training.distillation import transfer
+from valence.training.evaluation import Evaluation
+from valence.training.preparation import load_splits, prepare
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.tracking import UNTRACKED, Tracking
 
 __all__ = ["Trained", "Workspace", "load_splits", "train"]
 
@@ -51,7 +51,7 @@ def train(
     """Train, calibrate, evaluate, report and publish; continues a run that was interrupted.
 
     ``fresh`` forgets such a run first. Raises :class:`ConfigurationError` while another process is
-    at the same run, and, unless ``unchecked``, for data that are wrong (:mod:`training.checks`).
+    at the same run, and, unless ``unchecked``, for data that are wrong (:mod:`valence.training.checks`).
 
     Where several processes train together, all call this, the first publishes, and all return it.
     """
@@ -73,7 +73,7 @@ def train(
         ).to(prepared, configuration, reporter)
     key = recurrent.run_key(configuration, prepared.identity, prepared.words)
     checkpoint = workspace.runs / f"{configuration.name}-{key}.safetensors"
-    with alone(checkpoint) if ranks.is_first() else nullcontext():
+    with hold_run(checkpoint) if ranks.is_first() else nullcontext():
         if fresh and ranks.is_first():
             checkpoint.unlink(missing_ok=True)
         tracking.begin(configuration, run=checkpoint.stem)

@@ -15,9 +15,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-
-from training.checkpoint import Epoch
-from training.evaluation import Evaluation
+from valence.training.checkpoint import Epoch
+from valence.training.evaluation import Evaluation
 
 # drawn in these, which stand for a color of the page
 _INK, _FAINT, _FIRST, _SECOND = "#010101", "#020202", "#030303", "#040404"

@@ -6,47 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.classifier.manifest import TeacherRecord
-from service.classifier.vocabulary import Vocabulary
-from service.errors import ConfigurationError
-from training import corpora, near_copies, sampling, streaming, vocabulary
-from training.augmentation import copies
-from training.batches import EncodedTexts, Texts
-from training.configuration import Configuration, Data
-from training.corpora import Example, Loaded, files
-from training.progress import Reporter
-from training.sampling import Source
-from training.split import SPLITS, Splits, digest, split, split_stratified
-from training.streaming import encode
-from training.unlabelled import Unlabelled, load_unlabelled, to_label
-from training.vectors import unseen
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """Where things lie between runs: fetched archives, and runs that were interrupted."""
-
-    root: Path
-
-    @property
-    def corpora(self) -> Path:
-        """Fetched archives."""
-        return self.root / "corpora"
-
-    @property
-    def runs(self) -> Path:
-        """Checkpoints."""
-        return self.root / "runs"
-
-    @property
-    def teachers(self) -> Path:
-        """Tuned transformers, and what they said of texts."""
-        return self.root / "teachers"
-
-    @property
-    def characters(self) -> Path:
-        """Character models."""
-        return self.root / "characters"
+from valence.service.classifier.manifest import TeacherRecord
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.errors import ConfigurationError
+from valence.training import corpora, near_copies, sampling, streaming, vocabulary
+from valence.training.augmentation import copies
+from valence.training.batches import EncodedTexts, Texts, encode
+from valence.training.configuration import Configuration, Data
+from valence.training.corpora import Loaded, files
+from valence.training.corpora.example import Example
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.sampling import Source
+from valence.training.split import SPLITS, Splits, digest, split, split_stratified
+from valence.training.unlabelled import Unlabelled, load_unlabelled, to_label
+from valence.training.vectors import unseen
 
 
 @dataclass(frozen=True, slots=True)

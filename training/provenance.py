@@ -7,15 +7,11 @@ import platform
 import resource
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
-
-from service.version import VERSION
-from training.corpora.example import Example
+from valence.service.version import VERSION
 
 _PACKAGES = (
     "torch", "torchtext", "numpy", "scipy", "scikit-learn", "pyarrow", "safetensors", "pydantic",
@@ -51,12 +47,6 @@ def hardware(device: torch.device) -> str:
 def operating_system() -> str:
     """Name, release and architecture."""
     return f"{platform.system()} {platform.release()} {platform.machine()}"
-
-
-def label_counts(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, int]:
-    """How many texts have each label."""
-    counts = Counter(label for example in examples for label in example.labels)
-    return {label: counts[label] for label in labels}
 
 
 def peak_memory_bytes() -> int:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import torch
-
-from service.classifier import artifact
-from service.classifier.manifest import Manifest, Normalization, Training
-from service.classifier.model import RecurrentClassifier, tensors
-from training import fitting, model_card, provenance, report, store, vectors
-from training.checkpoint import Epoch
-from training.checks import profile
-from training.comparison.figures import FIGURES
-from training.configuration import Configuration
-from training.outcome import Outcome
-from training.preparation import Prepared
+from valence.service.classifier import artifact
+from valence.service.classifier.manifest import Manifest, Normalization, Training
+from valence.service.classifier.model import RecurrentClassifier, tensors
+from valence.training import fitting, model_card, provenance, report, store, vectors
+from valence.training.checkpoint import Epoch
+from valence.training.checks import profile
+from valence.training.comparison.figures import FIGURES
+from valence.training.configuration import Configuration
+from valence.training.corpora.example import Example
+from valence.training.outcome import Outcome
+from valence.training.preparation import Prepared
 
 
 class Clock:
@@ -120,7 +121,7 @@ def _manifest(
             splits={name: len(prepared.splits.of(name)) for name in prepared.splits.names},
             split_sha256=dict(prepared.hashes),
             label_counts={
-                name: provenance.label_counts(prepared.splits.of(name), configuration.labels)
+                name: _count_labels(prepared.splits.of(name), configuration.labels)
                 for name in prepared.splits.names
             },
             configuration=configuration.as_json(),
@@ -147,3 +148,9 @@ def _version(start: datetime, weights: artifact.Tensors) -> str:
         whole.update(np.ascontiguousarray(weights[name]).tobytes())
     milliseconds = start.microsecond // 1_000
     return f"{start:%Y%m%dt%H%M%S}{milliseconds:03d}-{whole.hexdigest()[:8]}"
+
+
+def _count_labels(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, int]:
+    """How many texts have each label."""
+    counts = Counter(label for example in examples for label in example.labels)
+    return {label: counts[label] for label in labels}

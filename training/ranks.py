@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from service.errors import ConfigurationError, ValenceError
+from valence.service.errors import ConfigurationError, ValenceError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-    from service.classifier.model import RecurrentClassifier
+    from valence.service.classifier.model import RecurrentClassifier
 
 Value = TypeVar("Value")
 

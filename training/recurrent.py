@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-
-from service.classifier.architecture import Architecture
-from service.classifier.model import RecurrentClassifier
-from service.classifier.vocabulary import Vocabulary
-from training import fitting, provenance, vectors
-from training.checkpoint import Epoch
-from training.configuration import Configuration
-from training.hashing import sha256_of_json
-from training.initialization import initialize
-from training.preparation import Prepared, Workspace
-from training.progress import Reporter
-from training.vectors import WordVectors
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.model import RecurrentClassifier
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.training import fitting, provenance, vectors
+from valence.training.checkpoint import Epoch
+from valence.training.configuration import Configuration
+from valence.training.hashing import sha256_of_json
+from valence.training.initialization import initialize
+from valence.training.preparation import Prepared
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.vectors import WordVectors
 
 
 def word_vectors(
@@ -48,7 +48,7 @@ def fit(
     observe: Callable[[Epoch], None] = lambda _: None,
 ) -> tuple[RecurrentClassifier, tuple[Epoch, ...]]:
     """The network that ``configuration`` describes with the weights of its chosen epoch, and the
-    history of all; see :func:`training.fitting.fit`.
+    history of all; see :func:`valence.training.fitting.fit`.
     """
     model = _network(configuration, prepared.words, pretrained)
     initialize(model, pretrained, seed=configuration.optimization.seed)

@@ -11,12 +11,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-
-from service.classifier.manifest import Manifest
-from training import plots
-from training.behaviour.result import Capability
-from training.checkpoint import Epoch
-from training.evaluation import Evaluation
+from valence.service.classifier.manifest import Manifest
+from valence.training import plots
+from valence.training.behaviour.result import Capability
+from valence.training.checkpoint import Epoch
+from valence.training.evaluation import Evaluation
 
 
 def write(

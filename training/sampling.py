@@ -1,9 +1,9 @@
 """Files that need not fit into memory, and a sample of their texts that does.
 
-They are cut into ranges of bytes (:mod:`training.corpora.ranges`); the sample is every so many of
+They are cut into ranges of bytes (:mod:`valence.training.corpora.ranges`); the sample is every so many of
 these, spread over all files. It is dealt out by the hash of the text like any data: vocabulary and
 baselines come of its training texts, and its dev and test texts are the dev and test sets. What is
-trained on is read by :mod:`training.streaming`.
+trained on is read by :mod:`valence.training.streaming`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-
-from service.classifier.manifest import CorpusRecord
-from training.configuration import Data
-from training.corpora import Counts, Example, Loaded, Table, files, ranges
-from training.corpora.ranges import Range
-from training.folding import fold
-from training.progress import Reporter
+from valence.service.classifier.manifest import CorpusRecord
+from valence.training.config.columns import Columns
+from valence.training.configuration import Data
+from valence.training.corpora import Counts, Loaded, files, ranges
+from valence.training.corpora.example import Example
+from valence.training.corpora.ranges import Range
+from valence.training.folding import fold
+from valence.training.progress import Reporter
 
 # larger files are streamed if nothing else is said: as objects, texts take some five times as much
 LARGE_BYTES = 2**28
@@ -35,7 +36,7 @@ class Source:
 
     ranges: tuple[Range, ...]
     names: Mapping[Path, str]
-    table: Table
+    table: Columns
     records: tuple[CorpusRecord, ...]
 
     @property
@@ -70,7 +71,9 @@ def is_large(paths: Sequence[Path]) -> bool:
     return sum(sizes) > LARGE_BYTES
 
 
-def open_source(patterns: Sequence[str], table: Table, folder: Path, reporter: Reporter) -> Source:
+def open_source(
+    patterns: Sequence[str], table: Columns, folder: Path, reporter: Reporter
+) -> Source:
     """The files of ``patterns``; what cannot be read by ranges is copied into ``folder`` first."""
     found = files.find(patterns, folder)
     names = files.names(found)

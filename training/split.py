@@ -1,8 +1,8 @@
 """Which of train, dev and test a text belongs to: a property of the text alone, if not given.
 
-A text is folded (:func:`training.folding.fold`), hashed, and the hash decides. So copies of
+A text is folded (:func:`valence.training.folding.fold`), hashed, and the hash decides. So copies of
 a text share its split, and the split of a text never moves when data are added, removed or
-reordered. Near-copies, whose hashes differ, are dealt with by :mod:`training.near_copies`.
+reordered. Near-copies, whose hashes differ, are dealt with by :mod:`valence.training.near_copies`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from training.corpora.example import Example
-from training.folding import fold
-from training.hashing import sha256_of
+from valence.training.corpora.example import Example
+from valence.training.folding import fold
+from valence.training.hashing import sha256_of
 
 Split = Literal["train", "dev", "test"]
 

@@ -17,11 +17,10 @@ import bentoml
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.models import ModelStore
 from bentoml.exceptions import BentoMLException, NotFound
-
-from service import champion
-from service.champion import Champion, Change
-from service.classifier.manifest import Manifest
-from service.errors import ArtifactError
+from valence.service import champion
+from valence.service.champion import Champion, Change
+from valence.service.classifier.manifest import Manifest
+from valence.service.errors import ArtifactError
 
 _UNFINISHED = "unfinished-model-"
 # what a killed process left is swept up after this time; copying a model takes seconds
@@ -48,7 +47,7 @@ def publish(folder: Path, manifest: Manifest) -> str:
     with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=store.parent) as unfinished:
         with bentoml.models.create(
             f"{manifest.name}:{manifest.version}",
-            module="service.classifier",
+            module="valence.service.classifier",
             labels={"task": manifest.task, "framework": "valence"},
             metadata={
                 "labels": list(manifest.labels),

@@ -1,7 +1,7 @@
 """Training texts that need not fit into memory, read while they are trained on.
 
 They are all those that the hash of the text puts into train. Each pass over the data shuffles the
-ranges that the files are cut into (:mod:`training.sampling`). They are taken :data:`POOL_RANGES` at
+ranges that the files are cut into (:mod:`valence.training.sampling`). They are taken :data:`POOL_RANGES` at
 a time, and the texts of such a pool are shuffled and batched as a whole split would be.
 
 Several processes read and encode a pool together, each its share of the ranges, and give each other
@@ -22,18 +22,17 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-
-from service.classifier.vocabulary import Vocabulary
-from service.errors import ConfigurationError
-from training import ranks, seeds
-from training.batches import Batch, EncodedTexts, Round
-from training.configuration import Configuration, Optimization
-from training.corpora import Example
-from training.corpora.ranges import Range
-from training.progress import Reporter
-from training.sampling import Source
-from training.seeds import Purpose
-from training.split import assign
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.errors import ConfigurationError
+from valence.training import ranks, seeds
+from valence.training.batches import Batch, EncodedTexts, Round, encode
+from valence.training.configuration import Configuration, Optimization
+from valence.training.corpora.example import Example
+from valence.training.corpora.ranges import Range
+from valence.training.progress import Reporter
+from valence.training.sampling import Source
+from valence.training.seeds import Purpose
+from valence.training.split import assign
 
 POOL_RANGES = 48
 
@@ -132,33 +131,6 @@ class StreamedTexts:
                 f"labels {sorted(self._labels)} lack {sorted(unknown)[:20]}, which texts outside "
                 "the sample have; list every label in the configuration's `labels`"
             )
-
-
-def encode(
-    examples: Sequence[Example],
-    words: Vocabulary,
-    configuration: Configuration,
-    *,
-    use_shares: bool | None = None,
-) -> EncodedTexts:
-    """``examples`` as word ids and targets, as ``configuration`` says; the targets, if not None."""
-    return EncodedTexts(
-        examples,
-        words,
-        labels=configuration.labels,
-        max_tokens=configuration.text.max_tokens,
-        use_shares=configuration.data.targets == "shares" if use_shares is None else use_shares,
-        task=configuration.task,
-    )
-
-
-def encode_texts(
-    texts: Sequence[str], words: Vocabulary, configuration: Configuration
-) -> EncodedTexts:
-    """``texts`` that nobody has labelled, as word ids; their targets mean nothing."""
-    label = configuration.labels[0] if configuration.task == "single_label" else ()
-    examples = [Example(text, label, corpus="") for text in texts]
-    return encode(examples, words, configuration, use_shares=False)
 
 
 def _steps(optimization: Optimization) -> int:

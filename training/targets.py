@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-from service.classifier.manifest import Task
-from training.corpora.example import Example
+from valence.service.classifier.manifest import Task
+from valence.training.corpora.example import Example
 
 
 def truth(examples: Sequence[Example], *, labels: Sequence[str], task: Task) -> NDArray[np.int64]:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-
-from service.errors import ConfigurationError
+from valence.service.errors import ConfigurationError
 
 
 def read(path: Path, *, published: str) -> dict[str, Any]:

@@ -12,10 +12,9 @@ import re
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-
-from training import judging
-from training.preparation import Workspace
-from training.progress import Reporter
+from valence.training import judging
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 SHARE = 0.1
 DRAWS = 3

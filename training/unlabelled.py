@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from service.classifier.manifest import CorpusRecord
-from service.classifier.sentences import sentences
-from training import corpora, near_copies
-from training.configuration import Distillation, UnlabelledTexts
-from training.corpora import Example, Table
-from training.corpora.files import doubt
-from training.folding import fold
-from training.progress import Reporter
-from training.split import Splits
+from valence.service.classifier.manifest import CorpusRecord
+from valence.service.classifier.sentences import sentences
+from valence.training import corpora, near_copies
+from valence.training.config.columns import Columns
+from valence.training.configuration import Distillation, UnlabelledTexts
+from valence.training.corpora.example import Example
+from valence.training.corpora.files import doubt
+from valence.training.folding import fold
+from valence.training.progress import Reporter
+from valence.training.split import Splits
 
 # how web pages, and so reviews, end a line
 _BREAK = re.compile(r"(?:<br\s*/?>\s*)+", re.IGNORECASE)
@@ -40,7 +41,7 @@ def load_unlabelled(
         settings.corpora,
         cache=cache,
         own=settings.files,
-        table=Table(settings.text, "", settings.encoding) if settings.files else None,
+        table=Columns(settings.text, "", settings.encoding) if settings.files else None,
         progress=reporter.say,
     )
     # the checks look at labelled texts alone

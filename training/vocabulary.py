@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 
 from torchtext.vocab import Vocab
-
-from service.classifier import tokenizer
-from service.classifier.manifest import Misspelled
-from service.classifier.vocabulary import UNKNOWN, Vocabulary
-from training.configuration import Numbers
+from valence.service.classifier import tokenizer
+from valence.service.classifier.manifest import Misspelled
+from valence.service.classifier.vocabulary import UNKNOWN, Vocabulary
+from valence.training.configuration import Numbers
 
 _MOST_DIGITS = 7  # telephones, cards and accounts have more, and a vocabulary is published
 

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from service import keys
-from service.api.http import Request
-from service.errors import ConfigurationError, RateLimited, Unauthorized
-from service.log import Log
-from service.settings import Settings
-from service.token_bucket import TokenBucket
+from valence.service import keys
+from valence.service.api.http import Request
+from valence.service.errors import ConfigurationError, RateLimited, Unauthorized
+from valence.service.log import Log
+from valence.service.settings import Settings
+from valence.service.token_bucket import TokenBucket
 
 # the file is looked at this often at most, and only when there are requests
 _LOOK_SECONDS = 1.0

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from service import errors
-from service.api.classification import ModelName
-from service.api.http import Request, Response
-from service.api.routes import SCORING_ERRORS, Context, Operation, Route
-from service.api.scoring import require_short
+from valence.service import errors
+from valence.service.api.classification import ModelName
+from valence.service.api.http import Request, Response
+from valence.service.api.routes import SCORING_ERRORS, Context, Operation, Route
+from valence.service.api.scoring import require_short
 
 _DEFAULT_UNITS = 24
 

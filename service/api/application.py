@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from service import tracing
-from service.api import (
+from valence.service import tracing
+from valence.service.api import (
     activations,
     classify,
     huggingface,
@@ -22,19 +21,19 @@ from service.api import (
     stream,
     vllm,
 )
-from service.api.access import Access
-from service.api.body_limits import BodyLimits
-from service.api.client_gone import ClientGone
-from service.api.http import TIMEOUT_HEADERS, Request
-from service.api.problems import Problem, describe, problem_json
-from service.api.router import Router
-from service.api.routes import API_HEADERS, Context, Route
-from service.errors import Overloaded
-from service.inference.models import Models, Phase
-from service.log import Log
-from service.metrics import Metrics
-from service.settings import Settings
-from service.tracing import TraceContext, Tracer
+from valence.service.api.access import Access
+from valence.service.api.body_limits import BodyLimits
+from valence.service.api.client_gone import ClientGone
+from valence.service.api.http import TIMEOUT_HEADERS, Request
+from valence.service.api.problems import Problem, describe, problem_json
+from valence.service.api.router import Router
+from valence.service.api.routes import API_HEADERS, Context, Route
+from valence.service.errors import Overloaded
+from valence.service.inference.models import Models, Phase
+from valence.service.log import Log
+from valence.service.metrics.service import Metrics
+from valence.service.settings import Settings
+from valence.service.tracing import TraceContext, Tracer
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.errors import Overloaded
+from valence.service.errors import Overloaded
 
 # bodies from this size on are refused for want of room before their JSON is read
 LARGE_BODY = 8_192

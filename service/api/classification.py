@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
-
-from service.classifier.result import UNCERTAIN
-from service.classifier.truncation import Truncation
+from valence.service.classifier.result import UNCERTAIN
+from valence.service.classifier.truncation import Truncation
 
 MAX_ID_CHARACTERS = 128
 MAX_EXPLAINED_TEXTS = 32

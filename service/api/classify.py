@@ -8,23 +8,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-
-from service import errors
-from service.api.classification import (
+from valence.service import errors
+from valence.service.api.classification import (
     MAX_EXPLAINED_TEXTS,
     ClassifyRequest,
     ClassifyResponse,
     Options,
 )
-from service.api.examples import CLASSIFIED
-from service.api.http import Request, Response
-from service.api.problems import KINDS
-from service.api.routes import SCORING_ERRORS, Context, Operation, Route
-from service.api.scoring import TURN_TEXTS, faults_of_length, require_few, score, to_json
-from service.api.validation import MOST_FAULTS, readable
-from service.classifier.result import UNCERTAIN, judgement, result
-from service.inference.scorer import Scored, Scorer
-from service.settings import Settings
+from valence.service.api.examples import CLASSIFIED
+from valence.service.api.http import Request, Response
+from valence.service.api.problems import KINDS
+from valence.service.api.routes import SCORING_ERRORS, Context, Operation, Route
+from valence.service.api.scoring import TURN_TEXTS, faults_of_length, require_few, score, to_json
+from valence.service.api.validation import MOST_FAULTS, readable
+from valence.service.classifier.result import UNCERTAIN, judgement, result
+from valence.service.inference.scorer import Scored, Scorer
+from valence.service.settings import Settings
 
 Ask = Callable[[Sequence[str]], Awaitable[tuple[Scorer, Scored]]]
 

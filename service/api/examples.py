@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from service import errors
-from service.api.problems import KINDS
+from valence.service import errors
+from valence.service.api.problems import KINDS
 
 _MODEL = {"name": "sentiment", "version": "1"}
 _SCORES = [

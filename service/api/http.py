@@ -15,14 +15,19 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.types import Message, Receive, Scope, Send
-
-from service.api.body_limits import BodyLimits
-from service.api.client_gone import ClientGone, UntilGone
-from service.api.validation import Model, parse, parse_query
-from service.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, Overloaded, UnsupportedMedia
-from service.inference.scorer import Stages
-from service.token_bucket import TokenBucket
-from service.whole import understands
+from valence.service.api.body_limits import BodyLimits
+from valence.service.api.client_gone import ClientGone, UntilGone
+from valence.service.api.validation import Model, parse, parse_query
+from valence.service.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    InvalidRequest,
+    Overloaded,
+    UnsupportedMedia,
+)
+from valence.service.inference.scorer import Stages
+from valence.service.token_bucket import TokenBucket
+from valence.service.whole import understands
 
 # ours, and what Envoy, and so Istio, tells a service of its own limit
 TIMEOUT_HEADERS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")

@@ -14,19 +14,18 @@ from typing import Annotated, Any, Literal
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictBool, field_validator
 from pydantic_core import PydanticCustomError
-
-from service import errors
-from service.api.examples import LIMITS
-from service.api.http import Request, Response
-from service.api.model_cards import Limits, limits
-from service.api.operations import ready
-from service.api.problems import Problem
-from service.api.routes import SCORING_ERRORS, Context, Handler, Operation, Route
-from service.api.scoring import TURN_TEXTS, require_within_limits, score, to_json
-from service.classifier.truncation import Truncation
-from service.errors import InvalidRequest
-from service.inference.scorer import Scored, Scorer
-from service.version import VERSION
+from valence.service import errors
+from valence.service.api.examples import LIMITS
+from valence.service.api.http import Request, Response
+from valence.service.api.model_cards import Limits, limits
+from valence.service.api.operations import ready
+from valence.service.api.problems import Problem
+from valence.service.api.routes import SCORING_ERRORS, Context, Handler, Operation, Route
+from valence.service.api.scoring import TURN_TEXTS, require_within_limits, score, to_json
+from valence.service.classifier.truncation import Truncation
+from valence.service.errors import InvalidRequest
+from valence.service.inference.scorer import Scored, Scorer
+from valence.service.version import VERSION
 
 _PAIR = (
     "a list of strings is a pair (a text and its premise), which these models do not read; send a "

@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue
-
-from service import errors
-from service.api.classification import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
-from service.api.examples import CARD
-from service.api.http import SLOWEST_BYTES_PER_SECOND, Request, Response
-from service.api.routes import Context, Operation, Route
-from service.classifier.manifest import BehaviourRecord, Manifest, Task, Training, without_paths
-from service.inference.scorer import Scorer
-from service.settings import Settings
+from valence.service import errors
+from valence.service.api.classification import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
+from valence.service.api.examples import CARD
+from valence.service.api.http import SLOWEST_BYTES_PER_SECOND, Request, Response
+from valence.service.api.routes import Context, Operation, Route
+from valence.service.classifier.manifest import (
+    BehaviourRecord,
+    Manifest,
+    Task,
+    Training,
+    without_paths,
+)
+from valence.service.inference.scorer import Scorer
+from valence.service.settings import Settings
 
 
 class Limits(BaseModel):

@@ -11,11 +11,10 @@ from typing import Any
 
 import pydantic_core
 from pydantic import BaseModel, JsonValue
-
-from service import errors
-from service.api import operations, tensors
-from service.api.http import Request, Response
-from service.api.open_inference_schemas import (
+from valence.service import errors
+from valence.service.api import operations, tensors
+from valence.service.api.http import Request, Response
+from valence.service.api.open_inference_schemas import (
     InferError,
     InferInput,
     InferRequest,
@@ -28,14 +27,14 @@ from service.api.open_inference_schemas import (
     ServerMetadata,
     TensorMetadata,
 )
-from service.api.problems import Problem
-from service.api.routes import SCORING_ERRORS, Context, Handler, Operation, Route
-from service.api.scoring import require_within_limits, score
-from service.api.validation import parse
-from service.classifier.truncation import TRUNCATIONS, Truncation
-from service.errors import InvalidRequest
-from service.inference.scorer import Scored, Scorer
-from service.version import VERSION
+from valence.service.api.problems import Problem
+from valence.service.api.routes import SCORING_ERRORS, Context, Handler, Operation, Route
+from valence.service.api.scoring import require_within_limits, score
+from valence.service.api.validation import parse
+from valence.service.classifier.truncation import TRUNCATIONS, Truncation
+from valence.service.errors import InvalidRequest
+from valence.service.inference.scorer import Scored, Scorer
+from valence.service.version import VERSION
 
 OCTETS = "application/octet-stream"
 _OUTPUTS = ("label", "probabilities")

@@ -9,9 +9,8 @@ from typing import Any
 import pydantic_core
 from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
-
-from service import errors
-from service.api.problems import (
+from valence.service import errors
+from valence.service.api.problems import (
     KINDS,
     MEDIA_TYPE,
     UNEXPECTED,
@@ -20,9 +19,9 @@ from service.api.problems import (
     ProblemDetails,
     problem_json,
 )
-from service.api.routes import Route
-from service.settings import Settings
-from service.version import VERSION
+from valence.service.api.routes import Route
+from valence.service.settings import Settings
+from valence.service.version import VERSION
 
 _REFERENCE = "#/components/schemas/{model}"
 _REQUEST_ID_HEADER = {

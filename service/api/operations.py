@@ -7,13 +7,12 @@ import functools
 
 import pydantic_core
 from pydantic import BaseModel
-
-from service import errors, metrics
-from service.api import openapi
-from service.api.http import Request, Response
-from service.api.routes import Context, Handler, Operation, Route
-from service.inference.models import Phase
-from service.settings import Settings
+from valence.service import errors, metrics
+from valence.service.api import openapi
+from valence.service.api.http import Request, Response
+from valence.service.api.routes import Context, Handler, Operation, Route
+from valence.service.inference.models import Phase
+from valence.service.settings import Settings
 
 
 class Health(BaseModel):

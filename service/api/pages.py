@@ -10,9 +10,9 @@ import functools
 import importlib.util
 from pathlib import Path
 
-from service.api.http import Request, Response
-from service.api.routes import Context, Operation, Route
-from service.errors import UnknownPath
+from valence.service.api.http import Request, Response
+from valence.service.api.routes import Context, Operation, Route
+from valence.service.errors import UnknownPath
 
 _WEB = Path(__file__).parent / "web"
 _SWAGGER = Path("_internal", "server", "static_content")

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field
-
-from service import errors
-from service.api.http import Response
+from valence.service import errors
+from valence.service.api.http import Response
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -6,9 +6,8 @@ import re
 from collections.abc import Sequence
 
 from starlette.routing import compile_path
-
-from service.api.routes import Route
-from service.errors import MethodNotAllowed, UnknownPath
+from valence.service.api.routes import Route
+from valence.service.errors import MethodNotAllowed, UnknownPath
 
 
 class Router:

@@ -8,15 +8,14 @@ from typing import Literal
 
 from pydantic import BaseModel, JsonValue
 from starlette.types import ASGIApp
-
-from service import errors
-from service.api.http import Request, Response
-from service.api.problems import Problem, ProblemDetails, problem_json
-from service.errors import RequestError
-from service.inference.models import Models
-from service.log import Log
-from service.metrics import Metrics
-from service.settings import Settings
+from valence.service import errors
+from valence.service.api.http import Request, Response
+from valence.service.api.problems import Problem, ProblemDetails, problem_json
+from valence.service.errors import RequestError
+from valence.service.inference.models import Models
+from valence.service.log import Log
+from valence.service.metrics.service import Metrics
+from valence.service.settings import Settings
 
 # Nobody keeps an answer, and no browser takes it for what it is not.
 API_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))

@@ -13,10 +13,9 @@ from typing import Any
 
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, RootModel
-
-from service import errors
-from service.api.http import Request, Response
-from service.api.huggingface import (
+from valence.service import errors
+from valence.service.api.http import Request, Response
+from valence.service.api.huggingface import (
     PREDICT_EXAMPLES,
     PREDICTED,
     PredictedLabel,
@@ -29,11 +28,11 @@ from service.api.huggingface import (
     predict,
     refuse,
 )
-from service.api.routes import SCORING_ERRORS, Context, Operation, Route
-from service.api.scoring import require_few, require_within_limits, score
-from service.api.validation import parse
-from service.errors import InvalidRequest, MalformedBody
-from service.settings import Settings
+from valence.service.api.routes import SCORING_ERRORS, Context, Operation, Route
+from valence.service.api.scoring import require_few, require_within_limits, score
+from valence.service.api.validation import parse
+from valence.service.errors import InvalidRequest, MalformedBody
+from valence.service.settings import Settings
 
 _JSON, _LINES, _CSV = "application/json", "application/jsonlines", "text/csv"
 

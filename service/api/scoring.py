@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pydantic_core
-
-from service.api.http import Request
-from service.api.routes import Context
-from service.classifier.truncation import Truncation
-from service.errors import InvalidRequest
-from service.inference.scorer import Scored, Scorer
-from service.settings import Settings
+from valence.service.api.http import Request
+from valence.service.api.routes import Context
+from valence.service.classifier.truncation import Truncation
+from valence.service.errors import InvalidRequest
+from valence.service.inference.scorer import Scored, Scorer
+from valence.service.settings import Settings
 
 # Building an answer holds the event loop, and so does writing it; a large one lets others have a
 # turn after as many texts as take about a sixth of a millisecond.

@@ -14,19 +14,18 @@ from typing import Any
 import pydantic_core
 from pydantic import TypeAdapter, ValidationError
 from starlette.types import Message, Receive, Scope, Send
-
-from service import errors
-from service.api.classification import Options, StreamAnswer, StreamLine
-from service.api.examples import STREAMED
-from service.api.http import Request
-from service.api.lines import Line, LineSplitter
-from service.api.problems import describe
-from service.api.routes import Context, Operation, Route
-from service.api.scoring import require_short
-from service.api.validation import readable
-from service.classifier.classifier import Prediction, Usage
-from service.classifier.result import UNCERTAIN, result
-from service.inference.scorer import Scorer
+from valence.service import errors
+from valence.service.api.classification import Options, StreamAnswer, StreamLine
+from valence.service.api.examples import STREAMED
+from valence.service.api.http import Request
+from valence.service.api.lines import Line, LineSplitter
+from valence.service.api.problems import describe
+from valence.service.api.routes import Context, Operation, Route
+from valence.service.api.scoring import require_short
+from valence.service.api.validation import readable
+from valence.service.classifier.classifier import Prediction, Usage
+from valence.service.classifier.result import UNCERTAIN, result
+from valence.service.inference.scorer import Scorer
 
 MEDIA_TYPES = ("application/x-ndjson", "application/jsonl", "application/json-lines")
 

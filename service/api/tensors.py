@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
-from service.errors import InvalidRequest, MalformedBody
+from valence.service.errors import InvalidRequest, MalformedBody
 
 HEADER = b"inference-header-content-length"
 _LENGTH = struct.Struct("<I")

@@ -8,8 +8,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
-
-from service.errors import InvalidRequest, MalformedBody
+from valence.service.errors import InvalidRequest, MalformedBody
 
 Model = TypeVar("Model", bound=BaseModel)
 

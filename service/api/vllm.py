@@ -9,14 +9,13 @@ from typing import Annotated, Any, Literal
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
 from pydantic_core import PydanticCustomError
-
-from service.api.http import Request, Response
-from service.api.problems import Problem
-from service.api.routes import SCORING_ERRORS, Context, Operation, Route
-from service.api.scoring import require_within_limits, score, to_json
-from service.classifier.truncation import Truncation
-from service.errors import InvalidRequest
-from service.inference.scorer import Scorer
+from valence.service.api.http import Request, Response
+from valence.service.api.problems import Problem
+from valence.service.api.routes import SCORING_ERRORS, Context, Operation, Route
+from valence.service.api.scoring import require_within_limits, score, to_json
+from valence.service.classifier.truncation import Truncation
+from valence.service.errors import InvalidRequest
+from valence.service.inference.scorer import Scorer
 
 _NO_IDS = (
     "token ids are another vocabulary's; send the text itself, these models have their own words"

@@ -21,13 +21,12 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-
-from service.classifier import seal, weights
-from service.classifier.architecture import Architecture
-from service.classifier.manifest import Manifest, Misspelled
-from service.classifier.seal import CHECKSUMS, MANIFEST, REPORT, VOCABULARY, WEIGHTS
-from service.classifier.vocabulary import Vocabulary
-from service.errors import ArtifactError
+from valence.service.classifier import seal, weights
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.manifest import Manifest, Misspelled
+from valence.service.classifier.seal import CHECKSUMS, MANIFEST, REPORT, VOCABULARY, WEIGHTS
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.errors import ArtifactError
 
 __all__ = [
     "CHECKSUMS", "MANIFEST", "REPORT", "VOCABULARY", "WEIGHTS",

@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from service.classifier import truncation as truncations
-from service.classifier.artifact import Artifact
-from service.classifier.manifest import Manifest, Task
-from service.classifier.truncation import Truncation
-from service.classifier.vocabulary import WordIds
-from service.errors import TextTooLong
+from valence.service.classifier import truncation as truncations
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.manifest import Manifest, Task
+from valence.service.classifier.truncation import Truncation
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.errors import TextTooLong
 
 Logits = NDArray[np.float32]
 Probabilities = NDArray[np.float64]

@@ -7,8 +7,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
-
-from service.classifier.architecture import Architecture
+from valence.service.classifier.architecture import Architecture
 
 FORMAT_VERSION: Literal[1] = 1
 

@@ -7,8 +7,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-
-from service.classifier.architecture import Architecture
+from valence.service.classifier.architecture import Architecture
 
 _CELLS: dict[str, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {
     "lstm": nn.LSTM,
@@ -38,7 +37,7 @@ class Dropout(Protocol):
 
 
 class RecurrentClassifier(nn.Module):
-    """Word ids to logits, as :class:`~service.classifier.architecture.Architecture` defines.
+    """Word ids to logits, as :class:`~valence.service.classifier.architecture.Architecture` defines.
 
     Each direction of each layer is a ``torch.nn`` recurrence of its own, and the backward one reads
     every document from its own last token: padding then always follows the words and never reaches

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from service.classifier.classifier import Prediction, Usage
+from valence.service.classifier.classifier import Prediction, Usage
 
 UNCERTAIN = "uncertain"
 """The label of a text that no label is likely enough for; its ``labels`` are empty then."""

@@ -11,10 +11,9 @@ import json
 from pathlib import Path
 
 from pydantic import ValidationError
-
-from service.classifier import weights
-from service.classifier.manifest import FORMAT_VERSION, Manifest
-from service.errors import ArtifactError
+from valence.service.classifier import weights
+from valence.service.classifier.manifest import FORMAT_VERSION, Manifest
+from valence.service.errors import ArtifactError
 
 MANIFEST = "model.json"
 WEIGHTS = "model.safetensors"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from service.classifier.tokenizer import Token, is_face, iterate
+from valence.service.classifier.tokenizer import Token, is_face, iterate
 
 # what a period follows without ending a sentence
 _TITLES = frozenset({

@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from service.classifier import tokenizer
-from service.classifier.manifest import Misspelled
-from service.classifier.spelling import Misspellings
-from service.errors import ArtifactError
+from valence.service.classifier import tokenizer
+from valence.service.classifier.manifest import Misspelled
+from valence.service.classifier.spelling import Misspellings
+from valence.service.errors import ArtifactError
 
 UNKNOWN = "<unk>"
 UNKNOWN_ID = 0

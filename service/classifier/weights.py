@@ -10,8 +10,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from service.classifier.architecture import Architecture
-from service.errors import ArtifactError
+from valence.service.classifier.architecture import Architecture
+from valence.service.errors import ArtifactError
 
 # the length of the header that follows, little-endian
 _LENGTH_BYTES = 8

@@ -24,10 +24,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from service.classifier.architecture import GATES
-from service.classifier.artifact import Artifact
-from service.classifier.vocabulary import UNKNOWN_ID, WordIds
+from valence.service.classifier.architecture import GATES
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.vocabulary import UNKNOWN_ID, WordIds
 
 Floats = NDArray[np.float64]
 

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from service.errors import DeadlineExceeded, Overloaded
-from service.metrics import ModelMetrics
+from valence.service.errors import DeadlineExceeded, Overloaded
+from valence.service.metrics.model import ModelMetrics
 
 Answer = TypeVar("Answer")
 Other = TypeVar("Other")

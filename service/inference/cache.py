@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from service.classifier.classifier import Prediction, Usage
+from valence.service.classifier.classifier import Prediction, Usage
 
 Answer = tuple[Prediction, Usage]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from service.classifier.classifier import Logits
-from service.classifier.vocabulary import WordIds
+from valence.service.classifier.classifier import Logits
+from valence.service.classifier.vocabulary import WordIds
 
 
 class Engine(Protocol):
-    """Computes what :class:`service.classifier.model.RecurrentClassifier` defines.
+    """Computes what :class:`valence.service.classifier.model.RecurrentClassifier` defines.
 
     Engines hold no state between calls and may be called from any one thread at a time.
     """

@@ -6,11 +6,10 @@ import dataclasses
 import time
 
 import numpy as np
-
-from service.classifier.artifact import Artifact
-from service.errors import ConfigurationError
-from service.inference.engine import Engine
-from service.log import Log
+from valence.service.classifier.artifact import Artifact
+from valence.service.errors import ConfigurationError
+from valence.service.inference.engine import Engine
+from valence.service.log import Log
 
 # How much faster the second-best path must measure to be preferred: less may be chance.
 _CLEARLY = 0.9
@@ -26,7 +25,7 @@ def create(artifact: Artifact, *, name: str, log: Log) -> Engine:
     with a line in ``log`` that says why. Raises :class:`ConfigurationError` for an engine that
     cannot run here.
     """
-    from service.inference.native_engine import NativeEngine
+    from valence.service.inference.native_engine import NativeEngine
 
     if name in _TORCH:
         return _torch(artifact, name)
@@ -42,7 +41,7 @@ def create(artifact: Artifact, *, name: str, log: Log) -> Engine:
 
 def require(name: str) -> None:
     """Raise :class:`ConfigurationError` if no engine called ``name`` can run here."""
-    from service.inference.native_engine import available_paths
+    from valence.service.inference.native_engine import available_paths
 
     if name.startswith("native"):
         paths = available_paths()
@@ -57,7 +56,7 @@ def require(name: str) -> None:
 def _torch(artifact: Artifact, name: str) -> Engine:
     # torch takes seconds and 200 MB, so only who computes with it imports it
     try:
-        from service.inference.reference import ReferenceEngine
+        from valence.service.inference.reference import ReferenceEngine
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the engine {name!r} needs {error.name}, which is not installed: install "
@@ -72,7 +71,7 @@ def _fastest_path(artifact: Artifact) -> str:
     Measured on the model's own shape with a few words of its vocabulary: folding all of it twice
     would take longer than the rest of the start.
     """
-    from service.inference.native_engine import NativeEngine, available_paths
+    from valence.service.inference.native_engine import NativeEngine, available_paths
 
     paths = available_paths()[:2]
     if len(paths) == 1:

@@ -1,6 +1,6 @@
 """Why a text got its label: what each of its tokens added, and which units of the network spoke up.
 
-:mod:`service.inference.attribution` says how; the native kernel does the same in fp32 where it was
+:mod:`valence.service.inference.attribution` says how; the native kernel does the same in fp32 where it was
 built. Nothing here is made before someone asks.
 """
 
@@ -11,16 +11,15 @@ from typing import NamedTuple, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-
-from service.classifier import truncation as truncations
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier, Reading
-from service.classifier.tokenizer import Token, spans, tokenize
-from service.classifier.truncation import Truncation
-from service.classifier.vocabulary import WordIds
-from service.inference.attribution import Contributions, NumpyAttributor
-from service.inference.native_attributor import NativeAttributor
-from service.inference.native_engine import native_available
+from valence.service.classifier import truncation as truncations
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier, Reading
+from valence.service.classifier.tokenizer import Token, spans, tokenize
+from valence.service.classifier.truncation import Truncation
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.inference.attribution import Contributions, NumpyAttributor
+from valence.service.inference.native_attributor import NativeAttributor
+from valence.service.inference.native_engine import native_available
 
 # Differences of logits smaller than this are held to an absolute error instead of a relative one.
 _LEAST_DIFFERENCE = 0.01
@@ -97,7 +96,7 @@ class Question:
 
 
 class Attributor(Protocol):
-    """See :class:`service.inference.attribution.NumpyAttributor`."""
+    """See :class:`valence.service.inference.attribution.NumpyAttributor`."""
 
     @property
     def cost(self) -> int:

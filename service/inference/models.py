@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from enum import Enum
 
-from service.errors import Unavailable, UnknownModel
-from service.inference.scorer import Scorer
+from valence.service.errors import Unavailable, UnknownModel
+from valence.service.inference.scorer import Scorer
 
 
 class Phase(Enum):

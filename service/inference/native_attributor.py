@@ -1,14 +1,13 @@
-"""Attributions by the native kernel, as :mod:`service.inference.attribution` defines them."""
+"""Attributions by the native kernel, as :mod:`valence.service.inference.attribution` defines them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
-from service.classifier.artifact import Artifact
-from service.classifier.vocabulary import WordIds
-from service.inference.attribution import Contributions
-from service.inference.native_engine import kernel, network_arguments
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.inference.attribution import Contributions
+from valence.service.inference.native_engine import kernel, network_arguments
 
 
 class NativeAttributor:

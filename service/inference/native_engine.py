@@ -9,11 +9,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Logits
-from service.classifier.vocabulary import WordIds
-from service.errors import ConfigurationError
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Logits
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.errors import ConfigurationError
 
 
 class NativeEngine:
@@ -41,7 +40,7 @@ class NativeEngine:
         return int(self._network.table_bytes)
 
     def logits(self, documents: Sequence[WordIds]) -> Logits:
-        """See :meth:`service.inference.engine.Engine.logits`.
+        """See :meth:`valence.service.inference.engine.Engine.logits`.
 
         Raises ``ValueError`` for ids outside the vocabulary, ``TypeError`` for ids not of int32.
         """
@@ -101,7 +100,7 @@ def unavailable_reason() -> str | None:
 def kernel() -> ModuleType:
     """The compiled module, or :class:`ConfigurationError` where it was not built."""
     try:
-        return importlib.import_module("service.inference.native._kernel")
+        return importlib.import_module("valence.service.inference.native._kernel")
     except ImportError as error:
         raise ConfigurationError(
             "the native engine was not built, or not for this Python "

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from service.classifier.classifier import Classifier, Prediction, Reading, Usage
-from service.classifier.sentences import Span, steps
-from service.classifier.sentences import sentences as sentences_of
-from service.classifier.truncation import Truncation
-from service.classifier.vocabulary import WordIds
-from service.errors import TextTooLong
+from valence.service.classifier.classifier import Classifier, Prediction, Reading, Usage
+from valence.service.classifier.sentences import Span, steps
+from valence.service.classifier.sentences import sentences as sentences_of
+from valence.service.classifier.truncation import Truncation
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.errors import TextTooLong
 
 # As for texts read plainly, but with sentences to find a character takes several times as long.
 _TURN_CHARACTERS = 1_000

@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Logits
-from service.classifier.model import RecurrentClassifier, load_tensors
-from service.classifier.vocabulary import WordIds
-from service.errors import ConfigurationError
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Logits
+from valence.service.classifier.model import RecurrentClassifier, load_tensors
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.errors import ConfigurationError
 
 
 class ReferenceEngine:
@@ -47,7 +46,7 @@ class ReferenceEngine:
         self._model.to(self._device, torch.float16 if self._on_cuda else torch.float32).eval()
 
     def logits(self, documents: Sequence[WordIds]) -> Logits:
-        """See :meth:`service.inference.engine.Engine.logits`."""
+        """See :meth:`valence.service.inference.engine.Engine.logits`."""
         order = sorted(range(len(documents)), key=lambda index: -len(documents[index]))
         outputs: list[Tensor] = []
         start = 0

@@ -12,18 +12,18 @@ from operator import lt
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-
-from service.classifier.classifier import Classifier, Document, Prediction, Usage
-from service.classifier.truncation import Truncation
-from service.classifier.vocabulary import WordIds
-from service.errors import DeadlineExceeded, InvalidRequest, TextTooLong
-from service.inference import reading
-from service.inference.batcher import Batcher, QueueLimits, Ticket
-from service.inference.cache import Answer, AnswerCache
-from service.inference.engine import Engine
-from service.inference.explainer import Explainer, Explanation, TextActivations
-from service.inference.reading import Sentence
-from service.metrics import Metrics, ModelMetrics
+from valence.service.classifier.classifier import Classifier, Document, Prediction, Usage
+from valence.service.classifier.truncation import Truncation
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.errors import DeadlineExceeded, InvalidRequest, TextTooLong
+from valence.service.inference import reading
+from valence.service.inference.batcher import Batcher, QueueLimits, Ticket
+from valence.service.inference.cache import Answer, AnswerCache
+from valence.service.inference.engine import Engine
+from valence.service.inference.explainer import Explainer, Explanation, TextActivations
+from valence.service.inference.reading import Sentence
+from valence.service.metrics.model import ModelMetrics
+from valence.service.metrics.service import Metrics
 
 # Tokenizing holds the event loop; a large request lets others have a turn after as many characters
 # as are tokenized in about a quarter of a millisecond.

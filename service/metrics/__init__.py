@@ -5,8 +5,8 @@ client library decides by that variable whether values live in memory or in file
 Labels come from the route table and the models, never from a request.
 """
 
-from service.metrics.exposition import CONTENT_TYPE
-from service.metrics.model import ModelMetrics
-from service.metrics.service import Metrics
+from valence.service.metrics.exposition import CONTENT_TYPE
+from valence.service.metrics.model import ModelMetrics
+from valence.service.metrics.service import Metrics
 
 __all__ = ["CONTENT_TYPE", "Metrics", "ModelMetrics"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import collections
 from collections.abc import Sequence
 
-from service.later import Later
-from service.metrics.pending import FLUSH_SECONDS, MOST_PENDING, observe_all
-from service.metrics.service import Metrics
+from valence.service.later import Later
+from valence.service.metrics.pending import FLUSH_SECONDS, MOST_PENDING, observe_all
+from valence.service.metrics.service import Metrics
 
 
 class ModelMetrics:

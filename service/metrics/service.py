@@ -16,10 +16,9 @@ from prometheus_client import (
     values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
-
-from service.later import Later
-from service.metrics.exposition import exposition
-from service.metrics.pending import FLUSH_SECONDS, MOST_PENDING, observe_all
+from valence.service.later import Later
+from valence.service.metrics.exposition import exposition
+from valence.service.metrics.pending import FLUSH_SECONDS, MOST_PENDING, observe_all
 
 # half a millisecond is a usual answer, five seconds the default deadline
 _SECONDS = (

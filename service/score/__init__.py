@@ -1,1 +1,1 @@
-"""Scores files without HTTP: ``python -m service.score IN OUT``."""
+"""Scores files without HTTP: ``python -m valence.service.score IN OUT``."""

@@ -1,4 +1,4 @@
-"""``python -m service.score IN OUT``: score a file of texts, without a server."""
+"""``python -m valence.service.score IN OUT``: score a file of texts, without a server."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service.classifier.truncation import TRUNCATIONS
-from service.errors import ConfigurationError, ValenceError
+from valence.service.classifier.truncation import TRUNCATIONS
+from valence.service.errors import ConfigurationError, ValenceError
 
 
 def main() -> None:
@@ -24,10 +24,10 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from service.tables import FORMATS
+    from valence.service.tables import FORMATS
 
     parser = argparse.ArgumentParser(
-        prog="python -m service.score",
+        prog="python -m valence.service.score",
         description="Score a file of texts. OUT has the columns of IN and: label, "
         "probability_LABEL for each label, characters, tokens, tokens_used, unknown_tokens, "
         "windows, truncated, and error where a row could not be scored. Interrupted and started "
@@ -54,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(asked: argparse.Namespace) -> None:
-    from service import encodings, tables
-    from service.score import run
+    from valence.service import encodings, tables
+    from valence.service.score import run
 
     in_format = tables.known_format(asked.source, asked.in_format)
     out_format = tables.known_format(asked.out, asked.out_format)
@@ -79,12 +79,12 @@ def _run(asked: argparse.Namespace) -> None:
     )
     if asked.fresh:
         run.forget(asked.out)
-    from service import store
-    from service.classifier import artifact
-    from service.classifier.classifier import Classifier
-    from service.inference import engines
-    from service.log import Log
-    from service.settings import Settings
+    from valence.service import store
+    from valence.service.classifier import artifact
+    from valence.service.classifier.classifier import Classifier
+    from valence.service.inference import engines
+    from valence.service.log import Log
+    from valence.service.settings import Settings
 
     (folder,) = store.folders(Settings(models=(asked.model,)))
     loaded = artifact.load(folder)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from service import tables
-from service.delimiters import DELIMITERS
-from service.errors import ConfigurationError
+from valence.service import tables
+from valence.service.delimiters import DELIMITERS
+from valence.service.errors import ConfigurationError
 
 
 def part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> bytes:

@@ -18,14 +18,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from service.classifier.classifier import Classifier, Prediction, Reading, Usage
-from service.classifier.result import UNCERTAIN
-from service.classifier.truncation import Truncation
-from service.encodings import AUTO, zipped
-from service.errors import ConfigurationError, TextTooLong
-from service.inference.engine import Engine
-from service.score.parts import join, part
-from service.tables import Row, Rows
+from valence.service.classifier.classifier import Classifier, Prediction, Reading, Usage
+from valence.service.classifier.result import UNCERTAIN
+from valence.service.classifier.truncation import Truncation
+from valence.service.encodings import AUTO, zipped
+from valence.service.errors import ConfigurationError, TextTooLong
+from valence.service.inference.engine import Engine
+from valence.service.score.parts import join, part
+from valence.service.tables import Row, Rows
 
 # rows of a part: some tenths of a second's work
 PART_ROWS = 4_096

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from valence.service.classifier import artifact
+from valence.service.classifier.classifier import Classifier, probabilities
+from valence.service.inference.native_engine import NativeEngine, available_paths
+from valence.service.inference.reference import ReferenceEngine
+from valence.training import configuration, store
+from valence.training.preparation import load_splits
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
-from service.classifier import artifact
-from service.classifier.classifier import Classifier, probabilities
-from service.inference.native_engine import NativeEngine, available_paths
-from service.inference.reference import ReferenceEngine
 from tests.bench import texts
 from tests.bench.measure import Options, say
 from tests.bench.report import Goal, Section, Table
-from training import configuration, store
-from training.preparation import Workspace, load_splits
-from training.progress import Reporter
 
 _MODELS = ("sentiment", "topic")
 

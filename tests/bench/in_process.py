@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from valence.service.classifier import artifact
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier, Logits
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.inference import native_engine
+from valence.service.inference.native_engine import NativeEngine
+from valence.service.inference.reference import ReferenceEngine
 
-from service.classifier import artifact
-from service.classifier.architecture import Architecture
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier, Logits
-from service.classifier.vocabulary import WordIds
-from service.inference import native_engine
-from service.inference.native_engine import NativeEngine
-from service.inference.reference import ReferenceEngine
 from tests.bench import eager, onnx_peer, serving, texts
 from tests.bench.measure import Options, interleave, median, rate, say
 from tests.bench.processes import server_cpu

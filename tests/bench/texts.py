@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-
-from service.classifier.vocabulary import WordIds
+from valence.service.classifier.vocabulary import WordIds
 
 CACHE = Path(".valence/corpora")
 _REVIEW_WORDS = 300
@@ -18,7 +17,7 @@ def sentences(count: int, *, seed: int = 0) -> list[str]:
 
     As many as there are if that is less; fetched as for training where they are not yet.
     """
-    from training import corpora
+    from valence.training import corpora
 
     texts = [example.text for example in corpora.load(["vader"], cache=CACHE).examples]
     chosen = np.random.default_rng(seed).permutation(len(texts))[:count]
@@ -36,7 +35,7 @@ def reviews(count: int, *, seed: int = 0) -> list[str]:
 
 def labelled() -> tuple[list[str], list[str]]:
     """The whole corpus with its labels, for the models that are fitted on the spot."""
-    from training import corpora
+    from valence.training import corpora
 
     examples = corpora.load(["vader"], cache=CACHE).examples
     return [example.text for example in examples], [example.label for example in examples]

@@ -15,12 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-
-from service.classifier import tokenizer
-from training import corpora
-from training.checks.noise import suspects
-from training.corpora import Example
-from training.near_copies import near_copies
+from valence.service.classifier import tokenizer
+from valence.training import corpora
+from valence.training.checks.noise import suspects
+from valence.training.corpora.example import Example
+from valence.training.near_copies import near_copies
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "measured" / "data-checks.md"
 START, END = "<!-- measured: python -m tests.checks -->", "<!-- end -->"

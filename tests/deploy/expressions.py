@@ -12,10 +12,11 @@ from typing import Any
 import promql_parser
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from valence.service import connections
+from valence.service.api.problems import KINDS
+from valence.service.metrics.model import ModelMetrics
+from valence.service.metrics.service import Metrics
 
-from service import connections
-from service.api.problems import KINDS
-from service.metrics import Metrics, ModelMetrics
 from tests.deploy.rendering import Rendered, title
 
 # labels that Prometheus adds to what it scrapes

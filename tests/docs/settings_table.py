@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.settings import PREFIX, Settings
+from valence.service.settings import PREFIX, Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 _START, _END = "<!-- settings -->\n", "<!-- /settings -->"

@@ -11,13 +11,13 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from valence.service.api.application import ROUTES
+from valence.service.api.classification import ClassifyRequest
+from valence.service.api.problems import KINDS, UNEXPECTED
+from valence.training.characters.configuration import CharacterConfiguration
+from valence.training.configuration import Configuration
 
-from service.api.application import ROUTES
-from service.api.classification import ClassifyRequest
-from service.api.problems import KINDS, UNEXPECTED
 from tests.docs import settings_table
-from training.characters.configuration import CharacterConfiguration
-from training.configuration import Configuration
 
 DOCS = Path(__file__).parents[2] / "docs"
 API = DOCS / "reference" / "api.md"

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 # the network that is chosen is made small, and needs no vectors that would have to be fetched
 SMALL = """
-from training import own_data
+from valence.training import own_data
 choices = own_data._choices
 def small(*arguments):
     chosen = choices(*arguments)
@@ -30,7 +30,7 @@ def small(*arguments):
     chosen["optimization"]["warmup_steps"] = 0
     return chosen | {"words": {"vectors": "", "learned_size": 16}, "network": {"hidden_size": 8}}
 own_data._choices = small
-from training.__main__ import main
+from valence.training.__main__ import main
 main()
 """
 SAID = {
@@ -84,7 +84,7 @@ def served(serving, repository: Path, tmp_path: Path, home: Path) -> Served:
     """``with served(**settings) as server``: what the home's store holds."""
     return partial(
         serving,
-        "service.app:Valence",
+        "valence.service.app:Valence",
         cwd=tmp_path,
         home=home,
         PYTHONPATH=str(repository),

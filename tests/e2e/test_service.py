@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from valence.service.inference.native_engine import native_available
 
-from service.inference.native_engine import native_available
 from tests.otlp import collecting
 
 pytestmark = pytest.mark.e2e
@@ -143,7 +143,7 @@ def test_sigterm_answers_what_was_accepted_and_exits_0(bento, serving, tmp_path)
 def test_what_cannot_be_served_is_one_line_and_a_status(
     refused, repository, settings, said, tmp_path
 ):
-    line = refused("service.app:Valence", home=tmp_path, cwd=repository, **settings).line
+    line = refused("valence.service.app:Valence", home=tmp_path, cwd=repository, **settings).line
     assert line.startswith("valence: ")
     assert said in line
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from valence.training import corpora
+from valence.training.corpora.example import Example
+from valence.training.gate.verdict import Verdict
+
 from tests.gate.rig import Rig
-from training import corpora
-from training.corpora import Example
-from training.gate.verdict import Verdict
 
 TEXTS = 6_000
 RERUNS = 20

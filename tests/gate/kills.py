@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import bentoml
+from valence.service.classifier import artifact
+from valence.service.classifier.result import judgement
+from valence.training import judging, store
+from valence.training.progress import Reporter
 
-from service.classifier import artifact
-from service.classifier.result import judgement
 from tests.gate.rig import Rig
 from tests.training.conftest import toy_examples
-from training import judging, store
-from training.progress import Reporter
 
 KILLS = 50
 SETTINGS: dict[str, dict[str, object]] = {

@@ -7,17 +7,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-
-from service.classifier import artifact
-from service.classifier.vocabulary import Vocabulary
-from training import pipeline, store
-from training.configuration import Configuration, parse
-from training.corpora import Example
-from training.gate import retraining
-from training.gate.rules import Rules
-from training.gate.verdict import Verdict
-from training.preparation import Workspace
-from training.progress import Reporter
+from valence.service.classifier import artifact
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.training import pipeline, store
+from valence.training.configuration import Configuration, parse
+from valence.training.corpora.example import Example
+from valence.training.gate import retraining
+from valence.training.gate.rules import Rules
+from valence.training.gate.verdict import Verdict
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 
 class Rig:

@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-
-from service import connections
-from service.connections import ConnectionLimits, ConnectionWatch
-from service.shedding import SheddingProtocol
+from valence.service import connections
+from valence.service.connections import ConnectionLimits, ConnectionWatch
+from valence.service.shedding import SheddingProtocol
 
 Answer = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -4,10 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from valence.service.inference import native_engine
 
-from service.inference import native_engine
-
-HEAVY = {"torch", "torchtext", "training", "numpy", "safetensors", "prometheus_client"}
+HEAVY = {"torch", "torchtext", "valence.training", "numpy", "safetensors", "prometheus_client"}
 
 
 def imported(code: str) -> set[str]:
@@ -20,14 +19,14 @@ def imported(code: str) -> set[str]:
 
 
 def test_importing_the_service_does_no_work():
-    assert imported("import service.app") == set()
+    assert imported("import valence.service.app") == set()
 
 
 def test_a_folder_is_verified_before_there_is_a_worker_without_numpy(tiny_folder):
     code = f"""
 from pathlib import Path
-from service import settings, store
-from service.classifier import seal
+from valence.service import settings, store
+from valence.service.classifier import seal
 assert seal.verify(Path({str(tiny_folder)!r})).name
 """
     assert imported(code) == set()
@@ -38,10 +37,10 @@ def test_serving_on_the_cpu_needs_no_torch_and_nothing_of_training(tiny_folder):
     code = f"""
 import io
 from pathlib import Path
-from service import app, store
-from service.classifier import artifact
-from service.inference import engines
-from service.log import Log
+from valence.service import app, store
+from valence.service.classifier import artifact
+from valence.service.inference import engines
+from valence.service.log import Log
 loaded = artifact.load(Path({str(tiny_folder)!r}))
 engines.create(loaded, name="auto", log=Log(io.StringIO()))
 service = app.Valence()
@@ -49,18 +48,18 @@ assert service.application.context.routes
 import uvicorn
 of_bentoml = uvicorn.Config("service:app")
 of_bentoml.load_app = lambda: None
-assert type(of_bentoml.get_loop_factory()()).__module__ == "service.accepting"
+assert type(of_bentoml.get_loop_factory()()).__module__ == "valence.service.accepting"
 """
     assert imported(code) == {"numpy", "safetensors", "prometheus_client"}
 
 
 UNTRACED = """
 import asyncio, io, sys
-from service.api.application import create_app
-from service.inference.models import Models
-from service.log import Log
-from service.metrics import Metrics
-from service.settings import Settings
+from valence.service.api.application import create_app
+from valence.service.inference.models import Models
+from valence.service.log import Log
+from valence.service.metrics import Metrics
+from valence.service.settings import Settings
 
 async def ask(entry):
     answer = []
@@ -89,7 +88,7 @@ assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 
 def test_without_a_collector_no_span_is_made_even_where_bentoml_has_imported_them():
     code = f"""{UNTRACED}
-from service import app
+from valence.service import app
 service = app.Valence()
 assert service._tracer is None
 import opentelemetry.sdk.trace

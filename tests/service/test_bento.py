@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from service import bento, store
-from service.errors import ConfigurationError
-from service.settings import Settings
+from valence.service import bento, store
+from valence.service.errors import ConfigurationError
+from valence.service.settings import Settings
 
 
 def serve(monkeypatch: pytest.MonkeyPatch, *tags: str) -> None:

@@ -5,9 +5,9 @@ import collections
 import socket
 
 import pytest
+from valence.service import connections
+from valence.service.connections import ConnectionWatch
 
-from service import connections
-from service.connections import ConnectionWatch
 from tests.service.protocol import limits, port_of, started
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: valence\r\n\r\n"

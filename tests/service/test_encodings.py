@@ -4,10 +4,9 @@ import gzip
 from pathlib import Path
 
 import pytest
-
-from service import encodings
-from service.encodings import Encoding
-from service.errors import ConfigurationError
+from valence.service import encodings
+from valence.service.encodings import Encoding
+from valence.service.errors import ConfigurationError
 
 SAID = {
     "cp1252": "La película está muy bien, ¿no? El niño soñó con mañana.\n",

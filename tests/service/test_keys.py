@@ -4,9 +4,8 @@ import re
 from types import SimpleNamespace
 
 import pytest
-
-from service import keys
-from service.errors import ConfigurationError
+from valence.service import keys
+from valence.service.errors import ConfigurationError
 
 
 def test_a_new_key_is_printed_once_and_its_line_finds_it(capsys, tmp_path):
@@ -54,7 +53,9 @@ def test_a_file_that_holds_no_keys_is_refused_with_the_remedy_and_without_its_co
     content, tmp_path
 ):
     (tmp_path / "keys").write_text(content)
-    with pytest.raises(ConfigurationError, match=r"python -m service.keys new NAME") as refused:
+    with pytest.raises(
+        ConfigurationError, match=r"python -m valence.service.keys new NAME"
+    ) as refused:
         keys.read(tmp_path / "keys")
     assert "secret" not in str(refused.value)
 

@@ -1,6 +1,6 @@
 import asyncio
 
-from service.later import Later
+from valence.service.later import Later
 
 
 async def test_work_asked_for_often_is_done_once_and_again_when_asked_again():

@@ -5,8 +5,7 @@ import re
 import time
 
 import pytest
-
-from service.log import Log
+from valence.service.log import Log
 
 REQUEST = {
     "request_id": "a-1",
@@ -63,7 +62,7 @@ def test_a_failure_is_its_type_and_place_without_its_message():
 
 
 async def test_lines_of_requests_are_gathered_and_then_written_without_being_asked(monkeypatch):
-    monkeypatch.setattr("service.log._WRITE_SECONDS", 0.01)
+    monkeypatch.setattr("valence.service.log._WRITE_SECONDS", 0.01)
     stream = io.StringIO()
     log = Log(stream)
     for _ in range(3):

@@ -1,11 +1,10 @@
 from pathlib import Path
 
 import pytest
-
-from service import store
-from service.champion import Champion
-from service.errors import ArtifactError, ConfigurationError
-from service.settings import Settings
+from valence.service import store
+from valence.service.champion import Champion
+from valence.service.errors import ArtifactError, ConfigurationError
+from valence.service.settings import Settings
 
 # BentoML's own imports
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")

@@ -1,6 +1,6 @@
 """What gathers in a token bucket."""
 
-from service.token_bucket import TokenBucket
+from valence.service.token_bucket import TokenBucket
 
 
 def test_a_bucket_fills_at_its_rate_and_holds_a_seconds_worth():

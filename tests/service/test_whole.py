@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 
 import pytest
+from valence.service import whole
+from valence.service.api.http import Response
 
-from service import whole
-from service.api.http import Response
 from tests.service.protocol import limits, port_of, started
 
 HEADERS = {

@@ -12,14 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from training import corpora, pipeline
-from training.configuration import Configuration, parse
-from training.corpora import Corpus, Example, Package
-from training.pipeline import Trained, Workspace
-from training.progress import Advance, Reporter
-from training.vectors import glove, listed
-from training.vectors.table import Table
+from valence.training import corpora, pipeline
+from valence.training.configuration import Configuration, parse
+from valence.training.corpora import Corpus
+from valence.training.corpora.archive import Package
+from valence.training.corpora.example import Example
+from valence.training.pipeline import Trained
+from valence.training.progress import Advance, Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.vectors import glove, listed
+from valence.training.vectors.table import Table
 
 TELLING = {
     "negative": ("awful", "dreadful", "boring", "ugly"),
@@ -114,7 +116,7 @@ def toy_corpus(workspace: Workspace) -> Iterator[Package]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(corpora.CORPORA, "toy", Corpus(package, read_toy, tuple(TELLING)))
         # a toy is not worth hundreds of sentences of each kind
-        patch.setattr("training.behaviour.templates.MOST_CASES", 20)
+        patch.setattr("valence.training.behaviour.templates.MOST_CASES", 20)
         yield package
 
 

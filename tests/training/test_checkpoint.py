@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-
-from service.errors import ConfigurationError
-from training.checkpoint import Checkpoint, Epoch, alone, load
+from valence.service.errors import ConfigurationError
+from valence.training.checkpoint import Checkpoint, Epoch, hold_run, load
 
 EPOCH = Epoch(
     epoch=1, train_loss=1.1, dev_loss=0.9, dev_macro_f1=0.5, seconds=2.0, tokens_per_second=1e5
@@ -125,8 +124,8 @@ def test_a_pickle_is_no_checkpoint(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from training.checkpoint import alone
-with alone(Path(sys.argv[1])):
+from valence.training.checkpoint import hold_run
+with hold_run(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -139,12 +138,12 @@ def test_two_processes_are_never_at_the_same_run_and_one_that_dies_lets_go(tmp_p
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(ConfigurationError, match="another process"), alone(path):
+        with pytest.raises(ConfigurationError, match="another process"), hold_run(path):
             pass
         # another run is nobody's concern
-        with alone(tmp_path / "another.safetensors"):
+        with hold_run(tmp_path / "another.safetensors"):
             pass
         other.kill()
-    with alone(path):
+    with hold_run(path):
         pass
     assert list(tmp_path.iterdir()) == []

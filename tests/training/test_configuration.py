@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from service.errors import ConfigurationError
-from training import corpora
-from training.configuration import Configuration, load, parse
+from valence.service.errors import ConfigurationError
+from valence.training import corpora
+from valence.training.configuration import Configuration, load, parse
 
 CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
 LEAST: dict[str, Any] = {"name": "mine", "labels": ["a", "b"], "data": {"corpora": ["vader"]}}

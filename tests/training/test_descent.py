@@ -3,9 +3,8 @@ from __future__ import annotations
 import math
 
 import pytest
-
-from training import descent
-from training.configuration import Optimization
+from valence.training import descent
+from valence.training.configuration import Optimization
 
 
 def rates(total: int, **settings: object) -> list[float]:

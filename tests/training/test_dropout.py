@@ -5,11 +5,10 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
-
-from training import ranks
-from training.batches import Batch
-from training.configuration import Regularization
-from training.dropout import Dropout
+from valence.training import ranks
+from valence.training.batches import Batch
+from valence.training.configuration import Regularization
+from valence.training.dropout import Dropout
 
 TEXTS, LONGEST, SIZE = 7, 9, 5
 LENGTHS = torch.arange(LONGEST, LONGEST - TEXTS, -1)

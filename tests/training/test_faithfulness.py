@@ -2,11 +2,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-
-from service.classifier.classifier import Classifier
-from service.errors import ConfigurationError
-from service.inference.reference import ReferenceEngine
-from training import faithfulness
+from valence.service.classifier.classifier import Classifier
+from valence.service.errors import ConfigurationError
+from valence.service.inference.reference import ReferenceEngine
+from valence.training import faithfulness
 
 
 @pytest.fixture

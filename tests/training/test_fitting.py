@@ -10,19 +10,18 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-
-from service.classifier.architecture import Architecture
-from service.classifier.model import RecurrentClassifier
-from service.errors import ConfigurationError
-from training import fitting, vocabulary
-from training.batches import EncodedTexts
-from training.checkpoint import Epoch
-from training.configuration import Configuration
-from training.corpora import Example
-from training.initialization import initialize
-from training.progress import Reporter
-from training.split import split
-from training.vectors import WordVectors
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.model import RecurrentClassifier
+from valence.service.errors import ConfigurationError
+from valence.training import fitting, vocabulary
+from valence.training.batches import EncodedTexts
+from valence.training.checkpoint import Epoch
+from valence.training.configuration import Configuration
+from valence.training.corpora.example import Example
+from valence.training.initialization import initialize
+from valence.training.progress import Reporter
+from valence.training.split import split
+from valence.training.vectors import WordVectors
 
 Weights = dict[str, torch.Tensor]
 

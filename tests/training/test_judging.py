@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from service.api.classify import classify_in_process
-from service.api.routes import Context
-from service.classifier import artifact
-from service.classifier.classifier import Classifier
-from service.classifier.truncation import Truncation
-from service.errors import ArtifactError, TextTooLong
-from service.inference import engines
-from service.inference.batcher import QueueLimits
-from service.inference.models import Models
-from service.inference.scorer import Scorer
-from service.log import Log
-from service.metrics import Metrics
-from service.settings import Settings
-from training import corpora, judging, store
-from training.judging import evaluate_stored, predict_stored
-from training.pipeline import Trained, Workspace
-from training.progress import Reporter
+from valence.service.api.classify import classify_in_process
+from valence.service.api.routes import Context
+from valence.service.classifier import artifact
+from valence.service.classifier.classifier import Classifier
+from valence.service.classifier.truncation import Truncation
+from valence.service.errors import ArtifactError, TextTooLong
+from valence.service.inference import engines
+from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.models import Models
+from valence.service.inference.scorer import Scorer
+from valence.service.log import Log
+from valence.service.metrics.service import Metrics
+from valence.service.settings import Settings
+from valence.training import corpora, judging, store
+from valence.training.judging import evaluate_stored, predict_stored
+from valence.training.pipeline import Trained
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 Stored = tuple[Trained, Workspace]
 

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import valence.training.__main__ as commands
 from click.testing import Result
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.classifier import artifact
-from service.errors import ConfigurationError
-from training import corpora, pipeline, store, vectors
-from training.commands import options, train
-from training.configuration import Configuration, Expected
-from training.corpora import Package
-from training.evaluation import evaluate
-from training.pipeline import Trained, Workspace
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training import corpora, pipeline, store, vectors
+from valence.training.commands import options, train
+from valence.training.configuration import Configuration, Expected
+from valence.training.corpora.archive import Package
+from valence.training.evaluation import evaluate
+from valence.training.pipeline import Trained
+from valence.training.runtime.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = """
@@ -320,7 +320,7 @@ def test_the_module_runs_as_a_command_and_imports_no_torch_to_say_what_is_wrong(
     tmp_path: Path,
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "training", "train", "absent.toml"],
+        [sys.executable, "-X", "importtime", "-m", "valence.training", "train", "absent.toml"],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "BENTOML_HOME": str(tmp_path), "HOME": str(tmp_path)},
         capture_output=True,
@@ -330,7 +330,7 @@ def test_the_module_runs_as_a_command_and_imports_no_torch_to_say_what_is_wrong(
     lines = done.stderr.splitlines()
     modules = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
     lines = [line for line in lines if not line.startswith("import time:")]
-    assert "training.configuration" in modules
+    assert "valence.training.configuration" in modules
     assert not modules & {"torch", "bentoml", "sklearn", "matplotlib"}
     assert done.returncode == 1
     assert done.stdout == ""

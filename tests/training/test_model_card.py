@@ -5,11 +5,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
-from service.classifier import artifact
-from service.classifier.manifest import CorpusRecord, Manifest, VectorsRecord
-from training import configuration, model_card, store
-from training.pipeline import Trained, Workspace
+from valence.service.classifier import artifact
+from valence.service.classifier.manifest import CorpusRecord, Manifest, VectorsRecord
+from valence.training import configuration, model_card, store
+from valence.training.pipeline import Trained
+from valence.training.runtime.workspace import Workspace
 
 
 @pytest.fixture

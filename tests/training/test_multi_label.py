@@ -12,22 +12,24 @@ import pytest
 import torch
 from scipy.special import expit
 from sklearn.metrics import f1_score
-
-from service.classifier import artifact
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier
-from service.inference.native_engine import NativeEngine, native_available
-from service.inference.reference import ReferenceEngine
-from training import corpora, pipeline, store
-from training.batches import EncodedTexts
-from training.calibration import fit_temperature
-from training.configuration import Configuration
-from training.corpora import Corpus, Example, Package
-from training.evaluation import evaluate
-from training.judging import evaluate_stored, predict_stored
-from training.pipeline import Trained, Workspace
-from training.progress import Reporter
-from training.split import digest, split
+from valence.service.classifier import artifact
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier
+from valence.service.inference.native_engine import NativeEngine, native_available
+from valence.service.inference.reference import ReferenceEngine
+from valence.training import corpora, pipeline, store
+from valence.training.batches import EncodedTexts
+from valence.training.calibration import fit_temperature
+from valence.training.configuration import Configuration
+from valence.training.corpora import Corpus
+from valence.training.corpora.archive import Package
+from valence.training.corpora.example import Example
+from valence.training.evaluation import evaluate
+from valence.training.judging import evaluate_stored, predict_stored
+from valence.training.pipeline import Trained
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.split import digest, split
 
 LABELS = ("cold", "late", "rude")
 TELLING = {

@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from training.corpora import Example
-from training.near_copies import MOST_WITHDRAWN, near_copies, withdraw
-from training.split import Splits
+from valence.training.corpora.example import Example
+from valence.training.near_copies import MOST_WITHDRAWN, near_copies, withdraw
+from valence.training.split import Splits
 
 WORDS = [f"w{number}" for number in range(3_000)]
 
@@ -75,7 +74,7 @@ def test_texts_without_a_word_and_without_others_have_no_near_copy() -> None:
 
 def test_every_process_finds_the_same() -> None:
     code = (
-        "from training.near_copies import near_copies\n"
+        "from valence.training.near_copies import near_copies\n"
         "texts = [' '.join(map(str, range(n, n + 12))) for n in range(60)]\n"
         "print(list(map(int, near_copies(texts[::2], texts[1::2]))))\n"
     )

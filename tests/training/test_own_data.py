@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
+import valence.training.__main__ as commands
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.classifier import artifact
-from service.errors import ConfigurationError
-from training import own_data, pipeline, store
-from training.configuration import Configuration, load
-from training.judging import evaluate_stored
-from training.pipeline import Trained, Workspace
-from training.progress import Reporter
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training import own_data, pipeline, store
+from valence.training.configuration import Configuration, load
+from valence.training.judging import evaluate_stored
+from valence.training.pipeline import Trained
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 WORDS = {"5": ("great", "lovely"), "10": ("awful", "dreadful")}
 THINGS = ("film", "phone", "hotel", "song", "book", "meal", "flight", "game", "train", "shop")

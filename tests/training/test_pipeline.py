@@ -10,19 +10,19 @@ import bentoml
 import numpy as np
 import pytest
 import torch
-
-from service.classifier import artifact
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier
-from service.classifier.model import RecurrentClassifier
-from service.errors import ConfigurationError
-from service.inference.reference import ReferenceEngine
-from training import corpora, fitting, pipeline, recurrent, store
-from training.batches import EncodedTexts
-from training.configuration import Configuration
-from training.pipeline import Trained, Workspace
-from training.progress import Reporter
-from training.split import digest, split
+from valence.service.classifier import artifact
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier
+from valence.service.classifier.model import RecurrentClassifier
+from valence.service.errors import ConfigurationError
+from valence.service.inference.reference import ReferenceEngine
+from valence.training import corpora, fitting, pipeline, recurrent, store
+from valence.training.batches import EncodedTexts
+from valence.training.configuration import Configuration
+from valence.training.pipeline import Trained
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.split import digest, split
 
 Run = Callable[..., Trained]
 
@@ -126,7 +126,9 @@ def test_a_published_model_scores_as_the_trained_network_does(
         return kept[-1]
 
     monkeypatch.setattr(fitting, "logits", watch)
-    monkeypatch.setattr("training.outcome.suite.examine", lambda *_: ())  # asks the network, too
+    monkeypatch.setattr(
+        "valence.training.outcome.suite.examine", lambda *_: ()
+    )  # asks the network, too
     loaded = load(run())
     classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
     parts = split(corpora.load(["toy"], cache=workspace.corpora).examples)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-
-from service.errors import ConfigurationError
-from training import sampling
-from training.configuration import Configuration
-from training.corpora import Example
-from training.preparation import Workspace, load_splits, prepare
-from training.progress import Reporter
+from valence.service.errors import ConfigurationError
+from valence.training import sampling
+from valence.training.configuration import Configuration
+from valence.training.corpora.example import Example
+from valence.training.preparation import load_splits, prepare
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 
 def write(path: Path, examples: Sequence[Example]) -> str:

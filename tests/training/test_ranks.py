@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 import tomli_w
 import torch
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training import pipeline, ranks, recurrent, store
+from valence.training.configuration import Configuration, parse
+from valence.training.preparation import prepare
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.state import copied
 
-from service.classifier import artifact
-from service.errors import ConfigurationError
 from tests.ranks.writing import LABELS, write
-from training import pipeline, ranks, recurrent, store
-from training.configuration import Configuration, parse
-from training.preparation import Workspace, prepare
-from training.progress import Reporter
-from training.state import copied
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def torchrun(folder: Path, content: dict[str, object]) -> subprocess.Popen[str]:
     configuration = folder / "made.toml"
     configuration.write_text(tomli_w.dumps(content))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", "2", "--max-restarts", "1", "-m", "training", "train"]
+    command += ["--nproc-per-node", "2", "--max-restarts", "1", "-m", "valence.training", "train"]
     command += [str(configuration), "--workspace", str(folder / "workspace"), "--no-baselines"]
     return subprocess.Popen(
         [*command, "--no-track"],
@@ -208,9 +209,9 @@ def test_each_process_has_a_gpu_of_its_own_or_is_told_so(monkeypatch: pytest.Mon
 def test_processes_deal_each_batch_among_them(
     monkeypatch: pytest.MonkeyPatch, configured: Callable[..., Configuration]
 ) -> None:
-    from service.classifier.vocabulary import Vocabulary
-    from training.batches import EncodedTexts
-    from training.corpora import Example
+    from valence.service.classifier.vocabulary import Vocabulary
+    from valence.training.batches import EncodedTexts
+    from valence.training.corpora.example import Example
 
     texts = [Example("a " * (1 + n % 5), "negative", "toy") for n in range(23)]
     encoded = EncodedTexts(

@@ -7,13 +7,12 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-
-from service.classifier.architecture import Architecture
-from service.classifier.manifest import CorpusRecord, Manifest, Training
-from training import report
-from training.behaviour.result import Told, capability
-from training.checkpoint import Epoch
-from training.evaluation import Evaluation, evaluate
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.manifest import CorpusRecord, Manifest, Training
+from valence.training import report
+from valence.training.behaviour.result import Told, capability
+from valence.training.checkpoint import Epoch
+from valence.training.evaluation import Evaluation, evaluate
 
 HISTORY = tuple(
     Epoch(

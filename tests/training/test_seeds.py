@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import itertools
 
-from training import seeds
-from training.seeds import Purpose
+from valence.training import seeds
+from valence.training.seeds import Purpose
 
 
 def test_seed_purpose_and_number_each_make_another_seed_always_the_same() -> None:

@@ -5,12 +5,12 @@ import tomllib
 
 import pytest
 import typer.testing
-
-import training.__main__ as commands
-from service.classifier.manifest import Manifest
-from service.errors import ArtifactError, ConfigurationError
-from training import configuration, model_card
-from training.pipeline import Trained, Workspace
+import valence.training.__main__ as commands
+from valence.service.classifier.manifest import Manifest
+from valence.service.errors import ArtifactError, ConfigurationError
+from valence.training import configuration, model_card
+from valence.training.pipeline import Trained
+from valence.training.runtime.workspace import Workspace
 
 Stored = tuple[Trained, Workspace]
 

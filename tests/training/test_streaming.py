@@ -10,22 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training import pipeline, preparation, ranks, sampling, store, streaming, vocabulary
+from valence.training.batches import EncodedTexts
+from valence.training.config.columns import Columns
+from valence.training.configuration import Configuration, parse
+from valence.training.corpora import ranges
+from valence.training.corpora.ranges import Range
+from valence.training.pipeline import Trained
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.sampling import Source
+from valence.training.split import assign
+from valence.training.streaming import StreamedTexts
 
-from service.classifier import artifact
-from service.errors import ConfigurationError
 from tests.ranks.writing import LABELS, write
-from training import pipeline, preparation, ranks, sampling, store, streaming, vocabulary
-from training.batches import EncodedTexts
-from training.configuration import Configuration, parse
-from training.corpora import Table, ranges
-from training.corpora.ranges import Range
-from training.pipeline import Trained, Workspace
-from training.progress import Reporter
-from training.sampling import Source
-from training.split import assign
-from training.streaming import StreamedTexts
 
-TABLE = Table(text="text", label="label")
+TABLE = Columns(text="text", label="label")
 
 
 @pytest.fixture(autouse=True)

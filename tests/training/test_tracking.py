@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-from service.classifier.manifest import Manifest
-from training import tracking
-from training.checkpoint import Epoch
-from training.configuration import Configuration
-from training.pipeline import Trained, Workspace
-from training.progress import Reporter
-from training.tracking import Tracking, tracked
-from training.tracking import runs as _runs
-from training.tracking.curves import Curves
-from training.tracking.runs import Runs
+from valence.service.classifier.manifest import Manifest
+from valence.training import tracking
+from valence.training.checkpoint import Epoch
+from valence.training.configuration import Configuration
+from valence.training.pipeline import Trained
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.tracking import Tracking, tracked
+from valence.training.tracking import runs as _runs
+from valence.training.tracking.curves import Curves
+from valence.training.tracking.runs import Runs
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

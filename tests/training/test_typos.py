@@ -5,11 +5,11 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.classifier.spelling import Misspellings
-from training.pipeline import Trained, Workspace
-from training.progress import Reporter
-from training.typos import measure_stored, slip, with_typos
+from valence.service.classifier.spelling import Misspellings
+from valence.training.pipeline import Trained
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.typos import measure_stored, slip, with_typos
 
 
 @given(st.from_regex(r"[a-zA-Z]{4,12}", fullmatch=True), st.integers(0, 1_000))

@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 import pytest
 import torch
+import valence.training.__main__ as commands
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.classifier import artifact
-from service.errors import ConfigurationError
-from training import faithfulness, judging, model_card, pipeline, store
-from training.configuration import Configuration
-from training.corpora import Example
-from training.gate import retraining
-from training.gate.rules import Rules
-from training.pipeline import Trained, Workspace
-from training.progress import Reporter
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training import faithfulness, judging, model_card, pipeline, store
+from valence.training.configuration import Configuration
+from valence.training.corpora.example import Example
+from valence.training.gate import retraining
+from valence.training.gate.rules import Rules
+from valence.training.pipeline import Trained
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 
 class Made(NamedTuple):

@@ -8,17 +8,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest
-
-from service.classifier.manifest import Manifest
-from service.classifier.vocabulary import Vocabulary
-from training.assessment.selective import Selective, selective
-from training.assessment.texts import Texts
-from training.behaviour.result import Capability
-from training.comparison.answers import Answers, MicroF1
-from training.comparison.bootstrap import Resampling, difference, interval, value
-from training.comparison.figures import FIGURES, bounds, right
-from training.comparison.slices import Slice, slices
-from training.evaluation import Evaluation
+from valence.service.classifier.manifest import Manifest
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.training.assessment.selective import Selective, selective
+from valence.training.assessment.texts import Texts
+from valence.training.behaviour.result import Capability
+from valence.training.comparison.answers import Answers, MicroF1
+from valence.training.comparison.bootstrap import Resampling, difference, interval, value
+from valence.training.comparison.figures import FIGURES, bounds, right
+from valence.training.comparison.slices import Slice, slices
+from valence.training.evaluation import Evaluation
 
 # values of a column that get a slice of their own; what is rarer is one slice together
 MOST_VALUES = 20

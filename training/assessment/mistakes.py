@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-
-from training.assessment.texts import Texts
-from training.comparison.answers import Answers, Floats
-from training.comparison.figures import right
+from valence.training.assessment.texts import Texts
+from valence.training.comparison.answers import Answers, Floats
+from valence.training.comparison.figures import right
 
 _SMALLEST = 1e-15
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-
-from training import plots
-from training.assessment.assess import Assessment
-from training.evaluation import Evaluation
+from valence.training import plots
+from valence.training.assessment.assess import Assessment
+from valence.training.evaluation import Evaluation
 
 # what Markdown would read as its own, in names that others gave
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#])")

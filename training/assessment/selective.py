@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-
-from training.comparison.answers import Answers
+from valence.training.comparison.answers import Answers
 
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 PRECISIONS = (0.90, 0.95, 0.99)

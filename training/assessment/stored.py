@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.classifier.classifier import Classifier
-from service.classifier.manifest import Manifest
-from service.errors import ConfigurationError
-from service.inference.engine import Engine
-from training import judging
-from training.assessment import report
-from training.assessment.assess import Assessment, assess
-from training.assessment.mistakes import worst
-from training.assessment.texts import Texts
-from training.behaviour import result, suite
-from training.behaviour.result import Capability
-from training.comparison.answers import Answers
-from training.evaluation import Evaluation
-from training.preparation import Workspace
-from training.progress import Reporter
+from valence.service.classifier.classifier import Classifier
+from valence.service.classifier.manifest import Manifest
+from valence.service.errors import ConfigurationError
+from valence.service.inference.engine import Engine
+from valence.training import judging
+from valence.training.assessment import report
+from valence.training.assessment.assess import Assessment, assess
+from valence.training.assessment.mistakes import worst
+from valence.training.assessment.texts import Texts
+from valence.training.behaviour import result, suite
+from valence.training.behaviour.result import Capability
+from valence.training.comparison.answers import Answers
+from valence.training.evaluation import Evaluation
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 MISTAKES = "errors.jsonl"
 

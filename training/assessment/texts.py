@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 
-from service.classifier.manifest import Manifest
-from service.errors import ConfigurationError
-from service.tables import Rows, known_format
-from training.corpora import Example, Table, files
-from training.progress import Reporter
-from training.split import assign
+from valence.service.classifier.manifest import Manifest
+from valence.service.errors import ConfigurationError
+from valence.service.tables import Rows, known_format
+from valence.training.config.columns import Columns
+from valence.training.corpora import files
+from valence.training.corpora.example import Example
+from valence.training.progress import Reporter
+from valence.training.split import assign
 
 _MOST_NAMED = 20
 
@@ -55,7 +57,7 @@ def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
 
 def read(
     patterns: Sequence[str],
-    table: Table,
+    table: Columns,
     manifest: Manifest,
     *,
     choice: Choice,
@@ -125,7 +127,7 @@ def read(
     return Texts(title, tuple(examples), {name: tuple(v) for name, v in columns.items()})
 
 
-def _columns(path: Path, table: Table, wanted: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def _columns(path: Path, table: Columns, wanted: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The values of ``wanted`` in each row of the file, as text."""
     rows = Rows(path, known_format(path), encoding=table.encoding, columns=tuple(wanted))
     with closing(rows):

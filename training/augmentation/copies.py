@@ -12,13 +12,12 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-
-from training.augmentation.neighbours import Neighbours
-from training.configuration import Distillation
-from training.folding import fold
-from training.progress import Reporter
-from training.split import Splits
-from training.vectors import glove, listed
+from valence.training.augmentation.neighbours import Neighbours
+from valence.training.configuration import Distillation
+from valence.training.folding import fold
+from valence.training.progress import Reporter
+from valence.training.split import Splits
+from valence.training.vectors import glove, listed
 
 # of the words
 _LEFT_OUT = 0.05
@@ -58,7 +57,7 @@ def vary(
 ) -> Iterator[str]:
     """``copies`` of each text with words left out and replaced by their ``neighbours``.
 
-    None comes that is empty, the same as another, or folds (:func:`training.folding.fold`) to one
+    None comes that is empty, the same as another, or folds (:func:`valence.training.folding.fold`) to one
     of ``texts`` or ``without``. The same seed gives the same, and more copies begin with those that
     fewer give.
     """

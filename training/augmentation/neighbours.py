@@ -12,8 +12,7 @@ import string
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-
-from training.vectors.table import Table
+from valence.training.vectors.table import Table
 
 NEAREST = 15  # as there
 # GloVe has its words in the order of their frequency: the first are marks and function words, which

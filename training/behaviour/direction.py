@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from training.behaviour import words
-from training.behaviour.subject import Answer
-from training.behaviour.templates import Expectation, Texts, fill
+from valence.training.behaviour import words
+from valence.training.behaviour.subject import Answer
+from valence.training.behaviour.templates import Expectation, Texts, fill
 
 # the second of two texts is to be of higher polarity
 _STRONGER = (

@@ -11,9 +11,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from training.behaviour import words
-from training.behaviour.subject import Answer
-from training.behaviour.templates import Expectation, Texts, fill, twice
+from valence.training.behaviour import words
+from valence.training.behaviour.subject import Answer
+from valence.training.behaviour.templates import Expectation, Texts, fill, twice
 
 MARGIN = 0.1
 """How far two polarities may lie apart, which run from -1 to 1."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from training.behaviour import words
-from training.behaviour.subject import Answer
-from training.behaviour.templates import Expectation, Texts, alone, fill
+from valence.training.behaviour import words
+from valence.training.behaviour.subject import Answer
+from valence.training.behaviour.templates import Expectation, Texts, alone, fill
 
 _SLOTS = {
     "thing": words.THINGS,

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-
-from training.behaviour.rewriting import REWRITES, Rewrite
-from training.behaviour.subject import Subject
-from training.comparison.answers import Bools
+from valence.training.behaviour.rewriting import REWRITES, Rewrite
+from valence.training.behaviour.subject import Subject
+from valence.training.comparison.answers import Bools
 
 # rewritings are judged on at most so many texts: a share of 10 % is then known to 2 points
 MOST_TEXTS = 1_000

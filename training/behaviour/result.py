@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, computed_field
 from scipy.stats import binomtest
-
-from service.classifier.manifest import BehaviourKind, BehaviourRecord
+from valence.service.classifier.manifest import BehaviourKind, BehaviourRecord
 
 # failing cases that are shown
 MOST_SHOWN = 3

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-
-from training.comparison.answers import Bools, Floats, labels_given
+from valence.training.comparison.answers import Bools, Floats, labels_given
 
 
 class Answer(NamedTuple):

@@ -12,11 +12,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from training.behaviour import direction, fairness, functionality, invariance
-from training.behaviour.result import Capability, Told, capability
-from training.behaviour.subject import Subject
-from training.behaviour.templates import Expectation
-from training.comparison.answers import Bools
+from valence.training.behaviour import direction, fairness, functionality, invariance
+from valence.training.behaviour.result import Capability, Told, capability
+from valence.training.behaviour.subject import Subject
+from valence.training.behaviour.templates import Expectation
+from valence.training.comparison.answers import Bools
 
 
 def examine(subject: Subject, texts: Sequence[str], given: Bools) -> tuple[Capability, ...]:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from string import Formatter
 
-from service.classifier.manifest import BehaviourKind
-from training.behaviour.subject import Answer
+from valence.service.classifier.manifest import BehaviourKind
+from valence.training.behaviour.subject import Answer
 
 Texts = tuple[str, ...]
 """The texts of a case, which are looked at together."""

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-from training.characters.alphabet import Alphabet
-from training.characters.model import CharacterModel, State
-from training.characters.text import GAP, Document, join
+from valence.training.characters.alphabet import Alphabet
+from valence.training.characters.model import CharacterModel, State
+from valence.training.characters.text import GAP, Document, join
 
 Values = NDArray[np.float64]
 

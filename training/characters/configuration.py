@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from training import configuration
+from valence.training import configuration
 
 Cell = Literal["rnn", "lstm", "gru"]
 

@@ -12,17 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from service.errors import ConfigurationError
-from training import descent
-from training.characters import store
-from training.characters.alphabet import Alphabet, Characters
-from training.characters.configuration import CharacterConfiguration, Optimization
-from training.characters.model import CharacterModel, State, detach, seeded
-from training.characters.store import Epoch, Saved
-from training.characters.text import Texts, join
-from training.progress import Reporter
-from training.state import copied, flattened, restore
+from valence.service.errors import ConfigurationError
+from valence.training import descent
+from valence.training.characters import store
+from valence.training.characters.alphabet import Alphabet, Characters
+from valence.training.characters.configuration import CharacterConfiguration, Optimization
+from valence.training.characters.model import CharacterModel, State, detach, seeded
+from valence.training.characters.store import Epoch, Saved
+from valence.training.characters.text import Texts, join
+from valence.training.progress import Reporter
+from valence.training.state import copied, flattened, restore
 
 # held-out text is read in so many places at once, each but the first without what came before it
 _JUDGED_STREAMS = 16

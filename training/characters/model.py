@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from training.characters.configuration import Cell
+from valence.training.characters.configuration import Cell
 
 State = tuple[Tensor | tuple[Tensor, Tensor], ...]
 _CELLS: dict[Cell, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {

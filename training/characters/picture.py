@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
-
-from training.characters.cells import Found
+from valence.training.characters.cells import Found
 
 # one after the other with the same colour are one element
 _STEPS = 8

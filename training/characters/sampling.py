@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-
-from training.characters.alphabet import Alphabet
-from training.characters.model import CharacterModel, State
+from valence.training.characters.alphabet import Alphabet
+from valence.training.characters.model import CharacterModel, State
 
 
 def sample(

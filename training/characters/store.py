@@ -7,12 +7,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from torch import Tensor
-
-from service.errors import ConfigurationError
-from training import state
-from training.characters.alphabet import Alphabet
-from training.characters.configuration import CharacterConfiguration
-from training.characters.model import CharacterModel
+from valence.service.errors import ConfigurationError
+from valence.training import state
+from valence.training.characters.alphabet import Alphabet
+from valence.training.characters.configuration import CharacterConfiguration
+from valence.training.characters.model import CharacterModel
 
 _PARTS = ("model", "best", "optimizer")
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.errors import ConfigurationError
-from training import corpora
-from training.characters.configuration import Data
-from training.corpora.archive import Progress
-from training.split import split
+from valence.service.errors import ConfigurationError
+from valence.training import corpora
+from valence.training.characters.configuration import Data
+from valence.training.corpora.archive import Progress
+from valence.training.split import split
 
 # what stands between two documents
 GAP = "\n\n\n"
@@ -36,7 +36,7 @@ class Texts:
 def load(data: Data, *, cache: Path, progress: Progress | None = None) -> Texts:
     """The documents ``data`` names, dealt out.
 
-    A corpus's by :mod:`training.split`; of a file, which is one long text, the last tenth is the
+    A corpus's by :mod:`valence.training.split`; of a file, which is one long text, the last tenth is the
     test, the one before it dev. Raises :class:`ConfigurationError` for a file that cannot be read
     and for too little text.
     """

@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from service.classifier import artifact
-from service.errors import ConfigurationError
-from training import store
-from training.checks import (
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training import store
+from valence.training.checks import (
     copies,
     drift,
     encoding,
@@ -24,11 +24,11 @@ from training.checks import (
     personal,
     profile,
 )
-from training.checks.finding import Finding
-from training.configuration import Configuration
-from training.corpora import Loaded
-from training.progress import Reporter
-from training.split import Splits
+from valence.training.checks.finding import Finding
+from valence.training.configuration import Configuration
+from valence.training.corpora import Loaded
+from valence.training.progress import Reporter
+from valence.training.split import Splits
 
 __all__ = ["Checked", "Finding", "before_training", "check", "drifted", "quick"]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from training.checks.finding import Finding, Severity, finding
-from training.corpora import Example, Loaded
-from training.folding import fold
-from training.near_copies import MOST_WITHDRAWN
-from training.split import Splits
+from valence.training.checks.finding import Finding, Severity, finding
+from valence.training.corpora import Loaded
+from valence.training.corpora.example import Example
+from valence.training.folding import fold
+from valence.training.near_copies import MOST_WITHDRAWN
+from valence.training.split import Splits
 
 # more of them than this, and most likely the wrong column was named
 _MOST_EMPTY = 0.5

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-from training.checks.finding import Finding, Severity
-from training.checks.profile import DataProfile
+from valence.training.checks.finding import Finding, Severity
+from valence.training.checks.profile import DataProfile
 
 # the customary bounds of the index: up to 0.1 stable, from 0.25 another population
 PSI_NOTE, PSI_WARNING = 0.1, 0.25

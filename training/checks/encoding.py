@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from training.checks.finding import Finding
-from training.corpora import Loaded
-from training.corpora.files import doubt
+from valence.training.checks.finding import Finding
+from valence.training.corpora import Loaded
+from valence.training.corpora.files import doubt
 
 
 def guessed(loaded: Loaded) -> list[Finding]:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from training.corpora import Example
+from valence.training.corpora.example import Example
 
 Severity = Literal["error", "warning", "note"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from training.checks.finding import Finding, finding
-from training.split import Splits
+from valence.training.checks.finding import Finding, finding
+from valence.training.split import Splits
 
 # fewer training texts of a label than this teach little of it
 RARE = 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from service.errors import ConfigurationError
-from training.checks.finding import Finding, Severity, finding
-from training.checks.noise import MISSING
-from training.corpora import Example
+from valence.service.errors import ConfigurationError
+from valence.training.checks.finding import Finding, Severity, finding
+from valence.training.checks.noise import MISSING
+from valence.training.corpora.example import Example
 
 # a shorter text is too little to tell a language by, and of a longer one this much is enough
 LEAST_LETTERS = 40

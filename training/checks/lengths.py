@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-
-from service.classifier import tokenizer
-from training.checks.finding import Finding, Severity, finding
-from training.corpora import Example
+from valence.service.classifier import tokenizer
+from valence.training.checks.finding import Finding, Severity, finding
+from valence.training.corpora.example import Example
 
 # Of a normal distribution of log lengths, beyond this many standard deviations lies one text in
 # 15,000 on each side; lengths of real texts are close to log-normal

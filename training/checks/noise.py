@@ -15,10 +15,9 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-
-from service.errors import ConfigurationError
-from training.checks.finding import Finding, Severity, finding
-from training.corpora import Example
+from valence.service.errors import ConfigurationError
+from valence.training.checks.finding import Finding, Severity, finding
+from valence.training.corpora.example import Example
 
 FOLDS = 5
 _MANY = 0.02

@@ -10,8 +10,8 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from training.checks.finding import Finding, finding
-from training.corpora import Example
+from valence.training.checks.finding import Finding, finding
+from valence.training.corpora.example import Example
 
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}", re.IGNORECASE)
 # an international prefix, or groups as phone numbers are written: not any long number

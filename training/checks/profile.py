@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from service.classifier import tokenizer
-from service.classifier.vocabulary import Vocabulary
-from service.errors import ArtifactError
-from training.corpora import Example
+from valence.service.classifier import tokenizer
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.errors import ArtifactError
+from valence.training.corpora.example import Example
 
 FILE = "profile.json"
 # of texts in tokens, as far as each; the last class has no end

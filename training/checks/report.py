@@ -6,9 +6,8 @@ import csv
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
-
-from training.checks import Checked
-from training.checks.finding import Finding, place
+from valence.training.checks import Checked
+from valence.training.checks.finding import Finding, place
 
 JSON, MARKDOWN, SUSPECTS = "findings.json", "findings.md", "suspects.csv"
 _PLACES_SHOWN = 20

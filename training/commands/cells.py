@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-
-from training.commands.options import WORKSPACE, CharacterModelName, WorkspaceOption
-from training.progress import Reporter
+from valence.training.commands.options import WORKSPACE, CharacterModelName, WorkspaceOption
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 
 def cells(
@@ -26,9 +26,8 @@ def cells(
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Find the units of a character model that one can read, and colour text by them."""
-    from training.characters import cells as finder
-    from training.characters import picture, store, text
-    from training.preparation import Workspace
+    from valence.training.characters import cells as finder
+    from valence.training.characters import picture, store, text
 
     reporter = Reporter()
     places = Workspace(workspace)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-
-from service.encodings import AUTO
-from training.commands.options import (
+from valence.service.encodings import AUTO
+from valence.training.commands.options import (
     WORKSPACE,
     ConfigurationFile,
     DataOption,
@@ -21,10 +20,11 @@ from training.commands.options import (
     WorkspaceOption,
     configuration_file,
 )
-from training.progress import Reporter
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
-    from training.checks import Finding
+    from valence.training.checks.finding import Finding
 
 
 def check(
@@ -50,11 +50,11 @@ def check(
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Say what is wrong with data before a model is trained on them; exit code 1 for an error."""
-    from service.errors import ArtifactError
-    from training import checks, store
-    from training import configuration as configurations
-    from training.checks import report
-    from training.preparation import Workspace, load_splits
+    from valence.service.errors import ArtifactError
+    from valence.training import checks, store
+    from valence.training import configuration as configurations
+    from valence.training.checks import report
+    from valence.training.preparation import load_splits
 
     reporter = Reporter()
     chosen = configurations.load(

@@ -6,21 +6,21 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from service.encodings import AUTO
-from training.commands import tables
-from training.commands.options import (
+from valence.service.encodings import AUTO
+from valence.training.commands import tables
+from valence.training.commands.options import (
     WORKSPACE,
     EncodingOption,
     EngineOption,
     Model,
     WorkspaceOption,
 )
-from training.progress import Reporter
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
-    from service.classifier.manifest import Manifest
-    from training.assessment.texts import Texts
+    from valence.service.classifier.manifest import Manifest
+    from valence.training.assessment.texts import Texts
 
 
 def evaluate(
@@ -69,10 +69,9 @@ def evaluate(
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Judge a model in the store: on its own held-out texts, or on labelled texts of anyone."""
-    from training.assessment import stored, texts
-    from training.assessment.texts import Choice, parse_mapping
-    from training.corpora import Table
-    from training.preparation import Workspace
+    from valence.training.assessment import stored, texts
+    from valence.training.assessment.texts import Choice, parse_mapping
+    from valence.training.config.columns import Columns
 
     reporter = Reporter()
     choice = Choice(parse_mapping(mapping or ()), tuple(slices or ()), trained_on_too)
@@ -80,7 +79,7 @@ def evaluate(
     def read(manifest: Manifest) -> Texts:
         trained = manifest.training.configuration.get("data")
         known = trained if isinstance(trained, dict) else {}
-        table = Table(
+        table = Columns(
             text=text or str(known.get("text", "text")),
             label=label or str(known.get("label", "label")),
             encoding=encoding,

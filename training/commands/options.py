@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
-
-from service.errors import ConfigurationError
-from training.progress import Reporter
+from valence.service.errors import ConfigurationError
+from valence.training.progress import Reporter
 
 if TYPE_CHECKING:
     import torch
-
-    from training.characters.configuration import CharacterConfiguration
-    from training.configuration import Configuration
+    from valence.training.characters.configuration import CharacterConfiguration
+    from valence.training.configuration import Configuration
 
 Configured = TypeVar("Configured", "Configuration", "CharacterConfiguration")
 ConfigurationFile = Annotated[
@@ -82,7 +80,7 @@ def configuration_file(
     if data:
         if configuration is not None:
             raise ConfigurationError("give a configuration or --data, not both")
-        from training import own_data
+        from valence.training import own_data
 
         return own_data.configure(
             data,
@@ -113,8 +111,7 @@ def with_optimization(configuration: Configured, **said: int | None) -> Configur
 def torch_device(name: str) -> torch.device:
     """The device that ``--device`` names; a CUDA device must be there."""
     import torch
-
-    from training import ranks
+    from valence.training import ranks
 
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
     try:

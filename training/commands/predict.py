@@ -6,9 +6,8 @@ import json
 from typing import Annotated
 
 import typer
-
-from service.classifier.truncation import Truncation
-from training.commands.options import EngineOption, Model
+from valence.service.classifier.truncation import Truncation
+from valence.training.commands.options import EngineOption, Model
 
 
 def predict(
@@ -23,7 +22,7 @@ def predict(
     ] = "head",
 ) -> None:
     """Classify texts with a model in the store: one JSON object a line, as the service answers."""
-    from training import judging
+    from valence.training import judging
 
     # a byte that is not UTF-8 costs its character, not the answers to the lines after it
     piped = typer.get_text_stream("stdin", encoding="utf-8", errors="replace")

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-
-from training.progress import Reporter
+from valence.training.progress import Reporter
 
 
 def promote(
     tag: Annotated[str, typer.Argument(help="NAME:VERSION, of the model store")],
 ) -> None:
     """Make a version the champion of its model: the one that is served, whatever is trained."""
-    from training import store
+    from valence.training import store
 
     champion = store.promote(tag)
     name = tag.partition(":")[0]

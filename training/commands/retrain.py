@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from service.encodings import AUTO
-from service.errors import ConfigurationError
-from training.commands.options import (
+from valence.service.encodings import AUTO
+from valence.service.errors import ConfigurationError
+from valence.training.commands.options import (
     WORKSPACE,
     DataOption,
     DeviceOption,
@@ -28,7 +27,8 @@ from training.commands.options import (
     torch_device,
     with_optimization,
 )
-from training.progress import Reporter
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 KEPT = 3
 """The exit code of a run that kept the champion."""
@@ -67,7 +67,7 @@ def retrain(
     The exit code is 0 if it was promoted, 3 (or ``--kept-exit-code``) if the champion was
     kept, another if there was no verdict. Where output is no terminal, only the verdict is written.
     """
-    from training import configuration as configurations
+    from valence.training import configuration as configurations
 
     reporter = Reporter(quiet_in_logs=True)
     file = configuration_file(
@@ -83,10 +83,9 @@ def retrain(
         reporter=reporter,
     )
     chosen = with_optimization(configurations.load(file), seed=seed)
-    from training.gate.retraining import retrain as run  # torch takes seconds to import
-    from training.gate.rules import Rules
-    from training.preparation import Workspace
-    from training.tracking import UNTRACKED, tracked
+    from valence.training.gate.retraining import retrain as run  # torch takes seconds to import
+    from valence.training.gate.rules import Rules
+    from valence.training.tracking import UNTRACKED, tracked
 
     with tracked(workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
         verdict, path = run(

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-
-from training.progress import Reporter
+from valence.training.progress import Reporter
 
 
 def rollback(
     name: Annotated[str, typer.Argument(help="a model of the store")],
 ) -> None:
     """Make the champion before this one the champion again; nothing is deleted."""
-    from training import store
+    from valence.training import store
 
     champion = store.rollback(name)
     Reporter().say(f"{name}:{champion.version} is the champion; a server started now serves it")

@@ -6,8 +6,8 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-
-from training.commands.options import WORKSPACE, CharacterModelName, WorkspaceOption
+from valence.training.commands.options import WORKSPACE, CharacterModelName, WorkspaceOption
+from valence.training.runtime.workspace import Workspace
 
 
 def sample(
@@ -22,8 +22,7 @@ def sample(
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Let a character model write."""
-    from training.characters import sampling, store
-    from training.preparation import Workspace
+    from valence.training.characters import sampling, store
 
     saved = store.load(store.path(Workspace(workspace).characters, model))
     drawn = sampling.sample(

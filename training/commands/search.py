@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from service.encodings import AUTO
-from service.errors import ConfigurationError
-from training.commands.options import (
+from valence.service.encodings import AUTO
+from valence.service.errors import ConfigurationError
+from valence.training.commands.options import (
     WORKSPACE,
     ConfigurationFile,
     DataOption,
@@ -30,7 +29,8 @@ from training.commands.options import (
     torch_device,
     with_optimization,
 )
-from training.progress import Reporter
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 REQUIREMENTS = "requirements/search.txt"
 INTERRUPTED = 130
@@ -82,7 +82,7 @@ def search(
             "a search needs another package: pip install -c requirements/constraints.txt -r "
             f"{REQUIREMENTS}"
         )
-    from training import configuration as configurations
+    from valence.training import configuration as configurations
 
     reporter = Reporter()
     file = configuration_file(
@@ -103,14 +103,13 @@ def search(
         raise ConfigurationError(
             f"--study {called!r}: a name is small letters, digits, - and _, at most 63"
         )
-    from training.search import space as spaces
+    from valence.training.search import space as spaces
 
     declared = spaces.load(space, base)
     # after what may be wrong: torch takes seconds to import
-    from training.preparation import Workspace
-    from training.search import winner
-    from training.search.search import Budget
-    from training.search.search import search as run
+    from valence.training.search import winner
+    from valence.training.search.search import Budget
+    from valence.training.search.search import search as run
 
     folder = workspace / "search"
     out = out or folder / f"{called}.toml"
@@ -119,7 +118,7 @@ def search(
         budget=Budget(trials, minutes),
         out=out,
         study_file=folder / f"{called}.db",
-        command=shlex.join(["python", "-m", "training", *sys.argv[1:]]),
+        command=shlex.join(["valence", *sys.argv[1:]]),
         workspace=Workspace(workspace),
         reporter=reporter,
         device=torch_device(device),

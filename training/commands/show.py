@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from service.errors import ConfigurationError
-from training.commands.options import Model
+from valence.service.errors import ConfigurationError
+from valence.training.commands.options import Model
 
 if TYPE_CHECKING:
-    from service.classifier.manifest import Manifest
+    from valence.service.classifier.manifest import Manifest
 
 
 def show(
@@ -26,8 +25,8 @@ def show(
     ] = False,
 ) -> None:
     """Tell from which data, configuration, code and machine a model came, and how good it is."""
-    from service.classifier import seal
-    from training import model_card, store
+    from valence.service.classifier import seal
+    from valence.training import model_card, store
 
     if as_json + card + configuration > 1:
         raise ConfigurationError("--json, --card, --configuration: give one of them")

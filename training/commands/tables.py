@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from training.assessment.assess import Assessment
-    from training.evaluation import Evaluation
+    from valence.training.assessment.assess import Assessment
+    from valence.training.evaluation import Evaluation
 
 
 def scores(rows: Mapping[str, Evaluation]) -> Table:

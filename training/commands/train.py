@@ -6,11 +6,10 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from service.encodings import AUTO
-from training import ranks
-from training.commands import tables
-from training.commands.options import (
+from valence.service.encodings import AUTO
+from valence.training import ranks
+from valence.training.commands import tables
+from valence.training.commands.options import (
     WORKSPACE,
     ConfigurationFile,
     DataOption,
@@ -28,11 +27,12 @@ from training.commands.options import (
     torch_device,
     with_optimization,
 )
-from training.progress import Reporter
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
-    from training.configuration import Expected
-    from training.evaluation import Evaluation
+    from valence.training.configuration import Expected
+    from valence.training.evaluation import Evaluation
 
 
 def train(
@@ -67,7 +67,7 @@ def train(
 
     Under torchrun, all its processes train it together.
     """
-    from training import configuration as configurations
+    from valence.training import configuration as configurations
 
     reporter = Reporter(quiet=not ranks.is_first())
     with ranks.together():
@@ -88,14 +88,14 @@ def train(
         )
         chosen = with_optimization(configurations.load(configuration), seed=seed, steps=steps)
         # after what may be wrong: torch takes seconds to import
-        from training import pipeline, store
-        from training.tracking import UNTRACKED, tracked
+        from valence.training import pipeline, store
+        from valence.training.tracking import UNTRACKED, tracked
 
         track = track and ranks.is_first()
         with tracked(workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
             trained = pipeline.train(
                 chosen,
-                workspace=pipeline.Workspace(workspace),
+                workspace=Workspace(workspace),
                 reporter=reporter,
                 device=torch_device(device),
                 fresh=fresh,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import typer
-
-from training.commands.options import WORKSPACE, EngineOption, Model, WorkspaceOption
-from training.progress import Reporter
+from valence.training.commands.options import WORKSPACE, EngineOption, Model, WorkspaceOption
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 
 def typos(
     model: Model, *, engine: EngineOption = "auto", workspace: WorkspaceOption = WORKSPACE
 ) -> None:
     """Measure what a typing error in every tenth word costs a model on its dev texts."""
-    from training import typos as measured
-    from training.preparation import Workspace
+    from valence.training import typos as measured
 
     reporter = Reporter()
     found = measured.measure_stored(

@@ -12,8 +12,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from training.evaluation import BINS
+from valence.training.evaluation import BINS
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -39,7 +38,7 @@ class Answers:
         *,
         thresholds: Sequence[float] | None = None,
     ) -> Answers:
-        """From what :func:`training.evaluation.evaluate` takes: truth (N,), or (N, K) of 0 and 1.
+        """From what :func:`valence.training.evaluation.evaluate` takes: truth (N,), or (N, K) of 0 and 1.
 
         Raises :class:`ValueError` for shapes that do not fit.
         """
@@ -88,7 +87,7 @@ class Figure(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MacroF1:
-    """The mean F1 of the labels that occur, as :class:`training.evaluation.Evaluation` has it."""
+    """The mean F1 of the labels that occur, as :class:`valence.training.evaluation.Evaluation` has it."""
 
     higher_is_better: bool = True
 
@@ -141,7 +140,7 @@ class LabelF1:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationError:
-    """The expected calibration error, as :class:`training.evaluation.Evaluation` has it."""
+    """The expected calibration error, as :class:`valence.training.evaluation.Evaluation` has it."""
 
     higher_is_better: bool = False
 

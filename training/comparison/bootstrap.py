@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-
-from training.comparison.answers import Answers, Figure, Floats
+from valence.training.comparison.answers import Answers, Figure, Floats
 
 # numbers in memory at one time
 _CHUNK = 4_000_000

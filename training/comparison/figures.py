@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-
-from training.comparison.answers import (
+from valence.training.comparison.answers import (
     Answers,
     CalibrationError,
     Figure,
@@ -15,7 +14,7 @@ from training.comparison.answers import (
     MacroF1,
     MicroF1,
 )
-from training.comparison.bootstrap import Resampling, intervals
+from valence.training.comparison.bootstrap import Resampling, intervals
 
 # enough for the second digit of an interval's ends
 _DRAWS = 1_000

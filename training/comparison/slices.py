@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from service.classifier.vocabulary import Vocabulary
-from training.comparison.answers import Figure, LabelF1, MicroF1
-from training.corpora.example import Example
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.training.comparison.answers import Figure, LabelF1, MicroF1
+from valence.training.corpora.example import Example
 
 # shares of unknown words: none, few, more, many
 _UNKNOWN = (0.0, 0.05, 0.15)

@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from service.classifier.manifest import CorpusRecord
-from service.errors import ConfigurationError
-from training.corpora import bbc, crowdflower, files, vader
-from training.corpora.archive import FetchError, Package, Progress, fetch
-from training.corpora.example import Example
-from training.corpora.files import Table
-from training.folding import fold
+from valence.service.classifier.manifest import CorpusRecord
+from valence.service.errors import ConfigurationError
+from valence.training.config.columns import Columns
+from valence.training.corpora import bbc, crowdflower, files, vader
+from valence.training.corpora.archive import FetchError, Package, Progress, fetch
+from valence.training.corpora.example import Example
+from valence.training.folding import fold
 
 __all__ = [
     "CORPORA",
+    "Columns",
     "Corpus",
     "Counts",
     "Dropped",
@@ -28,7 +29,6 @@ __all__ = [
     "FetchError",
     "Loaded",
     "Package",
-    "Table",
     "fetch",
     "load",
 ]
@@ -91,14 +91,14 @@ def load(
     *,
     cache: Path,
     own: Sequence[str] = (),
-    table: Table | None = None,
+    table: Columns | None = None,
     progress: Progress | None = None,
 ) -> Loaded:
     """Fetch and read the corpora called ``names``, then the files ``own`` as ``table`` says.
 
     Empty and duplicate texts are left out.
 
-    Texts that fold to the same (:func:`training.folding.fold`) are duplicates, within a corpus and
+    Texts that fold to the same (:func:`valence.training.folding.fold`) are duplicates, within a corpus and
     across; the first stays. Raises :class:`ConfigurationError` for a name that is unknown or given
     twice, :class:`FetchError` where a corpus cannot be had.
     """
@@ -156,7 +156,7 @@ def _published(name: str, cache: Path, progress: Progress | None) -> _Source:
     return _Source(record, lambda: _numbered(corpus.read(archive)))
 
 
-def _own(path: Path, table: Table, name: str) -> _Source:
+def _own(path: Path, table: Columns, name: str) -> _Source:
     known, encoding = files.settled(path, table)
     record = files.record(path, name, encoding)
     return _Source(record, lambda: files.read(path, known, corpus=name))

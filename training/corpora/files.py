@@ -12,29 +12,19 @@ import glob
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service import encodings
-from service.classifier import seal
-from service.classifier.manifest import CorpusRecord, Task
-from service.encodings import Encoding
-from service.errors import ConfigurationError
-from service.tables import FORMATS, Rows, format_of, known_format, shown
-from training.corpora import folders, hub, torchtext_sets
-from training.corpora.example import Example
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Which columns of the files to read, and how."""
-
-    text: str
-    label: str  # empty where texts have none
-    encoding: str = encodings.AUTO
-    task: Task = "single_label"
-    label_separator: str = "|"
+from valence.service import encodings
+from valence.service.classifier import seal
+from valence.service.classifier.manifest import CorpusRecord
+from valence.service.encodings import Encoding
+from valence.service.errors import ConfigurationError
+from valence.service.tables import FORMATS, Rows, format_of, known_format, shown
+from valence.training.config.columns import Columns
+from valence.training.corpora import folders, hub, torchtext_sets
+from valence.training.corpora.example import Example
 
 
 def find(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path, ...]:
@@ -100,11 +90,11 @@ def size(path: Path) -> int:
 class Settled(NamedTuple):
     """How a file is read, and what it told of its encoding: None if it was not asked."""
 
-    table: Table
+    table: Columns
     encoding: Encoding | None
 
 
-def settled(path: Path, table: Table) -> Settled:
+def settled(path: Path, table: Columns) -> Settled:
     """``table`` with the encoding that the file tells, if it is to.
 
     Each text of a folder tells its own; the encoding is that of those that are not UTF-8. Raises
@@ -138,11 +128,11 @@ def doubt(record: CorpusRecord) -> str | None:
 
 
 def read(
-    path: Path, table: Table, *, corpus: str, part: tuple[int, int] | None = None
+    path: Path, table: Columns, *, corpus: str, part: tuple[int, int] | None = None
 ) -> Iterator[Example]:
     """The rows of ``path`` in their order, duplicates and all; a row without text has an empty one.
 
-    With ``part`` those that begin in these bytes of it, see :class:`service.tables.Rows`. Raises
+    With ``part`` those that begin in these bytes of it, see :class:`valence.service.tables.Rows`. Raises
     :class:`ConfigurationError`.
     """
     for place, row in rows(path, table, part=part):
@@ -160,7 +150,7 @@ def read(
 
 
 def rows(
-    path: Path, table: Table, *, part: tuple[int, int] | None = None
+    path: Path, table: Columns, *, part: tuple[int, int] | None = None
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Where in the file each row is, and its values of the two columns."""
     if path.is_dir():
@@ -176,7 +166,7 @@ def rows(
             yield row.place, row.values
 
 
-def _label(value: Any, table: Table, place: str) -> str | tuple[str, ...]:
+def _label(value: Any, table: Columns, place: str) -> str | tuple[str, ...]:
     if table.task == "multi_label":
         if isinstance(value, str):
             value = value.split(table.label_separator)
@@ -196,7 +186,7 @@ def _label(value: Any, table: Table, place: str) -> str | tuple[str, ...]:
     return name
 
 
-def _name(value: Any, table: Table, place: str) -> str:
+def _name(value: Any, table: Columns, place: str) -> str:
     """A label as text: numbers as they are written, 4.0 as 4, since a gap makes numbers floats."""
     if value is None:
         return ""

@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from service import encodings
-from service.encodings import AUTO, Encoding
-from service.errors import ConfigurationError
+from valence.service import encodings
+from valence.service.encodings import AUTO, Encoding
+from valence.service.errors import ConfigurationError
 
 SPLITS = ("train", "dev", "valid", "validation", "test")
 # that data set's texts without a label

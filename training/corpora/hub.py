@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service.errors import ConfigurationError
-from service.tables import arrow
+from valence.service.errors import ConfigurationError
+from valence.service.tables import arrow
 
 if TYPE_CHECKING:
     from datasets import Dataset

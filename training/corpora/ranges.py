@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.encodings import zipped
-from service.errors import ConfigurationError
-from service.tables import format_of
-from training.corpora import files
-from training.corpora.example import Example
-from training.corpora.files import Table
+from valence.service.encodings import zipped
+from valence.service.errors import ConfigurationError
+from valence.service.tables import format_of
+from valence.training.config.columns import Columns
+from valence.training.corpora import files
+from valence.training.corpora.example import Example
 
 RANGE_BYTES = 2**18
 _CHUNK_BYTES = 2**22
@@ -31,19 +31,19 @@ class Range:
     end: int
 
 
-def in_place(path: Path, table: Table) -> bool:
+def in_place(path: Path, table: Columns) -> bool:
     """Whether ``path``, of a table whose encoding is known, can be read by ranges as it is."""
     plain = format_of(path) == "jsonl" and not zipped(path)
     return plain and table.encoding.lower() in ("utf-8", "utf8")
 
 
-def as_json_lines(path: Path, table: Table, folder: Path) -> Path:
+def as_json_lines(path: Path, table: Columns, folder: Path) -> Path:
     """``path`` itself if it can be read by ranges, else a copy in ``folder`` that can.
 
     A gzipped file cannot be entered in the middle, a row of CSV may hold line breaks, and a row
     group of Parquet may be larger than memory. The copy is kept under the hash of what it was made
     from, and made whole or not at all. Raises :class:`ConfigurationError` as
-    :func:`training.corpora.files.read` does.
+    :func:`valence.training.corpora.files.read` does.
     """
     if in_place(path, table):
         return path
@@ -86,6 +86,6 @@ def cut(paths: Sequence[Path]) -> tuple[Range, ...]:
     )
 
 
-def read(part: Range, table: Table, *, corpus: str) -> Iterator[Example]:
-    """The rows of ``part``; raises as :func:`training.corpora.files.read` does."""
+def read(part: Range, table: Columns, *, corpus: str) -> Iterator[Example]:
+    """The rows of ``part``; raises as :func:`valence.training.corpora.files.read` does."""
     return files.read(part.path, table, corpus=corpus, part=(part.start, part.end))

@@ -17,7 +17,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from service.errors import ConfigurationError
+from valence.service.errors import ConfigurationError
 
 PREFIX = "torchtext:"
 LABELS: Mapping[str, frozenset[str]] = {

@@ -16,19 +16,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-from service.classifier import seal
-from service.classifier.manifest import TeacherOrigin
-from training import state
-from training.checkpoint import alone
-from training.configuration import MOST_NETWORKS, Distillation
-from training.distillation.kept import Kept
-from training.distillation.teacher import Lesson
-from training.distillation.transformer import Network, Pieces, answers, fine_tune
-from training.encoders import Encoder, Loaded
-from training.hashing import sha256_of_json
-from training.progress import Reporter
-from training.split import digest
+from valence.service.classifier import seal
+from valence.service.classifier.manifest import TeacherOrigin
+from valence.training import state
+from valence.training.checkpoint import hold_run
+from valence.training.configuration import MOST_NETWORKS, Distillation
+from valence.training.distillation.kept import Kept
+from valence.training.distillation.teacher import Lesson
+from valence.training.distillation.transformer import Network, Pieces, answers, fine_tune
+from valence.training.encoders import Encoder, Loaded
+from valence.training.hashing import sha256_of_json
+from valence.training.progress import Reporter
+from valence.training.split import digest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -127,7 +126,7 @@ class Ensemble:
             return network.to(self._device), float(rest["temperature"])
         except state.UNREADABLE:
             pass
-        with alone(path):
+        with hold_run(path):
             checkpoint = self._path(f"{number}-unfinished")
             fine_tune(
                 network,

@@ -15,18 +15,18 @@ from importlib.metadata import version
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-from service.classifier.manifest import TeacherOrigin
-from training import fitting, ranks, recurrent
-from training.checkpoint import alone
-from training.configuration import SELF, Configuration
-from training.distillation.kept import Kept
-from training.distillation.teacher import Lesson
-from training.preparation import Prepared, Workspace
-from training.progress import Reporter
-from training.state import copied, sha256
-from training.streaming import encode_texts
-from training.vectors import WordVectors
+from valence.service.classifier.manifest import TeacherOrigin
+from valence.training import fitting, ranks, recurrent
+from valence.training.batches import encode_texts
+from valence.training.checkpoint import hold_run
+from valence.training.configuration import SELF, Configuration
+from valence.training.distillation.kept import Kept
+from valence.training.distillation.teacher import Lesson
+from valence.training.preparation import Prepared
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.state import copied, sha256
+from valence.training.vectors import WordVectors
 
 
 class Itself:
@@ -60,7 +60,7 @@ class Itself:
         path = workspace.teachers / f"{SELF}-{key}.safetensors"
         self._kept = Kept(path.with_name(f"{path.stem}-logits.safetensors"))
         reporter.say(f"{SELF}: the network learns from the labels alone, to teach itself then")
-        with alone(path) if ranks.is_first() else nullcontext():
+        with hold_run(path) if ranks.is_first() else nullcontext():
             self._model, _ = recurrent.fit(
                 self._configuration,
                 prepared,

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-from training import state
-from training.progress import Reporter, time_left
+from valence.training import state
+from valence.training.progress import Reporter, time_left
 
 Answer = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to their calibrated logits ``(N, K)``."""

@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-
-from service.classifier.manifest import TeacherOrigin
-from service.errors import ConfigurationError
-from training.configuration import N_GRAMS
-from training.distillation.teacher import Lesson
-from training.progress import Reporter
+from valence.service.classifier.manifest import TeacherOrigin
+from valence.service.errors import ConfigurationError
+from valence.training.configuration import N_GRAMS
+from valence.training.distillation.teacher import Lesson
+from valence.training.progress import Reporter
 
 _LONGEST = 3  # words
 _MINIMUM_COUNT = 3

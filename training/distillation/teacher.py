@@ -8,10 +8,9 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from service.classifier.manifest import Task, TeacherOrigin
-from training import calibration, targets
-from training.corpora import Example
+from valence.service.classifier.manifest import Task, TeacherOrigin
+from valence.training import calibration, targets
+from valence.training.corpora.example import Example
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,27 +14,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-from service.classifier.classifier import probabilities
-from service.classifier.manifest import TeacherRecord
-from service.classifier.vocabulary import Vocabulary
-from service.errors import ConfigurationError
-from training import ranks, targets
-from training.comparison.figures import FIGURES
-from training.configuration import N_GRAMS, SELF, Configuration, Distillation
-from training.corpora import Example
-from training.distillation.ensemble import Ensemble
-from training.distillation.itself import Itself
-from training.distillation.ngrams import NGrams
-from training.distillation.teacher import Lesson, Teacher, Together
-from training.encoders import MINILM, Encoder
-from training.evaluation import evaluate
-from training.hashing import sha256_of
-from training.preparation import Prepared, Workspace
-from training.progress import Reporter
-from training.split import Splits
-from training.streaming import encode
-from training.vectors import WordVectors
+from valence.service.classifier.classifier import probabilities
+from valence.service.classifier.manifest import TeacherRecord
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.errors import ConfigurationError
+from valence.training import ranks, targets
+from valence.training.batches import encode
+from valence.training.comparison.figures import FIGURES
+from valence.training.configuration import MINILM, N_GRAMS, SELF, Configuration, Distillation
+from valence.training.corpora.example import Example
+from valence.training.distillation.ensemble import Ensemble
+from valence.training.distillation.itself import Itself
+from valence.training.distillation.ngrams import NGrams
+from valence.training.distillation.teacher import Lesson, Teacher, Together
+from valence.training.encoders import Encoder
+from valence.training.evaluation import evaluate
+from valence.training.hashing import sha256_of
+from valence.training.preparation import Prepared
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.split import Splits
+from valence.training.vectors import WordVectors
 
 
 @dataclass(frozen=True, slots=True)

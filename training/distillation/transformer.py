@@ -16,16 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-
-from service.classifier.manifest import Task
-from training import descent, state
-from training.batches import plan
-from training.progress import Reporter, time_left
+from valence.service.classifier.manifest import Task
+from valence.training import descent, state
+from valence.training.batches import plan
+from valence.training.progress import Reporter, time_left
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-    from training.configuration import Distillation
+    from valence.training.configuration import Distillation
 
 _PARTS = ("model", "optimizer")
 _BATCH_PIECES = 1_024

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.classifier.classifier import Classifier
-from service.classifier.manifest import Manifest
-from service.inference.engine import Engine
-from training import judging, store, targets
-from training.behaviour.subject import Subject
-from training.comparison.answers import Answers
-from training.corpora import Example
+from valence.service.classifier.classifier import Classifier
+from valence.service.classifier.manifest import Manifest
+from valence.service.inference.engine import Engine
+from valence.training import judging, store, targets
+from valence.training.behaviour.subject import Subject
+from valence.training.comparison.answers import Answers
+from valence.training.corpora.example import Example
 
 _ROUNDS = 9
 

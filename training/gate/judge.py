@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-
-from training.behaviour import invariance
-from training.comparison import bootstrap
-from training.comparison.answers import Answers, CalibrationError, MacroF1
-from training.comparison.bootstrap import Difference, Resampling
-from training.comparison.slices import slices
-from training.corpora import Example
-from training.gate.contender import Contender, seconds_a_text
-from training.gate.rules import Rules
-from training.gate.verdict import Check
+from valence.training.behaviour import invariance
+from valence.training.comparison import bootstrap
+from valence.training.comparison.answers import Answers, CalibrationError, MacroF1
+from valence.training.comparison.bootstrap import Difference, Resampling
+from valence.training.comparison.slices import slices
+from valence.training.corpora.example import Example
+from valence.training.gate.contender import Contender, seconds_a_text
+from valence.training.gate.rules import Rules
+from valence.training.gate.verdict import Check
 
 # speed is judged on so few texts
 _TIMED_TEXTS = 64

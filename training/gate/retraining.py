@@ -7,27 +7,25 @@ challenger that is in the store already.
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-
-from service.classifier import artifact
-from service.errors import ConfigurationError
-from training import checks, pipeline, provenance, store
-from training.configuration import Configuration
-from training.corpora import Example
-from training.gate import judge
-from training.gate.contender import contend
-from training.gate.rules import Rules
-from training.gate.verdict import Check, Verdict
-from training.pipeline import Workspace
-from training.progress import Reporter
-from training.split import digest
-from training.tracking import UNTRACKED, Tracking
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training import checks, pipeline, provenance, store
+from valence.training.configuration import Configuration
+from valence.training.corpora.example import Example
+from valence.training.gate import judge
+from valence.training.gate.contender import contend
+from valence.training.gate.rules import Rules
+from valence.training.gate.verdict import Check, Verdict
+from valence.training.progress import Reporter
+from valence.training.runtime.lock import hold_lock
+from valence.training.runtime.workspace import Workspace
+from valence.training.split import digest
+from valence.training.tracking import UNTRACKED, Tracking
 
 
 def retrain(
@@ -47,7 +45,7 @@ def retrain(
     A model that has versions and no champion is being served by its latest: that one is made
     champion first, so that a challenger is not served before it was judged. Raises
     :class:`ConfigurationError` if another process is at it, where the labels are not the
-    champion's, and for data that are wrong (:mod:`training.checks`).
+    champion's, and for data that are wrong (:mod:`valence.training.checks`).
     """
     if not configuration.data.has_test:
         raise ConfigurationError(
@@ -56,7 +54,7 @@ def retrain(
         )
     name = configuration.name
     folder = workspace.root / "verdicts"
-    with _alone(folder, name):
+    with hold_lock(folder / f".{name}", work=f"retraining {name}"):
         champion = incumbent(name, reporter)
         if champion is not None:
             _same_labels(champion, configuration)
@@ -198,17 +196,3 @@ def _verdict(
         rules=rules,
         checks=checks,
     )
-
-
-@contextmanager
-def _alone(folder: Path, name: str) -> Iterator[None]:
-    lock = folder / f".{name}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError(
-                f"another process is retraining {name} ({lock}); wait for it"
-            ) from None
-        yield

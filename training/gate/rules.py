@@ -36,5 +36,5 @@ class Rules(BaseModel):
     """Bytes that are never too many: a vocabulary grows with its data, and this is a twelfth of
     what a server needs."""
     draws: int = Field(default=4_000, ge=100)
-    """Resamples; see :mod:`training.comparison.bootstrap`."""
+    """Resamples; see :mod:`valence.training.comparison.bootstrap`."""
     seed: int = 0

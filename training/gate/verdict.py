@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from rich.table import Table
-
-from training.gate.rules import Rules
+from valence.training.gate.rules import Rules
 
 Decision = Literal["promoted", "kept"]
 

@@ -13,17 +13,16 @@ from pathlib import Path
 import torch
 from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, TrialState
-
-from service.errors import ConfigurationError
-from training import checks, fitting, ranks, seeds, vectors
-from training.hashing import sha256_of_json
-from training.preparation import Workspace
-from training.progress import Reporter
-from training.search import trial as trials
-from training.search import winner
-from training.search.space import Choices, Incompatible, Space
-from training.search.study import REASON, Study, opened
-from training.search.trial import OutOfTime, Preparations
+from valence.service.errors import ConfigurationError
+from valence.training import checks, fitting, ranks, seeds, vectors
+from valence.training.hashing import sha256_of_json
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.search import trial as trials
+from valence.training.search import winner
+from valence.training.search.space import Choices, Incompatible, Space
+from valence.training.search.study import REASON, Study, opened
+from valence.training.search.trial import OutOfTime, Preparations
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def search(
     Whenever a trial is the best so far, its configuration is written to ``out``, with ``command``.
     A keyboard interrupt ends the search as a budget does. Raises :class:`ConfigurationError` for
     another search of the study that is under way or was of something else, and, unless
-    ``unchecked``, for data that are wrong (:mod:`training.checks`).
+    ``unchecked``, for data that are wrong (:mod:`valence.training.checks`).
     """
     if ranks.count() > 1:
         raise ConfigurationError("a search is one process; start it without torchrun")

@@ -20,11 +20,10 @@ from optuna.distributions import (
     IntDistribution,
 )
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
-
-from service.errors import ConfigurationError
-from training import configuration as configurations
-from training import toml
-from training.configuration import SELF, Configuration
+from valence.service.errors import ConfigurationError
+from valence.training import configuration as configurations
+from valence.training import toml
+from valence.training.configuration import SELF, Configuration
 
 Suggested = str | int | float | bool | None
 """A value as Optuna keeps it."""

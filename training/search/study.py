@@ -15,10 +15,9 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
-
-from service.errors import ConfigurationError
-from training.checkpoint import alone
-from training.search.space import Space
+from valence.service.errors import ConfigurationError
+from valence.training.runtime.lock import hold_lock
+from valence.training.search.space import Space
 
 MOST_STARTS = 3
 # trials that are seen to their end before others are measured by their median, and the first epoch
@@ -26,7 +25,7 @@ MOST_STARTS = 3
 _UNPRUNED, _PRUNED_FROM = 5, 2
 
 REASON, RUN = "reason", "run"
-"""Of a trial that failed, why; and the key of its run (:func:`training.recurrent.run_key`)."""
+"""Of a trial that failed, why; and the key of its run (:func:`valence.training.recurrent.run_key`)."""
 
 _FINGERPRINT = "fingerprint"
 _STARTS, _AGAIN = "starts", "again"
@@ -146,7 +145,7 @@ def opened(path: Path, space: Space, *, seed: int, fresh: bool) -> Iterator[Stud
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with alone(path, what="search", remedy="begin another by --study NAME"):
+    with hold_lock(path, work="at the same search", remedy="begin another by --study NAME"):
         if fresh:
             path.unlink(missing_ok=True)
         try:

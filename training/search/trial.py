@@ -13,17 +13,17 @@ from pathlib import Path
 import torch
 from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, Trial, TrialState
-
-from training import checkpoint as checkpoints
-from training import fitting, preparation, provenance, recurrent
-from training.checkpoint import Epoch
-from training.configuration import Configuration
-from training.distillation import transfer
-from training.distillation.transfer import Taught
-from training.preparation import Material, Prepared, Workspace
-from training.progress import Advance, Reporter
-from training.search.study import REASON, RUN, Study
-from training.vectors import WordVectors
+from valence.training import checkpoint as checkpoints
+from valence.training import fitting, preparation, provenance, recurrent
+from valence.training.checkpoint import Epoch
+from valence.training.configuration import Configuration
+from valence.training.distillation import transfer
+from valence.training.distillation.transfer import Taught
+from valence.training.preparation import Material, Prepared
+from valence.training.progress import Advance, Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.search.study import REASON, RUN, Study
+from valence.training.vectors import WordVectors
 
 EPOCHS, CODE = "epochs", "code"
 """What a trial keeps beside its values: what its epochs came to, and the code that trained it."""
@@ -140,7 +140,7 @@ def run(
     A training that was interrupted goes on from its checkpoint in ``folder``; one that was seen to
     its end before, by the same values after rounding, is not done again. Raises
     :class:`TrialPruned`, :class:`OutOfTime` at ``end`` of the monotonic clock, and
-    :class:`training.fitting.Diverged`.
+    :class:`valence.training.fitting.Diverged`.
     """
     prepared = preparations.of(configuration)
     key = recurrent.run_key(configuration, prepared.identity, prepared.words)

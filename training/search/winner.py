@@ -8,11 +8,10 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, TrialState
 from rich.markup import escape
 from rich.table import Table
-
-from training import toml
-from training.search.space import Space, at
-from training.search.study import Study
-from training.search.trial import EPOCHS
+from valence.training import toml
+from valence.training.search.space import Space, at
+from valence.training.search.study import Study
+from valence.training.search.trial import EPOCHS
 
 _HEADER = """\
 # The best of {count} trials of study {study!r} ({file}): trial {number}, dev macro-F1 {value:.4f}.

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 
-from training.tasks import task
-from training.tasks.records import Record
-from training.tasks.task import FIXED_SEED, Task
+from valence.training.tasks import task
+from valence.training.tasks.records import Record
+from valence.training.tasks.task import FIXED_SEED, Task
 
 _OPENED, _CLOSED = "<!-- experiments -->", "<!-- /experiments -->"
 _INTRODUCTION = """\

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from service.errors import ConfigurationError
-from service.tables import FORMATS, format_of
-from training.corpora import hub, torchtext_sets
-
-if TYPE_CHECKING:
-    from training.tasks.task import Task
+from valence.service.errors import ConfigurationError
+from valence.service.tables import FORMATS, format_of
+from valence.training.corpora import hub, torchtext_sets
+from valence.training.tasks.task import Task, TaskFiles
 
 HUB = "hf"
 TORCHTEXT = "torchtext"
@@ -22,21 +18,7 @@ _DEV = ("dev", "valid", "validation", "val")
 _UNLABELLED = ("unlabelled", "unlabeled", "unsupervised")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Files of train and, where the task has them, of dev texts; and their columns.
-
-    ``unlabelled`` are files of texts without labels, whose column of texts is the same.
-    """
-
-    train: tuple[str, ...]
-    dev: tuple[str, ...]
-    text: str = "text"
-    label: str = "label"
-    unlabelled: tuple[str, ...] = ()
-
-
-def find(task: Task, data: str, *, cache: Path, say: Callable[[str], None]) -> Found:
+def find(task: Task, data: str, *, cache: Path, say: Callable[[str], None]) -> TaskFiles:
     """The texts of ``task`` in ``data``: a folder that holds one a task, ``hf``, or ``torchtext``.
 
     Where the task names others whose texts are to be read unlabelled, and ``data`` is such a
@@ -76,7 +58,7 @@ def find(task: Task, data: str, *, cache: Path, say: Callable[[str], None]) -> F
             f"{task.name}: its recipe reads unlabelled texts of {', '.join(task.unlabelled)}, and "
             f"{data} has none: it is trained without"
         )
-    return Found(train, dev, text, label, unlabelled)
+    return TaskFiles(train, dev, text, label, unlabelled)
 
 
 def _in(folder: Path) -> list[Path]:

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
-
-from training.configuration import Configuration
-from training.corpora import files
-from training.hashing import sha256_of_json
+from valence.training.configuration import Configuration
+from valence.training.corpora import files
+from valence.training.hashing import sha256_of_json
 
 
 class Record(BaseModel):

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-
-from service.errors import ValenceError
-from training import pipeline
-from training.pipeline import Workspace
-from training.progress import Reporter
-from training.tasks import page, places, records
-from training.tasks.records import Record
-from training.tasks.task import Task
-from training.tracking import UNTRACKED, tracked
+from valence.service.errors import ValenceError
+from valence.training import pipeline
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.tasks import page, places, records
+from valence.training.tasks.records import Record
+from valence.training.tasks.task import Task
+from valence.training.tracking import UNTRACKED, tracked
 
 LINEAR = "TF-IDF + logistic regression"
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from service.errors import ConfigurationError
-from training import configuration, own_data
-from training.configuration import (
+from valence.service.errors import ConfigurationError
+from valence.training import configuration, own_data
+from valence.training.config.columns import Columns
+from valence.training.configuration import (
     Configuration,
     Distillation,
     Network,
@@ -19,13 +20,26 @@ from training.configuration import (
     Text,
     Words,
 )
-from training.corpora import Table, files
-from training.evaluation import Evaluation
-from training.tasks.places import Found
+from valence.training.corpora import files
+from valence.training.evaluation import Evaluation
 
 FOLDER = Path(__file__).parent / "configs"
 FIXED_SEED = 0
 """The seed whose figure is the task's: chosen before any was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFiles:
+    """Files of train and, where the task has them, of dev texts; and their columns.
+
+    ``unlabelled`` are files of texts without labels, whose column of texts is the same.
+    """
+
+    train: tuple[str, ...]
+    dev: tuple[str, ...]
+    text: str = "text"
+    label: str = "label"
+    unlabelled: tuple[str, ...] = ()
 
 
 class _Section(BaseModel):
@@ -68,14 +82,14 @@ class Task(_Section):
         """The figure that the task is judged by, in [0, 1]."""
         return float(getattr(evaluation, self.metric))
 
-    def configuration(self, found: Found, *, seed: int) -> Configuration:
+    def configuration(self, found: TaskFiles, *, seed: int) -> Configuration:
         """The whole configuration for the texts that were ``found``, labels being theirs.
 
         A model of another seed than :data:`FIXED_SEED` has a name of its own, so that the task's
         name alone is always the model that the task's figure is of. A teacher has the recipe's seed
         whatever ``seed`` is, so that one teaches all.
         """
-        table = Table(text=found.text, label=found.label)
+        table = Columns(text=found.text, label=found.label)
         examples = [
             example
             for path in files.find((*found.dev, *found.train))

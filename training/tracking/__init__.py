@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
-from service.classifier.manifest import Manifest
-from training.checkpoint import Epoch
-from training.configuration import Configuration
-from training.progress import Reporter
+from valence.service.classifier.manifest import Manifest
+from valence.training.checkpoint import Epoch
+from valence.training.configuration import Configuration
+from valence.training.progress import Reporter
 
 REQUIREMENTS = "requirements/tracking.txt"
 # what an address says of who asks
@@ -96,8 +96,8 @@ def tracked(workspace: Path, reporter: Reporter) -> Iterator[Tracking]:
         reporter.say(f"this run is not tracked: pip install -r {REQUIREMENTS}, or --no-track")
         yield UNTRACKED
         return
-    from training.tracking.curves import Curves
-    from training.tracking.runs import Runs
+    from valence.training.tracking.curves import Curves
+    from valence.training.tracking.runs import Runs
 
     tracking = Tracking(
         (Curves(workspace / "curves"), Runs(workspace / "mlruns")), warn=reporter.say

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
-
-from service.classifier.manifest import Manifest
-from training.checkpoint import Epoch
-from training.configuration import Configuration
-from training.tracking.figures import behaviour, of_split
+from valence.service.classifier.manifest import Manifest
+from valence.training.checkpoint import Epoch
+from valence.training.configuration import Configuration
+from valence.training.tracking.figures import behaviour, of_split
 
 
 class Curves:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
-
-from service.classifier.manifest import Manifest
+from valence.service.classifier.manifest import Manifest
 
 FINAL = ("accuracy", "micro_f1", "macro_f1", "macro_recall", "ece", "brier", "log_loss")
 _NOT_IN_NAMES = re.compile(r"[^a-z]+")

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.classifier.manifest import Manifest, without_paths
-from training import model_card
-from training.checkpoint import Epoch
-from training.configuration import Configuration
-from training.tracking.figures import behaviour, flat, of_split
+from valence.service.classifier.manifest import Manifest, without_paths
+from valence.training import model_card
+from valence.training.checkpoint import Epoch
+from valence.training.configuration import Configuration
+from valence.training.tracking.figures import behaviour, flat, of_split
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

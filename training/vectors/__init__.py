@@ -8,16 +8,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from service.classifier.manifest import VectorsRecord
-from service.classifier.seal import sha256
-from service.classifier.vocabulary import Vocabulary
-from training import encoders
-from training.configuration import IN_DOMAIN
-from training.corpora.archive import Progress
-from training.encoders import Encoder
-from training.hashing import sha256_of
-from training.vectors import encoder, glove, in_domain, listed
+from valence.service.classifier.manifest import VectorsRecord
+from valence.service.classifier.seal import sha256
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.training import encoders
+from valence.training.configuration import IN_DOMAIN
+from valence.training.corpora.archive import Progress
+from valence.training.encoders import Encoder
+from valence.training.hashing import sha256_of
+from valence.training.vectors import encoder, glove, in_domain, listed
 
 # The standard deviation that pre-trained columns are scaled to. GloVe's own (0.64 over the default
 # vocabulary) lies in the same region; fixing it makes one learning rate fit any vectors.

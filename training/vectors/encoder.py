@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-from training import state
-from training.corpora.archive import Progress
-from training.encoders import Encoder, Loaded
+from valence.training import state
+from valence.training.corpora.archive import Progress
+from valence.training.encoders import Encoder, Loaded
 
 _WORDS_AT_ONCE = 256
 _LONGEST = 32  # pieces of a word that are read, the encoder's marks of begin and end among them

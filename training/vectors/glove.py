@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 from numpy.typing import NDArray
-
-from training.corpora.archive import Package
-from training.vectors.table import Table
+from valence.training.corpora.archive import Package
+from valence.training.vectors.table import Table
 
 NAME = "glove-6b-50d"
 PACKAGE = Package(

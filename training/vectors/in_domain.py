@@ -14,9 +14,8 @@ from collections.abc import Container, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-
-from service.classifier import tokenizer
-from training.vectors.table import Table
+from valence.service.classifier import tokenizer
+from valence.training.vectors.table import Table
 
 _WINDOW = 5  # words to either side
 _MINIMUM_COUNT = 5  # too little is known of rarer words

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training.configuration import IN_DOMAIN
-from training.corpora.archive import Progress, fetch
-from training.encoders import Encoder
-from training.vectors import glove, text
-from training.vectors.table import Table
+from valence.training.configuration import IN_DOMAIN
+from valence.training.corpora.archive import Progress, fetch
+from valence.training.encoders import Encoder
+from valence.training.vectors import glove, text
+from valence.training.vectors.table import Table
 
 
 def is_one(source: str) -> bool:

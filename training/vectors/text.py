@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from service.errors import ConfigurationError
-from training.vectors.table import Table
+from valence.service.errors import ConfigurationError
+from valence.training.vectors.table import Table
 
 
 def read(path: Path) -> Table:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from service.errors import ConfigurationError
-from training.corpora.archive import Progress
-from training.vectors import glove, listed
+from valence.service.errors import ConfigurationError
+from valence.training.corpora.archive import Progress
+from valence.training.vectors import glove, listed
 
 
 def words(

@@ -12,8 +12,8 @@ import sys
 from typing import Any
 
 import bentoml
+from valence.service.app import Valence, _Gateway
 
-from service.app import Valence, _Gateway
 from tests.bench.peers.answer import ANSWER
 
 
@@ -22,12 +22,12 @@ class Echo:
     def __init__(self) -> None:
         import dataclasses
 
-        from service import log, metrics, settings
-        from service.api import classify, operations
-        from service.api.application import Application
-        from service.api.http import Request, Response
-        from service.api.routes import Context
-        from service.inference.models import Models, Phase
+        from valence.service import log, metrics, settings
+        from valence.service.api import classify, operations
+        from valence.service.api.application import Application
+        from valence.service.api.http import Request, Response
+        from valence.service.api.routes import Context
+        from valence.service.inference.models import Models, Phase
 
         async def echo(context: Context, request: Request) -> Response:
             await request.body()

@@ -1,7 +1,7 @@
 """Starlette mounted in BentoML, as its documentation shows, tuned as far as settings go, no model.
 
 What an answer costs before anything is classified, to whoever does not replace BentoML's middleware
-as ``service.app`` does. Reads the body and answers as many bytes as a real answer has.
+as ``valence.service.app`` does. Reads the body and answers as many bytes as a real answer has.
 """
 
 from __future__ import annotations

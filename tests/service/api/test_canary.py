@@ -8,9 +8,8 @@ import json
 
 import numpy as np
 import pytest
-
-from service import keys
-from service.api.application import ROUTES
+from valence.service import keys
+from valence.service.api.application import ROUTES
 
 CANARY = "xyzzy-canary-1f3a"
 SECRET = "valence_canary-key-77c1"

@@ -1,6 +1,10 @@
 import pytest
+from valence.service.api.classification import (
+    MAX_EXPLAINED_TEXTS,
+    MAX_ID_CHARACTERS,
+    ClassifyResponse,
+)
 
-from service.api.classification import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS, ClassifyResponse
 from tests.service.api.test_operations import metrics, sample
 
 # the tiny model reads 50 tokens: 20 unknown words, 11 times "movie", 20 times "good"

@@ -6,8 +6,8 @@ import asyncio
 import json
 
 import pytest
+from valence.service import keys
 
-from service import keys
 from tests.service.api.blocked import Blocked, slow
 from tests.service.api.test_operations import metrics, sample
 

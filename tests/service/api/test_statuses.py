@@ -14,13 +14,13 @@ from unittest import mock
 
 import httpx
 import pytest
+from valence.service import keys
+from valence.service.api import openapi, pages
+from valence.service.api.application import ROUTES
+from valence.service.api.http import Response
+from valence.service.api.routes import Route
+from valence.service.settings import Settings
 
-from service import keys
-from service.api import openapi, pages
-from service.api.application import ROUTES
-from service.api.http import Response
-from service.api.routes import Route
-from service.settings import Settings
 from tests.service.api.blocked import Blocked, slow
 from tests.service.api.conftest import documented
 

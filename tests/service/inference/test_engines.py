@@ -3,11 +3,10 @@ import json
 
 import numpy as np
 import pytest
-
-from service.errors import ConfigurationError
-from service.inference import engines, native_engine
-from service.inference.reference import ReferenceEngine
-from service.log import Log
+from valence.service.errors import ConfigurationError
+from valence.service.inference import engines, native_engine
+from valence.service.inference.reference import ReferenceEngine
+from valence.service.log import Log
 
 needs_kernel = pytest.mark.skipif(
     not native_engine.native_available(), reason="the native engine is not built"

@@ -13,16 +13,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from service.classifier.architecture import Architecture
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Logits, probabilities
-from service.classifier.manifest import Manifest
-from service.classifier.vocabulary import Vocabulary, WordIds
-from service.errors import ConfigurationError
-from service.inference import native_engine
-from service.inference.native_engine import NativeEngine, available_paths
-from service.inference.reference import ReferenceEngine
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Logits, probabilities
+from valence.service.classifier.manifest import Manifest
+from valence.service.classifier.vocabulary import Vocabulary, WordIds
+from valence.service.errors import ConfigurationError
+from valence.service.inference import native_engine
+from valence.service.inference.native_engine import NativeEngine, available_paths
+from valence.service.inference.reference import ReferenceEngine
 
 REASON = native_engine.unavailable_reason()
 PATHS = available_paths() if REASON is None else ()
@@ -226,11 +225,11 @@ def test_torch_is_not_imported_to_build_and_use_the_engine() -> None:
     program = """
 import sys
 import numpy as np
-from service.classifier.architecture import Architecture
-from service.classifier.artifact import Artifact
-from service.classifier.manifest import Manifest
-from service.classifier.vocabulary import Vocabulary
-from service.inference.native_engine import NativeEngine
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.manifest import Manifest
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.inference.native_engine import NativeEngine
 architecture = Architecture(vocabulary_size=2, embedding_size=3, hidden_size=4, labels=2)
 tensors = {n: np.ones(s, np.float32) for n, s in architecture.tensor_shapes().items()}
 manifest = Manifest.model_construct(architecture=architecture)
@@ -245,7 +244,7 @@ print(sorted({"torch", "bentoml"} & sys.modules.keys()))
 
 
 def test_without_the_built_kernel_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "service.inference.native._kernel", None)
+    monkeypatch.setitem(sys.modules, "valence.service.inference.native._kernel", None)
     native_engine.kernel.cache_clear()
     try:
         assert not native_engine.native_available()

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-
-from service.classifier.artifact import Artifact
-from training.assessment import report
-from training.assessment.assess import MOST_VALUES, Assessment, assess, compare, mcnemar
-from training.assessment.mistakes import worst
-from training.assessment.texts import Texts
-from training.behaviour.result import Capability, Told, beside, capability
-from training.comparison.answers import Answers
-from training.corpora import Example
-from training.evaluation import evaluate
+from valence.service.classifier.artifact import Artifact
+from valence.training.assessment import report
+from valence.training.assessment.assess import MOST_VALUES, Assessment, assess, compare, mcnemar
+from valence.training.assessment.mistakes import worst
+from valence.training.assessment.texts import Texts
+from valence.training.behaviour.result import Capability, Told, beside, capability
+from valence.training.comparison.answers import Answers
+from valence.training.corpora.example import Example
+from valence.training.evaluation import evaluate
 
 LABELS = ("negative", "neutral", "positive")
 random = np.random.default_rng(5)

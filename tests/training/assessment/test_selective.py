@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from training.assessment.selective import selective
-from training.comparison.answers import Answers
+from valence.training.assessment.selective import selective
+from valence.training.comparison.answers import Answers
 
 # right, right, wrong, right, wrong by falling confidence; two of equal confidence
 SINGLE = Answers.of(

@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-
-from service.classifier.manifest import CorpusRecord, Manifest
-from service.classifier.seal import sha256
-from service.errors import ConfigurationError
-from training.assessment.texts import Choice, Texts, parse_mapping, read
-from training.corpora import Table
-from training.pipeline import Trained, Workspace
-from training.progress import Reporter
-from training.split import assign
+from valence.service.classifier.manifest import CorpusRecord, Manifest
+from valence.service.classifier.seal import sha256
+from valence.service.errors import ConfigurationError
+from valence.training.assessment.texts import Choice, Texts, parse_mapping, read
+from valence.training.config.columns import Columns
+from valence.training.pipeline import Trained
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.split import assign
 
 ROWS = "review,stars,shop\nThe film was great.,5,berlin\nawful,1,rome\n,3,\nugly,1,berlin\n"
 MAPPING = {"5": "positive", "1": "negative", "3": ""}
@@ -39,7 +39,7 @@ def reading(tmp_path: Path, manifest: Manifest, silent: type[Reporter]) -> Read:
         path.write_text(content)
         return read(
             [str(path)],
-            Table("review", "stars"),
+            Columns("review", "stars"),
             of,
             choice=Choice(MAPPING if mapping is None else mapping, **choice),
             reporter=reporter or silent(),

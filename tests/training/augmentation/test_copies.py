@@ -5,17 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from training.augmentation import copies
-from training.augmentation.copies import vary
-from training.augmentation.neighbours import Neighbours
-from training.configuration import Distillation
-from training.corpora import Example
-from training.folding import fold
-from training.progress import Reporter
-from training.split import split
-from training.vectors import glove, listed
-from training.vectors.table import Table
+from valence.training.augmentation import copies
+from valence.training.augmentation.copies import vary
+from valence.training.augmentation.neighbours import Neighbours
+from valence.training.configuration import Distillation
+from valence.training.corpora.example import Example
+from valence.training.folding import fold
+from valence.training.progress import Reporter
+from valence.training.split import split
+from valence.training.vectors import glove, listed
+from valence.training.vectors.table import Table
 
 WORDS = ("film", "movie", "great", "meal", "dreadful", "boring", "goes")
 TEXTS = ["The film was great in the end.", "A dreadful meal!", "Boring", "So it goes, as they say."]

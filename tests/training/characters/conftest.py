@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from training.characters import fitting
-from training.characters.configuration import CharacterConfiguration, Data, Network, Optimization
-from training.characters.store import Saved
-from training.characters.text import Document, Texts
-from training.progress import Reporter
+from valence.training.characters import fitting
+from valence.training.characters.configuration import (
+    CharacterConfiguration,
+    Data,
+    Network,
+    Optimization,
+)
+from valence.training.characters.store import Saved
+from valence.training.characters.text import Document, Texts
+from valence.training.progress import Reporter
 
 # what follows is certain but for the digit, one of four: half a bit a character
 SENTENCES = ("ab0.", "ab1.", "ab2.", "ab3.")

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-
-from training.characters import cells
-from training.characters.alphabet import Alphabet
-from training.characters.cells import Found
-from training.characters.model import CharacterModel, seeded
-from training.characters.text import Document
+from valence.training.characters import cells
+from valence.training.characters.alphabet import Alphabet
+from valence.training.characters.cells import Found
+from valence.training.characters.model import CharacterModel, seeded
+from valence.training.characters.text import Document
 
 DOCUMENTS = [
     Document('He said "yes (or no)" twice.\nThen 7 left.', "news"),

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from valence.service.errors import ConfigurationError
+from valence.training.characters import fitting, store
+from valence.training.characters.store import Saved
+from valence.training.characters.text import Document, Texts
 
-from service.errors import ConfigurationError
 from tests.training.characters.conftest import configuration, train
-from training.characters import fitting, store
-from training.characters.store import Saved
-from training.characters.text import Document, Texts
 
 
 def test_it_learns_what_there_is_to_learn_and_no_more(toy: Saved) -> None:

@@ -5,9 +5,8 @@ from html import unescape
 from pathlib import Path
 
 import numpy as np
-
-from training.characters import picture
-from training.characters.cells import Found
+from valence.training.characters import picture
+from valence.training.characters.cells import Found
 
 
 def test_the_page_holds_the_text_coloured_and_asks_for_nothing(tmp_path: Path) -> None:

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from service.errors import ConfigurationError
-from training.characters import store
-from training.characters.store import Saved
+from valence.service.errors import ConfigurationError
+from valence.training.characters import store
+from valence.training.characters.store import Saved
 
 
 def test_a_model_comes_back_as_it_was(toy: Saved, tmp_path: Path) -> None:

@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from valence.service.errors import ConfigurationError
+from valence.training.characters import text
+from valence.training.characters.configuration import Data
+from valence.training.runtime.workspace import Workspace
+from valence.training.split import assign
 
-from service.errors import ConfigurationError
 from tests.training.conftest import toy_corpus
-from training.characters import text
-from training.characters.configuration import Data
-from training.preparation import Workspace
-from training.split import assign
 
 
 def test_a_file_is_cut_in_the_order_of_its_text(tmp_path: Path) -> None:

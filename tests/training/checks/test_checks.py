@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
+import valence.training.__main__ as commands
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.classifier import artifact
-from service.errors import ConfigurationError
-from training import checks, pipeline, store
-from training.checks import noise, profile, report
-from training.checks.finding import Finding
-from training.configuration import Configuration
-from training.corpora import Example
-from training.pipeline import Trained, Workspace
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training import checks, pipeline, store
+from valence.training.checks import noise, profile, report
+from valence.training.checks.finding import Finding
+from valence.training.configuration import Configuration
+from valence.training.corpora.example import Example
+from valence.training.pipeline import Trained
+from valence.training.runtime.workspace import Workspace
 
 LABELS = ["negative", "neutral", "positive"]
 
@@ -189,7 +189,7 @@ def test_suspects_are_a_table_that_no_spreadsheet_takes_for_formulas(tmp_path: P
 
 
 def test_places_are_kept_up_to_a_hundred(texts) -> None:
-    from training.checks.finding import finding
+    from valence.training.checks.finding import finding
 
     examples = texts(*map(str, range(101)))
     found = finding("x", "note", examples, 202, "said")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from training.checks import copies
-from training.split import Pair
+from valence.training.checks import copies
+from valence.training.split import Pair
 
 
 def test_empty_texts_are_noted_and_stop_a_training_where_they_are_most(texts, loaded) -> None:

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from training.comparison.answers import Answers
-from training.comparison.figures import FIGURES, bounds
-from training.evaluation import evaluate
+from valence.training.comparison.answers import Answers
+from valence.training.comparison.figures import FIGURES, bounds
+from valence.training.evaluation import evaluate
 
 random = np.random.default_rng(3)
 SINGLE = random.dirichlet([0.5] * 4, 200)

@@ -11,9 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-from training import corpora
-from training.corpora import bbc, crowdflower, vader
+from valence.training import corpora
+from valence.training.corpora import bbc, crowdflower, vader
 
 VADER_PARTS = ("amazonReviewSnippets", "movieReviewSnippets", "nytEditorialSnippets", "tweets")
 

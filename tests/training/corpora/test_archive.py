@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from service.errors import ValenceError
-from training import corpora
-from training.corpora import FetchError, fetch
+from valence.service.errors import ValenceError
+from valence.training import corpora
+from valence.training.corpora.archive import FetchError, fetch
 
 
 def package() -> corpora.Package:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from training import corpora
-from training.corpora import bbc, fetch
+from valence.training import corpora
+from valence.training.corpora import bbc
+from valence.training.corpora.archive import fetch
 
 
 def test_articles_come_by_topic_and_number_with_their_pound_signs(index, tmp_path) -> None:

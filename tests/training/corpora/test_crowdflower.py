@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from training import corpora
-from training.corpora import crowdflower, fetch
+from valence.training import corpora
+from valence.training.corpora import crowdflower
+from valence.training.corpora.archive import fetch
 
 
 def test_tweets_are_read_in_order_with_labels_and_shares(index, tmp_path) -> None:

@@ -8,22 +8,22 @@ from pathlib import Path
 import pyarrow
 import pytest
 from pyarrow import parquet
+from valence.service.errors import ConfigurationError
+from valence.training import corpora, sampling
+from valence.training.config.columns import Columns
+from valence.training.corpora.files import find, names, read
+from valence.training.progress import Reporter
 
-from service.errors import ConfigurationError
-from training import corpora, sampling
-from training.corpora.files import Table, find, names, read
-from training.progress import Reporter
-
-TABLE = Table(text="review", label="stars")
+TABLE = Columns(text="review", label="stars")
 TAGS = dataclasses.replace(TABLE, task="multi_label")
 ROWS = [("Fine, really.", "4"), ('A "so-called"\nhotel', "1"), ("Café", "5")]
 
 
-def told(path: Path, table: Table = TABLE) -> list[tuple[str, str | tuple[str, ...]]]:
+def told(path: Path, table: Columns = TABLE) -> list[tuple[str, str | tuple[str, ...]]]:
     return [(example.text, example.label) for example in read(path, table, corpus="mine")]
 
 
-def refused(path: Path, table: Table = TABLE) -> str:
+def refused(path: Path, table: Columns = TABLE) -> str:
     with pytest.raises(ConfigurationError) as caught:
         told(path, table)
     return str(caught.value)
@@ -180,7 +180,7 @@ def test_the_delimiter_is_told_by_the_rows(tmp_path: Path, name: str, delimiter:
 
 
 def test_a_field_is_read_up_to_the_limit_and_refused_past_it(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("service.tables._LARGEST_FIELD", 200)
+    monkeypatch.setattr("valence.service.tables._LARGEST_FIELD", 200)
     path = tmp_path / "a.csv"
     path.write_text(f"review,stars\n{'x' * 200},1\n")
     assert told(path) == [("x" * 200, "1")]

@@ -5,14 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from valence.service.errors import ConfigurationError
+from valence.training import corpora, sampling
+from valence.training.config.columns import Columns
+from valence.training.corpora import files, ranges
+from valence.training.progress import Reporter
 
-from service.errors import ConfigurationError
-from training import corpora, sampling
-from training.corpora import files, ranges
-from training.corpora.files import Table
-from training.progress import Reporter
-
-TABLE = Table(text="text", label="label")
+TABLE = Columns(text="text", label="label")
 
 
 def put(folder: Path, texts: dict[str, str | bytes]) -> Path:

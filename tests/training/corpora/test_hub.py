@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from pyarrow import parquet
-
-from service.errors import ConfigurationError
-from training import corpora
-from training.corpora import files, hub
-from training.corpora.files import Table
+from valence.service.errors import ConfigurationError
+from valence.training import corpora
+from valence.training.config.columns import Columns
+from valence.training.corpora import files, hub
 
 CARD = """---
 configs:
@@ -34,7 +33,7 @@ dataset_info:
   - {name: label, sequence: {class_label: {names: {"0": late, "1": cold}}}}
 ---
 """
-TABLE = Table(text="text", label="label")
+TABLE = Columns(text="text", label="label")
 
 
 def put(path: Path, *rows: dict[str, object]) -> None:

@@ -3,10 +3,9 @@ from __future__ import annotations
 import sys
 
 import pytest
-
-from service.errors import ConfigurationError
-from training import corpora
-from training.corpora import Counts, load
+from valence.service.errors import ConfigurationError
+from valence.training import corpora
+from valence.training.corpora import Counts, load
 
 
 def test_empty_and_duplicate_texts_are_dropped_and_counted(index, tmp_path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torchtext.data.dataset
-
-from service.errors import ConfigurationError
-from training.corpora import Table, files, torchtext_sets
+from valence.service.errors import ConfigurationError
+from valence.training.config.columns import Columns
+from valence.training.corpora import files, torchtext_sets
 
 # torchtext leaves its questions open
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
@@ -99,7 +99,7 @@ def test_a_name_stands_where_files_do(
 ) -> None:
     answering(REVIEWS)
     (path,) = files.find(["torchtext:imdb"], tmp_path)
-    found = files.read(path, Table("text", "label"), corpus="imdb")
+    found = files.read(path, Columns("text", "label"), corpus="imdb")
     assert [(one.text, one.label) for one in found] == [("Fine.", "pos"), ("Poor.", "neg")]
 
 

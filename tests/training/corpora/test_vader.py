@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from training import corpora
-from training.corpora import fetch, vader
+from valence.training import corpora
+from valence.training.corpora import vader
+from valence.training.corpora.archive import fetch
 
 
 @pytest.fixture

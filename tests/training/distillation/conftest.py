@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from training.configuration import Distillation
-from training.corpora import Example
-from training.distillation.ensemble import Ensemble
-from training.distillation.teacher import Lesson
-from training.encoders import Encoder
-from training.progress import Reporter
-from training.split import Splits, split
+from valence.training.configuration import Distillation
+from valence.training.corpora.example import Example
+from valence.training.distillation.ensemble import Ensemble
+from valence.training.distillation.teacher import Lesson
+from valence.training.encoders import Encoder
+from valence.training.progress import Reporter
+from valence.training.split import Splits, split
 
 LABELS = ("negative", "neutral", "positive")
 

@@ -6,15 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from service.errors import ConfigurationError
-from training import calibration, targets
-from training.corpora import Example
-from training.distillation import ensemble, transformer
-from training.distillation.ensemble import Ensemble
-from training.distillation.transformer import Pieces
-from training.progress import Reporter
-from training.split import Splits
+from valence.service.errors import ConfigurationError
+from valence.training import calibration, targets
+from valence.training.corpora.example import Example
+from valence.training.distillation import ensemble, transformer
+from valence.training.distillation.ensemble import Ensemble
+from valence.training.distillation.transformer import Pieces
+from valence.training.progress import Reporter
+from valence.training.split import Splits
 
 LABELS = ("negative", "neutral", "positive")
 Make = Callable[..., Ensemble]

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from training import calibration, targets
-from training.configuration import Configuration
-from training.corpora import Example
-from training.distillation.itself import Itself
-from training.distillation.teacher import Lesson
-from training.preparation import Workspace, prepare
-from training.progress import Reporter
-from training.split import Splits
+from valence.training import calibration, targets
+from valence.training.configuration import Configuration
+from valence.training.corpora.example import Example
+from valence.training.distillation.itself import Itself
+from valence.training.distillation.teacher import Lesson
+from valence.training.preparation import prepare
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.split import Splits
 
 LABELS = ("negative", "neutral", "positive")
 Make = Callable[..., Itself]

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
-from training.distillation import kept
-from training.distillation.kept import Kept
-from training.progress import Reporter
+from valence.training.distillation import kept
+from valence.training.distillation.kept import Kept
+from valence.training.progress import Reporter
 
 
 def lengths(texts: Sequence[str]) -> NDArray[np.float32]:

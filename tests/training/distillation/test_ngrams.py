@@ -2,16 +2,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from service.errors import ConfigurationError
-from training import calibration, targets
-from training.configuration import N_GRAMS
-from training.corpora import Example
-from training.distillation import ngrams
-from training.distillation.ngrams import NGrams
-from training.distillation.teacher import Lesson
-from training.progress import Reporter
-from training.split import Splits
+from valence.service.errors import ConfigurationError
+from valence.training import calibration, targets
+from valence.training.configuration import N_GRAMS
+from valence.training.corpora.example import Example
+from valence.training.distillation import ngrams
+from valence.training.distillation.ngrams import NGrams
+from valence.training.distillation.teacher import Lesson
+from valence.training.progress import Reporter
+from valence.training.split import Splits
 
 LABELS = ("negative", "neutral", "positive")
 

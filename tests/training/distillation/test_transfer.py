@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 import torch
 import typer.testing
-
-import training.__main__ as commands
-from service.classifier import artifact
-from service.classifier.manifest import TeacherOrigin
-from service.errors import ConfigurationError
-from training import model_card, pipeline, store
-from training.configuration import Configuration
-from training.corpora import Example
-from training.distillation import ensemble, transfer, transformer
-from training.distillation.ensemble import Ensemble
-from training.distillation.transfer import Taught
-from training.pipeline import Trained, Workspace
-from training.preparation import prepare
-from training.progress import Reporter
-from training.split import Splits
+import valence.training.__main__ as commands
+from valence.service.classifier import artifact
+from valence.service.classifier.manifest import TeacherOrigin
+from valence.service.errors import ConfigurationError
+from valence.training import model_card, pipeline, store
+from valence.training.configuration import Configuration
+from valence.training.corpora.example import Example
+from valence.training.distillation import ensemble, transfer, transformer
+from valence.training.distillation.ensemble import Ensemble
+from valence.training.distillation.transfer import Taught
+from valence.training.pipeline import Trained
+from valence.training.preparation import prepare
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.split import Splits
 
 LABELS = ("negative", "neutral", "positive")
 

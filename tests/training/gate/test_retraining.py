@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from service.errors import ConfigurationError
-from training import corpora, pipeline, store
-from training.checks import Finding
-from training.configuration import Configuration
-from training.corpora import Example
-from training.gate import retraining
-from training.gate.rules import Rules
-from training.gate.verdict import Verdict
-from training.pipeline import Workspace
-from training.progress import Reporter
+from valence.service.errors import ConfigurationError
+from valence.training import corpora, pipeline, store
+from valence.training.checks.finding import Finding
+from valence.training.configuration import Configuration
+from valence.training.corpora.example import Example
+from valence.training.gate import retraining
+from valence.training.gate.rules import Rules
+from valence.training.gate.verdict import Verdict
+from valence.training.progress import Reporter
+from valence.training.runtime.lock import hold_lock
+from valence.training.runtime.workspace import Workspace
 
 # each trains and judges several networks
 pytestmark = pytest.mark.slow
@@ -201,7 +201,7 @@ def test_data_that_are_wrong_stop_before_a_training(
     retrain: Retrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = Finding(check="c", severity="error", count=1, share=1.0, message="all wrong")
-    monkeypatch.setattr("training.checks.quick", lambda *_: [error])
+    monkeypatch.setattr("valence.training.checks.quick", lambda *_: [error])
     with pytest.raises(ConfigurationError, match="c: all wrong"):
         retrain()
     assert store.versions("toy") == []
@@ -209,7 +209,7 @@ def test_data_that_are_wrong_stop_before_a_training(
 
 def test_two_at_one_time_are_refused(retrain: Retrain, workspace: Workspace) -> None:
     with (
-        retraining._alone(workspace.root / "verdicts", "toy"),
+        hold_lock(workspace.root / "verdicts" / ".toy", work="retraining toy"),
         pytest.raises(ConfigurationError, match="another process is retraining toy"),
     ):
         retrain()

@@ -14,23 +14,22 @@ import optuna
 import pytest
 import torch
 from optuna.trial import FrozenTrial, TrialState
-
-from service.errors import ConfigurationError
-from training import configuration as configurations
-from training import corpora, pipeline, preparation, recurrent, vectors
-from training.checkpoint import alone
-from training.configuration import Configuration
-from training.distillation import transfer
-from training.pipeline import Workspace
-from training.progress import Reporter
-from training.search import search as searches
-from training.search import space as spaces
-from training.search import study as studies
-from training.search import trial as trials
-from training.search import winner
-from training.search.search import Budget, Found
-from training.search.study import REASON, Study
-from training.search.trial import EPOCHS
+from valence.service.errors import ConfigurationError
+from valence.training import configuration as configurations
+from valence.training import corpora, pipeline, preparation, recurrent, vectors
+from valence.training.configuration import Configuration
+from valence.training.distillation import transfer
+from valence.training.progress import Reporter
+from valence.training.runtime.lock import hold_lock
+from valence.training.runtime.workspace import Workspace
+from valence.training.search import search as searches
+from valence.training.search import space as spaces
+from valence.training.search import study as studies
+from valence.training.search import trial as trials
+from valence.training.search import winner
+from valence.training.search.search import Budget, Found
+from valence.training.search.study import REASON, Study
+from valence.training.search.trial import EPOCHS
 
 RATES = "[optimization]\nlearning_rate = { low = 0.001, high = 0.01, log = true }\n"
 SLOW = 0.006
@@ -398,7 +397,7 @@ def test_other_word_vectors_are_refused(search: Search, tmp_path: Path) -> None:
 
 def test_two_searches_of_a_study_at_once_are_refused(search: Search, workspace: Workspace) -> None:
     with (
-        alone(workspace.root / "search" / "toy.db"),
+        hold_lock(workspace.root / "search" / "toy.db", work="at the same search"),
         pytest.raises(ConfigurationError, match="another process is at the same search"),
     ):
         search(trials=1)

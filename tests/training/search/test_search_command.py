@@ -9,14 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import valence.training.__main__ as commands
 from click.testing import Result
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.errors import ConfigurationError
-from training import configuration as configurations
-from training.commands import search
-from training.search import trial as trials
+from valence.service.errors import ConfigurationError
+from valence.training import configuration as configurations
+from valence.training.commands import search
+from valence.training.search import trial as trials
 
 ROOT = Path(__file__).parents[3]
 CONFIGURATION = """
@@ -120,7 +119,7 @@ def test_a_study_needs_a_name_that_a_file_can_have(file: Path, name: str) -> Non
 def test_a_search_killed_in_a_trial_goes_on_with_what_it_has(file: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        [sys.executable, "-m", "training", *arguments(file, "--trials", "1000")],
+        [sys.executable, "-m", "valence.training", *arguments(file, "--trials", "1000")],
         cwd=file.parent,
         env=environment,
         stderr=subprocess.PIPE,

@@ -3,12 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from service.errors import ConfigurationError
-from training.configuration import Distillation
-from training.corpora import hub, torchtext_sets
-from training.tasks import places, task
-from training.tasks.places import Found, find
+from valence.service.errors import ConfigurationError
+from valence.training.configuration import Distillation
+from valence.training.corpora import hub, torchtext_sets
+from valence.training.tasks import places, task
+from valence.training.tasks.places import find
+from valence.training.tasks.task import TaskFiles
 
 ROW = '{"text": "a b", "label": "x"}\n'
 
@@ -21,7 +21,7 @@ def put(folder: Path, *names: str) -> Path:
     return folder
 
 
-def found(folder: Path, *, said: list[str] | None = None) -> Found:
+def found(folder: Path, *, said: list[str] | None = None) -> TaskFiles:
     (trec6,) = task.load(["trec6"])
     said = [] if said is None else said
     return find(trec6, str(folder), cache=folder / "cache", say=said.append)
@@ -39,7 +39,7 @@ def found(folder: Path, *, said: list[str] | None = None) -> Found:
 )
 def test_train_and_dev_are_known_by_their_names(tmp_path: Path, train: str, dev: str) -> None:
     folder = put(tmp_path, train, dev)
-    assert found(folder) == Found(
+    assert found(folder) == TaskFiles(
         (str(folder / "trec6" / train),), (str(folder / "trec6" / dev),), "text", "label"
     )
 
@@ -80,7 +80,7 @@ def test_the_hub_is_asked_for_the_tasks_data_set_and_columns(
     (trec6,) = task.load(["trec6"])
     texts = find(trec6, places.HUB, cache=tmp_path, say=lambda _: None)
     assert asked == [("hf:CogComp/trec", tmp_path)]
-    assert texts == Found((str(tmp_path / "trec-train.parquet"),), (), "text", "coarse_label")
+    assert texts == TaskFiles((str(tmp_path / "trec-train.parquet"),), (), "text", "coarse_label")
 
 
 def test_torchtext_is_asked_for_what_it_has(
@@ -91,7 +91,7 @@ def test_torchtext_is_asked_for_what_it_has(
     monkeypatch.setattr(torchtext_sets, "files", lambda name, _: asked.append(name) or [path])
     trec6, sst2 = task.load(["trec6", "sst2"])
     texts = find(trec6, places.TORCHTEXT, cache=tmp_path, say=lambda _: None)
-    assert (asked, texts) == (["torchtext:trec"], Found((str(path),), ()))
+    assert (asked, texts) == (["torchtext:trec"], TaskFiles((str(path),), ()))
     with pytest.raises(ConfigurationError, match="torchtext has no sst2; give a folder"):
         find(sst2, places.TORCHTEXT, cache=tmp_path, say=lambda _: None)
 

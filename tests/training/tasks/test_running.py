@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
+import valence.training.__main__ as commands
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.classifier import artifact
-from training import pipeline, store
-from training.corpora import Example
-from training.pipeline import Workspace
-from training.progress import Reporter
-from training.tasks import records, running, task
-from training.tasks.running import Experiments, Summary
-from training.tasks.task import Task
+from valence.service.classifier import artifact
+from valence.training import pipeline, store
+from valence.training.corpora.example import Example
+from valence.training.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.tasks import records, running, task
+from valence.training.tasks.running import Experiments, Summary
+from valence.training.tasks.task import Task
 
 SMALL = {
     "metric": "accuracy",

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-
-from service.errors import ConfigurationError
-from training.configuration import Distillation, Words
-from training.tasks import task
-from training.tasks.places import Found
+from valence.service.errors import ConfigurationError
+from valence.training.configuration import Distillation, Words
+from valence.training.tasks import task
+from valence.training.tasks.task import TaskFiles
 
 
 def write(path: Path, *labels: str) -> str:
@@ -38,7 +37,7 @@ def test_labels_are_those_of_train_and_dev(tmp_path: Path) -> None:
     (one,) = task.load(["trec6"])
     train = write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC", "NUM")
     dev = write(tmp_path / "dev.jsonl.gz", "ABBR")
-    made = one.configuration(Found((train,), (dev,)), seed=0)
+    made = one.configuration(TaskFiles((train,), (dev,)), seed=0)
     assert made.labels == ("ABBR", "LOC", "NUM")
     assert made.polarity is None
     assert (made.data.files, made.data.dev, made.data.has_test) == ((train,), (dev,), False)
@@ -47,7 +46,7 @@ def test_labels_are_those_of_train_and_dev(tmp_path: Path) -> None:
 def test_sentiment_has_a_polarity(tmp_path: Path) -> None:
     (one,) = task.load(["sst2"])
     train = write(tmp_path / "train.jsonl.gz", *("positive", "negative") * 2)
-    assert one.configuration(Found((train,), ()), seed=0).polarity == {
+    assert one.configuration(TaskFiles((train,), ()), seed=0).polarity == {
         "negative": -1.0,
         "positive": 1.0,
     }
@@ -56,13 +55,13 @@ def test_sentiment_has_a_polarity(tmp_path: Path) -> None:
 def test_without_dev_texts_one_of_ten_is_cut_from_train(tmp_path: Path) -> None:
     (one,) = task.load(["trec6"])
     train = write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC")
-    made = one.configuration(Found((train,), ()), seed=0)
+    made = one.configuration(TaskFiles((train,), ()), seed=0)
     assert (made.data.split, made.data.dev, made.data.has_test) == ("stratified", (), False)
 
 
 def test_the_tasks_own_name_is_that_of_the_seed_fixed_in_advance(tmp_path: Path) -> None:
     (one,) = task.load(["trec6"])
-    found = Found((write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC"),), ())
+    found = TaskFiles((write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC"),), ())
     first, other = (one.configuration(found, seed=seed) for seed in (0, 2))
     assert (first.name, other.name) == ("trec6", "trec6-seed2")
     assert (first.optimization.seed, other.optimization.seed) == (0, 2)
@@ -71,7 +70,7 @@ def test_the_tasks_own_name_is_that_of_the_seed_fixed_in_advance(tmp_path: Path)
 
 def test_one_teacher_of_the_recipes_teaches_every_seed(tmp_path: Path) -> None:
     (one,) = task.load(["trec6"])
-    found = Found((write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC"),), ())
+    found = TaskFiles((write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC"),), ())
     taught = Distillation(networks=5, copies=8, seed=3)
     one = one.model_copy(update={"distillation": taught})
     assert [one.configuration(found, seed=seed).distillation for seed in (0, 2)] == [taught] * 2
@@ -82,11 +81,11 @@ def test_the_unlabelled_texts_that_were_found_are_for_a_teacher_or_word_vectors(
 ) -> None:
     (one,) = task.load(["trec6"])
     train = write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC")
-    found = Found((train,), (), "question", "label", ("more.jsonl",))
+    found = TaskFiles((train,), (), "question", "label", ("more.jsonl",))
     one = one.model_copy(update={"distillation": Distillation(limit=7)})
     with pytest.raises(ConfigurationError, match="no column 'question'"):
         one.configuration(found, seed=0)
-    found = Found((train,), (), unlabelled=("more.jsonl",))
+    found = TaskFiles((train,), (), unlabelled=("more.jsonl",))
     learned = {"distillation": None, "words": Words(vectors=("in-domain",))}
     for other in (one, one.model_copy(update=learned)):
         made = other.configuration(found, seed=0).unlabelled

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 import transformers
-
-from training.encoders import Encoder, Loaded
-from training.vectors import encoder
-from training.vectors.encoder import encode, reduced
+from valence.training.encoders import Encoder, Loaded
+from valence.training.vectors import encoder
+from valence.training.vectors.encoder import encode, reduced
 
 WORDS = ("good", "#bad", "understand", "xyzzy", "#")
 

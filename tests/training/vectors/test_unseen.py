@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from service.errors import ConfigurationError
-from training.vectors import glove, listed, unseen
-from training.vectors.table import Table
+from valence.service.errors import ConfigurationError
+from valence.training.vectors import glove, listed, unseen
+from valence.training.vectors.table import Table
 
 
 @pytest.fixture

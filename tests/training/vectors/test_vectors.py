@@ -10,13 +10,12 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-
-from service.classifier.vocabulary import Vocabulary
-from service.errors import ConfigurationError
-from training import encoders, vectors
-from training.configuration import IN_DOMAIN
-from training.encoders import Encoder
-from training.vectors import SCALE, WordVectors, encoder, glove
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.errors import ConfigurationError
+from valence.training import encoders, vectors
+from valence.training.configuration import IN_DOMAIN, MINILM
+from valence.training.encoders import Encoder
+from valence.training.vectors import SCALE, WordVectors, encoder, glove
 
 VOCABULARY = Vocabulary(("<unk>", "good", "#bad", "#own", "xyzzy"))
 LINES = "good 1 2 3\nbad -1 0 1e0\nown 5 5 5\n#own 0.5 0.25 0\nrest 9 9 9\n"
@@ -146,7 +145,7 @@ def test_an_encoder_has_a_vector_for_every_word_but_the_unknown_one(
 
 
 def test_where_vectors_came_from_is_recorded_without_its_folder(tmp_path: Path) -> None:
-    for name, package in ((glove.NAME, glove.PACKAGE), (encoders.MINILM, encoders.PACKAGE)):
+    for name, package in ((glove.NAME, glove.PACKAGE), (MINILM, encoders.PACKAGE)):
         recorded = vectors.record(name, ())
         assert (recorded.source, recorded.sha256) == (package.requirement, package.sha256)
         assert recorded.license == package.license

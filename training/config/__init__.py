@@ -1,0 +1,1 @@
+"""The configuration of a classifier: its schema, its TOML files, its presets."""

@@ -1,0 +1,19 @@
+"""Which columns of a labelled file are read, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from valence.service.classifier.manifest import Task
+from valence.service.encodings import AUTO
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of text and label in a file, and how both are read."""
+
+    text: str
+    label: str  # empty where texts have no labels
+    encoding: str = AUTO
+    task: Task = "single_label"
+    label_separator: str = "|"

@@ -1,0 +1,33 @@
+"""The folder of everything that stays between two runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Folders for fetched archives, interrupted runs, teachers and character models."""
+
+    root: Path
+
+    @property
+    def corpora(self) -> Path:
+        """Fetched archives."""
+        return self.root / "corpora"
+
+    @property
+    def runs(self) -> Path:
+        """Checkpoints."""
+        return self.root / "runs"
+
+    @property
+    def teachers(self) -> Path:
+        """Tuned transformers, and their answers to texts."""
+        return self.root / "teachers"
+
+    @property
+    def characters(self) -> Path:
+        """Character models."""
+        return self.root / "characters"
