@@ -12,10 +12,10 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from valence.service.api.application import ROUTES
-from valence.service.api.classification import ClassifyRequest
-from valence.service.api.problems import KINDS, UNEXPECTED
-from valence.training.characters.configuration import CharacterConfiguration
-from valence.training.configuration import Configuration
+from valence.service.api.http.problems import KINDS, UNEXPECTED
+from valence.service.api.v1.schemas import ClassifyRequest
+from valence.training.char_lm.config import CharacterConfiguration
+from valence.training.config.schema import Configuration
 
 from tests.docs import settings_table
 
