@@ -1,10 +1,10 @@
 #!/bin/sh
-# Builds the image by docker, podman or buildah, whichever is there or BUILDER names: deploy/image.sh cpu|gpu|training TAG.
+# Builds the image by docker, podman or buildah, whichever is there or BUILDER names: deploy/image/build.sh cpu|gpu|training TAG.
 # The build context is made of the newest bento, the locks of requirements and their checksums.
 set -eu
 variant=${1:-cpu}
 tag=${2:-valence:latest}
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 context=$PWD/build/image-$variant
 
 case ${BUILDER:-} in
@@ -31,7 +31,7 @@ mkdir -p "$context"
 "${PYTHON:-.venv/bin/python}" -m tarfile --filter data --extract "$context/bento.bento" "$context/bento"
 rm "$context/bento.bento"
 cp -r requirements/locks "$context/locks"
-cp deploy/verify.py "$context"
+cp deploy/image/verify.py "$context"
 target=
 if [ "$variant" = training ]; then
     target="--target training"
@@ -45,4 +45,4 @@ chmod -R a+rX "$context"
 $build ${BUILD_ARGS:-} $target --build-arg "VARIANT=$variant" \
     --build-arg "VERSION=$(sed -n 's/^VERSION = "\(.*\)"/\1/p' service/version.py)" \
     --build-arg "REVISION=$(git rev-parse HEAD 2> /dev/null || echo unknown)" \
-    --file deploy/Dockerfile --tag "$tag" "$context"
+    --file deploy/image/Dockerfile --tag "$tag" "$context"
