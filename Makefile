@@ -70,7 +70,7 @@ evaluate: $(RUNTIME) $(HUB) $(STORE)/$(MODEL)/latest ## Judge MODEL on its held-
 	$(BIN)/python -m training evaluate $(MODEL) $(if $(DATA),--data "$$DATA") $(if $(TEXT),--text "$$TEXT") \
 		$(if $(LABEL),--label "$$LABEL") $(if $(ENCODING),--encoding "$$ENCODING") $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
-experiments: $(RUNTIME) $(TRACKING) $(HUB) ## Train public tasks that DATA holds a folder each of, or DATA=hf or torchtext, into docs/experiments.md; TASKS=, SEEDS=, ARGS="--minutes 30"
+experiments: $(RUNTIME) $(TRACKING) $(HUB) ## Train public tasks that DATA holds a folder each of, or DATA=hf or torchtext, into docs/measured/experiments.md; TASKS=, SEEDS=, ARGS="--minutes 30"
 	$(BIN)/python -m training experiments --data "$$DATA" $(TASKS:%=--task %) $(SEEDS:%=--seed %) $(ARGS)
 
 retrain: $(RUNTIME) $(TRACKING) $(HUB) ## Train as `train` does, and promote the new version only if it is better: exit code 0, or 3
@@ -82,7 +82,7 @@ promote: $(RUNTIME) ## Make TAG=NAME:VERSION the champion: what is served
 rollback: $(RUNTIME) ## Make the champion of MODEL before this one the champion again
 	$(BIN)/python -m training rollback $(MODEL)
 
-trial: $(DEVELOPMENT) ## Try the gate with worse, equal and better challengers and kill -9, into docs/gate.md
+trial: $(DEVELOPMENT) ## Try the gate with worse, equal and better challengers and kill -9, into docs/measured/gate.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.gate
 
 faithfulness: $(RUNTIME) $(STORE)/$(MODEL)/latest ## Judge the explanations of MODEL by deleting the words they name
@@ -122,10 +122,10 @@ format: $(DEVELOPMENT) ## Rewrite the code in the project's style
 types: $(DEVELOPMENT) ## Check the types, strictly
 	$(BIN)/mypy
 
-bench: $(BENCH)/.installed $(MODELS:%=$(STORE)/%/latest) ## Measure, into docs/benchmarks/; ONLY=http and so on (ONLY=revision AGAINST=HEAD~1, or A..B; ONLY=streaming GIGABYTES=10), ROUNDS=3, SECONDS=2
+bench: $(BENCH)/.installed $(MODELS:%=$(STORE)/%/latest) ## Measure, into docs/measured/benchmarks/; ONLY=http and so on (ONLY=revision AGAINST=HEAD~1, or A..B; ONLY=streaming GIGABYTES=10), ROUNDS=3, SECONDS=2
 	$(BENCH)/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(AGAINST),--against "$$AGAINST") $(if $(GIGABYTES),--gigabytes $(GIGABYTES))
 
-chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way, into docs/faults.md; ONLY=overload and so on, SHARE=0.1
+chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way, into docs/measured/faults.md; ONLY=overload and so on, SHARE=0.1
 	$(BIN)/python -m tests.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
 
 bento: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Package service and models as a bento
@@ -134,7 +134,7 @@ bento: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Package service and models as
 image: bento ## Build the image TAG by docker, podman or buildah; VARIANT=gpu or training, BUILD_ARGS="--build-arg ..."
 	BUILD_ARGS="$(BUILD_ARGS)" deploy/image/build.sh $(or $(VARIANT),cpu) $(or $(TAG),valence$(if $(filter training,$(VARIANT)),-training):latest)
 
-smoke-image: bento $(DEVELOPMENT) ## Build the image and run it for real by podman, into docs/image.md; ONLY=limits and so on
+smoke-image: bento $(DEVELOPMENT) ## Build the image and run it for real by podman, into docs/operations/image.md; ONLY=limits and so on
 	$(BIN)/python -m tests.smoke $(if $(ONLY),--only $(ONLY))
 
 lock: $(LOCK)/.installed ## Write requirements/locks anew, with hashes, for the image

@@ -1,7 +1,7 @@
 """What a classifier is trained from and how: one TOML file, read into one frozen object.
 
 The values that come here as defaults are those of the default model but for its words, which an
-encoder takes minutes for; ``training/LOG.md`` holds the measurements behind them.
+encoder takes minutes for; ``docs/training-log.md`` holds the measurements behind them.
 """
 
 from __future__ import annotations

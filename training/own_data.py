@@ -1,6 +1,6 @@
 """From files of labelled texts to a configuration: what a user who only has data need not choose.
 
-Rules of thumb, taken from the published configurations (``training/LOG.md``):
+Rules of thumb, taken from the published configurations (``docs/training-log.md``):
 
 * ``max_tokens`` so that 99 of 100 texts are read whole, in steps of 32 up to 512;
 * fewer than ``FEW_TEXTS`` texts, half of them of ``LONG_TOKENS`` or more: a small network over

@@ -1,4 +1,6 @@
-"""Measure, and write the figures into this processor's page of ``docs/benchmarks``: ``make bench``.
+"""``make bench``: measure, and write the figures into this processor's page.
+
+The pages are in ``docs/measured/benchmarks``.
 
 python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--lines L] [--gigabytes G]
                       [--against REVISION]
@@ -30,7 +32,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=1_000_000, help="of the part bulk")
     parser.add_argument("--gigabytes", type=float, default=10.0, help="of the part streaming")
     parser.add_argument("--against", metavar="REVISION", help="for the part revision: A, or A..B")
-    parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"))
+    parser.add_argument("--output", type=Path, default=Path("docs/measured/benchmarks"))
     arguments = parser.parse_args()
     if (arguments.only == "revision") != (arguments.against is not None):
         parser.error("--only revision and --against REVISION go together")

@@ -1,4 +1,4 @@
-"""``docs/benchmarks``: a document a processor, and ``docs/benchmarks.md``, which lists them.
+"""``docs/measured/benchmarks``: one page for each processor, and the page that lists them.
 
 A document holds one section a part, each written by the run that measured it.
 """

@@ -15,7 +15,7 @@ from tests.bench.measure import say
 from tests.chaos import fuzz, overload, restarts, slow, soak
 from tests.chaos.finding import Finding, markdown, publish
 
-PAGE = Path("docs/faults.md")
+PAGE = Path("docs/measured/faults.md")
 PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "overload": lambda share: overload.run(seconds=60 * share),
     "restarts": lambda share: restarts.run(times=max(2, int(20 * share))),

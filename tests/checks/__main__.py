@@ -1,4 +1,4 @@
-"""How much of what is planted in real data the checks find: into ``docs/data-checks.md``.
+"""How many planted faults the data checks find: written into ``docs/measured/data-checks.md``.
 
 ``python -m tests.checks``. Seeds are fixed here; wrong labels are planted in ``bbc``, near-copies
 in ``bbc`` and ``vader``.
@@ -22,7 +22,7 @@ from training.checks.noise import suspects
 from training.corpora import Example
 from training.near_copies import near_copies
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "data-checks.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "measured" / "data-checks.md"
 START, END = "<!-- measured: python -m tests.checks -->", "<!-- end -->"
 SEEDS = (0, 1, 2, 3, 4)
 FLIPPED = 0.05

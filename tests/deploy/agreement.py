@@ -15,6 +15,7 @@ from tests.deploy import jobs
 from tests.deploy.expressions import rules
 from tests.deploy.rendering import Rendered, Resource, named, pods
 
+RUNBOOK = "docs/operations/runbook.md"
 _PROBES = {
     "startupProbe": {"/readyz", "/v2/health/ready"},
     "readinessProbe": {"/readyz", "/v2/health/ready"},
@@ -45,16 +46,16 @@ def findings(rendered: Rendered, root: Path) -> list[str]:
             found += [f"{overlay}: {where}: {finding}" for finding in _pod(pod, image, resources)]
         found += [f"{overlay}: {finding}" for finding in _names(resources)]
         found += [f"{overlay}: {finding}" for finding in jobs.findings(resources, image.uid)]
-    runbook = (root / "docs" / "runbook.md").read_text("utf-8")
+    runbook = (root / RUNBOOK).read_text("utf-8")
     sections = set(re.findall(r"^## (\w+)$", runbook, re.MULTILINE))
     alerts = {
         rule["alert"]: rule for r in rendered.values() for rule in rules(r) if "alert" in rule
     }
     for name, rule in alerts.items():
-        if rule["annotations"].get("runbook_url") != f"docs/runbook.md#{name.lower()}":
-            found.append(f"{name}: its runbook_url does not lead to its section of docs/runbook.md")
-    found += [f"docs/runbook.md has no section {name}" for name in sorted(alerts.keys() - sections)]
-    found += [f"docs/runbook.md: no alert {name}" for name in sorted(sections - alerts.keys())]
+        if rule["annotations"].get("runbook_url") != f"{RUNBOOK}#{name.lower()}":
+            found.append(f"{name}: its runbook_url does not lead to its section of {RUNBOOK}")
+    found += [f"{RUNBOOK} has no section {name}" for name in sorted(alerts.keys() - sections)]
+    found += [f"{RUNBOOK}: no alert {name}" for name in sorted(sections - alerts.keys())]
     return found
 
 

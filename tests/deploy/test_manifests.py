@@ -129,7 +129,7 @@ def test_a_component_changes_more_than_labels(component, tmp_path):
 
 
 def test_productions_memory_follows_from_the_measured_peak(rendered):
-    pages = (ROOT / "docs" / "benchmarks").glob("*.md")
+    pages = (ROOT / "docs" / "measured" / "benchmarks").glob("*.md")
     measured = r"peak memory of serving \| [^|]+ \| (\d+) MiB"
     peak = max(int(found) for page in pages for found in re.findall(measured, page.read_text()))
     resources = pods(rendered["production"])["Deployment valence"]["containers"][0]["resources"]
@@ -141,7 +141,7 @@ def test_productions_memory_follows_from_the_measured_peak(rendered):
 
 
 def test_the_jobs_memory_follows_from_the_measured_peak(rendered):
-    page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    page = (ROOT / "docs" / "operations" / "kubernetes.md").read_text("utf-8")
     (said,) = re.findall(r"memory of training .*?\| ([\d,]+) MiB", page)
     peak = int(said.replace(",", ""))
     made = training_pods(rendered["training-components"])
@@ -235,7 +235,7 @@ MISTAKES = {
     "bucket that is none": (RULES, 'le="0.25"', 'le="0.3"', "le='0.3'"),
     "expression that does not parse": (RULES, "> 0.01", "> > 0.01", "ValenceRejects"),
     "alert without a runbook": (
-        "docs/runbook.md", "## ValenceRejects", "## Rejects",
+        "docs/operations/runbook.md", "## ValenceRejects", "## Rejects",
         "no section ValenceRejects",
     ),
     "backend that is not there": (

@@ -1,4 +1,4 @@
-"""``python -m tests.gate``: try the gate, and write what was seen into ``docs/gate.md``."""
+"""``python -m tests.gate``: try the gate, and write the verdicts into ``docs/measured/gate.md``."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from tests.gate.challengers import Row
     from tests.gate.kills import Outcome
 
-PAGE = Path("docs/gate.md")
+PAGE = Path("docs/measured/gate.md")
 HEAD = """\
 # The gate, tried
 
-Written by `make trial`; [how it decides](decisions/0012-gate.md). Sections are rewritten by the run
-that tried them.
+Written by `make trial`; [how it decides](../decisions/0012-gate.md). Sections are rewritten by the
+run that tried them.
 """
 
 

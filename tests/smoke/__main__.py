@@ -17,7 +17,7 @@ from tests.bench.measure import say
 from tests.chaos.finding import Finding, markdown, publish
 from tests.smoke import contents, kube, limits, machine, memory
 
-PAGE = Path("docs/image.md")
+PAGE = Path("docs/operations/image.md")
 PARTS: dict[str, Callable[[str], Iterator[Finding]]] = {
     "contents": contents.run,
     "limits": limits.run,
@@ -28,7 +28,7 @@ _INTRODUCTION = """\
 # The image, tried
 
 Written by `make smoke-image`; do not edit. The real Dockerfile is built, and run by podman. The
-first column is what was tried for; `docs/deploy.md` says what is in the image and why.
+first column is what was tried for; [the image](kubernetes.md#the-image) says what is in it and why.
 """
 
 

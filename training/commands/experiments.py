@@ -45,7 +45,7 @@ def experiments(
         bool, typer.Option("--unchecked", help="train whatever the checks find in the data")
     ] = False,
     page: Annotated[Path, typer.Option(help="the Markdown page that holds the table")] = Path(
-        "docs/experiments.md"
+        "docs/measured/experiments.md"
     ),
     device: DeviceOption = "auto",
     track: TrackOption = True,
