@@ -132,7 +132,7 @@ bento: $(RUNTIME) $(MODELS:%=$(STORE)/%/latest) ## Package service and models as
 	$(BIN)/python -m service.bento
 
 image: bento ## Build the image TAG by docker, podman or buildah; VARIANT=gpu or training, BUILD_ARGS="--build-arg ..."
-	BUILD_ARGS="$(BUILD_ARGS)" deploy/image.sh $(or $(VARIANT),cpu) $(or $(TAG),valence$(if $(filter training,$(VARIANT)),-training):latest)
+	BUILD_ARGS="$(BUILD_ARGS)" deploy/image/build.sh $(or $(VARIANT),cpu) $(or $(TAG),valence$(if $(filter training,$(VARIANT)),-training):latest)
 
 smoke-image: bento $(DEVELOPMENT) ## Build the image and run it for real by podman, into docs/operations/image.md; ONLY=limits and so on
 	$(BIN)/python -m tests.smoke $(if $(ONLY),--only $(ONLY))

@@ -49,7 +49,7 @@ def _policies(workplace: Path) -> list[str]:
     found = []
     for framework, where in (
         ("kubernetes", ["--directory", str(manifests)]),
-        ("dockerfile", ["--file", str(ROOT / "deploy" / "Dockerfile")]),
+        ("dockerfile", ["--file", str(ROOT / "deploy" / "image" / "Dockerfile")]),
     ):
         judged = subprocess.run(
             [checkov, "--framework", framework, *where, "--skip-download", "--compact", "--quiet",

@@ -35,7 +35,7 @@ def of_expressions(root: Path, rendered: Rendered) -> list[str]:
     found = [
         *expressions.of_rules(rendered),
         *expressions.of_adapter(deploy / "components" / "autoscaling" / "adapter-values.yaml"),
-        *expressions.of_dashboard(deploy / "dashboard.json"),
+        *expressions.of_dashboard(deploy / "monitoring" / "dashboard.json"),
     ]
     recorded = {
         rule["record"] for rule in expressions.rules(rendered["production"]) if "record" in rule

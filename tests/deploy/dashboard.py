@@ -1,4 +1,4 @@
-"""Writes deploy/dashboard.json for Grafana from the metrics' definitions.
+"""Write deploy/monitoring/dashboard.json for Grafana from the metrics' definitions.
 
     python -m tests.deploy.dashboard
 
@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.deploy.expressions import live_exposition
 from tests.deploy.rendering import ROOT
 
-FILE = ROOT / "deploy" / "dashboard.json"
+FILE = ROOT / "deploy" / "monitoring" / "dashboard.json"
 _SELECTOR = 'job="valence",namespace="$namespace"'
 
 

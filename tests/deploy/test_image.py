@@ -21,7 +21,7 @@ def pins(path) -> dict[str, str]:
 
 def stages() -> list[str]:
     """The Dockerfile's stages; the last is what the image is."""
-    text = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    text = (ROOT / "deploy" / "image" / "Dockerfile").read_text("utf-8")
     return re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
 
 

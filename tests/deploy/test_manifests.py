@@ -178,11 +178,11 @@ def _linted(dockerfile: Path) -> list[str]:
 
 
 def test_hadolint_finds_no_fault_in_any_stage():
-    assert _linted(ROOT / "deploy" / "Dockerfile") == []
+    assert _linted(ROOT / "deploy" / "image" / "Dockerfile") == []
 
 
 def test_hadolint_judges_every_stage(tmp_path):
-    text = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    text = (ROOT / "deploy" / "image" / "Dockerfile").read_text("utf-8")
     stages = text.count("\nFROM ")
     spoiled = tmp_path / "Dockerfile"
     spoiled.write_text(re.sub(r"(\nFROM .*)", r"\1\nRUN cd /tmp", text), "utf-8")
@@ -190,7 +190,7 @@ def test_hadolint_judges_every_stage(tmp_path):
 
 
 def test_what_hadolint_is_not_asked_has_its_reason():
-    lines = (ROOT / "deploy" / "Dockerfile").read_text("utf-8").splitlines()
+    lines = (ROOT / "deploy" / "image" / "Dockerfile").read_text("utf-8").splitlines()
     ignored = [number for number, line in enumerate(lines) if "hadolint ignore" in line]
     assert len(ignored) == 1
     assert all(re.match(r"# (?!hadolint)\w", lines[number - 1]) for number in ignored)
@@ -216,7 +216,7 @@ MISTAKES = {
         "VALENCE_DRAIN_SECONDS",
     ),
     "home that cannot be written": (
-        "deploy/Dockerfile", "BENTOML_HOME=/tmp/bentoml", "BENTOML_HOME=/var/lib/bentoml",
+        "deploy/image/Dockerfile", "BENTOML_HOME=/tmp/bentoml", "BENTOML_HOME=/var/lib/bentoml",
         "is not in /tmp",
     ),
     "grace too short": (BASE, "PeriodSeconds: 75", "PeriodSeconds: 30", "terminationGrace"),
@@ -270,7 +270,9 @@ MISTAKES = {
         "deploy/components/training-kubeflow/job.yaml", "enableServiceLinks", "serviceLinks",
         "serviceLinks",
     ),
-    "uid of the image": ("deploy/Dockerfile", "USER 10001:10001", "USER 10003:10003", "10003"),
+    "uid of the image": (
+        "deploy/image/Dockerfile", "USER 10001:10001", "USER 10003:10003", "10003",
+    ),
 }  # fmt: skip
 CUSTOM_MISTAKES = (
     ("deploy/components/monitoring/service-monitor.yaml", "scrapeTim", "scrapeTIM", "scrapeTIM"),

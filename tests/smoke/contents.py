@@ -28,21 +28,21 @@ def run(image: str) -> Iterator[Finding]:
     """Build the image, then weigh and search it."""
     started = time.perf_counter()
     built = subprocess.run(
-        ["deploy/image.sh", "cpu", image],
+        ["deploy/image/build.sh", "cpu", image],
         env=build_environment(),
         capture_output=True,
         text=True,
         check=False,
     )
     if built.returncode:
-        raise SmokeError(f"deploy/image.sh: {(built.stdout + built.stderr)[-3000:]}")
+        raise SmokeError(f"deploy/image/build.sh: {(built.stdout + built.stderr)[-3000:]}")
     seconds = time.perf_counter() - started
     above = size(image) - size(BASE)
     found = look(image)
     cached = (built.stdout + built.stderr).count("Using cache")
     yield Finding(
         fault="size",
-        tried=f"`deploy/image.sh cpu`, {cached} steps cached",
+        tried=f"`deploy/image/build.sh cpu`, {cached} steps cached",
         lost=f"{above / 1e6:.0f} MB above the base image, built in {seconds:.0f} s; "
         f"MiB of {_heaviest(found['parts'])}; of the packages {_heaviest(found['packages'])}",
         promise=f"<= {_MOST / 1e6:.0f} MB",

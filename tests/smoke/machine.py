@@ -119,7 +119,7 @@ def _debootstrap(root: Path) -> None:
 
 
 def build_environment() -> Mapping[str, str]:
-    """For ``deploy/image.sh``: by podman, isolated as far as this machine allows."""
+    """For ``deploy/image/build.sh``: by podman, isolated as far as this machine allows."""
     environment = {**os.environ, "BUILDER": "podman"}
     with tempfile.TemporaryDirectory(prefix="valence-smoke-") as context:
         probe = f"FROM {BASE}\nRUN true\n"

@@ -1,8 +1,8 @@
 // AMX: products of 16 rows x 32 inputs with 32 inputs x 16 units, in bf16.
 //
-// The tile unit multiplies so fast that the activations, on the vector units, are most of the work.
-// Both are kept busy: while one block's product runs, the previous block's cells are finished, a
-// few rows between any two tiles of inputs.
+// The tile unit multiplies so fast that the activations, which the vector units compute, are most
+// of the work. To keep both units busy, the cells of the previous block are finished while the
+// product of a block runs: a few rows between any two tiles of inputs.
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -21,8 +21,8 @@ namespace {
 
 using Simd = SimdBf16;
 
-constexpr size_t kRows = 16;        // of a tile
-constexpr size_t kPairs = 16;       // of inputs in a tile: 32 inputs
+constexpr size_t kRows = 16;        // rows of a tile
+constexpr size_t kPairs = 16;       // pairs of inputs in a tile: 32 inputs
 constexpr size_t kTile = 16 * 32;   // bf16 values of a full tile
 
 struct alignas(64) TileConfig {
@@ -33,19 +33,19 @@ struct alignas(64) TileConfig {
   uint8_t rows[16] = {};
 };
 
-// Tiles 0-3 hold sums and 4 inputs, of `rows` rows each; 5-7 hold weights.
+// Tiles 0-3 hold sums and tile 4 holds inputs, of `rows` rows each. Tiles 5-7 hold weights.
 VALENCE_INLINE void configure(size_t rows) {
   TileConfig config;
   for (int tile = 0; tile < 8; ++tile) {
     config.row_bytes[tile] = 64;
     config.rows[tile] = static_cast<uint8_t>(tile < 5 ? rows : kPairs);
   }
-  // GCC 12 takes the instruction to read 8 bytes only and would drop the other stores
+  // GCC 12 assumes that the instruction reads only 8 bytes, and would drop the other stores.
   __asm__ volatile("" : : "r"(&config) : "memory");
   _tile_loadconfig(&config);
 }
 
-// Adds to the C sum tiles: one tile of inputs times one tile of weights each.
+// Adds the product of one tile of inputs and one tile of weights to each of the C tiles of sums.
 template <int C>
 VALENCE_INLINE void multiply(const uint16_t* input, size_t stride, const uint16_t* weights) {
   _tile_loadd(4, input, stride * 2);
@@ -73,7 +73,7 @@ VALENCE_INLINE void clear_sums() {
   if constexpr (C > 3) _tile_zero(3);
 }
 
-// Sums (C, rows, lanes).
+// Writes sums (C, rows, lanes).
 template <int C>
 VALENCE_INLINE void store_sums(float* sums) {
   constexpr size_t size = kRows * Simd::lanes;
@@ -83,7 +83,7 @@ VALENCE_INLINE void store_sums(float* sums) {
   if constexpr (C > 3) _tile_stored(3, sums + 3 * size, 64);
 }
 
-// One row of one block, its sums known.
+// Finishes one row of one block when its sums are known.
 template <template <class> class CellOf>
 VALENCE_INLINE void finish_sums(const Step& step, const float* sums, size_t block, size_t row) {
   constexpr int C = CellOf<Simd>::gates;
@@ -106,7 +106,7 @@ void step_tiles(const Step& step) {
   const size_t tiles = step.depth / kPairs;
   const size_t groups = (step.rows + kRows - 1) / kRows;
   const size_t items = step.blocks * groups;
-  size_t block = 0, previous_block = 0;  // an item is a block and a group of rows
+  size_t block = 0, previous_block = 0;  // an item is one block and one group of rows
   size_t row = 0, previous_row = 0, previous_end = 0;
   for (size_t item = 0; item < items; ++item) {
     const float* previous_sums = sums[(item + 1) % 2];

@@ -1,6 +1,6 @@
-// What attribution needs of a dispatch path, over a `Simd` as in recurrence.h, in fp32 but for
-// recurrent products on a path of fixed point.
-// Include where that is included, and for the same reason use nothing of the standard library here.
+// The functions of a dispatch path for attribution, over a `Simd` as in recurrence.h. They compute
+// in fp32, except for recurrent products on a path with fixed point. Include this header where
+// recurrence.h is included. For the same reason as there, do not use the standard library here.
 #pragma once
 
 #include "attributor.h"
@@ -46,7 +46,7 @@ inline __attribute__((always_inline)) void dense_rows(const Dense& job, size_t p
       S::store(job.output + (row + r) * job.output_stride + panel * width + v * lanes, sums[r][v]);
 }
 
-// Rows pass in groups, so that a group's inputs stay in the cache while all panels go over them.
+// Rows are processed in groups, so that the inputs of a group stay in the cache for all panels.
 template <class S>
 void dense(const Dense& job) {
   constexpr size_t group = 48;
@@ -61,8 +61,8 @@ void dense(const Dense& job) {
   }
 }
 
-// A row as two digits each: input = scale (high + low / 2^14) / 2^13, which is nearly fp32. Returns
-// the scale.
+// Splits each value of a row into two digits: input = scale (high + low / 2^14) / 2^13, which is
+// nearly fp32. Returns the scale.
 template <class S>
 inline float to_digits(const float* input, size_t count, int16_t* high, int16_t* low) {
   using Vec = typename S::Vec;
@@ -83,8 +83,9 @@ inline float to_digits(const float* input, size_t count, int16_t* high, int16_t*
   return scale;
 }
 
-// A row waits for its weights, so in fixed point they are of 16 bits. Inputs are of 28, for two
-// multiplications where there is time for two: nothing is lost that the sum of contributions needs.
+// A row waits for its weights to be loaded, so in fixed point weights have 16 bits. Inputs have 28
+// bits and need two multiplications, for which the waiting leaves time. This is exact enough for
+// contributions to sum up.
 template <class S>
 void recur_fixed(const Recurrent& job) {
   using Vec = typename S::Vec;
@@ -110,7 +111,7 @@ void recur_fixed(const Recurrent& job) {
         VALENCE_EACH
         for (size_t v = 0; v < kPanel; ++v) {
           typename D::Operand w = D::load(weights + k * width + v * 2 * S::lanes);
-          VALENCE_OPAQUE(w);  // or GCC would load it twice
+          VALENCE_OPAQUE(w);  // otherwise GCC loads w twice
           parts[0][v] = D::dot(parts[0][v], high, w);
           parts[1][v] = D::dot(parts[1][v], low, w);
         }
@@ -121,7 +122,8 @@ void recur_fixed(const Recurrent& job) {
                          S::fma(scales[1], D::real(parts[1][v]), sums[v]));
     }
     VALENCE_EACH
-    for (size_t v = 0; v < kPanel; ++v) S::store(job.output + panel * width + v * S::lanes, sums[v]);
+    for (size_t v = 0; v < kPanel; ++v)
+      S::store(job.output + panel * width + v * S::lanes, sums[v]);
   }
 }
 
@@ -135,7 +137,7 @@ void recur(const Recurrent& job) {
                         0, job.input, 0, job.output, 0}, panel, 0);
 }
 
-// A value of the text and of its baseline.
+// A value of the text, x, and of its baseline, x0.
 template <class S>
 struct Pair {
   using Vec = typename S::Vec;
@@ -163,8 +165,8 @@ inline Pair<S> tanhs(Pair<S> at) {
   return {tanh_of<S>(at.x), tanh_of<S>(at.x0)};
 }
 
-// (f(x) - f(x0)) / (x - x0), where at little distance y that difference would lose its digits: there
-// by a series of tanh(y) / y.
+// (f(x) - f(x0)) / (x - x0). At a small distance y the difference would lose its digits, so a
+// series of tanh(y) / y is used there.
 template <class S>
 inline typename S::Vec secant(typename S::Vec rise, typename S::Vec run, typename S::Vec y,
                               typename S::Vec limit) {
@@ -185,7 +187,7 @@ inline typename S::Vec tanh_secant(Pair<S> values, Pair<S> at) {
                    S::sub(S::set1(1.0f), S::mul(values.x, values.x0)));
 }
 
-// ... and for sigmoid (s + s0 - 2 s s0) tanh((x - x0) / 2)
+// For the sigmoid s: s - s0 = (s + s0 - 2 s s0) tanh((x - x0) / 2)
 template <class S>
 inline typename S::Vec sigmoid_secant(Pair<S> values, Pair<S> at) {
   using Vec = typename S::Vec;
@@ -212,7 +214,7 @@ inline void store_pair(float* text, float* baseline, size_t at, Pair<S> values) 
   S::store(baseline + at, values.x0);
 }
 
-// The factors are those of service/inference/attribution.py, in its order.
+// The factors are those of service/inference/explain/attribution.py, in the same order.
 
 template <class S>
 void lstm(const CellStep& step) {
@@ -263,7 +265,7 @@ void gru(const CellStep& step) {
   for (size_t u = 0; u < units; u += S::lanes) {
     const Pair<S> at_r = gate_pair<S>(step, u), at_z = gate_pair<S>(step, units + u);
     const Pair<S> r = sigmoids<S>(at_r), z = sigmoids<S>(at_z);
-    // the reset gate multiplies the recurrent product
+    // The reset gate multiplies the recurrent product.
     const Pair<S> from_state = load_pair<S>(step.recurrent[0], step.recurrent[1], 2 * units + u);
     const Pair<S> from_input = load_pair<S>(step.input[0], step.input[1], 2 * units + u);
     const Pair<S> at_n = {S::fma(r.x, from_state.x, from_input.x),
@@ -343,9 +345,10 @@ float weigh(const float* weights, const float* text, const float* baseline, size
   return S::total(sum);
 }
 
-// On the way from the baseline to the text each token is a line: baseline + a (text - baseline), a
-// from 0 to 1. Each unit walks along the upper envelope: from the line that is highest at 0 to the
-// one that crosses it first, the steepest of several, until that is on top which is highest at 1.
+// On the way from the baseline to the text, the value of a unit at each token is a line: baseline +
+// a (text - baseline), for a from 0 to 1. Each unit walks along the upper envelope of these lines.
+// It starts on the line that is highest at 0, and changes to the line that crosses it first (the
+// steepest of several), until it reaches the line that is highest at 1.
 template <class S>
 void envelope(const Envelope& job) {
   using Vec = typename S::Vec;

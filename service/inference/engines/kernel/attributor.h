@@ -1,4 +1,5 @@
-// What attribution asks of a dispatch path: plain functions over raw memory, as in kernels.h.
+// The interface of a dispatch path for attribution: plain functions over raw memory, as in
+// kernels.h.
 #pragma once
 
 #include <stddef.h>
@@ -9,7 +10,7 @@ namespace valence {
 
 // Outputs are cut into panels of this many vectors.
 constexpr size_t kPanel = 4;
-// In fixed point, so many products are summed before they become fp32; even.
+// In fixed point, this many products are summed before the sum is converted to fp32. Must be even.
 constexpr size_t kChunk = 128;
 
 // output[row] = start[row] + weights x input[row]
@@ -19,44 +20,47 @@ struct Dense {
   size_t depth;
   const float* weights;      // (panels, depth, kPanel * lanes)
   const float* start;
-  size_t start_stride;       // 0: the same for all rows
+  size_t start_stride;       // 0: the same start for all rows
   const float* input;
   size_t input_stride;
   float* output;             // may be start
   size_t output_stride;
 };
 
-// The same of a single row, by recurrent weights: what every step waits for.
+// The same for a single row with recurrent weights. Every step waits for this product.
 struct Recurrent {
   size_t panels;
   size_t depth;
   const void* weights;       // as Panels holds them
-  float scale;               // fixed point only: what an integer weight of 1 is
+  float scale;               // fixed point only: the value of an integer weight of 1
   const float* start;
   const float* input;
   float* output;             // may be start
   int16_t* digits;           // (2, depth), fixed point only: scratch
 };
 
-// One step of one direction over the text, then its baseline. Gates are (gates, units).
+// One step of one direction. In arrays of two, the text comes first, then its baseline. Gates have
+// the shape (gates, units).
 struct CellStep {
   size_t units;
   const float* input[2];     // gates of the token, biases included
-  const float* recurrent[2]; // recurrent product, a GRU's b_hn included
+  const float* recurrent[2]; // recurrent product, b_hn of a GRU included
   float* memory[2];          // (units): c of an LSTM, h of a GRU
   float* hidden[2];          // (units), written
   float* factors;            // (factors, units), written
 };
 
-// The step back: multipliers of the states to multipliers of the gates and of the states before.
+// The backward step: from the multipliers of the states to those of the gates and of the previous
+// states.
 struct CellBack {
   size_t units;
   const float* factors;
-  const float* pooled;       // (units): what comes from above, and
-  float* hidden;             // (units): from the step after; then what goes before past the product
+  const float* pooled;       // (units): multipliers from the layer above
+  float* hidden;             // (units): in, multipliers from the following step; out, the part for
+                             // the previous step that does not pass through the recurrent product
   float* memory;             // (units), LSTM only
   float* input;              // gates, written
-  float* recurrent;          // gates, written by a GRU: otherwise they are the same
+  float* recurrent;          // gates, written by a GRU only; for other cells they equal `input`
 };
 
 // Max pooling of one vector of units over a text and its baseline.
@@ -67,18 +71,19 @@ struct Envelope {
   const float* weights;      // (lanes)
   float* lines;              // (tokens, 2, lanes), scratch
   float* pooled[2];          // (lanes) of text and of baseline, written
-  float* multipliers;        // (tokens, stride), zeros: each token's share of its unit's weight
+  float* multipliers;        // (tokens, stride), zeros at first: the share of each token in the
+                             // weight of its unit
 };
 
 struct AttributionKernels {
   int lanes;
-  bool fixed_point;          // of recurrent products: see recur() in attribution.h
+  bool fixed_point;          // whether recur() in attribution.h computes in fixed point
   void (*dense)(const Dense&);
   void (*recur)(const Recurrent&);
   void (*step[kCells])(const CellStep&);
   void (*step_back[kCells])(const CellBack&);
   void (*envelope)(const Envelope&);
-  // tanh of both, and the slope between them
+  // tanh of both arrays, and the slope between the two values
   void (*squash)(const float* text, const float* baseline, size_t count, float* squashed,
                  float* squashed_baseline, float* secants);
   // sum of weights * (text - baseline)

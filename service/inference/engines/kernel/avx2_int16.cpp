@@ -1,5 +1,5 @@
-// AVX2 with recurrent products in 16-bit fixed point: two inputs an instruction, and half the bytes
-// of weights; cells stay in fp32.
+// AVX2 with recurrent products in 16-bit fixed point: two inputs per instruction, and half the
+// bytes of weights. Cells stay in fp32.
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -18,7 +18,7 @@ struct Simd : Simd256 {
   using Gate = uint16_t;  // fp16
   using State = int16_t;
   using FoldDot = Simd256::Dot;
-  static constexpr int accumulators = 9;  // a product needs a register beside its sum
+  static constexpr int accumulators = 9;  // a product needs a register in addition to its sum
 
   static inline Vec load_state(const State* p) {
     const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
@@ -31,7 +31,8 @@ struct Simd : Simd256 {
                                      _mm256_extracti128_si256(words, 1)));
   }
 
-  // 2^x of x held within [-40, 40], to 3e-6 of itself: finer than states and gates are kept
+  // 2^x for x clamped to [-40, 40], with relative error 3e-6: less than the rounding of states and
+  // gates.
   static inline Vec exp2(Vec x) {
     x = _mm256_max_ps(_mm256_min_ps(x, set1(40.0f)), set1(-40.0f));
     const Vec n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -77,7 +78,7 @@ struct Simd : Simd256 {
     }
     static inline Sum dot(Sum acc, Operand a, Operand b) {
       const Operand product = _mm256_madd_epi16(a, b);
-      // by an intrinsic, GCC would add into another register and copy that back
+      // With an intrinsic, GCC would add into another register and copy the result back.
       __asm__("vpaddd %1, %0, %0" : "+x"(acc) : "x"(product));
       return acc;
     }
@@ -86,7 +87,8 @@ struct Simd : Simd256 {
   };
 };
 
-// Attribution divides differences of what the exponential makes by differences of its arguments.
+// Attribution divides differences of results of exp2 by differences of its arguments, so it needs
+// the more exact one.
 struct Exact : Simd {
   static inline Vec exp2(Vec x) { return Simd256::exp2(x); }
 };

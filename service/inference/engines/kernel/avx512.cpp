@@ -21,13 +21,13 @@ struct Simd : Simd512 {
   static inline Vec load_state(const State* p) { return load(p); }
   static inline void store_state(State* p, Vec v) { store(p, v); }
 
-  // 1 / x by one step of Newton's method, to 2e-7 of itself; x is finite
+  // 1 / x for finite x by one step of Newton's method, with relative error 2e-7
   static inline Vec inverse(Vec x) {
     const Vec r = _mm512_rcp14_ps(x);
     return mul(r, _mm512_fnmadd_ps(x, r, set1(2.0f)));
   }
 
-  // 2^x of x up to 40, to 2e-7 of itself
+  // 2^x for x clamped to at most 40, with relative error 2e-7
   static inline Vec exp2(Vec x) {
     x = _mm512_min_ps(x, set1(40.0f));
     const Vec f = fraction(x);

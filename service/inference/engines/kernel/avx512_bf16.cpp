@@ -1,4 +1,4 @@
-// AVX-512 with bf16 dot products: sixteen lanes, two inputs an instruction.
+// AVX-512 with bf16 dot products: sixteen lanes, two inputs per instruction.
 #if defined(__x86_64__)
 
 #include <immintrin.h>

@@ -1,5 +1,5 @@
-// Zeroed memory aligned for vector loads; large buffers ask for huge pages, since a gate table is
-// read at random and its rows would miss the translation cache.
+// Zeroed memory, aligned for vector loads. Large buffers ask for huge pages: a gate table is read
+// at random, and with small pages its rows would miss the translation cache.
 #pragma once
 
 #include <cstddef>
@@ -45,7 +45,8 @@ class Buffer {
   size_t size() const { return count_; }
   T& operator[](size_t index) { return data_[index]; }
 
-  // At least `count` elements, zeroed when newly allocated, else whatever was left in them.
+  // Makes room for at least `count` elements. New memory is zeroed; reused memory keeps its
+  // content.
   T* reserve(size_t count) {
     if (count > count_) *this = Buffer(count);
     return data_;

@@ -12,20 +12,21 @@ constexpr size_t factor_count(Cell cell) {
   return cell == Cell::lstm ? 6 : cell == Cell::gru ? 5 : 1;
 }
 
-// Scratch beyond this is given back after a call instead of being kept by its thread.
+// If a thread holds more scratch memory than this, its next call frees the memory first.
 constexpr size_t kKeptBytes = size_t{32} << 20;
 
 }  // namespace
 
-// One layer over a document and its baseline.
+// The forward pass of one layer over a document and its baseline.
 struct Explainer::Walk {
   size_t tokens = 0;
   bool first = false;
-  std::vector<int32_t> words;  // first layer: the unknown word, 0, then those of the text, each once
-  std::vector<size_t> places;  // and where among them each token's is
+  // First layer only: the distinct words, that is the unknown word 0 and those of the text.
+  std::vector<int32_t> words;
+  std::vector<size_t> places;  // index in `words` of each token
   Buffer<float> hidden;        // (tokens, 2, width)
-  Buffer<float> gates[2];      // of each direction: (words, gates); later layers (tokens, 2, gates)
-  Buffer<float> factors[2];    // of each direction: (tokens, factors, units)
+  Buffer<float> gates[2];      // per direction: (words, gates); later layers (tokens, 2, gates)
+  Buffer<float> factors[2];    // per direction: (tokens, factors, units)
 
   size_t text_row(size_t token) const { return first ? places[token] : 2 * token; }
   size_t baseline_row(size_t token) const { return first ? 0 : 2 * token + 1; }
@@ -36,12 +37,12 @@ struct Explainer::Walk {
 };
 
 struct Explainer::Scratch {
-  std::vector<Walk> walks;     // of each layer
+  std::vector<Walk> walks;     // one per layer
   Buffer<float> embedded, recurrent, still, memory, lines, pooled, multipliers, below;
   Buffer<float> hidden_back, memory_back, of_input, of_recurrent, squashed, secants;
   Buffer<int16_t> digits;
 
-  // Fresh memory is zeroed, what is left of another call is not.
+  // New memory is zeroed already, but memory that an earlier call used is not.
   static float* zeros(Buffer<float>& buffer, size_t count) {
     float* data = buffer.reserve(count);
     std::fill_n(data, count, 0.0f);
@@ -161,7 +162,8 @@ std::shared_ptr<const Explainer::Baseline> Explainer::baseline(size_t steps,
   return baseline_ = longer;
 }
 
-// The first layer's gates before the recurrent product: each word's once.
+// Collects the distinct words of the document and copies their embeddings, so that the first layer
+// computes the gates of each word only once.
 void Explainer::embed(const Document& document, Walk& walk, Scratch& scratch) const {
   std::vector<int32_t>& words = walk.words;
   words.assign(1, 0);
@@ -223,8 +225,9 @@ const Explainer::Walk& Explainer::walk(const Document& document, Scratch& scratc
   return scratch.walks[layers - 1];
 }
 
-// From the multipliers (tokens, width) of a layer's states to those of the layer below, which they
-// are added to, or from the first layer to contributions, likewise.
+// The backward pass of one direction of a layer. From the multipliers (tokens, width) of the
+// layer's states it computes the multipliers of the layer below and adds them to `below`. In the
+// first layer it computes contributions instead and adds them to `contributions`.
 void Explainer::walk_back(const Direction& direction, size_t place, Walk& walk,
                           const float* multipliers, float* below, float* contributions,
                           Scratch& scratch) const {
@@ -245,7 +248,8 @@ void Explainer::walk_back(const Direction& direction, size_t place, Walk& walk,
                     hidden, passed, hidden, digits});
     float* text = gates + walk.text_row(token) * gates_;
     if (walk.first)
-      contributions[token] += kernels_.weigh(of_input, text, gates + walk.baseline_row(token) * gates_, gates_);
+      contributions[token] +=
+          kernels_.weigh(of_input, text, gates + walk.baseline_row(token) * gates_, gates_);
     else
       std::copy_n(of_input, gates_, text);
   }
@@ -254,7 +258,7 @@ void Explainer::walk_back(const Direction& direction, size_t place, Walk& walk,
                     gates, 2 * gates_, below, width_});
 }
 
-// `pooled` is (2, pooled), of text and baseline; `multipliers` (tokens, width).
+// `pooled` is (2, pooled): text, then baseline. `multipliers` is (tokens, width).
 void Explainer::pool(const Walk& top, const float* weights, float* pooled, float* multipliers,
                      Scratch& scratch) const {
   const size_t tokens = top.tokens;
@@ -328,7 +332,8 @@ void Explainer::attend(const Walk& top, const float* weights, float* pooled, flo
     weighted += between[token] * of_share[token];
   }
   for (size_t token = 0; token < tokens; ++token) {
-    const float of_score = static_cast<float>(between[token] * (of_share[token] - weighted / total));
+    const float of_score =
+        static_cast<float>(between[token] * (of_share[token] - weighted / total));
     const float share = static_cast<float>(0.5 * (shares[0][token] + shares[1][token]));
     const float* text = top.hidden.data() + token * 2 * width_;
     for (size_t unit = 0; unit < width_; ++unit) {

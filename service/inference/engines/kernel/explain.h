@@ -1,5 +1,6 @@
-// What each token adds to a label's logit: service/inference/attribution.py, in fp32, of a network
-// whose recurrent weights are rounded to 16 bits on a path of fixed point.
+// What each token adds to the logit of a label. The method is that of
+// service/inference/explain/attribution.py, in fp32. On a path with fixed point, the recurrent
+// weights of the network are rounded to 16 bits.
 #pragma once
 
 #include <memory>
@@ -20,11 +21,13 @@ struct Contributions {
 
 class Explainer {
  public:
-  // The embedding that `description` points to must live as long as this; the rest is copied.
+  // The embedding that `description` points to must live as long as this object. The rest is
+  // copied.
   Explainer(const AttributionKernels& kernels, const Description& description);
 
-  // `contributions` is (length). Ids must lie in the vocabulary, and `length` be at least 1.
-  // Threads may call at once; memory is linear in the document, and a thread keeps some of it.
+  // `contributions` is (length). Ids must lie in the vocabulary, and `length` must be at least 1.
+  // Several threads may call this at the same time. Memory is linear in the length of the document,
+  // and a thread keeps some of the memory between calls.
   Contributions attribute(const Document& document, size_t label, float* contributions) const;
 
   // The last layer's states, (length, directions, hidden).
@@ -43,19 +46,20 @@ class Explainer {
     Buffer<float> recurrent_bias;
     Panels recurrent_back;           // gates to units
     Panels input_back;               // gates to the layer below; second layer and later
-    float scale = 0.0f;              // of recurrent weights in fixed point
+    float scale = 0.0f;              // scale of recurrent weights in fixed point
   };
-  // What the first layer's recurrence makes of unknown words, which is the same for every text.
+  // Recurrent products of the first layer for a text of unknown words. They are the same for every
+  // text.
   struct Baseline {
     size_t steps;
-    Buffer<float> recurrent[2];      // of each direction: (steps, gates), products with biases
+    Buffer<float> recurrent[2];      // per direction: (steps, gates), products with biases
   };
   struct Walk;
   struct Scratch;
 
   // The memory that the calling thread keeps between calls.
   static Scratch& own_scratch();
-  // As many steps as asked for, or more; computed when a text is longer than any before.
+  // The baseline with at least `steps` steps. It is computed when a text is longer than all before.
   std::shared_ptr<const Baseline> baseline(size_t steps, Scratch& scratch) const;
   void embed(const Document& document, Walk& walk, Scratch& scratch) const;
   void recur(const Direction& direction, const float* state, float* gates, Scratch& scratch) const;
@@ -75,8 +79,8 @@ class Explainer {
   size_t vocabulary_;
   size_t embedding_size_;
   size_t hidden_;
-  size_t units_;     // hidden size filled up to whole panels
-  size_t gates_;     // of all units
+  size_t units_;     // hidden size padded to whole panels
+  size_t gates_;     // gates of all units
   size_t directions_;
   size_t width_;     // units of all directions
   const float* embedding_;

@@ -1,9 +1,9 @@
-// What one dispatch path offers the network: plain functions over raw memory.
+// The interface of a dispatch path: plain functions over raw memory.
 //
-// Each path lives in a source file of its own that is compiled for its instruction set. Such a file
-// must not use anything of the standard library that could leave a function behind: the linker may
-// keep that copy for the whole module, and an older processor would meet instructions it lacks.
-// Hence no containers and no classes here.
+// Each path has its own source file, which is compiled for its instruction set. Such a file must
+// not use parts of the standard library that are compiled into functions: the linker may keep this
+// copy of a function for the whole module, and an older processor would crash on its instructions.
+// So this header has no containers and no classes.
 #pragma once
 
 #include <stddef.h>
@@ -19,40 +19,41 @@ constexpr int gate_count(Cell cell) {
   return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1;
 }
 
-// How a step reduces the hidden states over time. Sums become means once the document is done.
+// How a step reduces the hidden states over time. A sum becomes a mean at the end of the document.
 enum Pool : unsigned { kPoolNone = 0, kPoolLast = 1, kPoolMax = 2, kPoolSum = 4 };
 
-// Units are cut into blocks of the path's `lanes`, the last one filled up with units whose weights
-// are zero and whose state therefore stays zero. Gates are multiplied by -log2(e), or -2 log2(e)
-// where tanh follows, when weights are packed, so that a cell begins with 2^gate.
+// Units are cut into blocks of the path's `lanes`. The last block is padded with units whose
+// weights are zero, so their state stays zero. Packing multiplies gates by -log2(e), or by -2
+// log2(e) where tanh follows, so that a cell starts with 2^gate.
 
 // One time step of one layer and direction for `rows` documents.
 struct Step {
   size_t rows;
   size_t blocks;
-  size_t depth;                  // products a unit: state size / Path::pair
-  bool fresh;                    // every state is zero: the recurrent product is left out
-  bool descending;               // the order of blocks: every other step begins with the weights
-                                 // that the last one left in the cache
+  size_t depth;                  // products per unit: state size / Path::pair
+  bool fresh;                    // every state is zero, so the recurrent product is left out
+  bool descending;               // order of the blocks: every other step descends, so that it
+                                 // starts with the weights that the previous step left in the
+                                 // cache
   const void* weights;           // as pack.h orders them
-  const float* scales;           // (blocks, gates, lanes), int16 only: what a sum is multiplied by
-  const float* hidden_bias;      // (blocks, lanes), GRU only: b_hn, which r multiplies
-  const void* const* inputs;     // a row's gates before the recurrent product, in Gate format
-  const void* const* upcoming;   // the next step's inputs, to be fetched meanwhile
+  const float* scales;           // (blocks, gates, lanes), int16 only: factor of a sum
+  const float* hidden_bias;      // (blocks, lanes), GRU only: b_hn, which the reset gate multiplies
+  const void* const* inputs;     // gates of each row before the recurrent product, in Gate format
+  const void* const* upcoming;   // inputs of the next step, to be prefetched
   const void* state;             // (rows, state_stride) of State
   void* next_state;
   size_t state_stride;           // elements
   float* memory;                 // (rows, blocks * lanes): c of an LSTM, h of a GRU
-  float* const* pooled;          // a row's running pool: last or max first, then the sum
-  size_t sum_offset;             // where in it the sum begins
+  float* const* pooled;          // running pool of each row: last or max first, then the sum
+  size_t sum_offset;             // offset of the sum in the running pool
   unsigned pool;
 };
 
-// gates[row] = bias + weights x input[row], of `rows` rows.
+// gates[row] = bias + weights x input[row], for `rows` rows.
 struct Product {
   size_t rows;
   size_t blocks;
-  size_t depth;                  // products a unit
+  size_t depth;                  // products per unit
   const void* weights;
   const float* scales;           // (blocks, gates, lanes), int16 only
   const float* bias;             // (blocks, gates, lanes)
@@ -73,24 +74,24 @@ struct Attention {
 
 enum class Format : int { fp32, bf16, int16 };
 
-// Fixed point: what a state of 1 is as an integer.
+// Fixed point: the integer that represents a state of 1.
 constexpr int kStateOne = 1 << 13;
 
 struct Path {
   const char* name;
-  int lanes;                     // units a block
-  int pair;                      // consecutive inputs that one multiply-add instruction takes
+  int lanes;                     // units per block
+  int pair;                      // consecutive inputs of one multiply-add instruction
   int tile;                      // inputs are padded to a multiple of this (a multiple of pair)
   Format format;                 // of recurrent weights, states and gates
-  size_t slots;                  // documents that advance together at most
+  size_t slots;                  // maximum number of documents that advance together
   size_t spare_rows;             // rows of state are allocated in multiples of this
   void (*step[kCells])(const Step&);
   void (*product[kCells])(const Product&);  // input and weights in the path's format
   void (*fold[kCells])(const Product&);     // input and weights fp32, pair and tile 1
   void (*attend)(const Attention&);
   float (*dot)(const float* a, const float* b, size_t count);  // count: a multiple of lanes
-  double (*spin)(size_t rounds);            // multiply-adds on registers alone; operations
-                                            // done
+  double (*spin)(size_t rounds);            // multiply-adds on registers alone; returns the number
+                                            // of operations
 };
 
 extern const Path kPortable;

@@ -1,5 +1,5 @@
-// The Python face of the kernel: checks what it is given, then computes without the interpreter's
-// lock.
+// The Python interface of the kernel. It checks its arguments, then computes without the
+// interpreter's lock.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -35,7 +35,8 @@ std::vector<std::string> path_names() {
   return names;
 }
 
-// The array's memory once its shape is what is expected; the kernel reads without bounds.
+// Checks the shape of an array and returns its memory, which the kernel reads without bounds
+// checks.
 const float* values(const Floats& array, std::vector<size_t> shape, const char* name) {
   if (static_cast<size_t>(array.ndim()) != shape.size() ||
       !std::equal(shape.begin(), shape.end(), array.shape(), [](size_t a, py::ssize_t b) {
@@ -45,7 +46,8 @@ const float* values(const Floats& array, std::vector<size_t> shape, const char* 
   return array.data();
 }
 
-// Points into the arrays, once their shapes are those of one architecture.
+// Checks that the shapes of all arrays belong to one architecture. The result points into the
+// arrays.
 valence::Description described(const std::string& cell, const std::string& pooling,
                                size_t directions, const Floats& embedding,
                                const std::vector<Floats>& tensors, const Floats& attention,
@@ -97,7 +99,8 @@ class PyNetwork {
 
   py::array_t<float> logits(const py::sequence& sequence) const {
     const size_t count = sequence.size();
-    // Copied as they are checked: another thread may write to the arrays while the lock is released.
+    // Copy the ids while checking them: another thread may write to the arrays while the lock is
+    // released.
     std::vector<int32_t> ids;
     std::vector<valence::Document> documents(count);
     for (size_t i = 0; i < count; ++i) {
@@ -192,9 +195,10 @@ class PyExplainer {
     throw py::value_error("no path " + name + " computes attributions on this processor");
   }
 
-  // A copy: another thread may write to the array while the lock is released.
+  // Returns a copy: another thread may write to the array while the lock is released.
   std::vector<int32_t> checked(const Ids& ids) const {
-    if (ids.ndim() != 1 || ids.size() == 0) throw py::value_error("a document is a row of word ids");
+    if (ids.ndim() != 1 || ids.size() == 0)
+      throw py::value_error("a document is a row of word ids");
     std::vector<int32_t> own(ids.data(), ids.data() + ids.size());
     for (const int32_t id : own)
       if (id < 0 || static_cast<size_t>(id) >= explainer_.vocabulary())
@@ -203,7 +207,7 @@ class PyExplainer {
     return own;
   }
 
-  Floats embedding_;  // read by the explainer, never copied
+  Floats embedding_;  // keeps the memory alive that the explainer reads without a copy
   valence::Explainer explainer_;
 };
 

@@ -8,26 +8,26 @@
 namespace valence {
 namespace {
 
-// Documents are run in chunks of this many tokens (a longer one alone): scratch memory is bounded
-// by that, or by the longest document.
+// Documents are run in chunks of at most this many tokens. A longer document is a chunk of its own.
+// So the chunk or the longest document bounds the scratch memory.
 constexpr size_t kChunkTokens = 2048;
-// Scratch beyond this is given back after a call instead of being kept by its thread.
+// A thread keeps at most this much scratch memory after a call; more is freed.
 constexpr size_t kKeptBytes = size_t{16} << 20;
 
 }  // namespace
 
-// A thread's working memory, reused from call to call.
+// The working memory of a thread, reused from call to call.
 struct Network::Scratch {
   Buffer<std::byte> state;
   Buffer<std::byte> next_state;
   Buffer<float> memory;
   Buffer<std::byte> gates;         // (tokens, gates): second layer and later
-  Buffer<std::byte> sequence;      // (tokens, directions, state): what a layer reads
-  Buffer<std::byte> next_sequence; // and what it writes
+  Buffer<std::byte> sequence;      // (tokens, directions, state): input of a layer
+  Buffer<std::byte> next_sequence; // output of the layer, same shape
   Buffer<float> pooled;            // (documents, pooled)
   Buffer<float> scores;            // (tokens)
-  std::vector<Document> documents; // not empty, longest first
-  std::vector<size_t> order;       // where each of them came from
+  std::vector<Document> documents; // the non-empty documents, longest first
+  std::vector<size_t> order;       // index of each of them in the caller's list
 
   size_t bytes() const {
     return state.size() + next_state.size() + gates.size() + sequence.size() +
@@ -35,14 +35,14 @@ struct Network::Scratch {
   }
 };
 
-// Documents laid end to end on as many slots as advance together, so that a finished document's
-// row is taken over by the next one and rows stay full; the fullest slot comes first, so that the
-// rows in use at any step are the first ones.
+// Documents laid end to end on the slots that advance together. When a document ends, the next one
+// takes its row, so rows stay full. The fullest slot comes first, so the rows in use at any step
+// are always the first ones.
 struct Network::Slots {
   struct Slot {
     size_t load = 0;
     std::vector<uint32_t> documents;
-    // the token to be read next
+    // position of the next token: index of the document in this slot, and offset in the document
     size_t turn = 0;
     size_t position = 0;
 
@@ -54,7 +54,7 @@ struct Network::Slots {
     }
   };
   std::vector<Slot> slots;
-  std::vector<size_t> starts;  // first token of each document in the chunk
+  std::vector<size_t> starts;  // offset of the first token of each document in the chunk
 
   Slots(const Document* documents, size_t count, size_t most) : slots(std::min(count, most)) {
     starts.reserve(count);
@@ -120,8 +120,8 @@ Network::Network(const Path& path, const Description& d)
     std::copy_n(d.output + i * hidden_, hidden_, output_.data() + i * width);
 }
 
-// table[word] = weights x embedding[word] + biases. Starting the service waits for this, so it may
-// use a few threads; they write rows of their own.
+// table[word] = weights x embedding[word] + biases. The start of the service waits for this, so it
+// may use a few threads. Each thread writes its own rows.
 void Network::fold(const Description& d, Layer& layer, const LayerWeights& weights) const {
   const Columns columns = {1, d.embedding_size, d.embedding_size};
   const Packed packed =
@@ -134,15 +134,15 @@ void Network::fold(const Description& d, Layer& layer, const LayerWeights& weigh
   const auto rows = [&](size_t first) {
     if (first >= vocabulary_) return;
     path_.fold[static_cast<int>(cell_)](
-        {std::min(share, vocabulary_ - first), blocks_, d.embedding_size, packed.weights.data(), nullptr,
-         layer.bias.data(), d.embedding + first * d.embedding_size, d.embedding_size,
+        {std::min(share, vocabulary_ - first), blocks_, d.embedding_size, packed.weights.data(),
+         nullptr, layer.bias.data(), d.embedding + first * d.embedding_size, d.embedding_size,
          layer.table.data() + first * gate_bytes()});
   };
   std::vector<std::thread> others;
   for (size_t i = 1; i < threads; ++i) {
     try {
       others.emplace_back(rows, i * share);
-    } catch (const std::system_error&) {  // no thread to be had
+    } catch (const std::system_error&) {  // the system allows no more threads
       rows(i * share);
     }
   }
@@ -199,8 +199,9 @@ void Network::run(const Document* documents, size_t count, float* pooled, Scratc
       const Layer& part = layers_[layer * directions_ + direction];
       if (layer > 0)
         path_.product[static_cast<int>(cell_)](
-            {tokens, blocks_, directions_ * state_ / path_.pair, part.input.weights.data(), part.input.scales.data(),
-             part.bias.data(), scratch.sequence.data(), directions_ * state_,
+            {tokens, blocks_, directions_ * state_ / path_.pair, part.input.weights.data(),
+             part.input.scales.data(), part.bias.data(), scratch.sequence.data(),
+             directions_ * state_,
              scratch.gates.reserve(tokens * gate_bytes())});
       slots.rewind();
       recur(part, direction, documents, slots, layer == 0, keep, layer == last ? pooled : nullptr,
@@ -222,7 +223,7 @@ void Network::run(const Document* documents, size_t count, float* pooled, Scratc
   }
 }
 
-// One layer and direction over a whole chunk.
+// Runs one layer and direction over a whole chunk.
 void Network::recur(const Layer& layer, size_t direction, const Document* documents, Slots& slots,
                     bool first, bool keep, float* pooled, Scratch& scratch) const {
   const size_t rows = slots.slots.size();
@@ -230,12 +231,13 @@ void Network::recur(const Layer& layer, size_t direction, const Document* docume
   const size_t allocated = round_up(rows, path_.spare_rows);
   scratch.state.reserve(allocated * state_bytes);
   scratch.next_state.reserve(allocated * state_bytes);
-  // A buffer may hold another model's rows, and what fills a row up to whole tiles must be zero.
+  // A buffer may hold rows of another model, and the padding of a row to whole tiles must be zero.
   std::memset(scratch.state.data(), 0, rows * state_bytes);
   std::memset(scratch.next_state.data(), 0, rows * state_bytes);
   scratch.memory.reserve(rows * units_);
 
-  // Where a slot stands: the token in reading order of this direction, and its gates.
+  // The current token of a slot, in the reading order of this direction, and the gates of this
+  // token.
   const auto token = [&](const Slots::Slot& slot) {
     const uint32_t document = slot.document();
     const size_t last = documents[document].length - 1;
@@ -251,7 +253,7 @@ void Network::recur(const Layer& layer, size_t direction, const Document* docume
   std::vector<const void*> inputs(rows);
   std::vector<const void*> upcoming(rows);
   std::vector<std::byte*> kept(rows);
-  // where nothing is pooled a row still needs an address
+  // Without pooling, a row still needs a valid address.
   std::vector<float*> running(rows, scratch.memory.data());
   for (size_t row = 0; row < rows; ++row) upcoming[row] = gates(slots.slots[row]);
 

@@ -1,4 +1,4 @@
-// A classifier ready to run on one dispatch path: packed weights, and the folded gate table.
+// A classifier for one dispatch path: packed weights and the folded gate table.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace valence {
 
-// Weights as torch lays them out, fp32; they need to live only while a Network is built.
+// fp32 weights in torch's layout. They must live only while a Network is built.
 struct LayerWeights {
   const float* input;        // (gates * hidden, columns)
   const float* recurrent;    // (gates * hidden, hidden)
@@ -28,7 +28,7 @@ struct Description {
   size_t directions;
   size_t labels;
   const float* embedding;    // (vocabulary, embedding_size)
-  std::vector<LayerWeights> layers;  // a direction each: layer 0 forward, layer 0 backward, ...
+  std::vector<LayerWeights> layers;  // one per direction: layer 0 forward, layer 0 backward, ...
   const float* attention;    // (directions * hidden), or null
   const float* output;       // (labels, pooled width)
   const float* output_bias;
@@ -43,7 +43,8 @@ class Network {
  public:
   Network(const Path& path, const Description& description);
 
-  // Logits (documents, labels). Ids must lie in the vocabulary. Threads may call it at once.
+  // Writes logits (documents, labels). Ids must lie in the vocabulary. Several threads may call
+  // this at the same time.
   void logits(const std::vector<Document>& documents, float* result) const;
 
   size_t vocabulary() const { return vocabulary_; }
@@ -79,10 +80,10 @@ class Network {
   size_t directions_;
   size_t labels_;
   size_t blocks_;
-  size_t units_;           // hidden size filled up to whole blocks
-  size_t state_;           // units filled up to whole tiles of inputs
-  size_t part_;            // units of all directions: one pooling's share of a pooled vector
-  size_t pooled_;          // floats a pooled vector
+  size_t units_;           // hidden size padded to whole blocks
+  size_t state_;           // units padded to whole tiles of inputs
+  size_t part_;            // units of all directions: the part of a pooled vector for one pooling
+  size_t pooled_;          // floats of a pooled vector
   std::vector<Layer> layers_;
   Buffer<float> attention_;    // (directions, state_)
   Buffer<float> output_;       // (labels, pooled_)

@@ -1,4 +1,4 @@
-// Torch's weights, scaled, blocked, padded and converted as a path reads them.
+// Scales, blocks, pads and converts torch's weights into the layout that a path reads.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace valence {
 
 inline size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
-// See kernels.h: what a gate is multiplied by so that activations begin with a power of two.
+// The factor of a gate, with which an activation starts as a power of two (see kernels.h).
 inline float gate_scale(Cell cell, size_t gate) {
   constexpr float log2e = 1.4426950408889634f;
   const bool tanh = cell == Cell::lstm ? gate == 2 : cell == Cell::gru ? gate == 2 : true;
@@ -23,21 +23,22 @@ inline uint16_t to_bf16(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
   if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return static_cast<uint16_t>(bits >> 16 | 0x40u);  // NaN
-  return static_cast<uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);  // to nearest even
+  return static_cast<uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);  // rounds to even
 }
 
 inline size_t size_of(Format format) { return format == Format::fp32 ? 4 : 2; }
 
-// How the rows that a matrix is multiplied with are made of `parts` vectors of `size` values, each
-// filled up to `padded`.
+// The layout of the rows that a matrix is multiplied with: `parts` vectors of `size` values, each
+// padded to `padded` values.
 struct Columns {
   size_t parts;
   size_t size;
   size_t padded;
 };
 
-// What a 1 in a row of integers stands for. The row's products with any state sum up to less than 2^31,
-// so that no order of summation overflows; approximations may take a state to 1 + 2^-10.
+// The value of an integer 1 in a row of weights. The products of the row with any state sum up to
+// less than 2^31, so no order of summation overflows. A state may be as large as 1 + 2^-10, because
+// activations are approximations.
 inline double fixed_point_scale(const float* row, size_t count, float gate_scale) {
   double sum = 0.0, largest = 0.0;
   for (size_t i = 0; i < count; ++i) {
@@ -47,7 +48,7 @@ inline double fixed_point_scale(const float* row, size_t count, float gate_scale
   }
   if (largest == 0.0) return 1.0;
   constexpr double state = kStateOne * (1.0 + 1.0 / 1024.0);
-  const double budget = 2147483647.0 / state - 0.5 * static_cast<double>(count);  // of rounding
+  const double budget = 2147483647.0 / state - 0.5 * static_cast<double>(count);  // less rounding
   return std::max(sum / budget, largest / 32767.0);
 }
 
@@ -56,7 +57,7 @@ struct Packed {
   Buffer<float> scales;       // (blocks, gates, lanes), int16 only
 };
 
-// Of (gates * hidden, parts * size).
+// Packs weights of the shape (gates * hidden, parts * size).
 inline Packed pack(Cell cell, size_t hidden, const float* weights, Columns columns, size_t lanes,
                    size_t pair, size_t tile, Format format) {
   const size_t gates = gate_count(cell);
@@ -99,7 +100,8 @@ inline Packed pack(Cell cell, size_t hidden, const float* weights, Columns colum
   return packed;
 }
 
-// (gates * hidden) twice -> (blocks, gates, lanes); of a GRU's third gate the first one only.
+// Adds two biases of the shape (gates * hidden) and packs the sum as (blocks, gates, lanes). For
+// the third gate of a GRU, only the input bias is used.
 inline Buffer<float> pack_bias(Cell cell, size_t hidden, const float* input,
                                const float* recurrent, size_t lanes) {
   const size_t gates = gate_count(cell);
@@ -114,7 +116,7 @@ inline Buffer<float> pack_bias(Cell cell, size_t hidden, const float* input,
   return packed;
 }
 
-// A GRU's b_hn (blocks, lanes); zeros for other cells.
+// b_hn of a GRU as (blocks, lanes); zeros for other cells.
 inline Buffer<float> pack_hidden_bias(Cell cell, size_t hidden, const float* recurrent,
                                       size_t lanes) {
   Buffer<float> packed(round_up(hidden, lanes));

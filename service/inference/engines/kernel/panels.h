@@ -1,4 +1,4 @@
-// Matrices of the attribution kernels: outputs in panels of kPanel vectors, fp32 or fixed point.
+// Matrices of the attribution kernels: outputs in panels of kPanel vectors, in fp32 or fixed point.
 #pragma once
 
 #include <algorithm>
@@ -11,9 +11,9 @@
 namespace valence {
 
 struct Panels {
-  Buffer<float> real;       // (panels, depth, width), width being that of a panel
-  Buffer<int16_t> fixed;    // (panels, depth / 2, width, 2) instead, what recur() reads of a path
-                            // that computes in fixed point
+  Buffer<float> real;       // (panels, depth, width), with the width of a panel
+  Buffer<int16_t> fixed;    // (panels, depth / 2, width, 2), instead of `real` if the path computes
+                            // in fixed point; recur() reads it
   size_t width = 0;
   size_t depth = 0;
 
@@ -29,8 +29,8 @@ struct Panels {
     real[(output / width * depth + k) * width + output % width] = value;
   }
 
-  // What an integer 1 must stand for at least: products of a chunk's weights with digits, which go
-  // to kStateOne, sum up to less than 2^31.
+  // The smallest allowed value of an integer 1: the products of the weights of a chunk with digits
+  // of up to kStateOne must sum up to less than 2^31.
   float least_scale() const {
     double largest = 0.0, longest = 0.0;
     for (size_t panel = 0; panel < real.size() / (depth * width); ++panel)
@@ -44,11 +44,12 @@ struct Panels {
           }
           longest = std::max(longest, sum);
         }
-    constexpr double budget = 2147483647.0 / kStateOne - 0.5 * kChunk;  // less what is rounded up
+    constexpr double budget = 2147483647.0 / kStateOne - 0.5 * kChunk;  // less rounding
     return static_cast<float>(std::max(largest / 32767.0, longest / budget));
   }
 
-  // Both ways through the network take the same scale, so that their weights are the same.
+  // Converts to fixed point. The forward and the backward pass use the same scale, so that their
+  // weights are the same.
   void fix(float scale) {
     fixed = Buffer<int16_t>(real.size());
     for (size_t i = 0; i < real.size(); ++i) {

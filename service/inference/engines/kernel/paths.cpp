@@ -16,7 +16,7 @@ namespace {
 
 bool always() { return true; }
 
-// Asked here, in code compiled for any processor, and not in the paths' own files.
+// These checks are here and not in the files of the paths, because they must run on any processor.
 #if defined(__x86_64__)
 
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
@@ -36,7 +36,7 @@ bool has_bf16() {
   return has_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1u);
 }
 
-// Linux gives a process the tile registers only when it asks for them.
+// Linux allows a process to use the tile registers only after a request.
 bool has_amx_bf16() {
 #if defined(__linux__) && defined(SYS_arch_prctl)
   constexpr unsigned long request_permission = 0x1023, tile_data = 18;

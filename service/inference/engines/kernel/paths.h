@@ -1,4 +1,4 @@
-// Which dispatch paths this module was compiled with and this processor runs.
+// The dispatch paths that were compiled into this module and that this processor can run.
 #pragma once
 
 #include <vector>
@@ -8,18 +8,18 @@
 
 namespace valence {
 
-// Best first; never empty, since the portable path runs everywhere.
+// Best first. Never empty, because the portable path runs everywhere.
 std::vector<const Path*> available_paths();
 
-// Those that compute attributions, the best first.
+// The paths that compute attributions, best first.
 struct AttributionPath {
   const char* name;
   const AttributionKernels* kernels;
 };
 std::vector<AttributionPath> attribution_paths();
 
-// Operations a second (1e9) of one core that only multiplies and adds, on registers, in the number
-// format of the path.
+// GFLOP/s of one core that only multiplies and adds, on registers, in the number format of the
+// path.
 double peak_gflops(const Path& path);
 
 }  // namespace valence

@@ -1,5 +1,5 @@
-// The path that every processor has: four lanes of the compiler's own vector type. On 64-bit ARM
-// that is NEON, whose 32 registers allow larger tiles; elsewhere the compiler lowers it as it can.
+// The path for every processor: four lanes of the compiler's own vector type. On 64-bit ARM this is
+// NEON, whose 32 registers allow larger tiles. On other processors the compiler uses what it has.
 
 #include "kernels.h"
 
@@ -24,7 +24,7 @@ struct Simd {
   using Gate = float;
   using State = float;
   static constexpr int lanes = 4;
-  static constexpr int accumulators = kAccumulators;  // registers left for sums in a tile
+  static constexpr int accumulators = kAccumulators;  // registers for the sums of a tile
 
   static inline Vec set1(float x) { return Vec{x, x, x, x}; }
   static inline Vec load(const float* p) {
@@ -48,11 +48,12 @@ struct Simd {
   static inline Vec where_greater(Vec a, Vec b, Vec x, Vec y) { return select(a > b, x, y); }
   static inline float total(Vec v) { return (v[0] + v[1]) + (v[2] + v[3]); }
 
-  // 2^x of x held within [-40, 40], to 2e-7 of itself: 2^n (minimax polynomial of the rest).
+  // 2^x for x clamped to [-40, 40], with relative error 2e-7: 2^n times a minimax polynomial of x -
+  // n.
   static inline Vec exp2(Vec x) {
     x = select(x < set1(40.0f), x, set1(40.0f));
     x = max(x, set1(-40.0f));
-    // the sum's low mantissa bits are the rounded integer
+    // The low mantissa bits of the sum are x rounded to an integer.
     const Vec shifted = x + set1(12582912.0f);
     const Vec f = x - (shifted - set1(12582912.0f));
     const Ints power = ((Ints)shifted - 0x4B400000 + 127) << 23;
@@ -82,7 +83,7 @@ struct Simd {
     static constexpr bool fixed_point = false;
     static constexpr int lanes = Simd::lanes;
     static constexpr int pair = 1;
-    static constexpr int chains = 8;  // multiply-adds in flight that hide their latency
+    static constexpr int chains = 8;  // independent multiply-adds needed to hide their latency
     static inline Sum zero() { return set1(0.0f); }
     static inline Operand load(const Weight* p) { return Simd::load(p); }
     static inline Operand broadcast(const State* p) { return set1(*p); }

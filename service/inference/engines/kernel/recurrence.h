@@ -1,6 +1,6 @@
-// The kernel, once for all vector instruction sets. Include after opening the instruction set and
-// defining a `Simd` in an unnamed namespace (see portable.cpp for what it must offer): everything
-// here then has internal linkage, so that no two paths share a function.
+// The kernel, written once for all vector instruction sets. Before including this header, open the
+// instruction set and define a `Simd` in an unnamed namespace (portable.cpp shows what a `Simd`
+// must offer). Everything here then has internal linkage, so no two paths share a function.
 #pragma once
 
 #include "kernels.h"
@@ -9,12 +9,12 @@
 namespace valence {
 namespace {
 
-// Sums are arrays that must end up in registers: no loop over them may stay a loop.
+// Sums are arrays that must be kept in registers, so every loop over them must be unrolled.
 #define VALENCE_UNROLL _Pragma("GCC unroll 32")
 #define VALENCE_INLINED __attribute__((always_inline))
 #define VALENCE_INLINE inline VALENCE_INLINED
 
-// Gates come multiplied by -log2(e), or by twice that where tanh follows: see kernels.h.
+// Gates are already multiplied by -log2(e), or by twice that where tanh follows (see kernels.h).
 template <class S>
 VALENCE_INLINE typename S::Vec sigmoid(typename S::Vec gate) {
   return S::inverse(S::add(S::set1(1.0f), S::exp2(gate)));
@@ -25,14 +25,14 @@ VALENCE_INLINE typename S::Vec tanh(typename S::Vec gate) {
   return S::fma(S::set1(2.0f), sigmoid<S>(gate), S::set1(-1.0f));
 }
 
-// tanh of a value that was not multiplied.
+// tanh of a value without that factor.
 template <class S>
 VALENCE_INLINE typename S::Vec plain_tanh(typename S::Vec x) {
   return tanh<S>(S::mul(x, S::set1(-2.8853900817779268f)));
 }
 
-// Cells, as torch.nn defines them. `start` gives the accumulators that the recurrent product is
-// added to, `finish` makes the new hidden state of them. `memory` holds c of an LSTM, h of a GRU.
+// Cells as torch.nn defines them. `start` sets the accumulators to which the recurrent product is
+// added. `finish` computes the new hidden state from them. `memory` holds c of an LSTM, h of a GRU.
 
 template <class S>
 struct Lstm {
@@ -87,7 +87,7 @@ struct Rnn {
   }
 };
 
-// Rows a register tile holds beside its columns, by the vector registers there are.
+// The number of rows of a register tile with C columns, given the vector registers of the path.
 template <class S, int C>
 constexpr int tile_rows() {
   return S::accumulators / C < 12 ? S::accumulators / C : 12;
@@ -98,7 +98,8 @@ template <class D, int R, int C>
 VALENCE_INLINE void accumulate(typename D::Sum (&acc)[R][C], const typename D::State* input,
                                size_t stride, const typename D::Weight* weights, size_t depth) {
   constexpr size_t column = D::lanes * D::pair;
-  // Few rows leave the multiply-adds waiting for each other: several partial sums hide that.
+  // With few rows, each multiply-add waits for the one before. Several partial sums hide this
+  // latency.
   constexpr int wanted = D::chains / (R * C);
   constexpr int parts = wanted < 1 ? 1 : wanted > 4 ? 4 : wanted;
   typename D::Sum part[parts][R][C];
@@ -123,7 +124,7 @@ VALENCE_INLINE void accumulate(typename D::Sum (&acc)[R][C], const typename D::S
   VALENCE_UNROLL
         for (int c = 0; c < C; ++c) {
           typename D::Operand b = D::load(w + c * column);
-          if constexpr (R > 1) VALENCE_OPAQUE(b);  // or GCC would load it for every row anew
+          if constexpr (R > 1) VALENCE_OPAQUE(b);  // otherwise GCC loads b again for every row
   VALENCE_UNROLL
           for (int r = 0; r < R; ++r) part[p][r][c] = D::dot(part[p][r][c], a[r], b);
         }
@@ -157,14 +158,14 @@ VALENCE_INLINE void accumulate(typename D::Sum (&acc)[R][C], const typename D::S
     }
 }
 
-// gates[r][c] = what `start` makes of a row + sum over k of input[r][k] * weights[k][c]
+// gates[r][c] = result of `start` for row r + sum over k of input[r][k] * weights[k][c]
 template <class S, class D, int R, int C, class Start>
 VALENCE_INLINE void multiply(typename S::Vec (&gates)[R][C], Start start,
                              const typename D::State* input, size_t stride,
                              const typename D::Weight* weights, size_t depth, const float* scales,
                              size_t block) {
   if constexpr (D::fixed_point) {
-    // sums of integers apart, or the gates would take the registers that the product needs
+    // Sum the integers first: the gates would take the registers that the product needs.
     typename D::Sum sums[R][C];
   VALENCE_UNROLL
     for (int r = 0; r < R; ++r)
@@ -186,7 +187,7 @@ VALENCE_INLINE void multiply(typename S::Vec (&gates)[R][C], Start start,
   }
 }
 
-// What is left to do for 16 units of one row once its gates are known.
+// Finishes one block of units of one row when its gates are known.
 template <class S, template <class> class CellOf>
 VALENCE_INLINE void finish_row(const Step& step, typename S::Vec (&acc)[CellOf<S>::gates],
                                const typename S::Gate* input, size_t block, size_t row) {
@@ -217,8 +218,8 @@ VALENCE_INLINE void prefetch_gates(const Step& step, size_t row, size_t block) {
     __builtin_prefetch(next + byte);
 }
 
-// Not inlined: beside a loop around it, GCC would keep the activations' constants in registers and
-// spill sums instead.
+// Not inlined: inside the surrounding loop, GCC would keep constants of the activations in
+// registers and spill sums instead.
 template <class S, template <class> class CellOf, int R>
 __attribute__((noinline)) void step_rows(const Step& step, size_t block, size_t row) {
   constexpr int C = CellOf<S>::gates;
@@ -280,7 +281,7 @@ VALENCE_INLINE void product_rows(const Product& product, size_t block, size_t ro
                                    ((row + r) * product.blocks + block) * C * S::lanes, acc[r]);
 }
 
-// Rows are taken in panels that stay in the second-level cache while every block passes over them.
+// Rows are processed in panels that stay in the second-level cache while all blocks use them.
 template <class S, class D, int C>
 void product_all(const Product& product) {
   constexpr int R = tile_rows<S, C>();
@@ -331,7 +332,7 @@ float dot_all(const float* a, const float* b, size_t count) {
   return S::total(sum);
 }
 
-// As many independent multiply-adds as the register file holds: the path's peak.
+// As many independent multiply-adds as the register file can hold: the peak speed of the path.
 template <class S>
 double spin_all(size_t rounds) {
   using D = typename S::Dot;
@@ -346,7 +347,7 @@ double spin_all(size_t rounds) {
   for (size_t round = 0; round < rounds; ++round)
   VALENCE_UNROLL
     for (int i = 0; i < chains; ++i) {
-      VALENCE_OPAQUE(a);  // or a product that does not change would be taken once
+      VALENCE_OPAQUE(a);  // otherwise the constant product is computed only once
       acc[i] = D::dot(acc[i], a, b);
     }
   VALENCE_UNROLL

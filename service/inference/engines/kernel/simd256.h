@@ -1,4 +1,4 @@
-// Eight lanes of fp32 under AVX2 with fused multiply-add, common to its paths.
+// Eight lanes of fp32 under AVX2 with fused multiply-add, shared by the AVX2 paths.
 #pragma once
 
 #include <immintrin.h>
@@ -31,7 +31,8 @@ struct Simd256 {
     return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
   }
 
-  // 2^x of x held within [-40, 40], to 2e-7 of itself: 2^n (minimax polynomial of the rest).
+  // 2^x for x clamped to [-40, 40], with relative error 2e-7: 2^n times a minimax polynomial of x -
+  // n.
   static inline Vec exp2(Vec x) {
     x = _mm256_max_ps(_mm256_min_ps(x, set1(40.0f)), set1(-40.0f));
     const Vec n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -1,4 +1,4 @@
-// Sixteen lanes of fp32 under AVX-512, common to its paths.
+// Sixteen lanes of fp32 under AVX-512, shared by the AVX-512 paths.
 #pragma once
 
 #include <immintrin.h>
@@ -27,7 +27,7 @@ struct Simd512 {
   }
   static inline float total(Vec v) { return _mm512_reduce_add_ps(v); }
 
-  // x - floor(x), to which a polynomial is applied before it is scaled by 2^floor(x)
+  // x - floor(x), the argument of a polynomial whose result is then scaled by 2^floor(x)
   static inline Vec fraction(Vec x) {
     return _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
   }

@@ -6,17 +6,17 @@
 namespace valence {
 namespace {
 
-// Errors of the approximations stay below a twentieth of
-// bf16's own rounding (2^-9): 8e-5 of 2^x, 6e-5 of 1 / x.
+// The errors of the approximations, 8e-5 for 2^x and 6e-5 for 1 / x, stay below a twentieth of the
+// rounding of bf16 itself (2^-9).
 struct SimdBf16 : Simd512 {
   using Gate = uint16_t;
   using State = uint16_t;
   using FoldDot = Simd512::Dot;
 
-  // 0 of infinity
+  // 1 / x; 0 for infinity
   static inline Vec inverse(Vec x) { return _mm512_rcp14_ps(x); }
 
-  // 2^x, infinity where it is too large
+  // 2^x; infinity if it is too large
   static inline Vec exp2(Vec x) {
     const Vec f = fraction(x);
     Vec p = set1(0.078024521f);
@@ -35,8 +35,9 @@ struct SimdBf16 : Simd512 {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), round(v));
   }
 
-  // Gates lie in twos, the second in the upper half of each 32-bit word: a shift and a mask then
-  // unpack them without crossing lanes. An odd one out lies alone.
+  // Gates are stored in pairs, with the second gate in the upper half of each 32-bit word, so that
+  // a shift and a mask unpack them without crossing lanes. The last gate of an odd number is stored
+  // alone.
   template <int C>
   static inline void load_gates(const Gate* p, Vec (&gates)[C]) {
     for (int c = 0; c + 1 < C; c += 2) {

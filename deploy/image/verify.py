@@ -1,6 +1,6 @@
-"""Run while the image is built: the models are what was sealed, and the native engine loads.
+"""Verify a bento while the image is built: the seal of each model, and the native engine.
 
-python verify.py BENTO
+Usage: python verify.py BENTO
 """
 
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def main(bento: Path) -> None:
-    """Raise unless the bento can be served by this environment as it is."""
+    """Exit with an error if this environment cannot serve the folder ``bento``."""
     sys.path.insert(0, str(bento / "src"))
     from valence.service.classifier import artifact
     from valence.service.inference.engines import factory
@@ -16,15 +16,15 @@ def main(bento: Path) -> None:
 
     folders = sorted(path.parent for path in bento.glob("models/*/*/model.json"))
     if not folders:
-        sys.exit(f"{bento} holds no model; train one with `make train` and build again")
+        sys.exit(f"{bento} contains no models; train one with `make train` and build again")
     for folder in folders:
-        # reads every file and its checksum
+        # Loading a model reads every file and verifies its checksum.
         model = artifact.load(folder)
         engine = factory.create(model, name="auto", log=Log(sys.stderr))
         if not engine.name.startswith(("native", "cuda")):
             sys.exit(
-                f"{folder.name} would be computed by {engine.name}: the bento's native engine "
-                "is of another Python or C library than the image"
+                f"the engine for {folder.name} would be {engine.name}: the native engine in the "
+                "bento was built for another Python or C library than the image has"
             )
         sys.stdout.write(f"{model.manifest.name} {model.manifest.version}: {engine.name}\n")
 
