@@ -110,8 +110,8 @@ class Classifier:
         parts = truncations.parts(tokens, limit, truncation)
         if not parts:
             message = (
-                f"{tokens} tokens, the model reads {limit}; shorten the text or ask for another "
-                "truncation"
+                f"the text has {tokens} tokens, the model reads {limit}; shorten the text or choose "
+                "another truncation"
             )
             raise TextTooLong(((0, message),))
         marks = tuple(~known[part.start : part.stop] for part in parts)

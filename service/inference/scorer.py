@@ -350,9 +350,9 @@ class Scorer:
         tokens = sum(map(len, ids))
         if len(ids) > texts and (len(ids) > self._limits.items or tokens > self._limits.tokens):
             raise InvalidRequest(
-                f"the texts come to {len(ids)} windows and sentences of {tokens} tokens, a request "
-                f"may hold {self._limits.items} of {self._limits.tokens}; send fewer or shorter "
-                "texts a request"
+                f"the texts have {len(ids)} windows and sentences of {tokens} tokens together, a "
+                f"request may have {self._limits.items} of {self._limits.tokens}; send fewer or "
+                "shorter texts per request"
             )
 
     async def _answers(
@@ -384,7 +384,7 @@ class Scorer:
 
     def _expire(self, ticket: Ticket[Any]) -> None:
         error = DeadlineExceeded(
-            "the answer was not ready within the time allowed; send fewer texts a request or try "
+            "the answer was not ready within the time allowed; send fewer texts per request or try "
             "again later"
         )
         self._batcher.abandon(ticket, error)

@@ -81,7 +81,9 @@ def read(path: Path) -> tuple[Key, ...]:
             Key(match["name"], bytes.fromhex(match["digest"]), float(rate) if rate else None)
         )
     if not keys:
-        raise ConfigurationError(f"{path} holds no API key; make one with `valence keys new NAME`")
+        raise ConfigurationError(
+            f"{path} does not have an API key; make one with `valence keys new NAME`"
+        )
     return tuple(keys)
 
 
@@ -93,7 +95,7 @@ def require_unless_loopback(host: str) -> None:
         reachable = host != "localhost"
     if reachable:
         raise ConfigurationError(
-            f"other machines can reach {host}, and no API keys are set: name a file of them in "
-            "VALENCE_API_KEYS_FILE (`valence keys new NAME` makes one), or set "
-            "VALENCE_ALLOW_ANONYMOUS=true to serve whoever asks"
+            f"other machines can reach {host}, and API keys are not set up: put the path of a file "
+            "with keys into VALENCE_API_KEYS_FILE (`valence keys new NAME` makes a key), or set "
+            "VALENCE_ALLOW_ANONYMOUS=true to serve everybody"
         )

@@ -30,26 +30,27 @@ def folders(settings: Settings) -> list[Path]:
             if settings.models:
                 held = ", ".join(sorted(str(model.tag) for model in bentoml.models.list()))
                 raise ConfigurationError(
-                    f"the model store holds no {name!r}; it holds {held or 'none'}; train one with "
-                    "`make train` or correct VALENCE_MODELS"
+                    f"the model store does not have {name!r}; it has {held or 'no models'}; train the "
+                    "model with `valence train` or correct VALENCE_MODELS"
                 ) from None
         except (BentoMLException, ValueError) as error:
             raise ConfigurationError(f"VALENCE_MODELS: {name!r}: {error}") from None
         else:
             if model.tag.name in found:
                 raise ConfigurationError(
-                    f"VALENCE_MODELS names {model.tag.name!r} twice; one process serves one "
-                    "version of a model"
+                    f"VALENCE_MODELS has {model.tag.name!r} twice; one process serves one version "
+                    "of a model"
                 )
             found[model.tag.name] = Path(model.path)
     if not found:
         raise ConfigurationError(
-            f"the model store holds none of {', '.join(DEFAULT_NAMES)}; train them with "
+            f"the model store does not have {' or '.join(DEFAULT_NAMES)}; train them with "
             "`make train`"
         )
     default = settings.default_model
     if default and default not in found:
         raise ConfigurationError(
-            f"VALENCE_DEFAULT_MODEL={default!r} is not served; served are {', '.join(found)}"
+            f"VALENCE_DEFAULT_MODEL={default!r} is not served; the served models are "
+            f"{', '.join(found)}"
         )
     return [found[name] for name in sorted(found, key=lambda name: name != default)]

@@ -157,10 +157,10 @@ class Refusal(NamedTuple):
 
 
 _MALFORMED = Refusal(400, "malformed-request", "The request is not HTTP/1.1")
-_HEADERS_SLOW = Refusal(408, "request-timeout", "The headers came too slowly")
-_BODY_STOPPED = Refusal(408, "request-timeout", "The body stopped coming")
+_HEADERS_SLOW = Refusal(408, "request-timeout", "The headers arrived too slowly")
+_BODY_STOPPED = Refusal(408, "request-timeout", "The client stopped sending the body")
 _HEADERS_TOO_LARGE = Refusal(431, "headers-too-large", "The headers are too large or too many")
-_TOO_MANY = Refusal(503, "too-many-connections", "The service holds as many as it may")
+_TOO_MANY = Refusal(503, "too-many-connections", "The service has too many connections")
 _TOO_MANY_ANSWER = _TOO_MANY.answer()
 REFUSALS = (_MALFORMED, _HEADERS_SLOW, _BODY_STOPPED, _HEADERS_TOO_LARGE, _TOO_MANY)
 

@@ -1,8 +1,8 @@
-"""Hugging Face's dialect: text-embeddings-inference's ``/predict`` and what its clients send.
+"""The dialect of Hugging Face: ``/predict`` of text-embeddings-inference, and its clients.
 
-Two shapes of answer exist in the wild. text-embeddings-inference (TEI) answers one text with a flat
-list of labels and a batch with a list of such lists; ``huggingface_hub.InferenceClient`` and hf.js
-read a list of lists always, and always send ``parameters``. So ``parameters`` decides.
+Answers have two shapes. text-embeddings-inference (TEI) answers one text with a flat list of labels
+and a batch with a list of such lists. ``huggingface_hub.InferenceClient`` and hf.js always expect a
+list of lists, and always send ``parameters``. So the presence of ``parameters`` decides.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from valence.service.inference.scorer import Scored, Scorer
 from valence.service.version import VERSION
 
 _PAIR = (
-    "a list of strings is a pair (a text and its premise), which these models do not read; send a "
-    'batch as [["first text"], ["second text"]]'
+    "a list of strings is a pair of texts, which these models do not read; send a batch as "
+    '[["first text"], ["second text"]]'
 )
 _FUNCTIONS = {"single_label": "softmax", "multi_label": "sigmoid"}
 _ERROR_TYPES = {429: "Overloaded", 500: "Backend", 503: "Unhealthy", 504: "Backend"}
 
 
 class PredictParameters(BaseModel):
-    """How to answer, as ``transformers`` names it."""
+    """Options of the answer, named as in ``transformers``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     top_k: Annotated[int, Field(ge=1, strict=True)] | None = Field(
-        default=None, description="scores of only the k likeliest labels"
+        default=None, description="Return only the scores of the k likeliest labels."
     )
     function_to_apply: Literal["softmax", "sigmoid", "none"] | None = Field(
         default=None,
-        description="what makes scores of the model's outputs; only the one it was calibrated "
-        "with: softmax, or sigmoid for a multi-label model",
+        description="The function from logits to scores. Only the function of the calibration is "
+        "allowed: softmax, or sigmoid for a multi-label model.",
     )
     truncation: StrictBool | None = Field(
-        default=None, description="as `truncate`, which goes before it"
+        default=None, description="The same as `truncate`, which has precedence."
     )
 
 
@@ -57,30 +57,30 @@ _One = Annotated[list[str], Field(min_length=1, max_length=1)]
 
 
 class PredictRequest(BaseModel):
-    """A text, or a batch of lists of one text each."""
+    """One text, or a batch: a list of lists with one text each."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     inputs: str | Annotated[list[_One], Field(min_length=1)] = Field(
-        description='one text, or a batch: `[["first"], ["second"]]`'
+        description='One text, or a batch: `[["first"], ["second"]]`.'
     )
     parameters: PredictParameters | None = Field(
-        default=None, description="if given, the answer is a list of lists for one text too"
+        default=None, description="If given, the answer to one text is a list of lists too."
     )
     truncate: StrictBool | None = Field(
         default=None,
-        description="false: a text longer than the model reads is an error; else it is cut",
+        description="False: a text longer than the model reads is an error. Otherwise it is cut.",
     )
     truncation_direction: Literal["Left", "Right"] = Field(
-        default="Right", description="the end of a long text that is cut off"
+        default="Right", description="The end of a long text that is cut off."
     )
     raw_scores: StrictBool = Field(
-        default=False, description="outputs before calibration; refused, they are not kept"
+        default=False, description="Scores before calibration. True is refused."
     )
     options: dict[str, StrictBool] | None = Field(
         default=None,
-        description="`use_cache` and `wait_for_model` of the hosted API; nothing waits or differs "
-        "here",
+        description="`use_cache` and `wait_for_model` of the hosted API. The options have no "
+        "effect.",
     )
 
     @field_validator("inputs", mode="before")
@@ -95,13 +95,13 @@ class PredictRequest(BaseModel):
         for place, item in enumerate(given):
             if not isinstance(item, list) or not all(isinstance(text, str) for text in item):
                 raise PydanticCustomError(
-                    "inputs", "item {place} is no list of one text", {"place": place}
+                    "inputs", "item {place} is not a list of one text", {"place": place}
                 )
             if len(item) != 1:
                 raise PydanticCustomError(
                     "inputs",
-                    "item {place} has {count} texts; pairs are not read, give each text a list of "
-                    "its own",
+                    "item {place} has {count} texts; these models do not read pairs, send each "
+                    "text in a list of its own",
                     {"place": place, "count": len(item)},
                 )
         return given
@@ -115,7 +115,7 @@ class PredictedLabel(BaseModel):
 
 
 class PredictResponse(RootModel[list[PredictedLabel] | list[list[PredictedLabel]]]):
-    """Labels, likeliest first: of one text, or of each text of a batch."""
+    """Labels with scores, likeliest first: of one text, or of each text of a batch."""
 
 
 class PredictError(BaseModel):
@@ -126,14 +126,14 @@ class PredictError(BaseModel):
 
 
 class ClassifierType(BaseModel):
-    """The labels by number and back."""
+    """The labels by class number, and the class numbers by label."""
 
     id2label: dict[str, str]
     label2id: dict[str, int]
 
 
 class ModelType(BaseModel):
-    """What kind of model is served."""
+    """The kind of the model."""
 
     classifier: ClassifierType
 
@@ -144,20 +144,26 @@ class Info(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
     model_id: str
-    model_sha: Annotated[str, Field(description="the model's version")]
+    model_sha: Annotated[str, Field(description="The version of the model.")]
     model_dtype: str
     model_type: ModelType
-    max_concurrent_requests: Annotated[int, Field(description="texts that may wait")]
-    max_input_length: Annotated[int, Field(description="tokens read of a text")]
-    max_batch_tokens: Annotated[int, Field(description="tokens that may wait")]
+    max_concurrent_requests: Annotated[
+        int, Field(description="Maximum number of texts in the queue.")
+    ]
+    max_input_length: Annotated[
+        int, Field(description="Tokens of a text that the model reads at once.")
+    ]
+    max_batch_tokens: Annotated[int, Field(description="Maximum number of tokens in the queue.")]
     max_batch_requests: int | None
-    max_client_batch_size: Annotated[int, Field(description="texts in a request")]
+    max_client_batch_size: Annotated[
+        int, Field(description="Maximum number of texts in a request.")
+    ]
     auto_truncate: bool
     tokenization_workers: int
     version: str
     sha: str | None
     docker_label: str | None
-    limits: Annotated[Limits, Field(description="all of them, as in `/v1/models`")]
+    limits: Annotated[Limits, Field(description="All limits, as in `/v1/models`.")]
 
 
 async def predict(context: Context, request: Request) -> Response:
@@ -225,12 +231,12 @@ def _require_calibrated(
     own = _FUNCTIONS[scorer.manifest.task]
     if asked.raw_scores:
         raise InvalidRequest.of(
-            "raw_scores", f"only calibrated {own} scores are given; leave it out"
+            "raw_scores", f"this service returns only calibrated {own} scores; leave raw_scores out"
         )
     if parameters.function_to_apply not in (None, own):
         raise InvalidRequest.of(
             "parameters.function_to_apply",
-            f"the scores of {scorer.name!r} are calibrated for {own}; ask for that or leave it out",
+            f"the scores of {scorer.name!r} are calibrated for {own}; use {own} or leave the field out",
         )
 
 
@@ -328,14 +334,14 @@ def _predict(path: str, *, description: str, named: bool = False) -> Route:
         handler=predict,
         refuse=refuse,
         operation=Operation(
-            summary="Classify, as text-embeddings-inference does",
+            summary="Classify as text-embeddings-inference does",
             description=description,
             tag="huggingface",
             request=PredictRequest,
             request_examples=PREDICT_EXAMPLES,
             response=PredictResponse,
             response_examples=PREDICTED,
-            parameters={"name": "`name` or `name:version`"} if named else {},
+            parameters={"name": "The model, as `name` or `name:version`."} if named else {},
             errors=SCORING_ERRORS if named else _NO_MODEL,
             error=PredictError,
         ),
@@ -356,15 +362,19 @@ def _get(path: str, handler: Handler, operation: Operation, *, logged: bool = Tr
 
 
 ROUTES = (
-    _predict("/predict", description="By the default model."),
-    _predict("/", description="The same as /predict; what `huggingface_hub` calls."),
-    _predict("/models/{name}", description="The same, by a model of your choice.", named=True),
+    _predict("/predict", description="The default model answers."),
+    _predict("/", description="The same as /predict. `huggingface_hub` calls this path."),
+    _predict(
+        "/models/{name}",
+        description="The same as /predict, with the model in the path.",
+        named=True,
+    ),
     _get(
         "/info",
         info,
         Operation(
-            summary="The default model, as text-embeddings-inference describes it",
-            description="Labels and limits.",
+            summary="Show the default model as text-embeddings-inference does",
+            description="Labels and limits of the default model.",
             tag="huggingface",
             response=Info,
             response_examples={"sentiment": _INFO},
@@ -377,7 +387,7 @@ ROUTES = (
         health,
         Operation(
             summary="Are the models loaded and warm?",
-            description="Empty when they are.",
+            description="The answer is empty if they are. Otherwise the status is 503.",
             tag="huggingface",
             response="text/plain",
             errors=(errors.Unavailable,),

@@ -1,7 +1,7 @@
-"""Amazon SageMaker's contract for a container: ``GET /ping`` and ``POST /invocations``.
+"""The contract of Amazon SageMaker for containers: ``GET /ping`` and ``POST /invocations``.
 
-JSON is as of Hugging Face's dialect; JSON lines and CSV, which batch transform splits files into,
-are answered line by line, so that it can join answers to its input.
+JSON bodies are those of Hugging Face's dialect. Batch transform splits files into JSON lines or CSV;
+the answer to these has one line per line, so that batch transform can join it to its input.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Line(BaseModel):
 
 
 class PredictedLine(RootModel[list[PredictedLabel]]):
-    """Labels of the text of one line, likeliest first."""
+    """The labels of one line with their scores, likeliest first."""
 
 
 async def invoke(context: Context, request: Request) -> Response:
@@ -58,7 +58,7 @@ async def invoke(context: Context, request: Request) -> Response:
     body = await request.body()
     texts = (_rows if media_type == _CSV else _lines)(body, context.settings)
     if not texts:
-        raise InvalidRequest.of("body", "holds no text; send one a line")
+        raise InvalidRequest.of("body", "the body is empty; send one text per line")
     require_within_limits(texts, context.settings, field="line")
     scorer, scored = await score(context, request, texts)
     rows: list[Any] = await label_scores(scorer, scored)
@@ -70,7 +70,7 @@ async def invoke(context: Context, request: Request) -> Response:
 
 
 def _lines(body: bytes, settings: Settings) -> list[str]:
-    # only a line feed ends a line: a text may hold any other separator
+    # only a line feed ends a line, because a text may have any other separator
     lines = body.removesuffix(b"\n").split(b"\n") if body else []
     require_few(lines, settings, field="line")
     texts = []
@@ -96,7 +96,7 @@ def _rows(body: bytes, settings: Settings) -> list[str]:
         if len(row) != 1:
             raise InvalidRequest.of(
                 f"line.{place}",
-                f"{len(row)} columns, there must be one, the text; quote a text that has commas",
+                f"{len(row)} columns, there must be one, the text; put a text with commas in quotes",
             )
     return [text for (text,) in rows]
 
@@ -111,7 +111,7 @@ ROUTES = (
         open=True,
         operation=Operation(
             summary="Are the models loaded and warm?",
-            description="For SageMaker; empty when they are.",
+            description="For SageMaker. The answer is empty if they are. Otherwise the status is 503.",
             tag="sagemaker",
             response="text/plain",
             errors=(errors.Unavailable,),
@@ -124,9 +124,9 @@ ROUTES = (
         handler=invoke,
         refuse=refuse,
         operation=Operation(
-            summary="Classify, for SageMaker",
-            description="JSON as of /predict. JSON lines of `inputs`, or CSV of one column without "
-            "a header, are answered by a line for each.",
+            summary="Classify for SageMaker",
+            description="JSON bodies as for /predict. The answer to JSON lines with `inputs`, or to CSV "
+            "with one column and without a header, has one line per line.",
             tag="sagemaker",
             request=PredictRequest,
             request_examples=PREDICT_EXAMPLES,

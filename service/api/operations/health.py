@@ -1,4 +1,4 @@
-"""What a cluster and a client's generator ask: health, metrics, the OpenAPI document."""
+"""Routes for operators and client generators: probes, metrics, the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from valence.service.settings import Settings
 
 
 class Health(BaseModel):
-    """Where the process is in its life."""
+    """The state of the process."""
 
     status: str
 
 
 async def live(context: Context, request: Request) -> Response:  # noqa: ARG001
-    """Answer ``GET /livez``: 503 only for what a restart mends."""
+    """Answer ``GET /livez``: 503 only for a failure that a restart repairs."""
     if not context.models.alive:
         raise errors.Unavailable("an engine has hung; restart this process")
     return _health("alive")
 
 
 async def ready(context: Context, request: Request) -> Response:  # noqa: ARG001
-    """Answer ``GET /readyz``: 503 until the models are loaded and warm, and while draining."""
+    """Answer ``GET /readyz``: 503 before the models are loaded and warm, and while draining."""
     context.models.require_serving()
     if context.models.phase is Phase.LEAVING:
         raise errors.Unavailable("the service is draining; send requests elsewhere")
@@ -42,7 +42,7 @@ async def expose(context: Context, request: Request) -> Response:  # noqa: ARG00
     context.models.report()
     context.metrics.ready = context.models.phase is Phase.SERVING
     context.metrics.flush()
-    # with several workers it reads their files
+    # with several workers this reads the files of all workers
     text = await asyncio.to_thread(context.metrics.exposition)
     return Response(text, media_type=metrics.CONTENT_TYPE)
 
@@ -61,7 +61,7 @@ def _health(status: str) -> Response:
     return Response(pydantic_core.to_json({"status": status}))
 
 
-_HEALTH = "503 with a problem as its body when it is not."
+_HEALTH = "Otherwise the status is 503, with a problem as the body."
 
 
 def _probe(path: str, handler: Handler, *, status: str, summary: str, description: str) -> Route:
@@ -70,7 +70,7 @@ def _probe(path: str, handler: Handler, *, status: str, summary: str, descriptio
         path=path,
         handler=handler,
         logged=False,
-        # a cluster's probes bring no key
+        # the probes of a cluster do not have an API key
         open=True,
         operation=Operation(
             summary=summary,
@@ -89,7 +89,7 @@ ROUTES = (
         live,
         status="alive",
         summary="Is the process alive?",
-        description=f"For a liveness probe. {_HEALTH}",
+        description=f"For liveness probes. {_HEALTH}",
     ),
     _probe(
         "/healthz",
@@ -103,7 +103,7 @@ ROUTES = (
         ready,
         status="ready",
         summary="Are the models loaded and warm?",
-        description=f"For a readiness probe. {_HEALTH}",
+        description=f"For readiness probes. {_HEALTH}",
     ),
     Route(
         method="GET",
@@ -112,7 +112,7 @@ ROUTES = (
         logged=False,
         operation=Operation(
             summary="Metrics for Prometheus",
-            description="In the text format.",
+            description="The metrics in the text format of Prometheus.",
             tag="operations",
             response="text/plain",
         ),
@@ -124,7 +124,7 @@ ROUTES = (
         open=True,
         operation=Operation(
             summary="This document",
-            description="OpenAPI 3.1.",
+            description="The contract of this API in OpenAPI 3.1.",
             tag="operations",
             response="application/json",
         ),

@@ -111,18 +111,20 @@ def _texts(asked: ClassifyRequest, settings: Settings) -> list[str]:
     if asked.explain and len(asked.texts) > MAX_EXPLAINED_TEXTS:
         raise errors.InvalidRequest.of(
             "explain",
-            f"{len(asked.texts)} texts, at most {MAX_EXPLAINED_TEXTS} are explained a request; "
-            "send several",
+            f"{len(asked.texts)} texts, a request with explain may have {MAX_EXPLAINED_TEXTS}; "
+            "send several requests",
         )
     if one:
         if asked.ids:
-            raise _invalid("ids", "ids name texts; give id with text")
+            raise _invalid("ids", "ids is for texts; use id for text")
         return [asked.text]
     require_few(asked.texts, settings, field="texts")
     if asked.id:
-        raise _invalid("id", "id names text; give ids with texts")
+        raise _invalid("id", "id is for text; use ids for texts")
     if asked.ids and len(asked.ids) != len(asked.texts):
-        raise _invalid("ids", f"{len(asked.ids)} ids for {len(asked.texts)} texts; give as many")
+        raise _invalid(
+            "ids", f"{len(asked.ids)} ids for {len(asked.texts)} texts; give one per text"
+        )
     return asked.texts
 
 
@@ -217,8 +219,8 @@ ROUTE = Route(
     handler=classify,
     operation=Operation(
         summary="Classify texts",
-        description="Labels each text, with a calibrated probability for every label, and says "
-        "what was read of it.",
+        description="Returns a label for each text, a calibrated probability for each label, and how "
+        "much of the text the model read.",
         tag="classify",
         request=ClassifyRequest,
         request_examples={

@@ -1,7 +1,7 @@
-"""The Open Inference Protocol v2 over REST, which KServe, Triton and MLServer speak.
+"""The Open Inference Protocol v2 over REST, the protocol of KServe, Triton and MLServer.
 
-One input, ``text``, of BYTES; two outputs, ``label`` and ``probabilities``. Tensors may be binary,
-which is what Triton's client sends unless told otherwise.
+A model has one input, ``text`` of BYTES, and two outputs, ``label`` and ``probabilities``. Tensors
+may be binary data, which is the default of Triton's client.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ def _wanted(asked: InferRequest) -> list[tuple[str, bool]]:
     for place, output in enumerate(asked.outputs):
         field = f"outputs.{place}"
         if output.name not in _OUTPUTS:
-            raise InvalidRequest.of(f"{field}.name", f"there are {' and '.join(_OUTPUTS)}")
+            raise InvalidRequest.of(f"{field}.name", f"must be {' or '.join(_OUTPUTS)}")
         if output.name in [name for name, _ in wanted]:
-            raise InvalidRequest.of(f"{field}.name", "is there twice")
+            raise InvalidRequest.of(f"{field}.name", "given twice; give it once")
         if "classification" in output.parameters:
             raise InvalidRequest.of(
                 f"{field}.parameters.classification",
-                "is not done; ask for the outputs label and probabilities",
+                "not supported; ask for the outputs label and probabilities",
             )
         _refuse_shared_memory(output.parameters, field=field)
         flag = _flag(output.parameters, "binary_data", default, field=f"{field}.parameters")
@@ -89,7 +89,7 @@ def _flag(parameters: Parameters, name: str, default: bool, *, field: str) -> bo
 def _refuse_shared_memory(parameters: Parameters, *, field: str) -> None:
     if any(name.startswith("shared_memory") for name in parameters):
         raise InvalidRequest.of(
-            f"{field}.parameters", "there is no shared memory; send the data in the request"
+            f"{field}.parameters", "shared memory is not supported; send the data in the request"
         )
 
 
@@ -98,13 +98,13 @@ def _truncation(parameters: Parameters) -> Truncation:
     for truncation in TRUNCATIONS:
         if given == truncation:
             return truncation
-    raise InvalidRequest.of("parameters.truncation", f"one of {', '.join(TRUNCATIONS)}")
+    raise InvalidRequest.of("parameters.truncation", f"must be one of {', '.join(TRUNCATIONS)}")
 
 
 def _texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
     """The texts asked for, from the one input there may be."""
     if len(inputs) != 1 or inputs[0].name != "text":
-        raise InvalidRequest.of("inputs", "give exactly one, named text")
+        raise InvalidRequest.of("inputs", "give exactly one input, named text")
     (given,) = inputs
     field = "inputs.0"
     if given.datatype != "BYTES":
@@ -116,7 +116,7 @@ def _texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
             raise InvalidRequest.of(f"{field}.data", "is missing")
         if binary:
             raise InvalidRequest.of(
-                field, f"{len(binary)} bytes follow the JSON, but binary_data_size is not given"
+                field, f"{len(binary)} bytes follow the JSON, but binary_data_size is missing"
             )
         texts = tensors.texts_of_json(given.data, given.shape, field=f"{field}.data")
     else:
@@ -125,13 +125,13 @@ def _texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
         if size != len(binary) or isinstance(size, bool):
             raise InvalidRequest.of(
                 f"{field}.parameters.binary_data_size",
-                f"{len(binary)} bytes follow the JSON, whose length the header "
-                "Inference-Header-Content-Length gives; they must be as many",
+                f"{len(binary)} bytes follow the JSON, and binary_data_size must be this number; the "
+                "header Inference-Header-Content-Length is the length of the JSON",
             )
         texts = tensors.texts_of_binary(binary, field=f"{field}.data")
     shape = given.shape
     if not shape or (len(shape) == 2 and shape[1] != 1):
-        raise InvalidRequest.of(f"{field}.shape", "must be [n] or [n, 1]: one text a row")
+        raise InvalidRequest.of(f"{field}.shape", "must be [n] or [n, 1]: one text per row")
     if shape[0] != len(texts):
         raise InvalidRequest.of(f"{field}.shape", f"{shape}, but there are {len(texts)} texts")
     if not texts:
@@ -225,7 +225,7 @@ async def model_ready(context: Context, request: Request) -> Response:
 
 
 def refuse(problem: Problem, request_id: str) -> Response:  # noqa: ARG001
-    """``problem`` as the protocol writes it."""
+    """``problem`` in the shape of the protocol."""
     return Response(
         pydantic_core.to_json({"error": problem.detail}),
         status=problem.kind.status,
@@ -249,7 +249,10 @@ _BY_MODEL = (errors.UnknownModel, errors.Unavailable)
 
 
 def _described(path: str) -> dict[str, str]:
-    described = {"name": "`name`, as in `/v1/models`", "version": "its version"}
+    described = {
+        "name": "The name of the model, as in `/v1/models`.",
+        "version": "The version of the model.",
+    }
     return {name: text for name, text in described.items() if f"{{{name}}}" in path}
 
 
@@ -273,7 +276,7 @@ def _get(
         open=not logged,
         operation=Operation(
             summary=summary,
-            description="By the Open Inference Protocol.",
+            description="A route of the Open Inference Protocol.",
             tag="open inference protocol",
             response=response,
             response_examples={"valence": example},
@@ -291,9 +294,9 @@ def _infer(path: str) -> Route:
         handler=infer,
         refuse=refuse,
         operation=Operation(
-            summary="Classify, by the Open Inference Protocol",
-            description="Tensors may be binary data in the request and in the answer: the header "
-            "`Inference-Header-Content-Length` then gives the length of the JSON before them.",
+            summary="Classify with the Open Inference Protocol",
+            description="Tensors may be binary data in the request and in the answer. The header "
+            "`Inference-Header-Content-Length` then has the length of the JSON before the tensors.",
             tag="open inference protocol",
             parameters=_described(path),
             request=InferRequest,
@@ -345,7 +348,7 @@ ROUTES = (
         "/v2",
         server,
         ServerMetadata,
-        summary="The server",
+        summary="Show the server",
         example={"name": "valence", "version": VERSION, "extensions": ["binary_tensor_data"]},
     ),
     _get(
@@ -371,7 +374,7 @@ ROUTES = (
             path,
             show_model,
             ModelMetadata,
-            summary="Inputs and outputs",
+            summary="Show the inputs and outputs of a model",
             example=_METADATA,
             failures=_BY_MODEL,
         )
@@ -382,7 +385,7 @@ ROUTES = (
             f"{path}/ready",
             model_ready,
             ModelReady,
-            summary="Does the model answer?",
+            summary="Is the model ready?",
             example={"name": "sentiment", "ready": True},
             failures=_BY_MODEL,
             logged=False,
