@@ -69,7 +69,7 @@ def test_limits_are_published():
     assert (tensor["maxItems"], text["maxLength"], row["items"]["maxLength"]) == (7, 9, 9)
     bodies = small["paths"]["/invocations"]["post"]["requestBody"]["content"]
     for media_type in ("application/jsonlines", "text/csv"):
-        assert "at most 7 lines" in bodies[media_type]["schema"]["description"]
+        assert "At most 7 lines" in bodies[media_type]["schema"]["description"]
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

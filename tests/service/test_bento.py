@@ -32,8 +32,8 @@ def test_models_that_were_asked_for_are_served_by_the_bento_too(monkeypatch) -> 
 
 def test_nothing_to_serve_is_nothing_to_build(monkeypatch) -> None:
     def none(settings: Settings) -> list[Path]:
-        raise ConfigurationError("the model store holds none of sentiment, topic")
+        raise ConfigurationError("the model store does not have sentiment or topic")
 
     monkeypatch.setattr(models, "folders", none)
-    with pytest.raises(SystemExit, match="error: the model store holds none"):
+    with pytest.raises(SystemExit, match="error: the model store does not have"):
         bento.main()

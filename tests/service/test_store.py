@@ -75,11 +75,11 @@ def test_the_default_model_comes_first(put):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"models": "other"}, "holds no 'other'; it holds sentiment:1; train"),
-        ({"models": "sentiment:9"}, "holds no 'sentiment:9'"),
+        ({"models": "other"}, "does not have 'other'; it has sentiment:1; train"),
+        ({"models": "sentiment:9"}, "does not have 'sentiment:9'"),
         ({"models": "sentiment,sentiment:1"}, "'sentiment' twice"),
         ({"models": "not a name"}, "VALENCE_MODELS: 'not a name'"),
-        ({"default_model": "topic"}, "'topic' is not served; served are sentiment"),
+        ({"default_model": "topic"}, "'topic' is not served; the served models are sentiment"),
     ],
 )
 def test_what_cannot_be_served_is_named_with_its_remedy(put, fields, said):

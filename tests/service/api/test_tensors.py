@@ -39,9 +39,9 @@ def test_a_tensor_that_is_cut_off_is_refused_or_whole_elements(texts, data):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\x01\x00\x00", "element 0: its length is cut off"),
-        (struct.pack("<I", 3) + b"ab", "element 0: its length leads 1 bytes past the end"),
-        (struct.pack("<I", 2**32 - 1), "bytes past the end"),
+        (b"\x01\x00\x00", "the length of element 0 is cut off"),
+        (struct.pack("<I", 3) + b"ab", "element 0 ends 1 bytes after the end"),
+        (struct.pack("<I", 2**32 - 1), "bytes after the end"),
         (struct.pack("<I", 1) + b"a" + struct.pack("<I", 1) + b"\xff", "element 1 is not UTF-8"),
     ],
 )
@@ -62,7 +62,7 @@ def test_a_body_is_split_where_the_header_says(header, parts):
 
 @pytest.mark.parametrize("header", [b"", b"0", b"5", b"-1", b"2.0", b"x", b"9" * 5000, b"\xb2"])
 def test_a_length_that_cannot_be_is_refused(header):
-    with pytest.raises(MalformedBody, match="body of 4 bytes"):
+    with pytest.raises(MalformedBody, match="body, which has 4 bytes"):
         tensors.split(b"{}xy", header)
 
 

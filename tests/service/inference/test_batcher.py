@@ -220,7 +220,7 @@ async def test_what_could_hardly_be_answered_in_time_is_refused_at_once():
     running = batcher.submit(documents([1]), within_seconds=0.1)
     await asyncio.sleep(0.01)
     waiting = batcher.submit(documents([1] * 7))
-    with pytest.raises(Overloaded, match="would take some 10 seconds") as caught:
+    with pytest.raises(Overloaded, match="would take about 10 seconds") as caught:
         batcher.submit(documents([1] * 3), within_seconds=19.9)
     assert caught.value.retry_after_seconds == pytest.approx(7.0)
     last = batcher.submit(documents([1] * 3), within_seconds=20.1)
@@ -255,7 +255,7 @@ async def test_room_that_is_promised_is_not_given_to_others():
     running = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
     with batcher.promised(items=2, tokens=99, within_seconds=1000):
-        with pytest.raises(Overloaded, match="2 texts of 99 tokens wait already"):
+        with pytest.raises(Overloaded, match="the queue has 2 texts with 99 tokens"):
             batcher.submit(documents([1] * 2))
         with pytest.raises(Overloaded), batcher.promised(items=1, tokens=2, within_seconds=1000):
             raise AssertionError("the promise was made")
@@ -324,7 +324,7 @@ async def test_the_queue_is_full_one_past_its_items_or_tokens(
     if admitted:
         batcher.submit(documents(*request_))
     else:
-        with pytest.raises(Overloaded, match="3 texts or 100 tokens") as caught:
+        with pytest.raises(Overloaded, match="3 texts and 100 tokens") as caught:
             batcher.submit(documents(*request_))
         assert caught.value.retry_after_seconds == pytest.approx(10.0)
     gate.opened.set()
