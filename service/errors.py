@@ -93,7 +93,7 @@ class InvalidRequest(RequestError):
         self.problems = problems
 
     @classmethod
-    def of(cls, field: str, message: str) -> InvalidRequest:
+    def for_field(cls, field: str, message: str) -> InvalidRequest:
         """The error of one field."""
         return cls(f"{field}: {message}", ((field, message),))
 

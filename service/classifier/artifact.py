@@ -82,7 +82,7 @@ def _read_vocabulary(path: Path, misspelled: Misspelled) -> Vocabulary:
 
 def _read_tensors(path: Path, architecture: Architecture) -> dict[str, NDArray[np.float32]]:
     """The tensors, mapped from the file: processes share its pages, and nothing is copied."""
-    places = weights.layout(path, architecture)
+    places = weights.read_layout(path, architecture)
     content = np.memmap(path, dtype=np.uint8, mode="r")
     tensors = {}
     for name, shape in architecture.tensor_shapes().items():

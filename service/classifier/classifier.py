@@ -41,7 +41,7 @@ class Document(NamedTuple):
     usage: Usage
 
 
-class Reading(NamedTuple):
+class WindowedText(NamedTuple):
     """A text ready for an engine in several documents; their answers weigh as much as said.
 
     ``unknown`` marks the words of each that are not in the vocabulary.
@@ -92,7 +92,7 @@ class Classifier:
         """What the artifact says about itself."""
         return self.artifact.manifest
 
-    def encode(self, text: str) -> Document:
+    def encode_head(self, text: str) -> Document:
         """Tokenize ``text`` and look its words up; what exceeds ``max_tokens`` is left out."""
         ids, known, tokens = self.artifact.vocabulary.encode(
             text, max_tokens=self.manifest.max_tokens
@@ -100,14 +100,14 @@ class Classifier:
         read = len(ids)
         return Document(ids, Usage(len(text), tokens, read, read - int(np.count_nonzero(known))))
 
-    def read(self, text: str, truncation: Truncation) -> Reading:
+    def encode_windows(self, text: str, truncation: Truncation) -> WindowedText:
         """As :meth:`encode`, but of what exceeds ``max_tokens`` as ``truncation`` says.
 
         Raises :class:`TextTooLong` if it says ``error``.
         """
         limit = self.manifest.max_tokens
         ids, known, tokens = self.artifact.vocabulary.encode(text)
-        parts = truncations.parts(tokens, limit, truncation)
+        parts = truncations.select_ranges(tokens, limit, truncation)
         if not parts:
             message = (
                 f"the text has {tokens} tokens, the model reads {limit}; shorten the text or choose "
@@ -117,17 +117,17 @@ class Classifier:
         marks = tuple(~known[part.start : part.stop] for part in parts)
         windows = tuple(ids[part.start : part.stop] for part in parts)
         if truncation == "window":
-            weights, read = truncations.fresh(parts), tokens
+            weights, read = truncations.count_new_tokens(parts), tokens
             strange = tokens - int(np.count_nonzero(known))
         else:
             windows, marks = _joined(windows), _joined(marks)
             weights, read = (1,), len(windows[0])
             strange = int(np.count_nonzero(marks[0]))
         usage = Usage(len(text), tokens, read, strange, windows=len(windows))
-        return Reading(windows, weights, usage, marks)
+        return WindowedText(windows, weights, usage, marks)
 
-    def combine(
-        self, readings: Iterable[Reading], predictions: Sequence[Prediction]
+    def merge_windows(
+        self, readings: Iterable[WindowedText], predictions: Sequence[Prediction]
     ) -> list[Prediction]:
         """From one for each window of ``readings`` to one for each reading: the weighted mean."""
         combined: list[Prediction] = []
@@ -147,7 +147,7 @@ class Classifier:
         """A prediction for each row of ``logits`` ``(documents, labels)``."""
         manifest = self.manifest
         return self._predictions(
-            probabilities(logits, temperature=manifest.temperature, task=manifest.task)
+            to_probabilities(logits, temperature=manifest.temperature, task=manifest.task)
         )
 
     def _predictions(self, rows: Probabilities) -> list[Prediction]:
@@ -176,7 +176,7 @@ def _joined(pieces: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
     return pieces if len(pieces) == 1 else (np.concatenate(pieces),)
 
 
-def probabilities(
+def to_probabilities(
     logits: Logits, *, temperature: float, task: Task = "single_label"
 ) -> Probabilities:
     """``softmax(logits / temperature)`` over the last axis, in float64 so that rows sum to 1.

@@ -195,7 +195,7 @@ class Manifest(_Part):
         return self
 
 
-def without_paths(configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+def strip_paths(configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """A training's configuration, of each path in it the last part only.
 
     Where on a machine a file lay is nobody's business who asks a served model.

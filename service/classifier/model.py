@@ -68,7 +68,7 @@ class RecurrentClassifier(nn.Module):
         hidden = self.embedding(ids)  # (B, T, E)
         if dropout is not None:
             hidden = dropout.embedded(hidden)
-        order = mirrored(lengths, ids.shape[1])[..., None]  # (B, T, 1)
+        order = reversed_steps(lengths, ids.shape[1])[..., None]  # (B, T, 1)
         for layer, forward in enumerate(self.left_to_right):
             if layer > 0 and dropout is not None:
                 hidden = dropout.between_layers(hidden)
@@ -115,7 +115,7 @@ def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 
-def mirrored(lengths: Tensor, time: int) -> Tensor:
+def reversed_steps(lengths: Tensor, time: int) -> Tensor:
     """The steps ``(batch, time)`` of each document from its last to its first, then padding."""
     steps = torch.arange(time, device=lengths.device)
     last = lengths[:, None] - 1  # (B, 1)

@@ -11,7 +11,7 @@ UNCERTAIN = "uncertain"
 """The label of a text that no label is likely enough for; its ``labels`` are empty then."""
 
 
-def judgement(
+def format_judgement(
     labels: Sequence[str],
     prediction: Prediction,
     *,
@@ -38,7 +38,7 @@ def judgement(
     }
 
 
-def result(
+def format_result(
     labels: Sequence[str],
     prediction: Prediction,
     usage: Usage,
@@ -47,7 +47,7 @@ def result(
     min_confidence: float = 0.0,
 ) -> dict[str, Any]:
     """The :func:`judgement` of a text, and what was read of it."""
-    shaped = judgement(labels, prediction, top_k=top_k, min_confidence=min_confidence)
+    shaped = format_judgement(labels, prediction, top_k=top_k, min_confidence=min_confidence)
     shaped["usage"] = {
         "characters": usage.characters,
         "tokens": usage.tokens,

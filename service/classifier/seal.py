@@ -43,7 +43,7 @@ def verify(folder: Path) -> Manifest:
         raise ArtifactError(f"{folder}: no such model folder; train one with `make train`")
     _verify_checksums(folder)
     manifest = _read_manifest(folder / MANIFEST)
-    weights.layout(folder / WEIGHTS, manifest.architecture)
+    weights.read_layout(folder / WEIGHTS, manifest.architecture)
     return manifest
 
 

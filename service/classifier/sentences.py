@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from valence.service.classifier.tokenizer import Token, is_face, iterate
+from valence.service.classifier.tokenizer import Token, is_emoticon, iter_tokens
 
 # what a period follows without ending a sentence
 _TITLES = frozenset({
@@ -58,7 +58,7 @@ class Span(NamedTuple):
     end: int
 
 
-def sentences(text: str) -> list[Span]:
+def split_sentences(text: str) -> list[Span]:
     """The sentences of ``text`` in order: they do not overlap and leave out only white space.
 
     A sentence ends at ``.``, ``!``, ``?`` or an ellipsis with the quotes, brackets, emoticons and
@@ -66,16 +66,16 @@ def sentences(text: str) -> list[Span]:
     unless the next one goes on in lower case. Every sentence but a text's only one holds more than
     punctuation. Time is linear in the text.
     """
-    return [span for span in steps(text) if span is not None]
+    return [span for span in iter_sentences(text) if span is not None]
 
 
-def steps(text: str) -> Iterator[Span | None]:
-    """As :func:`sentences`, in small steps, so that a long text can be left for a while.
+def iter_sentences(text: str) -> Iterator[Span | None]:
+    """As :func:`split_sentences`, in small steps, so that a long text can be left for a while.
 
     Of each step what it found, None of most.
     """
     tokens: list[Token] = []
-    for token in iterate(text):
+    for token in iter_tokens(text):
         tokens.append(token)
         yield None
     # a text has few words that differ; of none is more kept than as long as it is read
@@ -117,14 +117,14 @@ def steps(text: str) -> Iterator[Span | None]:
 
 
 def _says(surface: str) -> bool:
-    return any(map(str.isalnum, surface)) or is_face(surface)
+    return any(map(str.isalnum, surface)) or is_emoticon(surface)
 
 
 def _may_end(surface: str) -> bool:
     if surface.isalnum():  # most tokens
-        return is_face(surface)
+        return is_emoticon(surface)
     kinds = (_STRONG, _ELLIPSIS, _WIDE, _ACRONYM)
-    return surface == "." or any(kind.fullmatch(surface) for kind in kinds) or is_face(surface)
+    return surface == "." or any(kind.fullmatch(surface) for kind in kinds) or is_emoticon(surface)
 
 
 def _closed(tokens: Sequence[Token], at: int) -> int:

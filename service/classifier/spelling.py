@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 _SHORTEST, _LONGEST = 4, 20
 
 
-class Misspellings:
+class SpellingIndex:
     """Finds words one slip of the keys away: a letter missing, added, replaced, or two swapped.
 
     That is a Damerau-Levenshtein distance of 1, which four of five misspellings have (F.J. Damerau:

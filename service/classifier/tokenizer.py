@@ -94,23 +94,23 @@ class Token(NamedTuple):
     end: int
 
 
-def surfaces(text: str) -> list[str]:
+def find_surfaces(text: str) -> list[str]:
     """The tokens of ``text`` as they are written, in order, without offsets (the fast path)."""
     return _PATTERN.findall(text)
 
 
 def tokenize(text: str) -> list[Token]:
     """The tokens of ``text`` in order, with the character offsets they were cut at."""
-    return list(iterate(text))
+    return list(iter_tokens(text))
 
 
-def iterate(text: str) -> Iterator[Token]:
+def iter_tokens(text: str) -> Iterator[Token]:
     """As :func:`tokenize`, a token at a time."""
-    for start, end in spans(text):
+    for start, end in iter_spans(text):
         yield Token(text[start:end], start, end)
 
 
-def spans(text: str) -> Iterator[tuple[int, int]]:
+def iter_spans(text: str) -> Iterator[tuple[int, int]]:
     """Where each token of ``text`` starts and ends, in order."""
     end = 0
     # No token holds white space and nothing else is left out, so what stands between white space
@@ -127,7 +127,7 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
-def is_face(surface: str) -> bool:
+def is_emoticon(surface: str) -> bool:
     """Whether a token is an emoticon or an emoji."""
     return _FACE.fullmatch(surface) is not None
 
@@ -155,7 +155,7 @@ def normalize(surface: str, numbers: Container[str] = ()) -> str:
     return _ELONGATION.sub(_twice, word).translate(_PLAIN)
 
 
-def alternatives(word: str) -> tuple[str, ...]:
+def alternative_spellings(word: str) -> tuple[str, ...]:
     """What to try, in order, for a normalized word that the vocabulary does not hold.
 
     A repeated letter taken as typed once ("soo" -> "so"), a hashtag read as its word ("#love" ->

@@ -9,7 +9,7 @@ Truncation = Literal["error", "head", "tail", "head_tail", "window"]
 TRUNCATIONS: tuple[Truncation, ...] = get_args(Truncation)
 
 
-def parts(tokens: int, limit: int, truncation: Truncation) -> tuple[range, ...]:
+def select_ranges(tokens: int, limit: int, truncation: Truncation) -> tuple[range, ...]:
     """The places, among ``tokens``, of those that are read, where at most ``limit`` are at once.
 
     * ``head``, ``tail``: the first, or the last, ``limit`` tokens;
@@ -40,7 +40,7 @@ def parts(tokens: int, limit: int, truncation: Truncation) -> tuple[range, ...]:
             return tuple(range(start, start + limit) for start in starts)
 
 
-def fresh(windows: tuple[range, ...]) -> tuple[int, ...]:
+def count_new_tokens(windows: tuple[range, ...]) -> tuple[int, ...]:
     """How many tokens of each window no window before it holds; what its answer weighs.
 
     They sum to the number of tokens, so that each token counts once, where it is first read.

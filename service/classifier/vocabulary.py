@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier import tokenizer
 from valence.service.classifier.manifest import Misspelled
-from valence.service.classifier.spelling import Misspellings
+from valence.service.classifier.spelling import SpellingIndex
 from valence.service.errors import ArtifactError
 
 UNKNOWN = "<unk>"
@@ -59,7 +59,7 @@ class Vocabulary:
             raise ArtifactError(f"the vocabulary holds {repeated!r} twice")
         self.misspelled: Misspelled = misspelled
         self._pieces = _Pieces(
-            self._ids, Misspellings(self.words) if misspelled == "nearest" else None
+            self._ids, SpellingIndex(self.words) if misspelled == "nearest" else None
         )
 
     def __len__(self) -> int:
@@ -106,7 +106,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
 
     _LONGEST = 32
 
-    def __init__(self, ids: dict[str, int], misspellings: Misspellings | None) -> None:
+    def __init__(self, ids: dict[str, int], misspellings: SpellingIndex | None) -> None:
         super().__init__()
         self._ids = ids
         self._misspellings = misspellings
@@ -123,7 +123,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
         found = self._ids.get(word)
         if found is not None:
             return found
-        for other in tokenizer.alternatives(word):
+        for other in tokenizer.alternative_spellings(word):
             found = self._ids.get(other)
             if found is not None:
                 return found
@@ -133,7 +133,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
     def count(self, piece: str) -> int:
         """How many tokens ``piece`` is cut into."""
         found = self.get(piece)
-        return len(tokenizer.surfaces(piece) if found is None else found)
+        return len(tokenizer.find_surfaces(piece) if found is None else found)
 
     def __missing__(self, piece: str) -> tuple[int, ...]:
         # Python hashes bytes, which those of a shorter text in wider characters may be
@@ -141,7 +141,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
         again = self._by_hash.get(key)
         if again is not None:
             return again
-        found = tuple(map(self.find, tokenizer.surfaces(piece)))
+        found = tuple(map(self.find, tokenizer.find_surfaces(piece)))
         if len(piece) > self._LONGEST or not self._not_kept.isdisjoint(found):
             return found
         if min(found) > UNKNOWN_ID:

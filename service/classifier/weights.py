@@ -18,7 +18,7 @@ _LENGTH_BYTES = 8
 _FLOAT_BYTES = 4
 
 
-def layout(path: Path, architecture: Architecture) -> dict[str, tuple[int, int]]:
+def read_layout(path: Path, architecture: Architecture) -> dict[str, tuple[int, int]]:
     """First byte and the one past the last of each tensor of ``architecture`` in the file.
 
     Raises :class:`ArtifactError` for a file that is no safetensors, and for one whose tensors'

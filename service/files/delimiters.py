@@ -10,7 +10,7 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 _KNOWN = (",", ";", "\t", "|")
 
 
-def told(lines: Sequence[str], form: str, *, columns: Sequence[str] = ()) -> str:
+def detect_delimiter(lines: Sequence[str], form: str, *, columns: Sequence[str] = ()) -> str:
     """The delimiter of a file that begins with ``lines``: that of its ``form`` if no other is.
 
     The one with which the header names the ``columns``; then the one with which most rows have as

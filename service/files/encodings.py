@@ -45,7 +45,7 @@ class Encoding(NamedTuple):
     name: str
     guessed: bool = False
 
-    def doubt(self, what: str) -> str:
+    def guess_warning(self, what: str) -> str:
         """What to tell a person of ``what``, "a.csv" or so, where this is a guess."""
         return (
             f"{what} not in UTF-8 and read as {self.name}, which is a guess; if letters come out "
@@ -53,20 +53,20 @@ class Encoding(NamedTuple):
         )
 
 
-def of(path: Path) -> Encoding:
+def detect_file_encoding(path: Path) -> Encoding:
     """The encoding of a file, gzipped or not, by its first :data:`PREFIX_BYTES`.
 
     Raises :class:`ConfigurationError` for a file that cannot be read, and where no encoding fits.
     """
     try:
         with path.open("rb") as file:
-            prefix = opened(file, path).read(PREFIX_BYTES)
+            prefix = decompress(file, path).read(PREFIX_BYTES)
     except (gzip.BadGzipFile, EOFError, zlib.error):
         # who reads the rows says at which line it is damaged
         return Encoding("utf-8")
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-    found = detect(prefix)
+    found = detect_encoding(prefix)
     if found is None:
         raise ConfigurationError(
             f"{path}: its encoding cannot be told; say it, such as --encoding cp1252"
@@ -74,7 +74,7 @@ def of(path: Path) -> Encoding:
     return found
 
 
-def detect(prefix: bytes) -> Encoding | None:
+def detect_encoding(prefix: bytes) -> Encoding | None:
     """The encoding of text that begins with ``prefix``; None where none fits."""
     for mark, name in _MARKS:
         if prefix.startswith(mark):
@@ -90,12 +90,12 @@ def detect(prefix: bytes) -> Encoding | None:
     return _guess(prefix)
 
 
-def opened(file: IO[bytes], path: Path) -> IO[bytes]:
+def decompress(file: IO[bytes], path: Path) -> IO[bytes]:
     """``file``, unpacked if its name says that it is gzipped."""
-    return gzip.GzipFile(fileobj=file) if zipped(path) else file  # type: ignore[return-value]
+    return gzip.GzipFile(fileobj=file) if is_gzipped(path) else file  # type: ignore[return-value]
 
 
-def zipped(path: Path) -> bool:
+def is_gzipped(path: Path) -> bool:
     """Whether its name says that the file is gzipped."""
     return path.suffix.lower() == ".gz"
 

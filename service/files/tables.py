@@ -21,7 +21,7 @@ from typing import IO, Any, NamedTuple
 
 from valence.service.errors import ConfigurationError
 from valence.service.files import delimiters, encodings
-from valence.service.files.encodings import zipped
+from valence.service.files.encodings import is_gzipped
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 _EXTENSIONS = {".ndjson": "jsonl", **{f".{name}": name for name in FORMATS}}
@@ -98,12 +98,12 @@ class Rows:
 
     def _of_text(self, form: str, encoding: str) -> Iterator[Row]:
         if encoding == encodings.AUTO:
-            encoding = encodings.of(self._path).name
+            encoding = encodings.detect_file_encoding(self._path).name
         try:
             self._file = self._path.open("rb")
             self.size = self._path.stat().st_size
             with self._file as file:
-                stream = encodings.opened(file, self._path)
+                stream = encodings.decompress(file, self._path)
                 lines = self._lines(
                     stream if self._part is None else _lines_of(file, *self._part),  # type: ignore[arg-type]
                     encoding,
@@ -165,7 +165,7 @@ class Rows:
     def _of_csv(self, lines: Iterator[str], form: str) -> Iterator[Row]:
         csv.field_size_limit(_LARGEST_FIELD)
         first = list(_first(lines))
-        delimiter = delimiters.told(first, form, columns=self._columns or ())
+        delimiter = delimiters.detect_delimiter(first, form, columns=self._columns or ())
         lines = itertools.chain(first, lines)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         head = self._head(reader)
@@ -198,7 +198,7 @@ class Rows:
             raise ConfigurationError(f"{self._path}, line 1: {error}") from None
 
     def _of_parquet(self) -> Iterator[Row]:
-        pyarrow = arrow()
+        pyarrow = import_pyarrow()
         try:
             with (
                 self._path.open("rb") as self._file,
@@ -224,7 +224,7 @@ class Rows:
             if wanted not in names:
                 near = difflib.get_close_matches(wanted, names, n=1)
                 hint = f"did you mean {near[0]!r}? " if near else ""
-                known = ", ".join(map(shown, names[:_COLUMNS_SHOWN]))
+                known = ", ".join(map(shorten, names[:_COLUMNS_SHOWN]))
                 raise ConfigurationError(f"{where}: no column {wanted!r}; {hint}columns: {known}")
             if names.count(wanted) > 1:
                 raise ConfigurationError(f"{where}: column {wanted!r} is there twice; rename one")
@@ -250,16 +250,16 @@ def _lines_of(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
         yield line
 
 
-def format_of(path: Path) -> str | None:
+def detect_format(path: Path) -> str | None:
     """Which of :data:`FORMATS` a file has by its extension; None if none, as Parquet in gzip."""
-    plain = path.with_suffix("") if zipped(path) else path
+    plain = path.with_suffix("") if is_gzipped(path) else path
     found = _EXTENSIONS.get(plain.suffix.lower())
-    return None if found == "parquet" and zipped(path) else found
+    return None if found == "parquet" and is_gzipped(path) else found
 
 
-def known_format(path: Path, said: str | None = None) -> str:
+def require_format(path: Path, said: str | None = None) -> str:
     """The format ``said``, or that of the extension; :class:`ConfigurationError` if neither."""
-    found = said or format_of(path)
+    found = said or detect_format(path)
     if found is None:
         raise ConfigurationError(
             f"{path}: the extension names none of {', '.join(FORMATS)}, all but the last with .gz "
@@ -268,13 +268,13 @@ def known_format(path: Path, said: str | None = None) -> str:
     return found
 
 
-def shown(value: Any) -> str:
+def shorten(value: Any) -> str:
     """A value as an error names it, shortened: a file without a header has a text for a name."""
     whole = repr(value)
     return whole if len(whole) <= _LONGEST_SHOWN else f"{whole[:_LONGEST_SHOWN]}…"
 
 
-def arrow() -> ModuleType:
+def import_pyarrow() -> ModuleType:
     """pyarrow, with its Parquet; raises :class:`ConfigurationError` where it is not installed."""
     try:
         import pyarrow

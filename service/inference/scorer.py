@@ -104,7 +104,7 @@ class Scorer:
 
     def warm_up(self) -> None:
         """Run every step once and measure the engine, before the first request pays for it."""
-        self.classifier.encode("It's a warm-up, isn't it?")
+        self.classifier.encode_head("It's a warm-up, isn't it?")
         words = len(self.classifier.artifact.vocabulary)
 
         def seconds(count: int, tokens: int) -> float:
@@ -202,7 +202,7 @@ class Scorer:
         documents: Sequence[Document | long_texts.Parts]
         with self._room(texts, timeout_seconds) as admitted:
             if truncation == "head" and not sentences and not explain:
-                encode = self.classifier.encode
+                encode = self.classifier.encode_head
                 whole = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
                 documents, ids = whole, [document.ids for document in whole]
             else:
@@ -285,7 +285,7 @@ class Scorer:
         Raises what :meth:`score` raises.
         """
         explainer = self._explainer
-        read = self.classifier.read(text, "head")
+        read = self.classifier.encode_windows(text, "head")
         questions = explainer.questions(read, self.manifest.labels[0])
         ticket = self._batcher.submit_to(
             explainer.activate, questions, within_seconds=timeout_seconds
@@ -312,7 +312,7 @@ class Scorer:
         self._metrics.flush()
 
     async def _encode(self, texts: Sequence[str]) -> list[Document]:
-        encode = self.classifier.encode
+        encode = self.classifier.encode_head
         documents = []
         characters = 0
         for text in texts:

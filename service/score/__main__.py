@@ -57,16 +57,16 @@ def _run(asked: argparse.Namespace) -> None:
     from valence.service.files import encodings, tables
     from valence.service.score import run
 
-    in_format = tables.known_format(asked.source, asked.in_format)
-    out_format = tables.known_format(asked.out, asked.out_format)
+    in_format = tables.require_format(asked.source, asked.in_format)
+    out_format = tables.require_format(asked.out, asked.out_format)
     if not asked.source.is_file():
         raise ConfigurationError(f"{asked.source} is no file")
     encoding = asked.encoding
     if encoding == encodings.AUTO and in_format != "parquet":
-        found = encodings.of(asked.source)
+        found = encodings.detect_file_encoding(asked.source)
         encoding = found.name
         if found.guessed:
-            sys.stderr.write(found.doubt(f"{asked.source} is") + "\n")
+            sys.stderr.write(found.guess_warning(f"{asked.source} is") + "\n")
     options = run.Options(
         text_column=asked.text_column,
         in_format=in_format,
@@ -78,7 +78,7 @@ def _run(asked: argparse.Namespace) -> None:
         prefix=asked.prefix,
     )
     if asked.fresh:
-        run.forget(asked.out)
+        run.delete_parts(asked.out)
     from valence.service.classifier import artifact
     from valence.service.classifier.classifier import Classifier
     from valence.service.inference.engines import factory
@@ -89,10 +89,10 @@ def _run(asked: argparse.Namespace) -> None:
     (folder,) = models.folders(Settings(models=(asked.model,)))
     loaded = artifact.load(folder)
     # which one measures fastest may be another one today, and its roundings others
-    name = (run.begun_with(asked.out) if asked.engine == "auto" else None) or asked.engine
+    name = (run.read_engine_name(asked.out) if asked.engine == "auto" else None) or asked.engine
     engine = factory.create(loaded, name=name, log=Log(sys.stderr, access=False))
     with _progress() as advance:
-        rows = run.score(
+        rows = run.score_file(
             asked.source,
             asked.out,
             classifier=Classifier(loaded),

@@ -15,7 +15,7 @@ from valence.service.files import tables
 from valence.service.files.delimiters import DELIMITERS
 
 
-def part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> bytes:
+def encode_part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> bytes:
     """Rows as a piece of a file; raises :class:`ConfigurationError` for a column it lacks."""
     if form == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode(
@@ -28,9 +28,11 @@ def part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> b
                 "write JSON Lines (.jsonl)"
             )
     if form == "parquet":
-        table = tables.arrow().table({name: [row.get(name) for row in rows] for name in columns})
+        table = tables.import_pyarrow().table(
+            {name: [row.get(name) for row in rows] for name in columns}
+        )
         sink = io.BytesIO()
-        tables.arrow().parquet.write_table(table, sink)
+        tables.import_pyarrow().parquet.write_table(table, sink)
         return sink.getvalue()
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=DELIMITERS[form], lineterminator="\n")
@@ -38,7 +40,9 @@ def part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> b
     return text.getvalue().encode("utf-8", "surrogatepass")
 
 
-def join(parts: Sequence[Path], out: Path, columns: Sequence[str], form: str, *, gz: bool) -> None:
+def join_parts(
+    parts: Sequence[Path], out: Path, columns: Sequence[str], form: str, *, gz: bool
+) -> None:
     """One file of its parts: the same bytes for the same parts."""
     if form == "parquet":
         _join_parquet(parts, out)
@@ -48,7 +52,7 @@ def join(parts: Sequence[Path], out: Path, columns: Sequence[str], form: str, *,
         sink: Any = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if gz else file
         if form in DELIMITERS:
             head = dict(zip(columns, columns, strict=True))
-            sink.write(part([head], columns, form))
+            sink.write(encode_part([head], columns, form))
         for piece in parts:
             sink.write(piece.read_bytes())
         if gz:
@@ -56,7 +60,7 @@ def join(parts: Sequence[Path], out: Path, columns: Sequence[str], form: str, *,
 
 
 def _join_parquet(parts: Sequence[Path], out: Path) -> None:
-    arrow = tables.arrow()
+    arrow = tables.import_pyarrow()
     parquet = arrow.parquet
     # a part may hold nothing but nulls in a column that has a type elsewhere
     schemas = [parquet.read_schema(piece) for piece in parts]

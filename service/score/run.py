@@ -18,14 +18,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from valence.service.classifier.classifier import Classifier, Prediction, Reading, Usage
+from valence.service.classifier.classifier import Classifier, Prediction, Usage, WindowedText
 from valence.service.classifier.result import UNCERTAIN
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import ConfigurationError, TextTooLong
-from valence.service.files.encodings import AUTO, zipped
+from valence.service.files.encodings import AUTO, is_gzipped
 from valence.service.files.tables import Row, Rows
 from valence.service.inference.engines.interface import Engine
-from valence.service.score.parts import join, part
+from valence.service.score.parts import encode_part, join_parts
 
 # rows of a part: some tenths of a second's work
 PART_ROWS = 4_096
@@ -49,7 +49,7 @@ class Options:
     prefix: str = ""
 
 
-def begun_with(out: Path) -> str | None:
+def read_engine_name(out: Path) -> str | None:
     """The engine of an interrupted run into ``out``, which alone can go on with it."""
     journal = _work(out) / _JOURNAL
     if not journal.exists():
@@ -58,7 +58,7 @@ def begun_with(out: Path) -> str | None:
     return engine
 
 
-def forget(out: Path) -> None:
+def delete_parts(out: Path) -> None:
     """Take an interrupted run into ``out`` away."""
     shutil.rmtree(_work(out), ignore_errors=True)
 
@@ -67,7 +67,7 @@ def _work(out: Path) -> Path:
     return out.with_name(out.name + ".parts")
 
 
-def score(
+def score_file(
     source: Path,
     out: Path,
     *,
@@ -96,16 +96,16 @@ def score(
             path = work / f"{len(parts):08d}"
             if not path.exists():
                 scored = _score(chunk, classifier, engine, options)
-                _write(path, part(scored, columns, options.out_format))
+                _write(path, encode_part(scored, columns, options.out_format))
             parts.append(path)
             total += len(chunk)
             advance(total, rows.read / rows.size)
     if not parts:
         columns = added
         parts.append(work / "00000000")
-        _write(parts[0], part([], columns, options.out_format))
+        _write(parts[0], encode_part([], columns, options.out_format))
     joined = work / "joined"
-    join(parts, joined, columns, options.out_format, gz=zipped(out))
+    join_parts(parts, joined, columns, options.out_format, gz=is_gzipped(out))
     with joined.open("rb") as file:
         os.fsync(file.fileno())
     joined.replace(out)
@@ -208,10 +208,10 @@ def _score(
 def _answers(
     texts: Sequence[str], classifier: Classifier, engine: Engine, options: Options
 ) -> Iterator[dict[str, Any]]:
-    readings: list[Reading | TextTooLong] = []
+    readings: list[WindowedText | TextTooLong] = []
     for text in texts:
         try:
-            readings.append(classifier.read(text, options.truncation))
+            readings.append(classifier.encode_windows(text, options.truncation))
         except TextTooLong as error:
             readings.append(error)
     documents = [
@@ -230,7 +230,7 @@ def _answers(
             predictions[place] = prediction
     sound = [reading for reading in readings if not isinstance(reading, TextTooLong)]
     whole = [prediction for prediction in predictions if prediction is not None]
-    combined = iter(classifier.combine(sound, whole))
+    combined = iter(classifier.merge_windows(sound, whole))
     for reading in readings:
         if isinstance(reading, TextTooLong):
             yield {"error": reading.faults[0][1]}

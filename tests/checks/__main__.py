@@ -85,7 +85,7 @@ def wrong_labels(examples: Sequence[Example], seed: int) -> tuple[int, int, int]
 def planted_copies(examples: Sequence[Example], edit: Edit, seed: int) -> tuple[int, int]:
     """Near-copies planted in one split of texts of another, and those found."""
     chance = random.Random(seed)
-    long = [one.text for one in examples if len(tokenizer.surfaces(one.text)) >= LEAST_WORDS]
+    long = [one.text for one in examples if len(tokenizer.find_surfaces(one.text)) >= LEAST_WORDS]
     chosen = chance.sample(range(len(long)), k=COPIES)
     copies = [edit(long[place], chance) for place in chosen]
     found = near_copies(copies, long)[:COPIES]

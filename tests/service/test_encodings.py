@@ -27,7 +27,7 @@ SAID = {
 @pytest.mark.parametrize("name", SAID)
 def test_an_old_encoding_is_guessed_from_twenty_lines_and_said_to_be_guessed(name: str) -> None:
     content = (SAID[name] * 20).encode(name)
-    found = encodings.detect(b"text,label\n" * 50 + content)
+    found = encodings.detect_encoding(b"text,label\n" * 50 + content)
     assert found is not None
     assert found.guessed
     assert content.decode(found.name) == SAID[name] * 20
@@ -50,11 +50,11 @@ def test_an_old_encoding_is_guessed_from_twenty_lines_and_said_to_be_guessed(nam
 def test_unicode_is_told_by_its_mark_its_zeros_or_its_form(
     text: str, encoding: str, found: str
 ) -> None:
-    assert encodings.detect(text.encode(encoding)) == Encoding(found)
+    assert encodings.detect_encoding(text.encode(encoding)) == Encoding(found)
 
 
 def test_a_damaged_character_makes_no_other_encoding_of_utf_8() -> None:
-    assert encodings.detect("Café bon\n".encode() * 20 + b"caf\xe9\n") == Encoding("utf-8")
+    assert encodings.detect_encoding("Café bon\n".encode() * 20 + b"caf\xe9\n") == Encoding("utf-8")
 
 
 def test_a_character_cut_by_the_end_of_the_prefix_is_no_damage(tmp_path: Path) -> None:
@@ -62,13 +62,13 @@ def test_a_character_cut_by_the_end_of_the_prefix_is_no_damage(tmp_path: Path) -
     for over in range(3):
         content = b"x" * (encodings.PREFIX_BYTES - over) + "评".encode() + b"\xff"
         path.write_bytes(gzip.compress(content))
-        assert encodings.of(path) == Encoding("utf-8")
+        assert encodings.detect_file_encoding(path) == Encoding("utf-8")
 
 
 def test_what_no_encoding_fits_is_refused_with_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"\0\0\x01\xff" * 9)
     with pytest.raises(ConfigurationError, match=r"a.csv: its encoding cannot be told; .*cp1252"):
-        encodings.of(path)
+        encodings.detect_file_encoding(path)
     with pytest.raises(ConfigurationError, match=r"b.csv: cannot be read: No such file"):
-        encodings.of(tmp_path / "b.csv")
+        encodings.detect_file_encoding(tmp_path / "b.csv")

@@ -167,7 +167,9 @@ def test_a_champion_that_was_deleted_is_told_with_both_ways_out() -> None:
     for version in ("1", "2"):
         store.promote(f"sentiment:{version}")
     bentoml.models.delete("sentiment:2")
-    with pytest.raises(ArtifactError, match=r"sentiment:2 is not.*valence promote.*valence rollback"):
+    with pytest.raises(
+        ArtifactError, match=r"sentiment:2 is not.*valence promote.*valence rollback"
+    ):
         store.path("sentiment")
     store.rollback("sentiment")
     assert named() == "1"

@@ -230,11 +230,11 @@ def _require_calibrated(
     """Raise :class:`InvalidRequest` for scores that are not the model's own."""
     own = _FUNCTIONS[scorer.manifest.task]
     if asked.raw_scores:
-        raise InvalidRequest.of(
+        raise InvalidRequest.for_field(
             "raw_scores", f"this service returns only calibrated {own} scores; leave raw_scores out"
         )
     if parameters.function_to_apply not in (None, own):
-        raise InvalidRequest.of(
+        raise InvalidRequest.for_field(
             "parameters.function_to_apply",
             f"the scores of {scorer.name!r} are calibrated for {own}; use {own} or leave the field out",
         )

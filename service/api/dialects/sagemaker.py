@@ -58,7 +58,7 @@ async def invoke(context: Context, request: Request) -> Response:
     body = await request.body()
     texts = (_rows if media_type == _CSV else _lines)(body, context.settings)
     if not texts:
-        raise InvalidRequest.of("body", "the body is empty; send one text per line")
+        raise InvalidRequest.for_field("body", "the body is empty; send one text per line")
     require_within_limits(texts, context.settings, field="line")
     scorer, scored = await score(context, request, texts)
     rows: list[Any] = await label_scores(scorer, scored)
@@ -80,7 +80,7 @@ def _lines(body: bytes, settings: Settings) -> list[str]:
         except MalformedBody as error:
             raise MalformedBody(f"line {place}: {error}") from None
         except InvalidRequest as error:
-            raise InvalidRequest.of(f"line.{place}", str(error)) from None
+            raise InvalidRequest.for_field(f"line.{place}", str(error)) from None
     return texts
 
 
@@ -94,7 +94,7 @@ def _rows(body: bytes, settings: Settings) -> list[str]:
     require_few(rows, settings, field="line")
     for place, row in enumerate(rows):
         if len(row) != 1:
-            raise InvalidRequest.of(
+            raise InvalidRequest.for_field(
                 f"line.{place}",
                 f"{len(row)} columns, there must be one, the text; put a text with commas in quotes",
             )

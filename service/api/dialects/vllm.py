@@ -123,12 +123,12 @@ async def classify(context: Context, request: Request) -> Response:
     """Answer ``POST /classify``."""
     asked = await request.json(VllmRequest)
     if asked.use_activation is False:
-        raise InvalidRequest.of(
+        raise InvalidRequest.for_field(
             "use_activation",
             "this service returns only calibrated probabilities; leave use_activation out",
         )
     if asked.priority:
-        raise InvalidRequest.of("priority", "must be 0; all requests have the same priority")
+        raise InvalidRequest.for_field("priority", "must be 0; all requests have the same priority")
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
     require_within_limits(texts, context.settings, field="input")
     truncation = _truncation(asked, context.models.get(asked.model))
@@ -171,7 +171,7 @@ def _truncation(asked: VllmRequest, scorer: Scorer) -> Truncation:
         return "error"
     limit = scorer.manifest.max_tokens
     if most not in (-1, limit):
-        raise InvalidRequest.of(
+        raise InvalidRequest.for_field(
             "truncate_prompt_tokens",
             f"{most}, but {scorer.name!r} always reads {limit} tokens; use -1",
         )

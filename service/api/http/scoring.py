@@ -91,13 +91,13 @@ def require_few(texts: Sequence[object], settings: Settings, *, field: str) -> N
         message = (
             f"{len(texts)} texts, a request may have {settings.max_texts}; send several requests"
         )
-        raise InvalidRequest.of(field, message)
+        raise InvalidRequest.for_field(field, message)
 
 
 def require_short(text: str, settings: Settings, *, field: str) -> None:
     """Raise :class:`InvalidRequest` if ``text``, which stands at ``field``, is too long."""
     for message in faults_of_length((text,), settings).values():
-        raise InvalidRequest.of(field, message)
+        raise InvalidRequest.for_field(field, message)
 
 
 def faults_of_length(texts: Sequence[str], settings: Settings) -> dict[int, str]:

@@ -27,7 +27,7 @@ from valence.service.api.v1.schemas import (
     ClassifyResponse,
     Options,
 )
-from valence.service.classifier.result import UNCERTAIN, judgement, result
+from valence.service.classifier.result import UNCERTAIN, format_judgement, format_result
 from valence.service.inference.scorer import Scored, Scorer
 from valence.service.settings import Settings
 
@@ -109,7 +109,7 @@ def _texts(asked: ClassifyRequest, settings: Settings) -> list[str]:
     if one is ("texts" in given):
         raise _invalid("body", "give exactly one of text and texts")
     if asked.explain and len(asked.texts) > MAX_EXPLAINED_TEXTS:
-        raise errors.InvalidRequest.of(
+        raise errors.InvalidRequest.for_field(
             "explain",
             f"{len(asked.texts)} texts, a request with explain may have {MAX_EXPLAINED_TEXTS}; "
             "send several requests",
@@ -145,7 +145,7 @@ async def _results(scorer: Scorer, scored: Scored, asked: Options) -> list[dict[
     results = []
     for prediction, usage in zip(scored.predictions, scored.usages, strict=True):
         results.append(
-            result(labels, prediction, usage, top_k=top_k, min_confidence=min_confidence)
+            format_result(labels, prediction, usage, top_k=top_k, min_confidence=min_confidence)
         )
         if not len(results) % TURN_TEXTS:
             await asyncio.sleep(0)
@@ -158,7 +158,7 @@ async def _results(scorer: Scorer, scored: Scored, asked: Options) -> list[dict[
                 {
                     "start": sentence.start,
                     "end": sentence.end,
-                    **judgement(
+                    **format_judgement(
                         labels, sentence.prediction, top_k=top_k, min_confidence=min_confidence
                     ),
                     "truncated": sentence.usage.truncated,

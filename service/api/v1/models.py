@@ -15,7 +15,7 @@ from valence.service.classifier.manifest import (
     Manifest,
     Task,
     Training,
-    without_paths,
+    strip_paths,
 )
 from valence.service.inference.scorer import Scorer
 from valence.service.settings import Settings
@@ -163,9 +163,7 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         intervals=manifest.intervals,
         baselines=manifest.baselines,
         behaviour=manifest.behaviour,
-        training=training.model_copy(
-            update={"configuration": without_paths(training.configuration)}
-        ),
+        training=training.model_copy(update={"configuration": strip_paths(training.configuration)}),
     )
 
 

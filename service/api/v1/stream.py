@@ -24,7 +24,7 @@ from valence.service.api.v1.examples import STREAMED
 from valence.service.api.v1.ndjson import Line, LineSplitter
 from valence.service.api.v1.schemas import Options, StreamAnswer, StreamLine
 from valence.service.classifier.classifier import Prediction, Usage
-from valence.service.classifier.result import UNCERTAIN, result
+from valence.service.classifier.result import UNCERTAIN, format_result
 from valence.service.inference.scorer import Scorer
 
 MEDIA_TYPES = ("application/x-ndjson", "application/jsonl", "application/json-lines")
@@ -175,7 +175,7 @@ class Stream:
                 written.append(self._refusal(number, name, answer))
             else:
                 shaped: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
-                shaped |= result(
+                shaped |= format_result(
                     labels, *answer, top_k=options.top_k, min_confidence=options.min_confidence
                 )
                 if shaped["label"] == UNCERTAIN:

@@ -79,7 +79,10 @@ async def test_data_may_be_a_column(served):
         (tensor("good", data=None), "data: is missing"),
         (tensor("good", parameters={"binary_data_size": 4}), "not both"),
         (tensor("good", data=None, parameters={"binary_data_size": 4}), "0 bytes follow"),
-        (tensor("good", parameters={"shared_memory_region": "x"}), "shared memory is not supported"),
+        (
+            tensor("good", parameters={"shared_memory_region": "x"}),
+            "shared memory is not supported",
+        ),
         (tensor("good", parameters={"x": [1]}), "parameters"),
         (tensor("good", extra=1), "extra"),
         (tensor(), "at least one text"),
@@ -103,7 +106,10 @@ async def test_there_is_one_input(served):
         ([{"name": "label"}, {"name": "label"}], "twice"),
         ([{"name": "label", "parameters": {"classification": 1}}], "not supported; ask for"),
         ([{"name": "label", "parameters": {"binary_data": 1}}], "true or false"),
-        ([{"name": "label", "parameters": {"shared_memory_region": "x"}}], "shared memory is not supported"),
+        (
+            [{"name": "label", "parameters": {"shared_memory_region": "x"}}],
+            "shared memory is not supported",
+        ),
     ],
 )
 async def test_a_wrong_output_is_422_and_named(served, outputs, said):

@@ -11,7 +11,7 @@ from valence.service.classifier.manifest import (
     Manifest,
     TeacherRecord,
     check_labels,
-    without_paths,
+    strip_paths,
 )
 
 
@@ -92,12 +92,12 @@ def test_paths_of_texts_and_a_teacher_lose_their_folders() -> None:
         "unlabelled": {"files": ["/home/alice/more.csv"]},
         "distillation": {"teacher": ["n-grams", "/home/alice/mine"]},
     }
-    assert without_paths(told) == {
+    assert strip_paths(told) == {
         "data": {"files": ["a.csv"], "dev": ["b.csv"]},
         "unlabelled": {"files": ["more.csv"]},
         "distillation": {"teacher": ["n-grams", "mine"]},
     }
-    assert without_paths({"distillation": None}) == {"distillation": None}
+    assert strip_paths({"distillation": None}) == {"distillation": None}
 
 
 def test_an_artifact_of_before_there_were_several_teachers_is_read() -> None:

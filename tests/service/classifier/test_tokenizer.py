@@ -9,9 +9,9 @@ from valence.service.classifier.tokenizer import (
     NUMBER,
     URL,
     USER,
-    alternatives,
+    alternative_spellings,
+    find_surfaces,
     normalize,
-    surfaces,
     tokenize,
 )
 
@@ -62,14 +62,14 @@ def test_tokens_are_in_order_and_leave_out_nothing_but_white_space(text: str) ->
 
 @given(TEXTS)
 def test_the_fast_path_cuts_the_same_tokens(text: str) -> None:
-    assert surfaces(text) == [token.surface for token in tokenize(text)]
+    assert find_surfaces(text) == [token.surface for token in tokenize(text)]
 
 
 @given(TEXTS)
 def test_a_token_normalizes_to_one_word_without_white_space_and_normalizing_again_changes_nothing(
     text: str,
 ) -> None:
-    for surface in surfaces(text):
+    for surface in find_surfaces(text):
         word = normalize(surface)
         assert word.split() == [word]
         assert normalize(word) == word
@@ -77,9 +77,9 @@ def test_a_token_normalizes_to_one_word_without_white_space_and_normalizing_agai
 
 @given(TEXTS)
 def test_alternatives_are_words_and_other_ones(text: str) -> None:
-    for surface in surfaces(text):
+    for surface in find_surfaces(text):
         word = normalize(surface)
-        others = alternatives(word)
+        others = alternative_spellings(word)
         assert word not in others
         assert "" not in others
         assert len(set(others)) == len(others)
@@ -150,7 +150,7 @@ def test_alternatives_are_words_and_other_ones(text: str) -> None:
     ],
 )
 def test_english_as_people_type_it(text: str, tokens: str | None) -> None:
-    assert surfaces(text) == (tokens.split() if tokens is not None else [text[:-1], "!"])
+    assert find_surfaces(text) == (tokens.split() if tokens is not None else [text[:-1], "!"])
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_the_word_that_stands_for_a_token(surface: str, word: str) -> None:
 
 def test_a_number_may_be_a_word_of_its_own() -> None:
     own = {"8", "1980s", "8/10"}
-    words = [normalize(surface, own) for surface in surfaces("8/10, 1980S or 1990s")]
+    words = [normalize(surface, own) for surface in find_surfaces("8/10, 1980S or 1990s")]
     assert words == ["8", "/", NUMBER, ",", "1980s", "or", NUMBER]
     # what is no number is not looked for
     assert normalize("@8", {"@8"}) == USER
@@ -216,7 +216,7 @@ def test_a_number_may_be_a_word_of_its_own() -> None:
     ],
 )
 def test_what_is_tried_for_a_word_that_is_not_known(word: str, others: tuple[str, ...]) -> None:
-    assert alternatives(word) == others
+    assert alternative_spellings(word) == others
 
 
 UNITS = (
@@ -237,7 +237,7 @@ def test_time_grows_with_the_length_of_a_hostile_text_and_not_with_its_square(
         best = float("inf")
         for _ in range(3):
             started = time.thread_time()  # other processes' time is none of it
-            tokens = surfaces(text)
+            tokens = find_surfaces(text)
             best = min(best, time.thread_time() - started)
         assert "".join(tokens) == text.replace(" ", "")
         return best

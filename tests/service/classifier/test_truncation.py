@@ -3,14 +3,19 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from valence.service.classifier.truncation import TRUNCATIONS, Truncation, fresh, parts
+from valence.service.classifier.truncation import (
+    TRUNCATIONS,
+    Truncation,
+    count_new_tokens,
+    select_ranges,
+)
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.sampled_from(TRUNCATIONS))
 def test_a_text_within_the_limit_is_read_whole_whatever_is_asked(
     tokens: int, more: int, truncation: Truncation
 ) -> None:
-    assert parts(tokens, max(tokens + more, 1), truncation) == (range(tokens),)
+    assert select_ranges(tokens, max(tokens + more, 1), truncation) == (range(tokens),)
 
 
 @pytest.mark.parametrize(
@@ -26,19 +31,19 @@ def test_a_text_within_the_limit_is_read_whole_whatever_is_asked(
 def test_a_longer_text_is_read_where_its_truncation_says(
     truncation: Truncation, expected: tuple[range, ...]
 ) -> None:
-    assert parts(21, 8, truncation) == expected
+    assert select_ranges(21, 8, truncation) == expected
 
 
 def test_of_an_odd_limit_the_head_has_the_odd_token() -> None:
-    assert parts(9, 5, "head_tail") == (range(3), range(7, 9))
-    assert parts(2, 1, "head_tail") == (range(1), range(2, 2))
+    assert select_ranges(9, 5, "head_tail") == (range(3), range(7, 9))
+    assert select_ranges(2, 1, "head_tail") == (range(1), range(2, 2))
 
 
 @given(st.integers(1, 40), st.integers(1, 400), st.sampled_from(("head", "tail", "head_tail")))
 def test_a_truncated_text_is_as_long_as_the_limit_in_the_order_of_the_text(
     limit: int, more: int, truncation: Truncation
 ) -> None:
-    places = [place for part in parts(limit + more, limit, truncation) for place in part]
+    places = [place for part in select_ranges(limit + more, limit, truncation) for place in part]
     assert len(places) == limit
     assert places == sorted(set(places))
     assert 0 <= places[0] <= places[-1] < limit + more
@@ -48,10 +53,10 @@ def test_a_truncated_text_is_as_long_as_the_limit_in_the_order_of_the_text(
 def test_windows_hold_every_token_and_each_weighs_what_it_is_first_to_hold(
     limit: int, more: int
 ) -> None:
-    windows = parts(limit + more, limit, "window")
+    windows = select_ranges(limit + more, limit, "window")
     assert {len(window) for window in windows} == {limit}
     seen: set[int] = set()
-    for window, weight in zip(windows, fresh(windows), strict=True):
+    for window, weight in zip(windows, count_new_tokens(windows), strict=True):
         assert weight == len(set(window) - seen) > 0
         # overlapping by at least a quarter, a token has neighbours on both sides somewhere
         assert not seen or len(seen & set(window)) >= limit // 4
@@ -60,5 +65,5 @@ def test_windows_hold_every_token_and_each_weighs_what_it_is_first_to_hold(
 
 
 def test_the_work_of_windows_grows_with_the_text_and_no_faster() -> None:
-    read = sum(map(len, parts(100_000, 256, "window")))
+    read = sum(map(len, select_ranges(100_000, 256, "window")))
     assert read < 100_000 * 4 / 3 + 2 * 256

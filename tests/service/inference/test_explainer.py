@@ -80,7 +80,7 @@ def test_contributions_sum_to_the_logit_that_the_engine_gives(tiny_artifact, lab
     classifier = Classifier(tiny_artifact)
     explainer, engine = Explainer(classifier), ReferenceEngine(tiny_artifact)
     for text in (TEXT, "good", ""):
-        reading = classifier.read(text, "head")
+        reading = classifier.encode_windows(text, "head")
         logit = engine.logits(reading.windows)[0, classifier.manifest.labels.index(label)]
         questions = explainer.questions(reading, label)
         answers = explainer.attribute(questions)
@@ -109,7 +109,7 @@ async def test_windows_are_explained_as_they_are_combined(short):
     (explanation,) = await explain(scorer, TEXT, truncation="window")
     assert not any(token["truncated"] for token in explanation.tokens)
     assert explanation.completeness_error < 1e-3
-    reading = scorer.classifier.read(TEXT, "window")
+    reading = scorer.classifier.encode_windows(TEXT, "window")
     index = scorer.manifest.labels.index(explanation.label)
     logits = scorer.engine.logits(reading.windows)[:, index]
     assert explanation.logit == pytest.approx(np.average(logits, weights=reading.weights), abs=1e-4)
@@ -122,7 +122,7 @@ async def test_a_text_that_is_to_be_refused_is(short):
 
 async def test_an_explanation_counts_in_the_queue_what_it_costs(tiny_artifact):
     scorer = make(tiny_artifact, tokens=200)
-    reading = scorer.classifier.read("good", "head")
+    reading = scorer.classifier.encode_windows("good", "head")
     assert Explainer(scorer.classifier).questions(reading, "positive")[0].cost > 1
     many = ["good " * 50] * 3
     first = asyncio.ensure_future(explain(scorer, *many))

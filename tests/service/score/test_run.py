@@ -17,16 +17,16 @@ NAMES = ("in.csv", "in.tsv", "in.jsonl", "in.csv.gz", "in.jsonl.gz", "in.parquet
 
 
 def write(path: Path, rows: list[dict[str, object]]) -> Path:
-    form = tables.known_format(path)
+    form = tables.require_format(path)
     columns = list(rows[0])
     piece = path.with_name("piece")
-    piece.write_bytes(parts.part(rows, columns, form))
-    parts.join([piece], path, columns, form, gz=encodings.zipped(path))
+    piece.write_bytes(parts.encode_part(rows, columns, form))
+    parts.join_parts([piece], path, columns, form, gz=encodings.is_gzipped(path))
     return path
 
 
 def rows_of(path: Path) -> list[dict[str, object]]:
-    with closing(tables.Rows(path, tables.known_format(path))) as rows:
+    with closing(tables.Rows(path, tables.require_format(path))) as rows:
         return [row.values for row in rows]
 
 
@@ -40,13 +40,13 @@ def score(tiny_artifact, counting_engine, monkeypatch):
         encoding = given.pop("encoding", "utf-8")
         options = run.Options(
             text_column=given.pop("text_column", "text"),
-            in_format=tables.known_format(source),
-            out_format=tables.known_format(out),
+            in_format=tables.require_format(source),
+            out_format=tables.require_format(out),
             encoding=encoding,
             **given,
         )
         classifier = Classifier(tiny_artifact)
-        return run.score(
+        return run.score_file(
             source, out, classifier=classifier, engine=engine, options=options, advance=advance
         )
 

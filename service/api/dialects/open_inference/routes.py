@@ -65,11 +65,11 @@ def _wanted(asked: InferRequest) -> list[tuple[str, bool]]:
     for place, output in enumerate(asked.outputs):
         field = f"outputs.{place}"
         if output.name not in _OUTPUTS:
-            raise InvalidRequest.of(f"{field}.name", f"must be {' or '.join(_OUTPUTS)}")
+            raise InvalidRequest.for_field(f"{field}.name", f"must be {' or '.join(_OUTPUTS)}")
         if output.name in [name for name, _ in wanted]:
-            raise InvalidRequest.of(f"{field}.name", "given twice; give it once")
+            raise InvalidRequest.for_field(f"{field}.name", "given twice; give it once")
         if "classification" in output.parameters:
-            raise InvalidRequest.of(
+            raise InvalidRequest.for_field(
                 f"{field}.parameters.classification",
                 "not supported; ask for the outputs label and probabilities",
             )
@@ -82,13 +82,13 @@ def _wanted(asked: InferRequest) -> list[tuple[str, bool]]:
 def _flag(parameters: Parameters, name: str, default: bool, *, field: str) -> bool:
     value = parameters.get(name, default)
     if not isinstance(value, bool):
-        raise InvalidRequest.of(f"{field}.{name}", "must be true or false")
+        raise InvalidRequest.for_field(f"{field}.{name}", "must be true or false")
     return value
 
 
 def _refuse_shared_memory(parameters: Parameters, *, field: str) -> None:
     if any(name.startswith("shared_memory") for name in parameters):
-        raise InvalidRequest.of(
+        raise InvalidRequest.for_field(
             f"{field}.parameters", "shared memory is not supported; send the data in the request"
         )
 
@@ -98,32 +98,34 @@ def _truncation(parameters: Parameters) -> Truncation:
     for truncation in TRUNCATIONS:
         if given == truncation:
             return truncation
-    raise InvalidRequest.of("parameters.truncation", f"must be one of {', '.join(TRUNCATIONS)}")
+    raise InvalidRequest.for_field(
+        "parameters.truncation", f"must be one of {', '.join(TRUNCATIONS)}"
+    )
 
 
 def _texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
     """The texts asked for, from the one input there may be."""
     if len(inputs) != 1 or inputs[0].name != "text":
-        raise InvalidRequest.of("inputs", "give exactly one input, named text")
+        raise InvalidRequest.for_field("inputs", "give exactly one input, named text")
     (given,) = inputs
     field = "inputs.0"
     if given.datatype != "BYTES":
-        raise InvalidRequest.of(f"{field}.datatype", "must be BYTES")
+        raise InvalidRequest.for_field(f"{field}.datatype", "must be BYTES")
     _refuse_shared_memory(given.parameters, field=field)
     size = given.parameters.get("binary_data_size")
     if size is None:
         if given.data is None:
-            raise InvalidRequest.of(f"{field}.data", "is missing")
+            raise InvalidRequest.for_field(f"{field}.data", "is missing")
         if binary:
-            raise InvalidRequest.of(
+            raise InvalidRequest.for_field(
                 field, f"{len(binary)} bytes follow the JSON, but binary_data_size is missing"
             )
         texts = tensors.texts_of_json(given.data, given.shape, field=f"{field}.data")
     else:
         if given.data is not None:
-            raise InvalidRequest.of(field, "give data or binary_data_size, not both")
+            raise InvalidRequest.for_field(field, "give data or binary_data_size, not both")
         if size != len(binary) or isinstance(size, bool):
-            raise InvalidRequest.of(
+            raise InvalidRequest.for_field(
                 f"{field}.parameters.binary_data_size",
                 f"{len(binary)} bytes follow the JSON, and binary_data_size must be this number; the "
                 "header Inference-Header-Content-Length is the length of the JSON",
@@ -131,11 +133,13 @@ def _texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
         texts = tensors.texts_of_binary(binary, field=f"{field}.data")
     shape = given.shape
     if not shape or (len(shape) == 2 and shape[1] != 1):
-        raise InvalidRequest.of(f"{field}.shape", "must be [n] or [n, 1]: one text per row")
+        raise InvalidRequest.for_field(f"{field}.shape", "must be [n] or [n, 1]: one text per row")
     if shape[0] != len(texts):
-        raise InvalidRequest.of(f"{field}.shape", f"{shape}, but there are {len(texts)} texts")
+        raise InvalidRequest.for_field(
+            f"{field}.shape", f"{shape}, but there are {len(texts)} texts"
+        )
     if not texts:
-        raise InvalidRequest.of(f"{field}.data", "give at least one text")
+        raise InvalidRequest.for_field(f"{field}.data", "give at least one text")
     return texts
 
 

@@ -39,10 +39,10 @@ def texts_of_binary(content: bytes, *, field: str) -> list[str]:
     while offset < len(content):
         start = offset + _LENGTH.size
         if start > len(content):
-            raise InvalidRequest.of(field, f"the length of element {len(texts)} is cut off")
+            raise InvalidRequest.for_field(field, f"the length of element {len(texts)} is cut off")
         offset = start + _LENGTH.unpack_from(content, offset)[0]
         if offset > len(content):
-            raise InvalidRequest.of(
+            raise InvalidRequest.for_field(
                 field,
                 f"element {len(texts)} ends {offset - len(content)} bytes after the end of the "
                 "tensor",
@@ -50,7 +50,7 @@ def texts_of_binary(content: bytes, *, field: str) -> list[str]:
         try:
             texts.append(content[start:offset].decode())
         except UnicodeDecodeError:
-            raise InvalidRequest.of(field, f"element {len(texts)} is not UTF-8") from None
+            raise InvalidRequest.for_field(field, f"element {len(texts)} is not UTF-8") from None
     return texts
 
 
@@ -61,19 +61,19 @@ def texts_of_json(data: Sequence[Any], shape: Sequence[int], *, field: str) -> l
     """
     if data and isinstance(data[0], list):
         if len(shape) < 2 or len(data) != shape[0]:
-            raise InvalidRequest.of(
+            raise InvalidRequest.for_field(
                 field, f"data does not have the nesting of the shape {list(shape)}"
             )
         rest = shape[1:]
         nested = [item if isinstance(item, list) else [item] for item in data]
         if any(len(item) != rest[0] for item in nested):
-            raise InvalidRequest.of(
+            raise InvalidRequest.for_field(
                 field, f"data does not have the nesting of the shape {list(shape)}"
             )
         data = [element for item in nested for element in item]
     for place, element in enumerate(data):
         if not isinstance(element, str):
-            raise InvalidRequest.of(field, f"element {place} is not a string")
+            raise InvalidRequest.for_field(field, f"element {place} is not a string")
     return list(data)
 
 
