@@ -26,7 +26,7 @@ def _save_tiny(
     max_tokens: int = 50,
     thresholds: Mapping[str, float] | None = None,
 ) -> Path:
-    """Save and seal a model folder with random weights: its shapes are right, its answers random."""
+    """Save and seal a model folder with random weights: right shapes, random answers."""
     labels = ("negative", "neutral", "positive") if name == "sentiment" else ("business", "sport")
     architecture = Architecture(
         vocabulary_size=len(WORDS), embedding_size=5, hidden_size=4, labels=len(labels)
@@ -68,7 +68,7 @@ def _save_tiny(
 
 @pytest.fixture(scope="session", autouse=True)
 def _bentoml_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep tests away from the user's model store; BentoML reads the variable when it is imported."""
+    """Keep tests away from the user's model store; BentoML reads it at import."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENTOML_HOME", str(tmp_path_factory.mktemp("bentoml")))
         patch.setenv("BENTOML_DO_NOT_TRACK", "True")

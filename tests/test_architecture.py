@@ -42,7 +42,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Yield every module that ``tree`` imports, at any depth; ``from a import b`` gives a and a.b."""
+    """Yield every module that ``tree`` imports, at any depth; ``from a import b`` is a, a.b."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
