@@ -1,4 +1,4 @@
-"""The checks together: before a training, and as a command."""
+"""All data checks together: before a training and as a command."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def run(*arguments: object):
 
 @pytest.fixture
 def contradicting(tmp_path: Path) -> Path:
-    """A file whose every text is there with both labels."""
+    """Write a file in which every text appears with both labels."""
     lines = [*good(), *(("good" if label == "bad" else "bad", text) for label, text in good())]
     path = tmp_path / "mine.csv"
     path.write_text(rows(*lines), encoding="utf-8")
     return path
 
 
-def of(path: Path, configured: Callable[..., Configuration]) -> Configuration:
+def configuration_of(path: Path, configured: Callable[..., Configuration]) -> Configuration:
     content = configured().model_dump(exclude={"polarity", "expected"}) | {
         "labels": ["bad", "good"],
         "data": {"files": [str(path)]},
@@ -57,12 +57,12 @@ def of(path: Path, configured: Callable[..., Configuration]) -> Configuration:
     return Configuration.model_validate(content)
 
 
-def test_an_error_in_the_data_stops_a_training_before_it_begins(
+def test_an_error_in_the_data_prevents_the_training(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"(?s)conflicts: .*--unchecked") as error:
         pipeline.train(
-            of(contradicting, configured),
+            configuration_of(contradicting, configured),
             workspace=workspace,
             reporter=silent(),
             device=torch.device("cpu"),
@@ -70,11 +70,11 @@ def test_an_error_in_the_data_stops_a_training_before_it_begins(
     assert "sentence number" not in str(error.value)
 
 
-def test_unchecked_trains_whatever_the_data_are(
+def test_unchecked_training_ignores_faults_of_the_data(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
     made = pipeline.train(
-        of(contradicting, configured),
+        configuration_of(contradicting, configured),
         workspace=workspace,
         reporter=silent(),
         device=torch.device("cpu"),
@@ -84,7 +84,7 @@ def test_unchecked_trains_whatever_the_data_are(
     assert made.tag.startswith("toy:")
 
 
-def test_the_command_says_what_it_finds_and_where_and_an_error_is_its_exit_code(
+def test_the_command_lists_findings_and_exits_with_an_error(
     contradicting: Path, workspace: Workspace
 ) -> None:
     result = run("--data", contradicting, "--quick", "--workspace", workspace.root)
@@ -101,9 +101,7 @@ def test_the_command_says_what_it_finds_and_where_and_an_error_is_its_exit_code(
         assert "sentence number" not in said
 
 
-def test_an_encoding_that_was_guessed_is_told_with_the_remedy(
-    tmp_path: Path, workspace: Workspace
-) -> None:
+def test_a_guessed_encoding_is_reported_with_a_remedy(tmp_path: Path, workspace: Workspace) -> None:
     path = tmp_path / "mine.csv"
     lines = [(label, f"{text}: überraschend schön und größer") for label, text in good()]
     path.write_text(rows(*lines), encoding="cp1252")
@@ -117,7 +115,7 @@ def test_an_encoding_that_was_guessed_is_told_with_the_remedy(
     assert "is a guess" not in said.stdout
 
 
-def test_good_data_pass(tmp_path: Path, workspace: Workspace) -> None:
+def test_good_data_pass_the_checks(tmp_path: Path, workspace: Workspace) -> None:
     path = tmp_path / "mine.csv"
     path.write_text(rows(*good()), encoding="utf-8")
     result = run("--data", path, "--workspace", workspace.root)
@@ -129,9 +127,10 @@ def test_good_data_pass(tmp_path: Path, workspace: Workspace) -> None:
         ]  # fmt: skip
 
 
-def test_a_model_keeps_a_profile_of_its_data_and_the_same_data_have_not_drifted(
+def test_the_training_data_of_a_model_have_not_drifted(
     stored: tuple[Trained, Workspace], configured, silent
 ) -> None:
+    """The model keeps a profile of its data."""
     made, workspace = stored
     folder = store.path(made.tag)
     kept = profile.read(folder / artifact.REPORT / profile.FILE)
@@ -143,9 +142,7 @@ def test_a_model_keeps_a_profile_of_its_data_and_the_same_data_have_not_drifted(
     assert "drift" not in [one.check for one in checked.findings]
 
 
-def test_data_that_have_moved_are_told_from_the_models(
-    stored: tuple[Trained, Workspace], loaded, texts
-) -> None:
+def test_drifted_data_are_reported(stored: tuple[Trained, Workspace], loaded, texts) -> None:
     made, _ = stored
     other = texts(*(f"wholly other words here {n} and there {n}" for n in range(200)))
     found = checks.drifted(loaded(other), made.tag)
@@ -154,7 +151,7 @@ def test_data_that_have_moved_are_told_from_the_models(
     assert moved >= {"label shares", "words", "unknown words"}
 
 
-def test_a_model_without_a_profile_says_so(
+def test_a_model_without_a_profile_is_reported(
     stored: tuple[Trained, Workspace], loaded, texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(profile, "FILE", "missing.json")
@@ -162,16 +159,16 @@ def test_a_model_without_a_profile_says_so(
     assert (found.severity, "keeps no profile" in found.message) == ("note", True)
 
 
-def test_the_gravest_findings_come_first(
+def test_the_most_severe_findings_come_first(
     contradicting: Path, configured, workspace, silent
 ) -> None:
-    chosen = of(contradicting, configured)
+    chosen = configuration_of(contradicting, configured)
     loaded, splits = pipeline.load_splits(chosen, workspace, silent())
     severities = [one.severity for one in checks.check(chosen, loaded, splits, slow=False).findings]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
 
 
-def test_suspects_are_a_table_that_no_spreadsheet_takes_for_formulas(tmp_path: Path) -> None:
+def test_the_table_of_suspects_has_no_spreadsheet_formulas(tmp_path: Path) -> None:
     example = Example("=1+1", "a", "mine.csv", place="line 7")
     suspect = noise.Suspect(example, "b", 0.125, 0.75)
     report.write(tmp_path, checks.Checked((), (suspect,)), name="mine", texts=1)
@@ -188,7 +185,7 @@ def test_suspects_are_a_table_that_no_spreadsheet_takes_for_formulas(tmp_path: P
     assert "Nothing was found" in (tmp_path / report.MARKDOWN).read_text()
 
 
-def test_places_are_kept_up_to_a_hundred(texts) -> None:
+def test_at_most_a_hundred_places_are_kept(texts) -> None:
     from training.checks.finding import finding
 
     examples = texts(*map(str, range(101)))
