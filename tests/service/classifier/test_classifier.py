@@ -171,7 +171,7 @@ def test_temperature_never_changes_the_first_label(logits: np.ndarray) -> None:
         np.testing.assert_allclose(logits[rows, best], logits.max(axis=1), atol=1e-12)
 
 
-def test_a_prediction_is_calibrated_and_names_the_likeliest_label(
+def test_a_prediction_is_calibrated_with_the_likeliest_label(
     classifier: Classifier, tiny_artifact: Artifact
 ) -> None:
     logits = np.array([[2.0, 0.0, -1.0], [0.0, 0.0, 5.0]], dtype=np.float32)
