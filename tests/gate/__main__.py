@@ -51,8 +51,8 @@ def _table(rows: Sequence[Row], seconds: float) -> str:
     lines = [
         f"{TEXTS:,} sentences of the corpus `vader`, positive or negative, in a CSV file; a",
         f"network of 16 units; {seconds:,.0f} s in total. Of {len(equal)} equal challengers, which",
-        f"are other seeds on the same data, {promoted} were promoted. The fourth column is macro-F1:",
-        "the champion's, the challenger's, and the confidence interval of their difference.",
+        f"are other seeds on the same data, {promoted} were promoted. The fourth column has",
+        "macro-F1: the champion's, the challenger's, and the confidence interval of their difference.",
         "",
         "| challenger | should be | was | macro-F1 | reasons |",
         "|---|---|---|---|---|",
@@ -88,10 +88,10 @@ def _told(found: Outcome, *, right: bool) -> str:
     told = f"{found.completed} of {found.kills} runs after a kill completed."
     if right:
         told = (
-            f"{found.kills} runs got SIGKILL at random moments; {found.finished_first} of them had\n"
-            "ended before. After every other kill the champion answered as before. After all kills\n"
-            f"every listed version loads ({found.versions} at the end), and the next run completed\n"
-            f"{found.completed} times of {found.kills}."
+            f"{found.kills} runs got SIGKILL at random moments; {found.finished_first} of them\n"
+            "had ended before. After every other kill the champion answered as before. After\n"
+            f"all kills every listed version loads ({found.versions} at the end), and the next\n"
+            f"run completed {found.completed} times of {found.kills}."
         )
     lost = "".join(f"\n- {fault}" for fault in found.lost)
     return f"{told}\n\nLast messages of the killed runs: {during}.\n{lost}".rstrip()
