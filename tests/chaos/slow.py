@@ -135,8 +135,8 @@ def run(*, clients: int = 500, seconds: float = _WINDOW_SECONDS) -> Iterator[Fin
         rate = load.run(closed).per_second / 4
         normal = Job(port=server.port, requests=bodies, connections=64, seconds=seconds, rate=rate)
         for _ in range(_ROUNDS):
-            with _unread_port(clients) as deaf:
-                elsewhere.append(_beside(deaf, normal, clients, most, leave=True)[0])
+            with _unread_port(clients) as unread:
+                elsewhere.append(_beside(unread, normal, clients, most, leave=True)[0])
             result, left = _beside(server.port, normal, clients, most, leave=False)
             here.append(result)
             crowds.append(left)

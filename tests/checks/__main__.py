@@ -89,7 +89,9 @@ def planted_copies(examples: Sequence[Example], edit: Edit, seed: int) -> tuple[
     found ones.
     """
     chance = random.Random(seed)
-    long = [one.text for one in examples if len(tokenizer.surfaces(one.text)) >= LEAST_WORDS]
+    long = [
+        example.text for example in examples if len(tokenizer.surfaces(example.text)) >= LEAST_WORDS
+    ]
     chosen = chance.sample(range(len(long)), k=COPIES)
     copies = [edit(long[place], chance) for place in chosen]
     found = near_copies(copies, long)[:COPIES]

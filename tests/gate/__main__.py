@@ -52,7 +52,7 @@ def _table(rows: Sequence[Row], seconds: float) -> str:
         f"{TEXTS:,} sentences of the corpus `vader`, positive or negative, in a CSV file; a",
         f"network of 16 units; {seconds:,.0f} s in total. Of {len(equal)} equal challengers, which",
         f"are other seeds on the same data, {promoted} were promoted. The fourth column has",
-        "macro-F1: the champion's, the challenger's, and the confidence interval of their difference.",
+        "macro-F1: the champion's, the challenger's, and the interval of their difference.",
         "",
         "| challenger | should be | was | macro-F1 | reasons |",
         "|---|---|---|---|---|",

@@ -54,7 +54,7 @@ def run(root: Path, cache: Path, *, reruns: int = RERUNS) -> Iterator[Row]:
     rig.write(examples[::2])
     yield Row("half the data", "kept", rig.retrain(0))
     rig.write(examples)
-    rig.train_deaf(100)
+    rig.train_unreadable(100)
     yield Row("words that no tokenizer yields", "kept", rig.retrain(100))
     small = Rig(root, "fewer-films", SETTINGS)
     small.write(examples[::2])

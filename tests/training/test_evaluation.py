@@ -61,7 +61,7 @@ def test_calibration_error_separates_honest_from_overconfident() -> None:
 def test_a_confidence_on_an_edge_belongs_to_the_lower_bin() -> None:
     scores = evaluate(np.array([[0.6, 0.4], [1.0, 0.0]]), np.array([0, 0]), labels=("a", "b"))
     filled = [one for one in scores.reliability if one.count]
-    assert [(one.high, one.count) for one in filled] == [(0.6, 1), (1.0, 1)]
+    assert [(bin_.high, bin_.count) for bin_ in filled] == [(0.6, 1), (1.0, 1)]
 
 
 @given(st.integers(1, 60), st.integers(0, 2**32 - 1))
@@ -71,13 +71,15 @@ def test_parts_of_an_evaluation_add_up(count: int, seed: int) -> None:
     assert sum(map(sum, scores.confusion)) == count
     assert sum(one.count for one in scores.reliability) == count
     assert len(scores.reliability) == BINS
-    assert sum(one.support for one in scores.by_label.values()) == count
+    assert sum(scores_of_label.support for scores_of_label in scores.by_label.values()) == count
     assert sum(row[i] for i, row in enumerate(scores.confusion)) == pytest.approx(
         scores.accuracy * count
     )
     assert 0 <= scores.ece <= 1
     assert 0 <= scores.brier <= 2
-    assert all(one.low <= one.confidence <= one.high for one in scores.reliability if one.count)
+    assert all(
+        bin_.low <= bin_.confidence <= bin_.high for bin_ in scores.reliability if bin_.count
+    )
 
 
 def test_a_label_without_texts_does_not_lower_the_macro_averages() -> None:

@@ -157,7 +157,7 @@ def test_evaluating_prints_a_table_and_json(stored: tuple[Trained, Workspace]) -
     found = json.loads((folder / "evaluation.json").read_text())["behaviour"]
     # the serving engine passes the tests that the network passed in training
     recorded = made.manifest.behaviour
-    assert {one["name"]: one["passed"] for one in found} == {
+    assert {row["name"]: row["passed"] for row in found} == {
         name: one.passed for name, one in recorded.items()
     }
     for name, one in recorded.items():
@@ -195,7 +195,7 @@ def test_evaluating_a_file_writes_a_report_and_the_mistakes(
     folder = workspace.root / "evaluations" / made.tag.replace(":", "-") / "mine.csv"
     mistakes = [json.loads(line) for line in (folder / "errors.jsonl").read_text().splitlines()]
     assert len(mistakes) == 54 - round(scores[name]["accuracy"] * 54)
-    assert all("canary" in one["text"] and one["shop"] in "ab" for one in mistakes)
+    assert all("canary" in row["text"] and row["shop"] in "ab" for row in mistakes)
     assert "canary" not in result.output
     for file in ("report.html", "report.md", "evaluation.json"):
         assert "canary" not in (folder / file).read_text()

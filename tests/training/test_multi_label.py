@@ -157,10 +157,10 @@ def test_the_native_engine_agrees_with_the_reference(
     documents = [classifier.encode(example.text).ids for example in synthetic_examples(200)]
     reference = classifier.predict(ReferenceEngine(loaded).logits(documents))
     native = classifier.predict(NativeEngine(loaded).logits(documents))
-    assert [one.labels for one in native] == [one.labels for one in reference]
+    assert [example.labels for example in native] == [example.labels for example in reference]
     np.testing.assert_allclose(
-        [one.probabilities for one in native],
-        [one.probabilities for one in reference],
+        [prediction.probabilities for prediction in native],
+        [prediction.probabilities for prediction in reference],
         atol=0.01,
     )
 

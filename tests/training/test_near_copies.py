@@ -101,7 +101,7 @@ def examples(texts: list[str], label: str = "a") -> tuple[Example, ...]:
 def test_only_train_loses_near_duplicates_of_dev_and_test() -> None:
     dev, test = examples([changed(TEXTS[3]), TEXTS[200]]), examples([changed(TEXTS[7])])
     dealt = withdraw(Splits(examples(TEXTS[:100]), dev, test))
-    assert [one.text for one in dealt.train] == [
+    assert [example.text for example in dealt.train] == [
         text for number, text in enumerate(TEXTS[:100]) if number not in (3, 7)
     ]
     assert (dealt.dev, dealt.test, dealt.withdrawn) == (dev, test, 2)

@@ -349,8 +349,10 @@ def test_in_domain_vectors_use_unlabelled_texts(run: Run, tmp_path: Path) -> Non
         made.append(run(words=words, unlabelled={"files": str(file)}).manifest)
     for manifest in made:
         assert manifest.architecture.embedding_size == 8
-        assert [one.name for one in manifest.training.vectors] == ["in-domain"]
-        assert [(one.name, one.texts) for one in manifest.training.unlabelled] == [("more.csv", 1)]
+        assert [item.name for item in manifest.training.vectors] == ["in-domain"]
+        assert [(corpus.name, corpus.texts) for corpus in manifest.training.unlabelled] == [
+            ("more.csv", 1)
+        ]
         counts = manifest.training.splits["train"] + 1
         assert manifest.training.vectors[0].source == f"{counts:,} of one's own texts"
     assert made[0].training.vectors != made[1].training.vectors

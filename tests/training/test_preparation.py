@@ -21,7 +21,7 @@ def write(path: Path, examples: Sequence[Example]) -> str:
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("text", "label"))
-        rows.writerows((one.text, one.label) for one in examples)
+        rows.writerows((example.text, example.label) for example in examples)
     return str(path)
 
 

@@ -237,7 +237,7 @@ def test_the_usual_variable_sets_the_tracking_server(
     assert told[0][1]["name"] == "nightly"
     assert {"key": "data.files", "value": "reviews.csv"} in told[3][1]["params"]
     assert "alice" not in json.dumps(told)
-    assert {one["key"] for one in told[4][1]["metrics"]} >= {"train_loss", "tokens_per_second"}
+    assert {row["key"] for row in told[4][1]["metrics"]} >= {"train_loss", "tokens_per_second"}
     assert not (tmp_path / "mlruns").exists()
 
 

@@ -30,7 +30,7 @@ def test_copies_of_labelled_texts_are_not_read(
     rows = [splits.train[0].text.upper(), dev, dev + " !!", "A text of its own", ""]
     file.write_text("body\n" + "".join(f'"{row}"\n' for row in rows))
     found = read(file, splits, text="body", reporter=silent())
-    assert [one.text for one in found.examples] == ["A text of its own"]
+    assert [example.text for example in found.examples] == ["A text of its own"]
     assert [(record.name, record.read) for record in found.records] == [("more.csv", 5)]
 
 
@@ -72,9 +72,14 @@ def test_sentences_of_a_text_can_be_labelled_once_each(
     texts = ["It rained. We left early! Why?", f"We left early.<br /><br />nobody came\n\n{known}"]
     whole = Unlabelled(tuple(Example(text, "", "more") for text in texts))
     kept = to_label(whole, Distillation(sentences=True), splits, reporter=silent())
-    assert [one.text for one in kept] == ["It rained.", "We left early!", "Why?", "nobody came"]
+    assert [example.text for example in kept] == [
+        "It rained.",
+        "We left early!",
+        "Why?",
+        "nobody came",
+    ]
     whole_texts = to_label(whole, Distillation(), splits, reporter=silent())
-    assert [one.text for one in whole_texts] == texts
+    assert [example.text for example in whole_texts] == texts
 
 
 def test_over_the_limit_the_same_texts_are_selected_each_time(
@@ -85,7 +90,7 @@ def test_over_the_limit_the_same_texts_are_selected_each_time(
     def kept(numbers: range, limit: int) -> set[str]:
         read = tuple(Example(f"number {number}", "", "more") for number in numbers)
         found = to_label(Unlabelled(read), Distillation(limit=limit), splits, reporter=silent())
-        return {one.text for one in found}
+        return {example.text for example in found}
 
     some = kept(range(100), 10)
     assert len(some) == 10

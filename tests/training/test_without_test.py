@@ -42,7 +42,7 @@ def made(
     with file.open("w", newline="") as opened:
         rows = csv.writer(opened)
         rows.writerow(("text", "label"))
-        rows.writerows((one.text, one.label) for one in examples)
+        rows.writerows((example.text, example.label) for example in examples)
     chosen = configured(data={"corpora": [], "files": str(file), "split": "stratified"})
     trained = pipeline.train(
         chosen, workspace=workspace, reporter=silent(), device=torch.device("cpu")

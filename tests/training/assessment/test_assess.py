@@ -93,7 +93,7 @@ def test_the_most_confident_mistakes_come_first() -> None:
     examples = tuple(Example(f"text {n}", "ba"[n == 3], "c") for n in range(4))
     of = Texts("c", examples, {"shop": ("p", "q", "r", "s")})
     found = list(worst(of, answers, ("a", "b"), most=9))
-    assert [one["text"] for one in found] == ["text 0", "text 3", "text 2"]
+    assert [row["text"] for row in found] == ["text 0", "text 3", "text 2"]
     assert found[0]["given"] == ["a"]
     assert found[0]["labels"] == ["b"]
     assert found[0]["scores"] == {"a": 0.9, "b": 0.1}

@@ -94,7 +94,7 @@ def test_copies_avoid_held_out_texts_and_use_near_words(
     settings = Distillation(copies=2, seed=3)
     copies.made(settings, splits, cache=tmp_path, reporter=silent())
     [(near, rest)] = asked
-    assert set(rest["without"]) == {one.text for one in (*splits.dev, *splits.test)}
+    assert set(rest["without"]) == {example.text for example in (*splits.dev, *splits.test)}
     assert (rest["copies"], rest["seed"]) == (2, 3)
     assert near.instead_of("film", 0.5) == "the"
     for none in (None, Distillation(copies=0)):

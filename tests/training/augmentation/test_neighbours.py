@@ -34,7 +34,7 @@ def test_a_word_is_replaced_by_one_of_its_nearest_words(neighbours: Neighbours) 
 def test_punctuation_and_capitals_of_a_word_stay(neighbours: Neighbours) -> None:
     made = {neighbours.instead_of('"Lyon,"', draw) for draw in np.linspace(0.0, 0.9999, 200)}
     assert {'"Paris,"', '"Rome,"'} < made
-    assert all(one[1].isupper() and one.startswith('"') and one.endswith(',"') for one in made)
+    assert all(text[1].isupper() and text.startswith('"') and text.endswith(',"') for text in made)
 
 
 @pytest.mark.parametrize("word", ["the0", "unheard", "paris", "...", "b2"])

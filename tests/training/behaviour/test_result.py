@@ -48,4 +48,4 @@ def test_the_record_of_a_result_has_its_values() -> None:
 def test_rates_of_another_classifier_are_joined_by_name() -> None:
     ours = [capability(name, "invariance", "the same", [True]) for name in ("case", "typo")]
     theirs = [capability("typo", "invariance", "the same", [True, False])]
-    assert [one.against for one in beside(ours, theirs)] == [None, 0.5]
+    assert [result.against for result in beside(ours, theirs)] == [None, 0.5]

@@ -14,7 +14,7 @@ from training.behaviour.templates import Expectation
 
 POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 HELD_OUT = [f"Mary didn't like Rome in {year}, a secret told here" for year in range(1950, 1990)]
-EXPECTED = {one.name: one for one in suite.expectations(POLARITY)}
+EXPECTED = {result.name: result for result in suite.expectations(POLARITY)}
 
 
 def as_probabilities(polarity: float) -> list[float]:
@@ -59,7 +59,7 @@ def without(unknown: Sequence[str]) -> Callable[[str], float]:
 def rates(polarity: Callable[[str], float]) -> dict[str, float]:
     asked = subject(polarity)
     found = suite.examine(asked, HELD_OUT, asked.given(HELD_OUT))
-    return {one.name: one.rate for one in found}
+    return {result.name: result.rate for result in found}
 
 
 def test_a_correct_reader_passes_every_case() -> None:
@@ -100,13 +100,13 @@ def test_without_a_polarity_only_rewritings_are_tested() -> None:
     """Without texts there is no test at all."""
     asked = Subject(("a", "b"), lambda texts: np.array([[0.6, 0.4]] * len(texts)))
     found = suite.examine(asked, HELD_OUT, asked.given(HELD_OUT))
-    assert [one.name for one in found] == list(REWRITES)
-    assert {one.rate for one in found} == {1.0}
+    assert [result.name for result in found] == list(REWRITES)
+    assert {result.rate for result in found} == {1.0}
     assert suite.examine(asked, [], np.zeros((0, 2), dtype=np.bool_)) == ()
 
 
 def test_without_a_neutral_label_neutral_cases_are_skipped() -> None:
-    names = {one.name for one in suite.expectations({"bad": -1.0, "good": 1.0})}
+    names = {result.name for result in suite.expectations({"bad": -1.0, "good": 1.0})}
     assert set(EXPECTED) - names == {"neutral sentences", "negated neutral"}
 
 
@@ -114,11 +114,11 @@ def test_shown_failures_are_never_held_out_texts() -> None:
     """They are sentences of the templates."""
     asked = subject(lambda text: 0.9 if len(text) % 2 else -0.9)
     found = suite.examine(asked, HELD_OUT, asked.given(HELD_OUT))
-    assert min(one.rate for one in found if one.name in REWRITES) < 1
-    told = [text.text for one in found for case in one.failures for text in case]
+    assert min(result.rate for result in found if result.name in REWRITES) < 1
+    told = [text.text for result in found for case in result.failures for text in case]
     assert told
     assert not [text for text in told if "secret" in text]
-    cases = {text for one in EXPECTED.values() for case in one.cases for text in case}
+    cases = {text for result in EXPECTED.values() for case in result.cases for text in case}
     assert set(told) <= cases
     for one in found:
         for case in one.failures:
@@ -144,6 +144,6 @@ def test_every_capability_has_hundreds_of_cases(
 
 
 def test_the_cases_are_the_same_each_time() -> None:
-    assert [one.cases for one in suite.expectations(POLARITY)] == [
-        one.cases for one in EXPECTED.values()
+    assert [result.cases for result in suite.expectations(POLARITY)] == [
+        result.cases for result in EXPECTED.values()
     ]

@@ -62,7 +62,7 @@ def test_the_unit_that_tracks_quotes_is_found() -> None:
     """Its score is computed on other text."""
     model, alphabet = quote_reader()
     found = cells.find(model, alphabet, dev=DOCUMENTS[:20], test=DOCUMENTS[20:], characters=10_000)
-    best = {one.feature: one for one in found}["within quotes"]
+    best = {unit.feature: unit for unit in found}["within quotes"]
     assert (best.layer, best.unit) == (1, 0)
     assert abs(best.correlation) > 0.9
     assert found == sorted(found, key=lambda one: -abs(one.correlation))
@@ -71,9 +71,11 @@ def test_the_unit_that_tracks_quotes_is_found() -> None:
 def test_correlations_equal_those_of_numpy() -> None:
     model, alphabet = quote_reader()
     (found,) = (
-        one
-        for one in cells.find(model, alphabet, dev=DOCUMENTS, test=DOCUMENTS[:7], characters=10_000)
-        if one.feature == "digit"
+        unit
+        for unit in cells.find(
+            model, alphabet, dev=DOCUMENTS, test=DOCUMENTS[:7], characters=10_000
+        )
+        if unit.feature == "digit"
     )
     assert isinstance(found, Found)
     text = "\n\n\n".join(document.text for document in DOCUMENTS[:7])

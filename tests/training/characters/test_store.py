@@ -18,7 +18,7 @@ def test_a_loaded_model_equals_the_saved_one(toy: Saved, tmp_path: Path) -> None
     assert back.alphabet.characters == toy.alphabet.characters
     assert (back.history, back.test_bits) == (toy.history, toy.test_bits)
     assert all(torch.equal(value, toy.best[name]) for name, value in back.best.items())
-    assert [one.name for one in path.parent.iterdir()] == ["toy.safetensors"]
+    assert [item.name for item in path.parent.iterdir()] == ["toy.safetensors"]
 
 
 def test_a_failed_write_keeps_the_previous_model(

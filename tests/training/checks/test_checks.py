@@ -91,7 +91,7 @@ def test_the_command_lists_findings_and_exits_with_an_error(
     assert result.exit_code == 1
     folder = workspace.root / "checks" / "mine"
     written = json.loads((folder / report.JSON).read_text())
-    found = {one["check"]: one for one in written["findings"]}
+    found = {finding["check"]: finding for finding in written["findings"]}
     assert found["conflicts"]["severity"] == "error"
     assert found["conflicts"]["places"][0] == "mine.csv, line 122"
     page = (folder / report.MARKDOWN).read_text()
@@ -107,7 +107,7 @@ def test_a_guessed_encoding_is_reported_with_a_remedy(tmp_path: Path, workspace:
     path.write_text(rows(*lines), encoding="cp1252")
     told = run("--data", path, "--quick", "--workspace", workspace.root)
     warnings = [json.loads(line) for line in told.stdout.splitlines()]
-    (guess,) = [one for one in warnings if one["check"] == "encoding"]
+    (guess,) = [finding for finding in warnings if finding["check"] == "encoding"]
     assert (guess["severity"], guess["count"]) == ("warning", 120)
     assert "texts of mine.csv are not in UTF-8 and read as cp1252" in guess["message"]
     assert "--encoding" in guess["message"]
@@ -139,15 +139,19 @@ def test_the_training_data_of_a_model_have_not_drifted(
     loaded, splits = pipeline.load_splits(configured(), workspace, silent())
     assert checks.drifted(loaded, made.tag) == []
     checked = checks.check(configured(), loaded, splits, slow=False, against=made.tag)
-    assert "drift" not in [one.check for one in checked.findings]
+    assert "drift" not in [finding.check for finding in checked.findings]
 
 
 def test_drifted_data_are_reported(stored: tuple[Trained, Workspace], loaded, texts) -> None:
     made, _ = stored
     other = texts(*(f"wholly other words here {n} and there {n}" for n in range(200)))
     found = checks.drifted(loaded(other), made.tag)
-    assert {one.check for one in found} == {"drift"}
-    moved = {one.message.partition(" have moved")[0] for one in found if one.severity == "warning"}
+    assert {finding.check for finding in found} == {"drift"}
+    moved = {
+        finding.message.partition(" have moved")[0]
+        for finding in found
+        if finding.severity == "warning"
+    }
     assert moved >= {"label shares", "words", "unknown words"}
 
 
@@ -164,7 +168,9 @@ def test_the_most_severe_findings_come_first(
 ) -> None:
     chosen = configuration_of(contradicting, configured)
     loaded, splits = pipeline.load_splits(chosen, workspace, silent())
-    severities = [one.severity for one in checks.check(chosen, loaded, splits, slow=False).findings]
+    severities = [
+        finding.severity for finding in checks.check(chosen, loaded, splits, slow=False).findings
+    ]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
 
 

@@ -33,7 +33,7 @@ OLD = profile.profile(sample(0), vocabulary=VOCABULARY)
 
 def drifted_checks(new: list[Example]) -> list[str]:
     described = profile.profile(new, vocabulary=VOCABULARY, words=tuple(OLD.words))
-    return [one.message.partition(" have moved")[0] for one in drift(OLD, described)]
+    return [finding.message.partition(" have moved")[0] for finding in drift(OLD, described)]
 
 
 @pytest.mark.parametrize("seed", range(1, 11))

@@ -240,5 +240,5 @@ def test_other_encodings_are_streamed_from_utf_8_copies(tmp_path: Path) -> None:
     (tmp_path / "d.jsonl").write_text(json_lines(), encoding="utf-8-sig")
     source = sampling.open_source([str(tmp_path)], TABLE, tmp_path / "x", Reporter(quiet=True))
     assert [
-        (one.text, one.label) for part in source.ranges for one in source.read(part)
+        (example.text, example.label) for part in source.ranges for example in source.read(part)
     ] == ROWS * 4

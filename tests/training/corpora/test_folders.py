@@ -42,7 +42,7 @@ def reviews(tmp_path: Path) -> Path:
 def test_texts_are_labelled_by_their_folder(reviews: Path) -> None:
     """The folder of the split above does not matter."""
     loaded = corpora.load((), cache=reviews, own=[str(reviews)], table=TABLE)
-    assert [(one.text, one.label, one.place) for one in loaded.examples] == [
+    assert [(example.text, example.label, example.place) for example in loaded.examples] == [
         ("Caf\u00e9", "pos", "test/pos/deep/0_9.txt.gz"),
         ("Poor,\nreally.", "neg", "train/neg/0_2.txt"),
         ("Fine.", "pos", "train/pos/1_9.txt"),
@@ -53,7 +53,10 @@ def test_texts_are_labelled_by_their_folder(reviews: Path) -> None:
 
 def test_a_single_split_is_a_folder_of_labels(reviews: Path) -> None:
     found = files.read(reviews / "train", TABLE, corpus="mine")
-    assert [(one.text, one.label) for one in found] == [("Poor,\nreally.", "neg"), ("Fine.", "pos")]
+    assert [(example.text, example.label) for example in found] == [
+        ("Poor,\nreally.", "neg"),
+        ("Fine.", "pos"),
+    ]
 
 
 def test_the_hash_of_a_folder_covers_texts_and_labels(reviews: Path) -> None:
@@ -80,7 +83,7 @@ def test_texts_in_other_encodings_share_one_guess(
     folder = put(tmp_path / "mine", texts)
     loaded = corpora.load((), cache=tmp_path, own=[str(folder)], table=TABLE)
     assert len(loaded.examples) == 18
-    assert {one.text[:-4] for one in loaded.examples} == {sentence}
+    assert {example.text[:-4] for example in loaded.examples} == {sentence}
     (record,) = loaded.records
     assert (record.encoding, record.encoding_guessed) == ("cp1252", True)
 
@@ -106,7 +109,9 @@ def test_a_folder_without_label_folders_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_is_streamed_from_a_copy(reviews: Path, tmp_path: Path) -> None:
     source = sampling.open_source([str(reviews)], TABLE, tmp_path / "copies", Reporter(quiet=True))
-    texts = {one.text for part in source.ranges for one in ranges.read(part, TABLE, corpus="x")}
+    texts = {
+        example.text for part in source.ranges for example in ranges.read(part, TABLE, corpus="x")
+    }
     assert texts == {"Caf\u00e9", "Poor,\nreally.", "Fine."}
     assert sampling.sample(source).records[0].texts == 3
     assert not sampling.is_large([reviews])

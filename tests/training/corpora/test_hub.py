@@ -69,7 +69,7 @@ def test_classes_have_names_and_each_split_is_a_file(reviews: str, tmp_path: Pat
     # an example without a class is left out
     assert test == train[:1]
     loaded = corpora.load((), cache=tmp_path, own=[f"{reviews}:plain"], table=TABLE)
-    assert [(one.text, one.label) for one in loaded.examples] == [
+    assert [(example.text, example.label) for example in loaded.examples] == [
         ("Fine.", "fine"),
         ("Poor.", "poor"),
     ]

@@ -100,7 +100,10 @@ def test_a_torchtext_name_can_replace_files(
     fake_download(REVIEWS)
     (path,) = files.find(["torchtext:imdb"], tmp_path)
     found = files.read(path, Table("text", "label"), corpus="imdb")
-    assert [(one.text, one.label) for one in found] == [("Fine.", "pos"), ("Poor.", "neg")]
+    assert [(example.text, example.label) for example in found] == [
+        ("Fine.", "pos"),
+        ("Poor.", "neg"),
+    ]
 
 
 @unpacking

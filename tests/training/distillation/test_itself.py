@@ -52,7 +52,7 @@ def networks(workspace: Workspace) -> list[Path]:
 def test_a_self_teacher_learns_and_is_calibrated_on_dev(
     itself: Make, splits: Splits, silent: type[Reporter]
 ) -> None:
-    logits = itself(reporter=silent()).logits([one.text for one in splits.dev])
+    logits = itself(reporter=silent()).logits([example.text for example in splits.dev])
     truth = targets.truth(splits.dev, labels=LABELS, task="single_label")
     assert logits.dtype == np.float32
     assert (logits.argmax(axis=1) == truth).mean() > 0.9

@@ -32,7 +32,7 @@ def copies(text: str, label: str, count: int) -> list[Example]:
 
 
 def test_an_ngram_teacher_learns_and_is_calibrated_on_dev(splits: Splits) -> None:
-    logits = fitted(splits.train, splits.dev).logits([one.text for one in splits.dev])
+    logits = fitted(splits.train, splits.dev).logits([example.text for example in splits.dev])
     truth = targets.truth(splits.dev, labels=LABELS, task="single_label")
     assert logits.dtype == np.float32
     assert (logits.argmax(axis=1) == truth).mean() > 0.9
@@ -63,7 +63,7 @@ def test_a_text_with_disagreeing_raters_counts_for_both_labels() -> None:
     split = [Example(f"film {n}", "negative", "toy", shares) for n in range(40)]
     train = (*split, *copies("good", "positive", 40))
     model = ngrams._fit(
-        [one.text for one in train],
+        [example.text for example in train],
         targets.probabilities(
             train, labels=("negative", "positive"), task="single_label", use_shares=True
         ),
@@ -75,7 +75,7 @@ def test_a_text_with_disagreeing_raters_counts_for_both_labels() -> None:
 
 def test_two_exclusive_labels_need_one_decision() -> None:
     train = (*copies("good film", "positive", 30), *copies("bad film", "negative", 20))
-    texts = [one.text for one in train]
+    texts = [example.text for example in train]
     wanted = targets.probabilities(
         train, labels=("negative", "positive"), task="single_label", use_shares=False
     )

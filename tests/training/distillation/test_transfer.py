@@ -80,7 +80,7 @@ def teach(
 
 
 def rows(examples: tuple[Example, ...]) -> np.ndarray:
-    return np.array([[(one.shares or {})[label] for label in LABELS] for one in examples])
+    return np.array([[(example.shares or {})[label] for label in LABELS] for example in examples])
 
 
 def test_targets_of_labelled_texts_mix_label_and_teacher(
@@ -106,7 +106,7 @@ def test_targets_of_augmented_texts_come_from_the_teacher(
 ) -> None:
     taught = teach(varied=["one", "two"])
     varied = [one for one in taught.examples if one.corpus == "augmented"]
-    assert [one.label for one in varied] == ["positive", "negative"]
+    assert [example.label for example in varied] == ["positive", "negative"]
     assert {"one", "two"} <= set(asked_texts)
 
 

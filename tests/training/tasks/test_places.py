@@ -50,13 +50,13 @@ def test_without_a_dev_file_there_is_no_dev_set(tmp_path: Path) -> None:
 
 def test_shards_are_all_read(tmp_path: Path) -> None:
     names = ("train-00000-of-00002.parquet", "train-00001-of-00002.parquet")
-    assert [Path(one).name for one in found(put(tmp_path, *names)).train] == list(names)
+    assert [Path(path).name for path in found(put(tmp_path, *names)).train] == list(names)
 
 
 def test_test_files_are_ignored_with_a_message(tmp_path: Path) -> None:
     said: list[str] = []
     texts = found(put(tmp_path, "train.csv", "test.csv", "unlabelled.csv", "README.md"), said=said)
-    assert [Path(one).name for one in (*texts.train, *texts.dev)] == ["train.csv"]
+    assert [Path(path).name for path in (*texts.train, *texts.dev)] == ["train.csv"]
     assert said == ["trec6: 2 other files are not read"]
 
 
@@ -118,7 +118,7 @@ def test_unlabelled_texts_come_from_the_tasks_of_the_recipe(tmp_path: Path) -> N
         (tmp_path / "imdb" / name).write_text(ROW)
     said.clear()
     texts = find(recipe, str(folder), cache=folder, say=said.append)
-    assert [Path(one).relative_to(folder).as_posix() for one in texts.unlabelled] == [
+    assert [Path(path).relative_to(folder).as_posix() for path in texts.unlabelled] == [
         "trec6/unlabelled.csv",
         "imdb/unsupervised-00000-of-00001.parquet",
     ]

@@ -43,7 +43,9 @@ def small(name: str, **changes: object) -> Task:
 
 def put(folder: Path, name: str, examples: list[Example]) -> None:
     (folder / name).mkdir(parents=True)
-    lines = (json.dumps({"text": one.text, "label": one.label}) + "\n" for one in examples)
+    lines = (
+        json.dumps({"text": example.text, "label": example.label}) + "\n" for example in examples
+    )
     (folder / name / "train.jsonl").write_text("".join(lines))
 
 
@@ -53,7 +55,10 @@ def data(tmp_path: Path, examples: list[Example]) -> Path:
     folder = tmp_path / "data"
     put(folder, "trec6", examples[60:])
     put(folder, "sst2", examples[60:])
-    lines = (json.dumps({"text": one.text, "label": one.label}) + "\n" for one in examples[:60])
+    lines = (
+        json.dumps({"text": example.text, "label": example.label}) + "\n"
+        for example in examples[:60]
+    )
     (folder / "sst2" / "dev.jsonl").write_text("".join(lines))
     return folder
 
@@ -154,7 +159,9 @@ def test_changed_teacher_texts_are_trained_again(
     record = artifact.load(store.path("trec6")).manifest.training
     assert record.teacher is not None
     assert record.teacher.texts["unlabelled"] == 1
-    assert [(one.name, one.texts) for one in record.unlabelled] == [("unlabelled.jsonl", 1)]
+    assert [(corpus.name, corpus.texts) for corpus in record.unlabelled] == [
+        ("unlabelled.jsonl", 1)
+    ]
     assert made(tasks=one).trained == ()
     file.write_text('{"text": "A day in the hills."}\n')
     assert made(tasks=one).trained == ("trec6, seed 0",)

@@ -22,11 +22,11 @@ def write(path: Path, *labels: str) -> str:
 
 def test_every_recipe_is_a_task_named_after_its_file() -> None:
     assert {path.stem for path in task.FOLDER.glob("*.toml")} == set(task.names())
-    assert [one.name for one in task.load(())] == list(task.names())
+    assert [recipe.name for recipe in task.load(())] == list(task.names())
 
 
 def test_tasks_come_in_a_fixed_order() -> None:
-    assert [one.name for one in task.load(["imdb", "trec6"])] == ["trec6", "imdb"]
+    assert [recipe.name for recipe in task.load(["imdb", "trec6"])] == ["trec6", "imdb"]
 
 
 def test_an_unknown_task_is_refused_with_the_known_tasks() -> None:
