@@ -1,4 +1,4 @@
-"""The README's tables say what the code does, no more and no less."""
+"""The tables of the README agree with the code in both directions."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from service.api.classification import ClassifyRequest
 from service.api.problems import KINDS, UNEXPECTED
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
-# answered on a connection, before there is a request
+# answered by the connection, before a request exists
 HEADERS_TOO_LARGE = 431
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of each row of the tables under a heading."""
+    """Return the cells of each row of the tables under a heading."""
     section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def spellings(path: str) -> Iterator[str]:
-    """Every path that one with parts in square brackets stands for."""
+    """Yield every path that a path with optional parts in square brackets stands for."""
     before, bracket, rest = path.partition("[")
     if not bracket:
         yield path
@@ -46,23 +46,23 @@ def endpoints() -> Iterator[tuple[str, str]]:
                 yield from ((method, path) for path in spellings(match[2]))
 
 
-def test_the_endpoints_are_the_routes():
+def test_the_table_of_endpoints_lists_the_routes():
     served = {(route.method, route.path) for route in ROUTES if "/assets/" not in route.path}
     assert set(endpoints()) == served
 
 
-def test_the_statuses_are_those_of_errors():
+def test_the_table_of_statuses_lists_the_errors():
     told = {int(row[0]) for row in rows("Endpoints") if row[0].isdigit()}
     assert told == {HEADERS_TOO_LARGE, *(kind.status for kind in (*KINDS.values(), UNEXPECTED))}
 
 
-def test_the_options_are_the_fields_of_a_request():
+def test_the_table_of_options_lists_the_request_fields():
     told = {name for row in rows("Options") for name in re.findall(r"`(\w+)`", row[0])}
     assert told == ClassifyRequest.model_fields.keys() - {"text", "texts"}
 
 
 @pytest.mark.parametrize("row", rows("Switching to Valence")[2:], ids=lambda row: row[0])
-def test_a_line_to_switch_names_a_path_that_is_served(row):
+def test_each_row_on_switching_names_a_served_path(row):
     paths = {route.path for route in ROUTES}
     for path in re.findall(r"(?:\$URL|GET |POST |URL \+ \")(/\w+)", row[1]):
         assert path in paths or path == "/models"

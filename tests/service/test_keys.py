@@ -9,7 +9,7 @@ from service import keys
 from service.errors import ConfigurationError
 
 
-def test_a_new_key_is_printed_once_and_its_line_finds_it(capsys, tmp_path):
+def test_a_new_key_is_printed_once_and_matches_its_line(capsys, tmp_path):
     assert keys.main(["new", "alice", "--texts-per-second", "2.5"]) == 0
     printed = capsys.readouterr().out
     secret = re.search(r"valence_\S+", printed)[0]
@@ -19,7 +19,7 @@ def test_a_new_key_is_printed_once_and_its_line_finds_it(capsys, tmp_path):
     assert key == keys.Key("alice", hashlib.sha256(secret.encode()).digest(), 2.5)
     assert keys.find([key], secret.encode()) == key
     assert keys.find([key], secret.encode() + b"x") is None
-    # the file does not hold the key
+    # the file does not hold the key itself
     assert secret not in line
 
 
@@ -50,16 +50,15 @@ def test_a_name_that_a_log_would_have_to_quote_is_refused(name, capsys):
         f"al ice: sha256:{'0' * 64}\n",
     ],
 )
-def test_a_file_that_holds_no_keys_is_refused_with_the_remedy_and_without_its_content(
-    content, tmp_path
-):
+def test_a_file_without_valid_keys_is_refused_with_a_remedy(content, tmp_path):
+    """The error does not repeat the file's content."""
     (tmp_path / "keys").write_text(content)
     with pytest.raises(ConfigurationError, match=r"python -m service.keys new NAME") as refused:
         keys.read(tmp_path / "keys")
     assert "secret" not in str(refused.value)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="cannot be read"):
         keys.read(tmp_path / "none")
 
@@ -70,13 +69,13 @@ def test_loopback_needs_no_keys(host):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "example.org"])
-def test_beyond_loopback_keys_or_a_word_are_needed(host):
+def test_outside_loopback_keys_or_consent_are_needed(host):
     with pytest.raises(ConfigurationError, match="VALENCE_ALLOW_ANONYMOUS=true"):
         keys.require_unless_loopback(host)
 
 
 @pytest.mark.parametrize("secret", [b"first", b"second", b"none of them", b""])
-def test_every_key_is_compared_in_constant_time_whichever_it_is(monkeypatch, secret):
+def test_every_key_is_compared_in_constant_time(monkeypatch, secret):
     known = [keys.Key(name, keys.fingerprint(name.encode()), None) for name in ("first", "second")]
     compared = []
 
