@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from service.classifier import artifact
-from service.classifier.architecture import Architecture
-from service.classifier.artifact import Artifact
-from service.classifier.manifest import CorpusRecord, Manifest, Training
-from service.classifier.vocabulary import Vocabulary
+from valence.service.classifier import artifact
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.manifest import CorpusRecord, Manifest, Training
+from valence.service.classifier.vocabulary import Vocabulary
 
 WORDS = ("<unk>", "good", "bad", "movie", "the", "was", "and", "not", "very", "a", ".", "!", "n't")
 

@@ -15,7 +15,12 @@ SOURCES = sorted(path for part in ("service", "training") for path in (ROOT / pa
 # torch takes seconds and 200 MB to import: only these modules may import it at module level
 TORCH = {"service/classifier/model.py", "service/inference/reference.py"}
 # a layer may import the layers after it in this list, never those before it
-LAYERS = ("service.app", "service.api", "service.inference", "service.classifier")
+LAYERS = (
+    "valence.service.app",
+    "valence.service.api",
+    "valence.service.inference",
+    "valence.service.classifier",
+)
 RUNS_CODE = {
     "pickle",
     "cPickle",
@@ -115,7 +120,7 @@ def test_training_imports_only_classifier_and_engine_of_service(source: Path) ->
         # the log is allowed because it tells why the fastest engine is not available
         names = ("errors", "version", "log", "encodings", "tables", "champion")
         plain = {f"service.{name}" for name in names}
-        allowed = {"service.classifier", "service.inference", *plain}
+        allowed = {"valence.service.classifier", "valence.service.inference", *plain}
         of_service = {name for name in imported(tree_of(source)) if within(name, {"service"})}
         assert not [name for name in of_service - {"service"} if not within(name, allowed)]
 
@@ -158,8 +163,8 @@ def test_texts_and_artifacts_are_read_without_heavy_imports() -> None:
     """Reading texts and artifacts imports neither torch, a web framework nor BentoML."""
     code = (
         "import sys\n"
-        "import service.classifier.tokenizer, service.classifier.vocabulary\n"
-        "import service.classifier.artifact, service.classifier.classifier\n"
+        "import valence.service.classifier.tokenizer, valence.service.classifier.vocabulary\n"
+        "import valence.service.classifier.artifact, valence.service.classifier.classifier\n"
         "heavy = {'torch', 'torchtext', 'bentoml', 'starlette', 'training', 'pyarrow', 'sklearn'}\n"
         "print(sorted(heavy & sys.modules.keys()))\n"
     )
@@ -173,8 +178,8 @@ def test_importing_the_service_reads_no_environment_or_torch() -> None:
     """The import neither reads the environment nor imports torch."""
     code = (
         "import sys\n"
-        "import service.api.application, service.inference.models, service.inference.engines\n"
-        "import service.metrics, service.settings, service.log, service.store\n"
+        "import valence.service.api.application, valence.service.inference.models, valence.service.inference.engines.factory\n"
+        "import valence.service.observability.metrics, valence.service.settings, valence.service.observability.log, valence.service.registry.models\n"
         "print(sorted({'torch', 'bentoml', 'training'} & sys.modules.keys()))\n"
     )
     environment = {"VALENCE_MAX_TEXTS": "not a number", "PATH": "/usr/bin:/bin"}

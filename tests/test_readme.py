@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from service.api.application import ROUTES
-from service.api.classification import ClassifyRequest
-from service.api.problems import KINDS, UNEXPECTED
+from valence.service.api.application import ROUTES
+from valence.service.api.http.problems import KINDS, UNEXPECTED
+from valence.service.api.v1.schemas import ClassifyRequest
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 # answered by the connection, before a request exists

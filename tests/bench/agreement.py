@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+from valence.service.classifier import artifact
+from valence.service.classifier.classifier import Classifier, probabilities
+from valence.service.inference.engines.native import NativeEngine, available_paths
+from valence.service.inference.engines.reference import ReferenceEngine
+from valence.training.config import schema
+from valence.training.data.preparation import load_splits
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
-from service.classifier import artifact
-from service.classifier.classifier import Classifier, probabilities
-from service.inference.native_engine import NativeEngine, available_paths
-from service.inference.reference import ReferenceEngine
 from tests.bench import texts
 from tests.bench.measure import Options, say
 from tests.bench.report import Goal, Section, Table
-from training import configuration, store
-from training.preparation import load_splits
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
 
 _MODELS = ("sentiment", "topic")
 
@@ -26,7 +27,7 @@ def run(options: Options) -> Section:
     for tag in _MODELS:
         loaded = artifact.load(store.path(tag))
         classifier = Classifier(loaded)
-        chosen = configuration.parse(dict(loaded.manifest.training.configuration), source=tag)
+        chosen = schema.parse(dict(loaded.manifest.training.configuration), source=tag)
         _, splits = load_splits(chosen, Workspace(texts.CACHE.parent), Reporter())
         documents = [classifier.encode(example.text).ids for example in splits.test]
         temperature = loaded.manifest.temperature

@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from service.api.application import create_app
-from service.classifier import artifact
-from service.classifier.classifier import Classifier
-from service.inference import engines
-from service.inference.batcher import QueueLimits
-from service.inference.models import Models
-from service.inference.scorer import Scorer
-from service.log import Log
-from service.metrics import Metrics
-from service.settings import Settings
-from training import store
+from valence.service.api.application import create_app
+from valence.service.classifier import artifact
+from valence.service.classifier.classifier import Classifier
+from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.engines import factory
+from valence.service.inference.models import Models
+from valence.service.inference.scorer import Scorer
+from valence.service.observability.log import Log
+from valence.service.observability.metrics.service import Metrics
+from valence.service.settings import Settings
+from valence.training.registry import store
 
 
 class Application:
@@ -30,7 +30,7 @@ class Application:
         self.metrics, self.log = Metrics(version="bench"), Log(io.StringIO())
         loaded = artifact.load(store.path(model))
         self.classifier = Classifier(loaded)
-        self.engine = engines.create(loaded, name="auto", log=self.log)
+        self.engine = factory.create(loaded, name="auto", log=self.log)
         scorer = Scorer(
             self.classifier,
             self.engine,

@@ -68,7 +68,7 @@ def run(options: Options) -> Section:
     growth = max(stream.growth for stream in streams) / 2**20
     text = (
         f"{options.lines:,} sentences of the vader corpus as JSON lines, by the sentiment model: "
-        "`python -m service.score` on a file, and `POST /v1/classify/stream` of a server over one "
+        "`python -m valence.service.score` on a file, and `POST /v1/classify/stream` of a server over one "
         "connection, which sends as fast as the server reads. Each side runs on its own core. "
         "Processor time is that of the command, its start included, and of the server's processes. "
         "Memory growth is the maximum over time of the growth of all processes of the server."
@@ -100,12 +100,20 @@ def _score_file(path: Path, out: Path) -> _Pass:
     os.sched_setaffinity(0, {server_cpu()})
     try:
         subprocess.run(
-            [sys.executable, "-m", "service.score", str(path), str(out), "--text-column", "text"],
+            [
+                sys.executable,
+                "-m",
+                "valence.service.score",
+                str(path),
+                str(out),
+                "--text-column",
+                "text",
+            ],
             check=True,
             capture_output=True,
         )
     except subprocess.CalledProcessError as error:
-        raise BenchError(f"service.score failed: {error.stderr.decode()[-500:]}") from None
+        raise BenchError(f"valence.service.score failed: {error.stderr.decode()[-500:]}") from None
     finally:
         os.sched_setaffinity(0, affinity)
     seconds = time.perf_counter() - started

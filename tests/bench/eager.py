@@ -15,11 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
-
-from service.classifier import artifact
-from service.classifier.architecture import Architecture
-from service.classifier.classifier import Logits
-from service.classifier.vocabulary import WordIds
+from valence.service.classifier import artifact
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.classifier import Logits
+from valence.service.classifier.vocabulary import WordIds
 
 MODEL = "BENCH_MODEL"
 """Environment variable with the model folder that a server serves."""

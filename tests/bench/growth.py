@@ -11,12 +11,13 @@ from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
-from service.classifier import artifact
-from service.classifier.architecture import Architecture
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier
-from service.classifier.vocabulary import WordIds
-from service.inference.native_engine import NativeEngine
+from valence.service.classifier import artifact
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.inference.engines.native import NativeEngine
+
 from tests.bench import eager, serving, texts
 from tests.bench.measure import Options, interleave, median, rate, say
 from tests.bench.processes import BenchError, server_cpu

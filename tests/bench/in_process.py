@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from valence.service.classifier import artifact
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier, Logits
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.inference.engines import native
+from valence.service.inference.engines.native import NativeEngine
+from valence.service.inference.engines.reference import ReferenceEngine
 
-from service.classifier import artifact
-from service.classifier.architecture import Architecture
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier, Logits
-from service.classifier.vocabulary import WordIds
-from service.inference import native_engine
-from service.inference.native_engine import NativeEngine
-from service.inference.reference import ReferenceEngine
 from tests.bench import eager, onnx_peer, serving, texts
 from tests.bench.measure import Options, interleave, median, rate, say
 from tests.bench.processes import server_cpu
@@ -70,7 +70,7 @@ def run(options: Options) -> Section:
         texts.documents(lengths, vocabulary=FIXED.vocabulary_size),
     )
     default = _Shape("the default model", loaded.manifest.architecture, loaded.tensors, encoded)
-    peaks = {path: native_engine.peak_gflops(path) for path in native_engine.available_paths()}
+    peaks = {path: native.peak_gflops(path) for path in native.available_paths()}
     products = {"fp32": _product_gflops(torch.float32), "bf16": _product_gflops(torch.bfloat16)}
     tables, goals = [], []
     for shape in (fixed, default):
@@ -127,7 +127,7 @@ def _engines(shape: _Shape, loaded: Artifact) -> dict[str, _Engine]:
     )
     engines = {
         f"native, {path}": _Engine(NativeEngine(own, path=path).logits)
-        for path in native_engine.available_paths()
+        for path in native.available_paths()
     }
     engines["reference engine"] = _Engine(ReferenceEngine(own).logits)
     engines["eager torch, padded"] = _Engine(lambda d: eager.run(network, d, packed=False))

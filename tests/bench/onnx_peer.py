@@ -16,11 +16,10 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
-
-from service.classifier.architecture import Architecture
-from service.classifier.artifact import Tensors
-from service.classifier.classifier import Logits
-from service.classifier.vocabulary import WordIds
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.artifact import Tensors
+from valence.service.classifier.classifier import Logits
+from valence.service.classifier.vocabulary import WordIds
 
 # gate order of an LSTM: torch has input, forget, cell, output; ONNX has input, output, forget, cell
 _GATES = (0, 3, 1, 2)

@@ -6,7 +6,8 @@ import json
 import time
 from collections.abc import Callable
 
-from service.metrics import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics
+
 from tests.bench import texts
 from tests.bench.application import Application
 from tests.bench.measure import Options, interleave

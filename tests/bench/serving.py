@@ -47,7 +47,7 @@ def _python(module: str, *arguments: str) -> Callable[[int], list[str]]:
 
 VALENCE = Subject(
     "Valence",
-    _bentoml("service.app:Valence"),
+    _bentoml("valence.service.app:Valence"),
     lambda text: _json("/v1/classify", {"text": text}),
     lambda texts: _json("/v1/classify", {"texts": texts}),
 )

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-
-from service.classifier.vocabulary import WordIds
+from valence.service.classifier.vocabulary import WordIds
 
 CACHE = Path(".valence/corpora")
 _REVIEW_WORDS = 300
@@ -18,9 +17,9 @@ def sentences(count: int, *, seed: int = 0) -> list[str]:
 
     At most all sentences of the corpus; the corpus is fetched as for training if it is missing.
     """
-    from training import corpora
+    from valence.training.corpora import catalog
 
-    texts = [example.text for example in corpora.load(["vader"], cache=CACHE).examples]
+    texts = [example.text for example in catalog.load(["vader"], cache=CACHE).examples]
     chosen = np.random.default_rng(seed).permutation(len(texts))[:count]
     return [texts[index] for index in chosen]
 
@@ -36,9 +35,9 @@ def reviews(count: int, *, seed: int = 0) -> list[str]:
 
 def labelled() -> tuple[list[str], list[str]]:
     """Return the whole corpus with its labels, for the models that are fitted in the benchmark."""
-    from training import corpora
+    from valence.training.corpora import catalog
 
-    examples = corpora.load(["vader"], cache=CACHE).examples
+    examples = catalog.load(["vader"], cache=CACHE).examples
     return [example.text for example in examples], [example.label for example in examples]
 
 

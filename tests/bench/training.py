@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.classifier import artifact
-from service.classifier.manifest import Manifest
+from valence.service.classifier import artifact
+from valence.service.classifier.manifest import Manifest
+
 from tests.bench import texts
 from tests.bench.measure import Options, median, say
 from tests.bench.processes import BenchError

@@ -17,19 +17,19 @@ import hypothesis
 import jsonschema_rs
 import pydantic_core
 from hypothesis import strategies as st
+from valence.service.api.application import ROUTES, Application, create_app
+from valence.service.api.http.routes import Route
+from valence.service.api.operations import openapi
+from valence.service.classifier import artifact
+from valence.service.classifier.classifier import Classifier
+from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.engines import factory
+from valence.service.inference.models import Models
+from valence.service.inference.scorer import Scorer
+from valence.service.observability.log import Log
+from valence.service.observability.metrics.service import Metrics
+from valence.service.settings import Settings
 
-from service.api import openapi
-from service.api.application import ROUTES, Application, create_app
-from service.api.routes import Route
-from service.classifier import artifact
-from service.classifier.classifier import Classifier
-from service.inference import engines
-from service.inference.batcher import QueueLimits
-from service.inference.models import Models
-from service.inference.scorer import Scorer
-from service.log import Log
-from service.metrics import Metrics
-from service.settings import Settings
 from tests.bench.measure import say
 from tests.chaos.finding import Finding
 from tests.conftest import _save_tiny
@@ -194,7 +194,7 @@ async def _application(scratch: Path, log: Log) -> Application:
     models, metrics = Models(), Metrics(version="fuzzed")
     scorer = Scorer(
         Classifier(loaded),
-        engines.create(loaded, name="auto", log=log),
+        factory.create(loaded, name="auto", log=log),
         limits=QueueLimits(_SETTINGS.queue_items, _SETTINGS.queue_tokens),
         worker=ThreadPoolExecutor(1),
         metrics=metrics,

@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.classifier import artifact
-from service.errors import ArtifactError
+from valence.service.classifier import artifact
+from valence.service.errors import ArtifactError
+
 from tests.bench.measure import say
 from tests.chaos.finding import Finding
 from tests.chaos.served import serve

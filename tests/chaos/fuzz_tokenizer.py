@@ -6,9 +6,9 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["service.classifier.tokenizer"]):
-    from service.classifier import tokenizer
-from service.classifier.vocabulary import Vocabulary
+with atheris.instrument_imports(include=["valence.service.classifier.tokenizer"]):
+    from valence.service.classifier import tokenizer
+from valence.service.classifier.vocabulary import Vocabulary
 
 _VOCABULARY = Vocabulary(
     ["<unk>", "<url>", "<user>", "<number>", "good", "movie", "n't", "...", "it", "'s", "!"]

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 import schemathesis
-
-from service.api import stream
+from valence.service.api.v1 import stream
 
 _LINES = ("application/jsonlines", *stream.MEDIA_TYPES)
 

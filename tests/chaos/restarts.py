@@ -41,7 +41,7 @@ class _Supervised:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "bentoml", "serve", "service.app:Valence"]
+        command = [sys.executable, "-m", "bentoml", "serve", "valence.service.app:Valence"]
         self.process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(self._port)],
             env=self._environment,

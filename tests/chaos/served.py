@@ -25,7 +25,7 @@ def serve(*, pinned: bool = True, settings: Mapping[str, str] = {}) -> Iterator[
         home = Path(scratch) / "home"
         shutil.copytree(Path(os.environ["BENTOML_HOME"]) / "models", home / "models")
         port = free_port()
-        command = [sys.executable, "-m", "bentoml", "serve", "service.app:Valence"]
+        command = [sys.executable, "-m", "bentoml", "serve", "valence.service.app:Valence"]
         with Server(
             [*command, "--host", "127.0.0.1", "--port", str(port)],
             port=port,

@@ -14,7 +14,8 @@ from concurrent.futures import ProcessPoolExecutor
 from threading import Event
 from typing import NamedTuple
 
-from service.settings import Settings
+from valence.service.settings import Settings
+
 from tests.bench import load, texts
 from tests.bench.load import Job, Result, post
 from tests.bench.processes import generator_cpu

@@ -16,12 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-
-from service.classifier import tokenizer
-from training import corpora
-from training.checks.noise import suspects
-from training.corpora import Example
-from training.near_copies import near_copies
+from valence.service.classifier import tokenizer
+from valence.training.checks.label_noise import suspects
+from valence.training.corpora import catalog
+from valence.training.corpora.example import Example
+from valence.training.data.near_duplicates import near_copies
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "data-checks.md"
 START, END = "<!-- measured: python -m tests.checks -->", "<!-- end -->"
@@ -101,7 +100,7 @@ def planted_copies(examples: Sequence[Example], edit: Edit, seed: int) -> tuple[
 def main() -> int:
     """Measure and write the tables; return 1 if a result is below its requirement."""
     cache = Path(".valence/corpora")
-    bbc, vader = (corpora.load([name], cache=cache).examples for name in ("bbc", "vader"))
+    bbc, vader = (catalog.load([name], cache=cache).examples for name in ("bbc", "vader"))
     lines = [
         "| seed | planted | among the suspects | suspects | of all texts |",
         "|---|--:|--:|--:|--:|",

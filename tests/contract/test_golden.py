@@ -17,18 +17,17 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-
-from service.api import vllm
-from service.api.application import Application, create_app
-from service.classifier import artifact
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier
-from service.inference.batcher import QueueLimits
-from service.inference.models import Models
-from service.inference.scorer import Scorer
-from service.log import Log
-from service.metrics import Metrics
-from service.settings import Settings
+from valence.service.api.application import Application, create_app
+from valence.service.api.dialects import vllm
+from valence.service.classifier import artifact
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier
+from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.models import Models
+from valence.service.inference.scorer import Scorer
+from valence.service.observability.log import Log
+from valence.service.observability.metrics.service import Metrics
+from valence.service.settings import Settings
 
 GOLDEN = Path(__file__).parent / "golden"
 CREATED = 1745383213

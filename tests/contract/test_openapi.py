@@ -7,11 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
-
-from service.api import openapi
-from service.api.application import ROUTES
-from service.api.problems import UNEXPECTED, Problem
-from service.settings import Settings
+from valence.service.api.application import ROUTES
+from valence.service.api.http.problems import UNEXPECTED, Problem
+from valence.service.api.operations import openapi
+from valence.service.settings import Settings
 
 SNAPSHOT = Path(__file__).parent / "openapi.json"
 

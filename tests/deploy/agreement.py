@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from service.api.application import ROUTES
-from service.errors import ConfigurationError
-from service.settings import PREFIX, Settings
-from service.version import VERSION
+from valence.service.api.application import ROUTES
+from valence.service.errors import ConfigurationError
+from valence.service.settings import PREFIX, Settings
+from valence.service.version import VERSION
+
 from tests.deploy import jobs
 from tests.deploy.expressions import rules
 from tests.deploy.rendering import Rendered, Resource, named, pods

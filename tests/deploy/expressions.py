@@ -12,10 +12,11 @@ from typing import Any
 import promql_parser
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from valence.service.api.http.problems import KINDS
+from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.service import Metrics
+from valence.service.server import protocol
 
-from service import connections
-from service.api.problems import KINDS
-from service.metrics import Metrics, ModelMetrics
 from tests.deploy.rendering import Rendered, title
 
 # labels that Prometheus adds to scraped metrics
@@ -46,7 +47,7 @@ def live_exposition() -> str:
             route="/v1/classify", method="POST", status=status, model="m", version="1", seconds=0.01
         )
     metrics.by_key("k", texts=1)
-    for refusal in (*KINDS.values(), *connections.REFUSALS):
+    for refusal in (*KINDS.values(), *protocol.REFUSALS):
         metrics.rejected(refusal.slug)
     model.scored(
         ("a",), tokens=1, unknown_tokens=0, truncated_texts=0,

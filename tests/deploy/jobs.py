@@ -8,10 +8,10 @@ from pathlib import Path
 
 from torch.distributed.run import get_args_parser
 from typer.main import get_command
+from valence.service.version import VERSION
+from valence.training.__main__ import app
 
-from service.version import VERSION
 from tests.deploy.rendering import ROOT, Resource, named, title, training_pods
-from training.__main__ import app
 
 _NO_OLD_STORE = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"
 

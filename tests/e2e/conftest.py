@@ -134,7 +134,7 @@ def bento(tmp_path_factory: pytest.TempPathFactory, save_tiny: Callable[..., Pat
 
     run(sys.executable, "-c", STORE, *folders)
     tag = (
-        run(sys.executable, "-m", "service.bento", "--output", "tag")
+        run(sys.executable, "-m", "valence.service.registry.bento", "--output", "tag")
         .strip()
         .removeprefix("__tag__:")
     )

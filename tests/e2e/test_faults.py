@@ -14,8 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from service.classifier import seal
+from valence.service.classifier import seal
 
 pytestmark = pytest.mark.e2e
 

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from service.score import run
+from valence.service.score import run
 
 pytestmark = pytest.mark.e2e
 
@@ -161,7 +160,7 @@ def test_a_killed_scoring_resumes_and_writes_the_same_bytes(
 
     def start(out: Path, *more: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "service.score", str(source), str(out), *more],
+            [sys.executable, "-m", "valence.service.score", str(source), str(out), *more],
             cwd=checkout.folder,
             env=environment,
             stdout=subprocess.DEVNULL,

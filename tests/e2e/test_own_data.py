@@ -30,7 +30,7 @@ def small(*arguments):
     chosen["optimization"]["warmup_steps"] = 0
     return chosen | {"words": {"vectors": "", "learned_size": 16}, "network": {"hidden_size": 8}}
 own_data._choices = small
-from training.__main__ import main
+from valence.training.__main__ import main
 main()
 """
 SAID = {
@@ -86,7 +86,7 @@ def served(serving, repository: Path, tmp_path: Path, home: Path) -> Served:
     """
     return partial(
         serving,
-        "service.app:Valence",
+        "valence.service.app:Valence",
         cwd=tmp_path,
         home=home,
         PYTHONPATH=str(repository),

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from valence.service.inference.engines.native import native_available
 
-from service.inference.native_engine import native_available
 from tests.otlp import collecting
 
 pytestmark = pytest.mark.e2e
@@ -143,7 +143,7 @@ def test_after_sigterm_accepted_requests_are_answered(bento, serving, tmp_path):
 def test_a_start_that_fails_prints_one_line_and_has_a_status(
     refused, repository, settings, said, tmp_path
 ):
-    line = refused("service.app:Valence", home=tmp_path, cwd=repository, **settings).line
+    line = refused("valence.service.app:Valence", home=tmp_path, cwd=repository, **settings).line
     assert line.startswith("valence: ")
     assert said in line
 

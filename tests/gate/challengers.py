@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from valence.training.corpora import catalog
+from valence.training.corpora.example import Example
+from valence.training.pipeline.gate.verdict import Verdict
+
 from tests.gate.rig import Rig
-from training import corpora
-from training.corpora import Example
-from training.gate.verdict import Verdict
 
 TEXTS = 6_000
 RERUNS = 20
@@ -68,7 +69,7 @@ def run(root: Path, cache: Path, *, reruns: int = RERUNS) -> Iterator[Row]:
 
 def _texts(cache: Path) -> list[Example]:
     """Return film reviews of one sentence each, in shuffled order."""
-    loaded = corpora.load(["vader"], cache=cache).examples
+    loaded = catalog.load(["vader"], cache=cache).examples
     found = [example for example in loaded if example.label != "neutral"]
     random.Random(0).shuffle(found)
     return found[:TEXTS]

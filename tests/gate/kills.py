@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import bentoml
+from valence.service.classifier import artifact
+from valence.service.classifier.result import judgement
+from valence.training.evaluation import stored_model
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
 
-from service.classifier import artifact
-from service.classifier.result import judgement
 from tests.gate.rig import Rig
 from tests.training.conftest import toy_examples
-from training import judging, store
-from training.progress import Reporter
 
 KILLS = 50
 SETTINGS: dict[str, dict[str, object]] = {
@@ -100,7 +101,7 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
 
 def _answers() -> list[dict[str, object]]:
     # the measured fastest path of the native engine may differ from one measurement to the next
-    classifier, engine = judging.load("killed", "reference")
+    classifier, engine = stored_model.load("killed", "reference")
     logits = engine.logits([classifier.encode(text).ids for text in _ASKED])
     labels = classifier.manifest.labels
     return [judgement(labels, prediction) for prediction in classifier.predict(logits)]

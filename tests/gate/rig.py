@@ -7,17 +7,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-
-from service.classifier import artifact
-from service.classifier.vocabulary import Vocabulary
-from training import pipeline, store
-from training.configuration import Configuration, parse
-from training.corpora import Example
-from training.gate import retraining
-from training.gate.rules import Rules
-from training.gate.verdict import Verdict
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
+from valence.service.classifier import artifact
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.training.config.schema import Configuration, parse
+from valence.training.corpora.example import Example
+from valence.training.pipeline import retraining, training_run
+from valence.training.pipeline.gate.rules import Rules
+from valence.training.pipeline.gate.verdict import Verdict
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 
 class Rig:
@@ -64,7 +63,7 @@ class Rig:
 
     def train_unreadable(self, seed: int) -> str:
         """Train a version, and replace it by one whose words no tokenizer yields."""
-        tag = pipeline.train(
+        tag = training_run.train(
             self.configuration(seed),
             workspace=self.workspace,
             reporter=Reporter(quiet_in_logs=True),

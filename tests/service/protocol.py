@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-
-from service import connections
-from service.connections import ConnectionLimits, ConnectionWatch
-from service.shedding import SheddingProtocol
+from valence.service.server import protocol
+from valence.service.server.early_rejection import SheddingProtocol
+from valence.service.server.protocol import ConnectionLimits, ConnectionWatch
 
 Answer = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -42,7 +41,7 @@ async def started(
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            scope["state"][connections.STATE] = ConnectionWatch(limited, refused, **watched)
+            scope["state"][protocol.STATE] = ConnectionWatch(limited, refused, **watched)
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()

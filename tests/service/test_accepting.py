@@ -7,8 +7,7 @@ import socket
 from contextlib import closing
 
 import pytest
-
-from service.accepting import loop_factory
+from valence.service.server.event_loop import loop_factory
 
 CLIENTS = 100
 

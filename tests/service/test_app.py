@@ -4,8 +4,7 @@ import subprocess
 import sys
 
 import pytest
-
-from service.inference import native_engine
+from valence.service.inference.engines import native
 
 HEAVY = {"torch", "torchtext", "training", "numpy", "safetensors", "prometheus_client"}
 
@@ -20,7 +19,7 @@ def imported(code: str) -> set[str]:
 
 
 def test_importing_the_service_imports_no_heavy_modules():
-    assert imported("import service.app") == set()
+    assert imported("import valence.service.app") == set()
 
 
 def test_a_folder_is_verified_without_numpy(tiny_folder):
@@ -28,21 +27,21 @@ def test_a_folder_is_verified_without_numpy(tiny_folder):
     code = f"""
 from pathlib import Path
 from service import settings, store
-from service.classifier import seal
+from valence.service.classifier import seal
 assert seal.verify(Path({str(tiny_folder)!r})).name
 """
     assert imported(code) == set()
 
 
-@pytest.mark.skipif(not native_engine.native_available(), reason="the native engine is not built")
+@pytest.mark.skipif(not native.native_available(), reason="the native engine is not built")
 def test_serving_on_the_cpu_imports_neither_torch_nor_training(tiny_folder):
     code = f"""
 import io
 from pathlib import Path
 from service import app, store
-from service.classifier import artifact
-from service.inference import engines
-from service.log import Log
+from valence.service.classifier import artifact
+from valence.service.inference import engines
+from valence.service.observability.log import Log
 loaded = artifact.load(Path({str(tiny_folder)!r}))
 engines.create(loaded, name="auto", log=Log(io.StringIO()))
 service = app.Valence()
@@ -50,18 +49,18 @@ assert service.application.context.routes
 import uvicorn
 of_bentoml = uvicorn.Config("service:app")
 of_bentoml.load_app = lambda: None
-assert type(of_bentoml.get_loop_factory()()).__module__ == "service.accepting"
+assert type(of_bentoml.get_loop_factory()()).__module__ == "valence.service.server.event_loop"
 """
     assert imported(code) == {"numpy", "safetensors", "prometheus_client"}
 
 
 UNTRACED = """
 import asyncio, io, sys
-from service.api.application import create_app
-from service.inference.models import Models
-from service.log import Log
-from service.metrics import Metrics
-from service.settings import Settings
+from valence.service.api.application import create_app
+from valence.service.inference.models import Models
+from valence.service.observability.log import Log
+from valence.service.observability.metrics import Metrics
+from valence.service.settings import Settings
 
 async def ask(entry):
     answer = []

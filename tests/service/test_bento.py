@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from service import bento, store
-from service.errors import ConfigurationError
-from service.settings import Settings
+from valence.service.errors import ConfigurationError
+from valence.service.registry import bento, models
+from valence.service.settings import Settings
 
 
 def serve(monkeypatch: pytest.MonkeyPatch, *tags: str) -> None:
     folders = [Path("models", *tag.split(":")) for tag in tags]
-    monkeypatch.setattr(store, "folders", lambda settings: folders)
+    monkeypatch.setattr(models, "folders", lambda settings: folders)
 
 
 def test_the_bento_holds_the_versions_that_would_be_served(monkeypatch) -> None:
@@ -35,6 +34,6 @@ def test_without_models_no_bento_is_built(monkeypatch) -> None:
     def no_folders(settings: Settings) -> list[Path]:
         raise ConfigurationError("the model store holds none of sentiment, topic")
 
-    monkeypatch.setattr(store, "folders", no_folders)
+    monkeypatch.setattr(models, "folders", no_folders)
     with pytest.raises(SystemExit, match="error: the model store holds none"):
         bento.main()

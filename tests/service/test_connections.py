@@ -5,9 +5,9 @@ import collections
 import socket
 
 import pytest
+from valence.service.server import protocol
+from valence.service.server.protocol import ConnectionWatch
 
-from service import connections
-from service.connections import ConnectionWatch
 from tests.service.protocol import limits, port_of, started
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: valence\r\n\r\n"
@@ -87,7 +87,7 @@ async def test_a_client_refused_while_sending_gets_the_reason(server):
 
 
 async def test_a_refused_client_that_stays_is_disconnected(server, monkeypatch):
-    monkeypatch.setattr(connections, "_LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(protocol, "_LINGER_SECONDS", 0.1)
     reader, writer = await connect(server)
     writer.write(b"xyzzy\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 400 ")

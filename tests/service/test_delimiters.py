@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-
-from service.delimiters import told
+from valence.service.files.delimiters import told
 
 
 @pytest.mark.parametrize(

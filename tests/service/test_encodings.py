@@ -4,10 +4,9 @@ import gzip
 from pathlib import Path
 
 import pytest
-
-from service import encodings
-from service.encodings import Encoding
-from service.errors import ConfigurationError
+from valence.service.errors import ConfigurationError
+from valence.service.files import encodings
+from valence.service.files.encodings import Encoding
 
 SAID = {
     "cp1252": "La película está muy bien, ¿no? El niño soñó con mañana.\n",

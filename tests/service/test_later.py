@@ -1,6 +1,6 @@
 import asyncio
 
-from service.later import Later
+from valence.service.pacing.debounce import Later
 
 
 async def test_repeated_requests_within_the_delay_run_work_once():

@@ -5,8 +5,7 @@ import re
 import time
 
 import pytest
-
-from service.log import Log
+from valence.service.observability.log import Log
 
 REQUEST = {
     "request_id": "a-1",
@@ -64,7 +63,7 @@ def test_a_failure_is_logged_by_type_and_place_only():
 
 
 async def test_request_lines_are_buffered_and_then_flushed(monkeypatch):
-    monkeypatch.setattr("service.log._WRITE_SECONDS", 0.01)
+    monkeypatch.setattr("valence.service.observability.log._WRITE_SECONDS", 0.01)
     stream = io.StringIO()
     log = Log(stream)
     for _ in range(3):

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
-
-from service.metrics import Metrics, ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.service import Metrics
 
 WORKER = """
-from service.metrics import Metrics, ModelMetrics
+from valence.service.observability.metrics import Metrics, ModelMetrics
 metrics = Metrics(version="1")
 model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
 metrics.request(route="/r", method="GET", status=200, model="m", version="1", seconds=0.003)
@@ -114,7 +114,7 @@ async def test_buffered_values_equal_single_observations():
 
 async def test_buffered_values_are_flushed_without_a_scrape(monkeypatch):
     for module in ("service", "model"):
-        monkeypatch.setattr(f"service.metrics.{module}.FLUSH_SECONDS", 0.01)
+        monkeypatch.setattr(f"valence.service.observability.metrics.{module}.FLUSH_SECONDS", 0.01)
     metrics = Metrics(version="1")
     model = ModelMetrics(metrics, name="m", version="1", labels=("a",), engine="e")
     for _ in range(2):

@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-
-from service.errors import ConfigurationError
-from service.settings import Settings
+from valence.service.errors import ConfigurationError
+from valence.service.settings import Settings
 
 
 def test_an_empty_environment_gives_the_documented_defaults():

@@ -1,11 +1,10 @@
 from pathlib import Path
 
 import pytest
-
-from service import store
-from service.champion import Champion
-from service.errors import ArtifactError, ConfigurationError
-from service.settings import Settings
+from valence.service.errors import ArtifactError, ConfigurationError
+from valence.service.registry import models
+from valence.service.registry.champion import Champion
+from valence.service.settings import Settings
 
 # for BentoML's own imports
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
@@ -32,7 +31,7 @@ def put(tmp_path, save_tiny):
 
 
 def tags(**fields: object) -> list[str]:
-    return [f"{path.parent.name}:{path.name}" for path in store.folders(Settings(**fields))]
+    return [f"{path.parent.name}:{path.name}" for path in models.folders(Settings(**fields))]
 
 
 def test_without_a_setting_the_stored_default_models_are_used(put):

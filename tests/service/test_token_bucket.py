@@ -1,6 +1,6 @@
 """The level of a token bucket."""
 
-from service.token_bucket import TokenBucket
+from valence.service.pacing.token_bucket import TokenBucket
 
 
 def test_a_bucket_fills_at_its_rate_up_to_one_second():

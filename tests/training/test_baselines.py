@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import pytest
-
-from training import baselines
-from training.corpora import Example
+from valence.training.corpora.example import Example
+from valence.training.evaluation import baselines
 
 SENTIMENT = ("negative", "neutral", "positive")
 TOPICS = ("food", "sport", "tech")

@@ -5,10 +5,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.classifier.vocabulary import Vocabulary
-from training.batches import EncodedTexts
-from training.corpora import Example
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.training.corpora.example import Example
+from valence.training.data.batches import EncodedTexts
 
 VOCABULARY = Vocabulary(("<unk>", "a", "b", "c"))
 LABELS = ("no", "yes")

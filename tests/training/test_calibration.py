@@ -5,9 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
-
-from training.calibration import HIGHEST, LOWEST, fit_temperature, negative_log_likelihood
-from training.evaluation import evaluate
+from valence.training.metrics.calibration import (
+    HIGHEST,
+    LOWEST,
+    fit_temperature,
+    negative_log_likelihood,
+)
+from valence.training.metrics.scores import evaluate
 
 
 def planted(temperature: float, *, count: int = 40_000) -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-
-from service.errors import ConfigurationError
-from training.checkpoint import Checkpoint, Epoch, hold_run, load
+from valence.service.errors import ConfigurationError
+from valence.training.trainer.checkpoint import Checkpoint, Epoch, hold_run, load
 
 EPOCH = Epoch(
     epoch=1, train_loss=1.1, dev_loss=0.9, dev_macro_f1=0.5, seconds=2.0, tokens_per_second=1e5
@@ -125,7 +124,7 @@ def test_a_pickle_is_not_a_checkpoint(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from training.checkpoint import hold_run
+from valence.training.trainer.checkpoint import hold_run
 with hold_run(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from service.errors import ConfigurationError
-from training import corpora
-from training.configuration import Configuration, load, parse
+from valence.service.errors import ConfigurationError
+from valence.training.config.schema import Configuration, load, parse
+from valence.training.corpora import catalog
 
 CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
 LEAST: dict[str, Any] = {"name": "mine", "labels": ["a", "b"], "data": {"corpora": ["vader"]}}
@@ -18,7 +17,7 @@ EXPECTED = {"test": 0.5, "ece": 0.1, "minutes": 1.0}
 def test_a_published_configuration_loads_and_fits_its_corpora(path: Path) -> None:
     configuration = load(path)
     assert configuration.name == path.stem
-    known = {name for c in configuration.data.corpora for name in corpora.CORPORA[c].labels}
+    known = {name for c in configuration.data.corpora for name in catalog.CORPORA[c].labels}
     assert known <= set(configuration.labels)
 
 

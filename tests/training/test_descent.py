@@ -3,14 +3,13 @@ from __future__ import annotations
 import math
 
 import pytest
-
-from training import descent
-from training.configuration import Optimization
+from valence.training.config.schema import Optimization
+from valence.training.trainer import optimizer
 
 
 def rates(total: int, **settings: object) -> list[float]:
     chosen = Optimization.model_validate(settings)
-    return [descent.rate(step, total, chosen) for step in range(total + 1)]
+    return [optimizer.rate(step, total, chosen) for step in range(total + 1)]
 
 
 def test_the_linear_schedule_warms_up_and_ends_at_zero() -> None:

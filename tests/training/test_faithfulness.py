@@ -2,11 +2,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-
-from service.classifier.classifier import Classifier
-from service.errors import ConfigurationError
-from service.inference.reference import ReferenceEngine
-from training import faithfulness
+from valence.service.classifier.classifier import Classifier
+from valence.service.errors import ConfigurationError
+from valence.service.inference.engines.reference import ReferenceEngine
+from valence.training.evaluation import explanation_faithfulness
 
 
 @pytest.fixture
@@ -30,14 +29,14 @@ def sentiment(tiny_artifact):
 
 def test_important_words_are_distinguished_from_others(sentiment):
     texts = ["the good movie was a very good movie and not the good"] * 5 + ["bad movie"]
-    found = faithfulness.measure(
+    found = explanation_faithfulness.measure(
         Classifier(sentiment), ReferenceEngine(sentiment), texts, label="positive"
     )
     assert (found.label, found.texts) == ("positive", 5)
     assert found.wins > 0.95
     assert found.fall > found.random_fall
     assert found.max_completeness_error < 0.01
-    again = faithfulness.measure(
+    again = explanation_faithfulness.measure(
         Classifier(sentiment), ReferenceEngine(sentiment), texts, label="positive"
     )
     assert again == found
@@ -46,7 +45,7 @@ def test_important_words_are_distinguished_from_others(sentiment):
 def test_texts_that_cannot_be_judged_are_reported(sentiment):
     judge = Classifier(sentiment), ReferenceEngine(sentiment)
     with pytest.raises(ConfigurationError, match="no label 'happy'; the model has negative"):
-        faithfulness.measure(*judge, ["good"], label="happy")
+        explanation_faithfulness.measure(*judge, ["good"], label="happy")
     with pytest.raises(ConfigurationError, match="no text is given 'positive'"):
         # of three tokens all would be deleted
-        faithfulness.measure(*judge, ["good good good", "the movie"], label="positive")
+        explanation_faithfulness.measure(*judge, ["good good good", "the movie"], label="positive")

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-
-from service.classifier.architecture import Architecture
-from service.classifier.model import RecurrentClassifier
-from service.errors import ConfigurationError
-from training import fitting, vocabulary
-from training.batches import EncodedTexts
-from training.checkpoint import Epoch
-from training.configuration import Configuration
-from training.corpora import Example
-from training.initialization import initialize
-from training.progress import Reporter
-from training.split import split
-from training.vectors import WordVectors
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.model import RecurrentClassifier
+from valence.service.errors import ConfigurationError
+from valence.training.config.schema import Configuration
+from valence.training.corpora.example import Example
+from valence.training.data import vocabulary
+from valence.training.data.batches import EncodedTexts
+from valence.training.data.split import split
+from valence.training.embeddings.word_vectors import WordVectors
+from valence.training.runtime.progress import Reporter
+from valence.training.trainer import loop
+from valence.training.trainer.checkpoint import Epoch
+from valence.training.trainer.initialization import initialize
 
 Weights = dict[str, torch.Tensor]
 
@@ -74,7 +74,7 @@ def fit(
             )
         )
         initialize(model, pretrained, seed=chosen.optimization.seed)
-        history = fitting.fit(
+        history = loop.fit(
             model,
             train,
             dev,
@@ -297,15 +297,15 @@ def judge_as(monkeypatch: pytest.MonkeyPatch, scores: Sequence[float]) -> list[W
     """Make the dev macro-F1 of the epochs equal ``scores``; return the judged weights."""
     judged: list[Weights] = []
     waiting = iter(scores)
-    logits = fitting.logits
+    logits = loop.logits
 
     def watch(model: RecurrentClassifier, texts: EncodedTexts) -> np.ndarray:
         judged.append({name: value.clone() for name, value in model.state_dict().items()})
         return logits(model, texts)
 
-    monkeypatch.setattr(fitting, "logits", watch)
+    monkeypatch.setattr(loop, "logits", watch)
     monkeypatch.setattr(
-        fitting,
+        loop,
         "evaluate",
         lambda *_, **__: SimpleNamespace(log_loss=1.0, macro_f1=next(waiting)),
     )
@@ -360,7 +360,7 @@ def test_the_last_epoch_within_one_standard_error_is_chosen(
         Epoch(number, 1.0, 1.0, score, seconds=1.0, tokens_per_second=1.0)
         for number, score in enumerate(scores, start=1)
     ]
-    assert fitting.chosen_epoch(history, texts=texts).epoch == chosen
+    assert loop.chosen_epoch(history, texts=texts).epoch == chosen
 
 
 def test_early_stopping_survives_an_interruption(
@@ -428,7 +428,7 @@ def test_logits_keep_the_order_of_texts_and_use_no_dropout(
 ) -> None:
     dev = encoded[1]
     model = fit(tmp_path / "run").model.train()
-    together = fitting.logits(model, dev)
+    together = loop.logits(model, dev)
     for row in range(len(dev)):
         batch = dev.batch(np.array([row]))
         with torch.inference_mode():

@@ -5,11 +5,10 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-
-from service.classifier.architecture import Architecture, Cell
-from service.classifier.model import RecurrentClassifier
-from training.initialization import initialize
-from training.vectors import WordVectors
+from valence.service.classifier.architecture import Architecture, Cell
+from valence.service.classifier.model import RecurrentClassifier
+from valence.training.embeddings.word_vectors import WordVectors
+from valence.training.trainer.initialization import initialize
 
 
 def build(cell: Cell = "lstm", pooling: str = "attention") -> RecurrentClassifier:

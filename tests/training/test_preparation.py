@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-
-from service.errors import ConfigurationError
-from training import sampling
-from training.configuration import Configuration
-from training.corpora import Example
-from training.preparation import load_splits, prepare
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
+from valence.service.errors import ConfigurationError
+from valence.training.config.schema import Configuration
+from valence.training.corpora.example import Example
+from valence.training.data import large_files
+from valence.training.data.preparation import load_splits, prepare
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 
 def write(path: Path, examples: Sequence[Example]) -> str:
@@ -95,7 +94,7 @@ def test_texts_with_given_splits_are_never_streamed(
     given: Callable[..., Configuration], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever their size."""
-    monkeypatch.setattr(sampling, "LARGE_BYTES", 1)
-    assert not sampling.is_streamed(given().data)
-    assert not sampling.is_streamed(given(dev=[], split="stratified").data)
-    assert sampling.is_streamed(given(dev=[]).data)
+    monkeypatch.setattr(large_files, "LARGE_BYTES", 1)
+    assert not large_files.is_streamed(given().data)
+    assert not large_files.is_streamed(given(dev=[], split="stratified").data)
+    assert large_files.is_streamed(given(dev=[]).data)

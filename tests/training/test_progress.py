@@ -5,8 +5,7 @@ import re
 
 import pytest
 from rich.console import Console
-
-from training.progress import Reporter, time_left
+from valence.training.runtime.progress import Reporter, time_left
 
 
 def report(*, terminal: bool) -> str:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from service.version import VERSION
-from training import provenance
+from valence.service.version import VERSION
+from valence.training.runtime import provenance
 
 
 def fake_git(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str] | Exception) -> None:

@@ -14,16 +14,19 @@ import numpy as np
 import pytest
 import tomli_w
 import torch
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training.config.schema import Configuration, parse
+from valence.training.data.preparation import prepare
+from valence.training.pipeline import training_run
+from valence.training.registry import store
+from valence.training.runtime import distributed
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.tensor_file import copied
+from valence.training.runtime.workspace import Workspace
+from valence.training.trainer import network
 
-from service.classifier import artifact
-from service.errors import ConfigurationError
 from tests.ranks.writing import LABELS, write
-from training import pipeline, ranks, recurrent, store
-from training.configuration import Configuration, parse
-from training.preparation import prepare
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
-from training.state import copied
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def fitted(configuration: Configuration, folder: Path) -> dict[str, np.ndarray]:
     """Return the weights of the chosen epoch and the results of each epoch."""
     reporter = Reporter(quiet=True)
     workspace = Workspace(folder / "workspace")
-    model, history = recurrent.fit(
+    model, history = network.fit(
         configuration,
         prepare(configuration, workspace, reporter),
         None,
@@ -72,12 +75,12 @@ def fit_as(rank: int, port: int, contents: list[dict[str, object]], folder: Path
     """Run one of two processes; each writes its result."""
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranks, "_TIMEOUT", timedelta(minutes=5))
+        patch.setattr(distributed, "_TIMEOUT", timedelta(minutes=5))
         patch.setenv("RANK", str(rank))
         patch.setenv("WORLD_SIZE", "2")
         patch.setenv("MASTER_ADDR", "127.0.0.1")
         patch.setenv("MASTER_PORT", str(port))
-        with ranks.together():
+        with distributed.together():
             for number, content in enumerate(contents):
                 found = fitted(parse(content, source="the test"), folder / f"{number}")
                 np.savez(folder / f"{number}-{rank}.npz", **found)
@@ -168,7 +171,7 @@ def test_after_a_kill_two_processes_reach_the_weights_of_one(
     assert running.returncode == 0, "".join(said)
     assert any("continuing after epoch" in line for line in said)
     (together,) = (tmp_path / "models" / "made").glob("*/model.json")
-    alone = pipeline.train(
+    alone = training_run.train(
         parse(content, source="the test"),
         workspace=workspace,
         reporter=silent(),
@@ -184,33 +187,33 @@ def test_after_a_kill_two_processes_reach_the_weights_of_one(
 
 
 def test_a_single_process_needs_no_communication() -> None:
-    assert (ranks.number(), ranks.count(), ranks.is_first()) == (0, 1, True)
-    with ranks.together(), ranks.one_before_the_others():
-        assert ranks.from_first(lambda: "made") == "made"
-        assert ranks.of_all(3) == [3]
-        assert ranks.sum_of(torch.tensor([2.0])).tolist() == [2.0]
+    assert (distributed.number(), distributed.count(), distributed.is_first()) == (0, 1, True)
+    with distributed.together(), distributed.one_before_the_others():
+        assert distributed.from_first(lambda: "made") == "made"
+        assert distributed.of_all(3) == [3]
+        assert distributed.sum_of(torch.tensor([2.0])).tolist() == [2.0]
     assert not torch.distributed.is_initialized()
 
 
 def test_each_process_has_its_own_gpu_or_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     cuda, cpu = torch.device("cuda"), torch.device("cpu")
-    assert ranks.device_of(cuda) == cuda
+    assert distributed.device_of(cuda) == cuda
     monkeypatch.setenv("WORLD_SIZE", "3")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert ranks.device_of(cuda) == torch.device("cuda", 1)
-    assert ranks.device_of(cpu) == cpu
+    assert distributed.device_of(cuda) == torch.device("cuda", 1)
+    assert distributed.device_of(cpu) == cpu
     monkeypatch.setenv("LOCAL_RANK", "2")
     with pytest.raises(ConfigurationError, match="no GPU of its own, there are 2"):
-        ranks.device_of(cuda)
+        distributed.device_of(cuda)
 
 
 def test_processes_share_each_batch(
     monkeypatch: pytest.MonkeyPatch, configured: Callable[..., Configuration]
 ) -> None:
-    from service.classifier.vocabulary import Vocabulary
-    from training.batches import EncodedTexts
-    from training.corpora import Example
+    from valence.service.classifier.vocabulary import Vocabulary
+    from valence.training.corpora.example import Example
+    from valence.training.data.batches import EncodedTexts
 
     texts = [Example("a " * (1 + n % 5), "negative", "toy") for n in range(23)]
     encoded = EncodedTexts(

@@ -7,13 +7,12 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-
-from service.classifier.architecture import Architecture
-from service.classifier.manifest import CorpusRecord, Manifest, Training
-from training import report
-from training.behaviour.result import Told, capability
-from training.checkpoint import Epoch
-from training.evaluation import Evaluation, evaluate
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.manifest import CorpusRecord, Manifest, Training
+from valence.training.behaviour.case_result import Told, capability
+from valence.training.metrics.scores import Evaluation, evaluate
+from valence.training.report import training_report
+from valence.training.trainer.checkpoint import Epoch
 
 HISTORY = tuple(
     Epoch(
@@ -69,7 +68,7 @@ def write(path: Path, labels: tuple[str, ...] = ("no", "yes"), **changes: object
         "baselines": {"TF-IDF": scores(labels, seed=2)},
         "history": HISTORY,
     }
-    report.write(path, **{**arguments, **changes})
+    training_report.write(path, **{**arguments, **changes})
     return path.read_text(encoding="utf-8")
 
 

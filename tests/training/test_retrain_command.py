@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+import valence.training.__main__ as commands
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.errors import ArtifactError, ConfigurationError
-from training import store
-from training.runtime.workspace import Workspace
+from valence.service.errors import ArtifactError, ConfigurationError
+from valence.training.registry import store
+from valence.training.runtime.workspace import Workspace
 
 # each test trains and judges several networks
 pytestmark = pytest.mark.slow

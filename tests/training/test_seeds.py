@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import itertools
 
-from training import seeds
-from training.seeds import Purpose
+from valence.training.runtime import seeds
+from valence.training.runtime.seeds import Purpose
 
 
 def test_a_derived_seed_depends_on_seed_purpose_and_number() -> None:

@@ -4,10 +4,9 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from training.corpora import Example
-from training.folding import fold
-from training.split import assign, digest, split, split_stratified
+from valence.training.corpora.example import Example
+from valence.training.corpora.normal_form import fold
+from valence.training.data.split import assign, digest, split, split_stratified
 
 TEXTS = st.lists(st.text(max_size=30), max_size=40)
 

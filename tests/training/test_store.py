@@ -9,10 +9,9 @@ from pathlib import Path
 
 import bentoml
 import pytest
-
-from service.classifier import artifact
-from service.errors import ArtifactError
-from training import store
+from valence.service.classifier import artifact
+from valence.service.errors import ArtifactError
+from valence.training.registry import store
 
 pytestmark = pytest.mark.usefixtures("model_store")
 
@@ -207,7 +206,7 @@ def test_the_remains_of_a_killed_publication_are_removed(
         "from pathlib import Path\n"
         "from bentoml._internal.configuration.containers import BentoMLContainer\n"
         "from bentoml._internal.models import ModelStore\n"
-        "from service.classifier import artifact\n"
+        "from valence.service.classifier import artifact\n"
         "from training import store\n"
         "BentoMLContainer.model_store.set(ModelStore(sys.argv[1]))\n"
         "def die(source, target, **_):\n"

@@ -10,22 +10,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training.config.columns import Columns
+from valence.training.config.schema import Configuration, parse
+from valence.training.corpora import ranges
+from valence.training.corpora.ranges import Range
+from valence.training.data import large_files, preparation, vocabulary
+from valence.training.data import stream as streaming
+from valence.training.data.batches import EncodedTexts
+from valence.training.data.large_files import Source
+from valence.training.data.split import assign
+from valence.training.data.stream import StreamedTexts
+from valence.training.pipeline import training_run
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.runtime import distributed
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
-from service.classifier import artifact
-from service.errors import ConfigurationError
 from tests.ranks.writing import LABELS, write
-from training import pipeline, preparation, ranks, sampling, store, streaming, vocabulary
-from training.batches import EncodedTexts
-from training.config.columns import Columns
-from training.configuration import Configuration, parse
-from training.corpora import ranges
-from training.corpora.ranges import Range
-from training.pipeline import Trained
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
-from training.sampling import Source
-from training.split import assign
-from training.streaming import StreamedTexts
 
 TABLE = Columns(text="text", label="label")
 
@@ -35,7 +39,7 @@ def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set ranges of 4 KiB, so that small files have many ranges."""
     monkeypatch.setattr(ranges, "RANGE_BYTES", 2**12)
     monkeypatch.setattr(streaming, "POOL_RANGES", 8)
-    monkeypatch.setattr(sampling, "SAMPLE_RANGES", 16)
+    monkeypatch.setattr(large_files, "SAMPLE_RANGES", 16)
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +70,13 @@ def configured(path: Path, **optimization: object) -> Configuration:
 
 
 def opened(path: Path, silent: type[Reporter]) -> Source:
-    return sampling.open_source([str(path)], TABLE, path.parent / "cache", silent())
+    return large_files.open_source([str(path)], TABLE, path.parent / "cache", silent())
 
 
 def stream(path: Path, silent: type[Reporter]) -> StreamedTexts:
     source = opened(path, silent)
     words = vocabulary.build(
-        (e.text for e in sampling.sample(source).examples), minimum_count=1, maximum_words=9999
+        (e.text for e in large_files.sample(source).examples), minimum_count=1, maximum_words=9999
     )
     return StreamedTexts(source, words, configured(path), silent())
 
@@ -145,7 +149,7 @@ def test_the_sample_is_spread_over_the_file_without_duplicates(
     file: Path, silent: type[Reporter]
 ) -> None:
     source = opened(file, silent)
-    loaded = sampling.sample(source)
+    loaded = large_files.sample(source)
     texts = [example.text for example in loaded.examples]
     assert len(set(texts)) == len(texts)
     lines = file.read_text().splitlines()
@@ -187,7 +191,7 @@ def test_several_processes_share_the_pool_of_one_process(
             for rank in range(processes):
                 patch.setenv("RANK", str(rank))
                 shares.append(texts._read(number, seed=0))
-            patch.setattr(ranks, "of_all", lambda _, shares=shares: shares)
+            patch.setattr(distributed, "of_all", lambda _, shares=shares: shares)
             together = texts._pool(number, shares[0])
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
         everything = np.arange(len(alone))
@@ -228,7 +232,7 @@ def test_a_label_outside_the_sample_is_refused(tmp_path: Path, silent: type[Repo
 @pytest.fixture
 def train(workspace: Workspace, silent: type[Reporter]) -> Callable[..., Trained]:
     def train(configuration: Configuration, *, reporter: Reporter | None = None) -> Trained:
-        return pipeline.train(
+        return training_run.train(
             configuration,
             workspace=workspace,
             reporter=reporter or silent(),
@@ -262,11 +266,11 @@ def test_large_files_are_streamed_and_others_on_request(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = configured(file).data.model_copy(update={"streamed": None})
-    monkeypatch.setattr(sampling, "LARGE_BYTES", file.stat().st_size)
-    assert not sampling.is_streamed(data)
-    monkeypatch.setattr(sampling, "LARGE_BYTES", file.stat().st_size - 1)
-    assert sampling.is_streamed(data)
-    assert not sampling.is_streamed(data.model_copy(update={"streamed": False}))
+    monkeypatch.setattr(large_files, "LARGE_BYTES", file.stat().st_size)
+    assert not large_files.is_streamed(data)
+    monkeypatch.setattr(large_files, "LARGE_BYTES", file.stat().st_size - 1)
+    assert large_files.is_streamed(data)
+    assert not large_files.is_streamed(data.model_copy(update={"streamed": False}))
 
 
 def test_a_later_evaluation_reads_the_same_dev_and_test_texts(

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from training.thresholds import FEWEST_TEXTS, choose
+from valence.training.metrics.thresholds import FEWEST_TEXTS, choose
 
 
 def imbalanced(count: int = 4_000, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

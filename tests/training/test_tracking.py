@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-from service.classifier.manifest import Manifest
-from training import tracking
-from training.checkpoint import Epoch
-from training.configuration import Configuration
-from training.pipeline import Trained
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
-from training.tracking import Tracking, tracked
-from training.tracking import runs as _runs
-from training.tracking.curves import Curves
-from training.tracking.runs import Runs
+from valence.service.classifier.manifest import Manifest
+from valence.training.config.schema import Configuration
+from valence.training.pipeline.training_run import Trained
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.tracking import mlflow as _runs
+from valence.training.tracking import tracker
+from valence.training.tracking.mlflow import Runs
+from valence.training.tracking.tensorboard import Curves
+from valence.training.tracking.tracker import Tracking, tracked
+from valence.training.trainer.checkpoint import Epoch
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -270,7 +269,7 @@ def test_without_the_packages_a_run_is_untracked_with_a_message(
     silent: type[Reporter],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tracking, "find_spec", lambda name: None)
+    monkeypatch.setattr(tracker, "find_spec", lambda name: None)
     reporter = silent()
     with tracked(tmp_path, reporter) as run:
         run.begin(configured(), RUN)

@@ -5,12 +5,11 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.classifier.spelling import Misspellings
-from training.pipeline import Trained
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
-from training.typos import measure_stored, slip, with_typos
+from valence.service.classifier.spelling import Misspellings
+from valence.training.evaluation.typo_robustness import measure_stored, slip, with_typos
+from valence.training.pipeline.training_run import Trained
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 
 @given(st.from_regex(r"[a-zA-Z]{4,12}", fullmatch=True), st.integers(0, 1_000))

@@ -4,12 +4,11 @@ import io
 from pathlib import Path
 
 from rich.console import Console
-
-from training.configuration import Distillation, UnlabelledTexts
-from training.corpora import Example
-from training.progress import Reporter
-from training.split import Splits, split
-from training.unlabelled import Unlabelled, load_unlabelled, to_label
+from valence.training.config.schema import Distillation, UnlabelledTexts
+from valence.training.corpora.example import Example
+from valence.training.data.split import Splits, split
+from valence.training.data.unlabelled import Unlabelled, load_unlabelled, to_label
+from valence.training.runtime.progress import Reporter
 
 
 def read(files: Path, splits: Splits, *, text: str = "text", reporter: Reporter) -> Unlabelled:

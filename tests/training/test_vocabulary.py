@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from training.vocabulary import build
+from valence.training.data.vocabulary import build
 
 TEXTS = ("Good, good movie!", "The movie was GOOD", "so gooooood", "a bad one", "see http://a.b/c")
 

@@ -9,19 +9,20 @@ from typing import NamedTuple
 
 import pytest
 import torch
+import valence.training.__main__ as commands
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.classifier import artifact
-from service.errors import ConfigurationError
-from training import faithfulness, judging, model_card, pipeline, store
-from training.configuration import Configuration
-from training.corpora import Example
-from training.gate import retraining
-from training.gate.rules import Rules
-from training.pipeline import Trained
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training.config.schema import Configuration
+from valence.training.corpora.example import Example
+from valence.training.evaluation import explanation_faithfulness, stored_model
+from valence.training.pipeline import retraining, training_run
+from valence.training.pipeline.gate.rules import Rules
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.report import model_card
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 
 class Made(NamedTuple):
@@ -45,7 +46,7 @@ def made(
         rows.writerow(("text", "label"))
         rows.writerows((example.text, example.label) for example in examples)
     chosen = configured(data={"corpora": [], "files": str(file), "split": "stratified"})
-    trained = pipeline.train(
+    trained = training_run.train(
         chosen, workspace=workspace, reporter=silent(), device=torch.device("cpu")
     )
     return Made(trained, chosen, workspace, file)
@@ -58,7 +59,7 @@ def test_figures_and_baselines_come_from_dev_and_say_so(made: Made, silent: type
     assert dev.count == 42
     assert all(beside.count == dev.count for beside in trained.baselines.values())
     assert store.path(trained.tag)
-    scores = judging.evaluate_stored(
+    scores = stored_model.evaluate_stored(
         trained.tag,
         engine="reference",
         workspace=made.workspace,
@@ -80,7 +81,7 @@ def test_the_report_shows_dev(made: Made) -> None:
 
 
 def test_explanations_are_judged_on_dev(made: Made, silent: type[Reporter]) -> None:
-    found = faithfulness.measure_stored(
+    found = explanation_faithfulness.measure_stored(
         made.trained.tag, label=None, engine="auto", workspace=made.workspace, reporter=silent()
     )
     assert 0 < found.texts <= 42

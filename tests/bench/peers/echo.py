@@ -12,8 +12,8 @@ import sys
 from typing import Any
 
 import bentoml
+from valence.service.app import Valence, _Gateway
 
-from service.app import Valence, _Gateway
 from tests.bench.peers.answer import ANSWER
 
 
@@ -22,12 +22,14 @@ class Echo:
     def __init__(self) -> None:
         import dataclasses
 
-        from service import log, metrics, settings
-        from service.api import classify, operations
-        from service.api.application import Application
-        from service.api.http import Request, Response
-        from service.api.routes import Context
-        from service.inference.models import Models, Phase
+        from valence.service import settings
+        from valence.service.api.application import Application
+        from valence.service.api.http.request import Request, Response
+        from valence.service.api.http.routes import Context
+        from valence.service.api.operations import health
+        from valence.service.api.v1 import classification
+        from valence.service.inference.models import Models, Phase
+        from valence.service.observability import log, metrics
 
         async def echo(context: Context, request: Request) -> Response:
             await request.body()
@@ -37,7 +39,7 @@ class Echo:
         wanted = settings.Settings.from_environment(os.environ)
         models = Models()
         models.phase = Phase.SERVING
-        routes = (dataclasses.replace(classify.ROUTES[0], handler=echo), *operations.ROUTES)
+        routes = (dataclasses.replace(classification.ROUTES[0], handler=echo), *health.ROUTES)
         self.metrics = metrics.Metrics(version="echo")
         access = log.Log(sys.stdout, access=wanted.access_log)
         self.entry = Application(Context(wanted, models, self.metrics, access, routes))

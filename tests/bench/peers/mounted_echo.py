@@ -2,7 +2,7 @@
 
 It is the cost of an answer without classification for services that keep BentoML's middleware,
 which
-``service.app`` replaces. It reads the body and answers with as many bytes as a real answer.
+``valence.service.app`` replaces. It reads the body and answers with as many bytes as a real answer.
 """
 
 from __future__ import annotations

@@ -14,19 +14,18 @@ from typing import Any
 import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from service.api import openapi
-from service.api.application import Application, create_app
-from service.api.routes import Route
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier
-from service.errors import MethodNotAllowed, UnknownPath
-from service.inference.batcher import QueueLimits
-from service.inference.models import Models
-from service.inference.scorer import Scorer
-from service.log import Log
-from service.metrics import Metrics
-from service.settings import Settings
+from valence.service.api.application import Application, create_app
+from valence.service.api.http.routes import Route
+from valence.service.api.operations import openapi
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier
+from valence.service.errors import MethodNotAllowed, UnknownPath
+from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.models import Models
+from valence.service.inference.scorer import Scorer
+from valence.service.observability.log import Log
+from valence.service.observability.metrics.service import Metrics
+from valence.service.settings import Settings
 
 
 @dataclass

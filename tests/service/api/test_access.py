@@ -1,17 +1,16 @@
 import json
 
 import pytest
-
-from service import keys
-from service.api.application import ROUTES, allow_origins
-from service.errors import ConfigurationError
+from valence.service.api.application import ROUTES, allow_origins
+from valence.service.errors import ConfigurationError
+from valence.service.keys import key_file
 
 GOOD = ["good"] * 9
 SECRET = "valence_the-secret-of-alice"
 
 
 def line(name: str, secret: str, rate: str = "") -> str:
-    return f"{name}: sha256:{keys.fingerprint(secret.encode()).hex()}{rate}\n"
+    return f"{name}: sha256:{key_file.fingerprint(secret.encode()).hex()}{rate}\n"
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ async def test_requests_and_texts_are_counted_by_the_name_of_the_key(serve, file
 
 
 async def test_a_changed_key_file_is_reloaded_unless_it_is_broken(serve, file, monkeypatch):
-    monkeypatch.setattr("service.api.access._LOOK_SECONDS", 0)
+    monkeypatch.setattr("valence.service.api.http.authorization._LOOK_SECONDS", 0)
     served = serve(api_keys_file=str(file))
     file.write_text(line("alice", "another"))
     assert await status(served, **{"X-API-Key": "another"}) == 200

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 import torch
-
-from service.classifier.model import RecurrentClassifier, load_tensors
-from service.classifier.tokenizer import tokenize
+from valence.service.classifier.model import RecurrentClassifier, load_tensors
+from valence.service.classifier.tokenizer import tokenize
 
 TEXT = "The movie was very good, \U0001f600 not tiramisu"
 

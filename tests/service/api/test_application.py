@@ -2,13 +2,12 @@ import json
 import re
 
 import pytest
-
-from service import errors
-from service.api.application import ROUTES
-from service.api.problems import KINDS, describe
-from service.api.router import Router
-from service.api.routes import Operation, Route
-from service.inference.models import Phase
+from valence.service import errors
+from valence.service.api.application import ROUTES
+from valence.service.api.http.problems import KINDS, describe
+from valence.service.api.http.router import Router
+from valence.service.api.http.routes import Operation, Route
+from valence.service.inference.models import Phase
 
 CANARY = "xyzzy-canary-1f3a"
 
@@ -187,7 +186,7 @@ async def test_an_answer_that_fails_midway_is_logged_safely(served):
 
 
 async def test_a_dialect_formats_its_own_errors(served):
-    from service.api.http import Response
+    from valence.service.api.http.request import Response
 
     async def fail(context, request):
         raise errors.UnknownModel("gone")

@@ -4,10 +4,9 @@ import asyncio
 import json
 
 import pytest
-
-from service.api.body_limits import BodyLimits
-from service.api.http import Request
-from service.errors import BodyTooLarge, BodyTooSlow, Overloaded
+from valence.service.api.http.body_limits import BodyLimits
+from valence.service.api.http.request import Request
+from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded
 
 SCOPE = {"type": "http", "headers": [], "method": "POST", "path": "/"}
 

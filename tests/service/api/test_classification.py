@@ -1,6 +1,6 @@
 import pytest
+from valence.service.api.v1.schemas import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS, ClassifyResponse
 
-from service.api.classification import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS, ClassifyResponse
 from tests.service.api.test_operations import metrics, sample
 
 # the tiny model reads 50 tokens; the text has 20 unknown words, 11 "movie" and 20 "good"

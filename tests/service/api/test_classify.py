@@ -4,10 +4,11 @@ import time
 
 import httpx
 import pytest
+from valence.service.api.v1.classification import classify_in_process
+from valence.service.api.v1.schemas import ClassifyResponse
+from valence.service.classifier import artifact
+from valence.service.errors import InvalidRequest
 
-from service.api.classify import ClassifyResponse, classify_in_process
-from service.classifier import artifact
-from service.errors import InvalidRequest
 from tests.service.api.blocked import Blocked, slow
 
 LABELS = ("negative", "neutral", "positive")

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from valence.service.api.application import ROUTES
+from valence.service.api.dialects.huggingface import PredictError
+from valence.service.api.dialects.open_inference.schemas import InferError
+from valence.service.api.dialects.vllm import OpenAIError
+from valence.service.api.http.problems import ProblemDetails
 
-from service.api.application import ROUTES
-from service.api.huggingface import PredictError
-from service.api.open_inference_schemas import InferError
-from service.api.problems import ProblemDetails
-from service.api.vllm import OpenAIError
 from tests.service.api.blocked import Blocked, slow
 
 LABELS = ("negative", "neutral", "positive")

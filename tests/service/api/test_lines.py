@@ -1,8 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.api.lines import Line, LineSplitter
+from valence.service.api.v1.ndjson import Line, LineSplitter
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 20), max_size=20))

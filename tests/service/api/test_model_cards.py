@@ -3,8 +3,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from service.classifier.artifact import Artifact
-from service.classifier.manifest import Manifest, VectorsRecord, without_paths
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.manifest import Manifest, VectorsRecord, without_paths
 
 CONFIGURATION = {
     "data": {"files": ["/home/alice/reviews.csv", "more/*.csv"], "text": "review"},

@@ -2,10 +2,10 @@ import asyncio
 import threading
 
 import pytest
+from valence.service.api.application import ROUTES
+from valence.service.api.operations import openapi
+from valence.service.api.v1.models import ModelCard, ModelList
 
-from service.api import openapi
-from service.api.application import ROUTES
-from service.api.model_cards import ModelCard, ModelList
 from tests.conftest import CountingEngine
 
 

@@ -2,9 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
-
-import service.api
-from service.api import pages
+from valence.service.api import pages
 
 WEB = Path(service.api.__file__).parent / "web"
 PATHS = [route.path for route in pages.ROUTES]

@@ -2,8 +2,8 @@ import asyncio
 
 import pydantic_core
 import pytest
+from valence.service.api.http.scoring import TURN_TEXTS, to_json
 
-from service.api.scoring import TURN_TEXTS, to_json
 from tests.turns import counted
 
 

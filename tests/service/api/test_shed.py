@@ -6,8 +6,8 @@ import asyncio
 import json
 
 import pytest
+from valence.service.keys import key_file
 
-from service import keys
 from tests.service.api.blocked import Blocked, slow
 from tests.service.api.test_operations import metrics, sample
 
@@ -78,7 +78,7 @@ async def test_before_readiness_all_requests_are_passed_on(serve):
 
 async def test_with_keys_or_cors_all_requests_are_passed_on(serve, tmp_path, monkeypatch):
     path = tmp_path / "keys"
-    path.write_text(f"alice: sha256:{keys.fingerprint(b'secret').hex()}\n")
+    path.write_text(f"alice: sha256:{key_file.fingerprint(b'secret').hex()}\n")
     for settings in ({"api_keys_file": str(path)}, {"cors_origins": ("https://valence.example",)}):
         served = serve(**settings)
         monkeypatch.setattr(type(served.app._bodies), "require_room_for", _fail_if_called)

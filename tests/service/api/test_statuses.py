@@ -14,13 +14,14 @@ from unittest import mock
 
 import httpx
 import pytest
+from valence.service.api import pages
+from valence.service.api.application import ROUTES
+from valence.service.api.http.request import Response
+from valence.service.api.http.routes import Route
+from valence.service.api.operations import openapi
+from valence.service.keys import key_file
+from valence.service.settings import Settings
 
-from service import keys
-from service.api import openapi, pages
-from service.api.application import ROUTES
-from service.api.http import Response
-from service.api.routes import Route
-from service.settings import Settings
 from tests.service.api.blocked import Blocked, slow
 from tests.service.api.conftest import documented
 
@@ -64,7 +65,7 @@ async def exceed_rate(serve: Any, route: Route, tmp_path: Any) -> httpx.Response
 
 def keys_file(folder: Any, rate: str = "") -> str:
     file = folder / "keys"
-    file.write_text(f"alice: sha256:{keys.fingerprint(SECRET.encode()).hex()}{rate}\n")
+    file.write_text(f"alice: sha256:{key_file.fingerprint(SECRET.encode()).hex()}{rate}\n")
     return str(file)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from valence.service.api.v1.schemas import StreamAnswer
 
-from service.api.classification import StreamAnswer
 from tests.service.api.blocked import Blocked, slow
 
 PATH = "/v1/classify/stream"

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.api import tensors
-from service.errors import InvalidRequest, MalformedBody
+from valence.service.api.dialects.open_inference import tensors
+from valence.service.errors import InvalidRequest, MalformedBody
 
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"])))
 

@@ -5,9 +5,8 @@ from typing import get_args
 
 import pytest
 from pydantic import ValidationError
-
-from service.classifier.architecture import Architecture, Cell, Pooling
-from service.classifier.model import RecurrentClassifier, tensors
+from valence.service.classifier.architecture import Architecture, Cell, Pooling
+from valence.service.classifier.model import RecurrentClassifier, tensors
 
 SIZES = {"vocabulary_size": 7, "embedding_size": 3, "hidden_size": 2, "labels": 3}
 

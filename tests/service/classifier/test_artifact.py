@@ -15,11 +15,11 @@ import pytest
 import safetensors.numpy
 import safetensors.torch
 import torch
-
-from service.classifier import artifact
-from service.classifier.artifact import CHECKSUMS, MANIFEST, VOCABULARY, WEIGHTS, Artifact
-from service.classifier.vocabulary import Vocabulary
-from service.errors import ArtifactError
+from valence.service.classifier import artifact
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.seal import CHECKSUMS, MANIFEST, VOCABULARY, WEIGHTS
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.errors import ArtifactError
 
 FILES = (MANIFEST, WEIGHTS, VOCABULARY, CHECKSUMS)
 

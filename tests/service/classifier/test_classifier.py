@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.special import expit, softmax
-
-from service.classifier import artifact
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier, Reading, Usage, probabilities
-from service.classifier.truncation import TRUNCATIONS, Truncation
-from service.classifier.vocabulary import Vocabulary
-from service.errors import TextTooLong
+from valence.service.classifier import artifact
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier, Reading, Usage, probabilities
+from valence.service.classifier.truncation import TRUNCATIONS, Truncation
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.errors import TextTooLong
 
 LOGITS = arrays.arrays(
     np.float32,

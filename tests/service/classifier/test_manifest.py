@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-
-from service.classifier.artifact import Artifact
-from service.classifier.manifest import (
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.manifest import (
     FORMAT_VERSION,
     Manifest,
     TeacherRecord,

@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
-
-from service.classifier.architecture import Architecture, Cell, Pooling
-from service.classifier.model import RecurrentClassifier, load_tensors, tensors
+from valence.service.classifier.architecture import Architecture, Cell, Pooling
+from valence.service.classifier.model import RecurrentClassifier, load_tensors, tensors
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 SHAPES = list(itertools.product(get_args(Cell), get_args(Pooling), [True, False], [1, 2, 3]))

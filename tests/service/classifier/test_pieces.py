@@ -1,8 +1,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-from service.classifier import tokenizer
-from service.classifier.vocabulary import UNKNOWN_ID, Vocabulary
+from valence.service.classifier import tokenizer
+from valence.service.classifier.vocabulary import UNKNOWN_ID, Vocabulary
 
 WORDS = ("<unk>", "<user>", "<number>", "good", "do", "n't", "it", "'s", ".", "!!", ":)")
 # characters that the patterns distinguish, and every kind of white space

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.classifier.classifier import Prediction, Usage
-from service.classifier.result import judgement, result
+from valence.service.classifier.classifier import Prediction, Usage
+from valence.service.classifier.result import judgement, result
 
 LABELS = ("a", "b", "c")
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.classifier.sentences import sentences, steps
-from service.classifier.tokenizer import tokenize
+from valence.service.classifier.sentences import sentences, steps
+from valence.service.classifier.tokenizer import tokenize
 
 
 def split(text: str) -> list[str]:

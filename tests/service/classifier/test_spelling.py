@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.classifier.spelling import Misspellings, _keys
+from valence.service.classifier.spelling import Misspellings, _keys
 
 WORDS = st.lists(st.text(alphabet="abc", min_size=1, max_size=7), unique=True, max_size=20)
 
@@ -66,7 +65,7 @@ def test_the_index_holds_the_keys_used_for_lookup(word: str) -> None:
 
 
 def test_a_word_that_only_shares_a_hash_key_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.classifier.spelling._PRIME", 1)
+    monkeypatch.setattr("valence.service.classifier.spelling._PRIME", 1)
     words = ["entirely", "other", "words", "goods", "gods", "doog"]
     assert Misspellings(words).find("good") == 3
     assert Misspellings(words[:3]).find("good") is None

@@ -5,8 +5,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.classifier.tokenizer import (
+from valence.service.classifier.tokenizer import (
     NUMBER,
     URL,
     USER,

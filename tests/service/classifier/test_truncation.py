@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.classifier.truncation import TRUNCATIONS, Truncation, fresh, parts
+from valence.service.classifier.truncation import TRUNCATIONS, Truncation, fresh, parts
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.sampled_from(TRUNCATIONS))

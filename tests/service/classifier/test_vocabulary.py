@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from service.classifier.vocabulary import UNKNOWN_ID, Vocabulary
-from service.errors import ArtifactError
+from valence.service.classifier.vocabulary import UNKNOWN_ID, Vocabulary
+from valence.service.errors import ArtifactError
 
 WORDS = (
     "<unk>",

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
-from service.classifier.architecture import Architecture
-from service.classifier.artifact import Artifact
-from service.classifier.manifest import Manifest
-from service.classifier.model import RecurrentClassifier, load_tensors
-from service.classifier.vocabulary import Vocabulary, WordIds
-from service.inference.attribution import NumpyAttributor
-from service.inference.native_attributor import NativeAttributor, attribution_paths
-from service.inference.native_engine import unavailable_reason
-from service.inference.reference import ReferenceEngine
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.manifest import Manifest
+from valence.service.classifier.model import RecurrentClassifier, load_tensors
+from valence.service.classifier.vocabulary import Vocabulary, WordIds
+from valence.service.inference.engines.native import unavailable_reason
+from valence.service.inference.engines.reference import ReferenceEngine
+from valence.service.inference.explain.attribution import NumpyAttributor
+from valence.service.inference.explain.native import NativeAttributor, attribution_paths
 
 REASON = unavailable_reason()
 PATHS = attribution_paths() if REASON is None else ()

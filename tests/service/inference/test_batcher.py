@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from service.errors import DeadlineExceeded, Overloaded
-from service.inference import batcher as batching
-from service.inference.batcher import Batcher, QueueLimits
+from valence.service.errors import DeadlineExceeded, Overloaded
+from valence.service.inference import batcher as batching
+from valence.service.inference.batcher import Batcher, QueueLimits
 
 
 class RecordingMetrics:

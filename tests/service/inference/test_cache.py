@@ -4,12 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-
-from service.classifier.classifier import Classifier, Prediction, Usage
-from service.inference.batcher import QueueLimits
-from service.inference.cache import AnswerCache
-from service.inference.scorer import Scored, Scorer, Stages
-from service.metrics import Metrics
+from valence.service.classifier.classifier import Classifier, Prediction, Usage
+from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.cache import AnswerCache
+from valence.service.inference.scorer import Scored, Scorer, Stages
+from valence.service.observability.metrics.service import Metrics
 
 
 def answer(number: int, labels: int = 3):

@@ -3,14 +3,13 @@ import json
 
 import numpy as np
 import pytest
-
-from service.errors import ConfigurationError
-from service.inference import engines, native_engine
-from service.inference.reference import ReferenceEngine
-from service.log import Log
+from valence.service.errors import ConfigurationError
+from valence.service.inference.engines import factory, native
+from valence.service.inference.engines.reference import ReferenceEngine
+from valence.service.observability.log import Log
 
 needs_kernel = pytest.mark.skipif(
-    not native_engine.native_available(), reason="the native engine is not built"
+    not native.native_available(), reason="the native engine is not built"
 )
 
 
@@ -19,11 +18,11 @@ def without_kernel(monkeypatch):
     def fail():
         raise ConfigurationError("the native engine was not built")
 
-    monkeypatch.setattr(native_engine, "kernel", fail)
+    monkeypatch.setattr(native, "kernel", fail)
 
 
 def create(artifact, name, stream=None):
-    return engines.create(artifact, name=name, log=Log(stream or io.StringIO()))
+    return factory.create(artifact, name=name, log=Log(stream or io.StringIO()))
 
 
 def test_the_reference_engine_is_torch(tiny_artifact):
@@ -35,7 +34,7 @@ def test_the_reference_engine_is_torch(tiny_artifact):
 def test_native_uses_one_of_the_two_best_paths(tiny_artifact, name):
     """It computes the gate table of the whole vocabulary."""
     engine = create(tiny_artifact, name)
-    assert engine.name.removeprefix("native-") in native_engine.available_paths()[:2]
+    assert engine.name.removeprefix("native-") in native.available_paths()[:2]
     last = np.array([len(tiny_artifact.vocabulary) - 1], dtype=np.int32)
     expected = ReferenceEngine(tiny_artifact).logits([last])
     assert engine.logits([last]) == pytest.approx(expected, abs=0.05)
@@ -43,15 +42,15 @@ def test_native_uses_one_of_the_two_best_paths(tiny_artifact, name):
 
 @needs_kernel
 def test_every_path_can_be_requested(tiny_artifact):
-    for path in native_engine.available_paths():
-        engines.require(f"native-{path}")
+    for path in native.available_paths():
+        factory.require(f"native-{path}")
         assert create(tiny_artifact, f"native-{path}").name == f"native-{path}"
 
 
 @needs_kernel
 def test_an_unavailable_path_is_refused_with_the_available_ones():
     with pytest.raises(ConfigurationError, match=r"VALENCE_ENGINE='native-mmx'.*native-portable"):
-        engines.require("native-mmx")
+        factory.require("native-mmx")
 
 
 def test_without_a_kernel_auto_falls_back_and_warns_once(without_kernel, tiny_artifact):
@@ -62,7 +61,7 @@ def test_without_a_kernel_auto_falls_back_and_warns_once(without_kernel, tiny_ar
 
 
 def test_without_a_kernel_native_is_refused(without_kernel, tiny_artifact):
-    for refuse in (engines.require, lambda name: create(tiny_artifact, name)):
+    for refuse in (factory.require, lambda name: create(tiny_artifact, name)):
         with pytest.raises(ConfigurationError, match="not built"):
             refuse("native")
-    engines.require("auto")
+    factory.require("auto")

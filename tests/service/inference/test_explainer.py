@@ -8,16 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-
-from service.classifier.classifier import Classifier
-from service.classifier.tokenizer import tokenize
-from service.classifier.vocabulary import Vocabulary
-from service.errors import Overloaded, TextTooLong
-from service.inference.batcher import QueueLimits
-from service.inference.explainer import Explainer
-from service.inference.reference import ReferenceEngine
-from service.inference.scorer import Scorer
-from service.metrics import Metrics
+from valence.service.classifier.classifier import Classifier
+from valence.service.classifier.tokenizer import tokenize
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.errors import Overloaded, TextTooLong
+from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.engines.reference import ReferenceEngine
+from valence.service.inference.explain.explainer import Explainer
+from valence.service.inference.scorer import Scorer
+from valence.service.observability.metrics.service import Metrics
 
 TEXT = "The \U0001f600 movie was n't bad, zyx!  Very good."
 

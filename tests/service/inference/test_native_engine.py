@@ -13,18 +13,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Logits, probabilities
+from valence.service.classifier.manifest import Manifest
+from valence.service.classifier.vocabulary import Vocabulary, WordIds
+from valence.service.errors import ConfigurationError
+from valence.service.inference.engines import native
+from valence.service.inference.engines.native import NativeEngine, available_paths
+from valence.service.inference.engines.reference import ReferenceEngine
 
-from service.classifier.architecture import Architecture
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Logits, probabilities
-from service.classifier.manifest import Manifest
-from service.classifier.vocabulary import Vocabulary, WordIds
-from service.errors import ConfigurationError
-from service.inference import native_engine
-from service.inference.native_engine import NativeEngine, available_paths
-from service.inference.reference import ReferenceEngine
-
-REASON = native_engine.unavailable_reason()
+REASON = native.unavailable_reason()
 PATHS = available_paths() if REASON is None else ()
 
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
@@ -219,18 +218,18 @@ def test_the_gate_table_holds_all_words_in_the_paths_format(path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_the_peak_performance_of_a_path_is_measured(path: str) -> None:
-    assert 0.1 < native_engine.peak_gflops(path) < 100_000
+    assert 0.1 < native.peak_gflops(path) < 100_000
 
 
 def test_the_engine_is_built_and_used_without_torch() -> None:
     program = """
 import sys
 import numpy as np
-from service.classifier.architecture import Architecture
-from service.classifier.artifact import Artifact
-from service.classifier.manifest import Manifest
-from service.classifier.vocabulary import Vocabulary
-from service.inference.native_engine import NativeEngine
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.manifest import Manifest
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.inference.engines.native import NativeEngine
 architecture = Architecture(vocabulary_size=2, embedding_size=3, hidden_size=4, labels=2)
 tensors = {n: np.ones(s, np.float32) for n, s in architecture.tensor_shapes().items()}
 manifest = Manifest.model_construct(architecture=architecture)
@@ -245,12 +244,12 @@ print(sorted({"torch", "bentoml"} & sys.modules.keys()))
 
 
 def test_without_a_built_kernel_the_error_names_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "service.inference.native._kernel", None)
-    native_engine.kernel.cache_clear()
+    monkeypatch.setitem(sys.modules, "valence.service.inference.engines.kernel._kernel", None)
+    native.kernel.cache_clear()
     try:
-        assert not native_engine.native_available()
-        assert "install a C++17 compiler" in str(native_engine.unavailable_reason())
+        assert not native.native_available()
+        assert "install a C++17 compiler" in str(native.unavailable_reason())
         with pytest.raises(ConfigurationError, match="not built"):
             NativeEngine(build(hidden_size=8))
     finally:
-        native_engine.kernel.cache_clear()
+        native.kernel.cache_clear()

@@ -7,11 +7,10 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-
-from service.classifier.architecture import Architecture, Cell, Pooling
-from service.classifier.artifact import Artifact
-from service.classifier.model import RecurrentClassifier, load_tensors
-from service.inference.reference import ReferenceEngine
+from valence.service.classifier.architecture import Architecture, Cell, Pooling
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.model import RecurrentClassifier, load_tensors
+from valence.service.inference.engines.reference import ReferenceEngine
 
 
 def with_network(artifact: Artifact, **change: object) -> Artifact:

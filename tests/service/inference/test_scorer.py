@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from valence.service.classifier.classifier import Classifier
+from valence.service.classifier.truncation import TRUNCATIONS
+from valence.service.errors import InvalidRequest, TextTooLong, Unavailable, UnknownModel
+from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.cache import AnswerCache
+from valence.service.inference.engines.reference import ReferenceEngine
+from valence.service.inference.models import Models, Phase
+from valence.service.inference.scorer import Scorer
+from valence.service.observability.metrics.service import Metrics
 
-from service.classifier.classifier import Classifier
-from service.classifier.truncation import TRUNCATIONS
-from service.errors import InvalidRequest, TextTooLong, Unavailable, UnknownModel
-from service.inference.batcher import QueueLimits
-from service.inference.cache import AnswerCache
-from service.inference.models import Models, Phase
-from service.inference.reference import ReferenceEngine
-from service.inference.scorer import Scorer
-from service.metrics import Metrics
 from tests.turns import counted
 
 TEXTS = st.lists(
@@ -175,7 +175,7 @@ def test_warming_up_measures_the_engine(tiny_artifact, monkeypatch):
             return np.zeros((len(documents), 3), dtype=np.float32)
 
     scorer = make(tiny_artifact, SlowEngine())
-    monkeypatch.setattr("service.inference.scorer.time.perf_counter", lambda: spent)
+    monkeypatch.setattr("valence.service.inference.scorer.time.perf_counter", lambda: spent)
     scorer.warm_up()
     assert scorer._batcher._overhead_seconds == pytest.approx(0.002001)
     assert scorer._batcher._seconds_per_token == pytest.approx(1023e-6 / 1024)

@@ -4,8 +4,7 @@ import io
 import sys
 
 import pytest
-
-from service.score import __main__ as command
+from valence.service.score import __main__ as command
 
 
 class Terminal(io.StringIO):

@@ -7,11 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-
-from service import encodings, tables
-from service.classifier.classifier import Classifier
-from service.errors import ConfigurationError
-from service.score import parts, run
+from valence.service.classifier.classifier import Classifier
+from valence.service.errors import ConfigurationError
+from valence.service.files import encodings, tables
+from valence.service.score import parts, run
 
 TEXTS = [f"good movie {number} bad " * (number % 7) for number in range(50)]
 NAMES = ("in.csv", "in.tsv", "in.jsonl", "in.csv.gz", "in.jsonl.gz", "in.parquet")

@@ -5,16 +5,21 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-
-from service.classifier.artifact import Artifact
-from training.assessment import report
-from training.assessment.assess import MOST_VALUES, Assessment, assess, compare, mcnemar
-from training.assessment.mistakes import worst
-from training.assessment.texts import Texts
-from training.behaviour.result import Capability, Told, beside, capability
-from training.comparison.answers import Answers
-from training.corpora import Example
-from training.evaluation import evaluate
+from valence.service.classifier.artifact import Artifact
+from valence.training.behaviour.case_result import Capability, Told, beside, capability
+from valence.training.corpora.example import Example
+from valence.training.evaluation.assessment import report
+from valence.training.evaluation.assessment.assessment import (
+    MOST_VALUES,
+    Assessment,
+    assess,
+    compare,
+    mcnemar,
+)
+from valence.training.evaluation.assessment.mistakes import worst
+from valence.training.evaluation.assessment.texts import Texts
+from valence.training.metrics.predictions import Answers
+from valence.training.metrics.scores import evaluate
 
 LABELS = ("negative", "neutral", "positive")
 random = np.random.default_rng(5)

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from training.assessment.selective import selective
-from training.comparison.answers import Answers
+from valence.training.evaluation.assessment.selective import selective
+from valence.training.metrics.predictions import Answers
 
 # by falling confidence: right, right, wrong, right, wrong; two have equal confidence
 SINGLE = Answers.of(

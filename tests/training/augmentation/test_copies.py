@@ -5,17 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from training.augmentation import copies
-from training.augmentation.copies import vary
-from training.augmentation.neighbours import Neighbours
-from training.configuration import Distillation
-from training.corpora import Example
-from training.folding import fold
-from training.progress import Reporter
-from training.split import split
-from training.vectors import glove, listed
-from training.vectors.table import Table
+from valence.training.config.schema import Distillation
+from valence.training.corpora.example import Example
+from valence.training.corpora.normal_form import fold
+from valence.training.data.augmentation import copies
+from valence.training.data.augmentation.copies import vary
+from valence.training.data.augmentation.neighbours import Neighbours
+from valence.training.data.split import split
+from valence.training.embeddings import glove, pretrained
+from valence.training.embeddings.table import Table
+from valence.training.runtime.progress import Reporter
 
 WORDS = ("film", "movie", "great", "meal", "dreadful", "boring", "goes")
 TEXTS = ["The film was great in the end.", "A dreadful meal!", "Boring", "So it goes, as they say."]
@@ -89,7 +88,7 @@ def test_copies_avoid_held_out_texts_and_use_near_words(
     asked: list[tuple[Neighbours, dict[str, Any]]] = []
     monkeypatch.setattr(copies, "vary", lambda _, near, **rest: asked.append((near, rest)) or ())
     words = {word: row for row, word in enumerate([*map(str, range(200)), "the", "film"])}
-    monkeypatch.setattr(listed, "fetch", lambda package, cache, progress: cache)
+    monkeypatch.setattr(pretrained, "fetch", lambda package, cache, progress: cache)
     monkeypatch.setattr(glove, "read", lambda _: Table(words, np.ones((202, 2), dtype=np.float32)))
     settings = Distillation(copies=2, seed=3)
     copies.made(settings, splits, cache=tmp_path, reporter=silent())

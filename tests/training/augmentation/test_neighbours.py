@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from training.augmentation.neighbours import NEAREST, Neighbours
-from training.vectors.table import Table
+from valence.training.data.augmentation.neighbours import NEAREST, Neighbours
+from valence.training.embeddings.table import Table
 
 FUNCTION_WORDS = [f"the{place}" for place in range(200)]
 

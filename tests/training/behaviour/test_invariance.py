@@ -3,16 +3,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-
-from training.behaviour.invariance import (
+from valence.training.behaviour.invariance import (
     MOST_TEXTS,
     Rewritten,
     label_changes,
     rewritings,
     rewritten,
 )
-from training.behaviour.rewriting import REWRITES
-from training.behaviour.subject import Subject
+from valence.training.behaviour.model_under_test import Subject
+from valence.training.behaviour.rewriting import REWRITES
 
 
 def shouting(texts: Sequence[str]) -> np.ndarray:

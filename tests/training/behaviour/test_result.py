@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-
-from training.behaviour.result import MOST_SHOWN, Told, beside, capability
+from valence.training.behaviour.case_result import MOST_SHOWN, Told, beside, capability
 
 
 def failure(number: int) -> tuple[Told, ...]:

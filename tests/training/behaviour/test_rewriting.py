@@ -3,10 +3,9 @@ from __future__ import annotations
 import random
 
 import pytest
-
-from service.classifier.tokenizer import is_face, tokenize
-from training.behaviour import rewriting
-from training.behaviour.rewriting import REWRITES
+from valence.service.classifier.tokenizer import is_face, tokenize
+from valence.training.behaviour import rewriting
+from valence.training.behaviour.rewriting import REWRITES
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-
-from training.behaviour.subject import Answer, Subject
+from valence.training.behaviour.model_under_test import Answer, Subject
 
 
 def constant_answers(texts: Sequence[str]) -> np.ndarray:

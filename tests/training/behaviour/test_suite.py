@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-
-from training.behaviour import suite, words
-from training.behaviour.rewriting import REWRITES
-from training.behaviour.subject import Subject
-from training.behaviour.templates import Expectation
+from valence.training.behaviour import suite, words
+from valence.training.behaviour.model_under_test import Subject
+from valence.training.behaviour.rewriting import REWRITES
+from valence.training.behaviour.templates import Expectation
 
 POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 HELD_OUT = [f"Mary didn't like Rome in {year}, a secret told here" for year in range(1950, 1990)]

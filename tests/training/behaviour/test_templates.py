@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from training.behaviour.templates import MOST_CASES, alone, fill, twice
+from valence.training.behaviour.templates import MOST_CASES, alone, fill, twice
 
 
 def test_each_template_is_filled_with_all_combinations() -> None:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from training.characters import fitting
-from training.characters.configuration import CharacterConfiguration, Data, Network, Optimization
-from training.characters.store import Saved
-from training.characters.text import Document, Texts
-from training.progress import Reporter
+from valence.training.char_lm import loop
+from valence.training.char_lm.config import CharacterConfiguration, Data, Network, Optimization
+from valence.training.char_lm.store import Saved
+from valence.training.char_lm.text import Document, Texts
+from valence.training.runtime.progress import Reporter
 
 # every character is determined except the digit, one of four: half a bit per character
 SENTENCES = ("ab0.", "ab1.", "ab2.", "ab3.")
@@ -49,7 +48,7 @@ def toy(texts: Texts, tmp_path_factory: pytest.TempPathFactory) -> Saved:
 def train(
     chosen: CharacterConfiguration, texts: Texts, target: Path, *, fresh: bool = False
 ) -> Saved:
-    return fitting.fit(
+    return loop.fit(
         chosen,
         texts,
         target=target,

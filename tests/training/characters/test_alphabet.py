@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from training.characters.alphabet import UNKNOWN, Alphabet
+from valence.training.char_lm.alphabet import UNKNOWN, Alphabet
 
 
 def test_rare_characters_map_to_the_first_character() -> None:

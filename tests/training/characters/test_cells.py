@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-
-from training.characters import cells
-from training.characters.alphabet import Alphabet
-from training.characters.cells import Found
-from training.characters.model import CharacterModel, seeded
-from training.characters.text import Document
+from valence.training.char_lm import interpretable_units
+from valence.training.char_lm.alphabet import Alphabet
+from valence.training.char_lm.interpretable_units import Found
+from valence.training.char_lm.model import CharacterModel, seeded
+from valence.training.char_lm.text import Document
 
 DOCUMENTS = [
     Document('He said "yes (or no)" twice.\nThen 7 left.', "news"),
@@ -16,7 +15,7 @@ DOCUMENTS = [
 
 
 def test_features_have_the_expected_values() -> None:
-    found = cells.features([Document('a "b" (c)\nD1', "news"), Document("e", "talk")])
+    found = interpretable_units.features([Document('a "b" (c)\nD1', "news"), Document("e", "talk")])
     assert found["within quotes"].tolist() == [0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     assert found["within brackets"].tolist() == [0] * 6 + [1, 1] + [0] * 8
     assert found["digit"].tolist() == [0] * 11 + [1] + [0] * 4
@@ -28,7 +27,7 @@ def test_features_have_the_expected_values() -> None:
 
 
 def test_an_unclosed_quote_ends_at_the_end_of_its_line() -> None:
-    found = cells.features([Document('"a\nb')])["within quotes"]
+    found = interpretable_units.features([Document('"a\nb')])["within quotes"]
     assert found.tolist() == [1, 1, 0, 0]
 
 
@@ -61,7 +60,9 @@ def quote_reader() -> tuple[CharacterModel, Alphabet]:
 def test_the_unit_that_tracks_quotes_is_found() -> None:
     """Its score is computed on other text."""
     model, alphabet = quote_reader()
-    found = cells.find(model, alphabet, dev=DOCUMENTS[:20], test=DOCUMENTS[20:], characters=10_000)
+    found = interpretable_units.find(
+        model, alphabet, dev=DOCUMENTS[:20], test=DOCUMENTS[20:], characters=10_000
+    )
     best = {unit.feature: unit for unit in found}["within quotes"]
     assert (best.layer, best.unit) == (1, 0)
     assert abs(best.correlation) > 0.9
@@ -72,7 +73,7 @@ def test_correlations_equal_those_of_numpy() -> None:
     model, alphabet = quote_reader()
     (found,) = (
         unit
-        for unit in cells.find(
+        for unit in interpretable_units.find(
             model, alphabet, dev=DOCUMENTS, test=DOCUMENTS[:7], characters=10_000
         )
         if unit.feature == "digit"
@@ -80,7 +81,7 @@ def test_correlations_equal_those_of_numpy() -> None:
     assert isinstance(found, Found)
     text = "\n\n\n".join(document.text for document in DOCUMENTS[:7])
     place = (found.layer - 1) * model.hidden_size + found.unit
-    unit = cells.activations(model, alphabet, text)[:, place]
+    unit = interpretable_units.activations(model, alphabet, text)[:, place]
     feature = [float(character.isdigit()) for character in text]
     assert found.correlation == np.corrcoef(unit, feature)[0, 1].round(12) or np.isclose(
         found.correlation, np.corrcoef(unit, feature)[0, 1]
@@ -90,7 +91,7 @@ def test_correlations_equal_those_of_numpy() -> None:
 def test_reading_a_text_in_pieces_gives_the_same_outputs() -> None:
     model, alphabet = quote_reader()
     text = DOCUMENTS[0].text * 40
-    whole = cells.activations(model, alphabet, text)
+    whole = interpretable_units.activations(model, alphabet, text)
     outputs, _ = model.outputs(torch.from_numpy(alphabet.encode(text))[:, None], None)
     expected = torch.cat(outputs, dim=2)[:, 0].detach().numpy()
     np.testing.assert_allclose(whole, expected, atol=1e-6)

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from valence.service.errors import ConfigurationError
+from valence.training.char_lm import loop, store
+from valence.training.char_lm.store import Saved
+from valence.training.char_lm.text import Document, Texts
 
-from service.errors import ConfigurationError
 from tests.training.characters.conftest import configuration, train
-from training.characters import fitting, store
-from training.characters.store import Saved
-from training.characters.text import Document, Texts
 
 
 def test_the_model_reaches_the_entropy_of_the_text(toy: Saved) -> None:
@@ -25,12 +25,12 @@ def test_an_untrained_model_needs_the_log_of_the_alphabet_size(toy: Saved) -> No
     for parameter in model.parameters():
         torch.nn.init.zeros_(parameter)
     text = toy.alphabet.encode("ab0.ab1.ab2.")
-    assert fitting.bits(model, text) == pytest.approx(np.log2(len(toy.alphabet)))
+    assert loop.bits(model, text) == pytest.approx(np.log2(len(toy.alphabet)))
 
 
 def test_chunks_hold_every_character_and_its_successor_once() -> None:
     text = np.arange(24)
-    pairs = list(fitting.chunks(text, streams=2, length=4))
+    pairs = list(loop.chunks(text, streams=2, length=4))
     read = torch.cat([pair[0] for pair in pairs])  # (T, B)
     following = torch.cat([pair[1] for pair in pairs])
     assert read[:, 0].tolist() == list(range(11))
@@ -70,7 +70,7 @@ def test_a_finished_model_is_not_retrained_by_default(
     target = tmp_path / "toy.safetensors"
     store.save(toy, target)
     with monkeypatch.context() as patch:
-        patch.setattr(fitting, "_epoch", None)
+        patch.setattr(loop, "_epoch", None)
         assert train(configuration(), texts, target).test_bits == toy.test_bits
     once = configuration(epochs=1)
     assert len(train(once, texts, target, fresh=True).history) == 1

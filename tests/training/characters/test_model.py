@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
-
-from training.characters.configuration import Cell
-from training.characters.model import CharacterModel, detach, seeded
+from valence.training.char_lm.config import Cell
+from valence.training.char_lm.model import CharacterModel, detach, seeded
 
 
 def made(cell: Cell = "lstm", *, layers: int = 3) -> CharacterModel:

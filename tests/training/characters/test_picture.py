@@ -5,16 +5,15 @@ from html import unescape
 from pathlib import Path
 
 import numpy as np
-
-from training.characters import picture
-from training.characters.cells import Found
+from valence.training.char_lm import heatmap
+from valence.training.char_lm.interpretable_units import Found
 
 
 def test_the_page_holds_coloured_text_and_loads_nothing(tmp_path: Path) -> None:
     text = 'a <b> & "c"'
     values = np.linspace(-1, 1, len(text), dtype=np.float32)
     page = tmp_path / "cells" / "page.html"
-    picture.write(page, name="toy", text=text, units=[(Found("digit", 2, 5, 0.4, 0.31), values)])
+    heatmap.write(page, name="toy", text=text, units=[(Found("digit", 2, 5, 0.4, 0.31), values)])
     content = page.read_text(encoding="utf-8")
     (body,) = re.findall(r"<pre>(.*)</pre>", content, flags=re.DOTALL)
     assert unescape(re.sub(r"<[^>]*>", "", body)) == text
@@ -27,5 +26,5 @@ def test_the_page_holds_coloured_text_and_loads_nothing(tmp_path: Path) -> None:
 def test_adjacent_characters_of_one_colour_share_an_element(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     values = np.full(100, 0.5, dtype=np.float32)
-    picture.write(page, name="toy", text="a" * 100, units=[(Found("x", 1, 0, 1, 1), values)])
+    heatmap.write(page, name="toy", text="a" * 100, units=[(Found("x", 1, 0, 1, 1), values)])
     assert page.read_text(encoding="utf-8").count("<span") == 1

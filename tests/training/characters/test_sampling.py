@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from itertools import islice
 
-from training.characters.alphabet import UNKNOWN
-from training.characters.sampling import sample
-from training.characters.store import Saved
+from valence.training.char_lm.alphabet import UNKNOWN
+from valence.training.char_lm.generation import sample
+from valence.training.char_lm.store import Saved
 
 
 def drawn(

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from service.errors import ConfigurationError
-from training.characters import store
-from training.characters.store import Saved
+from valence.service.errors import ConfigurationError
+from valence.training.char_lm import store
+from valence.training.char_lm.store import Saved
 
 
 def test_a_loaded_model_equals_the_saved_one(toy: Saved, tmp_path: Path) -> None:

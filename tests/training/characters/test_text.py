@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from valence.service.errors import ConfigurationError
+from valence.training.char_lm import text
+from valence.training.char_lm.config import Data
+from valence.training.data.split import assign
+from valence.training.runtime.workspace import Workspace
 
-from service.errors import ConfigurationError
 from tests.training.conftest import toy_corpus
-from training.characters import text
-from training.characters.configuration import Data
-from training.runtime.workspace import Workspace
-from training.split import assign
 
 
 def test_a_file_is_split_in_the_order_of_its_text(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
-from training.corpora import Dropped, Example, Loaded
-from training.split import Splits
+from valence.training.corpora.catalog import Dropped, Loaded
+from valence.training.corpora.example import Example
+from valence.training.data.split import Splits
 
 
 @pytest.fixture(scope="session")

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 import torch
+import valence.training.__main__ as commands
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.classifier import artifact
-from service.errors import ConfigurationError
-from training import checks, pipeline, store
-from training.checks import noise, profile, report
-from training.checks.finding import Finding
-from training.configuration import Configuration
-from training.corpora import Example
-from training.pipeline import Trained
-from training.runtime.workspace import Workspace
+from valence.service.classifier import artifact
+from valence.service.errors import ConfigurationError
+from valence.training.checks import label_noise, profile, report, suite
+from valence.training.checks.finding import Finding
+from valence.training.config.schema import Configuration
+from valence.training.corpora.example import Example
+from valence.training.pipeline import training_run
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.runtime.workspace import Workspace
 
 LABELS = ["negative", "neutral", "positive"]
 
@@ -62,7 +62,7 @@ def test_an_error_in_the_data_prevents_the_training(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"(?s)conflicts: .*--unchecked") as error:
-        pipeline.train(
+        training_run.train(
             configuration_of(contradicting, configured),
             workspace=workspace,
             reporter=silent(),
@@ -74,7 +74,7 @@ def test_an_error_in_the_data_prevents_the_training(
 def test_unchecked_training_ignores_faults_of_the_data(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
-    made = pipeline.train(
+    made = training_run.train(
         configuration_of(contradicting, configured),
         workspace=workspace,
         reporter=silent(),
@@ -137,16 +137,16 @@ def test_the_training_data_of_a_model_have_not_drifted(
     kept = profile.read(folder / artifact.REPORT / profile.FILE)
     assert kept is not None
     assert kept.texts == sum(made.manifest.training.splits.values())
-    loaded, splits = pipeline.load_splits(configured(), workspace, silent())
-    assert checks.drifted(loaded, made.tag) == []
-    checked = checks.check(configured(), loaded, splits, slow=False, against=made.tag)
+    loaded, splits = training_run.load_splits(configured(), workspace, silent())
+    assert suite.drifted(loaded, made.tag) == []
+    checked = suite.check(configured(), loaded, splits, slow=False, against=made.tag)
     assert "drift" not in [finding.check for finding in checked.findings]
 
 
 def test_drifted_data_are_reported(stored: tuple[Trained, Workspace], loaded, texts) -> None:
     made, _ = stored
     other = texts(*(f"wholly other words here {n} and there {n}" for n in range(200)))
-    found = checks.drifted(loaded(other), made.tag)
+    found = suite.drifted(loaded(other), made.tag)
     assert {finding.check for finding in found} == {"drift"}
     moved = {
         finding.message.partition(" have moved")[0]
@@ -160,7 +160,7 @@ def test_a_model_without_a_profile_is_reported(
     stored: tuple[Trained, Workspace], loaded, texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(profile, "FILE", "missing.json")
-    (found,) = checks.drifted(loaded(texts("one")), stored[0].tag)
+    (found,) = suite.drifted(loaded(texts("one")), stored[0].tag)
     assert (found.severity, "keeps no profile" in found.message) == ("note", True)
 
 
@@ -168,17 +168,17 @@ def test_the_most_severe_findings_come_first(
     contradicting: Path, configured, workspace, silent
 ) -> None:
     chosen = configuration_of(contradicting, configured)
-    loaded, splits = pipeline.load_splits(chosen, workspace, silent())
+    loaded, splits = training_run.load_splits(chosen, workspace, silent())
     severities = [
-        finding.severity for finding in checks.check(chosen, loaded, splits, slow=False).findings
+        finding.severity for finding in suite.check(chosen, loaded, splits, slow=False).findings
     ]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
 
 
 def test_the_table_of_suspects_has_no_spreadsheet_formulas(tmp_path: Path) -> None:
     example = Example("=1+1", "a", "mine.csv", place="line 7")
-    suspect = noise.Suspect(example, "b", 0.125, 0.75)
-    report.write(tmp_path, checks.Checked((), (suspect,)), name="mine", texts=1)
+    suspect = label_noise.Suspect(example, "b", 0.125, 0.75)
+    report.write(tmp_path, suite.Checked((), (suspect,)), name="mine", texts=1)
     with (tmp_path / report.SUSPECTS).open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     assert row == {
@@ -193,7 +193,7 @@ def test_the_table_of_suspects_has_no_spreadsheet_formulas(tmp_path: Path) -> No
 
 
 def test_at_most_a_hundred_places_are_kept(texts) -> None:
-    from training.checks.finding import finding
+    from valence.training.checks.finding import finding
 
     examples = texts(*map(str, range(101)))
     found = finding("x", "note", examples, 202, "said")

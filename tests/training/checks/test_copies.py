@@ -1,60 +1,60 @@
 from __future__ import annotations
 
-from training.checks import copies
-from training.split import Pair
+from valence.training.checks import duplicates
+from valence.training.data.split import Pair
 
 
 def test_empty_texts_are_noted_and_an_error_if_they_are_most(texts, loaded) -> None:
     (blank,) = texts(" ")
-    (found,) = copies.empty(loaded(texts("one", "two"), (blank, None), (blank, None)))
+    (found,) = duplicates.empty(loaded(texts("one", "two"), (blank, None), (blank, None)))
     assert (found.severity, found.count, found.share) == ("note", 2, 0.5)
-    (found,) = copies.empty(loaded(texts("one"), (blank, None), (blank, None)))
+    (found,) = duplicates.empty(loaded(texts("one"), (blank, None), (blank, None)))
     assert found.severity == "error"
     assert "column" in found.message
-    assert copies.empty(loaded(texts("one"))) == []
+    assert duplicates.empty(loaded(texts("one"))) == []
 
 
 def test_copies_are_noted_by_line_and_never_quoted(texts, loaded) -> None:
     one, again = texts("secret words", "Secret words!")
-    (found,) = copies.duplicates(loaded((one, *texts("other")), (again, one)))
+    (found,) = duplicates.duplicates(loaded((one, *texts("other")), (again, one)))
     assert (found.severity, found.count, found.places) == ("note", 1, ("mine.csv, line 2",))
     assert "secret" not in found.model_dump_json().lower()
 
 
 def test_a_file_of_mostly_copies_gives_a_warning(texts, loaded) -> None:
     one, again = texts("one", "One")
-    assert copies.duplicates(loaded((one,), (again, one)))[0].severity == "note"
-    assert copies.duplicates(loaded((one,), *[(again, one)] * 2))[0].severity == "warning"
+    assert duplicates.duplicates(loaded((one,), (again, one)))[0].severity == "note"
+    assert duplicates.duplicates(loaded((one,), *[(again, one)] * 2))[0].severity == "warning"
 
 
 def test_a_copy_with_another_label_is_a_conflict(texts, loaded) -> None:
     (one,), (same,), (other,) = texts("one"), texts("One"), texts("ONE", label="b")
     kept = (one, *texts("two", "three", "four"))
-    assert copies.conflicts(loaded(kept, (same, one))) == []
-    (found,) = copies.conflicts(loaded(kept, (other, one)))
+    assert duplicates.conflicts(loaded(kept, (same, one))) == []
+    (found,) = duplicates.conflicts(loaded(kept, (other, one)))
     assert (found.severity, found.count, found.share) == ("warning", 1, 0.2)
-    (found,) = copies.conflicts(loaded(kept, (other, one), (other, one)))
+    (found,) = duplicates.conflicts(loaded(kept, (other, one), (other, one)))
     assert found.severity == "error"
 
 
 def test_labels_in_another_order_are_not_a_conflict(texts, loaded) -> None:
     (one,), (turned,) = texts("one", label=("a", "b")), texts("One", label=("b", "a"))
-    assert copies.conflicts(loaded((one,), (turned, one))) == []
+    assert duplicates.conflicts(loaded((one,), (turned, one))) == []
 
 
 def test_a_text_in_two_splits_is_an_error(texts, splits) -> None:
     """Case, white space and punctuation do not matter."""
-    (found,) = copies.across_splits(splits(texts("one", "two"), texts("three"), texts("Two!")))
+    (found,) = duplicates.across_splits(splits(texts("one", "two"), texts("three"), texts("Two!")))
     assert (found.severity, found.count, found.share) == ("error", 1, 0.25)
-    assert copies.across_splits(splits(texts("one", "one"), texts("two"), texts("three"))) == []
+    assert duplicates.across_splits(splits(texts("one", "one"), texts("two"), texts("three"))) == []
 
 
 def test_near_copies_are_reported_with_their_handling(texts, splits) -> None:
     one, two = texts("one", "two")
     pair = Pair(one, two)
-    assert copies.near_copies(splits([one])) == []
-    (found,) = copies.near_copies(splits([one], [], [two], near_copies=(pair,), withdrawn=1))
+    assert duplicates.near_copies(splits([one])) == []
+    (found,) = duplicates.near_copies(splits([one], [], [two], near_copies=(pair,), withdrawn=1))
     assert (found.severity, found.count) == ("note", 1)
     assert "1 of train were taken out" in found.message
-    (found,) = copies.near_copies(splits([one], [], [two], near_copies=(pair,)))
+    (found,) = duplicates.near_copies(splits([one], [], [two], near_copies=(pair,)))
     assert found.severity == "warning"

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from service.classifier.vocabulary import UNKNOWN, Vocabulary
-from service.errors import ArtifactError
-from training.checks import profile
-from training.checks.drift import drift, jensen_shannon, psi
-from training.corpora import Example
+from valence.service.classifier.vocabulary import UNKNOWN, Vocabulary
+from valence.service.errors import ArtifactError
+from valence.training.checks import profile
+from valence.training.checks.drift import drift, jensen_shannon, psi
+from valence.training.corpora.example import Example
 
 WORDS = [f"w{number}" for number in range(400)]
 

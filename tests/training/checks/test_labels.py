@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from training.checks import labels
+from valence.training.checks import labels
 
 
 def many(texts, count: int, label) -> tuple:

@@ -3,9 +3,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-
-from service.errors import ConfigurationError
-from training.checks.language import languages
+from valence.service.errors import ConfigurationError
+from valence.training.checks.language import languages
 
 ENGLISH = "The government said on Monday that prices rose faster than it had expected this year."
 GERMAN = "Die Regierung sagte am Montag, dass die Preise schneller gestiegen sind als erwartet."

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from training.checks.lengths import lengths
+from valence.training.checks.lengths import lengths
 
 
 def of(texts, *tokens: int) -> tuple:

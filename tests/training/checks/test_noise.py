@@ -4,10 +4,9 @@ import random
 import sys
 
 import pytest
-
-from service.errors import ConfigurationError
-from training.checks.noise import noise, suspects
-from training.corpora import Example
+from valence.service.errors import ConfigurationError
+from valence.training.checks.label_noise import noise, suspects
+from valence.training.corpora.example import Example
 
 WORDS = {
     label: [f"{label}{number}" for number in range(60)] for label in ("sport", "money", "film")

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-
-from training.checks.personal import KINDS, is_card, is_iban, suspected
+from valence.training.checks.pii import KINDS, is_card, is_iban, suspected
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from training.comparison.answers import (
+from valence.training.metrics.predictions import (
     Answers,
     CalibrationError,
     Figure,
@@ -11,7 +10,7 @@ from training.comparison.answers import (
     MacroF1,
     MicroF1,
 )
-from training.evaluation import Evaluation, evaluate
+from valence.training.metrics.scores import Evaluation, evaluate
 
 LABELS = ("a", "b", "c", "never")
 THRESHOLDS = (0.3, 0.5, 0.6, 0.9)

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from training.comparison import bootstrap
-from training.comparison.answers import Answers, CalibrationError, MacroF1, MicroF1
-from training.comparison.bootstrap import Resampling, difference, interval
+from valence.training.metrics import bootstrap
+from valence.training.metrics.bootstrap import Resampling, difference, interval
+from valence.training.metrics.predictions import Answers, CalibrationError, MacroF1, MicroF1
 
 
 def answers(right: float, *, texts: int, seed: int, truth_seed: int = 0) -> Answers:

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from training.comparison.answers import Answers
-from training.comparison.figures import FIGURES, bounds
-from training.evaluation import evaluate
+from valence.training.metrics.definitions import FIGURES, bounds
+from valence.training.metrics.predictions import Answers
+from valence.training.metrics.scores import evaluate
 
 random = np.random.default_rng(3)
 SINGLE = random.dirichlet([0.5] * 4, 200)

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from service.classifier.vocabulary import UNKNOWN, Vocabulary
-from training.comparison.answers import LabelF1, MicroF1
-from training.comparison.slices import Slice, slices
-from training.corpora import Example
+from valence.service.classifier.vocabulary import UNKNOWN, Vocabulary
+from valence.training.corpora.example import Example
+from valence.training.evaluation.slices import Slice, slices
+from valence.training.metrics.predictions import LabelF1, MicroF1
 
 VOCABULARY = Vocabulary([UNKNOWN, "good", "bad"])
 

@@ -13,9 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-from training import corpora
-from training.corpora import bbc, crowdflower, vader
+from valence.training.corpora import bbc, catalog, crowdflower, vader
 
 VADER_PARTS = ("amazonReviewSnippets", "movieReviewSnippets", "nytEditorialSnippets", "tweets")
 
@@ -73,11 +71,11 @@ class FakeIndex:
 
     def publish(self, name: str, content: bytes) -> None:
         """Serve ``content`` as the archive of the corpus ``name``, and pin its checksum."""
-        corpus = corpora.CORPORA[name]
+        corpus = catalog.CORPORA[name]
         digest = hashlib.sha256(content).hexdigest()
         package = dataclasses.replace(corpus.package, sha256=digest)
         changed = dataclasses.replace(corpus, package=package)
-        self._monkeypatch.setitem(corpora.CORPORA, name, changed)
+        self._monkeypatch.setitem(catalog.CORPORA, name, changed)
         self.files[package.requirement] = content
 
     def _run(self, command: list[str], **options: object) -> subprocess.CompletedProcess[str]:

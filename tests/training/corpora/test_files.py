@@ -8,12 +8,12 @@ from pathlib import Path
 import pyarrow
 import pytest
 from pyarrow import parquet
-
-from service.errors import ConfigurationError
-from training import corpora, sampling
-from training.config.columns import Columns
-from training.corpora.files import find, names, read
-from training.progress import Reporter
+from valence.service.errors import ConfigurationError
+from valence.training.config.columns import Columns
+from valence.training.corpora import catalog
+from valence.training.corpora.files import find, names, read
+from valence.training.data import large_files
+from valence.training.runtime.progress import Reporter
 
 TABLE = Columns(text="review", label="stars")
 TAGS = dataclasses.replace(TABLE, task="multi_label")
@@ -169,10 +169,10 @@ def test_guessed_encoding_is_reported(tmp_path: Path, encoding: str, guessed: bo
     """The record of a file holds the encoding and whether it is a guess."""
     path = tmp_path / "a.csv"
     path.write_text(delimited(","), encoding=encoding)
-    (labelled_texts,) = corpora.load((), cache=tmp_path, own=[str(path)], table=TABLE).records
+    (labelled_texts,) = catalog.load((), cache=tmp_path, own=[str(path)], table=TABLE).records
     assert (labelled_texts.encoding, labelled_texts.encoding_guessed) == (encoding, guessed)
     table = dataclasses.replace(TABLE, encoding=encoding)
-    (said,) = corpora.load((), cache=tmp_path, own=[str(path)], table=table).records
+    (said,) = catalog.load((), cache=tmp_path, own=[str(path)], table=table).records
     assert (said.encoding, said.encoding_guessed) == (None, False)
 
 
@@ -185,7 +185,7 @@ def test_the_delimiter_is_detected_from_the_rows(tmp_path: Path, name: str, deli
 
 
 def test_a_field_over_the_size_limit_is_refused(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("service.tables._LARGEST_FIELD", 200)
+    monkeypatch.setattr("valence.service.files.tables._LARGEST_FIELD", 200)
     path = tmp_path / "a.csv"
     path.write_text(f"review,stars\n{'x' * 200},1\n")
     assert labelled_texts(path) == [("x" * 200, "1")]
@@ -222,7 +222,7 @@ def test_own_files_are_handled_like_published_corpora(tmp_path: Path) -> None:
         ("b.csv", "review,stars\nGOOD,5\nbad,1\n"),
     ):
         (tmp_path / name).write_text(content)
-    loaded = corpora.load((), cache=tmp_path, own=[str(tmp_path)], table=TABLE)
+    loaded = catalog.load((), cache=tmp_path, own=[str(tmp_path)], table=TABLE)
     assert [(e.text, e.label, e.corpus) for e in loaded.examples] == [
         ("Good!", "5", "a.csv"),
         ("bad", "1", "b.csv"),
@@ -230,8 +230,8 @@ def test_own_files_are_handled_like_published_corpora(tmp_path: Path) -> None:
     first, second = loaded.records
     assert (first.name, first.texts, second.texts) == ("a.csv", 1, 1)
     assert str(tmp_path) not in first.model_dump_json()
-    assert loaded.counts["a.csv"] == corpora.Counts(3, 1, 1, 0, 1)
-    assert loaded.counts["b.csv"] == corpora.Counts(2, 0, 0, 1, 1)
+    assert loaded.counts["a.csv"] == catalog.Counts(3, 1, 1, 0, 1)
+    assert loaded.counts["b.csv"] == catalog.Counts(2, 0, 0, 1, 1)
 
 
 def test_other_encodings_are_streamed_from_utf_8_copies(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_other_encodings_are_streamed_from_utf_8_copies(tmp_path: Path) -> None:
         (tmp_path / name).write_text(delimited(","), encoding=encoding)
     (tmp_path / "c.jsonl").write_text(json_lines(), encoding="utf-16")
     (tmp_path / "d.jsonl").write_text(json_lines(), encoding="utf-8-sig")
-    source = sampling.open_source([str(tmp_path)], TABLE, tmp_path / "x", Reporter(quiet=True))
+    source = large_files.open_source([str(tmp_path)], TABLE, tmp_path / "x", Reporter(quiet=True))
     assert [
         (example.text, example.label) for part in source.ranges for example in source.read(part)
     ] == ROWS * 4

@@ -5,12 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-from service.errors import ConfigurationError
-from training import corpora, sampling
-from training.config.columns import Columns
-from training.corpora import files, ranges
-from training.progress import Reporter
+from valence.service.errors import ConfigurationError
+from valence.training.config.columns import Columns
+from valence.training.corpora import catalog, files, ranges
+from valence.training.data import large_files
+from valence.training.runtime.progress import Reporter
 
 TABLE = Columns(text="text", label="label")
 
@@ -41,7 +40,7 @@ def reviews(tmp_path: Path) -> Path:
 
 def test_texts_are_labelled_by_their_folder(reviews: Path) -> None:
     """The folder of the split above does not matter."""
-    loaded = corpora.load((), cache=reviews, own=[str(reviews)], table=TABLE)
+    loaded = catalog.load((), cache=reviews, own=[str(reviews)], table=TABLE)
     assert [(example.text, example.label, example.place) for example in loaded.examples] == [
         ("Caf\u00e9", "pos", "test/pos/deep/0_9.txt.gz"),
         ("Poor,\nreally.", "neg", "train/neg/0_2.txt"),
@@ -81,7 +80,7 @@ def test_texts_in_other_encodings_share_one_guess(
         for n in range(9)
     }
     folder = put(tmp_path / "mine", texts)
-    loaded = corpora.load((), cache=tmp_path, own=[str(folder)], table=TABLE)
+    loaded = catalog.load((), cache=tmp_path, own=[str(folder)], table=TABLE)
     assert len(loaded.examples) == 18
     assert {example.text[:-4] for example in loaded.examples} == {sentence}
     (record,) = loaded.records
@@ -108,10 +107,12 @@ def test_a_folder_without_label_folders_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_streamed_from_a_copy(reviews: Path, tmp_path: Path) -> None:
-    source = sampling.open_source([str(reviews)], TABLE, tmp_path / "copies", Reporter(quiet=True))
+    source = large_files.open_source(
+        [str(reviews)], TABLE, tmp_path / "copies", Reporter(quiet=True)
+    )
     texts = {
         example.text for part in source.ranges for example in ranges.read(part, TABLE, corpus="x")
     }
     assert texts == {"Caf\u00e9", "Poor,\nreally.", "Fine."}
-    assert sampling.sample(source).records[0].texts == 3
-    assert not sampling.is_large([reviews])
+    assert large_files.sample(source).records[0].texts == 3
+    assert not large_files.is_large([reviews])

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 from pyarrow import parquet
-
-from service.errors import ConfigurationError
-from training import corpora
-from training.config.columns import Columns
-from training.corpora import files, hub
+from valence.service.errors import ConfigurationError
+from valence.training.config.columns import Columns
+from valence.training.corpora import catalog, files, hub
 
 CARD = """---
 configs:
@@ -68,7 +66,7 @@ def test_classes_have_names_and_each_split_is_a_file(reviews: str, tmp_path: Pat
     ]
     # an example without a class is left out
     assert test == train[:1]
-    loaded = corpora.load((), cache=tmp_path, own=[f"{reviews}:plain"], table=TABLE)
+    loaded = catalog.load((), cache=tmp_path, own=[f"{reviews}:plain"], table=TABLE)
     assert [(example.text, example.label) for example in loaded.examples] == [
         ("Fine.", "fine"),
         ("Poor.", "poor"),

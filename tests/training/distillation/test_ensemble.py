@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from service.errors import ConfigurationError
-from training import calibration, targets
-from training.corpora import Example
-from training.distillation import ensemble, transformer
-from training.distillation.ensemble import Ensemble
-from training.distillation.transformer import Pieces
-from training.progress import Reporter
-from training.split import Splits
+from valence.service.errors import ConfigurationError
+from valence.training.corpora.example import Example
+from valence.training.data import targets
+from valence.training.data.split import Splits
+from valence.training.distillation import encoder_teacher, fine_tuning
+from valence.training.distillation.encoder_teacher import Ensemble
+from valence.training.distillation.fine_tuning import Pieces
+from valence.training.metrics import calibration
+from valence.training.runtime.progress import Reporter
 
 LABELS = ("negative", "neutral", "positive")
 Make = Callable[..., Ensemble]
@@ -23,14 +23,14 @@ Make = Callable[..., Ensemble]
 @pytest.fixture(autouse=True)
 def _few_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reduce the pieces per batch, so that the toy texts make enough batches to learn from."""
-    monkeypatch.setattr(transformer, "_BATCH_PIECES", 128)
+    monkeypatch.setattr(fine_tuning, "_BATCH_PIECES", 128)
 
 
 @pytest.fixture
 def tuned(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Return the texts that each network was fine-tuned on."""
     seen: list[list[str]] = []
-    cut, tune = ensemble.Pieces, ensemble.fine_tune
+    cut, tune = encoder_teacher.Pieces, encoder_teacher.fine_tune
 
     class RecordingPieces(cut):
         def __init__(self, tokenizer: object, texts: list[str], **rest: int) -> None:
@@ -41,8 +41,8 @@ def tuned(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         seen.append(pieces.texts)
         tune(network, pieces, *given, **rest)
 
-    monkeypatch.setattr(ensemble, "Pieces", RecordingPieces)
-    monkeypatch.setattr(ensemble, "fine_tune", watched)
+    monkeypatch.setattr(encoder_teacher, "Pieces", RecordingPieces)
+    monkeypatch.setattr(encoder_teacher, "fine_tune", watched)
     return seen
 
 
@@ -98,18 +98,18 @@ def test_a_text_is_answered_only_once(
 ) -> None:
     texts = texts_of(splits.train)
     first = teacher(epochs=1).logits(texts[:50])
-    answer, rows_asked = ensemble.answers, []
+    answer, rows_asked = encoder_teacher.answers, []
 
     def watched(network: object, pieces: object, rows: np.ndarray, device: object) -> np.ndarray:
         rows_asked.append(len(rows))
         return answer(network, pieces, rows, device)
 
-    monkeypatch.setattr(ensemble, "answers", watched)
-    monkeypatch.setattr(ensemble, "fine_tune", None)
+    monkeypatch.setattr(encoder_teacher, "answers", watched)
+    monkeypatch.setattr(encoder_teacher, "fine_tune", None)
     again = teacher(epochs=1).logits(texts[:60])
     assert np.array_equal(again[:50], first)
     assert sum(rows_asked) == 10
-    monkeypatch.setattr(ensemble, "answers", None)
+    monkeypatch.setattr(encoder_teacher, "answers", None)
     assert np.array_equal(teacher(epochs=1).logits(texts[:60]), again)
 
 
@@ -147,7 +147,7 @@ def test_resumed_fine_tuning_ends_with_the_same_weights(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(transformer, "_SAVED_SECONDS", 0.0)
+    monkeypatch.setattr(fine_tuning, "_SAVED_SECONDS", 0.0)
     texts = texts_of(splits.dev)
     chosen = {"epochs": 2}
     whole = teacher(**chosen, folder="whole").logits(texts)

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from training import calibration, targets
-from training.configuration import Configuration
-from training.corpora import Example
-from training.distillation.itself import Itself
-from training.distillation.teacher import Lesson
-from training.preparation import prepare
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
-from training.split import Splits
+from valence.training.config.schema import Configuration
+from valence.training.corpora.example import Example
+from valence.training.data import targets
+from valence.training.data.preparation import prepare
+from valence.training.data.split import Splits
+from valence.training.distillation.self_teacher import Itself
+from valence.training.distillation.teacher import Lesson
+from valence.training.metrics import calibration
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 LABELS = ("negative", "neutral", "positive")
 Make = Callable[..., Itself]

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
-from training.distillation import kept
-from training.distillation.kept import Kept
-from training.progress import Reporter
+from valence.training.distillation import logit_cache
+from valence.training.distillation.logit_cache import Kept
+from valence.training.runtime.progress import Reporter
 
 
 def lengths(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -33,7 +32,7 @@ def test_cached_answers_are_found_by_text(tmp_path: Path, silent: type[Reporter]
 def test_an_interruption_loses_only_the_current_batch(
     tmp_path: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "_TEXTS_AT_ONCE", 2)
+    monkeypatch.setattr(logit_cache, "_TEXTS_AT_ONCE", 2)
 
     def interrupted_answers(texts: Sequence[str]) -> NDArray[np.float32]:
         if "four" in texts:

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from service.errors import ConfigurationError
-from training import calibration, targets
-from training.configuration import N_GRAMS
-from training.corpora import Example
-from training.distillation import ngrams
-from training.distillation.ngrams import NGrams
-from training.distillation.teacher import Lesson
-from training.progress import Reporter
-from training.split import Splits
+from valence.service.errors import ConfigurationError
+from valence.training.config.schema import N_GRAMS
+from valence.training.corpora.example import Example
+from valence.training.data import targets
+from valence.training.data.split import Splits
+from valence.training.distillation import ngram_teacher
+from valence.training.distillation.ngram_teacher import NGrams
+from valence.training.distillation.teacher import Lesson
+from valence.training.metrics import calibration
+from valence.training.runtime.progress import Reporter
 
 LABELS = ("negative", "neutral", "positive")
 
@@ -62,7 +62,7 @@ def test_a_text_with_disagreeing_raters_counts_for_both_labels() -> None:
     shares = {"negative": 0.75, "positive": 0.25}
     split = [Example(f"film {n}", "negative", "toy", shares) for n in range(40)]
     train = (*split, *copies("good", "positive", 40))
-    model = ngrams._fit(
+    model = ngram_teacher._fit(
         [example.text for example in train],
         targets.probabilities(
             train, labels=("negative", "positive"), task="single_label", use_shares=True
@@ -79,16 +79,16 @@ def test_two_exclusive_labels_need_one_decision() -> None:
     wanted = targets.probabilities(
         train, labels=("negative", "positive"), task="single_label", use_shares=False
     )
-    both = ngrams._fit(texts, wanted)
+    both = ngram_teacher._fit(texts, wanted)
     assert both.labels[1].bias == -both.labels[0].bias
     # the result equals that of a decision on each label alone
     has = both.vectorizer.transform(texts)
-    second = ngrams._decide(has, wanted[:, 1])
+    second = ngram_teacher._decide(has, wanted[:, 1])
     assert both.labels[1].bias == pytest.approx(second.bias, abs=0.01)
     assert both.labels[1].weights == pytest.approx(second.weights, abs=0.01)
     # with a third label, or two labels per text, one label is not the mirror of the other
     with_none = np.concatenate([wanted[:10], np.zeros((40, 2), dtype=np.float32)])
-    alone = ngrams._fit(texts, with_none)
+    alone = ngram_teacher._fit(texts, with_none)
     assert not np.allclose(alone.labels[1].weights, -alone.labels[0].weights)
 
 

@@ -8,22 +8,23 @@ import numpy as np
 import pytest
 import torch
 import typer.testing
-
-import training.__main__ as commands
-from service.classifier import artifact
-from service.classifier.manifest import TeacherOrigin
-from service.errors import ConfigurationError
-from training import model_card, pipeline, store
-from training.configuration import Configuration
-from training.corpora import Example
-from training.distillation import ensemble, transfer, transformer
-from training.distillation.ensemble import Ensemble
-from training.distillation.transfer import Taught
-from training.pipeline import Trained
-from training.preparation import prepare
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
-from training.split import Splits
+import valence.training.__main__ as commands
+from valence.service.classifier import artifact
+from valence.service.classifier.manifest import TeacherOrigin
+from valence.service.errors import ConfigurationError
+from valence.training.config.schema import Configuration
+from valence.training.corpora.example import Example
+from valence.training.data.preparation import prepare
+from valence.training.data.split import Splits
+from valence.training.distillation import encoder_teacher, fine_tuning, transfer_set
+from valence.training.distillation.encoder_teacher import Ensemble
+from valence.training.distillation.transfer_set import Taught
+from valence.training.pipeline import training_run
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.report import model_card
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 LABELS = ("negative", "neutral", "positive")
 
@@ -68,7 +69,7 @@ def teach(
         prepared = prepare(
             configuration.model_copy(update={"distillation": None}), workspace, silent()
         )
-        return transfer.teach(
+        return transfer_set.teach(
             configuration,
             replace(prepared, varied=tuple(varied), to_label=tuple(unlabelled)),
             None,
@@ -137,13 +138,13 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Trained]:
     """Return a function that distils the toy classifier; arguments change the configuration."""
-    monkeypatch.setattr(transformer, "_BATCH_PIECES", 128)
+    monkeypatch.setattr(fine_tuning, "_BATCH_PIECES", 128)
 
     def run(
         *, seed: int = 0, teacher: str | tuple[str, ...] = str(encoder_folder), **data: object
     ) -> Trained:
         tuned = {"networks": 2, "learning_rate": 0.01} if str(encoder_folder) in teacher else {}
-        return pipeline.train(
+        return training_run.train(
             configured(
                 distillation={"teacher": teacher, "copies": 1, **tuned},
                 optimization={"seed": seed},
@@ -179,8 +180,8 @@ def test_a_distilled_classifier_is_published_like_any_other(
         assert part in card
     assert tuned.networks_sha256[1] in told
     # a student with another seed uses the same teacher
-    monkeypatch.setattr(ensemble, "fine_tune", None)
-    monkeypatch.setattr(ensemble, "answers", None)
+    monkeypatch.setattr(encoder_teacher, "fine_tune", None)
+    monkeypatch.setattr(encoder_teacher, "answers", None)
     again = run(seed=1).manifest.training.teacher
     assert again == record
 

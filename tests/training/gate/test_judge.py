@@ -5,16 +5,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-
-from service.classifier import artifact
-from service.classifier.artifact import Artifact
-from service.classifier.classifier import Classifier, Logits
-from service.classifier.vocabulary import UNKNOWN, Vocabulary
-from training.corpora import Example
-from training.gate.contender import Contender
-from training.gate.judge import judge, judge_alone
-from training.gate.rules import Rules
-from training.gate.verdict import Check
+from valence.service.classifier import artifact
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier, Logits
+from valence.service.classifier.vocabulary import UNKNOWN, Vocabulary
+from valence.training.corpora.example import Example
+from valence.training.pipeline.gate.candidate import Contender
+from valence.training.pipeline.gate.judge import judge, judge_alone
+from valence.training.pipeline.gate.rules import Rules
+from valence.training.pipeline.gate.verdict import Check
 
 RULES = Rules(draws=400, latency_ratio=1_000.0)
 LABELS = ("negative", "neutral", "positive")
@@ -166,7 +165,9 @@ def test_a_challenger_misled_by_rewriting_is_refused(
 
 
 def test_a_slower_challenger_is_refused(contender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.gate.judge.seconds_a_text", lambda *_: [1e-3, 1.6e-3])
+    monkeypatch.setattr(
+        "valence.training.pipeline.gate.candidate.seconds_a_text", lambda *_: [1e-3, 1.6e-3]
+    )
     rules = RULES.model_copy(update={"latency_ratio": 1.5})
     found = failed(judge(contender(0.3), contender(0.2), EXAMPLES, rules))
     assert "1.60 times the champion's" in found["milliseconds a text"]

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from service.errors import ConfigurationError
-from training import corpora, pipeline, store
-from training.checks import Finding
-from training.configuration import Configuration
-from training.corpora import Example
-from training.gate import retraining
-from training.gate.rules import Rules
-from training.gate.verdict import Verdict
-from training.progress import Reporter
-from training.runtime.lock import hold_lock
-from training.runtime.workspace import Workspace
+from valence.service.errors import ConfigurationError
+from valence.training.checks.finding import Finding
+from valence.training.config.schema import Configuration
+from valence.training.corpora import catalog
+from valence.training.corpora.example import Example
+from valence.training.pipeline import retraining, training_run
+from valence.training.pipeline.gate.rules import Rules
+from valence.training.pipeline.gate.verdict import Verdict
+from valence.training.registry import store
+from valence.training.runtime.lock import hold_lock
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 # each test trains and judges several networks
 pytestmark = pytest.mark.slow
@@ -72,7 +72,7 @@ def test_a_first_version_that_learnt_nothing_is_not_promoted(retrain: Retrain) -
 def test_a_better_challenger_is_promoted_and_can_be_rolled_back(
     retrain: Retrain, workspace: Workspace, silent: type[Reporter], configured: Configured
 ) -> None:
-    worse = pipeline.train(
+    worse = training_run.train(
         configured(optimization=HASTY),
         workspace=workspace,
         reporter=silent(),
@@ -182,7 +182,7 @@ def test_the_verdict_includes_the_findings_of_the_data_checks(
 ) -> None:
     assert not [line for line in retrain(optimization=HASTY).data if "drift" in line]
     store.promote("toy:latest")
-    toy = corpora.CORPORA["toy"]
+    toy = catalog.CORPORA["toy"]
 
     def changed(path: Path) -> list[Example]:
         """Give a third of the texts unknown words, and repeat some texts."""
@@ -190,7 +190,7 @@ def test_the_verdict_includes_the_findings_of_the_data_checks(
         strange = [dataclasses.replace(one, text=f"zyx {one.text} wvu tsr") for one in found[:120]]
         return [*strange, *found[100:], *found[100:110]]
 
-    monkeypatch.setitem(corpora.CORPORA, "toy", dataclasses.replace(toy, read=changed))
+    monkeypatch.setitem(catalog.CORPORA, "toy", dataclasses.replace(toy, read=changed))
     verdict = retrain()
     assert any(": duplicates: 10 (" in line for line in verdict.data), verdict.data
     assert any("drift" in line for line in verdict.data), verdict.data
@@ -202,7 +202,7 @@ def test_invalid_data_are_refused_before_training(
     retrain: Retrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = Finding(check="c", severity="error", count=1, share=1.0, message="all wrong")
-    monkeypatch.setattr("training.checks.quick", lambda *_: [error])
+    monkeypatch.setattr("valence.training.checks.suite.quick", lambda *_: [error])
     with pytest.raises(ConfigurationError, match="c: all wrong"):
         retrain()
     assert store.versions("toy") == []
@@ -219,10 +219,10 @@ def test_two_simultaneous_retrainings_are_refused(retrain: Retrain, workspace: W
 def test_with_more_data_models_are_compared_on_unseen_texts(
     retrain: Retrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    toy = corpora.CORPORA["toy"]
+    toy = catalog.CORPORA["toy"]
     fewer = dataclasses.replace(toy, read=lambda path: list(toy.read(path))[:300])
     with monkeypatch.context() as patch:
-        patch.setitem(corpora.CORPORA, "toy", fewer)
+        patch.setitem(catalog.CORPORA, "toy", fewer)
         first = retrain()
     verdict = retrain()
     assert verdict.held_out_texts > first.held_out_texts

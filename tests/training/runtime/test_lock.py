@@ -6,15 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from service.errors import ConfigurationError
-from training.runtime.lock import hold_lock
+from valence.service.errors import ConfigurationError
+from valence.training.runtime.lock import hold_lock
 
 COUNT = """
 import sys
 from pathlib import Path
-from service.errors import ConfigurationError
-from training.runtime.lock import hold_lock
+from valence.service.errors import ConfigurationError
+from valence.training.runtime.lock import hold_lock
 path = Path(sys.argv[1])
 added = 0
 while added < 200:

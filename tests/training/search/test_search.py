@@ -14,23 +14,26 @@ import optuna
 import pytest
 import torch
 from optuna.trial import FrozenTrial, TrialState
-
-from service.errors import ConfigurationError
-from training import configuration as configurations
-from training import corpora, pipeline, preparation, recurrent, vectors
-from training.configuration import Configuration
-from training.distillation import transfer
-from training.progress import Reporter
-from training.runtime.lock import hold_lock
-from training.runtime.workspace import Workspace
-from training.search import search as searches
-from training.search import space as spaces
-from training.search import study as studies
-from training.search import trial as trials
-from training.search import winner
-from training.search.search import Budget, Found
-from training.search.study import REASON, Study
-from training.search.trial import EPOCHS
+from valence.service.errors import ConfigurationError
+from valence.training.config import schema as configurations
+from valence.training.config.schema import Configuration
+from valence.training.corpora import catalog
+from valence.training.data import preparation
+from valence.training.distillation import transfer_set
+from valence.training.embeddings import word_vectors
+from valence.training.experiments.search import search as searches
+from valence.training.experiments.search import space as spaces
+from valence.training.experiments.search import study as studies
+from valence.training.experiments.search import trial as trials
+from valence.training.experiments.search import winner
+from valence.training.experiments.search.search import Budget, Found
+from valence.training.experiments.search.study import REASON, Study
+from valence.training.experiments.search.trial import EPOCHS
+from valence.training.pipeline import training_run
+from valence.training.runtime.lock import hold_lock
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
+from valence.training.trainer import network
 
 RATES = "[optimization]\nlearning_rate = { low = 0.001, high = 0.01, log = true }\n"
 SLOW = 0.006
@@ -122,7 +125,7 @@ def test_the_written_best_configuration_reaches_its_score(
     assert text.startswith("# The best of 3 trials of study 'toy' (")
     assert f"trial {found.best.number}, dev macro-F1 {found.best.value:.4f}" in text
     assert "# Written by: python -m training search toy.toml" in text
-    made = pipeline.train(
+    made = training_run.train(
         configurations.load(tmp_path / "best.toml"),
         workspace=workspace,
         reporter=silent(),
@@ -309,8 +312,8 @@ def test_poor_trials_are_pruned_and_repeats_are_not_trained(
 ) -> None:
     monkeypatch.setattr(studies, "_UNPRUNED", 1)
     fits = []
-    fit = recurrent.fit
-    monkeypatch.setattr(recurrent, "fit", lambda *a, **k: fits.append(1) or fit(*a, **k))
+    fit = network.fit
+    monkeypatch.setattr(network, "fit", lambda *a, **k: fits.append(1) or fit(*a, **k))
     found = search(space=GOOD_OR_BAD, trials=5, optimization={"learning_rate": 0.03})
     assert len(fits) == 2
     by_rate: dict[float, set[TrialState]] = {0.03: set(), 0.000001: set()}
@@ -325,8 +328,8 @@ def test_teachers_answer_once_for_all_trials(
 ) -> None:
     """Trials differ in their settings of words."""
     asked = []
-    teach = transfer.teach
-    monkeypatch.setattr(transfer, "teach", lambda *a, **k: asked.append(1) or teach(*a, **k))
+    teach = transfer_set.teach
+    monkeypatch.setattr(transfer_set, "teach", lambda *a, **k: asked.append(1) or teach(*a, **k))
     found = search(
         space="[text]\nmaximum_words = { choices = [3, 4, 5, 6] }\n",
         distillation={"teacher": "n-grams", "copies": 0},
@@ -435,9 +438,9 @@ def test_trials_with_equal_data_share_texts_and_vectors(
         inner = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, **k: calls.append(name) or inner(*a, **k))
 
-    counted(corpora, "load")
+    counted(catalog, "load")
     counted(preparation, "encoded")
-    counted(vectors, "load")
+    counted(word_vectors, "load")
     space = RATES + "[text]\nminimum_count = { choices = [1, 2] }\n"
     found = search(space=space, trials=4, words={"vectors": str(file)})
     assert {trial.params["text.minimum_count"] for trial in found.trials} == {1, 2}

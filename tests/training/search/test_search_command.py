@@ -9,14 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import valence.training.__main__ as commands
 from click.testing import Result
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.errors import ConfigurationError
-from training import configuration as configurations
-from training.commands import search
-from training.search import trial as trials
+from valence.service.errors import ConfigurationError
+from valence.training.cli import search
+from valence.training.config import schema as configurations
+from valence.training.experiments.search import trial as trials
 
 ROOT = Path(__file__).parents[3]
 CONFIGURATION = """

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-from service.errors import ConfigurationError
-from training import configuration as configurations
-from training.configuration import Configuration
-from training.search import space as spaces
-from training.search.space import Incompatible, Space
+from valence.service.errors import ConfigurationError
+from valence.training.config import schema as configurations
+from valence.training.config.schema import Configuration
+from valence.training.experiments.search import space as spaces
+from valence.training.experiments.search.space import Incompatible, Space
 
 ROOT = Path(__file__).parents[3] / "training"
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))

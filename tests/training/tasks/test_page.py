@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training.tasks import page, task
-from training.tasks.records import Record
+from valence.training.experiments.tasks import page, task
+from valence.training.experiments.tasks.records import Record
 
 
 def record(name: str, seed: int, score: float, **changes: object) -> Record:

@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from service.errors import ConfigurationError
-from training.configuration import Distillation
-from training.corpora import hub, torchtext_sets
-from training.tasks import places, task
-from training.tasks.places import find
-from training.tasks.task import TaskFiles
+from valence.service.errors import ConfigurationError
+from valence.training.config.schema import Distillation
+from valence.training.corpora import hub, torchtext_sets
+from valence.training.experiments.tasks import files as places
+from valence.training.experiments.tasks import task
+from valence.training.experiments.tasks.files import find
+from valence.training.experiments.tasks.task import TaskFiles
 
 ROW = '{"text": "a b", "label": "x"}\n'
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 import torch
+import valence.training.__main__ as commands
 from typer.testing import CliRunner
-
-import training.__main__ as commands
-from service.classifier import artifact
-from training import pipeline, store
-from training.corpora import Example
-from training.progress import Reporter
-from training.runtime.workspace import Workspace
-from training.tasks import records, running, task
-from training.tasks.running import Experiments, Summary
-from training.tasks.task import Task
+from valence.service.classifier import artifact
+from valence.training.corpora.example import Example
+from valence.training.experiments.tasks import records, run, task
+from valence.training.experiments.tasks.run import Experiments, Summary
+from valence.training.experiments.tasks.task import Task
+from valence.training.pipeline import training_run
+from valence.training.registry import store
+from valence.training.runtime.progress import Reporter
+from valence.training.runtime.workspace import Workspace
 
 SMALL = {
     "metric": "accuracy",
@@ -78,7 +78,7 @@ def made(
             "track": False,
             **changes,
         }
-        return running.run(
+        return run.run(
             Experiments(**chosen),
             workspace=workspace,
             reporter=silent(),
@@ -97,7 +97,7 @@ def test_tasks_are_trained_and_tabulated(
     assert found.score > 0.9
     manifest = artifact.load(store.path("trec6")).manifest
     assert found.score == manifest.metrics["dev"]["accuracy"]
-    assert found.baseline == manifest.baselines[running.LINEAR]["accuracy"]
+    assert found.baseline == manifest.baselines[run.LINEAR]["accuracy"]
     assert set(manifest.metrics) == set(manifest.intervals) == {"dev"}
     assert set(manifest.training.splits) == {"train", "dev"}
     other = records.read(workspace.root / "experiments", "sst2")[0]
@@ -114,13 +114,13 @@ def test_a_finished_training_is_not_repeated(
 ) -> None:
     made(tasks=(small("trec6"),))
     before = (tmp_path / "page.md").read_text()
-    real, seeds = pipeline.train, []
+    real, seeds = training_run.train, []
 
     def train(configuration, **rest):
         seeds.append((configuration.optimization.seed, rest["with_baselines"]))
         return real(configuration, **rest)
 
-    monkeypatch.setattr(pipeline, "train", train)
+    monkeypatch.setattr(training_run, "train", train)
     again = made(tasks=(small("trec6"),))
     assert (again.known, again.trained, seeds) == (("trec6, seed 0",), (), [])
     assert (tmp_path / "page.md").read_text() == before
@@ -185,7 +185,7 @@ def test_an_unexpected_error_is_reported_without_texts(
     def train(*_, **__):
         raise KeyError("a secret text")
 
-    monkeypatch.setattr(pipeline, "train", train)
+    monkeypatch.setattr(training_run, "train", train)
     assert made().failed == ("trec6, seed 0", "sst2, seed 0")
     assert "secret" not in "".join(said)
     assert any(line.startswith("trec6, seed 0 failed: KeyError in test_running") for line in said)

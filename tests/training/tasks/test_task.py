@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-
-from service.errors import ConfigurationError
-from training.configuration import Distillation, Words
-from training.tasks import task
-from training.tasks.task import TaskFiles
+from valence.service.errors import ConfigurationError
+from valence.training.config.schema import Distillation, Words
+from valence.training.experiments.tasks import task
+from valence.training.experiments.tasks.task import TaskFiles
 
 
 def write(path: Path, *labels: str) -> str:

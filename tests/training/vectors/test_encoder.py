@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 import transformers
-
-from training.encoders import Encoder, Loaded
-from training.vectors import encoder
-from training.vectors.encoder import encode, reduced
+from valence.training.embeddings import sentence_encoder
+from valence.training.embeddings.encoder_model import Encoder, Loaded
+from valence.training.embeddings.sentence_encoder import encode, reduced
 
 WORDS = ("good", "#bad", "understand", "xyzzy", "#")
 
@@ -35,13 +34,13 @@ def test_an_encoded_word_is_not_encoded_again(
     one = Encoder(str(encoder_folder))
     first = encode(one, ["good", "bad", "good"], cache=tmp_path, progress=said.append)
     assert said == [f"{encoder_folder}: encoding 2 words"]
-    encoded, asked = encoder._encoded, []
+    encoded, asked = sentence_encoder._encoded, []
 
     def watch(loaded: Loaded, words: list[str]) -> object:
         asked.append(words)
         return encoded(loaded, words)
 
-    monkeypatch.setattr(encoder, "_encoded", watch)
+    monkeypatch.setattr(sentence_encoder, "_encoded", watch)
     second = encode(one, ["under", "good"], cache=tmp_path)
     assert asked == [["under"]]
     assert np.array_equal(second[1], first[0])

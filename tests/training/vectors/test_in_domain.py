@@ -4,9 +4,8 @@ import random
 
 import numpy as np
 import pytest
-
-from training.vectors import in_domain
-from training.vectors.table import Table
+from valence.training.embeddings import in_domain
+from valence.training.embeddings.table import Table
 
 ANIMALS, FRUITS = ("cat", "dog", "horse"), ("apple", "pear", "plum")
 

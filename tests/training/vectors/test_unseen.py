@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from service.errors import ConfigurationError
-from training.vectors import glove, listed, unseen
-from training.vectors.table import Table
+from valence.service.errors import ConfigurationError
+from valence.training.embeddings import extra_words, glove, pretrained
+from valence.training.embeddings.table import Table
 
 
 @pytest.fixture
@@ -18,25 +17,25 @@ def file(tmp_path: Path) -> str:
 
 
 def test_extra_words_are_the_first_of_a_file(file: str, tmp_path: Path) -> None:
-    assert unseen.words(["in-domain", file], 2, cache=tmp_path) == ("good", "film")
-    assert unseen.words([file], 9, cache=tmp_path) == ("good", "film", "meal")
+    assert extra_words.words(["in-domain", file], 2, cache=tmp_path) == ("good", "film")
+    assert extra_words.words([file], 9, cache=tmp_path) == ("good", "film", "meal")
 
 
 def test_extra_words_are_the_first_of_glove(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = Table({"the": 0, "of": 1}, np.zeros((2, 50), dtype=np.float32))
-    monkeypatch.setattr(listed, "fetch", lambda package, cache, progress: cache)
+    monkeypatch.setattr(pretrained, "fetch", lambda package, cache, progress: cache)
     monkeypatch.setattr(glove, "read", lambda _: table)
-    assert unseen.words([glove.NAME, file], 1, cache=tmp_path) == ("the",)
+    assert extra_words.words([glove.NAME, file], 1, cache=tmp_path) == ("the",)
 
 
 def test_without_extra_words_no_file_is_read(tmp_path: Path) -> None:
-    assert unseen.words(["no such file"], 0, cache=tmp_path) == ()
+    assert extra_words.words(["no such file"], 0, cache=tmp_path) == ()
 
 
 def test_vectors_without_a_word_list_are_refused_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigurationError, match=r"words\.unseen = 5: none of .*all-minilm-l6-v2.*add 'glove"
     ):
-        unseen.words(["in-domain", "all-minilm-l6-v2"], 5, cache=tmp_path)
+        extra_words.words(["in-domain", "all-minilm-l6-v2"], 5, cache=tmp_path)
