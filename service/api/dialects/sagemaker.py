@@ -14,18 +14,18 @@ from typing import Any
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, RootModel
 from valence.service import errors
-from valence.service.api.dialects.huggingface import (
+from valence.service.api.dialects.huggingface.predict import compute_headers, label_scores, predict
+from valence.service.api.dialects.huggingface.routes import (
     PREDICT_EXAMPLES,
     PREDICTED,
+    health,
+    refuse,
+)
+from valence.service.api.dialects.huggingface.schemas import (
     PredictedLabel,
     PredictError,
     PredictRequest,
     PredictResponse,
-    compute_headers,
-    health,
-    label_scores,
-    predict,
-    refuse,
 )
 from valence.service.api.http.request import Request, Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
