@@ -31,9 +31,9 @@ _HEADERS = (
 )
 
 
-def _page(path: str, name: str, *, summary: str, description: str) -> Route:
+def _file_route(path: str, name: str, *, summary: str, description: str) -> Route:
     async def handler(context: Context, request: Request) -> Response:  # noqa: ARG001
-        return _file(name)
+        return _read_file(name)
 
     return Route(
         method="GET",
@@ -53,8 +53,8 @@ def _page(path: str, name: str, *, summary: str, description: str) -> Route:
 
 
 @functools.cache
-def _file(name: str) -> Response:
-    path = (_swagger() if name.startswith("swagger") else _WEB) / name
+def _read_file(name: str) -> Response:
+    path = (_swagger_folder() if name.startswith("swagger") else _WEB) / name
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def _file(name: str) -> Response:
     )
 
 
-def _swagger() -> Path:
+def _swagger_folder() -> Path:
     # find the package without an import, because the API and its tests work without BentoML
     spec = importlib.util.find_spec("bentoml")
     origin = spec.origin if spec else None
@@ -76,21 +76,21 @@ def _swagger() -> Path:
 
 
 ROUTES = (
-    _page(
+    _file_route(
         "/",
         "playground.html",
         summary="The playground",
         description="A page that classifies a text, colours its words by their contribution to the "
         "label or by the activation of a unit, and shows the curl command.",
     ),
-    _page(
+    _file_route(
         "/docs",
         "docs.html",
         summary="The documentation of this API",
         description="Swagger UI with all files from this server.",
     ),
     *(
-        _page(
+        _file_route(
             f"/assets/{name}",
             name,
             summary=f"The file {name}",

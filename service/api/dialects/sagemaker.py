@@ -14,11 +14,15 @@ from typing import Any
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, RootModel
 from valence.service import errors
-from valence.service.api.dialects.huggingface.predict import compute_headers, label_scores, predict
+from valence.service.api.dialects.huggingface.predict import (
+    build_compute_headers,
+    predict,
+    rank_labels,
+)
 from valence.service.api.dialects.huggingface.routes import (
     PREDICT_EXAMPLES,
     PREDICTED,
-    health,
+    check_health,
     refuse,
 )
 from valence.service.api.dialects.huggingface.schemas import (
@@ -56,35 +60,35 @@ async def invoke(context: Context, request: Request) -> Response:
     if media_type == _JSON:
         return await predict(context, request)
     body = await request.body()
-    texts = (_rows if media_type == _CSV else _lines)(body, context.settings)
+    texts = (_read_csv if media_type == _CSV else _read_json_lines)(body, context.settings)
     if not texts:
         raise InvalidRequest.for_field("body", "the body is empty; send one text per line")
     require_within_limits(texts, context.settings, field="line")
     scorer, scored = await score(context, request, texts)
-    rows: list[Any] = await label_scores(scorer, scored)
+    rows: list[Any] = await rank_labels(scorer, scored)
     return Response(
         b"".join(pydantic_core.to_json(row) + b"\n" for row in rows),
         media_type=_LINES,
-        headers=compute_headers(scorer, scored, seconds=time.perf_counter() - started),
+        headers=build_compute_headers(scorer, scored, seconds=time.perf_counter() - started),
     )
 
 
-def _lines(body: bytes, settings: Settings) -> list[str]:
+def _read_json_lines(body: bytes, settings: Settings) -> list[str]:
     # only a line feed ends a line, because a text may have any other separator
     lines = body.removesuffix(b"\n").split(b"\n") if body else []
     require_few(lines, settings, field="line")
     texts = []
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         try:
             texts.append(parse(Line, line).inputs)
         except MalformedBody as error:
-            raise MalformedBody(f"line {place}: {error}") from None
+            raise MalformedBody(f"line {index}: {error}") from None
         except InvalidRequest as error:
-            raise InvalidRequest.for_field(f"line.{place}", str(error)) from None
+            raise InvalidRequest.for_field(f"line.{index}", str(error)) from None
     return texts
 
 
-def _rows(body: bytes, settings: Settings) -> list[str]:
+def _read_csv(body: bytes, settings: Settings) -> list[str]:
     try:
         rows = list(csv.reader(io.StringIO(body.decode(), newline=""), strict=True))
     except UnicodeDecodeError:
@@ -92,10 +96,10 @@ def _rows(body: bytes, settings: Settings) -> list[str]:
     except csv.Error as error:
         raise MalformedBody(f"the body is not CSV: {error}") from None
     require_few(rows, settings, field="line")
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if len(row) != 1:
             raise InvalidRequest.for_field(
-                f"line.{place}",
+                f"line.{index}",
                 f"{len(row)} columns, there must be one, the text; put a text with commas in quotes",
             )
     return [text for (text,) in rows]
@@ -105,7 +109,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/ping",
-        handler=health,
+        handler=check_health,
         refuse=refuse,
         logged=False,
         open=True,

@@ -121,18 +121,18 @@ class OpenAIError(BaseModel):
 
 async def classify(context: Context, request: Request) -> Response:
     """Answer ``POST /classify``."""
-    asked = await request.json(VllmRequest)
-    if asked.use_activation is False:
+    body = await request.json(VllmRequest)
+    if body.use_activation is False:
         raise InvalidRequest.for_field(
             "use_activation",
             "this service returns only calibrated probabilities; leave use_activation out",
         )
-    if asked.priority:
+    if body.priority:
         raise InvalidRequest.for_field("priority", "must be 0; all requests have the same priority")
-    texts = [asked.input] if isinstance(asked.input, str) else asked.input
+    texts = [body.input] if isinstance(body.input, str) else body.input
     require_within_limits(texts, context.settings, field="input")
-    truncation = _truncation(asked, context.models.get(asked.model))
-    scorer, scored = await score(context, request, texts, model=asked.model, truncation=truncation)
+    truncation = _choose_truncation(body, context.models.get(body.model))
+    scorer, scored = await score(context, request, texts, model=body.model, truncation=truncation)
     labels = scorer.manifest.labels
     data = [
         {
@@ -145,7 +145,7 @@ async def classify(context: Context, request: Request) -> Response:
     ]
     tokens = scored.usage.tokens_used
     content: dict[str, Any] = {
-        "id": f"classify-{asked.request_id or uuid.uuid4().hex}",
+        "id": f"classify-{body.request_id or uuid.uuid4().hex}",
         "object": "list",
         "created": seconds_since_1970(),
         "model": scorer.name,
@@ -165,17 +165,17 @@ def seconds_since_1970() -> int:
     return int(time.time())
 
 
-def _truncation(asked: VllmRequest, scorer: Scorer) -> Truncation:
-    most = asked.truncate_prompt_tokens
-    if most is None:
+def _choose_truncation(body: VllmRequest, scorer: Scorer) -> Truncation:
+    tokens = body.truncate_prompt_tokens
+    if tokens is None:
         return "error"
     limit = scorer.manifest.max_tokens
-    if most not in (-1, limit):
+    if tokens not in (-1, limit):
         raise InvalidRequest.for_field(
             "truncate_prompt_tokens",
-            f"{most}, but {scorer.name!r} always reads {limit} tokens; use -1",
+            f"{tokens}, but {scorer.name!r} always reads {limit} tokens; use -1",
         )
-    return "tail" if asked.truncation_side == "left" else "head"
+    return "tail" if body.truncation_side == "left" else "head"
 
 
 def refuse(problem: Problem, request_id: str) -> Response:  # noqa: ARG001

@@ -65,7 +65,7 @@ _HEADERS = {
 }
 
 
-def document(routes: Sequence[Route], settings: Settings) -> dict[str, Any]:
+def build_document(routes: Sequence[Route], settings: Settings) -> dict[str, Any]:
     """The document of ``routes``, with the limits in ``settings``."""
     names, schemas = _schemas(routes)
     _publish_limits(schemas, settings)
@@ -132,7 +132,7 @@ def _operation(
 ) -> dict[str, Any]:
     operation = route.operation
     words = route.path.replace("/", " ").replace("{", "").replace("}", "").replace(".", " ")
-    described: dict[str, Any] = {
+    operation_object: dict[str, Any] = {
         "operationId": "_".join([route.method.lower(), *words.split()]),
         "summary": operation.summary,
         "description": operation.description,
@@ -164,50 +164,50 @@ def _operation(
                 for name, description in operation.parameters.items()
             ),
             *((_TIMEOUT_PARAMETER,) if errors.DeadlineExceeded in operation.errors else ()),
-            *_query(operation.query),
+            *_query_parameters(operation.query),
         ],
         "security": [] if route.open else _SECURITY,
-        "responses": {"200": _success(route, names), **_failures(route, names)},
+        "responses": {"200": _success_response(route, names), **_error_responses(route, names)},
     }
     if operation.request is not None:
-        described["requestBody"] = {
+        operation_object["requestBody"] = {
             "required": True,
             "content": {
                 **{
                     media_type: {
                         "schema": names[operation.request],
-                        "examples": _named(operation.request_examples),
+                        "examples": _examples(operation.request_examples),
                     }
                     for media_type in operation.media_types
                 },
-                **_others(operation.other_requests, _lines(settings)),
+                **_other_content(operation.other_requests, _line_schema(settings)),
             },
         }
-    return described
+    return operation_object
 
 
-def _success(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
+def _success_response(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
     operation = route.operation
     if isinstance(operation.response, str):
         content: dict[str, Any] = {operation.response: {}}
     else:
         described: dict[str, Any] = {"schema": names[operation.response]}
         if operation.response_examples:
-            described["examples"] = _named(operation.response_examples)
+            described["examples"] = _examples(operation.response_examples)
         content = {operation.media_types[0]: described}
     line = names[operation.response_line] if operation.response_line else None
     return {
         "description": operation.summary,
         "headers": _ALWAYS,
-        "content": {**content, **_others(operation.other_responses, line)},
+        "content": {**content, **_other_content(operation.other_responses, line)},
     }
 
 
-def _named(examples: Mapping[str, JsonValue]) -> dict[str, Any]:
+def _examples(examples: Mapping[str, JsonValue]) -> dict[str, Any]:
     return {name: {"value": value} for name, value in examples.items()}
 
 
-def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
+def _query_parameters(model: type[BaseModel] | None) -> list[dict[str, Any]]:
     fields = model.model_json_schema()["properties"] if model else {}
     return [
         {
@@ -220,7 +220,7 @@ def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
     ]
 
 
-def _lines(settings: Settings) -> dict[str, Any]:
+def _line_schema(settings: Settings) -> dict[str, Any]:
     """The schema of a text body with one text per line."""
     return {
         "type": "string",
@@ -231,7 +231,7 @@ def _lines(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _others(
+def _other_content(
     examples: Mapping[str, JsonValue], schema: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The content of bodies in other media types than JSON, by media type.
@@ -246,7 +246,7 @@ def _others(
     }
 
 
-def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
+def _error_responses(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
     by_status: dict[int, list[Kind]] = {UNEXPECTED.status: [UNEXPECTED]}
     of_keys = () if route.open else (errors.Unauthorized, errors.RateLimited)
     of_bodies = (errors.BodyTooSlow,) if errors.BodyTooLarge in route.operation.errors else ()
@@ -261,7 +261,9 @@ def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
             "content": {
                 MEDIA_TYPE if route.refuse is problem_json else "application/json": {
                     "schema": names[route.operation.error],
-                    "examples": {kind.slug: {"value": _example(route, kind)} for kind in kinds},
+                    "examples": {
+                        kind.slug: {"value": _error_example(route, kind)} for kind in kinds
+                    },
                 }
             },
         }
@@ -269,7 +271,7 @@ def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
     }
 
 
-def _example(route: Route, kind: Kind) -> Any:
+def _error_example(route: Route, kind: Kind) -> Any:
     """The answer of ``route`` to an error of ``kind``, made by the code that answers errors."""
     problem = Problem(kind, "What was wrong with this request, and the remedy.")
     return pydantic_core.from_json(route.refuse(problem, "5f0c8e3a9b1d7c24-1f").body)

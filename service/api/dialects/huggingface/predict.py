@@ -25,44 +25,44 @@ _FUNCTIONS = {"single_label": "softmax", "multi_label": "sigmoid"}
 async def predict(context: Context, request: Request) -> Response:
     """Answer ``POST /predict``, ``POST /`` and ``POST /models/{name}``."""
     started = time.perf_counter()
-    asked = await request.json(PredictRequest)
-    one = isinstance(asked.inputs, str)
-    texts = [asked.inputs] if isinstance(asked.inputs, str) else [text for (text,) in asked.inputs]
-    parameters = asked.parameters or PredictParameters()
+    body = await request.json(PredictRequest)
+    is_one_text = isinstance(body.inputs, str)
+    texts = [body.inputs] if isinstance(body.inputs, str) else [text for (text,) in body.inputs]
+    parameters = body.parameters or PredictParameters()
     scorer = context.models.get(request.parameters.get("name"))
-    _require_calibrated(asked, parameters, scorer)
+    _require_calibrated(body, parameters, scorer)
     require_within_limits(texts, context.settings, field="inputs")
     scorer, scored = await score(
-        context, request, texts, model=scorer.name, truncation=_truncation(asked, parameters)
+        context, request, texts, model=scorer.name, truncation=_choose_truncation(body, parameters)
     )
-    rows = await label_scores(scorer, scored, top_k=parameters.top_k)
+    rows = await rank_labels(scorer, scored, top_k=parameters.top_k)
     return Response(
-        await to_json(rows[0] if one and asked.parameters is None else rows),
-        headers=compute_headers(scorer, scored, seconds=time.perf_counter() - started),
+        await to_json(rows[0] if is_one_text and body.parameters is None else rows),
+        headers=build_compute_headers(scorer, scored, seconds=time.perf_counter() - started),
     )
 
 
-async def label_scores(
+async def rank_labels(
     scorer: Scorer, scored: Scored, *, top_k: int | None = None
 ) -> list[list[dict[str, Any]]]:
-    """Labels and scores of each text, likeliest first; of equal ones the model's first."""
+    """Labels and scores of each text, likeliest first. Ties keep the order of the model's labels."""
     labels = scorer.manifest.labels
     rows = []
     for prediction in scored.predictions:
         probabilities = prediction.probabilities
         ranked = sorted(range(len(labels)), key=probabilities.__getitem__, reverse=True)
         rows.append(
-            [{"score": probabilities[place], "label": labels[place]} for place in ranked[:top_k]]
+            [{"score": probabilities[index], "label": labels[index]} for index in ranked[:top_k]]
         )
         if not len(rows) % TURN_TEXTS:
             await asyncio.sleep(0)
     return rows
 
 
-def compute_headers(
+def build_compute_headers(
     scorer: Scorer, scored: Scored, *, seconds: float
 ) -> tuple[tuple[bytes, bytes], ...]:
-    """What was done for an answer, as TEI tells it; times are whole milliseconds."""
+    """Headers of TEI about the computation; the times are whole milliseconds."""
     milliseconds = b"%d" % round(seconds * 1000)
     return (
         (b"x-compute-type", b"gpu" if scorer.engine.name.startswith("cuda") else b"cpu"),
@@ -73,24 +73,25 @@ def compute_headers(
     )
 
 
-def _truncation(asked: PredictRequest, parameters: PredictParameters) -> Truncation:
-    wanted = asked.truncate if asked.truncate is not None else parameters.truncation
-    if wanted is False:
+def _choose_truncation(body: PredictRequest, parameters: PredictParameters) -> Truncation:
+    truncate = body.truncate if body.truncate is not None else parameters.truncation
+    if truncate is False:
         return "error"
-    return "tail" if asked.truncation_direction == "Left" else "head"
+    return "tail" if body.truncation_direction == "Left" else "head"
 
 
 def _require_calibrated(
-    asked: PredictRequest, parameters: PredictParameters, scorer: Scorer
+    body: PredictRequest, parameters: PredictParameters, scorer: Scorer
 ) -> None:
-    """Raise :class:`InvalidRequest` for scores that are not the model's own."""
-    own = _FUNCTIONS[scorer.manifest.task]
-    if asked.raw_scores:
+    """Raise :class:`InvalidRequest` for other scores than the calibrated ones."""
+    function = _FUNCTIONS[scorer.manifest.task]
+    if body.raw_scores:
         raise InvalidRequest.for_field(
-            "raw_scores", f"this service returns only calibrated {own} scores; leave raw_scores out"
+            "raw_scores",
+            f"this service returns only calibrated {function} scores; leave raw_scores out",
         )
-    if parameters.function_to_apply not in (None, own):
+    if parameters.function_to_apply not in (None, function):
         raise InvalidRequest.for_field(
             "parameters.function_to_apply",
-            f"the scores of {scorer.name!r} are calibrated for {own}; use {own} or leave the field out",
+            f"the scores of {scorer.name!r} are calibrated for {function}; use {function} or leave the field out",
         )

@@ -18,7 +18,7 @@ from valence.service.api.dialects.huggingface.schemas import (
 from valence.service.api.http.problems import Problem
 from valence.service.api.http.request import Request, Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Handler, Operation, Route
-from valence.service.api.operations.health import ready
+from valence.service.api.operations.health import check_readiness
 from valence.service.api.v1.examples import LIMITS
 from valence.service.api.v1.models import limits
 from valence.service.version import VERSION
@@ -26,44 +26,44 @@ from valence.service.version import VERSION
 _ERROR_TYPES = {429: "Overloaded", 500: "Backend", 503: "Unhealthy", 504: "Backend"}
 
 
-async def info(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def show_info(context: Context, request: Request) -> Response:  # noqa: ARG001
     """Answer ``GET /info``."""
     scorer = context.models.get()
     labels = scorer.manifest.labels
-    limited = limits(context.settings, scorer.manifest)
+    model_limits = limits(context.settings, scorer.manifest)
     answer = Info(
         model_id=scorer.name,
         model_sha=scorer.version,
         model_dtype="float32",
         model_type=ModelType(
             classifier=ClassifierType(
-                id2label={str(place): label for place, label in enumerate(labels)},
-                label2id={label: place for place, label in enumerate(labels)},
+                id2label={str(index): label for index, label in enumerate(labels)},
+                label2id={label: index for index, label in enumerate(labels)},
             )
         ),
-        max_concurrent_requests=limited.queue_items,
-        max_input_length=limited.max_tokens,
-        max_batch_tokens=limited.queue_tokens,
+        max_concurrent_requests=model_limits.queue_items,
+        max_input_length=model_limits.max_tokens,
+        max_batch_tokens=model_limits.queue_tokens,
         max_batch_requests=None,
-        max_client_batch_size=limited.max_texts,
+        max_client_batch_size=model_limits.max_texts,
         auto_truncate=True,
         tokenization_workers=1,
         version=VERSION,
         sha=None,
         docker_label=None,
-        limits=limited,
+        limits=model_limits,
     )
     return Response(answer.model_dump_json().encode())
 
 
-async def health(context: Context, request: Request) -> Response:
-    """Answer ``GET /health``: TEI's is empty when all is well."""
-    await ready(context, request)
+async def check_health(context: Context, request: Request) -> Response:
+    """Answer ``GET /health``. As in TEI the answer is empty if the models are ready."""
+    await check_readiness(context, request)
     return Response(b"", media_type="text/plain")
 
 
 def refuse(problem: Problem, request_id: str) -> Response:  # noqa: ARG001
-    """``problem`` as TEI writes it."""
+    """``problem`` in the shape of TEI."""
     content = {
         "error": problem.detail,
         "error_type": _ERROR_TYPES.get(problem.kind.status, "Validation"),
@@ -113,7 +113,7 @@ _INFO: dict[str, Any] = {
 _NO_MODEL = tuple(error for error in SCORING_ERRORS if error is not errors.UnknownModel)
 
 
-def _predict(path: str, *, description: str, named: bool = False) -> Route:
+def _predict_route(path: str, *, description: str, in_path: bool = False) -> Route:
     return Route(
         method="POST",
         path=path,
@@ -127,14 +127,14 @@ def _predict(path: str, *, description: str, named: bool = False) -> Route:
             request_examples=PREDICT_EXAMPLES,
             response=PredictResponse,
             response_examples=PREDICTED,
-            parameters={"name": "The model, as `name` or `name:version`."} if named else {},
-            errors=SCORING_ERRORS if named else _NO_MODEL,
+            parameters={"name": "The model, as `name` or `name:version`."} if in_path else {},
+            errors=SCORING_ERRORS if in_path else _NO_MODEL,
             error=PredictError,
         ),
     )
 
 
-def _get(path: str, handler: Handler, operation: Operation, *, logged: bool = True) -> Route:
+def _get_route(path: str, handler: Handler, operation: Operation, *, logged: bool = True) -> Route:
     return Route(
         method="GET",
         path=path,
@@ -142,22 +142,22 @@ def _get(path: str, handler: Handler, operation: Operation, *, logged: bool = Tr
         operation=operation,
         refuse=refuse,
         logged=logged,
-        # probes bring no key
+        # probes do not have an API key
         open=not logged,
     )
 
 
 ROUTES = (
-    _predict("/predict", description="The default model answers."),
-    _predict("/", description="The same as /predict. `huggingface_hub` calls this path."),
-    _predict(
+    _predict_route("/predict", description="The default model answers."),
+    _predict_route("/", description="The same as /predict. `huggingface_hub` calls this path."),
+    _predict_route(
         "/models/{name}",
         description="The same as /predict, with the model in the path.",
-        named=True,
+        in_path=True,
     ),
-    _get(
+    _get_route(
         "/info",
-        info,
+        show_info,
         Operation(
             summary="Show the default model as text-embeddings-inference does",
             description="Labels and limits of the default model.",
@@ -168,9 +168,9 @@ ROUTES = (
             error=PredictError,
         ),
     ),
-    _get(
+    _get_route(
         "/health",
-        health,
+        check_health,
         Operation(
             summary="Are the models loaded and warm?",
             description="The answer is empty if they are. Otherwise the status is 503.",

@@ -32,7 +32,7 @@ class PredictParameters(BaseModel):
     )
 
 
-_One = Annotated[list[str], Field(min_length=1, max_length=1)]
+_OneText = Annotated[list[str], Field(min_length=1, max_length=1)]
 
 
 class PredictRequest(BaseModel):
@@ -40,7 +40,7 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    inputs: str | Annotated[list[_One], Field(min_length=1)] = Field(
+    inputs: str | Annotated[list[_OneText], Field(min_length=1)] = Field(
         description='One text, or a batch: `[["first"], ["second"]]`.'
     )
     parameters: PredictParameters | None = Field(
@@ -64,26 +64,26 @@ class PredictRequest(BaseModel):
 
     @field_validator("inputs", mode="before")
     @classmethod
-    def _text_or_batch(cls, given: object) -> object:
-        if isinstance(given, str):
-            return given
-        if not isinstance(given, list) or not given:
+    def _check_inputs(cls, inputs: object) -> object:
+        if isinstance(inputs, str):
+            return inputs
+        if not isinstance(inputs, list) or not inputs:
             raise PydanticCustomError("inputs", 'give a string, or a batch [["first"], ["second"]]')
-        if any(isinstance(item, str) for item in given):
+        if any(isinstance(item, str) for item in inputs):
             raise PydanticCustomError("inputs", _PAIR)
-        for place, item in enumerate(given):
+        for index, item in enumerate(inputs):
             if not isinstance(item, list) or not all(isinstance(text, str) for text in item):
                 raise PydanticCustomError(
-                    "inputs", "item {place} is not a list of one text", {"place": place}
+                    "inputs", "item {index} is not a list of one text", {"index": index}
                 )
             if len(item) != 1:
                 raise PydanticCustomError(
                     "inputs",
-                    "item {place} has {count} texts; these models do not read pairs, send each "
+                    "item {index} has {count} texts; these models do not read pairs, send each "
                     "text in a list of its own",
-                    {"place": place, "count": len(item)},
+                    {"index": index, "count": len(item)},
                 )
-        return given
+        return inputs
 
 
 class PredictedLabel(BaseModel):

@@ -29,24 +29,24 @@ async def infer(context: Context, request: Request) -> Response:
     name = model_in_path(request)
     context.models.get(name)
     request.require_media("application/json", OCTETS)
-    content, binary = tensors.split(await request.body(), request.header(tensors.HEADER))
-    asked = parse(InferRequest, content)
-    wanted = _wanted(asked)
-    truncation = _truncation(asked.parameters)
-    texts = _texts(asked.inputs, binary)
+    content, binary = tensors.split_body(await request.body(), request.header(tensors.HEADER))
+    body = parse(InferRequest, content)
+    wanted = _read_outputs(body)
+    truncation = _read_truncation(body.parameters)
+    texts = _read_texts(body.inputs, binary)
     require_within_limits(texts, context.settings, field="inputs.0.data")
     scorer, scored = await score(context, request, texts, model=name, truncation=truncation)
-    return _answer(scorer, scored, request_id=asked.id, wanted=wanted)
+    return _build_answer(scorer, scored, request_id=body.id, wanted=wanted)
 
 
-def _wanted(asked: InferRequest) -> list[tuple[str, bool]]:
-    """The outputs that are wanted, and whether each as binary data."""
-    default = _flag(asked.parameters, "binary_data_output", False, field="parameters")
-    if not asked.outputs:
+def _read_outputs(body: InferRequest) -> list[tuple[str, bool]]:
+    """The wanted outputs as ``(name, whether it is binary data)``."""
+    default = _read_flag(body.parameters, "binary_data_output", False, field="parameters")
+    if not body.outputs:
         return [(name, default) for name in _OUTPUTS]
     wanted: list[tuple[str, bool]] = []
-    for place, output in enumerate(asked.outputs):
-        field = f"outputs.{place}"
+    for index, output in enumerate(body.outputs):
+        field = f"outputs.{index}"
         if output.name not in _OUTPUTS:
             raise InvalidRequest.for_field(f"{field}.name", f"must be {' or '.join(_OUTPUTS)}")
         if output.name in [name for name, _ in wanted]:
@@ -57,12 +57,12 @@ def _wanted(asked: InferRequest) -> list[tuple[str, bool]]:
                 "not supported; ask for the outputs label and probabilities",
             )
         _refuse_shared_memory(output.parameters, field=field)
-        flag = _flag(output.parameters, "binary_data", default, field=f"{field}.parameters")
+        flag = _read_flag(output.parameters, "binary_data", default, field=f"{field}.parameters")
         wanted.append((output.name, flag))
     return wanted
 
 
-def _flag(parameters: Parameters, name: str, default: bool, *, field: str) -> bool:
+def _read_flag(parameters: Parameters, name: str, default: bool, *, field: str) -> bool:
     value = parameters.get(name, default)
     if not isinstance(value, bool):
         raise InvalidRequest.for_field(f"{field}.{name}", "must be true or false")
@@ -76,36 +76,36 @@ def _refuse_shared_memory(parameters: Parameters, *, field: str) -> None:
         )
 
 
-def _truncation(parameters: Parameters) -> Truncation:
-    given = parameters.get("truncation", "head")
+def _read_truncation(parameters: Parameters) -> Truncation:
+    value = parameters.get("truncation", "head")
     for truncation in TRUNCATIONS:
-        if given == truncation:
+        if value == truncation:
             return truncation
     raise InvalidRequest.for_field(
         "parameters.truncation", f"must be one of {', '.join(TRUNCATIONS)}"
     )
 
 
-def _texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
-    """The texts asked for, from the one input there may be."""
+def _read_texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
+    """The texts of the request, which must have exactly one input."""
     if len(inputs) != 1 or inputs[0].name != "text":
         raise InvalidRequest.for_field("inputs", "give exactly one input, named text")
-    (given,) = inputs
+    (tensor,) = inputs
     field = "inputs.0"
-    if given.datatype != "BYTES":
+    if tensor.datatype != "BYTES":
         raise InvalidRequest.for_field(f"{field}.datatype", "must be BYTES")
-    _refuse_shared_memory(given.parameters, field=field)
-    size = given.parameters.get("binary_data_size")
+    _refuse_shared_memory(tensor.parameters, field=field)
+    size = tensor.parameters.get("binary_data_size")
     if size is None:
-        if given.data is None:
+        if tensor.data is None:
             raise InvalidRequest.for_field(f"{field}.data", "is missing")
         if binary:
             raise InvalidRequest.for_field(
                 field, f"{len(binary)} bytes follow the JSON, but binary_data_size is missing"
             )
-        texts = tensors.texts_of_json(given.data, given.shape, field=f"{field}.data")
+        texts = tensors.decode_json_texts(tensor.data, tensor.shape, field=f"{field}.data")
     else:
-        if given.data is not None:
+        if tensor.data is not None:
             raise InvalidRequest.for_field(field, "give data or binary_data_size, not both")
         if size != len(binary) or isinstance(size, bool):
             raise InvalidRequest.for_field(
@@ -113,8 +113,8 @@ def _texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
                 f"{len(binary)} bytes follow the JSON, and binary_data_size must be this number; the "
                 "header Inference-Header-Content-Length is the length of the JSON",
             )
-        texts = tensors.texts_of_binary(binary, field=f"{field}.data")
-    shape = given.shape
+        texts = tensors.decode_binary_texts(binary, field=f"{field}.data")
+    shape = tensor.shape
     if not shape or (len(shape) == 2 and shape[1] != 1):
         raise InvalidRequest.for_field(f"{field}.shape", "must be [n] or [n, 1]: one text per row")
     if shape[0] != len(texts):
@@ -126,7 +126,7 @@ def _texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
     return texts
 
 
-def _answer(
+def _build_answer(
     scorer: Scorer, scored: Scored, *, request_id: str | None, wanted: Sequence[tuple[str, bool]]
 ) -> Response:
     labels = [prediction.label for prediction in scored.predictions]
@@ -142,9 +142,7 @@ def _answer(
             output = {"name": name, "shape": shape, "datatype": "FP32"}
         if as_binary:
             content = (
-                tensors.binary_of_texts(labels)
-                if name == "label"
-                else tensors.binary_of_numbers(rows)
+                tensors.encode_texts(labels) if name == "label" else tensors.encode_numbers(rows)
             )
             output["parameters"] = {"binary_data_size": len(content)}
             binary.append(content)

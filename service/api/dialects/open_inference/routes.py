@@ -34,15 +34,15 @@ async def show_server(context: Context, request: Request) -> Response:  # noqa: 
     return Response(answer.model_dump_json().encode())
 
 
-async def live(context: Context, request: Request) -> Response:
+async def check_liveness(context: Context, request: Request) -> Response:
     """Answer ``GET /v2/health/live``."""
-    await health.live(context, request)
+    await health.check_liveness(context, request)
     return Response(b'{"live":true}')
 
 
-async def ready(context: Context, request: Request) -> Response:
+async def check_readiness(context: Context, request: Request) -> Response:
     """Answer ``GET /v2/health/ready``."""
-    await health.ready(context, request)
+    await health.check_readiness(context, request)
     return Response(b'{"ready":true}')
 
 
@@ -92,15 +92,15 @@ _METADATA: JsonValue = {
 }
 
 
-def _described(path: str) -> dict[str, str]:
-    described = {
+def _parameters(path: str) -> dict[str, str]:
+    descriptions = {
         "name": "The name of the model, as in `/v1/models`.",
         "version": "The version of the model.",
     }
-    return {name: text for name, text in described.items() if f"{{{name}}}" in path}
+    return {name: text for name, text in descriptions.items() if f"{{{name}}}" in path}
 
 
-def _show(path: str, summary: str, response: type[BaseModel], example: JsonValue) -> Operation:
+def _operation(path: str, summary: str, response: type[BaseModel], example: JsonValue) -> Operation:
     """The operation of a route that shows metadata or health."""
     by_model = "{name}" in path
     failures = (errors.UnknownModel, errors.Unavailable) if by_model else (errors.Unavailable,)
@@ -110,13 +110,13 @@ def _show(path: str, summary: str, response: type[BaseModel], example: JsonValue
         tag="open inference protocol",
         response=response,
         response_examples={"valence": example},
-        parameters=_described(path),
+        parameters=_parameters(path),
         errors=() if response is ServerMetadata else failures,
         error=InferError,
     )
 
 
-def _get(path: str, handler: Handler, operation: Operation, *, logged: bool = True) -> Route:
+def _get_route(path: str, handler: Handler, operation: Operation, *, logged: bool = True) -> Route:
     return Route(
         method="GET",
         path=path,
@@ -129,7 +129,7 @@ def _get(path: str, handler: Handler, operation: Operation, *, logged: bool = Tr
     )
 
 
-def _infer(path: str) -> Route:
+def _infer_route(path: str) -> Route:
     return Route(
         method="POST",
         path=path,
@@ -140,7 +140,7 @@ def _infer(path: str) -> Route:
             description="Tensors may be binary data in the request and in the answer. The header "
             "`Inference-Header-Content-Length` then has the length of the JSON before the tensors.",
             tag="open inference protocol",
-            parameters=_described(path),
+            parameters=_parameters(path),
             request=InferRequest,
             request_examples={
                 "texts": {
@@ -192,19 +192,19 @@ _SERVER: JsonValue = {
 }
 
 
-def _of_model(path: str) -> tuple[Route, ...]:
+def _model_routes(path: str) -> tuple[Route, ...]:
     """The routes of a model, below ``path``."""
     ready_path = f"{path}/ready"
     return (
-        _get(
+        _get_route(
             path,
             show_model,
-            _show(path, "Show the inputs and outputs of a model", ModelMetadata, _METADATA),
+            _operation(path, "Show the inputs and outputs of a model", ModelMetadata, _METADATA),
         ),
-        _get(
+        _get_route(
             ready_path,
             show_model_ready,
-            _show(
+            _operation(
                 ready_path,
                 "Is the model ready?",
                 ModelReady,
@@ -212,24 +212,24 @@ def _of_model(path: str) -> tuple[Route, ...]:
             ),
             logged=False,
         ),
-        _infer(f"{path}/infer"),
+        _infer_route(f"{path}/infer"),
     )
 
 
 ROUTES = (
-    _get("/v2", show_server, _show("/v2", "Show the server", ServerMetadata, _SERVER)),
-    _get(
+    _get_route("/v2", show_server, _operation("/v2", "Show the server", ServerMetadata, _SERVER)),
+    _get_route(
         "/v2/health/live",
-        live,
-        _show("/v2/health/live", "Is the process alive?", Live, {"live": True}),
+        check_liveness,
+        _operation("/v2/health/live", "Is the process alive?", Live, {"live": True}),
         logged=False,
     ),
-    _get(
+    _get_route(
         "/v2/health/ready",
-        ready,
-        _show("/v2/health/ready", "Are the models loaded and warm?", Ready, {"ready": True}),
+        check_readiness,
+        _operation("/v2/health/ready", "Are the models loaded and warm?", Ready, {"ready": True}),
         logged=False,
     ),
-    *_of_model("/v2/models/{name}"),
-    *_of_model("/v2/models/{name}/versions/{version}"),
+    *_model_routes("/v2/models/{name}"),
+    *_model_routes("/v2/models/{name}/versions/{version}"),
 )

@@ -18,7 +18,7 @@ HEADER = b"inference-header-content-length"
 _LENGTH = struct.Struct("<I")
 
 
-def split(body: bytes, header: bytes | None) -> tuple[bytes, bytes]:
+def split_body(body: bytes, header: bytes | None) -> tuple[bytes, bytes]:
     """Split ``body`` into its JSON and the rest. Raises :class:`MalformedBody`."""
     if header is None:
         return body, b""
@@ -32,7 +32,7 @@ def split(body: bytes, header: bytes | None) -> tuple[bytes, bytes]:
     return body[:length], body[length:]
 
 
-def texts_of_binary(content: bytes, *, field: str) -> list[str]:
+def decode_binary_texts(content: bytes, *, field: str) -> list[str]:
     """The elements of a BYTES tensor. Raises :class:`InvalidRequest` if one is not UTF-8."""
     texts: list[str] = []
     offset = 0
@@ -54,7 +54,7 @@ def texts_of_binary(content: bytes, *, field: str) -> list[str]:
     return texts
 
 
-def texts_of_json(data: Sequence[Any], shape: Sequence[int], *, field: str) -> list[str]:
+def decode_json_texts(data: Sequence[Any], shape: Sequence[int], *, field: str) -> list[str]:
     """The elements of ``data``, flat or nested as in ``shape``.
 
     Raises :class:`InvalidRequest` if ``data`` has another nesting or an element is not a string.
@@ -71,18 +71,18 @@ def texts_of_json(data: Sequence[Any], shape: Sequence[int], *, field: str) -> l
                 field, f"data does not have the nesting of the shape {list(shape)}"
             )
         data = [element for item in nested for element in item]
-    for place, element in enumerate(data):
+    for index, element in enumerate(data):
         if not isinstance(element, str):
-            raise InvalidRequest.for_field(field, f"element {place} is not a string")
+            raise InvalidRequest.for_field(field, f"element {index} is not a string")
     return list(data)
 
 
-def binary_of_texts(texts: Sequence[str]) -> bytes:
+def encode_texts(texts: Sequence[str]) -> bytes:
     """``texts`` as a BYTES tensor."""
     encoded = [text.encode() for text in texts]
     return b"".join(part for text in encoded for part in (_LENGTH.pack(len(text)), text))
 
 
-def binary_of_numbers(rows: Sequence[Sequence[float]]) -> bytes:
+def encode_numbers(rows: Sequence[Sequence[float]]) -> bytes:
     """``rows`` as an FP32 tensor, in row order."""
     return np.asarray(rows, dtype="<f4").tobytes()
