@@ -67,7 +67,9 @@ def test_a_character_cut_at_the_end_of_the_prefix_is_valid(tmp_path: Path) -> No
 def test_bytes_that_fit_no_encoding_are_refused_with_a_remedy(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"\0\0\x01\xff" * 9)
-    with pytest.raises(ConfigurationError, match=r"a.csv: its encoding cannot be told; .*cp1252"):
+    with pytest.raises(
+        ConfigurationError, match=r"a.csv: the encoding cannot be detected; .*cp1252"
+    ):
         encodings.detect_file_encoding(path)
     with pytest.raises(ConfigurationError, match=r"b.csv: cannot be read: No such file"):
         encodings.detect_file_encoding(tmp_path / "b.csv")

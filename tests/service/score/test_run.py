@@ -133,11 +133,11 @@ def test_an_invalid_row_has_an_error_and_others_are_scored(score, tmp_path):
     score(source, tmp_path / "out.jsonl")
     scored = rows_of(tmp_path / "out.jsonl")
     assert [row["label"] is None for row in scored] == [False, True, True, True, False]
-    one = "a line holds one object"
+    one = "a line must be one object"
     assert [row["error"] for row in scored[1:4]] == [
         "line 2: not JSON (Expecting property name enclosed in double quotes); " + one,
         "line 3: a int, not an object",
-        "line 4: column 'text' holds no text",
+        "line 4: column 'text' does not have a text",
     ]
     assert scored[3]["more"] == 1
 
