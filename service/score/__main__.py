@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from valence.service.classifier.truncation import TRUNCATIONS
 from valence.service.errors import ConfigurationError, ValenceError
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command. An error that Valence raises on purpose is one line, with exit code 1."""
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     try:
-        _run(_parser().parse_args())
+        _run(_parser().parse_args(arguments))
     except ValenceError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
