@@ -207,8 +207,8 @@ class Batcher(Generic[Answer]):
         ):
             raise Overloaded(
                 f"the queue has {waiting_items} texts with {waiting_tokens} tokens and may have "
-                f"{self._limits.items} texts and {self._limits.tokens} tokens, so this request does "
-                "not fit; try again after the time in Retry-After",
+                f"{self._limits.items} texts and {self._limits.tokens} tokens, so this request "
+                "does not fit; try again after the time in Retry-After",
                 retry_after_seconds=waiting_tokens / self._drained_tokens_per_second,
             )
         _require_time(within_seconds)

@@ -81,7 +81,7 @@ def get(tag: str) -> bentoml.Model:
     if not folder.is_dir():
         raise ArtifactError(
             f"the champion {name}:{champion.version} is not in the model store any more; promote "
-            f"another version with `valence promote {name}:VERSION`, or go back to the version before "
-            f"with `valence rollback {name}`"
+            f"another version with `valence promote {name}:VERSION`, or go back to the version "
+            f"before with `valence rollback {name}`"
         )
     return bentoml.models.get(f"{name}:{champion.version}")

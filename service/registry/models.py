@@ -16,7 +16,8 @@ def folders(settings: Settings) -> list[Path]:
     """The folder of each model to serve, the one that answers by default first.
 
     Without any in the settings, those of :data:`DEFAULT_NAMES` that are there. Of a name it is the
-    champion (:mod:`valence.service.registry.champion`), or the latest version where none was promoted. Raises
+    champion (:mod:`valence.service.registry.champion`), or the latest version where none was
+    promoted. Raises
     :class:`ConfigurationError` for a model the store does not hold, or when there is none at all.
     """
     # BentoML points its store at the bento's own models when it serves an exported one

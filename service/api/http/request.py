@@ -252,8 +252,8 @@ class Request:
             raise self._too_large()
         if limits.held > limits.memory:
             raise Overloaded(
-                f"the {limits.memory} bytes of memory for bodies are in use; try again after the time "
-                "in Retry-After",
+                f"the {limits.memory} bytes of memory for bodies are in use; try again after the "
+                "time in Retry-After",
                 retry_after_seconds=1.0,
             )
         return body, message.get("more_body", False)

@@ -136,11 +136,12 @@ class Stream:
                 receiving.cancel()
         if ending.done():
             raise errors.Unavailable(
-                "the service is draining; it did not read this line and those after it, send them again"
+                "the service is draining; it did not read this line and those after it, send them "
+                "again"
             )
         raise errors.DeadlineExceeded(
-            f"no data arrived for {self._settings.stream_idle_seconds:g} seconds, so the service ended "
-            "the stream; send this line and those after it again"
+            f"no data arrived for {self._settings.stream_idle_seconds:g} seconds, so the service "
+            "ended the stream; send this line and those after it again"
         )
 
     async def _linger(self) -> None:
@@ -311,9 +312,9 @@ ROUTES = (
             summary="Classify a stream of lines",
             description="Newline-delimited JSON in both directions, for any number of lines. The "
             "service answers each line in order, with a result or an error, while the client still "
-            "sends later lines. Blank lines do not get an answer. A line may also be a JSON string, "
-            "the text alone. Read while you write: the service reads from a client only as fast as "
-            "the client reads the answers.",
+            "sends later lines. Blank lines do not get an answer. A line may also be a JSON "
+            "string, the text alone. Read while you write: the service reads from a client only as "
+            "fast as the client reads the answers.",
             tag="classify",
             query=Options,
             media_types=MEDIA_TYPES,
