@@ -25,6 +25,7 @@ from valence.service.inference.models import Models, Phase
 from valence.service.observability import tracing
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
+from valence.service.observability.request_record import RequestRecord
 from valence.service.observability.tracing import TraceContext, Tracer
 from valence.service.settings import Settings
 
@@ -191,41 +192,25 @@ class Application:
         seconds = time.perf_counter() - request.arrived
         method = method if route else _ANY
         template = route.path if route else _UNMATCHED
-        metrics = self.context.metrics
-        metrics.request(
-            route=template,
+        record = RequestRecord(
             method=method,
+            route=template,
             status=status,
+            seconds=seconds,
+            request_id=request.id,
             model=request.model,
             version=request.version,
-            seconds=seconds,
+            texts=request.texts,
+            tokens=request.tokens,
+            key=request.key,
+            trace_id=trace_id,
+            stages=request.stages._asdict() if span is not None and request.stages else None,
         )
-        if request.key:
-            metrics.by_key(request.key, texts=request.texts)
+        self.context.metrics.request(record)
         if route is None or route.logged:
-            self.context.log.request(
-                request_id=request.id,
-                method=method,
-                route=template,
-                status=status,
-                seconds=seconds,
-                model=request.model,
-                texts=request.texts,
-                tokens=request.tokens,
-                trace_id=trace_id,
-                key=request.key,
-            )
+            self.context.log.request(record)
         if span is not None and self._tracer is not None:
-            self._tracer.finish(
-                span,
-                method=method,
-                route=template,
-                status=status,
-                model=request.model,
-                texts=request.texts,
-                tokens=request.tokens,
-                stages=request.stages._asdict() if request.stages else None,
-            )
+            self._tracer.finish(span, record)
 
     def _identification(self, request: Request) -> list[tuple[bytes, bytes]]:
         """The headers of every answer to ``request``."""

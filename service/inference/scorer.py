@@ -22,7 +22,7 @@ from valence.service.inference.cache import Answer, AnswerCache
 from valence.service.inference.engines.interface import Engine
 from valence.service.inference.explain.explainer import Explainer, Explanation, TextActivations
 from valence.service.inference.long_texts import Sentence
-from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
 
 # Tokenizing holds the event loop; a large request lets others have a turn after as many characters
@@ -229,12 +229,7 @@ class Scorer:
         )
         self._metrics.scored(
             _labels(predictions),
-            tokens=usage.tokens,
-            unknown_tokens=usage.unknown_tokens,
-            truncated_texts=usage.truncated_texts,
-            tokenize_seconds=stages.tokenize,
-            queue_seconds=stages.queue,
-            infer_seconds=stages.infer,
+            ScoringRecord(usage.tokens, usage.unknown_tokens, usage.truncated_texts, *stages),
         )
         scored = Scored(predictions, usages, usage, stages, found if sentences else [])
         if parts is None or not explain:

@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 from typing import TextIO
 
+from valence.service.observability.request_record import RequestRecord
 from valence.service.pacing.debounce import Later
 
 _WRITE_SECONDS = 0.1
@@ -32,35 +33,22 @@ class Log:
         self._second = 0
         self._prefix = ""
 
-    def request(
-        self,
-        *,
-        request_id: str,
-        method: str,
-        route: str,
-        status: int,
-        seconds: float,
-        model: str,
-        texts: int,
-        tokens: int,
-        trace_id: str = "",
-        key: str = "",
-    ) -> None:
-        """The line of one answered request.
-
-        ``route`` is the template, never the path asked for; ``key`` the name of the API key.
-        """
+    def request(self, record: RequestRecord) -> None:
+        """Add the line of one answered request."""
         if not self._access:
             return
-        trace = f',"trace_id":"{trace_id}"' if trace_id else ""
-        # Every string here is from the route table, the model store or already checked to be of
-        # [A-Za-z0-9._-], so none needs escaping: formatting is a fifth of what json.dumps costs.
-        who = f',"key":"{key}"' if key else ""
+        # Every string here is from the route table or the model store, or was checked to be of
+        # [A-Za-z0-9._-], so the strings need no escaping. Formatting takes a fifth of the time of
+        # json.dumps.
+        trace = f',"trace_id":"{record.trace_id}"' if record.trace_id else ""
+        key = f',"key":"{record.key}"' if record.key else ""
+        level = "error" if record.status == 500 else "info"
         self._gathered.append(
-            f'{{"time":"{self._time()}","level":"{"error" if status == 500 else "info"}",'
-            f'"event":"request","method":"{method}","route":"{route}","status":{status},'
-            f'"duration_ms":{seconds * 1e3:.3f},"request_id":"{request_id}","model":"{model}",'
-            f'"texts":{texts},"tokens":{tokens}{trace}{who}}}\n'
+            f'{{"time":"{self._time()}","level":"{level}","event":"request",'
+            f'"method":"{record.method}","route":"{record.route}","status":{record.status},'
+            f'"duration_ms":{record.seconds * 1e3:.3f},"request_id":"{record.request_id}",'
+            f'"model":"{record.model}","texts":{record.texts},"tokens":{record.tokens}'
+            f"{trace}{key}}}\n"
         )
         if len(self._gathered) < _MOST_GATHERED:
             self._later.ask()

@@ -19,6 +19,7 @@ from valence.service.version import VERSION
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span
+    from valence.service.observability.request_record import RequestRecord
 
 # https://www.w3.org/TR/trace-context/: version, trace id, parent id, flags; a later version may
 # append fields, and ff is no version
@@ -104,41 +105,30 @@ class Tracer:
             context = trace.set_span_in_context(trace.NonRecordingSpan(remote))
         return self._tracer.start_span(method, context=context, kind=trace.SpanKind.SERVER)
 
-    def finish(
-        self,
-        span: Span,
-        *,
-        method: str,
-        route: str,
-        status: int,
-        model: str,
-        texts: int,
-        tokens: int,
-        stages: Mapping[str, float] | None,
-    ) -> None:
-        """End a request's span.
+    def finish(self, span: Span, record: RequestRecord) -> None:
+        """End the span of a request.
 
-        ``stages``, names and seconds in order, become children that follow one another up to now.
+        The stages of ``record`` become children that follow one another and end now.
         """
         ended = time.time_ns()
         if span.is_recording():
             attributes: dict[str, Any] = {
-                "http.request.method": method,
-                "http.route": route,
-                "http.response.status_code": status,
+                "http.request.method": record.method,
+                "http.route": record.route,
+                "http.response.status_code": record.status,
             }
-            if model:
+            if record.model:
                 attributes |= {
-                    "valence.model": model,
-                    "valence.texts": texts,
-                    "valence.tokens": tokens,
+                    "valence.model": record.model,
+                    "valence.texts": record.texts,
+                    "valence.tokens": record.tokens,
                 }
-            span.update_name(f"{method} {route}")
+            span.update_name(f"{record.method} {record.route}")
             span.set_attributes(attributes)
-            if status >= 500:
+            if record.status >= 500:
                 span.set_status(self._trace.StatusCode.ERROR)
-            if stages is not None:
-                self._children(span, stages, ended=ended)
+            if record.stages is not None:
+                self._children(span, record.stages, ended=ended)
         span.end(end_time=ended)
 
     def _children(self, span: Span, stages: Mapping[str, float], *, ended: int) -> None:

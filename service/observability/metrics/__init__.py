@@ -6,7 +6,7 @@ Labels come from the route table and the models, never from a request.
 """
 
 from valence.service.observability.metrics.exposition import CONTENT_TYPE
-from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
 
-__all__ = ["CONTENT_TYPE", "Metrics", "ModelMetrics"]
+__all__ = ["CONTENT_TYPE", "Metrics", "ModelMetrics", "ScoringRecord"]

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MOST_PENDING, observe_all
 from valence.service.observability.metrics.service import Metrics
 from valence.service.pacing.debounce import Later
+
+
+class ScoringRecord(NamedTuple):
+    """What the texts of one request took."""
+
+    tokens: int
+    unknown_tokens: int
+    truncated_texts: int
+    tokenize_seconds: float
+    queue_seconds: float
+    infer_seconds: float
 
 
 class ModelMetrics:
@@ -40,37 +52,18 @@ class ModelMetrics:
         metrics.model_info.labels(*by_model, engine).set(1)
         self._later = Later(self.flush, seconds=FLUSH_SECONDS)
         # counted, but not yet in the metrics
-        self._scored: list[tuple[int, int, int, float, float, float]] = []
+        self._scored: list[ScoringRecord] = []
         self._batches: list[tuple[int, int]] = []
         self._labels: list[str] = []
         self._hits = self._misses = 0
 
-    def scored(
-        self,
-        labels: Sequence[str],
-        *,
-        tokens: int,
-        unknown_tokens: int,
-        truncated_texts: int,
-        tokenize_seconds: float,
-        queue_seconds: float,
-        infer_seconds: float,
-    ) -> None:
-        """Count one request's texts, by the next :meth:`flush`: half a second later at most.
+    def scored(self, labels: Sequence[str], work: ScoringRecord) -> None:
+        """Count the texts of one request, at the next :meth:`flush`: at most half a second later.
 
-        ``labels`` are what they were given, one for each text of a single-label model.
+        ``labels`` are the labels of the texts: one for each text of a single-label model.
         """
         self._labels += labels
-        self._scored.append(
-            (
-                tokens,
-                unknown_tokens,
-                truncated_texts,
-                tokenize_seconds,
-                queue_seconds,
-                infer_seconds,
-            )
-        )
+        self._scored.append(work)
         if len(self._scored) >= MOST_PENDING:
             self.flush()
         else:

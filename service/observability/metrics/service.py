@@ -18,6 +18,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MOST_PENDING, observe_all
 from valence.service.observability.metrics.exposition import exposition
+from valence.service.observability.request_record import RequestRecord
 from valence.service.pacing.debounce import Later
 
 # half a millisecond is a usual answer, five seconds the default deadline
@@ -180,24 +181,20 @@ class Metrics:
         self._pending_rejections: collections.Counter[str] = collections.Counter()
         self._later = Later(self.flush, seconds=FLUSH_SECONDS)
 
-    def request(
-        self, *, route: str, method: str, status: int, model: str, version: str, seconds: float
-    ) -> None:
-        """Count one answered request, by the next :meth:`flush`: half a second later at most.
+    def request(self, record: RequestRecord) -> None:
+        """Count one answered request, at the next :meth:`flush`: at most half a second later.
 
         Moving shared metrics one by one costs a tenth of a request.
         """
-        pending = self._pending.setdefault((route, method, status, model, version), [])
-        pending.append(seconds)
+        if record.key:
+            self._pending_by_key.setdefault(record.key, []).append(record.texts)
+        labels = (record.route, record.method, record.status, record.model, record.version)
+        pending = self._pending.setdefault(labels, [])
+        pending.append(record.seconds)
         if len(pending) < MOST_PENDING:
             self._later.ask()
         else:
             self.flush()
-
-    def by_key(self, name: str, *, texts: int) -> None:
-        """Count one answered request of the API key ``name``, by the next :meth:`flush`."""
-        self._pending_by_key.setdefault(name, []).append(texts)
-        self._later.ask()
 
     def flush(self) -> None:
         """Move the metrics by what was counted since the last time."""
