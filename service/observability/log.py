@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from valence.service.observability.request_record import RequestRecord
-from valence.service.pacing.debounce import Later
+from valence.service.pacing.debounce import Debounced
 
 _WRITE_SECONDS = 0.1
 _MOST_GATHERED = 512
@@ -29,7 +29,7 @@ class Log:
         self._stream = stream
         self._access = access
         self._gathered: list[str] = []
-        self._later = Later(self.flush, seconds=_WRITE_SECONDS)
+        self._flush_soon = Debounced(self.flush, seconds=_WRITE_SECONDS)
         self._second = 0
         self._prefix = ""
 
@@ -51,7 +51,7 @@ class Log:
             f"{trace}{key}}}\n"
         )
         if len(self._gathered) < _MOST_GATHERED:
-            self._later.ask()
+            self._flush_soon.request()
         else:
             self.flush()
 

@@ -1,8 +1,9 @@
-"""Large requests that there is no room for, refused before they are requests.
+"""Rejection of large requests that there is no capacity for, before they begin.
 
-To begin a request, with its task and the application around it, costs more than all else of a
-refusal. In a flood ten times what can be answered that would be a quarter of the time of those who
-are answered; so a large request begins when its body is whole, unless there is no room for it then.
+To begin a request creates a task and calls the application around it. That takes longer than all
+other parts of a refusal: in a flood of ten times the requests that can be answered, it would take a
+quarter of the time from the requests that are answered. So a large request begins when its body is
+complete, unless there is no capacity for it then.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from typing import Any
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from valence.service.server.protocol import LimitedProtocol
-from valence.service.server.single_write import head
+from valence.service.server.single_write import encode_head
 
 _URL = b"/v1/classify"
 
 
-class SheddingProtocol(LimitedProtocol):
-    """Asks the watch's ``shed`` before it begins a large ``POST /v1/classify``."""
+class EarlyRejectionProtocol(LimitedProtocol):
+    """Asks the limiter's ``early_rejection`` before it begins a large ``POST /v1/classify``."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # the pieces of a body that has not begun a request
+        # the pieces of a body whose request has not begun
         self._pieces: list[bytes] | None = None
         self._pieces_since = 0.0
 
@@ -33,57 +34,62 @@ class SheddingProtocol(LimitedProtocol):
             self._pieces.append(body)
 
     def on_message_complete(self) -> None:
-        """The body is whole: begin what there is room for."""
+        """Begin the request, or reject it if there is no capacity for it."""
         if self._pieces is not None:
-            body = b"".join(self._pieces)
-            shed = self._watch.shed
-            refusal = shed(self.headers, body) if shed else None
-            if refusal is not None:
+            early_rejection = self._limiter.early_rejection
+            answer = None
+            if early_rejection is not None:
+                answer = early_rejection.reject(self.headers, b"".join(self._pieces))
+            if answer is not None:
                 self._pieces = None
                 self._in_body = False
-                headers = [*self.server_state.default_headers, *refusal["headers"]]
-                self.transport.write(head(refusal["status"], headers) + refusal["body"])
+                headers = [*self.server_state.default_headers, *answer["headers"]]
+                self.transport.write(encode_head(answer["status"], headers) + answer["body"])
                 self.on_response_complete()
                 return
-            self._begin_now()
+            self._begin_waiting_request()
         super().on_message_complete()
 
     def shutdown(self) -> None:
-        """The server ends: a request of which the headers are there has begun for its client."""
+        """Begin the request that waits for its body: it is answered before the server ends."""
         if self._pieces is not None:
-            self._begin_now()
+            self._begin_waiting_request()
         super().shutdown()
 
-    def look(self, now: float) -> None:
-        """Begin what comes slowly: the application has limits for that."""
+    def check_limits(self, now: float) -> None:
+        """Begin a request whose body arrives slowly: the application has limits for that."""
         if self._pieces is not None and now - self._pieces_since > self._limits.body_idle_seconds:
-            self._begin_now()
-        super().look(now)
+            self._begin_waiting_request()
+        super().check_limits(now)
 
-    def _begin(self) -> None:
-        if self._is_large() and self.url == _URL:
+    def _begin_request(self) -> None:
+        if self._may_be_rejected():
             self._pieces = []
             self._pieces_since = self.loop.time()
         else:
-            super()._begin()
+            super()._begin_request()
 
-    def _begin_now(self) -> None:
+    def _begin_waiting_request(self) -> None:
         pieces, self._pieces = self._pieces or (), None
-        super()._begin()
+        super()._begin_request()
         for piece in pieces:
             super().on_body(piece)
 
-    def _is_large(self) -> bool:
-        """Whether the body is large, but no larger than one that has begun and waits may be.
+    def _may_be_rejected(self) -> bool:
+        """Whether to wait for the body before the request begins.
 
-        Not if this is no plain HTTP/1.1 request that comes alone, nor at the server's end.
+        The body is large, but not larger than the buffer of a request that has begun. The request
+        is a plain HTTP/1.1 one without another before it, and the server is not shutting down.
         """
-        if self._leaving or (self.cycle is not None and not self.cycle.response_complete):
+        early_rejection = self._limiter.early_rejection
+        if early_rejection is None or self.url != _URL or self._shutting_down:
+            return False
+        if self.cycle is not None and not self.cycle.response_complete:
             return False
         length = next((value for name, value in self.headers if name == b"content-length"), b"")
         return (
             length.isdigit()
-            and self._watch.shed_from <= int(length[:9]) <= HIGH_WATER_LIMIT
+            and early_rejection.min_body_bytes <= int(length[:9]) <= HIGH_WATER_LIMIT
             and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()

@@ -16,7 +16,7 @@ from valence.service.api.http.problems import KINDS
 from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
 from valence.service.observability.request_record import RequestRecord
-from valence.service.server import protocol
+from valence.service.server.refusals import REFUSALS
 
 from tests.deploy.rendering import Rendered, title
 
@@ -46,7 +46,7 @@ def live_exposition() -> str:
                 "POST", "/v1/classify", status, 0.01, model="m", version="1", key="k", texts=1
             )
         )
-    for refusal in (*KINDS.values(), *protocol.REFUSALS):
+    for refusal in (*KINDS.values(), *REFUSALS):
         metrics.rejected(refusal.slug)
     model.scored(("a",), ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))
     model.batch(items=1, tokens=1)

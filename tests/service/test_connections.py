@@ -6,7 +6,7 @@ import socket
 
 import pytest
 from valence.service.server import protocol
-from valence.service.server.protocol import ConnectionWatch
+from valence.service.server.connection_limits import ConnectionLimiter
 
 from tests.service.protocol import limits, port_of, started
 
@@ -87,7 +87,7 @@ async def test_who_is_refused_while_sending_reads_why(server):
 
 
 async def test_who_is_refused_and_stays_is_cut_off(server, monkeypatch):
-    monkeypatch.setattr(protocol, "_LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.1)
     reader, writer = await connect(server)
     writer.write(b"xyzzy\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
@@ -101,58 +101,58 @@ async def test_who_is_refused_and_stays_is_cut_off(server, monkeypatch):
 
 async def test_a_watch_refuses_beside_the_loop_as_many_as_it_may_hold():
     counted = []
-    watch = ConnectionWatch(LIMITS, counted.append)
-    watch.made(set(range(LIMITS.connections - 1)))
-    assert watch.room() == 1
-    watch.made(set(range(LIMITS.connections + 1)))
-    assert watch.room() == 0
-    assert watch.room_to_refuse() == LIMITS.connections
-    watch.made(set())
+    limiter = ConnectionLimiter(LIMITS, counted.append)
+    limiter.register(set(range(LIMITS.connections - 1)))
+    assert limiter.capacity() == 1
+    limiter.register(set(range(LIMITS.connections + 1)))
+    assert limiter.capacity() == 0
+    assert limiter.refusal_capacity() == LIMITS.connections
+    limiter.register(set())
     with socket.create_server(("127.0.0.1", 0)) as listening:
         client = socket.create_connection(listening.getsockname(), timeout=5)
         with client:
-            watch.refuse(listening.accept()[0])
+            limiter.refuse(listening.accept()[0])
             assert client.recv(1000).startswith(b"HTTP/1.1 503 ")
             assert client.recv(1000) == b""
-            assert watch.room_to_refuse() == LIMITS.connections - 1
+            assert limiter.refusal_capacity() == LIMITS.connections - 1
         # it is closed by a look of its own
         async with asyncio.timeout(5):
-            while watch.room_to_refuse() < LIMITS.connections:  # noqa: ASYNC110 - set by nobody
+            while limiter.refusal_capacity() < LIMITS.connections:  # noqa: ASYNC110 - set by nobody
                 await asyncio.sleep(0.01)
     assert counted == ["too-many-connections"]
 
 
 async def test_who_is_expected_takes_room_once():
-    watch = ConnectionWatch(LIMITS, refused.update)
+    limiter = ConnectionLimiter(LIMITS, refused.update)
     connections = set()
     for number in range(LIMITS.connections):
-        assert watch.room() == LIMITS.connections - number
-        watch.expect()
-        assert watch.room() == LIMITS.connections - number - 1
+        assert limiter.capacity() == LIMITS.connections - number
+        limiter.reserve()
+        assert limiter.capacity() == LIMITS.connections - number - 1
         connections.add(number)
-        watch.made(connections)
-    assert watch.room() == 0
+        limiter.register(connections)
+    assert limiter.capacity() == 0
     connections.pop()
-    watch.expect()
-    watch.miss()
-    assert watch.room() == 1
+    limiter.reserve()
+    limiter.release()
+    assert limiter.capacity() == 1
 
 
 async def test_refusing_has_a_share_of_the_time_however_many_come():
-    watch = ConnectionWatch(limits(connections=100), refused.update)
-    at_once = watch.room_to_refuse()
+    limiter = ConnectionLimiter(limits(connections=100), refused.update)
+    at_once = limiter.refusal_capacity()
     assert 0 < at_once < 100
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
         clients = [socket.create_connection(listening.getsockname()) for _ in range(at_once)]
         for _ in clients:
-            watch.refuse(listening.accept()[0])
-        assert watch.room_to_refuse() < at_once
+            limiter.refuse(listening.accept()[0])
+        assert limiter.refusal_capacity() < at_once
         for client in clients:
             client.close()
     async with asyncio.timeout(5):
-        while watch.room_to_refuse() < at_once:  # noqa: ASYNC110 - set by nobody
+        while limiter.refusal_capacity() < at_once:  # noqa: ASYNC110 - set by nobody
             await asyncio.sleep(0.01)
-    watch._turned_away.close()
+    limiter._lingering.close()
 
 
 async def test_as_many_headers_as_the_limit_are_no_fault(server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from valence.service.server.connection_limits import EarlyRejection
 
 from tests.service.protocol import limits, port_of, started
 
@@ -32,7 +33,7 @@ async def read(reader):
     return head.split(b" ")[1], await reader.readexactly(length)
 
 
-class Begun:
+class RecordingApplication:
     """The application: how many requests began, and with what body."""
 
     def __init__(self):
@@ -45,7 +46,7 @@ class Begun:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
-class Room:
+class FakeRejection:
     """Refuses bodies that hold ``full``, and keeps what it was asked."""
 
     def __init__(self):
@@ -58,18 +59,20 @@ class Room:
 
 @pytest.fixture
 def begun():
-    return Begun()
+    return RecordingApplication()
 
 
 @pytest.fixture
 def room():
-    return Room()
+    return FakeRejection()
 
 
 @pytest.fixture
 async def server(begun, room):
-    watched = {"shed": room, "shed_from": LARGE}
-    async with started(begun, limits(body_idle_seconds=0.2), **watched) as server:
+    early_rejection = EarlyRejection(room, LARGE)
+    async with started(
+        begun, limits(body_idle_seconds=0.2), early_rejection=early_rejection
+    ) as server:
         yield server
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MOST_PENDING, observe_all
 from valence.service.observability.metrics.service import Metrics
-from valence.service.pacing.debounce import Later
+from valence.service.pacing.debounce import Debounced
 
 
 class ScoringRecord(NamedTuple):
@@ -50,7 +50,7 @@ class ModelMetrics:
         self._batch_items = metrics.batch_items.labels(*by_model)
         self._batch_tokens = metrics.batch_tokens.labels(*by_model)
         metrics.model_info.labels(*by_model, engine).set(1)
-        self._later = Later(self.flush, seconds=FLUSH_SECONDS)
+        self._flush_soon = Debounced(self.flush, seconds=FLUSH_SECONDS)
         # counted, but not yet in the metrics
         self._scored: list[ScoringRecord] = []
         self._batches: list[tuple[int, int]] = []
@@ -67,7 +67,7 @@ class ModelMetrics:
         if len(self._scored) >= MOST_PENDING:
             self.flush()
         else:
-            self._later.ask()
+            self._flush_soon.request()
 
     def flush(self) -> None:
         """Move the metrics by what was counted since the last time."""
@@ -96,7 +96,7 @@ class ModelMetrics:
         self._labels += labels
         self._hits += hits
         self._misses += misses
-        self._later.ask()
+        self._flush_soon.request()
 
     def uncertain(self, texts: int) -> None:
         """Count texts answered without a label; :meth:`scored` has counted their likeliest."""
@@ -105,7 +105,7 @@ class ModelMetrics:
     def batch(self, *, items: int, tokens: int) -> None:
         """Count one batch handed to the engine, by the next :meth:`flush`."""
         self._batches.append((items, tokens))
-        self._later.ask()
+        self._flush_soon.request()
 
     def queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
         """Set what waits now."""

@@ -19,7 +19,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MOST_PENDING, observe_all
 from valence.service.observability.metrics.exposition import exposition
 from valence.service.observability.request_record import RequestRecord
-from valence.service.pacing.debounce import Later
+from valence.service.pacing.debounce import Debounced
 
 # half a millisecond is a usual answer, five seconds the default deadline
 _SECONDS = (
@@ -179,7 +179,7 @@ class Metrics:
         self._pending: dict[tuple[str, str, int, str, str], list[float]] = {}
         self._pending_by_key: dict[str, list[int]] = {}
         self._pending_rejections: collections.Counter[str] = collections.Counter()
-        self._later = Later(self.flush, seconds=FLUSH_SECONDS)
+        self._flush_soon = Debounced(self.flush, seconds=FLUSH_SECONDS)
 
     def request(self, record: RequestRecord) -> None:
         """Count one answered request, at the next :meth:`flush`: at most half a second later.
@@ -192,7 +192,7 @@ class Metrics:
         pending = self._pending.setdefault(labels, [])
         pending.append(record.seconds)
         if len(pending) < MOST_PENDING:
-            self._later.ask()
+            self._flush_soon.request()
         else:
             self.flush()
 
@@ -216,7 +216,7 @@ class Metrics:
         ``reason`` is a name from the error table.
         """
         self._pending_rejections[reason] += 1
-        self._later.ask()
+        self._flush_soon.request()
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format; with several workers, of all of them."""
