@@ -46,7 +46,7 @@ class Valence:
         atexit.register(self.log.flush)
         self.metrics = metrics.Metrics(version=version.VERSION)
         self.models = Models(hung_seconds=self.settings.hung_seconds)
-        self._tracer = tracing.Tracer() if tracing.wanted(os.environ) else None
+        self._tracer = tracing.Tracer() if tracing.is_enabled(os.environ) else None
         self.application = create_app(
             settings=self.settings,
             models=self.models,
@@ -128,7 +128,7 @@ class Valence:
         granularity: Any = None,
         explain: Any = None,
     ) -> Any:
-        """Label one text or several, as POST /v1/classify does: only BentoML's clients call this."""
+        """Label one text or several, as POST /v1/classify does, for BentoML's own schema."""
         from valence.service.api.v1.classification import classify_in_process
 
         fields = {
@@ -240,7 +240,7 @@ def _reject_early(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Messag
 
 
 def _count_refusal(reason: str) -> None:
-    get_current_service().metrics.rejected(reason)
+    get_current_service().metrics.count_rejection(reason)
 
 
 gateway.install(Valence, application=_application, make_limiter=_make_limiter)

@@ -206,7 +206,7 @@ class Application:
             trace_id=trace_id,
             stages=request.stages._asdict() if span is not None and request.stages else None,
         )
-        self.context.metrics.request(record)
+        self.context.metrics.count_request(record)
         if route is None or route.logged:
             self.context.log.request(record)
         if span is not None and self._tracer is not None:
@@ -224,9 +224,9 @@ class Application:
         """A span for the request, if spans are made, and the context its answer carries."""
         parent = tracing.parse(request.traceparent)
         if self._tracer is None or not route.logged:
-            return None, parent and tracing.below(parent)
+            return None, parent and tracing.child_context(parent)
         span = self._tracer.start(parent, method=route.method)
-        return span, tracing.context_of(span)
+        return span, tracing.span_context(span)
 
     def _cut_short(self, error: Exception, request: Request, status: int) -> int:
         """The status to log of an answer that had begun, so that it cannot become a problem.
@@ -240,7 +240,7 @@ class Application:
 
     def _problem(self, error: Exception, request: Request) -> Problem:
         problem = describe(error)
-        self.context.metrics.rejected(problem.kind.slug)
+        self.context.metrics.count_rejection(problem.kind.slug)
         if problem.kind.status == 500:
             self.context.log.failure("unexpected error", error, request_id=request.id)
         return problem

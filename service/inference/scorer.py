@@ -182,7 +182,7 @@ class Scorer:
             ):
                 answers[place] = prediction, usage
                 cache.put(keys[place], (prediction, usage))
-        self._metrics.cached(_labels(kept), hits=len(kept), misses=len(missing))
+        self._metrics.count_cached(_labels(kept), hits=len(kept), misses=len(missing))
         whole = [answer for answer in answers if answer is not None]
         usages = [usage for _, usage in whole]
         return Scored([prediction for prediction, _ in whole], usages, _total(usages), stages)
@@ -227,7 +227,7 @@ class Scorer:
             ticket.started - ticket.enqueued,
             time.perf_counter() - ticket.started,
         )
-        self._metrics.scored(
+        self._metrics.count_scored(
             _labels(predictions),
             ScoringRecord(usage.tokens, usage.unknown_tokens, usage.truncated_texts, *stages),
         )
@@ -290,7 +290,7 @@ class Scorer:
 
     def uncertain(self, texts: int) -> None:
         """Count ``texts`` that were answered without a label, none being likely enough."""
-        self._metrics.uncertain(texts)
+        self._metrics.count_uncertain(texts)
 
     async def drain(self) -> None:
         """Return when every admitted request has its answer."""

@@ -165,6 +165,8 @@ class BatchAcceptServer:
                 self._loop.admission.release()
 
 
-def loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.AbstractEventLoop]:  # noqa: ARG001
+def loop_factory(
+    use_subprocess: bool = False,  # noqa: ARG001
+) -> Callable[[], asyncio.AbstractEventLoop]:
     """Return the class of the loop; uvicorn calls this function."""
     return BatchAcceptLoop

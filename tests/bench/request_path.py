@@ -85,8 +85,8 @@ def _pieces(application: Application, sentences: list[str]) -> dict[str, Callabl
 
     def count() -> None:
         for _ in sentences:
-            of_model.scored(labels, ScoringRecord(20, 1, 0, 1e-5, 1e-5, 1e-4))
-            application.metrics.request(record)
+            of_model.count_scored(labels, ScoringRecord(20, 1, 0, 1e-5, 1e-5, 1e-4))
+            application.metrics.count_request(record)
         of_model.flush()
         application.metrics.flush()
 

@@ -44,15 +44,15 @@ def live_exposition() -> str:
     metrics = Metrics(version="1")
     model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
     for status in (200, 503):
-        metrics.request(
+        metrics.count_request(
             RequestRecord(
                 "POST", "/v1/classify", status, 0.01, model="m", version="1", key="k", texts=1
             )
         )
     for refusal in (*KINDS.values(), *REFUSALS):
-        metrics.rejected(refusal.slug)
-    model.scored(("a",), ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))
-    model.batch(items=1, tokens=1)
+        metrics.count_rejection(refusal.slug)
+    model.count_scored(("a",), ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))
+    model.count_batch(items=1, tokens=1)
     metrics.flush()
     model.flush()
     return metrics.exposition().decode()

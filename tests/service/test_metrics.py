@@ -14,9 +14,9 @@ from valence.service.observability.metrics import Metrics, ModelMetrics
 from valence.service.observability.request_record import RequestRecord
 metrics = Metrics(version="1")
 model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
-metrics.request(RequestRecord("GET", "/r", 200, 0.003, model="m", version="1"))
-model.batch(items=2, tokens=9)
-model.queue(items=1, tokens=4, age_seconds=0.5)
+metrics.count_request(RequestRecord("GET", "/r", 200, 0.003, model="m", version="1"))
+model.count_batch(items=2, tokens=9)
+model.set_queue(items=1, tokens=4, age_seconds=0.5)
 print(metrics.exposition().decode())
 """
 
@@ -35,8 +35,8 @@ def families(text: str) -> dict[str, dict[str, float]]:
 def counted_metrics() -> Metrics:
     metrics = Metrics(version="1")
     for status, seconds in ((200, 0.003), (200, 0.3), (404, 0.0001)):
-        metrics.request(RequestRecord("GET", "/r", status, seconds, model="m", version="1"))
-    metrics.request(RequestRecord("GET", "/r", 200, 0.2, model="n", version="1"))
+        metrics.count_request(RequestRecord("GET", "/r", status, seconds, model="m", version="1"))
+    metrics.count_request(RequestRecord("GET", "/r", 200, 0.2, model="n", version="1"))
     return metrics
 
 
@@ -91,7 +91,7 @@ async def test_buffered_values_equal_single_observations():
     seconds = [0.0, 0.0001, 0.00011, 0.5, 5.0, 5.1, 100.0]
     for value in seconds:
         direct.observe(value)
-        model.scored(
+        model.count_scored(
             ["a", "b"] if value else ["b"],
             ScoringRecord(3, 1, 0, value, value, value),
         )
@@ -113,6 +113,6 @@ async def test_buffered_values_are_flushed_without_a_scrape(monkeypatch):
     metrics = Metrics(version="1")
     model = ModelMetrics(metrics, name="m", version="1", labels=("a",), engine="e")
     for _ in range(2):
-        model.scored(["a"], ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))
+        model.count_scored(["a"], ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))
         await asyncio.sleep(0.05)
     assert list(families(metrics.exposition().decode())["valence_tokens"].values()) == [2]
