@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import bentoml
 from bentoml import get_current_service
+from pydantic import BaseModel, ConfigDict
 from valence.service.server import gateway
 
 if TYPE_CHECKING:
@@ -26,6 +27,24 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message
     from valence.service.inference.scorer import Scorer
     from valence.service.server.connection_limits import ConnectionLimiter
+
+
+class Input(BaseModel):
+    """The fields of a request in ``/schema.json``; the application validates them itself."""
+
+    # BentoML would name the schema after a class that it derives from this one.
+    model_config = ConfigDict(title="Input")
+
+    text: Any = None
+    texts: Any = None
+    id: Any = None
+    ids: Any = None
+    model: Any = None
+    top_k: Any = None
+    min_confidence: Any = None
+    truncation: Any = None
+    granularity: Any = None
+    explain: Any = None
 
 
 # One worker, because BentoML does not restart a killed worker in a container: scale by replicas.
@@ -113,36 +132,11 @@ class Valence:
             # in a thread, because it waits for the collector while this loop sends its last answers
             await asyncio.to_thread(self._tracer.close)
 
-    @bentoml.api(route="/v1/classify")  # type: ignore[untyped-decorator]
-    async def classify(
-        self,
-        text: Any = None,
-        texts: Any = None,
-        *,
-        id: Any = None,  # noqa: A002 - the field's name
-        ids: Any = None,
-        model: Any = None,
-        top_k: Any = None,
-        min_confidence: Any = None,
-        truncation: Any = None,
-        granularity: Any = None,
-        explain: Any = None,
-    ) -> Any:
+    @bentoml.api(route="/v1/classify", input_spec=Input)  # type: ignore[untyped-decorator]
+    async def classify(self, **fields: Any) -> Any:
         """Label one text or several, as POST /v1/classify does, for BentoML's own schema."""
         from valence.service.api.v1.classification import classify_in_process
 
-        fields = {
-            "text": text,
-            "texts": texts,
-            "id": id,
-            "ids": ids,
-            "model": model,
-            "top_k": top_k,
-            "min_confidence": min_confidence,
-            "truncation": truncation,
-            "granularity": granularity,
-            "explain": explain,
-        }
         return await classify_in_process(
             self.application.context, {k: v for k, v in fields.items() if v is not None}
         )
