@@ -94,16 +94,16 @@ class Valence:
         from valence.service.server import supervisor
 
         try:
-            wanted = settings.Settings.from_environment(os.environ)
-            if wanted.api_keys_file:
-                key_file.read(Path(wanted.api_keys_file))
-            elif not wanted.allow_anonymous:
+            checked = settings.Settings.from_environment(os.environ)
+            if checked.api_keys_file:
+                key_file.read(Path(checked.api_keys_file))
+            elif not checked.allow_anonymous:
                 key_file.require_unless_loopback(supervisor.listening_host())
-            if wanted.engine.startswith("native"):
+            if checked.engine.startswith("native"):
                 from valence.service.inference.engines import factory
 
-                factory.require(wanted.engine)
-            for folder in models.folders(wanted):
+                factory.require(checked.engine)
+            for folder in models.folders(checked):
                 seal.verify(folder)
         except ValenceError as error:
             supervisor.refuse_to_start(error)
@@ -115,7 +115,7 @@ class Valence:
         from valence.service.server import sigterm, supervisor
 
         supervisor.end_with_parent()
-        self._opening = asyncio.create_task(self._open())
+        self._loading = asyncio.create_task(self._finish_loading())
         # The server waits for all requests before it calls ``drain``, so streams are told to end
         # at the signal itself.
         sigterm.call_at_sigterm(self.models.ending.set)
@@ -125,7 +125,7 @@ class Valence:
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def drain(self) -> None:
         """Answer the requests that were admitted."""
-        self._opening.cancel()
+        self._loading.cancel()
         await self.models.close()
         self.log.flush()
         if self._tracer is not None:
@@ -141,7 +141,7 @@ class Valence:
             self.application.context, {k: v for k, v in fields.items() if v is not None}
         )
 
-    async def _open(self) -> None:
+    async def _finish_loading(self) -> None:
         from valence.service.errors import ValenceError
         from valence.service.server import supervisor
 
