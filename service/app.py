@@ -22,9 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from valence.service.server import gateway
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from starlette.types import ASGIApp, Message
+    from starlette.types import ASGIApp
     from valence.service.inference.scorer import Scorer
     from valence.service.server.connection_limits import ConnectionLimiter
 
@@ -201,12 +199,7 @@ def _application() -> ASGIApp:
 
 def _make_limiter(application: ASGIApp) -> ConnectionLimiter:
     """Make the limiter of a worker, before BentoML has created the service."""
-    from valence.service.api.http.body_limits import LARGE_BODY
-    from valence.service.server.connection_limits import (
-        ConnectionLimiter,
-        ConnectionLimits,
-        EarlyRejection,
-    )
+    from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
     from valence.service.settings import Settings
 
     settings = Settings.from_environment(os.environ)
@@ -220,17 +213,7 @@ def _make_limiter(application: ASGIApp) -> ConnectionLimiter:
         # keep 64 descriptors for model files, logs and pipes
         connections=min(settings.max_connections, max(max_files - 64, 1)),
     )
-    return ConnectionLimiter(
-        limits,
-        _count_refusal,
-        application=application,
-        early_rejection=EarlyRejection(_reject_early, LARGE_BODY),
-    )
-
-
-def _reject_early(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Message | None:
-    answer: Message | None = get_current_service().application.shed(headers, body)
-    return answer
+    return ConnectionLimiter(limits, _count_refusal, application=application)
 
 
 def _count_refusal(reason: str) -> None:

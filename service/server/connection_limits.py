@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from valence.service.pacing.debounce import Debounced
 from valence.service.pacing.token_bucket import TokenBucket
@@ -14,11 +14,7 @@ from valence.service.server.lingering_close import LingeringSockets
 from valence.service.server.refusals import TOO_MANY_CONNECTIONS
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message
-
-# From the headers and the body of a request: its whole answer (valence.service.server.single_write)
-# if it is rejected, None if it may begin.
-RejectEarly: TypeAlias = "Callable[[Sequence[tuple[bytes, bytes]], bytes], Message | None]"
+    from starlette.types import ASGIApp
 
 # how long a refused client may take to read the refusal; what it still sends is discarded
 LINGER_SECONDS = 5.0
@@ -47,15 +43,6 @@ class ConnectionLimits:
     read."""
 
 
-@dataclass(frozen=True, slots=True)
-class EarlyRejection:
-    """The check of :mod:`valence.service.server.early_rejection`, and where it applies."""
-
-    reject: RejectEarly
-    min_body_bytes: int
-    """Requests with a smaller body are not checked."""
-
-
 class ConnectionLimiter:
     """Counts the connections of a server, and has each one checked twice a second.
 
@@ -69,12 +56,10 @@ class ConnectionLimiter:
         count_refusal: Callable[[str], None],
         *,
         application: ASGIApp | None = None,
-        early_rejection: EarlyRejection | None = None,
     ) -> None:
         self.limits = limits
         self.count_refusal = count_refusal
         self.application = application
-        self.early_rejection = early_rejection
         self._connections: set[Any] = set()
         self._reserved = 0
         self._refusals = TokenBucket(_REFUSALS_PER_SECOND, capacity=_MAX_REFUSALS_AT_ONCE)

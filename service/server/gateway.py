@@ -36,9 +36,7 @@ def install(
     # The worker looks its protocol and its loop up in these tables, because BentoML passes neither.
     # uvicorn's own protocol waits for headers and bodies for ever, and uvloop accepts one
     # connection per turn.
-    uvicorn.config.HTTP_PROTOCOLS["auto"] = (
-        "valence.service.server.early_rejection:EarlyRejectionProtocol"
-    )
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = "valence.service.server.protocol:LimitedProtocol"
     uvicorn.config.LOOP_FACTORIES["auto"] = "valence.service.server.event_loop:loop_factory"
     service.add_asgi_middleware(Gateway, application=application, make_limiter=make_limiter)
 

@@ -34,7 +34,11 @@ _SHUTDOWN_IDLE_SECONDS = 0.25
 
 
 class _StopParsing(Exception):
-    """Raised in a callback of the parser; uvicorn then calls ``send_400_response``."""
+    """Raised in a callback of the parser.
+
+    httptools turns it into an ``HttpParserCallbackError``, for which uvicorn calls
+    ``send_400_response``.
+    """
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -113,7 +117,9 @@ class LimitedProtocol(HttpToolsProtocol):
             raise _StopParsing
         self._headers_since = 0.0
         self._in_body = True
-        self._begin_request()
+        super().on_headers_complete()
+        if self._shutting_down:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """Note that the body is complete."""
@@ -131,12 +137,6 @@ class LimitedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Refuse what is not a valid request, in the format of every other error."""
         self._refuse(self._refusal)
-
-    def _begin_request(self) -> None:
-        """Begin the request whose headers are complete."""
-        super().on_headers_complete()
-        if self._shutting_down:
-            self.cycle.keep_alive = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         super()._start_asgi_task(cycle, SingleWriteSend(self._limiter.application or app, cycle))

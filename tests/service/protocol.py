@@ -9,7 +9,6 @@ from typing import Any
 import uvicorn
 from valence.service.server import protocol
 from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
-from valence.service.server.early_rejection import EarlyRejectionProtocol
 
 Answer = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -52,7 +51,7 @@ async def started(
         await answer(scope, receive, send)
 
     config = uvicorn.Config(
-        application, port=0, http=EarlyRejectionProtocol, log_level="critical", lifespan="on"
+        application, port=0, http=protocol.LimitedProtocol, log_level="critical", lifespan="on"
     )
     server = uvicorn.Server(config)
     config.load()

@@ -174,3 +174,44 @@ async def test_a_connection_over_the_limit_is_refused_and_counted(server):
     for _, opened in (*held, (reader, writer)):
         opened.close()
         await opened.wait_closed()
+
+
+POST = b"POST / HTTP/1.1\r\nhost: valence\r\ncontent-length: 24\r\n%s\r\n"
+BODY = b"x" * 24
+
+
+async def test_pipelined_requests_are_answered_in_order(server):
+    reader, writer = await connect(server)
+    writer.write(REQUEST + POST % b"" + BODY + REQUEST)
+    for _ in range(3):
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_client_that_expects_100_continue_gets_it(server):
+    reader, writer = await connect(server)
+    writer.write(POST % b"expect: 100-continue\r\n")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
+    writer.write(BODY)
+    assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_request_whose_body_arrives_at_shutdown_is_answered(server):
+    reader, writer = await connect(server)
+    writer.write(POST % b"" + BODY[:-5])
+    await asyncio.sleep(0.02)
+    server.should_exit = True
+    ending = asyncio.create_task(server.shutdown())
+    # longer than an idle connection is kept
+    for byte in BODY[-5:]:
+        await asyncio.sleep(0.07)
+        writer.write(bytes([byte]))
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.endswith(b"ok")
+    await asyncio.wait_for(ending, 5)
+    writer.close()
+    await writer.wait_closed()
