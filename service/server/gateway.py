@@ -1,8 +1,8 @@
 """Our application in the place of BentoML's middleware and router, on our protocol and event loop.
 
-Mounted under BentoML's layers, a request would cost more than twice as much: they make spans
-although nobody traces, start a task and a timer that is never cancelled for every request, and
-label metrics by the raw path.
+Mounted under BentoML's layers, a request would cost more than twice as much. These layers make
+spans even without a collector, start a task and a timer that is never cancelled for every request,
+and label metrics by the raw path.
 """
 
 from __future__ import annotations
