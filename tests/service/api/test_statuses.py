@@ -124,7 +124,7 @@ async def cause_internal_error(serve: Any, route: Route, _tmp_path: Any) -> http
 
 async def request_before_start(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     # the liveness route answers 503 only when an engine hangs
-    is_liveness = route.handler.__name__ == "live"
+    is_liveness = route.handler.__name__ == "check_liveness"
     served = serve(opened=is_liveness)
     if is_liveness:
         served.models.get()._batcher._busy_since = 1e-9
