@@ -79,8 +79,8 @@ class Tracer:
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ModuleNotFoundError as error:
             raise ConfigurationError(
-                f"{' or '.join(_ENDPOINTS)} asks for traces, which need {error.name}: install "
-                "requirements/runtime.txt, or unset the variable"
+                f"{' or '.join(_ENDPOINTS)} asks for traces, which need {error.name}: "
+                "pip install valence, or unset the variable"
             ) from None
         defaults = {"service.name": "valence", "valence.service.version": VERSION}
         name = os.environ.get("OTEL_SERVICE_NAME")

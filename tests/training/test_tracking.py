@@ -274,7 +274,7 @@ def test_without_the_packages_a_run_is_untracked_and_says_so(
         run.epoch(epoch(1))
         run.finish(manifest)
     assert reporter.said == [
-        "this run is not tracked: pip install -r requirements/tracking.txt, or --no-track"
+        "this run is not tracked: pip install 'valence[tracking]', or --no-track"
     ]
     assert list(tmp_path.iterdir()) == []
 
