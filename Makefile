@@ -74,7 +74,7 @@ test: lint types $(SCHEMAS)/.installed ## Run every check and test
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
 
 unit: $(DEVELOPMENT) ## Run the tests that take no longer than two minutes together
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow and not e2e and not training" $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not (e2e or integration or slow)" $(ARGS)
 
 lint: $(DEVELOPMENT) ## Check the style
 	$(BIN)/ruff check .

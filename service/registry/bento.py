@@ -64,26 +64,21 @@ def lay_out_context(content: str, context: Path) -> None:
     shutil.copytree(package, destination / "service", ignore=ignore)
 
 
-def build(arguments: Sequence[str] = ()) -> int:
-    """Build the bento of the service that a server started now would be; the exit code of BentoML.
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Build the bento, and exit with the code of ``bentoml build``; an error is one line.
 
-    ``arguments`` are handed on to ``bentoml build``. Raises as :func:`render_bentofile` does.
+    ``arguments``, by default those of this process, are handed on to ``bentoml build``.
     """
-    content = render_bentofile(Settings.from_environment(os.environ))
+    arguments = sys.argv[1:] if arguments is None else arguments
     with tempfile.TemporaryDirectory() as temporary:
+        try:
+            content = render_bentofile(Settings.from_environment(os.environ))
+        except ValenceError as error:
+            sys.exit(f"error: {error}")
         lay_out_context(content, Path(temporary))
         command = [sys.executable, "-m", "bentoml", "build", *arguments, temporary]
         # BentoML refuses files outside of the current folder; no shell reads the command
-        done = subprocess.run(command, cwd=temporary, check=False)  # noqa: S603
-        return done.returncode
-
-
-def main() -> None:
-    """Build the bento; an error is one line."""
-    try:
-        sys.exit(build(sys.argv[1:]))
-    except ValenceError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(subprocess.run(command, cwd=temporary, check=False).returncode)  # noqa: S603
 
 
 if __name__ == "__main__":

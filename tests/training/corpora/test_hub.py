@@ -12,6 +12,8 @@ from valence.service.errors import ConfigurationError
 from valence.training.config.columns import Columns
 from valence.training.corpora import catalog, files, hub
 
+pytestmark = pytest.mark.integration
+
 CARD = """---
 configs:
 - config_name: plain
