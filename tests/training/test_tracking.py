@@ -23,6 +23,8 @@ from valence.training.tracking.tensorboard import Curves
 from valence.training.tracking.tracker import Tracking, tracked
 from valence.training.trainer.checkpoint import Epoch
 
+pytestmark = pytest.mark.integration
+
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
