@@ -54,7 +54,7 @@ def read(folder: Path) -> Champion | None:
         return None
     except (OSError, ValidationError):
         raise ArtifactError(
-            f"{path} cannot be read; remove it and promote a version with `make promote`"
+            f"{path} cannot be read; remove it and promote a version with `valence promote`"
         ) from None
 
 
@@ -81,7 +81,7 @@ def get(tag: str) -> bentoml.Model:
     if not folder.is_dir():
         raise ArtifactError(
             f"the champion {name}:{champion.version} is not in the model store any more; promote "
-            f"another version with `make promote TAG={name}:VERSION`, or go back to the one before "
-            f"with `make rollback MODEL={name}`"
+            f"another version with `valence promote {name}:VERSION`, or go back to the one before "
+            f"with `valence rollback {name}`"
         )
     return bentoml.models.get(f"{name}:{champion.version}")

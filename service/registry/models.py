@@ -6,6 +6,7 @@ from pathlib import Path
 
 from valence.service.errors import ConfigurationError
 from valence.service.registry import champion
+from valence.service.registry.names import describe_unknown
 from valence.service.settings import Settings
 
 DEFAULT_NAMES = ("sentiment", "topic")
@@ -28,10 +29,10 @@ def folders(settings: Settings) -> list[Path]:
             model = champion.get(name)
         except NotFound:
             if settings.models:
-                held = ", ".join(sorted(str(model.tag) for model in bentoml.models.list()))
+                held = [str(model.tag) for model in bentoml.models.list()]
                 raise ConfigurationError(
-                    f"the model store holds no {name!r}; it holds {held or 'none'}; train one with "
-                    "`make train` or correct VALENCE_MODELS"
+                    f"{describe_unknown(name, held)}; train it with `valence train` or correct "
+                    "VALENCE_MODELS"
                 ) from None
         except (BentoMLException, ValueError) as error:
             raise ConfigurationError(f"VALENCE_MODELS: {name!r}: {error}") from None
@@ -45,7 +46,7 @@ def folders(settings: Settings) -> list[Path]:
     if not found:
         raise ConfigurationError(
             f"the model store holds none of {', '.join(DEFAULT_NAMES)}; train them with "
-            "`make train`"
+            "`valence train`"
         )
     default = settings.default_model
     if default and default not in found:

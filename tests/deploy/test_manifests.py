@@ -131,7 +131,7 @@ def test_a_component_changes_more_than_labels(component, tmp_path):
 
 
 def test_memory_of_production_follows_from_the_measured_peak(rendered):
-    pages = (ROOT / "docs" / "benchmarks").glob("*.md")
+    pages = (ROOT / "docs" / "measured" / "benchmarks").glob("*.md")
     measured = r"peak memory of serving \| [^|]+ \| (\d+) MiB"
     peak = max(int(found) for page in pages for found in re.findall(measured, page.read_text()))
     resources = pods(rendered["production"])["Deployment valence"]["containers"][0]["resources"]
@@ -143,7 +143,7 @@ def test_memory_of_production_follows_from_the_measured_peak(rendered):
 
 
 def test_memory_of_the_job_follows_from_the_measured_peak(rendered):
-    page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    page = (ROOT / "docs" / "operations" / "kubernetes.md").read_text("utf-8")
     (said,) = re.findall(r"memory of training .*?\| ([\d,]+) MiB", page)
     peak = int(said.replace(",", ""))
     made = training_pods(rendered["training-components"])

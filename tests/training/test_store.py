@@ -84,7 +84,9 @@ def test_a_failed_publication_leaves_nothing(
 
 @pytest.mark.parametrize("tag", ["absent", "absent:1"])
 def test_a_missing_model_is_named(tag: str) -> None:
-    with pytest.raises(ArtifactError, match=rf"holds no '{tag}'; train one with `make train`"):
+    with pytest.raises(
+        ArtifactError, match=rf"holds no '{tag}'; it is empty; train it with `valence train`"
+    ):
         store.path(tag)
 
 
@@ -165,7 +167,9 @@ def test_a_deleted_champion_is_reported_with_both_remedies() -> None:
     for version in ("1", "2"):
         store.promote(f"sentiment:{version}")
     bentoml.models.delete("sentiment:2")
-    with pytest.raises(ArtifactError, match=r"sentiment:2 is not.*make promote.*make rollback"):
+    with pytest.raises(
+        ArtifactError, match=r"sentiment:2 is not.*valence promote.*valence rollback"
+    ):
         store.path("sentiment")
     store.rollback("sentiment")
     assert named() == "1"
@@ -207,7 +211,7 @@ def test_the_remains_of_a_killed_publication_are_removed(
         "from bentoml._internal.configuration.containers import BentoMLContainer\n"
         "from bentoml._internal.models import ModelStore\n"
         "from valence.service.classifier import artifact\n"
-        "from training import store\n"
+        "from valence.training.registry import store\n"
         "BentoMLContainer.model_store.set(ModelStore(sys.argv[1]))\n"
         "def die(source, target, **_):\n"
         "    (Path(target) / 'model.json').write_text('{')\n"

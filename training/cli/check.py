@@ -35,7 +35,9 @@ class CheckOptions:
     ] = None
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Leave out the checks that take long: languages, wrong labels."),
+        typer.Option(
+            "--quick", help="Leave out the checks that take long: languages, wrong labels."
+        ),
     ] = False
     workspace: WorkspaceOption = WORKSPACE
 

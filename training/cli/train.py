@@ -72,9 +72,7 @@ def train(
                 configuration, workspace=options.workspace, reporter=reporter
             )
         )
-        chosen = override_optimization(
-            schema.load(file), seed=options.seed, steps=options.steps
-        )
+        chosen = override_optimization(schema.load(file), seed=options.seed, steps=options.steps)
         # after everything that may be wrong: torch takes seconds to import
         from valence.training.pipeline import training_run
         from valence.training.tracking.tracker import UNTRACKED, tracked

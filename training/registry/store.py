@@ -21,6 +21,7 @@ from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError
 from valence.service.registry import champion
 from valence.service.registry.champion import Champion, Change
+from valence.service.registry.names import describe_unknown
 
 _UNFINISHED = "unfinished-model-"
 # what a killed process left is swept up after this time; copying a model takes seconds
@@ -75,9 +76,9 @@ def path(tag: str) -> Path:
     try:
         return Path(champion.get(tag).path)
     except NotFound:
+        held = [str(model.tag) for model in bentoml.models.list()]
         raise ArtifactError(
-            f"the model store holds no {tag!r}; train one with `make train`, or see what it holds "
-            "with `bentoml models list`"
+            f"{describe_unknown(tag, held)}; train it with `valence train`"
         ) from None
     except (BentoMLException, ValueError) as error:
         raise ArtifactError(f"{tag!r} is no model tag: {error}") from None
@@ -127,7 +128,7 @@ def rollback(name: str) -> Champion:
         if before is None or not before.previous:
             raise ArtifactError(
                 f"there is no champion of {name} to go back to; promote one of "
-                f"{_listed(versions(name))} with `make promote TAG={name}:VERSION`"
+                f"{_listed(versions(name))} with `valence promote {name}:VERSION`"
             )
         *previous, version = before.previous
         if not (folder / version).is_dir():

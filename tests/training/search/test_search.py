@@ -87,7 +87,7 @@ def search(
             budget=Budget(trials, minutes),
             out=tmp_path / "best.toml",
             study_file=study_file,
-            command="python -m training search toy.toml",
+            command="valence search toy.toml",
             workspace=workspace,
             reporter=reporter or silent(),
             device=torch.device("cpu"),
@@ -126,7 +126,7 @@ def test_the_written_best_configuration_reaches_its_score(
     text = (tmp_path / "best.toml").read_text()
     assert text.startswith("# The best of 3 trials of study 'toy' (")
     assert f"trial {found.best.number}, dev macro-F1 {found.best.value:.4f}" in text
-    assert "# Written by: python -m training search toy.toml" in text
+    assert "# Written by: valence search toy.toml" in text
     made = training_run.train(
         configurations.load(tmp_path / "best.toml"),
         workspace=workspace,
