@@ -151,7 +151,7 @@ async def test_the_service_gives_the_answers_of_predict(
 def test_predict_names_the_text_that_is_too_long(stored: Stored) -> None:
     most = artifact.load(store.path("toy")).manifest.max_tokens
     texts = ["great", "great " * most, "great " * (most + 1)]
-    with pytest.raises(TextTooLong, match=rf"text 3: {most + 1} tokens"):
+    with pytest.raises(TextTooLong, match=rf"text 3: the text has {most + 1} tokens"):
         list(predict_stored("toy", texts, engine="reference", truncation="error"))
     assert len(list(predict_stored("toy", texts[:2], engine="reference", truncation="error"))) == 2
 
