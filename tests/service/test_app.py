@@ -6,13 +6,9 @@ import sys
 import pytest
 from valence.service.inference.engines import native
 
-<<<<<<< HEAD
 pytestmark = pytest.mark.integration
 
-HEAVY = {"torch", "torchtext", "training", "numpy", "safetensors", "prometheus_client"}
-=======
 HEAVY = {"torch", "torchtext", "valence.training", "numpy", "safetensors", "prometheus_client"}
->>>>>>> main
 
 
 def imported(code: str) -> set[str]:
