@@ -177,12 +177,13 @@ $(BIN)/python:
 		f"Valence needs Python 3.11 or newer, this is {v[0]}.{v[1]}; name another with PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 
-# The pip of a new environment can be too old for dependency groups. The native engine is built in place.
+# The pip of a new environment can be too old for dependency groups. The native engine is built in place;
+# the second --quiet hides a general warning of setuptools about folders, and shows errors.
 $(BASE): pyproject.toml setup.py requirements/runtime.txt $(CONSTRAINTS) \
 		$(wildcard service/inference/engines/kernel/*.cpp service/inference/engines/kernel/*.h) | $(BIN)/python
 	@echo "installing what serving and training need into $(VENV)"
 	$(PIP) install --upgrade -c $(CONSTRAINTS) pip
-	$(PIP) install --no-deps -e .
+	$(PIP) --quiet install --no-deps -e .
 	$(PIP) install -c $(CONSTRAINTS) 'valence[training]'
 	@touch $@
 
@@ -201,7 +202,7 @@ $(VENV)-%/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "installing the packages for $* into $(VENV)-$*"
 	$(PYTHON) -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install --upgrade -c $(CONSTRAINTS) pip
-	$(if $(filter bench,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install --no-deps -e .)
+	$(if $(filter bench,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) --quiet install --no-deps -e .)
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install $(if $(filter policies,$*),,-c $(CONSTRAINTS)) \
 		$(if $(filter bench,$*),'valence[training]') --group $*
 	@touch $@
