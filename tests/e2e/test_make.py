@@ -145,7 +145,7 @@ def test_make_test_runs_the_style_and_type_checks(checkout: Checkout) -> None:
 
 def test_chaos_lists_its_parts_and_forwards_the_share(checkout: Checkout) -> None:
     planned = checkout.make("-n", "chaos", "ONLY=soak", "SHARE=0.1")
-    assert "-m tests.chaos --only soak --share 0.1" in planned
+    assert "-m tests.trials.chaos --only soak --share 0.1" in planned
 
 
 def test_every_file_is_formatted(checkout: Checkout) -> None:
@@ -234,7 +234,7 @@ def test_a_killed_scoring_resumes_and_writes_the_same_bytes(
         kills += running.wait(10) == -signal.SIGKILL
         # it resumes with the engine it began with; now another engine may be measured as the
         # fastest
-        engine = engine or run.begun_with(out)
+        engine = engine or run.read_engine_name(out)
         assert not out.exists() or kills < 3
     assert kills >= 2, "killed before it was done"
     assert engine is not None

@@ -35,7 +35,7 @@ def test_two_new_keys_differ_and_have_256_bits(capsys):
 def test_a_name_that_a_log_would_have_to_quote_is_refused(name, capsys):
     with pytest.raises(SystemExit):
         main(["new", name])
-    assert "is no name" in capsys.readouterr().err
+    assert "is not a valid name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 import bentoml
-from bentoml._internal.configuration.containers import BentoMLContainer
-from bentoml._internal.models import ModelStore
 from bentoml.exceptions import BentoMLException, NotFound
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError
-from valence.service.registry import champion
+from valence.service.registry import bento_store, champion
 from valence.service.registry.champion import Champion, Change
 from valence.service.registry.names import describe_unknown
 
@@ -36,7 +34,7 @@ def publish(folder: Path, manifest: Manifest) -> str:
     """
     judged = manifest.metrics.get("test", manifest.metrics.get("dev"))
     figures = judged if isinstance(judged, dict) else {}
-    store = _folder()
+    store = bento_store.folder()
     target = store / manifest.name / manifest.version
     if target.exists():
         raise ArtifactError(f"the model store holds {manifest.name}:{manifest.version} already")
@@ -46,8 +44,9 @@ def publish(folder: Path, manifest: Manifest) -> str:
         if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=store.parent) as unfinished:
-        with bentoml.models.create(
+        with bento_store.create(
             f"{manifest.name}:{manifest.version}",
+            store=Path(unfinished),
             module="valence.service.classifier",
             labels={"task": manifest.task, "framework": "valence"},
             metadata={
@@ -61,7 +60,6 @@ def publish(folder: Path, manifest: Manifest) -> str:
                     if key in figures
                 },
             },
-            _model_store=ModelStore(unfinished),
         ) as model:
             shutil.copytree(folder, model.path, dirs_exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +92,7 @@ def versions(name: str) -> list[str]:
 
 def current(name: str) -> Champion | None:
     """The champion of ``name``, with its past."""
-    return champion.read(_folder() / name)
+    return champion.read(bento_store.folder() / name)
 
 
 def promote(tag: str, *, how: Literal["adopted", "promoted"] = "promoted") -> Champion:
@@ -121,9 +119,9 @@ def rollback(name: str) -> Champion:
 
     Raises :class:`ArtifactError` where there was none, or it is not in the store any more.
     """
-    folder = _folder() / name
+    folder = bento_store.folder() / name
     if not folder.is_dir():
-        raise ArtifactError(f"the model store holds no {name!r}")
+        raise ArtifactError(f"the model store does not have {name!r}")
     with _changing(folder) as before:
         if before is None or not before.previous:
             raise ArtifactError(
@@ -177,8 +175,3 @@ def _replace(path: Path, content: str) -> None:
 
 def _listed(found: list[str]) -> str:
     return ", ".join(found) or "nothing"
-
-
-def _folder() -> Path:
-    """Where the store keeps its models."""
-    return Path(BentoMLContainer.model_store.get()._path)
