@@ -90,7 +90,7 @@ def tracked(workspace: Path, reporter: Reporter) -> Iterator[Tracking]:
     """Runs under ``workspace / "mlruns"``, or wherever ``MLFLOW_TRACKING_URI`` says, and curves
     under ``workspace / "curves"``.
 
-    Without the packages of :data:`REQUIREMENTS` nothing is tracked, and that is said.
+    Without the packages of :data:`EXTRA` nothing is tracked, and that is said.
     """
     if any(find_spec(package) is None for package in ("mlflow", "tensorboard")):
         reporter.say(f"this run is not tracked: pip install '{EXTRA}', or --no-track")
