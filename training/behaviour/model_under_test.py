@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from valence.training.metrics.predictions import Bools, Floats, labels_given
+from valence.training.metrics.predictions import Bools, Floats, predict_labels
 
 
 class Answer(NamedTuple):
@@ -35,7 +35,7 @@ class Subject:
 
     def given(self, texts: Sequence[str]) -> Bools:
         """The labels given to ``texts``: (N, K)."""
-        return labels_given(self.probabilities(texts), self.thresholds)
+        return predict_labels(self.probabilities(texts), self.thresholds)
 
     def answers(self, texts: Sequence[str]) -> list[Answer]:
         """What it says of ``texts``; raises :class:`ValueError` where labels are no sentiment."""

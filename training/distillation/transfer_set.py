@@ -30,7 +30,7 @@ from valence.training.distillation.self_teacher import Itself
 from valence.training.distillation.teacher import Lesson, Teacher, Together
 from valence.training.embeddings.encoder_model import Encoder
 from valence.training.embeddings.word_vectors import WordVectors
-from valence.training.metrics.definitions import FIGURES
+from valence.training.metrics.definitions import METRICS
 from valence.training.metrics.scores import evaluate
 from valence.training.runtime import distributed
 from valence.training.runtime.hashing import sha256_of
@@ -204,7 +204,7 @@ def _judged(
             labels=configuration.labels,
             thresholds=[0.5] * len(configuration.labels) if multi_label else None,
         )
-        found[name] = {figure: float(getattr(judged, figure)) for figure in FIGURES}
+        found[name] = {figure: float(getattr(judged, figure)) for figure in METRICS}
     return found
 
 

@@ -90,7 +90,7 @@ def one_vs_rest(
         probabilities["test"],
         targets.truth(test, labels=labels, task="multi_label"),
         labels=labels,
-        thresholds=thresholds.choose(
+        thresholds=thresholds.choose_thresholds(
             probabilities["dev"], targets.truth(dev, labels=labels, task="multi_label")
         ),
     )

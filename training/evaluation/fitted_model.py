@@ -15,8 +15,8 @@ from valence.training.config.schema import Configuration
 from valence.training.data.batches import encode_texts
 from valence.training.data.preparation import Prepared
 from valence.training.evaluation import baselines
-from valence.training.metrics import calibration, definitions, thresholds
-from valence.training.metrics.predictions import Answers, Floats
+from valence.training.metrics import bootstrap, calibration, thresholds
+from valence.training.metrics.predictions import Floats, Predictions
 from valence.training.metrics.scores import Evaluation, evaluate
 from valence.training.trainer import loop
 
@@ -57,7 +57,7 @@ def judge(
         for name, values in outputs.items()
     }
     chosen = (
-        thresholds.choose(values["dev"], encoded["dev"].truth)
+        thresholds.choose_thresholds(values["dev"], encoded["dev"].truth)
         if configuration.task == "multi_label"
         else None
     )
@@ -66,10 +66,10 @@ def judge(
         for name, rows in values.items()
     }
     answers = {
-        name: Answers.of(rows, encoded[name].truth, thresholds=chosen)
+        name: Predictions.from_probabilities(rows, encoded[name].truth, thresholds=chosen)
         for name, rows in values.items()
     }
-    intervals = {name: definitions.bounds(one) for name, one in answers.items()}
+    intervals = {name: bootstrap.estimate_bounds(one) for name, one in answers.items()}
     subject = Subject(
         configuration.labels,
         _asking(model, prepared, configuration, temperature=temperature),
@@ -78,7 +78,7 @@ def judge(
     )
     held_out = splits.of(splits.judged)
     behaviour = suite.examine(
-        subject, [example.text for example in held_out], answers[splits.judged].given
+        subject, [example.text for example in held_out], answers[splits.judged].predicted
     )
     beside = (
         baselines.score(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.training.corpora.example import Example
-from valence.training.metrics.predictions import Figure, LabelF1, MicroF1
+from valence.training.metrics.definitions import LabelF1, Metric, MicroF1
 
 # shares of unknown words: none, few, more, many
 _UNKNOWN = (0.0, 0.05, 0.15)
@@ -32,7 +32,7 @@ class Slice:
     name: str
     texts: NDArray[np.bool_]
     judged: NDArray[np.bool_]
-    figure: Figure
+    figure: Metric
 
     @property
     def size(self) -> int:

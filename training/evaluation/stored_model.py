@@ -26,7 +26,7 @@ from valence.training.data import targets
 from valence.training.data.preparation import load_splits
 from valence.training.data.split import Splits, digest
 from valence.training.evaluation import baselines
-from valence.training.metrics.predictions import Answers
+from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import Evaluation, evaluate
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
@@ -89,7 +89,7 @@ def answer(
     reporter: Reporter,
     *,
     labels: Sequence[str] | None = None,
-) -> tuple[Answers, Evaluation]:
+) -> tuple[Predictions, Evaluation]:
     """What a model answers to ``examples``, and how good that is.
 
     ``labels`` are the manifest's in another order, if the answers are to be in one.
@@ -111,7 +111,7 @@ def answer(
     truth = targets.truth(examples, labels=labels, task=task)
     thresholds = thresholds_of(manifest, labels)
     return (
-        Answers.of(values, truth, thresholds=thresholds),
+        Predictions.from_probabilities(values, truth, thresholds=thresholds),
         evaluate(values, truth, labels=labels, thresholds=thresholds),
     )
 

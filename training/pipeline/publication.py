@@ -21,7 +21,7 @@ from valence.training.corpora.example import Example
 from valence.training.data.preparation import Prepared
 from valence.training.embeddings import word_vectors
 from valence.training.evaluation.fitted_model import Outcome
-from valence.training.metrics.definitions import FIGURES
+from valence.training.metrics.definitions import METRICS
 from valence.training.registry import store
 from valence.training.report import model_card, training_report
 from valence.training.runtime import provenance
@@ -111,7 +111,7 @@ def _manifest(
         metrics={name: evaluation.as_json() for name, evaluation in outcome.evaluations.items()},
         intervals=dict(outcome.intervals),
         baselines={
-            name: {figure: getattr(scores, figure) for figure in FIGURES}
+            name: {figure: getattr(scores, figure) for figure in METRICS}
             for name, scores in outcome.baselines.items()
         },
         behaviour={one.name: one.record() for one in outcome.behaviour},

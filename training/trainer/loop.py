@@ -259,7 +259,9 @@ def _judged(model: RecurrentClassifier, texts: EncodedTexts) -> Evaluation | Non
         texts.truth,
         labels=texts.labels,
         # those it would be served with: 0.5 would judge rare labels by a bar that is not theirs
-        thresholds=thresholds.choose(answers, texts.truth) if texts.task == "multi_label" else None,
+        thresholds=thresholds.choose_thresholds(answers, texts.truth)
+        if texts.task == "multi_label"
+        else None,
     )
 
 

@@ -18,7 +18,7 @@ from valence.training.evaluation.assessment.assessment import (
 )
 from valence.training.evaluation.assessment.mistakes import worst
 from valence.training.evaluation.assessment.texts import Texts
-from valence.training.metrics.predictions import Answers
+from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import evaluate
 
 LABELS = ("negative", "neutral", "positive")
@@ -41,12 +41,12 @@ def assessed(
     artifact: Artifact,
     of: Texts,
     *,
-    against: tuple[str, Answers] | None = None,
+    against: tuple[str, Predictions] | None = None,
     behaviour: Sequence[Capability] = (),
 ) -> Assessment:
     return assess(
         of,
-        Answers.of(GOOD, TRUTH),
+        Predictions.from_probabilities(GOOD, TRUTH),
         evaluate(GOOD, TRUTH, labels=LABELS),
         manifest=artifact.manifest,
         vocabulary=artifact.vocabulary,
@@ -63,7 +63,10 @@ def test_mcnemar_is_the_exact_binomial_test(counts: tuple[int, int]) -> None:
 
 
 def test_a_better_model_is_found_better_and_an_equal_one_is_not() -> None:
-    good, bad = Answers.of(GOOD, TRUTH), Answers.of(BAD, TRUTH)
+    good, bad = (
+        Predictions.from_probabilities(GOOD, TRUTH),
+        Predictions.from_probabilities(BAD, TRUTH),
+    )
     found = compare(good, "other:1", bad)
     change = found.changes["macro_f1"]
     assert 0 < change.low < change.value < change.high
@@ -93,7 +96,7 @@ def test_columns_are_slices_and_rare_values_are_one(tiny_artifact: Artifact) -> 
 
 def test_the_surest_mistakes_come_first_and_right_answers_never() -> None:
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
-    answers = Answers.of(probabilities, np.array([1, 1, 1, 0]))
+    answers = Predictions.from_probabilities(probabilities, np.array([1, 1, 1, 0]))
     examples = tuple(Example(f"text {n}", "ba"[n == 3], "c") for n in range(4))
     of = Texts("c", examples, {"shop": ("p", "q", "r", "s")})
     found = list(worst(of, answers, ("a", "b"), most=9))
@@ -118,7 +121,7 @@ def test_reports_say_it_all_escape_names_and_hold_no_text(tiny_artifact: Artifac
     found = assessed(
         tiny_artifact,
         texts(shop=shop),
-        against=("other:1", Answers.of(BAD, TRUTH)),
+        against=("other:1", Predictions.from_probabilities(BAD, TRUTH)),
         behaviour=beside(tried, others),
     )
     rows = {found.model: found.evaluation}

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from valence.training.evaluation.assessment.selective import selective
-from valence.training.metrics.predictions import Answers
+from valence.training.metrics.predictions import Predictions
 
 # right, right, wrong, right, wrong by falling confidence; two of equal confidence
-SINGLE = Answers.of(
+SINGLE = Predictions.from_probabilities(
     np.array([[0.95, 0.05], [0.1, 0.9], [0.8, 0.2], [0.2, 0.8], [0.4, 0.6]]),
     np.array([0, 1, 1, 1, 0]),
 )
@@ -25,12 +25,12 @@ def test_the_coverage_at_a_precision_is_the_largest_that_reaches_it() -> None:
     found = selective(SINGLE)
     reached = found.at_precision["0.95"]
     assert (reached.threshold, reached.coverage) == (0.9, pytest.approx(2 / 5))
-    never = Answers.of(SINGLE.probabilities, np.array([1, 0, 1, 0, 0]))
+    never = Predictions.from_probabilities(SINGLE.probabilities, np.array([1, 0, 1, 0, 0]))
     assert selective(never).at_precision["0.99"] is None
 
 
 def test_answers_of_equal_confidence_are_kept_together() -> None:
-    tied = Answers.of(np.full((10, 2), 0.5), np.array([0] + [1] * 9))
+    tied = Predictions.from_probabilities(np.full((10, 2), 0.5), np.array([0] + [1] * 9))
     # the first of them alone would be right
     assert selective(tied).at_precision["0.90"] is None
 
@@ -41,7 +41,7 @@ def test_the_risk_is_the_mean_share_of_wrong_answers() -> None:
 
 
 def test_of_several_labels_a_text_coverage_is_of_the_true_labels() -> None:
-    answers = Answers.of(
+    answers = Predictions.from_probabilities(
         np.array([[0.9, 0.8], [0.7, 0.1]]), np.array([[1, 0], [1, 0]]), thresholds=(0.5, 0.5)
     )
     found = {point.threshold: point for point in selective(answers).at_threshold}

@@ -5,7 +5,7 @@ import pytest
 from valence.service.classifier.vocabulary import UNKNOWN, Vocabulary
 from valence.training.corpora.example import Example
 from valence.training.evaluation.slices import Slice, slices
-from valence.training.metrics.predictions import LabelF1, MicroF1
+from valence.training.metrics.definitions import LabelF1, MicroF1
 
 VOCABULARY = Vocabulary([UNKNOWN, "good", "bad"])
 

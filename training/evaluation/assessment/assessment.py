@@ -14,9 +14,15 @@ from valence.training.behaviour.case_result import Capability
 from valence.training.evaluation.assessment.selective import Selective, selective
 from valence.training.evaluation.assessment.texts import Texts
 from valence.training.evaluation.slices import Slice, slices
-from valence.training.metrics.bootstrap import Resampling, difference, interval, value
-from valence.training.metrics.definitions import FIGURES, bounds, right
-from valence.training.metrics.predictions import Answers, MicroF1
+from valence.training.metrics.bootstrap import (
+    Resampling,
+    compute_value,
+    estimate_bounds,
+    estimate_difference,
+    estimate_interval,
+)
+from valence.training.metrics.definitions import METRICS, MicroF1, mark_correct
+from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import Evaluation
 
 # values of a column that get a slice of their own; what is rarer is one slice together
@@ -80,12 +86,12 @@ class Assessment(_Part):
 
 def assess(
     texts: Texts,
-    answers: Answers,
+    answers: Predictions,
     evaluation: Evaluation,
     *,
     manifest: Manifest,
     vocabulary: Vocabulary,
-    against: tuple[str, Answers] | None = None,
+    against: tuple[str, Predictions] | None = None,
     behaviour: Sequence[Capability] = (),
 ) -> Assessment:
     """Judge ``answers`` to ``texts``, beside those of another model by its tag, if given.
@@ -100,7 +106,7 @@ def assess(
         model=f"{manifest.name}:{manifest.version}",
         data=texts.name,
         evaluation=evaluation,
-        intervals=bounds(answers),
+        intervals=estimate_bounds(answers),
         slices=tuple(_score(part, answers, against and against[1]) for part in kinds),
         selective=selective(answers),
         behaviour=tuple(behaviour),
@@ -108,14 +114,14 @@ def assess(
     )
 
 
-def compare(answers: Answers, tag: str, other: Answers) -> Comparison:
+def compare(answers: Predictions, tag: str, other: Predictions) -> Comparison:
     """``answers`` beside those of the model ``tag`` to the same texts."""
     changes = {}
-    for name, figure in FIGURES.items():
-        found = difference(figure, other, answers)
+    for name, figure in METRICS.items():
+        found = estimate_difference(figure, other, answers)
         value = float(figure.value(figure.columns(other).sum(axis=0)))
         changes[name] = Change(other=value, value=found.value, low=found.low, high=found.high)
-    ours, theirs = right(answers) == 1, right(other) == 1
+    ours, theirs = mark_correct(answers) == 1, mark_correct(other) == 1
     only_model, only_other = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     return Comparison(
         other=tag,
@@ -149,12 +155,12 @@ def _by_value(column: str, values: Sequence[str]) -> list[Slice]:
     return found
 
 
-def _score(part: Slice, answers: Answers, other: Answers | None) -> SliceScore:
+def _score(part: Slice, answers: Predictions, other: Predictions | None) -> SliceScore:
     judged = answers.take(part.judged)
-    found = interval(part.figure, judged, _OF_A_SLICE)
+    found = estimate_interval(part.figure, judged, _OF_A_SLICE)
     against = None
     if other is not None:
-        against = value(part.figure, other.take(part.judged))
+        against = compute_value(part.figure, other.take(part.judged))
     return SliceScore(
         kind=part.kind,
         name=part.name,

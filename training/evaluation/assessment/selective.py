@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from valence.training.metrics.predictions import Answers
+from valence.training.metrics.predictions import Predictions
 
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 PRECISIONS = (0.90, 0.95, 0.99)
@@ -44,14 +44,14 @@ class Selective(BaseModel):
     risk: float
 
 
-def selective(answers: Answers) -> Selective:
+def selective(answers: Predictions) -> Selective:
     """Of a single-label task each text is an answer, else each label of each text is one."""
     if answers.multi_label:
-        confidence, right = answers.probabilities.ravel(), answers.true.ravel()
+        confidence, right = answers.probabilities.ravel(), answers.truth.ravel()
         whole = int(right.sum())
     else:
         confidence = answers.probabilities.max(axis=1)
-        right = np.any(answers.given & answers.true, axis=1, keepdims=True)[:, 0]
+        right = np.any(answers.predicted & answers.truth, axis=1, keepdims=True)[:, 0]
         whole = len(right)
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], right[order]

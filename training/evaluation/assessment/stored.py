@@ -20,7 +20,7 @@ from valence.training.evaluation.assessment import report
 from valence.training.evaluation.assessment.assessment import Assessment, assess
 from valence.training.evaluation.assessment.mistakes import worst
 from valence.training.evaluation.assessment.texts import Texts
-from valence.training.metrics.predictions import Answers
+from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import Evaluation
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
@@ -75,7 +75,7 @@ def assess_stored(
     answers, evaluation = stored_model.answer(classifier, computes, texts.examples, reporter)
     rows[f"{name} ({texts.name})"] = evaluation
     behaviour = _behaviour(classifier, computes, texts, answers)
-    beside: tuple[str, Answers] | None = None
+    beside: tuple[str, Predictions] | None = None
     if other is not None:
         theirs = other[0].manifest
         other_answers, scores = stored_model.answer(
@@ -108,12 +108,12 @@ def _behaviour(
     classifier: Classifier,
     computes: Engine,
     texts: Texts,
-    answers: Answers,
+    answers: Predictions,
     *,
     labels: Sequence[str] | None = None,
 ) -> tuple[Capability, ...]:
     subject = stored_model.subject(classifier, computes, labels=labels)
-    return suite.examine(subject, [example.text for example in texts.examples], answers.given)
+    return suite.examine(subject, [example.text for example in texts.examples], answers.predicted)
 
 
 def _check_alike(manifest: Manifest, other: Manifest) -> None:

@@ -14,7 +14,7 @@ from valence.training.behaviour.model_under_test import Subject
 from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.evaluation import stored_model
-from valence.training.metrics.predictions import Answers
+from valence.training.metrics.predictions import Predictions
 from valence.training.registry import store
 
 _ROUNDS = 9
@@ -35,7 +35,9 @@ class Contender:
         """What the artifact says about itself."""
         return self.classifier.manifest
 
-    def answers(self, examples: Sequence[Example], labels: Sequence[str]) -> tuple[Answers, float]:
+    def answers(
+        self, examples: Sequence[Example], labels: Sequence[str]
+    ) -> tuple[Predictions, float]:
         """What it answers to ``examples``, in the order of ``labels``; its share of unknown words.
 
         ``labels`` are the manifest's, in any order.
@@ -49,7 +51,9 @@ class Contender:
         read = sum(document.usage.tokens_used for document in documents)
         unknown = sum(document.usage.unknown_tokens for document in documents)
         thresholds = stored_model.thresholds_of(manifest, labels)
-        return Answers.of(values, truth, thresholds=thresholds), unknown / max(1, read)
+        return Predictions.from_probabilities(values, truth, thresholds=thresholds), unknown / max(
+            1, read
+        )
 
     def subject(self, labels: Sequence[str]) -> Subject:
         """As behaviour tests see it, its labels in the order of ``labels``."""

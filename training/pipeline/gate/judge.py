@@ -10,7 +10,8 @@ from valence.training.corpora.example import Example
 from valence.training.evaluation.slices import slices
 from valence.training.metrics import bootstrap
 from valence.training.metrics.bootstrap import Difference, Resampling
-from valence.training.metrics.predictions import Answers, CalibrationError, MacroF1
+from valence.training.metrics.definitions import CalibrationError, MacroF1
+from valence.training.metrics.predictions import Predictions
 from valence.training.pipeline.gate.candidate import Contender, seconds_a_text
 from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Check
@@ -46,13 +47,13 @@ def judge_alone(
     labels = challenger.manifest.labels
     answers, _ = challenger.answers(examples, labels)
     constant = np.zeros_like(answers.probabilities)
-    constant[:, answers.true.sum(axis=0).argmax()] = 1.0
-    majority = Answers(constant, constant == 1.0, answers.true, answers.multi_label)
-    found = bootstrap.difference(
+    constant[:, answers.truth.sum(axis=0).argmax()] = 1.0
+    majority = Predictions(constant, constant == 1.0, answers.truth, answers.multi_label)
+    found = bootstrap.estimate_difference(
         MacroF1(), majority, answers, Resampling(rules.draws, rules.seed, rules.confidence)
     )
     passed = found.low > 0
-    one, other = (bootstrap.value(MacroF1(), each) for each in (majority, answers))
+    one, other = (bootstrap.compute_value(MacroF1(), each) for each in (majority, answers))
     return (
         Check(
             name="macro-F1 against the commonest label",
@@ -71,9 +72,11 @@ def judge_alone(
     )
 
 
-def _better(first: Answers, second: Answers, rules: Rules) -> Check:
-    found = bootstrap.difference(MacroF1(), first, second, Resampling(rules.draws, rules.seed))
-    one, other = (bootstrap.value(MacroF1(), each) for each in (first, second))
+def _better(first: Predictions, second: Predictions, rules: Rules) -> Check:
+    found = bootstrap.estimate_difference(
+        MacroF1(), first, second, Resampling(rules.draws, rules.seed)
+    )
+    one, other = (bootstrap.compute_value(MacroF1(), each) for each in (first, second))
     passed = found.better >= rules.confidence
     if found.high < 0:
         verdict = "is worse"
@@ -97,8 +100,8 @@ def _better(first: Answers, second: Answers, rules: Rules) -> Check:
 
 
 def _slices(
-    first: Answers,
-    second: Answers,
+    first: Predictions,
+    second: Predictions,
     examples: Sequence[Example],
     champion: Contender,
     rules: Rules,
@@ -110,8 +113,8 @@ def _slices(
     checks: list[Check] = []
     for part in found:
         pair = (first.take(part.judged), second.take(part.judged))
-        change = bootstrap.difference(part.figure, *pair, resampling)
-        one, other = (bootstrap.value(part.figure, each) for each in pair)
+        change = bootstrap.estimate_difference(part.figure, *pair, resampling)
+        one, other = (bootstrap.compute_value(part.figure, each) for each in pair)
         failed = change.value < -rules.slice_margin and change.high < 0
         enough = part.size >= rules.slice_texts
         checks.append(
@@ -133,10 +136,12 @@ def _slices(
     return checks
 
 
-def _calibration(first: Answers, second: Answers, rules: Rules) -> Check:
+def _calibration(first: Predictions, second: Predictions, rules: Rules) -> Check:
     figure = CalibrationError()
-    found = bootstrap.difference(figure, first, second, Resampling(rules.draws, rules.seed))
-    one, other = (bootstrap.value(figure, each) for each in (first, second))
+    found = bootstrap.estimate_difference(
+        figure, first, second, Resampling(rules.draws, rules.seed)
+    )
+    one, other = (bootstrap.compute_value(figure, each) for each in (first, second))
     failed = found.value > rules.calibration_margin and found.low > 0
     return Check(
         name="calibration error",
@@ -170,7 +175,7 @@ def _unknown(first: float, second: float, rules: Rules) -> Check:
 def _behaviour(
     champion: Contender,
     challenger: Contender,
-    answers: tuple[Answers, Answers],
+    answers: tuple[Predictions, Predictions],
     examples: Sequence[Example],
     rules: Rules,
 ) -> list[Check]:
@@ -189,9 +194,9 @@ def _behaviour(
                 (told != than[places]).any(axis=1).astype(float)
                 for told, than in zip(given, others, strict=True)
             ]
-            for others in ([each.given for each in answers], [each.true for each in answers])
+            for others in ([each.predicted for each in answers], [each.truth for each in answers])
         )
-        change = bootstrap.mean_difference(changes[0], changes[1], resampling)
+        change = bootstrap.estimate_mean_difference(changes[0], changes[1], resampling)
         one, other = (float(changed.mean()) for changed in changes)
         # who hardly knows the labels apart changes few; what counts then is who is right more often
         better = float(mistakes[1].mean()) < float(mistakes[0].mean()) - rules.flip_margin
