@@ -117,7 +117,7 @@ def toy_corpus(workspace: Workspace) -> Iterator[Package]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(catalog.CORPORA, "toy", Corpus(package, read_toy, tuple(TELLING)))
         # a toy is not worth hundreds of sentences of each kind
-        patch.setattr("valence.training.behaviour.templates.MOST_CASES", 20)
+        patch.setattr("valence.training.behaviour.templates.MAX_CASES", 20)
         yield package
 
 

@@ -115,8 +115,8 @@ def test_what_is_published_says_how_each_label_is_decided(
     assert manifest.training.split_sha256["dev"] == digest(parts.dev)
     assert manifest.metrics["test"] == made.evaluations["test"].as_json()
     report = (store.path(made.tag) / "report" / "report.html").read_text(encoding="utf-8")
-    assert "all labels right" in report
-    assert "What is taken for what" not in report
+    assert "all labels correct" in report
+    assert "Confusion matrix" not in report
     for threshold in manifest.thresholds.values():
         assert f"{threshold:.4f}" in report
 

@@ -130,7 +130,7 @@ def test_a_published_model_scores_as_the_trained_network_does(
 
     monkeypatch.setattr(loop, "logits", watch)
     monkeypatch.setattr(
-        "valence.training.evaluation.fitted_model.suite.examine", lambda *_: ()
+        "valence.training.evaluation.fitted_model.suite.run_suite", lambda *_: ()
     )  # asks the network, too
     loaded = load(run())
     classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
@@ -182,7 +182,7 @@ def stored_artifact(trained: tuple[Trained, Workspace, Path]) -> Artifact:
     "step",
     [
         "evaluation.fitted_model.calibration.fit_temperature",
-        "pipeline.publication.training_report.write",
+        "pipeline.publication.training_report.write_training_report",
         "pipeline.publication.store.publish",
     ],
 )

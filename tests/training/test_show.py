@@ -64,7 +64,7 @@ def test_as_json_it_is_the_whole_manifest(stored: Stored) -> None:
 
 
 def test_the_card_is_printed_for_any_model(stored: Stored) -> None:
-    assert show(stored[0].tag, "--card") == model_card.render(stored[0].manifest)
+    assert show(stored[0].tag, "--card") == model_card.render_model_card(stored[0].manifest)
 
 
 def test_the_configuration_is_a_file_that_trains_it_again(stored: Stored) -> None:

@@ -68,7 +68,7 @@ def test_figures_and_baselines_are_of_dev_and_say_so(made: Made, silent: type[Re
     )
     assert len(scores) == 3
     assert all(name.endswith("(dev)") for name in scores)
-    card = model_card.render(trained.manifest)
+    card = model_card.render_model_card(trained.manifest)
     assert "No text was held out for a test." in card
     assert "On 42 dev texts" in card
     assert "test texts" not in card.replace("held out for a test", "")
@@ -77,7 +77,7 @@ def test_figures_and_baselines_are_of_dev_and_say_so(made: Made, silent: type[Re
 def test_the_report_is_of_dev(made: Made) -> None:
     report = (store.path(made.trained.tag) / artifact.REPORT / "report.html").read_text()
     assert ">dev<" in report.replace("\n", "")
-    assert "never trained on" not in report
+    assert "not used in training" not in report
 
 
 def test_explanations_are_judged_on_dev(made: Made, silent: type[Reporter]) -> None:

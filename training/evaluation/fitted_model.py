@@ -9,8 +9,8 @@ import numpy as np
 from valence.service.classifier.classifier import probabilities
 from valence.service.classifier.model import RecurrentClassifier
 from valence.training.behaviour import suite
-from valence.training.behaviour.case_result import Capability
-from valence.training.behaviour.model_under_test import Subject
+from valence.training.behaviour.capability import Capability
+from valence.training.behaviour.model_under_test import ModelUnderTest
 from valence.training.config.schema import Configuration
 from valence.training.data.batches import encode_texts
 from valence.training.data.preparation import Prepared
@@ -70,14 +70,14 @@ def judge(
         for name, rows in values.items()
     }
     intervals = {name: bootstrap.estimate_bounds(one) for name, one in answers.items()}
-    subject = Subject(
+    subject = ModelUnderTest(
         configuration.labels,
         _asking(model, prepared, configuration, temperature=temperature),
         chosen,
         configuration.polarity,
     )
     held_out = splits.of(splits.judged)
-    behaviour = suite.examine(
+    behaviour = suite.run_suite(
         subject, [example.text for example in held_out], answers[splits.judged].predicted
     )
     beside = (

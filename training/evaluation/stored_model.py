@@ -19,7 +19,7 @@ from valence.service.errors import TextTooLong
 from valence.service.inference.engines import factory
 from valence.service.inference.engines.interface import Engine
 from valence.service.observability.log import Log
-from valence.training.behaviour.model_under_test import Subject
+from valence.training.behaviour.model_under_test import ModelUnderTest
 from valence.training.config import schema
 from valence.training.corpora.example import Example
 from valence.training.data import targets
@@ -139,7 +139,7 @@ def thresholds_of(manifest: Manifest, labels: Sequence[str]) -> list[float] | No
 
 def subject(
     classifier: Classifier, computes: Engine, *, labels: Sequence[str] | None = None
-) -> Subject:
+) -> ModelUnderTest:
     """A model as behaviour tests see it; ``labels`` are the manifest's in another order, if so."""
     manifest = classifier.manifest
     order = labels or manifest.labels
@@ -148,7 +148,7 @@ def subject(
         documents = [classifier.encode(text).ids for text in texts]
         return score(manifest, computes, documents, labels=order)
 
-    return Subject(order, ask, thresholds_of(manifest, order), manifest.polarity)
+    return ModelUnderTest(order, ask, thresholds_of(manifest, order), manifest.polarity)
 
 
 def predict_stored(

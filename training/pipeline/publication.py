@@ -67,7 +67,7 @@ def publish(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / artifact.REPORT).mkdir()
-        training_report.write(
+        training_report.write_training_report(
             folder / artifact.REPORT / "report.html",
             manifest=manifest,
             evaluations=outcome.evaluations,
@@ -80,7 +80,7 @@ def publish(
             described.model_dump_json() + "\n", encoding="utf-8"
         )
         card = folder / artifact.REPORT / model_card.FILE
-        card.write_text(model_card.render(manifest), encoding="utf-8")
+        card.write_text(model_card.render_model_card(manifest), encoding="utf-8")
         artifact.save(folder, manifest, prepared.words, weights)
         return store.publish(folder, manifest), manifest
 

@@ -88,7 +88,7 @@ class Runs:
         client = self._log(_final(manifest), step=manifest.training.epochs)
         tags = [RunTag(key, value[:_LONGEST]) for key, value in _tags(manifest).items()]
         client.log_batch(self._run_id, tags=tags)
-        client.log_text(self._run_id, model_card.render(manifest), model_card.FILE)
+        client.log_text(self._run_id, model_card.render_model_card(manifest), model_card.FILE)
         client.set_terminated(self._run_id, "FINISHED")
 
     def stop(self) -> None:

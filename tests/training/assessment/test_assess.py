@@ -6,7 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from valence.service.classifier.artifact import Artifact
-from valence.training.behaviour.case_result import Capability, Told, beside, capability
+from valence.training.behaviour.capability import (
+    Capability,
+    ScoredText,
+    add_comparison,
+    summarize_cases,
+)
 from valence.training.corpora.example import Example
 from valence.training.evaluation.assessment import report
 from valence.training.evaluation.assessment.assessment import (
@@ -112,17 +117,17 @@ def test_the_surest_mistakes_come_first_and_right_answers_never() -> None:
 
 def test_reports_say_it_all_escape_names_and_hold_no_text(tiny_artifact: Artifact) -> None:
     shop = ["a|b" if number % 2 else "<script>alert(1)</script>" for number in range(120)]
-    failure = (Told(text="I don't <i>like* it.", label="ne|utral", polarity=-0.125),)
+    failure = (ScoredText(text="I don't <i>like* it.", label="ne|utral", polarity=-0.125),)
     tried = [
-        capability("negation", "minimum functionality", "no", [True, False], [failure]),
-        capability("typo", "invariance", "the same label", [True] * 8),
+        summarize_cases("negation", "minimum functionality", "no", [True, False], [failure]),
+        summarize_cases("typo", "invariance", "the same label", [True] * 8),
     ]
-    others = [capability("typo", "invariance", "the same label", [True, False, False])]
+    others = [summarize_cases("typo", "invariance", "the same label", [True, False, False])]
     found = assessed(
         tiny_artifact,
         texts(shop=shop),
         against=("other:1", Predictions.from_probabilities(BAD, TRUTH)),
-        behaviour=beside(tried, others),
+        behaviour=add_comparison(tried, others),
     )
     rows = {found.model: found.evaluation}
     page, marked = (write(found, rows, "errors.jsonl") for write in (report.html, report.markdown))

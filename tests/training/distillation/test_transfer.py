@@ -170,7 +170,7 @@ def test_a_distilled_classifier_is_trained_recorded_and_served_like_any_other(
     assert loaded.manifest.training.teacher == record
     assert made.evaluations["test"].macro_f1 > 0.8
     told = typer.testing.CliRunner().invoke(commands.app, ["show", "toy"]).stdout
-    card = model_card.render(made.manifest)
+    card = model_card.render_model_card(made.manifest)
     for part in (tuned.sha256, f"{record.texts['augmented']:,}", tuned.name):
         assert part in told
         assert part in card
@@ -195,13 +195,13 @@ def test_a_linear_model_and_the_network_itself_may_teach_together(
     assert itself.source.startswith("torch==")
     assert made.evaluations["test"].macro_f1 > 0.8
     told = typer.testing.CliRunner().invoke(commands.app, ["show", "toy"]).stdout
-    card = model_card.render(made.manifest)
+    card = model_card.render_model_card(made.manifest)
     for part in (linear.source, itself.source, f"{record.texts['augmented']:,}"):
         assert part in told
         assert part in card
     assert itself.networks_sha256[0] in told
     assert card.count("fitted to the training texts") == 2
-    assert "by the mean of what they say" in card
+    assert "mean of the teachers' predictions" in card
 
 
 def test_of_several_teachers_the_mean_is_learnt(

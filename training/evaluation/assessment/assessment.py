@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest
 from valence.service.classifier.manifest import Manifest
 from valence.service.classifier.vocabulary import Vocabulary
-from valence.training.behaviour.case_result import Capability
+from valence.training.behaviour.capability import Capability
 from valence.training.evaluation.assessment.selective import Selective, selective
 from valence.training.evaluation.assessment.texts import Texts
 from valence.training.evaluation.slices import Slice, slices

@@ -53,7 +53,7 @@ def _render(
         behaviour=found.behaviour,
         multi=found.evaluation.task == "multi_label",
         # SVG that this program drew, of numbers and fixed words alone
-        reliability=Markup(plots.reliability(found.evaluation)) if escaped else "",  # noqa: S704
+        reliability=Markup(plots.plot_reliability(found.evaluation)) if escaped else "",  # noqa: S704
     )
 
 

@@ -13,8 +13,8 @@ from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.interface import Engine
-from valence.training.behaviour import case_result, suite
-from valence.training.behaviour.case_result import Capability
+from valence.training.behaviour import capability, suite
+from valence.training.behaviour.capability import Capability
 from valence.training.evaluation import stored_model
 from valence.training.evaluation.assessment import report
 from valence.training.evaluation.assessment.assessment import Assessment, assess
@@ -84,7 +84,7 @@ def assess_stored(
         beside = (f"{theirs.name}:{theirs.version}", other_answers)
         rows[f"{beside[0]} ({texts.name})"] = scores
         others = _behaviour(*other, texts, other_answers, labels=manifest.labels)
-        behaviour = case_result.beside(behaviour, others)
+        behaviour = capability.add_comparison(behaviour, others)
     if reading is None and with_baselines:
         reporter.say("training the baselines on the same texts")
         scored = stored_model.score_baselines(manifest, splits)
@@ -113,7 +113,7 @@ def _behaviour(
     labels: Sequence[str] | None = None,
 ) -> tuple[Capability, ...]:
     subject = stored_model.subject(classifier, computes, labels=labels)
-    return suite.examine(subject, [example.text for example in texts.examples], answers.predicted)
+    return suite.run_suite(subject, [example.text for example in texts.examples], answers.predicted)
 
 
 def _check_alike(manifest: Manifest, other: Manifest) -> None:

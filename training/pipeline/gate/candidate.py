@@ -10,7 +10,7 @@ from pathlib import Path
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.manifest import Manifest
 from valence.service.inference.engines.interface import Engine
-from valence.training.behaviour.model_under_test import Subject
+from valence.training.behaviour.model_under_test import ModelUnderTest
 from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.evaluation import stored_model
@@ -55,7 +55,7 @@ class Contender:
             1, read
         )
 
-    def subject(self, labels: Sequence[str]) -> Subject:
+    def subject(self, labels: Sequence[str]) -> ModelUnderTest:
         """As behaviour tests see it, its labels in the order of ``labels``."""
         return stored_model.subject(self.classifier, self.engine, labels=labels)
 

@@ -180,13 +180,13 @@ def _behaviour(
     rules: Rules,
 ) -> list[Check]:
     labels = champion.manifest.labels
-    found = invariance.rewritings([example.text for example in examples], seed=rules.seed)
+    found = invariance.perturb_texts([example.text for example in examples], seed=rules.seed)
     resampling = Resampling(rules.draws, rules.seed, 1 - 0.05 / max(1, len(found)))
     checks: list[Check] = []
     for name, pairs in found.items():
-        places = [pair.place for pair in pairs]
+        places = [pair.index for pair in pairs]
         given = [
-            contender.subject(labels).given([pair.text for pair in pairs])
+            contender.subject(labels).predict_labels([pair.text for pair in pairs])
             for contender in (champion, challenger)
         ]
         changes, mistakes = (
