@@ -25,7 +25,7 @@ def run(options: Options) -> Section:
     rows = []
     goals = []
     for tag in _MODELS:
-        loaded = artifact.load(store.path(tag))
+        loaded = artifact.load(store.find_model(tag))
         classifier = Classifier(loaded)
         chosen = schema.parse(dict(loaded.manifest.training.configuration), source=tag)
         _, splits = load_splits(chosen, Workspace(texts.CACHE.parent), Reporter())

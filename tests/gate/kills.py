@@ -79,7 +79,7 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
     lost: list[str] = []
     finished_first = completed = 0
     for kill in range(kills):
-        champion, answers = store.path("killed"), _answers()
+        champion, answers = store.find_model("killed"), _answers()
         said.write_text("starting")
         process = _fork(lambda kill=kill: rig.retrain(2 + kill, _Telling(said)))
         time.sleep(chance.uniform(0, lasts))
@@ -88,13 +88,13 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
             finished_first += 1
         else:
             during[" ".join(said.read_text().split()[:1])] += 1
-            if store.path("killed") != champion or _answers() != answers:
+            if store.find_model("killed") != champion or _answers() != answers:
                 lost.append(f"kill {kill}: another champion answers")
         lost += [f"kill {kill}: {fault}" for fault in _faults()]
         code = _wait(_fork(lambda kill=kill: rig.retrain(2 + kill, _Telling(said))))
         completed += code == 0
         lost += [f"after kill {kill}: {fault}" for fault in _faults()]
-        versions = len(store.versions("killed"))
+        versions = len(store.list_versions("killed"))
         yield Outcome(kill + 1, finished_first, during, lost, completed, versions)
 
 

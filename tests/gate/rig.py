@@ -70,7 +70,7 @@ class Rig:
             device=torch.device("cpu"),
             with_baselines=False,
         ).tag
-        whole = artifact.load(store.path(tag))
+        whole = artifact.load(store.find_model(tag))
         first, *words = whole.vocabulary.words
         broken = Vocabulary([first, *(f"{word.upper()}\u2581" for word in words)])
         version = f"{whole.manifest.version}-deaf"
@@ -78,4 +78,4 @@ class Rig:
         folder = self.workspace.root / version
         folder.mkdir()
         artifact.save(folder, manifest, broken, whole.tensors)
-        return store.publish(folder, manifest)
+        return store.publish_model(folder, manifest)

@@ -112,7 +112,7 @@ def test_answers_come_while_texts_are_still_read_and_in_their_order(
 async def test_the_service_answers_as_predict_does_alone_and_in_any_batch(
     stored: Stored, truncation: Truncation
 ) -> None:
-    loaded = artifact.load(store.path("toy"))
+    loaded = artifact.load(store.find_model("toy"))
     most = loaded.manifest.max_tokens
     texts = ["The film was lovely!", "", "great " * most + "awful " * most, "awful", "ugly " * most]
     expected = list(predict_stored("toy", texts, engine="reference", truncation=truncation))
@@ -148,7 +148,7 @@ async def test_the_service_answers_as_predict_does_alone_and_in_any_batch(
 
 
 def test_predict_says_which_text_is_too_long_where_that_is_an_error(stored: Stored) -> None:
-    most = artifact.load(store.path("toy")).manifest.max_tokens
+    most = artifact.load(store.find_model("toy")).manifest.max_tokens
     texts = ["great", "great " * most, "great " * (most + 1)]
     with pytest.raises(TextTooLong, match=rf"text 3: {most + 1} tokens"):
         list(predict_stored("toy", texts, engine="reference", truncation="error"))

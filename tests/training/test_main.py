@@ -99,7 +99,7 @@ def test_training_ends_with_the_tag_alone_on_standard_output(
     result = run("train", file, "--workspace", workspace.root, "--no-baselines", "--device", "cpu")
     assert result.exit_code == 0
     tag = result.stdout.strip()
-    assert artifact.load(store.path(tag)).manifest.name == "toy"
+    assert artifact.load(store.find_model(tag)).manifest.name == "toy"
     assert "vectors for" in result.stderr
     assert "macro-F1" in result.stderr
     assert "peak memory" in result.stderr
@@ -124,7 +124,7 @@ def test_a_seed_on_the_command_line_is_the_one_that_is_recorded(
         ).stdout.strip()
         for more in (("--seed", "5"), ("--seed", "6", "--fresh"))
     ]
-    manifests = [artifact.load(store.path(tag)).manifest for tag in tags]
+    manifests = [artifact.load(store.find_model(tag)).manifest for tag in tags]
     assert [m.training.seed for m in manifests] == [5, 6]
     assert [m.training.configuration["optimization"]["seed"] for m in manifests] == [5, 6]
     assert run("train", file, "--seed", "-1").exit_code == 2
@@ -262,7 +262,7 @@ def test_without_names_all_corpora_and_the_word_vectors_are_fetched(
     [
         (("train", "absent.toml"), "error: absent.toml: no such file"),
         (("predict", "absent", "text"), "error: the model store holds no 'absent'"),
-        (("predict", "Not A Tag", "text"), "error: 'Not A Tag' is no model tag"),
+        (("predict", "Not A Tag", "text"), "error: 'Not A Tag' is not a model tag"),
         (("evaluate", "absent"), "error: the model store holds no 'absent'"),
         (("fetch", "vadr"), "error: unknown corpus 'vadr'; did you mean 'vader'?"),
     ],

@@ -130,5 +130,5 @@ def test_pass_rates_are_in_it_and_what_they_say_of_people(manifest: Manifest) ->
 
 def test_the_card_of_a_model_is_in_its_artifact(stored: tuple[Trained, Workspace]) -> None:
     made, _ = stored
-    written = store.path(made.tag) / artifact.REPORT / model_card.FILE
+    written = store.find_model(made.tag) / artifact.REPORT / model_card.FILE
     assert written.read_text(encoding="utf-8") == model_card.render_model_card(made.manifest)

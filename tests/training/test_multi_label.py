@@ -100,7 +100,7 @@ def visited(
 
 
 def load(made: Trained) -> Artifact:
-    return artifact.load(store.path(made.tag))
+    return artifact.load(store.find_model(made.tag))
 
 
 def test_what_is_published_says_how_each_label_is_decided(
@@ -114,7 +114,7 @@ def test_what_is_published_says_how_each_label_is_decided(
     parts = split(catalog.load(["visits"], cache=workspace.corpora).examples)
     assert manifest.training.split_sha256["dev"] == digest(parts.dev)
     assert manifest.metrics["test"] == made.evaluations["test"].as_json()
-    report = (store.path(made.tag) / "report" / "report.html").read_text(encoding="utf-8")
+    report = (store.find_model(made.tag) / "report" / "report.html").read_text(encoding="utf-8")
     assert "all labels correct" in report
     assert "Confusion matrix" not in report
     for threshold in manifest.thresholds.values():

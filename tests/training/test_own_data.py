@@ -159,7 +159,7 @@ def test_a_file_trains_from_the_command_line_and_is_judged_again(
     )
     assert result.exit_code == 0
     tag = result.stdout.strip()
-    manifest = artifact.load(store.path(tag)).manifest
+    manifest = artifact.load(store.find_model(tag)).manifest
     assert manifest.name == "stars"
     (record,) = manifest.training.corpora
     assert (record.name, record.texts) == (table.name, 240)

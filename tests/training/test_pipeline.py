@@ -52,7 +52,7 @@ def run(
 
 
 def load(made: Trained) -> Artifact:
-    return artifact.load(store.path(made.tag))
+    return artifact.load(store.find_model(made.tag))
 
 
 def same(left: Artifact, right: Artifact) -> bool:
@@ -112,7 +112,7 @@ def test_the_toy_corpus_is_learnt_and_judged_beside_the_baselines(
 
 
 def test_a_report_is_sealed_into_the_model(stored: tuple[Trained, Workspace]) -> None:
-    folder = store.path(stored[0].tag)
+    folder = store.find_model(stored[0].tag)
     report = (folder / "report" / "report.html").read_text(encoding="utf-8")
     assert "toy" in report
     assert "report/report.html" in (folder / artifact.CHECKSUMS).read_text()
@@ -183,7 +183,7 @@ def stored_artifact(trained: tuple[Trained, Workspace, Path]) -> Artifact:
     [
         "evaluation.fitted_model.calibration.fit_temperature",
         "pipeline.publication.training_report.write_training_report",
-        "pipeline.publication.store.publish",
+        "pipeline.publication.store.publish_model",
     ],
 )
 def test_a_run_interrupted_after_its_last_epoch_is_not_trained_again(

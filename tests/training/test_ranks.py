@@ -179,7 +179,7 @@ def test_two_processes_one_of_them_killed_reach_the_weights_of_one(
         device=torch.device("cpu"),
         with_baselines=False,
     )
-    expected = artifact.load(store.path(alone.tag))
+    expected = artifact.load(store.find_model(alone.tag))
     found = artifact.load(together.parent)
     assert found.vocabulary.words == expected.vocabulary.words
     for name, value in expected.tensors.items():

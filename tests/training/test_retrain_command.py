@@ -77,7 +77,7 @@ def test_retraining_ends_with_0_then_3_and_says_no_more_than_the_verdict(call, w
     assert as_a_job.exit_code == 0
     assert as_a_job.stdout.startswith("kept: toy:")
 
-    champion, challenger = store.versions("toy")
+    champion, challenger = store.list_versions("toy")
     assert call("promote", f"toy:{challenger}").stdout == f"toy:{challenger}\n"
     assert call("rollback", "toy").stdout == f"toy:{champion}\n"
     with pytest.raises(ArtifactError, match="no champion of toy to go back to"):
@@ -88,11 +88,11 @@ def test_training_leaves_the_champion_and_says_how_to_promote(call, workspace) -
     path = str(workspace.root / "configs" / "toy.toml")
     common = ("--no-baselines", "--no-track", "--workspace", str(workspace.root))
     first = call("train", path, *common).stdout.strip()
-    store.promote(first)
+    store.promote_version(first)
     second = call("train", path, "--seed", "1", *common)
     assert f"{first} is the champion and stays what is served" in second.stderr
     assert f"make promote TAG={second.stdout.strip()}" in second.stderr
-    assert f"toy:{store.path('toy').name}" == first
+    assert f"toy:{store.find_model('toy').name}" == first
 
 
 def test_a_configuration_that_is_nowhere_is_told_where_it_was_looked_for(call) -> None:

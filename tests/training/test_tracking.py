@@ -18,9 +18,9 @@ from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 from valence.training.tracking import mlflow as _runs
 from valence.training.tracking import tracker
-from valence.training.tracking.mlflow import Runs
-from valence.training.tracking.tensorboard import Curves
-from valence.training.tracking.tracker import Tracking, tracked
+from valence.training.tracking.mlflow import MlflowTracker
+from valence.training.tracking.tensorboard import TensorBoardTracker
+from valence.training.tracking.tracker import Tracking, track_run
 from valence.training.trainer.checkpoint import Epoch
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ def test_a_run_holds_settings_each_epoch_figures_and_hashes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reporter = silent()
-    with tracked(tmp_path, reporter) as run:
+    with track_run(tmp_path, reporter) as run:
         run.begin(configured(), RUN)
         for number in (1, 2, 3):
-            run.epoch(epoch(number))
+            run.log_epoch(epoch(number))
         run.finish(manifest)
     assert reporter.said == []
     store = client(tmp_path, monkeypatch)
@@ -99,10 +99,10 @@ def test_a_run_holds_settings_each_epoch_figures_and_hashes(
 def test_tensorboard_reads_the_curves(
     tmp_path: Path, configured: Callable[..., Configuration], manifest: Manifest
 ) -> None:
-    curves = Curves(tmp_path)
+    curves = TensorBoardTracker(tmp_path)
     curves.begin(configured(), RUN)
     for number in (1, 2, 3):
-        curves.epoch(epoch(number))
+        curves.log_epoch(epoch(number))
     curves.finish(manifest)
     read = EventAccumulator(str(tmp_path / RUN)).Reload()
     points = [(one.step, one.value) for one in read.Scalars("macro-F1/dev")]
@@ -123,10 +123,10 @@ def test_a_run_that_was_interrupted_goes_on_as_the_same_run_with_each_epoch_once
 ) -> None:
 
     def interrupted() -> None:
-        with tracked(tmp_path, silent()) as run:
+        with track_run(tmp_path, silent()) as run:
             run.begin(configured(), RUN)
-            run.epoch(epoch(1))
-            run.epoch(epoch(2))  # told, and then stopped before its checkpoint was written
+            run.log_epoch(epoch(1))
+            run.log_epoch(epoch(2))  # told, and then stopped before its checkpoint was written
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -134,16 +134,16 @@ def test_a_run_that_was_interrupted_goes_on_as_the_same_run_with_each_epoch_once
     store = client(tmp_path, monkeypatch)
     experiment = store.get_experiment_by_name("toy").experiment_id
     assert [one.info.status for one in store.search_runs([experiment])] == ["KILLED"]
-    with tracked(tmp_path, silent()) as run:
+    with track_run(tmp_path, silent()) as run:
         run.begin(configured(), RUN)
-        run.epoch(epoch(2))
-        run.epoch(epoch(3))
+        run.log_epoch(epoch(2))
+        run.log_epoch(epoch(3))
         run.finish(manifest)
     assert [one.info.status for one in store.search_runs([experiment])] == ["FINISHED"]
     read = EventAccumulator(str(tmp_path / "curves" / RUN)).Reload()
     assert [one.step for one in read.Scalars("loss/train")] == [1, 2, 3]
     # the same run again, after it was finished, is another
-    with tracked(tmp_path, silent()) as run:
+    with track_run(tmp_path, silent()) as run:
         run.begin(configured(), RUN)
         run.finish(manifest)
     assert len(store.search_runs([experiment])) == 2
@@ -162,12 +162,12 @@ def test_a_server_that_is_not_there_costs_one_warning_and_no_training(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://alice:secret@127.0.0.1:{port}")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     reporter = silent()
-    with tracked(tmp_path, reporter) as run:
+    with track_run(tmp_path, reporter) as run:
         run.begin(configured(), RUN)
-        run.epoch(epoch(1))
+        run.log_epoch(epoch(1))
         run.finish(manifest)
     (warning,) = reporter.said
-    assert warning.startswith("warning: MLflow is not told of this run any more")
+    assert warning.startswith("warning: this run is no longer tracked in MLflow")
     assert "secret" not in warning
     read = EventAccumulator(str(tmp_path / "curves" / RUN)).Reload()
     assert len(read.Scalars("loss/train")) == 1
@@ -224,10 +224,10 @@ def test_a_server_is_told_of_the_run_where_the_usual_variable_names_one(
     address, told = server
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "nightly")
-    runs = Runs(tmp_path / "mlruns")
+    runs = MlflowTracker(tmp_path / "mlruns")
     configuration = configured(data={"files": ["/home/alice/reviews.csv"]})
     runs.begin(configuration, RUN)
-    runs.epoch(epoch(1))
+    runs.log_epoch(epoch(1))
     methods = [method for method, _ in told]
     assert methods == [
         "experiments/create", "runs/search", "runs/create", "runs/log-batch", "runs/log-batch",
@@ -246,7 +246,7 @@ def test_a_tracker_that_fails_is_left_out_and_the_others_are_told() -> None:
         def __init__(self, *, fails: bool) -> None:
             self.fails, self.calls = fails, []
 
-        def epoch(self, one: Epoch) -> None:
+        def log_epoch(self, one: Epoch) -> None:
             self.calls.append(one.epoch)
             if self.fails:
                 raise OSError("no space left\non http://alice:secret@disk")
@@ -254,10 +254,10 @@ def test_a_tracker_that_fails_is_left_out_and_the_others_are_told() -> None:
     bad, good = Told(fails=True), Told(fails=False)
     said: list[str] = []
     run = Tracking([bad, good], warn=said.append)
-    run.epoch(epoch(1))
-    run.epoch(epoch(2))
+    run.log_epoch(epoch(1))
+    run.log_epoch(epoch(2))
     assert (bad.calls, good.calls) == ([1], [1, 2])
-    assert said == ["warning: told is not told of this run any more: OSError: no space left"]
+    assert said == ["warning: this run is no longer tracked in told: OSError: no space left"]
 
 
 def test_without_the_packages_a_run_is_untracked_and_says_so(
@@ -269,12 +269,12 @@ def test_without_the_packages_a_run_is_untracked_and_says_so(
 ) -> None:
     monkeypatch.setattr(tracker, "find_spec", lambda name: None)
     reporter = silent()
-    with tracked(tmp_path, reporter) as run:
+    with track_run(tmp_path, reporter) as run:
         run.begin(configured(), RUN)
-        run.epoch(epoch(1))
+        run.log_epoch(epoch(1))
         run.finish(manifest)
     assert reporter.said == [
-        "this run is not tracked: pip install -r requirements/tracking.txt, or --no-track"
+        "this run is not tracked: run pip install -r requirements/tracking.txt, or use --no-track"
     ]
     assert list(tmp_path.iterdir()) == []
 
@@ -282,5 +282,5 @@ def test_without_the_packages_a_run_is_untracked_and_says_so(
 def test_mlflow_is_told_to_report_nothing_of_its_use(
     tmp_path: Path, configured: Callable[..., Configuration]
 ) -> None:
-    Runs(tmp_path).begin(configured(), RUN)
+    MlflowTracker(tmp_path).begin(configured(), RUN)
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"

@@ -58,7 +58,7 @@ def test_figures_and_baselines_are_of_dev_and_say_so(made: Made, silent: type[Re
     dev = trained.evaluations["dev"]
     assert dev.count == 42
     assert all(beside.count == dev.count for beside in trained.baselines.values())
-    assert store.path(trained.tag)
+    assert store.find_model(trained.tag)
     scores = stored_model.evaluate_stored(
         trained.tag,
         engine="reference",
@@ -75,7 +75,7 @@ def test_figures_and_baselines_are_of_dev_and_say_so(made: Made, silent: type[Re
 
 
 def test_the_report_is_of_dev(made: Made) -> None:
-    report = (store.path(made.trained.tag) / artifact.REPORT / "report.html").read_text()
+    report = (store.find_model(made.trained.tag) / artifact.REPORT / "report.html").read_text()
     assert ">dev<" in report.replace("\n", "")
     assert "not used in training" not in report
 

@@ -91,7 +91,7 @@ def check(
 
 def drifted(loaded: Loaded, tag: str) -> list[Finding]:
     """How far these data have moved from those of the model ``tag`` in the store."""
-    folder = store.path(tag)
+    folder = store.find_model(tag)
     old = profile.read(folder / artifact.REPORT / profile.FILE)
     if old is None:
         return [

@@ -35,7 +35,9 @@ class CheckOptions:
     ] = None
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Leave out the checks that take long: languages, wrong labels."),
+        typer.Option(
+            "--quick", help="Leave out the checks that take long: languages, wrong labels."
+        ),
     ] = False
     workspace: WorkspaceOption = WORKSPACE
 
@@ -58,7 +60,7 @@ def check(
     against = options.against
     if against is None:
         try:
-            store.path(chosen.name)
+            store.find_model(chosen.name)
         except ArtifactError:
             reporter.say(f"the store holds no model {chosen.name}, so drift is not checked")
         else:

@@ -14,7 +14,6 @@ from valence.training.runtime.progress import Reporter
 
 if TYPE_CHECKING:
     import torch
-
     from valence.training.char_lm.config import CharacterConfiguration
     from valence.training.config.schema import Configuration
 
@@ -90,7 +89,9 @@ class DataOptions:
     encoding: EncodingOption = AUTO
     name: Annotated[
         str | None,
-        typer.Option(help="Name of the model; without it the name of the file.", show_default=False),
+        typer.Option(
+            help="Name of the model; without it the name of the file.", show_default=False
+        ),
     ] = None
 
     def find_configuration(
@@ -137,7 +138,6 @@ def torch_device(name: str) -> torch.device:
     Raises :class:`ConfigurationError` for another name, and for a CUDA device that torch lacks.
     """
     import torch
-
     from valence.training.runtime import distributed
 
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name

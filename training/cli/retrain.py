@@ -66,7 +66,7 @@ def retrain(
     # torch takes seconds to import
     from valence.training.pipeline import retraining
     from valence.training.pipeline.gate.rules import Rules
-    from valence.training.tracking.tracker import UNTRACKED, tracked
+    from valence.training.tracking.tracker import UNTRACKED
 
     tracker = tracked(options.workspace, reporter) if options.track else nullcontext(UNTRACKED)
     with tracker as tracking:

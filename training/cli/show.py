@@ -31,7 +31,7 @@ def show(
 
     if as_json + card + configuration > 1:
         raise ConfigurationError("--json, --card, --configuration: give one of them")
-    folder = store.path(model)
+    folder = store.find_model(model)
     manifest = seal.verify(folder)
     if as_json:
         typer.echo(manifest.model_dump_json(indent=2))

@@ -72,12 +72,10 @@ def train(
                 configuration, workspace=options.workspace, reporter=reporter
             )
         )
-        chosen = override_optimization(
-            schema.load(file), seed=options.seed, steps=options.steps
-        )
+        chosen = override_optimization(schema.load(file), seed=options.seed, steps=options.steps)
         # after everything that may be wrong: torch takes seconds to import
         from valence.training.pipeline import training_run
-        from valence.training.tracking.tracker import UNTRACKED, tracked
+        from valence.training.tracking.tracker import UNTRACKED
 
         track = options.track and distributed.is_first()
         with tracked(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
@@ -113,7 +111,7 @@ def _print_scores(trained: Trained, reporter: Reporter) -> None:
 def _print_champion(name: str, tag: str, reporter: Reporter) -> None:
     from valence.training.registry import store
 
-    champion = store.current(name)
+    champion = store.read_champion(name)
     if champion is not None:
         reporter.say(
             f"{name}:{champion.version} is the champion and is still what is served; "

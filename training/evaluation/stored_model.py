@@ -177,7 +177,7 @@ def _read(classifier: Classifier, place: int, text: str, truncation: Truncation)
 
 def load(tag: str, engine: str) -> tuple[Classifier, Engine]:
     """The model ``tag`` of the store and the engine that computes it."""
-    loaded = artifact.load(store.path(tag))
+    loaded = artifact.load(store.find_model(tag))
     return Classifier(loaded), factory.create(
         loaded, name=engine, log=Log(sys.stderr, access=False)
     )

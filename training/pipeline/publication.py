@@ -82,7 +82,7 @@ def publish(
         card = folder / artifact.REPORT / model_card.FILE
         card.write_text(model_card.render_model_card(manifest), encoding="utf-8")
         artifact.save(folder, manifest, prepared.words, weights)
-        return store.publish(folder, manifest), manifest
+        return store.publish_model(folder, manifest), manifest
 
 
 def _manifest(

@@ -89,23 +89,23 @@ def retrain(
         path = verdict.write(folder)
         # the last step, and the only one that changes what is served
         if verdict.decision == "promoted":
-            store.promote(challenger)
+            store.promote_version(challenger)
         return verdict, path
 
 
 def incumbent(name: str, reporter: Reporter) -> str | None:
     """The tag of the champion of ``name``; its latest version becomes it where there is none."""
-    if not store.versions(name):
+    if not store.list_versions(name):
         return None
-    if store.current(name) is None:
-        latest = store.path(f"{name}:latest").name
-        store.promote(f"{name}:{latest}", how="adopted")
+    if store.read_champion(name) is None:
+        latest = store.find_model(f"{name}:latest").name
+        store.promote_version(f"{name}:{latest}", how="adopted")
         reporter.say(f"{name}:{latest}, which is being served, is the champion from now on")
-    return f"{name}:{store.path(name).name}"
+    return f"{name}:{store.find_model(name).name}"
 
 
 def _same_labels(champion: str, configuration: Configuration) -> None:
-    manifest = artifact.load(store.path(champion)).manifest
+    manifest = artifact.load(store.find_model(champion)).manifest
     here, there = set(configuration.labels), set(manifest.labels)
     if manifest.task != configuration.task:
         raise ConfigurationError(
@@ -123,9 +123,9 @@ def _same_labels(champion: str, configuration: Configuration) -> None:
 
 def _made_of(configuration: Configuration, hashes: dict[str, str]) -> str | None:
     """The newest version that was made of these data, settings and packages."""
-    for version in reversed(store.versions(configuration.name)):
+    for version in reversed(store.list_versions(configuration.name)):
         tag = f"{configuration.name}:{version}"
-        made = artifact.load(store.path(tag)).manifest.training
+        made = artifact.load(store.find_model(tag)).manifest.training
         if (made.split_sha256, made.configuration, made.packages) == (
             hashes,
             configuration.as_json(),
@@ -141,7 +141,7 @@ def _nothing_new(tag: str, champion: str | None, texts: int, rules: Rules) -> Ve
     Who was rolled back is not promoted again by a machine.
     """
     name, _, version = tag.partition(":")
-    record = store.current(name)
+    record = store.read_champion(name)
     if record is None or version not in {change.version for change in record.changes}:
         return None
     here = "is the champion" if tag == champion else "was champion and is no more"

@@ -88,7 +88,7 @@ def train(
             device=device,
             checkpoint=checkpoint,
             reporter=reporter,
-            observe=tracking.epoch,
+            observe=tracking.log_epoch,
         )
 
         def publish() -> Trained:

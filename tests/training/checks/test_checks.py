@@ -134,7 +134,7 @@ def test_a_model_keeps_a_profile_of_its_data_and_the_same_data_have_not_drifted(
     stored: tuple[Trained, Workspace], configured, silent
 ) -> None:
     made, workspace = stored
-    folder = store.path(made.tag)
+    folder = store.find_model(made.tag)
     kept = profile.read(folder / artifact.REPORT / profile.FILE)
     assert kept is not None
     assert kept.texts == sum(made.manifest.training.splits.values())

@@ -166,7 +166,7 @@ def test_a_distilled_classifier_is_trained_recorded_and_served_like_any_other(
     assert len(tuned.networks_sha256) == 2
     assert record.texts["augmented"] > 100
     assert {"accuracy", "macro_f1", "ece"} <= record.metrics["test"].keys()
-    loaded = artifact.load(store.path(made.tag))
+    loaded = artifact.load(store.find_model(made.tag))
     assert loaded.manifest.training.teacher == record
     assert made.evaluations["test"].macro_f1 > 0.8
     told = typer.testing.CliRunner().invoke(commands.app, ["show", "toy"]).stdout

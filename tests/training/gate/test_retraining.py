@@ -50,14 +50,14 @@ def retrain(workspace: Workspace, silent: type[Reporter], configured: Configured
 
 
 def champion() -> str:
-    return f"toy:{store.path('toy').name}"
+    return f"toy:{store.find_model('toy').name}"
 
 
 def test_a_first_version_that_learnt_something_is_promoted(retrain: Retrain) -> None:
     verdict = retrain()
     assert verdict.decision == "promoted"
     assert verdict.champion is None
-    assert store.current("toy").version == verdict.challenger.partition(":")[2]
+    assert store.read_champion("toy").version == verdict.challenger.partition(":")[2]
     assert verdict.summary() == f"promoted: {verdict.challenger} is champion, the first"
 
 
@@ -66,7 +66,7 @@ def test_a_first_version_that_learnt_nothing_is_not(retrain: Retrain) -> None:
     assert verdict.decision == "kept"
     assert "not clearly above" in verdict.summary()
     assert "there is no champion" in verdict.summary()
-    assert store.current("toy") is None
+    assert store.read_champion("toy") is None
 
 
 def test_a_better_challenger_is_promoted_and_rollback_leads_back(
@@ -85,8 +85,8 @@ def test_a_better_challenger_is_promoted_and_rollback_leads_back(
     assert verdict.champion == worse
     assert f"{worse}, which is being served, is the champion from now on" in reporter.said
     assert champion() == verdict.challenger
-    assert [change.how for change in store.current("toy").changes] == ["adopted", "promoted"]
-    store.rollback("toy")
+    assert [change.how for change in store.read_champion("toy").changes] == ["adopted", "promoted"]
+    store.roll_back("toy")
     assert champion() == worse
 
 
@@ -98,7 +98,7 @@ def test_a_worse_challenger_is_kept_out_and_the_champion_answers_to_the_name(
     assert verdict.decision == "kept"
     assert verdict.reasons[0].startswith("macro-F1 is worse")
     assert champion() == first
-    assert set(store.versions("toy")) == {tag[4:] for tag in (first, verdict.challenger)}
+    assert set(store.list_versions("toy")) == {tag[4:] for tag in (first, verdict.challenger)}
     assert verdict.summary().startswith(f"kept: {first} stays champion")
 
 
@@ -117,8 +117,8 @@ def test_the_same_data_and_settings_are_not_trained_again(
 def test_who_was_rolled_back_is_not_promoted_again_by_a_machine(retrain: Retrain) -> None:
     first = retrain(optimization={"epochs": 2}).challenger
     second = retrain(optimization=HASTY).challenger
-    store.promote(second)
-    store.rollback("toy")
+    store.promote_version(second)
+    store.roll_back("toy")
     verdict = retrain(optimization=HASTY)
     assert verdict.reasons[0].endswith("which was champion and is no more")
     assert champion() == first
@@ -132,10 +132,10 @@ def test_a_run_interrupted_after_training_goes_on_with_the_judging(
     with pytest.raises(KeyboardInterrupt):
         retrain(stopped, optimization=HASTY)
     assert champion() == first
-    waiting = store.versions("toy")
+    waiting = store.list_versions("toy")
     reporter = silent()
     verdict = retrain(reporter, optimization=HASTY)
-    assert store.versions("toy") == waiting
+    assert store.list_versions("toy") == waiting
     assert any("only judged" in line for line in reporter.said)
     assert verdict.champion == first
 
@@ -165,7 +165,7 @@ def test_labels_in_another_order_are_the_same_labels(
 ) -> None:
     retrain(optimization=HASTY)
     turned = configured().model_copy(update={"labels": ("positive", "neutral", "negative")})
-    store.promote("toy:latest")
+    store.promote_version("toy:latest")
     verdict, _ = retraining.retrain(
         turned,
         workspace=workspace,
@@ -181,7 +181,7 @@ def test_the_verdict_tells_what_the_checks_of_the_data_said(
     retrain: Retrain, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not [line for line in retrain(optimization=HASTY).data if "drift" in line]
-    store.promote("toy:latest")
+    store.promote_version("toy:latest")
     toy = catalog.CORPORA["toy"]
 
     def changed(path: Path) -> list[Example]:
@@ -205,7 +205,7 @@ def test_data_that_are_wrong_stop_before_a_training(
     monkeypatch.setattr("valence.training.checks.suite.quick", lambda *_: [error])
     with pytest.raises(ConfigurationError, match="c: all wrong"):
         retrain()
-    assert store.versions("toy") == []
+    assert store.list_versions("toy") == []
 
 
 def test_two_at_one_time_are_refused(retrain: Retrain, workspace: Workspace) -> None:

@@ -90,14 +90,14 @@ def test_tasks_are_trained_and_tabulated(
     found = records.read(workspace.root / "experiments", "trec6")[0]
     assert (found.own_dev, found.dev, found.train + found.dev) == (True, 36, 360)
     assert found.score > 0.9
-    manifest = artifact.load(store.path("trec6")).manifest
+    manifest = artifact.load(store.find_model("trec6")).manifest
     assert found.score == manifest.metrics["dev"]["accuracy"]
     assert found.baseline == manifest.baselines[run.LINEAR]["accuracy"]
     assert set(manifest.metrics) == set(manifest.intervals) == {"dev"}
     assert set(manifest.training.splits) == {"train", "dev"}
     other = records.read(workspace.root / "experiments", "sst2")[0]
     assert (other.own_dev, other.dev) == (False, 60)
-    recall = artifact.load(store.path("sst2")).manifest.metrics["dev"]["macro_recall"]
+    recall = artifact.load(store.find_model("sst2")).manifest.metrics["dev"]["macro_recall"]
     assert other.score == recall
     page = (tmp_path / "page.md").read_text()
     assert f"| trec6 | {found.train} / 36 (own) | accuracy | **{100 * found.score:.1f}** |" in page
@@ -151,7 +151,7 @@ def test_other_texts_for_the_teacher_are_another_training(
     file = data / "sst2" / "unlabelled.jsonl"
     file.write_text('{"text": "A day at the sea."}\n')
     assert made(tasks=one).trained == ("trec6, seed 0",)
-    record = artifact.load(store.path("trec6")).manifest.training
+    record = artifact.load(store.find_model("trec6")).manifest.training
     assert record.teacher is not None
     assert record.teacher.texts["unlabelled"] == 1
     assert [(one.name, one.texts) for one in record.unlabelled] == [("unlabelled.jsonl", 1)]
@@ -223,7 +223,7 @@ def test_one_teacher_is_tuned_for_all_seeds(
     networks = [path.stem.partition("-")[2] for path in workspace.teachers.iterdir()]
     assert sorted(networks) == ["0", "0-logits", "1", "1-logits"]
     of_seeds = {
-        artifact.load(store.path(name)).manifest.training.teacher.targets_sha256
+        artifact.load(store.find_model(name)).manifest.training.teacher.targets_sha256
         for name in ("trec6", "trec6-seed1")
     }
     assert len(of_seeds) == 1

@@ -17,7 +17,7 @@ from valence.training.experiments.tasks.task import Task
 from valence.training.pipeline import training_run
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
-from valence.training.tracking.tracker import UNTRACKED, tracked
+from valence.training.tracking.tracker import UNTRACKED, track_run
 
 LINEAR = "TF-IDF + logistic regression"
 
@@ -100,7 +100,7 @@ def _one(
     if new:
         baseline = records.baseline_of(known, data)
         with (
-            tracked(workspace.root, reporter) if experiments.track else nullcontext(UNTRACKED)
+            track_run(workspace.root, reporter) if experiments.track else nullcontext(UNTRACKED)
         ) as tracking:
             trained = training_run.train(
                 configuration,

@@ -64,7 +64,7 @@ def contend(tag: str, *, engine: str) -> Contender:
     """The model ``tag`` of the store, ready to answer."""
     classifier, computes = stored_model.load(tag, engine)
     manifest = classifier.manifest
-    size = sum(file.stat().st_size for file in _files(store.path(tag)))
+    size = sum(file.stat().st_size for file in _files(store.find_model(tag)))
     return Contender(f"{manifest.name}:{manifest.version}", classifier, computes, size)
 
 
