@@ -66,9 +66,9 @@ def retrain(
     # torch takes seconds to import
     from valence.training.pipeline import retraining
     from valence.training.pipeline.gate.rules import Rules
-    from valence.training.tracking.tracker import UNTRACKED
+    from valence.training.tracking.tracker import UNTRACKED, track_run
 
-    tracker = tracked(options.workspace, reporter) if options.track else nullcontext(UNTRACKED)
+    tracker = track_run(options.workspace, reporter) if options.track else nullcontext(UNTRACKED)
     with tracker as tracking:
         verdict, path = retraining.retrain(
             chosen,

@@ -75,10 +75,10 @@ def train(
         chosen = override_optimization(schema.load(file), seed=options.seed, steps=options.steps)
         # after everything that may be wrong: torch takes seconds to import
         from valence.training.pipeline import training_run
-        from valence.training.tracking.tracker import UNTRACKED
+        from valence.training.tracking.tracker import UNTRACKED, track_run
 
         track = options.track and distributed.is_first()
-        with tracked(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
+        with track_run(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
             trained = training_run.train(
                 chosen,
                 workspace=Workspace(options.workspace),
