@@ -78,7 +78,9 @@ def train(
         from valence.training.tracking.tracker import UNTRACKED, track_run
 
         track = options.track and distributed.is_first()
-        with track_run(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
+        with (
+            track_run(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking
+        ):
             trained = training_run.train(
                 chosen,
                 workspace=Workspace(options.workspace),

@@ -9,7 +9,7 @@ from valence.training.char_lm import checkpoint
 from valence.training.char_lm.checkpoint import CharacterCheckpoint
 
 
-def test_a_model_comes_back_as_it_was(toy: CharacterCheckpoint, tmp_path: Path) -> None:
+def test_a_loaded_model_equals_the_saved_one(toy: CharacterCheckpoint, tmp_path: Path) -> None:
     path = checkpoint.checkpoint_path(tmp_path / "deep", "toy")
     checkpoint.save_checkpoint(toy, path)
     back = checkpoint.load_checkpoint(path)
@@ -17,10 +17,10 @@ def test_a_model_comes_back_as_it_was(toy: CharacterCheckpoint, tmp_path: Path) 
     assert back.alphabet.characters == toy.alphabet.characters
     assert (back.history, back.test_bits) == (toy.history, toy.test_bits)
     assert all(torch.equal(value, toy.best[name]) for name, value in back.best.items())
-    assert [one.name for one in path.parent.iterdir()] == ["toy.safetensors"]
+    assert [item.name for item in path.parent.iterdir()] == ["toy.safetensors"]
 
 
-def test_a_writing_that_fails_leaves_the_model_that_was_there(
+def test_a_failed_write_keeps_the_previous_model(
     toy: CharacterCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = checkpoint.checkpoint_path(tmp_path, "toy")
@@ -35,9 +35,7 @@ def test_a_writing_that_fails_leaves_the_model_that_was_there(
     assert checkpoint.load_checkpoint(path).test_bits == toy.test_bits
 
 
-def test_what_is_no_character_model_is_refused_with_the_remedy(
-    toy: CharacterCheckpoint, tmp_path: Path
-) -> None:
+def test_another_file_is_refused_with_a_remedy(toy: CharacterCheckpoint, tmp_path: Path) -> None:
     path = checkpoint.checkpoint_path(tmp_path, "toy")
     with pytest.raises(ConfigurationError, match="there is no such model; train one"):
         checkpoint.load_checkpoint(path)
