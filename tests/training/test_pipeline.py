@@ -24,16 +24,17 @@ from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import loop, network
 
-Run = Callable[..., Trained]
+Train = Callable[..., Trained]
 
 
 @pytest.fixture
 def run(
     workspace: Workspace, configured: Callable[..., Configuration], silent: type[Reporter]
-) -> Run:
+) -> Train:
     """Trains on the corpus ``toy``; what is given changes the configuration."""
 
     def run(
@@ -41,9 +42,7 @@ def run(
     ) -> Trained:
         return training_run.train(
             configured(**sections),
-            workspace=workspace,
-            reporter=reporter or silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, reporter or silent()),
             fresh=fresh,
             with_baselines=False,
         )
@@ -119,7 +118,7 @@ def test_a_report_is_sealed_into_the_model(stored: tuple[Trained, Workspace]) ->
 
 
 def test_a_published_model_scores_as_the_trained_network_does(
-    run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    run: Train, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[np.ndarray] = []
     logits = loop.logits
@@ -142,7 +141,7 @@ def test_a_published_model_scores_as_the_trained_network_does(
 
 
 def test_the_same_seed_publishes_the_same_model_and_another_seed_another(
-    run: Run, stored_artifact: Artifact
+    run: Train, stored_artifact: Artifact
 ) -> None:
     first, again = stored_artifact, load(run())
     assert same(first, again)
@@ -156,7 +155,7 @@ def test_the_same_seed_publishes_the_same_model_and_another_seed_another(
 
 
 def test_an_interrupted_run_is_continued_and_publishes_the_same_model(
-    run: Run,
+    run: Train,
     workspace: Workspace,
     silent: type[Reporter],
     stored_artifact: Artifact,
@@ -187,7 +186,7 @@ def stored_artifact(trained: tuple[Trained, Workspace, Path]) -> Artifact:
     ],
 )
 def test_a_run_interrupted_after_its_last_epoch_is_not_trained_again(
-    run: Run,
+    run: Train,
     silent: type[Reporter],
     stored_artifact: Artifact,
     monkeypatch: pytest.MonkeyPatch,
@@ -206,7 +205,7 @@ def test_a_run_interrupted_after_its_last_epoch_is_not_trained_again(
     assert same(load(made), stored_artifact)
 
 
-def test_a_fresh_run_forgets_the_interrupted_one(run: Run, silent: type[Reporter]) -> None:
+def test_a_fresh_run_forgets_the_interrupted_one(run: Train, silent: type[Reporter]) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(reporter=silent(stop_at=20))
     reporter = silent()
@@ -223,7 +222,7 @@ def test_a_fresh_run_forgets_the_interrupted_one(run: Run, silent: type[Reporter
     ],
 )
 def test_only_the_same_run_is_continued(
-    run: Run, silent: type[Reporter], sections: dict[str, dict[str, object]]
+    run: Train, silent: type[Reporter], sections: dict[str, dict[str, object]]
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(reporter=silent(stop_at=20))
@@ -245,7 +244,7 @@ def test_other_words_are_another_run(
 
 @pytest.mark.parametrize("misspelled", ["unknown", "nearest"])
 def test_a_published_model_reads_misspelled_words_as_it_was_configured_to(
-    run: Run, misspelled: str
+    run: Train, misspelled: str
 ) -> None:
     loaded = load(run(text={"misspelled": misspelled}))
     assert loaded.manifest.normalization.misspelled == misspelled
@@ -253,7 +252,7 @@ def test_a_published_model_reads_misspelled_words_as_it_was_configured_to(
 
 
 def test_a_published_model_tells_numbers_apart_where_it_was_configured_to(
-    run: Run, tmp_path: Path
+    run: Train, tmp_path: Path
 ) -> None:
     draw = random.Random(0)
     plots = [f"{one}{other}" for one in ("ba", "de", "gi", "ko", "lu") for other in "bdfglmnrst"]
@@ -282,7 +281,7 @@ def test_a_published_model_tells_numbers_apart_where_it_was_configured_to(
     assert "10" not in load(alike).vocabulary.words
 
 
-def test_word_vectors_are_used_and_may_be_frozen(run: Run, tmp_path: Path) -> None:
+def test_word_vectors_are_used_and_may_be_frozen(run: Train, tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("great 1 2 3\nawful -1 -2 -3\nsquare 0 1 0\nunseen 1 1 1\n")
     words = {"vectors": str(path), "trainable": False, "learned_size": 10}
@@ -296,7 +295,7 @@ def test_word_vectors_are_used_and_may_be_frozen(run: Run, tmp_path: Path) -> No
     assert row["square"].tolist() == [0, pytest.approx(row["great"][0], rel=1e-6), 0]
 
 
-def test_a_word_that_only_the_vectors_have_is_read_by_them(run: Run, tmp_path: Path) -> None:
+def test_a_word_that_only_the_vectors_have_is_read_by_them(run: Train, tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("great 1 2 3\nawful -1 -2 -3\nsplendid 1 2 3\ntriangle 1 1 1\n")
     words = {"vectors": str(path), "trainable": False, "learned_size": 0}
@@ -314,7 +313,7 @@ def test_labels_that_the_corpus_uses_and_the_configuration_lacks_are_named(
 ) -> None:
     lacking = configured().model_copy(update={"labels": ("negative", "positive")})
     with pytest.raises(ConfigurationError, match=r"lack \['neutral'\], which the corpora use"):
-        training_run.load_splits(lacking, workspace, silent())
+        training_run.load_splits(lacking, Run(workspace, silent()))
 
 
 def test_too_few_texts_are_refused_before_training(
@@ -327,7 +326,7 @@ def test_too_few_texts_are_refused_before_training(
     few = dataclasses.replace(toy, read=lambda path: list(toy.read(path))[:1])
     monkeypatch.setitem(catalog.CORPORA, "toy", few)
     with pytest.raises(ConfigurationError, match="split is empty: too few texts"):
-        training_run.load_splits(configured(), workspace, silent())
+        training_run.load_splits(configured(), Run(workspace, silent()))
 
 
 def test_what_was_read_and_dropped_is_said(
@@ -340,7 +339,7 @@ def test_what_was_read_and_dropped_is_said(
     doubled = dataclasses.replace(toy, read=lambda path: [*toy.read(path), *toy.read(path)])
     monkeypatch.setitem(catalog.CORPORA, "toy", doubled)
     reporter = silent()
-    loaded, _ = training_run.load_splits(configured(), workspace, reporter)
+    loaded, _ = training_run.load_splits(configured(), Run(workspace, reporter))
     count = len(loaded.examples)
     assert (
         f"toy: {count:,} texts ({2 * count:,} read; dropped 0 empty, {count:,} duplicates, "
@@ -348,7 +347,7 @@ def test_what_was_read_and_dropped_is_said(
     ) in reporter.said
 
 
-def test_in_domain_vectors_are_learnt_from_unlabelled_texts_too(run: Run, tmp_path: Path) -> None:
+def test_in_domain_vectors_are_learnt_from_unlabelled_texts_too(run: Train, tmp_path: Path) -> None:
     file = tmp_path / "more.csv"
     words = {"vectors": "in-domain", "in_domain_size": 8, "learned_size": 0}
     made = []

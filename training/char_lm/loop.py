@@ -19,7 +19,7 @@ from valence.training.char_lm.config import CharacterConfiguration, Optimization
 from valence.training.char_lm.model import CharacterModel, State, detach, seeded
 from valence.training.char_lm.store import Epoch, Saved
 from valence.training.char_lm.text import Texts, join
-from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.tensor_file import copied, flattened, restore
 from valence.training.trainer import optimizer as descent
 
@@ -33,8 +33,7 @@ def fit(
     texts: Texts,
     *,
     target: Path,
-    reporter: Reporter,
-    device: torch.device,
+    run: Run,
     fresh: bool = False,
 ) -> Saved:
     """Train, keep the epoch that predicts dev best in ``target``, and judge it on the test text.
@@ -56,19 +55,19 @@ def fit(
     hashed = hashlib.sha256(b"".join(part.tobytes() for part in (train, dev, test))).hexdigest()
     model = store.network(configuration, alphabet)
     seeded(model, optimization.seed)
-    model.to(device)
+    model.to(run.device)
     optimizer = _optimizer(model, optimization)
     history: tuple[Epoch, ...] = ()
     best = copied(model)
     before = None if fresh else _interrupted(target, configuration, hashed)
     if before is not None:
         if before.test_bits is not None:
-            reporter.say(f"{target}: this model is trained already; --fresh trains it anew")
+            run.reporter.say(f"{target}: this model is trained already; --fresh trains it anew")
             return before
         history, best = before.history, before.best
         model.load_state_dict(before.model)
         restore(optimizer, before.optimizer)
-        reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
+        run.reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
 
     def saved(test_bits: float | None) -> Saved:
         return Saved(
@@ -90,7 +89,7 @@ def fit(
             dev,
             history=history,
             optimization=optimization,
-            reporter=reporter,
+            run=run,
         )
         history = (*history, epoch)
         if min(history, key=lambda one: one.dev_bits) is epoch:
@@ -141,7 +140,7 @@ def _epoch(
     *,
     history: Sequence[Epoch],
     optimization: Optimization,
-    reporter: Reporter,
+    run: Run,
 ) -> Epoch:
     number = len(history) + 1
     note = f"dev {history[-1].dev_bits:.3f} bits a character" if history else ""
@@ -156,7 +155,7 @@ def _epoch(
     loss_sum = torch.zeros((), device=device)
     seen = 0
     state: State | None = None
-    with reporter.bar(
+    with run.reporter.bar(
         f"epoch {number}/{optimization.epochs}",
         total=steps * optimization.epochs,
         done=(number - 1) * steps,
@@ -189,7 +188,7 @@ def _epoch(
             f"training diverged in epoch {number}; lower optimization.learning_rate "
             f"({optimization.learning_rate}) or optimization.clip_norm ({optimization.clip_norm})"
         )
-    reporter.say(
+    run.reporter.say(
         f"epoch {number}/{optimization.epochs}: train {epoch.train_bits:.3f}, "
         f"dev {epoch.dev_bits:.3f} bits a character, {seconds:.0f} s, "
         f"{epoch.characters_per_second:,.0f} characters/s"

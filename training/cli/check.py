@@ -21,6 +21,7 @@ from valence.training.cli.options import (
     configuration_file,
 )
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def check(
             reporter.say(f"no model {chosen.name} in the store, so drift is not judged")
         else:
             against = chosen.name
-    loaded, splits = load_splits(chosen, Workspace(workspace), reporter)
+    loaded, splits = load_splits(chosen, Run(Workspace(workspace), reporter))
     checked = suite.check(chosen, loaded, splits, slow=not quick, against=against)
     folder = suite.folder(workspace, chosen.name)
     report.write(folder, checked, name=chosen.name, texts=len(loaded.examples))

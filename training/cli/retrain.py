@@ -28,6 +28,7 @@ from valence.training.cli.options import (
     with_optimization,
 )
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 KEPT = 3
@@ -85,16 +86,14 @@ def retrain(
         reporter=reporter,
     )
     chosen = with_optimization(configurations.load(file), seed=seed)
+    from valence.training.pipeline import retraining  # torch takes seconds to import
     from valence.training.pipeline.gate.rules import Rules
-    from valence.training.pipeline.retraining import retrain as run  # torch takes seconds to import
     from valence.training.tracking.tracker import UNTRACKED, tracked
 
     with tracked(workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
-        verdict, path = run(
+        verdict, path = retraining.retrain(
             chosen,
-            workspace=Workspace(workspace),
-            reporter=reporter,
-            device=torch_device(device),
+            Run(Workspace(workspace), reporter, torch_device(device)),
             rules=Rules(confidence=confidence),
             engine=engine,
             tracking=tracking,

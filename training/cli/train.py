@@ -28,6 +28,7 @@ from valence.training.cli.options import (
 )
 from valence.training.runtime import distributed
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -96,9 +97,7 @@ def train(
         with tracked(workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
             trained = training_run.train(
                 chosen,
-                workspace=Workspace(workspace),
-                reporter=reporter,
-                device=torch_device(device),
+                Run(Workspace(workspace), reporter, torch_device(device)),
                 fresh=fresh,
                 with_baselines=baselines,
                 tracking=tracking,

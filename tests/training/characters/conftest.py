@@ -11,6 +11,8 @@ from valence.training.char_lm.config import CharacterConfiguration, Data, Networ
 from valence.training.char_lm.store import Saved
 from valence.training.char_lm.text import Document, Texts
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
+from valence.training.runtime.workspace import Workspace
 
 # what follows is certain but for the digit, one of four: half a bit a character
 SENTENCES = ("ab0.", "ab1.", "ab2.", "ab3.")
@@ -52,7 +54,6 @@ def train(
         chosen,
         texts,
         target=target,
-        reporter=Reporter(),
-        device=torch.device("cpu"),
+        run=Run(Workspace(target.parent), Reporter()),
         fresh=fresh,
     )

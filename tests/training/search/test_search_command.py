@@ -97,7 +97,7 @@ def test_an_interrupted_search_ends_as_shells_have_it(
     def interrupted(*_: object, **__: object) -> float:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trials, "run", interrupted)
+    monkeypatch.setattr(trials, "train_trial", interrupted)
     assert run(file, "--trials", "1").exit_code == search.INTERRUPTED
 
 
