@@ -11,6 +11,7 @@ from valence.training.config import schema
 from valence.training.data.preparation import load_splits
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 from tests.bench import texts
@@ -28,7 +29,7 @@ def run(options: Options) -> Section:
         loaded = artifact.load(store.find_model(tag))
         classifier = Classifier(loaded)
         chosen = schema.parse(dict(loaded.manifest.training.configuration), source=tag)
-        _, splits = load_splits(chosen, Workspace(texts.CACHE.parent), Reporter())
+        _, splits = load_splits(chosen, Run(Workspace(texts.CACHE.parent), Reporter()))
         documents = [classifier.encode(example.text).ids for example in splits.test]
         temperature = loaded.manifest.temperature
         expected = probabilities(ReferenceEngine(loaded).logits(documents), temperature=temperature)

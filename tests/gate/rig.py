@@ -6,7 +6,6 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-import torch
 from valence.service.classifier import artifact
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.training.config.schema import Configuration, parse
@@ -16,6 +15,7 @@ from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Verdict
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 
@@ -54,9 +54,7 @@ class Rig:
         """Retrain like ``make retrain``."""
         verdict, _ = retraining.retrain(
             self.configuration(seed),
-            workspace=self.workspace,
-            reporter=reporter or Reporter(quiet_in_logs=True),
-            device=torch.device("cpu"),
+            run=Run(self.workspace, reporter or Reporter(quiet_in_logs=True)),
             rules=Rules(),
         )
         return verdict
@@ -65,9 +63,7 @@ class Rig:
         """Train a version, and replace it by one whose words no tokenizer yields."""
         tag = training_run.train(
             self.configuration(seed),
-            workspace=self.workspace,
-            reporter=Reporter(quiet_in_logs=True),
-            device=torch.device("cpu"),
+            run=Run(self.workspace, Reporter(quiet_in_logs=True)),
             with_baselines=False,
         ).tag
         whole = artifact.load(store.find_model(tag))

@@ -22,6 +22,7 @@ from valence.training.embeddings.table import Table
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.runtime.progress import Advance, Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 TELLING = {
@@ -230,9 +231,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Workspac
     with toy_corpus(workspace), models_in(folder / "models"):
         made = training_run.train(
             toy_configuration().model_copy(update={"polarity": POLARITY}),
-            workspace=workspace,
-            reporter=Silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, Silent()),
         )
     return made, workspace, folder / "models"
 

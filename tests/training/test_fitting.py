@@ -20,6 +20,8 @@ from valence.training.data.batches import EncodedTexts
 from valence.training.data.split import split
 from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
+from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import loop
 from valence.training.trainer.checkpoint import Epoch
 from valence.training.trainer.initialization import initialize
@@ -81,9 +83,8 @@ def fit(
             optimization=chosen.optimization,
             regularization=chosen.regularization,
             frozen_columns=frozen_columns,
-            device=torch.device("cpu"),
+            run=Run(Workspace(checkpoint.parent), reporter or silent()),
             checkpoint=checkpoint,
-            reporter=reporter or silent(),
         )
         weights = {name: value.clone() for name, value in model.state_dict().items()}
         return Result(weights, history, model)

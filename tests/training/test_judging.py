@@ -26,6 +26,7 @@ from valence.training.evaluation.stored_model import evaluate_stored, predict_st
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 Stored = tuple[Trained, Workspace]
@@ -35,7 +36,7 @@ def test_a_stored_model_scores_as_in_its_training(stored: Stored, silent: type[R
     made, workspace = stored
     reporter = silent()
     scores = evaluate_stored(
-        "toy", engine="reference", workspace=workspace, with_baselines=True, reporter=reporter
+        "toy", engine="reference", run=Run(workspace, reporter), with_baselines=True
     )
     for part in ("dev", "test"):
         found, expected = scores[f"{made.tag} ({part})"], made.evaluations[part]
@@ -56,7 +57,7 @@ def test_texts_other_than_those_of_the_training_are_reported(
     monkeypatch.setitem(catalog.CORPORA, "toy", fewer)
     reporter = silent()
     scores = evaluate_stored(
-        made.tag, engine="reference", workspace=workspace, with_baselines=False, reporter=reporter
+        made.tag, engine="reference", run=Run(workspace, reporter), with_baselines=False
     )
     assert len(scores) == 2
     for part in ("train", "dev", "test"):

@@ -31,6 +31,7 @@ from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 LABELS = ("cold", "late", "rude")
@@ -93,9 +94,7 @@ def visited(
     )
     with pytest.MonkeyPatch.context() as patch, models_in(folder / "models"):
         patch.setitem(catalog.CORPORA, "visits", Corpus(package, read, LABELS))
-        made = training_run.train(
-            configuration, workspace=workspace, reporter=silent(), device=torch.device("cpu")
-        )
+        made = training_run.train(configuration, run=Run(workspace, silent()))
         yield made, workspace
 
 
@@ -175,7 +174,7 @@ def test_a_stored_model_scores_as_in_its_training(
     made, workspace = visited
     reporter = silent()
     scores = evaluate_stored(
-        "visits", engine="reference", workspace=workspace, with_baselines=True, reporter=reporter
+        "visits", engine="reference", run=Run(workspace, reporter), with_baselines=True
     )
     for part in ("dev", "test"):
         found, expected = scores[f"{made.tag} ({part})"], made.evaluations[part]

@@ -19,6 +19,7 @@ from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 WORDS = {"5": ("great", "lovely"), "10": ("awful", "dreadful")}
@@ -166,7 +167,7 @@ def test_a_file_is_trained_on_and_evaluated_by_commands(
     written = tomllib.loads((workspace.root / "configs" / "stars.toml").read_text())
     assert written["labels"] == ["5", "10"]
     scores = evaluate_stored(
-        tag, engine="reference", workspace=workspace, with_baselines=False, reporter=silent()
+        tag, engine="reference", run=Run(workspace, silent()), with_baselines=False
     )
     assert scores[f"{tag} (test)"].macro_f1 > 0.9
 

@@ -24,16 +24,17 @@ from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import loop, network
 
-Run = Callable[..., Trained]
+Train = Callable[..., Trained]
 
 
 @pytest.fixture
 def run(
     workspace: Workspace, configured: Callable[..., Configuration], silent: type[Reporter]
-) -> Run:
+) -> Train:
     """Return a function that trains on the corpus ``toy``; arguments change the configuration."""
 
     def run(
@@ -41,9 +42,7 @@ def run(
     ) -> Trained:
         return training_run.train(
             configured(**sections),
-            workspace=workspace,
-            reporter=reporter or silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, reporter or silent()),
             fresh=fresh,
             with_baselines=False,
         )
@@ -120,7 +119,7 @@ def test_a_report_is_sealed_into_the_model(stored: tuple[Trained, Workspace]) ->
 
 
 def test_a_published_model_scores_like_the_trained_network(
-    run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    run: Train, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[np.ndarray] = []
     logits = loop.logits
@@ -142,7 +141,7 @@ def test_a_published_model_scores_like_the_trained_network(
         np.testing.assert_allclose(engine.logits(documents), expected, rtol=0, atol=1e-6)
 
 
-def test_the_seed_determines_the_published_model(run: Run, stored_artifact: Artifact) -> None:
+def test_the_seed_determines_the_published_model(run: Train, stored_artifact: Artifact) -> None:
     first, again = stored_artifact, load(run())
     assert same(first, again)
     # the name ends with a hash of the weights
@@ -155,7 +154,7 @@ def test_the_seed_determines_the_published_model(run: Run, stored_artifact: Arti
 
 
 def test_an_interrupted_run_resumes_to_the_same_model(
-    run: Run,
+    run: Train,
     workspace: Workspace,
     silent: type[Reporter],
     stored_artifact: Artifact,
@@ -186,7 +185,7 @@ def stored_artifact(trained: tuple[Trained, Workspace, Path]) -> Artifact:
     ],
 )
 def test_a_run_interrupted_after_training_is_not_retrained(
-    run: Run,
+    run: Train,
     silent: type[Reporter],
     stored_artifact: Artifact,
     monkeypatch: pytest.MonkeyPatch,
@@ -205,7 +204,7 @@ def test_a_run_interrupted_after_training_is_not_retrained(
     assert same(load(made), stored_artifact)
 
 
-def test_a_fresh_run_discards_the_interrupted_one(run: Run, silent: type[Reporter]) -> None:
+def test_a_fresh_run_discards_the_interrupted_one(run: Train, silent: type[Reporter]) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(reporter=silent(stop_at=20))
     reporter = silent()
@@ -222,7 +221,7 @@ def test_a_fresh_run_discards_the_interrupted_one(run: Run, silent: type[Reporte
     ],
 )
 def test_only_the_same_run_is_resumed(
-    run: Run, silent: type[Reporter], sections: dict[str, dict[str, object]]
+    run: Train, silent: type[Reporter], sections: dict[str, dict[str, object]]
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(reporter=silent(stop_at=20))
@@ -243,13 +242,13 @@ def test_another_vocabulary_makes_another_run(
 
 
 @pytest.mark.parametrize("misspelled", ["unknown", "nearest"])
-def test_a_published_model_reads_misspellings_as_configured(run: Run, misspelled: str) -> None:
+def test_a_published_model_reads_misspellings_as_configured(run: Train, misspelled: str) -> None:
     loaded = load(run(text={"misspelled": misspelled}))
     assert loaded.manifest.normalization.misspelled == misspelled
     assert loaded.vocabulary.misspelled == misspelled
 
 
-def test_a_published_model_reads_numbers_as_configured(run: Run, tmp_path: Path) -> None:
+def test_a_published_model_reads_numbers_as_configured(run: Train, tmp_path: Path) -> None:
     draw = random.Random(0)
     plots = [f"{one}{other}" for one in ("ba", "de", "gi", "ko", "lu") for other in "bdfglmnrst"]
     ratings = {"negative": (1, 2), "neutral": (5, 6), "positive": (9, 10)}
@@ -277,7 +276,7 @@ def test_a_published_model_reads_numbers_as_configured(run: Run, tmp_path: Path)
     assert "10" not in load(alike).vocabulary.words
 
 
-def test_word_vectors_are_used_and_may_be_frozen(run: Run, tmp_path: Path) -> None:
+def test_word_vectors_are_used_and_may_be_frozen(run: Train, tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("great 1 2 3\nawful -1 -2 -3\nsquare 0 1 0\nunseen 1 1 1\n")
     words = {"vectors": str(path), "trainable": False, "learned_size": 10}
@@ -291,7 +290,7 @@ def test_word_vectors_are_used_and_may_be_frozen(run: Run, tmp_path: Path) -> No
     assert row["square"].tolist() == [0, pytest.approx(row["great"][0], rel=1e-6), 0]
 
 
-def test_a_word_that_only_the_vectors_know_is_read(run: Run, tmp_path: Path) -> None:
+def test_a_word_that_only_the_vectors_know_is_read(run: Train, tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("great 1 2 3\nawful -1 -2 -3\nsplendid 1 2 3\ntriangle 1 1 1\n")
     words = {"vectors": str(path), "trainable": False, "learned_size": 0}
@@ -309,7 +308,7 @@ def test_labels_missing_in_the_configuration_are_named(
 ) -> None:
     lacking = configured().model_copy(update={"labels": ("negative", "positive")})
     with pytest.raises(ConfigurationError, match=r"lack \['neutral'\], which the corpora use"):
-        training_run.load_splits(lacking, workspace, silent())
+        training_run.load_splits(lacking, Run(workspace, silent()))
 
 
 def test_too_few_texts_are_refused_before_training(
@@ -322,7 +321,7 @@ def test_too_few_texts_are_refused_before_training(
     few = dataclasses.replace(toy, read=lambda path: list(toy.read(path))[:1])
     monkeypatch.setitem(catalog.CORPORA, "toy", few)
     with pytest.raises(ConfigurationError, match="split is empty: too few texts"):
-        training_run.load_splits(configured(), workspace, silent())
+        training_run.load_splits(configured(), Run(workspace, silent()))
 
 
 def test_read_and_dropped_texts_are_reported(
@@ -335,7 +334,7 @@ def test_read_and_dropped_texts_are_reported(
     doubled = dataclasses.replace(toy, read=lambda path: [*toy.read(path), *toy.read(path)])
     monkeypatch.setitem(catalog.CORPORA, "toy", doubled)
     reporter = silent()
-    loaded, _ = training_run.load_splits(configured(), workspace, reporter)
+    loaded, _ = training_run.load_splits(configured(), Run(workspace, reporter))
     count = len(loaded.examples)
     assert (
         f"toy: {count:,} texts ({2 * count:,} read; dropped 0 empty, {count:,} duplicates, "
@@ -343,7 +342,7 @@ def test_read_and_dropped_texts_are_reported(
     ) in reporter.said
 
 
-def test_in_domain_vectors_use_unlabelled_texts(run: Run, tmp_path: Path) -> None:
+def test_in_domain_vectors_use_unlabelled_texts(run: Train, tmp_path: Path) -> None:
     file = tmp_path / "more.csv"
     words = {"vectors": "in-domain", "in_domain_size": 8, "learned_size": 0}
     made = []

@@ -22,6 +22,7 @@ from valence.training.pipeline import training_run
 from valence.training.registry import store
 from valence.training.runtime import distributed
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.tensor_file import copied
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import network
@@ -54,15 +55,13 @@ def content(tmp_path: Path) -> dict[str, object]:
 
 def fitted(configuration: Configuration, folder: Path) -> dict[str, np.ndarray]:
     """Return the weights of the chosen epoch and the results of each epoch."""
-    reporter = Reporter(quiet=True)
-    workspace = Workspace(folder / "workspace")
+    run = Run(Workspace(folder / "workspace"), Reporter(quiet=True))
     model, history = network.fit(
         configuration,
-        prepare(configuration, workspace, reporter),
+        prepare(configuration, run),
         None,
-        device=torch.device("cpu"),
+        run=run,
         checkpoint=folder / "run",
-        reporter=reporter,
         observe=lambda epoch: None,
     )
     found = {name: value.numpy() for name, value in copied(model).items()}
@@ -173,9 +172,7 @@ def test_after_a_kill_two_processes_reach_the_weights_of_one(
     (together,) = (tmp_path / "models" / "made").glob("*/model.json")
     alone = training_run.train(
         parse(content, source="the test"),
-        workspace=workspace,
-        reporter=silent(),
-        device=torch.device("cpu"),
+        run=Run(workspace, silent()),
         with_baselines=False,
     )
     expected = artifact.load(store.find_model(alone.tag))

@@ -27,6 +27,7 @@ from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.runtime import distributed
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 from tests.ranks.writing import LABELS, write
@@ -234,9 +235,7 @@ def train(workspace: Workspace, silent: type[Reporter]) -> Callable[..., Trained
     def train(configuration: Configuration, *, reporter: Reporter | None = None) -> Trained:
         return training_run.train(
             configuration,
-            workspace=workspace,
-            reporter=reporter or silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, reporter or silent()),
             with_baselines=False,
         )
 
@@ -276,7 +275,7 @@ def test_large_files_are_streamed_and_others_on_request(
 def test_a_later_evaluation_reads_the_same_dev_and_test_texts(
     file: Path, workspace: Workspace, silent: type[Reporter]
 ) -> None:
-    prepared = preparation.prepare(configured(file), workspace, silent())
-    _, again = preparation.load_splits(configured(file), workspace, silent())
+    prepared = preparation.prepare(configured(file), Run(workspace, silent()))
+    _, again = preparation.load_splits(configured(file), Run(workspace, silent()))
     assert again == prepared.splits
     assert len(list(islice(prepared.train.round(1, configured(file).optimization).batches, 2))) == 2

@@ -9,6 +9,7 @@ from valence.service.classifier.spelling import Misspellings
 from valence.training.evaluation.typo_robustness import measure_stored, slip, with_typos
 from valence.training.pipeline.training_run import Trained
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 
@@ -44,8 +45,7 @@ def test_the_cost_of_typos_is_measured_on_dev_texts(
 ) -> None:
     made, workspace = stored
     found, again = (
-        measure_stored(made.tag, engine="auto", workspace=workspace, reporter=silent())
-        for _ in range(2)
+        measure_stored(made.tag, engine="auto", run=Run(workspace, silent())) for _ in range(2)
     )
     assert found == again
     assert found.texts == made.manifest.training.splits["dev"]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import torch
 import valence.training.__main__ as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
@@ -22,6 +21,7 @@ from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.report import model_card
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 
@@ -46,9 +46,7 @@ def made(
         rows.writerow(("text", "label"))
         rows.writerows((example.text, example.label) for example in examples)
     chosen = configured(data={"corpora": [], "files": str(file), "split": "stratified"})
-    trained = training_run.train(
-        chosen, workspace=workspace, reporter=silent(), device=torch.device("cpu")
-    )
+    trained = training_run.train(chosen, run=Run(workspace, silent()))
     return Made(trained, chosen, workspace, file)
 
 
@@ -62,9 +60,8 @@ def test_figures_and_baselines_come_from_dev_and_say_so(made: Made, silent: type
     scores = stored_model.evaluate_stored(
         trained.tag,
         engine="reference",
-        workspace=made.workspace,
+        run=Run(made.workspace, silent()),
         with_baselines=True,
-        reporter=silent(),
     )
     assert len(scores) == 3
     assert all(name.endswith("(dev)") for name in scores)
@@ -82,7 +79,7 @@ def test_the_report_shows_dev(made: Made) -> None:
 
 def test_explanations_are_judged_on_dev(made: Made, silent: type[Reporter]) -> None:
     found = explanation_faithfulness.measure_stored(
-        made.trained.tag, label=None, engine="auto", workspace=made.workspace, reporter=silent()
+        made.trained.tag, label=None, engine="auto", run=Run(made.workspace, silent())
     )
     assert 0 < found.texts <= 42
 
@@ -91,9 +88,7 @@ def test_the_gate_refuses_a_model_without_test_texts(made: Made, silent: type[Re
     with pytest.raises(ConfigurationError, match="the gate judges on test texts"):
         retraining.retrain(
             made.configuration,
-            workspace=made.workspace,
-            reporter=silent(),
-            device=torch.device("cpu"),
+            run=Run(made.workspace, silent()),
             rules=Rules(),
         )
 

@@ -19,7 +19,7 @@ from valence.training.char_lm.checkpoint import CharacterCheckpoint, Epoch
 from valence.training.char_lm.config import CharacterConfiguration, CharacterOptimization
 from valence.training.char_lm.documents import DocumentSplits, join_documents
 from valence.training.char_lm.model import CharacterModel, State, detach_state, initialize_weights
-from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.tensor_file import copied, flattened, restore
 from valence.training.trainer import optimizer as schedule
 
@@ -33,8 +33,7 @@ def train_model(
     texts: DocumentSplits,
     *,
     target: Path,
-    reporter: Reporter,
-    device: torch.device,
+    run: Run,
     fresh: bool = False,
 ) -> CharacterCheckpoint:
     """Train a model, keep the epoch with the best dev loss, and score it on the test text.
@@ -60,19 +59,21 @@ def train_model(
     ).hexdigest()
     model = checkpoint.build_network(configuration, alphabet)
     initialize_weights(model, optimization.seed)
-    model.to(device)
+    model.to(run.device)
     optimizer = _optimizer(model, optimization)
     history: tuple[Epoch, ...] = ()
     best = copied(model)
     before = None if fresh else _load_interrupted_run(target, configuration, data_sha256)
     if before is not None:
         if before.test_bits is not None:
-            reporter.say(f"{target}: this model is trained already; use --fresh to train it again")
+            run.reporter.say(
+                f"{target}: this model is trained already; use --fresh to train it again"
+            )
             return before
         history, best = before.history, before.best
         model.load_state_dict(before.model)
         restore(optimizer, before.optimizer)
-        reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
+        run.reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
 
     def make_checkpoint(test_bits: float | None) -> CharacterCheckpoint:
         return CharacterCheckpoint(
@@ -94,7 +95,7 @@ def train_model(
             dev,
             history=history,
             optimization=optimization,
-            reporter=reporter,
+            run=run,
         )
         history = (*history, epoch)
         if min(history, key=lambda past: past.dev_bits) is epoch:
@@ -150,7 +151,7 @@ def _train_epoch(
     *,
     history: Sequence[Epoch],
     optimization: CharacterOptimization,
-    reporter: Reporter,
+    run: Run,
 ) -> Epoch:
     number = len(history) + 1
     note = f"dev {history[-1].dev_bits:.3f} bits per character" if history else ""
@@ -165,7 +166,7 @@ def _train_epoch(
     loss_sum = torch.zeros((), device=device)
     seen = 0
     state: State | None = None
-    with reporter.bar(
+    with run.reporter.bar(
         f"epoch {number}/{optimization.epochs}",
         total=steps * optimization.epochs,
         done=(number - 1) * steps,
@@ -198,7 +199,7 @@ def _train_epoch(
             f"training diverged in epoch {number}; lower optimization.learning_rate "
             f"({optimization.learning_rate}) or optimization.clip_norm ({optimization.clip_norm})"
         )
-    reporter.say(
+    run.reporter.say(
         f"epoch {number}/{optimization.epochs}: train {epoch.train_bits:.3f}, "
         f"dev {epoch.dev_bits:.3f} bits per character, {seconds:.0f} s, "
         f"{epoch.characters_per_second:,.0f} characters/s"

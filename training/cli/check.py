@@ -15,6 +15,7 @@ from valence.training.cli.options import (
 )
 from valence.training.cli.parameters import expand_options
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def check(
             reporter.say(f"the store holds no model {chosen.name}, so drift is not checked")
         else:
             against = chosen.name
-    loaded, splits = load_splits(chosen, Workspace(options.workspace), reporter)
+    loaded, splits = load_splits(chosen, Run(Workspace(options.workspace), reporter))
     checked = suite.check(chosen, loaded, splits, slow=not options.quick, against=against)
     folder = suite.folder(options.workspace, chosen.name)
     report.write(folder, checked, name=chosen.name, texts=len(loaded.examples))

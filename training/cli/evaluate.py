@@ -16,6 +16,7 @@ from valence.training.cli.options import (
     WorkspaceOption,
 )
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -100,10 +101,9 @@ def evaluate(
         reading=read if data else None,
         against=against,
         engine=engine,
-        workspace=Workspace(workspace),
+        run=Run(Workspace(workspace), reporter),
         with_baselines=baselines,
         mistakes=errors,
-        reporter=reporter,
     )
     reporter.console.print(tables.scores(found.rows))
     for part in tables.assessment(found.assessment):

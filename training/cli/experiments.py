@@ -14,6 +14,7 @@ from valence.training.cli.options import (
     torch_device,
 )
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 _SEEDS = (0, 1, 2)
@@ -60,10 +61,10 @@ def experiments(
     from valence.training.experiments.tasks import task as tasks
 
     chosen = tasks.load(task or ())
-    from valence.training.experiments.tasks.run import Experiments, run
+    from valence.training.experiments.tasks.run import Experiments, run_experiments
 
     reporter = Reporter()
-    summary = run(
+    summary = run_experiments(
         Experiments(
             chosen,
             tuple(dict.fromkeys(seed or _SEEDS)),
@@ -74,9 +75,7 @@ def experiments(
             unchecked=unchecked,
             track=track,
         ),
-        workspace=Workspace(workspace),
-        reporter=reporter,
-        device=torch_device(device),
+        Run(Workspace(workspace), reporter, torch_device(device)),
     )
     reporter.say(f"{len(summary.trained)} trained, {len(summary.known)} trained before; {page}")
     if summary.left:

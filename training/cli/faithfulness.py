@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from valence.training.cli.options import WORKSPACE, EngineOption, Model, WorkspaceOption
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 
@@ -24,7 +25,7 @@ def faithfulness(
 
     reporter = Reporter()
     found = judged.measure_stored(
-        model, label=label, engine=engine, workspace=Workspace(workspace), reporter=reporter
+        model, label=label, engine=engine, run=Run(Workspace(workspace), reporter)
     )
     reporter.say(
         f"{found.texts:,} test texts given {found.label!r} with {judged.CONFIDENT:.0%} or more: "

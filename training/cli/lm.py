@@ -15,6 +15,7 @@ from valence.training.cli.options import (
     with_optimization,
 )
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 
@@ -53,8 +54,7 @@ def lm(
             chosen,
             texts,
             target=target,
-            reporter=reporter,
-            device=torch_device(device),
+            run=Run(places, reporter, torch_device(device)),
             fresh=fresh,
         )
     reached = saved.test_bits or 0.0

@@ -21,6 +21,7 @@ from valence.training.cli.options import (
 )
 from valence.training.cli.parameters import expand_options
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 KEPT = 3
@@ -72,9 +73,7 @@ def retrain(
     with tracker as tracking:
         verdict, path = retraining.retrain(
             chosen,
-            workspace=Workspace(options.workspace),
-            reporter=reporter,
-            device=torch_device(options.device),
+            Run(Workspace(options.workspace), reporter, torch_device(options.device)),
             rules=Rules(confidence=options.confidence),
             engine=options.engine,
             tracking=tracking,

@@ -30,6 +30,7 @@ from valence.training.cli.options import (
     with_optimization,
 )
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 REQUIREMENTS = "requirements/search.txt"
@@ -119,9 +120,7 @@ def search(
         out=out,
         study_file=folder / f"{called}.db",
         command=shlex.join(["valence", *sys.argv[1:]]),
-        workspace=Workspace(workspace),
-        reporter=reporter,
-        device=torch_device(device),
+        run=Run(Workspace(workspace), reporter, torch_device(device)),
         fresh=fresh,
         unchecked=unchecked,
     )

@@ -24,6 +24,7 @@ from valence.training.cli.options import (
 from valence.training.cli.parameters import expand_options
 from valence.training.runtime import distributed
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -83,9 +84,7 @@ def train(
         ):
             trained = training_run.train(
                 chosen,
-                workspace=Workspace(options.workspace),
-                reporter=reporter,
-                device=torch_device(options.device),
+                Run(Workspace(options.workspace), reporter, torch_device(options.device)),
                 fresh=options.fresh,
                 with_baselines=options.baselines,
                 tracking=tracking,

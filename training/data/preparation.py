@@ -20,8 +20,7 @@ from valence.training.data.large_files import Source
 from valence.training.data.split import SPLITS, Splits, digest, split, split_stratified
 from valence.training.data.unlabelled import Unlabelled, load_unlabelled, to_label
 from valence.training.embeddings import extra_words
-from valence.training.runtime.progress import Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +65,15 @@ class Material:
     to_label: tuple[Example, ...]  # of these, which it labels too
 
 
-def prepare(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Prepared:
+def prepare(configuration: Configuration, run: Run) -> Prepared:
     """Read, deal out and encode the texts of ``configuration``; says how many there are."""
-    material = read(configuration, workspace, reporter)
-    return encoded(material, configuration, cache=workspace.corpora, reporter=reporter)
+    material = read(configuration, run)
+    return encoded(material, configuration, run)
 
 
-def read(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Material:
+def read(configuration: Configuration, run: Run) -> Material:
     """The texts that ``configuration`` names, dealt out, and those that are read unlabelled."""
-    loaded, splits, source = _read(configuration, workspace, reporter)
+    loaded, splits, source = _read(configuration, run)
     settings = configuration.distillation
     if source is not None and settings:
         raise ConfigurationError(
@@ -82,16 +81,14 @@ def read(configuration: Configuration, workspace: Workspace, reporter: Reporter)
             "data.streamed = false, or leave the section out"
         )
     unlabelled = load_unlabelled(
-        configuration.unlabelled, splits, cache=workspace.corpora, reporter=reporter
+        configuration.unlabelled, splits, cache=run.workspace.corpora, reporter=run.reporter
     )
-    asked = to_label(unlabelled, settings, splits, reporter=reporter)
-    varied = copies.made(settings, splits, cache=workspace.corpora, reporter=reporter)
+    asked = to_label(unlabelled, settings, splits, reporter=run.reporter)
+    varied = copies.made(settings, splits, cache=run.workspace.corpora, reporter=run.reporter)
     return Material(loaded, splits, source, varied, unlabelled, asked)
 
 
-def encoded(
-    material: Material, configuration: Configuration, *, cache: Path, reporter: Reporter
-) -> Prepared:
+def encoded(material: Material, configuration: Configuration, run: Run) -> Prepared:
     """``material``, which has the data of ``configuration``, as word ids; says how many."""
     loaded, splits = material.loaded, material.splits
     source, varied, asked = material.source, material.varied, material.to_label
@@ -106,8 +103,8 @@ def encoded(
         unseen=extra_words.words(
             configuration.words.vectors,
             configuration.words.unseen,
-            cache=cache,
-            progress=reporter.say,
+            cache=run.workspace.corpora,
+            progress=run.reporter.say,
         ),
     )
     # In texts that it is trained on, a word too rare for the vocabulary is hardly ever a misspelled
@@ -118,10 +115,10 @@ def encoded(
         train = encode(splits.train, exact, configuration)
         known = f"{train.tokens:,} training tokens, {len(words):,} words"
     else:
-        train = stream.StreamedTexts(source, exact, configuration, reporter)
+        train = stream.StreamedTexts(source, exact, configuration, run.reporter)
         known = f"a sample of {source.bytes / 2**20:,.0f} MiB; {len(words):,} words"
     counts = " / ".join(f"{len(splits.of(name)):,}" for name in splits.names)
-    reporter.say(f"{counts} texts in {' / '.join(splits.names)}, {known}")
+    run.reporter.say(f"{counts} texts in {' / '.join(splits.names)}, {known}")
     judged: dict[str, EncodedTexts] = {
         name: encode(splits.of(name), words, configuration)
         for name in splits.names
@@ -132,37 +129,34 @@ def encoded(
     )
 
 
-def load_splits(
-    configuration: Configuration, workspace: Workspace, reporter: Reporter
-) -> tuple[Loaded, Splits]:
+def load_splits(configuration: Configuration, run: Run) -> tuple[Loaded, Splits]:
     """The corpora a configuration names, dealt out; says what was dropped.
 
     Of what is streamed a sample, whose dev and test texts are those that the classifier is judged
     on.
     """
-    loaded, splits, _ = _read(configuration, workspace, reporter)
+    loaded, splits, _ = _read(configuration, run)
     return loaded, splits
 
 
-def _read(
-    configuration: Configuration, workspace: Workspace, reporter: Reporter
-) -> tuple[Loaded, Splits, Source | None]:
+def _read(configuration: Configuration, run: Run) -> tuple[Loaded, Splits, Source | None]:
     source = None
-    if large_files.is_streamed(configuration.data, workspace.corpora):
-        source = _source(configuration, workspace, reporter)
-    return *_load_splits(configuration, workspace, reporter, source), source
+    if large_files.is_streamed(configuration.data, run.workspace.corpora):
+        source = _source(configuration, run)
+    return *_load_splits(configuration, run, source), source
 
 
-def _source(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Source:
+def _source(configuration: Configuration, run: Run) -> Source:
     table = configuration.data.table(configuration.task)
     assert table is not None  # noqa: S101 - only files are streamed
-    return large_files.open_source(configuration.data.files, table, workspace.corpora, reporter)
+    return large_files.open_source(
+        configuration.data.files, table, run.workspace.corpora, run.reporter
+    )
 
 
 def _load_splits(
     configuration: Configuration,
-    workspace: Workspace,
-    reporter: Reporter,
+    run: Run,
     source: Source | None,
 ) -> tuple[Loaded, Splits]:
     data = configuration.data
@@ -171,14 +165,14 @@ def _load_splits(
     else:
         loaded = catalog.load(
             data.corpora,
-            cache=workspace.corpora,
+            cache=run.workspace.corpora,
             # of copies the first stays: what is in dev is not trained on
             own=(*data.dev, *data.files),
             table=data.table(configuration.task),
-            progress=reporter.say,
+            progress=run.reporter.say,
         )
     for name, count in loaded.counts.items():
-        reporter.say(
+        run.reporter.say(
             f"{name}: {count.kept:,} texts ({count.read:,} read; dropped {count.empty:,} empty, "
             f"{count.duplicates_within:,} duplicates, {count.duplicates_across:,} duplicates of "
             "another corpus)"
@@ -190,12 +184,12 @@ def _load_splits(
             f"labels {list(configuration.labels)} lack {sorted(unknown)}, which the corpora use; "
             "add them to `labels` or leave the corpus out"
         )
-    splits = near_duplicates.withdraw(_dealt(data, loaded, workspace.corpora))
+    splits = near_duplicates.withdraw(_dealt(data, loaded, run.workspace.corpora))
     missing = set(SPLITS if data.has_test else SPLITS[:2]) - set(splits.names)
     for name in sorted(missing):
         raise ConfigurationError(f"the {name} split is empty: too few texts to train on")
     if splits.withdrawn:
-        reporter.say(
+        run.reporter.say(
             f"{splits.withdrawn:,} texts of train are left out: they differ in little from dev or "
             "test texts"
         )

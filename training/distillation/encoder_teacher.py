@@ -26,7 +26,7 @@ from valence.training.distillation.teacher import Lesson
 from valence.training.embeddings.encoder_model import Encoder, Loaded
 from valence.training.runtime import tensor_file
 from valence.training.runtime.hashing import sha256_of_json
-from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.trainer.checkpoint import hold_run
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _PACKAGES = ("torch", "transformers")
 
 
 class Ensemble:
-    """Networks tuned on and calibrated by a ``lesson``, from what is in ``folder`` if it is.
+    """Networks tuned on and calibrated by a ``lesson``, from the workspace if they are there.
 
     What depends on other texts, settings, packages or another encoder has another name there.
     Raises :class:`ConfigurationError` when it is first asked, as :meth:`Encoder.load` does.
@@ -51,18 +51,13 @@ class Ensemble:
         encoder: Encoder,
         settings: Distillation,
         lesson: Lesson,
-        *,
-        folder: Path,
-        cache: Path,
-        device: torch.device,
-        reporter: Reporter,
+        run: Run,
     ) -> None:
         self._settings = settings
         self._encoder = encoder
         self._lesson = lesson
         self._targets = lesson.wanted()
-        self._folder, self._cache = folder, cache
-        self._device, self._reporter = device, reporter
+        self._run = run
         self._tokenizer: PreTrainedTokenizerBase | None = None
         content = [
             self._encoder.sha256(),
@@ -105,10 +100,10 @@ class Ensemble:
 
             def answer(some: Sequence[str]) -> NDArray[np.float32]:
                 rows = np.arange(len(some))
-                logits = answers(network, self._pieces(some), rows, self._device)
+                logits = answers(network, self._pieces(some), rows, self._run.device)
                 return logits / np.float32(temperature)
 
-            kept.add(new, answer, who=self._title(number), reporter=self._reporter)
+            kept.add(new, answer, who=self._title(number), reporter=self._run.reporter)
         return kept.of(texts)
 
     def _network(self, number: int) -> tuple[Network, float]:
@@ -123,7 +118,7 @@ class Ensemble:
         try:
             parts, rest = tensor_file.read(path, (_MODEL,))
             network.load_state_dict(parts[_MODEL])
-            return network.to(self._device), float(rest["temperature"])
+            return network.to(self._run.device), float(rest["temperature"])
         except tensor_file.UNREADABLE:
             pass
         with hold_run(path):
@@ -135,13 +130,12 @@ class Ensemble:
                 settings=self._settings,
                 task=self._lesson.task,
                 seed=seed,
-                device=self._device,
+                run=self._run,
                 checkpoint=checkpoint,
                 title=self._title(number),
-                reporter=self._reporter,
             )
             dev = self._pieces([example.text for example in self._lesson.dev])
-            logits = answers(network, dev, np.arange(len(self._lesson.dev)), self._device)
+            logits = answers(network, dev, np.arange(len(self._lesson.dev)), self._run.device)
             temperature = self._lesson.temperature(logits)
             tensor_file.write(
                 path, {_MODEL: tensor_file.copied(network)}, {"temperature": temperature}
@@ -155,10 +149,12 @@ class Ensemble:
         return Pieces(self._tokenizer, texts, longest=LONGEST)
 
     def _encoder_parts(self) -> Loaded:
-        return self._encoder.load(self._cache, key=_KEY, progress=self._reporter.say)
+        return self._encoder.load(
+            self._run.workspace.corpora, key=_KEY, progress=self._run.reporter.say
+        )
 
     def _title(self, number: int) -> str:
         return f"teacher {number + 1}/{self._settings.networks}"
 
     def _path(self, what: str) -> Path:
-        return self._folder / f"{self._key}-{what}.safetensors"
+        return self._run.workspace.teachers / f"{self._key}-{what}.safetensors"

@@ -19,7 +19,8 @@ from torch.nn import functional
 from valence.service.classifier.manifest import Task
 from valence.training.data.batches import plan
 from valence.training.runtime import tensor_file
-from valence.training.runtime.progress import Reporter, time_left
+from valence.training.runtime.progress import time_left
+from valence.training.runtime.run import Run
 from valence.training.trainer import optimizer as descent
 
 if TYPE_CHECKING:
@@ -99,10 +100,9 @@ def fine_tune(
     settings: Distillation,
     task: Task,
     seed: int,
-    device: torch.device,
+    run: Run,
     checkpoint: Path,
     title: str,
-    reporter: Reporter,
 ) -> None:
     """Tune all of ``network`` on ``pieces`` to give ``targets``, ``(N, K)`` probabilities.
 
@@ -110,7 +110,7 @@ def fine_tune(
     own number, and where training stands is kept in ``checkpoint`` every two minutes, so that a
     run that was interrupted ends with the weights it would have had.
     """
-    network.to(device)
+    network.to(run.device)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True
     )
@@ -121,13 +121,13 @@ def fine_tune(
     ]
     first = _restored(network, optimizer, checkpoint)
     if first:
-        reporter.say(f"{title}: continuing after {first:,} of {len(batches):,} batches")
+        run.reporter.say(f"{title}: continuing after {first:,} of {len(batches):,} batches")
     warmup = max(1, int(_WARMUP * len(batches)))
     told = max(1, len(batches) // (_TOLD * settings.epochs))
     network.train()
     started = saved = time.perf_counter()
     read, loss_sum, texts = 0, 0.0, 0
-    with reporter.bar(title, total=len(batches), done=first) as advance:
+    with run.reporter.bar(title, total=len(batches), done=first) as advance:
         for step in range(first, len(batches)):
             rows = batches[step]
             decay = (len(batches) - step) / max(1, len(batches) - warmup)
@@ -135,7 +135,7 @@ def fine_tune(
             descent.set_learning_rate(optimizer, rate)
             torch.manual_seed(seed * 1_000_003 + step)
             optimizer.zero_grad()
-            loss = _loss(network, pieces, rows, targets, task=task, device=device)
+            loss = _loss(network, pieces, rows, targets, task=task, device=run.device)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), _CLIP_NORM)
             optimizer.step()
@@ -145,7 +145,7 @@ def fine_tune(
             advance(tokens_per_second=read / (now - started))
             if (step + 1) % told == 0:
                 left = time_left(now - started, step + 1 - first, len(batches) - first)
-                reporter.say(
+                run.reporter.say(
                     f"{title}: {(step + 1) / len(batches):.0%}, loss {loss_sum / texts:.4f}, "
                     f"{read / (now - started):,.0f} pieces/s, {left} left"
                 )

@@ -13,7 +13,6 @@ from contextlib import nullcontext
 from importlib.metadata import version
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from valence.service.classifier.manifest import TeacherOrigin
 from valence.training.config.schema import SELF, Configuration
@@ -23,9 +22,8 @@ from valence.training.distillation.logit_cache import Kept
 from valence.training.distillation.teacher import Lesson
 from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.runtime import distributed
-from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.tensor_file import copied, sha256
-from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import loop, network
 from valence.training.trainer.checkpoint import hold_run
 
@@ -47,28 +45,25 @@ class Itself:
         lesson: Lesson,
         *,
         seed: int,
-        workspace: Workspace,
-        device: torch.device,
-        reporter: Reporter,
+        run: Run,
     ) -> None:
         optimization = configuration.optimization.model_copy(update={"seed": seed})
         self._configuration = configuration.model_copy(
             update={"name": SELF, "distillation": None, "optimization": optimization}
         )
         self._words = prepared.words
-        self._reporter = reporter
+        self._reporter = run.reporter
         key = network.run_key(self._configuration, prepared.identity, prepared.words)
-        path = workspace.teachers / f"{SELF}-{key}.safetensors"
+        path = run.workspace.teachers / f"{SELF}-{key}.safetensors"
         self._kept = Kept(path.with_name(f"{path.stem}-logits.safetensors"))
-        reporter.say(f"{SELF}: the network learns from the labels alone, to teach itself then")
+        run.reporter.say(f"{SELF}: the network learns from the labels alone, to teach itself then")
         with hold_run(path) if distributed.is_first() else nullcontext():
             self._model, _ = network.fit(
                 self._configuration,
                 prepared,
                 columns,
-                device=device,
+                run=run,
                 checkpoint=path,
-                reporter=reporter,
             )
         self._temperature = lesson.temperature(loop.logits(self._model, prepared.encoded["dev"]))
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from valence.service.classifier.classifier import probabilities
 from valence.service.classifier.manifest import TeacherRecord
@@ -35,7 +34,7 @@ from valence.training.metrics.scores import evaluate
 from valence.training.runtime import distributed
 from valence.training.runtime.hashing import sha256_of
 from valence.training.runtime.progress import Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +56,9 @@ def teach(
     configuration: Configuration,
     prepared: Prepared,
     columns: WordVectors | None,
-    *,
-    workspace: Workspace,
-    device: torch.device,
-    reporter: Reporter,
+    run: Run,
 ) -> Taught:
-    """Let the teachers learn, or find them in ``workspace``, and answer for every text.
+    """Let the teachers learn, or find them in the workspace, and answer for every text.
 
     They learn from no dev or test text, are calibrated on the dev texts, and judged on both.
     ``columns`` are the pre-trained ones of the network's embedding. Of several processes the first
@@ -91,29 +87,19 @@ def teach(
             columns,
             lesson,
             seed=settings.seed,
-            workspace=workspace,
-            device=device,
-            reporter=reporter,
+            run=run,
         )
 
     def find(name: str) -> Teacher:
         if name in ready:
             return ready[name]
         if name == N_GRAMS:
-            return NGrams(lesson, reporter=reporter)
-        return Ensemble(
-            Encoder(name),
-            settings,
-            lesson,
-            folder=workspace.teachers,
-            cache=workspace.corpora,
-            device=device,
-            reporter=reporter,
-        )
+            return NGrams(lesson, reporter=run.reporter)
+        return Ensemble(Encoder(name), settings, lesson, run)
 
     def ask() -> Taught:
         teacher = Together([find(name) for name in settings.teacher])
-        return _taught(teacher, configuration, prepared, lesson, reporter)
+        return _taught(teacher, configuration, prepared, lesson, run.reporter)
 
     return distributed.from_first(ask)
 

@@ -15,8 +15,7 @@ from valence.service.inference.explain.explainer import attributor
 from valence.training.config import schema
 from valence.training.data.preparation import load_splits
 from valence.training.evaluation import stored_model
-from valence.training.runtime.progress import Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 
 DELETED = 3
 CONFIDENT = 0.8
@@ -104,15 +103,13 @@ def measure(
     )
 
 
-def measure_stored(
-    tag: str, *, label: str | None, engine: str, workspace: Workspace, reporter: Reporter
-) -> Faithfulness:
+def measure_stored(tag: str, *, label: str | None, engine: str, run: Run) -> Faithfulness:
     """:func:`measure` of a model in the store on its held-out texts; by default of its
     last label.
     """
     classifier, computes = stored_model.load(tag, engine)
     manifest = classifier.manifest
     chosen = schema.parse(dict(manifest.training.configuration), source=f"model {tag}")
-    _, splits = load_splits(chosen, workspace, reporter)
+    _, splits = load_splits(chosen, run)
     texts = [example.text for example in splits.of(splits.judged)]
     return measure(classifier, computes, texts, label=label or manifest.labels[-1])

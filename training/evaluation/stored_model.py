@@ -30,26 +30,26 @@ from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import Evaluation, evaluate
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 
 # texts that are scored together
 _CHUNK = 1_024
 
 
 def evaluate_stored(
-    tag: str, *, engine: str, workspace: Workspace, with_baselines: bool, reporter: Reporter
+    tag: str, *, engine: str, run: Run, with_baselines: bool
 ) -> dict[str, Evaluation]:
     """The scores of a model on its dev and test texts, and of the baselines on the same.
 
     Baselines are scored on test, or on dev where the model has no test texts.
     """
     classifier, computes = load(tag, engine)
-    reporter.say(f"{tag}: engine {computes.name}")
+    run.reporter.say(f"{tag}: engine {computes.name}")
     manifest = classifier.manifest
-    splits = held_out(classifier, workspace, reporter)
+    splits = held_out(classifier, run)
     name = f"{manifest.name}:{manifest.version}"
     scores = {
-        f"{name} ({part})": answer(classifier, computes, splits.of(part), reporter)[1]
+        f"{name} ({part})": answer(classifier, computes, splits.of(part), run.reporter)[1]
         for part in splits.names
         if part != "train"
     }
@@ -59,15 +59,15 @@ def evaluate_stored(
     return scores
 
 
-def held_out(classifier: Classifier, workspace: Workspace, reporter: Reporter) -> Splits:
+def held_out(classifier: Classifier, run: Run) -> Splits:
     """The splits of the model's own corpora; says where they are not those it was made with."""
     manifest = classifier.manifest
     tag = f"{manifest.name}:{manifest.version}"
     chosen = schema.parse(dict(manifest.training.configuration), source=f"model {tag}")
-    _, splits = load_splits(chosen, workspace, reporter)
+    _, splits = load_splits(chosen, run)
     for name, expected in manifest.training.split_sha256.items():
         if digest(getattr(splits, name)) != expected:
-            reporter.say(f"warning: the {name} texts are not those that {tag} was made with")
+            run.reporter.say(f"warning: the {name} texts are not those that {tag} was made with")
     return splits
 
 

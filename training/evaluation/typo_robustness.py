@@ -13,8 +13,7 @@ import re
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from valence.training.evaluation import stored_model
-from valence.training.runtime.progress import Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 
 SHARE = 0.1
 DRAWS = 3
@@ -81,10 +80,10 @@ def _beside(letter: str) -> str:
     return row[max(0, at - 1) : at] + row[at + 1 : at + 2]
 
 
-def measure_stored(tag: str, *, engine: str, workspace: Workspace, reporter: Reporter) -> Cost:
+def measure_stored(tag: str, *, engine: str, run: Run) -> Cost:
     """What typing errors cost a model of the store on its dev texts."""
     classifier, computes = stored_model.load(tag, engine)
-    dev = stored_model.held_out(classifier, workspace, reporter).dev
+    dev = stored_model.held_out(classifier, run).dev
     scores, unknown = [], []
     for draw in range(DRAWS + 1):
         chance = random.Random(draw)  # noqa: S311 - nothing secret
@@ -92,7 +91,7 @@ def measure_stored(tag: str, *, engine: str, workspace: Workspace, reporter: Rep
             dataclasses.replace(example, text=with_typos(example.text, chance)) if draw else example
             for example in dev
         ]
-        _, found = stored_model.answer(classifier, computes, examples, reporter)
+        _, found = stored_model.answer(classifier, computes, examples, run.reporter)
         scores.append(found.macro_f1)
         usages = [classifier.encode(example.text).usage for example in examples]
         tokens = sum(usage.tokens_used for usage in usages)

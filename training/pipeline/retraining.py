@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import torch
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
 from valence.training.checks import suite
@@ -27,16 +26,14 @@ from valence.training.registry import store
 from valence.training.runtime import provenance
 from valence.training.runtime.lock import hold_lock
 from valence.training.runtime.progress import Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 from valence.training.tracking.tracker import UNTRACKED, Tracking
 
 
 def retrain(
     configuration: Configuration,
+    run: Run,
     *,
-    workspace: Workspace,
-    reporter: Reporter,
-    device: torch.device,
     rules: Rules,
     engine: str = "auto",
     tracking: Tracking = UNTRACKED,
@@ -56,33 +53,31 @@ def retrain(
             "none of; train with `make train`, or leave these settings out"
         )
     name = configuration.name
-    folder = workspace.root / "verdicts"
+    folder = run.workspace.root / "verdicts"
     with hold_lock(folder / f".{name}", work=f"retraining {name}"):
-        champion = incumbent(name, reporter)
+        champion = incumbent(name, run.reporter)
         if champion is not None:
             _same_labels(champion, configuration)
-        loaded, splits = training_run.load_splits(configuration, workspace, reporter)
+        loaded, splits = training_run.load_splits(configuration, run)
         hashes = {part: digest(getattr(splits, part)) for part in ("train", "dev", "test")}
         challenger = _made_of(configuration, hashes)
         texts = len(splits.test)
         if challenger and (verdict := _nothing_new(challenger, champion, texts, rules)):
             return verdict, verdict.write(folder)
-        findings = suite.before_training(configuration, loaded, splits, reporter)
+        findings = suite.before_training(configuration, loaded, splits, run.reporter)
         if champion is not None:
             findings += suite.drifted(loaded, champion)
         if challenger is None:
             challenger = training_run.train(
                 configuration,
-                workspace=workspace,
-                reporter=reporter,
-                device=device,
+                run,
                 with_baselines=False,
                 tracking=tracking,
                 unchecked=True,  # they have been
             ).tag
         else:
-            reporter.say(f"{challenger} was made of just these data and settings: only judged")
-        reporter.say(f"judging {challenger} on {texts:,} texts")
+            run.reporter.say(f"{challenger} was made of just these data and settings: only judged")
+        run.reporter.say(f"judging {challenger} on {texts:,} texts")
         verdict = _judge(
             champion, challenger, splits.test, hashes["test"], rules=rules, engine=engine
         ).model_copy(update={"data": tuple(one.line() for one in findings)})

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-import torch
 from valence.service.classifier.manifest import Manifest
 from valence.training.checks import suite
 from valence.training.config.schema import Configuration
@@ -16,7 +15,7 @@ from valence.training.evaluation import fitted_model
 from valence.training.metrics.scores import Evaluation
 from valence.training.pipeline import publication
 from valence.training.runtime import distributed, seeds
-from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 from valence.training.tracking.tracker import UNTRACKED, Tracking
 from valence.training.trainer import network
@@ -43,10 +42,8 @@ class Trained:
 
 def train(
     configuration: Configuration,
+    run: Run,
     *,
-    workspace: Workspace,
-    reporter: Reporter,
-    device: torch.device,
     fresh: bool = False,
     with_baselines: bool = True,
     tracking: Tracking = UNTRACKED,
@@ -60,23 +57,17 @@ def train(
     Where several processes train together, all call this, the first publishes, and all return it.
     """
     clock = publication.Clock()
-    seeds.repeat_exactly(device)
+    seeds.repeat_exactly(run.device)
     with distributed.one_before_the_others():  # what is fetched, is fetched once
-        prepared = prepare(configuration, workspace, reporter)
+        prepared = prepare(configuration, run)
     if not unchecked and distributed.is_first():
-        suite.before_training(configuration, prepared.loaded, prepared.splits, reporter)
-    columns = network.word_vectors(configuration, prepared, workspace, reporter)
+        suite.before_training(configuration, prepared.loaded, prepared.splits, run.reporter)
+    columns = network.word_vectors(configuration, prepared, run)
     if configuration.distillation is not None:
-        prepared = transfer_set.teach(
-            configuration,
-            prepared,
-            columns,
-            workspace=workspace,
-            device=device,
-            reporter=reporter,
-        ).to(prepared, configuration, reporter)
+        taught = transfer_set.teach(configuration, prepared, columns, run)
+        prepared = taught.to(prepared, configuration, run.reporter)
     key = network.run_key(configuration, prepared.identity, prepared.words)
-    checkpoint = workspace.runs / f"{configuration.name}-{key}.safetensors"
+    checkpoint = run.workspace.runs / f"{configuration.name}-{key}.safetensors"
     with hold_run(checkpoint) if distributed.is_first() else nullcontext():
         if fresh and distributed.is_first():
             checkpoint.unlink(missing_ok=True)
@@ -85,9 +76,8 @@ def train(
             configuration,
             prepared,
             columns,
-            device=device,
+            run=run,
             checkpoint=checkpoint,
-            reporter=reporter,
             observe=tracking.log_epoch,
         )
 
@@ -96,7 +86,13 @@ def train(
                 model, prepared, configuration, with_baselines=with_baselines
             )
             tag, manifest = publication.publish(
-                model, prepared, found, configuration, history=history, device=device, clock=clock
+                model,
+                prepared,
+                found,
+                configuration,
+                history=history,
+                device=run.device,
+                clock=clock,
             )
             tracking.finish(manifest)
             # only now: an interruption before it costs the time since the last epoch, no more

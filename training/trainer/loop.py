@@ -21,7 +21,8 @@ from valence.training.data.batches import Batch, EncodedTexts, Texts
 from valence.training.metrics import thresholds
 from valence.training.metrics.scores import Evaluation, evaluate
 from valence.training.runtime import distributed
-from valence.training.runtime.progress import Reporter, time_left
+from valence.training.runtime.progress import time_left
+from valence.training.runtime.run import Run
 from valence.training.runtime.tensor_file import copied, flattened, restore, shapes
 from valence.training.trainer import checkpoint as checkpoints
 from valence.training.trainer import optimizer as descent
@@ -44,9 +45,8 @@ def fit(
     optimization: Optimization,
     regularization: Regularization,
     frozen_columns: int = 0,
-    device: torch.device,
+    run: Run,
     checkpoint: Path,
-    reporter: Reporter,
     observe: Callable[[Epoch], None] = lambda _: None,
 ) -> tuple[Epoch, ...]:
     """Train ``model`` in place and leave the weights of :func:`chosen_epoch` in it.
@@ -64,10 +64,10 @@ def fit(
     but for rounding. The first reads and writes the checkpoint and scores the dev texts.
     """
     if optimization.mixed_precision:
-        require_bf16(device)
+        require_bf16(run.device)
     # what follows is the same everywhere, but its start may differ by a bit between two machines
     model.load_state_dict(distributed.from_first(lambda: copied(model)))
-    model.to(device)
+    model.to(run.device)
     freeze(model.embedding, frozen_columns)
     optimizer = descent.optimizer(model, optimization, regularization)
     average = copy.deepcopy(model)
@@ -82,7 +82,7 @@ def fit(
         train.go_to(saved.position)
     rounds = train.rounds(optimization)
     if history and len(history) < rounds:
-        reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
+        run.reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
     while len(history) < rounds and not _stalled(history, optimization.patience):
         epoch = _epoch(
             model,
@@ -94,7 +94,7 @@ def fit(
             optimizer=optimizer,
             optimization=optimization,
             regularization=regularization,
-            reporter=reporter,
+            run=run,
         )
         history = (*history, epoch)
         observe(epoch)
@@ -176,7 +176,7 @@ def _epoch(
     optimizer: torch.optim.Optimizer,
     optimization: Optimization,
     regularization: Regularization,
-    reporter: Reporter,
+    run: Run,
 ) -> Epoch:
     number = len(history) + 1
     model.train()
@@ -188,7 +188,7 @@ def _epoch(
     part = train.round(number, optimization)
     # the bar is of the whole training, so that the time left is
     note = f"dev macro-F1 {history[-1].dev_macro_f1:.4f}" if history else ""
-    with reporter.bar(
+    with run.reporter.bar(
         f"epoch {number}/{rounds}", total=part.total, done=part.first, note=note
     ) as advance:
         for step, batch in enumerate(part.batches, start=part.first):
@@ -240,7 +240,7 @@ def _epoch(
     ahead = part.total - part.first - part.steps
     whole = time_left(time.perf_counter() - started, part.steps, part.steps + ahead)
     left = f", at most {whole} left" if ahead else ""  # patience may end it before
-    reporter.say(
+    run.reporter.say(
         f"epoch {number}/{rounds}: train loss {epoch.train_loss:.4f}, "
         f"dev loss {epoch.dev_loss:.4f}, dev macro-F1 {epoch.dev_macro_f1:.4f}, "
         f"{seconds:.1f} s, {epoch.tokens_per_second:,.0f} tokens/s{left}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import torch
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.model import RecurrentClassifier
 from valence.service.classifier.vocabulary import Vocabulary
@@ -15,16 +14,13 @@ from valence.training.embeddings import word_vectors as vectors
 from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.runtime import provenance
 from valence.training.runtime.hashing import sha256_of_json
-from valence.training.runtime.progress import Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 from valence.training.trainer import loop
 from valence.training.trainer.checkpoint import Epoch
 from valence.training.trainer.initialization import initialize
 
 
-def word_vectors(
-    configuration: Configuration, prepared: Prepared, workspace: Workspace, reporter: Reporter
-) -> WordVectors | None:
+def word_vectors(configuration: Configuration, prepared: Prepared, run: Run) -> WordVectors | None:
     """The pre-trained columns of the embedding; None if the configuration names no vectors."""
     if not configuration.words.vectors:
         return None
@@ -34,8 +30,8 @@ def word_vectors(
         encoder_size=configuration.words.encoder_size,
         in_domain_size=configuration.words.in_domain_size,
         texts=prepared.domain,
-        cache=workspace.corpora,
-        progress=reporter.say,
+        cache=run.workspace.corpora,
+        progress=run.reporter.say,
     )
 
 
@@ -44,9 +40,8 @@ def fit(
     prepared: Prepared,
     pretrained: WordVectors | None,
     *,
-    device: torch.device,
+    run: Run,
     checkpoint: Path,
-    reporter: Reporter,
     observe: Callable[[Epoch], None] = lambda _: None,
 ) -> tuple[RecurrentClassifier, tuple[Epoch, ...]]:
     """The network that ``configuration`` describes with the weights of its chosen epoch, and the
@@ -61,9 +56,8 @@ def fit(
         optimization=configuration.optimization,
         regularization=configuration.regularization,
         frozen_columns=_frozen(configuration, pretrained),
-        device=device,
+        run=run,
         checkpoint=checkpoint,
-        reporter=reporter,
         observe=observe,
     )
     return model, history

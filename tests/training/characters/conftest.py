@@ -16,6 +16,8 @@ from valence.training.char_lm.config import (
 )
 from valence.training.char_lm.documents import Document, DocumentSplits
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
+from valence.training.runtime.workspace import Workspace
 
 # every character is determined except the digit, one of four: half a bit per character
 SENTENCES = ("ab0.", "ab1.", "ab2.", "ab3.")
@@ -57,7 +59,6 @@ def train(
         chosen,
         texts,
         target=target,
-        reporter=Reporter(),
-        device=torch.device("cpu"),
+        run=Run(Workspace(target.parent), Reporter()),
         fresh=fresh,
     )

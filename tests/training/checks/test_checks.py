@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 import valence.training.__main__ as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
@@ -20,6 +19,7 @@ from valence.training.corpora.example import Example
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 LABELS = ["negative", "neutral", "positive"]
@@ -64,9 +64,7 @@ def test_an_error_in_the_data_prevents_the_training(
     with pytest.raises(ConfigurationError, match=r"(?s)conflicts: .*--unchecked") as error:
         training_run.train(
             configuration_of(contradicting, configured),
-            workspace=workspace,
-            reporter=silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, silent()),
         )
     assert "sentence number" not in str(error.value)
 
@@ -76,9 +74,7 @@ def test_unchecked_training_ignores_faults_of_the_data(
 ) -> None:
     made = training_run.train(
         configuration_of(contradicting, configured),
-        workspace=workspace,
-        reporter=silent(),
-        device=torch.device("cpu"),
+        run=Run(workspace, silent()),
         with_baselines=False,
         unchecked=True,
     )
@@ -137,7 +133,7 @@ def test_the_training_data_of_a_model_have_not_drifted(
     kept = profile.read(folder / artifact.REPORT / profile.FILE)
     assert kept is not None
     assert kept.texts == sum(made.manifest.training.splits.values())
-    loaded, splits = training_run.load_splits(configured(), workspace, silent())
+    loaded, splits = training_run.load_splits(configured(), Run(workspace, silent()))
     assert suite.drifted(loaded, made.tag) == []
     checked = suite.check(configured(), loaded, splits, slow=False, against=made.tag)
     assert "drift" not in [finding.check for finding in checked.findings]
@@ -168,7 +164,7 @@ def test_the_most_severe_findings_come_first(
     contradicting: Path, configured, workspace, silent
 ) -> None:
     chosen = configuration_of(contradicting, configured)
-    loaded, splits = training_run.load_splits(chosen, workspace, silent())
+    loaded, splits = training_run.load_splits(chosen, Run(workspace, silent()))
     severities = [
         finding.severity for finding in suite.check(chosen, loaded, splits, slow=False).findings
     ]

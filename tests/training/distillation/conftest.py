@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from valence.training.config.schema import Distillation
 from valence.training.corpora.example import Example
 from valence.training.data.split import Splits, split
@@ -14,6 +13,8 @@ from valence.training.distillation.encoder_teacher import Ensemble
 from valence.training.distillation.teacher import Lesson
 from valence.training.embeddings.encoder_model import Encoder
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
+from valence.training.runtime.workspace import Workspace
 
 LABELS = ("negative", "neutral", "positive")
 
@@ -41,10 +42,7 @@ def teacher(
             Encoder(str(settings.get("teacher", encoder_folder))),
             Distillation.model_validate(chosen | settings),
             Lesson(train, splits.dev, LABELS, "single_label", use_shares=True),
-            folder=tmp_path / folder,
-            cache=tmp_path / "cache",
-            device=torch.device("cpu"),
-            reporter=reporter or silent(),
+            Run(Workspace(tmp_path / folder), reporter or silent()),
         )
 
     return make

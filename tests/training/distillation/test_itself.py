@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data import targets
@@ -16,6 +15,7 @@ from valence.training.distillation.self_teacher import Itself
 from valence.training.distillation.teacher import Lesson
 from valence.training.metrics import calibration
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 LABELS = ("negative", "neutral", "positive")
@@ -28,7 +28,7 @@ def itself(configured: Callable[..., Configuration], workspace: Workspace) -> Ma
 
     def make(*, reporter: Reporter, seed: int = 0, **sections: dict[str, object]) -> Itself:
         configuration = configured(**sections)
-        prepared = prepare(configuration, workspace, reporter)
+        prepared = prepare(configuration, Run(workspace, reporter))
         splits = prepared.splits
         return Itself(
             configuration,
@@ -37,9 +37,7 @@ def itself(configured: Callable[..., Configuration], workspace: Workspace) -> Ma
             None,
             Lesson(splits.train, splits.dev, LABELS, "single_label", use_shares=True),
             seed=seed,
-            workspace=workspace,
-            device=torch.device("cpu"),
-            reporter=reporter,
+            run=Run(workspace, reporter),
         )
 
     return make

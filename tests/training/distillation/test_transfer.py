@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import typer.testing
 import valence.training.__main__ as commands
 from valence.service.classifier import artifact
@@ -24,6 +23,7 @@ from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.report import model_card
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 LABELS = ("negative", "neutral", "positive")
@@ -67,15 +67,13 @@ def teach(
     ) -> Taught:
         configuration = configured(distillation=chosen | settings)
         prepared = prepare(
-            configuration.model_copy(update={"distillation": None}), workspace, silent()
+            configuration.model_copy(update={"distillation": None}), Run(workspace, silent())
         )
         return transfer_set.teach(
             configuration,
             replace(prepared, varied=tuple(varied), to_label=tuple(unlabelled)),
             None,
-            workspace=workspace,
-            device=torch.device("cpu"),
-            reporter=silent(),
+            run=Run(workspace, silent()),
         )
 
     return teach
@@ -150,9 +148,7 @@ def run(
                 optimization={"seed": seed},
                 data=data,
             ),
-            workspace=workspace,
-            reporter=silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, silent()),
             with_baselines=False,
         )
 

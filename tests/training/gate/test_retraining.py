@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from valence.service.errors import ConfigurationError
 from valence.training.checks.finding import Finding
 from valence.training.config.schema import Configuration
@@ -18,6 +17,7 @@ from valence.training.pipeline.gate.verdict import Verdict
 from valence.training.registry import store
 from valence.training.runtime.lock import hold_lock
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 # each test trains and judges several networks
@@ -37,9 +37,7 @@ def retrain(workspace: Workspace, silent: type[Reporter], configured: Configured
     def retrain(reporter: Reporter | None = None, **sections: object) -> Verdict:
         verdict, path = retraining.retrain(
             configured(**sections),
-            workspace=workspace,
-            reporter=reporter or silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, reporter or silent()),
             rules=RULES,
             engine="reference",
         )
@@ -74,9 +72,7 @@ def test_a_better_challenger_is_promoted_and_can_be_rolled_back(
 ) -> None:
     worse = training_run.train(
         configured(optimization=HASTY),
-        workspace=workspace,
-        reporter=silent(),
-        device=torch.device("cpu"),
+        run=Run(workspace, silent()),
         with_baselines=False,
     ).tag
     reporter = silent()
@@ -147,9 +143,7 @@ def test_other_labels_are_refused_before_training(
     monkeypatch.setattr(retraining.pipeline, "train", None)
     other = configured().model_copy(update={"labels": ("negative", "positive")})
     arguments = {
-        "workspace": workspace,
-        "reporter": Reporter(),
-        "device": torch.device("cpu"),
+        "run": Run(workspace, Reporter()),
         "rules": RULES,
     }
     with pytest.raises(ConfigurationError, match=r"'neutral'.*would have.*make promote"):
@@ -168,9 +162,7 @@ def test_labels_in_another_order_are_the_same_labels(
     store.promote_version("toy:latest")
     verdict, _ = retraining.retrain(
         turned,
-        workspace=workspace,
-        reporter=silent(),
-        device=torch.device("cpu"),
+        run=Run(workspace, silent()),
         rules=RULES,
         engine="reference",
     )

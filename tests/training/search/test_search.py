@@ -12,7 +12,6 @@ from typing import Any
 
 import optuna
 import pytest
-import torch
 from optuna.trial import FrozenTrial, TrialState
 from valence.service.errors import ConfigurationError
 from valence.training.config import schema as configurations
@@ -32,6 +31,7 @@ from valence.training.experiments.search.trial import EPOCHS
 from valence.training.pipeline import training_run
 from valence.training.runtime.lock import hold_lock
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import network
 
@@ -86,9 +86,7 @@ def search(
             out=tmp_path / "best.toml",
             study_file=study_file,
             command="python -m training search toy.toml",
-            workspace=workspace,
-            reporter=reporter or silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, reporter or silent()),
             fresh=fresh,
             unchecked=True,
         )
@@ -127,9 +125,7 @@ def test_the_written_best_configuration_reaches_its_score(
     assert "# Written by: python -m training search toy.toml" in text
     made = training_run.train(
         configurations.load(tmp_path / "best.toml"),
-        workspace=workspace,
-        reporter=silent(),
-        device=torch.device("cpu"),
+        run=Run(workspace, silent()),
         with_baselines=False,
     )
     # equal to the last digit: the search trained the same weights

@@ -97,7 +97,7 @@ def test_an_interrupted_search_has_the_exit_code_of_shells(
     def interrupted(*_: object, **__: object) -> float:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trials, "run", interrupted)
+    monkeypatch.setattr(trials, "train_trial", interrupted)
     assert run(file, "--trials", "1").exit_code == search.INTERRUPTED
 
 

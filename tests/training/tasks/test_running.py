@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 import valence.training.__main__ as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
@@ -18,6 +17,7 @@ from valence.training.experiments.tasks.task import Task
 from valence.training.pipeline import training_run
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 SMALL = {
@@ -78,11 +78,9 @@ def made(
             "track": False,
             **changes,
         }
-        return run.run(
+        return run.run_experiments(
             Experiments(**chosen),
-            workspace=workspace,
-            reporter=silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, silent()),
         )
 
     return made

@@ -22,8 +22,7 @@ from valence.training.evaluation.assessment.mistakes import worst
 from valence.training.evaluation.assessment.texts import Texts
 from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import Evaluation
-from valence.training.runtime.progress import Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 
 MISTAKES = "errors.jsonl"
 
@@ -46,10 +45,9 @@ def assess_stored(
     reading: Reading | None = None,
     against: str | None = None,
     engine: str,
-    workspace: Workspace,
+    run: Run,
     with_baselines: bool,
     mistakes: int,
-    reporter: Reporter,
 ) -> Assessed:
     """Judge the model ``tag`` on the texts of ``reading``, or on its own dev and test texts.
 
@@ -59,34 +57,34 @@ def assess_stored(
     classifier, computes = stored_model.load(tag, engine)
     manifest = classifier.manifest
     name = f"{manifest.name}:{manifest.version}"
-    reporter.say(f"{name}: engine {computes.name}")
+    run.reporter.say(f"{name}: engine {computes.name}")
     other = None if against is None else stored_model.load(against, engine)
     if other is not None:
         _check_alike(manifest, other[0].manifest)
     rows: dict[str, Evaluation] = {}
     if reading is None:
-        splits = stored_model.held_out(classifier, workspace, reporter)
+        splits = stored_model.held_out(classifier, run)
         if splits.judged == "test":
-            _, dev = stored_model.answer(classifier, computes, splits.dev, reporter)
+            _, dev = stored_model.answer(classifier, computes, splits.dev, run.reporter)
             rows[f"{name} (dev)"] = dev
         texts = Texts(splits.judged, splits.of(splits.judged))
     else:
         texts = reading(manifest)
-    answers, evaluation = stored_model.answer(classifier, computes, texts.examples, reporter)
+    answers, evaluation = stored_model.answer(classifier, computes, texts.examples, run.reporter)
     rows[f"{name} ({texts.name})"] = evaluation
     behaviour = _behaviour(classifier, computes, texts, answers)
     beside: tuple[str, Predictions] | None = None
     if other is not None:
         theirs = other[0].manifest
         other_answers, scores = stored_model.answer(
-            *other, texts.examples, reporter, labels=manifest.labels
+            *other, texts.examples, run.reporter, labels=manifest.labels
         )
         beside = (f"{theirs.name}:{theirs.version}", other_answers)
         rows[f"{beside[0]} ({texts.name})"] = scores
         others = _behaviour(*other, texts, other_answers, labels=manifest.labels)
         behaviour = capability.add_comparison(behaviour, others)
     if reading is None and with_baselines:
-        reporter.say("training the baselines on the same texts")
+        run.reporter.say("training the baselines on the same texts")
         scored = stored_model.score_baselines(manifest, splits)
         rows |= {f"{name} ({texts.name})": value for name, value in scored.items()}
     found = assess(
@@ -98,7 +96,7 @@ def assess_stored(
         against=beside,
         behaviour=behaviour,
     )
-    folder = workspace.root / "evaluations" / name.replace(":", "-") / _slug(texts.name)
+    folder = run.workspace.root / "evaluations" / name.replace(":", "-") / _slug(texts.name)
     listed = worst(texts, answers, manifest.labels, most=mistakes)
     _write(folder, found, rows, listed)
     return Assessed(found, rows, folder)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import torch
 from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, TrialState
 from valence.service.errors import ConfigurationError
@@ -24,7 +23,7 @@ from valence.training.experiments.search.trial import OutOfTime, Preparations
 from valence.training.runtime import distributed, seeds
 from valence.training.runtime.hashing import sha256_of_json
 from valence.training.runtime.progress import Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 from valence.training.trainer import loop
 
 
@@ -58,9 +57,7 @@ def search(
     out: Path,
     study_file: Path,
     command: str,
-    workspace: Workspace,
-    reporter: Reporter,
-    device: torch.device,
+    run: Run,
     fresh: bool = False,
     unchecked: bool = False,
 ) -> Found:
@@ -74,20 +71,18 @@ def search(
     if distributed.count() > 1:
         raise ConfigurationError("a search is one process; start it without torchrun")
     end = time.monotonic() + (math.inf if budget.minutes is None else 60 * budget.minutes)
-    seeds.repeat_exactly(device)
+    seeds.repeat_exactly(run.device)
     folder = study_file.with_suffix("")  # of its checkpoints
     seed = space.base.optimization.seed
     with opened(study_file, space, seed=seed, fresh=fresh) as study:
         if fresh:
             shutil.rmtree(folder, ignore_errors=True)
-        preparations = Preparations(
-            space.base, workspace=workspace, device=device, reporter=reporter
-        )
+        preparations = Preparations(space.base, run)
         material = preparations.material
         if not unchecked:
-            suite.before_training(space.base, material.loaded, material.splits, reporter)
+            suite.before_training(space.base, material.loaded, material.splits, run.reporter)
         study.begin(_fingerprint(space, preparations))
-        _say_start(study, space, budget, reporter)
+        _say_start(study, space, budget, run.reporter)
         interrupted = False
         try:
             while len(study.trials) < budget.trials and time.monotonic() < end:
@@ -96,14 +91,15 @@ def search(
                     space,
                     preparations=preparations,
                     folder=folder,
-                    device=device,
-                    reporter=reporter,
+                    run=run,
                     end=end,
                 )
                 winner.write(out, study, space, study_file, command)
-                _say_end(study, budget, reporter, end)
+                _say_end(study, budget, run.reporter, end)
         except OutOfTime:
-            reporter.say("the time is up; the trial that it cut short goes on with the next search")
+            run.reporter.say(
+                "the time is up; the trial that it cut short goes on with the next search"
+            )
         except KeyboardInterrupt:
             interrupted = True
         # a search that had nothing left to do leaves the file too
@@ -119,21 +115,19 @@ def _next(
     *,
     preparations: Preparations,
     folder: Path,
-    device: torch.device,
-    reporter: Reporter,
+    run: Run,
     end: float,
 ) -> None:
     """One trial, to its end."""
     trial = study.next()
     try:
-        value = trials.run(
+        value = trials.train_trial(
             trial,
             space.configuration(trial.params),
             study=study,
             preparations=preparations,
             folder=folder,
-            device=device,
-            reporter=reporter,
+            run=run,
             end=end,
         )
     except TrialPruned:

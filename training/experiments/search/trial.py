@@ -6,11 +6,10 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
-import torch
 from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, Trial, TrialState
 from valence.training.config.schema import Configuration
@@ -22,7 +21,7 @@ from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.experiments.search.study import REASON, RUN, Study
 from valence.training.runtime import provenance
 from valence.training.runtime.progress import Advance, Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 from valence.training.trainer import checkpoint as checkpoints
 from valence.training.trainer import loop, network
 from valence.training.trainer.checkpoint import Epoch
@@ -44,15 +43,10 @@ class Preparations:
     def __init__(
         self,
         base: Configuration,
-        *,
-        workspace: Workspace,
-        device: torch.device,
-        reporter: Reporter,
+        run: Run,
     ) -> None:
         self._base = base
-        self._workspace = workspace
-        self._device = device
-        self._reporter = reporter
+        self._run = run
         self._taught: dict[str, Taught] = {}  # by what the teachers learn
         self._prepared: dict[str, Prepared] = {}
         self._vectors: dict[str, WordVectors | None] = {}
@@ -60,7 +54,7 @@ class Preparations:
     @cached_property
     def material(self) -> Material:
         """The texts: the same for every trial."""
-        return preparation.read(self._base, self._workspace, self._reporter)
+        return preparation.read(self._base, self._run)
 
     def of(self, configuration: Configuration) -> Prepared:
         """The word ids of ``configuration``."""
@@ -72,12 +66,11 @@ class Preparations:
             prepared = preparation.encoded(
                 self.material,
                 configuration,
-                cache=self._workspace.corpora,
-                reporter=self._reporter,
+                self._run,
             )
             if configuration.distillation is not None:
                 taught = self._taught_by(configuration, prepared)
-                prepared = taught.to(prepared, configuration, self._reporter)
+                prepared = taught.to(prepared, configuration, self._run.reporter)
             self._prepared[key] = prepared
         return self._prepared[key]
 
@@ -89,9 +82,7 @@ class Preparations:
                 configuration,
                 prepared,
                 None,  # which only a network that teaches itself would begin with
-                workspace=self._workspace,
-                device=self._device,
-                reporter=self._reporter,
+                self._run,
             )
         return self._taught[targets]
 
@@ -101,7 +92,7 @@ class Preparations:
         key = json.dumps([configuration.text.model_dump(), words.model_dump()])
         if key not in self._vectors:
             self._vectors[key] = network.word_vectors(
-                configuration, self.of(configuration), self._workspace, self._reporter
+                configuration, self.of(configuration), self._run
             )
         return self._vectors[key]
 
@@ -126,15 +117,14 @@ class _Timed(Reporter):
             yield timed
 
 
-def run(
+def train_trial(
     trial: Trial,
     configuration: Configuration,
     *,
     study: Study,
     preparations: Preparations,
     folder: Path,
-    device: torch.device,
-    reporter: Reporter,
+    run: Run,
     end: float,
 ) -> float:
     """The dev macro-F1 of the epoch that is chosen; test texts are not looked at.
@@ -164,14 +154,13 @@ def run(
         if trial.should_prune():
             raise TrialPruned
 
-    timed = _Timed(reporter, end)
+    timed = replace(run, reporter=_Timed(run.reporter, end))
     network.fit(
         configuration,
         prepared,
         preparations.vectors(configuration),
-        device=device,
+        run=timed,
         checkpoint=checkpoint,
-        reporter=timed,
         observe=observe,
     )
     return loop.chosen_epoch(history, texts=len(prepared.encoded["dev"])).dev_macro_f1

@@ -9,14 +9,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from valence.service.errors import ValenceError
 from valence.training.experiments.tasks import files, page, records
 from valence.training.experiments.tasks.records import Record
 from valence.training.experiments.tasks.task import Task
 from valence.training.pipeline import training_run
-from valence.training.runtime.progress import Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 from valence.training.tracking.tracker import UNTRACKED, track_run
 
 LINEAR = "TF-IDF + logistic regression"
@@ -46,13 +44,7 @@ class Summary:
     left: tuple[str, ...]
 
 
-def run(
-    experiments: Experiments,
-    *,
-    workspace: Workspace,
-    reporter: Reporter,
-    device: torch.device,
-) -> Summary:
+def run_experiments(experiments: Experiments, run: Run) -> Summary:
     """Train each task by its recipe, one seed of all tasks before the next seed of any.
 
     A training that fails is told of, and the others go on. The table has a task's new row as soon
@@ -67,14 +59,12 @@ def run(
             if experiments.minutes is not None and minutes >= experiments.minutes:
                 ends["left"].append(name)
                 continue
-            reporter.say(f"{name}:")
+            run.reporter.say(f"{name}:")
             try:
-                new = _one(
-                    task, seed, experiments, workspace=workspace, reporter=reporter, device=device
-                )
+                new = _one(task, seed, experiments, run)
             except Exception as error:
                 ends["failed"].append(name)
-                reporter.say(f"{name} failed: {_told(error)}")
+                run.reporter.say(f"{name} failed: {_told(error)}")
             else:
                 ends["trained" if new else "known"].append(name)
     return Summary(**{end: tuple(which) for end, which in ends.items()})
@@ -84,14 +74,11 @@ def _one(
     task: Task,
     seed: int,
     experiments: Experiments,
-    *,
-    workspace: Workspace,
-    reporter: Reporter,
-    device: torch.device,
+    run: Run,
 ) -> bool:
     """Train a task with a seed unless it is known what that comes to; whether it was trained."""
-    folder = workspace.root / "experiments"
-    found = files.find(task, experiments.data, cache=workspace.corpora, say=reporter.say)
+    folder = run.workspace.root / "experiments"
+    found = files.find(task, experiments.data, cache=run.workspace.corpora, say=run.reporter.say)
     configuration = task.configuration(found, seed=seed)
     recipe, data = records.recipe_of(configuration)
     known = records.read(folder, task.name)
@@ -100,13 +87,13 @@ def _one(
     if new:
         baseline = records.baseline_of(known, data)
         with (
-            track_run(workspace.root, reporter) if experiments.track else nullcontext(UNTRACKED)
+            track_run(run.workspace.root, run.reporter)
+            if experiments.track
+            else nullcontext(UNTRACKED)
         ) as tracking:
             trained = training_run.train(
                 configuration,
-                workspace=workspace,
-                reporter=reporter,
-                device=device,
+                run,
                 fresh=experiments.fresh,
                 with_baselines=baseline is None,
                 tracking=tracking,
@@ -133,9 +120,9 @@ def _one(
         records.write(folder, record)
         known[seed] = record
     else:
-        reporter.say("trained before")
+        run.reporter.say("trained before")
     one = known[seed]
-    reporter.say(
+    run.reporter.say(
         f"{task.metric} on dev {one.score:.4f}; the linear model's {one.baseline:.4f}, wanted "
         f"{task.goal}"
     )
