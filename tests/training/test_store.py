@@ -207,7 +207,7 @@ def test_the_remains_of_a_killed_publication_are_removed(
         "from bentoml._internal.configuration.containers import BentoMLContainer\n"
         "from bentoml._internal.models import ModelStore\n"
         "from valence.service.classifier import artifact\n"
-        "from training import store\n"
+        "from valence.training.registry import store\n"
         "BentoMLContainer.model_store.set(ModelStore(sys.argv[1]))\n"
         "def die(source, target, **_):\n"
         "    (Path(target) / 'model.json').write_text('{')\n"

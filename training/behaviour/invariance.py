@@ -16,9 +16,9 @@ MAX_TEXTS = 1_000
 
 
 class PerturbedText(NamedTuple):
-    """The index of a held-out text, and its perturbed form."""
+    """The position of a held-out text, and its perturbed form."""
 
-    index: int
+    position: int
     text: str
 
 
@@ -40,7 +40,7 @@ def apply_perturbation(
     """The perturbed form of each of ``texts`` that ``perturb`` changes."""
     chance = random.Random(seed)  # noqa: S311 - nothing secret
     pairs = (PerturbedText(index, perturb(text, chance)) for index, text in enumerate(texts))
-    return [pair for pair in pairs if pair.text != texts[pair.index]]
+    return [pair for pair in pairs if pair.text != texts[pair.position]]
 
 
 def find_label_changes(
@@ -51,7 +51,7 @@ def find_label_changes(
     ``predicted`` (N, K) are the predicted labels of all held-out texts, in the order of the
     model's labels.
     """
-    before = predicted[np.array([pair.index for pair in pairs])]
+    before = predicted[np.array([pair.position for pair in pairs])]
     changed: Bools = (model.predict_labels([pair.text for pair in pairs]) != before).any(axis=1)
     return changed
 

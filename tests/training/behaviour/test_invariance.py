@@ -41,8 +41,8 @@ def test_a_limited_number_of_texts_is_spread_over_all() -> None:
     """At the limit all texts are taken."""
     every = [f"Text {number}" for number in range(MAX_TEXTS + 1)]
     all_of_them = perturb_texts(every[:-1])["lower case"]
-    assert [pair.index for pair in all_of_them] == list(range(MAX_TEXTS))
-    spread = [pair.index for pair in perturb_texts(every * 3)["lower case"]]
+    assert [pair.position for pair in all_of_them] == list(range(MAX_TEXTS))
+    spread = [pair.position for pair in perturb_texts(every * 3)["lower case"]]
     assert len(set(spread)) == MAX_TEXTS
     assert spread == sorted(spread)
     assert (spread[0], spread[-1]) == (0, 3 * MAX_TEXTS + 2)

@@ -184,7 +184,7 @@ def _behaviour(
     resampling = Resampling(rules.draws, rules.seed, 1 - 0.05 / max(1, len(found)))
     checks: list[Check] = []
     for name, pairs in found.items():
-        places = [pair.index for pair in pairs]
+        places = [pair.position for pair in pairs]
         given = [
             contender.subject(labels).predict_labels([pair.text for pair in pairs])
             for contender in (champion, challenger)
