@@ -101,7 +101,7 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
 
 def _answers() -> list[dict[str, object]]:
     # the measured fastest path of the native engine may differ from one measurement to the next
-    classifier, engine = stored_model.load("killed", "reference")
+    classifier, engine = stored_model.load_stored_model("killed", "reference")
     logits = engine.logits([classifier.encode(text).ids for text in _ASKED])
     labels = classifier.manifest.labels
     return [judgement(labels, prediction) for prediction in classifier.predict(logits)]

@@ -52,7 +52,7 @@ class Rig:
 
     def retrain(self, seed: int, reporter: Reporter | None = None) -> Verdict:
         """Retrain like ``make retrain``."""
-        verdict, _ = retraining.retrain(
+        verdict, _ = retraining.retrain_model(
             self.configuration(seed),
             run=Run(self.workspace, reporter or Reporter(quiet_in_logs=True)),
             rules=Rules(),
@@ -61,7 +61,7 @@ class Rig:
 
     def train_unreadable(self, seed: int) -> str:
         """Train a version, and replace it by one whose words no tokenizer yields."""
-        tag = training_run.train(
+        tag = training_run.train_classifier(
             self.configuration(seed),
             run=Run(self.workspace, Reporter(quiet_in_logs=True)),
             with_baselines=False,

@@ -229,7 +229,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Workspac
     folder = tmp_path_factory.mktemp("trained")
     workspace = Workspace(folder / "workspace")
     with toy_corpus(workspace), models_in(folder / "models"):
-        made = training_run.train(
+        made = training_run.train_classifier(
             toy_configuration().model_copy(update={"polarity": POLARITY}),
             run=Run(workspace, Silent()),
         )

@@ -24,7 +24,7 @@ from valence.training.corpora.catalog import Corpus
 from valence.training.corpora.example import Example
 from valence.training.data.batches import EncodedTexts
 from valence.training.data.split import digest, split
-from valence.training.evaluation.stored_model import evaluate_stored, predict_stored
+from valence.training.evaluation.stored_model import evaluate_stored_model, predict_texts
 from valence.training.metrics.calibration import fit_temperature
 from valence.training.metrics.scores import evaluate
 from valence.training.pipeline import training_run
@@ -94,7 +94,7 @@ def visited(
     )
     with pytest.MonkeyPatch.context() as patch, models_in(folder / "models"):
         patch.setitem(catalog.CORPORA, "visits", Corpus(package, read, LABELS))
-        made = training_run.train(configuration, run=Run(workspace, silent()))
+        made = training_run.train_classifier(configuration, run=Run(workspace, silent()))
         yield made, workspace
 
 
@@ -173,7 +173,7 @@ def test_a_stored_model_scores_as_in_its_training(
 ) -> None:
     made, workspace = visited
     reporter = silent()
-    scores = evaluate_stored(
+    scores = evaluate_stored_model(
         "visits", engine="reference", run=Run(workspace, reporter), with_baselines=True
     )
     for part in ("dev", "test"):
@@ -188,7 +188,7 @@ def test_a_stored_model_scores_as_in_its_training(
 @pytest.mark.usefixtures("visited")
 def test_an_answer_has_all_given_labels_and_separate_scores() -> None:
     texts = ["all was icy delayed that evening", "all was well that evening"]
-    both, none = predict_stored("visits", texts, engine="reference")
+    both, none = predict_texts("visits", texts, engine="reference")
     assert both["labels"] == ["cold", "late"]
     assert sum(score["score"] for score in both["scores"]) > 1.5
     assert both["polarity"] is None

@@ -40,7 +40,7 @@ def run(
     def run(
         *, reporter: Reporter | None = None, fresh: bool = False, **sections: dict[str, object]
     ) -> Trained:
-        return training_run.train(
+        return training_run.train_classifier(
             configured(**sections),
             run=Run(workspace, reporter or silent()),
             fresh=fresh,

@@ -170,7 +170,7 @@ def test_after_a_kill_two_processes_reach_the_weights_of_one(
     assert running.returncode == 0, "".join(said)
     assert any("continuing after epoch" in line for line in said)
     (together,) = (tmp_path / "models" / "made").glob("*/model.json")
-    alone = training_run.train(
+    alone = training_run.train_classifier(
         parse(content, source="the test"),
         run=Run(workspace, silent()),
         with_baselines=False,

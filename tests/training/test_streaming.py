@@ -233,7 +233,7 @@ def test_a_label_outside_the_sample_is_refused(tmp_path: Path, silent: type[Repo
 @pytest.fixture
 def train(workspace: Workspace, silent: type[Reporter]) -> Callable[..., Trained]:
     def train(configuration: Configuration, *, reporter: Reporter | None = None) -> Trained:
-        return training_run.train(
+        return training_run.train_classifier(
             configuration,
             run=Run(workspace, reporter or silent()),
             with_baselines=False,

@@ -46,7 +46,7 @@ def made(
         rows.writerow(("text", "label"))
         rows.writerows((example.text, example.label) for example in examples)
     chosen = configured(data={"corpora": [], "files": str(file), "split": "stratified"})
-    trained = training_run.train(chosen, run=Run(workspace, silent()))
+    trained = training_run.train_classifier(chosen, run=Run(workspace, silent()))
     return Made(trained, chosen, workspace, file)
 
 
@@ -57,7 +57,7 @@ def test_figures_and_baselines_come_from_dev_and_say_so(made: Made, silent: type
     assert dev.count == 42
     assert all(beside.count == dev.count for beside in trained.baselines.values())
     assert store.find_model(trained.tag)
-    scores = stored_model.evaluate_stored(
+    scores = stored_model.evaluate_stored_model(
         trained.tag,
         engine="reference",
         run=Run(made.workspace, silent()),
@@ -78,7 +78,7 @@ def test_the_report_shows_dev(made: Made) -> None:
 
 
 def test_explanations_are_judged_on_dev(made: Made, silent: type[Reporter]) -> None:
-    found = explanation_faithfulness.measure_stored(
+    found = explanation_faithfulness.measure_stored_model(
         made.trained.tag, label=None, engine="auto", run=Run(made.workspace, silent())
     )
     assert 0 < found.texts <= 42
@@ -86,7 +86,7 @@ def test_explanations_are_judged_on_dev(made: Made, silent: type[Reporter]) -> N
 
 def test_the_gate_refuses_a_model_without_test_texts(made: Made, silent: type[Reporter]) -> None:
     with pytest.raises(ConfigurationError, match="the gate judges on test texts"):
-        retraining.retrain(
+        retraining.retrain_model(
             made.configuration,
             run=Run(made.workspace, silent()),
             rules=Rules(),

@@ -21,7 +21,7 @@ from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
     from valence.service.classifier.manifest import Manifest
-    from valence.training.evaluation.assessment.texts import Texts
+    from valence.training.evaluation.assessment.texts import EvaluationTexts
 
 
 def evaluate(
@@ -71,13 +71,15 @@ def evaluate(
 ) -> None:
     """Judge a model in the store: on its own held-out texts, or on labelled texts of anyone."""
     from valence.training.config.columns import Columns
-    from valence.training.evaluation.assessment import stored, texts
-    from valence.training.evaluation.assessment.texts import Choice, parse_mapping
+    from valence.training.evaluation.assessment import stored_assessment, texts
+    from valence.training.evaluation.assessment.texts import TextSelection, parse_label_mapping
 
     reporter = Reporter()
-    choice = Choice(parse_mapping(mapping or ()), tuple(slices or ()), trained_on_too)
+    selection = TextSelection(
+        parse_label_mapping(mapping or ()), tuple(slices or ()), trained_on_too
+    )
 
-    def read(manifest: Manifest) -> Texts:
+    def read(manifest: Manifest) -> EvaluationTexts:
         trained = manifest.training.configuration.get("data")
         known = trained if isinstance(trained, dict) else {}
         table = Columns(
@@ -87,18 +89,18 @@ def evaluate(
             task=manifest.task,
             label_separator=separator or str(known.get("label_separator", "|")),
         )
-        return texts.read(
+        return texts.read_evaluation_texts(
             data or (),
             table,
             manifest,
-            choice=choice,
+            selection=selection,
             reporter=reporter,
             cache=Workspace(workspace).corpora,
         )
 
-    found = stored.assess_stored(
+    found = stored_assessment.assess_stored_model(
         model,
-        reading=read if data else None,
+        read_texts=read if data else None,
         against=against,
         engine=engine,
         run=Run(Workspace(workspace), reporter),
@@ -108,12 +110,14 @@ def evaluate(
     reporter.console.print(tables.scores(found.rows))
     for part in tables.assessment(found.assessment):
         reporter.console.print(part, soft_wrap=isinstance(part, str))
-    listed = (found.folder / stored.MISTAKES).read_text(encoding="utf-8", errors="surrogatepass")
+    listed = (found.folder / stored_assessment.MISTAKES).read_text(
+        encoding="utf-8", errors="surrogatepass"
+    )
     if show_errors:
         typer.echo(listed, err=True, nl=False)
     reporter.say(
         f"report: {found.folder / 'report.html'} (and .md); {listed.count(chr(10))} worst "
-        f"mistakes: {found.folder / stored.MISTAKES}"
+        f"mistakes: {found.folder / stored_assessment.MISTAKES}"
     )
     answer = {name: value.as_json() for name, value in found.rows.items()}
     answer[f"{found.assessment.model} ({found.assessment.data})"]["intervals"] = {

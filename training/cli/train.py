@@ -82,7 +82,7 @@ def train(
         with (
             track_run(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking
         ):
-            trained = training_run.train(
+            trained = training_run.train_classifier(
                 chosen,
                 Run(Workspace(options.workspace), reporter, torch_device(options.device)),
                 fresh=options.fresh,

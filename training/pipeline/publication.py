@@ -20,7 +20,7 @@ from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data.preparation import Prepared
 from valence.training.embeddings import word_vectors
-from valence.training.evaluation.fitted_model import Outcome
+from valence.training.evaluation.fitted_model import FittedEvaluation
 from valence.training.metrics.definitions import METRICS
 from valence.training.registry import store
 from valence.training.report import model_card, training_report
@@ -45,7 +45,7 @@ class Clock:
 def publish(
     model: RecurrentClassifier,
     prepared: Prepared,
-    outcome: Outcome,
+    outcome: FittedEvaluation,
     configuration: Configuration,
     *,
     history: Sequence[Epoch],
@@ -89,7 +89,7 @@ def _manifest(
     model: RecurrentClassifier,
     weights: artifact.Tensors,
     prepared: Prepared,
-    outcome: Outcome,
+    outcome: FittedEvaluation,
     configuration: Configuration,
     *,
     epochs: int,

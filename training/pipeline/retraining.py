@@ -18,8 +18,8 @@ from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data.split import digest
 from valence.training.pipeline import training_run
-from valence.training.pipeline.gate import judge
-from valence.training.pipeline.gate.candidate import contend
+from valence.training.pipeline.gate import evaluation
+from valence.training.pipeline.gate.candidate import load_candidate
 from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Check, Verdict
 from valence.training.registry import store
@@ -68,7 +68,7 @@ def retrain(
         if champion is not None:
             findings += suite.drifted(loaded, champion)
         if challenger is None:
-            challenger = training_run.train(
+            challenger = training_run.train_classifier(
                 configuration,
                 run,
                 with_baselines=False,
@@ -158,14 +158,14 @@ def _judge(
     rules: Rules,
     engine: str,
 ) -> Verdict:
-    second = contend(challenger, engine=engine)
+    second = load_candidate(challenger, engine=engine)
     held_out = "a hash of the text keeps them out of every training, whenever they came"
     checks: tuple[Check, ...]
     if champion is None:
-        checks = judge.judge_alone(second, examples, rules)
+        checks = evaluation.evaluate_first_version(second, examples, rules)
     else:
-        first = contend(champion, engine=engine)
-        checks = judge.judge(first, second, examples, rules)
+        first = load_candidate(champion, engine=engine)
+        checks = evaluation.evaluate_challenger(first, second, examples, rules)
         if first.manifest.training.split_sha256.get("test") == test_hash:
             held_out = "the test texts of both"
     return _verdict(

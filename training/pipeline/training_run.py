@@ -82,10 +82,10 @@ def train(
         )
 
         def publish() -> Trained:
-            found = fitted_model.judge(
+            found = fitted_model.evaluate_fitted_model(
                 model, prepared, configuration, with_baselines=with_baselines
             )
-            tag, manifest = publication.publish(
+            tag, manifest = publication.publish_classifier(
                 model,
                 prepared,
                 found,

@@ -62,7 +62,7 @@ def test_an_error_in_the_data_prevents_the_training(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"(?s)conflicts: .*--unchecked") as error:
-        training_run.train(
+        training_run.train_classifier(
             configuration_of(contradicting, configured),
             run=Run(workspace, silent()),
         )
@@ -72,7 +72,7 @@ def test_an_error_in_the_data_prevents_the_training(
 def test_unchecked_training_ignores_faults_of_the_data(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
-    made = training_run.train(
+    made = training_run.train_classifier(
         configuration_of(contradicting, configured),
         run=Run(workspace, silent()),
         with_baselines=False,

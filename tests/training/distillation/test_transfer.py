@@ -142,7 +142,7 @@ def run(
         *, seed: int = 0, teacher: str | tuple[str, ...] = str(encoder_folder), **data: object
     ) -> Trained:
         tuned = {"networks": 2, "learning_rate": 0.01} if str(encoder_folder) in teacher else {}
-        return training_run.train(
+        return training_run.train_classifier(
             configured(
                 distillation={"teacher": teacher, "copies": 1, **tuned},
                 optimization={"seed": seed},

@@ -35,7 +35,7 @@ def retrain(workspace: Workspace, silent: type[Reporter], configured: Configured
     """Return a function that retrains the toy classifier and returns the verdict."""
 
     def retrain(reporter: Reporter | None = None, **sections: object) -> Verdict:
-        verdict, path = retraining.retrain(
+        verdict, path = retraining.retrain_model(
             configured(**sections),
             run=Run(workspace, reporter or silent()),
             rules=RULES,
@@ -56,21 +56,21 @@ def test_a_first_version_that_learnt_is_promoted(retrain: Retrain) -> None:
     assert verdict.decision == "promoted"
     assert verdict.champion is None
     assert store.read_champion("toy").version == verdict.challenger.partition(":")[2]
-    assert verdict.summary() == f"promoted: {verdict.challenger} is champion, the first"
+    assert verdict.summarize() == f"promoted: {verdict.challenger} is champion, the first"
 
 
 def test_a_first_version_that_learnt_nothing_is_not_promoted(retrain: Retrain) -> None:
     verdict = retrain(optimization=HASTY)
     assert verdict.decision == "kept"
-    assert "not clearly above" in verdict.summary()
-    assert "there is no champion" in verdict.summary()
+    assert "not clearly above" in verdict.summarize()
+    assert "there is no champion" in verdict.summarize()
     assert store.read_champion("toy") is None
 
 
 def test_a_better_challenger_is_promoted_and_can_be_rolled_back(
     retrain: Retrain, workspace: Workspace, silent: type[Reporter], configured: Configured
 ) -> None:
-    worse = training_run.train(
+    worse = training_run.train_classifier(
         configured(optimization=HASTY),
         run=Run(workspace, silent()),
         with_baselines=False,
@@ -95,7 +95,7 @@ def test_a_worse_challenger_does_not_replace_the_champion(
     assert verdict.reasons[0].startswith("macro-F1 is worse")
     assert champion() == first
     assert set(store.list_versions("toy")) == {tag[4:] for tag in (first, verdict.challenger)}
-    assert verdict.summary().startswith(f"kept: {first} stays champion")
+    assert verdict.summarize().startswith(f"kept: {first} stays champion")
 
 
 def test_the_same_data_and_settings_are_not_trained_again(
@@ -147,10 +147,10 @@ def test_other_labels_are_refused_before_training(
         "rules": RULES,
     }
     with pytest.raises(ConfigurationError, match=r"'neutral'.*would have.*make promote"):
-        retraining.retrain(other, **arguments)
+        retraining.retrain_model(other, **arguments)
     several = configured().model_copy(update={"task": "multi_label"})
     with pytest.raises(ConfigurationError, match="single_label classifier, the challenger"):
-        retraining.retrain(several, **arguments)
+        retraining.retrain_model(several, **arguments)
     assert champion() == first
 
 
@@ -160,7 +160,7 @@ def test_labels_in_another_order_are_the_same_labels(
     retrain(optimization=HASTY)
     turned = configured().model_copy(update={"labels": ("positive", "neutral", "negative")})
     store.promote_version("toy:latest")
-    verdict, _ = retraining.retrain(
+    verdict, _ = retraining.retrain_model(
         turned,
         run=Run(workspace, silent()),
         rules=RULES,
@@ -230,7 +230,7 @@ def test_the_verdict_is_a_table_and_a_file(retrain: Retrain, workspace: Workspac
     verdict = retrain(optimization=HASTY)
     pages = [path.read_text() for path in Path(workspace.root / "verdicts").glob("*.md")]
     page = next(page for page in pages if "FAILED" in page)
-    assert verdict.summary() in page
+    assert verdict.summarize() in page
     assert "| macro-F1 |" in page
     assert "| label changes, lower case |" in page
     assert "| not judged |" in page

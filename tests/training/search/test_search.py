@@ -123,7 +123,7 @@ def test_the_written_best_configuration_reaches_its_score(
     assert text.startswith("# The best of 3 trials of study 'toy' (")
     assert f"trial {found.best.number}, dev macro-F1 {found.best.value:.4f}" in text
     assert "# Written by: python -m training search toy.toml" in text
-    made = training_run.train(
+    made = training_run.train_classifier(
         configurations.load(tmp_path / "best.toml"),
         run=Run(workspace, silent()),
         with_baselines=False,

@@ -112,7 +112,7 @@ def test_a_finished_training_is_not_repeated(
 ) -> None:
     made(tasks=(small("trec6"),))
     before = (tmp_path / "page.md").read_text()
-    real, seeds = training_run.train, []
+    real, seeds = training_run.train_classifier, []
 
     def train(configuration, **rest):
         seeds.append((configuration.optimization.seed, rest["with_baselines"]))

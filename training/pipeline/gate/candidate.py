@@ -21,7 +21,7 @@ _ROUNDS = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class Candidate:
     """A model of the store with the engine that would serve it."""
 
     tag: str
@@ -44,31 +44,31 @@ class Contender:
         """
         manifest = self.manifest
         documents = [self.classifier.encode(example.text) for example in examples]
-        values = stored_model.score(
+        values = stored_model.compute_probabilities(
             manifest, self.engine, [document.ids for document in documents], labels=labels
         )
         truth = targets.truth(examples, labels=labels, task=manifest.task)
         read = sum(document.usage.tokens_used for document in documents)
         unknown = sum(document.usage.unknown_tokens for document in documents)
-        thresholds = stored_model.thresholds_of(manifest, labels)
+        thresholds = stored_model.select_thresholds(manifest, labels)
         return Predictions.from_probabilities(values, truth, thresholds=thresholds), unknown / max(
             1, read
         )
 
     def subject(self, labels: Sequence[str]) -> ModelUnderTest:
         """As behaviour tests see it, its labels in the order of ``labels``."""
-        return stored_model.subject(self.classifier, self.engine, labels=labels)
+        return stored_model.make_model_under_test(self.classifier, self.engine, labels=labels)
 
 
-def contend(tag: str, *, engine: str) -> Contender:
+def load_candidate(tag: str, *, engine: str) -> Candidate:
     """The model ``tag`` of the store, ready to answer."""
-    classifier, computes = stored_model.load(tag, engine)
+    classifier, computes = stored_model.load_stored_model(tag, engine)
     manifest = classifier.manifest
     size = sum(file.stat().st_size for file in _files(store.find_model(tag)))
-    return Contender(f"{manifest.name}:{manifest.version}", classifier, computes, size)
+    return Candidate(f"{manifest.name}:{manifest.version}", classifier, computes, size)
 
 
-def seconds_a_text(contenders: Sequence[Contender], texts: Sequence[str]) -> list[float]:
+def measure_seconds_per_text(contenders: Sequence[Candidate], texts: Sequence[str]) -> list[float]:
     """How long each of ``contenders`` takes for one text alone, in the mean of ``texts``.
 
     From text to logits. They take turns, and the fastest of several rounds counts: what else the
@@ -80,7 +80,7 @@ def seconds_a_text(contenders: Sequence[Contender], texts: Sequence[str]) -> lis
     return [min(column) / len(texts) for column in zip(*rounds, strict=True)]
 
 
-def _seconds(contender: Contender, texts: Sequence[str]) -> float:
+def _seconds(contender: Candidate, texts: Sequence[str]) -> float:
     # what this process computes: time that it waits for a core is none of the model's
     started = time.process_time()
     for text in texts:

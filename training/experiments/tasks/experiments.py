@@ -91,7 +91,7 @@ def _one(
             if experiments.track
             else nullcontext(UNTRACKED)
         ) as tracking:
-            trained = training_run.train(
+            trained = training_run.train_classifier(
                 configuration,
                 run,
                 fresh=experiments.fresh,

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from valence.training.behaviour import invariance
 from valence.training.corpora.example import Example
-from valence.training.evaluation.slices import slices
+from valence.training.evaluation.slices import make_slices
 from valence.training.metrics import bootstrap
 from valence.training.metrics.bootstrap import Difference, Resampling
 from valence.training.metrics.definitions import CalibrationError, MacroF1
 from valence.training.metrics.predictions import Predictions
-from valence.training.pipeline.gate.candidate import Contender, seconds_a_text
+from valence.training.pipeline.gate.candidate import Candidate, measure_seconds_per_text
 from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Check
 
@@ -21,7 +21,7 @@ _TIMED_TEXTS = 64
 
 
 def judge(
-    champion: Contender, challenger: Contender, examples: Sequence[Example], rules: Rules
+    champion: Candidate, challenger: Candidate, examples: Sequence[Example], rules: Rules
 ) -> tuple[Check, ...]:
     """Every check of ``challenger`` against ``champion`` on ``examples``.
 
@@ -41,7 +41,7 @@ def judge(
 
 
 def judge_alone(
-    challenger: Contender, examples: Sequence[Example], rules: Rules
+    challenger: Candidate, examples: Sequence[Example], rules: Rules
 ) -> tuple[Check, ...]:
     """The check of a first version: it must know more than which label is the commonest."""
     labels = challenger.manifest.labels
@@ -103,18 +103,18 @@ def _slices(
     first: Predictions,
     second: Predictions,
     examples: Sequence[Example],
-    champion: Contender,
+    champion: Candidate,
     rules: Rules,
 ) -> list[Check]:
     labels = champion.manifest.labels
-    found = slices(examples, labels=labels, vocabulary=champion.classifier.artifact.vocabulary)
+    found = make_slices(examples, labels=labels, vocabulary=champion.classifier.artifact.vocabulary)
     judged = sum(part.size >= rules.slice_texts for part in found)
     resampling = Resampling(rules.draws, rules.seed, 1 - 0.05 / max(1, judged))
     checks: list[Check] = []
     for part in found:
-        pair = (first.take(part.judged), second.take(part.judged))
-        change = bootstrap.estimate_difference(part.figure, *pair, resampling)
-        one, other = (bootstrap.compute_value(part.figure, each) for each in pair)
+        pair = (first.take(part.scored), second.take(part.scored))
+        change = bootstrap.estimate_difference(part.metric, *pair, resampling)
+        one, other = (bootstrap.compute_value(part.metric, each) for each in pair)
         failed = change.value < -rules.slice_margin and change.high < 0
         enough = part.size >= rules.slice_texts
         checks.append(
@@ -173,8 +173,8 @@ def _unknown(first: float, second: float, rules: Rules) -> Check:
 
 
 def _behaviour(
-    champion: Contender,
-    challenger: Contender,
+    champion: Candidate,
+    challenger: Candidate,
     answers: tuple[Predictions, Predictions],
     examples: Sequence[Example],
     rules: Rules,
@@ -222,10 +222,10 @@ def _behaviour(
 
 
 def _budgets(
-    champion: Contender, challenger: Contender, examples: Sequence[Example], rules: Rules
+    champion: Candidate, challenger: Candidate, examples: Sequence[Example], rules: Rules
 ) -> list[Check]:
     texts = [example.text for example in examples[:_TIMED_TEXTS]]
-    one, other = seconds_a_text((champion, challenger), texts)
+    one, other = measure_seconds_per_text((champion, challenger), texts)
     return [
         _budget("milliseconds a text", 1e3 * one, 1e3 * other, rules.latency_ratio),
         _budget(
