@@ -1,4 +1,4 @@
-"""From a fitted network to a sealed artifact in the model store."""
+"""The publication of a fitted network: a sealed artifact in the model registry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from valence.training.trainer.checkpoint import Epoch
 
 
 class Clock:
-    """When a run began, and how long it has taken."""
+    """The start and the duration of a run."""
 
     def __init__(self) -> None:
         self.start = datetime.now(UTC)
@@ -38,27 +38,27 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """Since the run began."""
+        """Seconds since the start of the run."""
         return time.perf_counter() - self._started
 
 
-def publish(
+def publish_classifier(
     model: RecurrentClassifier,
     prepared: Prepared,
-    outcome: FittedEvaluation,
+    evaluation: FittedEvaluation,
     configuration: Configuration,
     *,
     history: Sequence[Epoch],
     device: torch.device,
     clock: Clock,
 ) -> tuple[str, Manifest]:
-    """Seal ``model`` with its report and all that it came from; its tag in the store."""
+    """Seal ``model`` with its report and its provenance; returns its tag in the registry."""
     weights = {name: value.cpu().numpy() for name, value in tensors(model).items()}
-    manifest = _manifest(
+    manifest = _make_manifest(
         model,
         weights,
         prepared,
-        outcome,
+        evaluation,
         configuration,
         epochs=loop.chosen_epoch(history, texts=len(prepared.encoded["dev"])).epoch,
         device=device,
@@ -70,14 +70,14 @@ def publish(
         training_report.write_training_report(
             folder / artifact.REPORT / "report.html",
             manifest=manifest,
-            evaluations=outcome.evaluations,
-            baselines=outcome.baselines,
+            evaluations=evaluation.evaluations,
+            baselines=evaluation.baselines,
             history=history,
-            behaviour=outcome.behaviour,
+            behaviour=evaluation.behaviour,
         )
-        described = profile.profile(prepared.loaded.examples, vocabulary=prepared.words)
+        data_profile = profile.profile(prepared.loaded.examples, vocabulary=prepared.words)
         (folder / artifact.REPORT / profile.FILE).write_text(
-            described.model_dump_json() + "\n", encoding="utf-8"
+            data_profile.model_dump_json() + "\n", encoding="utf-8"
         )
         card = folder / artifact.REPORT / model_card.FILE
         card.write_text(model_card.render_model_card(manifest), encoding="utf-8")
@@ -85,36 +85,36 @@ def publish(
         return store.publish_model(folder, manifest), manifest
 
 
-def _manifest(
+def _make_manifest(
     model: RecurrentClassifier,
     weights: artifact.Tensors,
     prepared: Prepared,
-    outcome: FittedEvaluation,
+    evaluation: FittedEvaluation,
     configuration: Configuration,
     *,
     epochs: int,
     device: torch.device,
     clock: Clock,
 ) -> Manifest:
-    chosen = outcome.thresholds
+    thresholds = evaluation.thresholds
     return Manifest(
         name=configuration.name,
-        version=_version(clock.start, weights),
+        version=_make_version(clock.start, weights),
         task=configuration.task,
         labels=configuration.labels,
         polarity=configuration.polarity,
         architecture=model.architecture,
         normalization=Normalization(misspelled=configuration.text.misspelled),
         max_tokens=configuration.text.max_tokens,
-        temperature=outcome.temperature,
-        thresholds=dict(zip(configuration.labels, chosen or (), strict=chosen is not None)),
-        metrics={name: evaluation.as_json() for name, evaluation in outcome.evaluations.items()},
-        intervals=dict(outcome.intervals),
+        temperature=evaluation.temperature,
+        thresholds=dict(zip(configuration.labels, thresholds or (), strict=thresholds is not None)),
+        metrics={name: scores.as_json() for name, scores in evaluation.evaluations.items()},
+        intervals=dict(evaluation.intervals),
         baselines={
-            name: {figure: getattr(scores, figure) for figure in METRICS}
-            for name, scores in outcome.baselines.items()
+            name: {metric: getattr(scores, metric) for metric in METRICS}
+            for name, scores in evaluation.baselines.items()
         },
-        behaviour={one.name: one.record() for one in outcome.behaviour},
+        behaviour={capability.name: capability.record() for capability in evaluation.behaviour},
         training=Training(
             corpora=prepared.loaded.records,
             vectors=tuple(
@@ -143,19 +143,19 @@ def _manifest(
     )
 
 
-def _version(start: datetime, weights: artifact.Tensors) -> str:
-    """When and what: the time orders versions, the hash shows whether two are the same weights.
+def _make_version(start: datetime, weights: artifact.Tensors) -> str:
+    """The version: its time orders versions, its hash identifies the weights.
 
-    To the millisecond, for small networks are trained twice in a second.
+    The time has milliseconds because small networks are trained within a second.
     """
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in sorted(weights):
-        whole.update(np.ascontiguousarray(weights[name]).tobytes())
+        digest.update(np.ascontiguousarray(weights[name]).tobytes())
     milliseconds = start.microsecond // 1_000
-    return f"{start:%Y%m%dt%H%M%S}{milliseconds:03d}-{whole.hexdigest()[:8]}"
+    return f"{start:%Y%m%dt%H%M%S}{milliseconds:03d}-{digest.hexdigest()[:8]}"
 
 
 def _count_labels(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, int]:
-    """How many texts have each label."""
+    """The number of texts with each label."""
     counts = Counter(label for example in examples for label in example.labels)
     return {label: counts[label] for label in labels}

@@ -116,7 +116,7 @@ def test_a_challenger_with_fewer_known_words_is_refused(contender) -> None:
     found = failed(
         evaluate_challenger(contender(0.3), contender(0.2, words=words), EXAMPLES, RULES)
     )
-    assert "unknown to it" in found["unknown words"]
+    assert "are unknown to the challenger" in found["unknown words"]
 
 
 def test_a_challenger_over_the_size_budget_is_refused(contender) -> None:

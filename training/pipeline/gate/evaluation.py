@@ -16,119 +16,136 @@ from valence.training.pipeline.gate.candidate import Candidate, measure_seconds_
 from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Check
 
-# speed is judged on so few texts
+# texts of the measurement of speed
 _TIMED_TEXTS = 64
 
 
-def judge(
+def evaluate_challenger(
     champion: Candidate, challenger: Candidate, examples: Sequence[Example], rules: Rules
 ) -> tuple[Check, ...]:
-    """Every check of ``challenger`` against ``champion`` on ``examples``.
+    """All checks of ``challenger`` against ``champion`` on ``examples``.
 
-    Both know the labels that the champion knows; in which order, does not matter.
+    Both models have the same labels, in any order.
     """
     labels = champion.manifest.labels
-    first, first_unknown = champion.answers(examples, labels)
-    second, second_unknown = challenger.answers(examples, labels)
+    champion_predictions, champion_unknown = champion.predict_examples(examples, labels)
+    challenger_predictions, challenger_unknown = challenger.predict_examples(examples, labels)
     return (
-        _better(first, second, rules),
-        *_slices(first, second, examples, champion, rules),
-        _calibration(first, second, rules),
-        _unknown(first_unknown, second_unknown, rules),
-        *_behaviour(champion, challenger, (first, second), examples, rules),
-        *_budgets(champion, challenger, examples, rules),
+        _check_macro_f1(champion_predictions, challenger_predictions, rules),
+        *_check_slices(champion_predictions, challenger_predictions, examples, champion, rules),
+        _check_calibration(champion_predictions, challenger_predictions, rules),
+        _check_unknown_words(champion_unknown, challenger_unknown, rules),
+        *_check_label_changes(
+            champion, challenger, (champion_predictions, challenger_predictions), examples, rules
+        ),
+        *_check_budgets(champion, challenger, examples, rules),
     )
 
 
-def judge_alone(
+def evaluate_first_version(
     challenger: Candidate, examples: Sequence[Example], rules: Rules
 ) -> tuple[Check, ...]:
-    """The check of a first version: it must know more than which label is the commonest."""
+    """The check of a first version: it must beat a constant prediction of the commonest label."""
     labels = challenger.manifest.labels
-    answers, _ = challenger.answers(examples, labels)
-    constant = np.zeros_like(answers.probabilities)
-    constant[:, answers.truth.sum(axis=0).argmax()] = 1.0
-    majority = Predictions(constant, constant == 1.0, answers.truth, answers.multi_label)
-    found = bootstrap.estimate_difference(
-        MacroF1(), majority, answers, Resampling(rules.draws, rules.seed, rules.confidence)
+    predictions, _ = challenger.predict_examples(examples, labels)
+    constant = np.zeros_like(predictions.probabilities)
+    constant[:, predictions.truth.sum(axis=0).argmax()] = 1.0
+    majority = Predictions(constant, constant == 1.0, predictions.truth, predictions.multi_label)
+    difference = bootstrap.estimate_difference(
+        MacroF1(), majority, predictions, Resampling(rules.draws, rules.seed, rules.confidence)
     )
-    passed = found.low > 0
-    one, other = (bootstrap.compute_value(MacroF1(), each) for each in (majority, answers))
+    passed = difference.low > 0
+    constant_score = bootstrap.compute_value(MacroF1(), majority)
+    challenger_score = bootstrap.compute_value(MacroF1(), predictions)
     return (
         Check(
             name="macro-F1 against the commonest label",
             passed=passed,
             limit=f"higher with {rules.confidence:.0%} confidence",
             texts=len(examples),
-            champion=one,
-            challenger=other,
-            low=found.low,
-            high=found.high,
+            champion=constant_score,
+            challenger=challenger_score,
+            low=difference.low,
+            high=difference.high,
             reason=""
             if passed
-            else f"macro-F1 {other:.3f} is not clearly above {one:.3f}, which always giving the "
-            f"commonest label reaches {_interval(found, rules.confidence)}",
+            else f"macro-F1 {challenger_score:.3f} is not clearly above {constant_score:.3f}, the "
+            f"score of always predicting the commonest label {_format_interval(difference, rules.confidence)}",
         ),
     )
 
 
-def _better(first: Predictions, second: Predictions, rules: Rules) -> Check:
-    found = bootstrap.estimate_difference(
-        MacroF1(), first, second, Resampling(rules.draws, rules.seed)
+def _check_macro_f1(
+    champion_predictions: Predictions, challenger_predictions: Predictions, rules: Rules
+) -> Check:
+    difference = bootstrap.estimate_difference(
+        MacroF1(), champion_predictions, challenger_predictions, Resampling(rules.draws, rules.seed)
     )
-    one, other = (bootstrap.compute_value(MacroF1(), each) for each in (first, second))
-    passed = found.better >= rules.confidence
-    if found.high < 0:
+    champion_score, challenger_score = (
+        bootstrap.compute_value(MacroF1(), predictions)
+        for predictions in (champion_predictions, challenger_predictions)
+    )
+    passed = difference.better >= rules.confidence
+    if difference.high < 0:
         verdict = "is worse"
-    elif found.value <= 0:
+    elif difference.value <= 0:
         verdict = "is not higher"
     else:
-        verdict = f"is higher with {found.better:.1%} confidence only, not {rules.confidence:.0%}"
+        verdict = (
+            f"is higher with {difference.better:.1%} confidence only, not {rules.confidence:.0%}"
+        )
     return Check(
         name="macro-F1",
         passed=passed,
-        limit=f"higher with {rules.confidence:.0%} confidence; here {found.better:.1%}",
-        texts=len(first),
-        champion=one,
-        challenger=other,
-        low=found.low,
-        high=found.high,
+        limit=f"higher with {rules.confidence:.0%} confidence; here {difference.better:.1%}",
+        texts=len(champion_predictions),
+        champion=champion_score,
+        challenger=challenger_score,
+        low=difference.low,
+        high=difference.high,
         reason=""
         if passed
-        else f"macro-F1 {verdict}: {other:.3f}, the champion's {one:.3f} {_interval(found, 0.95)}",
+        else f"macro-F1 {verdict}: {challenger_score:.3f}, the champion's {champion_score:.3f} {_format_interval(difference, 0.95)}",
     )
 
 
-def _slices(
-    first: Predictions,
-    second: Predictions,
+def _check_slices(
+    champion_predictions: Predictions,
+    challenger_predictions: Predictions,
     examples: Sequence[Example],
     champion: Candidate,
     rules: Rules,
 ) -> list[Check]:
     labels = champion.manifest.labels
-    found = make_slices(examples, labels=labels, vocabulary=champion.classifier.artifact.vocabulary)
-    judged = sum(part.size >= rules.slice_texts for part in found)
-    resampling = Resampling(rules.draws, rules.seed, 1 - 0.05 / max(1, judged))
+    slices = make_slices(
+        examples, labels=labels, vocabulary=champion.classifier.artifact.vocabulary
+    )
+    judged_slices = sum(slice_.size >= rules.slice_texts for slice_ in slices)
+    resampling = Resampling(rules.draws, rules.seed, 1 - 0.05 / max(1, judged_slices))
     checks: list[Check] = []
-    for part in found:
-        pair = (first.take(part.scored), second.take(part.scored))
-        change = bootstrap.estimate_difference(part.metric, *pair, resampling)
-        one, other = (bootstrap.compute_value(part.metric, each) for each in pair)
-        failed = change.value < -rules.slice_margin and change.high < 0
-        enough = part.size >= rules.slice_texts
+    for slice_ in slices:
+        pair = (
+            champion_predictions.take(slice_.scored),
+            challenger_predictions.take(slice_.scored),
+        )
+        difference = bootstrap.estimate_difference(slice_.metric, *pair, resampling)
+        champion_score, challenger_score = (
+            bootstrap.compute_value(slice_.metric, predictions) for predictions in pair
+        )
+        failed = difference.value < -rules.slice_margin and difference.high < 0
+        enough = slice_.size >= rules.slice_texts
         checks.append(
             Check(
-                name=f"F1, {part.kind} {part.name}",
+                name=f"F1, {slice_.kind} {slice_.name}",
                 passed=not failed if enough else None,
                 limit=f"not lower by {rules.slice_margin:g}",
-                texts=part.size,
-                champion=one,
-                challenger=other,
-                low=change.low,
-                high=change.high,
-                reason=f"F1 on the slice {part.kind} {part.name} falls from {one:.3f} to "
-                f"{other:.3f} {_interval(change, resampling.confidence)}"
+                texts=slice_.size,
+                champion=champion_score,
+                challenger=challenger_score,
+                low=difference.low,
+                high=difference.high,
+                reason=f"F1 on the slice {slice_.kind} {slice_.name} falls from {champion_score:.3f} to "
+                f"{challenger_score:.3f} {_format_interval(difference, resampling.confidence)}"
                 if failed and enough
                 else "",
             )
@@ -136,71 +153,81 @@ def _slices(
     return checks
 
 
-def _calibration(first: Predictions, second: Predictions, rules: Rules) -> Check:
-    figure = CalibrationError()
-    found = bootstrap.estimate_difference(
-        figure, first, second, Resampling(rules.draws, rules.seed)
+def _check_calibration(
+    champion_predictions: Predictions, challenger_predictions: Predictions, rules: Rules
+) -> Check:
+    metric = CalibrationError()
+    difference = bootstrap.estimate_difference(
+        metric, champion_predictions, challenger_predictions, Resampling(rules.draws, rules.seed)
     )
-    one, other = (bootstrap.compute_value(figure, each) for each in (first, second))
-    failed = found.value > rules.calibration_margin and found.low > 0
+    champion_score, challenger_score = (
+        bootstrap.compute_value(metric, predictions)
+        for predictions in (champion_predictions, challenger_predictions)
+    )
+    failed = difference.value > rules.calibration_margin and difference.low > 0
     return Check(
         name="calibration error",
         passed=not failed,
         limit=f"not higher by {rules.calibration_margin:g}",
-        texts=len(first),
-        champion=one,
-        challenger=other,
-        low=found.low,
-        high=found.high,
-        reason=f"the calibration error rises from {one:.3f} to {other:.3f} {_interval(found, 0.95)}"
+        texts=len(champion_predictions),
+        champion=champion_score,
+        challenger=challenger_score,
+        low=difference.low,
+        high=difference.high,
+        reason=f"the calibration error rises from {champion_score:.3f} to {challenger_score:.3f} {_format_interval(difference, 0.95)}"
         if failed
         else "",
     )
 
 
-def _unknown(first: float, second: float, rules: Rules) -> Check:
-    failed = second > first + rules.unknown_margin
+def _check_unknown_words(champion_share: float, challenger_share: float, rules: Rules) -> Check:
+    failed = challenger_share > champion_share + rules.unknown_margin
     return Check(
         name="unknown words",
         passed=not failed,
         limit=f"not more by {rules.unknown_margin:g}",
-        champion=first,
-        challenger=second,
-        reason=f"{second:.1%} of the words it reads are unknown to it, {first:.1%} to the champion"
+        champion=champion_share,
+        challenger=challenger_share,
+        reason=f"{challenger_share:.1%} of the words are unknown to the challenger, "
+        f"{champion_share:.1%} to the champion"
         if failed
         else "",
     )
 
 
-def _behaviour(
+def _check_label_changes(
     champion: Candidate,
     challenger: Candidate,
-    answers: tuple[Predictions, Predictions],
+    predictions: tuple[Predictions, Predictions],
     examples: Sequence[Example],
     rules: Rules,
 ) -> list[Check]:
     labels = champion.manifest.labels
-    found = invariance.perturb_texts([example.text for example in examples], seed=rules.seed)
-    resampling = Resampling(rules.draws, rules.seed, 1 - 0.05 / max(1, len(found)))
+    perturbed = invariance.perturb_texts([example.text for example in examples], seed=rules.seed)
+    resampling = Resampling(rules.draws, rules.seed, 1 - 0.05 / max(1, len(perturbed)))
     checks: list[Check] = []
-    for name, pairs in found.items():
-        places = [pair.position for pair in pairs]
-        given = [
-            contender.subject(labels).predict_labels([pair.text for pair in pairs])
-            for contender in (champion, challenger)
+    for name, pairs in perturbed.items():
+        positions = [pair.position for pair in pairs]
+        predicted = [
+            candidate.make_model_under_test(labels).predict_labels([pair.text for pair in pairs])
+            for candidate in (champion, challenger)
         ]
+        # per text and candidate, whether the labels differ from the original's, and from the truth
         changes, mistakes = (
             [
-                (told != than[places]).any(axis=1).astype(float)
-                for told, than in zip(given, others, strict=True)
+                (new != expected[positions]).any(axis=1).astype(float)
+                for new, expected in zip(predicted, references, strict=True)
             ]
-            for others in ([each.predicted for each in answers], [each.truth for each in answers])
+            for references in (
+                [original.predicted for original in predictions],
+                [original.truth for original in predictions],
+            )
         )
-        change = bootstrap.estimate_mean_difference(changes[0], changes[1], resampling)
-        one, other = (float(changed.mean()) for changed in changes)
-        # who hardly knows the labels apart changes few; what counts then is who is right more often
+        difference = bootstrap.estimate_mean_difference(changes[0], changes[1], resampling)
+        champion_score, challenger_score = (float(changed.mean()) for changed in changes)
+        # a model that hardly separates the labels changes few of them, so fewer mistakes count too
         better = float(mistakes[1].mean()) < float(mistakes[0].mean()) - rules.flip_margin
-        failed = change.value > rules.flip_margin and change.low > 0 and not better
+        failed = difference.value > rules.flip_margin and difference.low > 0 and not better
         enough = len(pairs) >= rules.slice_texts
         checks.append(
             Check(
@@ -208,12 +235,12 @@ def _behaviour(
                 passed=not failed if enough else None,
                 limit=f"not more by {rules.flip_margin:g}, unless fewer mistakes by as much",
                 texts=len(pairs),
-                champion=one,
-                challenger=other,
-                low=change.low,
-                high=change.high,
-                reason=f"{name}: {other:.1%} of the texts change their label when rewritten so, "
-                f"{one:.1%} the champion's {_interval(change, resampling.confidence)}"
+                champion=champion_score,
+                challenger=challenger_score,
+                low=difference.low,
+                high=difference.high,
+                reason=f"{name}: {challenger_score:.1%} of the texts change their label under this perturbation, "
+                f"{champion_score:.1%} for the champion {_format_interval(difference, resampling.confidence)}"
                 if failed and enough
                 else "",
             )
@@ -221,14 +248,16 @@ def _behaviour(
     return checks
 
 
-def _budgets(
+def _check_budgets(
     champion: Candidate, challenger: Candidate, examples: Sequence[Example], rules: Rules
 ) -> list[Check]:
     texts = [example.text for example in examples[:_TIMED_TEXTS]]
-    one, other = measure_seconds_per_text((champion, challenger), texts)
+    champion_score, challenger_score = measure_seconds_per_text((champion, challenger), texts)
     return [
-        _budget("milliseconds a text", 1e3 * one, 1e3 * other, rules.latency_ratio),
-        _budget(
+        _check_budget(
+            "milliseconds a text", 1e3 * champion_score, 1e3 * challenger_score, rules.latency_ratio
+        ),
+        _check_budget(
             "megabytes",
             champion.size / 1e6,
             challenger.size / 1e6,
@@ -238,21 +267,28 @@ def _budgets(
     ]
 
 
-def _budget(name: str, one: float, other: float, limit: float, *, allowed: float = 0.0) -> Check:
-    passed = other <= max(limit * one, allowed)
+def _check_budget(
+    name: str,
+    champion_score: float,
+    challenger_score: float,
+    limit: float,
+    *,
+    allowed: float = 0.0,
+) -> Check:
+    passed = challenger_score <= max(limit * champion_score, allowed)
     return Check(
         name=name,
         passed=passed,
         limit=f"at most {limit:g} times" + (f", or {allowed:g}" if allowed else ""),
-        champion=one,
-        challenger=other,
+        champion=champion_score,
+        challenger=challenger_score,
         reason=""
         if passed
-        else f"{name}: {other:.3g}, {other / one:.2f} times the champion's {one:.3g}; at most "
+        else f"{name}: {challenger_score:.3g}, {challenger_score / champion_score:.2f} times the champion's {champion_score:.3g}; at most "
         f"{limit:g} times is allowed",
     )
 
 
-def _interval(found: Difference, confidence: float) -> str:
-    bounds = f"{found.low:+.3f} to {found.high:+.3f}"
-    return f"(difference {found.value:+.3f}, {confidence:.4g} interval {bounds})"
+def _format_interval(difference: Difference, confidence: float) -> str:
+    bounds = f"{difference.low:+.3f} to {difference.high:+.3f}"
+    return f"(difference {difference.value:+.3f}, {confidence:.4g} interval {bounds})"
