@@ -160,6 +160,6 @@ def test_a_missing_or_damaged_model_is_refused(
 ) -> None:
     with pytest.raises(ArtifactError, match="holds no 'absent'"):
         list(predict_texts("absent", ["a"], engine="reference"))
-    monkeypatch.setattr(store, "path", lambda tag: tmp_path)
+    monkeypatch.setattr(store, "find_model", lambda tag: tmp_path)
     with pytest.raises(ArtifactError, match="SHA256SUMS"):
         list(predict_texts("toy", ["a"], engine="reference"))

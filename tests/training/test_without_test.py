@@ -102,6 +102,6 @@ def test_evaluate_uses_dev_and_refuses_the_training_file(made: Made) -> None:
     assert "(test)" not in own.stdout
     refused = runner.invoke(commands.app, [*arguments, "--data", str(made.file)])
     assert isinstance(refused.exception, ConfigurationError)
-    assert "holds no test texts out" in str(refused.exception)
+    assert "without test texts" in str(refused.exception)
     everything = runner.invoke(commands.app, [*arguments, "--data", str(made.file), "--all"])
     assert everything.exit_code == 0

@@ -101,7 +101,7 @@ def test_a_training_file_is_evaluated_on_its_held_out_texts(
     for example, shop in zip(found.examples, found.columns["shop"], strict=True):
         assert f"number {shop[1:]} of" in example.text
     assert (
-        f"toy was trained on this file; judged are the {len(found.examples)} of its 60"
+        f"toy was trained on this file; evaluated are the {len(found.examples)} of 60"
         in (reporter.said[0])
     )
     assert len(reading(content, of=known, trained_on_too=True).examples) == 60

@@ -40,7 +40,7 @@ def test_a_text_is_in_a_slice_of_each_kind() -> None:
     }
     assert found["corpus: two"].size == 3
     assert found["corpus: two"].scored is found["corpus: two"].texts
-    assert isinstance(found["corpus: two"].figure, MicroF1)
+    assert isinstance(found["corpus: two"].metric, MicroF1)
 
 
 def test_a_label_slice_is_judged_on_all_texts() -> None:
