@@ -19,7 +19,7 @@ EVERY = Regularization(
 
 def step(regularization: Regularization = EVERY, *, seed: int = 0, number: int = 0) -> Dropout:
     """The dropout of this process's part of a batch of seven texts, longest first."""
-    lengths = LENGTHS[distributed.share()]
+    lengths = LENGTHS[distributed.rank_slice()]
     empty = torch.zeros(0)
     batch = Batch(ids=empty, lengths=lengths, targets=empty, whole=(TEXTS, LONGEST))
     return Dropout(regularization, batch, seed=seed, step=number, device=torch.device("cpu"))
@@ -27,7 +27,7 @@ def step(regularization: Regularization = EVERY, *, seed: int = 0, number: int =
 
 def left(dropout: Dropout) -> list[Tensor]:
     """What it leaves of ones, asked as the network of three layers asks."""
-    lengths = LENGTHS[distributed.share()]
+    lengths = LENGTHS[distributed.rank_slice()]
     texts, longest = len(lengths), int(lengths.max())
     return [
         dropout.words(torch.ones(texts, longest, dtype=torch.int64)),

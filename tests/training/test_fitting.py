@@ -17,7 +17,7 @@ from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data import vocabulary
 from valence.training.data.batches import EncodedTexts
-from valence.training.data.split import split
+from valence.training.data.split import split_by_hash
 from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
@@ -39,8 +39,10 @@ class Result:
 @pytest.fixture(scope="module")
 def encoded(examples: Sequence[Example]) -> tuple[EncodedTexts, EncodedTexts, int]:
     """Train and dev of the toy corpus, and how many words there are."""
-    parts = split(examples)
-    words = vocabulary.build((e.text for e in parts.train), minimum_count=1, maximum_words=999)
+    parts = split_by_hash(examples)
+    words = vocabulary.build_vocabulary(
+        (e.text for e in parts.train), minimum_count=1, maximum_words=999
+    )
     labels = ("negative", "neutral", "positive")
     train, dev = (
         EncodedTexts(part, words, labels=labels, max_tokens=20, use_shares=True)
@@ -76,7 +78,7 @@ def fit(
             )
         )
         initialize(model, pretrained, seed=chosen.optimization.seed)
-        history = loop.fit(
+        history = loop.train(
             model,
             train,
             dev,
@@ -295,13 +297,13 @@ def judge_as(monkeypatch: pytest.MonkeyPatch, scores: Sequence[float]) -> list[W
     """Make the epochs' dev macro-F1 be ``scores``; the weights judged are kept."""
     judged: list[Weights] = []
     waiting = iter(scores)
-    logits = loop.logits
+    logits = loop.compute_logits
 
     def watch(model: RecurrentClassifier, texts: EncodedTexts) -> np.ndarray:
         judged.append({name: value.clone() for name, value in model.state_dict().items()})
         return logits(model, texts)
 
-    monkeypatch.setattr(loop, "logits", watch)
+    monkeypatch.setattr(loop, "compute_logits", watch)
     monkeypatch.setattr(
         loop,
         "evaluate",
@@ -353,7 +355,7 @@ def test_of_epochs_that_dev_texts_cannot_tell_from_the_best_the_last_is_chosen(
         Epoch(number, 1.0, 1.0, score, seconds=1.0, tokens_per_second=1.0)
         for number, score in enumerate(scores, start=1)
     ]
-    assert loop.chosen_epoch(history, texts=texts).epoch == chosen
+    assert loop.select_epoch_one_standard_error(history, texts=texts).epoch == chosen
 
 
 def test_stopping_early_survives_an_interruption(
@@ -421,7 +423,7 @@ def test_logits_are_in_the_order_of_the_texts_and_without_dropout(
 ) -> None:
     dev = encoded[1]
     model = fit(tmp_path / "run").model.train()
-    together = loop.logits(model, dev)
+    together = loop.compute_logits(model, dev)
     for row in range(len(dev)):
         batch = dev.batch(np.array([row]))
         with torch.inference_mode():

@@ -237,7 +237,7 @@ def test_an_empty_line_has_an_answer_too_and_no_input_has_none() -> None:
 
 def test_fetching_says_how_many_texts_there_are(workspace: Workspace) -> None:
     result = run("fetch", "toy", "--workspace", workspace.root)
-    texts = len(catalog.load(["toy"], cache=workspace.corpora).examples)
+    texts = len(catalog.load_corpora(["toy"], cache=workspace.corpora).examples)
     assert result.exit_code == 0
     assert f"toy: {texts:,} texts\n" in result.stderr
 

@@ -74,7 +74,7 @@ def test_what_is_prepared_has_no_test_where_there_is_none(
 ) -> None:
     reporter = silent()
     prepared = prepare(given(), Run(workspace, reporter))
-    assert (set(prepared.encoded), set(prepared.hashes)) == ({"dev"}, {"train", "dev"})
+    assert (set(prepared.held_out), set(prepared.hashes)) == ({"dev"}, {"train", "dev"})
     assert any("texts in train / dev, " in line for line in reporter.said)
 
 

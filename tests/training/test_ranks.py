@@ -23,7 +23,7 @@ from valence.training.registry import store
 from valence.training.runtime import distributed
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
-from valence.training.runtime.tensor_file import copied
+from valence.training.runtime.tensor_file import copy_weights
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import network
 
@@ -56,7 +56,7 @@ def content(tmp_path: Path) -> dict[str, object]:
 def fitted(configuration: Configuration, folder: Path) -> dict[str, np.ndarray]:
     """The weights of the chosen epoch, and of each epoch what it came to."""
     run = Run(Workspace(folder / "workspace"), Reporter(quiet=True))
-    model, history = network.fit(
+    model, history = network.train_network(
         configuration,
         prepare(configuration, run),
         None,
@@ -64,7 +64,7 @@ def fitted(configuration: Configuration, folder: Path) -> dict[str, np.ndarray]:
         checkpoint=folder / "run",
         observe=lambda epoch: None,
     )
-    found = {name: value.numpy() for name, value in copied(model).items()}
+    found = {name: value.numpy() for name, value in copy_weights(model).items()}
     found["train loss"] = np.array([epoch.train_loss for epoch in history])
     found["dev macro-F1"] = np.array([epoch.dev_macro_f1 for epoch in history])
     return found
@@ -79,7 +79,7 @@ def fit_as(rank: int, port: int, contents: list[dict[str, object]], folder: Path
         patch.setenv("WORLD_SIZE", "2")
         patch.setenv("MASTER_ADDR", "127.0.0.1")
         patch.setenv("MASTER_PORT", str(port))
-        with distributed.together():
+        with distributed.process_group():
             for number, content in enumerate(contents):
                 found = fitted(parse(content, source="the test"), folder / f"{number}")
                 np.savez(folder / f"{number}-{rank}.npz", **found)
@@ -185,25 +185,25 @@ def test_two_processes_one_of_them_killed_reach_the_weights_of_one(
 
 
 def test_a_process_alone_talks_to_nobody() -> None:
-    assert (distributed.number(), distributed.count(), distributed.is_first()) == (0, 1, True)
-    with distributed.together(), distributed.one_before_the_others():
-        assert distributed.from_first(lambda: "made") == "made"
-        assert distributed.of_all(3) == [3]
-        assert distributed.sum_of(torch.tensor([2.0])).tolist() == [2.0]
+    assert (distributed.rank(), distributed.world_size(), distributed.is_first()) == (0, 1, True)
+    with distributed.process_group(), distributed.first_rank_first():
+        assert distributed.broadcast_from_first(lambda: "made") == "made"
+        assert distributed.all_gather(3) == [3]
+        assert distributed.all_sum(torch.tensor([2.0])).tolist() == [2.0]
     assert not torch.distributed.is_initialized()
 
 
 def test_each_process_has_a_gpu_of_its_own_or_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     cuda, cpu = torch.device("cuda"), torch.device("cpu")
-    assert distributed.device_of(cuda) == cuda
+    assert distributed.local_device(cuda) == cuda
     monkeypatch.setenv("WORLD_SIZE", "3")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert distributed.device_of(cuda) == torch.device("cuda", 1)
-    assert distributed.device_of(cpu) == cpu
+    assert distributed.local_device(cuda) == torch.device("cuda", 1)
+    assert distributed.local_device(cpu) == cpu
     monkeypatch.setenv("LOCAL_RANK", "2")
     with pytest.raises(ConfigurationError, match="no GPU of its own, there are 2"):
-        distributed.device_of(cuda)
+        distributed.local_device(cuda)
 
 
 def test_processes_deal_each_batch_among_them(
@@ -218,11 +218,11 @@ def test_processes_deal_each_batch_among_them(
         texts, Vocabulary(["<unk>", "a"]), labels=LABELS, max_tokens=9, use_shares=False
     )
     optimization = configured(optimization={"batch_tokens": 10}).optimization
-    whole = [len(batch.lengths) for batch in encoded.round(1, optimization).batches]
+    whole = [len(batch.lengths) for batch in encoded.get_epoch(1, optimization).batches]
     monkeypatch.setenv("WORLD_SIZE", "3")
     parts = []
     for rank in range(3):
         monkeypatch.setenv("RANK", str(rank))
-        parts.append([len(batch.lengths) for batch in encoded.round(1, optimization).batches])
+        parts.append([len(batch.lengths) for batch in encoded.get_epoch(1, optimization).batches])
     assert [sum(sizes) for sizes in zip(*parts, strict=True)] == whole
     assert 0 in parts[2]  # a batch of two texts

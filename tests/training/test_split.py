@@ -5,8 +5,14 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 from valence.training.corpora.example import Example
-from valence.training.corpora.normal_form import fold
-from valence.training.data.split import assign, digest, split, split_stratified
+from valence.training.corpora.normal_form import normal_form
+from valence.training.data import split
+from valence.training.data.split import hash_examples, split_by_hash, split_stratified
+
+
+def assign_split(text: str) -> str:
+    return split.assign_split(Example(text, "", ""))
+
 
 TEXTS = st.lists(st.text(max_size=30), max_size=40)
 
@@ -17,8 +23,10 @@ def examples(texts: list[str]) -> list[Example]:
 
 @given(TEXTS)
 def test_no_text_is_in_two_splits_and_none_is_lost(texts: list[str]) -> None:
-    parts = split(examples(texts))
-    train, dev, test = ({fold(e.text) for e in p} for p in (parts.train, parts.dev, parts.test))
+    parts = split_by_hash(examples(texts))
+    train, dev, test = (
+        {normal_form(e.text) for e in p} for p in (parts.train, parts.dev, parts.test)
+    )
     assert len(train | dev | test) == len(train) + len(dev) + len(test)
     together = Counter(e.text for e in (*parts.train, *parts.dev, *parts.test))
     assert together == Counter(texts)
@@ -26,22 +34,22 @@ def test_no_text_is_in_two_splits_and_none_is_lost(texts: list[str]) -> None:
 
 @given(TEXTS, TEXTS, st.randoms(use_true_random=False))
 def test_adding_and_shuffling_data_moves_no_text(old, new, random) -> None:
-    before = split(examples(old))
+    before = split_by_hash(examples(old))
     more = examples(old + new)
     random.shuffle(more)
-    after = split(more)
+    after = split_by_hash(more)
     for name in ("train", "dev", "test"):
         assert {e.text for e in getattr(before, name)} <= {e.text for e in getattr(after, name)}
 
 
 def test_the_split_of_a_text_is_the_same_forever() -> None:
-    in_test = [i for i in range(40) if assign(f"text number {i}") == "test"]
-    in_dev = [i for i in range(40) if assign(f"text number {i}") == "dev"]
+    in_test = [i for i in range(40) if assign_split(f"text number {i}") == "test"]
+    in_dev = [i for i in range(40) if assign_split(f"text number {i}") == "dev"]
     assert (in_dev, in_test) == ([22, 24, 26, 35, 36], [2, 9, 25, 31, 34])
 
 
 def test_ten_thousand_texts_are_dealt_eighty_ten_ten() -> None:
-    counts = Counter(assign(f"sentence {i} of many") for i in range(10_000))
+    counts = Counter(assign_split(f"sentence {i} of many") for i in range(10_000))
     assert abs(counts["train"] - 8_000) < 150
     assert abs(counts["dev"] - 1_000) < 100
     assert abs(counts["test"] - 1_000) < 100
@@ -49,23 +57,28 @@ def test_ten_thousand_texts_are_dealt_eighty_ten_ten() -> None:
 
 @given(st.text(max_size=40))
 def test_copies_that_differ_in_case_spaces_and_punctuation_share_a_split(text: str) -> None:
-    if fold(text).replace(" ", "").isalnum():
-        assert assign(f"  {text} !") == assign(text)
+    if normal_form(text).replace(" ", "").isalnum():
+        assert assign_split(f"  {text} !") == assign_split(text)
 
 
 def test_folding_joins_copies_and_keeps_different_texts_apart() -> None:
-    assert fold("Don\u2019t  STOP, now!") == fold("don't stop now") == "don t stop now"
-    assert fold("a_b") == fold("a b")
-    assert fold(":)") != fold(":(")
-    assert fold(" \n\t") == ""
+    assert (
+        normal_form("Don\u2019t  STOP, now!") == normal_form("don't stop now") == "don t stop now"
+    )
+    assert normal_form("a_b") == normal_form("a b")
+    assert normal_form(":)") != normal_form(":(")
+    assert normal_form(" \n\t") == ""
     # nothing but a name, or a link, keeps its marks
-    assert (fold(" @Some_One !"), fold("https://a.b/C !")) == ("@some_one!", "https://a.b/c!")
-    assert fold("😀") != fold("😢")
+    assert (normal_form(" @Some_One !"), normal_form("https://a.b/C !")) == (
+        "@some_one!",
+        "https://a.b/c!",
+    )
+    assert normal_form("😀") != normal_form("😢")
 
 
 @given(st.text(max_size=40))
 def test_folding_twice_is_folding_once(text: str) -> None:
-    assert fold(fold(text)) == fold(text)
+    assert normal_form(normal_form(text)) == normal_form(text)
 
 
 def labelled(**counts: int) -> list[Example]:
@@ -106,7 +119,8 @@ def test_a_stratified_split_depends_on_the_texts_and_not_their_order(random) -> 
 def test_the_digest_depends_on_texts_labels_and_order() -> None:
     a, b = Example("a", "x", "c"), Example("b", "y", "c")
     digests = {
-        digest(several) for several in ([], [a], [b], [a, b], [b, a], [Example("a", "y", "c"), b])
+        hash_examples(several)
+        for several in ([], [a], [b], [a, b], [b, a], [Example("a", "y", "c"), b])
     }
     assert len(digests) == 6
-    assert digest([a]) == digest([Example("a", "x", "elsewhere", {"x": 1.0})])
+    assert hash_examples([a]) == hash_examples([Example("a", "x", "elsewhere", {"x": 1.0})])

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,12 +21,20 @@ from valence.training.char_lm.model import CharacterModel, State, detach, seeded
 from valence.training.char_lm.store import Epoch, Saved
 from valence.training.char_lm.text import Texts, join
 from valence.training.runtime.run import Run
-from valence.training.runtime.tensor_file import copied, flattened, restore
+from valence.training.runtime.tensor_file import copy_weights, flatten_optimizer, restore_optimizer
 from valence.training.trainer import optimizer as descent
 
 # held-out text is read in so many places at once, each but the first without what came before it
 _JUDGED_STREAMS = 16
 _JUDGED_CHUNK = 100
+
+
+class _Encoded(NamedTuple):
+    """The characters of each split, as numbers."""
+
+    train: Characters
+    dev: Characters
+    test: Characters
 
 
 def fit(
@@ -44,21 +53,21 @@ def fit(
     """
     optimization = configuration.optimization
     alphabet = Alphabet.of(join(texts.train), minimum_count=configuration.data.minimum_count)
-    train, dev, test = (
-        alphabet.encode(join(part)) for part in (texts.train, texts.dev, texts.test)
+    parts = _Encoded(
+        *(alphabet.encode(join(part)) for part in (texts.train, texts.dev, texts.test))
     )
-    if len(train) < optimization.streams * (optimization.chunk + 1):
+    if len(parts.train) < optimization.streams * (optimization.chunk + 1):
         raise ConfigurationError(
-            f"{len(train)} characters to learn from are too few for {optimization.streams} "
+            f"{len(parts.train)} characters to learn from are too few for {optimization.streams} "
             f"streams of {optimization.chunk} at least; lower optimization.streams"
         )
-    hashed = hashlib.sha256(b"".join(part.tobytes() for part in (train, dev, test))).hexdigest()
+    hashed = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
     model = store.network(configuration, alphabet)
     seeded(model, optimization.seed)
     model.to(run.device)
     optimizer = _optimizer(model, optimization)
     history: tuple[Epoch, ...] = ()
-    best = copied(model)
+    best = copy_weights(model)
     before = None if fresh else _interrupted(target, configuration, hashed)
     if before is not None:
         if before.test_bits is not None:
@@ -66,7 +75,7 @@ def fit(
             return before
         history, best = before.history, before.best
         model.load_state_dict(before.model)
-        restore(optimizer, before.optimizer)
+        restore_optimizer(optimizer, before.optimizer)
         run.reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
 
     def saved(test_bits: float | None) -> Saved:
@@ -76,27 +85,26 @@ def fit(
             hashed,
             history,
             test_bits,
-            model=copied(model),
+            model=copy_weights(model),
             best=best,
-            optimizer=flattened(optimizer),
+            optimizer=flatten_optimizer(optimizer),
         )
 
     while len(history) < optimization.epochs:
         epoch = _epoch(
             model,
             optimizer,
-            train,
-            dev,
+            parts,
             history=history,
             optimization=optimization,
             run=run,
         )
         history = (*history, epoch)
         if min(history, key=lambda one: one.dev_bits) is epoch:
-            best = copied(model)
+            best = copy_weights(model)
         store.save(saved(None), target)
     model.load_state_dict(best)
-    done = saved(bits(model, test))
+    done = saved(bits(model, parts.test))
     store.save(done, target)
     return done
 
@@ -135,8 +143,7 @@ def chunks(text: Characters, *, streams: int, length: int) -> Iterator[tuple[Ten
 def _epoch(
     model: CharacterModel,
     optimizer: torch.optim.Optimizer,
-    train: Characters,
-    dev: Characters,
+    parts: _Encoded,
     *,
     history: Sequence[Epoch],
     optimization: Optimization,
@@ -149,7 +156,7 @@ def _epoch(
     device = model.output.weight.device
     # another start each epoch: the same characters do not always begin a chunk
     offset = int(np.random.default_rng(number).integers(optimization.chunk))
-    text = train[offset:]
+    text = parts.train[offset:]
     steps = math.ceil(((len(text) - 1) // optimization.streams) / optimization.chunk)
     started = time.perf_counter()
     loss_sum = torch.zeros((), device=device)
@@ -179,7 +186,7 @@ def _epoch(
     epoch = Epoch(
         epoch=number,
         train_bits=loss_sum.item() / seen / math.log(2.0),
-        dev_bits=bits(model, dev),
+        dev_bits=bits(model, parts.dev),
         seconds=seconds,
         characters_per_second=seen / seconds,
     )

@@ -74,13 +74,13 @@ def save(saved: Saved, target: Path) -> None:
         "history": [asdict(epoch) for epoch in saved.history],
         "test_bits": saved.test_bits,
     }
-    tensor_file.write(target, parts, rest)
+    tensor_file.write_tensors(target, parts, rest)
 
 
 def load(source: Path) -> Saved:
     """Raises :class:`ConfigurationError` for a file that is missing, or no character model."""
     try:
-        parts, rest = tensor_file.read(source, _PARTS)
+        parts, rest = tensor_file.read_tensors(source, _PARTS)
         return Saved(
             configuration=CharacterConfiguration.model_validate(rest["configuration"]),
             alphabet=Alphabet(rest["alphabet"]),

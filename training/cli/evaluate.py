@@ -98,12 +98,9 @@ def evaluate(
 
     found = stored.assess_stored(
         model,
+        stored.AssessmentOptions(engine, against, with_baselines=baselines, mistakes=errors),
+        Run(Workspace(workspace), reporter),
         reading=read if data else None,
-        against=against,
-        engine=engine,
-        run=Run(Workspace(workspace), reporter),
-        with_baselines=baselines,
-        mistakes=errors,
     )
     reporter.console.print(tables.scores(found.rows))
     for part in tables.assessment(found.assessment):

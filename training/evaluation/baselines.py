@@ -71,7 +71,7 @@ def one_vs_rest(
     """As :func:`tfidf`, a logistic regression for each label and a threshold chosen on ``dev``."""
     vectorizer = _vectorizer()
     features = vectorizer.fit_transform(example.text for example in train)
-    given = targets.truth(train, labels=labels, task="multi_label")
+    given = targets.label_indices(train, labels=labels, task="multi_label")
     parts = {
         name: vectorizer.transform(example.text for example in examples)
         for name, examples in (("dev", dev), ("test", test))
@@ -88,10 +88,10 @@ def one_vs_rest(
             probabilities[name][:, label] = model.predict_proba(part)[:, 1]
     return evaluate(
         probabilities["test"],
-        targets.truth(test, labels=labels, task="multi_label"),
+        targets.label_indices(test, labels=labels, task="multi_label"),
         labels=labels,
         thresholds=thresholds.choose(
-            probabilities["dev"], targets.truth(dev, labels=labels, task="multi_label")
+            probabilities["dev"], targets.label_indices(dev, labels=labels, task="multi_label")
         ),
     )
 
@@ -125,4 +125,4 @@ def _linear_model() -> LogisticRegression:
 
 
 def _truth(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.int64]:
-    return targets.truth(examples, labels=labels, task="single_label")
+    return targets.label_indices(examples, labels=labels, task="single_label")

@@ -47,8 +47,8 @@ def judge(
     with_baselines: bool,
 ) -> Outcome:
     """Calibrate ``model`` on the dev texts, choose its thresholds there, and score it."""
-    encoded, splits = prepared.encoded, prepared.splits
-    outputs = {name: loop.logits(model, texts) for name, texts in encoded.items()}
+    encoded, splits = prepared.held_out, prepared.raw.splits
+    outputs = {name: loop.compute_logits(model, texts) for name, texts in encoded.items()}
     temperature = calibration.fit_temperature(
         outputs["dev"].astype(np.float64), encoded["dev"].truth
     )
@@ -102,7 +102,9 @@ def _asking(
     temperature: float,
 ) -> Callable[[Sequence[str]], Floats]:
     def ask(texts: Sequence[str]) -> Floats:
-        outputs = loop.logits(model, encode_texts(texts, prepared.words, configuration))
+        outputs = loop.compute_logits(
+            model, encode_texts(texts, prepared.vocabulary, configuration)
+        )
         return probabilities(outputs, temperature=temperature, task=configuration.task)
 
     return ask

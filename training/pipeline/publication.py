@@ -26,7 +26,7 @@ from valence.training.registry import store
 from valence.training.report import model_card, training_report
 from valence.training.runtime import provenance
 from valence.training.trainer import loop
-from valence.training.trainer.checkpoint import Epoch
+from valence.training.trainer.network import TrainedNetwork
 
 
 class Clock:
@@ -43,26 +43,27 @@ class Clock:
 
 
 def publish(
-    model: RecurrentClassifier,
+    network: TrainedNetwork,
     prepared: Prepared,
     outcome: Outcome,
     configuration: Configuration,
     *,
-    history: Sequence[Epoch],
     device: torch.device,
     clock: Clock,
 ) -> tuple[str, Manifest]:
-    """Seal ``model`` with its report and all that it came from; its tag in the store."""
-    weights = {name: value.cpu().numpy() for name, value in tensors(model).items()}
-    manifest = _manifest(
-        model,
-        weights,
-        prepared,
+    """Seal ``network`` with its report and the record of its training; its tag in the store."""
+    weights = {name: value.cpu().numpy() for name, value in tensors(network.model).items()}
+    selected = loop.select_epoch_one_standard_error(
+        network.history, texts=len(prepared.held_out["dev"])
+    )
+    manifest = _make_manifest(
+        network.model,
         outcome,
         configuration,
-        epochs=loop.chosen_epoch(history, texts=len(prepared.encoded["dev"])).epoch,
-        device=device,
-        clock=clock,
+        version=_version(clock.start, weights),
+        training=_record_training(
+            prepared, configuration, epochs=selected.epoch, device=device, clock=clock
+        ),
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -72,34 +73,33 @@ def publish(
             manifest=manifest,
             evaluations=outcome.evaluations,
             baselines=outcome.baselines,
-            history=history,
+            history=network.history,
             behaviour=outcome.behaviour,
         )
-        described = profile.profile(prepared.loaded.examples, vocabulary=prepared.words)
+        described = profile.profile_examples(
+            prepared.raw.loaded.examples, vocabulary=prepared.vocabulary
+        )
         (folder / artifact.REPORT / profile.FILE).write_text(
             described.model_dump_json() + "\n", encoding="utf-8"
         )
         card = folder / artifact.REPORT / model_card.FILE
         card.write_text(model_card.render(manifest), encoding="utf-8")
-        artifact.save(folder, manifest, prepared.words, weights)
+        artifact.save(folder, manifest, prepared.vocabulary, weights)
         return store.publish(folder, manifest), manifest
 
 
-def _manifest(
+def _make_manifest(
     model: RecurrentClassifier,
-    weights: artifact.Tensors,
-    prepared: Prepared,
     outcome: Outcome,
     configuration: Configuration,
     *,
-    epochs: int,
-    device: torch.device,
-    clock: Clock,
+    version: str,
+    training: Training,
 ) -> Manifest:
     chosen = outcome.thresholds
     return Manifest(
         name=configuration.name,
-        version=_version(clock.start, weights),
+        version=version,
         task=configuration.task,
         labels=configuration.labels,
         polarity=configuration.polarity,
@@ -115,31 +115,42 @@ def _manifest(
             for name, scores in outcome.baselines.items()
         },
         behaviour={one.name: one.record() for one in outcome.behaviour},
-        training=Training(
-            corpora=prepared.loaded.records,
-            vectors=tuple(
-                word_vectors.record(source, prepared.domain)
-                for source in configuration.words.vectors
-            ),
-            teacher=prepared.teacher,
-            unlabelled=prepared.unlabelled.records,
-            splits={name: len(prepared.splits.of(name)) for name in prepared.splits.names},
-            split_sha256=dict(prepared.hashes),
-            label_counts={
-                name: _count_labels(prepared.splits.of(name), configuration.labels)
-                for name in prepared.splits.names
-            },
-            configuration=configuration.as_json(),
-            seed=configuration.optimization.seed,
-            code_version=provenance.code_version(),
-            packages=provenance.packages(),
-            hardware=provenance.hardware(device),
-            platform=provenance.operating_system(),
-            started=clock.start.isoformat(timespec="seconds"),
-            seconds=clock.seconds,
-            peak_memory_bytes=provenance.peak_memory_bytes(),
-            epochs=epochs,
+        training=training,
+    )
+
+
+def _record_training(
+    prepared: Prepared,
+    configuration: Configuration,
+    *,
+    epochs: int,
+    device: torch.device,
+    clock: Clock,
+) -> Training:
+    raw, splits = prepared.raw, prepared.raw.splits
+    return Training(
+        corpora=raw.loaded.records,
+        vectors=tuple(
+            word_vectors.make_record(source, raw.in_domain_texts)
+            for source in configuration.words.vectors
         ),
+        teacher=prepared.teacher,
+        unlabelled=raw.unlabelled.records,
+        splits={name: len(splits.of(name)) for name in splits.names},
+        split_sha256=dict(prepared.hashes),
+        label_counts={
+            name: _count_labels(splits.of(name), configuration.labels) for name in splits.names
+        },
+        configuration=configuration.as_json(),
+        seed=configuration.optimization.seed,
+        code_version=provenance.code_version(),
+        packages=provenance.packages(),
+        hardware=provenance.hardware(device),
+        platform=provenance.operating_system(),
+        started=clock.start.isoformat(timespec="seconds"),
+        seconds=clock.seconds,
+        peak_memory_bytes=provenance.peak_memory_bytes(),
+        epochs=epochs,
     )
 
 

@@ -58,21 +58,23 @@ def train(
     """
     clock = publication.Clock()
     seeds.repeat_exactly(run.device)
-    with distributed.one_before_the_others():  # what is fetched, is fetched once
+    with distributed.first_rank_first():  # what is fetched, is fetched once
         prepared = prepare(configuration, run)
     if not unchecked and distributed.is_first():
-        suite.before_training(configuration, prepared.loaded, prepared.splits, run.reporter)
-    columns = network.word_vectors(configuration, prepared, run)
+        suite.check_before_training(
+            configuration, prepared.raw.loaded, prepared.raw.splits, run.reporter
+        )
+    columns = network.load_word_vectors(configuration, prepared, run)
     if configuration.distillation is not None:
-        taught = transfer_set.teach(configuration, prepared, columns, run)
-        prepared = taught.to(prepared, configuration, run.reporter)
-    key = network.run_key(configuration, prepared.identity, prepared.words)
+        taught = transfer_set.make_transfer_set(configuration, prepared, columns, run)
+        prepared = taught.apply_to(prepared, configuration, run.reporter)
+    key = network.run_key(configuration, prepared.identity, prepared.vocabulary)
     checkpoint = run.workspace.runs / f"{configuration.name}-{key}.safetensors"
     with hold_run(checkpoint) if distributed.is_first() else nullcontext():
         if fresh and distributed.is_first():
             checkpoint.unlink(missing_ok=True)
         tracking.begin(configuration, run=checkpoint.stem)
-        model, history = network.fit(
+        trained = network.train_network(
             configuration,
             prepared,
             columns,
@@ -83,20 +85,14 @@ def train(
 
         def publish() -> Trained:
             found = fitted_model.judge(
-                model, prepared, configuration, with_baselines=with_baselines
+                trained.model, prepared, configuration, with_baselines=with_baselines
             )
             tag, manifest = publication.publish(
-                model,
-                prepared,
-                found,
-                configuration,
-                history=history,
-                device=run.device,
-                clock=clock,
+                trained, prepared, found, configuration, device=run.device, clock=clock
             )
             tracking.finish(manifest)
             # only now: an interruption before it costs the time since the last epoch, no more
             checkpoint.unlink(missing_ok=True)
-            return Trained(tag, manifest, found.evaluations, found.baselines, history)
+            return Trained(tag, manifest, found.evaluations, found.baselines, trained.history)
 
-        return distributed.from_first(publish)
+        return distributed.broadcast_from_first(publish)

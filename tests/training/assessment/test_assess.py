@@ -48,8 +48,7 @@ def assessed(
         of,
         Answers.of(GOOD, TRUTH),
         evaluate(GOOD, TRUTH, labels=LABELS),
-        manifest=artifact.manifest,
-        vocabulary=artifact.vocabulary,
+        model=artifact,
         against=against,
         behaviour=behaviour,
     )

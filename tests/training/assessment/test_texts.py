@@ -8,7 +8,7 @@ from valence.service.classifier.manifest import CorpusRecord, Manifest
 from valence.service.classifier.seal import sha256
 from valence.service.errors import ConfigurationError
 from valence.training.config.columns import Columns
-from valence.training.data.split import assign
+from valence.training.data.split import assign_split
 from valence.training.evaluation.assessment.texts import Choice, Texts, parse_mapping, read
 from valence.training.pipeline.training_run import Trained
 from valence.training.runtime.progress import Reporter
@@ -94,7 +94,7 @@ def test_of_a_file_it_was_trained_on_a_model_is_judged_on_the_held_out_texts(
     reporter = silent()
     found = reading(content, of=known, reporter=reporter, slices=("shop",))
     assert 0 < len(found.examples) < 60
-    assert all(assign(example.text) == "test" for example in found.examples)
+    assert all(assign_split(example) == "test" for example in found.examples)
     for example, shop in zip(found.examples, found.columns["shop"], strict=True):
         assert f"number {shop[1:]} of" in example.text
     assert (

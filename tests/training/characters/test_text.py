@@ -6,7 +6,7 @@ import pytest
 from valence.service.errors import ConfigurationError
 from valence.training.char_lm import text
 from valence.training.char_lm.config import Data
-from valence.training.data.split import assign
+from valence.training.data.split import assign_split
 from valence.training.runtime.workspace import Workspace
 
 from tests.training.conftest import toy_corpus
@@ -29,7 +29,7 @@ def test_the_documents_of_a_corpus_are_dealt_out_as_always(tmp_path: Path) -> No
     for name in ("train", "dev", "test"):
         documents = getattr(texts, name)
         assert documents
-        assert {assign(document.text) for document in documents} == {name}
+        assert {assign_split(document) for document in documents} == {name}
         assert {document.label for document in documents} <= {"negative", "neutral", "positive"}
 
 

@@ -131,12 +131,12 @@ def test_a_model_keeps_a_profile_of_its_data_and_the_same_data_have_not_drifted(
 ) -> None:
     made, workspace = stored
     folder = store.path(made.tag)
-    kept = profile.read(folder / artifact.REPORT / profile.FILE)
+    kept = profile.read_profile(folder / artifact.REPORT / profile.FILE)
     assert kept is not None
     assert kept.texts == sum(made.manifest.training.splits.values())
     loaded, splits = training_run.load_splits(configured(), Run(workspace, silent()))
-    assert suite.drifted(loaded, made.tag) == []
-    checked = suite.check(configured(), loaded, splits, slow=False, against=made.tag)
+    assert suite.check_drift(loaded, made.tag) == []
+    checked = suite.run_checks(configured(), loaded, splits, slow=False, against=made.tag)
     assert "drift" not in [one.check for one in checked.findings]
 
 
@@ -145,7 +145,7 @@ def test_data_that_have_moved_are_told_from_the_models(
 ) -> None:
     made, _ = stored
     other = texts(*(f"wholly other words here {n} and there {n}" for n in range(200)))
-    found = suite.drifted(loaded(other), made.tag)
+    found = suite.check_drift(loaded(other), made.tag)
     assert {one.check for one in found} == {"drift"}
     moved = {one.message.partition(" have moved")[0] for one in found if one.severity == "warning"}
     assert moved >= {"label shares", "words", "unknown words"}
@@ -155,7 +155,7 @@ def test_a_model_without_a_profile_says_so(
     stored: tuple[Trained, Workspace], loaded, texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(profile, "FILE", "missing.json")
-    (found,) = suite.drifted(loaded(texts("one")), stored[0].tag)
+    (found,) = suite.check_drift(loaded(texts("one")), stored[0].tag)
     assert (found.severity, "keeps no profile" in found.message) == ("note", True)
 
 
@@ -164,14 +164,16 @@ def test_the_gravest_findings_come_first(
 ) -> None:
     chosen = of(contradicting, configured)
     loaded, splits = training_run.load_splits(chosen, Run(workspace, silent()))
-    severities = [one.severity for one in suite.check(chosen, loaded, splits, slow=False).findings]
+    severities = [
+        one.severity for one in suite.run_checks(chosen, loaded, splits, slow=False).findings
+    ]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
 
 
 def test_suspects_are_a_table_that_no_spreadsheet_takes_for_formulas(tmp_path: Path) -> None:
     example = Example("=1+1", "a", "mine.csv", place="line 7")
     suspect = label_noise.Suspect(example, "b", 0.125, 0.75)
-    report.write(tmp_path, suite.Checked((), (suspect,)), name="mine", texts=1)
+    report.write_report(tmp_path, suite.Checked((), (suspect,)), name="mine", texts=1)
     with (tmp_path / report.SUSPECTS).open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     assert row == {
@@ -186,9 +188,9 @@ def test_suspects_are_a_table_that_no_spreadsheet_takes_for_formulas(tmp_path: P
 
 
 def test_places_are_kept_up_to_a_hundred(texts) -> None:
-    from valence.training.checks.finding import finding
+    from valence.training.checks.finding import make_finding
 
     examples = texts(*map(str, range(101)))
-    found = finding("x", "note", examples, 202, "said")
+    found = make_finding("x", "note", examples, 202, "said")
     assert (found.count, found.share, len(found.places)) == (101, 0.5, 100)
     assert isinstance(found, Finding)

@@ -11,7 +11,7 @@ from pyarrow import parquet
 from valence.service.errors import ConfigurationError
 from valence.training.config.columns import Columns
 from valence.training.corpora import catalog
-from valence.training.corpora.files import find, names, read
+from valence.training.corpora.files import find_files, name_files, read_examples
 from valence.training.data import large_files
 from valence.training.runtime.progress import Reporter
 
@@ -21,7 +21,7 @@ ROWS = [("Fine, really.", "4"), ('A "so-called"\nhotel', "1"), ("Café", "5")]
 
 
 def told(path: Path, table: Columns = TABLE) -> list[tuple[str, str | tuple[str, ...]]]:
-    return [(example.text, example.label) for example in read(path, table, corpus="mine")]
+    return [(example.text, example.label) for example in read_examples(path, table, corpus="mine")]
 
 
 def refused(path: Path, table: Columns = TABLE) -> str:
@@ -165,10 +165,10 @@ def test_the_record_of_a_file_has_its_encoding_and_whether_that_is_a_guess(
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_text(delimited(","), encoding=encoding)
-    (told,) = catalog.load((), cache=tmp_path, own=[str(path)], table=TABLE).records
+    (told,) = catalog.load_corpora((), cache=tmp_path, patterns=[str(path)], table=TABLE).records
     assert (told.encoding, told.encoding_guessed) == (encoding, guessed)
     table = dataclasses.replace(TABLE, encoding=encoding)
-    (said,) = catalog.load((), cache=tmp_path, own=[str(path)], table=table).records
+    (said,) = catalog.load_corpora((), cache=tmp_path, patterns=[str(path)], table=table).records
     assert (said.encoding, said.encoding_guessed) == (None, False)
 
 
@@ -197,18 +197,18 @@ def test_a_file_a_folder_and_a_glob_are_found_each_file_once(
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     whole = [Path("a.jsonl.gz"), Path("b.csv"), Path("deep/b.csv")]
-    assert list(find(["."])) == whole
-    assert list(find(["**/*.csv"])) == whole[1:]
-    assert list(find(["b.csv", "."])) == [whole[1], whole[0], whole[2]]
-    assert names(find(["."])) == ("a.jsonl.gz", "b.csv", "deep/b.csv")
+    assert list(find_files(["."])) == whole
+    assert list(find_files(["**/*.csv"])) == whole[1:]
+    assert list(find_files(["b.csv", "."])) == [whole[1], whole[0], whole[2]]
+    assert name_files(find_files(["."])) == ("a.jsonl.gz", "b.csv", "deep/b.csv")
     with pytest.raises(ConfigurationError, match=rf"c.csv: no file of that name.*{tmp_path}"):
-        find(["c.csv"])
+        find_files(["c.csv"])
     for wrong in ("notes.md", "*.md"):
         with pytest.raises(ConfigurationError, match=r"notes.md: the extension names none of"):
-            find([wrong])
+            find_files([wrong])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigurationError, match="empty: no file"):
-        find(["empty"])
+        find_files(["empty"])
 
 
 def test_own_files_are_folded_and_recorded_as_published_corpora_are(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_own_files_are_folded_and_recorded_as_published_corpora_are(tmp_path: Pa
         ("b.csv", "review,stars\nGOOD,5\nbad,1\n"),
     ):
         (tmp_path / name).write_text(content)
-    loaded = catalog.load((), cache=tmp_path, own=[str(tmp_path)], table=TABLE)
+    loaded = catalog.load_corpora((), cache=tmp_path, patterns=[str(tmp_path)], table=TABLE)
     assert [(e.text, e.label, e.corpus) for e in loaded.examples] == [
         ("Good!", "5", "a.csv"),
         ("bad", "1", "b.csv"),

@@ -77,7 +77,7 @@ def test_questions_are_read_with_their_coarse_labels(
     tmp_path: Path, answering: Callable[[bytes], list[str]]
 ) -> None:
     answering(QUESTIONS)
-    (path,) = torchtext_sets.files("torchtext:trec", tmp_path)
+    (path,) = torchtext_sets.fetch_files("torchtext:trec", tmp_path)
     assert ("Who is sister city ?", "HUM") in rows(path)
     assert {label for _, label in rows(path)} == torchtext_sets.LABELS["trec"]
 
@@ -87,9 +87,9 @@ def test_of_reviews_train_is_read_and_test_is_not(
     tmp_path: Path, answering: Callable[[bytes], list[str]]
 ) -> None:
     asked = answering(REVIEWS)
-    (path,) = torchtext_sets.files("torchtext:imdb", tmp_path)
+    (path,) = torchtext_sets.fetch_files("torchtext:imdb", tmp_path)
     assert rows(path) == [("Fine.", "pos"), ("Poor.", "neg")]
-    assert torchtext_sets.files("torchtext:imdb", tmp_path) == [path]
+    assert torchtext_sets.fetch_files("torchtext:imdb", tmp_path) == [path]
     assert len(asked) == 1
 
 
@@ -98,8 +98,8 @@ def test_a_name_stands_where_files_do(
     tmp_path: Path, answering: Callable[[bytes], list[str]]
 ) -> None:
     answering(REVIEWS)
-    (path,) = files.find(["torchtext:imdb"], tmp_path)
-    found = files.read(path, Columns("text", "label"), corpus="imdb")
+    (path,) = files.find_files(["torchtext:imdb"], tmp_path)
+    found = files.read_examples(path, Columns("text", "label"), corpus="imdb")
     assert [(one.text, one.label) for one in found] == [("Fine.", "pos"), ("Poor.", "neg")]
 
 
@@ -118,15 +118,15 @@ def test_what_is_not_the_data_set_is_refused_and_fetched_anew(
     answering(content)
     cache = tmp_path / "cache"
     with pytest.raises(ConfigurationError, match=f"torchtext:{name}: it cannot be fetched"):
-        torchtext_sets.files(f"torchtext:{name}", cache)
+        torchtext_sets.fetch_files(f"torchtext:{name}", cache)
     assert not list(tmp_path.rglob("outside.txt"))
     answering(QUESTIONS if name == "trec" else REVIEWS)
-    assert torchtext_sets.files(f"torchtext:{name}", cache)
+    assert torchtext_sets.fetch_files(f"torchtext:{name}", cache)
 
 
 def test_an_unknown_name_is_refused_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="known are torchtext:trec, torchtext:imdb"):
-        torchtext_sets.files("torchtext:sst", tmp_path)
+        torchtext_sets.fetch_files("torchtext:sst", tmp_path)
 
 
 def test_where_archives_could_leave_their_folder_nothing_is_fetched(
@@ -135,5 +135,5 @@ def test_where_archives_could_leave_their_folder_nothing_is_fetched(
     asked = answering(REVIEWS)
     monkeypatch.delattr(tarfile, "data_filter", raising=False)
     with pytest.raises(ConfigurationError, match=r"Python before 3\.11\.4 unpacks whatever"):
-        torchtext_sets.files("torchtext:imdb", tmp_path)
+        torchtext_sets.fetch_files("torchtext:imdb", tmp_path)
     assert asked == []

@@ -8,8 +8,8 @@ from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.data.split import Splits
 from valence.training.distillation import ngram_teacher
-from valence.training.distillation.ngram_teacher import NGrams
-from valence.training.distillation.teacher import Lesson
+from valence.training.distillation.ngram_teacher import NGramTeacher
+from valence.training.distillation.teacher import TeacherData
 from valence.training.metrics import calibration
 from valence.training.runtime.progress import Reporter
 
@@ -23,8 +23,10 @@ def fitted(
     *,
     task: str = "single_label",
     use_shares: bool = False,
-) -> NGrams:
-    return NGrams(Lesson(train, dev, labels, task, use_shares=use_shares), reporter=Reporter())
+) -> NGramTeacher:
+    return NGramTeacher(
+        TeacherData(train, dev, labels, task, use_shares=use_shares), reporter=Reporter()
+    )
 
 
 def copies(text: str, label: str, count: int) -> list[Example]:
@@ -33,7 +35,7 @@ def copies(text: str, label: str, count: int) -> list[Example]:
 
 def test_it_learns_the_labels_and_is_calibrated_on_the_dev_texts(splits: Splits) -> None:
     logits = fitted(splits.train, splits.dev).logits([one.text for one in splits.dev])
-    truth = targets.truth(splits.dev, labels=LABELS, task="single_label")
+    truth = targets.label_indices(splits.dev, labels=LABELS, task="single_label")
     assert logits.dtype == np.float32
     assert (logits.argmax(axis=1) == truth).mean() > 0.9
     left = calibration.fit_temperature(logits.astype(np.float64), truth)
@@ -63,7 +65,7 @@ def test_a_text_that_raters_disagree_on_counts_for_both_labels() -> None:
     train = (*split, *copies("good", "positive", 40))
     model = ngram_teacher._fit(
         [one.text for one in train],
-        targets.probabilities(
+        targets.soft_targets(
             train, labels=("negative", "positive"), task="single_label", use_shares=True
         ),
     )
@@ -75,7 +77,7 @@ def test_a_text_that_raters_disagree_on_counts_for_both_labels() -> None:
 def test_of_two_labels_that_exclude_each_other_one_is_decided_on() -> None:
     train = (*copies("good film", "positive", 30), *copies("bad film", "negative", 20))
     texts = [one.text for one in train]
-    wanted = targets.probabilities(
+    wanted = targets.soft_targets(
         train, labels=("negative", "positive"), task="single_label", use_shares=False
     )
     both = ngram_teacher._fit(texts, wanted)

@@ -16,8 +16,8 @@ from valence.training.corpora.example import Example
 from valence.training.data.preparation import prepare
 from valence.training.data.split import Splits
 from valence.training.distillation import encoder_teacher, fine_tuning, transfer_set
-from valence.training.distillation.encoder_teacher import Ensemble
-from valence.training.distillation.transfer_set import Taught
+from valence.training.distillation.encoder_teacher import EncoderTeacher
+from valence.training.distillation.transfer_set import TransferSet
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
@@ -34,14 +34,14 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What a teacher was asked that is not tuned: sure of "positive" where there is an "e"."""
     asked: list[str] = []
 
-    def logits(self: Ensemble, texts: list[str]) -> np.ndarray:
+    def logits(self: EncoderTeacher, texts: list[str]) -> np.ndarray:
         asked.extend(texts)
         rows = [[0.0, 0.0, 9.0] if "e" in text else [9.0, 0.0, 0.0] for text in texts]
         return np.array(rows, dtype=np.float32).reshape(-1, 3)
 
-    monkeypatch.setattr(Ensemble, "logits", logits)
+    monkeypatch.setattr(EncoderTeacher, "logits", logits)
     origin = TeacherOrigin(name="one", source="somewhere", license="MIT")
-    monkeypatch.setattr(Ensemble, "origin", origin)
+    monkeypatch.setattr(EncoderTeacher, "origin", origin)
     return asked
 
 
@@ -51,7 +51,7 @@ def teach(
     encoder_folder: Path,
     workspace: Workspace,
     silent: type[Reporter],
-) -> Callable[..., Taught]:
+) -> Callable[..., TransferSet]:
     """Lets the teacher answer for the toy texts; what is given changes its settings."""
     chosen = {"teacher": str(encoder_folder), "copies": 0}
 
@@ -60,14 +60,21 @@ def teach(
         *,
         varied: Sequence[str] = (),
         **settings: object,
-    ) -> Taught:
+    ) -> TransferSet:
         configuration = configured(distillation=chosen | settings)
         prepared = prepare(
             configuration.model_copy(update={"distillation": None}), Run(workspace, silent())
         )
-        return transfer_set.teach(
+        return transfer_set.make_transfer_set(
             configuration,
-            replace(prepared, varied=tuple(varied), to_label=tuple(unlabelled)),
+            replace(
+                prepared,
+                raw=replace(
+                    prepared.raw,
+                    augmented_texts=tuple(varied),
+                    teacher_texts=tuple(unlabelled),
+                ),
+            ),
             None,
             run=Run(workspace, silent()),
         )
@@ -80,7 +87,7 @@ def rows(examples: tuple[Example, ...]) -> np.ndarray:
 
 
 def test_a_labelled_text_is_to_be_called_what_people_and_the_teacher_say(
-    teach: Callable[..., Taught], splits: Splits, answered: list[str]
+    teach: Callable[..., TransferSet], splits: Splits, answered: list[str]
 ) -> None:
     mixed = rows(teach(weight=0.3).examples)
     people = rows(splits.train)
@@ -91,14 +98,14 @@ def test_a_labelled_text_is_to_be_called_what_people_and_the_teacher_say(
 
 
 def test_the_temperature_softens_what_the_teacher_says(
-    teach: Callable[..., Taught], answered: list[str]
+    teach: Callable[..., TransferSet], answered: list[str]
 ) -> None:
     soft = rows(teach(weight=1.0, temperature=9.0).examples)
     np.testing.assert_allclose(soft.max(axis=1), np.e / (np.e + 2), rtol=1e-6)
 
 
 def test_of_a_varied_text_only_the_teacher_says_something(
-    teach: Callable[..., Taught], answered: list[str]
+    teach: Callable[..., TransferSet], answered: list[str]
 ) -> None:
     taught = teach(varied=["one", "two"])
     varied = [one for one in taught.examples if one.corpus == "augmented"]
@@ -107,7 +114,7 @@ def test_of_a_varied_text_only_the_teacher_says_something(
 
 
 def test_nobody_looks_at_the_labels_of_unlabelled_texts(
-    teach: Callable[..., Taught], splits: Splits, answered: list[str]
+    teach: Callable[..., TransferSet], splits: Splits, answered: list[str]
 ) -> None:
     others = (Example("Something else.", "no label of ours", "elsewhere"),)
     taught = teach(others)
@@ -117,7 +124,7 @@ def test_nobody_looks_at_the_labels_of_unlabelled_texts(
 
 
 def test_a_teacher_is_judged_on_what_it_has_not_learnt(
-    teach: Callable[..., Taught], answered: list[str]
+    teach: Callable[..., TransferSet], answered: list[str]
 ) -> None:
     assert set(teach().record.metrics) == {"dev", "test"}
 
@@ -201,7 +208,7 @@ def test_a_linear_model_and_the_network_itself_may_teach_together(
 
 
 def test_of_several_teachers_the_mean_is_learnt(
-    teach: Callable[..., Taught], splits: Splits, answered: list[str], encoder_folder: Path
+    teach: Callable[..., TransferSet], splits: Splits, answered: list[str], encoder_folder: Path
 ) -> None:
     one, other, both = (
         rows(teach(teacher=teacher, weight=1.0).examples)
@@ -212,10 +219,10 @@ def test_of_several_teachers_the_mean_is_learnt(
 
 
 def test_what_is_no_teacher_is_refused_before_others_learn(
-    teach: Callable[..., Taught], workspace: Workspace
+    teach: Callable[..., TransferSet], workspace: Workspace
 ) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"distillation\.teacher 'no-such-model' is no folder; .*'self'"
+        ConfigurationError, match=r"distillation\.teacher 'no-such-model' is not a folder; .*'self'"
     ):
         teach(teacher=("self", "no-such-model"))
     assert not workspace.teachers.exists()

@@ -77,7 +77,7 @@ def test_the_hub_is_asked_for_the_tasks_data_set_and_columns(
         asked.append((pattern, cache))
         return [tmp_path / f"trec-{split}.parquet" for split in ("train", "test")]
 
-    monkeypatch.setattr(hub, "files", files)
+    monkeypatch.setattr(hub, "fetch_files", files)
     (trec6,) = task.load(["trec6"])
     texts = find(trec6, places.HUB, cache=tmp_path, say=lambda _: None)
     assert asked == [("hf:CogComp/trec", tmp_path)]
@@ -89,7 +89,7 @@ def test_torchtext_is_asked_for_what_it_has(
 ) -> None:
     path = tmp_path / "trec-train.jsonl"
     asked = []
-    monkeypatch.setattr(torchtext_sets, "files", lambda name, _: asked.append(name) or [path])
+    monkeypatch.setattr(torchtext_sets, "fetch_files", lambda name, _: asked.append(name) or [path])
     trec6, sst2 = task.load(["trec6", "sst2"])
     texts = find(trec6, places.TORCHTEXT, cache=tmp_path, say=lambda _: None)
     assert (asked, texts) == (["torchtext:trec"], TaskFiles((str(path),), ()))

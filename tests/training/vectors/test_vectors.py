@@ -22,7 +22,7 @@ LINES = "good 1 2 3\nbad -1 0 1e0\nown 5 5 5\n#own 0.5 0.25 0\nrest 9 9 9\n"
 
 
 def load(source: str, vocabulary: Vocabulary, *, cache: Path, encoder_size: int = 4) -> WordVectors:
-    return word_vectors.load(
+    return word_vectors.load_word_vectors(
         (source,), vocabulary, encoder_size=encoder_size, in_domain_size=2, texts=(), cache=cache
     )
 
@@ -135,7 +135,7 @@ def test_an_encoder_has_a_vector_for_every_word_but_the_unknown_one(
         asked.append(words)
         return rows
 
-    monkeypatch.setattr(sentence_encoder, "encode", encode)
+    monkeypatch.setattr(sentence_encoder, "encode_words", encode)
     found = load(str(tmp_path), VOCABULARY, cache=tmp_path, encoder_size=3)
     assert asked == [["good", "#bad", "#own", "xyzzy"]]
     assert found.found.tolist() == [False, True, True, True, True]
@@ -146,22 +146,22 @@ def test_an_encoder_has_a_vector_for_every_word_but_the_unknown_one(
 
 def test_where_vectors_came_from_is_recorded_without_its_folder(tmp_path: Path) -> None:
     for name, package in ((glove.NAME, glove.PACKAGE), (MINILM, encoder_model.PACKAGE)):
-        recorded = word_vectors.record(name, ())
+        recorded = word_vectors.make_record(name, ())
         assert (recorded.source, recorded.sha256) == (package.requirement, package.sha256)
         assert recorded.license == package.license
     folder = tmp_path / "mine"
     folder.mkdir()
-    of_file = word_vectors.record(write(folder / "v.txt", LINES), ())
-    of_folder = word_vectors.record(str(folder), ())
+    of_file = word_vectors.make_record(write(folder / "v.txt", LINES), ())
+    of_folder = word_vectors.make_record(str(folder), ())
     assert (of_file.name, of_folder.name) == ("v.txt", "mine")
     assert str(tmp_path) not in of_file.source + of_folder.source
     (folder / "v.txt").write_text("other")
-    assert word_vectors.record(str(folder), ()) != of_folder
+    assert word_vectors.make_record(str(folder), ()) != of_folder
 
 
 def test_of_vectors_learnt_from_texts_these_are_recorded_by_their_hash() -> None:
     one, same, other = (
-        word_vectors.record(IN_DOMAIN, texts) for texts in (["a", "b"], ["a", "b"], ["ab"])
+        word_vectors.make_record(IN_DOMAIN, texts) for texts in (["a", "b"], ["a", "b"], ["ab"])
     )
     assert (one.name, one.source) == ("in-domain", "2 of one's own texts")
     assert one == same
@@ -170,7 +170,7 @@ def test_of_vectors_learnt_from_texts_these_are_recorded_by_their_hash() -> None
 
 def test_in_domain_vectors_are_learnt_from_the_texts(tmp_path: Path) -> None:
     said: list[str] = []
-    found = word_vectors.load(
+    found = word_vectors.load_word_vectors(
         (IN_DOMAIN,),
         VOCABULARY,
         encoder_size=4,
@@ -195,7 +195,7 @@ def test_several_sources_stand_side_by_side_each_in_its_own_scale(tmp_path: Path
         for name, text in (("a.txt", "good 0.1 -0.1\n"), ("b.txt", "xyzzy 9 -9 9\ngood 1 1 1\n"))
     )
     said: list[str] = []
-    found = word_vectors.load(
+    found = word_vectors.load_word_vectors(
         (small, large),
         VOCABULARY,
         encoder_size=4,

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest
-from valence.service.classifier.manifest import Manifest
-from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.classifier.artifact import Artifact
 from valence.training.behaviour.case_result import Capability
 from valence.training.evaluation.assessment.selective import Selective, selective
 from valence.training.evaluation.assessment.texts import Texts
@@ -83,8 +82,7 @@ def assess(
     answers: Answers,
     evaluation: Evaluation,
     *,
-    manifest: Manifest,
-    vocabulary: Vocabulary,
+    model: Artifact,
     against: tuple[str, Answers] | None = None,
     behaviour: Sequence[Capability] = (),
 ) -> Assessment:
@@ -92,8 +90,9 @@ def assess(
 
     Both in the order of the manifest's labels. ``behaviour`` is what its tests found.
     """
+    manifest = model.manifest
     kinds = [
-        *slices(texts.examples, labels=manifest.labels, vocabulary=vocabulary),
+        *slices(texts.examples, labels=manifest.labels, vocabulary=model.vocabulary),
         *(part for name, values in texts.columns.items() for part in _by_value(name, values)),
     ]
     return Assessment(

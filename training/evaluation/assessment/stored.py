@@ -31,6 +31,21 @@ Reading = Callable[[Manifest], Texts]
 
 
 @dataclass(frozen=True, slots=True)
+class AssessmentOptions:
+    """How a stored model is evaluated.
+
+    ``engine`` computes it; ``against`` is another model of the store, evaluated on the same texts;
+    ``with_baselines`` adds the baselines on the model's own texts; ``mistakes`` limits the list of
+    the worst mistakes.
+    """
+
+    engine: str
+    against: str | None = None
+    with_baselines: bool = False
+    mistakes: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Assessed:
     """``rows`` are the scores to show, by name; ``folder`` holds the report and the mistakes."""
 
@@ -40,20 +55,13 @@ class Assessed:
 
 
 def assess_stored(
-    tag: str,
-    *,
-    reading: Reading | None = None,
-    against: str | None = None,
-    engine: str,
-    run: Run,
-    with_baselines: bool,
-    mistakes: int,
+    tag: str, options: AssessmentOptions, run: Run, *, reading: Reading | None = None
 ) -> Assessed:
-    """Judge the model ``tag`` on the texts of ``reading``, or on its own dev and test texts.
+    """Evaluate the model ``tag`` on the texts of ``reading``, or on its own dev and test texts.
 
-    ``against`` is another model of the store, judged on the same texts. Raises
-    :class:`ConfigurationError` if their labels are not the same.
+    Raises :class:`ConfigurationError` if the two models of a comparison have other labels.
     """
+    engine, against = options.engine, options.against
     classifier, computes = stored_model.load(tag, engine)
     manifest = classifier.manifest
     name = f"{manifest.name}:{manifest.version}"
@@ -83,7 +91,7 @@ def assess_stored(
         rows[f"{beside[0]} ({texts.name})"] = scores
         others = _behaviour(*other, texts, other_answers, labels=manifest.labels)
         behaviour = case_result.beside(behaviour, others)
-    if reading is None and with_baselines:
+    if reading is None and options.with_baselines:
         run.reporter.say("training the baselines on the same texts")
         scored = stored_model.score_baselines(manifest, splits)
         rows |= {f"{name} ({texts.name})": value for name, value in scored.items()}
@@ -91,13 +99,12 @@ def assess_stored(
         texts,
         answers,
         evaluation,
-        manifest=manifest,
-        vocabulary=classifier.artifact.vocabulary,
+        model=classifier.artifact,
         against=beside,
         behaviour=behaviour,
     )
     folder = run.workspace.root / "evaluations" / name.replace(":", "-") / _slug(texts.name)
-    listed = worst(texts, answers, manifest.labels, most=mistakes)
+    listed = worst(texts, answers, manifest.labels, most=options.mistakes)
     _write(folder, found, rows, listed)
     return Assessed(found, rows, folder)
 

@@ -45,7 +45,7 @@ class Contender:
         values = stored_model.score(
             manifest, self.engine, [document.ids for document in documents], labels=labels
         )
-        truth = targets.truth(examples, labels=labels, task=manifest.task)
+        truth = targets.label_indices(examples, labels=labels, task=manifest.task)
         read = sum(document.usage.tokens_used for document in documents)
         unknown = sum(document.usage.unknown_tokens for document in documents)
         thresholds = stored_model.thresholds_of(manifest, labels)
