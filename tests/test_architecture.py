@@ -1,4 +1,4 @@
-"""What may import what, and what may be called at all: read from the source, not from a run."""
+"""Rules on imports and forbidden calls, checked in the source and not by running it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for part in ("service", "training") for path in (ROOT / part).rglob("*.py"))
-# torch takes seconds and 200 MB: who has it at module level is listed here
+# torch takes seconds and 200 MB to import: only these modules may import it at module level
 TORCH = {"service/classifier/model.py", "service/inference/reference.py"}
-# a layer may import those after it, never one before it
+# a layer may import the layers after it in this list, never those before it
 LAYERS = (
     "valence.service.app",
     "valence.service.api",
@@ -47,7 +47,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Every module that ``tree`` imports, at any depth; of ``from a import b`` both a and a.b."""
+    """Yield every module that ``tree`` imports, at any depth; ``from a import b`` is a, a.b."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -59,7 +59,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def imported_at_once(tree: ast.Module) -> set[str]:
-    """What importing the module imports: not what functions and type checkers do."""
+    """Return the imports at module level: those in functions and for type checkers do not count."""
     found: set[str] = set()
     waiting: list[ast.AST] = list(tree.body)
     while waiting:
@@ -83,24 +83,24 @@ def source(request: pytest.FixtureRequest) -> Path:
     return request.param
 
 
-def test_the_sources_are_found() -> None:
+def test_source_files_are_found() -> None:
     names = set(map(name_of, SOURCES))
     assert {"service/app.py", "training/__main__.py", *TORCH} <= names
 
 
-def test_serving_knows_nothing_of_training(source: Path) -> None:
+def test_serving_imports_nothing_from_training(source: Path) -> None:
     if name_of(source).startswith("service/"):
         forbidden = {"training", "torchtext", "sklearn", "pandas", "ftfy"}
         assert not [name for name in imported(tree_of(source)) if within(name, forbidden)]
 
 
-def test_a_classifier_and_its_engines_know_nothing_of_the_web(source: Path) -> None:
+def test_classifier_and_engines_import_no_web_framework(source: Path) -> None:
     if name_of(source).startswith(("service/classifier/", "service/inference/")):
         forbidden = {"starlette", "bentoml", "uvicorn", "fastapi", "httpx"}
         assert not [name for name in imported(tree_of(source)) if within(name, forbidden)]
 
 
-def test_a_layer_imports_only_those_below_it(source: Path) -> None:
+def test_a_layer_imports_only_lower_layers(source: Path) -> None:
     module = module_of(source)
     own = [place for place, layer in enumerate(LAYERS) if within(module, (layer,))]
     if own:
@@ -108,16 +108,16 @@ def test_a_layer_imports_only_those_below_it(source: Path) -> None:
         assert not [name for name in imported(tree_of(source)) if within(name, above)]
 
 
-def test_only_the_networks_definition_and_engine_import_torch_at_once(source: Path) -> None:
+def test_only_listed_modules_import_torch_at_module_level(source: Path) -> None:
     if name_of(source).startswith("service/") and name_of(source) not in TORCH:
         found = imported_at_once(tree_of(source))
         torch_modules = {path.removesuffix(".py").replace("/", ".") for path in TORCH}
         assert not [name for name in found if within(name, {"torch", *torch_modules})]
 
 
-def test_training_uses_of_the_service_what_a_classifier_is_and_the_engine(source: Path) -> None:
+def test_training_imports_only_classifier_and_engine_of_service(source: Path) -> None:
     if name_of(source).startswith("training/"):
-        # the log is there because who makes an engine is told why it is not the fastest
+        # the log is allowed because it tells why the fastest engine is not available
         names = ("errors", "version", "log", "encodings", "tables", "champion")
         plain = {f"service.{name}" for name in names}
         allowed = {"valence.service.classifier", "valence.service.inference", *plain}
@@ -125,7 +125,7 @@ def test_training_uses_of_the_service_what_a_classifier_is_and_the_engine(source
         assert not [name for name in of_service - {"service"} if not within(name, allowed)]
 
 
-def test_nothing_loads_what_can_run_code(source: Path) -> None:
+def test_no_source_calls_a_loader_that_can_run_code(source: Path) -> None:
     tree = tree_of(source)
     assert not [name for name in imported(tree) if within(name, RUNS_CODE)]
     for node in ast.walk(tree):
@@ -145,7 +145,7 @@ def test_the_product_does_not_import_its_tests(source: Path) -> None:
     assert not [name for name in imported(tree_of(source)) if within(name, forbidden)]
 
 
-def test_what_is_exported_is_defined(source: Path) -> None:
+def test_every_exported_name_is_defined(source: Path) -> None:
     tree = tree_of(source)
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
@@ -159,7 +159,8 @@ def test_what_is_exported_is_defined(source: Path) -> None:
             assert set(ast.literal_eval(node.value)) <= defined
 
 
-def test_reading_text_and_artifacts_needs_no_torch_no_web_framework_and_no_bentoml() -> None:
+def test_texts_and_artifacts_are_read_without_heavy_imports() -> None:
+    """Reading texts and artifacts imports neither torch, a web framework nor BentoML."""
     code = (
         "import sys\n"
         "import valence.service.classifier.tokenizer, valence.service.classifier.vocabulary\n"
@@ -173,7 +174,8 @@ def test_reading_text_and_artifacts_needs_no_torch_no_web_framework_and_no_bento
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
-def test_importing_the_service_reads_no_environment_and_imports_no_torch() -> None:
+def test_importing_the_service_reads_no_environment_or_torch() -> None:
+    """The import neither reads the environment nor imports torch."""
     code = (
         "import sys\n"
         "import valence.service.api.application, valence.service.inference.models, valence.service.inference.engines.factory\n"

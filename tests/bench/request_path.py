@@ -1,4 +1,4 @@
-"""Where the processor time of a one-text request goes, through all of the application."""
+"""Processor time of a request with one text, by its parts, through the whole application."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _AT_ONCE = (1, 31)
 
 
 def run(options: Options) -> Section:
-    """The whole request with one and with many in flight, and its pieces alone."""
+    """Measure the whole request with one and with many in flight, and its pieces separately."""
     application = Application(_MODEL)
     sentences = texts.sentences(_SENTENCES)
     bodies = [json.dumps({"text": sentence}).encode() for sentence in sentences]
@@ -31,16 +31,16 @@ def run(options: Options) -> Section:
     }
     for name, work in _pieces(application, sentences).items():
         subjects[name] = lambda work=work: _microseconds(lambda: application.inside(work))
-    # the smallest of the rounds: what else the machine does only ever adds
+    # the minimum over the rounds: other load on the machine can only add time
     taken = {
         name: min(values)
         for name, values in interleave(subjects, rounds=max(options.rounds, 3)).items()
     }
     rows = [[name, f"{microseconds:.1f}"] for name, microseconds in taken.items()]
     text = (
-        "CPU time a request of `POST /v1/classify` for one sentence of the vader corpus, without a "
-        f"socket: the smallest of {max(options.rounds, 3)} rounds of {_SENTENCES} requests. Pieces "
-        "are called alone, one sentence at a time."
+        "CPU time per request of `POST /v1/classify` for one sentence of the vader corpus, "
+        f"without a socket: the minimum of {max(options.rounds, 3)} rounds of {_SENTENCES} "
+        "requests. Pieces are called separately, one sentence at a time."
     )
     return Section("The request path", text, [Table(["what", "us a request"], rows)], [])
 

@@ -1,4 +1,4 @@
-"""A server of uvicorn's with our protocol, in the test's own event loop."""
+"""A uvicorn server with the protocol of the service, in the event loop of the test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Answer = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def limits(**other: float) -> ConnectionLimits:
-    """Small counts; no time is over soon unless it is said."""
+    """Return small count limits; timeouts are long except those given."""
     usual = {
         "header_bytes": 1000,
         "headers": 20,
@@ -34,9 +34,9 @@ async def started(
     refused: Callable[[str], None] = lambda reason: None,
     **watched: Any,
 ) -> AsyncIterator[uvicorn.Server]:
-    """Serves ``answer``, which is called once a request is read, until the block ends.
+    """Serve ``answer``, which is called once per request, until the block ends.
 
-    ``watched`` goes to the :class:`ConnectionWatch`.
+    ``watched`` is passed to :class:`ConnectionWatch`.
     """
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -65,6 +65,6 @@ async def started(
 
 
 def port_of(server: uvicorn.Server) -> int:
-    """Where it listens, on the loopback interface."""
+    """Return the port on the loopback interface."""
     port: int = server.servers[0].sockets[0].getsockname()[1]
     return port

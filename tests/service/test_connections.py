@@ -1,4 +1,4 @@
-"""What connections are told before they are closed, and what is left when the server ends."""
+"""Answers to connections before they are closed, and open connections when the server ends."""
 
 import asyncio
 import collections
@@ -32,7 +32,7 @@ async def connect(server):
     return await asyncio.open_connection("127.0.0.1", port_of(server))
 
 
-async def test_a_request_that_was_on_its_way_when_the_server_ended_is_answered(server):
+async def test_a_request_in_flight_at_shutdown_is_answered(server):
     used, fresh, silent = [await connect(server) for _ in range(3)]
     used[1].write(REQUEST)
     assert (await used[0].read(1000)).endswith(b"ok")
@@ -61,7 +61,7 @@ async def test_a_request_that_was_on_its_way_when_the_server_ended_is_answered(s
         (b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 21 + b"\r\n", 431, "headers-too-large"),
     ],
 )
-async def test_what_is_refused_below_the_application_is_counted(server, sent, status, reason):
+async def test_refusals_below_the_application_are_counted(server, sent, status, reason):
     reader, writer = await connect(server)
     writer.write(sent)
     answer = await asyncio.wait_for(reader.read(), 5)
@@ -72,7 +72,7 @@ async def test_what_is_refused_below_the_application_is_counted(server, sent, st
     await writer.wait_closed()
 
 
-async def test_who_is_refused_while_sending_reads_why(server):
+async def test_a_client_refused_while_sending_gets_the_reason(server):
     held = [await connect(server) for _ in range(LIMITS.connections)]
     reader, writer = await connect(server)
     body = b"x" * 300_000
@@ -86,7 +86,7 @@ async def test_who_is_refused_while_sending_reads_why(server):
         await opened.wait_closed()
 
 
-async def test_who_is_refused_and_stays_is_cut_off(server, monkeypatch):
+async def test_a_refused_client_that_stays_is_disconnected(server, monkeypatch):
     monkeypatch.setattr(protocol, "_LINGER_SECONDS", 0.1)
     reader, writer = await connect(server)
     writer.write(b"xyzzy\r\n\r\n")
@@ -99,7 +99,7 @@ async def test_who_is_refused_and_stays_is_cut_off(server, monkeypatch):
     writer.close()
 
 
-async def test_a_watch_refuses_beside_the_loop_as_many_as_it_may_hold():
+async def test_a_watch_refuses_up_to_its_limit_outside_the_loop():
     counted = []
     watch = ConnectionWatch(LIMITS, counted.append)
     watch.made(set(range(LIMITS.connections - 1)))
@@ -115,14 +115,14 @@ async def test_a_watch_refuses_beside_the_loop_as_many_as_it_may_hold():
             assert client.recv(1000).startswith(b"HTTP/1.1 503 ")
             assert client.recv(1000) == b""
             assert watch.room_to_refuse() == LIMITS.connections - 1
-        # it is closed by a look of its own
+        # the watch checks and closes it by itself
         async with asyncio.timeout(5):
             while watch.room_to_refuse() < LIMITS.connections:  # noqa: ASYNC110 - set by nobody
                 await asyncio.sleep(0.01)
     assert counted == ["too-many-connections"]
 
 
-async def test_who_is_expected_takes_room_once():
+async def test_an_expected_connection_takes_room_once():
     watch = ConnectionWatch(LIMITS, refused.update)
     connections = set()
     for number in range(LIMITS.connections):
@@ -138,7 +138,7 @@ async def test_who_is_expected_takes_room_once():
     assert watch.room() == 1
 
 
-async def test_refusing_has_a_share_of_the_time_however_many_come():
+async def test_refusals_take_a_limited_share_of_the_time():
     watch = ConnectionWatch(limits(connections=100), refused.update)
     at_once = watch.room_to_refuse()
     assert 0 < at_once < 100
@@ -155,7 +155,7 @@ async def test_refusing_has_a_share_of_the_time_however_many_come():
     watch._turned_away.close()
 
 
-async def test_as_many_headers_as_the_limit_are_no_fault(server):
+async def test_the_limit_of_headers_is_allowed(server):
     reader, writer = await connect(server)
     writer.write(b"GET / HTTP/1.1\r\n" + b"a:\r\n" * LIMITS.headers + b"\r\n")
     assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
@@ -164,7 +164,7 @@ async def test_as_many_headers_as_the_limit_are_no_fault(server):
     await writer.wait_closed()
 
 
-async def test_a_connection_too_many_is_refused_and_counted(server):
+async def test_a_connection_over_the_limit_is_refused_and_counted(server):
     held = [await connect(server) for _ in range(LIMITS.connections)]
     reader, writer = await connect(server)
     answer = await asyncio.wait_for(reader.read(), 5)

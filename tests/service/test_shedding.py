@@ -1,4 +1,4 @@
-"""Large requests are refused before they begin; all others begin as ever."""
+"""Large requests are refused before they begin; all other requests are handled as usual."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ async def read(reader):
     return head.split(b" ")[1], await reader.readexactly(length)
 
 
-class Begun:
-    """The application: how many requests began, and with what body."""
+class RecordingApp:
+    """Application that counts the requests it gets."""
 
     def __init__(self):
         self.count = 0
@@ -45,8 +45,8 @@ class Begun:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
-class Room:
-    """Refuses bodies that hold ``full``, and keeps what it was asked."""
+class FakeShedding:
+    """Refuse bodies that hold ``full``, and record the calls."""
 
     def __init__(self):
         self.asked = []
@@ -57,19 +57,19 @@ class Room:
 
 
 @pytest.fixture
-def begun():
-    return Begun()
+def recording_app():
+    return RecordingApp()
 
 
 @pytest.fixture
-def room():
-    return Room()
+def shedding():
+    return FakeShedding()
 
 
 @pytest.fixture
-async def server(begun, room):
-    watched = {"shed": room, "shed_from": LARGE}
-    async with started(begun, limits(body_idle_seconds=0.2), **watched) as server:
+async def server(recording_app, shedding):
+    watched = {"shed": shedding, "shed_from": LARGE}
+    async with started(recording_app, limits(body_idle_seconds=0.2), **watched) as server:
         yield server
 
 
@@ -81,34 +81,34 @@ async def connection(server):
     await writer.wait_closed()
 
 
-async def test_one_for_which_there_is_no_room_never_begins(connection, begun, room):
+async def test_a_shed_request_never_reaches_the_application(connection, recording_app, shedding):
     reader, writer = connection
     body = b"the queue is full, is it"
     writer.write(request(body, headers=b"x-request-id: a\r\n"))
     assert await read(reader) == (b"429", b"full")
-    assert begun.count == 0
-    ((headers, asked),) = room.asked
+    assert recording_app.count == 0
+    ((headers, asked),) = shedding.asked
     assert (headers[b"x-request-id"], asked) == (b"a", body)
 
 
-async def test_the_connection_goes_on_afterwards(connection, begun):
+async def test_the_connection_stays_open_after_shedding(connection, recording_app):
     reader, writer = connection
     for _ in range(2):
         writer.write(request(b"the queue is full, is it"))
         assert await read(reader) == (b"429", b"full")
         writer.write(request(b"there is room, it seems"))
         assert await read(reader) == (b"200", b"ok")
-    assert begun.count == 2
+    assert recording_app.count == 2
 
 
-async def test_a_body_in_pieces_is_waited_for(connection, room, begun):
+async def test_shedding_waits_for_a_body_in_pieces(connection, shedding, recording_app):
     reader, writer = connection
     whole = request(b"the queue is full, is it")
     for start in range(0, len(whole), 30):
         writer.write(whole[start : start + 30])
         await asyncio.sleep(0.01)
     assert await read(reader) == (b"429", b"full")
-    assert begun.count == 0
+    assert recording_app.count == 0
 
 
 @pytest.mark.parametrize(
@@ -123,22 +123,22 @@ async def test_a_body_in_pieces_is_waited_for(connection, room, begun):
     ],
     ids=lambda other: str(other)[:40],
 )
-async def test_all_others_begin(connection, begun, room, other):
+async def test_all_other_requests_reach_the_application(connection, recording_app, shedding, other):
     reader, writer = connection
     writer.write(request(**{"body": b"the queue is full, is it", **other}))
     assert await read(reader) == (b"200", b"ok")
-    assert begun.count == 1
-    assert not room.asked
+    assert recording_app.count == 1
+    assert not shedding.asked
 
 
-async def test_who_sends_the_next_one_before_the_answer_has_all_answers_in_order(connection, begun):
+async def test_pipelined_requests_are_answered_in_order(connection, recording_app):
     reader, writer = connection
     writer.write(request(b"small") + request(b"the queue is full, is it") + request(b"small"))
     assert [await read(reader) for _ in range(3)] == [(b"200", b"ok")] * 3
-    assert begun.count == 3
+    assert recording_app.count == 3
 
 
-async def test_who_waits_for_leave_to_send_the_body_has_it(connection, begun):
+async def test_a_client_that_expects_100_continue_gets_it(connection, recording_app):
     reader, writer = connection
     body = b"the queue is full, is it"
     writer.write(HEAD % (b"POST", b"/v1/classify", len(body), b"expect: 100-continue\r\n"))
@@ -147,21 +147,21 @@ async def test_who_waits_for_leave_to_send_the_body_has_it(connection, begun):
     assert await read(reader) == (b"200", b"ok")
 
 
-async def test_a_body_that_stops_coming_is_not_waited_for(connection):
+async def test_a_stalled_body_gets_408(connection):
     reader, writer = connection
     writer.write(request(b"the queue is full, is it")[:-5])
     status, _ = await asyncio.wait_for(read(reader), 5)
     assert status == b"408"
 
 
-async def test_one_whose_body_is_on_its_way_when_the_server_ends_is_answered(server, connection):
+async def test_a_request_whose_body_arrives_at_shutdown_is_answered(server, connection):
     reader, writer = connection
     whole = request(b"the queue is full, is it")
     writer.write(whole[:-5])
     await asyncio.sleep(0.02)
     server.should_exit = True
     ending = asyncio.create_task(server.shutdown())
-    # longer than a connection that waits for a request is left
+    # longer than an idle connection is kept
     for byte in whole[-5:]:
         await asyncio.sleep(0.07)
         writer.write(bytes([byte]))

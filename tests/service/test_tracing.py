@@ -50,11 +50,11 @@ def test_a_traceparent_is_read(header, flags):
         f"00-{TRACE[1:]}-{SPAN}-01",
     ],
 )
-def test_what_is_no_traceparent_is_ignored(header):
+def test_an_invalid_traceparent_is_ignored(header):
     assert tracing.parse(header.encode()) is None
 
 
-def test_a_context_below_keeps_the_trace_and_has_an_id_of_its_own():
+def test_a_child_context_keeps_the_trace_and_gets_its_own_id():
     parent = TraceContext(TRACE, SPAN, 1)
     child = tracing.below(parent)
     assert (child.trace_id, child.flags) == (TRACE, 1)
@@ -121,7 +121,7 @@ def test_a_failed_request_is_an_error_and_a_refused_one_is_not(collector):
     assert refused.trace_id != failed.trace_id
 
 
-def test_what_the_caller_did_not_sample_is_not_exported(collector):
+def test_a_trace_that_the_caller_did_not_sample_is_not_exported(collector):
     tracer = Tracer()
     span = tracer.start(TraceContext(TRACE, SPAN, 0), method="POST")
     assert tracing.context_of(span).flags == 0
@@ -130,7 +130,7 @@ def test_what_the_caller_did_not_sample_is_not_exported(collector):
     assert collector.spans() == []
 
 
-def test_the_service_is_named_as_the_environment_says(collector, monkeypatch):
+def test_the_environment_sets_the_name_of_the_service(collector, monkeypatch):
     monkeypatch.setenv("OTEL_SERVICE_NAME", "reviews")
     tracer = Tracer()
     span = tracer.start(None, method="GET")

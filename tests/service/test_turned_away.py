@@ -1,4 +1,4 @@
-"""Connections that are told why they are refused, over real sockets."""
+"""Refused connections that receive the reason, over real sockets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_all(client):
     return b"".join(iter(lambda: client.recv(100), b""))
 
 
-def test_a_client_reads_all_of_the_answer_although_nothing_of_it_was_read(refusing, pair):
+def test_a_client_gets_the_answer_although_its_data_is_unread(refusing, pair):
     client, accepted = pair
     client.sendall(b"x" * 100_000)
     refusing.tell(accepted, ANSWER, now=0.0)
@@ -40,7 +40,7 @@ def test_a_client_reads_all_of_the_answer_although_nothing_of_it_was_read(refusi
     assert read_all(client) == ANSWER
 
 
-def test_it_is_closed_once_the_client_has_closed(refusing, pair):
+def test_a_connection_is_closed_after_the_client_closed(refusing, pair):
     client, accepted = pair
     refusing.tell(accepted, ANSWER, now=0.0)
     refusing.look(now=0.1)
@@ -52,7 +52,7 @@ def test_it_is_closed_once_the_client_has_closed(refusing, pair):
     assert accepted.fileno() < 0
 
 
-def test_who_stays_is_closed_after_the_time(refusing, pair):
+def test_a_client_that_stays_is_disconnected_after_the_time(refusing, pair):
     _, accepted = pair
     refusing.tell(accepted, ANSWER, now=1.0)
     refusing.look(now=6.0)
@@ -62,7 +62,7 @@ def test_who_stays_is_closed_after_the_time(refusing, pair):
     assert accepted.fileno() < 0
 
 
-def test_a_client_that_is_gone_already_is_nobody_to_tell(refusing, pair):
+def test_a_client_that_is_gone_is_dropped_immediately(refusing, pair):
     _, accepted = pair
     accepted.shutdown(socket.SHUT_WR)
     refusing.tell(accepted, ANSWER, now=0.0)
@@ -70,7 +70,7 @@ def test_a_client_that_is_gone_already_is_nobody_to_tell(refusing, pair):
     assert accepted.fileno() < 0
 
 
-def test_all_are_closed_with_it(refusing, pair):
+def test_closing_closes_all_connections(refusing, pair):
     _, accepted = pair
     refusing.tell(accepted, ANSWER, now=0.0)
     refusing.close()

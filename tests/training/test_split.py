@@ -22,7 +22,7 @@ def examples(texts: list[str]) -> list[Example]:
 
 
 @given(TEXTS)
-def test_no_text_is_in_two_splits_and_none_is_lost(texts: list[str]) -> None:
+def test_every_text_is_in_exactly_one_split(texts: list[str]) -> None:
     parts = split_by_hash(examples(texts))
     train, dev, test = (
         {normal_form(e.text) for e in p} for p in (parts.train, parts.dev, parts.test)
@@ -33,7 +33,7 @@ def test_no_text_is_in_two_splits_and_none_is_lost(texts: list[str]) -> None:
 
 
 @given(TEXTS, TEXTS, st.randoms(use_true_random=False))
-def test_adding_and_shuffling_data_moves_no_text(old, new, random) -> None:
+def test_adding_and_shuffling_data_moves_no_text_between_splits(old, new, random) -> None:
     before = split_by_hash(examples(old))
     more = examples(old + new)
     random.shuffle(more)
@@ -42,13 +42,13 @@ def test_adding_and_shuffling_data_moves_no_text(old, new, random) -> None:
         assert {e.text for e in getattr(before, name)} <= {e.text for e in getattr(after, name)}
 
 
-def test_the_split_of_a_text_is_the_same_forever() -> None:
+def test_the_split_of_a_text_never_changes() -> None:
     in_test = [i for i in range(40) if assign_split(f"text number {i}") == "test"]
     in_dev = [i for i in range(40) if assign_split(f"text number {i}") == "dev"]
     assert (in_dev, in_test) == ([22, 24, 26, 35, 36], [2, 9, 25, 31, 34])
 
 
-def test_ten_thousand_texts_are_dealt_eighty_ten_ten() -> None:
+def test_ten_thousand_texts_are_split_eighty_ten_ten() -> None:
     counts = Counter(assign_split(f"sentence {i} of many") for i in range(10_000))
     assert abs(counts["train"] - 8_000) < 150
     assert abs(counts["dev"] - 1_000) < 100
@@ -56,19 +56,20 @@ def test_ten_thousand_texts_are_dealt_eighty_ten_ten() -> None:
 
 
 @given(st.text(max_size=40))
-def test_copies_that_differ_in_case_spaces_and_punctuation_share_a_split(text: str) -> None:
+def test_copies_share_a_split(text: str) -> None:
+    """Copies may differ in case, spaces and punctuation."""
     if normal_form(text).replace(" ", "").isalnum():
         assert assign_split(f"  {text} !") == assign_split(text)
 
 
-def test_folding_joins_copies_and_keeps_different_texts_apart() -> None:
+def test_folding_makes_equal_only_copies() -> None:
     assert (
         normal_form("Don\u2019t  STOP, now!") == normal_form("don't stop now") == "don t stop now"
     )
     assert normal_form("a_b") == normal_form("a b")
     assert normal_form(":)") != normal_form(":(")
     assert normal_form(" \n\t") == ""
-    # nothing but a name, or a link, keeps its marks
+    # only a name or a link keeps its marks
     assert (normal_form(" @Some_One !"), normal_form("https://a.b/C !")) == (
         "@some_one!",
         "https://a.b/c!",
@@ -77,7 +78,7 @@ def test_folding_joins_copies_and_keeps_different_texts_apart() -> None:
 
 
 @given(st.text(max_size=40))
-def test_folding_twice_is_folding_once(text: str) -> None:
+def test_folding_is_idempotent(text: str) -> None:
     assert normal_form(normal_form(text)) == normal_form(text)
 
 
@@ -89,7 +90,8 @@ def labelled(**counts: int) -> list[Example]:
     ]
 
 
-def test_a_stratified_split_holds_a_tenth_of_each_label_for_dev_and_has_no_test() -> None:
+def test_a_stratified_dev_split_has_a_tenth_of_each_label() -> None:
+    """There is no test split."""
     parts = split_stratified(labelled(a=500, b=73, c=20))
     found = Counter(example.label for example in parts.dev)
     assert found == {"a": 50, "b": 7, "c": 2}
@@ -97,7 +99,7 @@ def test_a_stratified_split_holds_a_tenth_of_each_label_for_dev_and_has_no_test(
     assert (parts.names, parts.judged) == (("train", "dev"), "dev")
 
 
-def test_a_label_of_six_texts_has_one_in_a_stratified_dev_split() -> None:
+def test_a_label_with_six_texts_has_one_in_a_stratified_dev() -> None:
     assert [len(split_stratified(labelled(a=count)).dev) for count in (5, 6, 15, 16)] == [
         0,
         1,
@@ -107,7 +109,7 @@ def test_a_label_of_six_texts_has_one_in_a_stratified_dev_split() -> None:
 
 
 @given(st.randoms(use_true_random=False))
-def test_a_stratified_split_depends_on_the_texts_and_not_their_order(random) -> None:
+def test_a_stratified_split_ignores_the_order_of_texts(random) -> None:
     given = labelled(a=40, b=25)
     first = split_stratified(given)
     random.shuffle(given)

@@ -1,4 +1,4 @@
-"""Bodies that come slowly, in too many bytes, or say a thing twice."""
+"""Request bodies that arrive slowly, exceed the limit, or repeat a field."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ def request_of(limits, *chunks, pause=0.0):
     return Request(SCOPE, receive, limits=limits)
 
 
-async def test_a_body_is_read_whole_and_its_memory_let_go():
+async def test_a_body_is_read_completely_and_its_memory_released():
     limits = BodyLimits(most=6, memory=9, idle_seconds=5)
     request = request_of(limits, b"ab", b"", b"cdef")
     assert await request.body() == b"abcdef"
@@ -34,12 +34,13 @@ async def test_a_body_is_read_whole_and_its_memory_let_go():
     assert limits.held == 0
 
 
-async def test_one_byte_past_the_limit_is_refused_however_it_comes():
+async def test_one_byte_over_the_limit_is_refused():
+    """However the body is sent."""
     with pytest.raises(BodyTooLarge):
         await request_of(BodyLimits(6, 9, 5), b"abc", b"defg").body()
 
 
-async def test_bodies_together_hold_no_more_than_the_memory():
+async def test_all_bodies_together_stay_within_the_memory():
     limits = BodyLimits(most=6, memory=9, idle_seconds=5)
     first, second = request_of(limits, b"abcdef"), request_of(limits, b"abcd")
     await first.body()
@@ -51,7 +52,7 @@ async def test_bodies_together_hold_no_more_than_the_memory():
     assert await third.body() == b"abcd"
 
 
-async def test_a_body_that_drips_is_given_up():
+async def test_a_body_that_arrives_too_slowly_is_refused():
     limits = BodyLimits(most=600, memory=900, idle_seconds=0.05)
     with pytest.raises(BodyTooSlow, match=r"may take 0.05 seconds"):
         await request_of(limits, *[b"a"] * 100, pause=0.01).body()
@@ -67,7 +68,7 @@ async def test_a_body_that_drips_is_given_up():
         '{"text": "good", "top_k": 1, "top_k": 2}',
     ],
 )
-async def test_a_field_given_twice_is_refused(served, body):
+async def test_a_duplicate_field_is_refused(served, body):
     answer = await served.client.post("/v1/classify", content=body)
     assert answer.status_code == 422
     assert "twice" in answer.json()["detail"]
@@ -81,7 +82,7 @@ async def test_a_field_given_twice_is_refused(served, body):
         '{"text": "{\\"text\\": 1, \\"text\\": 2}"}',
     ],
 )
-async def test_a_name_that_stands_in_texts_is_no_field(served, body):
+async def test_a_field_name_inside_a_text_is_not_a_field(served, body):
     assert (await served.client.post("/v1/classify", content=body)).status_code == 200
 
 
@@ -104,12 +105,13 @@ async def test_a_name_that_stands_in_texts_is_no_field(served, body):
     ],
     ids=lambda value: repr(value)[:24],
 )
-async def test_what_json_and_unicode_can_hold_is_answered_by_contract(served, body, status):
+async def test_unusual_json_and_unicode_get_the_documented_status(served, body, status):
     answer = await served.client.post("/v1/classify", content=body)
     assert answer.status_code == status
 
 
-async def test_a_large_body_without_room_is_refused_before_its_json_is_read():
+async def test_a_large_body_is_refused_before_its_json_is_parsed():
+    """The queue has no room for the texts."""
     asked = []
 
     def no_room(*guess: int) -> None:
@@ -125,12 +127,13 @@ async def test_a_large_body_without_room_is_refused_before_its_json_is_read():
     for body in (escaped, plain):
         with pytest.raises(Overloaded):
             await request_of(limits(), body).body()
-    # guessed from the beginning; an escape is a character, outside ASCII two bytes are one
+    # estimated from the beginning; an escape counts as one character, outside ASCII two bytes count
+    # as one
     (characters, of_escaped), (halved, of_plain) = asked
     assert characters == pytest.approx(len(escaped) - 2 * 5 * 300, rel=0.02)
     assert halved == len(plain) // 2
     assert [of_escaped, of_plain] == pytest.approx([900, 900], rel=0.02)
-    # a small one costs too little, and of others the model is not known yet
+    # a small body costs too little, and the model of the other body is not known yet
     for body in (b" " * 8_192, b'{"model": "topic"}' + b" " * 9_000):
         assert await request_of(limits(), body).body() == body
     elsewhere = request_of(limits(), b" " * 9_000)
@@ -149,7 +152,7 @@ async def test_a_large_body_without_room_is_refused_before_its_json_is_read():
     ],
 )
 @pytest.mark.parametrize("text", [b'"aa"', rb'"]"', rb'"\"texts\": ["'])
-async def test_room_for_another_model_is_not_asked_of_the_default_one(around, text):
+async def test_admission_for_another_model_ignores_the_default_one(around, text):
     def no_room(*guess: int) -> None:
         raise Overloaded("full", retry_after_seconds=1)
 

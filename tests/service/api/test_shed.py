@@ -1,4 +1,4 @@
-"""What is refused before it is a request is refused as the application would refuse it."""
+"""Early load shedding gives the answer that the application would give."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LARGE = json.dumps({"texts": ["good " * 400] * 10}).encode()
 
 
 @pytest.fixture
-async def full(serve):
-    """An application whose queue has room for nothing large."""
+async def full_queue(serve):
+    """Yield an application whose queue has no room for a large request."""
     served = serve(engine=Blocked(), max_texts=10, queue_items=10)
     slow(served)
     running = asyncio.create_task(served.classify(text="good"))
@@ -29,9 +29,9 @@ async def full(serve):
     assert (await running).status_code == (await waiting).status_code == 200
 
 
-async def test_the_answer_is_the_one_that_a_request_would_have(full):
-    shed = full.app.shed([*JSON, (b"x-request-id", b"mine")], LARGE)
-    asked = await full.client.post(
+async def test_early_rejection_gives_the_usual_answer(full_queue):
+    shed = full_queue.app.shed([*JSON, (b"x-request-id", b"mine")], LARGE)
+    asked = await full_queue.client.post(
         "/v1/classify",
         content=LARGE,
         headers={"content-type": "application/json", "x-request-id": "mine"},
@@ -41,14 +41,14 @@ async def test_the_answer_is_the_one_that_a_request_would_have(full):
     assert json.loads(shed["body"]) == asked.json()
 
 
-async def test_it_is_counted_and_logged_as_one(full):
-    before = len(full.lines())
-    full.app.shed(JSON, LARGE)
-    text = await metrics(full)
+async def test_early_rejection_is_counted_and_logged_as_a_request(full_queue):
+    before = len(full_queue.lines())
+    full_queue.app.shed(JSON, LARGE)
+    text = await metrics(full_queue)
     refused = {"route": "/v1/classify", "method": "POST", "status": "429"}
     assert sample(text, "valence_requests_total", **refused) == 1
     assert sample(text, "valence_rejected_requests_total", reason="overloaded") == 1
-    (line,) = full.lines()[before:]
+    (line,) = full_queue.lines()[before:]
     assert (line["route"], line["status"]) == ("/v1/classify", 429)
 
 
@@ -64,26 +64,26 @@ async def test_it_is_counted_and_logged_as_one(full):
         (JSON, b'{"text": "good"}'),
     ],
 )
-async def test_what_takes_more_than_a_refusal_begins(full, headers, body):
-    assert full.app.shed(headers, body) is None
+async def test_requests_that_need_more_than_a_refusal_are_passed_on(full_queue, headers, body):
+    assert full_queue.app.shed(headers, body) is None
 
 
-async def test_where_there_is_room_all_begin(served):
+async def test_with_room_in_the_queue_all_requests_are_passed_on(served):
     assert served.app.shed(JSON, LARGE) is None
 
 
-async def test_before_the_service_is_ready_all_begin(serve):
+async def test_before_readiness_all_requests_are_passed_on(serve):
     assert serve(opened=False).app.shed(JSON, LARGE) is None
 
 
-async def test_where_every_request_is_asked_or_told_more_all_begin(serve, tmp_path, monkeypatch):
+async def test_with_keys_or_cors_all_requests_are_passed_on(serve, tmp_path, monkeypatch):
     path = tmp_path / "keys"
     path.write_text(f"alice: sha256:{key_file.fingerprint(b'secret').hex()}\n")
     for settings in ({"api_keys_file": str(path)}, {"cors_origins": ("https://valence.example",)}):
         served = serve(**settings)
-        monkeypatch.setattr(type(served.app._bodies), "require_room_for", _never)
+        monkeypatch.setattr(type(served.app._bodies), "require_room_for", _fail_if_called)
         assert served.app.shed(JSON, LARGE) is None
 
 
-def _never(self, body):
+def _fail_if_called(self, body):
     pytest.fail("there was no need to ask")
