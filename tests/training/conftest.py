@@ -18,7 +18,7 @@ from valence.training.corpora.archive import Package
 from valence.training.corpora.catalog import Corpus
 from valence.training.corpora.example import Example
 from valence.training.embeddings import glove, pretrained
-from valence.training.embeddings.table import Table
+from valence.training.embeddings.table import VectorTable
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.runtime.progress import Advance, Reporter
@@ -101,7 +101,7 @@ def near_words(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {word: row for row, word in enumerate([*function_words, *words])}
     values = np.random.default_rng(0).normal(size=(len(rows), 50)).astype(np.float32)
     monkeypatch.setattr(pretrained, "fetch", lambda package, cache, progress: cache)
-    monkeypatch.setattr(glove, "read", lambda _: Table(rows, values))
+    monkeypatch.setattr(glove, "read_glove", lambda _: VectorTable(rows, values))
 
 
 @contextmanager

@@ -236,7 +236,7 @@ def test_an_empty_line_has_an_answer_and_empty_input_has_none() -> None:
 
 def test_fetching_reports_the_number_of_texts(workspace: Workspace) -> None:
     result = run("fetch", "toy", "--workspace", workspace.root)
-    texts = len(catalog.load(["toy"], cache=workspace.corpora).examples)
+    texts = len(catalog.load_corpora(["toy"], cache=workspace.corpora).examples)
     assert result.exit_code == 0
     assert f"toy: {texts:,} texts\n" in result.stderr
 

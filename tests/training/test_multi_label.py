@@ -23,7 +23,7 @@ from valence.training.corpora.archive import Package
 from valence.training.corpora.catalog import Corpus
 from valence.training.corpora.example import Example
 from valence.training.data.batches import EncodedTexts
-from valence.training.data.split import digest, split
+from valence.training.data.split import hash_examples, split_by_hash
 from valence.training.evaluation.stored_model import evaluate_stored_model, predict_texts
 from valence.training.metrics.calibration import fit_temperature
 from valence.training.metrics.scores import evaluate
@@ -110,8 +110,8 @@ def test_the_published_model_records_the_threshold_per_label(
     assert manifest.task == "multi_label"
     assert manifest.thresholds.keys() == set(LABELS)
     assert manifest.polarity is None
-    parts = split(catalog.load(["visits"], cache=workspace.corpora).examples)
-    assert manifest.training.split_sha256["dev"] == digest(parts.dev)
+    parts = split_by_hash(catalog.load_corpora(["visits"], cache=workspace.corpora).examples)
+    assert manifest.training.split_sha256["dev"] == hash_examples(parts.dev)
     assert manifest.metrics["test"] == made.evaluations["test"].as_json()
     report = (store.find_model(made.tag) / "report" / "report.html").read_text(encoding="utf-8")
     assert "all labels correct" in report
@@ -140,7 +140,7 @@ def test_chosen_thresholds_beat_one_half_on_a_rare_label(
 ) -> None:
     made, workspace = visited
     loaded = load(made)
-    dev = split(catalog.load(["visits"], cache=workspace.corpora).examples).dev
+    dev = split_by_hash(catalog.load_corpora(["visits"], cache=workspace.corpora).examples).dev
     classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
     logits = engine.logits([classifier.encode(example.text).ids for example in dev])
     rare = LABELS.index("rude")

@@ -50,7 +50,7 @@ def configure(tmp_path: Path, silent: type[Reporter]) -> Callable[..., Configura
             "multi_label": False,
             **options,
         }
-        path = autoconfig.configure(
+        path = autoconfig.write_configuration(
             [str(pattern) for pattern in patterns],
             workspace=tmp_path,
             reporter=silent(),

@@ -19,7 +19,7 @@ from valence.service.inference.engines.reference import ReferenceEngine
 from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
 from valence.training.data.batches import EncodedTexts
-from valence.training.data.split import digest, split
+from valence.training.data.split import hash_examples, split_by_hash
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
@@ -72,10 +72,10 @@ def test_a_published_model_records_its_data_and_training(
     package = catalog.CORPORA["toy"].package
     (corpus,) = record.corpora
     assert (corpus.name, corpus.source, corpus.sha256) == ("toy", "toy==1", package.sha256)
-    parts = split(catalog.load(["toy"], cache=workspace.corpora).examples)
+    parts = split_by_hash(catalog.load_corpora(["toy"], cache=workspace.corpora).examples)
     for name in ("train", "dev", "test"):
         assert record.splits[name] == len(getattr(parts, name))
-        assert record.split_sha256[name] == digest(getattr(parts, name))
+        assert record.split_sha256[name] == hash_examples(getattr(parts, name))
     expected = configured().model_dump(mode="json", exclude={"expected"})
     assert record.configuration == {**expected, "polarity": made.manifest.polarity}
     assert record.seed == 0
@@ -122,19 +122,19 @@ def test_a_published_model_scores_like_the_trained_network(
     run: Train, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[np.ndarray] = []
-    logits = loop.logits
+    logits = loop.compute_logits
 
     def watch(model: RecurrentClassifier, texts: EncodedTexts) -> np.ndarray:
         kept.append(logits(model, texts))
         return kept[-1]
 
-    monkeypatch.setattr(loop, "logits", watch)
+    monkeypatch.setattr(loop, "compute_logits", watch)
     monkeypatch.setattr(
         "valence.training.evaluation.fitted_model.suite.run_suite", lambda *_: ()
     )  # this would call the network too
     loaded = load(run())
     classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
-    parts = split(catalog.load(["toy"], cache=workspace.corpora).examples)
+    parts = split_by_hash(catalog.load_corpora(["toy"], cache=workspace.corpora).examples)
     # the last two calls judge the published network, on dev and on test
     for examples, expected in ((parts.dev, kept[-2]), (parts.test, kept[-1])):
         documents = [classifier.encode(example.text).ids for example in examples]

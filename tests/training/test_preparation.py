@@ -75,7 +75,7 @@ def test_without_test_texts_the_prepared_data_have_none(
 ) -> None:
     reporter = silent()
     prepared = prepare(given(), Run(workspace, reporter))
-    assert (set(prepared.encoded), set(prepared.hashes)) == ({"dev"}, {"train", "dev"})
+    assert (set(prepared.held_out), set(prepared.hashes)) == ({"dev"}, {"train", "dev"})
     assert any("texts in train / dev, " in line for line in reporter.said)
 
 

@@ -74,13 +74,13 @@ def save_checkpoint(checkpoint: CharacterCheckpoint, target: Path) -> None:
         "history": [asdict(epoch) for epoch in checkpoint.history],
         "test_bits": checkpoint.test_bits,
     }
-    tensor_file.write(target, parts, rest)
+    tensor_file.write_tensors(target, parts, rest)
 
 
 def load_checkpoint(source: Path) -> CharacterCheckpoint:
     """Read ``source``. Raises :class:`ConfigurationError` if it is missing or damaged."""
     try:
-        parts, rest = tensor_file.read(source, _PARTS)
+        parts, rest = tensor_file.read_tensors(source, _PARTS)
         return CharacterCheckpoint(
             configuration=CharacterConfiguration.model_validate(rest["configuration"]),
             alphabet=Alphabet(rest["alphabet"]),

@@ -10,7 +10,7 @@ from valence.service.errors import ConfigurationError
 from valence.training.char_lm.config import CharacterData
 from valence.training.corpora import catalog
 from valence.training.corpora.archive import Progress
-from valence.training.data.split import split
+from valence.training.data.split import split_by_hash
 
 # stands between two documents
 GAP = "\n\n\n"
@@ -46,8 +46,8 @@ def load_documents(
     dev: list[Document] = []
     test: list[Document] = []
     if data.corpora:
-        loaded = catalog.load(data.corpora, cache=cache, progress=progress)
-        splits = split(loaded.examples)
+        loaded = catalog.load_corpora(data.corpora, cache=cache, progress=progress)
+        splits = split_by_hash(loaded.examples)
         for part, examples in ((train, splits.train), (dev, splits.dev), (test, splits.test)):
             part += [Document(example.text, " ".join(example.labels)) for example in examples]
     for name in data.files:

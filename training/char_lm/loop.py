@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,12 +21,20 @@ from valence.training.char_lm.config import CharacterConfiguration, CharacterOpt
 from valence.training.char_lm.documents import DocumentSplits, join_documents
 from valence.training.char_lm.model import CharacterModel, State, detach_state, initialize_weights
 from valence.training.runtime.run import Run
-from valence.training.runtime.tensor_file import copied, flattened, restore
+from valence.training.runtime.tensor_file import copy_weights, flatten_optimizer, restore_optimizer
 from valence.training.trainer import optimizer as schedule
 
 # held-out text is read in parallel streams; each stream but the first starts without a state
 _EVALUATION_STREAMS = 16
 _EVALUATION_CHUNK = 100
+
+
+class _EncodedSplits(NamedTuple):
+    """The character ids of each split."""
+
+    train: CharacterIds
+    dev: CharacterIds
+    test: CharacterIds
 
 
 def train_model(
@@ -46,23 +55,21 @@ def train_model(
     alphabet = Alphabet.from_text(
         join_documents(texts.train), minimum_count=configuration.data.minimum_count
     )
-    train, dev, test = (
-        alphabet.encode(join_documents(part)) for part in (texts.train, texts.dev, texts.test)
+    splits = _EncodedSplits(
+        *(alphabet.encode(join_documents(part)) for part in (texts.train, texts.dev, texts.test))
     )
-    if len(train) < optimization.streams * (optimization.chunk + 1):
+    if len(splits.train) < optimization.streams * (optimization.chunk + 1):
         raise ConfigurationError(
-            f"{len(train)} characters of training text are too few for {optimization.streams} "
+            f"{len(splits.train)} characters of training text are too few for {optimization.streams} "
             f"streams of at least {optimization.chunk} characters; lower optimization.streams"
         )
-    data_sha256 = hashlib.sha256(
-        b"".join(part.tobytes() for part in (train, dev, test))
-    ).hexdigest()
+    data_sha256 = hashlib.sha256(b"".join(part.tobytes() for part in splits)).hexdigest()
     model = checkpoint.build_network(configuration, alphabet)
     initialize_weights(model, optimization.seed)
     model.to(run.device)
     optimizer = _optimizer(model, optimization)
     history: tuple[Epoch, ...] = ()
-    best = copied(model)
+    best = copy_weights(model)
     before = None if fresh else _load_interrupted_run(target, configuration, data_sha256)
     if before is not None:
         if before.test_bits is not None:
@@ -72,7 +79,7 @@ def train_model(
             return before
         history, best = before.history, before.best
         model.load_state_dict(before.model)
-        restore(optimizer, before.optimizer)
+        restore_optimizer(optimizer, before.optimizer)
         run.reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
 
     def make_checkpoint(test_bits: float | None) -> CharacterCheckpoint:
@@ -82,27 +89,26 @@ def train_model(
             data_sha256,
             history,
             test_bits,
-            model=copied(model),
+            model=copy_weights(model),
             best=best,
-            optimizer=flattened(optimizer),
+            optimizer=flatten_optimizer(optimizer),
         )
 
     while len(history) < optimization.epochs:
         epoch = _train_epoch(
             model,
             optimizer,
-            train,
-            dev,
+            splits,
             history=history,
             optimization=optimization,
             run=run,
         )
         history = (*history, epoch)
         if min(history, key=lambda past: past.dev_bits) is epoch:
-            best = copied(model)
+            best = copy_weights(model)
         checkpoint.save_checkpoint(make_checkpoint(None), target)
     model.load_state_dict(best)
-    done = make_checkpoint(measure_bits(model, test))
+    done = make_checkpoint(measure_bits(model, splits.test))
     checkpoint.save_checkpoint(done, target)
     return done
 
@@ -146,8 +152,7 @@ def iterate_chunks(
 def _train_epoch(
     model: CharacterModel,
     optimizer: torch.optim.Optimizer,
-    train: CharacterIds,
-    dev: CharacterIds,
+    splits: _EncodedSplits,
     *,
     history: Sequence[Epoch],
     optimization: CharacterOptimization,
@@ -160,7 +165,7 @@ def _train_epoch(
     device = model.output.weight.device
     # each epoch starts at another offset, so that chunks begin at other characters
     offset = int(np.random.default_rng(number).integers(optimization.chunk))
-    text = train[offset:]
+    text = splits.train[offset:]
     steps = math.ceil(((len(text) - 1) // optimization.streams) / optimization.chunk)
     started = time.perf_counter()
     loss_sum = torch.zeros((), device=device)
@@ -190,7 +195,7 @@ def _train_epoch(
     epoch = Epoch(
         epoch=number,
         train_bits=loss_sum.item() / seen / math.log(2.0),
-        dev_bits=measure_bits(model, dev),
+        dev_bits=measure_bits(model, splits.dev),
         seconds=seconds,
         characters_per_second=seen / seconds,
     )

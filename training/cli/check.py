@@ -67,9 +67,9 @@ def check(
         else:
             against = chosen.name
     loaded, splits = load_splits(chosen, Run(Workspace(options.workspace), reporter))
-    checked = suite.check(chosen, loaded, splits, slow=not options.quick, against=against)
-    folder = suite.folder(options.workspace, chosen.name)
-    report.write(folder, checked, name=chosen.name, texts=len(loaded.examples))
+    checked = suite.run_checks(chosen, loaded, splits, slow=not options.quick, against=against)
+    folder = suite.report_folder(options.workspace, chosen.name)
+    report.write_report(folder, checked, name=chosen.name, texts=len(loaded.examples))
     reporter.console.print(_make_table(checked.findings))
     reporter.say(f"reports: {folder / report.MARKDOWN}, {folder / report.JSON}")
     if checked.suspects:

@@ -100,12 +100,11 @@ def evaluate(
 
     found = stored_assessment.assess_stored_model(
         model,
+        stored_assessment.AssessmentOptions(
+            engine, against, with_baselines=baselines, mistakes=errors
+        ),
+        Run(Workspace(workspace), reporter),
         read_texts=read if data else None,
-        against=against,
-        engine=engine,
-        run=Run(Workspace(workspace), reporter),
-        with_baselines=baselines,
-        mistakes=errors,
     )
     reporter.console.print(tables.scores(found.rows))
     for part in tables.assessment(found.assessment):

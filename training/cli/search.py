@@ -109,17 +109,17 @@ def search(
     declared = spaces.load(space, base)
     # after what may be wrong: torch takes seconds to import
     from valence.training.experiments.search import winner
-    from valence.training.experiments.search.search import Budget
+    from valence.training.experiments.search.search import SearchFiles, SearchLimits
     from valence.training.experiments.search.search import search as run
 
     folder = workspace / "search"
     out = out or folder / f"{called}.toml"
     found = run(
         declared,
-        budget=Budget(trials, minutes),
-        out=out,
-        study_file=folder / f"{called}.db",
-        command=shlex.join(["valence", *sys.argv[1:]]),
+        limits=SearchLimits(trials, minutes),
+        files=SearchFiles(
+            folder / f"{called}.db", out, command=shlex.join(["valence", *sys.argv[1:]])
+        ),
         run=Run(Workspace(workspace), reporter, torch_device(device)),
         fresh=fresh,
         unchecked=unchecked,

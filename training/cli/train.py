@@ -67,8 +67,8 @@ def train(
     from valence.training.config import schema
 
     reporter = Reporter(quiet=not distributed.is_first())
-    with distributed.together():
-        file = distributed.from_first(
+    with distributed.process_group():
+        file = distributed.broadcast_from_first(
             lambda: data.find_configuration(
                 configuration, workspace=options.workspace, reporter=reporter
             )

@@ -95,8 +95,8 @@ class Data(_Section):
         "the one label (soft targets: Peterson et al. 2019)",
     )
 
-    def table(self, task: Task) -> Columns | None:
-        """How the files are read; None if there are none."""
+    def columns(self, task: Task) -> Columns | None:
+        """The columns of the files and how they are read; None without files."""
         if not self.files:
             return None
         return Columns(

@@ -37,7 +37,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class EpochSteps:
     """The steps between two times that the dev texts are scored: an epoch, if all fit in memory.
 
     ``batches`` are this process's parts of those that all of them take together.
@@ -49,7 +49,7 @@ class Round:
     batches: Iterable[Batch]
 
 
-class Texts(Protocol):
+class TrainingTexts(Protocol):
     """What is trained on."""
 
     task: Task
@@ -59,15 +59,15 @@ class Texts(Protocol):
         """Where a stream stands; means nothing where all texts are in memory."""
         ...
 
-    def go_to(self, position: tuple[int, int]) -> None:
+    def seek(self, position: tuple[int, int]) -> None:
         """Continue from where it stood, by as many processes or others."""
         ...
 
-    def rounds(self, optimization: Optimization) -> int:
+    def count_epochs(self, optimization: Optimization) -> int:
         """How many there are."""
         ...
 
-    def round(self, number: int, optimization: Optimization) -> Round:
+    def get_epoch(self, number: int, optimization: Optimization) -> EpochSteps:
         """The ``number``-th, from 1; asked for in order."""
         ...
 
@@ -93,8 +93,8 @@ class EncodedTexts:
         self._ids = np.concatenate([*documents, np.zeros(1, dtype=np.int32)])
         self._starts = np.cumsum(self.lengths) - self.lengths
         self.task = task
-        self.truth = targets.truth(examples, labels=labels, task=task)
-        self._targets = targets.probabilities(
+        self.truth = targets.label_indices(examples, labels=labels, task=task)
+        self._targets = targets.soft_targets(
             examples, labels=labels, task=task, use_shares=use_shares
         )
 
@@ -122,22 +122,22 @@ class EncodedTexts:
         """Nowhere: an epoch needs no more than its number."""
         return (0, 0)
 
-    def go_to(self, position: tuple[int, int]) -> None:
+    def seek(self, position: tuple[int, int]) -> None:
         """Nothing to do."""
 
-    def rounds(self, optimization: Optimization) -> int:
+    def count_epochs(self, optimization: Optimization) -> int:
         """The epochs."""
         return optimization.epochs
 
-    def round(self, number: int, optimization: Optimization) -> Round:
+    def get_epoch(self, number: int, optimization: Optimization) -> EpochSteps:
         """An epoch: each batch's texts are dealt to the processes, lengths alike."""
         seed = optimization.seed * 10_007 + number
         plan = self.plan(tokens=optimization.batch_tokens, seed=seed)
-        return Round(
+        return EpochSteps(
             first=(number - 1) * len(plan),
             steps=len(plan),
             total=len(plan) * optimization.epochs,
-            batches=(self.batch(rows, distributed.share()) for rows in plan),
+            batches=(self.batch(rows, distributed.rank_slice()) for rows in plan),
         )
 
     def plan(self, *, tokens: int, seed: int | None = None) -> list[NDArray[np.int64]]:
@@ -145,7 +145,7 @@ class EncodedTexts:
 
         With a ``seed``, in an order that it decides; without, from the longest to the shortest.
         """
-        return plan(self.lengths, tokens=tokens, seed=seed)
+        return plan_batches(self.lengths, tokens=tokens, seed=seed)
 
     def batch(self, rows: NDArray[np.int64], part: slice = slice(None)) -> Batch:
         """The documents of ``part`` of ``rows``, padded; there may be none."""
@@ -153,14 +153,16 @@ class EncodedTexts:
         rows = rows[part]
         lengths = self.lengths[rows]
         return Batch(
-            ids=padded(self._ids, self._starts[rows], lengths),
+            ids=pad_documents(self._ids, self._starts[rows], lengths),
             lengths=torch.from_numpy(lengths),
             targets=torch.from_numpy(self._targets[rows]),
             whole=whole,
         )
 
 
-def padded(ids: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Tensor:
+def pad_documents(
+    ids: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> Tensor:
     """Documents that lie end to end in ``ids``, whose last is the padding: ``(B, T)`` int64."""
     steps = np.arange(lengths.max(initial=1))
     inside = steps < lengths[:, None]  # (B, T)
@@ -168,7 +170,7 @@ def padded(ids: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[n
     return torch.from_numpy(ids[positions].astype(np.int64))
 
 
-def plan(
+def plan_batches(
     lengths: NDArray[np.int64], *, tokens: int, seed: int | None = None
 ) -> list[NDArray[np.int64]]:
     """The rows of each batch of documents of ``lengths``; see :meth:`EncodedTexts.plan`."""
@@ -198,7 +200,7 @@ def _cut(
         start = end
 
 
-def encode(
+def encode_examples(
     examples: Sequence[Example],
     words: Vocabulary,
     configuration: Configuration,
@@ -222,4 +224,4 @@ def encode_texts(
     """``texts`` that nobody has labelled, as word ids; their targets mean nothing."""
     label = configuration.labels[0] if configuration.task == "single_label" else ()
     examples = [Example(text, label, corpus="") for text in texts]
-    return encode(examples, words, configuration, use_shares=False)
+    return encode_examples(examples, words, configuration, use_shares=False)

@@ -20,7 +20,6 @@ from valence.training.config.schema import Data
 from valence.training.corpora import files, ranges
 from valence.training.corpora.catalog import Counts, Loaded
 from valence.training.corpora.example import Example
-from valence.training.corpora.normal_form import fold
 from valence.training.corpora.ranges import Range
 from valence.training.runtime.progress import Reporter
 
@@ -47,12 +46,12 @@ class Source:
 
     @property
     def sampled(self) -> float:
-        """The share of them that :func:`sample` reads."""
+        """The share of them that :func:`load_sample` reads."""
         return min(1.0, SAMPLE_RANGES / len(self.ranges))
 
     def read(self, part: Range) -> Iterator[Example]:
         """The texts of ``part`` that are not empty."""
-        texts = ranges.read(part, self.table, corpus=self.names[part.path])
+        texts = ranges.read_range(part, self.table, corpus=self.names[part.path])
         return (example for example in texts if example.text.strip())
 
 
@@ -62,13 +61,16 @@ def is_streamed(data: Data, cache: Path | None = None) -> bool:
         return data.streamed
     if data.corpora or not data.files or not data.has_test:
         return False
-    return is_large(files.find(data.files, cache))
+    return is_large(files.find_files(data.files, cache))
 
 
 def is_large(paths: Sequence[Path]) -> bool:
     """Whether all of ``paths`` together are streamed if nothing is said."""
     packed = {".gz", ".parquet"}
-    sizes = (files.size(path) * (_PACKED if path.suffix.lower() in packed else 1) for path in paths)
+    sizes = (
+        files.count_bytes(path) * (_PACKED if path.suffix.lower() in packed else 1)
+        for path in paths
+    )
     return sum(sizes) > LARGE_BYTES
 
 
@@ -76,23 +78,25 @@ def open_source(
     patterns: Sequence[str], table: Columns, folder: Path, reporter: Reporter
 ) -> Source:
     """The files of ``patterns``; what cannot be read by ranges is copied into ``folder`` first."""
-    found = files.find(patterns, folder)
-    names = files.names(found)
+    found = files.find_files(patterns, folder)
+    names = files.name_files(found)
     paths = []
     records = []
     for path, name in zip(found, names, strict=True):
-        known, encoding = files.settled(path, table)
-        if not ranges.in_place(path, known):
+        known, encoding = files.resolve_encoding(path, table)
+        if not ranges.is_readable_in_place(path, known):
             reporter.say(f"{name}: copied to {folder}, to be read in any order")
-        paths.append(ranges.as_json_lines(path, known, folder))
-        texts = ranges.lines(paths[-1])
-        records.append(files.record(path, name, encoding).model_copy(update={"texts": texts}))
+        paths.append(ranges.copy_as_json_lines(path, known, folder))
+        texts = ranges.count_lines(paths[-1])
+        records.append(files.make_record(path, name, encoding).model_copy(update={"texts": texts}))
     # those that are read in place are in UTF-8, and so are copies
     table = replace(table, encoding="utf-8")
-    return Source(ranges.cut(paths), dict(zip(paths, names, strict=True)), table, tuple(records))
+    return Source(
+        ranges.cut_into_ranges(paths), dict(zip(paths, names, strict=True)), table, tuple(records)
+    )
 
 
-def sample(source: Source) -> Loaded:
+def load_sample(source: Source) -> Loaded:
     """:data:`SAMPLE_RANGES` ranges of the files, evenly spread; no two texts alike."""
     parts = source.ranges
     if len(parts) > SAMPLE_RANGES:
@@ -106,7 +110,7 @@ def sample(source: Source) -> Loaded:
         read = kept = 0
         for example in (example for part in group for example in source.read(part)):
             read += 1
-            key = fold(example.text)
+            key = example.normal_form
             if key not in seen:
                 seen.add(key)
                 examples.append(example)

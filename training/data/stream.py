@@ -27,9 +27,9 @@ from valence.service.errors import ConfigurationError
 from valence.training.config.schema import Configuration, Optimization
 from valence.training.corpora.example import Example
 from valence.training.corpora.ranges import Range
-from valence.training.data.batches import Batch, EncodedTexts, Round, encode
+from valence.training.data.batches import Batch, EncodedTexts, EpochSteps, encode_examples
 from valence.training.data.large_files import Source
-from valence.training.data.split import assign
+from valence.training.data.split import assign_split
 from valence.training.runtime import distributed, seeds
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.seeds import Purpose
@@ -60,22 +60,22 @@ class StreamedTexts:
         """Where the stream stands."""
         return self._position
 
-    def go_to(self, position: Position) -> None:
+    def seek(self, position: Position) -> None:
         """Continue from ``position``."""
         self._position = position
 
-    def rounds(self, optimization: Optimization) -> int:
+    def count_epochs(self, optimization: Optimization) -> int:
         """How often the dev texts are scored."""
         return math.ceil(_steps(optimization) / optimization.evaluate_every)
 
-    def round(self, number: int, optimization: Optimization) -> Round:
+    def get_epoch(self, number: int, optimization: Optimization) -> EpochSteps:
         """The steps up to the ``number``-th time (from 1) that the dev texts are scored."""
         steps = _steps(optimization)
         first = (number - 1) * optimization.evaluate_every
         count = min(optimization.evaluate_every, steps - first)
         if self._batches is None:
             self._batches = self._stream(optimization)
-        return Round(first, count, steps, itertools.islice(self._batches, count))
+        return EpochSteps(first, count, steps, itertools.islice(self._batches, count))
 
     def _stream(self, optimization: Optimization) -> Iterator[Batch]:
         """A pool is read by a thread while the one before it is trained on."""
@@ -91,7 +91,7 @@ class StreamedTexts:
                     if number == first and done < skipped:
                         continue
                     self._position = (number, done + 1)
-                    yield pool.batch(rows, distributed.share())
+                    yield pool.batch(rows, distributed.rank_slice())
 
     @property
     def _pools(self) -> int:
@@ -104,18 +104,20 @@ class StreamedTexts:
         random = np.random.default_rng(seeds.derive(seed, Purpose.RANGES, passed))
         order = random.permutation(len(self._source.ranges))
         pool = np.array_split(order, self._pools)[place]
-        return [self._encoded(self._source.ranges[index]) for index in pool[distributed.share()]]
+        return [
+            self._encoded(self._source.ranges[index]) for index in pool[distributed.rank_slice()]
+        ]
 
     def _encoded(self, part: Range) -> EncodedTexts:
         examples = [
-            example for example in self._source.read(part) if assign(example.text) == "train"
+            example for example in self._source.read(part) if assign_split(example) == "train"
         ]
         self._check(examples)
-        return encode(examples, self._words, self._configuration)
+        return encode_examples(examples, self._words, self._configuration)
 
     def _pool(self, number: int, read: list[EncodedTexts]) -> EncodedTexts:
         """The ``number``-th, from 0: what all processes have read, in the order of its ranges."""
-        dealt = itertools.zip_longest(*distributed.of_all(read))
+        dealt = itertools.zip_longest(*distributed.all_gather(read))
         pool = EncodedTexts.joined([part for turn in dealt for part in turn if part is not None])
         passed, place = divmod(number, self._pools)
         self._reporter.say(

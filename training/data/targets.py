@@ -10,7 +10,9 @@ from valence.service.classifier.manifest import Task
 from valence.training.corpora.example import Example
 
 
-def truth(examples: Sequence[Example], *, labels: Sequence[str], task: Task) -> NDArray[np.int64]:
+def label_indices(
+    examples: Sequence[Example], *, labels: Sequence[str], task: Task
+) -> NDArray[np.int64]:
     """``(N,)`` places in ``labels``; of a multi-label task ``(N, K)``, 1 where a label was given.
 
     Raises :class:`KeyError` for a label that is none of ``labels``.
@@ -24,14 +26,14 @@ def truth(examples: Sequence[Example], *, labels: Sequence[str], task: Task) -> 
     return given
 
 
-def probabilities(
+def soft_targets(
     examples: Sequence[Example], *, labels: Sequence[str], task: Task, use_shares: bool
 ) -> NDArray[np.float32]:
     """``(N, K)``, what a network is to say of each text: 1 for its label, 0 for the others.
 
     With ``use_shares`` the raters' shares of a text that has them.
     """
-    given = truth(examples, labels=labels, task=task)
+    given = label_indices(examples, labels=labels, task=task)
     exact = np.eye(len(labels))[given] if task == "single_label" else given
     found: NDArray[np.float32] = exact.astype(np.float32)
     if use_shares:

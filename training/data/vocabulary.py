@@ -14,7 +14,7 @@ from valence.training.config.schema import Numbers
 _MOST_DIGITS = 7  # telephones, cards and accounts have more, and a vocabulary is published
 
 
-def build(
+def build_vocabulary(
     texts: Iterable[str],
     *,
     minimum_count: int,
@@ -30,18 +30,18 @@ def build(
     them and that a text can hold, each as one word; ``maximum_words`` does not count them.
     """
     surfaces = Counter(surface for text in texts for surface in tokenizer.surfaces(text))
-    own = _numbers(surfaces, minimum_count) if numbers == "own" else frozenset()
+    own = _frequent_numbers(surfaces, minimum_count) if numbers == "own" else frozenset()
     counts: Counter[str] = Counter()
     for surface, count in surfaces.items():  # each spelling is normalized once
         counts[tokenizer.normalize(surface, own)] += count
     for word in [word for word in counts if "\ud800" <= word <= "\udfff"]:
         del counts[word]  # half a character, always a token of its own: no file can hold it
     words = Vocab(counts, max_size=maximum_words, min_freq=minimum_count, specials=[UNKNOWN])
-    more = (word for word in unseen if word not in words.stoi and _is_one(word))
+    more = (word for word in unseen if word not in words.stoi and _is_single_token(word))
     return Vocabulary((*words.itos, *dict.fromkeys(more)), misspelled=misspelled)
 
 
-def _numbers(surfaces: Counter[str], minimum_count: int) -> frozenset[str]:
+def _frequent_numbers(surfaces: Counter[str], minimum_count: int) -> frozenset[str]:
     """The numbers that are seen ``minimum_count`` times or more, and may be made public."""
     counts: Counter[str] = Counter()
     for surface, count in surfaces.items():
@@ -51,5 +51,5 @@ def _numbers(surfaces: Counter[str], minimum_count: int) -> frozenset[str]:
     return frozenset(number for number, count in counts.items() if count >= minimum_count)
 
 
-def _is_one(word: str) -> bool:
+def _is_single_token(word: str) -> bool:
     return tokenizer.surfaces(word) == [word] and tokenizer.normalize(word) == word

@@ -75,7 +75,7 @@ def score_one_vs_rest(
     """
     vectorizer = _make_vectorizer()
     features = vectorizer.fit_transform(example.text for example in train)
-    train_truth = targets.truth(train, labels=labels, task="multi_label")
+    train_truth = targets.label_indices(train, labels=labels, task="multi_label")
     held_out = {
         name: vectorizer.transform(example.text for example in examples)
         for name, examples in (("dev", dev), ("test", test))
@@ -94,10 +94,10 @@ def score_one_vs_rest(
             probabilities[name][:, label] = model.predict_proba(matrix)[:, 1]
     return evaluate(
         probabilities["test"],
-        targets.truth(test, labels=labels, task="multi_label"),
+        targets.label_indices(test, labels=labels, task="multi_label"),
         labels=labels,
         thresholds=thresholds.choose_thresholds(
-            probabilities["dev"], targets.truth(dev, labels=labels, task="multi_label")
+            probabilities["dev"], targets.label_indices(dev, labels=labels, task="multi_label")
         ),
     )
 
@@ -131,4 +131,4 @@ def _make_linear_model() -> LogisticRegression:
 
 
 def _label_indices(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.int64]:
-    return targets.truth(examples, labels=labels, task="single_label")
+    return targets.label_indices(examples, labels=labels, task="single_label")

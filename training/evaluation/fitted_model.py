@@ -46,8 +46,8 @@ def evaluate_fitted_model(
     with_baselines: bool,
 ) -> FittedEvaluation:
     """Calibrate ``model`` and choose its thresholds on the dev texts, then score the model."""
-    encoded, splits = prepared.encoded, prepared.splits
-    outputs = {name: loop.logits(model, texts) for name, texts in encoded.items()}
+    encoded, splits = prepared.held_out, prepared.raw.splits
+    outputs = {name: loop.compute_logits(model, texts) for name, texts in encoded.items()}
     temperature = calibration.fit_temperature(
         outputs["dev"].astype(np.float64), encoded["dev"].truth
     )
@@ -112,7 +112,9 @@ def _make_probability_function(
     temperature: float,
 ) -> Callable[[Sequence[str]], Floats]:
     def compute_probabilities(texts: Sequence[str]) -> Floats:
-        outputs = loop.logits(model, encode_texts(texts, prepared.words, configuration))
+        outputs = loop.compute_logits(
+            model, encode_texts(texts, prepared.vocabulary, configuration)
+        )
         return probabilities(outputs, temperature=temperature, task=configuration.task)
 
     return compute_probabilities

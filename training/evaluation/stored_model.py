@@ -24,7 +24,7 @@ from valence.training.config import schema
 from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.data.preparation import load_splits
-from valence.training.data.split import Splits, digest
+from valence.training.data.split import Splits, hash_examples
 from valence.training.evaluation import baselines
 from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import Evaluation, evaluate
@@ -71,7 +71,7 @@ def load_own_splits(classifier: Classifier, run: Run) -> Splits:
     configuration = schema.parse(dict(manifest.training.configuration), source=f"model {tag}")
     _, splits = load_splits(configuration, run)
     for name, expected in manifest.training.split_sha256.items():
-        if digest(getattr(splits, name)) != expected:
+        if hash_examples(getattr(splits, name)) != expected:
             run.reporter.say(
                 f"warning: the {name} texts differ from those that {tag} was made with"
             )
@@ -115,7 +115,7 @@ def evaluate_examples(
             seconds = max(1e-9, time.perf_counter() - started)
             advance(tokens_per_second=max(1, tokens) / seconds)
     values = np.concatenate(outputs)
-    truth = targets.truth(examples, labels=labels, task=task)
+    truth = targets.label_indices(examples, labels=labels, task=task)
     thresholds = select_thresholds(manifest, labels)
     return (
         Predictions.from_probabilities(values, truth, thresholds=thresholds),

@@ -1,4 +1,4 @@
-"""The publication of a fitted network: a sealed artifact in the model registry."""
+"""The publication of a trained network: a sealed artifact in the model registry."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from valence.training.registry import store
 from valence.training.report import model_card, training_report
 from valence.training.runtime import provenance
 from valence.training.trainer import loop
-from valence.training.trainer.checkpoint import Epoch
+from valence.training.trainer.network import TrainedNetwork
 
 
 class Clock:
@@ -43,26 +43,27 @@ class Clock:
 
 
 def publish_classifier(
-    model: RecurrentClassifier,
+    network: TrainedNetwork,
     prepared: Prepared,
     evaluation: FittedEvaluation,
     configuration: Configuration,
     *,
-    history: Sequence[Epoch],
     device: torch.device,
     clock: Clock,
 ) -> tuple[str, Manifest]:
-    """Seal ``model`` with its report and its provenance; returns its tag in the registry."""
-    weights = {name: value.cpu().numpy() for name, value in tensors(model).items()}
+    """Seal ``network`` with its report and its provenance. Returns its tag and its manifest."""
+    weights = {name: value.cpu().numpy() for name, value in tensors(network.model).items()}
+    selected = loop.select_epoch_one_standard_error(
+        network.history, texts=len(prepared.held_out["dev"])
+    )
     manifest = _make_manifest(
-        model,
-        weights,
-        prepared,
+        network.model,
         evaluation,
         configuration,
-        epochs=loop.chosen_epoch(history, texts=len(prepared.encoded["dev"])).epoch,
-        device=device,
-        clock=clock,
+        version=_make_version(clock.start, weights),
+        training=_record_training(
+            prepared, configuration, epochs=selected.epoch, device=device, clock=clock
+        ),
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -72,34 +73,33 @@ def publish_classifier(
             manifest=manifest,
             evaluations=evaluation.evaluations,
             baselines=evaluation.baselines,
-            history=history,
+            history=network.history,
             behaviour=evaluation.behaviour,
         )
-        data_profile = profile.profile(prepared.loaded.examples, vocabulary=prepared.words)
+        data_profile = profile.profile_examples(
+            prepared.raw.loaded.examples, vocabulary=prepared.vocabulary
+        )
         (folder / artifact.REPORT / profile.FILE).write_text(
             data_profile.model_dump_json() + "\n", encoding="utf-8"
         )
         card = folder / artifact.REPORT / model_card.FILE
         card.write_text(model_card.render_model_card(manifest), encoding="utf-8")
-        artifact.save(folder, manifest, prepared.words, weights)
+        artifact.save(folder, manifest, prepared.vocabulary, weights)
         return store.publish_model(folder, manifest), manifest
 
 
 def _make_manifest(
     model: RecurrentClassifier,
-    weights: artifact.Tensors,
-    prepared: Prepared,
     evaluation: FittedEvaluation,
     configuration: Configuration,
     *,
-    epochs: int,
-    device: torch.device,
-    clock: Clock,
+    version: str,
+    training: Training,
 ) -> Manifest:
     thresholds = evaluation.thresholds
     return Manifest(
         name=configuration.name,
-        version=_make_version(clock.start, weights),
+        version=version,
         task=configuration.task,
         labels=configuration.labels,
         polarity=configuration.polarity,
@@ -115,31 +115,42 @@ def _make_manifest(
             for name, scores in evaluation.baselines.items()
         },
         behaviour={capability.name: capability.record() for capability in evaluation.behaviour},
-        training=Training(
-            corpora=prepared.loaded.records,
-            vectors=tuple(
-                word_vectors.record(source, prepared.domain)
-                for source in configuration.words.vectors
-            ),
-            teacher=prepared.teacher,
-            unlabelled=prepared.unlabelled.records,
-            splits={name: len(prepared.splits.of(name)) for name in prepared.splits.names},
-            split_sha256=dict(prepared.hashes),
-            label_counts={
-                name: _count_labels(prepared.splits.of(name), configuration.labels)
-                for name in prepared.splits.names
-            },
-            configuration=configuration.as_json(),
-            seed=configuration.optimization.seed,
-            code_version=provenance.code_version(),
-            packages=provenance.packages(),
-            hardware=provenance.hardware(device),
-            platform=provenance.operating_system(),
-            started=clock.start.isoformat(timespec="seconds"),
-            seconds=clock.seconds,
-            peak_memory_bytes=provenance.peak_memory_bytes(),
-            epochs=epochs,
+        training=training,
+    )
+
+
+def _record_training(
+    prepared: Prepared,
+    configuration: Configuration,
+    *,
+    epochs: int,
+    device: torch.device,
+    clock: Clock,
+) -> Training:
+    raw, splits = prepared.raw, prepared.raw.splits
+    return Training(
+        corpora=raw.loaded.records,
+        vectors=tuple(
+            word_vectors.make_record(source, raw.in_domain_texts)
+            for source in configuration.words.vectors
         ),
+        teacher=prepared.teacher,
+        unlabelled=raw.unlabelled.records,
+        splits={name: len(splits.of(name)) for name in splits.names},
+        split_sha256=dict(prepared.hashes),
+        label_counts={
+            name: _count_labels(splits.of(name), configuration.labels) for name in splits.names
+        },
+        configuration=configuration.as_json(),
+        seed=configuration.optimization.seed,
+        code_version=provenance.code_version(),
+        packages=provenance.packages(),
+        hardware=provenance.hardware(device),
+        platform=provenance.operating_system(),
+        started=clock.start.isoformat(timespec="seconds"),
+        seconds=clock.seconds,
+        peak_memory_bytes=provenance.peak_memory_bytes(),
+        epochs=epochs,
     )
 
 

@@ -16,7 +16,7 @@ from valence.service.errors import ConfigurationError
 from valence.training.checks import suite
 from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
-from valence.training.data.split import digest
+from valence.training.data.split import hash_examples
 from valence.training.pipeline import training_run
 from valence.training.pipeline.gate import evaluation
 from valence.training.pipeline.gate.candidate import load_candidate
@@ -60,14 +60,14 @@ def retrain_model(
         if champion is not None:
             _check_same_labels(champion, configuration)
         loaded, splits = training_run.load_splits(configuration, run)
-        hashes = {part: digest(getattr(splits, part)) for part in ("train", "dev", "test")}
+        hashes = {part: hash_examples(getattr(splits, part)) for part in ("train", "dev", "test")}
         challenger = _find_same_version(configuration, hashes)
         texts = len(splits.test)
         if challenger and (verdict := _reject_known_version(challenger, champion, texts, rules)):
             return verdict, verdict.write(folder)
-        findings = suite.before_training(configuration, loaded, splits, run.reporter)
+        findings = suite.check_before_training(configuration, loaded, splits, run.reporter)
         if champion is not None:
-            findings += suite.drifted(loaded, champion)
+            findings += suite.check_drift(loaded, champion)
         if challenger is None:
             challenger = training_run.train_classifier(
                 configuration,

@@ -60,21 +60,23 @@ def train_classifier(
     """
     clock = publication.Clock()
     seeds.repeat_exactly(run.device)
-    with distributed.one_before_the_others():  # one process downloads for all
+    with distributed.first_rank_first():  # one process downloads for all
         prepared = prepare(configuration, run)
     if not unchecked and distributed.is_first():
-        suite.before_training(configuration, prepared.loaded, prepared.splits, run.reporter)
-    columns = network.word_vectors(configuration, prepared, run)
+        suite.check_before_training(
+            configuration, prepared.raw.loaded, prepared.raw.splits, run.reporter
+        )
+    columns = network.load_word_vectors(configuration, prepared, run)
     if configuration.distillation is not None:
-        taught = transfer_set.teach(configuration, prepared, columns, run)
-        prepared = taught.to(prepared, configuration, run.reporter)
-    key = network.run_key(configuration, prepared.identity, prepared.words)
+        taught = transfer_set.make_transfer_set(configuration, prepared, columns, run)
+        prepared = taught.apply_to(prepared, configuration, run.reporter)
+    key = network.run_key(configuration, prepared.identity, prepared.vocabulary)
     checkpoint = run.workspace.runs / f"{configuration.name}-{key}.safetensors"
     with hold_run(checkpoint) if distributed.is_first() else nullcontext():
         if fresh and distributed.is_first():
             checkpoint.unlink(missing_ok=True)
         tracking.begin(configuration, run=checkpoint.stem)
-        model, history = network.fit(
+        trained = network.train_network(
             configuration,
             prepared,
             columns,
@@ -85,20 +87,16 @@ def train_classifier(
 
         def publish() -> Trained:
             evaluation = fitted_model.evaluate_fitted_model(
-                model, prepared, configuration, with_baselines=with_baselines
+                trained.model, prepared, configuration, with_baselines=with_baselines
             )
             tag, manifest = publication.publish_classifier(
-                model,
-                prepared,
-                evaluation,
-                configuration,
-                history=history,
-                device=run.device,
-                clock=clock,
+                trained, prepared, evaluation, configuration, device=run.device, clock=clock
             )
             tracking.finish(manifest)
             # delete the checkpoint last: until then an interruption costs at most one epoch
             checkpoint.unlink(missing_ok=True)
-            return Trained(tag, manifest, evaluation.evaluations, evaluation.baselines, history)
+            return Trained(
+                tag, manifest, evaluation.evaluations, evaluation.baselines, trained.history
+            )
 
-        return distributed.from_first(publish)
+        return distributed.broadcast_from_first(publish)

@@ -28,53 +28,53 @@ Value = TypeVar("Value")
 _TIMEOUT = timedelta(hours=6)
 
 
-def number() -> int:
+def rank() -> int:
     """Which process this is, from 0."""
     return int(os.environ.get("RANK", "0"))
 
 
-def count() -> int:
+def world_size() -> int:
     """How many processes train together."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_first() -> bool:
     """Whether this process is the one that writes."""
-    return number() == 0
+    return rank() == 0
 
 
-def share() -> slice:
+def rank_slice() -> slice:
     """Which rows of what all processes take together this one takes."""
-    return slice(number(), None, count())
+    return slice(rank(), None, world_size())
 
 
-def local_number() -> int:
+def local_rank() -> int:
     """Which of its machine's processes this is, from 0."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
-def device_of(device: torch.device) -> torch.device:
+def local_device(device: torch.device) -> torch.device:
     """The GPU of this process where each has one of its own; ``device`` where one trains alone.
 
     Raises :class:`ConfigurationError` if the machine has fewer GPUs than processes.
     """
     import torch
 
-    if count() == 1 or device.type != "cuda":
+    if world_size() == 1 or device.type != "cuda":
         return device
     there = torch.cuda.device_count()
-    if local_number() >= there:
+    if local_rank() >= there:
         raise ConfigurationError(
-            f"process {local_number()} of this machine has no GPU of its own, there are {there}; "
+            f"process {local_rank()} of this machine has no GPU of its own, there are {there}; "
             "start as many processes as GPUs, or train with --device cpu"
         )
-    return torch.device("cuda", local_number())
+    return torch.device("cuda", local_rank())
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def process_group() -> Iterator[None]:
     """Within it processes can talk; nothing at all where there is one."""
-    if count() == 1:
+    if world_size() == 1:
         yield
         return
     import torch.distributed
@@ -87,12 +87,12 @@ def together() -> Iterator[None]:
         torch.distributed.destroy_process_group()
 
 
-def from_first(make: Callable[[], Value]) -> Value:
+def broadcast_from_first(make: Callable[[], Value]) -> Value:
     """What the first process makes, given to all; the others wait for it.
 
     An error that Valence raises on purpose there is raised by all.
     """
-    if count() == 1:
+    if world_size() == 1:
         return make()
     import torch.distributed
 
@@ -110,32 +110,32 @@ def from_first(make: Callable[[], Value]) -> Value:
 
 
 @contextmanager
-def one_before_the_others() -> Iterator[None]:
+def first_rank_first() -> Iterator[None]:
     """Let the first process of each machine through before its others.
 
     So that it fetches for all of them.
     """
-    if count() > 1 and local_number() > 0:
+    if world_size() > 1 and local_rank() > 0:
         _wait()
     yield
-    if count() > 1 and local_number() == 0:
+    if world_size() > 1 and local_rank() == 0:
         _wait()
 
 
-def of_all(value: Value) -> list[Value]:
+def all_gather(value: Value) -> list[Value]:
     """``value`` of every process, in their order."""
-    if count() == 1:
+    if world_size() == 1:
         return [value]
     import torch.distributed
 
-    values: list[Any] = [None] * count()
+    values: list[Any] = [None] * world_size()
     torch.distributed.all_gather_object(values, value)
     return values
 
 
-def sum_of(values: Tensor) -> Tensor:
+def all_sum(values: Tensor) -> Tensor:
     """The sum over processes of ``values``, in place."""
-    if count() > 1:
+    if world_size() > 1:
         import torch.distributed
 
         torch.distributed.all_reduce(values)
@@ -149,7 +149,7 @@ def sum_gradients(model: RecurrentClassifier, ids: Tensor) -> None:
     embedding only rows of words that some process has read, in ``ids`` ``(B, T)``, are
     exchanged: its gradient is zero elsewhere, and it is nine tenths of the parameters.
     """
-    if count() == 1:
+    if world_size() == 1:
         return
     import torch
     import torch.distributed
@@ -169,7 +169,7 @@ def sum_gradients(model: RecurrentClassifier, ids: Tensor) -> None:
         for parameter in parameters
         if parameter.grad is not None
     ]
-    flat = sum_of(torch.cat([gradient.reshape(-1) for gradient in gradients]))
+    flat = all_sum(torch.cat([gradient.reshape(-1) for gradient in gradients]))
     parts = torch.split(flat, [gradient.numel() for gradient in gradients])
     for parameter, gradient, part in zip(parameters, gradients, parts, strict=True):
         summed = part.view_as(gradient)
@@ -183,4 +183,4 @@ def _wait() -> None:
     """A barrier between CPUs; torch's own would take a GPU where there are some."""
     import torch
 
-    sum_of(torch.zeros(1))
+    all_sum(torch.zeros(1))

@@ -19,25 +19,25 @@ Tensors = dict[str, Tensor]
 _STATE = "state"
 
 UNREADABLE = (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError)
-"""What :func:`read`, and making sense of what it gives, raise for a file that is damaged."""
+"""What :func:`read_tensors`, and making sense of what it gives, raise for a file that is damaged."""
 
 
-def copied(model: nn.Module) -> Tensors:
+def copy_weights(model: nn.Module) -> Tensors:
     """The weights of ``model`` as they are now, in the memory of the processor."""
     return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
 
 
-def shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+def get_shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
     """Those of ``tensors``, by name."""
     return {name: value.shape for name, value in tensors.items()}
 
 
-def sha256(tensors: Tensors) -> str:
+def hash_tensors(tensors: Tensors) -> str:
     """Names ``tensors`` by what they hold, in hexadecimal; their order does not matter."""
     return hashlib.sha256(safetensors.torch.save(tensors)).hexdigest()
 
 
-def flattened(optimizer: torch.optim.Optimizer) -> Tensors:
+def flatten_optimizer(optimizer: torch.optim.Optimizer) -> Tensors:
     """The state of ``optimizer``, of parameter ``index`` under ``index/name``."""
     state = optimizer.state_dict()["state"]
     return {
@@ -45,8 +45,8 @@ def flattened(optimizer: torch.optim.Optimizer) -> Tensors:
     }
 
 
-def restore(optimizer: torch.optim.Optimizer, flat: Tensors) -> None:
-    """Put back into ``optimizer`` what :func:`flattened` took."""
+def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Tensors) -> None:
+    """Put back into ``optimizer`` what :func:`flatten_optimizer` took."""
     content = optimizer.state_dict()
     for name, value in flat.items():
         index, _, key = name.partition("/")
@@ -54,7 +54,7 @@ def restore(optimizer: torch.optim.Optimizer, flat: Tensors) -> None:
     optimizer.load_state_dict(content)
 
 
-def write(path: Path, parts: Mapping[str, Tensors], state: Mapping[str, Any]) -> None:
+def write_tensors(path: Path, parts: Mapping[str, Tensors], state: Mapping[str, Any]) -> None:
     """Replace ``path`` by tensors and JSON values; an interruption leaves what was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
@@ -70,8 +70,8 @@ def write(path: Path, parts: Mapping[str, Tensors], state: Mapping[str, Any]) ->
         unfinished.unlink(missing_ok=True)
 
 
-def read(path: Path, parts: Sequence[str]) -> tuple[dict[str, Tensors], dict[str, Any]]:
-    """What :func:`write` wrote, of just these ``parts``; raises one of :data:`UNREADABLE`."""
+def read_tensors(path: Path, parts: Sequence[str]) -> tuple[dict[str, Tensors], dict[str, Any]]:
+    """What :func:`write_tensors` wrote, of just these ``parts``; raises one of :data:`UNREADABLE`."""
     with safetensors.safe_open(path, framework="pt") as file:
         state: dict[str, Any] = json.loads(file.metadata()[_STATE])
         tensors: dict[str, Tensors] = {name: {} for name in parts}

@@ -43,7 +43,7 @@ class Checkpoint:
         """Replace ``path`` by this checkpoint; an interruption leaves the one that was there."""
         parts = {name: getattr(self, name) for name in _PARTS}
         epochs = [asdict(epoch) for epoch in self.history]
-        tensor_file.write(path, parts, {"history": epochs, "position": self.position})
+        tensor_file.write_tensors(path, parts, {"history": epochs, "position": self.position})
 
 
 def hold_run(path: Path) -> AbstractContextManager[None]:
@@ -54,10 +54,10 @@ def hold_run(path: Path) -> AbstractContextManager[None]:
     return hold_lock(path, work="at the same training", remedy="train with another --seed")
 
 
-def load(path: Path) -> Checkpoint | None:
+def load_checkpoint(path: Path) -> Checkpoint | None:
     """The checkpoint at ``path``; None where there is none, or none that can be read."""
     try:
-        parts, rest = tensor_file.read(path, _PARTS)
+        parts, rest = tensor_file.read_tensors(path, _PARTS)
         history = tuple(Epoch(**epoch) for epoch in rest["history"])
         pool, batch = map(int, rest["position"])
     except tensor_file.UNREADABLE:

@@ -68,4 +68,4 @@ class Dropout:
             generator=self._generator,
             device=self._generator.device,
         )
-        return whole[distributed.share(), : values.shape[1]]
+        return whole[distributed.rank_slice(), : values.shape[1]]

@@ -10,7 +10,7 @@ from valence.service.classifier.model import RecurrentClassifier
 from valence.training.config.schema import Optimization, Regularization
 
 
-def optimizer(
+def make_optimizer(
     model: nn.Module, optimization: Optimization, regularization: Regularization
 ) -> torch.optim.Optimizer:
     """Weight decay acts on the matrices of the recurrence and the output only.
@@ -35,7 +35,7 @@ def optimizer(
     return torch.optim.AdamW(groups, lr=optimization.learning_rate, betas=(0.9, 0.99), fused=True)
 
 
-def rate(step: int, total: int, optimization: Optimization) -> float:
+def lr_factor(step: int, total: int, optimization: Optimization) -> float:
     """The factor on the learning rate at ``step`` of ``total``."""
     warmup = min(1.0, (step + 1) / (optimization.warmup_steps + 1))
     done = min(1.0, step / max(1, total))
@@ -54,7 +54,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def approach(
+def update_ema(
     average: RecurrentClassifier, model: RecurrentClassifier, *, step: int, averaging: float
 ) -> None:
     """Move ``average`` towards ``model``: an exponential moving average over the steps.

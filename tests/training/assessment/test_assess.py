@@ -55,8 +55,7 @@ def assessed(
         of,
         Predictions.from_probabilities(GOOD, TRUTH),
         evaluate(GOOD, TRUTH, labels=LABELS),
-        manifest=artifact.manifest,
-        vocabulary=artifact.vocabulary,
+        model=artifact,
         against=against,
         behaviour=behaviour,
     )

@@ -8,7 +8,7 @@ from valence.service.classifier.manifest import CorpusRecord, Manifest
 from valence.service.classifier.seal import sha256
 from valence.service.errors import ConfigurationError
 from valence.training.config.columns import Columns
-from valence.training.data.split import assign
+from valence.training.data.split import assign_split
 from valence.training.evaluation.assessment.texts import (
     EvaluationTexts,
     TextSelection,
@@ -97,7 +97,7 @@ def test_a_training_file_is_evaluated_on_its_held_out_texts(
     reporter = silent()
     found = reading(content, of=known, reporter=reporter, slices=("shop",))
     assert 0 < len(found.examples) < 60
-    assert all(assign(example.text) == "test" for example in found.examples)
+    assert all(assign_split(example) == "test" for example in found.examples)
     for example, shop in zip(found.examples, found.columns["shop"], strict=True):
         assert f"number {shop[1:]} of" in example.text
     assert (

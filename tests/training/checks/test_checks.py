@@ -130,19 +130,19 @@ def test_the_training_data_of_a_model_have_not_drifted(
     """The model keeps a profile of its data."""
     made, workspace = stored
     folder = store.find_model(made.tag)
-    kept = profile.read(folder / artifact.REPORT / profile.FILE)
+    kept = profile.read_profile(folder / artifact.REPORT / profile.FILE)
     assert kept is not None
     assert kept.texts == sum(made.manifest.training.splits.values())
     loaded, splits = training_run.load_splits(configured(), Run(workspace, silent()))
-    assert suite.drifted(loaded, made.tag) == []
-    checked = suite.check(configured(), loaded, splits, slow=False, against=made.tag)
+    assert suite.check_drift(loaded, made.tag) == []
+    checked = suite.run_checks(configured(), loaded, splits, slow=False, against=made.tag)
     assert "drift" not in [finding.check for finding in checked.findings]
 
 
 def test_drifted_data_are_reported(stored: tuple[Trained, Workspace], loaded, texts) -> None:
     made, _ = stored
     other = texts(*(f"wholly other words here {n} and there {n}" for n in range(200)))
-    found = suite.drifted(loaded(other), made.tag)
+    found = suite.check_drift(loaded(other), made.tag)
     assert {finding.check for finding in found} == {"drift"}
     moved = {
         finding.message.partition(" have moved")[0]
@@ -156,7 +156,7 @@ def test_a_model_without_a_profile_is_reported(
     stored: tuple[Trained, Workspace], loaded, texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(profile, "FILE", "missing.json")
-    (found,) = suite.drifted(loaded(texts("one")), stored[0].tag)
+    (found,) = suite.check_drift(loaded(texts("one")), stored[0].tag)
     assert (found.severity, "keeps no profile" in found.message) == ("note", True)
 
 
@@ -166,7 +166,8 @@ def test_the_most_severe_findings_come_first(
     chosen = configuration_of(contradicting, configured)
     loaded, splits = training_run.load_splits(chosen, Run(workspace, silent()))
     severities = [
-        finding.severity for finding in suite.check(chosen, loaded, splits, slow=False).findings
+        finding.severity
+        for finding in suite.run_checks(chosen, loaded, splits, slow=False).findings
     ]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
 
@@ -174,7 +175,7 @@ def test_the_most_severe_findings_come_first(
 def test_the_table_of_suspects_has_no_spreadsheet_formulas(tmp_path: Path) -> None:
     example = Example("=1+1", "a", "mine.csv", place="line 7")
     suspect = label_noise.Suspect(example, "b", 0.125, 0.75)
-    report.write(tmp_path, suite.Checked((), (suspect,)), name="mine", texts=1)
+    report.write_report(tmp_path, suite.Checked((), (suspect,)), name="mine", texts=1)
     with (tmp_path / report.SUSPECTS).open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     assert row == {
@@ -189,9 +190,9 @@ def test_the_table_of_suspects_has_no_spreadsheet_formulas(tmp_path: Path) -> No
 
 
 def test_at_most_a_hundred_places_are_kept(texts) -> None:
-    from valence.training.checks.finding import finding
+    from valence.training.checks.finding import make_finding
 
     examples = texts(*map(str, range(101)))
-    found = finding("x", "note", examples, 202, "said")
+    found = make_finding("x", "note", examples, 202, "said")
     assert (found.count, found.share, len(found.places)) == (101, 0.5, 100)
     assert isinstance(found, Finding)

@@ -11,13 +11,13 @@ from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.data.split import Splits
 from valence.training.distillation import encoder_teacher, fine_tuning
-from valence.training.distillation.encoder_teacher import Ensemble
+from valence.training.distillation.encoder_teacher import EncoderTeacher
 from valence.training.distillation.fine_tuning import Pieces
 from valence.training.metrics import calibration
 from valence.training.runtime.progress import Reporter
 
 LABELS = ("negative", "neutral", "positive")
-Make = Callable[..., Ensemble]
+Make = Callable[..., EncoderTeacher]
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_each_network_learns_exactly_the_training_texts(
     teacher: Make, splits: Splits, tuned: list[list[str]]
 ) -> None:
     logits = teacher(networks=3, epochs=4).logits(texts_of(splits.train))
-    truth = targets.truth(splits.train, labels=LABELS, task="single_label")
+    truth = targets.label_indices(splits.train, labels=LABELS, task="single_label")
     assert (logits.argmax(axis=1) == truth).mean() > 0.9
     assert tuned == [texts_of(splits.train)] * 3
 
@@ -72,7 +72,7 @@ def test_the_answer_combines_networks_of_several_seeds(teacher: Make, splits: Sp
 def test_a_network_is_calibrated_on_the_dev_texts(teacher: Make, splits: Splits) -> None:
     # trained too little to be always right, so that a best temperature exists
     logits = teacher(epochs=1, learning_rate=0.002).logits(texts_of(splits.dev))
-    truth = targets.truth(splits.dev, labels=LABELS, task="single_label")
+    truth = targets.label_indices(splits.dev, labels=LABELS, task="single_label")
     left = calibration.fit_temperature(logits.astype(np.float64), truth)
     assert left == pytest.approx(1.0, abs=0.01)
 

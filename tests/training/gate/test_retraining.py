@@ -194,7 +194,7 @@ def test_invalid_data_are_refused_before_training(
     retrain: Retrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = Finding(check="c", severity="error", count=1, share=1.0, message="all wrong")
-    monkeypatch.setattr("valence.training.checks.suite.quick", lambda *_: [error])
+    monkeypatch.setattr("valence.training.checks.suite.run_quick_checks", lambda *_: [error])
     with pytest.raises(ConfigurationError, match="c: all wrong"):
         retrain()
     assert store.list_versions("toy") == []

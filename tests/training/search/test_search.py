@@ -25,7 +25,7 @@ from valence.training.experiments.search import space as spaces
 from valence.training.experiments.search import study as studies
 from valence.training.experiments.search import trial as trials
 from valence.training.experiments.search import winner
-from valence.training.experiments.search.search import Budget, Found
+from valence.training.experiments.search.search import Found, SearchFiles, SearchLimits
 from valence.training.experiments.search.study import REASON, Study
 from valence.training.experiments.search.trial import EPOCHS
 from valence.training.pipeline import training_run
@@ -82,10 +82,10 @@ def search(
         sections["optimization"] = slow
         return searches.search(
             spaces.load(path, configured(**sections)),
-            budget=Budget(trials, minutes),
-            out=tmp_path / "best.toml",
-            study_file=study_file,
-            command="python -m training search toy.toml",
+            limits=SearchLimits(trials, minutes),
+            files=SearchFiles(
+                study_file, tmp_path / "best.toml", command="python -m training search toy.toml"
+            ),
             run=Run(workspace, reporter or silent()),
             fresh=fresh,
             unchecked=True,
@@ -308,8 +308,8 @@ def test_poor_trials_are_pruned_and_repeats_are_not_trained(
 ) -> None:
     monkeypatch.setattr(studies, "_UNPRUNED", 1)
     fits = []
-    fit = network.fit
-    monkeypatch.setattr(network, "fit", lambda *a, **k: fits.append(1) or fit(*a, **k))
+    fit = network.train_network
+    monkeypatch.setattr(network, "train_network", lambda *a, **k: fits.append(1) or fit(*a, **k))
     found = search(space=GOOD_OR_BAD, trials=5, optimization={"learning_rate": 0.03})
     assert len(fits) == 2
     by_rate: dict[float, set[TrialState]] = {0.03: set(), 0.000001: set()}
@@ -324,8 +324,10 @@ def test_teachers_answer_once_for_all_trials(
 ) -> None:
     """Trials differ in their settings of words."""
     asked = []
-    teach = transfer_set.teach
-    monkeypatch.setattr(transfer_set, "teach", lambda *a, **k: asked.append(1) or teach(*a, **k))
+    teach = transfer_set.make_transfer_set
+    monkeypatch.setattr(
+        transfer_set, "make_transfer_set", lambda *a, **k: asked.append(1) or teach(*a, **k)
+    )
     found = search(
         space="[text]\nmaximum_words = { choices = [3, 4, 5, 6] }\n",
         distillation={"teacher": "n-grams", "copies": 0},
@@ -382,14 +384,14 @@ def test_a_study_of_other_texts_is_refused(
     search: Search, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search(trials=1)
-    read = preparation.read
+    read = preparation.load_texts
 
     def fewer(*arguments: Any) -> Any:
         material = read(*arguments)
         splits = replace(material.splits, train=material.splits.train[1:])
         return replace(material, splits=splits)
 
-    monkeypatch.setattr(preparation, "read", fewer)
+    monkeypatch.setattr(preparation, "load_texts", fewer)
     with pytest.raises(ConfigurationError, match="1 trials of another data, which"):
         search(trials=2)
 
@@ -434,23 +436,27 @@ def test_trials_with_equal_data_share_texts_and_vectors(
         inner = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, **k: calls.append(name) or inner(*a, **k))
 
-    counted(catalog, "load")
-    counted(preparation, "encoded")
-    counted(word_vectors, "load")
+    counted(catalog, "load_corpora")
+    counted(preparation, "encode_splits")
+    counted(word_vectors, "load_word_vectors")
     space = RATES + "[text]\nminimum_count = { choices = [1, 2] }\n"
     found = search(space=space, trials=4, words={"vectors": str(file)})
     assert {trial.params["text.minimum_count"] for trial in found.trials} == {1, 2}
-    assert sorted(calls) == ["encoded"] * 2 + ["load"] * 3
+    assert sorted(calls) == [
+        *["encode_splits"] * 2,
+        "load_corpora",
+        *["load_word_vectors"] * 2,
+    ]
 
 
 def test_a_search_needs_no_test_texts(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded = preparation.encoded
+    encoded = preparation.encode_splits
 
     def without_test(*arguments: Any, **rest: Any) -> Any:
         prepared = encoded(*arguments, **rest)
-        return replace(prepared, encoded={"dev": prepared.encoded["dev"]})
+        return replace(prepared, held_out={"dev": prepared.held_out["dev"]})
 
-    monkeypatch.setattr(preparation, "encoded", without_test)
+    monkeypatch.setattr(preparation, "encode_splits", without_test)
     assert search(trials=1).best is not None
 
 

@@ -78,7 +78,7 @@ def test_the_data_set_of_a_task_is_fetched_from_the_hub(
         asked.append((pattern, cache))
         return [tmp_path / f"trec-{split}.parquet" for split in ("train", "test")]
 
-    monkeypatch.setattr(hub, "files", files)
+    monkeypatch.setattr(hub, "fetch_files", files)
     (trec6,) = task.load(["trec6"])
     texts = find(trec6, places.HUB, cache=tmp_path, say=lambda _: None)
     assert asked == [("hf:CogComp/trec", tmp_path)]
@@ -90,7 +90,7 @@ def test_data_sets_of_torchtext_are_fetched_from_it(
 ) -> None:
     path = tmp_path / "trec-train.jsonl"
     asked = []
-    monkeypatch.setattr(torchtext_sets, "files", lambda name, _: asked.append(name) or [path])
+    monkeypatch.setattr(torchtext_sets, "fetch_files", lambda name, _: asked.append(name) or [path])
     trec6, sst2 = task.load(["trec6", "sst2"])
     texts = find(trec6, places.TORCHTEXT, cache=tmp_path, say=lambda _: None)
     assert (asked, texts) == (["torchtext:trec"], TaskFiles((str(path),), ()))

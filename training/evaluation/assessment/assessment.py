@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest
-from valence.service.classifier.manifest import Manifest
-from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.classifier.artifact import Artifact
 from valence.training.behaviour.capability import Capability
 from valence.training.evaluation.assessment.selective_prediction import (
     SelectivePrediction,
@@ -98,8 +97,7 @@ def assess_predictions(
     predictions: Predictions,
     evaluation: Evaluation,
     *,
-    manifest: Manifest,
-    vocabulary: Vocabulary,
+    model: Artifact,
     against: tuple[str, Predictions] | None = None,
     behaviour: Sequence[Capability] = (),
 ) -> Assessment:
@@ -108,8 +106,9 @@ def assess_predictions(
     ``against`` is the tag of another model with its predictions for the same texts. All predictions
     are in the order of the manifest's labels. ``behaviour`` holds the results of behavioural tests.
     """
+    manifest = model.manifest
     slices = [
-        *make_slices(texts.examples, labels=manifest.labels, vocabulary=vocabulary),
+        *make_slices(texts.examples, labels=manifest.labels, vocabulary=model.vocabulary),
         *(
             column_slice
             for name, values in texts.columns.items()

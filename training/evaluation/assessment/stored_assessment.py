@@ -31,6 +31,21 @@ TextReader = Callable[[Manifest], EvaluationTexts]
 
 
 @dataclass(frozen=True, slots=True)
+class AssessmentOptions:
+    """How a stored model is assessed.
+
+    ``engine`` is the name of an engine, ``against`` the tag of another stored model to compare
+    with. ``with_baselines`` adds the baselines on the model's own texts. ``mistakes`` is the
+    largest number of mistakes that are listed.
+    """
+
+    engine: str
+    against: str | None = None
+    with_baselines: bool = False
+    mistakes: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class StoredAssessment:
     """An assessment; ``rows`` are evaluations by name, ``folder`` holds the report files."""
 
@@ -40,21 +55,13 @@ class StoredAssessment:
 
 
 def assess_stored_model(
-    tag: str,
-    *,
-    read_texts: TextReader | None = None,
-    against: str | None = None,
-    engine: str,
-    run: Run,
-    with_baselines: bool,
-    mistakes: int,
+    tag: str, options: AssessmentOptions, run: Run, *, read_texts: TextReader | None = None
 ) -> StoredAssessment:
     """Assess the model ``tag`` on the texts of ``read_texts``, or on its own held-out texts.
 
-    ``against`` is the tag of another stored model to compare with. ``mistakes`` is the largest
-    number of mistakes that are listed. Raises :class:`ConfigurationError` if the two models have
-    different labels.
+    Raises :class:`ConfigurationError` if the two models of a comparison have different labels.
     """
+    engine, against = options.engine, options.against
     classifier, model_engine = stored_model.load_stored_model(tag, engine)
     manifest = classifier.manifest
     name = f"{manifest.name}:{manifest.version}"
@@ -88,7 +95,7 @@ def assess_stored_model(
         rows[f"{comparison[0]} ({texts.name})"] = scores
         others = _test_behaviour(*other, texts, other_predictions, labels=manifest.labels)
         behaviour = capability.add_comparison(behaviour, others)
-    if read_texts is None and with_baselines:
+    if read_texts is None and options.with_baselines:
         run.reporter.say("training the baselines on the same texts")
         baselines = stored_model.score_baselines(manifest, splits)
         rows |= {f"{name} ({texts.name})": value for name, value in baselines.items()}
@@ -96,13 +103,12 @@ def assess_stored_model(
         texts,
         predictions,
         evaluation,
-        manifest=manifest,
-        vocabulary=classifier.artifact.vocabulary,
+        model=classifier.artifact,
         against=comparison,
         behaviour=behaviour,
     )
     folder = run.workspace.root / "evaluations" / name.replace(":", "-") / _make_slug(texts.name)
-    worst = list_worst_mistakes(texts, predictions, manifest.labels, most=mistakes)
+    worst = list_worst_mistakes(texts, predictions, manifest.labels, most=options.mistakes)
     _write_report(folder, assessment, rows, worst)
     return StoredAssessment(assessment, rows, folder)
 

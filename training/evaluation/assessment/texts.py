@@ -15,7 +15,7 @@ from valence.service.files.tables import Rows, known_format
 from valence.training.config.columns import Columns
 from valence.training.corpora import files
 from valence.training.corpora.example import Example
-from valence.training.data.split import assign
+from valence.training.data.split import assign_split
 from valence.training.runtime.progress import Reporter
 
 _MAX_NAMED = 20
@@ -79,13 +79,13 @@ def read_evaluation_texts(
             f"{', '.join(manifest.labels)}"
         )
     trained_on = {corpus.sha256 for corpus in manifest.training.corpora}
-    paths = files.find(patterns, cache)
+    paths = files.find_files(patterns, cache)
     examples: list[Example] = []
     columns: dict[str, list[str]] = {name: [] for name in selection.slices}
     foreign: Counter[str] = Counter()
     left_out = 0
-    for path, name in zip(paths, files.names(paths), strict=True):
-        known, encoding = files.settled(path, table)
+    for path, name in zip(paths, files.name_files(paths), strict=True):
+        known, encoding = files.resolve_encoding(path, table)
         if encoding is not None and encoding.guessed:
             reporter.say(encoding.doubt(f"{name} is"))
         held_out_only = not selection.trained_on_too and files.sha256(path) in trained_on
@@ -100,10 +100,12 @@ def read_evaluation_texts(
         row_values = (
             _read_columns(path, known, selection.slices) if selection.slices else repeat(())
         )
-        rows = zip(files.read(path, known, corpus=name), row_values, strict=bool(selection.slices))
+        rows = zip(
+            files.read_examples(path, known, corpus=name), row_values, strict=bool(selection.slices)
+        )
         for example, values in rows:
             seen += 1
-            if held_out_only and assign(example.text) != "test":
+            if held_out_only and assign_split(example) != "test":
                 skipped += 1
                 continue
             labels = [selection.mapping.get(label, label) for label in example.labels]

@@ -28,11 +28,23 @@ from valence.training.trainer import loop
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """When a search ends: so many ``trials`` in all, or so many ``minutes`` from now."""
+class SearchLimits:
+    """When a search ends: after ``trials`` in all, or after ``minutes`` from now."""
 
     trials: int
     minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFiles:
+    """Where a search keeps its ``study``, and where it writes the ``best`` configuration.
+
+    The best configuration quotes the ``command`` that found it.
+    """
+
+    study: Path
+    best: Path
+    command: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,49 +65,46 @@ _FEWEST_FOR_IMPORTANCES = 10
 def search(
     space: Space,
     *,
-    budget: Budget,
-    out: Path,
-    study_file: Path,
-    command: str,
+    limits: SearchLimits,
+    files: SearchFiles,
     run: Run,
     fresh: bool = False,
     unchecked: bool = False,
 ) -> Found:
-    """Search ``space`` for the highest dev macro-F1, going on where ``study_file`` stands.
+    """Search ``space`` for the highest dev macro-F1, continuing the study of an earlier search.
 
-    Whenever a trial is the best so far, its configuration is written to ``out``, with ``command``.
-    A keyboard interrupt ends the search as a budget does. Raises :class:`ConfigurationError` for
+    Whenever a trial is the best so far, its configuration is written to ``files.best``. A keyboard
+    interrupt ends the search as a limit does. Raises :class:`ConfigurationError` for
     another search of the study that is under way or was of something else, and, unless
     ``unchecked``, for data that are wrong (:mod:`valence.training.checks.suite`).
     """
-    if distributed.count() > 1:
+    if distributed.world_size() > 1:
         raise ConfigurationError("a search is one process; start it without torchrun")
-    end = time.monotonic() + (math.inf if budget.minutes is None else 60 * budget.minutes)
+    end = time.monotonic() + (math.inf if limits.minutes is None else 60 * limits.minutes)
     seeds.repeat_exactly(run.device)
-    folder = study_file.with_suffix("")  # of its checkpoints
+    folder = files.study.with_suffix("")  # of its checkpoints
     seed = space.base.optimization.seed
-    with opened(study_file, space, seed=seed, fresh=fresh) as study:
+    with opened(files.study, space, seed=seed, fresh=fresh) as study:
         if fresh:
             shutil.rmtree(folder, ignore_errors=True)
         preparations = Preparations(space.base, run)
         material = preparations.material
         if not unchecked:
-            suite.before_training(space.base, material.loaded, material.splits, run.reporter)
+            suite.check_before_training(space.base, material.loaded, material.splits, run.reporter)
         study.begin(_fingerprint(space, preparations))
-        _say_start(study, space, budget, run.reporter)
+        _say_start(study, space, limits, run.reporter)
         interrupted = False
         try:
-            while len(study.trials) < budget.trials and time.monotonic() < end:
+            while len(study.trials) < limits.trials and time.monotonic() < end:
                 _next(
                     study,
                     space,
                     preparations=preparations,
                     folder=folder,
-                    run=run,
                     end=end,
                 )
-                winner.write(out, study, space, study_file, command)
-                _say_end(study, budget, run.reporter, end)
+                winner.write(files.best, study, space, files.study, files.command)
+                _say_end(study, limits, run.reporter, end)
         except OutOfTime:
             run.reporter.say(
                 "the time is up; the trial that it cut short goes on with the next search"
@@ -103,7 +112,7 @@ def search(
         except KeyboardInterrupt:
             interrupted = True
         # a search that had nothing left to do leaves the file too
-        winner.write(out, study, space, study_file, command)
+        winner.write(files.best, study, space, files.study, files.command)
         complete = sum(trial.state is TrialState.COMPLETE for trial in study.trials)
         importances = study.importances() if complete >= _FEWEST_FOR_IMPORTANCES else {}
         return Found(study.name, tuple(study.trials), study.best, importances, interrupted)
@@ -115,7 +124,6 @@ def _next(
     *,
     preparations: Preparations,
     folder: Path,
-    run: Run,
     end: float,
 ) -> None:
     """One trial, to its end."""
@@ -127,7 +135,6 @@ def _next(
             study=study,
             preparations=preparations,
             folder=folder,
-            run=run,
             end=end,
         )
     except TrialPruned:
@@ -158,21 +165,21 @@ def _fingerprint(space: Space, preparations: Preparations) -> dict[str, str]:
         "space": sha256_of_json(space.as_json()),
         "data": sha256_of_json(dict(base.identity)),
         "word vectors": sha256_of_json(
-            {source: _vectors(source, base.domain) for source in sources}
+            {source: _vectors(source, base.raw.in_domain_texts) for source in sources}
         ),
     }
 
 
 def _vectors(source: str, texts: Sequence[str]) -> str:
     try:
-        return word_vectors.record(source, texts).sha256
+        return word_vectors.make_record(source, texts).sha256
     except OSError as error:
         raise ConfigurationError(f"vectors {source!r} cannot be read: {error.strerror}") from None
 
 
-def _say_start(study: Study, space: Space, budget: Budget, reporter: Reporter) -> None:
+def _say_start(study: Study, space: Space, limits: SearchLimits, reporter: Reporter) -> None:
     done = len(study.trials)
-    if done >= budget.trials:
+    if done >= limits.trials:
         reporter.say(f"study {study.name!r} has {done} trials already; for more, raise --trials")
     elif done:
         reporter.say(f"going on with study {study.name!r} after {done} trials")
@@ -180,7 +187,7 @@ def _say_start(study: Study, space: Space, budget: Budget, reporter: Reporter) -
         reporter.say("the configuration itself is outside the space and is not tried")
 
 
-def _say_end(study: Study, budget: Budget, reporter: Reporter, end: float) -> None:
+def _say_end(study: Study, limits: SearchLimits, reporter: Reporter, end: float) -> None:
     """What the last trial came to, and how long the others will take."""
     every, best = study.trials, study.best
     last = every[-1]
@@ -191,9 +198,9 @@ def _say_end(study: Study, budget: Budget, reporter: Reporter, end: float) -> No
         figure = f"dev macro-F1 {last.value:.4f}{stopped}"
     known = "" if best is None else f" (best {best.value:.4f}, trial {best.number})"
     seconds = [trial.duration.total_seconds() for trial in every if trial.duration is not None]
-    ahead = (budget.trials - len(every)) * sum(seconds) / len(seconds)
+    ahead = (limits.trials - len(every)) * sum(seconds) / len(seconds)
     left = timedelta(seconds=math.ceil(max(0.0, min(ahead, end - time.monotonic()))))
     reporter.say(
-        f"trial {last.number}, {len(every)} of {budget.trials}: {figure}{known}, "
+        f"trial {last.number}, {len(every)} of {limits.trials}: {figure}{known}, "
         f"{seconds[-1]:.0f} s" + (f", about {left} left" if left else "")
     )

@@ -14,9 +14,9 @@ from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, Trial, TrialState
 from valence.training.config.schema import Configuration
 from valence.training.data import preparation
-from valence.training.data.preparation import Material, Prepared
+from valence.training.data.preparation import Prepared, RawData
 from valence.training.distillation import transfer_set
-from valence.training.distillation.transfer_set import Taught
+from valence.training.distillation.transfer_set import TransferSet
 from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.experiments.search.study import REASON, RUN, Study
 from valence.training.runtime import provenance
@@ -46,15 +46,15 @@ class Preparations:
         run: Run,
     ) -> None:
         self._base = base
-        self._run = run
-        self._taught: dict[str, Taught] = {}  # by what the teachers learn
+        self.run = run
+        self._taught: dict[str, TransferSet] = {}  # by what the teachers learn
         self._prepared: dict[str, Prepared] = {}
         self._vectors: dict[str, WordVectors | None] = {}
 
     @cached_property
-    def material(self) -> Material:
+    def material(self) -> RawData:
         """The texts: the same for every trial."""
-        return preparation.read(self._base, self._run)
+        return preparation.load_texts(self._base, self.run)
 
     def of(self, configuration: Configuration) -> Prepared:
         """The word ids of ``configuration``."""
@@ -63,26 +63,26 @@ class Preparations:
         of_words = [words.vectors, words.unseen] if words.unseen else []
         key = json.dumps([configuration.text.model_dump(), configuration.data.targets, of_words])
         if self.material.source is not None or key not in self._prepared:
-            prepared = preparation.encoded(
+            prepared = preparation.encode_splits(
                 self.material,
                 configuration,
-                self._run,
+                self.run,
             )
             if configuration.distillation is not None:
                 taught = self._taught_by(configuration, prepared)
-                prepared = taught.to(prepared, configuration, self._run.reporter)
+                prepared = taught.apply_to(prepared, configuration, self.run.reporter)
             self._prepared[key] = prepared
         return self._prepared[key]
 
-    def _taught_by(self, configuration: Configuration, prepared: Prepared) -> Taught:
+    def _taught_by(self, configuration: Configuration, prepared: Prepared) -> TransferSet:
         """What teachers say, whom no axis but what they learn themselves changes."""
         targets = configuration.data.targets
         if targets not in self._taught:
-            self._taught[targets] = transfer_set.teach(
+            self._taught[targets] = transfer_set.make_transfer_set(
                 configuration,
                 prepared,
                 None,  # which only a network that teaches itself would begin with
-                self._run,
+                self.run,
             )
         return self._taught[targets]
 
@@ -91,8 +91,8 @@ class Preparations:
         words = configuration.words
         key = json.dumps([configuration.text.model_dump(), words.model_dump()])
         if key not in self._vectors:
-            self._vectors[key] = network.word_vectors(
-                configuration, self.of(configuration), self._run
+            self._vectors[key] = network.load_word_vectors(
+                configuration, self.of(configuration), self.run
             )
         return self._vectors[key]
 
@@ -124,7 +124,6 @@ def train_trial(
     study: Study,
     preparations: Preparations,
     folder: Path,
-    run: Run,
     end: float,
 ) -> float:
     """The dev macro-F1 of the epoch that is chosen; test texts are not looked at.
@@ -135,14 +134,14 @@ def train_trial(
     :class:`valence.training.trainer.loop.Diverged`.
     """
     prepared = preparations.of(configuration)
-    key = network.run_key(configuration, prepared.identity, prepared.words)
+    key = network.run_key(configuration, prepared.identity, prepared.vocabulary)
     before = study.same(key)
     trial.set_user_attr(RUN, key)
     trial.set_user_attr(CODE, provenance.code_version())
     if before is not None:
         return _again(trial, before)
     checkpoint = folder / f"{key}.safetensors"
-    saved = checkpoints.load(checkpoint)
+    saved = checkpoints.load_checkpoint(checkpoint)
     history = list(saved.history) if saved is not None else []
     for epoch in history:
         trial.report(epoch.dev_macro_f1, epoch.epoch)
@@ -154,8 +153,8 @@ def train_trial(
         if trial.should_prune():
             raise TrialPruned
 
-    timed = replace(run, reporter=_Timed(run.reporter, end))
-    network.fit(
+    timed = replace(preparations.run, reporter=_Timed(preparations.run.reporter, end))
+    network.train_network(
         configuration,
         prepared,
         preparations.vectors(configuration),
@@ -163,7 +162,9 @@ def train_trial(
         checkpoint=checkpoint,
         observe=observe,
     )
-    return loop.chosen_epoch(history, texts=len(prepared.encoded["dev"])).dev_macro_f1
+    return loop.select_epoch_one_standard_error(
+        history, texts=len(prepared.held_out["dev"])
+    ).dev_macro_f1
 
 
 def _again(trial: Trial, before: FrozenTrial) -> float:

@@ -27,14 +27,14 @@ def find(task: Task, data: str, *, cache: Path, say: Callable[[str], None]) -> T
     text, label = "text", "label"
     unlabelled: tuple[str, ...] = ()
     if data == HUB:
-        paths = hub.files(f"{hub.PREFIX}{task.hub.name}", cache)
+        paths = hub.fetch_files(f"{hub.PREFIX}{task.hub.name}", cache)
         text, label = task.hub.text, task.hub.label
     elif data == TORCHTEXT:
         if task.torchtext is None:
             raise ConfigurationError(
                 f"torchtext has no {task.name}; give a folder that holds {task.name}/, or {HUB}"
             )
-        paths = torchtext_sets.files(f"{torchtext_sets.PREFIX}{task.torchtext}", cache)
+        paths = torchtext_sets.fetch_files(f"{torchtext_sets.PREFIX}{task.torchtext}", cache)
     else:
         paths = _in(Path(data) / task.name)
         unlabelled = tuple(

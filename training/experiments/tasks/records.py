@@ -60,7 +60,7 @@ def recipe_of(configuration: Configuration) -> tuple[str, str]:
 
 def _hashes(patterns: Sequence[str]) -> list[JsonValue]:
     """Of the files that ``patterns`` name."""
-    return [files.sha256(path) for path in files.find(patterns)]
+    return [files.sha256(path) for path in files.find_files(patterns)]
 
 
 def read(folder: Path, task: str) -> dict[int, Record]:

@@ -93,10 +93,12 @@ class Task(_Section):
         table = Columns(text=found.text, label=found.label)
         examples = [
             example
-            for path in files.find((*found.dev, *found.train))
-            for example in files.read(path, files.settled(path, table).table, corpus=path.name)
+            for path in files.find_files((*found.dev, *found.train))
+            for example in files.read_examples(
+                path, files.resolve_encoding(path, table).table, corpus=path.name
+            )
         ]
-        labels = autoconfig.labels_of(examples, table)
+        labels = autoconfig.collect_labels(examples, table)
         sections = ("text", "words", "network", "regularization", "optimization")
         content: dict[str, Any] = {
             name: getattr(self, name).model_dump(mode="json") for name in sections
@@ -110,7 +112,7 @@ class Task(_Section):
             {
                 "name": self.name if seed == FIXED_SEED else f"{self.name}-seed{seed}",
                 "labels": labels,
-                "polarity": autoconfig.polarity_of(labels),
+                "polarity": autoconfig.infer_polarity(labels),
                 "data": {
                     "files": list(found.train),
                     "dev": list(found.dev),

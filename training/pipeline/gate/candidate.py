@@ -47,7 +47,7 @@ class Candidate:
         values = stored_model.compute_probabilities(
             manifest, self.engine, [document.ids for document in documents], labels=labels
         )
-        truth = targets.truth(examples, labels=labels, task=manifest.task)
+        truth = targets.label_indices(examples, labels=labels, task=manifest.task)
         tokens = sum(document.usage.tokens_used for document in documents)
         unknown = sum(document.usage.unknown_tokens for document in documents)
         thresholds = stored_model.select_thresholds(manifest, labels)
