@@ -60,8 +60,8 @@ def experiments(
     """
     from valence.training.experiments.tasks import task as tasks
 
-    chosen = tasks.load(task or ())
-    from valence.training.experiments.tasks.run import Experiments, run_experiments
+    chosen = tasks.load_tasks(task or ())
+    from valence.training.experiments.tasks.experiments import Experiments, run_experiments
 
     reporter = Reporter()
     summary = run_experiments(

@@ -106,11 +106,11 @@ def search(
         )
     from valence.training.experiments.search import space as spaces
 
-    declared = spaces.load(space, base)
+    declared = spaces.load_space(space, base)
     # after what may be wrong: torch takes seconds to import
     from valence.training.experiments.search import winner
     from valence.training.experiments.search.search import SearchFiles, SearchLimits
-    from valence.training.experiments.search.search import search as run
+    from valence.training.experiments.search.search import run_search as run
 
     folder = workspace / "search"
     out = out or folder / f"{called}.toml"
@@ -125,7 +125,7 @@ def search(
         unchecked=unchecked,
     )
     if found.trials:
-        reporter.console.print(winner.table(found.trials, declared))
+        reporter.console.print(winner.make_table(found.trials, declared))
     if found.importances:
         shares = ", ".join(f"{key} {share:.0%}" for key, share in found.importances.items())
         reporter.say(f"what sets the better trials apart: {shares}")

@@ -1,1 +1,1 @@
-"""Many trainings: hyperparameter search, public tasks."""
+"""Experiments, which train many classifiers: hyperparameter search and public tasks."""

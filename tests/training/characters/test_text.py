@@ -6,6 +6,7 @@ import pytest
 from valence.service.errors import ConfigurationError
 from valence.training.char_lm import documents
 from valence.training.char_lm.config import CharacterData
+from valence.training.corpora.example import Example
 from valence.training.data.split import assign_split
 from valence.training.runtime.workspace import Workspace
 
@@ -29,7 +30,7 @@ def test_documents_of_a_corpus_are_split_as_for_classifiers(tmp_path: Path) -> N
     for name in ("train", "dev", "test"):
         part = getattr(texts, name)
         assert part
-        assert {assign_split(document) for document in part} == {name}
+        assert {assign_split(Example(document.text, "", "")) for document in part} == {name}
         assert {document.label for document in part} <= {"negative", "neutral", "positive"}
 
 

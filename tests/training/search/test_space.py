@@ -22,7 +22,7 @@ def declared(tmp_path: Path, configured: Callable[..., Configuration]) -> Callab
     def declared(content: str, **sections: dict[str, object]) -> Space:
         path = tmp_path / "space.toml"
         path.write_text(content)
-        return spaces.load(path, configured(**sections))
+        return spaces.load_space(path, configured(**sections))
 
     return declared
 
@@ -30,10 +30,10 @@ def declared(tmp_path: Path, configured: Callable[..., Configuration]) -> Callab
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_the_published_space_holds_the_published_configurations(path: Path) -> None:
     base = configurations.load(path)
-    space = spaces.load(ROOT / "experiments" / "search" / "spaces" / "default.toml", base)
-    start = space.start()
+    space = spaces.load_space(ROOT / "experiments" / "search" / "spaces" / "default.toml", base)
+    start = space.encode_base()
     assert start is not None
-    assert space.configuration(start).as_json() == base.as_json()
+    assert space.make_configuration(start).as_json() == base.as_json()
     assert space.distributions.keys() == space.axes.keys()
 
 
@@ -60,7 +60,7 @@ def test_a_number_has_three_digits_and_stays_in_its_range(
     space = declared("[optimization]\nlearning_rate = { low = 0.0012345, high = 0.0123456 }\n")
 
     def rate(suggested: float) -> float:
-        configuration = space.configuration({"optimization.learning_rate": suggested})
+        configuration = space.make_configuration({"optimization.learning_rate": suggested})
         return configuration.optimization.learning_rate
 
     assert rate(0.0034567) == 0.00346
@@ -72,13 +72,13 @@ def test_choices_may_be_lists_or_strings_for_lists(declared: Callable[..., Space
     space = declared(
         '[words]\nvectors = { choices = ["", "glove-6b-50d", ["glove-6b-50d", "mine.txt"]] }\n'
     )
-    assert space.start() == {"words.vectors": "[]"}
+    assert space.encode_base() == {"words.vectors": "[]"}
     for suggested, sources in (
         ("[]", ()),
         ('["glove-6b-50d"]', ("glove-6b-50d",)),
         ('["glove-6b-50d", "mine.txt"]', ("glove-6b-50d", "mine.txt")),
     ):
-        assert space.configuration({"words.vectors": suggested}).words.vectors == sources
+        assert space.make_configuration({"words.vectors": suggested}).words.vectors == sources
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_choices_may_be_lists_or_strings_for_lists(declared: Callable[..., Space
 def test_the_configuration_is_inside_or_outside_the_space(
     declared: Callable[..., Space], content: str, inside: bool
 ) -> None:
-    assert (declared(content).start() is not None) is inside
+    assert (declared(content).encode_base() is not None) is inside
 
 
 def test_incompatible_values_differ_from_invalid_values(
@@ -107,9 +107,9 @@ def test_incompatible_values_differ_from_invalid_values(
         words={"vectors": ["glove-6b-50d"]},
     )
     alone = {"words.vectors": '["glove-6b-50d"]', "words.learned_size": 0}
-    assert space.configuration(alone).words.learned_size == 0
+    assert space.make_configuration(alone).words.learned_size == 0
     with pytest.raises(Incompatible, match=r"these values together.*at least 1"):
-        space.configuration({**alone, "words.vectors": "[]"})
+        space.make_configuration({**alone, "words.vectors": "[]"})
 
 
 def test_a_space_does_not_depend_on_its_notation(
@@ -181,12 +181,12 @@ def test_a_configuration_with_a_self_teacher_is_refused(
     (tmp_path / "space.toml").write_text("[network]\nlayers = { low = 1, high = 2 }\n")
     base = configured(distillation={"teacher": ["n-grams", "self"]})
     with pytest.raises(ConfigurationError, match="'self' is another one for every trial; leave it"):
-        spaces.load(tmp_path / "space.toml", base)
+        spaces.load_space(tmp_path / "space.toml", base)
 
 
 def test_of_the_data_section_only_targets_can_be_searched(declared: Callable[..., Space]) -> None:
     space = declared('[data]\ntargets = { choices = ["shares", "labels"] }\n')
-    assert space.configuration({"data.targets": "labels"}).data.targets == "labels"
+    assert space.make_configuration({"data.targets": "labels"}).data.targets == "labels"
 
 
 def test_a_missing_space_names_the_published_ones(
@@ -195,4 +195,4 @@ def test_a_missing_space_names_the_published_ones(
     with pytest.raises(
         ConfigurationError, match=r"no such file.*training/experiments/search/spaces/"
     ):
-        spaces.load(tmp_path / "space.toml", configured())
+        spaces.load_space(tmp_path / "space.toml", configured())

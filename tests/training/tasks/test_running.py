@@ -11,8 +11,8 @@ import valence.training.__main__ as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.training.corpora.example import Example
-from valence.training.experiments.tasks import records, run, task
-from valence.training.experiments.tasks.run import Experiments, Summary
+from valence.training.experiments.tasks import experiments, records, task
+from valence.training.experiments.tasks.experiments import Experiments, Summary
 from valence.training.experiments.tasks.task import Task
 from valence.training.pipeline import training_run
 from valence.training.registry import store
@@ -78,7 +78,7 @@ def made(
             "track": False,
             **changes,
         }
-        return run.run_experiments(
+        return experiments.run_experiments(
             Experiments(**chosen),
             run=Run(workspace, silent()),
         )
@@ -90,15 +90,15 @@ def test_tasks_are_trained_and_tabulated(
     made: Callable[..., Summary], workspace: Workspace, tmp_path: Path
 ) -> None:
     assert made().trained == ("trec6, seed 0", "sst2, seed 0")
-    found = records.read(workspace.root / "experiments", "trec6")[0]
+    found = records.read_records(workspace.root / "experiments", "trec6")[0]
     assert (found.own_dev, found.dev, found.train + found.dev) == (True, 36, 360)
     assert found.score > 0.9
     manifest = artifact.load(store.find_model("trec6")).manifest
     assert found.score == manifest.metrics["dev"]["accuracy"]
-    assert found.baseline == manifest.baselines[run.LINEAR]["accuracy"]
+    assert found.baseline == manifest.baselines[experiments.LINEAR]["accuracy"]
     assert set(manifest.metrics) == set(manifest.intervals) == {"dev"}
     assert set(manifest.training.splits) == {"train", "dev"}
-    other = records.read(workspace.root / "experiments", "sst2")[0]
+    other = records.read_records(workspace.root / "experiments", "sst2")[0]
     assert (other.own_dev, other.dev) == (False, 60)
     recall = artifact.load(store.find_model("sst2")).manifest.metrics["dev"]["macro_recall"]
     assert other.score == recall
@@ -205,7 +205,7 @@ def test_a_damaged_record_is_ignored(made: Callable[..., Summary], workspace: Wo
 def test_the_exit_code_of_the_command_reports_failures(
     data: Path, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task, "load", lambda wanted: tuple(small(one) for one in wanted))
+    monkeypatch.setattr(task, "load_tasks", lambda wanted: tuple(small(one) for one in wanted))
     arguments = [
         *("experiments", "--data", str(data), "--seed", "0", "--device", "cpu", "--no-track"),
         *("--workspace", str(workspace.root), "--page", str(tmp_path / "page.md")),

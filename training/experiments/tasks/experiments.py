@@ -1,4 +1,4 @@
-"""Tasks and seeds, trained one after another; what is done is kept whatever happens to the rest."""
+"""Experiments: tasks and seeds are trained one after another, and each result is kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINEAR = "TF-IDF + logistic regression"
 
 @dataclass(frozen=True, slots=True)
 class Experiments:
-    """What to train and where; ``minutes`` after which no training starts, None for no end."""
+    """The settings of experiments. After ``minutes`` no training starts; None is no limit."""
 
     tasks: Sequence[Task]
     seeds: Sequence[int]
@@ -36,7 +36,7 @@ class Experiments:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How the trainings ended, each ``task, seed N``."""
+    """The trainings by outcome, each as ``task, seed N``."""
 
     trained: tuple[str, ...]
     known: tuple[str, ...]
@@ -45,47 +45,49 @@ class Summary:
 
 
 def run_experiments(experiments: Experiments, run: Run) -> Summary:
-    """Train each task by its recipe, one seed of all tasks before the next seed of any.
+    """Train each task by its recipe: all tasks with one seed before the next seed.
 
-    A training that fails is told of, and the others go on. The table has a task's new row as soon
-    as there is one.
+    A failed training is reported, and the other trainings continue. The table is updated after each
+    training.
     """
     started = time.monotonic()
-    ends: dict[str, list[str]] = {"trained": [], "known": [], "failed": [], "left": []}
+    outcomes: dict[str, list[str]] = {"trained": [], "known": [], "failed": [], "left": []}
     for seed in experiments.seeds:
         for task in experiments.tasks:
             name = f"{task.name}, seed {seed}"
             minutes = (time.monotonic() - started) / 60
             if experiments.minutes is not None and minutes >= experiments.minutes:
-                ends["left"].append(name)
+                outcomes["left"].append(name)
                 continue
             run.reporter.say(f"{name}:")
             try:
-                new = _one(task, seed, experiments, run)
+                new = _train_task(task, seed, experiments, run)
             except Exception as error:
-                ends["failed"].append(name)
-                run.reporter.say(f"{name} failed: {_told(error)}")
+                outcomes["failed"].append(name)
+                run.reporter.say(f"{name} failed: {_describe_error(error)}")
             else:
-                ends["trained" if new else "known"].append(name)
-    return Summary(**{end: tuple(which) for end, which in ends.items()})
+                outcomes["trained" if new else "known"].append(name)
+    return Summary(**{outcome: tuple(names) for outcome, names in outcomes.items()})
 
 
-def _one(
+def _train_task(
     task: Task,
     seed: int,
     experiments: Experiments,
     run: Run,
 ) -> bool:
-    """Train a task with a seed unless it is known what that comes to; whether it was trained."""
+    """Train a task with a seed unless its result is known. Returns whether it was trained."""
     folder = run.workspace.root / "experiments"
-    found = files.find(task, experiments.data, cache=run.workspace.corpora, say=run.reporter.say)
-    configuration = task.configuration(found, seed=seed)
-    recipe, data = records.recipe_of(configuration)
-    known = records.read(folder, task.name)
+    task_files = files.find_task_files(
+        task, experiments.data, cache=run.workspace.corpora, say=run.reporter.say
+    )
+    configuration = task.make_configuration(task_files, seed=seed)
+    recipe, data = records.identify_recipe(configuration)
+    known = records.read_records(folder, task.name)
     before = known.get(seed)
     new = experiments.fresh or before is None or before.recipe != recipe
     if new:
-        baseline = records.baseline_of(known, data)
+        baseline = records.find_baseline(known, data)
         with (
             track_run(run.workspace.root, run.reporter)
             if experiments.track
@@ -99,7 +101,7 @@ def _one(
                 tracking=tracking,
                 unchecked=experiments.unchecked,
             )
-        made = trained.manifest.training
+        training = trained.manifest.training
         if baseline is None:
             baseline = task.score(trained.baselines[LINEAR])
         record = Record(
@@ -108,31 +110,30 @@ def _one(
             recipe=recipe,
             data=data,
             tag=trained.tag,
-            train=made.splits["train"],
-            dev=made.splits["dev"],
-            own_dev=not found.dev,
+            train=training.splits["train"],
+            dev=training.splits["dev"],
+            own_dev=not task_files.dev,
             score=task.score(trained.evaluations["dev"]),
             baseline=baseline,
             minutes=sum(epoch.seconds for epoch in trained.history) / 60,
-            hardware=made.hardware,
-            code_version=made.code_version,
+            hardware=training.hardware,
+            code_version=training.code_version,
         )
-        records.write(folder, record)
+        records.write_record(folder, record)
         known[seed] = record
     else:
         run.reporter.say("trained before")
-    one = known[seed]
+    result = known[seed]
     run.reporter.say(
-        f"{task.metric} on dev {one.score:.4f}; the linear model's {one.baseline:.4f}, wanted "
-        f"{task.goal}"
+        f"{task.metric} on dev {result.score:.4f}, linear model {result.baseline:.4f}, goal {task.goal}"
     )
-    same = {other: record for other, record in known.items() if record.recipe == recipe}
-    page.update(experiments.page, task.name, page.row(task, same))
+    same_recipe = {other: record for other, record in known.items() if record.recipe == recipe}
+    page.update_row(experiments.page, task.name, page.format_row(task, same_recipe))
     return new
 
 
-def _told(error: Exception) -> str:
-    """What happened, without a text of the data: of what is not ours, its kind and place."""
+def _describe_error(error: Exception) -> str:
+    """The error without texts of the data: for foreign errors, only the type and the line."""
     if isinstance(error, ValenceError | OSError):
         return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
