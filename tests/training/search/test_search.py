@@ -152,7 +152,7 @@ def test_a_study_continues_to_the_wanted_number_of_trials(
     reporter: Any = silent()
     again = search(trials=3, reporter=reporter)
     assert trial_outcomes(again) == trial_outcomes(both)
-    assert "study 'toy' has 3 trials already; for more, raise --trials" in reporter.said
+    assert "study 'toy' already has 3 trials; for more, raise --trials" in reporter.said
     # one process, or several in turn, give the same trials to the last digit
     assert trial_outcomes(search(study="whole", trials=3)) == trial_outcomes(both)
 
@@ -234,7 +234,7 @@ def test_a_trial_cut_by_the_time_limit_resumes(
     (checkpoint,) = (workspace.root / "search" / "toy").iterdir()
     assert checkpoint.suffix == ".safetensors"
     monkeypatch.setattr(trials, "time", time)
-    kept = trials.checkpoints.load(checkpoint)
+    kept = trials.checkpoints.load_checkpoint(checkpoint)
     assert kept is not None
     found = search(minutes=10.0, trials=1)
     (trial,) = found.trials
@@ -374,7 +374,9 @@ def test_a_study_of_another_search_is_refused_with_a_remedy(
     with pytest.raises(ConfigurationError) as caught:
         search(trials=2, **changes)
     assert f"study 'toy' has 1 trials of another {part}, which" in str(caught.value)
-    assert "begin another by --study NAME, or forget it by --fresh" in str(caught.value)
+    assert "start another study with --study NAME, or discard this one with --fresh" in str(
+        caught.value
+    )
     # and the study is unchanged
     assert trial_outcomes(search(trials=1)) == trial_outcomes(before)
     assert len(search(trials=1, fresh=True, **changes).trials) == 1
@@ -462,7 +464,7 @@ def test_a_search_needs_no_test_texts(search: Search, monkeypatch: pytest.Monkey
 
 def test_several_processes_are_refused(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ConfigurationError, match="a search is one process"):
+    with pytest.raises(ConfigurationError, match="a search runs in one process"):
         search()
 
 
@@ -471,7 +473,7 @@ def test_a_configuration_outside_the_space_is_reported(
 ) -> None:
     reporter: Any = silent()
     found = search(trials=1, reporter=reporter, optimization={"learning_rate": 0.5})
-    assert "the configuration itself is outside the space and is not tried" in reporter.said
+    assert "the base configuration is outside of the space, so it is not tried" in reporter.said
     assert 0.001 <= found.trials[0].params["optimization.learning_rate"] <= 0.1
 
 

@@ -140,4 +140,4 @@ def test_a_killed_search_resumes_with_its_trials(file: Path) -> None:
     # more trials may have ended between the line and the kill
     result = run(file, "--trials", "6")
     assert result.exit_code == 0
-    assert "going on with study 'mine' after" in result.stderr or "already" in result.stderr
+    assert "continuing study 'mine' after" in result.stderr or "already" in result.stderr

@@ -58,13 +58,13 @@ def test_test_files_are_ignored_with_a_message(tmp_path: Path) -> None:
     said: list[str] = []
     texts = found(put(tmp_path, "train.csv", "test.csv", "unlabelled.csv", "README.md"), said=said)
     assert [Path(path).name for path in (*texts.train, *texts.dev)] == ["train.csv"]
-    assert said == ["trec6: 2 other files are not read"]
+    assert said == ["trec6: 2 other files are ignored"]
 
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"trec6: no such folder; DATA is a folder that"):
+    with pytest.raises(ConfigurationError, match=r"trec6: no such folder; --data is a folder with"):
         found(tmp_path)
-    with pytest.raises(ConfigurationError, match=r"called train .*, there is dev\.csv"):
+    with pytest.raises(ConfigurationError, match=r"called train .*, found: dev\.csv"):
         found(put(tmp_path, "dev.csv"))
 
 
@@ -109,8 +109,8 @@ def test_unlabelled_texts_come_from_the_tasks_of_the_recipe(tmp_path: Path) -> N
     assert texts.unlabelled == ()
     assert said == [
         (
-            "trec6: its recipe reads unlabelled texts of trec6, imdb, sst2, and "
-            f"{folder} has none: it is trained without"
+            "trec6: its recipe uses unlabelled texts of trec6, imdb, sst2, but "
+            f"{folder} has none, so the training goes without them"
         )
     ]
     put(tmp_path, "unlabelled.csv")

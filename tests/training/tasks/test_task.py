@@ -29,7 +29,9 @@ def test_tasks_come_in_a_fixed_order() -> None:
 
 
 def test_an_unknown_task_is_refused_with_the_known_tasks() -> None:
-    with pytest.raises(ConfigurationError, match="no task 'sst3'; there are trec6, banking77"):
+    with pytest.raises(
+        ConfigurationError, match="there is no task 'sst3'; known tasks are trec6, banking77"
+    ):
         task.load_tasks(["trec6", "sst3"])
 
 
