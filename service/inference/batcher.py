@@ -265,7 +265,7 @@ class Batcher(Generic[Answer]):
         """Write what waits into the metrics."""
         oldest = min((ticket.enqueued for ticket in self._waiting), default=None)
         age = 0.0 if oldest is None else time.perf_counter() - oldest
-        self._metrics.queue(items=self._items, tokens=self._tokens, age_seconds=age)
+        self._metrics.set_queue(items=self._items, tokens=self._tokens, age_seconds=age)
 
     def _wait_seconds(self, tokens: int) -> float:
         """When a request of ``tokens`` would have its answer, if it came now.
@@ -297,7 +297,7 @@ class Batcher(Generic[Answer]):
         if not picked:
             self._settle()
             return
-        self._metrics.batch(items=len(picked), tokens=tokens)
+        self._metrics.count_batch(items=len(picked), tokens=tokens)
         seconds = self._overhead_seconds + tokens * self._seconds_per_token
         if seconds <= max(INLINE_SECONDS, longest):
             self._finish(picked, tokens, *self._compute(picked, time.perf_counter))

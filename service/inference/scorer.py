@@ -22,7 +22,7 @@ from valence.service.inference.cache import Answer, AnswerCache
 from valence.service.inference.engines.interface import Engine
 from valence.service.inference.explain.explainer import Explainer, Explanation, TextActivations
 from valence.service.inference.long_texts import Sentence
-from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
 
 # Tokenizing holds the event loop; a large request lets others have a turn after as many characters
@@ -182,7 +182,7 @@ class Scorer:
             ):
                 answers[place] = prediction, usage
                 cache.put(keys[place], (prediction, usage))
-        self._metrics.cached(_labels(kept), hits=len(kept), misses=len(missing))
+        self._metrics.count_cached(_labels(kept), hits=len(kept), misses=len(missing))
         whole = [answer for answer in answers if answer is not None]
         usages = [usage for _, usage in whole]
         return Scored([prediction for prediction, _ in whole], usages, _total(usages), stages)
@@ -227,14 +227,9 @@ class Scorer:
             ticket.started - ticket.enqueued,
             time.perf_counter() - ticket.started,
         )
-        self._metrics.scored(
+        self._metrics.count_scored(
             _labels(predictions),
-            tokens=usage.tokens,
-            unknown_tokens=usage.unknown_tokens,
-            truncated_texts=usage.truncated_texts,
-            tokenize_seconds=stages.tokenize,
-            queue_seconds=stages.queue,
-            infer_seconds=stages.infer,
+            ScoringRecord(usage.tokens, usage.unknown_tokens, usage.truncated_texts, *stages),
         )
         scored = Scored(predictions, usages, usage, stages, found if sentences else [])
         if parts is None or not explain:
@@ -295,7 +290,7 @@ class Scorer:
 
     def uncertain(self, texts: int) -> None:
         """Count ``texts`` that were answered without a label, none being likely enough."""
-        self._metrics.uncertain(texts)
+        self._metrics.count_uncertain(texts)
 
     async def drain(self) -> None:
         """Return when every admitted request has its answer."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch.distributed.run import get_args_parser
 from typer.main import get_command
 from valence.service.version import VERSION
-from valence.training.__main__ import app
+from valence.training.cli.main import app
 
 from tests.deploy.rendering import ROOT, Resource, named, title, training_pods
 

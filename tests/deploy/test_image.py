@@ -23,7 +23,7 @@ def pins(path) -> dict[str, str]:
 
 def stages() -> list[str]:
     """Return the stages of the Dockerfile; the last one becomes the image."""
-    text = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    text = (ROOT / "deploy" / "image" / "Dockerfile").read_text("utf-8")
     return re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
 
 

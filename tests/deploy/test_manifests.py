@@ -129,7 +129,7 @@ def test_a_component_changes_more_than_labels(component, tmp_path):
 
 
 def test_memory_of_production_follows_from_the_measured_peak(rendered):
-    pages = (ROOT / "docs" / "benchmarks").glob("*.md")
+    pages = (ROOT / "docs" / "measured" / "benchmarks").glob("*.md")
     measured = r"peak memory of serving \| [^|]+ \| (\d+) MiB"
     peak = max(int(found) for page in pages for found in re.findall(measured, page.read_text()))
     resources = pods(rendered["production"])["Deployment valence"]["containers"][0]["resources"]
@@ -141,7 +141,7 @@ def test_memory_of_production_follows_from_the_measured_peak(rendered):
 
 
 def test_memory_of_the_job_follows_from_the_measured_peak(rendered):
-    page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    page = (ROOT / "docs" / "operations" / "kubernetes.md").read_text("utf-8")
     (said,) = re.findall(r"memory of training .*?\| ([\d,]+) MiB", page)
     peak = int(said.replace(",", ""))
     made = training_pods(rendered["training-components"])
@@ -178,11 +178,11 @@ def _linted(dockerfile: Path) -> list[str]:
 
 
 def test_hadolint_finds_no_fault():
-    assert _linted(ROOT / "deploy" / "Dockerfile") == []
+    assert _linted(ROOT / "deploy" / "image" / "Dockerfile") == []
 
 
 def test_hadolint_checks_every_stage(tmp_path):
-    text = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    text = (ROOT / "deploy" / "image" / "Dockerfile").read_text("utf-8")
     stages = text.count("\nFROM ")
     spoiled = tmp_path / "Dockerfile"
     spoiled.write_text(re.sub(r"(\nFROM .*)", r"\1\nRUN cd /tmp", text), "utf-8")
@@ -190,7 +190,7 @@ def test_hadolint_checks_every_stage(tmp_path):
 
 
 def test_every_skipped_rule_of_hadolint_has_a_reason():
-    lines = (ROOT / "deploy" / "Dockerfile").read_text("utf-8").splitlines()
+    lines = (ROOT / "deploy" / "image" / "Dockerfile").read_text("utf-8").splitlines()
     ignored = [number for number, line in enumerate(lines) if "hadolint ignore" in line]
     assert len(ignored) == 1
     assert all(re.match(r"# (?!hadolint)\w", lines[number - 1]) for number in ignored)

@@ -32,8 +32,8 @@ def test_the_bento_serves_the_configured_models(monkeypatch) -> None:
 
 def test_without_models_no_bento_is_built(monkeypatch) -> None:
     def no_folders(settings: Settings) -> list[Path]:
-        raise ConfigurationError("the model store holds none of sentiment, topic")
+        raise ConfigurationError("the model store has none of sentiment, topic")
 
     monkeypatch.setattr(models, "folders", no_folders)
-    with pytest.raises(SystemExit, match="error: the model store holds none"):
+    with pytest.raises(SystemExit, match="error: the model store has none"):
         bento.main()

@@ -52,8 +52,3 @@ def row(name: str) -> str:
     default = "" if field.default == () else str(field.default).lower()
     shown = f"`{default}`" if default else ""
     return f"| `VALENCE_{name.upper()}` | {shown} | {field.description} |"
-
-
-def test_the_readme_lists_every_setting_correctly():
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    assert "\n".join(map(row, Settings.model_fields)) in readme

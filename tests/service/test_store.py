@@ -80,7 +80,7 @@ def test_the_default_model_comes_first(put):
         ({"models": "sentiment:9"}, "holds no 'sentiment:9'"),
         ({"models": "sentiment,sentiment:1"}, "'sentiment' twice"),
         ({"models": "not a name"}, "VALENCE_MODELS: 'not a name'"),
-        ({"default_model": "topic"}, "'topic' is not served; served are sentiment"),
+        ({"default_model": "topic"}, "'topic' is not served; the served models are sentiment"),
     ],
 )
 def test_a_model_that_cannot_be_served_is_named_with_a_remedy(put, fields, said):

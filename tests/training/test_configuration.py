@@ -8,7 +8,7 @@ from valence.service.errors import ConfigurationError
 from valence.training.config.schema import Configuration, load, parse
 from valence.training.corpora import catalog
 
-CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "training" / "config" / "presets").glob("*.toml"))
 LEAST: dict[str, Any] = {"name": "mine", "labels": ["a", "b"], "data": {"corpora": ["vader"]}}
 EXPECTED = {"test": 0.5, "ece": 0.1, "minutes": 1.0}
 
@@ -108,7 +108,9 @@ def test_all_faults_are_reported_together() -> None:
 
 
 def test_a_missing_or_invalid_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"absent.toml: no such file.*training/configs"):
+    with pytest.raises(
+        ConfigurationError, match=r"absent.toml: no such file.*training/config/presets"
+    ):
         load(tmp_path / "absent.toml")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         load(tmp_path)

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 import typer.testing
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError, ConfigurationError
 from valence.training.config import schema

@@ -84,7 +84,9 @@ def test_a_failed_publication_leaves_nothing(
 
 @pytest.mark.parametrize("tag", ["absent", "absent:1"])
 def test_a_missing_model_is_named(tag: str) -> None:
-    with pytest.raises(ArtifactError, match=rf"holds no '{tag}'; train one with `valence train`"):
+    with pytest.raises(
+        ArtifactError, match=rf"holds no '{tag}'; it is empty; train it with `valence train`"
+    ):
         store.find_model(tag)
 
 
@@ -165,7 +167,9 @@ def test_a_deleted_champion_is_reported_with_both_remedies() -> None:
     for version in ("1", "2"):
         store.promote_version(f"sentiment:{version}")
     bentoml.models.delete("sentiment:2")
-    with pytest.raises(ArtifactError, match=r"sentiment:2 is not.*make promote.*make rollback"):
+    with pytest.raises(
+        ArtifactError, match=r"sentiment:2 is not.*valence promote.*valence rollback"
+    ):
         store.find_model("sentiment")
     store.roll_back("sentiment")
     assert named() == "1"

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 import bentoml
-from bentoml._internal.configuration.containers import BentoMLContainer
-from bentoml._internal.models import ModelStore
 from bentoml.exceptions import BentoMLException, NotFound
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError
-from valence.service.registry import champion
+from valence.service.registry import bento_store, champion
 from valence.service.registry.champion import Champion, Change
+from valence.service.registry.names import describe_unknown
 
 _UNFINISHED = "unfinished-model-"
 # leftovers of a killed process are deleted after this time; copying a model takes seconds
@@ -35,7 +34,7 @@ def publish_model(folder: Path, manifest: Manifest) -> str:
     """
     metrics = manifest.metrics.get("test", manifest.metrics.get("dev"))
     scores = metrics if isinstance(metrics, dict) else {}
-    store = _store_folder()
+    store = bento_store.folder()
     target = store / manifest.name / manifest.version
     if target.exists():
         raise ArtifactError(f"the model store holds {manifest.name}:{manifest.version} already")
@@ -45,8 +44,9 @@ def publish_model(folder: Path, manifest: Manifest) -> str:
         if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
             shutil.rmtree(leftover, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=store.parent) as unfinished:
-        with bentoml.models.create(
+        with bento_store.create(
             f"{manifest.name}:{manifest.version}",
+            store=Path(unfinished),
             module="valence.service.classifier",
             labels={"task": manifest.task, "framework": "valence"},
             metadata={
@@ -60,7 +60,6 @@ def publish_model(folder: Path, manifest: Manifest) -> str:
                     if key in scores
                 },
             },
-            _model_store=ModelStore(unfinished),
         ) as model:
             shutil.copytree(folder, model.path, dirs_exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,9 +78,9 @@ def find_model(tag: str) -> Path:
     try:
         return Path(champion.get(tag).path)
     except NotFound:
+        held = [str(model.tag) for model in bentoml.models.list()]
         raise ArtifactError(
-            f"the model store holds no {tag!r}; train one with `valence train`, or list the "
-            "stored models with `bentoml models list`"
+            f"{describe_unknown(tag, held)}; train it with `valence train`"
         ) from None
     except (BentoMLException, ValueError) as error:
         raise ArtifactError(f"{tag!r} is not a model tag: {error}") from None
@@ -97,7 +96,7 @@ def list_versions(name: str) -> list[str]:
 
 def read_champion(name: str) -> Champion | None:
     """The champion of ``name`` with its history; None if there is no champion."""
-    return champion.read(_store_folder() / name)
+    return champion.read(bento_store.folder() / name)
 
 
 def promote_version(tag: str, *, how: Literal["adopted", "promoted"] = "promoted") -> Champion:
@@ -125,7 +124,7 @@ def roll_back(name: str) -> Champion:
 
     Raises :class:`ArtifactError` without a previous champion, and if the store no longer holds it.
     """
-    folder = _store_folder() / name
+    folder = bento_store.folder() / name
     if not folder.is_dir():
         raise ArtifactError(f"the model store holds no {name!r}")
     with _lock_champion(folder) as before:
@@ -181,8 +180,3 @@ def _replace_file(path: Path, content: str) -> None:
 
 def _join_names(names: list[str]) -> str:
     return ", ".join(names) or "nothing"
-
-
-def _store_folder() -> Path:
-    """The folder of the BentoML model store."""
-    return Path(BentoMLContainer.model_store.get()._path)

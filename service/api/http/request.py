@@ -27,7 +27,7 @@ from valence.service.errors import (
 )
 from valence.service.inference.scorer import Stages
 from valence.service.pacing.token_bucket import TokenBucket
-from valence.service.server.single_write import understands
+from valence.service.server.single_write import supports_single_write
 
 # ours, and what Envoy, and so Istio, tells a service of its own limit
 TIMEOUT_HEADERS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
@@ -68,7 +68,7 @@ class Response:
             "status": self.status,
             "headers": list(self.headers),
         }
-        if understands(scope):
+        if supports_single_write(scope):
             start["body"] = self.body
             await send(start)
             return

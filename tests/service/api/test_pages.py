@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from valence.service.api import pages
 
-WEB = Path(service.api.__file__).parent / "web"
+WEB = Path(pages.__file__).parent / "web"
 PATHS = [route.path for route in pages.ROUTES]
 
 

@@ -20,10 +20,10 @@ class RecordingMetrics:
         self.batches: list[tuple[int, int]] = []
         self.waiting = (0, 0, 0.0)
 
-    def batch(self, *, items: int, tokens: int) -> None:
+    def count_batch(self, *, items: int, tokens: int) -> None:
         self.batches.append((items, tokens))
 
-    def queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
+    def set_queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
         self.waiting = (items, tokens, age_seconds)
 
 

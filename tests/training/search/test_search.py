@@ -84,7 +84,7 @@ def search(
             spaces.load_space(path, configured(**sections)),
             limits=SearchLimits(trials, minutes),
             files=SearchFiles(
-                study_file, tmp_path / "best.toml", command="python -m training search toy.toml"
+                study_file, tmp_path / "best.toml", command="valence search toy.toml"
             ),
             run=Run(workspace, reporter or silent()),
             fresh=fresh,
@@ -122,7 +122,7 @@ def test_the_written_best_configuration_reaches_its_score(
     text = (tmp_path / "best.toml").read_text()
     assert text.startswith("# The best of 3 trials of study 'toy' (")
     assert f"trial {found.best.number}, dev macro-F1 {found.best.value:.4f}" in text
-    assert "# Written by: python -m training search toy.toml" in text
+    assert "# Written by: valence search toy.toml" in text
     made = training_run.train_classifier(
         configurations.load(tmp_path / "best.toml"),
         run=Run(workspace, silent()),

@@ -164,7 +164,10 @@ def test_a_space_does_not_depend_on_its_notation(
         ("[data]\ncorpora = { choices = [['bbc'], ['vader']] }", "the same texts; in [data]"),
         ("labels = { choices = [['a', 'b'], ['a', 'c']] }", "'labels' cannot be searched: this"),
         ("[expected]\ntest = { low = 0.1, high = 0.2 }", "'expected' cannot be searched"),
-        ("[distillation]\nweight = { low = 0.1, high = 0.9 }", "all trials learn from the same teacher"),
+        (
+            "[distillation]\nweight = { low = 0.1, high = 0.9 }",
+            "all trials learn from the same teacher",
+        ),
         ("", "declares no keys"),
         ("[network", "not TOML"),
     ],
