@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.training.config.schema import Configuration, load, parse
+from valence.training.config.loader import load_configuration, parse_configuration
+from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
 
 CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
@@ -15,7 +16,7 @@ EXPECTED = {"test": 0.5, "ece": 0.1, "minutes": 1.0}
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_published_configuration_loads_and_fits_its_corpora(path: Path) -> None:
-    configuration = load(path)
+    configuration = load_configuration(path)
     assert configuration.name == path.stem
     known = {name for c in configuration.data.corpora for name in catalog.CORPORA[c].labels}
     assert known <= set(configuration.labels)
@@ -26,8 +27,10 @@ def test_published_configurations_exist() -> None:
 
 
 def test_a_configuration_survives_its_manifest() -> None:
-    configuration = parse({**LEAST, "expected": EXPECTED}, source="here")
-    assert parse(configuration.model_dump(mode="json"), source="there") == configuration
+    configuration = parse_configuration({**LEAST, "expected": EXPECTED}, source="here")
+    assert (
+        parse_configuration(configuration.model_dump(mode="json"), source="there") == configuration
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_key(
     change: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse({**LEAST, **change}, source="mine.toml")
+        parse_configuration({**LEAST, **change}, source="mine.toml")
     assert str(caught.value).startswith("mine.toml: ")
     assert message in str(caught.value)
 
@@ -97,26 +100,28 @@ def test_an_unknown_key_is_named_with_the_nearest_known_key(
 )
 def test_an_invalid_value_is_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse({**LEAST, **change}, source="mine.toml")
+        parse_configuration({**LEAST, **change}, source="mine.toml")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_all_faults_are_reported_together() -> None:
     with pytest.raises(ConfigurationError, match=r"layers 0.*; unknown key 'colour'"):
-        parse({**LEAST, "network": {"layers": 0}, "colour": "blue"}, source="mine.toml")
+        parse_configuration(
+            {**LEAST, "network": {"layers": 0}, "colour": "blue"}, source="mine.toml"
+        )
 
 
 def test_a_missing_or_invalid_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"absent.toml: no such file.*training/configs"):
-        load(tmp_path / "absent.toml")
+        load_configuration(tmp_path / "absent.toml")
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        load(tmp_path)
+        load_configuration(tmp_path)
     broken = tmp_path / "broken.toml"
     for content in (b"name = ", b"\xff\xfe"):
         broken.write_bytes(content)
         with pytest.raises(ConfigurationError, match=r"broken.toml: not TOML"):
-            load(broken)
+            load_configuration(broken)
 
 
 def test_values_missing_in_a_file_have_their_defaults(tmp_path: Path) -> None:
@@ -124,7 +129,7 @@ def test_values_missing_in_a_file_have_their_defaults(tmp_path: Path) -> None:
     path.write_text(
         'name = "mine"\nlabels = ["a", "b"]\n[data]\ncorpora = ["vader"]\n[network]\ncell = "gru"\n'
     )
-    configuration = load(path)
+    configuration = load_configuration(path)
     assert configuration.network.cell == "gru"
     assert configuration == Configuration.model_validate({**LEAST, "network": {"cell": "gru"}})
 
@@ -134,7 +139,10 @@ def test_values_missing_in_a_file_have_their_defaults(tmp_path: Path) -> None:
     [("", ()), (None, ()), ([], ()), ("a.txt", ("a.txt",)), (["a", "b"], ("a", "b"))],
 )
 def test_a_configuration_has_any_number_of_vectors(written: object, read: tuple[str, ...]) -> None:
-    assert parse({**LEAST, "words": {"vectors": written}}, source="x").words.vectors == read
+    assert (
+        parse_configuration({**LEAST, "words": {"vectors": written}}, source="x").words.vectors
+        == read
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,7 +151,9 @@ def test_a_configuration_has_any_number_of_vectors(written: object, read: tuple[
 def test_a_configuration_has_one_or_several_teachers(
     written: object, read: tuple[str, ...]
 ) -> None:
-    made = parse({**LEAST, "distillation": {"teacher": written}}, source="x").distillation
+    made = parse_configuration(
+        {**LEAST, "distillation": {"teacher": written}}, source="x"
+    ).distillation
     assert made is not None
     assert made.teacher == read
 
@@ -162,7 +172,7 @@ def test_a_setting_that_no_teacher_uses_is_refused(
     distillation: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse({**LEAST, "distillation": distillation}, source="mine.toml")
+        parse_configuration({**LEAST, "distillation": distillation}, source="mine.toml")
     assert message in str(caught.value)
 
 
@@ -181,5 +191,5 @@ def test_a_setting_that_no_teacher_uses_is_refused(
 )
 def test_unlabelled_texts_need_files_and_a_use(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse({**LEAST, **change}, source="mine.toml")
+        parse_configuration({**LEAST, **change}, source="mine.toml")
     assert message in str(caught.value)

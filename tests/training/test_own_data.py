@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
 from valence.training.config.columns import Columns
-from valence.training.config.schema import Configuration, load
+from valence.training.config.loader import load_configuration
+from valence.training.config.schema import Configuration
 from valence.training.data import autoconfig
 from valence.training.evaluation.stored_model import evaluate_stored
 from valence.training.pipeline import training_run
@@ -67,8 +68,8 @@ def configure(tmp_path: Path, silent: type[Reporter]) -> Callable[..., Configura
         )
         assert path.parent == tmp_path / "configs"
         assert "copy this file" in path.read_text(encoding="utf-8")
-        assert load(path).name == path.stem
-        return load(path)
+        assert load_configuration(path).name == path.stem
+        return load_configuration(path)
 
     return configure
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from valence.training.config import schema
+from valence.training.config import loader
 
 Cell = Literal["rnn", "lstm", "gru"]
 
@@ -70,4 +70,4 @@ class CharacterConfiguration(_Section):
 
 def load(path: Path) -> CharacterConfiguration:
     """Read a TOML file; raises :class:`ConfigurationError` naming the key and the remedy."""
-    return schema.read(path, CharacterConfiguration)
+    return loader.load_model(path, CharacterConfiguration)

@@ -83,7 +83,7 @@ def search(
             "a search needs another package: pip install -c requirements/constraints.txt -r "
             f"{REQUIREMENTS}"
         )
-    from valence.training.config import schema as configurations
+    from valence.training.config import loader
 
     reporter = Reporter()
     file = configuration_file(
@@ -98,7 +98,7 @@ def search(
         workspace=workspace,
         reporter=reporter,
     )
-    base = with_optimization(configurations.load(file), seed=seed)
+    base = with_optimization(loader.load_configuration(file), seed=seed)
     called = study or base.name
     if not _STUDY.fullmatch(called):
         raise ConfigurationError(

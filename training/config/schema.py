@@ -6,9 +6,7 @@ encoder takes minutes for; ``docs/training-log.md`` holds the measurements behin
 
 from __future__ import annotations
 
-import difflib
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -16,15 +14,12 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    ValidationError,
     field_validator,
     model_validator,
 )
 from valence.service.classifier.architecture import Cell, Pooling
 from valence.service.classifier.manifest import Misspelled, Task, check_labels
-from valence.service.errors import ConfigurationError
 from valence.service.files.encodings import AUTO
-from valence.training.config import toml
 from valence.training.config.columns import Columns
 
 MINILM = "all-minilm-l6-v2"
@@ -43,8 +38,6 @@ MOST_NETWORKS = 10  # of a teacher
 
 Numbers = Literal["alike", "own"]
 """Whether all numbers are one word, or frequent ones words of their own."""
-
-Read = TypeVar("Read", bound=BaseModel)
 
 
 def _several(value: object) -> object:
@@ -372,60 +365,3 @@ def check_read(unlabelled: object, words: Words, distillation: Distillation | No
             "unlabelled texts are for a teacher or in-domain vectors; add [distillation], or "
             f"{IN_DOMAIN!r} to words.vectors"
         )
-
-
-def load(path: Path) -> Configuration:
-    """Read a TOML file; raises :class:`ConfigurationError` naming the key and the remedy."""
-    return read(path, Configuration)
-
-
-def read(path: Path, kind: type[Read]) -> Read:
-    """The TOML file at ``path`` as ``kind``; raises :class:`ConfigurationError`."""
-    return validated(toml.read(path, published="training/config/presets/"), kind, source=str(path))
-
-
-def parse(content: dict[str, Any], *, source: str) -> Configuration:
-    """Validate ``content``, which came from ``source``."""
-    return validated(content, Configuration, source=source)
-
-
-def validated(content: dict[str, Any], kind: type[Read], *, source: str) -> Read:
-    """``content``, which came from ``source``, as ``kind``; raises :class:`ConfigurationError`."""
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        faults = [_explain(detail, kind) for detail in error.errors(include_url=False)]
-        raise ConfigurationError(f"{source}: " + "; ".join(faults)) from None
-
-
-def check_key(location: tuple[str, ...], *, source: str) -> None:
-    """Raise :class:`ConfigurationError` unless a configuration has the key at ``location``."""
-    for depth in range(len(location)):
-        if location[depth] not in _keys(location[:depth], Configuration):
-            unknown = _unknown(location[: depth + 1], Configuration)
-            raise ConfigurationError(f"{source}: {unknown}")
-
-
-def _explain(detail: Any, kind: type[BaseModel]) -> str:
-    location = tuple(part for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        return _unknown(location, kind)
-    value = "" if detail["type"] == "missing" else f" {detail['input']!r}"
-    return f"{'.'.join(map(str, location))}{value}: {detail['msg']}".lstrip()
-
-
-def _unknown(location: tuple[int | str, ...], kind: type[BaseModel]) -> str:
-    known = _keys(location[:-1], kind)
-    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-    return f"unknown key {'.'.join(map(str, location))!r}; {hint}"
-
-
-def _keys(section: tuple[int | str, ...], kind: type[BaseModel]) -> list[str]:
-    """The keys of the section at ``section`` of a ``kind``."""
-    for part in section:
-        annotation = kind.model_fields[str(part)].annotation
-        # of a section that may be absent, the section
-        options = (annotation, *get_args(annotation))
-        kind = next(one for one in options if isinstance(one, type) and issubclass(one, BaseModel))
-    return list(kind.model_fields)

@@ -11,7 +11,7 @@ import tomli_w
 from valence.service.errors import ConfigurationError
 
 
-def read(path: Path, *, published: str) -> dict[str, Any]:
+def read_toml(path: Path, *, published: str) -> dict[str, Any]:
     """What the file at ``path`` holds; raises :class:`ConfigurationError`.
 
     ``published`` is where such files are.
@@ -28,7 +28,7 @@ def read(path: Path, *, published: str) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: not TOML: {error}") from None
 
 
-def written(configuration: Mapping[str, Any]) -> str:
+def format_toml(configuration: Mapping[str, Any]) -> str:
     """The JSON values of a configuration as a file that ``train`` reads.
 
     TOML has no null: what is absent is the default, but no vectors are none.

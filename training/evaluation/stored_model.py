@@ -20,7 +20,7 @@ from valence.service.inference.engines import factory
 from valence.service.inference.engines.interface import Engine
 from valence.service.observability.log import Log
 from valence.training.behaviour.model_under_test import Subject
-from valence.training.config import schema
+from valence.training.config import loader
 from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.data.preparation import load_splits
@@ -63,7 +63,9 @@ def held_out(classifier: Classifier, run: Run) -> Splits:
     """The splits of the model's own corpora; says where they are not those it was made with."""
     manifest = classifier.manifest
     tag = f"{manifest.name}:{manifest.version}"
-    chosen = schema.parse(dict(manifest.training.configuration), source=f"model {tag}")
+    chosen = loader.parse_configuration(
+        dict(manifest.training.configuration), source=f"model {tag}"
+    )
     _, splits = load_splits(chosen, run)
     for name, expected in manifest.training.split_sha256.items():
         if hash_examples(getattr(splits, name)) != expected:

@@ -64,7 +64,7 @@ def evaluations_of(manifest: Manifest) -> dict[str, Evaluation]:
 def configuration_toml(manifest: Manifest, *, paths: bool = False) -> str:
     """The configuration as a file that ``train`` reads; ``paths`` are whole or their last part."""
     whole = dict(manifest.training.configuration)
-    return toml.written(whole if paths else without_paths(whole))
+    return toml.format_toml(whole if paths else without_paths(whole))
 
 
 def _weak(manifest: Manifest, main: Evaluation | None) -> list[str]:

@@ -21,8 +21,7 @@ from optuna.distributions import (
 )
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from valence.service.errors import ConfigurationError
-from valence.training.config import schema as configurations
-from valence.training.config import toml
+from valence.training.config import loader, toml
 from valence.training.config.schema import SELF, Configuration
 
 Suggested = str | int | float | bool | None
@@ -202,7 +201,9 @@ def load(path: Path, base: Configuration) -> Space:
             "search, and name it in the configuration that wins"
         )
     axes: dict[str, Choices | Range] = {}
-    for section, keys in toml.read(path, published="training/experiments/search/spaces/").items():
+    for section, keys in toml.read_toml(
+        path, published="training/experiments/search/spaces/"
+    ).items():
         _check(section, path)
         if not isinstance(keys, dict):
             raise ConfigurationError(
@@ -222,7 +223,7 @@ def load(path: Path, base: Configuration) -> Space:
 
 def _check(key: str, path: Path) -> None:
     """Raise :class:`ConfigurationError` unless the key or section is there and may be searched."""
-    configurations.check_key(tuple(key.split(".")), source=str(path))
+    loader.check_key(tuple(key.split(".")), source=str(path))
     if key != _SEARCHED and not _SEARCHED.startswith(f"{key}."):
         reason = _FIXED.get(key) or _FIXED.get(key.partition(".")[0])
         if reason:
@@ -234,7 +235,7 @@ def _axis(key: str, content: Any, base: Configuration, *, source: str) -> Choice
         raise ConfigurationError(
             f"{source} = {content!r}: say {{ choices = [...] }} or {{ low = ..., high = ... }}"
         )
-    declared = configurations.validated(content, _Declared, source=source)
+    declared = loader.validate(content, _Declared, source=source)
 
     def taken(value: JsonValue) -> JsonValue:
         """``value`` as the configuration has it, which refuses what it would not take."""
@@ -258,7 +259,7 @@ def _changed(base: Configuration, values: Mapping[str, JsonValue], *, source: st
     for key, value in values.items():
         section, _, name = key.partition(".")
         content[section] = {**content[section], name: value}
-    return configurations.parse(content, source=source)
+    return loader.parse_configuration(content, source=source)
 
 
 def at(configuration: Configuration, key: str) -> JsonValue:

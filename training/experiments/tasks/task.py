@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from valence.service.errors import ConfigurationError
-from valence.training.config import schema
+from valence.training.config import loader, schema
 from valence.training.config.columns import Columns
 from valence.training.config.schema import (
     Configuration,
@@ -108,7 +108,7 @@ class Task(_Section):
             content["distillation"] = self.distillation.model_dump(mode="json")
         if found.unlabelled:
             content["unlabelled"] = {"files": list(found.unlabelled), "text": found.text}
-        return schema.parse(
+        return loader.parse_configuration(
             {
                 "name": self.name if seed == FIXED_SEED else f"{self.name}-seed{seed}",
                 "labels": labels,
@@ -137,7 +137,7 @@ def load(wanted: Sequence[str]) -> tuple[Task, ...]:
     if unknown:
         raise ConfigurationError(f"no task {unknown[0]!r}; there are {', '.join(names())}")
     return tuple(
-        schema.read(FOLDER / f"{name}.toml", Task)
+        loader.load_model(FOLDER / f"{name}.toml", Task)
         for name in names()
         if not wanted or name in wanted
     )
