@@ -88,14 +88,17 @@ def test_an_unknown_key_is_named_with_the_nearest_known_key(
             {"task": "multi_label", "polarity": {"a": 1.0, "b": -1.0}},
             "polarity is for single_label classifiers; leave it out",
         ),
-        ({"data": {"corpora": ["vader"], "dev": "d.csv"}}, "name those of train by files"),
+        (
+            {"data": {"corpora": ["vader"], "dev": "d.csv"}},
+            "name the files of training texts by files",
+        ),
         (
             {"data": {"files": "a.csv", "dev": "d.csv", "streamed": True}},
             "streamed texts are split by their hash; leave out dev and split",
         ),
         ({"data": {"files": "a.csv", "split": "random"}}, "data.split 'random': "),
         ({"words": {"vectors": "", "learned_size": 0}}, "learned_size must be at least 1"),
-        ({"words": {"vectors": ["a", "a"]}}, "vectors ['a', 'a'] hold one twice"),
+        ({"words": {"vectors": ["a", "a"]}}, "vectors ['a', 'a']: a source is named twice"),
     ],
 )
 def test_an_invalid_value_is_named(change: dict[str, Any], message: str) -> None:
@@ -113,7 +116,9 @@ def test_all_faults_are_reported_together() -> None:
 
 
 def test_a_missing_or_invalid_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"absent.toml: no such file.*training/configs"):
+    with pytest.raises(
+        ConfigurationError, match=r"absent.toml: no such file.*training/config/presets"
+    ):
         load_configuration(tmp_path / "absent.toml")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         load_configuration(tmp_path)
@@ -162,10 +167,10 @@ def test_a_configuration_has_one_or_several_teachers(
     ("distillation", "message"),
     [
         ({"teacher": []}, "distillation.teacher []: Tuple should have at least 1 item"),
-        ({"teacher": ["self", "self"]}, "teacher ['self', 'self'] holds one twice"),
-        ({"teacher": "n-grams", "networks": 3}, "networks = 3 is of sentence encoders, and"),
-        ({"teacher": ["n-grams", "self"], "epochs": 9}, "holds none; leave epochs out, or name"),
-        ({"teacher": "self", "learning_rate": 0.1}, "learning_rate = 0.1 is of sentence encoders"),
+        ({"teacher": ["self", "self"]}, "teacher ['self', 'self']: a teacher is named twice"),
+        ({"teacher": "n-grams", "networks": 3}, "networks = 3 is for sentence encoders, and"),
+        ({"teacher": ["n-grams", "self"], "epochs": 9}, "names none; leave epochs out, or name"),
+        ({"teacher": "self", "learning_rate": 0.1}, "learning_rate = 0.1 is for sentence encoders"),
     ],
 )
 def test_a_setting_that_no_teacher_uses_is_refused(

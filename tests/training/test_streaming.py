@@ -169,7 +169,7 @@ def test_the_sample_is_spread_over_the_file_without_duplicates(
 def test_a_pass_covers_exactly_the_texts_of_train(file: Path, silent: type[Reporter]) -> None:
     texts = stream(file, silent)
     wanted = Counter(
-        tuple(texts._words.encode(row["text"], max_tokens=48)[0].tolist())
+        tuple(texts._vocabulary.encode(row["text"], max_tokens=48)[0].tolist())
         for row in map(json.loads, file.read_text().splitlines())
         if assign_split(Example(row["text"], "", "")) == "train"
     )

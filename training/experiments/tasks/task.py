@@ -76,7 +76,7 @@ class Task(_Section):
 
     @model_validator(mode="after")
     def _somebody_to_read_them(self) -> Task:
-        schema.check_read(self.unlabelled, self.words, self.distillation)
+        schema.check_unlabelled_use(self.unlabelled, self.words, self.distillation)
         return self
 
     def score(self, evaluation: Evaluation) -> float:
