@@ -8,7 +8,8 @@ from pathlib import Path
 
 from valence.service.classifier import artifact
 from valence.service.classifier.vocabulary import Vocabulary
-from valence.training.config.schema import Configuration, parse
+from valence.training.config.loader import parse_configuration
+from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.pipeline import retraining, training_run
 from valence.training.pipeline.gate.rules import Rules
@@ -39,7 +40,7 @@ class Rig:
     def configuration(self, seed: int) -> Configuration:
         """Return the configuration; runs differ only in the seed."""
         optimization = {**self._settings.get("optimization", {}), "seed": seed}
-        return parse(
+        return parse_configuration(
             {
                 "name": self.name,
                 "labels": self._labels,

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from valence.training.config.schema import Configuration, parse
+from valence.training.config.loader import parse_configuration
+from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
 from valence.training.corpora.archive import Package
 from valence.training.corpora.catalog import Corpus
@@ -175,7 +176,9 @@ def toy_configuration(**sections: dict[str, object]) -> Configuration:
     }
     for name, section in sections.items():
         content[name] = {**content.get(name, {}), **section}
-    return parse({"name": "toy", "labels": list(TELLING), **content}, source="the test")
+    return parse_configuration(
+        {"name": "toy", "labels": list(TELLING), **content}, source="the test"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from valence.service.classifier import artifact
 from valence.service.classifier.manifest import CorpusRecord, Manifest, VectorsRecord
-from valence.training.config import schema
+from valence.training.config import loader
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.report import model_card
@@ -64,7 +64,7 @@ def test_every_table_has_rows_of_equal_length(manifest: Manifest) -> None:
 def test_the_configuration_in_a_card_is_complete(manifest: Manifest) -> None:
     """It trains the same classifier."""
     written = model_card.format_configuration(manifest, paths=True)
-    read = schema.parse(tomllib.loads(written), source="the card")
+    read = loader.parse_configuration(tomllib.loads(written), source="the card")
     assert read.model_dump(mode="json", exclude={"expected"}) == manifest.training.configuration
     assert read.words.vectors == ()
     assert written in model_card.render_model_card(manifest)

@@ -12,7 +12,9 @@ import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
-from valence.training.config.schema import Configuration, load
+from valence.training.config.columns import Columns
+from valence.training.config.loader import load_configuration
+from valence.training.config.schema import Configuration
 from valence.training.data import autoconfig
 from valence.training.evaluation.stored_model import evaluate_stored_model
 from valence.training.pipeline import training_run
@@ -50,16 +52,24 @@ def configure(tmp_path: Path, silent: type[Reporter]) -> Callable[..., Configura
             "multi_label": False,
             **options,
         }
+        columns = Columns(
+            str(settings["text"]),
+            str(settings["label"]),
+            str(settings["encoding"]),
+            task="multi_label" if settings["multi_label"] else "single_label",
+            label_separator=str(settings["separator"]),
+        )
         path = autoconfig.write_configuration(
             [str(pattern) for pattern in patterns],
+            columns,
+            name=settings["name"],
             workspace=tmp_path,
             reporter=silent(),
-            **settings,
         )
         assert path.parent == tmp_path / "configs"
         assert "copy this file" in path.read_text(encoding="utf-8")
-        assert load(path).name == path.stem
-        return load(path)
+        assert load_configuration(path).name == path.stem
+        return load_configuration(path)
 
     return configure
 

@@ -16,7 +16,8 @@ import tomli_w
 import torch
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
-from valence.training.config.schema import Configuration, parse
+from valence.training.config.loader import parse_configuration
+from valence.training.config.schema import Configuration
 from valence.training.data.preparation import prepare
 from valence.training.pipeline import training_run
 from valence.training.registry import store
@@ -81,7 +82,9 @@ def fit_as(rank: int, port: int, contents: list[dict[str, object]], folder: Path
         patch.setenv("MASTER_PORT", str(port))
         with distributed.process_group():
             for number, content in enumerate(contents):
-                found = fitted(parse(content, source="the test"), folder / f"{number}")
+                found = fitted(
+                    parse_configuration(content, source="the test"), folder / f"{number}"
+                )
                 np.savez(folder / f"{number}-{rank}.npz", **found)
 
 
@@ -108,7 +111,9 @@ def test_two_processes_reach_the_result_of_one(content: dict[str, object], tmp_p
         second.kill()
     assert second.exitcode == 0
     for number, chosen in enumerate(contents):
-        expected = fitted(parse(chosen, source="the test"), tmp_path / f"alone-{number}")
+        expected = fitted(
+            parse_configuration(chosen, source="the test"), tmp_path / f"alone-{number}"
+        )
         left, right = (dict(np.load(tmp_path / f"{number}-{rank}.npz")) for rank in (0, 1))
         for name, value in expected.items():
             assert np.array_equal(left[name], right[name])
@@ -171,7 +176,7 @@ def test_after_a_kill_two_processes_reach_the_weights_of_one(
     assert any("continuing after epoch" in line for line in said)
     (together,) = (tmp_path / "models" / "made").glob("*/model.json")
     alone = training_run.train_classifier(
-        parse(content, source="the test"),
+        parse_configuration(content, source="the test"),
         run=Run(workspace, silent()),
         with_baselines=False,
     )

@@ -8,7 +8,7 @@ import typer.testing
 import valence.training.cli.main as commands
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError, ConfigurationError
-from valence.training.config import schema
+from valence.training.config import loader
 from valence.training.pipeline.training_run import Trained
 from valence.training.report import model_card
 from valence.training.runtime.workspace import Workspace
@@ -68,7 +68,7 @@ def test_a_card_is_printed_for_any_model(stored: Stored) -> None:
 
 
 def test_the_printed_configuration_is_valid_for_training(stored: Stored) -> None:
-    read = schema.parse(tomllib.loads(show("toy", "--configuration")), source="show")
+    read = loader.parse_configuration(tomllib.loads(show("toy", "--configuration")), source="show")
     assert read.as_json() == stored[0].manifest.training.configuration
 
 

@@ -13,7 +13,8 @@ import torch
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
 from valence.training.config.columns import Columns
-from valence.training.config.schema import Configuration, parse
+from valence.training.config.loader import parse_configuration
+from valence.training.config.schema import Configuration
 from valence.training.corpora import ranges
 from valence.training.corpora.example import Example
 from valence.training.corpora.ranges import Range
@@ -68,7 +69,7 @@ def configured(path: Path, **optimization: object) -> Configuration:
             **optimization,
         },
     }
-    return parse(content, source="the test")
+    return parse_configuration(content, source="the test")
 
 
 def opened(path: Path, silent: type[Reporter]) -> Source:
@@ -168,7 +169,7 @@ def test_the_sample_is_spread_over_the_file_without_duplicates(
 def test_a_pass_covers_exactly_the_texts_of_train(file: Path, silent: type[Reporter]) -> None:
     texts = stream(file, silent)
     wanted = Counter(
-        tuple(texts._words.encode(row["text"], max_tokens=48)[0].tolist())
+        tuple(texts._vocabulary.encode(row["text"], max_tokens=48)[0].tolist())
         for row in map(json.loads, file.read_text().splitlines())
         if assign_split(Example(row["text"], "", "")) == "train"
     )

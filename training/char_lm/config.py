@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from valence.training.config import schema
+from valence.training.config import loader
 
 Cell = Literal["rnn", "lstm", "gru"]
 
@@ -77,4 +77,4 @@ class CharacterConfiguration(_Section):
 
 def read_configuration(path: Path) -> CharacterConfiguration:
     """Read a TOML file. Raises :class:`ConfigurationError` that names the key and the remedy."""
-    return schema.read(path, CharacterConfiguration)
+    return loader.load_model(path, CharacterConfiguration)

@@ -50,12 +50,12 @@ def check(
     """Check labelled data before a model is trained on them; the exit code is 1 for an error."""
     from valence.service.errors import ArtifactError
     from valence.training.checks import report, suite
-    from valence.training.config import schema
+    from valence.training.config import loader
     from valence.training.data.preparation import load_splits
     from valence.training.registry import store
 
     reporter = Reporter()
-    chosen = schema.load(
+    chosen = loader.load_configuration(
         data.find_configuration(configuration, workspace=options.workspace, reporter=reporter)
     )
     against = options.against

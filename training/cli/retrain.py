@@ -59,11 +59,11 @@ def retrain(
     The exit code is 0 if the challenger was promoted, 3 (or --kept-exit-code) if the champion was
     kept, and another if there is no verdict. In a log only the verdict is written.
     """
-    from valence.training.config import schema
+    from valence.training.config import loader
 
     reporter = Reporter(quiet_in_logs=True)
     file = data.find_configuration(configuration, workspace=options.workspace, reporter=reporter)
-    chosen = override_optimization(schema.load(file), seed=options.seed)
+    chosen = override_optimization(loader.load_configuration(file), seed=options.seed)
     # torch takes seconds to import
     from valence.training.pipeline import retraining
     from valence.training.pipeline.gate.rules import Rules

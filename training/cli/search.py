@@ -94,11 +94,11 @@ def search(
             f"a search needs the extra {EXTRA!r}: pip install -c requirements/constraints.txt "
             f"-e '.[{EXTRA}]'"
         )
-    from valence.training.config import schema
+    from valence.training.config import loader
 
     reporter = Reporter()
     file = data.find_configuration(configuration, workspace=options.workspace, reporter=reporter)
-    base = override_optimization(schema.load(file), seed=options.seed)
+    base = override_optimization(loader.load_configuration(file), seed=options.seed)
     study = options.study or base.name
     if not _STUDY.fullmatch(study):
         raise ConfigurationError(

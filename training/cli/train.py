@@ -64,7 +64,7 @@ def train(
 
     Under torchrun all its processes train one classifier together.
     """
-    from valence.training.config import schema
+    from valence.training.config import loader
 
     reporter = Reporter(quiet=not distributed.is_first())
     with distributed.process_group():
@@ -73,7 +73,9 @@ def train(
                 configuration, workspace=options.workspace, reporter=reporter
             )
         )
-        chosen = override_optimization(schema.load(file), seed=options.seed, steps=options.steps)
+        chosen = override_optimization(
+            loader.load_configuration(file), seed=options.seed, steps=options.steps
+        )
         # after everything that may be wrong: torch takes seconds to import
         from valence.training.pipeline import training_run
         from valence.training.tracking.tracker import UNTRACKED, track_run

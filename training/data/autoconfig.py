@@ -27,7 +27,8 @@ from valence.service.classifier import tokenizer
 from valence.service.errors import ConfigurationError
 from valence.service.files.encodings import AUTO
 from valence.training.config.columns import Columns
-from valence.training.config.schema import Optimization, parse
+from valence.training.config.loader import parse_configuration
+from valence.training.config.schema import Optimization
 from valence.training.corpora import catalog, files, hub, torchtext_sets
 from valence.training.corpora.example import Example
 from valence.training.data import large_files
@@ -92,7 +93,7 @@ def write_configuration(
     }
     content |= _choose_sections(loaded.examples, share)
     folder = workspace / "configs"
-    path = folder / f"{parse(content, source=', '.join(patterns)).name}.toml"
+    path = folder / f"{parse_configuration(content, source=', '.join(patterns)).name}.toml"
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(
         _HEADER.format(files=", ".join(files.name_files(paths))) + tomli_w.dumps(content),

@@ -1,4 +1,4 @@
-"""Texts as arrays, and arrays as batches of like lengths."""
+"""Encode texts as arrays, and cut the arrays into batches of texts of similar length."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.runtime import distributed
 
-# Documents are shuffled, then sorted by length within pools of this many batches: lengths in a
-# batch are alike, while which documents meet changes from epoch to epoch.
+# Documents are shuffled, then sorted by length within pools of this many batches. So the lengths
+# in a batch are similar, and the documents of a batch differ from epoch to epoch.
 _POOL_BATCHES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Padded documents and what the network should say of them.
+    """Padded documents and their targets.
 
-    They may be a process's part of a batch that several take together.
+    They may be the share of one process in a common batch of several processes.
     """
 
     ids: Tensor  # (B, T) int64, 0 where padded
     lengths: Tensor  # (B,)
-    targets: Tensor  # (B, K) probabilities, each alone where the task is multi-label
-    whole: tuple[int, int]  # (B, T) of what all processes take together
+    targets: Tensor  # (B, K) probabilities; independent of each other for a multi-label task
+    whole: tuple[int, int]  # (B, T) of the common batch of all processes
 
 
 @dataclass(frozen=True, slots=True)
 class EpochSteps:
-    """The steps between two times that the dev texts are scored: an epoch, if all fit in memory.
+    """The steps of an epoch; for streamed texts, the steps between two evaluations on dev.
 
-    ``batches`` are this process's parts of those that all of them take together.
+    ``batches`` are this process's shares of the common batches.
     """
 
     first: int  # step, from 0
@@ -50,30 +50,33 @@ class EpochSteps:
 
 
 class TrainingTexts(Protocol):
-    """What is trained on."""
+    """Training texts as batches: in memory (:class:`EncodedTexts`) or streamed."""
 
     task: Task
 
     @property
     def position(self) -> tuple[int, int]:
-        """Where a stream stands; means nothing where all texts are in memory."""
+        """The position of a stream; meaningless where all texts are in memory."""
         ...
 
     def seek(self, position: tuple[int, int]) -> None:
-        """Continue from where it stood, by as many processes or others."""
+        """Continue from ``position``; the number of processes may have changed."""
         ...
 
     def count_epochs(self, optimization: Optimization) -> int:
-        """How many there are."""
+        """The number of epochs."""
         ...
 
     def get_epoch(self, number: int, optimization: Optimization) -> EpochSteps:
-        """The ``number``-th, from 1; asked for in order."""
+        """Epoch ``number``, from 1; call it with consecutive numbers."""
         ...
 
 
 class EncodedTexts:
-    """A split, encoded once: word ids end to end, so that a batch is cut out without a loop."""
+    """The texts of a split as word ids, end to end, so that a batch is cut out without a loop.
+
+    ``lengths`` ``(N,)`` are in tokens; ``truth`` are the label indices.
+    """
 
     def __init__(
         self,
@@ -100,7 +103,7 @@ class EncodedTexts:
 
     @classmethod
     def joined(cls, parts: Sequence[EncodedTexts]) -> EncodedTexts:
-        """The texts of ``parts``, of which there is one at least, one after the other."""
+        """The texts of one or more ``parts``, one part after the other."""
         whole = copy.copy(parts[0])
         whole.lengths = np.concatenate([part.lengths for part in parts])
         whole._ids = np.concatenate([*(part._ids[:-1] for part in parts), parts[0]._ids[-1:]])
@@ -114,23 +117,23 @@ class EncodedTexts:
 
     @property
     def tokens(self) -> int:
-        """Tokens of all texts together."""
+        """The number of tokens of all texts."""
         return int(self.lengths.sum())
 
     @property
     def position(self) -> tuple[int, int]:
-        """Nowhere: an epoch needs no more than its number."""
+        """Always (0, 0): epochs in memory need no position."""
         return (0, 0)
 
     def seek(self, position: tuple[int, int]) -> None:
-        """Nothing to do."""
+        """Does nothing: epochs in memory need no position."""
 
     def count_epochs(self, optimization: Optimization) -> int:
-        """The epochs."""
+        """The number of epochs."""
         return optimization.epochs
 
     def get_epoch(self, number: int, optimization: Optimization) -> EpochSteps:
-        """An epoch: each batch's texts are dealt to the processes, lengths alike."""
+        """Epoch ``number``; the processes share the texts of each batch, in equal lengths."""
         seed = optimization.seed * 10_007 + number
         plan = self.plan(tokens=optimization.batch_tokens, seed=seed)
         return EpochSteps(
@@ -141,14 +144,14 @@ class EncodedTexts:
         )
 
     def plan(self, *, tokens: int, seed: int | None = None) -> list[NDArray[np.int64]]:
-        """The rows of each batch: all documents once, about ``tokens`` a batch, padding counted.
+        """The rows of each batch: all documents once, about ``tokens`` per batch with padding.
 
-        With a ``seed``, in an order that it decides; without, from the longest to the shortest.
+        ``seed`` decides the order of the batches; without it, the longest documents come first.
         """
         return plan_batches(self.lengths, tokens=tokens, seed=seed)
 
     def batch(self, rows: NDArray[np.int64], part: slice = slice(None)) -> Batch:
-        """The documents of ``part`` of ``rows``, padded; there may be none."""
+        """The documents of ``part`` of ``rows``, padded; ``part`` may be empty."""
         whole = (len(rows), int(self.lengths[rows].max(initial=1)))
         rows = rows[part]
         lengths = self.lengths[rows]
@@ -163,7 +166,10 @@ class EncodedTexts:
 def pad_documents(
     ids: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> Tensor:
-    """Documents that lie end to end in ``ids``, whose last is the padding: ``(B, T)`` int64."""
+    """Cut documents out of ``ids``: ``(B, T)`` int64.
+
+    The documents lie end to end in ``ids``; the last id is the padding.
+    """
     steps = np.arange(lengths.max(initial=1))
     inside = steps < lengths[:, None]  # (B, T)
     positions = np.where(inside, starts[:, None] + steps, len(ids) - 1)
@@ -207,7 +213,10 @@ def encode_examples(
     *,
     use_shares: bool | None = None,
 ) -> EncodedTexts:
-    """``examples`` as word ids and targets, as ``configuration`` says; the targets, if not None."""
+    """``examples`` as word ids and targets.
+
+    ``use_shares`` overrides the targets of ``configuration``.
+    """
     return EncodedTexts(
         examples,
         words,
@@ -221,7 +230,7 @@ def encode_examples(
 def encode_texts(
     texts: Sequence[str], words: Vocabulary, configuration: Configuration
 ) -> EncodedTexts:
-    """``texts`` that nobody has labelled, as word ids; their targets mean nothing."""
+    """Texts without labels as word ids; their targets are meaningless."""
     label = configuration.labels[0] if configuration.task == "single_label" else ()
     examples = [Example(text, label, corpus="") for text in texts]
     return encode_examples(examples, words, configuration, use_shares=False)

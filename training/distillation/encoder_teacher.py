@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from valence.service.classifier import seal
 from valence.service.classifier.manifest import TeacherOrigin
-from valence.training.config.schema import MOST_NETWORKS, Distillation
+from valence.training.config.schema import MAX_NETWORKS, Distillation
 from valence.training.data.split import hash_examples
 from valence.training.distillation.fine_tuning import (
     EncoderClassifier,
@@ -118,7 +118,7 @@ class EncoderTeacher:
     def _load_network(self, number: int) -> tuple[EncoderClassifier, float]:
         """The tuned network and its temperature; tunes the network if the workspace lacks it."""
         path = self._path(str(number))
-        seed = self._settings.seed * MOST_NETWORKS + number
+        seed = self._settings.seed * MAX_NETWORKS + number
         torch.manual_seed(seed)
         model = self._load_encoder().model
         network = EncoderClassifier(

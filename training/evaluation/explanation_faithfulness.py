@@ -12,7 +12,7 @@ from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.interface import Engine
 from valence.service.inference.explain.explainer import attributor
-from valence.training.config import schema
+from valence.training.config import loader
 from valence.training.data.preparation import load_splits
 from valence.training.evaluation import stored_model
 from valence.training.runtime.run import Run
@@ -113,7 +113,9 @@ def measure_stored_model(tag: str, *, label: str | None, engine: str, run: Run) 
     """
     classifier, model_engine = stored_model.load_stored_model(tag, engine)
     manifest = classifier.manifest
-    configuration = schema.parse(dict(manifest.training.configuration), source=f"model {tag}")
+    configuration = loader.parse_configuration(
+        dict(manifest.training.configuration), source=f"model {tag}"
+    )
     _, splits = load_splits(configuration, run)
     texts = [example.text for example in splits.of(splits.judged)]
     return measure_faithfulness(classifier, model_engine, texts, label=label or manifest.labels[-1])

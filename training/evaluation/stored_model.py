@@ -20,7 +20,7 @@ from valence.service.inference.engines import factory
 from valence.service.inference.engines.interface import Engine
 from valence.service.observability.log import Log
 from valence.training.behaviour.model_under_test import ModelUnderTest
-from valence.training.config import schema
+from valence.training.config import loader
 from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.data.preparation import load_splits
@@ -68,7 +68,9 @@ def load_own_splits(classifier: Classifier, run: Run) -> Splits:
     """
     manifest = classifier.manifest
     tag = f"{manifest.name}:{manifest.version}"
-    configuration = schema.parse(dict(manifest.training.configuration), source=f"model {tag}")
+    configuration = loader.parse_configuration(
+        dict(manifest.training.configuration), source=f"model {tag}"
+    )
     _, splits = load_splits(configuration, run)
     for name, expected in manifest.training.split_sha256.items():
         if hash_examples(getattr(splits, name)) != expected:

@@ -64,7 +64,7 @@ def read_evaluations(manifest: Manifest) -> dict[str, Evaluation]:
 def format_configuration(manifest: Manifest, *, paths: bool = False) -> str:
     """The configuration as a TOML file for ``valence train``; without ``paths``, file names only."""
     whole = dict(manifest.training.configuration)
-    return toml.written(whole if paths else without_paths(whole))
+    return toml.format_toml(whole if paths else without_paths(whole))
 
 
 def _find_weak_labels(manifest: Manifest, main: Evaluation | None) -> list[str]:

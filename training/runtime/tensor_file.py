@@ -1,4 +1,4 @@
-"""What a network and its optimizer hold, as named tensors, and one file of them: never a pickle."""
+"""The state of a network and its optimizer as named tensors, in one file that is not a pickle."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ Tensors = dict[str, Tensor]
 _STATE = "state"
 
 UNREADABLE = (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError)
-"""What :func:`read_tensors`, and making sense of what it gives, raise for a file that is damaged."""
+"""The errors of :func:`read_tensors`, and of the use of its result, for a damaged file."""
 
 
 def copy_weights(model: nn.Module) -> Tensors:
-    """The weights of ``model`` as they are now, in the memory of the processor."""
+    """A copy of the weights of ``model`` on the CPU."""
     return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
 
 
 def get_shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    """Those of ``tensors``, by name."""
+    """The shapes of ``tensors``, by name."""
     return {name: value.shape for name, value in tensors.items()}
 
 
 def hash_tensors(tensors: Tensors) -> str:
-    """Names ``tensors`` by what they hold, in hexadecimal; their order does not matter."""
+    """SHA-256 of ``tensors``, in hexadecimal; their order does not matter."""
     return hashlib.sha256(safetensors.torch.save(tensors)).hexdigest()
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> Tensors:
-    """The state of ``optimizer``, of parameter ``index`` under ``index/name``."""
+    """The state of ``optimizer``; the names of a parameter's values are ``index/name``."""
     state = optimizer.state_dict()["state"]
     return {
         f"{index}/{key}": value for index, values in state.items() for key, value in values.items()
@@ -46,7 +46,7 @@ def flatten_optimizer(optimizer: torch.optim.Optimizer) -> Tensors:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Tensors) -> None:
-    """Put back into ``optimizer`` what :func:`flatten_optimizer` took."""
+    """Restore the state that :func:`flatten_optimizer` returned."""
     content = optimizer.state_dict()
     for name, value in flat.items():
         index, _, key = name.partition("/")
@@ -55,7 +55,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Tensors) -> None:
 
 
 def write_tensors(path: Path, parts: Mapping[str, Tensors], state: Mapping[str, Any]) -> None:
-    """Replace ``path`` by tensors and JSON values; an interruption leaves what was there."""
+    """Replace ``path`` by tensors and JSON values; an interruption leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         f"{part}/{name}": value.detach().contiguous().clone()
@@ -71,11 +71,14 @@ def write_tensors(path: Path, parts: Mapping[str, Tensors], state: Mapping[str, 
 
 
 def read_tensors(path: Path, parts: Sequence[str]) -> tuple[dict[str, Tensors], dict[str, Any]]:
-    """What :func:`write_tensors` wrote, of just these ``parts``; raises one of :data:`UNREADABLE`."""
+    """The tensors of exactly these ``parts``, and the JSON values, of :func:`write_tensors`.
+
+    Raises one of :data:`UNREADABLE`.
+    """
     with safetensors.safe_open(path, framework="pt") as file:
         state: dict[str, Any] = json.loads(file.metadata()[_STATE])
         tensors: dict[str, Tensors] = {name: {} for name in parts}
-        for key in file.keys():  # noqa: SIM118 - the file is no mapping
+        for key in file.keys():  # noqa: SIM118 - the file is not a mapping
             part, _, name = key.partition("/")
             tensors[part][name] = file.get_tensor(key)
     return tensors, state

@@ -62,7 +62,7 @@ def test_each_network_learns_exactly_the_training_texts(
 def test_the_answer_combines_networks_of_several_seeds(teacher: Make, splits: Splits) -> None:
     texts = texts_of(splits.dev)
     one, three = (teacher(networks=networks, epochs=1).logits(texts) for networks in (1, 3))
-    of_each = [teacher(networks=3, epochs=1)._answered(number, texts) for number in range(3)]
+    of_each = [teacher(networks=3, epochs=1)._network_logits(number, texts) for number in range(3)]
     np.testing.assert_allclose(three, np.mean(of_each, axis=0), atol=1e-6)
     assert np.array_equal(one, of_each[0])
     assert not np.allclose(of_each[0], of_each[1])
@@ -98,18 +98,18 @@ def test_a_text_is_answered_only_once(
 ) -> None:
     texts = texts_of(splits.train)
     first = teacher(epochs=1).logits(texts[:50])
-    answer, rows_asked = encoder_teacher.answers, []
+    answer, rows_asked = encoder_teacher.compute_logits, []
 
     def watched(network: object, pieces: object, rows: np.ndarray, device: object) -> np.ndarray:
         rows_asked.append(len(rows))
         return answer(network, pieces, rows, device)
 
-    monkeypatch.setattr(encoder_teacher, "answers", watched)
+    monkeypatch.setattr(encoder_teacher, "compute_logits", watched)
     monkeypatch.setattr(encoder_teacher, "fine_tune", None)
     again = teacher(epochs=1).logits(texts[:60])
     assert np.array_equal(again[:50], first)
     assert sum(rows_asked) == 10
-    monkeypatch.setattr(encoder_teacher, "answers", None)
+    monkeypatch.setattr(encoder_teacher, "compute_logits", None)
     assert np.array_equal(teacher(epochs=1).logits(texts[:60]), again)
 
 
@@ -147,7 +147,7 @@ def test_resumed_fine_tuning_ends_with_the_same_weights(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(fine_tuning, "_SAVED_SECONDS", 0.0)
+    monkeypatch.setattr(fine_tuning, "_SAVE_SECONDS", 0.0)
     texts = texts_of(splits.dev)
     chosen = {"epochs": 2}
     whole = teacher(**chosen, folder="whole").logits(texts)

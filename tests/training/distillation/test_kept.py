@@ -32,7 +32,7 @@ def test_cached_answers_are_found_by_text(tmp_path: Path, silent: type[Reporter]
 def test_an_interruption_loses_only_the_current_batch(
     tmp_path: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logit_cache, "_TEXTS_AT_ONCE", 2)
+    monkeypatch.setattr(logit_cache, "_CHUNK_TEXTS", 2)
 
     def interrupted_answers(texts: Sequence[str]) -> NDArray[np.float32]:
         if "four" in texts:

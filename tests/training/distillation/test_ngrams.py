@@ -85,7 +85,7 @@ def test_two_exclusive_labels_need_one_decision() -> None:
     assert both.labels[1].bias == -both.labels[0].bias
     # the result equals that of a decision on each label alone
     has = both.vectorizer.transform(texts)
-    second = ngram_teacher._decide(has, wanted[:, 1])
+    second = ngram_teacher._fit_label(has, wanted[:, 1])
     assert both.labels[1].bias == pytest.approx(second.bias, abs=0.01)
     assert both.labels[1].weights == pytest.approx(second.weights, abs=0.01)
     # with a third label, or two labels per text, one label is not the mirror of the other

@@ -14,7 +14,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 from valence.service.errors import ConfigurationError
-from valence.training.config import schema as configurations
+from valence.training.config import loader
 from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
 from valence.training.data import preparation
@@ -124,7 +124,7 @@ def test_the_written_best_configuration_reaches_its_score(
     assert f"trial {found.best.number}, dev macro-F1 {found.best.value:.4f}" in text
     assert "# Written by: valence search toy.toml" in text
     made = training_run.train_classifier(
-        configurations.load(tmp_path / "best.toml"),
+        loader.load_configuration(tmp_path / "best.toml"),
         run=Run(workspace, silent()),
         with_baselines=False,
     )

@@ -14,7 +14,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 from valence.service.errors import ConfigurationError
 from valence.training.cli import search
-from valence.training.config import schema as configurations
+from valence.training.config import loader
 from valence.training.experiments.search import trial as trials
 
 ROOT = Path(__file__).parents[3]
@@ -72,7 +72,7 @@ def test_standard_output_holds_only_the_path_of_the_best(file: Path) -> None:
     assert result.exit_code == 0
     out = Path(result.stdout.strip())
     assert out == file.parent / "workspace" / "search" / "mine.toml"
-    assert configurations.load(out).name == "mine"
+    assert loader.load_configuration(out).name == "mine"
     assert "learning_rate" in result.stderr
     assert f"valence train {out}" in result.stderr
 
@@ -136,7 +136,7 @@ def test_a_killed_search_resumes_with_its_trials(file: Path) -> None:
             pytest.fail("".join(said))
     assert process.returncode == -signal.SIGKILL
     best = file.parent / "workspace" / "search" / "mine.toml"
-    assert configurations.load(best).name == "mine"
+    assert loader.load_configuration(best).name == "mine"
     # more trials may have ended between the line and the kill
     result = run(file, "--trials", "6")
     assert result.exit_code == 0

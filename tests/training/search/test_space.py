@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from valence.service.errors import ConfigurationError
-from valence.training.config import schema as configurations
+from valence.training.config import loader
 from valence.training.config.schema import Configuration
 from valence.training.experiments.search import space as spaces
 from valence.training.experiments.search.space import Incompatible, Space
@@ -29,7 +29,7 @@ def declared(tmp_path: Path, configured: Callable[..., Configuration]) -> Callab
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_the_published_space_holds_the_published_configurations(path: Path) -> None:
-    base = configurations.load(path)
+    base = loader.load_configuration(path)
     space = spaces.load_space(ROOT / "experiments" / "search" / "spaces" / "default.toml", base)
     start = space.encode_base()
     assert start is not None

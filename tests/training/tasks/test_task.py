@@ -95,9 +95,9 @@ def test_unlabelled_texts_are_for_teachers_or_word_vectors(
         made = other.make_configuration(found, seed=0).unlabelled
         assert made is not None
         assert (made.files, made.text) == (("more.jsonl",), "text")
-    with pytest.raises(ConfigurationError, match="unlabelled texts are for a teacher or in-domain"):
+    with pytest.raises(ConfigurationError, match="only a teacher or in-domain vectors use"):
         one.model_copy(update={"distillation": None}).make_configuration(found, seed=0)
-    with pytest.raises(ValidationError, match=r"unlabelled texts are for a teacher"):
+    with pytest.raises(ValidationError, match=r"only a teacher or in-domain vectors"):
         task.Task.model_validate(
             one.model_dump() | {"distillation": None, "unlabelled": ("trec6",)}
         )

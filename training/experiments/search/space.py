@@ -21,8 +21,7 @@ from optuna.distributions import (
 )
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from valence.service.errors import ConfigurationError
-from valence.training.config import schema as configurations
-from valence.training.config import toml
+from valence.training.config import loader, toml
 from valence.training.config.schema import SELF, Configuration
 
 Suggestion = str | int | float | bool | None
@@ -203,7 +202,9 @@ def load_space(path: Path, base: Configuration) -> Space:
             "from the search, and add it to the winning configuration"
         )
     axes: dict[str, Choices | Range] = {}
-    for section, keys in toml.read(path, published="training/experiments/search/spaces/").items():
+    for section, keys in toml.read_toml(
+        path, published="training/experiments/search/spaces/"
+    ).items():
         _check_key(section, path)
         if not isinstance(keys, dict):
             raise ConfigurationError(
@@ -223,7 +224,7 @@ def load_space(path: Path, base: Configuration) -> Space:
 
 def _check_key(key: str, path: Path) -> None:
     """Raise :class:`ConfigurationError` unless the key or section exists and can be searched."""
-    configurations.check_key(tuple(key.split(".")), source=str(path))
+    loader.check_key(tuple(key.split(".")), source=str(path))
     if key != _SEARCHED and not _SEARCHED.startswith(f"{key}."):
         reason = _FIXED.get(key) or _FIXED.get(key.partition(".")[0])
         if reason:
@@ -235,7 +236,7 @@ def _make_axis(key: str, content: Any, base: Configuration, *, source: str) -> C
         raise ConfigurationError(
             f"{source} = {content!r}: give {{ choices = [...] }} or {{ low = ..., high = ... }}"
         )
-    declared = configurations.validated(content, _AxisDeclaration, source=source)
+    declared = loader.validate(content, _AxisDeclaration, source=source)
 
     def validate_value(value: JsonValue) -> JsonValue:
         """``value`` after validation by the configuration."""
@@ -261,7 +262,7 @@ def _replace_values(
     for key, value in values.items():
         section, _, name = key.partition(".")
         content[section] = {**content[section], name: value}
-    return configurations.parse(content, source=source)
+    return loader.parse_configuration(content, source=source)
 
 
 def get_value(configuration: Configuration, key: str) -> JsonValue:

@@ -43,7 +43,7 @@ def write_winner(out: Path, study: Study, space: Space, study_file: Path, comman
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f"{out.name}.unfinished")
-    unfinished.write_text(header + toml.written(chosen.as_json()), encoding="utf-8")
+    unfinished.write_text(header + toml.format_toml(chosen.as_json()), encoding="utf-8")
     unfinished.replace(out)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from valence.service.errors import ConfigurationError
-from valence.training.config import schema
+from valence.training.config import loader, schema
 from valence.training.config.columns import Columns
 from valence.training.config.schema import (
     Configuration,
@@ -76,7 +76,7 @@ class Task(_Section):
 
     @model_validator(mode="after")
     def _check_unlabelled_is_read(self) -> Task:
-        schema.check_read(self.unlabelled, self.words, self.distillation)
+        schema.check_unlabelled_use(self.unlabelled, self.words, self.distillation)
         return self
 
     def score(self, evaluation: Evaluation) -> float:
@@ -107,7 +107,7 @@ class Task(_Section):
             content["distillation"] = self.distillation.model_dump(mode="json")
         if task_files.unlabelled:
             content["unlabelled"] = {"files": list(task_files.unlabelled), "text": task_files.text}
-        return schema.parse(
+        return loader.parse_configuration(
             {
                 "name": self.name if seed == FIXED_SEED else f"{self.name}-seed{seed}",
                 "labels": labels,
@@ -142,5 +142,7 @@ def load_tasks(names: Sequence[str]) -> tuple[Task, ...]:
             f"there is no task {unknown[0]!r}; known tasks are {', '.join(known)}"
         )
     return tuple(
-        schema.read(FOLDER / f"{name}.toml", Task) for name in known if not names or name in names
+        loader.load_model(FOLDER / f"{name}.toml", Task)
+        for name in known
+        if not names or name in names
     )
