@@ -1,4 +1,4 @@
-"""Invariance tests: held-out texts must keep their labels when perturbed without change of meaning."""
+"""Invariance tests: perturbations that keep the meaning of held-out texts must keep the labels."""
 
 from __future__ import annotations
 

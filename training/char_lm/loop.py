@@ -60,8 +60,9 @@ def train_model(
     )
     if len(splits.train) < optimization.streams * (optimization.chunk + 1):
         raise ConfigurationError(
-            f"{len(splits.train)} characters of training text are too few for {optimization.streams} "
-            f"streams of at least {optimization.chunk} characters; lower optimization.streams"
+            f"{len(splits.train)} characters of training text are too few for "
+            f"{optimization.streams} streams of at least {optimization.chunk} characters; "
+            "lower optimization.streams"
         )
     data_sha256 = hashlib.sha256(b"".join(part.tobytes() for part in splits)).hexdigest()
     model = checkpoint.build_network(configuration, alphabet)

@@ -33,7 +33,7 @@ class CharacterModel(nn.Module):
         self.output = nn.Linear(hidden_size, characters)
 
     def outputs(self, characters: Tensor, state: State | None) -> tuple[list[Tensor], State]:
-        """The outputs ``(T, B, H)`` of each layer for ``characters`` ``(T, B)``, and the new state."""
+        """The outputs ``(T, B, H)`` of each layer for ids ``(T, B)``, and the new state."""
         inputs = functional.one_hot(characters, self.characters).to(self.output.weight.dtype)
         outputs: list[Tensor] = []
         states = []

@@ -50,8 +50,8 @@ def retrain_model(
     """
     if not configuration.data.has_test:
         raise ConfigurationError(
-            'the gate needs test texts; data.dev and data.split = "stratified" leave none. Train with '
-            "`valence train`, or remove these settings"
+            'the gate needs test texts; data.dev and data.split = "stratified" leave none. '
+            "Train with `valence train`, or remove these settings"
         )
     name = configuration.name
     folder = run.workspace.root / "verdicts"
@@ -111,7 +111,8 @@ def _check_same_labels(champion: str, configuration: Configuration) -> None:
     if manifest.task != configuration.task:
         raise ConfigurationError(
             f"the champion {champion} is a {manifest.task} classifier, the challenger would be "
-            f"{configuration.task}: they cannot be compared; train the challenger under another name"
+            f"{configuration.task}: they cannot be compared; train the challenger "
+            "under another name"
         )
     if here != there:
         raise ConfigurationError(

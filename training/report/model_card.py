@@ -62,7 +62,10 @@ def read_evaluations(manifest: Manifest) -> dict[str, Evaluation]:
 
 
 def format_configuration(manifest: Manifest, *, paths: bool = False) -> str:
-    """The configuration as a TOML file for ``valence train``; without ``paths``, file names only."""
+    """The configuration as a TOML file for ``valence train``.
+
+    With ``paths``, the file holds whole paths, else only their last part.
+    """
     whole = dict(manifest.training.configuration)
     return toml.format_toml(whole if paths else without_paths(whole))
 

@@ -42,6 +42,9 @@ def _render(
 ) -> str:
     environment = make_environment(escaped=escaped)
     plain: Callable[[object], str] = str
+    # the plot is SVG made of numbers and fixed words only
+    plot = plots.plot_reliability(assessment.evaluation) if escaped else ""
+    reliability = Markup(plot)  # noqa: S704
     environment.filters["name"] = plain if escaped else _escape_name
     environment.filters["percent"] = lambda share: f"{share:.1%}"
     environment.filters["number"] = lambda count: f"{count:,}"
@@ -52,8 +55,7 @@ def _render(
         mistakes=mistakes,
         behaviour=assessment.behaviour,
         multi=assessment.evaluation.task == "multi_label",
-        # the plot is SVG made of numbers and fixed words only
-        reliability=Markup(plots.plot_reliability(assessment.evaluation)) if escaped else "",  # noqa: S704
+        reliability=reliability,
     )
 
 

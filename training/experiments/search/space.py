@@ -136,7 +136,7 @@ class Range:
         return min(max(float(f"{suggestion:.{_DIGITS}g}"), self.low), self.high)
 
     def encode(self, value: JsonValue) -> Suggestion:
-        """The suggestion for ``value``. Raises :class:`ValueError` if it is outside of the range."""
+        """The suggestion for ``value``. Raises :class:`ValueError` outside of the range."""
         if not (
             isinstance(value, int | float)
             and self.low <= value <= self.high

@@ -160,8 +160,8 @@ def open_study(path: Path, space: Space, *, seed: int, fresh: bool) -> Iterator[
             )
         except (SQLAlchemyError, RuntimeError) as error:
             raise ConfigurationError(
-                f"{path} is not a study of Optuna {optuna.__version__} ({type(error).__name__}); start "
-                "another study with --study NAME, or discard this one with --fresh"
+                f"{path} is not a study of Optuna {optuna.__version__} ({type(error).__name__}); "
+                "start another study with --study NAME, or discard this one with --fresh"
             ) from None
         try:
             study = optuna.create_study(

@@ -125,7 +125,8 @@ def _train_task(
         run.reporter.say("trained before")
     result = known[seed]
     run.reporter.say(
-        f"{task.metric} on dev {result.score:.4f}, linear model {result.baseline:.4f}, goal {task.goal}"
+        f"{task.metric} on dev {result.score:.4f}, linear model {result.baseline:.4f}, "
+        f"goal {task.goal}"
     )
     same_recipe = {other: record for other, record in known.items() if record.recipe == recipe}
     page.update_row(experiments.page, task.name, page.format_row(task, same_recipe))

@@ -21,8 +21,8 @@ _UNLABELLED = ("unlabelled", "unlabeled", "unsupervised")
 def find_task_files(task: Task, data: str, *, cache: Path, say: Callable[[str], None]) -> TaskFiles:
     """The files of ``task`` in ``data``.
 
-    ``data`` is a folder with one subfolder for each task, ``hf``, or ``torchtext``. If ``data`` is a
-    folder, the result includes the unlabelled texts that the recipe names. Raises
+    ``data`` is a folder with one subfolder for each task, ``hf``, or ``torchtext``. If ``data`` is
+    a folder, the result includes the unlabelled texts that the recipe names. Raises
     :class:`ConfigurationError` if there are no training texts.
     """
     text, label = "text", "label"
@@ -33,7 +33,8 @@ def find_task_files(task: Task, data: str, *, cache: Path, say: Callable[[str], 
     elif data == TORCHTEXT:
         if task.torchtext is None:
             raise ConfigurationError(
-                f"torchtext has no {task.name}; give a folder with the subfolder {task.name}/, or {HUB}"
+                f"torchtext has no {task.name}; give a folder with the subfolder {task.name}/, "
+                f"or {HUB}"
             )
         paths = torchtext_sets.fetch_files(f"{torchtext_sets.PREFIX}{task.torchtext}", cache)
     else:
@@ -65,8 +66,8 @@ def find_task_files(task: Task, data: str, *, cache: Path, say: Callable[[str], 
 def _list_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise ConfigurationError(
-            f"{folder}: no such folder; --data is a folder with one subfolder for each task, or {HUB} for "
-            f"the Hugging Face Hub, or {TORCHTEXT}"
+            f"{folder}: no such folder; --data is a folder with one subfolder for each task, or "
+            f"{HUB} for the Hugging Face Hub, or {TORCHTEXT}"
         )
     return sorted(path for path in folder.iterdir() if path.is_file() and format_of(path))
 

@@ -70,7 +70,8 @@ def evaluate_first_version(
             reason=""
             if passed
             else f"macro-F1 {challenger_score:.3f} is not clearly above {constant_score:.3f}, the "
-            f"score of always predicting the commonest label {_format_interval(difference, rules.confidence)}",
+            "score of always predicting the commonest label "
+            f"{_format_interval(difference, rules.confidence)}",
         ),
     )
 
@@ -105,7 +106,8 @@ def _check_macro_f1(
         high=difference.high,
         reason=""
         if passed
-        else f"macro-F1 {verdict}: {challenger_score:.3f}, the champion's {champion_score:.3f} {_format_interval(difference, 0.95)}",
+        else f"macro-F1 {verdict}: {challenger_score:.3f}, the champion's {champion_score:.3f} "
+        f"{_format_interval(difference, 0.95)}",
     )
 
 
@@ -144,8 +146,9 @@ def _check_slices(
                 challenger=challenger_score,
                 low=difference.low,
                 high=difference.high,
-                reason=f"F1 on the slice {slice_.kind} {slice_.name} falls from {champion_score:.3f} to "
-                f"{challenger_score:.3f} {_format_interval(difference, resampling.confidence)}"
+                reason=f"F1 on the slice {slice_.kind} {slice_.name} falls from "
+                f"{champion_score:.3f} to {challenger_score:.3f} "
+                f"{_format_interval(difference, resampling.confidence)}"
                 if failed and enough
                 else "",
             )
@@ -174,7 +177,8 @@ def _check_calibration(
         challenger=challenger_score,
         low=difference.low,
         high=difference.high,
-        reason=f"the calibration error rises from {champion_score:.3f} to {challenger_score:.3f} {_format_interval(difference, 0.95)}"
+        reason=f"the calibration error rises from {champion_score:.3f} to "
+        f"{challenger_score:.3f} {_format_interval(difference, 0.95)}"
         if failed
         else "",
     )
@@ -239,8 +243,9 @@ def _check_label_changes(
                 challenger=challenger_score,
                 low=difference.low,
                 high=difference.high,
-                reason=f"{name}: {challenger_score:.1%} of the texts change their label under this perturbation, "
-                f"{champion_score:.1%} for the champion {_format_interval(difference, resampling.confidence)}"
+                reason=f"{name}: {challenger_score:.1%} of the texts change their label under this "
+                f"perturbation, {champion_score:.1%} for the champion "
+                f"{_format_interval(difference, resampling.confidence)}"
                 if failed and enough
                 else "",
             )
@@ -284,7 +289,8 @@ def _check_budget(
         challenger=challenger_score,
         reason=""
         if passed
-        else f"{name}: {challenger_score:.3g}, {challenger_score / champion_score:.2f} times the champion's {champion_score:.3g}; at most "
+        else f"{name}: {challenger_score:.3g}, {challenger_score / champion_score:.2f} times the "
+        f"champion's {champion_score:.3g}; at most "
         f"{limit:g} times is allowed",
     )
 

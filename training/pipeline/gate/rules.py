@@ -19,8 +19,8 @@ class Rules(BaseModel):
     """Largest allowed loss of F1 on a slice. A larger loss fails if its whole interval is below 0,
     at 95 % for all slices together (Bonferroni)."""
     slice_texts: int = Field(default=50, ge=1)
-    """Smaller slices are shown but not judged: on 50 texts an accuracy of 80 % is known to 11 points
-    at best."""
+    """Smaller slices are shown but not judged: on 50 texts an accuracy of 80 % is known to 11
+    points at best."""
     calibration_margin: float = Field(default=0.02, ge=0.0, lt=1.0)
     """Largest allowed rise of the expected calibration error. A larger rise fails as on a slice."""
     unknown_margin: float = Field(default=0.02, ge=0.0, lt=1.0)

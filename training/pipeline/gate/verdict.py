@@ -92,7 +92,10 @@ class Verdict(_FrozenModel):
         return "\n".join(lines) + "\n"
 
     def write(self, folder: Path) -> Path:
-        """Write ``CHALLENGER-TIME.json`` and ``.md`` into ``folder``. Returns the path of the JSON."""
+        """Write ``CHALLENGER-TIME.json`` and ``.md`` into ``folder``.
+
+        Returns the path of the JSON file.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         # the time keeps earlier verdicts on the same challenger
         moment = self.at.partition("+")[0].replace(":", "").replace("-", "")
