@@ -1,1 +1,4 @@
-"""Experiments, which train many classifiers: hyperparameter search and public tasks."""
+"""Experiments, which train many classifiers: hyperparameter search and public tasks.
+
+Only ``cli`` imports this folder.
+"""
