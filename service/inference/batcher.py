@@ -206,16 +206,16 @@ class Batcher(Generic[Answer]):
             or waiting_tokens + tokens > self._limits.tokens
         ):
             raise Overloaded(
-                f"{waiting_items} texts of {waiting_tokens} tokens wait already, and with this "
-                f"request it would be more than {self._limits.items} texts or "
-                f"{self._limits.tokens} tokens; try again after the time in Retry-After",
+                f"the queue has {waiting_items} texts with {waiting_tokens} tokens and may have "
+                f"{self._limits.items} texts and {self._limits.tokens} tokens, so this request does "
+                "not fit; try again after the time in Retry-After",
                 retry_after_seconds=waiting_tokens / self._drained_tokens_per_second,
             )
         _require_time(within_seconds)
         # an idle engine refuses nobody, or a speed once measured too low would never be corrected
         if waiting_items and (wait := self._wait_seconds(tokens)) > _TIMELY * within_seconds:
             raise Overloaded(
-                f"the answer would take some {wait:.2g} seconds, too long for the time allowed; "
+                f"the answer would take about {wait:.2g} seconds, too long for the time allowed; "
                 "try again after the time in Retry-After",
                 retry_after_seconds=waiting_tokens / self._drained_tokens_per_second,
             )
@@ -441,4 +441,4 @@ class Batcher(Generic[Answer]):
 
 def _require_time(within_seconds: float) -> None:
     if within_seconds <= 0:
-        raise DeadlineExceeded("the time allowed was over before the texts could wait")
+        raise DeadlineExceeded("the time allowed was over before the texts were in the queue")

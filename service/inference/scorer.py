@@ -104,7 +104,7 @@ class Scorer:
 
     def warm_up(self) -> None:
         """Run every step once and measure the engine, before the first request pays for it."""
-        self.classifier.encode("It's a warm-up, isn't it?")
+        self.classifier.encode_head("It's a warm-up, isn't it?")
         words = len(self.classifier.artifact.vocabulary)
 
         def seconds(count: int, tokens: int) -> float:
@@ -202,7 +202,7 @@ class Scorer:
         documents: Sequence[Document | long_texts.Parts]
         with self._room(texts, timeout_seconds) as admitted:
             if truncation == "head" and not sentences and not explain:
-                encode = self.classifier.encode
+                encode = self.classifier.encode_head
                 whole = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
                 documents, ids = whole, [document.ids for document in whole]
             else:
@@ -280,7 +280,7 @@ class Scorer:
         Raises what :meth:`score` raises.
         """
         explainer = self._explainer
-        read = self.classifier.read(text, "head")
+        read = self.classifier.encode_windows(text, "head")
         questions = explainer.questions(read, self.manifest.labels[0])
         ticket = self._batcher.submit_to(
             explainer.activate, questions, within_seconds=timeout_seconds
@@ -307,7 +307,7 @@ class Scorer:
         self._metrics.flush()
 
     async def _encode(self, texts: Sequence[str]) -> list[Document]:
-        encode = self.classifier.encode
+        encode = self.classifier.encode_head
         documents = []
         characters = 0
         for text in texts:
@@ -345,9 +345,9 @@ class Scorer:
         tokens = sum(map(len, ids))
         if len(ids) > texts and (len(ids) > self._limits.items or tokens > self._limits.tokens):
             raise InvalidRequest(
-                f"the texts come to {len(ids)} windows and sentences of {tokens} tokens, a request "
-                f"may hold {self._limits.items} of {self._limits.tokens}; send fewer or shorter "
-                "texts a request"
+                f"the texts have {len(ids)} windows and sentences of {tokens} tokens together, a "
+                f"request may have {self._limits.items} of {self._limits.tokens}; send fewer or "
+                "shorter texts per request"
             )
 
     async def _answers(
@@ -379,7 +379,7 @@ class Scorer:
 
     def _expire(self, ticket: Ticket[Any]) -> None:
         error = DeadlineExceeded(
-            "the answer was not ready within the time allowed; send fewer texts a request or try "
+            "the answer was not ready within the time allowed; send fewer texts per request or try "
             "again later"
         )
         self._batcher.abandon(ticket, error)

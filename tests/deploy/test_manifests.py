@@ -16,6 +16,8 @@ import yaml
 from tests.deploy import agreement, checks, schemas
 from tests.deploy.rendering import ROOT, kustomize, named, pods, render, training_pods
 
+pytestmark = pytest.mark.integration
+
 types_of_custom_resources = pytest.mark.skipif(
     not schemas.custom_types_installed(),
     reason="the types of the custom resources are not installed; `make manifests` does it",
@@ -209,7 +211,7 @@ MISTAKES = {
         BASE, "enableServiceLinks: false", "enableServiceLinks: true", "links to Services",
     ),
     "unknown field": (BASE, "periodSeconds: 10", "periodSecond: 10", "periodSecond"),
-    "unknown setting": (BASE, "VALENCE_API_KEYS_FILE", "VALENCE_API_KEY_FILE", "is no setting"),
+    "unknown setting": (BASE, "VALENCE_API_KEYS_FILE", "VALENCE_API_KEY_FILE", "is not a setting"),
     "leaving told twice": (
         BASE, "- name: VALENCE_API_KEYS_FILE",
         '- {name: VALENCE_DRAIN_SECONDS, value: "5"}\n            - name: VALENCE_API_KEYS_FILE',

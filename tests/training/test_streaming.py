@@ -34,6 +34,8 @@ from valence.training.runtime.workspace import Workspace
 
 from tests.ranks.writing import LABELS, write
 
+pytestmark = pytest.mark.integration
+
 TABLE = Columns(text="text", label="label")
 
 

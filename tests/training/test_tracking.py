@@ -23,6 +23,8 @@ from valence.training.tracking.tensorboard import TensorBoardTracker
 from valence.training.tracking.tracker import Tracking, track_run
 from valence.training.trainer.checkpoint import Epoch
 
+pytestmark = pytest.mark.integration
+
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
@@ -276,7 +278,7 @@ def test_without_the_packages_a_run_is_untracked_with_a_message(
         run.log_epoch(epoch(1))
         run.finish(manifest)
     assert reporter.said == [
-        "this run is not tracked: run pip install -r requirements/tracking.txt, or use --no-track"
+        "this run is not tracked: run pip install 'valence[tracking]', or use --no-track"
     ]
     assert list(tmp_path.iterdir()) == []
 

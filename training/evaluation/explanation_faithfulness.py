@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from valence.service.classifier.classifier import Classifier, probabilities
+from valence.service.classifier.classifier import Classifier, to_probabilities
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.interface import Engine
@@ -62,11 +62,11 @@ def measure_faithfulness(
             engine.logits(documents[start : start + _CHUNK])
             for start in range(0, len(documents), _CHUNK)
         ]
-        return probabilities(
+        return to_probabilities(
             np.concatenate(outputs), temperature=manifest.temperature, task=manifest.task
         )
 
-    encoded = [classifier.encode(text).ids for text in texts]
+    encoded = [classifier.encode_head(text).ids for text in texts]
     encoded = [ids for ids in encoded if len(ids) > DELETED]
     scores = compute_probabilities(encoded) if encoded else np.empty((0, len(manifest.labels)))
     confident = (scores.argmax(axis=1) == index) & (scores[:, index] >= CONFIDENT)

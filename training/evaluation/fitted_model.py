@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from valence.service.classifier.classifier import probabilities
+from valence.service.classifier.classifier import to_probabilities
 from valence.service.classifier.model import RecurrentClassifier
 from valence.training.behaviour import suite
 from valence.training.behaviour.capability import Capability
@@ -52,7 +52,7 @@ def evaluate_fitted_model(
         outputs["dev"].astype(np.float64), encoded["dev"].truth
     )
     values = {
-        name: probabilities(logits, temperature=temperature, task=configuration.task)
+        name: to_probabilities(logits, temperature=temperature, task=configuration.task)
         for name, logits in outputs.items()
     }
     chosen_thresholds = (
@@ -115,6 +115,6 @@ def _make_probability_function(
         outputs = loop.compute_logits(
             model, encode_texts(texts, prepared.vocabulary, configuration)
         )
-        return probabilities(outputs, temperature=temperature, task=configuration.task)
+        return to_probabilities(outputs, temperature=temperature, task=configuration.task)
 
     return compute_probabilities

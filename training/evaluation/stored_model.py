@@ -10,9 +10,14 @@ from typing import Any
 
 import numpy as np
 from valence.service.classifier import artifact
-from valence.service.classifier.classifier import Classifier, Probabilities, Reading, probabilities
+from valence.service.classifier.classifier import (
+    Classifier,
+    Probabilities,
+    WindowedText,
+    to_probabilities,
+)
 from valence.service.classifier.manifest import Manifest
-from valence.service.classifier.result import result
+from valence.service.classifier.result import format_result
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import TextTooLong
@@ -111,7 +116,7 @@ def evaluate_examples(
     with reporter.bar(f"scoring with {manifest.name}", total=len(chunks)) as advance:
         for start in chunks:
             chunk = examples[start : start + _CHUNK]
-            documents = [classifier.encode(example.text).ids for example in chunk]
+            documents = [classifier.encode_head(example.text).ids for example in chunk]
             outputs.append(compute_probabilities(manifest, engine, documents, labels=labels))
             tokens += sum(map(len, documents))
             seconds = max(1e-9, time.perf_counter() - started)
@@ -133,7 +138,7 @@ def compute_probabilities(
         engine.logits(documents[start : start + _CHUNK])
         for start in range(0, len(documents), _CHUNK)
     ]
-    values = probabilities(
+    values = to_probabilities(
         np.concatenate(logits), temperature=manifest.temperature, task=manifest.task
     )
     return values[:, [manifest.labels.index(label) for label in labels]]
@@ -154,7 +159,7 @@ def make_model_under_test(
     order = labels or manifest.labels
 
     def predict(texts: Sequence[str]) -> Probabilities:
-        documents = [classifier.encode(text).ids for text in texts]
+        documents = [classifier.encode_head(text).ids for text in texts]
         return compute_probabilities(manifest, engine, documents, labels=order)
 
     return ModelUnderTest(order, predict, select_thresholds(manifest, order), manifest.polarity)
@@ -172,14 +177,18 @@ def predict_texts(
     while chunk := list(islice(numbered, _CHUNK)):
         readings = [_read_text(classifier, index, text, truncation) for index, text in chunk]
         windows = [ids for reading in readings for ids in reading.windows]
-        predictions = classifier.combine(readings, classifier.predict(model_engine.logits(windows)))
+        predictions = classifier.merge_windows(
+            readings, classifier.predict(model_engine.logits(windows))
+        )
         for reading, prediction in zip(readings, predictions, strict=True):
-            yield result(classifier.manifest.labels, prediction, reading.usage)
+            yield format_result(classifier.manifest.labels, prediction, reading.usage)
 
 
-def _read_text(classifier: Classifier, index: int, text: str, truncation: Truncation) -> Reading:
+def _read_text(
+    classifier: Classifier, index: int, text: str, truncation: Truncation
+) -> WindowedText:
     try:
-        return classifier.read(text, truncation)
+        return classifier.encode_windows(text, truncation)
     except TextTooLong as error:
         raise TextTooLong(((index, f"text {index + 1}: {error}"),)) from None
 

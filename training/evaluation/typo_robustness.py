@@ -1,6 +1,6 @@
 """Robustness to typing errors: held-out texts are evaluated with a typo in every tenth word.
 
-The typos follow D. Pruthi, B. Dhingra and Z. Lipton: *Combating Adversarial Misspellings with
+The typos follow D. Pruthi, B. Dhingra and Z. Lipton: *Combating Adversarial SpellingIndex with
 Robust Word Recognition*, ACL 2019. A letter is dropped, doubled, swapped, or replaced by the letter
 of a neighbouring key.
 """
@@ -96,7 +96,7 @@ def measure_stored_model(tag: str, *, engine: str, run: Run) -> TypoCost:
             classifier, model_engine, examples, run.reporter
         )
         scores.append(evaluation.macro_f1)
-        usages = [classifier.encode(example.text).usage for example in examples]
+        usages = [classifier.encode_head(example.text).usage for example in examples]
         tokens = sum(usage.tokens_used for usage in usages)
         unknown.append(sum(usage.unknown_tokens for usage in usages) / max(1, tokens))
     return TypoCost(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from valence.service.classifier.manifest import Manifest, without_paths
+from valence.service.classifier.manifest import Manifest, strip_paths
 from valence.training.config import toml
 from valence.training.metrics.scores import Evaluation
 from valence.training.report.environment import make_environment
@@ -67,7 +67,7 @@ def format_configuration(manifest: Manifest, *, paths: bool = False) -> str:
     With ``paths``, the file holds whole paths, else only their last part.
     """
     whole = dict(manifest.training.configuration)
-    return toml.format_toml(whole if paths else without_paths(whole))
+    return toml.format_toml(whole if paths else strip_paths(whole))
 
 
 def _find_weak_labels(manifest: Manifest, main: Evaluation | None) -> list[str]:

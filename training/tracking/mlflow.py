@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
-from valence.service.classifier.manifest import Manifest, without_paths
+from valence.service.classifier.manifest import Manifest, strip_paths
 from valence.training.config.schema import Configuration
 from valence.training.report import model_card
 from valence.training.tracking.manifest_metrics import select_pass_rates, select_split_metrics
@@ -71,7 +71,7 @@ class MlflowTracker:
             self._run_id = client.create_run(
                 experiment, run_name=run, tags={_RUN_TAG: run}
             ).info.run_id
-            settings = without_paths(configuration.model_dump(mode="json", exclude={"expected"}))
+            settings = strip_paths(configuration.model_dump(mode="json", exclude={"expected"}))
             parameters = [
                 Param(key, value[:_MAX_VALUE_LENGTH]) for key, value in flatten_settings(settings)
             ]

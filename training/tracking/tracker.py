@@ -18,7 +18,7 @@ from valence.training.config.schema import Configuration
 from valence.training.runtime.progress import Reporter
 from valence.training.trainer.checkpoint import Epoch
 
-REQUIREMENTS = "requirements/tracking.txt"
+EXTRA = "valence[tracking]"
 # user and password in an address
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
@@ -90,13 +90,11 @@ def track_run(workspace: Path, reporter: Reporter) -> Iterator[Tracking]:
     """Track a run in MLflow and TensorBoard; stop the run if the block raises.
 
     MLflow logs to ``workspace / "mlruns"``, or to ``MLFLOW_TRACKING_URI`` where it is set.
-    TensorBoard logs to ``workspace / "curves"``. Without the packages of :data:`REQUIREMENTS`
+    TensorBoard logs to ``workspace / "curves"``. Without the packages of :data:`EXTRA`
     nothing is tracked, and a message says so.
     """
     if any(find_spec(package) is None for package in ("mlflow", "tensorboard")):
-        reporter.say(
-            f"this run is not tracked: run pip install -r {REQUIREMENTS}, or use --no-track"
-        )
+        reporter.say(f"this run is not tracked: run pip install '{EXTRA}', or use --no-track")
         yield UNTRACKED
         return
     from valence.training.tracking.mlflow import MlflowTracker

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ConfigurationError
-from valence.service.files.tables import Rows, known_format
+from valence.service.files.tables import Rows, require_format
 from valence.training.config.columns import Columns
 from valence.training.corpora import files
 from valence.training.corpora.example import Example
@@ -87,7 +87,7 @@ def read_evaluation_texts(
     for path, name in zip(paths, files.name_files(paths), strict=True):
         known, encoding = files.resolve_encoding(path, table)
         if encoding is not None and encoding.guessed:
-            reporter.say(encoding.doubt(f"{name} is"))
+            reporter.say(encoding.guess_warning(f"{name} is"))
         held_out_only = not selection.trained_on_too and files.sha256(path) in trained_on
         if held_out_only and not manifest.training.splits.get("test"):
             raise ConfigurationError(
@@ -137,7 +137,7 @@ def read_evaluation_texts(
 
 def _read_columns(path: Path, table: Columns, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The values of the columns ``names`` in each row of the file, as strings."""
-    rows = Rows(path, known_format(path), encoding=table.encoding, columns=tuple(names))
+    rows = Rows(path, require_format(path), encoding=table.encoding, columns=tuple(names))
     with closing(rows):
         for row in rows:
             if row.fault:

@@ -43,7 +43,7 @@ class Candidate:
         ``labels`` are the labels of the manifest, in the order that the predictions shall have.
         """
         manifest = self.manifest
-        documents = [self.classifier.encode(example.text) for example in examples]
+        documents = [self.classifier.encode_head(example.text) for example in examples]
         values = stored_model.compute_probabilities(
             manifest, self.engine, [document.ids for document in documents], labels=labels
         )
@@ -84,7 +84,7 @@ def _measure_seconds(candidate: Candidate, texts: Sequence[str]) -> float:
     # process time leaves out the time that the process waits for a core
     started = time.process_time()
     for text in texts:
-        candidate.engine.logits([candidate.classifier.encode(text).ids])
+        candidate.engine.logits([candidate.classifier.encode_head(text).ids])
     return time.process_time() - started
 
 
