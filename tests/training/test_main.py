@@ -141,7 +141,7 @@ def test_a_model_below_its_expected_scores_is_reported(
     made = trained[0]
     test = made.evaluations["test"].model_copy(update={"macro_f1": 0.5})
     found = Trained(made.tag, made.manifest, {**made.evaluations, "test": test}, made.baselines)
-    monkeypatch.setattr(training_run, "train", lambda *_, **__: found)
+    monkeypatch.setattr(training_run, "train_classifier", lambda *_, **__: found)
     file.write_text(file.read_text() + f"[expected]\ntest = {reached}\nece = 0.1\nminutes = 1.0\n")
     result = run("train", file)
     assert ("warning: macro_f1 0.5000 on test is below 1.0000" in result.stderr) is warned
@@ -354,7 +354,7 @@ def test_the_pipeline_gets_the_configuration(
         assert options["with_baselines"] is False
         return trained[0]
 
-    monkeypatch.setattr(training_run, "train", train)
+    monkeypatch.setattr(training_run, "train_classifier", train)
     run("train", file, "--fresh", "--no-baselines")
     assert seen[0].network.hidden_size == 4
     assert seen[0].optimization.seed == 0

@@ -163,7 +163,7 @@ def test_a_file_is_trained_on_and_evaluated_by_commands(
         )
         return train(changed, **{**options, "device": torch.device("cpu")})
 
-    monkeypatch.setattr(training_run, "train", small)
+    monkeypatch.setattr(training_run, "train_classifier", small)
     arguments = ["--data", str(table), "--text", "review", "--label", "stars", "--name", "stars"]
     result = CliRunner().invoke(
         commands.app,

@@ -87,7 +87,7 @@ def test_explanations_are_judged_on_dev(made: Made, silent: type[Reporter]) -> N
 
 
 def test_the_gate_refuses_a_model_without_test_texts(made: Made, silent: type[Reporter]) -> None:
-    with pytest.raises(ConfigurationError, match="the gate judges on test texts"):
+    with pytest.raises(ConfigurationError, match="the gate needs test texts"):
         retraining.retrain_model(
             made.configuration,
             run=Run(made.workspace, silent()),

@@ -120,7 +120,7 @@ def test_a_finished_training_is_not_repeated(
         seeds.append((configuration.optimization.seed, rest["with_baselines"]))
         return real(configuration, **rest)
 
-    monkeypatch.setattr(training_run, "train", train)
+    monkeypatch.setattr(training_run, "train_classifier", train)
     again = made(tasks=(small("trec6"),))
     assert (again.known, again.trained, seeds) == (("trec6, seed 0",), (), [])
     assert (tmp_path / "page.md").read_text() == before
@@ -185,7 +185,7 @@ def test_an_unexpected_error_is_reported_without_texts(
     def train(*_, **__):
         raise KeyError("a secret text")
 
-    monkeypatch.setattr(training_run, "train", train)
+    monkeypatch.setattr(training_run, "train_classifier", train)
     assert made().failed == ("trec6, seed 0", "sst2, seed 0")
     assert "secret" not in "".join(said)
     assert any(line.startswith("trec6, seed 0 failed: KeyError in test_running") for line in said)
