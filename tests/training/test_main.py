@@ -25,6 +25,7 @@ from valence.training.metrics.scores import evaluate
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 pytestmark = pytest.mark.integration
@@ -348,7 +349,7 @@ def test_the_pipeline_gets_the_configuration(
 ) -> None:
     seen: list[Configuration] = []
 
-    def train(configuration: Configuration, **options: object) -> Trained:
+    def train(configuration: Configuration, run: Run, **options: object) -> Trained:
         seen.append(configuration)
         assert options["fresh"] is True
         assert options["with_baselines"] is False

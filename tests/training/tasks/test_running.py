@@ -116,9 +116,9 @@ def test_a_finished_training_is_not_repeated(
     before = (tmp_path / "page.md").read_text()
     real, seeds = training_run.train_classifier, []
 
-    def train(configuration, **rest):
+    def train(configuration, run, **rest):
         seeds.append((configuration.optimization.seed, rest["with_baselines"]))
-        return real(configuration, **rest)
+        return real(configuration, run, **rest)
 
     monkeypatch.setattr(training_run, "train_classifier", train)
     again = made(tasks=(small("trec6"),))
