@@ -93,12 +93,12 @@ types: $(DEVELOPMENT) ## Check the types, strictly
 	$(BIN)/mypy
 
 bench: $(VENV)-bench/.installed $(MODELS:%=$(STORE)/%/latest) ## Measure; ONLY=http ROUNDS=3 SECONDS=2, or ONLY=revision AGAINST=HEAD~1
-	$(VENV)-bench/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	$(VENV)-bench/bin/python -m tests.trials.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(AGAINST),--against "$$AGAINST") \
 		$(if $(GIGABYTES),--gigabytes $(GIGABYTES))
 
 chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way; ONLY=overload SHARE=0.1
-	$(BIN)/python -m tests.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
+	$(BIN)/python -m tests.trials.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
 
 docs: $(VENV)-docs/.installed ## Build the documentation as a site, and check its links
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
@@ -133,10 +133,10 @@ manifests: $(DEVELOPMENT) $(SCHEMAS)/.installed $(VENV)-policies/.installed ## R
 	$(BIN)/python -m pytest -q tests/deploy
 
 smoke-image: bento $(DEVELOPMENT) ## Build the image and run it by podman, into docs/operations/image.md; ONLY=limits
-	$(BIN)/python -m tests.smoke $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m tests.trials.smoke $(if $(ONLY),--only $(ONLY))
 
 trial: $(DEVELOPMENT) ## Test the gate with worse, equal and better challengers and kill -9, into docs/measured/gate.md
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.gate
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.gate
 
 wheel: $(BASE) ## Build the package with its native engine into dist/
 	$(PIP) wheel --no-deps --wheel-dir dist .

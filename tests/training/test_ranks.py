@@ -28,7 +28,7 @@ from valence.training.runtime.tensor_file import copy_weights
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import network
 
-from tests.ranks.writing import LABELS, write
+from tests.support.big_files import LABELS, write
 
 pytestmark = pytest.mark.integration
 

@@ -32,7 +32,7 @@ from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
-from tests.ranks.writing import LABELS, write
+from tests.support.big_files import LABELS, write
 
 pytestmark = pytest.mark.integration
 
