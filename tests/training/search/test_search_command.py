@@ -109,7 +109,7 @@ def test_without_optuna_the_command_names_the_package(
     monkeypatch.setattr(search, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match="a search needs the extra 'search': pip install"):
         run(file)
-    assert (ROOT / search.REQUIREMENTS).is_file()
+    assert f"\n{search.EXTRA} = [" in (ROOT / "pyproject.toml").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", ["../up", "Upper", "a" * 64])
