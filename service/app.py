@@ -206,7 +206,7 @@ class Valence:
     def _load(self) -> list[Scorer]:
         from valence.service.classifier import artifact
         from valence.service.classifier.classifier import Classifier
-        from valence.service.inference.batcher import QueueLimits
+        from valence.service.inference.admission import QueueLimits
         from valence.service.inference.cache import AnswerCache
         from valence.service.inference.engines import factory
         from valence.service.inference.scorer import Scorer
@@ -243,7 +243,7 @@ def _host() -> str:
 
 
 def _connection_watch(entry: ASGIApp) -> ConnectionWatch:
-    from valence.service.api.http.body_limits import LARGE_BODY
+    from valence.service.inference.admission import LARGE_BODY
     from valence.service.server import protocol
     from valence.service.settings import Settings
 

@@ -92,11 +92,7 @@ class Application:
             settings.max_body_bytes,
             settings.body_memory_bytes,
             settings.body_idle_seconds,
-            lambda characters, texts: context.models.require_room(
-                characters=characters,
-                texts=texts,
-                within_seconds=settings.request_timeout_seconds,
-            ),
+            self._require_room,
         )
         self._access = Access(context.settings, context.log)
         # what every request is asked, or is told, beside its answer
@@ -159,7 +155,7 @@ class Application:
         if self._asks_of_all or self.context.models.phase is not Phase.SERVING:
             return None
         try:
-            self._bodies.require_room_for(body)
+            self._require_room(body)
             return None
         except Overloaded as error:
             request = Request({"headers": headers}, _hung_up, limits=self._bodies)
@@ -176,6 +172,14 @@ class Application:
             "headers": [*answer.headers, *identification, *classification.ROUTE.headers],
             "body": answer.body,
         }
+
+    def _require_room(self, body: bytes) -> None:
+        """Raise :class:`Overloaded` if ``body`` is large and the default model has no room."""
+        models = self.context.models
+        if models.phase is Phase.SERVING:
+            models.get().admission.require_room_for_body(
+                body, within_seconds=self.context.settings.request_timeout_seconds
+            )
 
     def _account(
         self,

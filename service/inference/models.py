@@ -55,13 +55,6 @@ class Models:
         served = ", ".join(f"{other.name}:{other.version}" for other in self._scorers.values())
         raise UnknownModel(f"no model {name!r} is served here; there are {served}")
 
-    def require_room(self, *, characters: int, texts: int, within_seconds: float) -> None:
-        """Raise :class:`Overloaded` if the default model has no room for so many characters."""
-        if self.phase is Phase.SERVING:
-            self._scorers[self._default].require_room(
-                characters=characters, texts=texts, within_seconds=within_seconds
-            )
-
     def all(self) -> tuple[Scorer, ...]:
         """Every served model, in the order of the settings."""
         self.require_serving()

@@ -15,12 +15,14 @@ import numpy as np
 from valence.service.classifier.classifier import Classifier, Document, Prediction, Usage
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
-from valence.service.errors import DeadlineExceeded, InvalidRequest, TextTooLong
+from valence.service.errors import DeadlineExceeded, TextTooLong
 from valence.service.inference import long_texts
-from valence.service.inference.batcher import Batcher, QueueLimits, Ticket
+from valence.service.inference.admission import Admission, QueueLimits
+from valence.service.inference.batcher import Batcher
 from valence.service.inference.cache import Answer, AnswerCache
 from valence.service.inference.engines.interface import Engine
 from valence.service.inference.explain.explainer import Explainer, Explanation, TextActivations
+from valence.service.inference.fair_queue import FairQueue, Ticket
 from valence.service.inference.long_texts import Sentence
 from valence.service.observability.metrics.model import ModelMetrics
 from valence.service.observability.metrics.service import Metrics
@@ -28,9 +30,6 @@ from valence.service.observability.metrics.service import Metrics
 # Tokenizing holds the event loop; a large request lets others have a turn after as many characters
 # as are tokenized in about a quarter of a millisecond.
 _TURN_CHARACTERS = 2_000
-# of English text, spaces counted; only who is refused early depends on it
-_CHARACTERS_A_TOKEN = 5
-_NOTHING = nullcontext(False)
 
 
 Given = TypeVar("Given")
@@ -90,7 +89,6 @@ class Scorer:
         self.version = self.manifest.version
         self._cache = cache
         self._explainer = Explainer(classifier)
-        self._limits = limits
         self._metrics = ModelMetrics(
             metrics,
             name=self.name,
@@ -98,8 +96,9 @@ class Scorer:
             labels=self.manifest.labels,
             engine=engine.name,
         )
+        self.admission = Admission(FairQueue(), limits, max_tokens=self.manifest.max_tokens)
         self._batcher: Batcher[Prediction] = Batcher(
-            self._predict, limits=limits, worker=worker, metrics=self._metrics
+            self._predict, admission=self.admission, worker=worker, metrics=self._metrics
         )
 
     def warm_up(self) -> None:
@@ -200,7 +199,7 @@ class Scorer:
         arrived = time.perf_counter()
         parts: list[long_texts.Parts] | None = None
         documents: Sequence[Document | long_texts.Parts]
-        with self._room(texts, timeout_seconds) as admitted:
+        with self.admission.reserve_texts(texts, within_seconds=timeout_seconds) as reserved:
             if truncation == "head" and not sentences and not explain:
                 encode = self.classifier.encode
                 whole = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
@@ -210,11 +209,11 @@ class Scorer:
                     self.classifier, texts, truncation, sentences=sentences
                 )
                 ids = long_texts.windows(parts)
-                self._require_room(ids, texts=len(texts))
+                self.admission.require_fit(ids, texts=len(texts))
             encoded = time.perf_counter()
             left = timeout_seconds - (encoded - arrived)
             ticket = self._batcher.submit(
-                ids, within_seconds=left, admitted=admitted and len(ids) == len(texts)
+                ids, within_seconds=left, reserved=reserved and len(ids) == len(texts)
             )
         predictions = await self._answers(ticket, left, while_waiting)
         found: list[list[Sentence]] = []
@@ -261,7 +260,7 @@ class Scorer:
             explainer.questions(part.whole, label)
             for part, label in zip(parts, labels, strict=True)
         ]
-        ticket = self._batcher.submit_to(
+        ticket = self._batcher.submit_work(
             explainer.attribute, list(chain.from_iterable(asked)), within_seconds=timeout_seconds
         )
         answers = iter(await self._answers(ticket, timeout_seconds, while_waiting))
@@ -287,7 +286,7 @@ class Scorer:
         explainer = self._explainer
         read = self.classifier.read(text, "head")
         questions = explainer.questions(read, self.manifest.labels[0])
-        ticket = self._batcher.submit_to(
+        ticket = self._batcher.submit_work(
             explainer.activate, questions, within_seconds=timeout_seconds
         )
         (values,) = await self._answers(ticket, timeout_seconds, while_waiting)
@@ -322,38 +321,6 @@ class Scorer:
                 characters = 0
                 await asyncio.sleep(0)
         return documents
-
-    def require_room(self, *, characters: int, texts: int, within_seconds: float) -> None:
-        """Raise :class:`Overloaded` if there is no room for so many characters in all ``texts``."""
-        tokens = self._guessed_tokens(characters, texts)
-        self._batcher.require_room(items=texts, tokens=tokens, within_seconds=within_seconds)
-
-    def _guessed_tokens(self, characters: int, texts: int) -> int:
-        return min(characters // _CHARACTERS_A_TOKEN, texts * self.manifest.max_tokens)
-
-    def _room(self, texts: Sequence[str], within_seconds: float) -> AbstractContextManager[bool]:
-        """Keeps room for a large request while its texts are tokenized; whether it did.
-
-        A small one is tokenized sooner than asked whether there is room.
-        """
-        characters = len(texts[0]) if len(texts) == 1 else sum(map(len, texts))
-        if characters <= _TURN_CHARACTERS:
-            return _NOTHING
-        return self._batcher.promised(
-            items=len(texts),
-            tokens=self._guessed_tokens(characters, len(texts)),
-            within_seconds=within_seconds,
-        )
-
-    def _require_room(self, ids: Sequence[WordIds], *, texts: int) -> None:
-        """What texts come to in windows and sentences may be many times what was sent."""
-        tokens = sum(map(len, ids))
-        if len(ids) > texts and (len(ids) > self._limits.items or tokens > self._limits.tokens):
-            raise InvalidRequest(
-                f"the texts come to {len(ids)} windows and sentences of {tokens} tokens, a request "
-                f"may hold {self._limits.items} of {self._limits.tokens}; send fewer or shorter "
-                "texts a request"
-            )
 
     async def _answers(
         self,

@@ -231,7 +231,7 @@ class Request:
     def _with_room(self, body: bytes) -> bytes:
         """``body``, if there is room for what a large one asks; a path may name another model."""
         if not self.parameters:
-            self._limits.require_room_for(body)
+            self._limits.require_room(body)
         return body
 
     def release(self) -> None:

@@ -1,12 +1,15 @@
 """Bodies that come slowly, in too many bytes, or say a thing twice."""
 
 import asyncio
+import functools
 import json
 
 import pytest
 from valence.service.api.http.body_limits import BodyLimits
 from valence.service.api.http.request import Request
 from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded
+from valence.service.inference.admission import Admission, QueueLimits, estimate_body
+from valence.service.inference.fair_queue import FairQueue
 
 SCOPE = {"type": "http", "headers": [], "method": "POST", "path": "/"}
 
@@ -109,31 +112,34 @@ async def test_what_json_and_unicode_can_hold_is_answered_by_contract(served, bo
     assert answer.status_code == status
 
 
+def full_queue() -> Admission:
+    """The admission of a model with no room for anything more."""
+    queue = FairQueue()
+    queue.items = queue.tokens = 1
+    return Admission(queue, QueueLimits(1, 1), max_tokens=50)
+
+
+def full_limits() -> BodyLimits:
+    require = functools.partial(full_queue().require_room_for_body, within_seconds=1)
+    return BodyLimits(10**6, 10**6, 5, require)
+
+
 async def test_a_large_body_without_room_is_refused_before_its_json_is_read():
-    asked = []
-
-    def no_room(*guess: int) -> None:
-        asked.append(guess)
-        raise Overloaded("full", retry_after_seconds=1)
-
-    def limits() -> BodyLimits:
-        return BodyLimits(10**6, 10**6, 5, no_room)
-
     texts = ["déjà vu", 'she said "no", and left', "a" * 30] * 300
     escaped = json.dumps({"texts": texts}).encode()
     plain = json.dumps({"texts": texts}, ensure_ascii=False).encode()
     for body in (escaped, plain):
         with pytest.raises(Overloaded):
-            await request_of(limits(), body).body()
+            await request_of(full_limits(), body).body()
     # guessed from the beginning; an escape is a character, outside ASCII two bytes are one
-    (characters, of_escaped), (halved, of_plain) = asked
-    assert characters == pytest.approx(len(escaped) - 2 * 5 * 300, rel=0.02)
-    assert halved == len(plain) // 2
-    assert [of_escaped, of_plain] == pytest.approx([900, 900], rel=0.02)
+    costs = [estimate_body(body, max_tokens=50) for body in (escaped, plain)]
+    characters = [len(escaped) - 2 * 5 * 300, len(plain) / 2]
+    assert [cost.tokens for cost in costs] == pytest.approx([n / 5 for n in characters], rel=0.02)
+    assert [cost.items for cost in costs] == pytest.approx([900, 900], rel=0.02)
     # a small one costs too little, and of others the model is not known yet
     for body in (b" " * 8_192, b'{"model": "topic"}' + b" " * 9_000):
-        assert await request_of(limits(), body).body() == body
-    elsewhere = request_of(limits(), b" " * 9_000)
+        assert await request_of(full_limits(), body).body() == body
+    elsewhere = request_of(full_limits(), b" " * 9_000)
     elsewhere.parameters = {"name": "topic"}
     assert len(await elsewhere.body()) == 9_000
 
@@ -150,11 +156,8 @@ async def test_a_large_body_without_room_is_refused_before_its_json_is_read():
 )
 @pytest.mark.parametrize("text", [b'"aa"', rb'"]"', rb'"\"texts\": ["'])
 async def test_room_for_another_model_is_not_asked_of_the_default_one(around, text):
-    def no_room(*guess: int) -> None:
-        raise Overloaded("full", retry_after_seconds=1)
-
     body = around % b", ".join([text] * 3_000)
-    assert await request_of(BodyLimits(10**6, 10**6, 5, no_room), body).body() == body
+    assert await request_of(full_limits(), body).body() == body
     mine = body.replace(b"model", b"label")
     with pytest.raises(Overloaded):
-        await request_of(BodyLimits(10**6, 10**6, 5, no_room), mine).body()
+        await request_of(full_limits(), mine).body()

@@ -81,9 +81,9 @@ async def test_where_every_request_is_asked_or_told_more_all_begin(serve, tmp_pa
     path.write_text(f"alice: sha256:{key_file.fingerprint(b'secret').hex()}\n")
     for settings in ({"api_keys_file": str(path)}, {"cors_origins": ("https://valence.example",)}):
         served = serve(**settings)
-        monkeypatch.setattr(type(served.app._bodies), "require_room_for", _never)
+        monkeypatch.setattr(served.app, "_require_room", _never)
         assert served.app.shed(JSON, LARGE) is None
 
 
-def _never(self, body):
+def _never(body):
     pytest.fail("there was no need to ask")

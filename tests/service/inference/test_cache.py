@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from valence.service.classifier.classifier import Classifier, Prediction, Usage
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.cache import AnswerCache
 from valence.service.inference.scorer import Scored, Scorer, Stages
 from valence.service.observability.metrics.service import Metrics

@@ -12,7 +12,7 @@ from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.tokenizer import tokenize
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import Overloaded, TextTooLong
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.engines.reference import ReferenceEngine
 from valence.service.inference.explain.explainer import Explainer
 from valence.service.inference.scorer import Scorer

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.truncation import TRUNCATIONS
 from valence.service.errors import InvalidRequest, TextTooLong, Unavailable, UnknownModel
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.cache import AnswerCache
 from valence.service.inference.engines.reference import ReferenceEngine
 from valence.service.inference.models import Models, Phase
