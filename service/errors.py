@@ -99,14 +99,7 @@ class InvalidRequest(RequestError):
 
 
 class TextTooLong(RequestError):
-    """Texts have more tokens than the model reads, and the request said to refuse such.
-
-    ``faults`` holds the place of each among the request's texts, and a message.
-    """
-
-    def __init__(self, faults: tuple[tuple[int, str], ...]) -> None:
-        super().__init__(faults[0][1])
-        self.faults = faults
+    """A text has more tokens than the model reads, and the request asks to refuse such texts."""
 
 
 class UnknownModel(RequestError):

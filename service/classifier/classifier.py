@@ -113,7 +113,7 @@ class Classifier:
                 f"{tokens} tokens, the model reads {limit}; shorten the text or ask for another "
                 "truncation"
             )
-            raise TextTooLong(((0, message),))
+            raise TextTooLong(message)
         marks = tuple(~known[part.start : part.stop] for part in parts)
         windows = tuple(ids[part.start : part.stop] for part in parts)
         if truncation == "window":

@@ -172,7 +172,7 @@ def _read(classifier: Classifier, place: int, text: str, truncation: Truncation)
     try:
         return classifier.read(text, truncation)
     except TextTooLong as error:
-        raise TextTooLong(((place, f"text {place + 1}: {error}"),)) from None
+        raise TextTooLong(f"text {place + 1}: {error}") from None
 
 
 def load(tag: str, engine: str) -> tuple[Classifier, Engine]:

@@ -18,13 +18,14 @@ from valence.service import errors
 from valence.service.api.http.problems import Problem
 from valence.service.api.http.request import Request, Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Handler, Operation, Route
-from valence.service.api.http.scoring import TURN_TEXTS, require_within_limits, score, to_json
+from valence.service.api.http.scoring import TURN_TEXTS, require_within_limits, score_texts, to_json
 from valence.service.api.operations.health import ready
 from valence.service.api.v1.examples import LIMITS
 from valence.service.api.v1.models import Limits, limits
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import InvalidRequest
-from valence.service.inference.scorer import Scored, Scorer
+from valence.service.inference.scored import Scored, ScoreRequest
+from valence.service.inference.scorer import Scorer
 from valence.service.version import VERSION
 
 _PAIR = (
@@ -170,8 +171,11 @@ async def predict(context: Context, request: Request) -> Response:
     scorer = context.models.get(request.parameters.get("name"))
     _require_calibrated(asked, parameters, scorer)
     require_within_limits(texts, context.settings, field="inputs")
-    scorer, scored = await score(
-        context, request, texts, model=scorer.name, truncation=_truncation(asked, parameters)
+    scorer, scored = await score_texts(
+        context,
+        request,
+        ScoreRequest(texts, truncation=_truncation(asked, parameters)),
+        model=scorer.name,
     )
     rows = await label_scores(scorer, scored, top_k=parameters.top_k)
     return Response(

@@ -29,9 +29,10 @@ from valence.service.api.dialects.huggingface import (
 )
 from valence.service.api.http.request import Request, Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
-from valence.service.api.http.scoring import require_few, require_within_limits, score
+from valence.service.api.http.scoring import require_few, require_within_limits, score_texts
 from valence.service.api.http.validation import parse
 from valence.service.errors import InvalidRequest, MalformedBody
+from valence.service.inference.scored import ScoreRequest
 from valence.service.settings import Settings
 
 _JSON, _LINES, _CSV = "application/json", "application/jsonlines", "text/csv"
@@ -60,7 +61,7 @@ async def invoke(context: Context, request: Request) -> Response:
     if not texts:
         raise InvalidRequest.of("body", "holds no text; send one a line")
     require_within_limits(texts, context.settings, field="line")
-    scorer, scored = await score(context, request, texts)
+    scorer, scored = await score_texts(context, request, ScoreRequest(texts))
     rows: list[Any] = await label_scores(scorer, scored)
     return Response(
         b"".join(pydantic_core.to_json(row) + b"\n" for row in rows),

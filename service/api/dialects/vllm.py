@@ -12,9 +12,10 @@ from pydantic_core import PydanticCustomError
 from valence.service.api.http.problems import Problem
 from valence.service.api.http.request import Request, Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
-from valence.service.api.http.scoring import require_within_limits, score, to_json
+from valence.service.api.http.scoring import require_within_limits, score_texts, to_json
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import InvalidRequest
+from valence.service.inference.scored import ScoreRequest
 from valence.service.inference.scorer import Scorer
 
 _NO_IDS = (
@@ -128,7 +129,9 @@ async def classify(context: Context, request: Request) -> Response:
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
     require_within_limits(texts, context.settings, field="input")
     truncation = _truncation(asked, context.models.get(asked.model))
-    scorer, scored = await score(context, request, texts, model=asked.model, truncation=truncation)
+    scorer, scored = await score_texts(
+        context, request, ScoreRequest(texts, truncation=truncation), model=asked.model
+    )
     labels = scorer.manifest.labels
     data = [
         {

@@ -25,7 +25,7 @@ from valence.service.errors import (
     Overloaded,
     UnsupportedMedia,
 )
-from valence.service.inference.scorer import Stages
+from valence.service.inference.scored import Stages
 from valence.service.pacing.token_bucket import TokenBucket
 from valence.service.server.single_write import understands
 
@@ -80,7 +80,6 @@ class Request:
     """What a handler may ask of a request, and what it tells the log and the metrics about it."""
 
     __slots__ = (
-        "_ends",
         "_held",
         "_limits",
         "_paid",
@@ -105,7 +104,6 @@ class Request:
         self._receive = receive
         self._limits = limits
         self._held = 0
-        self._ends: float | None = None
         self._paid = 1  # by being admitted
         self.arrived = time.perf_counter()
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -119,16 +117,14 @@ class Request:
         self.texts = self.tokens = 0
         self.stages: Stages | None = None
 
-    def seconds_left(self, most: float) -> float:
-        """How long an answer is waited for: ``most``, or what the client said if that is less.
+    def deadline(self, max_seconds: float) -> float:
+        """When the answer is no longer waited for, in seconds of ``time.perf_counter``.
 
-        ``most`` counts from the first call, a client's own limit from the request's first byte.
-        Raises :class:`InvalidRequest` for one that is no whole number of milliseconds.
+        That is ``max_seconds`` from now, or the client's own limit after the request's first byte
+        if that is earlier. Raises :class:`InvalidRequest` for a limit that is not a whole number of
+        milliseconds.
         """
-        now = time.perf_counter()
-        if self._ends is None:
-            self._ends = min(now + most, self.arrived + self._asked_seconds())
-        return self._ends - now
+        return min(time.perf_counter() + max_seconds, self.arrived + self._asked_seconds())
 
     def _asked_seconds(self) -> float:
         for name in TIMEOUT_HEADERS:

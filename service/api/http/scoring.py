@@ -9,9 +9,9 @@ from typing import Any
 import pydantic_core
 from valence.service.api.http.request import Request
 from valence.service.api.http.routes import Context
-from valence.service.classifier.truncation import Truncation
 from valence.service.errors import InvalidRequest
-from valence.service.inference.scorer import Scored, Scorer
+from valence.service.inference.scored import Scored, ScoreRequest
+from valence.service.inference.scorer import Scorer
 from valence.service.settings import Settings
 
 # Building an answer holds the event loop, and so does writing it; a large one lets others have a
@@ -19,33 +19,24 @@ from valence.service.settings import Settings
 TURN_TEXTS = 32
 
 
-async def score(
-    context: Context,
-    request: Request,
-    texts: Sequence[str],
-    *,
-    model: str | None = None,
-    truncation: Truncation = "head",
-    sentences: bool = False,
-    explain: bool = False,
+async def score_texts(
+    context: Context, request: Request, asked: ScoreRequest, *, model: str | None = None
 ) -> tuple[Scorer, Scored]:
-    """The predictions of ``model``, or of the default one, for ``texts``, and who made them.
+    """The answer of ``model``, or of the default model, to ``asked``; and the model.
 
-    The request's log line, its metrics and its API key's rate learn what was scored; the client may
-    shorten the time it may take. Raises what :meth:`Models.get` and :meth:`Scorer.score` raise;
-    limits on texts are the caller's to check, by :func:`require_within_limits`, since only the
-    dialect knows where in the body a text stood.
+    The request sets the deadline of ``asked``, and its disconnect ends the wait. The request's log
+    line, its metrics and its API key's rate learn what was scored. Raises what :meth:`Models.get`
+    and :meth:`Scorer.score` raise. The caller checks the limits on texts, by
+    :func:`require_within_limits`, since only the dialect knows where in the body a text stands.
     """
     scorer = context.models.get(model)
     request.model, request.version = scorer.name, scorer.version
-    request.pay(len(texts))
+    request.pay(len(asked.texts))
     scored = await scorer.score(
-        texts,
-        timeout_seconds=request.seconds_left(context.settings.request_timeout_seconds),
-        while_waiting=request.until_gone,
-        truncation=truncation,
-        sentences=sentences,
-        explain=explain,
+        asked._replace(
+            deadline=request.deadline(context.settings.request_timeout_seconds),
+            disconnect=request.until_gone,
+        )
     )
     request.texts, request.tokens = scored.usage.texts, scored.usage.tokens
     request.stages = scored.stages
@@ -99,10 +90,10 @@ def require_short(text: str, settings: Settings, *, field: str) -> None:
 
 
 def faults_of_length(texts: Sequence[str], settings: Settings) -> dict[int, str]:
-    """A message for each text that is too long, by its place."""
-    most = settings.max_characters
+    """A message for each text that is too long, by the text's index."""
+    limit = settings.max_characters
     return {
-        place: f"{len(text)} characters, a text may have {most}; split or shorten it"
-        for place, text in enumerate(texts)
-        if len(text) > most
+        index: f"{len(text)} characters, a text may have {limit}; split or shorten it"
+        for index, text in enumerate(texts)
+        if len(text) > limit
     }

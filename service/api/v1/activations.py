@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +11,7 @@ from valence.service.api.http.request import Request, Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
 from valence.service.api.http.scoring import require_short
 from valence.service.api.v1.schemas import ModelName
+from valence.service.inference.scored import ScoreRequest
 
 _DEFAULT_UNITS = 24
 
@@ -74,18 +76,20 @@ async def show(context: Context, request: Request) -> Response:
     require_short(asked.text, context.settings, field="text")
     scorer = context.models.get(asked.model)
     request.model, request.version = scorer.name, scorer.version
-    found = await scorer.activations(
-        asked.text,
-        most=asked.units,
-        timeout_seconds=context.settings.request_timeout_seconds,
-        while_waiting=request.until_gone,
+    activations = await scorer.activations(
+        ScoreRequest(
+            (asked.text,),
+            deadline=time.perf_counter() + context.settings.request_timeout_seconds,
+            disconnect=request.until_gone,
+        ),
+        max_units=asked.units,
     )
-    request.texts, request.tokens = 1, len(found.tokens)
+    request.texts, request.tokens = 1, len(activations.tokens)
     answer = ActivationsResponse(
         model=ModelName(name=scorer.name, version=scorer.version),
         tokens=[
             ReadToken(start=token.start, end=token.end, unknown=unknown)
-            for token, unknown in found.tokens
+            for token, unknown in activations.tokens
         ],
         # fixed-point and bf16 states may leave [-1, 1] by a rounding
         units=[
@@ -95,7 +99,7 @@ async def show(context: Context, request: Request) -> Response:
                 telling=unit.telling,
                 activations=[min(1.0, max(-1.0, value)) for value in unit.activations],
             )
-            for unit in found.units
+            for unit in activations.units
         ],
     )
     return Response(answer.model_dump_json().encode())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
@@ -23,8 +24,8 @@ from valence.service.api.http.validation import readable
 from valence.service.api.v1.examples import STREAMED
 from valence.service.api.v1.ndjson import Line, LineSplitter
 from valence.service.api.v1.schemas import Options, StreamAnswer, StreamLine
-from valence.service.classifier.classifier import Prediction, Usage
 from valence.service.classifier.result import UNCERTAIN, result
+from valence.service.inference.scored import ScoredText, ScoreRequest
 from valence.service.inference.scorer import Scorer
 
 MEDIA_TYPES = ("application/x-ndjson", "application/jsonl", "application/json-lines")
@@ -43,8 +44,6 @@ _LEAST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.05, 1.0
 # A connection that is closed on bytes nobody read loses what was written last, so after the last
 # line what still comes is read for as long.
 _LINGER_SECONDS = 1.0
-
-_Answer = tuple[Prediction, Usage]
 
 
 async def classify_stream(context: Context, request: Request) -> Stream:
@@ -176,10 +175,14 @@ class Stream:
             else:
                 shaped: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
                 shaped |= result(
-                    labels, *answer, top_k=options.top_k, min_confidence=options.min_confidence
+                    labels,
+                    answer.prediction,
+                    answer.usage,
+                    top_k=options.top_k,
+                    min_confidence=options.min_confidence,
                 )
                 if shaped["label"] == UNCERTAIN:
-                    self._scorer.uncertain(1)
+                    self._scorer.count_uncertain(1)
                 written.append(pydantic_core.to_json(shaped))
             if not len(written) % _TURN_LINES:
                 await asyncio.sleep(0)
@@ -207,7 +210,7 @@ class Stream:
             return name, error
         return name, text
 
-    async def _score(self, texts: Sequence[str]) -> list[_Answer | Exception]:
+    async def _score(self, texts: Sequence[str]) -> Sequence[ScoredText | Exception]:
         """An answer or an error for each text: one that fails takes no other with it."""
         if not texts:
             return []
@@ -215,14 +218,6 @@ class Stream:
             scored = await self._admitted(texts)
         except (errors.Overloaded, errors.DeadlineExceeded) as error:
             return [error] * len(texts)
-        except errors.TextTooLong as error:
-            faults = dict(error.faults)
-            kept = [text for place, text in enumerate(texts) if place not in faults]
-            answers = iter(await self._score(kept))
-            return [
-                errors.TextTooLong(((0, faults[place]),)) if place in faults else next(answers)
-                for place in range(len(texts))
-            ]
         except Exception as error:
             if len(texts) == 1:
                 return [error]
@@ -230,28 +225,26 @@ class Stream:
             return [*await self._score(texts[:half]), *await self._score(texts[half:])]
         return scored
 
-    async def _admitted(self, texts: Sequence[str]) -> list[_Answer | Exception]:
+    async def _admitted(self, texts: Sequence[str]) -> Sequence[ScoredText | Exception]:
         """Answers to ``texts``; they wait where a request would be told that the queue is full."""
-        loop = asyncio.get_running_loop()
-        patience = loop.time() + self._settings.stream_idle_seconds
+        deadline = time.perf_counter() + self._settings.stream_idle_seconds
+        asked = ScoreRequest(
+            texts, truncation=self._options.truncation, partial=True, deadline=deadline
+        )
         while True:
             try:
-                scored = await self._scorer.score(
-                    texts,
-                    timeout_seconds=patience - loop.time(),
-                    truncation=self._options.truncation,
-                )
+                scored = await self._scorer.score(asked)
             except errors.Overloaded as error:
                 wait = min(
                     max(error.retry_after_seconds, _LEAST_RETRY_SECONDS), _MOST_RETRY_SECONDS
                 )
-                if loop.time() + wait > patience:
+                if time.perf_counter() + wait > deadline:
                     raise
                 await asyncio.sleep(wait)
             else:
                 self._request.texts += scored.usage.texts
                 self._request.tokens += scored.usage.tokens
-                return list(zip(scored.predictions, scored.usages, strict=True))
+                return scored.texts
 
     def _refusal(
         self, number: int, name: str, error: Exception, *, resume_from: int | None = None

@@ -13,6 +13,7 @@ from valence.service.inference.admission import QueueLimits
 from valence.service.inference.cache import AnswerCache
 from valence.service.inference.engines.reference import ReferenceEngine
 from valence.service.inference.models import Models, Phase
+from valence.service.inference.scored import ScoreRequest
 from valence.service.inference.scorer import Scorer
 from valence.service.observability.metrics.service import Metrics
 
@@ -44,15 +45,19 @@ def engine(tiny_artifact):
 def test_a_prediction_is_the_same_alone_and_inside_any_batch(tiny_artifact, engine, requests):
     async def run():
         scorer = make(tiny_artifact, engine)
-        return await asyncio.gather(*(scorer.score(texts, timeout_seconds=5) for texts in requests))
+        return await asyncio.gather(*(scorer.score(ScoreRequest(texts)) for texts in requests))
 
     classifier = Classifier(tiny_artifact)
     for texts, scored in zip(requests, asyncio.run(run()), strict=True):
-        for text, prediction, usage in zip(texts, scored.predictions, scored.usages, strict=True):
+        for text, prediction, usage in zip(texts, scored.predictions, usages(scored), strict=True):
             document = classifier.encode(text)
             (alone,) = classifier.predict(engine.logits([document.ids]))
             assert prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
             assert usage == document.usage
+
+
+def usages(scored):
+    return [text.usage for text in scored.results]
 
 
 LONG = "good " * 30 + "bad movie " * 40 + "n't . " * 5
@@ -64,27 +69,29 @@ async def test_a_truncated_text_scores_as_its_parts_alone_in_any_company(
 ):
     scorer, classifier = make(tiny_artifact, engine), Classifier(tiny_artifact)
     texts = ["bad", LONG, "", LONG[:200] * 3, "not good"]
-    scored = await scorer.score(texts, timeout_seconds=5, truncation=truncation)
-    for text, prediction, usage in zip(texts, scored.predictions, scored.usages, strict=True):
+    scored = await scorer.score(ScoreRequest(texts, truncation=truncation))
+    for text, prediction, usage in zip(texts, scored.predictions, usages(scored), strict=True):
         reading = classifier.read(text, truncation)
         alone = [classifier.predict(engine.logits([ids]))[0] for ids in reading.windows]
         (expected,) = classifier.combine([reading], alone)
         assert prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
         assert prediction.label == expected.label
         assert usage == reading.usage
-    assert scored.usage.tokens_used == sum(usage.tokens_used for usage in scored.usages)
+    assert scored.usage.tokens_used == sum(usage.tokens_used for usage in usages(scored))
     assert scored.usage.truncated_texts == (0 if truncation == "window" else 2)
 
 
 async def test_refused_texts_are_all_named_before_any_is_scored(tiny_artifact, counting_engine):
     scorer = make(tiny_artifact, counting_engine)
     texts = ["good", LONG, "bad", LONG]
-    with pytest.raises(TextTooLong) as caught:
-        await scorer.score(texts, timeout_seconds=5, truncation="error")
-    assert [place for place, _ in caught.value.faults] == [1, 3]
+    with pytest.raises(TextTooLong, match="120 tokens"):
+        await scorer.score(ScoreRequest(texts, truncation="error"))
     assert counting_engine.calls == []
-    scored = await scorer.score(texts[::2], timeout_seconds=5, truncation="error")
-    assert len(scored.predictions) == 2
+    scored = await scorer.score(ScoreRequest(texts, truncation="error", partial=True))
+    assert [isinstance(text, TextTooLong) for text in scored.texts] == [False, True] * 2
+    assert scored.usage.texts == len(scored.predictions) == 2
+    refused = await scorer.score(ScoreRequest([LONG], truncation="error", partial=True))
+    assert (refused.usage.texts, len(refused.texts)) == (0, 1)
 
 
 async def test_each_truncation_has_answers_of_its_own_in_the_cache(tiny_artifact, counting_engine):
@@ -93,16 +100,18 @@ async def test_each_truncation_has_answers_of_its_own_in_the_cache(tiny_artifact
     for _ in range(2):
         for truncation in ("head", "tail", "head_tail", "window"):
             answers = [
-                (await scorer.score([LONG], timeout_seconds=5, truncation=truncation))
+                (await scorer.score(ScoreRequest([LONG], truncation=truncation)))
                 for scorer in (cached, plain)
             ]
             # how long they took is no part of the answers
             assert answers[0]._replace(stages=answers[1].stages) == answers[1]
-    await cached.score(["good"], timeout_seconds=5, truncation="error")
-    with pytest.raises(TextTooLong) as caught:
-        await cached.score(["good", "bad", LONG], timeout_seconds=5, truncation="error")
-    # counted among the request's texts, not among those that the cache lacks
-    assert [place for place, _ in caught.value.faults] == [2]
+    await cached.score(ScoreRequest(["good"], truncation="error"))
+    texts = ["good", "bad", LONG]
+    with pytest.raises(TextTooLong):
+        await cached.score(ScoreRequest(texts, truncation="error"))
+    scored = await cached.score(ScoreRequest(texts, truncation="error", partial=True))
+    # in the order of the request's texts, not of those that the cache lacks
+    assert [isinstance(text, TextTooLong) for text in scored.texts] == [False, False, True]
 
 
 # 120 tokens are three windows of 50
@@ -113,9 +122,9 @@ async def test_more_windows_than_the_queue_ever_holds_are_refused(
     tiny_artifact, counting_engine, limits, fits
 ):
     scorer = make(tiny_artifact, counting_engine, **limits)
-    request = scorer.score([LONG] * 2, timeout_seconds=5, truncation="window")
+    request = scorer.score(ScoreRequest([LONG] * 2, truncation="window"))
     if fits:
-        assert [usage.windows for usage in (await request).usages] == [3, 3]
+        assert [usage.windows for usage in usages(await request)] == [3, 3]
     else:
         with pytest.raises(InvalidRequest, match="6 windows and sentences of 300 tokens"):
             await request
@@ -127,20 +136,20 @@ async def test_a_sentence_scores_as_if_it_were_the_whole_text(tiny_artifact, eng
     long = "" if truncation == "error" else "good " * 60 + "bad. "
     texts = ["Not good! The movie was bad.  Very bad :(", "", f"A {long}movie. Good"]
     for _ in range(2):
-        scored = await scorer.score(texts, timeout_seconds=5, truncation=truncation, sentences=True)
-        plain = await scorer.score(texts, timeout_seconds=5, truncation=truncation)
+        scored = await scorer.score(ScoreRequest(texts, truncation=truncation, sentences=True))
+        plain = await scorer.score(ScoreRequest(texts, truncation=truncation))
         # an engine's rounding may differ with the batch
         for found, expected in zip(scored.predictions, plain.predictions, strict=True):
             assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
-        assert scored.usages == plain.usages
-    assert [len(found) for found in scored.sentences] == [3, 0, 3 if long else 2]
-    assert plain.sentences == []
-    for text, found in zip(texts, scored.sentences, strict=True):
-        for start, end, prediction, usage in found:
-            alone = await scorer.score([text[start:end]], timeout_seconds=5, truncation=truncation)
+        assert usages(scored) == usages(plain)
+    assert [len(text.sentences) for text in scored.results] == [3, 0, 3 if long else 2]
+    assert not any(text.sentences for text in plain.results)
+    for text, found in zip(texts, scored.results, strict=True):
+        for start, end, prediction, usage in found.sentences:
+            alone = await scorer.score(ScoreRequest([text[start:end]], truncation=truncation))
             expected = alone.predictions[0].probabilities
             assert prediction.probabilities == pytest.approx(expected, abs=1e-6)
-            assert usage == alone.usages[0]
+            assert [usage] == usages(alone)
 
 
 async def test_others_have_turns_while_the_sentences_of_a_long_text_are_found(
@@ -149,18 +158,18 @@ async def test_others_have_turns_while_the_sentences_of_a_long_text_are_found(
     scorer = make(tiny_artifact, counting_engine)
     text = "Good movie. Not bad, is it " * 900
     async with counted() as turns:
-        scored = await scorer.score([text], timeout_seconds=60, sentences=True)
-    assert len(scored.sentences[0]) == 901
+        scored = await scorer.score(ScoreRequest([text], sentences=True))
+    assert len(scored.results[0].sentences) == 901
     # its tokens are cut, then sentences are found in them, a turn after 256 of either at least
     assert turns.count > 2 * len(text.split()) / 256
 
 
 async def test_sentences_count_in_the_queue(tiny_artifact, counting_engine):
     scorer = make(tiny_artifact, counting_engine, items=3)
-    request = scorer.score(["Good. Bad."], timeout_seconds=5, sentences=True)
-    assert len((await request).sentences[0]) == 2
+    request = scorer.score(ScoreRequest(["Good. Bad."], sentences=True))
+    assert len((await request).results[0].sentences) == 2
     with pytest.raises(InvalidRequest, match="4 windows and sentences"):
-        await scorer.score(["Good. Bad. Good."], timeout_seconds=5, sentences=True)
+        await scorer.score(ScoreRequest(["Good. Bad. Good."], sentences=True))
 
 
 def test_warming_up_measures_the_engine(tiny_artifact, monkeypatch):

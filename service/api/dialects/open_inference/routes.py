@@ -29,12 +29,13 @@ from valence.service.api.dialects.open_inference.schemas import (
 from valence.service.api.http.problems import Problem
 from valence.service.api.http.request import Request, Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Handler, Operation, Route
-from valence.service.api.http.scoring import require_within_limits, score
+from valence.service.api.http.scoring import require_within_limits, score_texts
 from valence.service.api.http.validation import parse
 from valence.service.api.operations import health
 from valence.service.classifier.truncation import TRUNCATIONS, Truncation
 from valence.service.errors import InvalidRequest
-from valence.service.inference.scorer import Scored, Scorer
+from valence.service.inference.scored import Scored, ScoreRequest
+from valence.service.inference.scorer import Scorer
 from valence.service.version import VERSION
 
 OCTETS = "application/octet-stream"
@@ -52,7 +53,9 @@ async def infer(context: Context, request: Request) -> Response:
     truncation = _truncation(asked.parameters)
     texts = _texts(asked.inputs, binary)
     require_within_limits(texts, context.settings, field="inputs.0.data")
-    scorer, scored = await score(context, request, texts, model=name, truncation=truncation)
+    scorer, scored = await score_texts(
+        context, request, ScoreRequest(texts, truncation=truncation), model=name
+    )
     return _answer(scorer, scored, request_id=asked.id, wanted=wanted)
 
 
@@ -142,8 +145,9 @@ def _texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
 def _answer(
     scorer: Scorer, scored: Scored, *, request_id: str | None, wanted: Sequence[tuple[str, bool]]
 ) -> Response:
-    labels = [prediction.label for prediction in scored.predictions]
-    rows = [prediction.probabilities for prediction in scored.predictions]
+    predictions = scored.predictions
+    labels = [prediction.label for prediction in predictions]
+    rows = [prediction.probabilities for prediction in predictions]
     outputs: list[dict[str, Any]] = []
     binary: list[bytes] = []
     for name, as_binary in wanted:
