@@ -233,7 +233,7 @@ def _answers(
     combined = iter(classifier.combine(sound, whole))
     for reading in readings:
         if isinstance(reading, TextTooLong):
-            yield {"error": reading.faults[0][1]}
+            yield {"error": str(reading)}
         else:
             yield _fields(next(combined), reading.usage, classifier, options)
 

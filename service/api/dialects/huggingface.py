@@ -15,8 +15,10 @@ import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictBool, field_validator
 from pydantic_core import PydanticCustomError
 from valence.service import errors
+from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import Problem
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Handler, Operation, Route
 from valence.service.api.http.scoring import TURN_TEXTS, require_within_limits, score_texts, to_json
 from valence.service.api.operations.health import ready
@@ -161,7 +163,7 @@ class Info(BaseModel):
     limits: Annotated[Limits, Field(description="all of them, as in `/v1/models`")]
 
 
-async def predict(context: Context, request: Request) -> Response:
+async def predict(context: Context, request: Request) -> Outcome:
     """Answer ``POST /predict``, ``POST /`` and ``POST /models/{name}``."""
     started = time.perf_counter()
     asked = await request.json(PredictRequest)
@@ -178,10 +180,11 @@ async def predict(context: Context, request: Request) -> Response:
         model=scorer.name,
     )
     rows = await label_scores(scorer, scored, top_k=parameters.top_k)
-    return Response(
+    response = Response(
         await to_json(rows[0] if one and asked.parameters is None else rows),
         headers=compute_headers(scorer, scored, seconds=time.perf_counter() - started),
     )
+    return Outcome.of(response, scorer, scored)
 
 
 async def label_scores(
@@ -238,7 +241,7 @@ def _require_calibrated(
         )
 
 
-async def info(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def info(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /info``."""
     scorer = context.models.get()
     labels = scorer.manifest.labels
@@ -265,13 +268,13 @@ async def info(context: Context, request: Request) -> Response:  # noqa: ARG001
         docker_label=None,
         limits=limited,
     )
-    return Response(answer.model_dump_json().encode())
+    return Outcome(Response(answer.model_dump_json().encode()))
 
 
-async def health(context: Context, request: Request) -> Response:
+async def health(context: Context, request: Request) -> Outcome:
     """Answer ``GET /health``: TEI's is empty when all is well."""
     await ready(context, request)
-    return Response(b"", media_type="text/plain")
+    return Outcome(Response(b"", media_type="text/plain"))
 
 
 def refuse(problem: Problem, request_id: str) -> Response:  # noqa: ARG001

@@ -27,7 +27,9 @@ from valence.service.api.dialects.huggingface import (
     predict,
     refuse,
 )
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
 from valence.service.api.http.scoring import require_few, require_within_limits, score_texts
 from valence.service.api.http.validation import parse
@@ -50,24 +52,25 @@ class PredictedLine(RootModel[list[PredictedLabel]]):
     """Labels of the text of one line, likeliest first."""
 
 
-async def invoke(context: Context, request: Request) -> Response:
+async def invoke(context: Context, request: Request) -> Outcome:
     """Answer ``POST /invocations``."""
     started = time.perf_counter()
     media_type = request.require_media(_JSON, _LINES, _CSV)
     if media_type == _JSON:
         return await predict(context, request)
-    body = await request.body()
+    body = await request.body.read()
     texts = (_rows if media_type == _CSV else _lines)(body, context.settings)
     if not texts:
         raise InvalidRequest.of("body", "holds no text; send one a line")
     require_within_limits(texts, context.settings, field="line")
     scorer, scored = await score_texts(context, request, ScoreRequest(texts))
     rows: list[Any] = await label_scores(scorer, scored)
-    return Response(
+    response = Response(
         b"".join(pydantic_core.to_json(row) + b"\n" for row in rows),
         media_type=_LINES,
         headers=compute_headers(scorer, scored, seconds=time.perf_counter() - started),
     )
+    return Outcome.of(response, scorer, scored)
 
 
 def _lines(body: bytes, settings: Settings) -> list[str]:

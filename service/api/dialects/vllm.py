@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
 from pydantic_core import PydanticCustomError
+from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import Problem
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
 from valence.service.api.http.scoring import require_within_limits, score_texts, to_json
 from valence.service.classifier.truncation import Truncation
@@ -117,7 +119,7 @@ class OpenAIError(BaseModel):
     error: OpenAIErrorBody
 
 
-async def classify(context: Context, request: Request) -> Response:
+async def classify(context: Context, request: Request) -> Outcome:
     """Answer ``POST /classify``."""
     asked = await request.json(VllmRequest)
     if asked.use_activation is False:
@@ -156,7 +158,7 @@ async def classify(context: Context, request: Request) -> Response:
             "prompt_tokens_details": None,
         },
     }
-    return Response(await to_json(content))
+    return Outcome.of(Response(await to_json(content)), scorer, scored)
 
 
 def seconds_since_1970() -> int:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import BaseModel, JsonValue
-from starlette.types import ASGIApp
 from valence.service import errors
+from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import Problem, ProblemDetails, problem_json
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.errors import RequestError
 from valence.service.inference.models import Models
 from valence.service.observability.log import Log
@@ -32,7 +33,7 @@ class Context:
     routes: tuple[Route, ...]
 
 
-Handler = Callable[[Context, Request], Awaitable[ASGIApp]]
+Handler = Callable[[Context, Request], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

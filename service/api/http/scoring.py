@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pydantic_core
+from valence.service.api.http.outcome import ModelFailure
 from valence.service.api.http.request import Request
 from valence.service.api.http.routes import Context
 from valence.service.errors import InvalidRequest
@@ -24,22 +25,22 @@ async def score_texts(
 ) -> tuple[Scorer, Scored]:
     """The answer of ``model``, or of the default model, to ``asked``; and the model.
 
-    The request sets the deadline of ``asked``, and its disconnect ends the wait. The request's log
-    line, its metrics and its API key's rate learn what was scored. Raises what :meth:`Models.get`
-    and :meth:`Scorer.score` raise. The caller checks the limits on texts, by
+    The request sets the deadline of ``asked``, and its disconnect ends the wait. Its API key's rate
+    pays for the texts. Raises what :meth:`Models.get` raises, or :class:`ModelFailure` with what
+    :meth:`Scorer.score` raises. The caller checks the limits on texts, by
     :func:`require_within_limits`, since only the dialect knows where in the body a text stands.
     """
     scorer = context.models.get(model)
-    request.model, request.version = scorer.name, scorer.version
-    request.pay(len(asked.texts))
-    scored = await scorer.score(
-        asked._replace(
-            deadline=request.deadline(context.settings.request_timeout_seconds),
-            disconnect=request.until_gone,
+    request.caller.charge(len(asked.texts))
+    try:
+        scored = await scorer.score(
+            asked._replace(
+                deadline=request.deadline(context.settings.request_timeout_seconds),
+                disconnect=request.disconnect,
+            )
         )
-    )
-    request.texts, request.tokens = scored.usage.texts, scored.usage.tokens
-    request.stages = scored.stages
+    except Exception as error:
+        raise ModelFailure(error, scorer) from error
     return scorer, scored
 
 

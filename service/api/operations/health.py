@@ -8,7 +8,9 @@ import functools
 import pydantic_core
 from pydantic import BaseModel
 from valence.service import errors
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context, Handler, Operation, Route
 from valence.service.api.operations import openapi
 from valence.service.inference.models import Phase
@@ -22,14 +24,14 @@ class Health(BaseModel):
     status: str
 
 
-async def live(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def live(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /livez``: 503 only for what a restart mends."""
     if not context.models.alive:
         raise errors.Unavailable("an engine has hung; restart this process")
     return _health("alive")
 
 
-async def ready(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def ready(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /readyz``: 503 until the models are loaded and warm, and while draining."""
     context.models.require_serving()
     if context.models.phase is Phase.LEAVING:
@@ -37,19 +39,19 @@ async def ready(context: Context, request: Request) -> Response:  # noqa: ARG001
     return _health("ready")
 
 
-async def expose(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def expose(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /metrics``."""
     context.models.report()
     context.metrics.ready = context.models.phase is Phase.SERVING
     context.metrics.flush()
     # with several workers it reads their files
     text = await asyncio.to_thread(context.metrics.exposition)
-    return Response(text, media_type=metrics.CONTENT_TYPE)
+    return Outcome(Response(text, media_type=metrics.CONTENT_TYPE))
 
 
-async def describe(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def describe(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /openapi.json``."""
-    return Response(_document(context.routes, context.settings))
+    return Outcome(Response(_document(context.routes, context.settings)))
 
 
 @functools.lru_cache(maxsize=1)
@@ -57,8 +59,8 @@ def _document(routes: tuple[Route, ...], settings: Settings) -> bytes:
     return pydantic_core.to_json(openapi.document(routes, settings))
 
 
-def _health(status: str) -> Response:
-    return Response(pydantic_core.to_json({"status": status}))
+def _health(status: str) -> Outcome:
+    return Outcome(Response(pydantic_core.to_json({"status": status})))
 
 
 _HEALTH = "503 with a problem as its body when it is not."

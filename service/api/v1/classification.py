@@ -9,8 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 from valence.service import errors
+from valence.service.api.http.outcome import ModelFailure, Outcome
 from valence.service.api.http.problems import KINDS
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
 from valence.service.api.http.scoring import (
     TURN_TEXTS,
@@ -38,7 +40,7 @@ _TEXT_TOO_LONG = {
 }
 
 
-async def classify(context: Context, request: Request) -> Response:
+async def classify(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v1/classify``."""
     asked = await request.json(ClassifyRequest)
     texts = _texts(asked, context.settings)
@@ -46,7 +48,11 @@ async def classify(context: Context, request: Request) -> Response:
     scorer, scored = await score_texts(
         context, request, _score_request(asked, texts, too_long), model=asked.model or None
     )
-    return Response(await to_json(await _answer(asked, scorer, scored, too_long)))
+    try:
+        answer = await _answer(asked, scorer, scored, too_long)
+    except errors.InvalidRequest as error:
+        raise ModelFailure(error, scorer) from error
+    return Outcome.of(Response(await to_json(answer)), scorer, scored)
 
 
 async def classify_in_process(context: Context, fields: dict[str, object]) -> dict[str, Any]:

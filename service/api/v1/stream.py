@@ -16,6 +16,7 @@ import pydantic_core
 from pydantic import TypeAdapter, ValidationError
 from starlette.types import Message, Receive, Scope, Send
 from valence.service import errors
+from valence.service.api.http.outcome import ModelFailure, Outcome
 from valence.service.api.http.problems import describe
 from valence.service.api.http.request import Request
 from valence.service.api.http.routes import Context, Operation, Route
@@ -46,12 +47,26 @@ _LEAST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.05, 1.0
 _LINGER_SECONDS = 1.0
 
 
-async def classify_stream(context: Context, request: Request) -> Stream:
+async def classify_stream(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v1/classify/stream``."""
     options = request.query(Options)
     scorer = context.models.get(options.model or None)
-    request.model, request.version = scorer.name, scorer.version
-    return Stream(context, request, scorer, options, request.stream(MEDIA_TYPES))
+    try:
+        read = request.stream(MEDIA_TYPES)
+    except errors.UnsupportedMedia as error:
+        raise ModelFailure(error, scorer) from error
+    stream = Stream(context, request, scorer, options, read)
+    return Outcome(stream, scorer.name, scorer.version, stream.usage)
+
+
+class StreamUsage:
+    """What a stream has scored so far."""
+
+    __slots__ = ("texts", "tokens")
+
+    def __init__(self) -> None:
+        self.texts = 0
+        self.tokens = 0
 
 
 class Stream:
@@ -71,6 +86,7 @@ class Stream:
         self._scorer = scorer
         self._options = options
         self._read = read
+        self.usage = StreamUsage()
         self._answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(_AHEAD)
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
@@ -160,7 +176,7 @@ class Stream:
             if not len(asked) % _TURN_LINES:
                 await asyncio.sleep(0)
         texts = [text for _, text in asked if isinstance(text, str)]
-        bucket = self._request.bucket
+        bucket = self._request.caller.bucket
         if bucket is not None:
             # who may send so many texts a second is not refused but read from no faster
             await asyncio.sleep(bucket.wait_seconds())
@@ -242,8 +258,8 @@ class Stream:
                     raise
                 await asyncio.sleep(wait)
             else:
-                self._request.texts += scored.usage.texts
-                self._request.tokens += scored.usage.tokens
+                self.usage.texts += scored.usage.texts
+                self.usage.tokens += scored.usage.tokens
                 return scored.texts
 
     def _refusal(

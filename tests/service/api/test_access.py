@@ -78,7 +78,7 @@ async def test_requests_and_texts_are_counted_and_logged_by_the_keys_name(serve,
 async def test_a_changed_file_is_read_again_and_a_broken_one_changes_nothing(
     serve, file, monkeypatch
 ):
-    monkeypatch.setattr("valence.service.api.http.authorization._LOOK_SECONDS", 0)
+    monkeypatch.setattr("valence.service.api.http.authorization._CHECK_SECONDS", 0)
     served = serve(api_keys_file=str(file))
     file.write_text(line("alice", "another"))
     assert await status(served, **{"X-API-Key": "another"}) == 200

@@ -26,8 +26,10 @@ from valence.service.api.dialects.open_inference.schemas import (
     ServerMetadata,
     TensorMetadata,
 )
+from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import Problem
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Handler, Operation, Route
 from valence.service.api.http.scoring import require_within_limits, score_texts
 from valence.service.api.http.validation import parse
@@ -42,12 +44,12 @@ OCTETS = "application/octet-stream"
 _OUTPUTS = ("label", "probabilities")
 
 
-async def infer(context: Context, request: Request) -> Response:
+async def infer(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v2/models/{name}[/versions/{version}]/infer``."""
     name = _named(request)
     context.models.get(name)
     request.require_media("application/json", OCTETS)
-    content, binary = tensors.split(await request.body(), request.header(tensors.HEADER))
+    content, binary = tensors.split(await request.body.read(), request.headers.get(tensors.HEADER))
     asked = parse(InferRequest, content)
     wanted = _wanted(asked)
     truncation = _truncation(asked.parameters)
@@ -56,7 +58,8 @@ async def infer(context: Context, request: Request) -> Response:
     scorer, scored = await score_texts(
         context, request, ScoreRequest(texts, truncation=truncation), model=name
     )
-    return _answer(scorer, scored, request_id=asked.id, wanted=wanted)
+    response = _answer(scorer, scored, request_id=asked.id, wanted=wanted)
+    return Outcome.of(response, scorer, scored)
 
 
 def _wanted(asked: InferRequest) -> list[tuple[str, bool]]:
@@ -186,25 +189,25 @@ def _named(request: Request) -> str:
     return name if version is None else f"{name}:{version}"
 
 
-async def server(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def server(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /v2``."""
     answer = ServerMetadata(name="valence", version=VERSION, extensions=["binary_tensor_data"])
-    return Response(answer.model_dump_json().encode())
+    return Outcome(Response(answer.model_dump_json().encode()))
 
 
-async def live(context: Context, request: Request) -> Response:
+async def live(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/health/live``."""
     await health.live(context, request)
-    return Response(b'{"live":true}')
+    return Outcome(Response(b'{"live":true}'))
 
 
-async def ready(context: Context, request: Request) -> Response:
+async def ready(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/health/ready``."""
     await health.ready(context, request)
-    return Response(b'{"ready":true}')
+    return Outcome(Response(b'{"ready":true}'))
 
 
-async def show_model(context: Context, request: Request) -> Response:
+async def show_model(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/models/{name}[/versions/{version}]``."""
     scorer = context.models.get(_named(request))
     labels = scorer.manifest.labels
@@ -219,13 +222,13 @@ async def show_model(context: Context, request: Request) -> Response:
         ],
         labels=list(labels),
     )
-    return Response(answer.model_dump_json().encode())
+    return Outcome(Response(answer.model_dump_json().encode()))
 
 
-async def model_ready(context: Context, request: Request) -> Response:
+async def model_ready(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/models/{name}[/versions/{version}]/ready``."""
     scorer = context.models.get(_named(request))
-    return Response(pydantic_core.to_json({"name": scorer.name, "ready": True}))
+    return Outcome(Response(pydantic_core.to_json({"name": scorer.name, "ready": True})))
 
 
 def refuse(problem: Problem, request_id: str) -> Response:  # noqa: ARG001
