@@ -14,7 +14,7 @@ from valence.service.api.dialects.open_inference import routes
 from valence.service.api.http.authorization import ANONYMOUS, Access, Caller
 from valence.service.api.http.body import BodyLimits, BodyReader
 from valence.service.api.http.disconnect import ClientGone
-from valence.service.api.http.outcome import NO_TEXTS, ModelFailure, TextCounts
+from valence.service.api.http.outcome import ModelFailure, Outcome
 from valence.service.api.http.problems import describe, problem_json
 from valence.service.api.http.request import TIMEOUT_HEADERS, Request, request_id
 from valence.service.api.http.response import Response
@@ -23,8 +23,8 @@ from valence.service.api.http.routes import API_HEADERS, Context, Route
 from valence.service.api.operations import health
 from valence.service.api.v1 import activations, classification, models, stream
 from valence.service.errors import Overloaded
+from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.models import Models, Phase
-from valence.service.inference.scored import Stages
 from valence.service.observability import tracing
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
@@ -83,24 +83,23 @@ def allow_origins(application: Application) -> ASGIApp:
     )
 
 
+# what is accounted for before a handler has answered
+_NO_OUTCOME = Outcome(Response(b""))
+
+
 class _Exchange:
     """What the metrics, the log and the span say about one request, as far as it is known."""
 
-    __slots__ = (
-        "arrived", "id", "key", "method", "model", "route", "span", "stages", "status", "trace_id",
-        "usage", "version",
-    )  # fmt: skip
+    route: Route | None = None
+    status = _CLIENT_GONE
+    key = trace_id = ""
+    outcome = _NO_OUTCOME
+    span: Span | None = None
 
     def __init__(self, headers: Mapping[bytes, bytes], method: str) -> None:
         self.arrived = time.perf_counter()
         self.id = request_id(headers)
         self.method = method
-        self.route: Route | None = None
-        self.status = _CLIENT_GONE
-        self.key = self.model = self.version = self.trace_id = ""
-        self.usage: TextCounts = NO_TEXTS
-        self.stages: Stages | None = None
-        self.span: Span | None = None
 
 
 class Application:
@@ -147,7 +146,9 @@ class Application:
                     trace = self._trace(exchange, traceparent, route)
                     if trace is not None:
                         identification.append((b"traceparent", trace.header))
-                caller = ANONYMOUS if route.open else self._admit(headers, exchange)
+                caller = ANONYMOUS
+                if self._access.required and not route.open:
+                    caller = self._admit(headers, exchange)
                 if parameters:
                     # the path names the model, which may be another than the default
                     body.require_room = None
@@ -162,13 +163,14 @@ class Application:
                     caller,
                 )
                 outcome = await route.handler(self.context, request)
-                exchange.model, exchange.version = outcome.model, outcome.version
-                exchange.usage, exchange.stages = outcome.usage, outcome.stages
+                exchange.outcome = outcome
                 response = outcome.response
             except ClientGone:
                 return
             except ModelFailure as failure:
-                exchange.model, exchange.version = failure.model, failure.version
+                exchange.outcome = _NO_OUTCOME._replace(
+                    model=failure.model, version=failure.version
+                )
                 if isinstance(failure.error, ClientGone):
                     return
                 response = self._refuse(failure.error, exchange)
@@ -223,7 +225,7 @@ class Application:
     def _require_room(self, body: bytes) -> None:
         """Raise :class:`Overloaded` if ``body`` is large and the default model has no room."""
         models = self.context.models
-        if models.phase is Phase.SERVING:
+        if len(body) > LARGE_BODY and models.phase is Phase.SERVING:
             models.get().admission.require_room_for_body(
                 body, within_seconds=self.context.settings.request_timeout_seconds
             )
@@ -234,14 +236,15 @@ class Application:
         route = exchange.route
         method = exchange.method if route else _ANY_METHOD
         template = route.path if route else _UNMATCHED
-        texts, tokens = exchange.usage.texts, exchange.usage.tokens
+        _, model, version, usage, stages = exchange.outcome
+        texts, tokens = usage.texts, usage.tokens
         metrics = self.context.metrics
         metrics.request(
             route=template,
             method=method,
             status=exchange.status,
-            model=exchange.model,
-            version=exchange.version,
+            model=model,
+            version=version,
             seconds=seconds,
         )
         if exchange.key:
@@ -253,7 +256,7 @@ class Application:
                 route=template,
                 status=exchange.status,
                 seconds=seconds,
-                model=exchange.model,
+                model=model,
                 texts=texts,
                 tokens=tokens,
                 trace_id=exchange.trace_id,
@@ -265,10 +268,10 @@ class Application:
                 method=method,
                 route=template,
                 status=exchange.status,
-                model=exchange.model,
+                model=model,
                 texts=texts,
                 tokens=tokens,
-                stages=exchange.stages._asdict() if exchange.stages else None,
+                stages=stages._asdict() if stages else None,
             )
 
     def _identification(self, request_id: str) -> list[tuple[bytes, bytes]]:

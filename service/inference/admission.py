@@ -99,13 +99,12 @@ class Admission:
         self._reserved_items = 0
         self._reserved_tokens = 0
 
-    def require_room(self, cost: Cost, *, within_seconds: float = math.inf) -> None:
-        """Raise if a request of ``cost`` cannot be admitted now.
+    def require_room(self, items: int, tokens: int, *, within_seconds: float = math.inf) -> None:
+        """Raise if a request of so many documents and ``tokens`` cannot be admitted now.
 
         Raises :class:`Overloaded` when the queue is full, or so long that the answer would come
         later than ``within_seconds``, and :class:`DeadlineExceeded` when those seconds are over.
         """
-        items, tokens = cost
         waiting_items = self.queue.items + self._reserved_items
         waiting_tokens = self.queue.tokens + self._reserved_tokens
         if waiting_items and (
@@ -141,7 +140,7 @@ class Admission:
             return
         cost = estimate_body(body, max_tokens=self._max_tokens)
         try:
-            self.require_room(cost, within_seconds=within_seconds)
+            self.require_room(*cost, within_seconds=within_seconds)
         except Overloaded:
             if not _names_model(body):
                 raise
@@ -167,7 +166,7 @@ class Admission:
         not all requests that would be admitted one by one begin at once. The context yields True.
         While it lasts the documents are admitted without another check.
         """
-        self.require_room(cost, within_seconds=within_seconds)
+        self.require_room(*cost, within_seconds=within_seconds)
         self._reserved_items += cost.items
         self._reserved_tokens += cost.tokens
         try:

@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from typing import Any, Generic, TypeVar
 
 from valence.service.errors import DeadlineExceeded
-from valence.service.inference.admission import Admission, Cost, require_time
+from valence.service.inference.admission import Admission, require_time
 from valence.service.inference.fair_queue import Batch, Ticket
 from valence.service.observability.metrics.model import ModelMetrics
 
@@ -113,9 +113,7 @@ class Batcher(Generic[Answer]):
         if reserved:
             require_time(within_seconds)
         else:
-            self._admission.require_room(
-                Cost(len(documents), tokens), within_seconds=within_seconds
-            )
+            self._admission.require_room(len(documents), tokens, within_seconds=within_seconds)
         ticket: Ticket[OtherAnswer] = Ticket(
             documents, costs, tokens, work, asyncio.get_running_loop().create_future()
         )
@@ -269,7 +267,7 @@ class Batcher(Generic[Answer]):
 
     def _continue(self) -> None:
         """Schedule the next batch, or tell :meth:`drain` that the engine is idle."""
-        if self._queue:
+        if self._queue.items:
             self._schedule()
         elif self._idle is not None and not self._busy_since:
             self._idle.set()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from valence.service.classifier.classifier import Prediction, Usage
-
-Answer = tuple[Prediction, Usage]
+from valence.service.inference.scored import Answer
 
 # What an answer and its place in the cache take, measured, and what each label adds to it.
 _ENTRY_BYTES = 600

@@ -22,8 +22,8 @@ from valence.service.inference.explain.explainer import Explainer, Explanation, 
 from valence.service.inference.fair_queue import FairQueue, Ticket
 from valence.service.inference.long_texts import SplitText
 from valence.service.inference.scored import (
+    Answer,
     Scored,
-    ScoredText,
     ScoreRequest,
     Stages,
     TotalUsage,
@@ -38,7 +38,7 @@ _TURN_CHARACTERS = 2_000
 # uvloop has no timer for a request that waits for ever.
 _MAX_TIMER_SECONDS = 86_400.0
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class Scorer:
@@ -107,38 +107,33 @@ class Scorer:
         :class:`DeadlineExceeded` when the deadline passes. A caller that is cancelled leaves the
         queue. The request's ``disconnect`` is entered only if the answer is not ready at once.
         """
-        if self._cache is None or request.sentences or request.explain:
-            # the cache keeps the answers for whole texts, without explanations
-            return self._compute(request)
-        return self._score_cached(self._cache, request)
-
-    def _compute(self, request: ScoreRequest) -> Coroutine[Any, Any, Scored]:
-        if request.truncation == "head" and not request.sentences and not request.explain:
-            return self._score_heads(request)
-        return self._score_split(request)
+        if request.sentences or request.explain:
+            return self._score_split(request)
+        # the cache keeps the answers for whole texts, without explanations
+        if self._cache is not None:
+            return self._score_cached(self._cache, request)
+        return (self._score_heads if request.truncation == "head" else self._score_split)(request)
 
     async def _score_cached(self, cache: AnswerCache, request: ScoreRequest) -> Scored:
         model = f"{self.name}:{self.version}:{request.truncation}"
         keys = [cache.key(model, text) for text in request.texts]
-        answers = [cache.get(key) for key in keys]
-        texts: list[ScoredText | TextTooLong | None] = [
-            answer and ScoredText(*answer) for answer in answers
-        ]
-        hits = [answer[0] for answer in answers if answer]
+        answers: list[Answer | TextTooLong | None] = [cache.get(key) for key in keys]
+        hits = [answer[0] for answer in answers if isinstance(answer, tuple)]
         missing = [index for index, answer in enumerate(answers) if answer is None]
         stages, misses = Stages(), 0
         if missing:
-            computed = await self._compute(
+            score = self._score_heads if request.truncation == "head" else self._score_split
+            computed = await score(
                 request._replace(texts=[request.texts[index] for index in missing])
             )
             stages, misses = computed.stages, computed.usage.texts
-            for index, text in zip(missing, computed.texts, strict=True):
-                texts[index] = text
-                if isinstance(text, ScoredText):
-                    cache.put(keys[index], (text.prediction, text.usage))
+            for index, answer in zip(missing, computed.answers, strict=True):
+                answers[index] = answer
+                if isinstance(answer, tuple):
+                    cache.put(keys[index], answer)
         self._metrics.cached(_labels(hits), hits=len(hits), misses=misses)
-        complete = [text for text in texts if text is not None]
-        usages = [text.usage for text in complete if isinstance(text, ScoredText)]
+        complete = [answer for answer in answers if answer is not None]
+        usages = [answer[1] for answer in complete if isinstance(answer, tuple)]
         return Scored(complete, sum_usages(usages), stages)
 
     async def _score_heads(self, request: ScoreRequest) -> Scored:
@@ -159,7 +154,7 @@ class Scorer:
         predictions = await self._wait_for_answers(ticket, request)
         usages = [document.usage for document in documents]
         usage, stages = self._record(ticket, predictions, usages, encoded - arrived)
-        return Scored(list(map(ScoredText, predictions, usages)), usage, stages)
+        return Scored(list(zip(predictions, usages, strict=True)), usage, stages)
 
     async def _score_split(self, request: ScoreRequest) -> Scored:
         """Score texts in windows or sentences, or with explanations."""
@@ -189,16 +184,16 @@ class Scorer:
         )
         usages = [text.usage for text in sound]
         usage, stages = self._record(ticket, predictions, usages, encoded - arrived)
-        explanations: Sequence[Explanation | None] = (
-            await self._explain(request, sound, predictions)
-            if request.explain
-            else [None] * len(sound)
-        )
-        results = map(ScoredText, predictions, usages, sentences, explanations)
+        explanations: Sequence[Explanation] = ()
+        if request.explain:
+            explanations = await self._explain(request, sound, predictions)
+        results = zip(predictions, usages, strict=True)
         return Scored(
             [text if isinstance(text, TextTooLong) else next(results) for text in split],
             usage,
             stages,
+            sentences if request.sentences else (),
+            explanations,
         )
 
     def _record(
@@ -304,8 +299,8 @@ class Scorer:
         return documents
 
     async def _wait_for_answers(
-        self, ticket: Ticket[Answer], request: ScoreRequest
-    ) -> list[Answer]:
+        self, ticket: Ticket[Result], request: ScoreRequest
+    ) -> list[Result]:
         # After one turn of the event loop an idle engine has answered a small request. Only a
         # request that waits longer pays for a timer and for watching its connection.
         try:

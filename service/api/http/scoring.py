@@ -34,9 +34,8 @@ async def score_texts(
     request.caller.charge(len(asked.texts))
     try:
         scored = await scorer.score(
-            asked._replace(
-                deadline=request.deadline(context.settings.request_timeout_seconds),
-                disconnect=request.disconnect,
+            asked.wait(
+                request.deadline(context.settings.request_timeout_seconds), request.disconnect
             )
         )
     except Exception as error:

@@ -30,7 +30,8 @@ from valence.service.api.v1.schemas import (
     Options,
 )
 from valence.service.classifier.result import UNCERTAIN, judgement, result
-from valence.service.inference.scored import Scored, ScoredText, ScoreRequest
+from valence.service.inference.long_texts import Sentence
+from valence.service.inference.scored import Answer, Scored, ScoreRequest
 from valence.service.inference.scorer import Scorer
 from valence.service.settings import Settings
 
@@ -85,13 +86,8 @@ def _score_request(
     """What is asked about ``texts`` but for those that are ``too_long``."""
     if too_long:
         texts = [text for index, text in enumerate(texts) if index not in too_long]
-    return ScoreRequest(
-        texts,
-        truncation=asked.truncation,
-        sentences=asked.granularity == "sentence",
-        explain=asked.explain,
-        partial=True,
-    )
+    sentences = asked.granularity == "sentence"
+    return ScoreRequest(texts, asked.truncation, sentences, asked.explain, partial=True)
 
 
 async def _answer(
@@ -102,32 +98,32 @@ async def _answer(
     A text that cannot be scored costs the others nothing. If none can be scored, the request is
     refused.
     """
-    outcomes: Sequence[ScoredText | errors.TextTooLong | str] = scored.texts
+    answers: Sequence[Answer | errors.TextTooLong | str] = scored.answers
     if too_long:
-        texts = iter(scored.texts)
-        count = len(scored.texts) + len(too_long)
-        outcomes = [too_long[i] if i in too_long else next(texts) for i in range(count)]
+        others = iter(answers)
+        count = len(answers) + len(too_long)
+        answers = [too_long[i] if i in too_long else next(others) for i in range(count)]
     if not scored.usage.texts:
-        raise _refusal({index: str(fault) for index, fault in enumerate(outcomes)}, asked)
+        raise _refusal({index: str(fault) for index, fault in enumerate(answers)}, asked)
     ids = asked.ids or ([asked.id] if asked.id else [])
     labels, top_k, min_confidence = scorer.manifest.labels, asked.top_k, asked.min_confidence
+    explanations, sentences = iter(scored.explanations), iter(scored.sentences)
     results: list[dict[str, Any] | None] = []
     faults: list[dict[str, Any]] = []
     uncertain = 0
-    for index, outcome in enumerate(outcomes):
+    for index, answer in enumerate(answers):
         name = {"id": ids[index]} if ids else {}
-        if not isinstance(outcome, ScoredText):
+        if not isinstance(answer, tuple):
             results.append(None)
-            faults.append({"index": index, **name, **_TEXT_TOO_LONG, "detail": str(outcome)})
+            faults.append({"index": index, **name, **_TEXT_TOO_LONG, "detail": str(answer)})
             continue
-        shaped = result(
-            labels, outcome.prediction, outcome.usage, top_k=top_k, min_confidence=min_confidence
-        )
-        uncertain += shaped["label"] == UNCERTAIN
-        if outcome.explanation is not None:
-            shaped["explanation"] = outcome.explanation._asdict()
+        shaped = result(labels, *answer, top_k=top_k, min_confidence=min_confidence)
+        if min_confidence and shaped["label"] == UNCERTAIN:
+            uncertain += 1
+        if asked.explain:
+            shaped["explanation"] = next(explanations)._asdict()
         if asked.granularity == "sentence":
-            shaped["sentences"] = await _shape_sentences(scorer, outcome, asked)
+            shaped["sentences"] = await _shape_sentences(scorer, next(sentences), asked)
         results.append(name | shaped if ids else shaped)
         if not len(results) % TURN_TEXTS:
             await asyncio.sleep(0)
@@ -173,10 +169,12 @@ def _refusal(faults: Mapping[int, str], asked: ClassifyRequest) -> errors.Invali
     return errors.InvalidRequest(": ".join(problems[0]), problems)
 
 
-async def _shape_sentences(scorer: Scorer, text: ScoredText, asked: Options) -> list[Any]:
+async def _shape_sentences(
+    scorer: Scorer, sentences: Sequence[Sentence], asked: Options
+) -> list[Any]:
     """The sentences of a text as plain values."""
     shaped: list[Any] = []
-    for sentence in text.sentences:
+    for sentence in sentences:
         shaped.append(
             {
                 "start": sentence.start,

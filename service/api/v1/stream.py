@@ -26,7 +26,7 @@ from valence.service.api.v1.examples import STREAMED
 from valence.service.api.v1.ndjson import Line, LineSplitter
 from valence.service.api.v1.schemas import Options, StreamAnswer, StreamLine
 from valence.service.classifier.result import UNCERTAIN, result
-from valence.service.inference.scored import ScoredText, ScoreRequest
+from valence.service.inference.scored import Answer, ScoreRequest
 from valence.service.inference.scorer import Scorer
 
 MEDIA_TYPES = ("application/x-ndjson", "application/jsonl", "application/json-lines")
@@ -191,11 +191,7 @@ class Stream:
             else:
                 shaped: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
                 shaped |= result(
-                    labels,
-                    answer.prediction,
-                    answer.usage,
-                    top_k=options.top_k,
-                    min_confidence=options.min_confidence,
+                    labels, *answer, top_k=options.top_k, min_confidence=options.min_confidence
                 )
                 if shaped["label"] == UNCERTAIN:
                     self._scorer.count_uncertain(1)
@@ -226,7 +222,7 @@ class Stream:
             return name, error
         return name, text
 
-    async def _score(self, texts: Sequence[str]) -> Sequence[ScoredText | Exception]:
+    async def _score(self, texts: Sequence[str]) -> Sequence[Answer | Exception]:
         """An answer or an error for each text: one that fails takes no other with it."""
         if not texts:
             return []
@@ -241,7 +237,7 @@ class Stream:
             return [*await self._score(texts[:half]), *await self._score(texts[half:])]
         return scored
 
-    async def _admitted(self, texts: Sequence[str]) -> Sequence[ScoredText | Exception]:
+    async def _admitted(self, texts: Sequence[str]) -> Sequence[Answer | Exception]:
         """Answers to ``texts``; they wait where a request would be told that the queue is full."""
         deadline = time.perf_counter() + self._settings.stream_idle_seconds
         asked = ScoreRequest(
@@ -260,7 +256,7 @@ class Stream:
             else:
                 self.usage.texts += scored.usage.texts
                 self.usage.tokens += scored.usage.tokens
-                return scored.texts
+                return scored.answers
 
     def _refusal(
         self, number: int, name: str, error: Exception, *, resume_from: int | None = None

@@ -41,10 +41,9 @@ def short(tiny_artifact):
 
 async def explain(scorer: Scorer, *texts: str, **options):
     scored = await scorer.score(ScoreRequest(texts, explain=True, **options))
-    explanations = [text.explanation for text in scored.results]
-    labels = [explanation.label for explanation in explanations]
+    labels = [explanation.label for explanation in scored.explanations]
     assert labels == [prediction.label for prediction in scored.predictions]
-    return explanations
+    return scored.explanations
 
 
 async def test_every_token_is_there_with_its_place_and_whether_it_is_known(tiny_artifact):

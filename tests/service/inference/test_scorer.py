@@ -49,15 +49,11 @@ def test_a_prediction_is_the_same_alone_and_inside_any_batch(tiny_artifact, engi
 
     classifier = Classifier(tiny_artifact)
     for texts, scored in zip(requests, asyncio.run(run()), strict=True):
-        for text, prediction, usage in zip(texts, scored.predictions, usages(scored), strict=True):
+        for text, prediction, usage in zip(texts, scored.predictions, scored.usages, strict=True):
             document = classifier.encode(text)
             (alone,) = classifier.predict(engine.logits([document.ids]))
             assert prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
             assert usage == document.usage
-
-
-def usages(scored):
-    return [text.usage for text in scored.results]
 
 
 LONG = "good " * 30 + "bad movie " * 40 + "n't . " * 5
@@ -70,14 +66,14 @@ async def test_a_truncated_text_scores_as_its_parts_alone_in_any_company(
     scorer, classifier = make(tiny_artifact, engine), Classifier(tiny_artifact)
     texts = ["bad", LONG, "", LONG[:200] * 3, "not good"]
     scored = await scorer.score(ScoreRequest(texts, truncation=truncation))
-    for text, prediction, usage in zip(texts, scored.predictions, usages(scored), strict=True):
+    for text, prediction, usage in zip(texts, scored.predictions, scored.usages, strict=True):
         reading = classifier.read(text, truncation)
         alone = [classifier.predict(engine.logits([ids]))[0] for ids in reading.windows]
         (expected,) = classifier.combine([reading], alone)
         assert prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
         assert prediction.label == expected.label
         assert usage == reading.usage
-    assert scored.usage.tokens_used == sum(usage.tokens_used for usage in usages(scored))
+    assert scored.usage.tokens_used == sum(usage.tokens_used for usage in scored.usages)
     assert scored.usage.truncated_texts == (0 if truncation == "window" else 2)
 
 
@@ -88,10 +84,10 @@ async def test_refused_texts_are_all_named_before_any_is_scored(tiny_artifact, c
         await scorer.score(ScoreRequest(texts, truncation="error"))
     assert counting_engine.calls == []
     scored = await scorer.score(ScoreRequest(texts, truncation="error", partial=True))
-    assert [isinstance(text, TextTooLong) for text in scored.texts] == [False, True] * 2
+    assert [isinstance(text, TextTooLong) for text in scored.answers] == [False, True] * 2
     assert scored.usage.texts == len(scored.predictions) == 2
     refused = await scorer.score(ScoreRequest([LONG], truncation="error", partial=True))
-    assert (refused.usage.texts, len(refused.texts)) == (0, 1)
+    assert (refused.usage.texts, len(refused.answers)) == (0, 1)
 
 
 async def test_each_truncation_has_answers_of_its_own_in_the_cache(tiny_artifact, counting_engine):
@@ -111,7 +107,7 @@ async def test_each_truncation_has_answers_of_its_own_in_the_cache(tiny_artifact
         await cached.score(ScoreRequest(texts, truncation="error"))
     scored = await cached.score(ScoreRequest(texts, truncation="error", partial=True))
     # in the order of the request's texts, not of those that the cache lacks
-    assert [isinstance(text, TextTooLong) for text in scored.texts] == [False, False, True]
+    assert [isinstance(text, TextTooLong) for text in scored.answers] == [False, False, True]
 
 
 # 120 tokens are three windows of 50
@@ -124,7 +120,7 @@ async def test_more_windows_than_the_queue_ever_holds_are_refused(
     scorer = make(tiny_artifact, counting_engine, **limits)
     request = scorer.score(ScoreRequest([LONG] * 2, truncation="window"))
     if fits:
-        assert [usage.windows for usage in usages(await request)] == [3, 3]
+        assert [usage.windows for usage in (await request).usages] == [3, 3]
     else:
         with pytest.raises(InvalidRequest, match="6 windows and sentences of 300 tokens"):
             await request
@@ -141,15 +137,15 @@ async def test_a_sentence_scores_as_if_it_were_the_whole_text(tiny_artifact, eng
         # an engine's rounding may differ with the batch
         for found, expected in zip(scored.predictions, plain.predictions, strict=True):
             assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
-        assert usages(scored) == usages(plain)
-    assert [len(text.sentences) for text in scored.results] == [3, 0, 3 if long else 2]
-    assert not any(text.sentences for text in plain.results)
-    for text, found in zip(texts, scored.results, strict=True):
-        for start, end, prediction, usage in found.sentences:
+        assert scored.usages == plain.usages
+    assert [len(found) for found in scored.sentences] == [3, 0, 3 if long else 2]
+    assert not plain.sentences
+    for text, found in zip(texts, scored.sentences, strict=True):
+        for start, end, prediction, usage in found:
             alone = await scorer.score(ScoreRequest([text[start:end]], truncation=truncation))
             expected = alone.predictions[0].probabilities
             assert prediction.probabilities == pytest.approx(expected, abs=1e-6)
-            assert [usage] == usages(alone)
+            assert usage == alone.usages[0]
 
 
 async def test_others_have_turns_while_the_sentences_of_a_long_text_are_found(
@@ -159,7 +155,7 @@ async def test_others_have_turns_while_the_sentences_of_a_long_text_are_found(
     text = "Good movie. Not bad, is it " * 900
     async with counted() as turns:
         scored = await scorer.score(ScoreRequest([text], sentences=True))
-    assert len(scored.results[0].sentences) == 901
+    assert len(scored.sentences[0]) == 901
     # its tokens are cut, then sentences are found in them, a turn after 256 of either at least
     assert turns.count > 2 * len(text.split()) / 256
 
@@ -167,7 +163,7 @@ async def test_others_have_turns_while_the_sentences_of_a_long_text_are_found(
 async def test_sentences_count_in_the_queue(tiny_artifact, counting_engine):
     scorer = make(tiny_artifact, counting_engine, items=3)
     request = scorer.score(ScoreRequest(["Good. Bad."], sentences=True))
-    assert len((await request).results[0].sentences) == 2
+    assert len((await request).sentences[0]) == 2
     with pytest.raises(InvalidRequest, match="4 windows and sentences"):
         await scorer.score(ScoreRequest(["Good. Bad. Good."], sentences=True))
 
