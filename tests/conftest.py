@@ -1,4 +1,4 @@
-"""What every part's tests share."""
+"""Fixtures that all tests share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _save_tiny(
     max_tokens: int = 50,
     thresholds: Mapping[str, float] | None = None,
 ) -> Path:
-    """A sealed model folder with random weights: right in shape, meaningless in its answers."""
+    """Save and seal a model folder with random weights: right shapes, random answers."""
     labels = ("negative", "neutral", "positive") if name == "sentiment" else ("business", "sport")
     architecture = Architecture(
         vocabulary_size=len(WORDS), embedding_size=5, hidden_size=4, labels=len(labels)
@@ -67,7 +67,7 @@ def _save_tiny(
 
 @pytest.fixture(scope="session", autouse=True)
 def _bentoml_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test sees or fills the user's model store; BentoML reads this when it is imported."""
+    """Keep tests away from the user's model store; BentoML reads it at import."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENTOML_HOME", str(tmp_path_factory.mktemp("bentoml")))
         patch.setenv("BENTOML_DO_NOT_TRACK", "True")
@@ -76,10 +76,11 @@ def _bentoml_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def save_tiny() -> Callable[..., Path]:
-    """Writes a model folder: ``save_tiny(folder, name=, version=, seed=, max_tokens=)``.
+    """Return a function that saves a model: ``save_tiny(folder, name=, version=, seed=,
+    max_tokens=)``.
 
-    ``sentiment`` has three labels and a polarity, any other name ``business``, ``sport`` and none;
-    with ``thresholds`` of these two it is a multi-label model.
+    ``sentiment`` has three labels and a polarity. Any other name has ``business`` and ``sport`` and
+    no polarity. With ``thresholds`` for these two labels the model is a multi-label model.
     """
     return _save_tiny
 
@@ -97,9 +98,9 @@ def tiny_artifact(tiny_folder: Path) -> Artifact:
 
 
 class CountingEngine:
-    """Answers that a test can compute: a label's logit is how often the word of its number occurs.
+    """Engine with computable answers: the logit of label k is the number of times word id k occurs.
 
-    ``calls`` holds the lengths of each batch's documents.
+    ``calls`` holds the document lengths of each batch.
     """
 
     name = "counting"

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 class Collector:
-    """An OTLP receiver in this process; ``spans()`` are what reached it."""
+    """An OTLP receiver in this process; ``spans()`` returns the received spans."""
 
     def __init__(self) -> None:
         self.requests: list[ExportTraceServiceRequest] = []
@@ -40,7 +40,7 @@ class Collector:
 
 @contextmanager
 def collecting() -> Iterator[Collector]:
-    """A collector that receives until the context ends."""
+    """Run a collector until the context ends."""
     collector = Collector()
     thread = threading.Thread(target=collector.server.serve_forever, daemon=True)
     thread.start()

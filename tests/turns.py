@@ -1,4 +1,4 @@
-"""How often others have had a turn of the event loop."""
+"""Count the turns of the event loop that other tasks get."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 @dataclass
 class Turns:
-    """So far."""
+    """Number of turns so far."""
 
     count: int = 0
 
 
 @asynccontextmanager
 async def counted() -> AsyncIterator[Turns]:
-    """Counts turns until the block ends."""
+    """Count turns until the block ends."""
     turns = Turns()
 
     async def others() -> None:

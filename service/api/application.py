@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
@@ -16,18 +16,18 @@ from valence.service.api.http.body import BodyLimits, BodyReader
 from valence.service.api.http.disconnect import ClientGone
 from valence.service.api.http.outcome import ModelFailure, Outcome
 from valence.service.api.http.problems import describe, problem_json
-from valence.service.api.http.request import TIMEOUT_HEADERS, Request, request_id
+from valence.service.api.http.request import Request, request_id
 from valence.service.api.http.response import Response
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import API_HEADERS, Context, Route
 from valence.service.api.operations import health
 from valence.service.api.v1 import activations, classification, models, stream
-from valence.service.errors import Overloaded
 from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.models import Models, Phase
 from valence.service.observability import tracing
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
+from valence.service.observability.request_record import RequestRecord
 from valence.service.observability.tracing import TraceContext, Tracer
 from valence.service.settings import Settings
 
@@ -50,11 +50,8 @@ ROUTES: tuple[Route, ...] = (
 # The route and the method, in logs and metrics, of a request that no route matches.
 _UNMATCHED = "unmatched"
 _ANY_METHOD = "any"
-_JSON = b"application/json"
 # nginx's status for a client that has disconnected: the log has it, no client receives it.
 _CLIENT_GONE = 499
-# The refusal of a request with one of these headers says more than that there is no room.
-_HEADERS_THAT_NEED_A_HANDLER = {b"content-encoding", b"traceparent", *TIMEOUT_HEADERS}
 
 
 def create_app(
@@ -114,8 +111,6 @@ class Application:
             settings.max_body_bytes, settings.body_memory_bytes, settings.body_idle_seconds
         )
         self._access = Access(context.settings, context.log)
-        # whether requests need keys, spans or CORS headers beside their answers
-        self._needs_handlers = bool(self._access.required or tracer or settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; raises only when the task is cancelled from outside."""
@@ -185,36 +180,6 @@ class Application:
             body.release()
             self._account(exchange)
 
-    def shed(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Message | None:
-        """The complete refusal of a plain ``POST /v1/classify`` of ``body`` without room.
-
-        None if there is room, and for each request whose answer says more: :meth:`__call__` gives
-        the same refusal, and all other answers.
-        """
-        if self._needs_handlers or self.context.models.phase is not Phase.SERVING:
-            return None
-        try:
-            self._require_room(body)
-            return None
-        except Overloaded as error:
-            by_name = dict(headers)
-            if by_name.get(b"content-type") != _JSON or not by_name.keys().isdisjoint(
-                _HEADERS_THAT_NEED_A_HANDLER
-            ):
-                return None
-            route = classification.ROUTE
-            exchange = _Exchange(by_name, route.method)
-            exchange.route = route
-            response = self._refuse(error, exchange)
-        exchange.status = response.status
-        self._account(exchange)
-        return {
-            "type": "http.response.start",
-            "status": response.status,
-            "headers": [*response.headers, *self._identification(exchange.id), *route.headers],
-            "body": response.body,
-        }
-
     def _admit(self, headers: Mapping[bytes, bytes], exchange: _Exchange) -> Caller:
         """The caller of a request; raises :class:`Unauthorized` or :class:`RateLimited`."""
         caller = self._access.identify(headers)
@@ -232,47 +197,27 @@ class Application:
 
     def _account(self, exchange: _Exchange) -> None:
         """Write an answered request into the metrics, the log and its span."""
-        seconds = time.perf_counter() - exchange.arrived
-        route = exchange.route
-        method = exchange.method if route else _ANY_METHOD
-        template = route.path if route else _UNMATCHED
+        route, span = exchange.route, exchange.span
         _, model, version, usage, stages = exchange.outcome
-        texts, tokens = usage.texts, usage.tokens
-        metrics = self.context.metrics
-        metrics.request(
-            route=template,
-            method=method,
+        record = RequestRecord(
+            route=route.path if route else _UNMATCHED,
+            method=exchange.method if route else _ANY_METHOD,
             status=exchange.status,
+            seconds=time.perf_counter() - exchange.arrived,
+            request_id=exchange.id,
             model=model,
             version=version,
-            seconds=seconds,
+            texts=usage.texts,
+            tokens=usage.tokens,
+            key=exchange.key,
+            trace_id=exchange.trace_id,
+            stages=stages._asdict() if span is not None and stages else None,
         )
-        if exchange.key:
-            metrics.by_key(exchange.key, texts=texts)
+        self.context.metrics.count_request(record)
         if route is None or route.logged:
-            self.context.log.request(
-                request_id=exchange.id,
-                method=method,
-                route=template,
-                status=exchange.status,
-                seconds=seconds,
-                model=model,
-                texts=texts,
-                tokens=tokens,
-                trace_id=exchange.trace_id,
-                key=exchange.key,
-            )
-        if exchange.span is not None and self._tracer is not None:
-            self._tracer.finish(
-                exchange.span,
-                method=method,
-                route=template,
-                status=exchange.status,
-                model=model,
-                texts=texts,
-                tokens=tokens,
-                stages=stages._asdict() if stages else None,
-            )
+            self.context.log.request(record)
+        if span is not None and self._tracer is not None:
+            self._tracer.finish(span, record)
 
     def _identification(self, request_id: str) -> list[tuple[bytes, bytes]]:
         """The headers of every answer to the request of that id."""
@@ -286,10 +231,10 @@ class Application:
         """Start a span, if spans are made; return the trace context of the answer."""
         parent = tracing.parse(traceparent)
         if self._tracer is None or not route.logged:
-            context = parent and tracing.below(parent)
+            context = parent and tracing.child_context(parent)
         else:
             exchange.span = self._tracer.start(parent, method=route.method)
-            context = tracing.context_of(exchange.span)
+            context = tracing.span_context(exchange.span)
         if context is not None:
             exchange.trace_id = context.trace_id
         return context
@@ -307,7 +252,7 @@ class Application:
     def _refuse(self, error: Exception, exchange: _Exchange) -> Response:
         """Count ``error``, log it if it is unexpected, and shape it for the client."""
         problem = describe(error)
-        self.context.metrics.rejected(problem.kind.slug)
+        self.context.metrics.count_rejection(problem.kind.slug)
         if problem.kind.status == 500:
             self.context.log.failure("unexpected error", error, request_id=exchange.id)
         refuse = exchange.route.refuse if exchange.route else problem_json

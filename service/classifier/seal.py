@@ -40,7 +40,7 @@ def verify(folder: Path) -> Manifest:
     Raises :class:`ArtifactError`.
     """
     if not folder.is_dir():
-        raise ArtifactError(f"{folder}: no such model folder; train one with `make train`")
+        raise ArtifactError(f"{folder}: no such model folder; train one with `valence train`")
     _verify_checksums(folder)
     manifest = _read_manifest(folder / MANIFEST)
     weights.layout(folder / WEIGHTS, manifest.architecture)

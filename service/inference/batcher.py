@@ -147,7 +147,7 @@ class Batcher(Generic[Answer]):
     def report(self) -> None:
         """Write the state of the queue into the metrics."""
         queue = self._queue
-        self._metrics.queue(
+        self._metrics.set_queue(
             items=queue.items, tokens=queue.tokens, age_seconds=queue.oldest_seconds()
         )
 
@@ -170,7 +170,7 @@ class Batcher(Generic[Answer]):
         if not picked:
             self._continue()
             return
-        self._metrics.batch(items=len(picked), tokens=tokens)
+        self._metrics.count_batch(items=len(picked), tokens=tokens)
         seconds = self._overhead_seconds + tokens * self._seconds_per_token
         if seconds <= max(INLINE_SECONDS, max_seconds):
             self._finish(picked, tokens, *self._compute(picked, time.perf_counter))

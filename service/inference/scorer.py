@@ -29,7 +29,7 @@ from valence.service.inference.scored import (
     TotalUsage,
     sum_usages,
 )
-from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
 
 # Tokenizing holds the event loop. A large request gives other requests a turn after so many
@@ -131,7 +131,7 @@ class Scorer:
                 answers[index] = answer
                 if isinstance(answer, tuple):
                     cache.put(keys[index], answer)
-        self._metrics.cached(_labels(hits), hits=len(hits), misses=misses)
+        self._metrics.count_cached(_labels(hits), hits=len(hits), misses=misses)
         complete = [answer for answer in answers if answer is not None]
         usages = [answer[1] for answer in complete if isinstance(answer, tuple)]
         return Scored(complete, sum_usages(usages), stages)
@@ -210,14 +210,9 @@ class Scorer:
             ticket.started - ticket.enqueued,
             time.perf_counter() - ticket.started,
         )
-        self._metrics.scored(
+        self._metrics.count_scored(
             _labels(predictions),
-            tokens=usage.tokens,
-            unknown_tokens=usage.unknown_tokens,
-            truncated_texts=usage.truncated_texts,
-            tokenize_seconds=stages.tokenize,
-            queue_seconds=stages.queue,
-            infer_seconds=stages.infer,
+            ScoringRecord(usage.tokens, usage.unknown_tokens, usage.truncated_texts, *stages),
         )
         return usage, stages
 
@@ -270,7 +265,7 @@ class Scorer:
 
     def count_uncertain(self, texts: int) -> None:
         """Count ``texts`` that were answered without a label, because none is likely enough."""
-        self._metrics.uncertain(texts)
+        self._metrics.count_uncertain(texts)
 
     async def drain(self) -> None:
         """Return when every admitted request has its answer."""

@@ -1,4 +1,4 @@
-"""``python -m valence.service.registry.bento``: ``bentoml build`` with the models that are served here.
+"""``valence bento``: ``bentoml build`` with the models that are served here.
 
 ``bentoml build`` knows the latest version of a model and not its champion, so the tags are put into
 a copy of the file: those that a server started now would serve.
@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
@@ -35,7 +36,7 @@ def described(settings: Settings) -> str:
     return made
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Build it; an error is one line, and the exit code is that of ``bentoml build``.
 
     Arguments are handed on to that.
@@ -48,7 +49,7 @@ def main() -> None:
         path = Path(temporary) / FILE
         path.write_text(content, encoding="utf-8")
         build = [sys.executable, "-m", "bentoml", "build", "--bentofile", str(path)]
-        command = [*build, *sys.argv[1:], os.curdir]
+        command = [*build, *(sys.argv[1:] if arguments is None else arguments), os.curdir]
         sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - all ours
 
 

@@ -1,11 +1,11 @@
-"""``python -m valence.service.score IN OUT``: score a file of texts, without a server."""
+"""``valence score IN OUT``: score a file of texts, without a server."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from valence.service.classifier.truncation import TRUNCATIONS
 from valence.service.errors import ConfigurationError, ValenceError
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; an error Valence raises on purpose is one line and exit code 1."""
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     try:
-        _run(_parser().parse_args())
+        _run(_parser().parse_args(arguments))
     except ValenceError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     from valence.service.files.tables import FORMATS
 
     parser = argparse.ArgumentParser(
-        prog="python -m valence.service.score",
+        prog="valence score",
         description="Score a file of texts. OUT has the columns of IN and: label, "
         "probability_LABEL for each label, characters, tokens, tokens_used, unknown_tokens, "
         "windows, truncated, and error where a row could not be scored. Interrupted and started "

@@ -1,6 +1,4 @@
-"""``make bench``: measure, and write the figures into this processor's page.
-
-The pages are in ``docs/measured/benchmarks``.
+"""Run the benchmarks and write this processor's page in ``docs/measured/benchmarks``: ``make bench``.
 
 python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--lines L] [--gigabytes G]
                       [--against REVISION]
@@ -22,15 +20,24 @@ from tests.bench.processes import BenchError
 
 
 def main() -> None:
-    """Run the parts asked for, each in a fresh process."""
+    """Run the requested parts, each in a fresh process."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
         "--only", choices=parts.PARTS, help="one part; the others keep their figures"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
-    parser.add_argument("--seconds", type=float, default=2.0, help="a measurement over HTTP")
-    parser.add_argument("--lines", type=int, default=1_000_000, help="of the part bulk")
-    parser.add_argument("--gigabytes", type=float, default=10.0, help="of the part streaming")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        help="number of rounds; figures are medians over the rounds",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, help="seconds per measurement over HTTP"
+    )
+    parser.add_argument("--lines", type=int, default=1_000_000, help="lines of the part bulk")
+    parser.add_argument(
+        "--gigabytes", type=float, default=10.0, help="file size in the part streaming"
+    )
     parser.add_argument("--against", metavar="REVISION", help="for the part revision: A, or A..B")
     parser.add_argument("--output", type=Path, default=Path("docs/measured/benchmarks"))
     arguments = parser.parse_args()
@@ -48,7 +55,7 @@ def main() -> None:
         say(f"{part}:")
         started = time.perf_counter()
         section = parts.run(part, options)
-        # as soon as it is there: a part that fails later takes nothing away
+        # write each part immediately, so that a later failure loses nothing
         page = arguments.output / report.file_name()
         report.write(page, {part: section}, order=list(parts.PARTS))
         report.write_index(arguments.output.with_suffix(".md"), arguments.output)

@@ -1,4 +1,4 @@
-"""How far each dispatch path of the native engine is from the reference, on real texts."""
+"""Difference between each dispatch path of the native engine and the reference, on real texts."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ def run(options: Options) -> Section:
                 ),
             ]
     table = Table(["model", "path", "test texts", "same label", "furthest probability"], rows)
-    text = "Every dispatch path against torch on the texts that the models were not trained on."
+    text = "Every dispatch path against torch on test texts, which were not used for training."
     return Section("Agreement with the reference", text, [table], goals)

@@ -1,4 +1,4 @@
-"""The whole application in this process, without a socket: requests are calls."""
+"""The whole application in this process, without a socket: requests are function calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from valence.training.registry import store
 
 
 class Application:
-    """The API on one trained model, with the settings a server has by default."""
+    """The API with one trained model and the default settings of a server."""
 
     def __init__(self, model: str) -> None:
         settings, models = Settings(), Models()
@@ -42,13 +42,15 @@ class Application:
         models.open([scorer])
         self._app = create_app(settings=settings, models=models, metrics=self.metrics, log=self.log)
         self._loop = asyncio.new_event_loop()
-        # as the service does once it has loaded
+        # as the service does after it has loaded the models
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
 
     def run(self, bodies: Iterable[bytes], *, at_once: int = 1) -> None:
-        """``POST /v1/classify`` with each of ``bodies``, so many of them always in flight."""
+        """Send each of ``bodies`` to ``POST /v1/classify``; ``at_once`` requests are always in
+        flight.
+        """
         waiting = iter(bodies)
 
         async def client() -> None:
@@ -61,7 +63,7 @@ class Application:
         self._loop.run_until_complete(client() if at_once == 1 else clients())
 
     def inside(self, work: Callable[[], None]) -> None:
-        """Run ``work`` on the event loop, where what is put off is put off."""
+        """Run ``work`` on the event loop, so that deferred work is deferred."""
 
         async def on_the_loop() -> None:
             work()

@@ -1,4 +1,4 @@
-"""A million lines through ``POST /v1/classify/stream``, beside the same lines from a file."""
+"""Score a million lines through ``POST /v1/classify/stream``, and the same lines from a file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HEAD = (
 
 @dataclass(frozen=True)
 class _Pass:
-    """One way to score all lines."""
+    """Measurements of one way to score all lines."""
 
     seconds: float
     cpu_seconds: float
@@ -38,7 +38,7 @@ class _Pass:
 
 
 def run(options: Options) -> Section:
-    """The file first, then the stream, in each round."""
+    """Measure the file first, then the stream, in each round."""
     some = texts.sentences(20_000)
     lines = [json.dumps({"text": text}).encode() + b"\n" for text in some]
     files, streams = [], []
@@ -68,10 +68,10 @@ def run(options: Options) -> Section:
     growth = max(stream.growth for stream in streams) / 2**20
     text = (
         f"{options.lines:,} sentences of the vader corpus as JSON lines, by the sentiment model: "
-        "`python -m valence.service.score` on a file, and `POST /v1/classify/stream` of a served process "
-        "over one connection that sends as fast as it is read. Each on one core of its own; "
-        "processor time is that of the command, start included, and of the server's processes. "
-        "The memory is what all of the server's processes grew by, at its highest."
+        "`python -m valence.service.score` on a file, and `POST /v1/classify/stream` of a server over one "
+        "connection, which sends as fast as the server reads. Each side runs on its own core. "
+        "Processor time is that of the command, its start included, and of the server's processes. "
+        "Memory growth is the maximum over time of the growth of all processes of the server."
     )
     return Section(
         "Bulk",
@@ -85,7 +85,7 @@ def run(options: Options) -> Section:
 
 
 def _cut(lines: Sequence[bytes], count: int) -> Iterator[bytes]:
-    """``count`` lines, as pieces of some."""
+    """Yield ``count`` lines in chunks of several lines."""
     position = 0
     for start in range(0, count, _SEND_LINES):
         size = min(_SEND_LINES, count - start)
@@ -141,7 +141,8 @@ def _stream(server: Server, pieces: Iterator[bytes], *, expected: int) -> _Pass:
             raise BenchError(f"the stream was refused: {head[:200]!r}")
         answered += head.count(b'{"line":')
         while data := connection.recv(1 << 18):
-            # every answered line names its number; texts are not repeated, so neither can be theirs
+            # every answered line has a number; a text is never repeated, so numbers cannot come
+            # from texts
             answered += data.count(b'{"line":')
             errors += data.count(b'"error":')
             if time.perf_counter() - looked > _LOOK_SECONDS:
@@ -150,7 +151,7 @@ def _stream(server: Server, pieces: Iterator[bytes], *, expected: int) -> _Pass:
         sender.join(60)
     seconds = time.perf_counter() - started
     os.sched_setaffinity(0, affinity)
-    # a marker may be cut by the end of what was received at once
+    # the end of a received chunk may cut a marker
     if errors or not 0.99 * expected <= answered <= expected:
         raise BenchError(f"{answered} of {expected} lines were answered, {errors} with an error")
     return _Pass(seconds, cpu_seconds(pids) - cpu, highest - before)

@@ -1,7 +1,8 @@
-"""What a torch user would write and serve: ``nn.Embedding``, ``nn.LSTM``, a masked pool, a layer.
+"""The network as a torch user would write it: ``nn.Embedding``, ``nn.LSTM``, masked pooling, a
+layer.
 
-The peers of every table run this network with the weights of an artifact. Padded, the backward
-direction reads the padding first, as such code usually does; packed, it is exact.
+The peers of every table run this network with the weights of an artifact. With padding, the
+backward direction reads the padding first, as in most such code; with packing, it is exact.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from valence.service.classifier.classifier import Logits
 from valence.service.classifier.vocabulary import WordIds
 
 MODEL = "BENCH_MODEL"
-"""The variable that tells a server which model folder to serve."""
+"""Environment variable with the model folder that a server serves."""
 
 
 class EagerNetwork(nn.Module):
-    """A bidirectional LSTM of one layer with maximum, or maximum and mean, over time."""
+    """A bidirectional LSTM of one layer with maximum, or mean and maximum, pooling over time."""
 
     def __init__(self, architecture: Architecture, tensors: artifact.Tensors) -> None:
         super().__init__()
@@ -44,7 +45,7 @@ class EagerNetwork(nn.Module):
         self.eval()
 
     def forward(self, ids: Tensor, lengths: Tensor, packed: bool = False) -> Tensor:
-        """Logits ``(batch, labels)`` of padded ids ``(batch, time)``."""
+        """Return logits ``(batch, labels)`` for padded ids ``(batch, time)``."""
         embedded = self.embedding(ids)
         if packed:
             sequence = pack_padded_sequence(
@@ -62,7 +63,7 @@ class EagerNetwork(nn.Module):
 
 
 def run(network: nn.Module, documents: Sequence[WordIds], *, packed: bool) -> Logits:
-    """Logits of a batch; one document alone needs neither padding nor packing."""
+    """Return the logits of a batch; a single document needs neither padding nor packing."""
     lengths = torch.tensor([len(document) for document in documents])
     ids = pad_sequence([torch.from_numpy(d) for d in documents], batch_first=True).long()
     with torch.inference_mode():
@@ -70,7 +71,7 @@ def run(network: nn.Module, documents: Sequence[WordIds], *, packed: bool) -> Lo
 
 
 class EagerClassifier:
-    """Texts to answers, for the peers' servers: the artifact's own tokenizer, then torch."""
+    """Classifier of texts for the peers' servers: the tokenizer of the artifact, then torch."""
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
@@ -82,7 +83,7 @@ class EagerClassifier:
         self._network = EagerNetwork(loaded.manifest.architecture, loaded.tensors)
 
     def classify(self, texts: Sequence[str]) -> list[dict[str, object]]:
-        """A label and the scores of all labels for each text."""
+        """Return a label and the scores of all labels for each text."""
         documents = [
             self._vocabulary.encode(text, max_tokens=self._max_tokens).ids for text in texts
         ]
@@ -98,7 +99,7 @@ class EagerClassifier:
 
 
 def random_tensors(architecture: Architecture, *, seed: int = 0) -> dict[str, np.ndarray]:
-    """Weights that no training made, of the sizes ``torch.nn`` begins with."""
+    """Return untrained weights with the scale of torch's initialization."""
     random = np.random.default_rng(seed)
     bound = architecture.hidden_size**-0.5
     return {

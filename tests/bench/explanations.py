@@ -1,4 +1,4 @@
-"""What an explanation costs beside a plain request, through all of the application."""
+"""Cost of an explanation compared with a plain request, through the whole application."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _WANTED_PLAIN = 1.05
 
 
 def run(options: Options) -> Section:
-    """Ask for sentences and reviews, plainly and with ``explain``, in turns."""
+    """Send sentences and reviews alternately without and with ``explain``."""
     ask = _application()
-    # each is asked for once: what a server met before it looks up faster
+    # each text is sent once, because a second look-up of the same words is faster
     words = iter(" ".join(texts.sentences(20_000)).split())
     lengths = {"20 words": 20, "300 words": 300}
-    # before anything of explanations was made in this process, and after
+    # measured before this process has loaded any code of explanations, and afterwards
     plain_before = _least(ask, words)
     subjects: dict[tuple[str, bool], Callable[[], float]] = {
         (name, explain): lambda length=length, explain=explain: ask(words, length, explain)
@@ -54,21 +54,23 @@ def run(options: Options) -> Section:
     )
     head = ["text", "plain (ms)", "explained (ms)", "ratio"]
     text = (
-        "CPU time of `POST /v1/classify` with and without `explain`, without a socket, of "
-        "texts that were not met before. A plain "
-        f"request of 20 words takes {plain_before * 1e3:.3f} ms in a process that has explained "
-        f"nothing yet, and {plain_after * 1e3:.3f} ms after explanations (the least of some)."
+        "CPU time of `POST /v1/classify` with and without `explain`, without a socket, for texts "
+        "that the process has not seen before. A plain request of 20 words takes "
+        f"{plain_before * 1e3:.3f} ms in a process that has explained nothing yet, and "
+        f"{plain_after * 1e3:.3f} ms after explanations (the minimum of several requests)."
     )
     return Section("Explanations", text, [Table(head, rows)], goals)
 
 
 def _least(ask: _Ask, words: Iterator[str]) -> float:
-    """The least CPU time of a plain request: what else the machine does only adds."""
+    """Return the minimum CPU time of a plain request: other load on the machine can only
+    add time.
+    """
     return min(ask(words, 20, False) for _ in range(30))
 
 
 def _application() -> _Ask:
-    """CPU seconds of a request for so many of the next words, plain or explained."""
+    """Return a function that measures the CPU seconds of a request for the next words."""
     application = Application(_MODEL)
 
     def ask(words: Iterator[str], length: int, explain: bool) -> float:

@@ -1,4 +1,4 @@
-"""How time and memory grow: with a document's length, batch, vocabulary and hidden size."""
+"""Growth of time and memory with document length, batch size, vocabulary and hidden size."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SECONDS = 0.2
 
 
 def run(options: Options) -> Section:
-    """Grow one thing at a time from the default model's shape."""
+    """Vary one size at a time from the shape of the default model."""
     os.sched_setaffinity(0, {server_cpu()})
     loaded = artifact.load(serving.model_folder())
     engine = NativeEngine(loaded)
@@ -48,7 +48,7 @@ def run(options: Options) -> Section:
     length_table = Table(
         ["tokens of a document", "ns a token, engine", "ns a token, tokenizer"],
         [[f"{n:,}", figure(token_ns[n]), figure(reading_ns[n])] for n in _LENGTHS],
-        note="One document a call:",
+        note="One document per call:",
     )
 
     say("  batch")
@@ -66,7 +66,7 @@ def run(options: Options) -> Section:
     memory_table = Table(
         ["tokens of a call", "one document, KiB", f"documents of {_SENTENCE} tokens, KiB"],
         [[f"{n:,}", figure(one[n] / 1024), figure(many[n] / 1024)] for n in _MEMORY],
-        note="What one call raises the process's highest RSS by:",
+        note="Increase of the process's highest RSS by one call:",
     )
 
     say("  vocabulary and hidden size")
@@ -84,7 +84,7 @@ def run(options: Options) -> Section:
         options,
     )
     text = (
-        f"The default model's shape on `{engine.name}`, one core, processor time, one thing grown "
+        f"The default model's shape on `{engine.name}`, one core, processor time. One size varies "
         "at a time."
     )
     goals = [
@@ -111,9 +111,9 @@ def run(options: Options) -> Section:
 
 
 def memory_growth(sizes: dict[int, int]) -> float:
-    """The most that ten times the tokens take over ten times the memory.
+    """Return the largest increase of memory for ten times the tokens, over ten times the memory.
 
-    One huge page is allowed for: the system hands memory out in them as it sees fit.
+    One huge page is subtracted, because the operating system allocates memory in huge pages.
     """
     tokens = sorted(sizes)
     return max(
@@ -123,7 +123,7 @@ def memory_growth(sizes: dict[int, int]) -> float:
 
 
 def growth(costs: dict[int, float]) -> float:
-    """The most that a cost is above what it was at any smaller size."""
+    """Return the largest ratio of a cost to the cost at any smaller size."""
     sizes = sorted(costs)
     return max(
         costs[larger] / costs[smaller]
@@ -133,7 +133,7 @@ def growth(costs: dict[int, float]) -> float:
 
 
 def _interleaved(timed: dict[int, Callable[[], float]], options: Options) -> dict[int, float]:
-    """Nanoseconds a token, by size."""
+    """Return nanoseconds per token by size."""
     taken = interleave(timed, rounds=max(3, options.rounds))
     return {size: 1e9 / median(rates) for size, rates in taken.items()}
 
@@ -156,7 +156,7 @@ def _together(engine: NativeEngine, documents: Sequence[WordIds]) -> Callable[[]
 
 
 def _reading(classifier: Classifier, tokens: int) -> Callable[[], float]:
-    """Texts of about ``tokens`` tokens through the tokenizer, uncut."""
+    """Return a function that tokenizes texts of about ``tokens`` tokens without truncation."""
     words = " ".join(texts.sentences(4_000)).split()
     some = [
         " ".join(words[start : start + tokens])
@@ -200,13 +200,15 @@ def _shapes(
 
 
 def _request_bytes(engine: NativeEngine, documents: Sequence[WordIds]) -> int:
-    """What one call raises the highest RSS by, in a process that has made only tiny calls."""
+    """Return the increase of the highest RSS by one call, in a process with only tiny calls
+    before.
+    """
     context = get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
 
     def call() -> None:
         engine.logits([documents[0][:1]])
-        # what the parent freed lies in this process's heap: a call would take it unnoticed
+        # memory that the parent freed is part of this process's heap: a call would use it unnoticed
         if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
             trim(0)
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # reset the peak

@@ -1,4 +1,4 @@
-"""In process, on one core: every engine and dispatch path, and what a user would pick instead."""
+"""In process, on one core: every engine and dispatch path, and the usual alternatives."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FIXED = Architecture(
 
 @dataclass(frozen=True)
 class _Engine:
-    """``sort``: documents come sorted by length, the best case of whatever pads."""
+    """An engine; with ``sort`` it gets documents sorted by length, the best case for padding."""
 
     compute: Compute
     sort: bool = False
@@ -56,7 +56,7 @@ class _Shape:
 
 def run(options: Options) -> Section:
     """Measure both shapes, then whole texts."""
-    warnings.simplefilter("ignore")  # of exporters and quantizers, about their own future
+    warnings.simplefilter("ignore")  # exporters and quantizers warn about their own future
     os.sched_setaffinity(0, {server_cpu()})
     torch.set_num_threads(1)
     loaded = artifact.load(serving.model_folder())
@@ -84,16 +84,16 @@ def run(options: Options) -> Section:
     machine = ", ".join(f"{path} {figure(gflops)}" for path, gflops in peaks.items())
     text = (
         f"One core, one thread. {_SENTENCES} sentences of the vader corpus (mean "
-        f"{np.mean(lengths):.0f} tokens, p95 {np.percentile(lengths, 95):.0f}) as word ids, in the "
-        "order they come unless a row says sorted. Figures are sentences a second of processor "
-        "time, which on a core of one's own is time on the wall. The column of logits is the "
-        "largest difference to the reference engine; padded eager torch reads the padding "
-        "backward and therefore differs.\n\n"
-        "Peaks of this core in GFLOP/s (of integers where a path's name says so): multiply-adds "
-        f"on registers alone, {machine}; a 1024-cubed matrix product by torch, fp32 "
-        f"{figure(products['fp32'])}, bf16 {figure(products['bf16'])}. "
-        "Shares of a peak count the recurrent product only (tokens x directions x 2 x 4H x H), "
-        "since the input product is folded into the gate table, and batch 32."
+        f"{np.mean(lengths):.0f} tokens, p95 {np.percentile(lengths, 95):.0f}) as word ids, in "
+        "their original order unless a row says sorted. Figures are sentences per second of "
+        "processor time; on a dedicated core this equals wall-clock time. The column of logits is "
+        "the largest difference from the reference engine; padded eager torch reads the padding in "
+        "the backward direction and therefore differs.\n\n"
+        "Peaks of this core in GFLOP/s (integer operations where the name of a path says so): "
+        f"multiply-adds on registers only, {machine}; a 1024-cubed matrix product by torch, fp32 "
+        f"{figure(products['fp32'])}, bf16 {figure(products['bf16'])}. Shares of a peak count only "
+        "the recurrent product (tokens x directions x 2 x 4H x H), because the input product is "
+        "folded into the gate table, and are for batch 32."
     )
     return Section("In process", text, tables, goals)
 
@@ -164,14 +164,14 @@ def _timing(engine: _Engine, documents: list[WordIds], size: int) -> Callable[[]
 
 
 def _recurrent_flops(shape: _Shape) -> float:
-    """Floating-point operations of the recurrent product, a sentence on average."""
+    """Return the mean number of floating-point operations of the recurrent product per sentence."""
     tokens = float(np.mean([len(document) for document in shape.documents]))
     hidden = shape.architecture.hidden_size
     return tokens * shape.architecture.directions * 2 * 4 * hidden * hidden
 
 
 def _product(path: str, products: Mapping[str, float]) -> float | None:
-    """GFLOP/s of torch's matrix product in the path's number format, if torch has one."""
+    """Return GFLOP/s of torch's matrix product in the path's number format, or None."""
     if path.endswith("int16"):
         return None
     return products["bf16" if path.endswith("bf16") else "fp32"]
@@ -251,7 +251,7 @@ def _goals(
     for path, peak in peaks.items():
         if path != "portable":
             gflops = speeds[f"native, {path}", 32] * _recurrent_flops(shape) / 1e9
-            # the lower of the measured peaks that the path's number format has
+            # the lower of the measured peaks for the number format of the path
             limit = min(peak, _product(path, products) or peak)
             goals.append(
                 Goal(
@@ -273,7 +273,7 @@ def _goals(
 
 
 def _product_gflops(dtype: torch.dtype) -> float:
-    """GFLOP/s of torch's matrix product, 1024 cubed: the best of many."""
+    """Return the best of many measurements of torch's 1024-cubed matrix product, in GFLOP/s."""
     size = 1024
     left, right = torch.randn(size, size, dtype=dtype), torch.randn(size, size, dtype=dtype)
     best = float("inf")
@@ -285,7 +285,7 @@ def _product_gflops(dtype: torch.dtype) -> float:
 
 
 def _whole_texts(loaded: Artifact, sentences: Sequence[str], options: Options) -> Table:
-    """From text to label: tokenizing included, as the linear models' own figures do."""
+    """Measure from text to label, tokenization included, as linear models are measured."""
     import fasttext
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -307,7 +307,7 @@ def _whole_texts(loaded: Artifact, sentences: Sequence[str], options: Options) -
         )
         fast = fasttext.train_supervised(str(lines), wordNgrams=2, thread=1, verbose=0)
     classifier, engine = Classifier(loaded), NativeEngine(loaded)
-    plain = [" ".join(text.split()) for text in sentences]  # fastText takes no line breaks
+    plain = [" ".join(text.split()) for text in sentences]  # fastText refuses line breaks
 
     def valence(batch: list[str]) -> object:
         return classifier.predict(engine.logits([classifier.encode(text).ids for text in batch]))
@@ -325,8 +325,8 @@ def _whole_texts(loaded: Artifact, sentences: Sequence[str], options: Options) -
     return Table(
         ["from text to label", *(f"batch {size}" for size in _BATCHES)],
         [[name, *(figure(median(taken[name, size])) for size in _BATCHES)] for name in named],
-        note="**Whole texts**, against the linear models one would pick for speed; how well each "
-        "labels is in a model's report:",
+        note="**Whole texts**, compared with linear models that are known for their speed; the "
+        "accuracy of each is in the report of a model:",
     )
 
 

@@ -1,12 +1,12 @@
-"""The load generator: one thread, one ``epoll``, raw HTTP/1.1 over kept connections.
+"""The load generator: one thread, one ``epoll``, raw HTTP/1.1 over persistent connections.
 
-It does no more per request than send prepared bytes and find the end of the answer, so that one
-core of it outruns any of the servers. It runs in a process of its own, on a core of its own.
+For each request it only sends prepared bytes and finds the end of the answer, so that one core of
+it is faster than any of the servers. It runs in its own process on its own core.
 
-*Closed loop*: each connection sends its next request when it has its answer. *Open loop*: requests
-are due at times drawn beforehand, whether or not earlier ones are answered, and a latency counts
-from when its request was due, so that a server's pause is felt by all who would have come meanwhile
-(no coordinated omission, Tene 2015).
+*Closed loop*: each connection sends its next request after it has its answer. *Open loop*: requests
+are due at precomputed times, whether or not earlier ones are answered, and a latency counts from
+the time when its request was due. A pause of the server therefore affects all requests that were
+due meanwhile (no coordinated omission, Tene 2015).
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _CONNECT_SECONDS = 5.0
 class Job:
     """What to send where; ``warm_up`` seconds come first and do not count.
 
-    With a ``rate`` (requests a second) the loop is open, else closed. ``spacing`` is that of an
-    open loop's arrivals: ``even``, or ``poisson`` as from many people who know nothing of each
-    other. ``pids`` are the server's processes, whose processor time is taken over the same window.
+    With a ``rate`` (requests per second) the loop is open, otherwise closed. ``spacing`` describes
+    the arrivals of an open loop: ``even``, or ``poisson``, as from many independent clients.
+    ``pids`` are the processes of the server, whose processor time is measured in the same window.
     """
 
     port: int
@@ -51,7 +51,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """What came back in the window; latencies in seconds."""
+    """Answers received in the window; latencies in seconds."""
 
     answered: int
     failed: int
@@ -60,22 +60,23 @@ class Result:
     p50: float
     p99: float
     lag_p99: float
-    """How late an open loop sent what was due although a connection was free: the generator's own
-    share in what it measured."""
+    """Delay in seconds with which an open loop sent due requests although a connection was free:
+    the
+    generator's own error."""
 
     @property
     def per_second(self) -> float:
-        """Requests answered a second."""
+        """Answered requests per second."""
         return self.answered / self.seconds
 
     @property
     def per_cpu_second(self) -> float:
-        """Requests answered a second of the server's processor time."""
+        """Answered requests per second of the server's processor time."""
         return self.answered / self.cpu_seconds if self.cpu_seconds else float("nan")
 
 
 def post(path: str, body: bytes) -> bytes:
-    """A request, ready to be sent."""
+    """Return the bytes of a request."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
@@ -84,7 +85,7 @@ def post(path: str, body: bytes) -> bytes:
 
 
 def schedule(job: Job) -> list[float]:
-    """When an open loop's requests are due, in seconds after the start."""
+    """Return the times at which requests of an open loop are due, in seconds after the start."""
     if job.rate is None:
         raise ValueError("a closed loop has no schedule")
     count = int(job.rate * (job.warm_up + job.seconds))
@@ -99,12 +100,12 @@ def schedule(job: Job) -> list[float]:
 
 
 def run(job: Job) -> Result:
-    """Carry out a job; raises :class:`BenchError` when a connection cannot be had or breaks."""
+    """Run a job; raises :class:`BenchError` if a connection fails to open or breaks."""
     return _Run(job).result()
 
 
 class Answer:
-    """An HTTP answer as it arrives; only answers that state their length are understood."""
+    """An HTTP answer as it arrives; answers without a Content-Length are errors."""
 
     __slots__ = ("_received", "_whole")
 
@@ -113,7 +114,7 @@ class Answer:
         self._whole = 0
 
     def feed(self, data: bytes) -> int | None:
-        """The status once the answer is whole, until then None."""
+        """Add data; return the status when the answer is complete, otherwise None."""
         received = self._received = self._received + data if self._received else data
         if not self._whole:
             head = received.find(b"\r\n\r\n")
@@ -149,7 +150,7 @@ class _Run:
         self._due = deque[float](schedule(job) if job.rate else ())
         self._sent = 0
         self._failed = 0
-        self._finished: list[tuple[float, float]] = []  # when it was answered, and its latency
+        self._finished: list[tuple[float, float]] = []  # time of the answer, and its latency
         self._lags: list[float] = []
 
     def result(self) -> Result:
@@ -168,7 +169,7 @@ class _Run:
         job, clock = self._job, time.perf_counter
         by_number = {connection.socket.fileno(): connection for connection in connections}
         free = deque(connections)
-        # seconds of the clock at which the loop, the window and the end of both lie
+        # clock times in seconds of the starts of the loop and of the window, and of their end
         start = clock()
         opens, closes = start + job.warm_up, start + job.warm_up + job.seconds
         cpu_before = cpu_after = 0.0
@@ -183,7 +184,7 @@ class _Run:
             if closed and (settled or now > closes + _DRAIN_SECONDS):
                 break
             self._send(free, start=start, now=now, closed=closed)
-            # an open loop never sleeps: waking up would cost it more than a request takes
+            # an open loop never sleeps: waking up would take longer than a request
             for number, _ in poll.poll(0 if job.rate else 0.05):
                 connection = by_number[number]
                 data = connection.socket.recv(1 << 18)
@@ -201,8 +202,9 @@ class _Run:
         if job.rate is None:
             inside = sorted(taken for when, taken in self._finished if opens <= when <= closes)
         else:
-            # All that was due in the window counts, and what has no answer yet with the time it has
-            # waited: the slowest would be left out otherwise.
+            # All requests that were due in the window count. A request without an answer counts
+            # with the
+            # time it has waited; otherwise the slowest requests would be left out.
             waiting = {connection.started for connection in set(connections) - set(free)}
             waiting |= {start + due for due in self._due}
             self._finished += [(now, now - started) for started in waiting]

@@ -1,4 +1,4 @@
-"""How figures are taken and summed up: interleaved rounds, medians, percentiles."""
+"""How figures are measured and summarized: interleaved rounds, medians, percentiles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says."""
+    """Options of the command line."""
 
     rounds: int
     seconds: float
@@ -28,10 +28,11 @@ class Options:
 def interleave(
     subjects: Mapping[Key, Callable[[], Value]], *, rounds: int
 ) -> dict[Key, list[Value]]:
-    """Each subject's values, one a round.
+    """Return the values of each subject, one per round.
 
-    What else the machine does then falls on all subjects alike. Each round begins with another
-    subject, so that none always follows the same one.
+    With interleaving, other load on the machine affects all subjects equally. Each round begins
+    with
+    another subject, so that no subject always follows the same one.
     """
     values: dict[Key, list[Value]] = {key: [] for key in subjects}
     order = list(subjects)
@@ -43,23 +44,25 @@ def interleave(
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle value, or the mean of the two in the middle."""
+    """Return the middle value, or the mean of the two middle values."""
     return float(statistics.median(values))
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The smallest of the ``ordered`` values that at least ``share`` of them do not exceed."""
+    """Return the smallest of the ``ordered`` values that is at least as large as ``share``
+    of them.
+    """
     if not ordered:
         raise ValueError("no values, so no percentile; measure longer")
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def rate(work: Callable[[], int], *, seconds: float) -> float:
-    """Units a CPU-second of ``work``, which does a fixed amount and says how much.
+    """Return units per CPU-second of ``work``, which does a fixed amount and returns its units.
 
-    Repeated until ``seconds`` are used, at least once. Processor time of all of this process's
-    threads, not time on the wall: on a core of its own they are the same, and who else runs on the
-    machine then spoils little.
+    The work is repeated until ``seconds`` are used, at least once. The measure is processor time of
+    all threads of this process, not wall-clock time: on a dedicated core both are equal, and other
+    programs on the machine then have little influence.
     """
     done = 0
     started = time.process_time()
@@ -71,6 +74,6 @@ def rate(work: Callable[[], int], *, seconds: float) -> float:
 
 
 def say(line: str) -> None:
-    """Progress, to who waits."""
+    """Write a progress message to standard error."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

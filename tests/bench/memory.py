@@ -1,4 +1,4 @@
-"""Memory of the servers' processes, after they have worked."""
+"""Memory of the servers' processes after work."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.bench.report import Goal, Section, Table
 from tests.bench.serving import Subject
 
 _MEBIBYTE = 2**20
-# time enough for the slowest server to answer its 64 long reviews a few times
+# enough time for the slowest server to answer its 64 long reviews several times
 _SECONDS = 4.0
 
 
 def run(options: Options) -> Section:
-    """Serve the same texts from each server in turn and look at its processes."""
+    """Serve the same texts from each server in turn and measure its processes."""
     ones = texts.sentences(2_000)
     reviews = texts.reviews(64)
 
@@ -58,10 +58,10 @@ def run(options: Options) -> Section:
     )
     text = (
         "After one-sentence requests at 16 connections, and requests of 64 sentences and of 64 "
-        "reviews of 300 words at 2. The worker is the largest process. RSS counts a shared page "
-        "in every process that has it, PSS its share, USS private pages only; the peak is the sum "
-        "of each process's highest RSS. Valence has both models loaded with their gate tables, "
-        "the peers one."
+        "reviews of 300 words at 2. The worker is the largest process. RSS counts a shared page in "
+        "every process that maps it, PSS counts its share, USS counts only private pages. The peak "
+        "is the sum of the highest RSS of all processes. Valence has both models loaded with their "
+        "gate tables, each peer one model."
     )
     ours, empty = serving.VALENCE.name, serving.EMPTY.name
     goals = [

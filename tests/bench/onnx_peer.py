@@ -1,7 +1,7 @@
 """The network as an ONNX graph, run by ONNX Runtime in fp32 and quantized to int8.
 
-Built by hand from ONNX's own ``LSTM`` with sequence lengths, the form that the runtime's fused
-kernels want; an exporter's graph would be the same at best.
+The graph is built by hand from ONNX's own ``LSTM`` with sequence lengths, the form that the fused
+kernels of the runtime need; the graph of an exporter would be equally fast at best.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from valence.service.classifier.artifact import Tensors
 from valence.service.classifier.classifier import Logits
 from valence.service.classifier.vocabulary import WordIds
 
-# torch orders an LSTM's gates input, forget, cell, output; ONNX input, output, forget, cell
+# gate order of an LSTM: torch has input, forget, cell, output; ONNX has input, output, forget, cell
 _GATES = (0, 3, 1, 2)
 
 
 def sessions(
     architecture: Architecture, tensors: Tensors
 ) -> dict[str, Callable[[list[WordIds]], Logits]]:
-    """``compute(documents)`` of both number formats, one thread each."""
-    logging.getLogger().setLevel(logging.ERROR)  # the quantizer advises on the root logger
+    """Return ``compute(documents)`` for both number formats, one thread each."""
+    logging.getLogger().setLevel(logging.ERROR)  # the quantizer writes advice to the root logger
     with tempfile.TemporaryDirectory() as folder:
         full, small = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
         onnx.save(_graph(architecture, tensors), full)
@@ -65,7 +65,7 @@ def _session(path: Path) -> Callable[[list[WordIds]], Logits]:
 
 
 def _graph(architecture: Architecture, tensors: Tensors) -> onnx.ModelProto:
-    """Time first, as ONNX's LSTM has it; its outputs beyond a document's end are zeros."""
+    """Return the graph, with time as the first axis; states beyond a document's end are zero."""
     hidden = architecture.hidden_size
     directions = ("", "_reverse")
 
@@ -95,7 +95,7 @@ def _graph(architecture: Architecture, tensors: Tensors) -> onnx.ModelProto:
             hidden_size=hidden,
             direction="bidirectional",
         ),
-        # states lie within -1 and 1, so what is lowered by 4 is never the largest
+        # states lie between -1 and 1, so a value lowered by 4 is never the largest
         helper.make_node("Add", ["states", "hiding"], ["present"]),
         helper.make_node("ReduceMax", ["present", "steps"], ["largest"], keepdims=0),  # (2, B, H)
         helper.make_node("Transpose", ["largest"], ["by_document"], perm=[1, 0, 2]),

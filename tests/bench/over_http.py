@@ -1,4 +1,4 @@
-"""Over HTTP: the whole request path, the same model behind every server, one core for each side."""
+"""Over HTTP: the whole request path, the same model in every server, one core for each side."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.bench.serving import Subject
 
 _CONNECTIONS = (1, 16, 64)
 _SHARES = (0.25, 0.5, 0.75)
-# that an open loop may use at once: more than ever wait in a server that keeps up
+# number of connections that an open loop may use: more than ever wait at a server that keeps up
 _OPEN_CONNECTIONS = 128
 _SENTENCES = 64
 _MANY = f"{_SENTENCES} sentences"
@@ -27,7 +27,7 @@ _REVIEW = "a 300-word review"
 
 @dataclass(frozen=True)
 class _Figures:
-    """Medians over the rounds of one subject in one setting."""
+    """Medians over the rounds for one subject in one setting."""
 
     per_second: float
     per_cpu_second: float
@@ -141,7 +141,7 @@ def _section(
             ]
             for name in names
         ],
-        note="Closed loop, one sentence a request:",
+        note="Closed loop, one sentence per request:",
     )
     latency = Table(
         ["p50 / p99, ms", *(f"{count} connections" for count in settings)],
@@ -179,25 +179,25 @@ def _section(
             ]
             for name in names
         ],
-        note="Open loop, one sentence a request; a latency counts from when the request was due. "
-        "The peak is the rate of the closed loop at 64 connections. Random arrivals are a Poisson "
-        "process, of which even an ideal server of constant service time has a p99 of about four "
-        "times its p50 at half load:",
+        note="Open loop, one sentence per request; a latency counts from the time when the request "
+        "was due. The peak is the rate of the closed loop at 64 connections. Random arrivals are a "
+        "Poisson process; with it even an ideal server of constant service time has a p99 of about "
+        "four times its p50 at half load:",
     )
     lag = max(value.lag_ms for value in open_loop.values())
     failed = {key: value.failed for key, value in (closed | bulk).items() if value.failed}
     if failed:
         raise BenchError(f"servers refused requests of a closed loop: {failed}")
     text = (
-        "The sentiment model behind every server, each as its documentation starts it, one worker, "
+        "The sentiment model in every server, each started as in its documentation, one worker, "
         f"pinned to core {server_cpu()}; the load generator is pinned to core {generator_cpu()}. "
         "CPU-seconds are those of the server's whole process tree. Peers run "
         "`torch.nn.LSTM` in fp32 with one thread and use Valence's tokenizer. In the open loops "
-        f"the generator itself was late by {figure(lag)} ms at most (p99 of its own delay, median "
+        f"the generator itself was at most {figure(lag)} ms late (p99 of its own delay, median "
         "of rounds, worst setting)."
     )
     if os.cpu_count() == 1:
-        text += " There is one core only: both share it, and latencies hold the generator's share."
+        text += " There is only one core: both share it, and latencies include the generator."
     return Section(
         "Over HTTP", text, [throughput, latency, documents, opened], _goals(closed, open_loop)
     )
@@ -254,7 +254,7 @@ def _kind(kind: str) -> str:
 
 @contextlib.contextmanager
 def _generator():
-    """A process that runs jobs, pinned to its own core."""
+    """Yield a process that runs jobs, pinned to its own core."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         1, mp_context=spawn, initializer=_pin, initargs=(generator_cpu(),)

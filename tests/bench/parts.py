@@ -24,18 +24,18 @@ PARTS = {
     "streaming": "tests.bench.streaming",
     "revision": "tests.bench.revision",
 }
-# only who asks for them has them: one writes 10 GB, one needs to be told what to compare with
+# run only on request: one part writes 10 GB, one needs a revision to compare with
 ASKED_FOR = ("streaming", "revision")
 
 
 def run(part: str, options: Options) -> Section:
-    """Carry a part out in a fresh process, so that none finds what another left in memory."""
+    """Run a part in a fresh process, so that no part finds the memory of another."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_run, part, options).result()
 
 
 def _run(part: str, options: Options) -> Section:
-    # one thread each, as many workers of one node would run; libraries read it when imported
+    # one thread each, like many workers on one node; libraries read these variables at import
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     section: Section = importlib.import_module(PARTS[part]).run(options)
     return section

@@ -1,4 +1,4 @@
-"""Servers as trees of processes: started, pinned, accounted for, and ended by their ids."""
+"""Servers as process trees: started, pinned, accounted for, and ended by process id."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _END_SECONDS = 10.0
 
 
 class BenchError(Exception):
-    """A benchmark cannot be carried out, or what it measured would be wrong."""
+    """A benchmark cannot run, or its measurement would be wrong."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ class Memory:
 class Server:
     """A server process and its descendants.
 
-    As a context it runs until the block ends, whatever happens in it. ``cpus`` are those it is
-    pinned to, all if None; ``folder`` is what it starts in, this one if None.
+    As a context manager it runs until the block ends, also after an exception. ``cpus`` are the
+    cores
+    that it is pinned to (None: all); ``folder`` is its working folder (None: the current one).
     """
 
     def __init__(
@@ -94,11 +95,11 @@ class Server:
         self._end()
 
     def pids(self) -> list[int]:
-        """The server's process and all below it."""
+        """Return the ids of the server's process and of all its descendants."""
         return [process.pid for process in self._tree()]
 
     def memory(self) -> list[Memory]:
-        """Of each process, the largest first."""
+        """Return the memory of each process, the largest first."""
         each = [_memory(process) for process in self._tree()]
         return sorted(each, key=lambda memory: -memory.rss)
 
@@ -121,11 +122,11 @@ class Server:
 
     @property
     def seconds(self) -> float:
-        """Since it was started."""
+        """Return the seconds since the start."""
         return time.perf_counter() - self.started
 
     def _end(self) -> None:
-        # what the root forgets to end is ended below: a process that lost its parent is still known
+        # processes that the root does not end are ended below; orphans are known from the list
         with contextlib.suppress(BenchError):
             self._tree()
         self._process.terminate()
@@ -138,7 +139,7 @@ class Server:
 
 
 def cpu_seconds(pids: Sequence[int]) -> float:
-    """Processor time that the processes, and children of theirs that ended, have used so far."""
+    """Return the processor time used so far by the processes and by their ended children."""
     total = 0.0
     for pid in pids:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -148,14 +149,14 @@ def cpu_seconds(pids: Sequence[int]) -> float:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nothing listens on."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def answers(port: int, path: str) -> bool:
-    """Whether a GET of ``path`` is answered with 200."""
+    """Return whether a GET of ``path`` is answered with 200."""
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2.0) as connection:
@@ -166,24 +167,24 @@ def answers(port: int, path: str) -> bool:
 
 
 def server_cpu() -> int:
-    """The core that servers run on."""
+    """Return the core that servers run on."""
     return min(_cores())
 
 
 def generator_cpu() -> int:
-    """The core that asks them; another one where there is another."""
+    """Return the core of the load generator; it differs from the server's core if possible."""
     return max(_cores())
 
 
 @functools.cache
 def _cores() -> frozenset[int]:
-    """Those that this process had at first: who pins itself to one would see that one alone."""
+    """Return the cores of this process at its start: after pinning a process sees only one core."""
     return frozenset(os.sched_getaffinity(0))
 
 
 @contextlib.contextmanager
 def _pinned(cpus: set[int] | None) -> Iterator[None]:
-    """Whatever is started meanwhile inherits the cores."""
+    """Pin this process for a while; processes started meanwhile inherit the cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cpus or before)
     try:

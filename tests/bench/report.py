@@ -1,6 +1,6 @@
-"""``docs/measured/benchmarks``: one page for each processor, and the page that lists them.
+"""``docs/measured/benchmarks``: one document per processor, and ``docs/measured/benchmarks.md``, which lists them.
 
-A document holds one section a part, each written by the run that measured it.
+A document holds one section per part. The run that measured a part writes its section.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from pathlib import Path
 import psutil
 
 _PACKAGES = ("torch", "numpy", "bentoml", "fastapi", "litserve", "onnxruntime")
-# of a processor's many flags, those that decide which dispatch path runs
+# of the many flags of a processor, those that decide which dispatch path runs
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 
 _INTRODUCTION = """\
 # Benchmarks
 
-Written by `make bench`; do not edit. Everything was measured on one machine in one go, subjects
-taking turns in several rounds; a figure is the median over rounds. Read ratios within a table:
-absolute figures are those of the machine named under the heading.
+Written by `make bench`; do not edit. Everything was measured on one machine in one run. Subjects
+take turns in several rounds, and a figure is the median over the rounds. Compare ratios within a
+table: absolute figures depend on the machine that is named under the heading.
 """
 _INDEX = """\
 # Benchmarks
 
-Written by `make bench`; do not edit. One page a processor, since which instructions it has decides
-which dispatch path of the native engine runs, and with that most ratios. The same goals are
-measured on each.
+Written by `make bench`; do not edit. There is one page per processor, because the instructions of a
+processor decide which dispatch path of the native engine runs, and this decides most ratios. Every
+page has the same goals.
 
 """
 _GOALS_HEAD = "| part | goal | wanted | measured | met |\n|---|---|---:|---:|---|"
@@ -40,14 +40,14 @@ _GOALS_HEAD = "| part | goal | wanted | measured | met |\n|---|---|---:|---:|---
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under a head; ``note`` stands above it."""
+    """Rows of cells under a head; ``note`` is the text above the table."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
 
     def markdown(self) -> str:
-        """The first column is text, the others are figures."""
+        """Return the table as Markdown; the first column is text, the others are figures."""
         for row in self.rows:
             if len(row) != len(self.head):
                 raise ValueError(f"{len(row)} cells under {len(self.head)} columns: {row}")
@@ -59,7 +59,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Goal:
-    """A promise and what became of it; ``at_least`` says on which side of ``wanted`` it is kept."""
+    """A goal and its measurement; with ``at_least`` ``wanted`` is a lower bound, else an upper
+    bound.
+    """
 
     name: str
     wanted: float
@@ -69,11 +71,11 @@ class Goal:
 
     @property
     def met(self) -> bool:
-        """Whether it is kept."""
+        """Return whether the goal is met."""
         return self.measured >= self.wanted if self.at_least else self.measured <= self.wanted
 
     def row(self, part: str) -> str:
-        """Its line in the table of goals."""
+        """Return the row in the table of goals."""
         sign = "≥" if self.at_least else "≤"
         return (
             f"| {part} | {_cell(self.name)} | {sign} {figure(self.wanted)}{self.unit} "
@@ -83,7 +85,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Section:
-    """What a part has to say."""
+    """The results of a part."""
 
     title: str
     text: str
@@ -92,7 +94,7 @@ class Section:
 
 
 def figure(value: float) -> str:
-    """A number with three significant digits, or whole where it has more."""
+    """Format a number with three significant digits, or as an integer if it has more digits."""
     if value == 0 or not abs(value) < float("inf"):
         return f"{value:g}"
     if abs(value) >= 100:
@@ -102,9 +104,9 @@ def figure(value: float) -> str:
 
 
 def write(path: Path, sections: Mapping[str, Section], *, order: Sequence[str]) -> None:
-    """Put ``sections`` (by part) into the document at ``path``; the other parts stay as they are.
+    """Put ``sections`` (by part) into the document at ``path``; other parts stay unchanged.
 
-    ``order`` names all parts there are.
+    ``order`` names all parts.
     """
     old = path.read_text(encoding="utf-8") if path.exists() else ""
     goals = []
@@ -126,7 +128,7 @@ def write(path: Path, sections: Mapping[str, Section], *, order: Sequence[str]) 
 
 
 def write_index(path: Path, folder: Path) -> None:
-    """List the documents of ``folder``, which lies beside ``path``, with what each measured."""
+    """List the documents of ``folder``, which is beside ``path``, with their machines and goals."""
     rows = []
     for document in sorted(folder.glob("*.md")):
         text = document.read_text(encoding="utf-8")
@@ -146,9 +148,9 @@ def write_index(path: Path, folder: Path) -> None:
 
 
 def file_name() -> str:
-    """Of this processor's document: its name, and the instruction set that decides its speed.
+    """Return the name of this processor's document: its name and its best instruction set.
 
-    Makers call very different processors "EPYC" or "Xeon" when they run virtual machines.
+    In virtual machines very different processors are called "EPYC" or "Xeon".
     """
     name, flags = _processor()
     best = [flag for flag in _FLAGS if flag in flags][-1:]
@@ -157,7 +159,7 @@ def file_name() -> str:
 
 
 def hardware() -> str:
-    """This machine, in one line."""
+    """Return one line about this machine."""
     name, flags = _processor()
     has = ", ".join(flag for flag in _FLAGS if flag in flags) or "no vector flags known"
     gibibytes = psutil.virtual_memory().total / 2**30
@@ -181,7 +183,7 @@ def _processor() -> tuple[str, set[str]]:
 
 
 def software() -> str:
-    """Python and the packages that matter, in one line."""
+    """Return one line about Python and the relevant packages."""
     installed = {found.name: found.version for found in metadata.distributions()}
     versions = [f"{name} {installed[name]}" for name in _PACKAGES if name in installed]
     return ", ".join([f"Python {platform.python_version()}", *versions])

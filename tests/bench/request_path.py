@@ -1,4 +1,4 @@
-"""Where the processor time of a one-text request goes, through all of the application."""
+"""Processor time of a request with one text, by its parts, through the whole application."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import time
 from collections.abc import Callable
 
-from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
+from valence.service.observability.request_record import RequestRecord
 
 from tests.bench import texts
 from tests.bench.application import Application
@@ -19,7 +20,7 @@ _AT_ONCE = (1, 31)
 
 
 def run(options: Options) -> Section:
-    """The whole request with one and with many in flight, and its pieces alone."""
+    """Measure the whole request with one and with many in flight, and its pieces separately."""
     application = Application(_MODEL)
     sentences = texts.sentences(_SENTENCES)
     bodies = [json.dumps({"text": sentence}).encode() for sentence in sentences]
@@ -31,16 +32,16 @@ def run(options: Options) -> Section:
     }
     for name, work in _pieces(application, sentences).items():
         subjects[name] = lambda work=work: _microseconds(lambda: application.inside(work))
-    # the smallest of the rounds: what else the machine does only ever adds
+    # the minimum over the rounds: other load on the machine can only add time
     taken = {
         name: min(values)
         for name, values in interleave(subjects, rounds=max(options.rounds, 3)).items()
     }
     rows = [[name, f"{microseconds:.1f}"] for name, microseconds in taken.items()]
     text = (
-        "CPU time a request of `POST /v1/classify` for one sentence of the vader corpus, without a "
-        f"socket: the smallest of {max(options.rounds, 3)} rounds of {_SENTENCES} requests. Pieces "
-        "are called alone, one sentence at a time."
+        "CPU time per request of `POST /v1/classify` for one sentence of the vader corpus, "
+        f"without a socket: the minimum of {max(options.rounds, 3)} rounds of {_SENTENCES} "
+        "requests. Pieces are called separately, one sentence at a time."
     )
     return Section("The request path", text, [Table(["what", "us a request"], rows)], [])
 
@@ -61,6 +62,11 @@ def _pieces(application: Application, sentences: list[str]) -> dict[str, Callabl
         application.metrics, name="pieces", version="1", labels=labels, engine=engine.name
     )
 
+    record = RequestRecord(
+        "POST", "/v1/classify", 200, 1e-3, request_id="0123456789abcdef-1", model=_MODEL,
+        version="1", texts=1, tokens=20,
+    )  # fmt: skip
+
     def encode() -> None:
         for sentence in sentences:
             classifier.encode(sentence)
@@ -79,23 +85,14 @@ def _pieces(application: Application, sentences: list[str]) -> dict[str, Callabl
 
     def count() -> None:
         for _ in sentences:
-            of_model.scored(
-                labels, tokens=20, unknown_tokens=1, truncated_texts=0,
-                tokenize_seconds=1e-5, queue_seconds=1e-5, infer_seconds=1e-4,
-            )  # fmt: skip
-            application.metrics.request(
-                route="/v1/classify", method="POST", status=200, model="pieces", version="1",
-                seconds=1e-3,
-            )  # fmt: skip
+            of_model.count_scored(labels, ScoringRecord(20, 1, 0, 1e-5, 1e-5, 1e-4))
+            application.metrics.count_request(record)
         of_model.flush()
         application.metrics.flush()
 
     def write() -> None:
         for _ in sentences:
-            log.request(
-                request_id="0123456789abcdef-1", method="POST", route="/v1/classify", status=200,
-                seconds=1e-3, model=_MODEL, texts=1, tokens=20, trace_id="", key="",
-            )  # fmt: skip
+            log.request(record)
         log.flush()
 
     return {

@@ -1,7 +1,7 @@
-"""The ordinary request, one sentence and no options, of two revisions of this repository.
+"""The usual request, one sentence without options, in two revisions of this repository.
 
-``A`` is compared with what lies in the work tree, ``A..B`` with ``B``: what the commits between
-cost, whatever came after them.
+``A`` is compared with the work tree, ``A..B`` with ``B``: the second form gives the cost of the
+commits between them, whatever came later.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from tests.bench.report import Goal, Section, Table
 
 _WANTED = 1.02
 _CONNECTIONS = (1, 16)
-# the least an engine can be asked: what is left is the request path
+# the smallest work for an engine: the rest is the request path
 _WORD = "good"
 
 
 def run(options: Options) -> Section:
-    """Serve both from the same models, and ask them in turns."""
+    """Serve both revisions from the same models, and send requests alternately."""
     if options.against is None:
         raise BenchError("which revision to compare with? make bench ONLY=revision AGAINST=HEAD~1")
     requests = {
@@ -39,7 +39,7 @@ def run(options: Options) -> Section:
     with compared(options.against) as (before, after):
         for number in range(options.rounds):
             say(f"  servers {number + 1} of {options.rounds}")
-            # where a process lies in memory decides as much as what is asked about: new ones
+            # the memory layout of a process matters as much as the code: start new processes
             both = {"here": after, "there": before}
             order = sorted(both, reverse=bool(number % 2))
             one = _round({name: both[name] for name in order}, requests, options)
@@ -52,16 +52,16 @@ def run(options: Options) -> Section:
                 [1e6 / result.per_cpu_second for result in taken[kind, connections, name]]
                 for name in ("here", "there")
             )
-            # of neighbours in time: what else the machine does falls on both
+            # ratios of adjacent measurements: other load on the machine affects both sides
             ratio = median([a / b for a, b in zip(new, old, strict=True)])
             title = f"{kind}, {connections} connections"
             rows.append([title, f"{median(old):.0f}", f"{median(new):.0f}", f"{ratio:.3f}"])
             goals.append(Goal(f"{title}: here over there", _WANTED, ratio, at_least=False))
     text = (
-        "CPU time of the server a `POST /v1/classify` of one text without options. "
-        f"Here: {after.name}. There: {before.name}. Both serve the same models, each on its own "
-        "engine; of one word nearly all is the request path. The median of "
-        f"{options.rounds} pairs of servers, started for this."
+        "CPU time of the server per `POST /v1/classify` of one text without options. "
+        f"Here: {after.name}. There: {before.name}. Both serve the same models, each with its own "
+        "engine; for one word nearly all time is the request path. Figures are the median of "
+        f"{options.rounds} pairs of newly started servers."
     )
     head = ["request", "there (us)", "here (us)", "ratio"]
     return Section("Beside another revision", text, [Table(head, rows)], goals)
@@ -70,7 +70,7 @@ def run(options: Options) -> Section:
 def _round(
     revisions: Mapping[str, Revision], requests: Mapping[str, Sequence[bytes]], options: Options
 ) -> dict[tuple[str, int, str], list[Result]]:
-    """Serve each revision once, and ask all in turns."""
+    """Serve each revision once, and send requests to all alternately."""
     with contextlib.ExitStack() as stack:
         servers = {
             name: stack.enter_context(
@@ -103,7 +103,7 @@ def _round(
 
 
 class Revision(NamedTuple):
-    """A commit, or the work tree, and where it lies."""
+    """A commit or the work tree, and its folder."""
 
     name: str
     folder: Path
@@ -111,7 +111,7 @@ class Revision(NamedTuple):
 
 @contextlib.contextmanager
 def compared(asked: str) -> Iterator[tuple[Revision, Revision]]:
-    """Both sides of ``A`` or ``A..B``, as long as the context lasts."""
+    """Yield both sides of ``A`` or ``A..B``; they exist until the context ends."""
     there, _, here = asked.partition("..")
     with contextlib.ExitStack() as stack:
         before = Revision(name_of(there), stack.enter_context(checked_out(there)))
@@ -124,7 +124,9 @@ def compared(asked: str) -> Iterator[tuple[Revision, Revision]]:
 
 
 def name_of(revision: str) -> str:
-    """The short hash of a commit, in backticks; raises :class:`BenchError` if there is none."""
+    """Return the short hash of a commit in backticks; raises :class:`BenchError` if it is
+    unknown.
+    """
     return (
         f"`{_git('rev-parse', '--short', '--verify', '--end-of-options', revision + '^{commit}')}`"
     )
@@ -132,7 +134,9 @@ def name_of(revision: str) -> str:
 
 @contextlib.contextmanager
 def checked_out(revision: str) -> Iterator[Path]:
-    """A work tree of ``revision`` with its extension built, as long as the context lasts."""
+    """Yield a work tree of ``revision`` with its extension built; it exists until the
+    context ends.
+    """
     commit = name_of(revision).strip("`")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / commit

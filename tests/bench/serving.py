@@ -1,4 +1,4 @@
-"""The servers that are compared: how each is started and asked."""
+"""The compared servers: how each is started and called."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Texts = Sequence[str]
 
 @dataclass(frozen=True)
 class Subject:
-    """A server to measure; ``one`` and ``many`` make a request of one text and of several."""
+    """A server to measure; ``one`` and ``many`` make a request of one text and of several texts."""
 
     name: str
     command: Callable[[int], list[str]]
@@ -98,7 +98,7 @@ PEERS = (IDIOM, BATCHABLE, FASTAPI, LITSERVE)
 
 
 def model_folder(name: str = "sentiment") -> Path:
-    """The newest version of a model in BentoML's store."""
+    """Return the newest version of a model in BentoML's store."""
     store = _home() / "models" / name
     try:
         return store / (store / "latest").read_text(encoding="utf-8").strip()
@@ -110,9 +110,11 @@ def model_folder(name: str = "sentiment") -> Path:
 def serve(
     subject: Subject, *, cpus: set[int] | None, folder: Path | None = None
 ) -> Iterator[Server]:
-    """The server of ``subject``, ready; its code is that in ``folder``, by default the current."""
+    """Yield the ready server of ``subject``; its code is in ``folder``, by default the
+    current one.
+    """
     with tempfile.TemporaryDirectory() as scratch:
-        # each has a BentoML home of its own: two servers on one erase each other's metrics
+        # each server has its own BentoML home: two servers in one home erase each other's metrics
         home = Path(scratch) / "home"
         home.mkdir()
         (home / "models").symlink_to(_home() / "models")

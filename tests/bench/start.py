@@ -1,4 +1,6 @@
-"""Time from the command to the first ready answer, with both models, against BentoML alone."""
+"""Time from the command to the first ready answer, with both models, compared with BentoML
+alone.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from tests.bench.serving import Subject
 
 
 def run(options: Options) -> Section:
-    """Start each server in turn, on all cores, and end it once it is ready."""
+    """Start each server in turn on all cores, and end it when it is ready."""
     subjects = (serving.EMPTY, serving.VALENCE, *serving.PEERS)
 
     def starting(subject: Subject) -> Callable[[], float]:
@@ -23,7 +25,7 @@ def run(options: Options) -> Section:
 
         return seconds
 
-    # one start more than asked for: the first fills the file cache and is not counted
+    # one start more than requested: the first one fills the file cache and does not count
     taken = interleave({s.name: starting(s) for s in subjects}, rounds=options.rounds + 1)
     ready = {name: median(values[1:]) for name, values in taken.items()}
     empty = ready[serving.EMPTY.name]
@@ -33,8 +35,8 @@ def run(options: Options) -> Section:
     )
     text = (
         "From the command to the first 200 of the readiness probe, files cached, on "
-        f"{len(os.sched_getaffinity(0))} cores. Valence has both models loaded, verified and warm "
-        "by then; the peers have one model, the empty service none."
+        f"{len(os.sched_getaffinity(0))} cores. Valence has loaded, verified and warmed up both "
+        "models by then; the peers have one model, the empty service has none."
     )
     goal = Goal(
         "time to ready with both models, over a BentoML service without a model",

@@ -1,4 +1,4 @@
-"""Training on a file larger than memory: the most memory that it takes."""
+"""Training on a file larger than memory: its peak memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ steps = {steps}
 
 
 def run(options: Options) -> Section:
-    """Generate the file, train on it, and look at the memory of all of the command's processes."""
+    """Generate the file, train on it, and read the peak memory of all processes of the command."""
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         wanted = int(options.gigabytes * _GIGABYTE)
@@ -74,8 +74,8 @@ def run(options: Options) -> Section:
         ],
     )
     text = (
-        "`python -m training train` on generated JSON lines of 6 to 60 words, checks, vocabulary, "
-        "calibration and evaluation included: the time and the peak of memory that the command "
+        "`valence train` on generated JSON lines of 6 to 60 words; checks, vocabulary, "
+        "calibration and evaluation are included. Time and peak memory are those that the command "
         "itself records."
     )
     goal = Goal(
@@ -89,7 +89,7 @@ def run(options: Options) -> Section:
 
 
 def _generate(path: Path, size: int) -> int:
-    """Fill ``path`` with ``size`` bytes of labelled texts, and say how many they are."""
+    """Fill ``path`` with ``size`` bytes of labelled texts, and return the number of texts."""
     chance = random.Random(0)
     words = sorted({word for text in texts.sentences(2_000) for word in text.split()})
 
@@ -97,8 +97,8 @@ def _generate(path: Path, size: int) -> int:
         length = chance.randint(3, 30)
         return json.dumps(" ".join(chance.choices(words, k=length)))[1:-1], length
 
-    # Two halves are put together for each text: few texts are nearly alike, and writing one takes a
-    # microsecond. The number before them makes all unequal, so that none is dropped for it.
+    # Each text joins two halves: few texts are near-duplicates, and writing a text takes a
+    # microsecond. The number before the halves makes all texts different, so that none is dropped.
     openings = [f" {part} ".encode() for part, _ in (some_words() for _ in range(_HALVES))]
     endings = [
         f'{part}", "label": "{("even", "odd")[length % 2]}"}}\n'.encode()

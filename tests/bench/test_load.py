@@ -18,7 +18,7 @@ REQUESTS = [post("/x", b'{"n":1}'), post("/x", b'{"n":22}')]
 
 @contextlib.contextmanager
 def server(*, delay=0.0, status=200, stall=None):
-    """Answers POSTs on loopback; ``stall`` is (number of a request, seconds it takes)."""
+    """Answer POSTs on loopback; ``stall`` is (number of a request, its duration in seconds)."""
     seen = []
     lock = threading.Lock()
 
@@ -39,7 +39,7 @@ def server(*, delay=0.0, status=200, stall=None):
         def log_message(self, *arguments):
             pass
 
-    # unbuffered handlers would send head and body apart, and meet Nagle's algorithm
+    # unbuffered handlers would send head and body separately, which Nagle's algorithm delays
     Handler.wbufsize = -1
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         running.daemon_threads = True
@@ -52,32 +52,32 @@ def server(*, delay=0.0, status=200, stall=None):
             thread.join()
 
 
-def test_a_closed_loop_counts_what_was_answered_in_the_window_only():
+def test_a_closed_loop_counts_only_answers_in_its_window():
     with server(delay=0.01) as (port, seen):
         result = load.run(Job(port, REQUESTS, connections=2, seconds=0.4, warm_up=0.2))
     assert result.failed == 0
-    # the server takes 10 ms a request, one at a time: at most 40 in the window, more in all
+    # the server takes 10 ms per request, one at a time: at most 40 in the window, more in total
     assert 15 <= result.answered <= 41
     assert len(seen) > result.answered
     assert result.per_second == result.answered / result.seconds
-    # two connections take turns at a server that serves one at a time
+    # two connections take turns at a server that serves one request at a time
     assert result.p50 == pytest.approx(0.02, rel=0.5)
 
 
-def test_requests_are_sent_in_turn_and_whole():
+def test_requests_are_sent_completely_and_in_turn():
     with server() as (port, seen):
         load.run(Job(port, REQUESTS, connections=1, seconds=0.1, warm_up=0.0))
     assert seen[:4] == [b'{"n":1}', b'{"n":22}'] * 2
 
 
-def test_refused_requests_are_counted_apart_and_never_as_answers():
+def test_refused_requests_never_count_as_answers():
     with server(status=503) as (port, _), pytest.raises(BenchError, match="nothing was answered"):
         load.run(Job(port, REQUESTS, connections=1, seconds=0.1, warm_up=0.0))
 
 
 def test_an_open_loop_keeps_its_schedule_while_a_server_stalls():
-    # one pause of 0.3 s in 1 s: a closed loop would see one slow request, those due meanwhile
-    # are slow too
+    # one pause of 0.3 s in 1 s: a closed loop would see one slow request, but all requests that
+    # were due meanwhile are slow
     with server(stall=(20, 0.3)) as (port, _):
         result = load.run(Job(port, REQUESTS, connections=4, seconds=1.0, warm_up=0.0, rate=100.0))
     assert result.failed == 0
@@ -86,7 +86,7 @@ def test_an_open_loop_keeps_its_schedule_while_a_server_stalls():
     assert result.lag_p99 < 0.1
 
 
-def test_what_is_never_answered_counts_with_the_time_it_waited(monkeypatch):
+def test_an_unanswered_request_counts_with_its_waiting_time(monkeypatch):
     monkeypatch.setattr(load, "_DRAIN_SECONDS", 0.2)
     with server(stall=(1, 0.8)) as (port, _):
         result = load.run(Job(port, REQUESTS, connections=1, seconds=0.3, warm_up=0.0, rate=18.0))
@@ -94,7 +94,7 @@ def test_what_is_never_answered_counts_with_the_time_it_waited(monkeypatch):
     assert result.p99 > 0.3
 
 
-def test_a_schedule_has_the_rate_asked_for_and_no_rhythm_unless_even():
+def test_a_schedule_has_the_requested_rate_and_spacing():
     even = schedule(Job(1, [], connections=1, seconds=1.5, warm_up=0.5, rate=100.0))
     assert len(even) == 200
     assert even[-1] == pytest.approx(2.0)
@@ -103,7 +103,7 @@ def test_a_schedule_has_the_rate_asked_for_and_no_rhythm_unless_even():
     )
     assert random[-1] == pytest.approx(50.5, rel=0.05)
     gaps = sorted(b - a for a, b in itertools.pairwise(random))
-    # exponential gaps: their median is ln 2 of their mean
+    # exponential gaps: their median is ln 2 times their mean
     assert gaps[len(gaps) // 2] == pytest.approx(0.00693, rel=0.1)
 
 
@@ -112,10 +112,10 @@ def test_an_unknown_spacing_is_refused():
         schedule(Job(1, [], connections=1, seconds=1.0, rate=1.0, spacing="bursts"))
 
 
-def test_an_answer_may_come_in_any_pieces():
+def test_an_answer_may_arrive_in_any_pieces():
     whole = b"HTTP/1.1 200 OK\r\nA: b\r\ncontent-length: 5\r\n\r\nhello"
     answer = Answer()
-    for _ in range(2):  # an answer object is used again and again
+    for _ in range(2):  # an answer object is reused
         assert [answer.feed(bytes([byte])) for byte in whole] == [None] * (len(whole) - 1) + [200]
     assert answer.feed(whole.replace(b"200", b"404")) == 404
 
@@ -127,12 +127,12 @@ def test_an_answer_may_come_in_any_pieces():
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxy", "more was answered"),
     ],
 )
-def test_an_answer_it_cannot_account_for_ends_the_run(data, reason):
+def test_an_unexpected_answer_ends_the_run(data, reason):
     with pytest.raises(BenchError, match=reason):
         Answer().feed(data)
 
 
-def test_processor_time_is_that_of_the_processes_named():
+def test_processor_time_is_that_of_the_given_processes():
     before = cpu_seconds([os.getpid()])
     end = time.process_time() + 0.1
     while time.process_time() < end:

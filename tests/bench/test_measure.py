@@ -7,7 +7,7 @@ import pytest
 from tests.bench.measure import interleave, median, percentile, rate
 
 
-def test_every_subject_is_measured_once_a_round_and_none_always_first():
+def test_subjects_are_measured_once_per_round_in_rotation():
     calls: list[str] = []
 
     def subject(name):
@@ -33,12 +33,12 @@ def test_percentile_of_one_value_is_that_value():
     assert percentile([7.0], 0.99) == 7.0
 
 
-def test_percentile_of_nothing_is_refused():
+def test_percentile_without_values_is_refused():
     with pytest.raises(ValueError, match="no values"):
         percentile([], 0.5)
 
 
-def test_median_is_not_moved_by_one_wild_round():
+def test_median_ignores_one_outlier():
     assert median([1.0, 2.0, 1000.0]) == 2.0
 
 
@@ -50,5 +50,5 @@ def test_rate_counts_processor_time_and_not_waiting():
         time.sleep(0.01)
         return 2
 
-    # 2 units every 2 ms of work, whatever is slept
+    # 2 units per 2 ms of work, whatever the sleep
     assert 700 < rate(work, seconds=0.02) <= 1000

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench.processes import BenchError, Server, answers, free_port
 
-# a server with a child process that ignores the signal its parent ends with
+# a server with a child process that ignores the parent's SIGTERM
 PARENT = """
 import http.server, subprocess, sys
 child = subprocess.Popen([sys.executable, "-c",
@@ -21,11 +21,11 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 
 
 def running(pid):
-    # an orphan that was ended stays in the table until the first process takes notice
+    # an ended orphan stays in the process table until the first process collects it
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-def test_a_server_and_all_below_it_are_accounted_for_and_ended(tmp_path, monkeypatch):
+def test_a_server_and_its_descendants_are_counted_and_ended(tmp_path, monkeypatch):
     monkeypatch.setattr("tests.bench.processes._END_SECONDS", 0.5)
     port = free_port()
     with Server(
@@ -41,14 +41,15 @@ def test_a_server_and_all_below_it_are_accounted_for_and_ended(tmp_path, monkeyp
     assert not answers(port, "/")
 
 
-def test_a_server_that_ends_at_once_is_told_with_its_last_words(tmp_path):
+def test_a_server_that_fails_to_start_is_reported_with_its_log(tmp_path):
     command = [sys.executable, "-c", "raise SystemExit('no model here')"]
     server = Server(command, port=free_port(), log=tmp_path / "log")
     with pytest.raises(BenchError, match="no model here"), server:
         pass
 
 
-def test_who_pins_itself_still_knows_the_server_from_the_generator() -> None:
+def test_a_pinned_process_still_knows_both_cores() -> None:
+    """The core of the server and the core of the load generator."""
     code = """
 import os
 from tests.bench.processes import generator_cpu, server_cpu

@@ -22,12 +22,12 @@ def test_figures_have_three_digits(value, shown):
     assert figure(value) == shown
 
 
-def test_a_table_is_markdown_whose_figures_stand_right():
+def test_a_table_is_markdown_with_right_aligned_figures():
     table = Table(["name", "1 | 2"], [["x", "3"]], note="Note:")
     assert table.markdown() == "Note:\n\n| name | 1 \\| 2 |\n|---|---:|\n| x | 3 |"
 
 
-def test_a_row_of_another_width_is_refused():
+def test_a_row_with_a_wrong_number_of_cells_is_refused():
     with pytest.raises(ValueError, match="1 cells under 2 columns"):
         Table(["a", "b"], [["x"]]).markdown()
 
@@ -36,13 +36,13 @@ def test_a_row_of_another_width_is_refused():
     ("measured", "at_least", "met"),
     [(8.0, True, True), (7.99, True, False), (8.0, False, True), (8.01, False, False)],
 )
-def test_a_goal_is_met_at_its_limit_and_not_beyond(measured, at_least, met):
+def test_a_goal_is_met_up_to_its_limit(measured, at_least, met):
     goal = Goal("g", 8.0, measured, at_least=at_least)
     assert goal.met is met
     assert ("| yes |" in goal.row("part")) is met
 
 
-def test_one_part_is_replaced_and_the_others_keep_their_figures(tmp_path):
+def test_replacing_a_part_keeps_the_figures_of_the_others(tmp_path):
     path = tmp_path / "docs" / "benchmarks.md"
     order = ["first", "second"]
     write(path, {"first": section("first"), "second": section("second")}, order=order)
@@ -74,14 +74,12 @@ def test_writing_the_same_part_again_changes_nothing(tmp_path):
         ("aarch64", set(), "aarch64.md"),
     ],
 )  # fmt: skip
-def test_a_processor_has_a_page_by_its_name_and_best_instructions(
-    monkeypatch, name, flags, expected
-):
+def test_a_page_is_named_by_processor_and_best_instructions(monkeypatch, name, flags, expected):
     monkeypatch.setattr(report, "_processor", lambda: (name, flags))
     assert report.file_name() == expected
 
 
-def test_the_index_lists_every_processors_page_and_its_goals(tmp_path, monkeypatch):
+def test_the_index_lists_all_pages_with_their_goals(tmp_path, monkeypatch):
     folder = tmp_path / "benchmarks"
     for name, at_least in (("Old CPU", True), ("New CPU", False)):
         monkeypatch.setattr(report, "_processor", lambda name=name: (name, {"avx2"}))
@@ -98,7 +96,7 @@ def test_the_index_lists_every_processors_page_and_its_goals(tmp_path, monkeypat
     assert rows[1].endswith("| 2 of 2 |")
 
 
-def test_a_page_that_names_no_machine_is_refused(tmp_path):
+def test_a_page_without_a_machine_is_refused(tmp_path):
     folder = tmp_path / "benchmarks"
     folder.mkdir()
     (folder / "x.md").write_text("# Notes\n", encoding="utf-8")

@@ -19,7 +19,7 @@ def git(*arguments):
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    """A repository of two commits whose extension is a file that the build copies."""
+    """Create a repository of two commits whose extension is a file that the build copies."""
     monkeypatch.chdir(tmp_path)
 
     git("init", "--quiet")
@@ -31,7 +31,7 @@ def repository(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_another_revision_is_checked_out_and_built_as_long_as_it_is_needed(repository):
+def test_another_revision_is_checked_out_built_and_removed(repository):
     with revision.checked_out("HEAD~1") as folder:
         assert (folder / "built").read_text() == "old"
         assert (repository / "source").read_text() == "new"
@@ -39,7 +39,8 @@ def test_another_revision_is_checked_out_and_built_as_long_as_it_is_needed(repos
     assert len(git("worktree", "list")) == 1
 
 
-def test_a_revision_that_cannot_be_built_says_why_and_leaves_nothing(repository):
+def test_a_revision_that_fails_to_build_names_the_reason(repository):
+    """Its folder is removed."""
     (repository / "setup.py").write_text("raise SystemExit('no compiler here')")
     git("commit", "--quiet", "-a", "-m", "broken")
     with pytest.raises(BenchError, match="no compiler here"), revision.checked_out("HEAD"):
@@ -56,7 +57,7 @@ def test_a_commit_is_compared_with_the_work_tree(repository):
         assert after.name.endswith(" with changes")
 
 
-def test_of_two_commits_neither_is_the_work_tree(repository):
+def test_two_commits_are_compared_without_the_work_tree(repository):
     (repository / "source").write_text("newer")
     with revision.compared("HEAD~1..HEAD") as (before, after):
         assert (before.folder / "built").read_text() == "old"
@@ -65,18 +66,18 @@ def test_of_two_commits_neither_is_the_work_tree(repository):
 
 
 @pytest.mark.parametrize("name", ["no-such-branch", "--all", ""])
-def test_what_is_no_commit_is_refused_by_name(repository, name):
+def test_an_unknown_commit_is_refused_by_name(repository, name):
     with pytest.raises(BenchError, match="rev-parse"):
         revision.name_of(name)
 
 
-def test_without_a_revision_it_says_how_to_name_one():
+def test_without_a_revision_the_error_shows_the_command():
     with pytest.raises(BenchError, match="AGAINST="):
         revision.run(Options(rounds=1, seconds=1.0))
 
 
 @pytest.mark.parametrize("arguments", [["--only", "revision"], ["--against", "HEAD"]])
-def test_the_part_and_its_revision_go_together(arguments, monkeypatch, capsys):
+def test_the_part_and_its_revision_need_each_other(arguments, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["tests.bench", *arguments])
     with pytest.raises(SystemExit, match="2"):
         main()

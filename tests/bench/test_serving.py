@@ -1,4 +1,4 @@
-"""Servers that need no package but ours answer; else a benchmark fails after minutes."""
+"""Servers without extra packages answer; a fault here would fail a benchmark after minutes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.bench.serving import Subject
 
 
 @pytest.mark.parametrize("subject", [serving.ECHO, serving.MOUNTED_ECHO], ids=["ours", "mounted"])
-def test_an_echo_answers_what_is_asked_of_it(
+def test_an_echo_server_answers(
     subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # peers are told where a model lies, which an echo does not read
+    # peers get the folder of a model, which an echo server does not read
     model = tmp_path / "models" / "sentiment"
     model.mkdir(parents=True)
     (model / "latest").write_text("none")

@@ -1,4 +1,4 @@
-"""What is classified: real sentences, and reviews made of them."""
+"""Texts to classify: real sentences, and reviews composed of them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _REVIEW_WORDS = 300
 
 
 def sentences(count: int, *, seed: int = 0) -> list[str]:
-    """Sentences of the ``vader`` corpus (film and product reviews, news, tweets) by chance.
+    """Return random sentences of the ``vader`` corpus (film and product reviews, news, tweets).
 
-    As many as there are if that is less; fetched as for training where they are not yet.
+    At most all sentences of the corpus; the corpus is fetched as for training if it is missing.
     """
     from valence.training.corpora import catalog
 
@@ -25,7 +25,7 @@ def sentences(count: int, *, seed: int = 0) -> list[str]:
 
 
 def reviews(count: int, *, seed: int = 0) -> list[str]:
-    """Texts of 300 words each: sentences end to end, cut."""
+    """Return texts of exactly 300 words: concatenated sentences, truncated."""
     words = " ".join(sentences(20_000, seed=seed)).split()
     return [
         " ".join(words[start : start + _REVIEW_WORDS])
@@ -34,7 +34,7 @@ def reviews(count: int, *, seed: int = 0) -> list[str]:
 
 
 def labelled() -> tuple[list[str], list[str]]:
-    """The whole corpus with its labels, for the models that are fitted on the spot."""
+    """Return the whole corpus with its labels, for the models that are fitted in the benchmark."""
     from valence.training.corpora import catalog
 
     examples = catalog.load(["vader"], cache=CACHE).examples
@@ -42,7 +42,7 @@ def labelled() -> tuple[list[str], list[str]]:
 
 
 def documents(lengths: list[int], *, vocabulary: int, seed: int = 0) -> list[WordIds]:
-    """Word ids of the given lengths, drawn as words are: the k-th most frequent with 1/k."""
+    """Return word ids of the given lengths, drawn like words: the k-th most frequent with 1/k."""
     random = np.random.default_rng(seed)
     weights = 1.0 / np.arange(1, vocabulary + 1)
     cumulative = np.cumsum(weights / weights.sum())
@@ -53,6 +53,6 @@ def documents(lengths: list[int], *, vocabulary: int, seed: int = 0) -> list[Wor
 
 
 def batches(items: list[WordIds], size: int) -> Iterator[list[WordIds]]:
-    """Slices of ``size``."""
+    """Yield slices of ``size`` items."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -1,4 +1,4 @@
-"""Training: tokens a second and peak memory, as the training command itself reports them."""
+"""Training: tokens per second and peak memory, as the training command itself reports them."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def run(options: Options) -> Section:
         rows.append([f"H = {hidden}", str(threads), figure(median(speeds)), figure(peak / 2**20)])
     table = Table(["network", "threads", "tokens/s", "peak memory, MiB"], rows)
     text = (
-        "`python -m training train` on the vader corpus with the default configuration: the "
-        "median epoch's speed, forward and backward, and the peak of the whole command, corpora "
-        "and calibration included."
+        "`valence train` on the vader corpus with the default configuration: the speed "
+        "of the median epoch, forward and backward, and the peak of the whole command, corpora and "
+        "calibration included."
     )
     return Section("Training", text, [table])
 
@@ -62,9 +62,9 @@ def _train(*, hidden: int, threads: int, epochs: int) -> tuple[Sequence[float], 
 def trained(
     configuration: str, scratch: Path, *, threads: int, most_seconds: float
 ) -> tuple[str, Manifest]:
-    """Train ``configuration`` in ``scratch``: what the command said, and what it recorded.
+    """Train ``configuration`` in ``scratch``; return the command's output and its record.
 
-    The model is called ``bench``. Raises :class:`BenchError` where training fails.
+    The model is called ``bench``. Raises :class:`BenchError` if the training fails.
     """
     (scratch / "workspace").mkdir()
     (scratch / "workspace" / "corpora").symlink_to(texts.CACHE.absolute())

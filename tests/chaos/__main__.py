@@ -1,6 +1,6 @@
-"""Break the service in every way we know, and count what is lost: ``make chaos``.
+"""Break the service in every known way, and count what is lost: ``make chaos``.
 
-Takes some half an hour on two cores; ``--only`` names parts, ``--share`` does a share of each.
+It takes about half an hour on two cores. ``--only`` names parts, ``--share`` runs a share of each.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
 
 
 def main() -> int:
-    """Run the parts and print the table; 1 if a promise was broken."""
+    """Run the parts and print the table; return 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--only", help=f"parts, by commas: {', '.join(PARTS)}")
-    parser.add_argument("--share", type=float, default=1.0, help="of every count and duration")
+    parser.add_argument("--only", help=f"parts, separated by commas: {', '.join(PARTS)}")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="share of every count and duration"
+    )
     arguments = parser.parse_args()
     names = arguments.only.split(",") if arguments.only else list(PARTS)
     unknown = [name for name in names if name not in PARTS]

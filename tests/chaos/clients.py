@@ -1,4 +1,4 @@
-"""Clients that never pause, and know the right answer to all they ask."""
+"""Clients that send requests without pause and know the right answer to each."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 CLIENTS = 8
-# how far the probabilities of two dispatch paths may lie apart
+# tolerance for the difference between the probabilities of two dispatch paths
 _TOLERANCE = 0.01
 _END_SECONDS = 30.0
 
 
 class Clients:
-    """Threads that ask without a pause and compare each answer with the right one."""
+    """Threads that send requests without pause and compare each answer with the right one."""
 
     def __init__(self, port: int, expected: Sequence[tuple[str, object]]) -> None:
         self._port = port
@@ -47,7 +47,7 @@ class Clients:
                 try:
                     connection.connect()
                 except OSError:
-                    # nobody listens: the request was never accepted
+                    # no process listens: the request was never accepted
                     self._count("refused")
                     connection = None
                     time.sleep(0.02)
@@ -82,7 +82,7 @@ class Clients:
 
 
 def _alike(results: Any, right: Any) -> bool:
-    """Whether two answers are: a restart may choose another dispatch path, within its tolerance."""
+    """Return whether two answers agree: after a restart another dispatch path may compute them."""
     (one,), (other,) = results, right
     found = {score["label"]: score["score"] for score in one["scores"]}
     expected = {score["label"]: score["score"] for score in other["scores"]}
@@ -90,12 +90,12 @@ def _alike(results: Any, right: Any) -> bool:
         abs(found[label] - expected[label]) <= _TOLERANCE for label in found
     )
     ranked = sorted(expected.values())
-    # where the likeliest two are as close as that, either may be the label
+    # if the two likeliest labels are as close as the tolerance, either may be the label
     return close and (one["label"] == other["label"] or ranked[-1] - ranked[-2] <= 2 * _TOLERANCE)
 
 
 def right_answers(port: int, sentences: Sequence[str]) -> list[tuple[str, object]]:
-    """Each sentence with what the service makes of it, undisturbed."""
+    """Return each sentence with the answer of the undisturbed service."""
     expected = []
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     for text in sentences:

@@ -1,4 +1,4 @@
-"""What a fault did: a row of the table that ``make chaos`` prints."""
+"""The effect of a fault: a row of the table that ``make chaos`` prints."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from pathlib import Path
 _INTRODUCTION = """\
 # Faults
 
-Written by `make chaos`; do not edit. Each row is a fault, what was tried, what was lost by it, and
-whether the promise held.
+Written by `make chaos`; do not edit. Each row has a fault, what was tried, what was lost, and
+whether
+the promise held.
 """
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault: what was ``tried``, what was ``lost`` by it, and whether the promise ``held``."""
+    """One fault: what was ``tried``, what was ``lost``, and whether the ``promise`` was
+    ``held``.
+    """
 
     fault: str
     tried: str
@@ -29,7 +32,7 @@ class Finding:
 
 
 def markdown(findings: Sequence[Finding]) -> str:
-    """The table, with the machine it was made on."""
+    """Return the table as Markdown."""
     head = "| fault | tried | lost or measured | promise | held |\n|---|---|---|---|---|\n"
     rows = "".join(
         f"| {f.fault} | {f.tried} | {f.lost} | {f.promise} | {'yes' if f.held else '**no**'} |\n"
@@ -41,9 +44,9 @@ def markdown(findings: Sequence[Finding]) -> str:
 def publish(
     part: str, findings: Sequence[Finding], path: Path, *, introduction: str = _INTRODUCTION
 ) -> None:
-    """Write the table of a part into ``path``, beside those of other parts.
+    """Write the table of a part, with the machine, into ``path``; the tables of other parts stay.
 
-    A page that is not there yet begins with the ``introduction``.
+    A new page begins with the ``introduction``.
     """
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     machine = f"{_processor()}, {os.cpu_count()} cores, Linux {platform.release()}"

@@ -1,7 +1,8 @@
-"""An open loop that never waits for the server: every request is told apart and accounted for.
+"""An open loop that never waits for the server and accounts for every request.
 
-Unlike the benchmark's generator it is after refusals as much as after answers, and opens as many
-connections as it takes to send what is due.
+The load generator of the benchmarks counts answers; this one also counts refusals, and opens as
+many
+connections as the due requests need.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from dataclasses import dataclass, field
 from tests.bench.load import Answer
 from tests.bench.measure import percentile
 
-# what still waits this long after the last was sent never gets an answer
+# a request that still waits this long after the last one was sent never gets an answer
 _SETTLE_SECONDS = 15.0
 
 
 @dataclass
 class Flood:
-    """What became of every request; latencies in seconds, from when it was sent."""
+    """Results of all requests; latencies in seconds from the time of sending."""
 
     sent: int = 0
     seconds: float = 0.0
@@ -33,12 +34,12 @@ class Flood:
 
     @property
     def goodput(self) -> float:
-        """Requests answered with 200 a second."""
+        """Return the requests answered with 200 per second."""
         return self.statuses[200] / self.seconds
 
     @property
     def p99(self) -> float:
-        """Of the accepted requests."""
+        """Return the p99 latency of the accepted requests."""
         return percentile(sorted(self.accepted), 0.99) if self.accepted else float("nan")
 
 
@@ -49,7 +50,7 @@ class _Connection:
         self.socket = socket.socket()
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # what is sent before it is connected waits for that
+        # data sent before the connection is open waits for it
         self.socket.connect_ex(("127.0.0.1", port))
         self.answer = Answer()
         self.answered = True
@@ -60,9 +61,9 @@ class _Connection:
 
     @property
     def free(self) -> bool:
-        """Whether it may be asked: the last request is sent whole, and answered.
+        """Return whether a request may be sent: the last one is completely sent and answered.
 
-        It may be refused before it is sent, and the answer may have been the connection's last.
+        A request may be refused before it is sent, and its answer may end the connection.
         """
         return self.answered and not self.unsent and not self.ends
 
@@ -70,10 +71,10 @@ class _Connection:
 def run(
     port: int, requests: Sequence[bytes], *, rate: float, seconds: float, most_connections: int
 ) -> Flood:
-    """Send ``rate`` requests a second, evenly, for ``seconds``."""
+    """Send ``rate`` requests per second, evenly spaced, for ``seconds``."""
     flood = Flood(seconds=seconds)
     connections: dict[int, _Connection] = {}
-    # may hold some that the server has closed meanwhile
+    # may hold connections that the server has closed meanwhile
     free: list[_Connection] = []
     answered = 0
     started = time.perf_counter()
@@ -103,7 +104,7 @@ def run(
                 flood.sent += 1
                 if not _send(connection):
                     poll.modify(connection.socket, select.EPOLLIN | select.EPOLLOUT)
-            # waiting in vain would slow the server down where both share a core's two threads
+            # busy waiting would slow the server down if both share the two threads of a core
             wait = min(0.05, max(0.0, (due + 1) / rate - (time.perf_counter() - started)))
             for number, event in poll.poll(wait if sending else 0.05):
                 connection = connections[number]
@@ -127,20 +128,20 @@ def run(
 
 
 def _send(connection: _Connection) -> bool:
-    """Send what can be; whether nothing is left."""
+    """Send as much as possible; return whether everything is sent."""
     try:
         sent = connection.socket.send(connection.unsent)
     except BlockingIOError:
         sent = 0
     except ConnectionError:
-        # whatever was answered before can still be received
+        # an answer that arrived before can still be received
         sent = len(connection.unsent)
     connection.unsent = connection.unsent[sent:]
     return not connection.unsent
 
 
 def _receive(flood: Flood, connection: _Connection) -> bool:
-    """Take what has come; False when the server has closed the connection."""
+    """Receive available data; return False if the server has closed the connection."""
     try:
         data = connection.socket.recv(1 << 18)
     except ConnectionError:

@@ -16,13 +16,13 @@ _VOCABULARY = Vocabulary(
 
 
 def check(data: bytes) -> None:
-    """Offsets cut the surfaces out of the text, in order; ids are as many as tokens."""
+    """Check that offsets cut the surfaces out of the text in order, with one id per token."""
     text = atheris.FuzzedDataProvider(data).ConsumeUnicode(len(data))
     tokens = tokenizer.tokenize(text)
     last = 0
     for token in tokens:
         if not last <= token.start < token.end or text[token.start : token.end] != token.surface:
-            raise ValueError(f"{token} is not where it says")
+            raise ValueError(f"{token} is not at its offset")
         if text[last : token.start].strip():
             raise ValueError(f"text before {token} belongs to no token")
         last = token.end

@@ -1,4 +1,4 @@
-"""How schemathesis writes and reads media types that it does not know."""
+"""Serializers for media types that schemathesis does not know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LINES = ("application/jsonlines", *stream.MEDIA_TYPES)
 
 
 def _written(context: Any, value: Any) -> bytes:
-    """JSON lines: a list as its items, anything else as one line."""
+    """Write JSON lines: a list as its items, any other value as one line."""
     if isinstance(value, bytes):
         return value
     lines = value if isinstance(value, list) else [value]
@@ -20,7 +20,7 @@ def _written(context: Any, value: Any) -> bytes:
 
 
 def _read(context: Any, response: Any) -> Any:
-    """The lines of an answer; each is described by the schema of one."""
+    """Read the lines of an answer; the schema of one line describes each of them."""
     lines = [json.loads(line) for line in response.content.splitlines() if line]
     return lines[0] if lines else {}
 

@@ -1,4 +1,4 @@
-"""Ten times more than can be answered, and large requests beside small ones."""
+"""Ten times more requests than can be answered, and large requests beside small ones."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from tests.chaos.served import ask, memory, serve
 _TIMES = 10
 _CONTRACT = {200, 429, 503, 504}
 _MOST_GROWTH = 50 * 1024 * 1024
-# one flood after another, each between two measurements of the peak: what else the machine does
-# moves either by a fifth within a minute
+# several floods, each between two measurements of the peak: other load on the machine changes both
+# by a fifth within a minute
 _ROUNDS = 3
-# (sentences a request, connections that reach the peak, most connections of the flood)
+# (sentences per request, connections that reach the peak, most connections of the flood)
 _KINDS = ((256, 8, 4_000), (1, 64, 4_000))
 
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """A flood, the bytes of memory it took, and how many times slower a request is after it."""
+    """A flood, the memory growth in bytes, and the factor by which a request is slower after it."""
 
     wave: flood.Flood
     growth: int
@@ -42,7 +42,7 @@ class _Round:
 
 
 def run(*, seconds: float = 60.0) -> Iterator[Finding]:
-    """Each kind of request alone, then small ones beside large ones."""
+    """Measure each kind of request alone, then small requests beside large ones."""
     sentences = texts.sentences(2_560)
     os.sched_setaffinity(0, {generator_cpu()})
     for size, connections, most in _KINDS:
@@ -109,7 +109,7 @@ def _overload(
         and slower <= 2
     )
     return Finding(
-        fault=f"overload, {size} sentence{'s' * (size > 1)} a request",
+        fault=f"overload, {size} sentence{'s' * (size > 1)} per request",
         tried=f"{sent / seconds / _ROUNDS / peak:.1f} times the peak, {peak:,.0f}/s, for "
         f"{seconds:.0f} s, {_ROUNDS} times: {sent:,} requests",
         lost=f"{answers}, {unanswered} unanswered; goodput {goodput:.0%} of the peak before and "
@@ -124,7 +124,7 @@ def _overload(
 
 @contextlib.contextmanager
 def _highest_memory(server: Server) -> Iterator[list[int]]:
-    """Bytes resident at the start, and at the end of the context the most there were within it."""
+    """Yield a list with the resident bytes at the start; the context's end adds their maximum."""
     seen = [memory(server)]
     over = threading.Event()
 
@@ -143,7 +143,7 @@ def _highest_memory(server: Server) -> Iterator[list[int]]:
 
 
 def _latency(port: int, *, seconds: float) -> float:
-    """The median latency of one small request after another."""
+    """Return the median latency of small requests, sent one after another."""
     taken = []
     ends = time.perf_counter() + seconds
     while time.perf_counter() < ends:
@@ -181,8 +181,8 @@ def _mixture(server: Server, sentences: Sequence[str], *, seconds: float) -> Fin
     ratio = mixed.p99 / alone.p99
     return Finding(
         fault="1,000-text requests beside 1-text ones",
-        tried=f"small ones at a tenth of their peak, alone and beside {thousands.answered} large "
-        "ones, one after another",
+        tried=f"small requests at a tenth of their peak, alone and beside {thousands.answered} "
+        "large requests, sent one after another",
         lost=f"small p99 {alone.p99 * 1e3:.1f} ms alone, {mixed.p99 * 1e3:.1f} ms mixed: "
         f"{ratio:.1f} times; {mixed.failed + thousands.failed} failed",
         promise="small p99 within 3 times; none failed",

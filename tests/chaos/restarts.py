@@ -1,4 +1,4 @@
-"""SIGTERM and SIGKILL under load, with a supervisor that restarts what ends."""
+"""SIGTERM and SIGKILL under load, with a supervisor that restarts ended processes."""
 
 from __future__ import annotations
 
@@ -50,18 +50,20 @@ class _Supervised:
         )
 
     def tree(self) -> list[psutil.Process]:
-        """The first process and all below it; none once it has ended."""
+        """Return the first process and its descendants, or an empty list after its end."""
         with contextlib.suppress(psutil.NoSuchProcess):
             first = psutil.Process(self.process.pid)
             return [first, *first.children(recursive=True)]
         return []
 
     def worker(self) -> psutil.Process:
-        """The process that answers: the largest."""
+        """Return the process that answers: the largest one."""
         return max(self.tree(), key=lambda process: process.memory_info().rss)
 
     def wait_until_ready(self) -> float:
-        """Seconds until the readiness probe is answered; starts anew what has ended."""
+        """Return the seconds until the readiness probe is answered; restart a process that has
+        ended.
+        """
         started = time.perf_counter()
         while not answers(self._port, "/readyz"):
             if self.process.poll() is not None:
@@ -82,7 +84,7 @@ class _Supervised:
 
 
 def run(*, times: int = 20) -> Iterator[Finding]:
-    """Each signal so often, in the middle of traffic."""
+    """Send each signal several times, during traffic."""
     with tempfile.TemporaryDirectory(prefix="valence-chaos-") as scratch:
         home = Path(scratch) / "home"
         shutil.copytree(Path(os.environ["BENTOML_HOME"]) / "models", home / "models")
@@ -115,10 +117,10 @@ def _terminate(
     seen = clients.seen
     return Finding(
         fault="SIGTERM under load",
-        tried=f"{times} times, {CLIENTS} clients that never pause, {sum(seen.values()):,} requests",
+        tried=f"{times} times, {CLIENTS} clients without pause, {sum(seen.values()):,} requests",
         lost=f"{seen['unanswered']} accepted requests unanswered, {seen['wrong']} wrong answers, "
-        f"{seen['503']} answered 503, {seen['refused']} connections refused while nothing listened;"
-        f" exit statuses {dict(statuses)}; ready again within {longest:.1f} s",
+        f"{seen['503']} answered 503, {seen['refused']} connections refused while no process "
+        f"listened; exit statuses {dict(statuses)}; ready again within {longest:.1f} s",
         promise=f"none unanswered, none wrong, exit 0, ready within {_READY_SECONDS:g} s",
         held=not seen["unanswered"]
         and not seen["wrong"]
@@ -134,12 +136,13 @@ def _kill(
     longest = 0.0
     for number in range(times):
         time.sleep(1.0)
-        # the first process and the one that answers, in turn
+        # the first process and the answering process, alternately
         victim = service.tree()[0] if number % 2 else service.worker()
         before = service.tree()
         victim.kill()
         started = time.perf_counter()
-        # what is left of the old tree ends by itself, or the next start finds the port taken
+        # the rest of the old tree ends by itself; otherwise the next start would find its port
+        # taken
         _wait_for(lambda: not answers(port, "/readyz"), seconds=2.0)
         service.wait_until_ready()
         longest = max(longest, time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""The service under attack: a process tree of its own on loopback, ended with the attack."""
+"""The service under attack: its own process tree on loopback, which ends with the attack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.bench.processes import Server, free_port, server_cpu
 
 @contextlib.contextmanager
 def serve(*, pinned: bool = True, settings: Mapping[str, str] = {}) -> Iterator[Server]:
-    """``bentoml serve`` with the trained models, in a home of its own, ready."""
+    """Run ``bentoml serve`` with the trained models in its own home, until it is ready."""
     with tempfile.TemporaryDirectory(prefix="valence-chaos-") as scratch:
         home = Path(scratch) / "home"
         shutil.copytree(Path(os.environ["BENTOML_HOME"]) / "models", home / "models")
@@ -37,7 +37,7 @@ def serve(*, pinned: bool = True, settings: Mapping[str, str] = {}) -> Iterator[
 
 
 def ask(port: int, path: str, content: object = None, *, timeout: float = 30.0) -> Any:
-    """The JSON answer to a GET, or to a POST of ``content``."""
+    """Return the JSON answer to a GET, or to a POST of ``content``."""
     body = None if content is None else json.dumps(content).encode()
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}{path}", body, {"Content-Type": "application/json"}
@@ -47,11 +47,11 @@ def ask(port: int, path: str, content: object = None, *, timeout: float = 30.0) 
 
 
 def memory(server: Server) -> int:
-    """Bytes that the tree's processes hold resident."""
+    """Return the resident bytes of the processes of the tree."""
     return sum(part.rss for part in server.memory())
 
 
 def handles(server: Server) -> tuple[int, int]:
-    """Open file descriptors and threads of the tree."""
+    """Return the number of open file descriptors and of threads of the tree."""
     processes = [psutil.Process(pid) for pid in server.pids()]
     return sum(p.num_fds() for p in processes), sum(p.num_threads() for p in processes)

@@ -1,4 +1,4 @@
-"""Clients that send a byte a second: do they keep others waiting, and how long are they kept?"""
+"""Clients that send one byte per second: do they delay others, and how long are they kept?"""
 
 from __future__ import annotations
 
@@ -23,29 +23,33 @@ from tests.chaos.finding import Finding
 from tests.chaos.served import serve
 
 _MOST_RATIO = 1.5
-# within the time that the server leaves slow clients, so that all are there throughout
+# shorter than the server's limit for slow clients, so that all are connected throughout
 _WINDOW_SECONDS = 8.0
-# machines pause for tens of milliseconds now and then, whoever is connected: a p99 of one round
-# tells of that
+# machines pause for tens of milliseconds now and then, independent of the connected clients, and
+# the
+# p99 of one round shows that
 _ROUNDS = 9
 _HEAD = b"POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 _BODY = json.dumps({"text": "slow " * 100}).encode()
 
 
-class Left(NamedTuple):
-    """What became of the slow clients."""
+class CrowdResult(NamedTuple):
+    """What happened to the slow clients."""
 
     kept: list[float]
-    """How long each that the server closed was kept, in seconds."""
+    """Seconds until the server closed each of the closed clients."""
     open: int
-    """How many it never closed."""
+    """Number of clients that the server never closed."""
 
 
-def _crowd(port: int, clients: int, most_seconds: float, entered: Event, over: Event) -> Left:
-    """Slow clients until the server has closed them all or they are told that it is over; half are
-    slow with their headers, half with their bodies.
+def _crowd(
+    port: int, clients: int, most_seconds: float, entered: Event, over: Event
+) -> CrowdResult:
+    """Run slow clients until the server has closed them all or ``over`` is set; half of them are
+    slow
+    with their headers, half with their bodies.
 
-    In a process of their own, since threads would wait for each other's bytes.
+    They run in a separate process, because threads would wait for each other's bytes.
     """
     waiting: dict[socket.socket, tuple[float, bytes]] = {}
     for number in range(clients):
@@ -59,7 +63,7 @@ def _crowd(port: int, clients: int, most_seconds: float, entered: Event, over: E
     entered.set()
     kept: list[float] = []
     ends = time.perf_counter() + most_seconds
-    # a byte of each a second, not all at one moment
+    # each client sends a byte per second, not all at the same moment
     while waiting and not over.is_set() and time.perf_counter() < ends:
         pause = 1.0 / len(waiting)
         for client, (since, rest) in list(waiting.items()):
@@ -74,7 +78,7 @@ def _crowd(port: int, clients: int, most_seconds: float, entered: Event, over: E
             waiting[client] = (since, rest[1:])
     for client in waiting:
         client.close()
-    return Left(kept, len(waiting))
+    return CrowdResult(kept, len(waiting))
 
 
 def _closed(client: socket.socket) -> bool:
@@ -90,9 +94,9 @@ def _closed(client: socket.socket) -> bool:
 
 
 @contextlib.contextmanager
-def _deaf(clients: int) -> Iterator[int]:
-    """The port of a socket that lets clients in and never reads: what the crowd itself costs the
-    load generator, with whom it shares a core, costs it here too."""
+def _unread_port(clients: int) -> Iterator[int]:
+    """Yield the port of a socket that accepts clients and never reads. The crowd shares a core with
+    the load generator, and costs the generator the same here as at the server."""
     with socket.create_server(("127.0.0.1", 0), backlog=clients) as listener:
         port: int = listener.getsockname()[1]
         yield port
@@ -100,9 +104,10 @@ def _deaf(clients: int) -> Iterator[int]:
 
 def _beside(
     port: int, normal: Job, clients: int, most_seconds: float, *, leave: bool
-) -> tuple[Result, Left]:
-    """The normal load while a crowd is at ``port``, and what became of that crowd; it leaves with
-    the load's end or once it has been closed."""
+) -> tuple[Result, CrowdResult]:
+    """Run the normal load while a crowd is at ``port``; return the load's result and the crowd's.
+    The
+    crowd leaves when the load ends or after the server has closed it."""
     with multiprocessing.Manager() as manager, ProcessPoolExecutor(1) as pool:
         entered, over = manager.Event(), manager.Event()
         crowd = pool.submit(_crowd, port, clients, most_seconds, entered, over)
@@ -114,8 +119,8 @@ def _beside(
 
 
 def run(*, clients: int = 500, seconds: float = _WINDOW_SECONDS) -> Iterator[Finding]:
-    """Normal load beside slow clients of someone else and beside slow clients of the server, in
-    turns; each time until the last of the latter is closed."""
+    """Alternate normal load beside slow clients of an unread socket and beside slow clients of the
+    server; each time until the last of the latter is closed."""
     os.sched_setaffinity(0, {generator_cpu()})
     settings = Settings()
     stated = max(settings.header_timeout_seconds, settings.body_idle_seconds)
@@ -125,14 +130,14 @@ def run(*, clients: int = 500, seconds: float = _WINDOW_SECONDS) -> Iterator[Fin
     ]
     elsewhere: list[Result] = []
     here: list[Result] = []
-    crowds: list[Left] = []
+    crowds: list[CrowdResult] = []
     with serve() as server:
         closed = Job(port=server.port, requests=bodies, connections=64, seconds=4.0, warm_up=2.0)
         rate = load.run(closed).per_second / 4
         normal = Job(port=server.port, requests=bodies, connections=64, seconds=seconds, rate=rate)
         for _ in range(_ROUNDS):
-            with _deaf(clients) as deaf:
-                elsewhere.append(_beside(deaf, normal, clients, most, leave=True)[0])
+            with _unread_port(clients) as unread:
+                elsewhere.append(_beside(unread, normal, clients, most, leave=True)[0])
             result, left = _beside(server.port, normal, clients, most, leave=False)
             here.append(result)
             crowds.append(left)
@@ -149,8 +154,9 @@ def run(*, clients: int = 500, seconds: float = _WINDOW_SECONDS) -> Iterator[Fin
     )
     yield Finding(
         fault="slow clients",
-        tried=f"{clients} that send a byte a second, headers and bodies, beside a quarter of the "
-        f"peak; {_ROUNDS} times, in turns with as many that send to a socket nobody reads",
+        tried=f"{clients} clients that send one byte per second, headers or bodies, beside a "
+        f"quarter of the peak; {_ROUNDS} times, alternating with as many clients at a "
+        "socket that is not read",
         lost=f"normal p99 {without * 1e3:.1f} ms to {with_them * 1e3:.1f} ms ({ratio:.2f} times; "
         f"{rounds}); {failed} normal requests failed; {remained} never closed, the others "
         f"after {longest:.0f} s at most",

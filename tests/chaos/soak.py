@@ -1,4 +1,4 @@
-"""A million requests, one after another: what grows?"""
+"""A million requests, one after another, to see what grows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_RATIO = 1.05
 
 
 def run(*, requests: int = 1_000_000) -> Iterator[Finding]:
-    """Memory, descriptors and threads after a tenth of the requests and after all."""
+    """Measure memory, descriptors and threads after a tenth of the requests and after all."""
     os.sched_setaffinity(0, {generator_cpu()})
     bodies = [
         post("/v1/classify", json.dumps({"text": text}).encode())

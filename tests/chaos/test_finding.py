@@ -7,13 +7,13 @@ KEPT = Finding("a fault", "once", "nothing", "nothing lost", held=True)
 BROKEN = Finding("another", "twice", "a request", "nothing lost", held=False)
 
 
-def test_a_broken_promise_stands_out():
+def test_a_broken_promise_is_printed_in_bold():
     rows = markdown([KEPT, BROKEN]).splitlines()[2:]
     assert rows[0].endswith("| yes |")
     assert rows[1].endswith("| **no** |")
 
 
-def test_each_part_has_a_section_that_its_next_run_replaces(tmp_path):
+def test_the_next_run_of_a_part_replaces_its_section(tmp_path):
     page = tmp_path / "faults.md"
     publish("one", [BROKEN], page)
     publish("two", [KEPT], page)
@@ -28,7 +28,7 @@ def test_each_part_has_a_section_that_its_next_run_replaces(tmp_path):
     assert page.read_text() == before
 
 
-def test_a_part_that_does_not_exist_is_refused_by_name():
+def test_an_unknown_part_is_refused_by_name():
     done = subprocess.run(
         [sys.executable, "-m", "tests.chaos", "--only", "nothing"],
         check=False,

@@ -17,7 +17,9 @@ ANSWERS = {
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A server that answers what its request's body names, and ``none`` never."""
+    """Run a server that answers with the status in the request's body, and never answers
+    ``none``.
+    """
     loop = asyncio.new_event_loop()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,7 +39,7 @@ def port() -> Iterator[int]:
 
     async def end() -> None:
         server.close()
-        # the clients have hung up: what is left of each conversation is to notice it
+        # the clients have disconnected: each conversation only has to notice this
         await asyncio.sleep(0.05)
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(others)
@@ -69,25 +71,25 @@ def test_every_request_is_accounted_for(port):
     assert wave.p99 == max(wave.accepted)
 
 
-def test_a_refusal_without_retry_after_is_told(port):
+def test_a_refusal_without_retry_after_is_counted(port):
     wave = run(port, b"good", b"rude")
     assert wave.without_retry_after == wave.statuses[429] > 0
 
 
-def test_what_is_never_answered_is_told(port, monkeypatch):
+def test_requests_without_an_answer_are_counted(port, monkeypatch):
     monkeypatch.setattr(flood, "_SETTLE_SECONDS", 0.2)
     wave = run(port, b"good", b"none", most=200)
     assert wave.unanswered == wave.sent - wave.statuses[200] > 0
     assert set(wave.statuses) == {200}
 
 
-def test_a_connection_that_is_to_end_is_not_asked_again(port):
+def test_a_closing_connection_gets_no_further_request(port):
     wave = run(port, b"last", most=200)
     assert wave.sent == wave.statuses[200] > 0
     assert wave.unanswered == 0
 
 
-def test_no_more_connections_are_opened_than_allowed(port, monkeypatch):
+def test_the_number_of_open_connections_is_limited(port, monkeypatch):
     monkeypatch.setattr(flood, "_SETTLE_SECONDS", 0.2)
     wave = run(port, b"none", most=7)
     assert wave.sent == wave.unanswered == 7

@@ -1,6 +1,7 @@
-"""How many planted faults the data checks find: written into ``docs/measured/data-checks.md``.
+"""Plant faults in real data and count those that the data checks find: ``docs/measured/data-checks.md``.
 
-``python -m tests.checks``. Seeds are fixed here; wrong labels are planted in ``bbc``, near-copies
+``python -m tests.checks``. Seeds are fixed here; wrong labels are planted in ``bbc``,
+near-duplicates
 in ``bbc`` and ``vader``.
 """
 
@@ -26,23 +27,23 @@ START, END = "<!-- measured: python -m tests.checks -->", "<!-- end -->"
 SEEDS = (0, 1, 2, 3, 4)
 FLIPPED = 0.05
 COPIES = 200
-# a tweet of fewer words has too few for a changed one to be a small change
+# in a tweet with fewer words one changed word is a large change
 LEAST_WORDS = 12
-# what has to be reached
+# required results
 LEAST_SUSPECTED, MOST_LISTED, LEAST_COPIES = 0.70, 0.10, 0.95
 
 Edit = Callable[[str, random.Random], str]
 
 
 def changed_word(text: str, chance: random.Random) -> str:
-    """Another word in the place of one."""
+    """Replace one word by another."""
     words = text.split(" ")
     words[chance.randrange(len(words))] = chance.choice(("window", "seven", "gladly", "blue"))
     return " ".join(words)
 
 
 def added_sentence(text: str, chance: random.Random) -> str:
-    """A sentence of a tenth of the words that the text has, four at least, at either end."""
+    """Add a sentence at either end; it has a tenth of the text's words, but at least four."""
     spare = ("we", "will", "be", "back", "next", "week", "with", "more", "from", "our", "own")
     count = max(4, len(text.split()) // 10)
     sentence = " ".join(chance.choice(spare) for _ in range(count)).capitalize() + "."
@@ -50,12 +51,12 @@ def added_sentence(text: str, chance: random.Random) -> str:
 
 
 def case(text: str, chance: random.Random) -> str:
-    """All of it in capitals, or in small letters."""
+    """Change the whole text to upper case or to lower case."""
     return chance.choice((text.upper(), text.lower()))
 
 
 def punctuation(text: str, chance: random.Random) -> str:
-    """Other marks, or none."""
+    """Change or remove the punctuation."""
     return re.sub(r"[^\w\s]", chance.choice(("", " ", "!")), text) + chance.choice(
         ("...", "!!", "")
     )
@@ -70,7 +71,7 @@ EDITS: dict[str, Edit] = {
 
 
 def wrong_labels(examples: Sequence[Example], seed: int) -> tuple[int, int, int]:
-    """Planted wrong labels, those of them that are suspected, and suspects."""
+    """Return the numbers of planted wrong labels, of those among the suspects, and of suspects."""
     chance = np.random.default_rng(seed)
     labels = sorted({str(example.label) for example in examples})
     places = chance.choice(len(examples), size=round(FLIPPED * len(examples)), replace=False)
@@ -83,9 +84,13 @@ def wrong_labels(examples: Sequence[Example], seed: int) -> tuple[int, int, int]
 
 
 def planted_copies(examples: Sequence[Example], edit: Edit, seed: int) -> tuple[int, int]:
-    """Near-copies planted in one split of texts of another, and those found."""
+    """Plant near-duplicates of one split in another; return the numbers of planted and
+    found ones.
+    """
     chance = random.Random(seed)
-    long = [one.text for one in examples if len(tokenizer.surfaces(one.text)) >= LEAST_WORDS]
+    long = [
+        example.text for example in examples if len(tokenizer.surfaces(example.text)) >= LEAST_WORDS
+    ]
     chosen = chance.sample(range(len(long)), k=COPIES)
     copies = [edit(long[place], chance) for place in chosen]
     found = near_copies(copies, long)[:COPIES]
@@ -93,7 +98,7 @@ def planted_copies(examples: Sequence[Example], edit: Edit, seed: int) -> tuple[
 
 
 def main() -> int:
-    """Measure, write the tables; 1 if something falls short."""
+    """Measure and write the tables; return 1 if a result is below its requirement."""
     cache = Path(".valence/corpora")
     bbc, vader = (catalog.load([name], cache=cache).examples for name in ("bbc", "vader"))
     lines = [
@@ -118,7 +123,7 @@ def main() -> int:
     started = time.process_time()
     near_copies(texts[::2], texts[1::2])
     seconds = time.process_time() - started
-    lines += ["", f"{len(texts):,} texts are compared in {seconds:.1f} s of one core."]
+    lines += ["", f"{len(texts):,} texts are compared in {seconds:.1f} s on one core."]
     said = "\n".join(lines)
     document = DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = document.partition(START)

@@ -1,8 +1,8 @@
-"""Each dialect's bytes: requests as its clients send them, and the answers they are given.
+"""Golden files of each dialect: requests as its clients send them, and the bytes of the answers.
 
-The files under ``golden/`` are HTTP messages without what differs from run to run. To accept a
-change: ``python -m tests.contract.test_golden``. Tiny model, seed 0, whose engine's logits lie so
-far apart, or are so equal, that scores are the same to the last bit on every machine.
+The files under ``golden/`` are HTTP messages without the headers that differ between runs. To
+accept a change, run ``python -m tests.contract.test_golden``. The model is the tiny model with
+seed 0. Its logits are far apart or equal, so that the scores have the same bits on every machine.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from valence.service.settings import Settings
 
 GOLDEN = Path(__file__).parent / "golden"
 CREATED = 1745383213
-# of the answer's headers these are the contract; others are times and ids
+# only these headers of an answer belong to the contract; the others hold times and ids
 KEPT = (
     "content-type",
     "inference-header-content-length",
@@ -42,8 +42,8 @@ KEPT = (
 )
 
 
-class FarApart:
-    """A label's logit is a thousand times how often the word of its number occurs."""
+class WideLogitsEngine:
+    """Engine whose logit of label k is a thousand times the count of word id k."""
 
     name = "counting"
 
@@ -56,7 +56,7 @@ def application(tiny: Artifact) -> Application:
     settings, metrics, models = Settings(), Metrics(version="test"), Models()
     scorer = Scorer(
         Classifier(tiny),
-        FarApart(),
+        WideLogitsEngine(),
         limits=QueueLimits(settings.queue_items, settings.queue_tokens),
         worker=ThreadPoolExecutor(1),
         metrics=metrics,
@@ -66,7 +66,7 @@ def application(tiny: Artifact) -> Application:
 
 
 async def answer(app: Application, request: bytes) -> bytes:
-    """The answer's message to a request's message."""
+    """Return the answer message to a request message."""
     head, _, body = request.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     method, path = first.split(" ")
@@ -84,13 +84,13 @@ def requests() -> list[Path]:
 
 
 @pytest.mark.parametrize("file", requests(), ids=lambda file: f"{file.parent.name}/{file.stem}")
-async def test_an_answer_is_the_one_agreed_on_byte_for_byte(tiny_artifact, monkeypatch, file):
+async def test_answers_equal_their_golden_files_byte_for_byte(tiny_artifact, monkeypatch, file):
     monkeypatch.setattr(vllm, "seconds_since_1970", lambda: CREATED)
     expected = file.with_suffix(".answer").read_bytes()
     assert await answer(application(tiny_artifact), file.read_bytes()) == expected
 
 
-def test_every_dialect_has_golden_files_and_none_is_left_over():
+def test_every_dialect_has_golden_files_and_no_file_is_unused():
     assert {file.parent.name for file in requests()} == {
         "huggingface",
         "native",
@@ -103,7 +103,7 @@ def test_every_dialect_has_golden_files_and_none_is_left_over():
 
 
 def rewrite() -> None:
-    """Write every answer again."""
+    """Write all answer files anew."""
     from tests.conftest import _save_tiny
 
     vllm.seconds_since_1970 = lambda: CREATED

@@ -1,6 +1,6 @@
-"""The API's contract: a change of it is a change of ``openapi.json`` beside this file.
+"""The contract of the API: every change of it shows as a change of ``openapi.json``.
 
-To accept one: ``python -m tests.contract.test_openapi``.
+To accept a change, run ``python -m tests.contract.test_openapi``.
 """
 
 import json
@@ -19,11 +19,11 @@ def document() -> dict:
     return openapi.document(ROUTES, Settings())
 
 
-def test_the_document_is_the_one_agreed_on():
+def test_the_document_equals_the_stored_contract():
     assert document() == json.loads(SNAPSHOT.read_text("utf-8")), "see this file's first lines"
 
 
-def test_every_reference_leads_somewhere_and_every_schema_is_used():
+def test_every_reference_resolves_and_every_schema_is_used():
     text = json.dumps(document())
     schemas = document()["components"]["schemas"]
     used = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
@@ -31,7 +31,7 @@ def test_every_reference_leads_somewhere_and_every_schema_is_used():
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_examples_are_what_they_are_examples_of(route):
+def test_examples_match_their_schemas(route):
     described = document()["paths"][route.path][route.method.lower()]
     operation = route.operation
     if operation.request is not None:
@@ -73,7 +73,8 @@ def test_limits_are_published():
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_every_body_in_json_has_examples_and_every_other_a_schema_or_is_binary(route):
+def test_every_body_has_examples_a_schema_or_is_binary(route):
+    """JSON bodies have examples; other bodies have a schema or are binary."""
     described = document()["paths"][route.path][route.method.lower()]
     bodies = [response["content"] for response in described["responses"].values()]
     for body in [

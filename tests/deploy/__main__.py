@@ -1,4 +1,4 @@
-"""Everything known about the manifests' faults, checkov's policies too: ``make manifests``."""
+"""Run all checks of the manifests, with the policies of checkov: ``make manifests``."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ import yaml
 from tests.deploy import checks
 from tests.deploy.rendering import ROOT, render
 
-# what checkov is not asked, and why
+# skipped checks of checkov, with the reasons
 SKIPPED = {
-    "CKV_K8S_11": "a limit of processor time throttles a service that is idle most of the time",
+    "CKV_K8S_11": "a CPU limit throttles a service that is idle most of the time",
     "CKV_K8S_14": "the tag is the version; your overlay sets the digest of the image you pushed",
-    "CKV_K8S_43": "the digest is known once the image is pushed; "
-    "docs/operations/kubernetes.md says where it goes",
-    "CKV_K8S_15": "a tag of ours never moves, so it need not be pulled again",
+    "CKV_K8S_43": "the digest is known once the image is pushed; docs/operations/kubernetes.md says where it goes",
+    "CKV_K8S_15": "our tags never move, so an image need not be pulled again",
     "CKV_DOCKER_7": "the base image is a build argument, whose default has a tag",
 }
 
 
 def main() -> int:
-    """Print what is wrong, a line each; returns 1 when anything is."""
+    """Print the findings, one per line; return 1 if there are any."""
     with tempfile.TemporaryDirectory() as folder:
         workplace = Path(folder)
         (workplace / "checks").mkdir()
@@ -39,7 +38,7 @@ def main() -> int:
 def _policies(workplace: Path) -> list[str]:
     checkov = ROOT / ".venv-policies" / "bin" / "checkov"
     if not checkov.exists():
-        return ["policies: checkov is not installed; `make manifests` does"]
+        return ["policies: checkov is not installed; `make manifests` installs it"]
     (workplace / "policies").mkdir()
     manifests = workplace / "manifests"
     manifests.mkdir()

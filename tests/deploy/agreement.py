@@ -1,4 +1,4 @@
-"""Whether manifests, image, rules and documents say what the code does, and of each other."""
+"""Check that manifests, image, rules and documents agree with the code and with each other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PROBES = {
 
 
 class Image:
-    """What the Dockerfile says."""
+    """Values of the Dockerfile."""
 
     def __init__(self, dockerfile: Path) -> None:
         text = dockerfile.read_text("utf-8")
@@ -39,7 +39,7 @@ class Image:
 
 
 def findings(rendered: Rendered, root: Path) -> list[str]:
-    """Every disagreement; ``root`` holds ``deploy/`` and ``docs/``."""
+    """Return every disagreement; ``root`` holds ``deploy/`` and ``docs/``."""
     image = Image(root / "deploy" / "image" / "Dockerfile")
     found = [*_image(image)]
     for overlay, resources in rendered.items():
@@ -161,7 +161,7 @@ def _names(resources: list[Resource]) -> Iterator[str]:
                 yield f"Deployment {name}: PodDisruptionBudget {budget['metadata']['name']}"
     for service in services.values():
         if service["spec"].get("clusterIP") == "None":
-            continue  # of a Job: tests.deploy.jobs
+            continue  # the Service of a Job: see tests.deploy.jobs
         (port,) = service["spec"]["ports"]
         (container,) = deployments[service["metadata"]["name"]]["spec"]["template"]["spec"][
             "containers"

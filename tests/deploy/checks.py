@@ -1,4 +1,4 @@
-"""All that ``make manifests`` holds against a tree, as a list of findings; empty is good."""
+"""All checks of ``make manifests`` on a tree, as a list of findings; an empty list is good."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from tests.deploy.rendering import Rendered, render
 
 
 def findings(root: Path, workplace: Path, *, custom: bool) -> list[str]:
-    """What is wrong with ``root``'s ``deploy/`` and ``docs/``; ``workplace`` is an empty folder.
+    """Return the faults of ``root``'s ``deploy/`` and ``docs/``; ``workplace`` is an empty folder.
 
-    ``custom`` says whether to judge custom resources too, which takes a second or two; each of
-    their kinds is a finding where npm has not installed what judges them.
+    ``custom`` says whether to check custom resources too, which takes a second or two. If npm has
+    not
+    installed their types, each kind of them is a finding.
     """
     rendered = render(root / "deploy", workplace)
     return [
@@ -30,7 +31,7 @@ def _of_custom_resources(rendered: Rendered, workplace: Path) -> list[str]:
 
 
 def of_expressions(root: Path, rendered: Rendered) -> list[str]:
-    """What is wrong with the expressions of rules, autoscalers and dashboard."""
+    """Return the faults of the expressions of rules, autoscalers and dashboard."""
     deploy = root / "deploy"
     found = [
         *expressions.of_rules(rendered),

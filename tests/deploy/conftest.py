@@ -1,4 +1,4 @@
-"""The rendered manifests, and copies of what makes them to break."""
+"""The rendered manifests, and copies of their sources in which tests plant mistakes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
 
 @pytest.fixture
 def plant(tmp_path: Path) -> Callable[..., Path]:
-    """Copies ``deploy/`` and ``docs/`` and changes one text in one of their files a call."""
+    """Return a function that copies ``deploy/`` and ``docs/`` and changes one text in one file."""
 
     def copy_and_change(file: str, before: str, after: str) -> Path:
         root = tmp_path / "planted"

@@ -1,10 +1,12 @@
-"""Write deploy/monitoring/dashboard.json for Grafana from the metrics' definitions.
+"""Write deploy/monitoring/dashboard.json for Grafana from the definitions of the metrics.
 
     python -m tests.deploy.dashboard
 
-Queries, units and descriptions come from the metrics' types and helps; those of the rules' records
-and of others' metrics are written here. A metric that no row shows, or a row's metric that is gone,
-is an error, so the dashboard cannot fall behind the code.
+Queries, units and descriptions come from the types and helps of the metrics. Those of recording
+rules
+and of foreign metrics are written here. A metric without a row, or a row with a removed metric, is
+an
+error, so the dashboard cannot become outdated.
 """
 
 from __future__ import annotations
@@ -24,23 +26,23 @@ _SELECTOR = 'job="valence",namespace="$namespace"'
 
 
 class Family(NamedTuple):
-    """What the exposition says of one metric."""
+    """A metric in the exposition."""
 
     type: str
     help: str
 
 
 class Panel(NamedTuple):
-    """A metric to draw, and the labels that its lines are apart by."""
+    """A metric to draw, and the labels that distinguish its lines."""
 
     metric: str
     by: tuple[str, ...]
     of: str = ""
-    """Another counter: the share of ``metric`` in it is drawn."""
+    """Name of another counter: the panel draws the share of ``metric`` in it."""
 
 
 class Query(NamedTuple):
-    """What no metric of the service says by itself: the rules' records, and others' metrics."""
+    """A query on recording rules or on foreign metrics."""
 
     title: str
     description: str
@@ -144,7 +146,7 @@ ROWS: dict[str, tuple[Panel | Query, ...]] = {
         Panel("valence_build_info", ("service_version",)),
     ),
 }
-# the first are said better by another panel, the rest repeat under BentoML's names
+# another panel shows the first ones better; the others repeat under BentoML's names
 UNSHOWN = {
     "process_virtual_memory_bytes",
     "process_max_fds",
@@ -155,7 +157,7 @@ _WIDTH, _HEIGHT, _COLUMNS = 8, 7, 24
 
 
 def families() -> dict[str, Family]:
-    """Every metric family of a live exposition; the library's times of creation are none."""
+    """Return every metric family of a live exposition, except the library's creation times."""
     return {
         family.name: Family(family.type, family.documentation)
         for family in text_string_to_metric_families(live_exposition())
@@ -164,7 +166,7 @@ def families() -> dict[str, Family]:
 
 
 def build(known: dict[str, Family]) -> dict[str, Any]:
-    """The dashboard; raises :class:`ValueError` when rows and metrics do not match."""
+    """Return the dashboard; raises :class:`ValueError` if rows and metrics do not match."""
     panels = [panel for row in ROWS.values() for panel in row]
     shown = {panel.metric for panel in panels if isinstance(panel, Panel)} | UNSHOWN
     if shown != known.keys():
@@ -277,7 +279,7 @@ def _unit(panel: Panel, family: Family) -> str:
 
 
 def text(known: dict[str, Family]) -> str:
-    """The file's content."""
+    """Return the content of the file."""
     return json.dumps(build(known), indent=1) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Whether every expression of rules, autoscalers and dashboard parses, and asks what is there."""
+"""Check that every expression of rules, autoscalers and dashboard parses and uses known metrics."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ import promql_parser
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from valence.service.api.http.problems import KINDS
-from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
-from valence.service.server import protocol
+from valence.service.observability.request_record import RequestRecord
+from valence.service.server.refusals import REFUSALS
 
 from tests.deploy.rendering import Rendered, title
 
-# labels that Prometheus adds to what it scrapes
+# labels that Prometheus adds to scraped metrics
 _ADDED = {"job", "namespace", "pod", "instance", "service", "container"}
-# what others expose: Prometheus itself of every target, the kubelet's cAdvisor of every container,
-# and NVIDIA's DCGM exporter of every GPU; with the labels ours are told apart by
+# metrics of others: Prometheus has some for every target, the kubelet's cAdvisor for every
+# container,
+# NVIDIA's DCGM exporter for every GPU; with the labels that distinguish ours
 ELSEWHERE = {
     "up": _ADDED,
     "container_cpu_cfs_throttled_periods_total": {"namespace", "pod", "container"},
@@ -36,21 +38,21 @@ Labels = dict[str, set[str]]
 
 
 def live_exposition() -> str:
-    """What a service exposes that has answered and refused, every metric of it moved."""
+    """Return the exposition of a service that has answered and refused, so that no metric
+    is zero.
+    """
     metrics = Metrics(version="1")
     model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
     for status in (200, 503):
-        metrics.request(
-            route="/v1/classify", method="POST", status=status, model="m", version="1", seconds=0.01
+        metrics.count_request(
+            RequestRecord(
+                "POST", "/v1/classify", status, 0.01, model="m", version="1", key="k", texts=1
+            )
         )
-    metrics.by_key("k", texts=1)
-    for refusal in (*KINDS.values(), *protocol.REFUSALS):
-        metrics.rejected(refusal.slug)
-    model.scored(
-        ("a",), tokens=1, unknown_tokens=0, truncated_texts=0,
-        tokenize_seconds=0.0, queue_seconds=0.0, infer_seconds=0.0,
-    )  # fmt: skip
-    model.batch(items=1, tokens=1)
+    for refusal in (*KINDS.values(), *REFUSALS):
+        metrics.count_rejection(refusal.slug)
+    model.count_scored(("a",), ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))
+    model.count_batch(items=1, tokens=1)
     metrics.flush()
     model.flush()
     return metrics.exposition().decode()
@@ -58,7 +60,7 @@ def live_exposition() -> str:
 
 @functools.cache
 def exposed() -> dict[str, Labels]:
-    """Every sample of a live exposition: its labels, and the values of each."""
+    """Return every sample of a live exposition: its labels, and the values of each label."""
     found: dict[str, Labels] = {}
     for family in text_string_to_metric_families(live_exposition()):
         for sample in family.samples:
@@ -69,7 +71,7 @@ def exposed() -> dict[str, Labels]:
 
 
 def of_rules(rendered: Rendered) -> Iterator[tuple[str, str]]:
-    """Every expression that a rendered resource holds, with what to call it."""
+    """Yield every expression of the rendered resources, with its name."""
     for overlay, resources in rendered.items():
         for resource in resources:
             where = f"{overlay}: {title(resource)}"
@@ -83,7 +85,7 @@ def of_rules(rendered: Rendered) -> Iterator[tuple[str, str]]:
 
 
 def of_adapter(values: Path) -> Iterator[tuple[str, str]]:
-    """The adapter's expressions, as it fills them in for a pod."""
+    """Yield the adapter's expressions, filled in for a pod."""
     for rule in yaml.safe_load(values.read_text("utf-8"))["rules"]["custom"]:
         name = f"adapter: {rule['name']['as']}"
         yield name, rule["seriesQuery"]
@@ -92,7 +94,7 @@ def of_adapter(values: Path) -> Iterator[tuple[str, str]]:
 
 
 def of_dashboard(dashboard: Path) -> Iterator[tuple[str, str]]:
-    """The expressions of every panel, with Grafana's variables filled in."""
+    """Yield the expressions of every panel, with Grafana's variables filled in."""
     for panel in json.loads(dashboard.read_text("utf-8"))["panels"]:
         for target in panel.get("targets", ()):
             text = target["expr"].replace("$__rate_interval", "5m")
@@ -100,7 +102,7 @@ def of_dashboard(dashboard: Path) -> Iterator[tuple[str, str]]:
 
 
 def rules(resources: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """All rules of all PrometheusRules."""
+    """Yield all rules of all PrometheusRules."""
     for resource in resources:
         if resource["kind"] == "PrometheusRule":
             for group in resource["spec"]["groups"]:
@@ -108,7 +110,7 @@ def rules(resources: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def findings(expressions: list[tuple[str, str]], recorded: set[str]) -> list[str]:
-    """What does not parse, and metrics, labels and values that the service does not expose."""
+    """Return expressions that do not parse, and unknown metrics, labels and label values."""
     known = exposed()
     found = []
     for where, text in expressions:
@@ -147,7 +149,7 @@ def _unknown(selector: Any, known: dict[str, Labels], recorded: set[str]) -> Ite
 
 
 def _selectors(node: Any) -> Iterator[Any]:
-    """Every selector of series below a node of the syntax tree."""
+    """Yield every series selector below a node of the syntax tree."""
     if isinstance(node, promql_parser.VectorSelector):
         yield node
         return

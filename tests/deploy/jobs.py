@@ -1,4 +1,4 @@
-"""Whether what trains in a cluster says what the commands, torchrun and the service say."""
+"""Check that training jobs of a cluster agree with the commands, torchrun and the service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from torch.distributed.run import get_args_parser
 from typer.main import get_command
 from valence.service.version import VERSION
-from valence.training.__main__ import app
+from valence.training.cli.main import app
 
 from tests.deploy.rendering import ROOT, Resource, named, title, training_pods
 
@@ -17,7 +17,7 @@ _NO_OLD_STORE = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"
 
 
 def findings(resources: list[Resource], uid: int) -> Iterator[str]:
-    """Every disagreement of the jobs among ``resources``; ``uid`` is the image's."""
+    """Yield every disagreement of the jobs among ``resources``; ``uid`` is the image's user id."""
     for where, template in training_pods(resources).items():
         pod = template["spec"]
         (container,) = pod["containers"]
@@ -81,7 +81,7 @@ def _volumes(pod: Resource, container: Resource, claims: dict[str, Resource]) ->
 
 
 def _command(arguments: list[str]) -> Iterator[str]:
-    """What torchrun or the command itself would refuse; nothing is run."""
+    """Yield what torchrun or the command itself would refuse; no command is run."""
     given = list(arguments)
     if given[0] == "torchrun":
         try:
@@ -101,7 +101,7 @@ def _command(arguments: list[str]) -> Iterator[str]:
         return
     try:
         command.make_context(name, list(options))
-    except Exception as error:  # typer's copies of click's errors have no common name of ours
+    except Exception as error:  # typer's copies of click's errors have no public common class
         yield f"{name}: {getattr(error, 'message', error)}"
     configuration = options[0]
     file = ROOT / configuration

@@ -1,4 +1,4 @@
-"""The manifests as a cluster would get them: every overlay, every component, and KServe's."""
+"""The manifests as a cluster gets them: every overlay, every component, and KServe's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 KUBECTL = Path(sys.executable).parent / "kubectl"
-# what no overlay of ours includes, rendered all the same
+# components outside all overlays; they are rendered too
 _OTHERS = """
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -40,7 +40,7 @@ Rendered = dict[str, list[Resource]]
 
 
 def render(deploy: Path, workplace: Path) -> Rendered:
-    """What ``kubectl kustomize`` makes of each overlay, by its name.
+    """Return the output of ``kubectl kustomize`` for each overlay, by name.
 
     ``workplace`` gets a copy of ``deploy``. Raises :class:`subprocess.CalledProcessError`.
     """
@@ -55,26 +55,26 @@ def render(deploy: Path, workplace: Path) -> Rendered:
 
 
 def kustomize(folder: Path) -> list[Resource]:
-    """What ``kubectl kustomize`` makes of a folder."""
+    """Return the output of ``kubectl kustomize`` for a folder."""
     text = subprocess.run(
         [KUBECTL, "kustomize", folder], check=True, capture_output=True, text=True
     ).stdout
-    # libyaml's reader is ten times as fast as the one in Python
+    # libyaml's parser is ten times as fast as the one in Python
     return list(yaml.load_all(text, Loader=yaml.CSafeLoader))
 
 
 def named(resources: list[Resource], kind: str) -> dict[str, Resource]:
-    """The resources of one kind, by name."""
+    """Return the resources of one kind, by name."""
     return {r["metadata"]["name"]: r for r in resources if r["kind"] == kind}
 
 
 def title(resource: Resource) -> str:
-    """How findings call it."""
+    """Return the name of a resource in findings."""
     return f"{resource['kind']} {resource['metadata']['name']}"
 
 
 def pods(resources: list[Resource]) -> dict[str, Resource]:
-    """Every serving pod's specification, by the resource that makes it."""
+    """Return the specification of every serving pod, by the resource that creates it."""
     found = {}
     for resource in resources:
         if resource["kind"] == "Deployment":
@@ -85,7 +85,7 @@ def pods(resources: list[Resource]) -> dict[str, Resource]:
 
 
 def training_pods(resources: list[Resource]) -> dict[str, Resource]:
-    """Every training pod's template, by the resource that makes it."""
+    """Return the template of every training pod, by the resource that creates it."""
     found = {}
     for resource in resources:
         spec = resource.get("spec", {})

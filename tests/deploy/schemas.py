@@ -1,8 +1,10 @@
-"""Whether every field of every resource exists, and is of its type: unknown ones are refused.
+"""Check that every field of every resource exists and has its type; unknown fields are refused.
 
-Kubernetes' own kinds are checked against its schemas of the oldest and the newest version
-supported. Custom resources are checked as TypeScript literals against types made from their
-schemas, where a field too many is an error. A kind that nothing here knows is a finding.
+Kubernetes' own kinds are checked against its schemas of the oldest and the newest supported
+version.
+Custom resources are checked as TypeScript literals against types generated from their schemas,
+which
+refuse additional fields. A kind without a validator is a finding.
 """
 
 from __future__ import annotations
@@ -21,15 +23,16 @@ from tests.deploy.rendering import ROOT, Rendered, Resource, title
 
 VERSIONS = ("1.32", "1.37")
 TYPES = Path(os.environ.get("VALENCE_SCHEMAS", ROOT / ".venv" / "schemas")) / "node_modules"
-# apiVersion and kind -> where its type is
+# apiVersion and kind -> place of the type
 _CUSTOM = {
     ("monitoring.coreos.com/v1", "ServiceMonitor"): "prometheus-operator",
     ("monitoring.coreos.com/v1", "PrometheusRule"): "prometheus-operator",
     ("keda.sh/v1alpha1", "ScaledObject"): "keda",
     ("gateway.networking.k8s.io/v1", "HTTPRoute"): "gateway-api",
 }
-# KServe publishes no schema in a registry of packages. A predictor is a pod's specification and
-# these (ComponentExtensionSpec); the pod's part is checked as a pod.
+# KServe publishes no schema in a package registry. A predictor has the fields of a pod's
+# specification
+# and these (ComponentExtensionSpec); the fields of the pod are checked as a pod.
 _PREDICTOR = {
     "minReplicas": int,
     "maxReplicas": int,
@@ -39,7 +42,8 @@ _PREDICTOR = {
     "containerConcurrency": int,
     "canaryTrafficPercent": int,
 }
-# Nor does Kubeflow: fields of its training operator 1.9, with the templates checked as pods are.
+# Kubeflow publishes none either: fields of its training operator 1.9; templates are checked as
+# pods.
 _PYTORCH_JOB = {
     "nprocPerNode": str,
     "elasticPolicy": {
@@ -55,12 +59,12 @@ _REPLICAS = {"replicas": int, "restartPolicy": str, "template": dict}
 
 
 def custom_types_installed() -> bool:
-    """Whether npm has put the types and the compiler where ``make manifests`` wants them."""
+    """Return whether npm has installed the types and the compiler for ``make manifests``."""
     return (TYPES / ".bin" / "tsc").exists()
 
 
 def uncovered(rendered: Rendered) -> list[str]:
-    """The custom resources that nothing judges where their types are not installed."""
+    """Return the custom resources that cannot be checked because their types are not installed."""
     kinds = {
         (resource["apiVersion"], resource["kind"])
         for resources in rendered.values()
@@ -73,7 +77,7 @@ def uncovered(rendered: Rendered) -> list[str]:
 
 
 def findings(rendered: Rendered) -> list[str]:
-    """What the API server of some version would refuse, and what nothing here can judge."""
+    """Return what the API server of some version would refuse, and what has no validator."""
     return [
         f"{overlay}: {title(resource)}: {finding}"
         for overlay, resources in rendered.items()
@@ -97,7 +101,9 @@ def _findings(resource: Resource) -> Iterator[str]:
 
 @functools.cache
 def _of_kubernetes(text: str) -> tuple[str, ...]:
-    """Reading the schemas takes longer than all else, and most resources come several times."""
+    """Cache the results: reading the schemas takes most of the time, and many resources are
+    equal.
+    """
     resource = json.loads(text)
     identity = (resource["apiVersion"], resource["kind"])
     found = []
@@ -155,7 +161,7 @@ def _fields(given: dict[str, Any], known: dict[str, Any], where: str) -> Iterato
 
 
 def custom_findings(rendered: Rendered, workplace: Path) -> list[str]:
-    """What the schemas of the custom resources refuse; one run of the compiler for all."""
+    """Return what the schemas of the custom resources refuse; the compiler runs once for all."""
     named: dict[str, str] = {}
     for overlay, resources in rendered.items():
         for number, resource in enumerate(resources):

@@ -1,4 +1,4 @@
-"""Every alert fires on its fault and is silent short of it, by Prometheus' own promtool."""
+"""Every alert fires on its fault and stays silent below it, tested with Prometheus' promtool."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def rejected(overloaded: int, rate_limited: int, connections: int = 0) -> Series
 
 
 def labels(before: int, after: int) -> Series:
-    """A day of one mixture and three hours of another."""
+    """Return a day of one label mixture and three hours of another."""
     sample = f"valence_predictions_total{{{MODEL},label="
     other, last = 100 - before, 100 - after
     return {
@@ -111,7 +111,7 @@ def rule_file(rendered: Rendered, tmp_path_factory: pytest.TempPathFactory) -> P
     path = tmp_path_factory.mktemp("rules") / "rules.yaml"
     (rule,) = copy.deepcopy(named(rendered["production"], "PrometheusRule")).values()
     for group in rule["spec"]["groups"]:
-        # the tests' own, coarser than what a cluster evaluates by
+        # the tests' own interval, coarser than that of a cluster
         group.pop("interval", None)
     path.write_text(yaml.safe_dump(rule["spec"]), "utf-8")
     return path
@@ -125,7 +125,7 @@ def run(promtool: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 def unit_test(
     rule_file: Path, alert: str, series: Series, *, step: int, minutes: int, firing: bool
 ) -> Path:
-    """A promtool test: whether ``alert`` has fired after ``minutes``."""
+    """Return a promtool test of whether ``alert`` fires after ``minutes``."""
     path = rule_file.with_name(f"{alert}-{firing}.yaml")
     expected = [{"labels": "{}", "value": 1}] if firing else []
     test = {
@@ -149,14 +149,14 @@ def test_every_alert_has_a_case(rendered):
     assert alerts == CASES.keys()
 
 
-def test_prometheus_takes_the_rules(promtool, rule_file):
+def test_prometheus_accepts_the_rules(promtool, rule_file):
     checked = run(promtool, "check", "rules", rule_file)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 @pytest.mark.parametrize("firing", [True, False], ids=["fires", "is silent"])
 @pytest.mark.parametrize("alert", CASES)
-def test_alert(promtool, rule_file, alert, firing):
+def test_an_alert_fires_only_on_its_fault(promtool, rule_file, alert, firing):
     case = CASES[alert]
     series = case.firing if firing else case.silent
     path = unit_test(rule_file, alert, series, step=case.step, minutes=case.minutes, firing=firing)

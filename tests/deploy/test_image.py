@@ -1,4 +1,6 @@
-"""The CPU image's parts hold nothing of training, torch, CUDA or compilers; locks are whole."""
+"""The CPU image has neither training code, torch, CUDA nor compilers, and the locks are
+complete.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +16,18 @@ LOCKS = ROOT / "requirements" / "locks"
 
 
 def pins(path) -> dict[str, str]:
-    """Names and versions of a requirements file or a lock."""
+    """Return names and versions of a requirements file or a lock."""
     found = re.findall(r"^([\w.-]+)==([^\s\\]+)", path.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
 
 
 def stages() -> list[str]:
-    """The Dockerfile's stages; the last is what the image is."""
+    """Return the stages of the Dockerfile; the last one becomes the image."""
     text = (ROOT / "deploy" / "image" / "Dockerfile").read_text("utf-8")
     return re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
 
 
-def test_the_cpu_lock_names_nothing_of_training_torch_or_cuda():
+def test_the_cpu_lock_has_no_training_torch_or_cuda_packages():
     locked = pins(LOCKS / "cpu.txt")
     assert unwanted(locked) == []
 
@@ -46,7 +48,7 @@ def test_only_the_gpu_lock_adds_torch_with_cuda():
         ("sbom", ["sbom"]),
     ],
 )
-def test_a_lock_has_what_its_requirements_pin(lock, files):
+def test_a_lock_holds_the_pins_of_its_requirements(lock, files):
     locked = pins(LOCKS / f"{lock}.txt")
     for file in files:
         assert pins(ROOT / "requirements" / f"{file}.txt").items() <= locked.items()
@@ -60,7 +62,7 @@ def test_every_version_of_a_lock_has_its_hashes(lock):
     assert all("--hash=sha256:" in block for block in blocks if block.strip())
 
 
-def test_the_last_stage_installs_nothing_and_copies_three_things():
+def test_the_last_stage_only_copies_three_things():
     last = stages()[-1]
     assert re.findall(r"\b(?:apt-get|pip|apk|curl|wget)\b", last) == []
     copied = re.findall(r"^COPY --from=build (\S+) ", last, re.MULTILINE)
@@ -68,19 +70,19 @@ def test_the_last_stage_installs_nothing_and_copies_three_things():
     assert len(re.findall(r"^(?:COPY|ADD) ", last, re.MULTILINE)) == 3
 
 
-def test_no_stage_installs_a_compiler_or_pip_into_what_is_copied():
+def test_copied_files_have_neither_compiler_nor_pip():
     build = stages()[0]
     assert re.findall(r"install --yes --no-install-recommends (.+?) &&", build) == ["tini"]
     assert "venv --without-pip /opt/venv" in build
     assert "--only-binary :all: --require-hashes" in build
 
 
-def test_training_code_is_in_its_own_stage_alone():
+def test_training_code_is_only_in_its_own_stage():
     training = [stage for stage in stages() if "COPY training/" in stage]
     assert [stage.splitlines()[0] for stage in training] == ["${PYTHON} AS training"]
     assert "USER 10001:10001" in training[0]
 
 
-def test_the_bento_takes_nothing_but_the_service():
+def test_the_bento_holds_only_the_service():
     bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text("utf-8"))
     assert [p for p in bento["include"] if not p.startswith(("service/", "requirements/r"))] == []

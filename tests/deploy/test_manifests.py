@@ -1,4 +1,4 @@
-"""What a cluster is given is what it takes, and agrees with the code; and mistakes are noticed."""
+"""A cluster accepts the manifests, they agree with the code, and mistakes are found."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.deploy.rendering import ROOT, kustomize, named, pods, render, trainin
 
 types_of_custom_resources = pytest.mark.skipif(
     not schemas.custom_types_installed(),
-    reason="the types of the custom resources are not installed; `make manifests` does, with npm",
+    reason="the types of the custom resources are not installed; `make manifests` does it",
 )
 BASE = "deploy/base/release/deployment.yaml"
 RULES = "deploy/components/monitoring/rules.yaml"
 
 
-def test_every_field_is_known_to_the_oldest_and_the_newest_kubernetes(rendered):
+def test_oldest_and_newest_kubernetes_know_every_field(rendered):
     assert schemas.findings(rendered) == []
 
 
@@ -33,7 +33,7 @@ def test_every_field_of_custom_resources_is_known(rendered, tmp_path):
     assert schemas.custom_findings(rendered, tmp_path) == []
 
 
-def test_expressions_ask_for_what_the_service_exposes(rendered):
+def test_expressions_use_only_exposed_metrics(rendered):
     assert checks.of_expressions(ROOT, rendered) == []
 
 
@@ -41,7 +41,7 @@ def test_manifests_image_rules_and_code_agree(rendered):
     assert agreement.findings(rendered, ROOT) == []
 
 
-def test_a_custom_kind_is_a_finding_where_nothing_judges_it(
+def test_a_custom_kind_without_a_validator_is_a_finding(
     rendered, tmp_path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(schemas, "TYPES", tmp_path)
@@ -57,20 +57,20 @@ def test_a_custom_kind_is_a_finding_where_nothing_judges_it(
     assert {re.findall(r"no validator covers (\S+):", finding)[0] for finding in found} == custom
 
 
-def test_a_custom_kind_that_is_new_is_a_finding():
+def test_an_unknown_custom_kind_is_a_finding():
     strange = {"apiVersion": "example.org/v1", "kind": "Strange", "metadata": {"name": "any"}}
     assert schemas.findings({"base": [strange]}) == [
         "base: Strange any: no validator covers example.org/v1/Strange"
     ]
 
 
-def test_every_file_of_manifests_holds_one_kind():
+def test_every_manifest_file_holds_one_kind():
     for path in (ROOT / "deploy").rglob("*.yaml"):
         assert len(re.findall(r"^kind:", path.read_text("utf-8"), re.MULTILINE)) <= 1, path
 
 
 @pytest.mark.parametrize("overlay", ["production", "gpu", "other-components", "kserve"])
-def test_keys_are_asked_for_in_every_overlay_but_dev(rendered, overlay):
+def test_every_overlay_except_dev_requires_keys(rendered, overlay):
     for pod in pods(rendered[overlay]).values():
         names = {entry["name"] for entry in pod["containers"][0]["env"]}
         assert "VALENCE_API_KEYS_FILE" in names
@@ -78,7 +78,7 @@ def test_keys_are_asked_for_in_every_overlay_but_dev(rendered, overlay):
 
 
 def _unlabelled(value: Any) -> Any:
-    """What is left of resources without labels, selectors, annotations and names."""
+    """Return resources without labels, selectors, annotations and names."""
     if isinstance(value, dict):
         named_only = {"labels", "matchLabels", "selector", "annotations", "name", "namespace"}
         return {k: _unlabelled(v) for k, v in value.items() if k not in named_only}
@@ -87,7 +87,7 @@ def _unlabelled(value: Any) -> Any:
     return value
 
 
-def test_overlays_differ_by_more_than_labels(rendered):
+def test_overlays_differ_in_more_than_labels(rendered):
     without = {overlay: _unlabelled(resources) for overlay, resources in rendered.items()}
     for one, other in combinations(without, 2):
         assert without[one] != without[other], (one, other)
@@ -114,7 +114,7 @@ def test_a_component_changes_more_than_labels(component, tmp_path):
     for number, components in enumerate(([], [component])):
         folder = deploy / "overlays" / f"tried-{number}"
         folder.mkdir()
-        # the others change what these two add
+        # the other components change what these two add
         needed = {"champion": "workspace"}.get(component)
         parts = [name for name in (needed, *components) if name]
         content = {
@@ -128,7 +128,7 @@ def test_a_component_changes_more_than_labels(component, tmp_path):
     assert made[0] != made[1]
 
 
-def test_productions_memory_follows_from_the_measured_peak(rendered):
+def test_memory_of_production_follows_from_the_measured_peak(rendered):
     pages = (ROOT / "docs" / "measured" / "benchmarks").glob("*.md")
     measured = r"peak memory of serving \| [^|]+ \| (\d+) MiB"
     peak = max(int(found) for page in pages for found in re.findall(measured, page.read_text()))
@@ -140,7 +140,7 @@ def test_productions_memory_follows_from_the_measured_peak(rendered):
     assert limit >= 2 * peak
 
 
-def test_the_jobs_memory_follows_from_the_measured_peak(rendered):
+def test_memory_of_the_job_follows_from_the_measured_peak(rendered):
     page = (ROOT / "docs" / "operations" / "kubernetes.md").read_text("utf-8")
     (said,) = re.findall(r"memory of training .*?\| ([\d,]+) MiB", page)
     peak = int(said.replace(",", ""))
@@ -155,14 +155,14 @@ def test_the_jobs_memory_follows_from_the_measured_peak(rendered):
         assert limit >= 2 * peak
 
 
-def test_the_namespace_holds_pods_to_the_restricted_standard(rendered):
+def test_the_namespace_enforces_the_restricted_standard(rendered):
     for overlay in ("dev", "production", "gpu"):
         (namespace,) = named(rendered[overlay], "Namespace").values()
         labels = namespace["metadata"]["labels"]
         assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_everything_is_denied_that_is_not_admitted(rendered):
+def test_the_network_policy_denies_by_default(rendered):
     policies = named(rendered["production"], "NetworkPolicy")
     denied = policies["deny-all"]["spec"]
     assert denied == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -177,11 +177,11 @@ def _linted(dockerfile: Path) -> list[str]:
     return linted.stdout.splitlines()
 
 
-def test_hadolint_finds_no_fault_in_any_stage():
+def test_hadolint_finds_no_fault():
     assert _linted(ROOT / "deploy" / "image" / "Dockerfile") == []
 
 
-def test_hadolint_judges_every_stage(tmp_path):
+def test_hadolint_checks_every_stage(tmp_path):
     text = (ROOT / "deploy" / "image" / "Dockerfile").read_text("utf-8")
     stages = text.count("\nFROM ")
     spoiled = tmp_path / "Dockerfile"
@@ -189,7 +189,7 @@ def test_hadolint_judges_every_stage(tmp_path):
     assert len([line for line in _linted(spoiled) if "DL3003" in line]) == stages == 3
 
 
-def test_what_hadolint_is_not_asked_has_its_reason():
+def test_every_skipped_rule_of_hadolint_has_a_reason():
     lines = (ROOT / "deploy" / "image" / "Dockerfile").read_text("utf-8").splitlines()
     ignored = [number for number, line in enumerate(lines) if "hadolint ignore" in line]
     assert len(ignored) == 1
@@ -282,7 +282,7 @@ CUSTOM_MISTAKES = (
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_noticed(plant, tmp_path, mistake):
+def test_a_mistake_is_found(plant, tmp_path, mistake):
     file, before, after, named_by = MISTAKES[mistake]
     workplace = tmp_path / "workplace"
     workplace.mkdir()
@@ -292,7 +292,7 @@ def test_a_mistake_is_noticed(plant, tmp_path, mistake):
 
 
 @types_of_custom_resources
-def test_mistakes_in_custom_resources_are_noticed(plant, tmp_path):
+def test_mistakes_in_custom_resources_are_found(plant, tmp_path):
     for file, before, after, _ in CUSTOM_MISTAKES:
         root = plant(file, before, after)
     found = schemas.custom_findings(render(root / "deploy", tmp_path / "workplace"), tmp_path)

@@ -1,4 +1,4 @@
-"""The product in processes of its own: a bento, built, exported and served from an empty home."""
+"""Fixtures that build a bento, export it and serve it in its own process from an empty home."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ for folder in sys.argv[1:]:
 
 
 def _environment(home: Path, **settings: str) -> dict[str, str]:
-    """This process's environment with another BentoML home and nothing of the repository."""
+    """Return this process's environment with another BentoML home and without the repository."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -55,27 +55,31 @@ class Server:
     output: Path
 
     def stop(self) -> int:
-        """SIGTERM to its first process, as a container's supervisor does; its exit status."""
+        """Send SIGTERM to the first process, as a container runtime does, and return its exit
+        status.
+        """
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(15)
 
 
-class Refused(NamedTuple):
-    """What a server wrote that could not start."""
+class FailedStart(NamedTuple):
+    """Output of a server that could not start."""
 
     stdout: str
     stderr: str
 
     @property
     def line(self) -> str:
-        """The one line of standard error."""
+        """Return the only line of standard error."""
         (line,) = self.stderr.splitlines()
         return line
 
 
 @contextmanager
 def _serving(target: Path | str, *, cwd: Path, home: Path, **settings: str) -> Iterator[Server]:
-    """``bentoml serve`` on a free loopback port, ready; whatever is left of it is killed."""
+    """Run ``bentoml serve`` on a free loopback port until it is ready; kill its processes at the
+    end.
+    """
     port = _free_port()
     output = cwd / f"output-{port}.txt"
     with output.open("w") as stream:
@@ -117,7 +121,7 @@ def _is_ready(url: str) -> bool:
 
 @pytest.fixture(scope="session")
 def bento(tmp_path_factory: pytest.TempPathFactory, save_tiny: Callable[..., Path]) -> Path:
-    """The folder of a bento of two tiny models, exported."""
+    """Return the folder of an exported bento with two tiny models."""
     scratch = tmp_path_factory.mktemp("bento")
     folders = [str(save_tiny(scratch / name, name=name)) for name in ("sentiment", "topic")]
     variables = _environment(scratch / "home")
@@ -136,7 +140,7 @@ def bento(tmp_path_factory: pytest.TempPathFactory, save_tiny: Callable[..., Pat
     )
     run(BENTOML, "export", tag, str(scratch / "valence.bento"))
     with tarfile.open(scratch / "valence.bento") as archive:
-        # it is our own; Python before 3.11.4 has no filters, and newer ones ask for one
+        # the archive is trusted; Python before 3.11.4 has no filters, newer versions ask for one
         filters = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
         archive.extractall(scratch / "exported", **filters)
     return scratch / "exported"
@@ -144,7 +148,7 @@ def bento(tmp_path_factory: pytest.TempPathFactory, save_tiny: Callable[..., Pat
 
 @pytest.fixture(scope="module")
 def server(bento: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The bento, served from an empty home."""
+    """Serve the bento from an empty home."""
     scratch = tmp_path_factory.mktemp("served")
     with _serving(bento, cwd=scratch, home=scratch / "home", VALENCE_MAX_BODY_BYTES="4096") as it:
         yield it
@@ -152,15 +156,15 @@ def server(bento: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 @pytest.fixture(scope="session")
 def serving() -> Callable[..., AbstractContextManager[Server]]:
-    """``with serving(target, cwd=..., home=..., **settings) as server``."""
+    """Return the context manager ``serving(target, cwd=..., home=..., **settings)``."""
     return _serving
 
 
 @pytest.fixture(scope="session")
-def refused() -> Callable[..., Refused]:
-    """Serves what cannot be served, and checks that it ends soon with status 78."""
+def refused() -> Callable[..., FailedStart]:
+    """Return a function that serves an invalid target and checks that it ends with status 78."""
 
-    def refused(target: Path | str, *, cwd: Path, home: Path, **settings: str) -> Refused:
+    def refused(target: Path | str, *, cwd: Path, home: Path, **settings: str) -> FailedStart:
         process = subprocess.Popen(
             [BENTOML, "serve", str(target), "--host", "127.0.0.1", "--port", str(_free_port())],
             cwd=cwd,
@@ -171,10 +175,10 @@ def refused() -> Callable[..., Refused]:
             start_new_session=True,
         )
         try:
-            wrote = Refused(*process.communicate(timeout=30))
+            wrote = FailedStart(*process.communicate(timeout=30))
         finally:
             with contextlib.suppress(ProcessLookupError):
-                # a worker may be left
+                # a worker may still run
                 os.killpg(process.pid, signal.SIGKILL)
         assert process.returncode == 78, wrote
         return wrote
@@ -184,5 +188,5 @@ def refused() -> Callable[..., Refused]:
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
-    """The root of the working tree."""
+    """Return the root of the working tree."""
     return REPOSITORY

@@ -1,4 +1,4 @@
-"""Each dialect with the official client of those who speak it, against a served bento."""
+"""Each dialect with its official client, against a served bento."""
 
 import json
 import os
@@ -16,7 +16,7 @@ TEXTS = ["Good good movie.", "not bad", "the movie was very bad!"]
 
 @pytest.fixture(scope="module")
 def native(server) -> list[dict[str, float]]:
-    """The native dialect's scores of the texts."""
+    """Return the scores of the texts from the native dialect."""
     answer = httpx.post(f"{server.url}/v1/classify", json={"texts": TEXTS}).raise_for_status()
     return [
         {score["label"]: score["score"] for score in result["scores"]}
@@ -24,7 +24,7 @@ def native(server) -> list[dict[str, float]]:
     ]
 
 
-def test_scores_are_those_of_training(bento, native):
+def test_served_scores_equal_those_of_training(bento, native):
     done = subprocess.run(
         [sys.executable, "-m", "valence.training", "predict", "sentiment:1", *TEXTS],
         env={**os.environ, "BENTOML_HOME": str(bento.parent / "home"), "OMP_NUM_THREADS": "1"},
@@ -38,7 +38,7 @@ def test_scores_are_those_of_training(bento, native):
 
 
 def run(program: str, *arguments: str) -> Any:
-    """What a program prints as JSON; in a process of its own, where its warnings are its own."""
+    """Run a program in its own process, because of its warnings, and return the JSON it prints."""
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], check=False, capture_output=True, text=True
     )
@@ -70,7 +70,7 @@ print(json.dumps({
 """
 
 
-def test_huggingface_hubs_client(server, native):
+def test_the_huggingface_hub_client_gets_the_native_scores(server, native):
     said = run(HUB, server.url, *TEXTS)
     for answer, scores in zip(said["all"], native, strict=True):
         assert dict(answer) == pytest.approx(scores, abs=1e-6)
@@ -132,7 +132,7 @@ print(json.dumps({
 """
 
 
-def test_tritons_client(server, native):
+def test_the_triton_client_gets_the_native_scores(server, native):
     said = run(TRITON, server.url, *TEXTS)
     assert said["live"] is said["ready"] is True
     assert said["model ready"] == [True, True, False, False]
@@ -164,8 +164,8 @@ def test_tritons_client(server, native):
         assert part in said[what][1]
 
 
-def test_vllms_clients_need_nothing_but_http(server, native):
-    # vLLM's documentation calls it with requests; there is no package of its own for this
+def test_vllm_clients_need_only_http(server, native):
+    # vLLM's documentation calls this endpoint with requests; vLLM has no client package for it
     asked = {"model": "sentiment", "input": TEXTS, "request_id": "a-1"}
     answer = httpx.post(f"{server.url}/classify", json=asked).raise_for_status().json()
     assert answer["id"] == "classify-a-1"
@@ -175,8 +175,8 @@ def test_vllms_clients_need_nothing_but_http(server, native):
         assert item["label"] == labels[item["probs"].index(max(item["probs"]))]
 
 
-def test_sagemaker_calls_two_paths(server, native):
-    # the platform itself is the client, and cannot be run here
+def test_sagemaker_can_call_its_two_paths(server, native):
+    # the client is the SageMaker platform itself, which cannot run here
     assert httpx.get(f"{server.url}/ping").status_code == 200
     lines = "".join(json.dumps({"inputs": text}) + "\n" for text in TEXTS)
     for content, media_type in (
@@ -205,7 +205,7 @@ with bentoml.SyncHTTPClient(url) as client:
 """
 
 
-def test_bentomls_client(server, native):
+def test_the_bentoml_client_gets_the_native_scores(server, native):
     together, *alone = run(BENTOML, server.url, *TEXTS)
     results = [result for answer in alone for result in answer["results"]]
     for found in (together["results"], results):

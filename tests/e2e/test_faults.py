@@ -1,4 +1,4 @@
-"""What a served bento does when clients, its worker or its operator misbehave."""
+"""How a served bento reacts to faults of clients, of its worker and of its operator."""
 
 import json
 import os
@@ -24,7 +24,7 @@ HEAD = b"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json
 
 @pytest.fixture(scope="module")
 def strict(bento, serving, tmp_path_factory):
-    """A server with limits that a test can wait for."""
+    """Serve with limits short enough to wait for in a test."""
     scratch = tmp_path_factory.mktemp("strict")
     with serving(
         bento,
@@ -45,7 +45,7 @@ def connect(server):
 
 
 def rest_of(connection) -> bytes:
-    """All that comes until the server closes; it does within the socket's timeout."""
+    """Read until the server closes the connection, which happens within the socket's timeout."""
     received = b""
     try:
         while piece := connection.recv(65536):
@@ -56,7 +56,7 @@ def rest_of(connection) -> bytes:
 
 
 def drip(connection, content: bytes) -> None:
-    """A byte every tenth of a second, until the server has had enough."""
+    """Send one byte every tenth of a second until the server closes."""
     try:
         for byte in content:
             connection.send(bytes([byte]))
@@ -77,14 +77,14 @@ def drip(connection, content: bytes) -> None:
     ],
     ids=["silent", "header stops", "header drips", "body none", "body drips", "chunk stops"],
 )
-def test_a_slow_client_is_told_408_and_closed(strict, sent, dripped):
+def test_a_slow_client_gets_408_and_its_connection_is_closed(strict, sent, dripped):
     with connect(strict) as connection:
         connection.sendall(sent)
         threading.Thread(target=drip, args=(connection, dripped), daemon=True).start()
         assert rest_of(connection).startswith(b"HTTP/1.1 408 ")
 
 
-def test_an_idle_connection_is_closed_without_a_word(strict):
+def test_an_idle_connection_is_closed_without_an_answer(strict):
     with connect(strict) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
         received = rest_of(connection)
@@ -101,11 +101,11 @@ def test_an_idle_connection_is_closed_without_a_word(strict):
 def test_headers_beyond_the_limit_are_431(strict, header, end):
     with connect(strict) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\n" + header + end)
-        # endless headers that keep below the bytes are closed for their time
+        # endless headers below the byte limit end with a timeout
         assert rest_of(connection)[:12] in (b"HTTP/1.1 431", b"" if end else b"HTTP/1.1 408")
 
 
-def test_what_is_no_http_is_400_in_the_shape_of_every_error(strict):
+def test_malformed_http_is_400_in_the_common_error_format(strict):
     with connect(strict) as connection:
         connection.sendall(b"xyzzy\r\n\r\n")
         received = rest_of(connection)
@@ -114,7 +114,7 @@ def test_what_is_no_http_is_400_in_the_shape_of_every_error(strict):
     assert b"xyzzy" not in received
 
 
-def test_connections_beyond_the_limit_are_503_and_others_go_on(strict):
+def test_connections_over_the_limit_get_503_and_others_continue(strict):
     with httpx.Client(base_url=strict.url) as client:
         assert client.get("/livez").status_code == 200
         held = [connect(strict) for _ in range(11)]
@@ -140,7 +140,7 @@ def is_ready(server) -> bool:
         return False
 
 
-def test_in_a_container_a_killed_worker_ends_the_server_at_once(bento, serving, tmp_path):
+def test_in_a_container_a_killed_worker_ends_the_server(bento, serving, tmp_path):
     with serving(
         bento, cwd=tmp_path, home=tmp_path / "home", BENTOML_CONTAINERIZED="true"
     ) as server:
@@ -149,11 +149,11 @@ def test_in_a_container_a_killed_worker_ends_the_server_at_once(bento, serving, 
         assert "valence: the worker was killed by signal 9" in server.output.read_text()
 
 
-def test_elsewhere_a_killed_worker_is_replaced_at_once(bento, serving, tmp_path):
+def test_outside_a_container_a_killed_worker_is_replaced(bento, serving, tmp_path):
     with serving(bento, cwd=tmp_path, home=tmp_path / "home") as server:
         killed = worker_of(server)
         os.kill(killed, signal.SIGKILL)
-        # long before BentoML looks, which it does every ten seconds
+        # long before BentoML's own check, which runs every ten seconds
         deadline = time.monotonic() + 2
         while worker_of(server) in (killed, None):
             assert time.monotonic() < deadline, "no other worker"
@@ -169,7 +169,7 @@ def test_elsewhere_a_killed_worker_is_replaced_at_once(bento, serving, tmp_path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of the killed")
-def test_a_killed_server_leaves_no_worker_behind(bento, serving, tmp_path):
+def test_workers_end_with_a_killed_server(bento, serving, tmp_path):
     with serving(bento, cwd=tmp_path, home=tmp_path / "home") as server:
         worker = worker_of(server)
         server.process.kill()
@@ -180,8 +180,8 @@ def test_a_killed_server_leaves_no_worker_behind(bento, serving, tmp_path):
             time.sleep(0.05)
 
 
-def with_another(bento, tmp_path, *, file, change):
-    """A copy of the bento whose `topic` has other content in ``file``, sealed anew."""
+def with_changed_file(bento, tmp_path, *, file, change):
+    """Copy the bento, change ``file`` of its `topic` model, and seal the model again."""
     shutil.copytree(bento, tmp_path / "bento")
     folder = tmp_path / "bento" / "models" / "topic" / "1"
     content = (folder / file).read_bytes()
@@ -190,8 +190,8 @@ def with_another(bento, tmp_path, *, file, change):
     return tmp_path / "bento", folder / file
 
 
-def test_weights_of_another_architecture_are_one_line_and_a_status(bento, refused, tmp_path):
-    changed, weights = with_another(
+def test_weights_of_another_architecture_fail_with_one_line(bento, refused, tmp_path):
+    changed, weights = with_changed_file(
         bento,
         tmp_path,
         file=seal.WEIGHTS,
@@ -202,15 +202,15 @@ def test_weights_of_another_architecture_are_one_line_and_a_status(bento, refuse
     assert "output.bias, outpux.bias" in line
 
 
-def without_a_number(content: bytes) -> bytes:
-    """The last float32 is none."""
+def with_nan(content: bytes) -> bytes:
+    """Replace the last float32 by NaN."""
     return content[:-4] + struct.pack("<f", float("nan"))
 
 
 @pytest.mark.parametrize(
     ("file", "change", "reason"),
     [
-        (seal.WEIGHTS, without_a_number, "numbers that are not finite"),
+        (seal.WEIGHTS, with_nan, "numbers that are not finite"),
         (
             seal.VOCABULARY,
             lambda content: content.rsplit(b"\n", 2)[0] + b"\n",
@@ -219,10 +219,10 @@ def without_a_number(content: bytes) -> bytes:
     ],
     ids=["tensors", "vocabulary"],
 )
-def test_what_only_the_worker_can_see_is_one_line_and_a_status_too(
+def test_a_fault_only_the_worker_sees_fails_with_one_line(
     bento, refused, tmp_path, file, change, reason
 ):
-    changed, _ = with_another(bento, tmp_path, file=file, change=change)
+    changed, _ = with_changed_file(bento, tmp_path, file=file, change=change)
     wrote = refused(changed, home=tmp_path / "home", cwd=tmp_path)
     (line,) = [json.loads(line) for line in wrote.stdout.splitlines() if line.startswith("{")]
     assert line["event"] == "not started"
@@ -231,7 +231,7 @@ def test_what_only_the_worker_can_see_is_one_line_and_a_status_too(
 
 
 @pytest.mark.parametrize("file", [seal.MANIFEST, seal.WEIGHTS, seal.VOCABULARY, seal.CHECKSUMS])
-def test_a_model_with_a_file_missing_is_one_line_and_a_status(bento, refused, tmp_path, file):
+def test_a_model_with_a_missing_file_fails_with_one_line(bento, refused, tmp_path, file):
     shutil.copytree(bento, tmp_path / "bento")
     gone = tmp_path / "bento" / "models" / "topic" / "1" / file
     gone.unlink()
@@ -239,7 +239,7 @@ def test_a_model_with_a_file_missing_is_one_line_and_a_status(bento, refused, tm
     assert line.startswith(f"valence: {gone}: missing")
 
 
-def test_a_model_with_another_models_file_is_one_line_and_a_status(bento, refused, tmp_path):
+def test_a_file_of_another_model_fails_with_one_line(bento, refused, tmp_path):
     shutil.copytree(bento, tmp_path / "bento")
     models = tmp_path / "bento" / "models"
     replaced = models / "topic" / "1" / seal.WEIGHTS
@@ -248,7 +248,7 @@ def test_a_model_with_another_models_file_is_one_line_and_a_status(bento, refuse
     assert line.startswith(f"valence: {replaced}: its checksum is not the one in SHA256SUMS")
 
 
-def test_a_draining_server_answers_and_says_that_it_is_not_ready(bento, serving, tmp_path):
+def test_a_draining_server_answers_and_reports_not_ready(bento, serving, tmp_path):
     with serving(bento, cwd=tmp_path, home=tmp_path / "home", VALENCE_DRAIN_SECONDS="2") as server:
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
@@ -259,7 +259,7 @@ def test_a_draining_server_answers_and_says_that_it_is_not_ready(bento, serving,
         assert server.process.wait(10) == 0
 
 
-def test_beyond_loopback_the_server_wants_keys_or_a_word(bento, tmp_path):
+def test_outside_loopback_a_server_needs_keys_or_consent(bento, tmp_path):
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("VALENCE_", "BENTOML_"))}
     done = subprocess.run(
         [BENTOML, "serve", str(bento), "--host", "0.0.0.0", "--port", "1"],

@@ -27,7 +27,9 @@ for folder in sys.argv[1:]:
 
 
 class Checkout:
-    """A copy of the repository with this environment as its .venv and tiny models in its store."""
+    """A copy of the repository that uses this environment as .venv and has tiny models in its
+    store.
+    """
 
     def __init__(self, repository: Path, folder: Path) -> None:
         self.folder = folder
@@ -92,7 +94,7 @@ def test_every_command_of_the_readme_is_a_target(repository: Path) -> None:
     assert {"serve", "test"} <= named <= known
 
 
-def test_the_continuous_integration_runs_the_readmes_test_command(repository: Path) -> None:
+def test_ci_runs_the_test_command_of_the_readme(repository: Path) -> None:
     lines = (repository / ".ci" / "run").read_text().splitlines()
     assert lines[-1] == "exec make test"
 
@@ -101,35 +103,35 @@ def test_a_second_setup_does_nothing(checkout: Checkout) -> None:
     assert "Nothing to be done" in checkout.make("setup")
 
 
-def test_test_runs_the_style_and_type_checks_too(checkout: Checkout) -> None:
+def test_make_test_runs_the_style_and_type_checks(checkout: Checkout) -> None:
     planned = checkout.make("-n", "test")
     for command in ("ruff check", "ruff format --check", "mypy", "pytest"):
         assert command in planned
 
 
-def test_chaos_names_its_parts_and_passes_the_share_on(checkout: Checkout) -> None:
+def test_chaos_lists_its_parts_and_forwards_the_share(checkout: Checkout) -> None:
     planned = checkout.make("-n", "chaos", "ONLY=soak", "SHARE=0.1")
     assert "-m tests.chaos --only soak --share 0.1" in planned
 
 
-def test_format_finds_nothing_to_do(checkout: Checkout) -> None:
+def test_every_file_is_formatted(checkout: Checkout) -> None:
     assert "left unchanged" in checkout.make("format")
 
 
-def test_train_and_evaluate_pass_their_arguments_on(checkout: Checkout) -> None:
+def test_train_and_evaluate_forward_their_arguments(checkout: Checkout) -> None:
     assert "--fresh" in checkout.make("train", "ARGS=--help")
     assert "--baselines" in checkout.make("evaluate", "ARGS=--help")
 
 
-def test_a_character_model_is_trained_sampled_and_read(checkout: Checkout) -> None:
-    assert "training/char_lm/configs/news.toml --seed 1" in checkout.make(
+def test_a_character_model_is_trained_sampled_and_inspected(checkout: Checkout) -> None:
+    assert "training/characters/configs/news.toml --seed 1" in checkout.make(
         "-n", "lm", "ARGS=--seed 1"
     )
     for target in ("sample", "cells"):
         assert f"-m training {target} news" in checkout.make("-n", target)
 
 
-def test_predict_reads_a_text_that_a_shell_would_not_survive(checkout: Checkout) -> None:
+def test_predict_reads_a_text_with_shell_characters(checkout: Checkout) -> None:
     text = """it's "so" good; $(touch pwned) `touch pwned` $HOME \\ #!"""
     answer = json.loads(checkout.make("predict", TEXT=text))
     assert answer["usage"]["characters"] == len(text)
@@ -144,7 +146,7 @@ def test_score_writes_a_file(checkout: Checkout) -> None:
     assert all(row["label"] for row in rows)
 
 
-def test_a_scoring_that_is_killed_goes_on_and_writes_the_same_bytes(
+def test_a_killed_scoring_resumes_and_writes_the_same_bytes(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     source = tmp_path / "in.jsonl"
@@ -176,7 +178,8 @@ def test_a_scoring_that_is_killed_goes_on_and_writes_the_same_bytes(
                 break
         running.kill()
         kills += running.wait(10) == -signal.SIGKILL
-        # it goes on with the engine it began with; which measures fastest may be another one now
+        # it resumes with the engine it began with; now another engine may be measured as the
+        # fastest
         engine = engine or run.begun_with(out)
         assert not out.exists() or kills < 3
     assert kills >= 2, "killed before it was done"
@@ -184,7 +187,7 @@ def test_a_scoring_that_is_killed_goes_on_and_writes_the_same_bytes(
     assert start(out).wait(60) == 0
     assert start(whole, "--engine", engine).wait(60) == 0
     same = out.read_bytes() == whole.read_bytes()
-    assert same  # pytest would compare half a megabyte byte by byte
+    assert same  # with a plain == pytest would compare half a megabyte byte by byte
     assert not list(tmp_path.glob("out.jsonl.gz.parts"))
 
 
@@ -196,7 +199,7 @@ def test_bento_packages_the_models(checkout: Checkout) -> None:
     assert "topic:1" in manifest
 
 
-def test_serve_answers_and_stops_at_a_signal(checkout: Checkout) -> None:
+def test_serve_answers_and_stops_on_a_signal(checkout: Checkout) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -258,5 +261,5 @@ def test_wheel_holds_the_native_engine(checkout: Checkout) -> None:
 
 
 @pytest.mark.slow
-def test_the_kernel_is_clean_under_the_sanitizers(checkout: Checkout) -> None:
+def test_the_sanitizers_find_no_fault_in_the_kernel(checkout: Checkout) -> None:
     checkout.make("sanitize")

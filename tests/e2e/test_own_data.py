@@ -1,4 +1,4 @@
-"""From files that nobody here wrote to answers: three commands, as the README has them."""
+"""From a user's files to answers with three commands, as the README shows them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pyarrow import parquet
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-# the network that is chosen is made small, and needs no vectors that would have to be fetched
+# keep the chosen network small and free of vectors that would be downloaded
 SMALL = """
 from valence.training import own_data
 choices = own_data._choices
@@ -61,7 +61,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def training(repository: Path, tmp_path: Path, home: Path, monkeypatch) -> Training:
-    """Runs ``python -m training`` with its arguments; what it wrote."""
+    """Return a function that runs ``valence`` with arguments and returns its result."""
     monkeypatch.setenv("BENTOML_HOME", str(home))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
@@ -81,7 +81,9 @@ def training(repository: Path, tmp_path: Path, home: Path, monkeypatch) -> Train
 
 @pytest.fixture
 def served(serving, repository: Path, tmp_path: Path, home: Path) -> Served:
-    """``with served(**settings) as server``: what the home's store holds."""
+    """Return the context manager ``served(**settings)``, which serves the models of the home's
+    store.
+    """
     return partial(
         serving,
         "valence.service.app:Valence",
@@ -92,7 +94,7 @@ def served(serving, repository: Path, tmp_path: Path, home: Path) -> Served:
 
 
 def shuffled(folder: Path) -> Path:
-    """One table in four files: other encodings, delimiters, orders of columns."""
+    """Write one table as four files with other encodings, delimiters and column orders."""
     generator = random.Random(1)
     rows = [
         {"Urteil": label, "Nr": str(number), "Kommentar": sentence(generator, label)}
@@ -110,12 +112,12 @@ def shuffled(folder: Path) -> Path:
     return folder
 
 
-def test_files_in_any_encoding_are_trained_on_judged_and_served_by_three_commands(
+def test_three_commands_train_evaluate_and_serve_any_encoding(
     training: Training, served: Served, tmp_path: Path
 ) -> None:
     folder = shuffled(tmp_path / "Urteile")
     columns = ("--text", "Kommentar", "--label", "Urteil")
-    # what is said on the way is for terminals, but the verdict
+    # progress messages are for terminals; the verdict is not
     retrained = training("retrain", "--data", str(folder), *columns, "--no-track")
     assert retrained.stdout.startswith("promoted: urteile:")
     verdict = json.loads(next((tmp_path / "work" / "verdicts").glob("*.json")).read_text())
@@ -138,11 +140,12 @@ def test_files_in_any_encoding_are_trained_on_judged_and_served_by_three_command
 
 
 @pytest.mark.parametrize("form", ["strings", "lists"])
-def test_several_labels_a_text_are_trained_on_judged_and_served_with_their_thresholds(
+def test_a_multi_label_model_is_served_with_its_thresholds(
     training: Training, served: Served, tmp_path: Path, form: str
 ) -> None:
+    """Texts with several labels are trained on, evaluated and served."""
     generator = random.Random(2)
-    # every set of labels, the empty one too
+    # every subset of the labels, the empty subset included
     given = [generator.sample(list(SAID), generator.randrange(3)) for _ in range(900)]
     texts = [sentence(generator, *labels) for labels in given]
     options: Sequence[str] = ()
@@ -158,12 +161,12 @@ def test_several_labels_a_text_are_trained_on_judged_and_served_with_their_thres
     trained = training("train", "--data", str(path), *options, "--no-track", "--no-baselines")
     assert trained.stdout.startswith("tags:")
 
-    # columns and separator are those of the training
+    # columns and separator come from the training
     evaluated = training("evaluate", "tags", "--data", str(path))
     (scores,) = json.loads(evaluated.stdout).values()
     assert scores["task"] == "multi_label"
     assert scores["macro_f1"] > 0.9
-    # of a file it was trained on, what was held out
+    # of a training file only the held-out part is evaluated
     assert 50 < scores["count"] < 150
     assert "held out for the test" in " ".join(evaluated.stderr.split())
 

@@ -1,4 +1,4 @@
-"""The pages in a real browser, at the width of a desk and of a phone."""
+"""The pages in a real browser, in the widths of a desktop and of a phone."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def page(request, browser, server) -> Iterator:
     page = context.new_page()
     asked, complaints = [], []
     page.on("request", lambda request: asked.append(request.url))
-    # the browser itself notes an answer that is no success; the tests look at those
+    # the browser itself logs answers with an error status; the tests check these answers
     page.on(
         "console",
         lambda message: "Failed to load" in message.text or complaints.append(message.text),
@@ -100,7 +100,7 @@ def test_the_playground_shows_what_the_api_answers(page, server):
     )
     expected = [[s["label"], f"{100 * s['score']:.1f} %"] for s in answer["scores"]]
     assert rows == expected
-    # offsets are of code points: what follows an emoji is cut where the tokenizer cut it
+    # offsets count code points: the text after an emoji is cut where the tokenizer cut it
     characters = list(TEXT)
     tokens = answer["explanation"]["tokens"]
     shown = page.eval_on_selector_all("#words .word", "s => s.map(w => w.textContent)")
@@ -115,7 +115,7 @@ def test_the_playground_shows_what_the_api_answers(page, server):
     assert violations(page) == []
 
 
-def test_words_are_coloured_by_a_unit_of_either_direction(page, server):
+def test_words_are_coloured_by_units_of_both_directions(page, server):
     page.goto(f"{server.url}/")
     classify(page, TEXT)
     by_attribution = words(page)
@@ -134,7 +134,7 @@ def test_words_are_coloured_by_a_unit_of_either_direction(page, server):
     assert violations(page) == []
 
 
-def test_the_keyboard_is_enough(page, server):
+def test_the_keyboard_alone_can_use_the_page(page, server):
     page.goto(f"{server.url}/")
     page.focus("#text")
     page.keyboard.press("Control+a")
@@ -148,18 +148,18 @@ def test_the_keyboard_is_enough(page, server):
     assert {"model", "classify", "by-attribution", "words", "curl", "copy", "SUMMARY"} <= reached
 
 
-def test_nothing_is_wider_than_the_screen(page, server):
+def test_no_element_is_wider_than_the_screen(page, server):
     page.goto(f"{server.url}/")
     classify(page, "good " * 200 + "x" * 300)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    # the tiny model reads 50 tokens; what it did not read is marked, whatever words are coloured by
+    # the tiny model reads 50 tokens; the page marks the unread rest in every colouring of the words
     for choice in ("#by-attribution", "#by-unit"):
         page.check(choice)
         unread = page.eval_on_selector_all("#words .unread", "s => s.map(w => w.textContent)")
         assert "".join(unread).replace(" ", "") == "good" * 150 + "x" * 300
 
 
-def test_the_curl_line_asks_the_same(page, server):
+def test_the_curl_command_sends_the_same_request(page, server):
     page.goto(f"{server.url}/")
     classify(page, 'it\'s "good" & $HOME `bad`')
     line = page.inner_text("#curl")
@@ -167,7 +167,7 @@ def test_the_curl_line_asks_the_same(page, server):
     assert json.loads(done.stdout)["results"][0]["label"] == page.inner_text("#label")
 
 
-def test_a_refusal_is_shown_and_the_page_goes_on(page, server):
+def test_an_error_is_shown_and_the_page_still_works(page, server):
     page.goto(f"{server.url}/")
     with page.expect_response("**/v1/classify") as refused:
         page.fill("#text", "x" * 5000)
@@ -179,7 +179,7 @@ def test_a_refusal_is_shown_and_the_page_goes_on(page, server):
     assert page.is_hidden("#problem")
 
 
-def test_the_documentation_is_drawn(page, server):
+def test_the_documentation_is_rendered(page, server):
     page.goto(f"{server.url}/docs")
     page.wait_for_selector(".opblock-summary-path")
     paths = page.eval_on_selector_all(

@@ -26,13 +26,13 @@ def counts(url: str) -> dict[str, float]:
     }
 
 
-def moved(before: dict[str, float], after: dict[str, float], *wanted: str) -> float:
+def increase_of(before: dict[str, float], after: dict[str, float], *wanted: str) -> float:
     names = [name for name in after if all(part in name for part in wanted)]
     assert names, wanted
     return sum(after[name] - before.get(name, 0) for name in names)
 
 
-def test_an_exported_bento_answers_from_an_empty_home(server):
+def test_an_exported_bento_runs_from_an_empty_home(server):
     answer = httpx.post(f"{server.url}/v1/classify", json={"texts": ["good", "bad movie"]})
     assert answer.status_code == 200
     assert len(answer.json()["results"]) == 2
@@ -40,15 +40,15 @@ def test_an_exported_bento_answers_from_an_empty_home(server):
     assert names == ["sentiment", "topic"]
 
 
-def test_one_request_moves_the_counters_by_exactly_one(server):
+def test_one_request_adds_exactly_one_to_the_counters(server):
     before = counts(server.url)
     httpx.post(f"{server.url}/v1/classify", json={"text": "good"}).raise_for_status()
     after = counts(server.url)
-    assert moved(before, after, "valence_requests_total", '"route": "/v1/classify"') == 1
-    assert moved(before, after, "bentoml_service_request_total", '"/v1/classify"') == 1
-    assert moved(before, after, "valence_predictions_total", '"sentiment"') == 1
-    assert moved(before, after, "valence_predictions_total", '"topic"') == 0
-    # BentoML's own middleware, which counts by raw path, is not in the way
+    assert increase_of(before, after, "valence_requests_total", '"route": "/v1/classify"') == 1
+    assert increase_of(before, after, "bentoml_service_request_total", '"/v1/classify"') == 1
+    assert increase_of(before, after, "valence_predictions_total", '"sentiment"') == 1
+    assert increase_of(before, after, "valence_predictions_total", '"topic"') == 0
+    # BentoML's own middleware, which counts by raw path, is not installed
     assert not any("bentoml_service_request_in_progress" in name for name in after)
 
 
@@ -56,21 +56,21 @@ def test_one_request_moves_the_counters_by_exactly_one(server):
 def test_no_process_of_a_served_bento_has_mapped_torch(server):
     processes = list(descendants(server.process.pid))
     mapped = {pid: Path(f"/proc/{pid}/maps").read_text() for pid in processes}
-    # the worker is among them
+    # the worker is one of them
     assert any("_kernel." in maps for maps in mapped.values())
     for maps in mapped.values():
         assert not [name for name in ("libtorch", "libc10", "pyarrow", "sklearn") if name in maps]
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """``pid`` and every process below it."""
+    """Yield ``pid`` and the ids of all its descendants."""
     yield pid
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
             yield from descendants(int(child))
 
 
-# in a process of its own, where its warnings are its own
+# in its own process, because of its warnings
 CLIENT = """
 import json, sys, bentoml
 with bentoml.SyncHTTPClient(sys.argv[1]) as client:
@@ -82,7 +82,7 @@ with bentoml.SyncHTTPClient(sys.argv[1]) as client:
 """
 
 
-def test_bentomls_own_client_gets_the_same_answers(server):
+def test_the_bentoml_client_gets_the_same_answers(server):
     done = subprocess.run(
         [sys.executable, "-c", CLIENT, server.url], check=True, capture_output=True, text=True
     )
@@ -92,7 +92,7 @@ def test_bentomls_own_client_gets_the_same_answers(server):
     assert "exactly one of text and texts" in error
 
 
-def test_nothing_of_a_request_is_in_the_servers_output(server):
+def test_server_output_holds_no_part_of_a_request(server):
     canary = "xyzzy-canary-1f3a"
     url = f"{server.url}/v1/classify"
     for body in ({"text": canary}, {"text": [canary]}, [canary], canary, {"texts": canary}):
@@ -104,7 +104,7 @@ def test_nothing_of_a_request_is_in_the_servers_output(server):
     assert "Traceback" not in server.output.read_text()
 
 
-def test_a_body_over_the_limit_is_refused_and_the_connection_lives(server):
+def test_a_body_over_the_limit_leaves_the_connection_open(server):
     with httpx.Client(base_url=server.url) as client:
         assert client.post("/v1/classify", content=b"x" * 4097).status_code == 413
         chunked = client.post("/v1/classify", content=(b"x" * 1000 for _ in range(9)))
@@ -112,13 +112,13 @@ def test_a_body_over_the_limit_is_refused_and_the_connection_lives(server):
         assert client.post("/v1/classify", json={"text": "good"}).status_code == 200
 
 
-def test_sigterm_answers_what_was_accepted_and_exits_0(bento, serving, tmp_path):
+def test_after_sigterm_accepted_requests_are_answered(bento, serving, tmp_path):
     with serving(bento, cwd=tmp_path, home=tmp_path / "home") as server:
         statuses: list[int] = []
 
         def ask() -> None:
             texts = ["good movie " * 20] * 1000
-            # a slow machine may not have sent it when the server ends
+            # a slow machine may not have sent the request when the server ends
             with contextlib.suppress(httpx.ConnectError), httpx.Client(timeout=10) as client:
                 answer = client.post(f"{server.url}/v1/classify", json={"texts": texts})
                 statuses.append(answer.status_code)
@@ -134,13 +134,13 @@ def test_sigterm_answers_what_was_accepted_and_exits_0(bento, serving, tmp_path)
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "the model store holds none of sentiment, topic"),
+        ({}, "the model store has none of sentiment, topic"),
         ({"VALENCE_MODELS": "sentiment:7"}, "the model store holds no 'sentiment:7'"),
         ({"VALENCE_MAX_TEXT": "7"}, "did you mean VALENCE_MAX_TEXTS?"),
         ({"VALENCE_ENGINE": "native-none"}, "native"),
     ],
 )
-def test_what_cannot_be_served_is_one_line_and_a_status(
+def test_a_start_that_fails_prints_one_line_and_has_a_status(
     refused, repository, settings, said, tmp_path
 ):
     line = refused("valence.service.app:Valence", home=tmp_path, cwd=repository, **settings).line
@@ -148,7 +148,7 @@ def test_what_cannot_be_served_is_one_line_and_a_status(
     assert said in line
 
 
-def test_a_damaged_model_is_one_line_and_a_status(bento, refused, tmp_path):
+def test_a_damaged_model_fails_with_one_line_and_a_status(bento, refused, tmp_path):
     shutil.copytree(bento, tmp_path / "bento")
     weights = tmp_path / "bento" / "models" / "topic" / "1" / "model.safetensors"
     content = bytearray(weights.read_bytes())
@@ -159,7 +159,7 @@ def test_a_damaged_model_is_one_line_and_a_status(bento, refused, tmp_path):
     assert "checksum" in line
 
 
-def test_spans_of_requests_reach_the_collector_that_the_environment_names(bento, serving, tmp_path):
+def test_spans_reach_the_collector_named_in_the_environment(bento, serving, tmp_path):
     with collecting() as collector:
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
         with serving(bento, cwd=tmp_path, home=tmp_path / "home", **variables) as server:

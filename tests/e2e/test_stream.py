@@ -1,4 +1,4 @@
-"""The stream over a socket: answers before the end of the request, and the server's own end."""
+"""The stream over a socket: answers before the request has ended, and a server that shuts down."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ def chunk(*texts: str) -> bytes:
 
 
 class Conversation:
-    """A connection, and all that was received on it."""
+    """A connection and all bytes received on it."""
 
     def __init__(self, server) -> None:
         port = int(server.url.rpartition(":")[2])
@@ -55,7 +55,7 @@ def test_lines_are_answered_before_the_request_has_ended(server):
     talk.socket.close()
 
 
-def test_who_expects_to_be_told_to_continue_is(server):
+def test_a_client_that_expects_100_continue_gets_it(server):
     talk = Conversation(server)
     talk.send(HEAD + b"Expect: 100-continue\r\n\r\n")
     talk.wait_for(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -65,7 +65,7 @@ def test_who_expects_to_be_told_to_continue_is(server):
     talk.socket.close()
 
 
-def test_a_server_that_ends_says_where_to_go_on(bento, serving, tmp_path):
+def test_a_server_that_shuts_down_names_the_line_to_resume_from(bento, serving, tmp_path):
     with serving(bento, cwd=tmp_path, home=tmp_path / "home") as server:
         talk = Conversation(server)
         talk.send(HEAD + b"\r\n" + chunk("good", "bad"))

@@ -1,1 +1,1 @@
-"""The gate, tried: worse, equal and better challengers, and ``kill -9`` while it works."""
+"""Trials of the gate: worse, equal and better challengers, and ``kill -9`` while it works."""

@@ -1,4 +1,4 @@
-"""``python -m tests.gate``: try the gate, and write the verdicts into ``docs/measured/gate.md``."""
+"""``python -m tests.gate``: test the gate, and write the results into ``docs/measured/gate.md``."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ PAGE = Path("docs/measured/gate.md")
 HEAD = """\
 # The gate, tried
 
-Written by `make trial`; [how it decides](../decisions/0012-gate.md). Sections are rewritten by the
-run that tried them.
+Written by `make trial`; [how the gate decides](decisions/0012-gate.md). Each run rewrites the
+sections
+of the trials that it ran.
 """
 
 
 def challengers(root: Path, cache: Path, reruns: int) -> bool:
-    """Write the table of challengers, anew with every row; whether every verdict was right."""
+    """Write the table of challengers after every row; return whether every verdict was right."""
     from tests.gate.challengers import run
 
     started = time.monotonic()
@@ -49,9 +50,9 @@ def _table(rows: Sequence[Row], seconds: float) -> str:
     promoted = sum(row.verdict.decision == "promoted" for row in equal)
     lines = [
         f"{TEXTS:,} sentences of the corpus `vader`, positive or negative, in a CSV file; a",
-        f"network of 16 units; {seconds:,.0f} s in all. Of {len(equal)} equal challengers, other",
-        f"seeds on the same data, {promoted} were promoted. The fourth column is macro-F1: the",
-        "champion's, the challenger's, and the interval of their difference.",
+        f"network of 16 units; {seconds:,.0f} s in total. Of {len(equal)} equal challengers, which",
+        f"are other seeds on the same data, {promoted} were promoted. The fourth column has",
+        "macro-F1: the champion's, the challenger's, and the interval of their difference.",
         "",
         "| challenger | should be | was | macro-F1 | reasons |",
         "|---|---|---|---|---|",
@@ -71,7 +72,7 @@ def _table(rows: Sequence[Row], seconds: float) -> str:
 
 
 def kills(root: Path, count: int) -> bool:
-    """Write what ``kill -9`` did, anew after each; whether nothing was lost."""
+    """Write the effect of ``kill -9`` after each kill; return whether nothing was lost."""
     from tests.gate.kills import run
 
     right = True
@@ -87,13 +88,13 @@ def _told(found: Outcome, *, right: bool) -> str:
     told = f"{found.completed} of {found.kills} runs after a kill completed."
     if right:
         told = (
-            f"{found.kills} runs were sent SIGKILL at random moments; {found.finished_first} of\n"
-            "them had ended by then. After every one of the others the champion answered as\n"
-            f"before, after all of them every version listed loads ({found.versions} in the end),\n"
-            f"and the next run completed {found.completed} times of {found.kills}."
+            f"{found.kills} runs got SIGKILL at random moments; {found.finished_first} of them\n"
+            "had ended before. After every other kill the champion answered as before. After\n"
+            f"all kills every listed version loads ({found.versions} at the end), and the next\n"
+            f"run completed {found.completed} times of {found.kills}."
         )
     lost = "".join(f"\n- {fault}" for fault in found.lost)
-    return f"{told}\n\nWhat the killed runs had said last: {during}.\n{lost}".rstrip()
+    return f"{told}\n\nLast messages of the killed runs: {during}.\n{lost}".rstrip()
 
 
 def write(title: str, content: str) -> None:
@@ -112,17 +113,17 @@ def write(title: str, content: str) -> None:
 
 
 def main() -> None:
-    """Try what is asked for; the exit code is 1 if something was not as it should be."""
+    """Run the requested trials; the exit code is 1 if a result is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=("challengers", "kills"))
-    parser.add_argument("--reruns", type=int, default=20, help="of an equal challenger")
+    parser.add_argument("--reruns", type=int, default=20, help="number of equal challengers")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--cache", type=Path, default=Path(".valence/corpora"))
     asked = parser.parse_args()
     right = True
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        # BentoML reads it when it is imported, which nothing has done yet
+        # BentoML reads the variable at import, and it is not imported yet
         os.environ["BENTOML_HOME"] = str(root / "bentoml")
         os.environ["BENTOML_DO_NOT_TRACK"] = "True"
         if asked.only in (None, "challengers"):

@@ -1,4 +1,4 @@
-"""Does the gate tell worse, equal and better challengers apart?"""
+"""Does the gate distinguish worse, equal and better challengers?"""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SETTINGS: dict[str, dict[str, object]] = {
 
 
 class Row(NamedTuple):
-    """One challenger."""
+    """The verdict on one challenger."""
 
     challenger: str
     wanted: str
@@ -39,12 +39,12 @@ class Row(NamedTuple):
 
     @property
     def held(self) -> bool:
-        """Whether the gate decided as it should, and for a reason that names the fault."""
+        """Return whether the decision was right, with a reason that names the fault."""
         return self.verdict.decision == self.wanted
 
 
 def run(root: Path, cache: Path, *, reruns: int = RERUNS) -> Iterator[Row]:
-    """Every challenger's verdict, as it comes."""
+    """Yield the verdict on every challenger as soon as it is known."""
     examples = _texts(cache)
     rig = Rig(root, "films", SETTINGS)
     rig.write(examples)
@@ -55,20 +55,20 @@ def run(root: Path, cache: Path, *, reruns: int = RERUNS) -> Iterator[Row]:
     rig.write(examples[::2])
     yield Row("half the data", "kept", rig.retrain(0))
     rig.write(examples)
-    rig.train_deaf(100)
+    rig.train_unreadable(100)
     yield Row("words that no tokenizer yields", "kept", rig.retrain(100))
     small = Rig(root, "fewer-films", SETTINGS)
     small.write(examples[::2])
     yield Row("a first version of half the data", "promoted", small.retrain(0))
     small.write(examples)
-    yield Row("all the data after half", "promoted", small.retrain(0))
+    yield Row("all the data after half the data", "promoted", small.retrain(0))
 
     for seed in range(1, reruns + 1):
         yield Row(f"equal, seed {seed}", "kept", rig.retrain(seed))
 
 
 def _texts(cache: Path) -> list[Example]:
-    """Film reviews, a sentence each, in an order that no file gave them."""
+    """Return film reviews of one sentence each, in shuffled order."""
     loaded = catalog.load(["vader"], cache=cache).examples
     found = [example for example in loaded if example.label != "neutral"]
     random.Random(0).shuffle(found)

@@ -1,6 +1,7 @@
-"""``kill -9`` at random moments of retraining: the champion serves, the store is sound, it goes on.
+"""``kill -9`` at random moments of retraining: the champion answers, the store is valid, runs
+resume.
 
-A run is a forked process, so that the moments lie in the work and not in the imports before it.
+A run is a forked process, so that the moments are in the work and not in the imports before it.
 """
 
 from __future__ import annotations
@@ -41,21 +42,21 @@ _ASKED = ["The film was lovely.", "The song was dreadful to me.", ""]
 
 
 class Outcome(NamedTuple):
-    """What all the kills came to."""
+    """Results of all kills."""
 
     kills: int
     finished_first: int
-    """Runs that had ended before the signal came."""
+    """Number of runs that had ended before the signal."""
     during: Counter[str]
-    """What the killed run had said last, its first words."""
+    """Counts of the last messages of killed runs, by their first words."""
     lost: list[str]
-    """Whatever should not have been: nothing."""
+    """Faults; an empty list is right."""
     completed: int
     versions: int
 
 
-class _Telling(Reporter):
-    """Leaves what was said last where the parent finds it."""
+class _FileReporter(Reporter):
+    """Write the last message to a file, which the parent reads."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(quiet_in_logs=True)
@@ -66,14 +67,14 @@ class _Telling(Reporter):
 
 
 def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
-    """Kill that many runs, and complete the run after each; what it has come to after each."""
+    """Kill this many runs, complete the run after each kill, and yield the results after each."""
     rig = Rig(root, "killed", SETTINGS)
     rig.write(toy_examples())
     said = root / "said"
     rig.retrain(0)
     chance = random.Random(seed)
     started = time.monotonic()
-    _wait(_fork(lambda: rig.retrain(1, _Telling(said))))
+    _wait(_fork(lambda: rig.retrain(1, _FileReporter(said))))
     lasts = time.monotonic() - started
     during: Counter[str] = Counter()
     lost: list[str] = []
@@ -81,7 +82,7 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
     for kill in range(kills):
         champion, answers = store.path("killed"), _answers()
         said.write_text("starting")
-        process = _fork(lambda kill=kill: rig.retrain(2 + kill, _Telling(said)))
+        process = _fork(lambda kill=kill: rig.retrain(2 + kill, _FileReporter(said)))
         time.sleep(chance.uniform(0, lasts))
         os.kill(process, signal.SIGKILL)
         if _wait(process) != -signal.SIGKILL:
@@ -91,7 +92,7 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
             if store.path("killed") != champion or _answers() != answers:
                 lost.append(f"kill {kill}: another champion answers")
         lost += [f"kill {kill}: {fault}" for fault in _faults()]
-        code = _wait(_fork(lambda kill=kill: rig.retrain(2 + kill, _Telling(said))))
+        code = _wait(_fork(lambda kill=kill: rig.retrain(2 + kill, _FileReporter(said))))
         completed += code == 0
         lost += [f"after kill {kill}: {fault}" for fault in _faults()]
         versions = len(store.versions("killed"))
@@ -99,7 +100,7 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
 
 
 def _answers() -> list[dict[str, object]]:
-    # which path of the native engine is the fastest may differ from one measurement to the next
+    # the measured fastest path of the native engine may differ from one measurement to the next
     classifier, engine = stored_model.load("killed", "reference")
     logits = engine.logits([classifier.encode(text).ids for text in _ASKED])
     labels = classifier.manifest.labels
@@ -107,12 +108,12 @@ def _answers() -> list[dict[str, object]]:
 
 
 def _faults() -> list[str]:
-    """Versions that BentoML lists and that do not load."""
+    """Return versions that BentoML lists and that fail to load."""
     found: list[str] = []
     for model in bentoml.models.list():
         try:
             artifact.load(Path(model.path))
-        except Exception as error:  # whatever it is, it is a fault of the store
+        except Exception as error:  # any exception is a fault of the store
             found.append(f"{model.tag}: {error}")
     return found
 

@@ -1,4 +1,4 @@
-"""A model store of its own, data that can be changed between two runs, and a small network."""
+"""A model store, data that can change between two runs, and a small network."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Rig:
         self._labels: list[str] = []
 
     def write(self, examples: Iterable[Example]) -> None:
-        """Let ``examples`` be what the file holds from now on."""
+        """Replace the content of the file by ``examples``."""
         rows = [(example.text, example.labels[0]) for example in examples]
         self._labels = self._labels or sorted({label for _, label in rows})
         with self.file.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("text", "label"), *rows])
 
     def configuration(self, seed: int) -> Configuration:
-        """The same for every run but for the seed."""
+        """Return the configuration; runs differ only in the seed."""
         optimization = {**self._settings.get("optimization", {}), "seed": seed}
         return parse(
             {
@@ -51,7 +51,7 @@ class Rig:
         )
 
     def retrain(self, seed: int, reporter: Reporter | None = None) -> Verdict:
-        """As ``make retrain`` does."""
+        """Retrain like ``make retrain``."""
         verdict, _ = retraining.retrain(
             self.configuration(seed),
             workspace=self.workspace,
@@ -61,8 +61,8 @@ class Rig:
         )
         return verdict
 
-    def train_deaf(self, seed: int) -> str:
-        """Train a version, and put one in its place whose words no tokenizer yields any more."""
+    def train_unreadable(self, seed: int) -> str:
+        """Train a version, and replace it by one whose words no tokenizer yields."""
         tag = training_run.train(
             self.configuration(seed),
             workspace=self.workspace,

@@ -1,1 +1,1 @@
-"""Files of made-up labelled texts, of any size: for training on more data than memory holds."""
+"""Files of artificial labelled texts of any size: for training on more data than memory holds."""

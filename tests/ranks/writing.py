@@ -1,4 +1,6 @@
-"""Files of made-up texts of any size: words by Zipf's law, and labels that some of them tell."""
+"""Files of artificial texts of any size: words by Zipf's law, and some words that tell the
+label.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 LABELS = ("negative", "positive")
-_TELLING = ("dreadful", "boring", "ugly", "lovely", "superb", "great")  # three a label
+_TELLING = ("dreadful", "boring", "ugly", "lovely", "superb", "great")  # three per label
 _WORDS = 50_000
 _PHRASES = 20_000
 _PHRASE_BYTES = 130
@@ -15,11 +17,11 @@ _AT_ONCE = 50_000
 
 
 def write(path: Path, size: int, *, seed: int = 0) -> int:
-    """Write about ``size`` bytes of JSON lines ``{"text", "label"}``; how many texts they are.
+    """Write about ``size`` bytes of JSON lines ``{"text", "label"}``; return the number of texts.
 
-    A text is two phrases of some twenty words about one word that tells its label; in one text of
-    ten that word is of the other label. Lines have one length, blanks fill phrases up: so they are
-    put together as an array, as fast as a disk takes them.
+    A text has two phrases of some twenty words around one word that tells the label; in one of ten
+    texts this word belongs to the other label. Lines have equal length, and blanks fill phrases up.
+    They are therefore built as an array, as fast as a disk can write them.
     """
     random = np.random.default_rng(seed)
     phrases = _padded(_phrases(random), _PHRASE_BYTES)
@@ -54,7 +56,7 @@ def _phrases(random: np.random.Generator) -> list[str]:
 
 
 def _padded(texts: list[str], width: int) -> np.ndarray:
-    """``(texts, width)`` bytes, blanks at the end."""
+    """Return ``(texts, width)`` bytes, filled with blanks at the end."""
     whole = b"".join(text.encode()[:width].ljust(width) for text in texts)
     return np.frombuffer(whole, dtype=np.uint8).reshape(len(texts), width)
 

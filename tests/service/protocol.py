@@ -1,4 +1,4 @@
-"""A server of uvicorn's with our protocol, in the test's own event loop."""
+"""A uvicorn server with the protocol of the service, in the event loop of the test."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 
 import uvicorn
 from valence.service.server import protocol
-from valence.service.server.early_rejection import SheddingProtocol
-from valence.service.server.protocol import ConnectionLimits, ConnectionWatch
+from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
 
 Answer = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def limits(**other: float) -> ConnectionLimits:
-    """Small counts; no time is over soon unless it is said."""
+    """Return small count limits; timeouts are long except those given."""
     usual = {
         "header_bytes": 1000,
         "headers": 20,
@@ -32,16 +31,16 @@ async def started(
     answer: Answer,
     limited: ConnectionLimits,
     refused: Callable[[str], None] = lambda reason: None,
-    **watched: Any,
+    **options: Any,
 ) -> AsyncIterator[uvicorn.Server]:
-    """Serves ``answer``, which is called once a request is read, until the block ends.
+    """Serve ``answer``, which is called once per request, until the block ends.
 
-    ``watched`` goes to the :class:`ConnectionWatch`.
+    ``options`` are passed to :class:`ConnectionLimiter`.
     """
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            scope["state"][protocol.STATE] = ConnectionWatch(limited, refused, **watched)
+            scope["state"][protocol.STATE] = ConnectionLimiter(limited, refused, **options)
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
@@ -52,7 +51,7 @@ async def started(
         await answer(scope, receive, send)
 
     config = uvicorn.Config(
-        application, port=0, http=SheddingProtocol, log_level="critical", lifespan="on"
+        application, port=0, http=protocol.LimitedProtocol, log_level="critical", lifespan="on"
     )
     server = uvicorn.Server(config)
     config.load()
@@ -65,6 +64,6 @@ async def started(
 
 
 def port_of(server: uvicorn.Server) -> int:
-    """Where it listens, on the loopback interface."""
+    """Return the port on the loopback interface."""
     port: int = server.servers[0].sockets[0].getsockname()[1]
     return port

@@ -1,4 +1,4 @@
-"""A loop that accepts all who wait, over real sockets."""
+"""An event loop that accepts all waiting connections, over real sockets."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def seconds_until(done, *, most):
 
 
 def serve(loop, listening, *, most_turns):
-    """The connections made in so many turns of the loop, and how many it took."""
+    """Return the number of turns of the loop and of connections made in them."""
     made = []
 
     async def run():
@@ -75,15 +75,15 @@ def serve(loop, listening, *, most_turns):
     return loop.run_until_complete(run())
 
 
-def test_who_connected_together_is_accepted_together(loop, listening, clients):
+def test_simultaneous_connections_are_accepted_together(loop, listening, clients):
     turns, made = serve(loop, listening, most_turns=1000)
     assert made == CLIENTS
     assert turns < CLIENTS / 5
     assert {client.recv(10) for client in clients} == {b"hello"}
 
 
-class Narrow:
-    """A door with room for so many, and for some to be refused."""
+class FakeAdmission:
+    """Fake admission with room for ``most`` connections and for ``refused_a_turn`` refusals."""
 
     def __init__(self, *, most, refused_a_turn=0):
         self.most = most
@@ -91,16 +91,16 @@ class Narrow:
         self.refused = 0
         self.expected = 0
 
-    def expect(self):
+    def reserve(self):
         self.expected += 1
 
-    def miss(self):
+    def release(self):
         self.expected -= 1
 
-    def room(self):
+    def capacity(self):
         return self.most
 
-    def room_to_refuse(self):
+    def refusal_capacity(self):
         return self.refused_a_turn
 
     def refuse(self, connection):
@@ -109,14 +109,14 @@ class Narrow:
         connection.close()
 
 
-def test_no_more_are_accepted_at_once_than_there_is_room_for(loop, listening, clients):
-    loop.door = Narrow(most=10)
+def test_accepted_connections_never_exceed_the_room(loop, listening, clients):
+    loop.admission = FakeAdmission(most=10)
     _, made = serve(loop, listening, most_turns=20)
-    assert made == loop.door.expected == 10
+    assert made == loop.admission.expected == 10
 
 
-def test_those_for_whom_there_was_no_room_are_accepted_when_there_is(loop, listening, clients):
-    loop.door = Narrow(most=10)
+def test_waiting_connections_are_accepted_when_there_is_room(loop, listening, clients):
+    loop.admission = FakeAdmission(most=10)
     made = []
 
     async def run():
@@ -132,16 +132,16 @@ def test_those_for_whom_there_was_no_room_are_accepted_when_there_is(loop, liste
     loop.run_until_complete(asyncio.sleep(0.01))
 
 
-def test_who_is_too_many_is_refused_without_entering_the_loop(loop, listening, clients):
-    loop.door = Narrow(most=0, refused_a_turn=CLIENTS)
+def test_excess_connections_are_refused_outside_the_loop(loop, listening, clients):
+    loop.admission = FakeAdmission(most=0, refused_a_turn=CLIENTS)
     _, made = serve(loop, listening, most_turns=50)
     told = [client.recv(10) for client in clients]
-    assert told.count(b"no") == loop.door.refused == CLIENTS
+    assert told.count(b"no") == loop.admission.refused == CLIENTS
     assert made == 0
 
 
-class Encrypted(loop_factory()):
-    """Takes connections without the handshake that was asked for, and keeps count of it."""
+class FakeTlsLoop(loop_factory()):
+    """Accept TLS connections without a handshake, and count the handshakes that were requested."""
 
     handshakes = 0
 
@@ -150,9 +150,9 @@ class Encrypted(loop_factory()):
         return await super().connect_accepted_socket(protocol_factory, sock, **options)
 
 
-def test_over_tls_who_is_too_many_is_told_by_the_protocol(listening, clients):
-    loop = Encrypted()
-    loop.door = Narrow(most=0, refused_a_turn=CLIENTS)
+def test_over_tls_the_protocol_refuses_excess_connections(listening, clients):
+    loop = FakeTlsLoop()
+    loop.admission = FakeAdmission(most=0, refused_a_turn=CLIENTS)
     made = []
 
     async def run():
@@ -165,26 +165,26 @@ def test_over_tls_who_is_too_many_is_told_by_the_protocol(listening, clients):
 
     loop.run_until_complete(run())
     loop.close()
-    assert (loop.handshakes, loop.door.refused) == (CLIENTS, 0)
+    assert (loop.handshakes, loop.admission.refused) == (CLIENTS, 0)
     assert {client.recv(10) for client in clients} == {b"hello"}
 
 
-def test_a_server_that_has_closed_accepts_nobody(loop, listening, clients):
+def test_a_closed_server_accepts_no_connections(loop, listening, clients):
     made = []
 
     async def run():
         server = await loop.create_server(lambda: Greeting(made), sock=listening)
         assert server.is_serving()
-        await seconds_until(lambda: loop.door.refused, most=10)
+        await seconds_until(lambda: loop.admission.refused, most=10)
         server.close()
         server.close()
         assert not server.is_serving()
         await asyncio.sleep(0.05)
 
-    loop.door = Narrow(most=0, refused_a_turn=1)
+    loop.admission = FakeAdmission(most=0, refused_a_turn=1)
     loop.run_until_complete(run())
     assert not made
-    assert loop.door.refused < len(clients)
+    assert loop.admission.refused < len(clients)
     for transport in made:
         transport.abort()
     loop.run_until_complete(asyncio.sleep(0.01))

@@ -1,4 +1,4 @@
-"""What a process of the service imports, and when."""
+"""What a service process imports, and when."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ HEAVY = {"torch", "torchtext", "valence.training", "numpy", "safetensors", "prom
 
 
 def imported(code: str) -> set[str]:
-    """The modules of :data:`HEAVY` that a fresh process holds after ``code``."""
+    """Return the modules of :data:`HEAVY` that a fresh process has imported after ``code``."""
     report = f"import sys; print(*({HEAVY!r} & sys.modules.keys()))"
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{report}"], check=True, capture_output=True, text=True
@@ -18,11 +18,12 @@ def imported(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_the_service_does_no_work():
+def test_importing_the_service_imports_no_heavy_modules():
     assert imported("import valence.service.app") == set()
 
 
-def test_a_folder_is_verified_before_there_is_a_worker_without_numpy(tiny_folder):
+def test_a_folder_is_verified_without_numpy(tiny_folder):
+    """The check runs before a worker starts."""
     code = f"""
 from pathlib import Path
 from valence.service import settings
@@ -34,7 +35,7 @@ assert seal.verify(Path({str(tiny_folder)!r})).name
 
 
 @pytest.mark.skipif(not native.native_available(), reason="the native engine is not built")
-def test_serving_on_the_cpu_needs_no_torch_and_nothing_of_training(tiny_folder):
+def test_serving_on_the_cpu_imports_neither_torch_nor_training(tiny_folder):
     code = f"""
 import io
 from pathlib import Path
@@ -76,7 +77,7 @@ async def ask(entry):
 """
 
 
-def test_without_a_collector_a_traced_request_imports_nothing_of_opentelemetry():
+def test_without_a_collector_opentelemetry_is_not_imported():
     code = f"""{UNTRACED}
 app = create_app(
     settings=Settings(), models=Models(), metrics=Metrics(version="1"), log=Log(io.StringIO())
@@ -87,7 +88,8 @@ assert not [name for name in sys.modules if name.startswith("opentelemetry")]
     assert imported(code)
 
 
-def test_without_a_collector_no_span_is_made_even_where_bentoml_has_imported_them():
+def test_without_a_collector_no_span_is_made():
+    """Even where BentoML has imported OpenTelemetry."""
     code = f"""{UNTRACED}
 from valence.service import app
 service = app.Valence()

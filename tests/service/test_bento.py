@@ -14,7 +14,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, *tags: str) -> None:
     monkeypatch.setattr(models, "folders", lambda settings: folders)
 
 
-def test_the_bento_has_the_versions_that_would_be_served(monkeypatch) -> None:
+def test_the_bento_holds_the_versions_that_would_be_served(monkeypatch) -> None:
     serve(monkeypatch, "sentiment:2", "topic:1")
     content = yaml.safe_load(bento.described(Settings()))
     assert content["models"] == ["sentiment:2", "topic:1"]
@@ -23,17 +23,17 @@ def test_the_bento_has_the_versions_that_would_be_served(monkeypatch) -> None:
     assert {**written, "models": content["models"]} == content
 
 
-def test_models_that_were_asked_for_are_served_by_the_bento_too(monkeypatch) -> None:
+def test_the_bento_serves_the_configured_models(monkeypatch) -> None:
     serve(monkeypatch, "reviews:7")
     content = yaml.safe_load(bento.described(Settings(models=("reviews",))))
     assert content["models"] == ["reviews:7"]
     assert {"name": "VALENCE_MODELS", "value": "reviews"} in content["envs"]
 
 
-def test_nothing_to_serve_is_nothing_to_build(monkeypatch) -> None:
-    def none(settings: Settings) -> list[Path]:
-        raise ConfigurationError("the model store holds none of sentiment, topic")
+def test_without_models_no_bento_is_built(monkeypatch) -> None:
+    def no_folders(settings: Settings) -> list[Path]:
+        raise ConfigurationError("the model store has none of sentiment, topic")
 
-    monkeypatch.setattr(models, "folders", none)
-    with pytest.raises(SystemExit, match="error: the model store holds none"):
+    monkeypatch.setattr(models, "folders", no_folders)
+    with pytest.raises(SystemExit, match="error: the model store has none"):
         bento.main()

@@ -16,10 +16,10 @@ from valence.service.files.delimiters import told
         ("text, all;label\n", "csv", ("label",), ";"),
         ('text|label\n"a|b\nc"|1\nx|2\n', "csv", (), "|"),
         ("text,label\nx,1\ny,2\n", "tsv", (), ","),
-        # one row in two is at fault: it is told by its place, not read another way
+        # one of two rows is invalid: it is reported by its line, and the delimiter stays
         ("text,label\nx,1\ny,2,3\nz,1\nz,2\n", "csv", (), ","),
         ('text;label\nx;1\n"open;2\n', "csv", (), ";"),
     ],
 )
-def test_the_delimiter_is_the_one_that_makes_a_table(content, form, columns, delimiter):
+def test_the_delimiter_is_the_one_that_forms_a_table(content, form, columns, delimiter):
     assert told(content.splitlines(keepends=True), form, columns=columns) == delimiter

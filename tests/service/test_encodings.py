@@ -25,7 +25,7 @@ SAID = {
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_an_old_encoding_is_guessed_from_twenty_lines_and_said_to_be_guessed(name: str) -> None:
+def test_a_guess_from_twenty_lines_is_reported_as_a_guess(name: str) -> None:
     content = (SAID[name] * 20).encode(name)
     found = encodings.detect(b"text,label\n" * 50 + content)
     assert found is not None
@@ -47,17 +47,16 @@ def test_an_old_encoding_is_guessed_from_twenty_lines_and_said_to_be_guessed(nam
     ],
 )
 @pytest.mark.parametrize("text", ["text,label\nfine,1\n", "评论,好\n好看,1\n", "\U0001f600,a\n"])
-def test_unicode_is_told_by_its_mark_its_zeros_or_its_form(
-    text: str, encoding: str, found: str
-) -> None:
+def test_unicode_is_recognized_by_mark_zeros_or_form(text: str, encoding: str, found: str) -> None:
+    """By its byte order mark, by its zero bytes, or by the form of UTF-8."""
     assert encodings.detect(text.encode(encoding)) == Encoding(found)
 
 
-def test_a_damaged_character_makes_no_other_encoding_of_utf_8() -> None:
+def test_utf_8_with_a_damaged_character_is_still_utf_8() -> None:
     assert encodings.detect("Café bon\n".encode() * 20 + b"caf\xe9\n") == Encoding("utf-8")
 
 
-def test_a_character_cut_by_the_end_of_the_prefix_is_no_damage(tmp_path: Path) -> None:
+def test_a_character_cut_at_the_end_of_the_prefix_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
     for over in range(3):
         content = b"x" * (encodings.PREFIX_BYTES - over) + "评".encode() + b"\xff"
@@ -65,7 +64,7 @@ def test_a_character_cut_by_the_end_of_the_prefix_is_no_damage(tmp_path: Path) -
         assert encodings.of(path) == Encoding("utf-8")
 
 
-def test_what_no_encoding_fits_is_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_bytes_that_fit_no_encoding_are_refused_with_a_remedy(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"\0\0\x01\xff" * 9)
     with pytest.raises(ConfigurationError, match=r"a.csv: its encoding cannot be told; .*cp1252"):

@@ -9,7 +9,7 @@ from valence.service.keys import key_file
 from valence.service.keys.__main__ import main
 
 
-def test_a_new_key_is_printed_once_and_its_line_finds_it(capsys, tmp_path):
+def test_a_new_key_is_printed_once_and_matches_its_line(capsys, tmp_path):
     assert main(["new", "alice", "--texts-per-second", "2.5"]) == 0
     printed = capsys.readouterr().out
     secret = re.search(r"valence_\S+", printed)[0]
@@ -19,7 +19,7 @@ def test_a_new_key_is_printed_once_and_its_line_finds_it(capsys, tmp_path):
     assert key == key_file.Key("alice", hashlib.sha256(secret.encode()).digest(), 2.5)
     assert key_file.find([key], secret.encode()) == key
     assert key_file.find([key], secret.encode() + b"x") is None
-    # the file does not hold the key
+    # the file does not hold the key itself
     assert secret not in line
 
 
@@ -35,7 +35,7 @@ def test_two_new_keys_differ_and_have_256_bits(capsys):
 def test_a_name_that_a_log_would_have_to_quote_is_refused(name, capsys):
     with pytest.raises(SystemExit):
         main(["new", name])
-    assert "is no name" in capsys.readouterr().err
+    assert "is not a valid name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,15 @@ def test_a_name_that_a_log_would_have_to_quote_is_refused(name, capsys):
         f"al ice: sha256:{'0' * 64}\n",
     ],
 )
-def test_a_file_that_holds_no_keys_is_refused_with_the_remedy_and_without_its_content(
-    content, tmp_path
-):
+def test_a_file_without_valid_keys_is_refused_with_a_remedy(content, tmp_path):
+    """The error does not repeat the file's content."""
     (tmp_path / "keys").write_text(content)
     with pytest.raises(ConfigurationError, match=r"valence keys new NAME") as refused:
         key_file.read(tmp_path / "keys")
     assert "secret" not in str(refused.value)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="cannot be read"):
         key_file.read(tmp_path / "none")
 
@@ -70,13 +69,13 @@ def test_loopback_needs_no_keys(host):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "example.org"])
-def test_beyond_loopback_keys_or_a_word_are_needed(host):
+def test_outside_loopback_keys_or_consent_are_needed(host):
     with pytest.raises(ConfigurationError, match="VALENCE_ALLOW_ANONYMOUS=true"):
         key_file.require_unless_loopback(host)
 
 
 @pytest.mark.parametrize("secret", [b"first", b"second", b"none of them", b""])
-def test_every_key_is_compared_in_constant_time_whichever_it_is(monkeypatch, secret):
+def test_every_key_is_compared_in_constant_time(monkeypatch, secret):
     known = [
         key_file.Key(name, key_file.fingerprint(name.encode()), None)
         for name in ("first", "second")

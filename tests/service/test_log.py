@@ -6,6 +6,7 @@ import time
 
 import pytest
 from valence.service.observability.log import Log
+from valence.service.observability.request_record import RequestRecord
 
 REQUEST = {
     "request_id": "a-1",
@@ -19,9 +20,9 @@ REQUEST = {
 
 
 @pytest.mark.parametrize(("status", "level"), [(200, "info"), (429, "info"), (500, "error")])
-def test_a_request_is_one_line_of_json(status, level):
+def test_a_request_is_logged_as_one_json_line(status, level):
     stream = io.StringIO()
-    Log(stream).request(status=status, **REQUEST)
+    Log(stream).request(RequestRecord(status=status, **REQUEST))
     assert stream.getvalue().count("\n") == 1
     line = json.loads(stream.getvalue())
     assert line.pop("duration_ms") == 12.346
@@ -30,7 +31,7 @@ def test_a_request_is_one_line_of_json(status, level):
     assert line == expected
 
 
-def test_the_time_goes_on():
+def test_the_logged_time_advances():
     stream = io.StringIO()
     log = Log(stream)
     log.event("info", "first")
@@ -40,16 +41,17 @@ def test_the_time_goes_on():
     assert first < second
 
 
-def test_lines_of_requests_can_be_left_out_and_others_stay():
+def test_request_lines_can_be_turned_off():
     stream = io.StringIO()
     log = Log(stream, access=False)
-    log.request(status=200, **REQUEST)
+    log.request(RequestRecord(status=200, **REQUEST))
     log.event("warning", "engine", reason='a "quoted" reason\n')
     (line,) = stream.getvalue().splitlines()
     assert json.loads(line)["reason"] == 'a "quoted" reason\n'
 
 
-def test_a_failure_is_its_type_and_place_without_its_message():
+def test_a_failure_is_logged_by_type_and_place_only():
+    """Its message is not logged."""
     stream = io.StringIO()
     try:
         raise ValueError("private")
@@ -61,27 +63,27 @@ def test_a_failure_is_its_type_and_place_without_its_message():
     assert "private" not in stream.getvalue()
 
 
-async def test_lines_of_requests_are_gathered_and_then_written_without_being_asked(monkeypatch):
+async def test_request_lines_are_buffered_and_then_flushed(monkeypatch):
     monkeypatch.setattr("valence.service.observability.log._WRITE_SECONDS", 0.01)
     stream = io.StringIO()
     log = Log(stream)
     for _ in range(3):
-        log.request(status=200, **REQUEST)
+        log.request(RequestRecord(status=200, **REQUEST))
     assert stream.getvalue() == ""
     await asyncio.sleep(0.05)
     assert stream.getvalue().count("\n") == 3
-    log.request(status=200, **REQUEST)
+    log.request(RequestRecord(status=200, **REQUEST))
     log.flush()
     assert stream.getvalue().count("\n") == 4
 
 
-async def test_lines_keep_their_order_and_gather_only_so_many():
+async def test_lines_keep_their_order_and_the_buffer_is_bounded():
     stream = io.StringIO()
     log = Log(stream)
-    log.request(status=200, **REQUEST)
+    log.request(RequestRecord(status=200, **REQUEST))
     log.event("info", "second")
     first, second = map(json.loads, stream.getvalue().splitlines())
     assert (first["event"], second["event"]) == ("request", "second")
     for _ in range(1000):
-        log.request(status=200, **REQUEST)
+        log.request(RequestRecord(status=200, **REQUEST))
     assert stream.getvalue().count("\n") > 500

@@ -5,16 +5,18 @@ import sys
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
-from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
+from valence.service.observability.request_record import RequestRecord
 
 WORKER = """
 from valence.service.observability.metrics import Metrics, ModelMetrics
+from valence.service.observability.request_record import RequestRecord
 metrics = Metrics(version="1")
 model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
-metrics.request(route="/r", method="GET", status=200, model="m", version="1", seconds=0.003)
-model.batch(items=2, tokens=9)
-model.queue(items=1, tokens=4, age_seconds=0.5)
+metrics.count_request(RequestRecord("GET", "/r", 200, 0.003, model="m", version="1"))
+model.count_batch(items=2, tokens=9)
+model.set_queue(items=1, tokens=4, age_seconds=0.5)
 print(metrics.exposition().decode())
 """
 
@@ -30,21 +32,20 @@ def families(text: str) -> dict[str, dict[str, float]]:
     }
 
 
-def counted() -> Metrics:
+def counted_metrics() -> Metrics:
     metrics = Metrics(version="1")
     for status, seconds in ((200, 0.003), (200, 0.3), (404, 0.0001)):
-        metrics.request(
-            route="/r", method="GET", status=status, model="m", version="1", seconds=seconds
-        )
-    metrics.request(route="/r", method="GET", status=200, model="n", version="1", seconds=0.2)
+        metrics.count_request(RequestRecord("GET", "/r", status, seconds, model="m", version="1"))
+    metrics.count_request(RequestRecord("GET", "/r", 200, 0.2, model="n", version="1"))
     return metrics
 
 
-def test_requests_are_counted_by_their_histogram_and_under_bentomls_names():
-    found = families(counted().exposition().decode())
+def test_requests_are_counted_under_both_metric_names():
+    """In the histogram of the service and under BentoML's names."""
+    found = families(counted_metrics().exposition().decode())
     assert sum(found["valence_requests"].values()) == 4
     bentoml = found["bentoml_service_request"]
-    # models are not among BentoML's labels, so they are summed
+    # BentoML's metrics have no label for models, so models are summed
     assert sorted(bentoml.values()) == [1, 3]
     durations = found["bentoml_service_request_duration_seconds"]
     assert sum(v for k, v in durations.items() if "_sum[" in k) == 0.5031
@@ -53,8 +54,8 @@ def test_requests_are_counted_by_their_histogram_and_under_bentomls_names():
     assert inside[-1] == 3
 
 
-def test_every_name_has_its_unit_and_help():
-    metrics = counted()
+def test_every_metric_has_its_unit_and_help():
+    metrics = counted_metrics()
     ModelMetrics(metrics, name="m", version="1", labels=("a",), engine="e")
     for family in text_string_to_metric_families(metrics.exposition().decode()):
         assert family.documentation, family.name
@@ -69,7 +70,7 @@ def run_worker(folder: Path) -> str:
     ).stdout
 
 
-def test_workers_share_their_metrics_in_valid_text(tmp_path):
+def test_metrics_of_several_workers_are_merged_as_valid_text(tmp_path):
     run_worker(tmp_path)
     found = families(run_worker(tmp_path))
     assert sum(found["valence_requests"].values()) == 2
@@ -82,22 +83,17 @@ def test_workers_share_their_metrics_in_valid_text(tmp_path):
     assert "process_resident_memory_bytes" in found
 
 
-async def test_what_was_counted_is_in_the_metrics_as_if_observed_one_by_one():
+async def test_buffered_values_equal_single_observations():
     metrics = Metrics(version="1")
     model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
     direct = Metrics(version="1").stage_seconds.labels("m", "1", "queue")
-    # on, between and beyond the bounds
+    # values on, between and beyond the bounds
     seconds = [0.0, 0.0001, 0.00011, 0.5, 5.0, 5.1, 100.0]
     for value in seconds:
         direct.observe(value)
-        model.scored(
+        model.count_scored(
             ["a", "b"] if value else ["b"],
-            tokens=3,
-            unknown_tokens=1,
-            truncated_texts=0,
-            tokenize_seconds=value,
-            queue_seconds=value,
-            infer_seconds=value,
+            ScoringRecord(3, 1, 0, value, value, value),
         )
     model.flush()
     model.flush()
@@ -111,20 +107,12 @@ async def test_what_was_counted_is_in_the_metrics_as_if_observed_one_by_one():
     assert list(found["valence_tokens"].values()) == [21]
 
 
-async def test_what_was_counted_reaches_the_metrics_without_being_asked(monkeypatch):
+async def test_buffered_values_are_flushed_without_a_scrape(monkeypatch):
     for module in ("service", "model"):
         monkeypatch.setattr(f"valence.service.observability.metrics.{module}.FLUSH_SECONDS", 0.01)
     metrics = Metrics(version="1")
     model = ModelMetrics(metrics, name="m", version="1", labels=("a",), engine="e")
     for _ in range(2):
-        model.scored(
-            ["a"],
-            tokens=1,
-            unknown_tokens=0,
-            truncated_texts=0,
-            tokenize_seconds=0.0,
-            queue_seconds=0.0,
-            infer_seconds=0.0,
-        )
+        model.count_scored(["a"], ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))
         await asyncio.sleep(0.05)
     assert list(families(metrics.exposition().decode())["valence_tokens"].values()) == [2]

@@ -33,15 +33,22 @@ def test_variables_are_read_and_converted():
         ("VALENCE_QUEUE_ITEMS", "9", r"queue_items \(9\) must be at least max_texts \(1024\)"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_named_with_its_remedy(variable, value, said):
+def test_an_invalid_value_is_named_with_its_remedy(variable, value, said):
     with pytest.raises(ConfigurationError, match=said):
         Settings.from_environment({variable: value})
 
 
-def test_settings_do_not_change():
+def test_settings_are_immutable():
     with pytest.raises(ValidationError):
         Settings().max_texts = 1
 
 
-def test_every_setting_is_described():
+def test_every_setting_has_a_description():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def row(name: str) -> str:
+    field = Settings.model_fields[name]
+    default = "" if field.default == () else str(field.default).lower()
+    shown = f"`{default}`" if default else ""
+    return f"| `VALENCE_{name.upper()}` | {shown} | {field.description} |"

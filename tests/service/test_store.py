@@ -6,13 +6,13 @@ from valence.service.registry import models
 from valence.service.registry.champion import Champion
 from valence.service.settings import Settings
 
-# BentoML's own imports
+# for BentoML's own imports
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 
 
 @pytest.fixture
 def put(tmp_path, save_tiny):
-    """Put a model into a model store of the test's own."""
+    """Return a function that saves a model into the test's own model store."""
     import bentoml
     from bentoml._internal.configuration.containers import BentoMLContainer
     from bentoml._internal.models import ModelStore
@@ -34,21 +34,22 @@ def tags(**fields: object) -> list[str]:
     return [f"{path.parent.name}:{path.name}" for path in models.folders(Settings(**fields))]
 
 
-def test_without_a_setting_those_of_the_defaults_that_are_there(put):
+def test_without_a_setting_the_stored_default_models_are_used(put):
     put("topic", "1")
     assert tags() == ["topic:1"]
     put("sentiment", "1")
     assert tags() == ["sentiment:1", "topic:1"]
 
 
-def test_a_name_is_the_latest_and_a_version_is_that_one(put):
+def test_a_name_is_the_latest_version(put):
+    """A name with a version is that version."""
     put("sentiment", "1")
     put("sentiment", "2")
     assert tags(models="sentiment") == ["sentiment:2"]
     assert tags(models="sentiment:1") == ["sentiment:1"]
 
 
-def test_a_name_is_its_champion_where_one_was_promoted(put, tmp_path):
+def test_a_name_is_its_champion_after_a_promotion(put, tmp_path):
     for version in ("1", "2", "3"):
         put("sentiment", version)
     record = Champion(version="1").model_dump_json()
@@ -58,7 +59,7 @@ def test_a_name_is_its_champion_where_one_was_promoted(put, tmp_path):
     assert tags(models="sentiment:2") == ["sentiment:2"]
 
 
-def test_a_champion_that_is_gone_is_no_reason_to_serve_another(put, tmp_path):
+def test_a_missing_champion_is_not_replaced_by_another_version(put, tmp_path):
     put("sentiment", "1")
     record = Champion(version="9").model_dump_json()
     (tmp_path / "models" / "sentiment" / "champion.json").write_text(record)
@@ -79,15 +80,15 @@ def test_the_default_model_comes_first(put):
         ({"models": "sentiment:9"}, "holds no 'sentiment:9'"),
         ({"models": "sentiment,sentiment:1"}, "'sentiment' twice"),
         ({"models": "not a name"}, "VALENCE_MODELS: 'not a name'"),
-        ({"default_model": "topic"}, "'topic' is not served; served are sentiment"),
+        ({"default_model": "topic"}, "'topic' is not served; the served models are sentiment"),
     ],
 )
-def test_what_cannot_be_served_is_named_with_its_remedy(put, fields, said):
+def test_a_model_that_cannot_be_served_is_named_with_a_remedy(put, fields, said):
     put("sentiment", "1")
     with pytest.raises(ConfigurationError, match=said):
         tags(**fields)
 
 
-def test_an_empty_store_says_how_to_fill_it(put):
+def test_the_error_for_an_empty_store_says_how_to_fill_it(put):
     with pytest.raises(ConfigurationError, match="make train"):
         tags()

@@ -1,4 +1,4 @@
-"""Answers in one message, over a socket and on a server that has no such extension."""
+"""Answers in one message, over a socket and on a server without the extension."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ async def answer(scope, receive, send):
 
 @pytest.fixture
 async def ask():
-    """Sends bytes over a connection of their own, and returns what came, and whether it ended."""
+    """Return a function that sends bytes over a new connection; it returns the answer and whether
+    the connection ended.
+    """
     async with started(answer, limits()) as server:
 
         async def sent(content):
@@ -46,7 +48,7 @@ def request(path="/", method="GET", version="1.1"):
     return f"{method} {path} HTTP/{version}\r\nhost: valence\r\n\r\n".encode()
 
 
-async def test_an_answer_is_headers_and_body_and_the_connection_stays(ask):
+async def test_an_answer_has_headers_and_body_and_keeps_alive(ask):
     received, ended = await ask(request())
     head, _, body = received.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -57,7 +59,7 @@ async def test_an_answer_is_headers_and_body_and_the_connection_stays(ask):
     assert not ended
 
 
-async def test_requests_that_come_together_are_answered_in_turn(ask):
+async def test_pipelined_requests_are_answered_in_order(ask):
     received, ended = await ask(request() * 3)
     assert received.count(b"HTTP/1.1 200 OK") == received.count(b'"ok"') == 3
     assert not ended
@@ -70,21 +72,21 @@ async def test_head_has_the_length_but_no_body(ask):
 
 
 @pytest.mark.parametrize("content", [request("/close"), request(version="1.0")])
-async def test_a_connection_that_is_to_end_says_so_once_and_ends(ask, content):
+async def test_a_connection_to_close_says_so_once_and_closes(ask, content):
     received, ended = await ask(content)
     assert received.count(b"connection: close\r\n") == 1
     assert received.endswith(b'"ok"')
     assert ended
 
 
-async def test_a_header_of_two_lines_becomes_an_error(ask):
+async def test_a_header_with_a_line_break_becomes_an_error(ask):
     received, _ = await ask(request("/two-lines"))
     assert received.startswith(b"HTTP/1.1 500 ")
     assert b"set-cookie" not in received
 
 
-@pytest.mark.parametrize(("extensions", "messages"), [({}, 2), ({single_write.WHOLE: {}}, 1)])
-async def test_only_a_server_with_the_extension_is_sent_one_message(extensions, messages):
+@pytest.mark.parametrize(("extensions", "messages"), [({}, 2), ({single_write.EXTENSION: {}}, 1)])
+async def test_only_a_server_with_the_extension_gets_one_message(extensions, messages):
     sent = []
 
     async def send(message):

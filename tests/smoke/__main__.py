@@ -1,7 +1,7 @@
-"""Build the image and run it as a cluster would, on this machine: ``make smoke-image``.
+"""Build the image and run it on this machine as a cluster would: ``make smoke-image``.
 
-Takes some ten minutes on two cores; ``--only`` names parts, ``--image`` what to try. Everything
-but the build wants an image that is built already.
+It takes about ten minutes on two cores. ``--only`` names parts, ``--image`` the image. All parts
+except the build need an image that is already built.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ PARTS: dict[str, Callable[[str], Iterator[Finding]]] = {
 _INTRODUCTION = """\
 # The image, tried
 
-Written by `make smoke-image`; do not edit. The real Dockerfile is built, and run by podman. The
-first column is what was tried for; [the image](kubernetes.md#the-image) says what is in it and why.
+Written by `make smoke-image`; do not edit. The real Dockerfile is built, and podman runs it. The
+first column is the reason for the trial; [the image](kubernetes.md#the-image) describes its content.
 """
 
 
 def main() -> int:
-    """Run the parts and print the table; 1 if a promise was broken."""
+    """Run the parts and print the table; return 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.smoke", description=__doc__)
-    parser.add_argument("--only", help=f"parts, by commas: {', '.join(PARTS)}")
+    parser.add_argument("--only", help=f"parts, separated by commas: {', '.join(PARTS)}")
     parser.add_argument("--image", default="localhost/valence:smoke", help="its name")
     arguments = parser.parse_args()
     names = arguments.only.split(",") if arguments.only else list(PARTS)

@@ -1,4 +1,4 @@
-"""One container of the image, as it is meant to run: read-only, unprivileged, limited."""
+"""One container of the image, run as intended: read-only, unprivileged, limited."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _READY_SECONDS = 120.0
 
 
 class Used(NamedTuple):
-    """What the kernel has counted for a container."""
+    """Counters of the kernel for a container."""
 
     cpu_seconds: float
     peak_bytes: int
@@ -27,14 +27,14 @@ class Used(NamedTuple):
 
 
 class Container:
-    """A container called ``name`` that answers on ``port``."""
+    """A container ``name`` that answers on ``port``."""
 
     def __init__(self, name: str, port: int) -> None:
         self.name = name
         self.port = port
 
     def wait_until_ready(self) -> float:
-        """Seconds until the readiness probe is answered; raises :class:`SmokeError`."""
+        """Return the seconds until the readiness probe is answered; raises :class:`SmokeError`."""
         started = time.perf_counter()
         while not answers(self.port, "/readyz"):
             if time.perf_counter() - started > _READY_SECONDS:
@@ -43,25 +43,25 @@ class Container:
         return time.perf_counter() - started
 
     def run(self, *command: str) -> str:
-        """What a command within the container prints."""
+        """Return the output of a command in the container."""
         return podman("exec", self.name, *command)
 
     def state(self, field: str) -> str:
-        """A field of ``podman inspect``, for example ``State.ExitCode``."""
+        """Return a field of ``podman inspect``, for example ``State.ExitCode``."""
         return self._inspected(f".{field}")
 
     def _inspected(self, expression: str) -> str:
         return podman("inspect", "--format", f"{{{{{expression}}}}}", self.name)
 
     def age(self) -> float:
-        """Seconds since its first process was started."""
+        """Return the seconds since the start of the first process."""
         began = datetime.datetime.fromisoformat(
             json.loads(self._inspected("json .State.StartedAt"))
         )
         return (datetime.datetime.now(datetime.UTC) - began).total_seconds()
 
     def used(self) -> Used:
-        """What it has used, and the limits the kernel holds it to; of cgroups v1 or v2."""
+        """Return the used resources and the limits of the kernel, from cgroups v1 or v2."""
         lines = Path(f"/proc/{self.state('State.Pid')}/cgroup").read_text("ascii").splitlines()
         groups = {line.split(":")[1]: line.split(":")[2] for line in lines}
         if "memory" in groups:
@@ -87,9 +87,9 @@ class Container:
 
 @contextlib.contextmanager
 def running(image: str, *, memory: str, restarts: bool = False) -> Iterator[Container]:
-    """A container with one CPU and so much ``memory``; removed in the end.
+    """Run a container with one CPU and this ``memory``; remove it at the end.
 
-    ``restarts`` has podman start it again when it ends by itself, as a kubelet would.
+    With ``restarts`` podman starts it again when it ends by itself, as a kubelet would.
     """
     container = Container("valence-smoke", free_port())
     podman("rm", "--force", "--ignore", container.name)
@@ -109,7 +109,7 @@ def running(image: str, *, memory: str, restarts: bool = False) -> Iterator[Cont
 
 
 def labels(image: str) -> dict[str, str]:
-    """The image's OCI labels."""
+    """Return the OCI labels of the image."""
     found: dict[str, str] = json.loads(
         podman("image", "inspect", "--format", "{{json .Labels}}", image)
     )
@@ -117,7 +117,7 @@ def labels(image: str) -> dict[str, str]:
 
 
 def size(image: str) -> int:
-    """Bytes of an image with all its layers, unpacked."""
+    """Return the bytes of an image with all its layers, unpacked."""
     return int(podman("image", "inspect", "--format", "{{.Size}}", image))
 
 

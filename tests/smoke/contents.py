@@ -1,4 +1,4 @@
-"""What is in the image: its size above the base, by part, and what must not be there."""
+"""The content of the image: its size above the base, by part, and unwanted files."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tests.smoke.machine import BASE, SmokeError, build_environment, podman
 
 _MOST = 300_000_000
 _MIB = 2**20
-# distributions that only building, training or a GPU needs, and how CUDA's begin
+# distributions that only building, training or a GPU needs, and the prefixes of CUDA's
 UNWANTED = {"torch", "torchtext", "triton", "pip", "setuptools", "wheel", "pybind11", "scipy"}
 _CUDA = ("nvidia-", "cuda-")
-# BentoML's: Python that asks a driver, where there is one, how busy its GPUs are
+# used by BentoML: Python code that asks a driver, if present, for the load of its GPUs
 _NOT_CUDA = {"nvidia-ml-py"}
 _LABELS = {f"org.opencontainers.image.{name}" for name in ("title", "version", "revision")}
 
 
 def run(image: str) -> Iterator[Finding]:
-    """Build the image, then weigh and search it."""
+    """Build the image, then measure and search it."""
     started = time.perf_counter()
     built = subprocess.run(
         ["deploy/image/build.sh", "cpu", image],
@@ -51,7 +51,7 @@ def run(image: str) -> Iterator[Finding]:
     faults = [*unwanted(found["packages"]), *found["forbidden"]]
     listed = _listed(image) == set(found["packages"])
     yield Finding(
-        fault="what must not be in it",
+        fault="unwanted content",
         tried=f"{len(found['packages'])} packages and all programs and libraries searched for "
         f"{', '.join(sorted(UNWANTED))}, CUDA, {', '.join(inside.PROGRAMS)}, training code",
         lost=f"{', '.join(faults) or 'none of them'}; "
@@ -62,7 +62,7 @@ def run(image: str) -> Iterator[Finding]:
 
 
 def look(image: str) -> dict[str, Any]:
-    """Bytes of packages and parts, and what was found of the forbidden."""
+    """Return the bytes of packages and parts, and the unwanted files."""
     program = Path(inside.__file__).read_text("utf-8")
     command = ("run", "--rm", "--interactive", "--network", "none", "--entrypoint", "", image)
     found: dict[str, Any] = json.loads(podman(*command, "python", "-", stdin=program))
@@ -70,7 +70,7 @@ def look(image: str) -> dict[str, Any]:
 
 
 def unwanted(names: Iterable[str]) -> list[str]:
-    """Those of the distributions that the CPU image must not hold."""
+    """Return the distributions that the CPU image must not hold."""
     return [
         name
         for name in names
@@ -84,7 +84,7 @@ def _heaviest(weights: dict[str, int]) -> str:
 
 
 def _listed(image: str) -> set[str]:
-    """Names of the components in the image's own CycloneDX document."""
+    """Return the names of the components in the image's own CycloneDX document."""
     command = ("run", "--rm", "--network", "none", "--entrypoint", "", image)
     document = json.loads(podman(*command, "cat", "/opt/venv/sbom.cdx.json"))
     return {component["name"].lower() for component in document["components"]}

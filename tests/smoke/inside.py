@@ -1,4 +1,4 @@
-"""Run inside the image, from its standard input: prints what there is, as JSON."""
+"""Program for the inside of the image, read from standard input: prints its content as JSON."""
 
 import json
 import shutil
@@ -12,12 +12,12 @@ PARTS = ("/opt/venv", "/opt/valence/models", "/opt/valence/src")
 
 
 def weigh(folder: str) -> int:
-    """Bytes of all files below a folder."""
+    """Return the bytes of all files below a folder."""
     return sum(path.lstat().st_size for path in Path(folder).rglob("*") if path.is_file())
 
 
 def package(found: Distribution) -> int:
-    """Bytes of a distribution's files and of the bytecode made of them."""
+    """Return the bytes of a distribution's files and of their bytecode."""
     total = 0
     for file in found.files or ():
         path = Path(str(found.locate_file(file)))
@@ -27,7 +27,7 @@ def package(found: Distribution) -> int:
 
 
 def main() -> None:
-    """Print it."""
+    """Print the content of the image."""
     (site,) = (path for path in sys.path if path.startswith("/opt/venv"))
     everything = [path for top in ("/opt", "/usr") for path in Path(top).rglob("*")]
     found = {

@@ -17,7 +17,7 @@ from tests.smoke.machine import podman
 
 
 def run(image: str) -> Iterator[Finding]:
-    """Play it with three edits: the image's name, one replica, a port of the host."""
+    """Run it with three edits: the name of the image, one replica, a port of the host."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="valence-smoke-") as scratch:
         rendered = render(ROOT / "deploy", Path(scratch))["dev"]
@@ -43,7 +43,7 @@ def run(image: str) -> Iterator[Finding]:
                 tried="overlay `dev`, edited: image, one replica, host port",
                 lost=f"ready after {seconds:.1f} s, label {result['label']}; uid {user}, read-only "
                 f"{read_only}, memory {used.limit_bytes // 2**20} MiB",
-                promise="answers; user, read-only root and memory limit as the manifest says",
+                promise="answers; user, read-only root and memory limit as in the manifest",
                 held=result["label"] == "positive"
                 and user == "10001"
                 and read_only == "true"

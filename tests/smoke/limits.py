@@ -22,7 +22,7 @@ _SIGTERMS = 3
 
 
 def run(image: str) -> Iterator[Finding]:
-    """Start it, look at its privileges, ask it, and end it under load."""
+    """Start the container, check its privileges, send requests, and end it under load."""
     yield _start(image)
     with running(image, memory=f"{_MEMORY}b") as container:
         container.wait_until_ready()
@@ -96,12 +96,12 @@ def _work(container: Container) -> Finding:
     clients = Clients(container.port, right_answers(container.port, texts.sentences(200)))
     time.sleep(_LOAD_SECONDS)
     clients.stop()
-    # a large request beside them: 1,000 sentences
+    # one large request beside them: 1,000 sentences
     many = ask(container.port, "/v1/classify", {"texts": texts.sentences(1000)})["results"]
     used, seen = container.used(), clients.seen
     return Finding(
         fault="work in 256 MB",
-        tried=f"{CLIENTS} clients that never pause for {_LOAD_SECONDS:g} s, then 1,000 sentences "
+        tried=f"{CLIENTS} clients without pause for {_LOAD_SECONDS:g} s, then 1,000 sentences "
         "at once",
         lost=f"{seen['right']:,} right answers, {sum(seen.values()) - seen['right']} others; peak "
         f"{used.peak_bytes / 1e6:.0f} of {used.limit_bytes / 1e6:.0f} MB; not killed",
@@ -131,7 +131,7 @@ def _terminate(image: str) -> Finding:
             total += clients.seen["right"]
     return Finding(
         fault="SIGTERM under load",
-        tried=f"{_SIGTERMS} times, {CLIENTS} clients that never pause, {total:,} answered",
+        tried=f"{_SIGTERMS} times, {CLIENTS} clients without pause, {total:,} answered",
         lost=f"{lost} accepted requests unanswered, {wrong} wrong answers; exit statuses "
         f"{', '.join(statuses)}; ended within {longest:.1f} s",
         promise="none unanswered, none wrong, exit 0",

@@ -1,4 +1,4 @@
-"""What of a normal machine this one lacks, and how containers run here all the same."""
+"""What this machine lacks compared with a normal one, and how containers run here anyway."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _FILES, _PROCESSES = 4096, 4096
 
 
 class SmokeError(Exception):
-    """The image cannot be tried, or what was tried did not come about."""
+    """The image cannot be tried, or a trial failed."""
 
 
 def missing() -> list[str]:
-    """The tools that are not installed."""
+    """Return the tools that are not installed."""
     return [tool for tool in TOOLS if shutil.which(tool) is None]
 
 
 def podman(*arguments: str, check: bool = True, seconds: float = 120.0, stdin: str = "") -> str:
-    """What podman says; raises :class:`SmokeError` with its last words."""
+    """Return podman's output; raises :class:`SmokeError` with its last line."""
     try:
         done = subprocess.run(
             ["podman", *arguments],
@@ -36,7 +36,7 @@ def podman(*arguments: str, check: bool = True, seconds: float = 120.0, stdin: s
             text=True,
             check=False,
             timeout=seconds,
-            # conmon leaves a file where it was started when the kernel kills for memory
+            # conmon leaves a file in its start folder when the kernel kills a container for memory
             cwd=tempfile.gettempdir(),
         )
     except subprocess.TimeoutExpired:
@@ -47,7 +47,9 @@ def podman(*arguments: str, check: bool = True, seconds: float = 120.0, stdin: s
 
 
 def prepare(scratch: Path) -> None:
-    """Have podman run containers by what works here, saying what does not and why."""
+    """Configure podman with settings that work here; report those that do not work, with
+    reasons.
+    """
     ensure_base(scratch)
     reasons = []
     for name, settings in _settings():
@@ -55,7 +57,7 @@ def prepare(scratch: Path) -> None:
         path.write_text(settings, "utf-8")
         os.environ["CONTAINERS_CONF"] = str(path)
         try:
-            # what every container of ours will ask for
+            # options of every container in the trials
             podman(
                 "run", "--rm", "--memory", "64m", "--cpus", "1", "--publish", "127.0.0.1::3000",
                 BASE, "true",
@@ -71,7 +73,7 @@ def prepare(scratch: Path) -> None:
 
 
 def _settings() -> Iterator[tuple[str, str]]:
-    """Ways to run containers, the usual one first."""
+    """Yield settings for running containers, the usual ones first."""
     yield "podman's defaults", ""
     # without CAP_SYS_RESOURCE no limit may be raised, and podman's defaults are high
     files = min(_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
@@ -90,7 +92,7 @@ events_logger = "file"
 
 
 def ensure_base(scratch: Path) -> None:
-    """Pull the base image, or make one of Debian's packages where no registry is reached."""
+    """Pull the base image, or build one from Debian's packages if no registry is reachable."""
     if not _succeeds("image", "exists", BASE):
         try:
             podman("pull", "--quiet", BASE, seconds=300.0)
@@ -108,7 +110,7 @@ def _debootstrap(root: Path) -> None:
     if made.returncode:
         raise SmokeError(f"debootstrap: {_last(made.stdout + made.stderr)}")
     (root / "usr/bin/python").symlink_to("python3")
-    # this machine's authorities: its package index may be vouched for by one of its own
+    # this machine's certificate authorities: one of them may certify its package index
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", root / "etc/ssl/certs")
     archive = root.with_suffix(".tar")
     subprocess.run(["tar", "--create", "--file", archive, "--directory", root, "."], check=True)
@@ -119,12 +121,12 @@ def _debootstrap(root: Path) -> None:
 
 
 def build_environment() -> Mapping[str, str]:
-    """For ``deploy/image/build.sh``: by podman, isolated as far as this machine allows."""
+    """Return variables for ``deploy/image/build.sh``: podman, with as much isolation as possible here."""
     environment = {**os.environ, "BUILDER": "podman"}
     with tempfile.TemporaryDirectory(prefix="valence-smoke-") as context:
         probe = f"FROM {BASE}\nRUN true\n"
         if not _succeeds("build", "--quiet", "--file", "-", context, stdin=probe):
-            say("a build step is isolated by chroot alone: more is not possible here")
+            say("a build step is isolated only by chroot: more is not possible here")
             environment["BUILDAH_ISOLATION"] = "chroot"
     return environment
 
@@ -139,4 +141,4 @@ def _succeeds(*arguments: str, stdin: str = "") -> bool:
 
 def _last(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "no message"

@@ -1,6 +1,6 @@
 """Memory beyond the limit: the container is killed and restarted, and the alert arrives.
 
-``ValenceRestarts`` is fired by the rule as it is: it has no ``for``, so nothing is scaled down.
+The rule ``ValenceRestarts`` fires unchanged: it has no ``for``, so no duration is shortened.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _ALERT = "ValenceRestarts"
 _MEMORY = 320 * 2**20
 _TIMES = 2
 _ARRIVAL_SECONDS = 60.0
-# /tmp is memory, which is the container's; a chunk at a time until the kernel says stop
+# /tmp is in memory, which counts for the container; write chunks until the kernel kills
 _FILL = "f=open('/tmp/fill','wb')\nwhile True: f.write(bytes(1<<20)); f.flush()"
 
 
 def run(image: str) -> Iterator[Finding]:
-    """Fill the memory twice, with a Prometheus that looks on."""
+    """Fill the memory twice, with a Prometheus that watches."""
     with (
         tempfile.TemporaryDirectory(prefix="valence-smoke-") as scratch,
         running(image, memory=f"{_MEMORY}b", restarts=True) as container,
@@ -43,7 +43,7 @@ def _scraped(monitoring: Monitoring) -> Finding:
     texts = monitoring.query("sum(valence_predictions_total)")
     return Finding(
         fault="scrape",
-        tried="a real Prometheus, production's rules, every second",
+        tried="a real Prometheus, the rules of production, a scrape every second",
         lost=f"up {up}, texts counted {texts}",
         promise="scraped, one text counted",
         held=up == [1.0] and texts == [1.0],
@@ -69,7 +69,7 @@ def _killed(container: Container, monitoring: Monitoring) -> Iterator[Finding]:
     (result,) = ask(container.port, "/v1/classify", {"text": "I love it."})["results"]
     yield Finding(
         fault="memory beyond the limit",
-        tried=f"/tmp filled until {_MEMORY // 2**20} MiB are passed, {_TIMES} times",
+        tried=f"/tmp filled until {_MEMORY // 2**20} MiB are exceeded, {_TIMES} times",
         lost=f"killed and restarted {container.state('RestartCount')} times, ready "
         f"again within {longest:.1f} s",
         promise="killed, restarted, right again",
@@ -79,7 +79,7 @@ def _killed(container: Container, monitoring: Monitoring) -> Iterator[Finding]:
     _wait_for(lambda: monitoring.firing(_ALERT), f"{_ALERT} at the webhook")
     yield Finding(
         fault=f"alert {_ALERT}",
-        tried="the rule as it is, fired by those restarts; Prometheus, Alertmanager, webhook",
+        tried="the unchanged rule, fired by these restarts; Prometheus, Alertmanager, webhook",
         lost=f"arrived {time.perf_counter() - started:.0f} s after the last restart was seen",
         promise="arrives",
         held=True,

@@ -24,20 +24,20 @@ _START_SECONDS = 60.0
 
 
 class Monitoring:
-    """What was scraped, and the alerts that arrived at the webhook."""
+    """Scraped metrics, and the alerts that arrived at the webhook."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self.arrived: list[dict[str, Any]] = []
 
     def query(self, expression: str) -> list[float]:
-        """The values of an instant query."""
+        """Return the values of an instant query."""
         path = f"/api/v1/query?query={urllib.parse.quote(expression)}"
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=10) as answer:
             return [float(r["value"][1]) for r in json.load(answer)["data"]["result"]]
 
     def firing(self, alert: str) -> bool:
-        """Whether the webhook was told that ``alert`` fires."""
+        """Return whether the webhook got a firing ``alert``."""
         return any(
             told["labels"]["alertname"] == alert and told["status"] == "firing"
             for told in self.arrived
@@ -46,7 +46,9 @@ class Monitoring:
 
 @contextlib.contextmanager
 def monitored(port: int, scratch: Path) -> Iterator[Monitoring]:
-    """Prometheus scrapes the service on ``port`` each second, by production's rules unchanged."""
+    """Run Prometheus, which scrapes the service on ``port`` each second, with production's
+    rules.
+    """
     hook, alertmanager, prometheus = free_port(), free_port(), free_port()
     (rule,) = named(render(ROOT / "deploy", scratch)["production"], "PrometheusRule").values()
     (scratch / "rules.yaml").write_text(yaml.safe_dump(rule["spec"]), "utf-8")

@@ -1,4 +1,4 @@
-"""A corpus small enough to learn in a second, and a model store of the tests' own."""
+"""A corpus that is learnt in a second, and a model store for the tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TAILS = ("in the end", "to me", "as they say", "again", "this year", "on Monday"
 
 
 def toy_examples() -> list[Example]:
-    """420 sentences whose label is that of one word, and that a shuffle puts out of order."""
+    """Return 420 sentences in shuffled order; one word determines the label of each sentence."""
     made = []
     for (label, words), subject, tail in itertools.product(TELLING.items(), SUBJECTS, TAILS):
         for word in words[:2] if subject in SUBJECTS[:5] else words[2:]:
@@ -47,7 +47,7 @@ def toy_examples() -> list[Example]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_tracking_server() -> Iterator[None]:
-    """No test tells the user's own server of a run."""
+    """Keep the tests away from the user's own tracking server."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         yield
@@ -67,7 +67,9 @@ def read_toy(path: Path) -> Iterator[Example]:
 
 @pytest.fixture(scope="session")
 def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sentence encoder of two small layers, as transformers saves it; it knows the toy words."""
+    """Return a sentence encoder of two small layers in the format of transformers; it knows the toy
+    words.
+    """
     import transformers
 
     folder = tmp_path_factory.mktemp("encoder")
@@ -90,7 +92,7 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def near_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """GloVe, for the copies that a teacher labels: it knows the toy words, and nothing of them."""
+    """Replace GloVe by vectors of the toy words, for the copies that a teacher labels."""
     words = sorted(
         {word.lower() for example in toy_examples() for word in example.text[:-1].split()}
     )
@@ -103,7 +105,7 @@ def near_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def toy_corpus(workspace: Workspace) -> Iterator[Package]:
-    """The corpus ``toy``, as if pip had fetched it already."""
+    """Yield the corpus ``toy``, as if pip had already fetched it."""
     content = "".join(f"{example.label}\t{example.text}\n" for example in toy_examples()).encode()
     package = Package(
         name="toy",
@@ -116,14 +118,14 @@ def toy_corpus(workspace: Workspace) -> Iterator[Package]:
     (workspace.corpora / package.filename).write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(catalog.CORPORA, "toy", Corpus(package, read_toy, tuple(TELLING)))
-        # a toy is not worth hundreds of sentences of each kind
+        # a toy does not need hundreds of sentences of each kind
         patch.setattr("valence.training.behaviour.templates.MOST_CASES", 20)
         yield package
 
 
 @contextmanager
 def models_in(folder: Path) -> Iterator[None]:
-    """BentoML's model store is ``folder``."""
+    """Use ``folder`` as the model store of BentoML."""
     from bentoml._internal.configuration.containers import BentoMLContainer
     from bentoml._internal.models import ModelStore
 
@@ -136,7 +138,7 @@ def models_in(folder: Path) -> Iterator[None]:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    """An empty workspace beside an empty model store; the corpus ``toy`` is fetched."""
+    """Yield an empty workspace with an empty model store; the corpus ``toy`` is fetched."""
     made = Workspace(tmp_path / "workspace")
     with toy_corpus(made), models_in(tmp_path / "models"):
         yield made
@@ -144,13 +146,13 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture
 def model_store(tmp_path: Path) -> Iterator[Path]:
-    """An empty model store."""
+    """Yield an empty model store."""
     with models_in(tmp_path / "models"):
         yield tmp_path / "models"
 
 
 def toy_configuration(**sections: dict[str, object]) -> Configuration:
-    """A network that learns the corpus ``toy`` in three epochs; keys of sections may be changed."""
+    """Return a configuration that learns ``toy`` in three epochs; ``sections`` change its keys."""
     content: dict[str, dict[str, object]] = {
         "data": {"corpora": ["toy"]},
         "text": {"max_tokens": 20, "minimum_count": 1},
@@ -177,12 +179,14 @@ def toy_configuration(**sections: dict[str, object]) -> Configuration:
 
 @pytest.fixture(scope="session")
 def configured() -> Callable[..., Configuration]:
-    """Makes configurations: ``configured(network={"cell": "gru"})``."""
+    """Return a maker of configurations: ``configured(network={"cell": "gru"})``."""
     return toy_configuration
 
 
 class Silent(Reporter):
-    """Keeps what is said; ``stop_at`` interrupts when that many batches of this run are done."""
+    """Reporter that records messages; ``stop_at`` interrupts after that many batches of
+    this run.
+    """
 
     def __init__(self, *, stop_at: int | None = None, stop_saying: str | None = None) -> None:
         super().__init__()
@@ -212,13 +216,15 @@ class Silent(Reporter):
 
 @pytest.fixture(scope="session")
 def silent() -> type[Silent]:
-    """A reporter that prints nothing, keeps what is said, and can interrupt a run."""
+    """Return a reporter class that prints nothing, records messages and can interrupt a run."""
     return Silent
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Workspace, Path]:
-    """A toy classifier in a store: what training returned, its workspace, the store's folder."""
+    """Return a stored toy classifier: the result of training, its workspace and the store's
+    folder.
+    """
     folder = tmp_path_factory.mktemp("trained")
     workspace = Workspace(folder / "workspace")
     with toy_corpus(workspace), models_in(folder / "models"):
@@ -233,7 +239,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Workspac
 
 @pytest.fixture
 def stored(trained: tuple[Trained, Workspace, Path]) -> Iterator[tuple[Trained, Workspace]]:
-    """The toy classifier, with its store and corpus in place; to be read, not changed."""
+    """Yield the toy classifier with its store and corpus in place; tests must not change them."""
     made, workspace, models = trained
     with toy_corpus(workspace), models_in(models):
         yield made, workspace

@@ -20,14 +20,15 @@ TRAIN = [
 TEST = [example("a soup", "food"), example("that match", "sport"), example("my phone", "tech")]
 
 
-def test_the_linear_model_learns_words_from_train_alone() -> None:
+def test_the_linear_model_learns_words_only_from_train() -> None:
     scores = baselines.tfidf(TRAIN, TEST, labels=TOPICS)
     assert scores.accuracy == 1.0
     assert scores.count == 3
     assert scores.labels == TOPICS
 
 
-def test_the_linear_model_takes_labels_in_any_order_and_labels_that_train_lacks() -> None:
+def test_the_linear_model_takes_labels_that_train_lacks() -> None:
+    """Labels may have any order."""
     labels = ("tech", "weather", "food", "sport")
     scores = baselines.tfidf(TRAIN, TEST, labels=labels)
     assert scores.accuracy == 1.0
@@ -40,7 +41,7 @@ def test_the_linear_model_scores_the_same_twice() -> None:
     )
 
 
-def test_the_lexicon_knows_praise_from_blame() -> None:
+def test_the_lexicon_distinguishes_positive_from_negative() -> None:
     texts = [
         example("I love this wonderful film", "positive"),
         example("A horrible, stupid waste", "negative"),
@@ -49,7 +50,7 @@ def test_the_lexicon_knows_praise_from_blame() -> None:
     ]
     scores = baselines.vader(texts, labels=SENTIMENT)
     assert scores.confusion == ((1, 0, 1), (0, 1, 0), (0, 0, 1))
-    # always sure, right three times of four
+    # always fully confident, and right in three of four texts
     assert scores.ece == pytest.approx(0.25)
 
 

@@ -25,7 +25,7 @@ def encode(lengths: list[int], *, max_tokens: int = 100, use_shares: bool = Fals
 
 
 @given(LENGTHS, st.integers(1, 200), st.one_of(st.none(), st.integers(0, 5)))
-def test_a_plan_holds_every_text_once_and_no_batch_exceeds_its_budget(
+def test_a_plan_holds_every_text_once_within_the_budget(
     lengths: list[int], tokens: int, seed: int | None
 ) -> None:
     texts = encode(lengths)
@@ -37,7 +37,7 @@ def test_a_plan_holds_every_text_once_and_no_batch_exceeds_its_budget(
 
 
 @given(LENGTHS, st.integers(0, 100))
-def test_a_batch_is_the_texts_padded_with_zeros(lengths: list[int], seed: int) -> None:
+def test_a_batch_holds_its_texts_padded_with_zeros(lengths: list[int], seed: int) -> None:
     texts = encode(lengths)
     for rows in texts.plan(tokens=80, seed=seed):
         batch = texts.batch(rows)
@@ -51,7 +51,7 @@ def test_a_batch_is_the_texts_padded_with_zeros(lengths: list[int], seed: int) -
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=5), min_size=1, max_size=6))
-def test_texts_joined_are_those_encoded_together(parts: list[list[int]]) -> None:
+def test_joined_parts_equal_texts_encoded_together(parts: list[list[int]]) -> None:
     joined = EncodedTexts.joined([encode(lengths) for lengths in parts])
     assert joined.lengths.tolist() == [length for lengths in parts for length in lengths]
     batch = joined.batch(np.arange(len(joined)))
@@ -66,7 +66,7 @@ def test_texts_joined_are_those_encoded_together(parts: list[list[int]]) -> None
             assert joined.truth[place] == texts.truth[row]
 
 
-def test_a_part_of_a_batch_knows_how_large_the_whole_is() -> None:
+def test_a_part_of_a_batch_knows_the_size_of_the_batch() -> None:
     texts = encode([5, 4, 3, 2])
     part = texts.batch(np.arange(4), slice(1, None, 2))
     assert part.lengths.tolist() == [4, 2]
@@ -77,7 +77,7 @@ def test_a_part_of_a_batch_knows_how_large_the_whole_is() -> None:
     assert nothing.whole == (1, 5)
 
 
-def test_a_seed_decides_the_order() -> None:
+def test_a_seed_determines_the_order() -> None:
     texts = encode([3, 1, 4, 1, 5, 9, 2, 6] * 9)
 
     def order(seed: int | None) -> list[list[int]]:
@@ -88,13 +88,13 @@ def test_a_seed_decides_the_order() -> None:
     assert order(None) == order(None)
 
 
-def test_without_a_seed_batches_go_from_the_longest_text_to_the_shortest() -> None:
+def test_without_a_seed_the_longest_texts_come_first() -> None:
     lengths = [3, 1, 4, 1, 5, 9, 2, 6]
     rows = np.concatenate(encode(lengths).plan(tokens=10))
     assert [lengths[row] for row in rows] == sorted(lengths, reverse=True)
 
 
-def test_lengths_in_a_shuffled_batch_are_alike() -> None:
+def test_lengths_in_a_shuffled_batch_are_similar() -> None:
     lengths = np.random.default_rng(0).integers(1, 100, 3000).tolist()
     texts = encode(lengths)
     padded = sum(
@@ -103,7 +103,7 @@ def test_lengths_in_a_shuffled_batch_are_alike() -> None:
     assert padded < 1.15 * texts.tokens
 
 
-def test_texts_are_cut_and_counted() -> None:
+def test_texts_are_truncated_and_counted() -> None:
     texts = encode([5, 0, 200], max_tokens=100)
     assert len(texts) == 3
     assert texts.lengths.tolist() == [5, 0, 100]
@@ -113,7 +113,7 @@ def test_texts_are_cut_and_counted() -> None:
 
 
 @pytest.mark.parametrize("use_shares", [True, False])
-def test_targets_are_the_raters_shares_where_they_are_told_and_wanted(use_shares: bool) -> None:
+def test_targets_are_rater_shares_if_given_and_requested(use_shares: bool) -> None:
     examples = [
         Example("a", "yes", "here", {"yes": 0.75, "no": 0.25}),
         Example("b", "yes", "here", {"yes": 1.0}),

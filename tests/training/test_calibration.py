@@ -15,7 +15,7 @@ from valence.training.metrics.scores import evaluate
 
 
 def planted(temperature: float, *, count: int = 40_000) -> tuple[np.ndarray, np.ndarray]:
-    """Logits, and truths drawn from the softmax of these divided by ``temperature``."""
+    """Return logits, and labels drawn from the softmax of the logits divided by ``temperature``."""
     random = np.random.default_rng(0)
     logits = random.normal(scale=2 * temperature, size=(count, 3))
     probabilities = softmax(logits / temperature, axis=1)
@@ -28,7 +28,7 @@ def test_a_planted_temperature_is_found(temperature: float) -> None:
     assert fit_temperature(*planted(temperature)) == pytest.approx(temperature, rel=0.03)
 
 
-def test_it_makes_an_overconfident_classifier_honest_and_changes_no_label() -> None:
+def test_calibration_fixes_overconfidence_and_keeps_labels() -> None:
     logits, truth = planted(3.0)
     found = fit_temperature(logits, truth)
     labels = ("a", "b", "c")
@@ -40,7 +40,7 @@ def test_it_makes_an_overconfident_classifier_honest_and_changes_no_label() -> N
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(2, 6), st.floats(1e-3, 1e3))
-def test_it_is_never_worse_than_a_temperature_of_one(seed, count, labels, scale) -> None:
+def test_calibration_is_never_worse_than_temperature_one(seed, count, labels, scale) -> None:
     random = np.random.default_rng(seed)
     logits = random.normal(scale=scale, size=(count, labels))
     truth = random.integers(0, labels, count)
@@ -50,11 +50,12 @@ def test_it_is_never_worse_than_a_temperature_of_one(seed, count, labels, scale)
     assert fitted <= negative_log_likelihood(logits, truth, temperature=1.0)
 
 
-def test_logits_that_tell_nothing_keep_a_temperature_of_one() -> None:
+def test_uninformative_logits_keep_a_temperature_of_one() -> None:
     assert fit_temperature(np.zeros((5, 3)), np.array([0, 1, 2, 0, 1])) == 1.0
 
 
-def test_always_right_and_always_wrong_stay_within_the_bounds() -> None:
+def test_extreme_temperatures_stay_within_the_bounds() -> None:
+    """The classifier is always right, or always wrong."""
     logits = np.eye(3) / 2
     assert fit_temperature(logits, np.array([0, 1, 2])) == pytest.approx(LOWEST, rel=1e-3)
     assert fit_temperature(logits, np.array([1, 2, 0])) == pytest.approx(HIGHEST, rel=1e-3)

@@ -39,7 +39,7 @@ def same(left: Checkpoint | None, right: Checkpoint) -> bool:
     )
 
 
-def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
+def test_a_loaded_checkpoint_equals_the_saved_one(tmp_path: Path) -> None:
     path = tmp_path / "runs" / "one.safetensors"
     make().save(path)
     assert same(load(path), make())
@@ -48,7 +48,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
     assert [other.name for other in path.parent.iterdir()] == [path.name]
 
 
-def test_tensors_that_share_memory_or_lie_turned_are_saved_right(tmp_path: Path) -> None:
+def test_shared_and_transposed_tensors_are_saved_correctly(tmp_path: Path) -> None:
     table = torch.arange(6.0).reshape(2, 3)
     shared = dataclasses.replace(make(), model={"x": table, "y": table, "turned": table.T})
     shared.save(tmp_path / "run")
@@ -58,31 +58,31 @@ def test_tensors_that_share_memory_or_lie_turned_are_saved_right(tmp_path: Path)
     assert torch.equal(loaded.model["x"], loaded.model["y"])
 
 
-def test_an_optimizer_without_state_is_saved_too(tmp_path: Path) -> None:
+def test_an_optimizer_without_state_is_saved(tmp_path: Path) -> None:
     empty = dataclasses.replace(make(), optimizer={})
     empty.save(tmp_path / "run")
     assert same(load(tmp_path / "run"), empty)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("no space left")])
-def test_a_save_that_breaks_off_leaves_the_checkpoint_before(
+def test_a_failed_save_keeps_the_previous_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
     path = tmp_path / "run"
     make(1.0).save(path)
 
-    def break_off(tensors: object, target: Path, metadata: object) -> None:
+    def fail_midway(tensors: object, target: Path, metadata: object) -> None:
         target.write_bytes(b"half a file")
         raise error
 
-    monkeypatch.setattr(safetensors.torch, "save_file", break_off)
+    monkeypatch.setattr(safetensors.torch, "save_file", fail_midway)
     with pytest.raises((KeyboardInterrupt, OSError)):
         make(2.0).save(path)
     assert same(load(path), make(1.0))
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_checkpoint_cut_short_is_none(tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "run"
     make().save(path)
     content = path.read_bytes()
@@ -91,7 +91,7 @@ def test_a_checkpoint_cut_short_is_none(tmp_path: Path) -> None:
         assert load(path) is None
 
 
-def test_no_file_and_a_folder_are_no_checkpoint(tmp_path: Path) -> None:
+def test_a_missing_file_or_a_folder_is_not_a_checkpoint(tmp_path: Path) -> None:
     assert load(tmp_path / "absent") is None
     assert load(tmp_path) is None
 
@@ -109,14 +109,14 @@ def test_no_file_and_a_folder_are_no_checkpoint(tmp_path: Path) -> None:
         ({"other/a": torch.zeros(1)}, {"state": '{"history": []}'}),
     ],
 )
-def test_a_file_that_is_something_else_is_no_checkpoint(
+def test_another_file_is_not_a_checkpoint(
     tmp_path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None
 ) -> None:
     safetensors.torch.save_file(tensors, tmp_path / "run", metadata=metadata)
     assert load(tmp_path / "run") is None
 
 
-def test_a_pickle_is_no_checkpoint(tmp_path: Path) -> None:
+def test_a_pickle_is_not_a_checkpoint(tmp_path: Path) -> None:
     torch.save({"model": torch.zeros(1)}, tmp_path / "run")
     assert load(tmp_path / "run") is None
 
@@ -131,7 +131,7 @@ with hold_run(Path(sys.argv[1])):
 """
 
 
-def test_two_processes_are_never_at_the_same_run_and_one_that_dies_lets_go(tmp_path: Path) -> None:
+def test_a_run_is_locked_until_its_process_ends(tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True
@@ -140,7 +140,7 @@ def test_two_processes_are_never_at_the_same_run_and_one_that_dies_lets_go(tmp_p
         assert other.stdout.readline() == "held\n"
         with pytest.raises(ConfigurationError, match="another process"), hold_run(path):
             pass
-        # another run is nobody's concern
+        # another run is not locked
         with hold_run(tmp_path / "another.safetensors"):
             pass
         other.kill()

@@ -21,11 +21,11 @@ def test_a_published_configuration_loads_and_fits_its_corpora(path: Path) -> Non
     assert known <= set(configuration.labels)
 
 
-def test_there_are_published_configurations() -> None:
+def test_published_configurations_exist() -> None:
     assert {"sentiment", "topic"} <= {path.stem for path in CONFIGS}
 
 
-def test_a_configuration_survives_the_manifest_it_is_written_into() -> None:
+def test_a_configuration_survives_its_manifest() -> None:
     configuration = parse({**LEAST, "expected": EXPECTED}, source="here")
     assert parse(configuration.model_dump(mode="json"), source="there") == configuration
 
@@ -53,7 +53,7 @@ def test_a_configuration_survives_the_manifest_it_is_written_into() -> None:
         ({"expected": {**EXPECTED, "minuts": 1}}, "'expected.minuts'; did you mean 'minutes'"),
     ],
 )
-def test_an_unknown_key_is_named_with_the_nearest_known_one(
+def test_an_unknown_key_is_named_with_the_nearest_known_key(
     change: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
@@ -95,19 +95,19 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
         ({"words": {"vectors": ["a", "a"]}}, "vectors ['a', 'a'] hold one twice"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_named(change: dict[str, Any], message: str) -> None:
+def test_an_invalid_value_is_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse({**LEAST, **change}, source="mine.toml")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_all_faults_are_reported_together() -> None:
     with pytest.raises(ConfigurationError, match=r"layers 0.*; unknown key 'colour'"):
         parse({**LEAST, "network": {"layers": 0}, "colour": "blue"}, source="mine.toml")
 
 
-def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_invalid_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigurationError, match=r"absent.toml: no such file.*training/config/presets"
     ):
@@ -121,7 +121,7 @@ def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
             load(broken)
 
 
-def test_a_file_says_what_the_defaults_do_not(tmp_path: Path) -> None:
+def test_values_missing_in_a_file_have_their_defaults(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(
         'name = "mine"\nlabels = ["a", "b"]\n[data]\ncorpora = ["vader"]\n[network]\ncell = "gru"\n'
@@ -135,14 +135,16 @@ def test_a_file_says_what_the_defaults_do_not(tmp_path: Path) -> None:
     ("written", "read"),
     [("", ()), (None, ()), ([], ()), ("a.txt", ("a.txt",)), (["a", "b"], ("a", "b"))],
 )
-def test_vectors_are_none_one_or_several(written: object, read: tuple[str, ...]) -> None:
+def test_a_configuration_has_any_number_of_vectors(written: object, read: tuple[str, ...]) -> None:
     assert parse({**LEAST, "words": {"vectors": written}}, source="x").words.vectors == read
 
 
 @pytest.mark.parametrize(
     ("written", "read"), [("n-grams", ("n-grams",)), (["self", "mine"], ("self", "mine"))]
 )
-def test_teachers_are_one_or_several(written: object, read: tuple[str, ...]) -> None:
+def test_a_configuration_has_one_or_several_teachers(
+    written: object, read: tuple[str, ...]
+) -> None:
     made = parse({**LEAST, "distillation": {"teacher": written}}, source="x").distillation
     assert made is not None
     assert made.teacher == read
@@ -158,7 +160,9 @@ def test_teachers_are_one_or_several(written: object, read: tuple[str, ...]) -> 
         ({"teacher": "self", "learning_rate": 0.1}, "learning_rate = 0.1 is of sentence encoders"),
     ],
 )
-def test_what_no_teacher_reads_is_refused(distillation: dict[str, Any], message: str) -> None:
+def test_a_setting_that_no_teacher_uses_is_refused(
+    distillation: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse({**LEAST, "distillation": distillation}, source="mine.toml")
     assert message in str(caught.value)
@@ -177,7 +181,7 @@ def test_what_no_teacher_reads_is_refused(distillation: dict[str, Any], message:
         ),
     ],
 )
-def test_unlabelled_texts_are_some_and_for_somebody(change: dict[str, Any], message: str) -> None:
+def test_unlabelled_texts_need_files_and_a_use(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse({**LEAST, **change}, source="mine.toml")
     assert message in str(caught.value)

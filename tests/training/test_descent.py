@@ -20,7 +20,7 @@ def test_the_linear_schedule_warms_up_and_ends_at_zero() -> None:
     assert found[100] == 0.0
 
 
-def test_the_cosine_schedule_is_half_way_down_in_the_middle() -> None:
+def test_the_cosine_schedule_is_half_way_in_the_middle() -> None:
     found = rates(100, schedule="cosine", warmup_steps=0)
     assert found[0] == 1.0
     assert found[50] == pytest.approx(0.5)

@@ -18,15 +18,15 @@ EVERY = Regularization(
 
 
 def step(regularization: Regularization = EVERY, *, seed: int = 0, number: int = 0) -> Dropout:
-    """The dropout of this process's part of a batch of seven texts, longest first."""
+    """Return the dropout of this process's part of a batch of seven texts, longest first."""
     lengths = LENGTHS[distributed.share()]
     empty = torch.zeros(0)
     batch = Batch(ids=empty, lengths=lengths, targets=empty, whole=(TEXTS, LONGEST))
     return Dropout(regularization, batch, seed=seed, step=number, device=torch.device("cpu"))
 
 
-def left(dropout: Dropout) -> list[Tensor]:
-    """What it leaves of ones, asked as the network of three layers asks."""
+def dropped_ones(dropout: Dropout) -> list[Tensor]:
+    """Apply dropout to ones in the way of a network of three layers."""
     lengths = LENGTHS[distributed.share()]
     texts, longest = len(lengths), int(lengths.max())
     return [
@@ -39,23 +39,23 @@ def left(dropout: Dropout) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("processes", [2, 3, 7])
-def test_processes_leave_out_of_their_texts_what_one_leaves_out(
+def test_dropout_does_not_depend_on_the_number_of_processes(
     monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
-    whole = left(step())
+    whole = dropped_ones(step())
     monkeypatch.setenv("WORLD_SIZE", str(processes))
     for rank in range(processes):
         monkeypatch.setenv("RANK", str(rank))
-        for part, every in zip(left(step()), whole, strict=True):
+        for part, every in zip(dropped_ones(step()), whole, strict=True):
             mine = every[rank::processes, : part.shape[1]]
             assert torch.equal(part, mine)
 
 
-def test_seed_and_step_decide_what_is_left_out() -> None:
-    first = left(step())
-    assert all(map(torch.equal, first, left(step())))
+def test_seed_and_step_determine_the_dropped_units() -> None:
+    first = dropped_ones(step())
+    assert all(map(torch.equal, first, dropped_ones(step())))
     for other in (step(seed=1), step(number=1)):
-        assert not any(map(torch.equal, first, left(other)))
+        assert not any(map(torch.equal, first, dropped_ones(other)))
     _, _, between, again, _ = first
     assert not torch.equal(between, again)
 
@@ -70,7 +70,7 @@ def test_seed_and_step_decide_what_is_left_out() -> None:
     ],
     ids=["words", "embedded", "between layers", "pooled"],
 )
-def test_the_share_configured_is_left_out_and_units_make_up_for_it(
+def test_the_configured_share_is_dropped_and_units_are_scaled(
     ask: Callable[[Dropout, Tensor], Tensor], probability: float
 ) -> None:
     ones = torch.ones(100, 1000)
@@ -88,9 +88,9 @@ def test_the_share_configured_is_left_out_and_units_make_up_for_it(
     assert torch.equal(ask(Dropout(nothing, batch, seed=0, step=0, device=device), ones), ones)
 
 
-def test_values_in_half_precision_stay_so() -> None:
+def test_values_in_half_precision_stay_in_half_precision() -> None:
     values = torch.ones(TEXTS, LONGEST, SIZE, dtype=torch.bfloat16)
     kept = step().embedded(values)
     assert kept.dtype == torch.bfloat16
-    # the draws are those of full precision
+    # the random draws equal those of full precision
     assert torch.equal(kept == 0, step().embedded(values.float()) == 0)

@@ -14,7 +14,7 @@ from valence.training.embeddings import encoder_model
 from valence.training.embeddings.encoder_model import Encoder
 
 
-def test_the_published_encoder_is_read_out_of_its_wheel(
+def test_the_published_encoder_is_read_from_its_wheel(
     encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = tmp_path / encoder_model.PACKAGE.filename
@@ -33,9 +33,10 @@ def test_the_published_encoder_is_read_out_of_its_wheel(
 
 
 @pytest.mark.parametrize("content", [{}, {"config.json": "{}"}, {"config.json": "not JSON"}])
-def test_a_folder_that_holds_no_encoder_is_named_with_the_key_and_the_remedy(
+def test_a_folder_without_an_encoder_is_named_with_a_remedy(
     tmp_path: Path, content: dict[str, str]
 ) -> None:
+    """The error names the key too."""
     folder = tmp_path / "mine"
     folder.mkdir()
     for name, text in content.items():
@@ -44,7 +45,7 @@ def test_a_folder_that_holds_no_encoder_is_named_with_the_key_and_the_remedy(
         Encoder(str(folder)).load(tmp_path, key="words.vectors")
 
 
-def test_weights_that_are_a_pickle_are_refused(encoder_folder: Path, tmp_path: Path) -> None:
+def test_pickled_weights_are_refused(encoder_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "pickled"
     folder.mkdir()
     for path in encoder_folder.iterdir():
@@ -58,9 +59,7 @@ def test_weights_that_are_a_pickle_are_refused(encoder_folder: Path, tmp_path: P
         Encoder(str(folder)).load(tmp_path, key="words.vectors")
 
 
-def test_a_folder_is_another_encoder_when_a_file_of_it_changes(
-    encoder_folder: Path, tmp_path: Path
-) -> None:
+def test_a_changed_file_makes_another_encoder(encoder_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copied"
     folder.mkdir()
     for path in encoder_folder.iterdir():

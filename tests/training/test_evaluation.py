@@ -13,14 +13,14 @@ LABELS = ("a", "b", "c")
 
 
 def sample(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities, and truths drawn from just these: a perfectly calibrated classifier."""
+    """Return probabilities and labels drawn from them: a perfectly calibrated classifier."""
     random = np.random.default_rng(seed)
     probabilities = random.dirichlet([0.7] * 3, count)
     drawn = (random.random((count, 1)) > probabilities.cumsum(axis=1)).sum(axis=1)
     return probabilities, drawn.clip(0, 2)
 
 
-def test_every_score_of_four_texts_is_what_a_pencil_gives() -> None:
+def test_scores_of_four_texts_equal_those_computed_by_hand() -> None:
     probabilities = np.array([[0.8, 0.1, 0.1], [0.5, 0.3, 0.2], [0.2, 0.7, 0.1], [0.1, 0.3, 0.6]])
     scores = evaluate(probabilities, np.array([0, 1, 1, 2]), labels=LABELS)
     assert scores.count == 4
@@ -31,7 +31,7 @@ def test_every_score_of_four_texts_is_what_a_pencil_gives() -> None:
     )
     assert scores.macro_f1 == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
     assert scores.macro_recall == pytest.approx((1 + 0.5 + 1) / 3)
-    # one text a bin: |1 - 0.8|, |0 - 0.5|, |1 - 0.7|, |1 - 0.6|
+    # one text per bin: |1 - 0.8|, |0 - 0.5|, |1 - 0.7|, |1 - 0.6|
     assert scores.ece == pytest.approx((0.2 + 0.5 + 0.3 + 0.4) / 4)
     assert scores.brier == pytest.approx((0.06 + 0.78 + 0.14 + 0.26) / 4)
     assert scores.log_loss == pytest.approx(-np.log([0.8, 0.3, 0.7, 0.6]).mean())
@@ -46,9 +46,7 @@ def test_f1_and_log_loss_agree_with_scikit_learn() -> None:
     assert scores.log_loss == pytest.approx(log_loss(truth, probabilities))
 
 
-def test_an_honest_classifier_has_almost_no_calibration_error_and_an_overconfident_one_much() -> (
-    None
-):
+def test_calibration_error_separates_honest_from_overconfident() -> None:
     probabilities, truth = sample(50_000)
     sharpened = probabilities**4 / (probabilities**4).sum(axis=1, keepdims=True)
     honest = evaluate(probabilities, truth, labels=LABELS)
@@ -59,26 +57,28 @@ def test_an_honest_classifier_has_almost_no_calibration_error_and_an_overconfide
     assert honest.accuracy == overconfident.accuracy
 
 
-def test_a_confidence_on_an_edge_belongs_to_the_bin_that_ends_there() -> None:
+def test_a_confidence_on_an_edge_belongs_to_the_lower_bin() -> None:
     scores = evaluate(np.array([[0.6, 0.4], [1.0, 0.0]]), np.array([0, 0]), labels=("a", "b"))
     filled = [one for one in scores.reliability if one.count]
-    assert [(one.high, one.count) for one in filled] == [(0.6, 1), (1.0, 1)]
+    assert [(bin_.high, bin_.count) for bin_ in filled] == [(0.6, 1), (1.0, 1)]
 
 
 @given(st.integers(1, 60), st.integers(0, 2**32 - 1))
-def test_the_parts_add_up_to_the_whole(count: int, seed: int) -> None:
+def test_parts_of_an_evaluation_add_up(count: int, seed: int) -> None:
     probabilities, truth = sample(count, seed=seed)
     scores = evaluate(probabilities, truth, labels=LABELS)
     assert sum(map(sum, scores.confusion)) == count
     assert sum(one.count for one in scores.reliability) == count
     assert len(scores.reliability) == BINS
-    assert sum(one.support for one in scores.by_label.values()) == count
+    assert sum(scores_of_label.support for scores_of_label in scores.by_label.values()) == count
     assert sum(row[i] for i, row in enumerate(scores.confusion)) == pytest.approx(
         scores.accuracy * count
     )
     assert 0 <= scores.ece <= 1
     assert 0 <= scores.brier <= 2
-    assert all(one.low <= one.confidence <= one.high for one in scores.reliability if one.count)
+    assert all(
+        bin_.low <= bin_.confidence <= bin_.high for bin_ in scores.reliability if bin_.count
+    )
 
 
 def test_a_label_without_texts_does_not_lower_the_macro_averages() -> None:
@@ -87,13 +87,13 @@ def test_a_label_without_texts_does_not_lower_the_macro_averages() -> None:
     assert scores.by_label["c"].support == 0
 
 
-def test_a_certain_and_wrong_classifier_has_a_finite_log_loss() -> None:
+def test_a_fully_confident_error_has_a_finite_log_loss() -> None:
     scores = evaluate(np.array([[1.0, 0.0]]), np.array([1]), labels=("a", "b"))
     assert np.isfinite(scores.log_loss)
     assert scores.brier == 2.0
 
 
-def test_an_evaluation_survives_json() -> None:
+def test_an_evaluation_survives_a_round_trip_through_json() -> None:
     scores = evaluate(*sample(20), labels=LABELS)
     assert Evaluation.model_validate_json(json.dumps(scores.as_json())) == scores
 
@@ -111,8 +111,6 @@ def test_an_evaluation_survives_json() -> None:
         (np.full((1, 3), np.nan), np.array([0]), "finite"),
     ],
 )
-def test_what_are_no_probabilities_of_these_labels_is_refused(
-    probabilities, truth, message
-) -> None:
+def test_invalid_probabilities_are_refused(probabilities, truth, message) -> None:
     with pytest.raises(ValueError, match=message):
         evaluate(probabilities, truth, labels=LABELS)

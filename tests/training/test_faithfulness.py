@@ -10,7 +10,7 @@ from valence.training.evaluation import explanation_faithfulness
 
 @pytest.fixture
 def sentiment(tiny_artifact):
-    """A network in which only "good" and "bad" say anything, and say much."""
+    """Return a network whose answer depends strongly on "good" and "bad", and on no other word."""
     random = np.random.default_rng(3)
     tensors = {
         name: (0.05 * random.standard_normal(value.shape)).astype(np.float32)
@@ -27,7 +27,7 @@ def sentiment(tiny_artifact):
     return dataclasses.replace(tiny_artifact, tensors=tensors)
 
 
-def test_words_that_a_model_goes_by_are_told_from_others(sentiment):
+def test_important_words_are_distinguished_from_others(sentiment):
     texts = ["the good movie was a very good movie and not the good"] * 5 + ["bad movie"]
     found = explanation_faithfulness.measure(
         Classifier(sentiment), ReferenceEngine(sentiment), texts, label="positive"
@@ -42,10 +42,10 @@ def test_words_that_a_model_goes_by_are_told_from_others(sentiment):
     assert again == found
 
 
-def test_what_cannot_be_judged_is_said(sentiment):
+def test_texts_that_cannot_be_judged_are_reported(sentiment):
     judge = Classifier(sentiment), ReferenceEngine(sentiment)
     with pytest.raises(ConfigurationError, match="no label 'happy'; the model has negative"):
         explanation_faithfulness.measure(*judge, ["good"], label="happy")
     with pytest.raises(ConfigurationError, match="no text is given 'positive'"):
-        # three tokens would all be deleted
+        # of three tokens all would be deleted
         explanation_faithfulness.measure(*judge, ["good good good", "the movie"], label="positive")

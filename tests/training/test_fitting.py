@@ -36,7 +36,7 @@ class Result:
 
 @pytest.fixture(scope="module")
 def encoded(examples: Sequence[Example]) -> tuple[EncodedTexts, EncodedTexts, int]:
-    """Train and dev of the toy corpus, and how many words there are."""
+    """Return the encoded train and dev texts of the toy corpus, and the size of the vocabulary."""
     parts = split(examples)
     words = vocabulary.build((e.text for e in parts.train), minimum_count=1, maximum_words=999)
     labels = ("negative", "neutral", "positive")
@@ -53,7 +53,7 @@ def fit(
     configured: Callable[..., Configuration],
     silent: type[Reporter],
 ) -> Callable[..., Result]:
-    """Fits the toy task; what is given changes the configuration."""
+    """Return a function that trains on the toy task; arguments change the configuration."""
     train, dev, words = encoded
 
     def fit(
@@ -92,7 +92,7 @@ def fit(
 
 
 def outcome(history: tuple[Epoch, ...]) -> list[tuple[float, ...]]:
-    """What an epoch came to, less how long it took."""
+    """Return the results of each epoch without its duration."""
     return [(e.epoch, e.train_loss, e.dev_loss, e.dev_macro_f1) for e in history]
 
 
@@ -102,13 +102,13 @@ def same(left: Result, right: Result) -> bool:
 
 
 @pytest.fixture(scope="module")
-def whole(fit: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """A run that nothing interrupted."""
+def uninterrupted(fit: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """Return the result of a run without interruption."""
     return fit(tmp_path_factory.mktemp("whole") / "run")
 
 
-def test_the_toy_task_is_learnt(whole: Result) -> None:
-    result = whole
+def test_training_learns_the_toy_task(uninterrupted: Result) -> None:
+    result = uninterrupted
     assert [epoch.epoch for epoch in result.history] == [1, 2, 3]
     assert result.history[-1].dev_macro_f1 == 1.0
     assert result.history[-1].train_loss < result.history[0].train_loss
@@ -142,9 +142,10 @@ def test_every_way_to_train_learns_the_toy_task(
     assert max(epoch.dev_macro_f1 for epoch in result.history) > 0.95
 
 
-def test_mixed_precision_learns_it_too_or_says_that_this_processor_has_none(
+def test_mixed_precision_learns_the_toy_task_or_is_refused(
     fit: Callable[..., Result], tmp_path: Path
 ) -> None:
+    """A processor without support for mixed precision is an error."""
     sections = {"optimization": {"epochs": 5, "mixed_precision": True}}
     if torch.ops.mkldnn._is_mkldnn_bf16_supported():
         assert max(e.dev_macro_f1 for e in fit(tmp_path / "run", **sections).history) > 0.95
@@ -154,17 +155,17 @@ def test_mixed_precision_learns_it_too_or_says_that_this_processor_has_none(
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(
-    fit: Callable[..., Result], whole: Result, tmp_path: Path
+    fit: Callable[..., Result], uninterrupted: Result, tmp_path: Path
 ) -> None:
-    torch.rand(7)  # what was drawn before does not matter
-    assert same(fit(tmp_path / "run"), whole)
+    torch.rand(7)  # earlier random draws must not matter
+    assert same(fit(tmp_path / "run"), uninterrupted)
 
 
 def test_another_seed_gives_other_weights(
-    fit: Callable[..., Result], whole: Result, tmp_path: Path
+    fit: Callable[..., Result], uninterrupted: Result, tmp_path: Path
 ) -> None:
     other = fit(tmp_path / "run", optimization={"seed": 1}).weights
-    assert not any(torch.equal(value, other[name]) for name, value in whole.weights.items())
+    assert not any(torch.equal(value, other[name]) for name, value in uninterrupted.weights.items())
 
 
 SETTINGS: dict[str, dict[str, dict[str, object]]] = {
@@ -174,56 +175,58 @@ SETTINGS: dict[str, dict[str, dict[str, object]]] = {
 
 
 @pytest.mark.parametrize("optimizer", SETTINGS)
-def test_a_run_interrupted_at_any_batch_ends_as_if_it_had_not_been(
+def test_a_run_interrupted_at_any_batch_ends_the_same(
     fit: Callable[..., Result], silent: type[Reporter], tmp_path: Path, optimizer: str
 ) -> None:
     sections = SETTINGS[optimizer]
     counting = silent()
-    whole = fit(tmp_path / "whole", reporter=counting, **sections)
+    uninterrupted = fit(tmp_path / "whole", reporter=counting, **sections)
     assert counting.batches >= 20
     for batch in {*range(1, counting.batches + 1, 7), counting.batches // 2 + 1, counting.batches}:
         path = tmp_path / f"at-{batch}"
         with pytest.raises(KeyboardInterrupt):
             fit(path, reporter=silent(stop_at=batch), **sections)
         again = silent()
-        assert same(fit(path, reporter=again, **sections), whole)
+        assert same(fit(path, reporter=again, **sections), uninterrupted)
         continued = batch > counting.batches / 2
         assert (again.said[0] == "continuing after epoch 1 of an interrupted run") is continued
         assert again.batches == counting.batches / (2 if continued else 1)
 
 
-def test_a_run_interrupted_again_and_again_ends_as_if_it_had_not_been(
-    fit: Callable[..., Result], whole: Result, silent: type[Reporter], tmp_path: Path
+def test_a_run_interrupted_repeatedly_ends_the_same(
+    fit: Callable[..., Result], uninterrupted: Result, silent: type[Reporter], tmp_path: Path
 ) -> None:
     for stop in (5, 13, 2, 14, 13):
         with pytest.raises(KeyboardInterrupt):
             fit(tmp_path / "run", reporter=silent(stop_at=stop))
-    assert same(fit(tmp_path / "run"), whole)
+    assert same(fit(tmp_path / "run"), uninterrupted)
 
 
 @pytest.mark.parametrize("epoch", [1, 3])
-def test_a_run_interrupted_between_an_epoch_and_its_checkpoint_ends_the_same(
+def test_a_run_interrupted_before_a_checkpoint_ends_the_same(
     fit: Callable[..., Result],
-    whole: Result,
+    uninterrupted: Result,
     silent: type[Reporter],
     tmp_path: Path,
     epoch: int,
 ) -> None:
+    """After the epoch, before its checkpoint."""
     with pytest.raises(KeyboardInterrupt):
         fit(tmp_path / "run", reporter=silent(stop_saying=f"epoch {epoch}/"))
-    assert same(fit(tmp_path / "run"), whole)
+    assert same(fit(tmp_path / "run"), uninterrupted)
 
 
 @pytest.mark.parametrize("epoch", [1, 3])
 @pytest.mark.parametrize("moment", ["in the file", "before the rename", "after the rename"])
-def test_a_run_interrupted_while_its_checkpoint_is_written_ends_the_same(
+def test_a_run_interrupted_in_a_checkpoint_ends_the_same(
     fit: Callable[..., Result],
-    whole: Result,
+    uninterrupted: Result,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     epoch: int,
     moment: str,
 ) -> None:
+    """While the checkpoint is written."""
     save_file, replace = safetensors.torch.save_file, Path.replace
     calls = {"save": 0, "replace": 0}
 
@@ -248,20 +251,20 @@ def test_a_run_interrupted_while_its_checkpoint_is_written_ends_the_same(
         patch.setattr(Path, "replace", broken_replace)
         with pytest.raises(KeyboardInterrupt):
             fit(tmp_path / "run")
-    assert same(fit(tmp_path / "run"), whole)
+    assert same(fit(tmp_path / "run"), uninterrupted)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_finished_run_is_not_trained_again(
-    fit: Callable[..., Result], whole: Result, silent: type[Reporter], tmp_path: Path
+    fit: Callable[..., Result], uninterrupted: Result, silent: type[Reporter], tmp_path: Path
 ) -> None:
     fit(tmp_path / "run")
     again = silent()
-    assert same(fit(tmp_path / "run", reporter=again), whole)
+    assert same(fit(tmp_path / "run", reporter=again), uninterrupted)
     assert again.batches == 0
 
 
-def test_an_epoch_is_told_with_its_dev_metric_and_what_time_is_left(
+def test_an_epoch_is_reported_with_dev_metric_and_time_left(
     fit: Callable[..., Result], silent: type[Reporter], tmp_path: Path
 ) -> None:
     reporter = silent()
@@ -272,7 +275,7 @@ def test_an_epoch_is_told_with_its_dev_metric_and_what_time_is_left(
         first,
     )
     assert second.endswith("tokens/s")
-    # the bar goes on where it was, and shows how good the epoch before was
+    # the bar continues where it was, and shows the metric of the epoch before
     (_, total, begun, nothing), (_, again, done, note) = reporter.bars
     assert (begun, nothing) == (0, "")
     assert total == again == 2 * done
@@ -280,18 +283,18 @@ def test_an_epoch_is_told_with_its_dev_metric_and_what_time_is_left(
     assert note.startswith("dev macro-F1 ")
 
 
-def test_a_checkpoint_of_another_network_is_not_continued(
-    fit: Callable[..., Result], whole: Result, silent: type[Reporter], tmp_path: Path
+def test_a_checkpoint_of_another_network_is_not_resumed(
+    fit: Callable[..., Result], uninterrupted: Result, silent: type[Reporter], tmp_path: Path
 ) -> None:
     fit(tmp_path / "run", network={"hidden_size": 5})
     reporter = silent()
     result = fit(tmp_path / "run", reporter=reporter)
-    assert same(result, whole)
+    assert same(result, uninterrupted)
     assert not any("continuing" in line for line in reporter.said)
 
 
 def judge_as(monkeypatch: pytest.MonkeyPatch, scores: Sequence[float]) -> list[Weights]:
-    """Make the epochs' dev macro-F1 be ``scores``; the weights judged are kept."""
+    """Make the dev macro-F1 of the epochs equal ``scores``; return the judged weights."""
     judged: list[Weights] = []
     waiting = iter(scores)
     logits = loop.logits
@@ -312,15 +315,20 @@ def judge_as(monkeypatch: pytest.MonkeyPatch, scores: Sequence[float]) -> list[W
 @pytest.mark.parametrize(
     ("scores", "patience", "chosen", "epochs"),
     [
-        ([0.3, 0.7, 0.5, 0.5, 0.9], 2, 2, 4),  # stops before the last would be better
+        ([0.3, 0.7, 0.5, 0.5, 0.9], 2, 2, 4),  # stops before the last, which would be better
         ([0.3, 0.6, 0.3, 0.9, 0.7], 2, 4, 5),
-        ([0.5, 0.7, 0.7, 0.9, 0.9], 1, 3, 3),  # as good is not better, but later
-        ([0.5, 0.8, 0.799, 0.798, 0.5], 2, 4, 4),  # worse by less than the dev texts can tell
+        ([0.5, 0.7, 0.7, 0.9, 0.9], 1, 3, 3),  # an equal score is not better, but it is later
+        (
+            [0.5, 0.8, 0.799, 0.798, 0.5],
+            2,
+            4,
+            4,
+        ),  # worse by less than the dev texts can distinguish
         ([0.9, 0.1, 0.1, 0.1, 0.1], 5, 1, 5),
         ([0.0, 0.0, 0.0, 0.0, 0.0], 3, 4, 4),
     ],
 )
-def test_training_stops_when_dev_stalls_and_keeps_the_chosen_epoch(
+def test_training_stops_when_dev_stalls_and_keeps_the_best_epoch(
     fit: Callable[..., Result],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -340,12 +348,12 @@ def test_training_stops_when_dev_stalls_and_keeps_the_chosen_epoch(
     ("scores", "texts", "chosen"),
     [
         ((0.90, 0.97, 0.95, 0.94), 100, 3),  # one standard error is 2.4 points
-        ((0.90, 0.97, 0.95, 0.94), 10_000, 2),  # and here 0.24
-        ((0.92, 0.90, 0.95, 0.92), 50, 4),  # 4.4: not the first, which is as near
+        ((0.90, 0.97, 0.95, 0.94), 10_000, 2),  # one standard error is 0.24 points
+        ((0.92, 0.90, 0.95, 0.92), 50, 4),  # 4.4 points: not the first epoch, which is as near
         ((1.00, 0.99, 0.99, 0.99), 100, 1),
     ],
 )
-def test_of_epochs_that_dev_texts_cannot_tell_from_the_best_the_last_is_chosen(
+def test_the_last_epoch_within_one_standard_error_is_chosen(
     scores: Sequence[float], texts: int, chosen: int
 ) -> None:
     history = [
@@ -355,7 +363,7 @@ def test_of_epochs_that_dev_texts_cannot_tell_from_the_best_the_last_is_chosen(
     assert loop.chosen_epoch(history, texts=texts).epoch == chosen
 
 
-def test_stopping_early_survives_an_interruption(
+def test_early_stopping_survives_an_interruption(
     fit: Callable[..., Result],
     silent: type[Reporter],
     tmp_path: Path,
@@ -365,7 +373,7 @@ def test_stopping_early_survives_an_interruption(
     optimization = {"epochs": 5, "patience": 2}
     with monkeypatch.context() as patch:
         judge_as(patch, scores)
-        whole = fit(tmp_path / "whole", optimization=optimization)
+        uninterrupted = fit(tmp_path / "whole", optimization=optimization)
     interrupting = silent(stop_saying="epoch 4/")
     with monkeypatch.context() as patch:
         judge_as(patch, scores)
@@ -373,10 +381,10 @@ def test_stopping_early_survives_an_interruption(
             fit(tmp_path / "run", optimization=optimization, reporter=interrupting)
     with monkeypatch.context() as patch:
         judge_as(patch, scores[3:])
-        assert same(fit(tmp_path / "run", optimization=optimization), whole)
+        assert same(fit(tmp_path / "run", optimization=optimization), uninterrupted)
 
 
-def test_frozen_columns_stay_as_they_were_and_the_others_move(
+def test_only_columns_that_are_not_frozen_change(
     fit: Callable[..., Result], encoded: tuple[EncodedTexts, EncodedTexts, int], tmp_path: Path
 ) -> None:
     words = encoded[2]
@@ -390,11 +398,11 @@ def test_frozen_columns_stay_as_they_were_and_the_others_move(
     initial = RecurrentClassifier(frozen.model.architecture)
     initialize(initial, pretrained, seed=0)
     moved = (table[:, 4:] != initial.embedding.weight[:, 4:]).any(dim=1)
-    # all but the unknown word and words that only dev holds were read
+    # all words were read except the unknown word and words that only dev holds
     assert moved.float().mean() > 0.9
 
 
-def test_weight_decay_does_not_shrink_words_that_are_not_read(
+def test_weight_decay_does_not_shrink_unread_words(
     fit: Callable[..., Result], encoded: tuple[EncodedTexts, EncodedTexts, int], tmp_path: Path
 ) -> None:
     result = fit(tmp_path / "run", regularization={"weight_decay": 0.5, "word_dropout": 0.0})
@@ -407,7 +415,7 @@ def test_weight_decay_does_not_shrink_words_that_are_not_read(
     assert result.weights[name].norm() < gentle.weights[name].norm()
 
 
-def test_training_that_diverges_says_what_to_lower(
+def test_diverging_training_names_the_settings_to_lower(
     fit: Callable[..., Result], tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"diverged in epoch 1.*learning_rate"):
@@ -415,7 +423,7 @@ def test_training_that_diverges_says_what_to_lower(
     assert not (tmp_path / "run").exists()
 
 
-def test_logits_are_in_the_order_of_the_texts_and_without_dropout(
+def test_logits_keep_the_order_of_texts_and_use_no_dropout(
     fit: Callable[..., Result], encoded: tuple[EncodedTexts, EncodedTexts, int], tmp_path: Path
 ) -> None:
     dev = encoded[1]

@@ -32,7 +32,7 @@ def weights(model: RecurrentClassifier) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("cell", get_args(Cell))
-def test_a_seed_sets_every_parameter(cell: Cell) -> None:
+def test_a_seed_determines_every_parameter(cell: Cell) -> None:
     models = [build(cell) for _ in range(3)]
     for model, seed in zip(models, (1, 1, 2), strict=True):
         for parameter in model.parameters():
@@ -56,7 +56,7 @@ def test_recurrent_weights_are_orthogonal_gate_by_gate(cell: Cell) -> None:
 
 
 @pytest.mark.parametrize("cell", get_args(Cell))
-def test_biases_are_zero_but_for_an_lstms_forget_gate(cell: Cell) -> None:
+def test_biases_are_zero_except_for_the_forget_gate_of_an_lstm(cell: Cell) -> None:
     model = build(cell)
     initialize(model, None, seed=0)
     for name, value in weights(model).items():
@@ -68,7 +68,7 @@ def test_biases_are_zero_but_for_an_lstms_forget_gate(cell: Cell) -> None:
     assert not weights(model)["attention"].any()
 
 
-def test_pretrained_columns_are_the_vectors_where_there_are_any() -> None:
+def test_pretrained_columns_hold_the_available_vectors() -> None:
     random = np.random.default_rng(0)
     values = random.standard_normal((300, 4)).astype(np.float32)
     found = random.random(300) < 0.5
@@ -83,7 +83,7 @@ def test_pretrained_columns_are_the_vectors_where_there_are_any() -> None:
         assert rest.all()
 
 
-def test_vectors_change_nothing_but_their_columns() -> None:
+def test_vectors_change_only_their_columns() -> None:
     with_vectors, without = build(), build()
     values = WordVectors(np.ones((300, 4), np.float32), np.ones(300, np.bool_))
     initialize(with_vectors, values, seed=5)

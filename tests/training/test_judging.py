@@ -31,9 +31,7 @@ from valence.training.runtime.workspace import Workspace
 Stored = tuple[Trained, Workspace]
 
 
-def test_a_stored_model_scores_as_it_did_when_it_was_trained(
-    stored: Stored, silent: type[Reporter]
-) -> None:
+def test_a_stored_model_scores_as_in_its_training(stored: Stored, silent: type[Reporter]) -> None:
     made, workspace = stored
     reporter = silent()
     scores = evaluate_stored(
@@ -49,7 +47,7 @@ def test_a_stored_model_scores_as_it_did_when_it_was_trained(
     assert not any("warning" in line for line in reporter.said)
 
 
-def test_texts_that_are_not_those_of_the_training_are_told(
+def test_texts_other_than_those_of_the_training_are_reported(
     stored: Stored, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, workspace = stored
@@ -67,7 +65,7 @@ def test_texts_that_are_not_those_of_the_training_are_told(
         )
 
 
-def test_an_answer_has_all_scores_in_order_and_says_what_was_read(stored: Stored) -> None:
+def test_an_answer_has_all_scores_in_order_and_its_usage(stored: Stored) -> None:
     answers = list(predict_stored("toy", ["The film was lovely!", ""], engine="reference"))
     assert len(answers) == 2
     first, empty = answers
@@ -82,14 +80,14 @@ def test_an_answer_has_all_scores_in_order_and_says_what_was_read(stored: Stored
         "characters": 20,
         "tokens": 5,
         "tokens_used": 5,
-        "unknown_tokens": 1,  # the toy corpus has no "!"
+        "unknown_tokens": 1,  # the vocabulary of the toy corpus lacks "!"
         "truncated": False,
         "windows": 1,
     }
     assert empty["usage"]["tokens"] == 0
 
 
-def test_answers_come_while_texts_are_still_read_and_in_their_order(
+def test_answers_are_streamed_in_order_while_texts_are_read(
     stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stored_model, "_CHUNK", 3)
@@ -109,9 +107,10 @@ def test_answers_come_while_texts_are_still_read_and_in_their_order(
 
 
 @pytest.mark.parametrize("truncation", ["head", "tail", "head_tail", "window"])
-async def test_the_service_answers_as_predict_does_alone_and_in_any_batch(
+async def test_the_service_gives_the_answers_of_predict(
     stored: Stored, truncation: Truncation
 ) -> None:
+    """For one text and in any batch."""
     loaded = artifact.load(store.path("toy"))
     most = loaded.manifest.max_tokens
     texts = ["The film was lovely!", "", "great " * most + "awful " * most, "awful", "ugly " * most]
@@ -147,7 +146,7 @@ async def test_the_service_answers_as_predict_does_alone_and_in_any_batch(
             assert scores == pytest.approx(wanted_scores, abs=1e-6)
 
 
-def test_predict_says_which_text_is_too_long_where_that_is_an_error(stored: Stored) -> None:
+def test_predict_names_the_text_that_is_too_long(stored: Stored) -> None:
     most = artifact.load(store.path("toy")).manifest.max_tokens
     texts = ["great", "great " * most, "great " * (most + 1)]
     with pytest.raises(TextTooLong, match=rf"text 3: {most + 1} tokens"):
@@ -155,7 +154,7 @@ def test_predict_says_which_text_is_too_long_where_that_is_an_error(stored: Stor
     assert len(list(predict_stored("toy", texts[:2], engine="reference", truncation="error"))) == 2
 
 
-def test_a_model_that_is_not_there_or_damaged_is_refused(
+def test_a_missing_or_damaged_model_is_refused(
     stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ArtifactError, match="holds no 'absent'"):

@@ -1,4 +1,4 @@
-"""The commands, through typer's runner; ``main`` in this process and once in one of its own."""
+"""The commands, through typer's runner; ``main`` in this process and once in its own process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from click.testing import Result
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
@@ -48,7 +48,7 @@ epochs = 1
 
 
 def run(*arguments: object, text: str | bytes | None = None) -> Result:
-    """A command's result; an error of the product's own is raised, as ``main`` catches it."""
+    """Return the result of a command; raise the product's own errors, which ``main`` catches."""
     result = CliRunner().invoke(commands.app, [str(a) for a in arguments], input=text)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -57,7 +57,9 @@ def run(*arguments: object, text: str | bytes | None = None) -> Result:
 
 @pytest.fixture
 def main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Runs ``python -m training`` with arguments; its exit code."""
+    """Return a function that runs ``valence`` with arguments; it returns the
+    exit code.
+    """
 
     def main(*arguments: str) -> int:
         monkeypatch.setattr(sys, "argv", ["training", *arguments])
@@ -71,7 +73,7 @@ def main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A configuration file for the toy corpus."""
+    """Write a configuration file for the toy corpus."""
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("great 1 2\nawful -1 -2\n")
     path = tmp_path / "toy.toml"
@@ -87,15 +89,13 @@ def test_help_lists_every_command() -> None:
         assert run(name, "--help").exit_code == 0
 
 
-def test_without_a_command_the_help_is_shown() -> None:
+def test_without_a_command_the_help_is_printed() -> None:
     result = run()
     assert result.exit_code == 2
     assert "predict" in result.output
 
 
-def test_training_ends_with_the_tag_alone_on_standard_output(
-    workspace: Workspace, file: Path
-) -> None:
+def test_training_prints_only_the_tag_to_standard_output(workspace: Workspace, file: Path) -> None:
     result = run("train", file, "--workspace", workspace.root, "--no-baselines", "--device", "cpu")
     assert result.exit_code == 0
     tag = result.stdout.strip()
@@ -104,20 +104,18 @@ def test_training_ends_with_the_tag_alone_on_standard_output(
     assert "macro-F1" in result.stderr
     assert "peak memory" in result.stderr
     assert "warning" not in result.stderr
-    # told to MLflow and TensorBoard, unless --no-track
+    # tracked by MLflow and TensorBoard, unless --no-track is given
     assert list(workspace.root.glob("mlruns/*/*/metrics/dev_macro_f1"))
     assert list(workspace.root.glob("curves/toy-*/events.out.tfevents.*"))
 
 
-def test_an_untracked_training_leaves_no_run(workspace: Workspace, file: Path) -> None:
+def test_untracked_training_leaves_no_run(workspace: Workspace, file: Path) -> None:
     options = ("--workspace", workspace.root, "--no-baselines", "--no-track")
     assert run("train", file, *options).exit_code == 0
     assert {path.name for path in workspace.root.iterdir()} == {"corpora", "runs"}
 
 
-def test_a_seed_on_the_command_line_is_the_one_that_is_recorded(
-    workspace: Workspace, file: Path
-) -> None:
+def test_a_seed_on_the_command_line_is_recorded(workspace: Workspace, file: Path) -> None:
     tags = [
         run(
             "train", file, "--workspace", workspace.root, "--no-baselines", "--no-track", *more
@@ -131,7 +129,7 @@ def test_a_seed_on_the_command_line_is_the_one_that_is_recorded(
 
 
 @pytest.mark.parametrize(("reached", "warned"), [(0.0, False), (1.0, True)])
-def test_a_model_below_what_is_expected_is_told(
+def test_a_model_below_its_expected_scores_is_reported(
     file: Path,
     trained: tuple[Trained, Workspace, Path],
     monkeypatch: pytest.MonkeyPatch,
@@ -160,9 +158,9 @@ def test_evaluating_prints_a_table_and_json(stored: tuple[Trained, Workspace]) -
     assert "Brier" in result.stderr
     folder = workspace.root / "evaluations" / made.tag.replace(":", "-") / "test"
     found = json.loads((folder / "evaluation.json").read_text())["behaviour"]
-    # the engine that serves passes what the network passed when it was trained
+    # the serving engine passes the tests that the network passed in training
     recorded = made.manifest.behaviour
-    assert {one["name"]: one["passed"] for one in found} == {
+    assert {row["name"]: row["passed"] for row in found} == {
         name: one.passed for name, one in recorded.items()
     }
     for name, one in recorded.items():
@@ -172,9 +170,10 @@ def test_evaluating_prints_a_table_and_json(stored: tuple[Trained, Workspace]) -
     assert low <= made.evaluations["test"].macro_f1 <= high
 
 
-def test_evaluating_on_a_file_writes_a_report_and_the_mistakes_and_prints_no_text(
+def test_evaluating_a_file_writes_a_report_and_the_mistakes(
     stored: tuple[Trained, Workspace], tmp_path: Path
 ) -> None:
+    """The output holds no text."""
     made, workspace = stored
     path = tmp_path / "mine.csv"
     words = {"5": ("great", "awful"), "1": ("dreadful", "boring"), "3": ("square", "local")}
@@ -195,11 +194,11 @@ def test_evaluating_on_a_file_writes_a_report_and_the_mistakes_and_prints_no_tex
     name = f"{made.tag} (mine.csv)"
     assert scores.keys() == {name}
     assert scores[name]["count"] == 54
-    assert 0.7 < scores[name]["accuracy"] < 0.9  # nine of 54 have a label that is not theirs
+    assert 0.7 < scores[name]["accuracy"] < 0.9  # nine of 54 texts have a wrong label
     folder = workspace.root / "evaluations" / made.tag.replace(":", "-") / "mine.csv"
     mistakes = [json.loads(line) for line in (folder / "errors.jsonl").read_text().splitlines()]
     assert len(mistakes) == 54 - round(scores[name]["accuracy"] * 54)
-    assert all("canary" in one["text"] and one["shop"] in "ab" for one in mistakes)
+    assert all("canary" in row["text"] and row["shop"] in "ab" for row in mistakes)
     assert "canary" not in result.output
     for file in ("report.html", "report.md", "evaluation.json"):
         assert "canary" not in (folder / file).read_text()
@@ -210,7 +209,7 @@ def test_evaluating_on_a_file_writes_a_report_and_the_mistakes_and_prints_no_tex
 
 
 @pytest.mark.usefixtures("stored")
-def test_texts_are_classified_from_arguments_and_from_standard_input() -> None:
+def test_texts_come_from_arguments_or_standard_input() -> None:
     texts = ["The film was great again.", "The film was awful again."]
     from_arguments = run("predict", "toy", "--engine", "reference", *texts)
     from_input = run("predict", "toy", "--engine", "reference", text="\n".join(texts) + "\n")
@@ -220,7 +219,7 @@ def test_texts_are_classified_from_arguments_and_from_standard_input() -> None:
 
 
 @pytest.mark.usefixtures("stored")
-def test_input_that_is_not_utf_8_is_read_as_far_as_it_is() -> None:
+def test_invalid_utf_8_in_the_input_is_replaced() -> None:
     text = b"The film was great \xe9\xff again.\nThe film was awful \xf0\x9f\x98\x80.\n"
     found = run("predict", "toy", "--engine", "reference", text=text).stdout.splitlines()
     answers = [json.loads(line) for line in found]
@@ -229,20 +228,20 @@ def test_input_that_is_not_utf_8_is_read_as_far_as_it_is() -> None:
 
 
 @pytest.mark.usefixtures("stored")
-def test_an_empty_line_has_an_answer_too_and_no_input_has_none() -> None:
+def test_an_empty_line_has_an_answer_and_empty_input_has_none() -> None:
     found = run("predict", "toy", "--engine", "reference", text="\n").stdout.splitlines()
     assert [json.loads(line)["usage"]["tokens"] for line in found] == [0]
     assert run("predict", "toy", "--engine", "reference", text="").stdout == ""
 
 
-def test_fetching_says_how_many_texts_there_are(workspace: Workspace) -> None:
+def test_fetching_reports_the_number_of_texts(workspace: Workspace) -> None:
     result = run("fetch", "toy", "--workspace", workspace.root)
     texts = len(catalog.load(["toy"], cache=workspace.corpora).examples)
     assert result.exit_code == 0
     assert f"toy: {texts:,} texts\n" in result.stderr
 
 
-def test_without_names_all_corpora_and_the_word_vectors_are_fetched(
+def test_without_names_all_corpora_and_vectors_are_fetched(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch, fetched = catalog.fetch, []
@@ -281,7 +280,7 @@ def test_an_error_is_one_line_and_exit_code_1(
     assert shown.err.count("\n") == 1
 
 
-def test_a_key_that_is_misspelt_is_one_line_too(
+def test_a_misspelt_key_is_one_line(
     main: Callable[..., int], capsys: pytest.CaptureFixture[str], file: Path
 ) -> None:
     file.write_text(file.read_text().replace("epochs", "epoches"))
@@ -292,7 +291,7 @@ def test_a_key_that_is_misspelt_is_one_line_too(
 
 
 @pytest.mark.usefixtures("stored")
-def test_an_engine_that_is_none_is_one_line_too(
+def test_an_unknown_engine_is_one_line(
     main: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main("predict", "toy", "--engine", "native-abacus", "text") == 1
@@ -304,7 +303,7 @@ def test_an_engine_that_is_none_is_one_line_too(
 @pytest.mark.parametrize(
     ("name", "message"), [("tpu-of-mine", "give cpu, cuda"), ("cuda:0", "no CUDA device here")]
 )
-def test_a_device_that_is_not_there_is_refused(
+def test_an_unavailable_device_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -313,13 +312,13 @@ def test_a_device_that_is_not_there_is_refused(
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+def test_a_gpu_is_used_if_available(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
     assert options.torch_device("auto").type == ("cuda" if there else "cpu")
     assert options.torch_device("cpu").type == "cpu"
 
 
-def test_the_module_runs_as_a_command_and_imports_no_torch_to_say_what_is_wrong(
+def test_the_module_reports_errors_without_importing_torch(
     tmp_path: Path,
 ) -> None:
     done = subprocess.run(
@@ -338,11 +337,11 @@ def test_the_module_runs_as_a_command_and_imports_no_torch_to_say_what_is_wrong(
     assert done.returncode == 1
     assert done.stdout == ""
     assert lines == [
-        "error: absent.toml: no such file; the published ones are in training/config/presets/"
+        "error: absent.toml: no such file; configurations that have a name: sentiment, sentiment-distilled, topic"
     ]
 
 
-def test_a_configuration_is_what_the_pipeline_gets(
+def test_the_pipeline_gets_the_configuration(
     file: Path, trained: tuple[Trained, Workspace, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Configuration] = []
@@ -359,20 +358,20 @@ def test_a_configuration_is_what_the_pipeline_gets(
     assert seen[0].optimization.seed == 0
 
 
-def test_a_run_that_falls_short_of_what_its_configuration_expects_says_where() -> None:
+def test_a_run_below_its_expected_scores_names_them() -> None:
     judged = evaluate(
         np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]]), np.array([0, 1, 1]), labels=("a", "b")
     )
     modest = Expected(metric="accuracy", test=2 / 3, ece=judged.ece, minutes=1)
-    assert train.shortfalls(modest, judged) == []
-    assert train.shortfalls(None, judged) == []
+    assert train.find_shortfalls(modest, judged) == []
+    assert train.find_shortfalls(None, judged) == []
     strict = modest.model_copy(update={"test": 0.7, "ece": judged.ece / 2})
-    accuracy, ece = train.shortfalls(strict, judged)
+    accuracy, ece = train.find_shortfalls(strict, judged)
     assert "accuracy 0.6667 on test is below 0.7000" in accuracy
     assert "ECE" in ece
 
 
-def test_a_character_model_is_trained_writes_and_is_read(
+def test_a_character_model_is_trained_sampled_and_inspected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = tmp_path / "verse.txt"

@@ -20,7 +20,7 @@ def manifest(trained: tuple[Trained, Workspace, Path]) -> Manifest:
 
 
 def tables(card: str) -> list[list[str]]:
-    """The lines of each table."""
+    """Return the lines of each table."""
     blocks = re.findall(r"(?:^\|.*\n)+", card, flags=re.MULTILINE)
     return [block.splitlines() for block in blocks]
 
@@ -29,9 +29,10 @@ def changed(manifest: Manifest, **training: object) -> Manifest:
     return manifest.model_copy(update={"training": manifest.training.model_copy(update=training)})
 
 
-def test_a_card_tells_use_data_figures_calibration_limits_and_how_to_reproduce(
+def test_a_card_has_all_its_sections(
     manifest: Manifest,
 ) -> None:
+    """Use, data, figures, calibration, limits and how to reproduce the model."""
     card = model_card.render(manifest)
     headings = re.findall(r"^## (.+)$", card, flags=re.MULTILINE)
     assert headings == [
@@ -47,7 +48,7 @@ def test_a_card_tells_use_data_figures_calibration_limits_and_how_to_reproduce(
     assert manifest.training.hardware.replace("|", "") in card.replace("\\", "")
 
 
-def test_every_table_has_as_many_cells_in_each_row(manifest: Manifest) -> None:
+def test_every_table_has_rows_of_equal_length(manifest: Manifest) -> None:
     odd = CorpusRecord(name="a|b", source="x\n| y", sha256="0" * 64, texts=3, license="<b>")
     record = VectorsRecord(name="v|", source="w", sha256="1" * 64)
     card = model_card.render(changed(manifest, corpora=(odd,), vectors=(record,)))
@@ -60,7 +61,8 @@ def test_every_table_has_as_many_cells_in_each_row(manifest: Manifest) -> None:
     assert "<b>" not in card.replace("\\<b\\>", "")
 
 
-def test_the_configuration_in_it_trains_the_same_classifier(manifest: Manifest) -> None:
+def test_the_configuration_in_a_card_is_complete(manifest: Manifest) -> None:
+    """It trains the same classifier."""
     written = model_card.configuration_toml(manifest, paths=True)
     read = schema.parse(tomllib.loads(written), source="the card")
     assert read.model_dump(mode="json", exclude={"expected"}) == manifest.training.configuration
@@ -68,7 +70,7 @@ def test_the_configuration_in_it_trains_the_same_classifier(manifest: Manifest) 
     assert written in model_card.render(manifest)
 
 
-def test_no_path_is_in_it(manifest: Manifest) -> None:
+def test_a_card_holds_no_path(manifest: Manifest) -> None:
     settings = {
         **manifest.training.configuration,
         "data": {"files": ["/home/alice/reviews.csv"], "text": "review"},
@@ -89,7 +91,7 @@ def test_no_path_is_in_it(manifest: Manifest) -> None:
         ("0.1.0", False, False),
     ],
 )
-def test_the_commit_is_checked_out_if_there_is_one(
+def test_the_commands_of_a_card_check_out_the_commit_if_known(
     manifest: Manifest, version: str, checked_out: bool, warned: bool
 ) -> None:
     card = model_card.render(changed(manifest, code_version=version))
@@ -97,7 +99,7 @@ def test_the_commit_is_checked_out_if_there_is_one(
     assert ("changes that no commit holds" in card) is warned
 
 
-def test_a_label_with_few_texts_and_a_small_test_set_are_named_as_limits(
+def test_few_texts_of_a_label_or_of_test_are_limits(
     manifest: Manifest,
 ) -> None:
     card = model_card.render(manifest)
@@ -108,16 +110,16 @@ def test_a_label_with_few_texts_and_a_small_test_set_are_named_as_limits(
     assert f"neutral ({support} texts)" in card
 
 
-def test_an_artifact_of_before_has_a_card_too(tiny_folder: Path) -> None:
+def test_an_old_artifact_has_a_card(tiny_folder: Path) -> None:
     manifest = artifact.load(tiny_folder).manifest
     assert manifest.training.vectors == ()
     card = model_card.render(manifest)
-    assert "How good it is" not in card  # it says no more than one figure
+    assert "How good it is" not in card  # the card would have only one figure
     assert "Behaviour" not in card
     assert "## How to make it again" in card
 
 
-def test_pass_rates_are_in_it_and_what_they_say_of_people(manifest: Manifest) -> None:
+def test_a_card_has_pass_rates_and_a_note_on_fairness(manifest: Manifest) -> None:
     card = model_card.render(manifest)
     assert "fairness: gender" in manifest.behaviour
     for name, found in manifest.behaviour.items():
@@ -128,7 +130,7 @@ def test_pass_rates_are_in_it_and_what_they_say_of_people(manifest: Manifest) ->
     assert "Nothing here says that it treats" in model_card.render(untried)
 
 
-def test_the_card_of_a_model_is_in_its_artifact(stored: tuple[Trained, Workspace]) -> None:
+def test_an_artifact_holds_the_card_of_its_model(stored: tuple[Trained, Workspace]) -> None:
     made, _ = stored
     written = store.path(made.tag) / artifact.REPORT / model_card.FILE
     assert written.read_text(encoding="utf-8") == model_card.render(made.manifest)

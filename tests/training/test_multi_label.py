@@ -39,13 +39,13 @@ TELLING = {
     "late": ("slow", "delayed", "overdue", "waiting"),
     "rude": ("curt", "hostile", "sullen", "gruff"),
 }
-# how often a text has the label, and how often it says so: the last is rare and told by chance
+# how often a text has the label, and how often its words say so: the last label is rare and noisy
 SHARE = {"cold": 0.4, "late": 0.3, "rude": 0.12}
 SAID = {"cold": 0.97, "late": 0.97, "rude": 0.7}
 
 
-def made_up(count: int = 900) -> list[Example]:
-    """Texts that have any number of labels; words of one they have not come in by accident."""
+def synthetic_examples(count: int = 900) -> list[Example]:
+    """Return texts with any number of labels; no text has words of another label by accident."""
     draw = random.Random(0)
     examples = []
     for number in range(count):
@@ -72,12 +72,12 @@ def visited(
     configured: Callable[..., Configuration],
     silent: type[Reporter],
 ) -> Iterator[tuple[Trained, Workspace]]:
-    """A multi-label classifier in a store of its own, with its corpus in place."""
+    """Yield a multi-label classifier in its own store, with its corpus in place."""
     from tests.training.conftest import models_in
 
     folder = tmp_path_factory.mktemp("visits")
     workspace = Workspace(folder / "workspace")
-    content = "".join(f"{'|'.join(e.labels)}\t{e.text}\n" for e in made_up()).encode()
+    content = "".join(f"{'|'.join(e.labels)}\t{e.text}\n" for e in synthetic_examples()).encode()
     package = Package("visits", "1", "visits.tsv", hashlib.sha256(content).hexdigest(), "none")
     workspace.corpora.mkdir(parents=True)
     (workspace.corpora / package.filename).write_bytes(content)
@@ -103,7 +103,7 @@ def load(made: Trained) -> Artifact:
     return artifact.load(store.path(made.tag))
 
 
-def test_what_is_published_says_how_each_label_is_decided(
+def test_the_published_model_records_the_threshold_per_label(
     visited: tuple[Trained, Workspace],
 ) -> None:
     made, workspace = visited
@@ -121,7 +121,7 @@ def test_what_is_published_says_how_each_label_is_decided(
         assert f"{threshold:.4f}" in report
 
 
-def test_it_is_learnt_and_judged_beside_a_linear_model_for_each_label(
+def test_labels_are_learnt_and_compared_with_linear_models(
     visited: tuple[Trained, Workspace],
 ) -> None:
     made, _ = visited
@@ -136,7 +136,7 @@ def test_it_is_learnt_and_judged_beside_a_linear_model_for_each_label(
     assert beside.by_label["cold"].f1 > 0.9
 
 
-def test_chosen_thresholds_beat_one_half_on_the_rare_label_of_dev(
+def test_chosen_thresholds_beat_one_half_on_a_rare_label(
     visited: tuple[Trained, Workspace],
 ) -> None:
     made, workspace = visited
@@ -153,23 +153,23 @@ def test_chosen_thresholds_beat_one_half_on_the_rare_label_of_dev(
 
 
 @pytest.mark.skipif(not native_available(), reason="the native engine was not built")
-def test_the_native_engine_gives_the_answers_of_the_reference(
+def test_the_native_engine_agrees_with_the_reference(
     visited: tuple[Trained, Workspace],
 ) -> None:
     loaded = load(visited[0])
     classifier = Classifier(loaded)
-    documents = [classifier.encode(example.text).ids for example in made_up(200)]
+    documents = [classifier.encode(example.text).ids for example in synthetic_examples(200)]
     reference = classifier.predict(ReferenceEngine(loaded).logits(documents))
     native = classifier.predict(NativeEngine(loaded).logits(documents))
-    assert [one.labels for one in native] == [one.labels for one in reference]
+    assert [example.labels for example in native] == [example.labels for example in reference]
     np.testing.assert_allclose(
-        [one.probabilities for one in native],
-        [one.probabilities for one in reference],
+        [prediction.probabilities for prediction in native],
+        [prediction.probabilities for prediction in reference],
         atol=0.01,
     )
 
 
-def test_a_stored_model_scores_as_it_did_when_it_was_trained(
+def test_a_stored_model_scores_as_in_its_training(
     visited: tuple[Trained, Workspace], silent: type[Reporter]
 ) -> None:
     made, workspace = visited
@@ -187,7 +187,7 @@ def test_a_stored_model_scores_as_it_did_when_it_was_trained(
 
 
 @pytest.mark.usefixtures("visited")
-def test_an_answer_names_every_label_given_and_scores_that_are_their_own() -> None:
+def test_an_answer_has_all_given_labels_and_separate_scores() -> None:
     texts = ["all was icy delayed that evening", "all was well that evening"]
     both, none = predict_stored("visits", texts, engine="reference")
     assert both["labels"] == ["cold", "late"]
@@ -198,9 +198,10 @@ def test_an_answer_names_every_label_given_and_scores_that_are_their_own() -> No
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
-def test_a_planted_temperature_of_sigmoids_is_found_and_makes_them_honest(
+def test_a_planted_temperature_of_sigmoids_is_found(
     temperature: float,
 ) -> None:
+    """With it the sigmoids are calibrated."""
     draw = np.random.default_rng(0)
     logits = draw.normal(-temperature, 2 * temperature, size=(20_000, 3))
     truth = (draw.random(logits.shape) < expit(logits / temperature)).astype(np.int64)
@@ -214,11 +215,11 @@ def test_a_planted_temperature_of_sigmoids_is_found_and_makes_them_honest(
     assert after.by_label == before.by_label
 
 
-def test_every_score_of_three_texts_is_what_a_pencil_gives() -> None:
+def test_scores_of_three_texts_equal_those_computed_by_hand() -> None:
     probabilities = np.array([[0.9, 0.3], [0.6, 0.1], [0.2, 0.25]])
     truth = np.array([[1, 1], [0, 0], [0, 0]])
     scores = evaluate(probabilities, truth, labels=("a", "b"), thresholds=(0.5, 0.25))
-    # given: a and b, a, b
+    # given labels: a and b; a; b
     assert scores.accuracy == pytest.approx(1 / 3)
     assert scores.micro_f1 == pytest.approx(2 * 2 / (4 + 2))
     assert scores.macro_f1 == pytest.approx(2 / 3)
@@ -226,14 +227,14 @@ def test_every_score_of_three_texts_is_what_a_pencil_gives() -> None:
     assert scores.by_label["b"].model_dump() == pytest.approx(
         {"precision": 0.5, "recall": 1.0, "f1": 2 / 3, "support": 1}
     )
-    # in bins of a fifteenth: 0.3 and 0.25 apart
+    # in bins of a fifteenth: differences of 0.3 and 0.25
     assert scores.ece == pytest.approx((0.1 + 0.7 + 0.6 + 0.1 + 0.2 + 0.25) / 6)
     assert scores.brier == pytest.approx((0.01 + 0.49 + 0.36 + 0.01 + 0.04 + 0.0625) / 3)
     likely = [0.9, 0.3, 0.4, 0.9, 0.8, 0.75]
     assert scores.log_loss == pytest.approx(-np.log(likely).sum() / 3)
 
 
-def test_a_label_on_its_threshold_is_given() -> None:
+def test_a_label_at_its_threshold_is_given() -> None:
     scores = evaluate(
         np.array([[0.25, 0.5]]), np.array([[1, 0]]), labels=("a", "b"), thresholds=(0.25, 0.6)
     )
@@ -249,12 +250,12 @@ def test_a_label_on_its_threshold_is_given() -> None:
         (np.full((1, 2), np.nan), np.array([[0, 1]]), "finite"),
     ],
 )
-def test_what_are_no_decisions_of_these_labels_is_refused(probabilities, truth, message) -> None:
+def test_invalid_decisions_are_refused(probabilities, truth, message) -> None:
     with pytest.raises(ValueError, match=message):
         evaluate(probabilities, truth, labels=("a", "b"), thresholds=(0.5, 0.5))
 
 
-def test_targets_are_a_label_each_or_the_raters_shares(tiny_artifact: Artifact) -> None:
+def test_targets_are_labels_or_rater_shares(tiny_artifact: Artifact) -> None:
     examples = [
         Example("good", ("b",), "x"),
         Example("bad", ("a", "b"), "x", {"a": 0.6, "b": 0.7}),

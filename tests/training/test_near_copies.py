@@ -36,43 +36,43 @@ def changed(text: str) -> str:
     ],
     ids=["a changed word", "an added sentence", "case", "punctuation"],
 )
-def test_an_edited_text_is_found_beside_the_text_it_was_made_of(edit) -> None:
+def test_an_edited_text_is_a_near_duplicate_of_its_original(edit) -> None:
     copies = [edit(text) for text in TEXTS[:100]]
     found = near_copies(copies, TEXTS)
     assert list(found[:100]) == [100 + number for number in range(100)]
 
 
-def test_texts_that_share_only_common_words_are_no_near_copies() -> None:
+def test_texts_that_share_common_words_are_no_near_duplicates() -> None:
     common = ["the", "and", "of", "to", "in"]
     texts = [" ".join([*sentence(seed, 10), *common]) for seed in range(200)]
     assert set(near_copies(texts[:100], texts[100:])) == {-1}
 
 
-def test_near_copies_are_looked_for_in_later_parts_only() -> None:
+def test_near_duplicates_are_searched_only_in_later_parts() -> None:
     text = TEXTS[0]
     assert list(near_copies([text, changed(text)], [TEXTS[1]])) == [-1, -1, -1]
     assert list(near_copies([TEXTS[1]], [changed(text)], [text])) == [-1, 2, -1]
 
 
-def test_of_several_near_copies_the_most_similar_is_named() -> None:
+def test_the_most_similar_near_duplicate_is_named() -> None:
     text = TEXTS[0]
     assert near_copies([text], [f"{changed(text)} and more", changed(text), "another"])[0] == 2
 
 
-def test_the_limit_is_one_changed_word_of_nine() -> None:
+def test_the_limit_is_one_changed_word_in_nine() -> None:
     nine = [f"{number}" for number in range(9)]
     assert near_copies([" ".join(nine)], [" ".join([*nine[:4], "x", *nine[5:]])])[0] == 1
     eight = nine[:8]
     assert near_copies([" ".join(eight)], [" ".join([*eight[:4], "x", *eight[5:]])])[0] == -1
 
 
-def test_texts_without_a_word_and_without_others_have_no_near_copy() -> None:
+def test_single_texts_and_empty_texts_have_no_near_duplicate() -> None:
     assert list(near_copies([])) == []
     assert list(near_copies(["", "a"], [""])) == [-1, -1, -1]
     assert list(near_copies([":)"], [":("])) == [-1, -1]
 
 
-def test_every_process_finds_the_same() -> None:
+def test_every_process_finds_the_same_near_duplicates() -> None:
     code = (
         "from valence.training.data.near_duplicates import near_copies\n"
         "texts = [' '.join(map(str, range(n, n + 12))) for n in range(60)]\n"
@@ -97,22 +97,24 @@ def examples(texts: list[str], label: str = "a") -> tuple[Example, ...]:
     return tuple(Example(text, label, "c") for text in texts)
 
 
-def test_train_loses_near_copies_of_what_it_is_judged_by_and_dev_and_test_lose_nothing() -> None:
+def test_only_train_loses_near_duplicates_of_dev_and_test() -> None:
     dev, test = examples([changed(TEXTS[3]), TEXTS[200]]), examples([changed(TEXTS[7])])
     dealt = withdraw(Splits(examples(TEXTS[:100]), dev, test))
-    assert [one.text for one in dealt.train] == [
+    assert [example.text for example in dealt.train] == [
         text for number, text in enumerate(TEXTS[:100]) if number not in (3, 7)
     ]
     assert (dealt.dev, dealt.test, dealt.withdrawn) == (dev, test, 2)
     assert [pair.second.text for pair in dealt.near_copies] == [dev[0].text, test[0].text]
 
 
-def test_a_near_copy_with_another_label_stays_and_is_told() -> None:
+def test_a_near_duplicate_with_another_label_is_kept() -> None:
+    """And reported."""
     dealt = withdraw(Splits(examples(TEXTS[:100]), (), examples([changed(TEXTS[3])], "b")))
     assert (len(dealt.train), dealt.withdrawn, len(dealt.near_copies)) == (100, 0, 1)
 
 
-def test_near_copies_of_dev_and_test_texts_are_told_and_stay() -> None:
+def test_near_duplicates_between_dev_and_test_are_kept() -> None:
+    """And reported."""
     dealt = withdraw(
         Splits(examples(TEXTS[:50]), examples([TEXTS[60]]), examples([changed(TEXTS[60])]))
     )
@@ -121,9 +123,8 @@ def test_near_copies_of_dev_and_test_texts_are_told_and_stay() -> None:
 
 
 @pytest.mark.parametrize(("copies", "withdrawn"), [(20, 20), (21, 0)])
-def test_where_near_copies_are_what_the_data_are_like_they_stay(
-    copies: int, withdrawn: int
-) -> None:
+def test_frequent_near_duplicates_are_kept(copies: int, withdrawn: int) -> None:
+    """Data with many near-duplicates are meant to be so."""
     assert MOST_WITHDRAWN == 0.2
     test = examples([changed(text) for text in TEXTS[:copies]])
     dealt = withdraw(Splits(examples(TEXTS[:100]), (), test))

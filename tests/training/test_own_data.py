@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
@@ -37,7 +37,7 @@ def reviews() -> str:
 
 @pytest.fixture
 def configure(tmp_path: Path, silent: type[Reporter]) -> Callable[..., Configuration]:
-    """The configuration chosen for files."""
+    """Return a function that chooses the configuration for files."""
 
     def configure(*patterns: Path, **options: object) -> Configuration:
         settings: dict[str, object] = {
@@ -70,10 +70,10 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_is_enough_to_have_a_configuration(configure, table: Path) -> None:
+def test_a_configuration_is_chosen_from_a_single_file(configure, table: Path) -> None:
     chosen = configure(table)
     assert chosen.name == "my-reviews-2"
-    assert chosen.labels == ("5", "10")  # numbers in their order
+    assert chosen.labels == ("5", "10")  # in numerical order
     assert chosen.task == "single_label"
     assert chosen.polarity is None
     assert chosen.text.max_tokens == 32
@@ -81,13 +81,13 @@ def test_a_file_is_enough_to_have_a_configuration(configure, table: Path) -> Non
     assert configure(table, name="stars").name == "stars"
 
 
-def test_labels_of_a_sentiment_have_their_polarity(configure, tmp_path: Path) -> None:
+def test_sentiment_labels_have_a_polarity(configure, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(reviews().replace("\n5,", "\npositive,").replace("\n10,", "\nnegative,"))
     assert configure(path).polarity == {"negative": -1.0, "positive": 1.0}
 
 
-def test_the_longer_and_fewer_the_texts_the_smaller_the_network(configure, tmp_path: Path) -> None:
+def test_the_network_shrinks_for_longer_and_fewer_texts(configure, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     for words, hidden, tokens in ((99, 128, 128), (100, 64, 128), (600, 64, 512)):
         rows = [f"{i % 2},{i} {'x ' * (words - 1)}" for i in range(40)]
@@ -98,7 +98,7 @@ def test_the_longer_and_fewer_the_texts_the_smaller_the_network(configure, tmp_p
         assert 4 <= chosen.optimization.epochs <= 40
 
 
-def test_lists_of_labels_and_a_word_make_it_multi_label(configure, tmp_path: Path) -> None:
+def test_lists_of_labels_or_an_option_make_it_multi_label(configure, tmp_path: Path) -> None:
     lists = tmp_path / "a.jsonl"
     rows = [
         {"review": f"visit {n}", "stars": [["cold"], ["late", "cold"], []][n % 3]}
@@ -122,7 +122,7 @@ def test_lists_of_labels_and_a_word_make_it_multi_label(configure, tmp_path: Pat
         (list("abcdefghi"), "holds 9 different labels in 9 texts; name the column"),
     ],
 )
-def test_a_column_that_holds_no_labels_is_refused(
+def test_a_column_without_valid_labels_is_refused(
     configure, tmp_path: Path, labels: list[str], message: str
 ) -> None:
     path = tmp_path / "a.csv"
@@ -132,13 +132,13 @@ def test_a_column_that_holds_no_labels_is_refused(
         configure(path)
 
 
-def test_a_file_trains_from_the_command_line_and_is_judged_again(
+def test_a_file_is_trained_on_and_evaluated_by_commands(
     workspace: Workspace, table: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train = training_run.train
 
     def small(configuration: Configuration, **options: object) -> Trained:
-        # what fetches nothing and takes a second
+        # a configuration that fetches nothing and takes a second
         changed = configuration.model_copy(
             update={
                 "words": configuration.words.model_copy(update={"vectors": (), "learned_size": 8}),
@@ -179,7 +179,7 @@ def test_a_file_trains_from_the_command_line_and_is_judged_again(
         (["--data", "absent.csv"], "absent.csv: no file of that name"),
     ],
 )
-def test_what_to_train_on_is_said_once(
+def test_the_command_needs_either_a_configuration_or_data(
     arguments: list[str], message: str, model_store: Path
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):

@@ -34,7 +34,7 @@ Run = Callable[..., Trained]
 def run(
     workspace: Workspace, configured: Callable[..., Configuration], silent: type[Reporter]
 ) -> Run:
-    """Trains on the corpus ``toy``; what is given changes the configuration."""
+    """Return a function that trains on the corpus ``toy``; arguments change the configuration."""
 
     def run(
         *, reporter: Reporter | None = None, fresh: bool = False, **sections: dict[str, object]
@@ -64,7 +64,7 @@ def same(left: Artifact, right: Artifact) -> bool:
     )
 
 
-def test_what_is_published_says_from_what_and_how_it_was_made(
+def test_a_published_model_records_its_data_and_training(
     stored: tuple[Trained, Workspace], configured: Callable[..., Configuration]
 ) -> None:
     made, workspace = stored
@@ -90,9 +90,10 @@ def test_what_is_published_says_from_what_and_how_it_was_made(
     assert loaded.manifest == made.manifest
 
 
-def test_the_store_tells_lineage_and_scores_without_opening_the_model(
+def test_the_store_lists_lineage_and_scores(
     stored: tuple[Trained, Workspace],
 ) -> None:
+    """Without opening the model."""
     made, _ = stored
     info = bentoml.models.get(made.tag).info
     assert info.metadata["data_sha256"] == {"toy": made.manifest.training.corpora[0].sha256}
@@ -100,7 +101,7 @@ def test_the_store_tells_lineage_and_scores_without_opening_the_model(
     assert info.metadata["macro_f1"] == made.evaluations["test"].macro_f1
 
 
-def test_the_toy_corpus_is_learnt_and_judged_beside_the_baselines(
+def test_the_toy_corpus_is_learnt_and_compared_with_baselines(
     stored: tuple[Trained, Workspace],
 ) -> None:
     made, _ = stored
@@ -118,7 +119,7 @@ def test_a_report_is_sealed_into_the_model(stored: tuple[Trained, Workspace]) ->
     assert "report/report.html" in (folder / artifact.CHECKSUMS).read_text()
 
 
-def test_a_published_model_scores_as_the_trained_network_does(
+def test_a_published_model_scores_like_the_trained_network(
     run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[np.ndarray] = []
@@ -131,22 +132,20 @@ def test_a_published_model_scores_as_the_trained_network_does(
     monkeypatch.setattr(loop, "logits", watch)
     monkeypatch.setattr(
         "valence.training.evaluation.fitted_model.suite.examine", lambda *_: ()
-    )  # asks the network, too
+    )  # this would call the network too
     loaded = load(run())
     classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
     parts = split(catalog.load(["toy"], cache=workspace.corpora).examples)
-    # the last two calls judge the network that is published, on dev and on test
+    # the last two calls judge the published network, on dev and on test
     for examples, expected in ((parts.dev, kept[-2]), (parts.test, kept[-1])):
         documents = [classifier.encode(example.text).ids for example in examples]
         np.testing.assert_allclose(engine.logits(documents), expected, rtol=0, atol=1e-6)
 
 
-def test_the_same_seed_publishes_the_same_model_and_another_seed_another(
-    run: Run, stored_artifact: Artifact
-) -> None:
+def test_the_seed_determines_the_published_model(run: Run, stored_artifact: Artifact) -> None:
     first, again = stored_artifact, load(run())
     assert same(first, again)
-    # the name ends in a hash of the weights
+    # the name ends with a hash of the weights
     hashes = [one.manifest.version.rpartition("-")[2] for one in (first, again)]
     assert hashes[0] == hashes[1]
     other = load(run(optimization={"seed": 3}))
@@ -155,7 +154,7 @@ def test_the_same_seed_publishes_the_same_model_and_another_seed_another(
     assert other.manifest.version.rpartition("-")[2] != hashes[0]
 
 
-def test_an_interrupted_run_is_continued_and_publishes_the_same_model(
+def test_an_interrupted_run_resumes_to_the_same_model(
     run: Run,
     workspace: Workspace,
     silent: type[Reporter],
@@ -173,7 +172,7 @@ def test_an_interrupted_run_is_continued_and_publishes_the_same_model(
 
 @pytest.fixture(scope="module")
 def stored_artifact(trained: tuple[Trained, Workspace, Path]) -> Artifact:
-    """What an uninterrupted run published."""
+    """Return the artifact of an uninterrupted run."""
     made, _, models = trained
     return artifact.load(models / made.tag.replace(":", "/"))
 
@@ -186,7 +185,7 @@ def stored_artifact(trained: tuple[Trained, Workspace, Path]) -> Artifact:
         "pipeline.publication.store.publish",
     ],
 )
-def test_a_run_interrupted_after_its_last_epoch_is_not_trained_again(
+def test_a_run_interrupted_after_training_is_not_retrained(
     run: Run,
     silent: type[Reporter],
     stored_artifact: Artifact,
@@ -206,7 +205,7 @@ def test_a_run_interrupted_after_its_last_epoch_is_not_trained_again(
     assert same(load(made), stored_artifact)
 
 
-def test_a_fresh_run_forgets_the_interrupted_one(run: Run, silent: type[Reporter]) -> None:
+def test_a_fresh_run_discards_the_interrupted_one(run: Run, silent: type[Reporter]) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(reporter=silent(stop_at=20))
     reporter = silent()
@@ -222,7 +221,7 @@ def test_a_fresh_run_forgets_the_interrupted_one(run: Run, silent: type[Reporter
         {"text": {"minimum_count": 2}},
     ],
 )
-def test_only_the_same_run_is_continued(
+def test_only_the_same_run_is_resumed(
     run: Run, silent: type[Reporter], sections: dict[str, dict[str, object]]
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
@@ -230,11 +229,11 @@ def test_only_the_same_run_is_continued(
     reporter = silent(stop_saying="epoch 1/")
     with pytest.raises(KeyboardInterrupt):
         run(reporter=reporter, **sections)
-    assert reporter.batches > 0  # of the first epoch
+    assert reporter.batches > 0  # batches of the first epoch
     assert not any("continuing" in line for line in reporter.said)
 
 
-def test_other_words_are_another_run(
+def test_another_vocabulary_makes_another_run(
     configured: Callable[..., Configuration], tiny_artifact: Artifact
 ) -> None:
     words = tiny_artifact.vocabulary
@@ -244,17 +243,13 @@ def test_other_words_are_another_run(
 
 
 @pytest.mark.parametrize("misspelled", ["unknown", "nearest"])
-def test_a_published_model_reads_misspelled_words_as_it_was_configured_to(
-    run: Run, misspelled: str
-) -> None:
+def test_a_published_model_reads_misspellings_as_configured(run: Run, misspelled: str) -> None:
     loaded = load(run(text={"misspelled": misspelled}))
     assert loaded.manifest.normalization.misspelled == misspelled
     assert loaded.vocabulary.misspelled == misspelled
 
 
-def test_a_published_model_tells_numbers_apart_where_it_was_configured_to(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_published_model_reads_numbers_as_configured(run: Run, tmp_path: Path) -> None:
     draw = random.Random(0)
     plots = [f"{one}{other}" for one in ("ba", "de", "gi", "ko", "lu") for other in "bdfglmnrst"]
     ratings = {"negative": (1, 2), "neutral": (5, 6), "positive": (9, 10)}
@@ -290,13 +285,13 @@ def test_word_vectors_are_used_and_may_be_frozen(run: Run, tmp_path: Path) -> No
     assert loaded.manifest.architecture.embedding_size == 13
     table = loaded.tensors["embedding.weight"]
     row = {word: table[loaded.vocabulary.id(word), :3] for word in ("great", "awful", "square")}
-    # as they were, up to one factor for all
+    # unchanged except for one factor for all
     np.testing.assert_allclose(row["great"], -row["awful"], rtol=1e-6)
     np.testing.assert_allclose(row["great"] / row["great"][0], [1, 2, 3], rtol=1e-6)
     assert row["square"].tolist() == [0, pytest.approx(row["great"][0], rel=1e-6), 0]
 
 
-def test_a_word_that_only_the_vectors_have_is_read_by_them(run: Run, tmp_path: Path) -> None:
+def test_a_word_that_only_the_vectors_know_is_read(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("great 1 2 3\nawful -1 -2 -3\nsplendid 1 2 3\ntriangle 1 1 1\n")
     words = {"vectors": str(path), "trainable": False, "learned_size": 0}
@@ -309,7 +304,7 @@ def test_a_word_that_only_the_vectors_have_is_read_by_them(run: Run, tmp_path: P
     assert "splendid" not in load(run(words=words)).vocabulary.words
 
 
-def test_labels_that_the_corpus_uses_and_the_configuration_lacks_are_named(
+def test_labels_missing_in_the_configuration_are_named(
     configured: Callable[..., Configuration], workspace: Workspace, silent: type[Reporter]
 ) -> None:
     lacking = configured().model_copy(update={"labels": ("negative", "positive")})
@@ -330,7 +325,7 @@ def test_too_few_texts_are_refused_before_training(
         training_run.load_splits(configured(), workspace, silent())
 
 
-def test_what_was_read_and_dropped_is_said(
+def test_read_and_dropped_texts_are_reported(
     configured: Callable[..., Configuration],
     workspace: Workspace,
     silent: type[Reporter],
@@ -348,7 +343,7 @@ def test_what_was_read_and_dropped_is_said(
     ) in reporter.said
 
 
-def test_in_domain_vectors_are_learnt_from_unlabelled_texts_too(run: Run, tmp_path: Path) -> None:
+def test_in_domain_vectors_use_unlabelled_texts(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "more.csv"
     words = {"vectors": "in-domain", "in_domain_size": 8, "learned_size": 0}
     made = []
@@ -357,8 +352,10 @@ def test_in_domain_vectors_are_learnt_from_unlabelled_texts_too(run: Run, tmp_pa
         made.append(run(words=words, unlabelled={"files": str(file)}).manifest)
     for manifest in made:
         assert manifest.architecture.embedding_size == 8
-        assert [one.name for one in manifest.training.vectors] == ["in-domain"]
-        assert [(one.name, one.texts) for one in manifest.training.unlabelled] == [("more.csv", 1)]
+        assert [item.name for item in manifest.training.vectors] == ["in-domain"]
+        assert [(corpus.name, corpus.texts) for corpus in manifest.training.unlabelled] == [
+            ("more.csv", 1)
+        ]
         counts = manifest.training.splits["train"] + 1
         assert manifest.training.vectors[0].source == f"{counts:,} of one's own texts"
     assert made[0].training.vectors != made[1].training.vectors

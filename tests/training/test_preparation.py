@@ -1,4 +1,4 @@
-"""Texts whose splits are given, or of which test texts lie elsewhere."""
+"""Data with given splits, or with test texts in another file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write(path: Path, examples: Sequence[Example]) -> str:
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("text", "label"))
-        rows.writerows((one.text, one.label) for one in examples)
+        rows.writerows((example.text, example.label) for example in examples)
     return str(path)
 
 
@@ -33,7 +33,7 @@ def texts(part: Sequence[Example]) -> set[str]:
 def given(
     configured: Callable[..., Configuration], tmp_path: Path, examples: list[Example]
 ) -> Callable[..., Configuration]:
-    """A configuration of a train and a dev file, 50 texts of which are in both."""
+    """Return a configuration with a train and a dev file, which share 50 texts."""
 
     def given(**data: object) -> Configuration:
         train = write(tmp_path / "train.csv", examples[:350])
@@ -43,19 +43,20 @@ def given(
     return given
 
 
-def test_dev_texts_are_those_of_their_file_and_no_copy_of_them_is_trained_on(
+def test_no_copy_of_a_dev_text_is_trained_on(
     given: Callable[..., Configuration],
     workspace: Workspace,
     silent: type[Reporter],
     examples: list[Example],
 ) -> None:
+    """The dev texts are those of their file."""
     _, splits = load_splits(given(), workspace, silent())
     assert texts(splits.dev) == texts(examples[300:])
     assert texts(splits.train) <= texts(examples[:300])
     assert splits.test == ()
 
 
-def test_files_of_one_name_are_told_apart(
+def test_files_with_the_same_name_are_distinguished(
     configured: Callable[..., Configuration],
     tmp_path: Path,
     workspace: Workspace,
@@ -68,7 +69,7 @@ def test_files_of_one_name_are_told_apart(
     assert texts(load_splits(chosen, workspace, silent())[1].dev) == texts(examples[350:])
 
 
-def test_what_is_prepared_has_no_test_where_there_is_none(
+def test_without_test_texts_the_prepared_data_have_none(
     given: Callable[..., Configuration], workspace: Workspace, silent: type[Reporter]
 ) -> None:
     reporter = silent()
@@ -77,7 +78,7 @@ def test_what_is_prepared_has_no_test_where_there_is_none(
     assert any("texts in train / dev, " in line for line in reporter.said)
 
 
-def test_a_dev_file_without_texts_of_its_own_is_refused(
+def test_a_dev_file_without_its_own_texts_is_refused(
     given: Callable[..., Configuration],
     workspace: Workspace,
     silent: type[Reporter],
@@ -89,9 +90,10 @@ def test_a_dev_file_without_texts_of_its_own_is_refused(
         load_splits(given(dev=str(empty)), workspace, silent())
 
 
-def test_texts_that_are_split_as_given_are_not_streamed_however_large(
+def test_texts_with_given_splits_are_never_streamed(
     given: Callable[..., Configuration], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Whatever their size."""
     monkeypatch.setattr(large_files, "LARGE_BYTES", 1)
     assert not large_files.is_streamed(given().data)
     assert not large_files.is_streamed(given(dev=[], split="stratified").data)

@@ -19,12 +19,12 @@ def report(*, terminal: bool) -> str:
     return text.getvalue()
 
 
-def test_a_log_has_one_plain_line_a_message_and_no_bar() -> None:
+def test_a_log_has_one_plain_line_per_message_and_no_bar() -> None:
     said = report(terminal=False)
     assert said == "[bold]a label[/bold] " + "long " * 60 + "end\n"
 
 
-def test_a_terminal_has_a_bar_with_the_speed_the_time_left_and_the_dev_metric() -> None:
+def test_a_terminal_has_a_bar_with_speed_time_and_dev_metric() -> None:
     said = report(terminal=True)
     assert "epoch 2/2" in said
     assert "12,346 tokens/s" in said
@@ -35,10 +35,12 @@ def test_a_terminal_has_a_bar_with_the_speed_the_time_left_and_the_dev_metric() 
 @pytest.mark.parametrize(
     ("value", "live"), [("true", False), ("1", False), ("", True), ("false", True), ("0", True)]
 )
-def test_a_terminal_of_ci_is_a_log(monkeypatch: pytest.MonkeyPatch, value: str, live: bool) -> None:
+def test_a_terminal_in_ci_gets_a_log(
+    monkeypatch: pytest.MonkeyPatch, value: str, live: bool
+) -> None:
     monkeypatch.setenv("CI", value)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    # what rich asks of a stream
+    # the properties of a stream that rich uses
     monkeypatch.setattr("sys.stderr", terminal := io.StringIO())
     monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
     reporter = Reporter()
@@ -55,7 +57,7 @@ def test_without_a_console_standard_error_is_used() -> None:
     assert Reporter().console.stderr
 
 
-def test_what_is_left_takes_as_long_as_what_was_done() -> None:
+def test_the_time_left_is_proportional_to_the_work_left() -> None:
     assert str(time_left(30.0, 10, 40)) == "0:01:30"
     assert str(time_left(30.0, 40, 40)) == "0:00:00"
     assert str(time_left(0.1, 1, 3)) == "0:00:01"

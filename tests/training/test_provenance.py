@@ -10,8 +10,8 @@ from valence.service.version import VERSION
 from valence.training.runtime import provenance
 
 
-def git(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str] | Exception) -> None:
-    """Stands for git: answers by sub-command, or fails."""
+def fake_git(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str] | Exception) -> None:
+    """Replace git by a fake that answers by sub-command, or fails."""
 
     def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
         assert command[:2] == ["git", "-C"]
@@ -24,10 +24,10 @@ def git(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str] | Exception) ->
 
 
 @pytest.mark.parametrize(("status", "suffix"), [("", ""), (" M service/app.py\n", "+changes")])
-def test_the_code_is_named_by_its_commit_and_whether_it_was_changed(
+def test_the_code_is_named_by_its_commit_and_changes(
     monkeypatch: pytest.MonkeyPatch, status: str, suffix: str
 ) -> None:
-    git(monkeypatch, {"rev-parse": "abc123\n", "status": status})
+    fake_git(monkeypatch, {"rev-parse": "abc123\n", "status": status})
     assert provenance.code_version() == f"{VERSION} abc123{suffix}"
 
 
@@ -37,7 +37,7 @@ def test_the_code_is_named_by_its_commit_and_whether_it_was_changed(
 def test_outside_a_checkout_the_code_is_named_by_its_version(
     monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    git(monkeypatch, failure)
+    fake_git(monkeypatch, failure)
     assert provenance.code_version() == VERSION
 
 
@@ -53,7 +53,7 @@ def test_hardware_names_the_processor_and_the_threads_used() -> None:
     assert re.fullmatch(rf".+, {torch.get_num_threads()} of \d+ threads", found)
 
 
-def test_a_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hardware_names_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
     assert provenance.hardware(torch.device("cuda:1")) == "GPU 1"
 
@@ -66,9 +66,9 @@ def test_a_system_without_cpuinfo_still_has_a_processor(monkeypatch: pytest.Monk
     assert provenance._processor()
 
 
-def test_memory_at_its_peak_is_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peak_memory_is_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     found = provenance.peak_memory_bytes()
     assert 2**26 < found < 2**40  # torch alone takes more than 64 MiB
-    # macOS counts bytes, Linux KiB
+    # macOS counts in bytes, Linux in KiB
     monkeypatch.setattr(provenance.sys, "platform", "darwin")
     assert provenance.peak_memory_bytes() * 1024 >= found

@@ -31,7 +31,7 @@ from tests.ranks.writing import LABELS, write
 
 @pytest.fixture
 def content(tmp_path: Path) -> dict[str, object]:
-    """A configuration that leaves out much, so that other draws would lead elsewhere."""
+    """Return a configuration with much dropout, so that other random draws give another result."""
     file = tmp_path / "made.jsonl"
     write(file, 2**16)
     return {
@@ -47,13 +47,13 @@ def content(tmp_path: Path) -> dict[str, object]:
             "recurrent_dropout": 0.3,
             "output_dropout": 0.3,
         },
-        # texts of an odd number a batch; the last batch of a pool is often a single one
+        # an odd number of texts per batch; the last batch of a pool often has one text
         "optimization": {"batch_tokens": 24 * 7, "epochs": 3, "patience": 3, "warmup_steps": 2},
     }
 
 
 def fitted(configuration: Configuration, folder: Path) -> dict[str, np.ndarray]:
-    """The weights of the chosen epoch, and of each epoch what it came to."""
+    """Return the weights of the chosen epoch and the results of each epoch."""
     reporter = Reporter(quiet=True)
     workspace = Workspace(folder / "workspace")
     model, history = network.fit(
@@ -72,7 +72,7 @@ def fitted(configuration: Configuration, folder: Path) -> dict[str, np.ndarray]:
 
 
 def fit_as(rank: int, port: int, contents: list[dict[str, object]], folder: Path) -> None:
-    """One of two processes, which both write what they reached."""
+    """Run one of two processes; each writes its result."""
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(distributed, "_TIMEOUT", timedelta(minutes=5))
@@ -86,9 +86,8 @@ def fit_as(rank: int, port: int, contents: list[dict[str, object]], folder: Path
                 np.savez(folder / f"{number}-{rank}.npz", **found)
 
 
-def test_two_processes_reach_what_one_reaches_with_dropout_and_from_streams(
-    content: dict[str, object], tmp_path: Path
-) -> None:
+def test_two_processes_reach_the_result_of_one(content: dict[str, object], tmp_path: Path) -> None:
+    """With dropout, and from streams."""
     streamed = {
         **content,
         "data": {"files": [str(tmp_path / "made.jsonl")], "streamed": True},
@@ -98,7 +97,7 @@ def test_two_processes_reach_what_one_reaches_with_dropout_and_from_streams(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    # this process is the first: another takes seconds to import what it needs
+    # this process is the first one: another process takes seconds to import its modules
     second = multiprocessing.get_context("spawn").Process(
         target=fit_as, args=(1, port, contents, tmp_path)
     )
@@ -130,7 +129,7 @@ def torchrun(folder: Path, content: dict[str, object]) -> subprocess.Popen[str]:
             **os.environ,
             "BENTOML_HOME": str(folder),
             "OMP_NUM_THREADS": "1",
-            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # as `make train` says it
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # as in `make train`
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -139,7 +138,7 @@ def torchrun(folder: Path, content: dict[str, object]) -> subprocess.Popen[str]:
 
 
 def workers(parent: int) -> Iterator[tuple[str, int]]:
-    """The rank and process id of each process that ``parent`` started."""
+    """Yield the rank and process id of each process that ``parent`` started."""
     for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
         environment = Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
         for entry in environment:
@@ -150,7 +149,7 @@ def workers(parent: int) -> Iterator[tuple[str, int]]:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in /proc")
 @pytest.mark.parametrize("teacher", [[], ["n-grams", "self"]])
-def test_two_processes_one_of_them_killed_reach_the_weights_of_one(
+def test_after_a_kill_two_processes_reach_the_weights_of_one(
     teacher: list[str],
     content: dict[str, object],
     tmp_path: Path,
@@ -165,7 +164,7 @@ def test_two_processes_one_of_them_killed_reach_the_weights_of_one(
         assert running.stdout is not None
         for line in running.stdout:
             said.append(line)
-            # the checkpoint of the first epoch is there; that of the second may be
+            # the checkpoint of the first epoch exists; that of the second may exist
             if line.startswith("epoch 2/3") and not killed:
                 killed = True
                 os.kill(dict(workers(running.pid))["1"], signal.SIGKILL)
@@ -187,7 +186,7 @@ def test_two_processes_one_of_them_killed_reach_the_weights_of_one(
     assert not list(workspace.runs.glob("*.safetensors"))
 
 
-def test_a_process_alone_talks_to_nobody() -> None:
+def test_a_single_process_needs_no_communication() -> None:
     assert (distributed.number(), distributed.count(), distributed.is_first()) == (0, 1, True)
     with distributed.together(), distributed.one_before_the_others():
         assert distributed.from_first(lambda: "made") == "made"
@@ -196,7 +195,7 @@ def test_a_process_alone_talks_to_nobody() -> None:
     assert not torch.distributed.is_initialized()
 
 
-def test_each_process_has_a_gpu_of_its_own_or_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_process_has_its_own_gpu_or_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     cuda, cpu = torch.device("cuda"), torch.device("cpu")
     assert distributed.device_of(cuda) == cuda
@@ -209,7 +208,7 @@ def test_each_process_has_a_gpu_of_its_own_or_is_told_so(monkeypatch: pytest.Mon
         distributed.device_of(cuda)
 
 
-def test_processes_deal_each_batch_among_them(
+def test_processes_share_each_batch(
     monkeypatch: pytest.MonkeyPatch, configured: Callable[..., Configuration]
 ) -> None:
     from valence.service.classifier.vocabulary import Vocabulary

@@ -72,8 +72,8 @@ def write(path: Path, labels: tuple[str, ...] = ("no", "yes"), **changes: object
     return path.read_text(encoding="utf-8")
 
 
-class Reader(HTMLParser):
-    """Collects tags, attributes and the text a reader sees, and checks that tags are closed."""
+class PageParser(HTMLParser):
+    """Collect tags, attributes and the visible text, and check that tags are closed."""
 
     VOID = frozenset({"meta", "br", "link", "img"})
 
@@ -107,24 +107,24 @@ class Reader(HTMLParser):
 
 
 def test_the_page_is_well_formed_and_its_ids_are_unique(tmp_path) -> None:
-    reader = Reader(write(tmp_path / "report.html"))
+    reader = PageParser(write(tmp_path / "report.html"))
     assert reader.open == []
     assert len(reader.ids) == len(set(reader.ids))
     assert reader.tags.count("svg") == 2
 
 
-def test_references_inside_the_plots_lead_somewhere(tmp_path) -> None:
+def test_references_inside_the_plots_resolve(tmp_path) -> None:
     page = write(tmp_path / "report.html")
-    reader = Reader(page)
+    reader = PageParser(page)
     wanted = {value[1:] for name, value in reader.attributes if name.endswith("href")}
     wanted |= set(re.findall(r"url\(#([^)]*)\)", page))
     assert wanted
     assert wanted <= set(reader.ids)
 
 
-def test_the_page_requests_nothing_and_runs_nothing(tmp_path) -> None:
+def test_the_page_loads_nothing_and_runs_no_script(tmp_path) -> None:
     page = write(tmp_path / "report.html")
-    reader = Reader(page)
+    reader = PageParser(page)
     assert not {"script", "link", "img", "iframe", "object", "image"} & set(reader.tags)
     for name, value in reader.attributes:
         assert not name.startswith("on")
@@ -133,12 +133,12 @@ def test_the_page_requests_nothing_and_runs_nothing(tmp_path) -> None:
     assert "@import" not in page
 
 
-def test_what_comes_from_outside_is_escaped(tmp_path) -> None:
+def test_external_input_is_escaped(tmp_path) -> None:
     labels = ("<script>alert(2)</script>", 'a" onclick="b', "$\\frac$")
     evil = {"<img src=x>": scores(labels)}
-    reader = Reader(write(tmp_path / "report.html", labels, baselines=evil))
+    reader = PageParser(write(tmp_path / "report.html", labels, baselines=evil))
     assert not {"script", "img"} & set(reader.tags)
-    assert reader.tags.count("b") == 5  # the figures on top
+    assert reader.tags.count("b") == 5  # the figures at the top
     assert not any(name == "onclick" for name, _ in reader.attributes)
     for text in (*labels, "<img src=x>", "made <up>", "a <b>fast</b> machine", "alert(1)"):
         assert text in reader.text
@@ -151,14 +151,14 @@ def test_the_same_input_gives_the_same_bytes(tmp_path) -> None:
     assert first == second
 
 
-def test_writing_a_report_leaves_matplotlib_as_it_was(tmp_path) -> None:
+def test_writing_a_report_leaves_matplotlib_unchanged(tmp_path) -> None:
     with matplotlib.rc_context({"font.size": 30}):
         write(tmp_path / "a.html")
         assert matplotlib.rcParams["font.size"] == 30
 
 
-def test_scores_baselines_and_lineage_are_on_the_page(tmp_path) -> None:
-    text = Reader(write(tmp_path / "report.html")).text
+def test_the_page_has_scores_baselines_and_lineage(tmp_path) -> None:
+    text = PageParser(write(tmp_path / "report.html")).text
     test = scores(("no", "yes"))
     for figure in (test.macro_f1, test.ece, test.brier, test.log_loss, 1.25):
         assert f"{figure:.4f}" in text
@@ -171,13 +171,13 @@ def test_scores_baselines_and_lineage_are_on_the_page(tmp_path) -> None:
 
 def test_a_report_without_history_or_baselines_leaves_them_out(tmp_path) -> None:
     page = write(tmp_path / "report.html", history=(), baselines={})
-    reader = Reader(page)
+    reader = PageParser(page)
     assert reader.tags.count("svg") == 1
     assert "How it learned" not in reader.text
     assert "VADER" not in reader.text
 
 
-def test_pass_rates_are_on_the_page_with_failures_and_left_out_where_none_were_tried(
+def test_the_page_has_pass_rates_with_failures_if_tested(
     tmp_path,
 ) -> None:
     failure = (Told(text="I <b>liked</b> it.", label="no", polarity=-0.25),)
@@ -185,13 +185,13 @@ def test_pass_rates_are_on_the_page_with_failures_and_left_out_where_none_were_t
         capability("negation", "minimum functionality", "no", [True, False], [failure]),
         capability("typo", "invariance", "the same label", [True] * 8),
     ]
-    reader = Reader(write(tmp_path / "report.html", behaviour=tried))
+    reader = PageParser(write(tmp_path / "report.html", behaviour=tried))
     for told in ("negation", "50.0\u202f%", "100.0\u202f%", "I <b>liked</b> it.", "-0.25"):
         assert told in reader.text
-    assert "Does it do what it should" not in Reader(write(tmp_path / "report.html")).text
+    assert "Does it do what it should" not in PageParser(write(tmp_path / "report.html")).text
 
 
-def test_without_a_test_split_the_last_evaluation_is_shown(tmp_path) -> None:
+def test_without_a_test_split_the_page_shows_the_last_scores(tmp_path) -> None:
     labels = ("no", "yes")
     only = {"train": scores(labels, seed=4), "dev": scores(labels, seed=5)}
     page = write(tmp_path / "report.html", evaluations=only, baselines={})
@@ -200,11 +200,11 @@ def test_without_a_test_split_the_last_evaluation_is_shown(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 77])
-def test_the_confusion_matrix_has_a_cell_for_every_pair_of_labels(tmp_path, count) -> None:
+def test_the_confusion_matrix_has_a_cell_per_pair_of_labels(tmp_path, count) -> None:
     labels = tuple(f"label {i}" for i in range(count))
     page = write(tmp_path / "report.html", labels)
     assert page.count('style="--share:') == count**2
 
 
-def test_missing_folders_are_made(tmp_path) -> None:
+def test_missing_folders_are_created(tmp_path) -> None:
     assert write(tmp_path / "report" / "report.html").startswith("<!doctype html>")

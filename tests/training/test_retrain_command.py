@@ -1,4 +1,4 @@
-"""``retrain``, ``promote`` and ``rollback`` as cron and people call them."""
+"""``retrain``, ``promote`` and ``rollback`` as cron jobs and users call them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.errors import ArtifactError, ConfigurationError
 from valence.training.registry import store
 from valence.training.runtime.workspace import Workspace
 
-# each trains and judges several networks
+# each test trains and judges several networks
 pytestmark = pytest.mark.slow
 
 CONFIGURATION = """
@@ -36,12 +36,12 @@ warmup_steps = 0
 
 
 @pytest.fixture
-def call(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Runs a command; its exit code, output and errors."""
+def call_command(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Return a function that runs a command; it returns exit code, output and errors."""
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("great 1 2\nawful -1 -2\n")
 
-    def call(*arguments: str, rate: float = 0.03):
+    def call_command(*arguments: str, rate: float = 0.03):
         path = workspace.root / "configs" / "toy.toml"
         path.parent.mkdir(exist_ok=True)
         text = CONFIGURATION.format(rate=rate).replace('"none"', f'"{vectors}"')
@@ -51,14 +51,15 @@ def call(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             raise result.exception
         return result
 
-    return call
+    return call_command
 
 
-def test_retraining_ends_with_0_then_3_and_says_no_more_than_the_verdict(call, workspace) -> None:
+def test_retraining_exits_with_0_then_3_and_prints_a_verdict(call_command, workspace) -> None:
+    """And prints nothing else."""
     common = ("retrain", "toy", "--engine", "reference", "--workspace", str(workspace.root))
-    first = call(*common)
+    first = call_command(*common)
     assert first.exit_code == 0
-    # tracked as any training is
+    # tracked like any training
     assert list((workspace.root / "mlruns").rglob("dev_macro_f1"))
     assert list((workspace.root / "curves").rglob("*tfevents*"))
     verdict, file = first.stdout.splitlines()
@@ -67,36 +68,36 @@ def test_retraining_ends_with_0_then_3_and_says_no_more_than_the_verdict(call, w
     assert first.stderr == ""
 
     before = len(list((workspace.root / "mlruns").rglob("dev_macro_f1")))
-    worse = call(*common, "--no-track", rate=1e-6)
+    worse = call_command(*common, "--no-track", rate=1e-6)
     assert len(list((workspace.root / "mlruns").rglob("dev_macro_f1"))) == before
     assert worse.exit_code == 3
     assert worse.stdout.startswith("kept: toy:")
     assert "macro-F1 is worse" in worse.stdout
 
-    as_a_job = call(*common, "--no-track", "--kept-exit-code", "0", rate=1e-6)
+    as_a_job = call_command(*common, "--no-track", "--kept-exit-code", "0", rate=1e-6)
     assert as_a_job.exit_code == 0
     assert as_a_job.stdout.startswith("kept: toy:")
 
     champion, challenger = store.versions("toy")
-    assert call("promote", f"toy:{challenger}").stdout == f"toy:{challenger}\n"
-    assert call("rollback", "toy").stdout == f"toy:{champion}\n"
+    assert call_command("promote", f"toy:{challenger}").stdout == f"toy:{challenger}\n"
+    assert call_command("rollback", "toy").stdout == f"toy:{champion}\n"
     with pytest.raises(ArtifactError, match="no champion of toy to go back to"):
-        call("rollback", "toy")
+        call_command("rollback", "toy")
 
 
-def test_training_leaves_the_champion_and_says_how_to_promote(call, workspace) -> None:
+def test_training_keeps_the_champion_and_names_promote(call_command, workspace) -> None:
     path = str(workspace.root / "configs" / "toy.toml")
     common = ("--no-baselines", "--no-track", "--workspace", str(workspace.root))
-    first = call("train", path, *common).stdout.strip()
+    first = call_command("train", path, *common).stdout.strip()
     store.promote(first)
-    second = call("train", path, "--seed", "1", *common)
+    second = call_command("train", path, "--seed", "1", *common)
     assert f"{first} is the champion and stays what is served" in second.stderr
     assert f"make promote TAG={second.stdout.strip()}" in second.stderr
     assert f"toy:{store.path('toy').name}" == first
 
 
-def test_a_configuration_that_is_nowhere_is_told_where_it_was_looked_for(call) -> None:
+def test_a_missing_configuration_names_the_searched_places(call_command) -> None:
     with pytest.raises(
         ConfigurationError, match=r"training/config/presets/absent\.toml nor .*--data"
     ):
-        call("retrain", "absent")
+        call_command("retrain", "absent")

@@ -6,7 +6,8 @@ from valence.training.runtime import seeds
 from valence.training.runtime.seeds import Purpose
 
 
-def test_seed_purpose_and_number_each_make_another_seed_always_the_same() -> None:
+def test_a_derived_seed_depends_on_seed_purpose_and_number() -> None:
+    """And on nothing else."""
     asked = list(itertools.product(range(5), Purpose, range(50)))
     made = [seeds.derive(*one) for one in asked]
     assert made == [seeds.derive(*one) for one in asked]

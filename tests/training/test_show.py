@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 import typer.testing
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError, ConfigurationError
 from valence.training.config import schema
@@ -24,7 +24,7 @@ def show(*arguments: str) -> str:
     return result.stdout
 
 
-def test_a_model_tells_where_it_came_from_and_how_good_it_is(stored: Stored) -> None:
+def test_a_model_shows_its_origin_and_its_scores(stored: Stored) -> None:
     manifest = stored[0].manifest
     told = show("toy")
     for part in (
@@ -44,7 +44,7 @@ def test_a_model_tells_where_it_came_from_and_how_good_it_is(stored: Stored) -> 
         assert part in told
 
 
-def test_every_part_of_the_lineage_is_in_the_artifact(stored: Stored) -> None:
+def test_the_artifact_holds_the_whole_lineage(stored: Stored) -> None:
     manifest = stored[0].manifest
     record = manifest.training
     counted = {split: sum(labels.values()) for split, labels in record.label_counts.items()}
@@ -59,21 +59,21 @@ def test_every_part_of_the_lineage_is_in_the_artifact(stored: Stored) -> None:
     assert record.platform
 
 
-def test_as_json_it_is_the_whole_manifest(stored: Stored) -> None:
+def test_the_json_output_is_the_whole_manifest(stored: Stored) -> None:
     assert Manifest.model_validate(json.loads(show("toy", "--json"))) == stored[0].manifest
 
 
-def test_the_card_is_printed_for_any_model(stored: Stored) -> None:
+def test_a_card_is_printed_for_any_model(stored: Stored) -> None:
     assert show(stored[0].tag, "--card") == model_card.render(stored[0].manifest)
 
 
-def test_the_configuration_is_a_file_that_trains_it_again(stored: Stored) -> None:
+def test_the_printed_configuration_is_valid_for_training(stored: Stored) -> None:
     read = schema.parse(tomllib.loads(show("toy", "--configuration")), source="show")
     assert read.as_json() == stored[0].manifest.training.configuration
 
 
 @pytest.mark.usefixtures("stored")
-def test_two_shapes_at_once_and_a_model_that_is_not_there_are_refused() -> None:
+def test_two_formats_or_a_missing_model_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="give one of them"):
         show("toy", "--json", "--card")
     with pytest.raises(ArtifactError, match="holds no 'absent'"):

@@ -16,7 +16,7 @@ def examples(texts: list[str]) -> list[Example]:
 
 
 @given(TEXTS)
-def test_no_text_is_in_two_splits_and_none_is_lost(texts: list[str]) -> None:
+def test_every_text_is_in_exactly_one_split(texts: list[str]) -> None:
     parts = split(examples(texts))
     train, dev, test = ({fold(e.text) for e in p} for p in (parts.train, parts.dev, parts.test))
     assert len(train | dev | test) == len(train) + len(dev) + len(test)
@@ -25,7 +25,7 @@ def test_no_text_is_in_two_splits_and_none_is_lost(texts: list[str]) -> None:
 
 
 @given(TEXTS, TEXTS, st.randoms(use_true_random=False))
-def test_adding_and_shuffling_data_moves_no_text(old, new, random) -> None:
+def test_adding_and_shuffling_data_moves_no_text_between_splits(old, new, random) -> None:
     before = split(examples(old))
     more = examples(old + new)
     random.shuffle(more)
@@ -34,13 +34,13 @@ def test_adding_and_shuffling_data_moves_no_text(old, new, random) -> None:
         assert {e.text for e in getattr(before, name)} <= {e.text for e in getattr(after, name)}
 
 
-def test_the_split_of_a_text_is_the_same_forever() -> None:
+def test_the_split_of_a_text_never_changes() -> None:
     in_test = [i for i in range(40) if assign(f"text number {i}") == "test"]
     in_dev = [i for i in range(40) if assign(f"text number {i}") == "dev"]
     assert (in_dev, in_test) == ([22, 24, 26, 35, 36], [2, 9, 25, 31, 34])
 
 
-def test_ten_thousand_texts_are_dealt_eighty_ten_ten() -> None:
+def test_ten_thousand_texts_are_split_eighty_ten_ten() -> None:
     counts = Counter(assign(f"sentence {i} of many") for i in range(10_000))
     assert abs(counts["train"] - 8_000) < 150
     assert abs(counts["dev"] - 1_000) < 100
@@ -48,23 +48,24 @@ def test_ten_thousand_texts_are_dealt_eighty_ten_ten() -> None:
 
 
 @given(st.text(max_size=40))
-def test_copies_that_differ_in_case_spaces_and_punctuation_share_a_split(text: str) -> None:
+def test_copies_share_a_split(text: str) -> None:
+    """Copies may differ in case, spaces and punctuation."""
     if fold(text).replace(" ", "").isalnum():
         assert assign(f"  {text} !") == assign(text)
 
 
-def test_folding_joins_copies_and_keeps_different_texts_apart() -> None:
+def test_folding_makes_equal_only_copies() -> None:
     assert fold("Don\u2019t  STOP, now!") == fold("don't stop now") == "don t stop now"
     assert fold("a_b") == fold("a b")
     assert fold(":)") != fold(":(")
     assert fold(" \n\t") == ""
-    # nothing but a name, or a link, keeps its marks
+    # only a name or a link keeps its marks
     assert (fold(" @Some_One !"), fold("https://a.b/C !")) == ("@some_one!", "https://a.b/c!")
     assert fold("😀") != fold("😢")
 
 
 @given(st.text(max_size=40))
-def test_folding_twice_is_folding_once(text: str) -> None:
+def test_folding_is_idempotent(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
 
@@ -76,7 +77,8 @@ def labelled(**counts: int) -> list[Example]:
     ]
 
 
-def test_a_stratified_split_holds_a_tenth_of_each_label_for_dev_and_has_no_test() -> None:
+def test_a_stratified_dev_split_has_a_tenth_of_each_label() -> None:
+    """There is no test split."""
     parts = split_stratified(labelled(a=500, b=73, c=20))
     found = Counter(example.label for example in parts.dev)
     assert found == {"a": 50, "b": 7, "c": 2}
@@ -84,7 +86,7 @@ def test_a_stratified_split_holds_a_tenth_of_each_label_for_dev_and_has_no_test(
     assert (parts.names, parts.judged) == (("train", "dev"), "dev")
 
 
-def test_a_label_of_six_texts_has_one_in_a_stratified_dev_split() -> None:
+def test_a_label_with_six_texts_has_one_in_a_stratified_dev() -> None:
     assert [len(split_stratified(labelled(a=count)).dev) for count in (5, 6, 15, 16)] == [
         0,
         1,
@@ -94,7 +96,7 @@ def test_a_label_of_six_texts_has_one_in_a_stratified_dev_split() -> None:
 
 
 @given(st.randoms(use_true_random=False))
-def test_a_stratified_split_depends_on_the_texts_and_not_their_order(random) -> None:
+def test_a_stratified_split_ignores_the_order_of_texts(random) -> None:
     given = labelled(a=40, b=25)
     first = split_stratified(given)
     random.shuffle(given)

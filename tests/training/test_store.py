@@ -16,7 +16,7 @@ from valence.training.registry import store
 pytestmark = pytest.mark.usefixtures("model_store")
 
 
-def test_an_artifact_is_in_the_store_whole_with_its_labels_and_lineage(tiny_folder: Path) -> None:
+def test_the_store_holds_artifact_labels_and_lineage(tiny_folder: Path) -> None:
     manifest = artifact.load(tiny_folder).manifest
     assert store.publish(tiny_folder, manifest) == "sentiment:1"
     model = bentoml.models.get("sentiment:1")
@@ -28,7 +28,7 @@ def test_an_artifact_is_in_the_store_whole_with_its_labels_and_lineage(tiny_fold
     assert model.info.metadata["code_version"] == "test"
 
 
-def test_the_latest_version_is_the_one_published_last(tmp_path: Path, save_tiny) -> None:
+def test_the_latest_version_is_the_last_published_one(tmp_path: Path, save_tiny) -> None:
     for version in ("2", "10"):
         folder = save_tiny(tmp_path / version, version=version)
         store.publish(folder, artifact.load(folder).manifest)
@@ -36,13 +36,13 @@ def test_the_latest_version_is_the_one_published_last(tmp_path: Path, save_tiny)
     assert store.path("sentiment:2").name == "2"
 
 
-def test_metrics_that_are_not_there_are_left_out(tiny_folder: Path) -> None:
+def test_missing_metrics_are_left_out(tiny_folder: Path) -> None:
     manifest = artifact.load(tiny_folder).manifest.model_copy(update={"metrics": {}})
     store.publish(tiny_folder, manifest)
     assert "macro_f1" not in bentoml.models.get("sentiment").info.metadata
 
 
-def test_a_full_disk_leaves_the_last_good_model(
+def test_a_full_disk_keeps_the_last_good_model(
     tmp_path: Path, save_tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (save_tiny(tmp_path / version, version=version) for version in ("1", "2"))
@@ -60,18 +60,18 @@ def test_a_full_disk_leaves_the_last_good_model(
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("no space left on device")])
-def test_a_publication_that_breaks_off_leaves_nothing(
+def test_a_failed_publication_leaves_nothing(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
     copytree = store.shutil.copytree
 
-    def break_off(source: Path, target: str, **options: object) -> None:
+    def fail_midway(source: Path, target: str, **options: object) -> None:
         (Path(target) / artifact.MANIFEST).write_text("{}")
         raise error
 
     manifest = artifact.load(tiny_folder).manifest
     with monkeypatch.context() as patch:
-        patch.setattr(store.shutil, "copytree", break_off)
+        patch.setattr(store.shutil, "copytree", fail_midway)
         with pytest.raises((KeyboardInterrupt, OSError)):
             store.publish(tiny_folder, manifest)
     assert bentoml.models.list() == []
@@ -83,20 +83,22 @@ def test_a_publication_that_breaks_off_leaves_nothing(
 
 
 @pytest.mark.parametrize("tag", ["absent", "absent:1"])
-def test_a_model_that_is_not_there_is_named(tag: str) -> None:
-    with pytest.raises(ArtifactError, match=rf"holds no '{tag}'; train one with `make train`"):
+def test_a_missing_model_is_named(tag: str) -> None:
+    with pytest.raises(
+        ArtifactError, match=rf"holds no '{tag}'; it is empty; train it with `valence train`"
+    ):
         store.path(tag)
 
 
 @pytest.mark.parametrize("tag", ["../../etc", "A:B:C", "", ":1"])
-def test_what_is_no_tag_is_refused(tag: str) -> None:
+def test_an_invalid_tag_is_refused(tag: str) -> None:
     with pytest.raises(ArtifactError):
         store.path(tag)
 
 
 @pytest.fixture
 def three(model_store: Path, tmp_path: Path, save_tiny) -> None:
-    """Versions 1, 2 and 3 of ``sentiment``, no champion."""
+    """Save versions 1, 2 and 3 of ``sentiment`` without a champion."""
     for version in ("1", "2", "3"):
         folder = save_tiny(tmp_path / version, version=version)
         store.publish(folder, artifact.load(folder).manifest)
@@ -107,9 +109,7 @@ def named(tag: str = "sentiment") -> str:
 
 
 @pytest.mark.usefixtures("three")
-def test_a_bare_name_is_the_champion_and_the_latest_where_there_is_none(
-    tmp_path: Path, save_tiny
-) -> None:
+def test_a_bare_name_is_the_champion_or_else_the_latest(tmp_path: Path, save_tiny) -> None:
     assert named() == "3"
     assert store.current("sentiment") is None
     with pytest.raises(ArtifactError, match="holds no 'sentiment:champion'"):
@@ -124,7 +124,7 @@ def test_a_bare_name_is_the_champion_and_the_latest_where_there_is_none(
 
 
 @pytest.mark.usefixtures("three")
-def test_rolling_back_again_and_again_leads_to_the_first_champion_and_no_further() -> None:
+def test_repeated_rollbacks_stop_at_the_first_champion() -> None:
     for version in ("2", "1", "3"):
         store.promote(f"sentiment:{version}")
     assert [store.rollback("sentiment").version for _ in range(2)] == ["1", "2"]
@@ -151,7 +151,7 @@ def test_promoting_the_champion_changes_nothing() -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_what_cannot_be_champion_is_refused_and_the_champion_stays() -> None:
+def test_an_invalid_champion_is_refused_and_the_old_one_stays() -> None:
     store.promote("sentiment:1")
     with pytest.raises(ArtifactError, match=r"'sentiment' names no version.*1, 2, 3"):
         store.promote("sentiment")
@@ -163,11 +163,13 @@ def test_what_cannot_be_champion_is_refused_and_the_champion_stays() -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_a_champion_that_was_deleted_is_told_with_both_ways_out() -> None:
+def test_a_deleted_champion_is_reported_with_both_remedies() -> None:
     for version in ("1", "2"):
         store.promote(f"sentiment:{version}")
     bentoml.models.delete("sentiment:2")
-    with pytest.raises(ArtifactError, match=r"sentiment:2 is not.*make promote.*make rollback"):
+    with pytest.raises(
+        ArtifactError, match=r"sentiment:2 is not.*valence promote.*valence rollback"
+    ):
         store.path("sentiment")
     store.rollback("sentiment")
     assert named() == "1"
@@ -192,16 +194,17 @@ def test_bentoml_lists_each_version_once(model_store: Path) -> None:
     assert tags == ["sentiment:1", "sentiment:2", "sentiment:3"]
 
 
-def test_a_version_that_is_there_is_not_written_over(tiny_folder: Path) -> None:
+def test_an_existing_version_is_not_overwritten(tiny_folder: Path) -> None:
     manifest = artifact.load(tiny_folder).manifest
     store.publish(tiny_folder, manifest)
     with pytest.raises(ArtifactError, match="holds sentiment:1 already"):
         store.publish(tiny_folder, manifest)
 
 
-def test_a_process_killed_while_it_copies_leaves_no_model_and_is_swept_up_after(
+def test_the_remains_of_a_killed_publication_are_removed(
     tmp_path: Path, tiny_folder: Path, model_store: Path
 ) -> None:
+    """They are no model."""
     program = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
@@ -222,7 +225,7 @@ def test_a_process_killed_while_it_copies_leaves_no_model_and_is_swept_up_after(
     assert bentoml.models.list() == []
     (left,) = tmp_path.glob("unfinished-model-*")
     store.publish(tiny_folder, artifact.load(tiny_folder).manifest)
-    assert left.exists()  # another process may be at it
+    assert left.exists()  # another process may be writing it
     hours = time.time() - 7_200
     os.utime(left, (hours, hours))
     manifest = artifact.load(tiny_folder).manifest.model_copy(update={"version": "2"})

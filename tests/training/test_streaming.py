@@ -35,8 +35,8 @@ TABLE = Columns(text="text", label="label")
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ranges of 4 KiB, so that small files have many."""
+def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set ranges of 4 KiB, so that small files have many ranges."""
     monkeypatch.setattr(ranges, "RANGE_BYTES", 2**12)
     monkeypatch.setattr(streaming, "POOL_RANGES", 8)
     monkeypatch.setattr(large_files, "SAMPLE_RANGES", 16)
@@ -90,21 +90,19 @@ def pool(texts: StreamedTexts, number: int) -> EncodedTexts:
     return texts._pool(number, texts._read(number, seed=0))
 
 
-def test_every_line_is_in_one_range_wherever_a_file_is_cut(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_line_is_in_exactly_one_range(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = file.read_bytes().splitlines()
     for size in (1, 100, 331, 4096, 2**30):
         monkeypatch.setattr(ranges, "RANGE_BYTES", size)
         short = file.with_name("short.jsonl")
-        short.write_bytes(b"\n".join(whole[:7]))  # the last line may lack its line feed
+        short.write_bytes(b"\n".join(whole[:7]))  # the last line may lack a line feed
         texts = [
             e.text for part in ranges.cut([short]) for e in ranges.read(part, TABLE, corpus="")
         ]
         assert texts == [json.loads(line)["text"] for line in whole[:7]]
 
 
-def test_what_is_wrong_with_a_row_is_said_with_its_place(tmp_path: Path) -> None:
+def test_a_fault_of_a_row_is_reported_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     good = b'{"text": "fine", "label": "a"}\n'
     path.write_bytes(good * 3 + b'{"text": "fine"}\n')
@@ -113,7 +111,7 @@ def test_what_is_wrong_with_a_row_is_said_with_its_place(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["made.csv", "made.jsonl.gz", "made.parquet"])
-def test_what_cannot_be_entered_in_the_middle_is_copied_once(
+def test_files_without_random_access_are_copied_once(
     tmp_path: Path, name: str, silent: type[Reporter]
 ) -> None:
     rows = [{"text": f"text {n}\nof two lines", "label": str(n % 2)} for n in range(50)]
@@ -139,9 +137,7 @@ def test_what_cannot_be_entered_in_the_middle_is_copied_once(
     assert copy.stat().st_mtime_ns == before
 
 
-def test_a_copy_that_was_interrupted_is_not_taken_for_whole(
-    tmp_path: Path, silent: type[Reporter]
-) -> None:
+def test_an_interrupted_copy_is_not_used(tmp_path: Path, silent: type[Reporter]) -> None:
     path = tmp_path / "made.csv"
     path.write_text("text,label\none,a\ntwo\n")
     with pytest.raises(ConfigurationError, match="line 3"):
@@ -149,7 +145,7 @@ def test_a_copy_that_was_interrupted_is_not_taken_for_whole(
     assert not list((tmp_path / "cache").iterdir())
 
 
-def test_the_sample_is_spread_over_the_file_and_holds_no_text_twice(
+def test_the_sample_is_spread_over_the_file_without_duplicates(
     file: Path, silent: type[Reporter]
 ) -> None:
     source = opened(file, silent)
@@ -163,9 +159,7 @@ def test_the_sample_is_spread_over_the_file_and_holds_no_text_twice(
     assert max(places) > len(lines) * 0.9
 
 
-def test_a_pass_trains_on_every_text_of_train_and_on_no_other(
-    file: Path, silent: type[Reporter]
-) -> None:
+def test_a_pass_covers_exactly_the_texts_of_train(file: Path, silent: type[Reporter]) -> None:
     texts = stream(file, silent)
     wanted = Counter(
         tuple(texts._words.encode(row["text"], max_tokens=48)[0].tolist())
@@ -184,8 +178,8 @@ def test_a_pass_trains_on_every_text_of_train_and_on_no_other(
     assert found == wanted
 
 
-@pytest.mark.parametrize("processes", [2, 3, 9])  # of the last, one has no range of a pool
-def test_processes_read_the_pool_of_one_each_its_share(
+@pytest.mark.parametrize("processes", [2, 3, 9])  # with nine, one process has no range of a pool
+def test_several_processes_share_the_pool_of_one_process(
     file: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     texts = stream(file, silent)
@@ -206,14 +200,14 @@ def test_processes_read_the_pool_of_one_each_its_share(
         assert torch.equal(together.batch(everything).targets, alone.batch(everything).targets)
 
 
-def test_passes_come_in_other_orders(file: Path, silent: type[Reporter]) -> None:
+def test_passes_have_different_orders(file: Path, silent: type[Reporter]) -> None:
     texts = stream(file, silent)
     pools = -(-len(texts._source.ranges) // 8)
     first, second = pool(texts, 0), pool(texts, pools)
     assert first.lengths.tolist() != second.lengths.tolist()
 
 
-def test_a_stream_continues_where_it_stood(file: Path, silent: type[Reporter]) -> None:
+def test_a_stream_resumes_at_its_position(file: Path, silent: type[Reporter]) -> None:
     whole = ids(stream(file, silent), file, 30)
     first = stream(file, silent)
     ids(first, file, 17)
@@ -249,7 +243,7 @@ def train(workspace: Workspace, silent: type[Reporter]) -> Callable[..., Trained
     return train
 
 
-def test_an_interrupted_run_reaches_the_very_weights_it_would_have_reached(
+def test_a_resumed_run_reaches_the_same_weights(
     file: Path, train: Callable[..., Trained], silent: type[Reporter]
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
@@ -263,12 +257,12 @@ def test_an_interrupted_run_reaches_the_very_weights_it_would_have_reached(
     assert all(np.array_equal(left[name], right[name]) for name in left)
 
 
-def test_steps_are_asked_for(file: Path, train: Callable[..., Trained]) -> None:
+def test_streaming_requires_a_number_of_steps(file: Path, train: Callable[..., Trained]) -> None:
     with pytest.raises(ConfigurationError, match=r"optimization\.steps"):
         train(configured(file, steps=None))
 
 
-def test_large_files_are_streamed_and_others_if_it_is_said(
+def test_large_files_are_streamed_and_others_on_request(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = configured(file).data.model_copy(update={"streamed": None})
@@ -279,7 +273,7 @@ def test_large_files_are_streamed_and_others_if_it_is_said(
     assert not large_files.is_streamed(data.model_copy(update={"streamed": False}))
 
 
-def test_judging_later_reads_the_same_dev_and_test_texts(
+def test_a_later_evaluation_reads_the_same_dev_and_test_texts(
     file: Path, workspace: Workspace, silent: type[Reporter]
 ) -> None:
     prepared = preparation.prepare(configured(file), workspace, silent())

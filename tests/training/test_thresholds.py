@@ -8,7 +8,7 @@ from valence.training.metrics.thresholds import FEWEST_TEXTS, choose
 
 
 def imbalanced(count: int = 4_000, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Honest probabilities of a common and a rare label, and truths drawn from them."""
+    """Return calibrated probabilities of a common and a rare label, and truths drawn from them."""
     random = np.random.default_rng(seed)
     probabilities = random.beta([2.0, 0.3], [2.0, 3.0], (count, 2))
     return probabilities, (random.random((count, 2)) < probabilities).astype(np.int64)
@@ -19,7 +19,8 @@ def f1(probabilities: np.ndarray, truth: np.ndarray, threshold: float) -> float:
     return 2 * float((given & (truth == 1)).sum()) / max(1, int(given.sum() + truth.sum()))
 
 
-def test_a_rare_label_is_given_below_a_half_and_is_the_better_found_on_other_texts() -> None:
+def test_the_threshold_of_a_rare_label_is_below_one_half() -> None:
+    """On other texts it gives a better F1."""
     _, rare = choose(*imbalanced())
     assert 0.2 < rare < 0.45
     other, truth = imbalanced(seed=1)
@@ -29,7 +30,7 @@ def test_a_rare_label_is_given_below_a_half_and_is_the_better_found_on_other_tex
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40))
 def test_no_threshold_has_a_better_f1(seed: int, count: int) -> None:
     random = np.random.default_rng(seed)
-    # few different values: ties are the hard part
+    # few different values, because ties are the difficult case
     probabilities = random.integers(0, 6, (count, 1)) / 5
     truth = random.integers(0, 2, (count, 1))
     truth[:FEWEST_TEXTS] = 1
@@ -40,19 +41,19 @@ def test_no_threshold_has_a_better_f1(seed: int, count: int) -> None:
     assert reached >= max(f1(probabilities[:, 0], truth[:, 0], t) for t in everything) - 1e-12
 
 
-def test_a_threshold_lies_halfway_between_what_it_parts() -> None:
+def test_a_threshold_lies_halfway_between_two_probabilities() -> None:
     probabilities = np.repeat([0.9, 0.6, 0.2, 0.1], FEWEST_TEXTS)[:, None]
     truth = np.repeat([1, 1, 0, 0], FEWEST_TEXTS)[:, None]
     assert choose(probabilities, truth) == pytest.approx((0.4,))
 
 
-def test_of_equally_good_thresholds_the_nearest_to_a_half_is_taken() -> None:
-    # the label given to the first alone, or to all three: F1 is the same, 2/3
+def test_of_equal_thresholds_the_nearest_to_one_half_is_taken() -> None:
+    # the label given to the first text only, or to all three: F1 is the same, 2/3
     probabilities = np.repeat([[0.9], [0.8], [0.1]], FEWEST_TEXTS, axis=0)
     truth = np.repeat([[1], [0], [1]], [FEWEST_TEXTS, FEWEST_TEXTS, FEWEST_TEXTS], axis=0)
     alone = f1(probabilities[:, 0], truth[:, 0], 0.85)
     whole = f1(probabilities[:, 0], truth[:, 0], 0.05)
-    assert whole > alone  # so the whole is taken
+    assert whole > alone  # so all three are taken
     assert choose(probabilities, truth) == pytest.approx((0.05,))
     tied = np.array([[0.9], [0.7], [0.6], [0.2]] * FEWEST_TEXTS)
     said = np.array([[1], [0], [0], [1]] * FEWEST_TEXTS)
@@ -62,7 +63,7 @@ def test_of_equally_good_thresholds_the_nearest_to_a_half_is_taken() -> None:
 
 
 @pytest.mark.parametrize(("texts", "own"), [(FEWEST_TEXTS, True), (FEWEST_TEXTS - 1, False)])
-def test_a_label_with_too_few_texts_gets_the_threshold_of_all_pooled(texts: int, own: bool) -> None:
+def test_a_label_with_too_few_texts_gets_the_pooled_threshold(texts: int, own: bool) -> None:
     probabilities = np.array([[0.9, 0.05]] * 20 + [[0.1, 0.01]] * 20)
     truth = np.zeros((40, 2), dtype=np.int64)
     truth[:20, 0] = 1
@@ -72,10 +73,10 @@ def test_a_label_with_too_few_texts_gets_the_threshold_of_all_pooled(texts: int,
     assert rare == pytest.approx(0.03 if own else 0.5)
 
 
-def test_labels_that_no_text_has_are_given_from_a_half_on() -> None:
+def test_a_label_without_texts_has_a_threshold_of_one_half() -> None:
     assert choose(np.full((3, 2), 0.4), np.zeros((3, 2), dtype=np.int64)) == (0.5, 0.5)
 
 
-def test_probabilities_of_zero_still_have_a_threshold_above_zero() -> None:
+def test_a_threshold_is_above_zero_for_zero_probabilities() -> None:
     (threshold,) = choose(np.zeros((6, 1)), np.ones((6, 1), dtype=np.int64))
     assert 0 < threshold < 1e-3

@@ -42,7 +42,7 @@ def epoch(number: int) -> Epoch:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a tracker sets is gone after the test; the user's own server is never told."""
+    """Remove a tracker's environment variables after the test; never use the user's own server."""
     for name in [*_runs.DEFAULTS, "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"]:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -54,13 +54,13 @@ def manifest(trained: tuple[Trained, Workspace, Path]) -> Manifest:
 
 
 def client(folder: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    from mlflow.tracking import MlflowClient  # a run has set by now what it reads
+    from mlflow.tracking import MlflowClient  # by now a run has set its variables
 
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     return MlflowClient(tracking_uri=(folder / "mlruns").as_uri())
 
 
-def test_a_run_holds_settings_each_epoch_figures_and_hashes(
+def test_a_run_holds_settings_epochs_figures_and_hashes(
     tmp_path: Path,
     configured: Callable[..., Configuration],
     manifest: Manifest,
@@ -114,19 +114,20 @@ def test_tensorboard_reads_the_curves(
     assert rate.value == pytest.approx(manifest.behaviour["typo"].rate)
 
 
-def test_a_run_that_was_interrupted_goes_on_as_the_same_run_with_each_epoch_once(
+def test_an_interrupted_run_resumes_as_the_same_run(
     tmp_path: Path,
     configured: Callable[..., Configuration],
     manifest: Manifest,
     silent: type[Reporter],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Each epoch appears once."""
 
     def interrupted() -> None:
         with tracked(tmp_path, silent()) as run:
             run.begin(configured(), RUN)
             run.epoch(epoch(1))
-            run.epoch(epoch(2))  # told, and then stopped before its checkpoint was written
+            run.epoch(epoch(2))  # tracked, but interrupted before its checkpoint
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -142,20 +143,21 @@ def test_a_run_that_was_interrupted_goes_on_as_the_same_run_with_each_epoch_once
     assert [one.info.status for one in store.search_runs([experiment])] == ["FINISHED"]
     read = EventAccumulator(str(tmp_path / "curves" / RUN)).Reload()
     assert [one.step for one in read.Scalars("loss/train")] == [1, 2, 3]
-    # the same run again, after it was finished, is another
+    # the same run after it was finished is another run
     with tracked(tmp_path, silent()) as run:
         run.begin(configured(), RUN)
         run.finish(manifest)
     assert len(store.search_runs([experiment])) == 2
 
 
-def test_a_server_that_is_not_there_costs_one_warning_and_no_training(
+def test_an_unreachable_server_gives_one_warning(
     tmp_path: Path,
     configured: Callable[..., Configuration],
     manifest: Manifest,
     silent: type[Reporter],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """The training continues."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -173,8 +175,8 @@ def test_a_server_that_is_not_there_costs_one_warning_and_no_training(
     assert len(read.Scalars("loss/train")) == 1
 
 
-class Server(BaseHTTPRequestHandler):
-    """As much of MLflow's REST interface as a run needs; keeps what it is told."""
+class FakeMlflowServer(BaseHTTPRequestHandler):
+    """The part of MLflow's REST interface that a run needs; it records its requests."""
 
     told: list[tuple[str, dict[str, Any]]]
 
@@ -206,7 +208,7 @@ class Server(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
     told: list[tuple[str, dict[str, Any]]] = []
-    handler = type("Told", (Server,), {"told": told})
+    handler = type("Told", (FakeMlflowServer,), {"told": told})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as listening:
         thread = threading.Thread(target=listening.serve_forever)
         thread.start()
@@ -215,7 +217,7 @@ def server() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
         thread.join()
 
 
-def test_a_server_is_told_of_the_run_where_the_usual_variable_names_one(
+def test_the_usual_variable_sets_the_tracking_server(
     tmp_path: Path,
     configured: Callable[..., Configuration],
     server: tuple[str, list[tuple[str, dict[str, Any]]]],
@@ -235,12 +237,12 @@ def test_a_server_is_told_of_the_run_where_the_usual_variable_names_one(
     assert told[0][1]["name"] == "nightly"
     assert {"key": "data.files", "value": "reviews.csv"} in told[3][1]["params"]
     assert "alice" not in json.dumps(told)
-    assert {one["key"] for one in told[4][1]["metrics"]} >= {"train_loss", "tokens_per_second"}
+    assert {row["key"] for row in told[4][1]["metrics"]} >= {"train_loss", "tokens_per_second"}
     assert not (tmp_path / "mlruns").exists()
 
 
-def test_a_tracker_that_fails_is_left_out_and_the_others_are_told() -> None:
-    class Told:
+def test_a_failing_tracker_does_not_affect_the_others() -> None:
+    class RecordingTracker:
         name = "told"
 
         def __init__(self, *, fails: bool) -> None:
@@ -251,7 +253,7 @@ def test_a_tracker_that_fails_is_left_out_and_the_others_are_told() -> None:
             if self.fails:
                 raise OSError("no space left\non http://alice:secret@disk")
 
-    bad, good = Told(fails=True), Told(fails=False)
+    bad, good = RecordingTracker(fails=True), RecordingTracker(fails=False)
     said: list[str] = []
     run = Tracking([bad, good], warn=said.append)
     run.epoch(epoch(1))
@@ -260,7 +262,7 @@ def test_a_tracker_that_fails_is_left_out_and_the_others_are_told() -> None:
     assert said == ["warning: told is not told of this run any more: OSError: no space left"]
 
 
-def test_without_the_packages_a_run_is_untracked_and_says_so(
+def test_without_the_packages_a_run_is_untracked_with_a_message(
     tmp_path: Path,
     configured: Callable[..., Configuration],
     manifest: Manifest,
@@ -279,7 +281,7 @@ def test_without_the_packages_a_run_is_untracked_and_says_so(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_mlflow_is_told_to_report_nothing_of_its_use(
+def test_the_telemetry_of_mlflow_is_disabled(
     tmp_path: Path, configured: Callable[..., Configuration]
 ) -> None:
     Runs(tmp_path).begin(configured(), RUN)

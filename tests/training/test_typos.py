@@ -13,14 +13,15 @@ from valence.training.runtime.workspace import Workspace
 
 
 @given(st.from_regex(r"[a-zA-Z]{4,12}", fullmatch=True), st.integers(0, 1_000))
-def test_a_slip_is_one_that_a_misspelled_word_is_found_by(word: str, seed: int) -> None:
+def test_every_typo_can_be_corrected(word: str, seed: int) -> None:
     wrong = slip(word, random.Random(seed))
     assert abs(len(wrong) - len(word)) <= 1
     if wrong != word and len(wrong) >= 4:
         assert Misspellings([word]).find(wrong) == 0
 
 
-def test_a_tenth_of_the_words_of_many_texts_is_hit_and_nothing_else_is() -> None:
+def test_a_tenth_of_the_words_gets_a_typo() -> None:
+    """The rest of the text is unchanged."""
     chance = random.Random(0)
     text = "see http://example.com/longer @someone #hashtag wonderful stories 1234 u.s.a"
     hit = 0
@@ -29,16 +30,16 @@ def test_a_tenth_of_the_words_of_many_texts_is_hit_and_nothing_else_is() -> None
         assert words[1:4] == text.split(" ")[1:4]
         assert (words[0], words[6:]) == ("see", ["1234", "u.s.a"])
         hit += words != text.split(" ")
-    # of three words, one is hit in three of ten texts; a slip may change nothing
+    # with three words, a typo occurs in three of ten texts; a typo may leave the word unchanged
     assert 0.2 < hit / 2_000 < 0.45
 
 
-def test_texts_without_long_words_stay_as_they_are() -> None:
+def test_texts_without_long_words_are_unchanged() -> None:
     for text in ("", "to be or not to be, so it is, " * 9, "\u0444\u0438\u043b\u044c\u043c 12345"):
         assert with_typos(text, random.Random(1)) == text
 
 
-def test_what_typing_errors_cost_a_stored_model_is_measured_on_its_dev_texts(
+def test_the_cost_of_typos_is_measured_on_dev_texts(
     stored: tuple[Trained, Workspace], silent: type[Reporter]
 ) -> None:
     made, workspace = stored

@@ -29,11 +29,11 @@ def test_copies_of_labelled_texts_are_not_read(
     rows = [splits.train[0].text.upper(), dev, dev + " !!", "A text of its own", ""]
     file.write_text("body\n" + "".join(f'"{row}"\n' for row in rows))
     found = read(file, splits, text="body", reporter=silent())
-    assert [one.text for one in found.examples] == ["A text of its own"]
+    assert [example.text for example in found.examples] == ["A text of its own"]
     assert [(record.name, record.read) for record in found.records] == [("more.csv", 5)]
 
 
-def test_what_is_like_a_text_that_judges_is_not_labelled(
+def test_texts_similar_to_held_out_texts_are_not_labelled(
     examples: list[Example], silent: type[Reporter]
 ) -> None:
     splits = split(examples)
@@ -44,7 +44,7 @@ def test_what_is_like_a_text_that_judges_is_not_labelled(
     assert kept == read[1:]
 
 
-def test_where_none_are_named_there_are_none(
+def test_without_files_there_are_no_unlabelled_texts(
     examples: list[Example], silent: type[Reporter], tmp_path: Path
 ) -> None:
     splits = split(examples)
@@ -54,7 +54,7 @@ def test_where_none_are_named_there_are_none(
     assert to_label(some, None, splits, reporter=silent()) == ()
 
 
-def test_it_is_said_that_their_encoding_is_a_guess(examples: list[Example], tmp_path: Path) -> None:
+def test_a_guessed_encoding_is_reported(examples: list[Example], tmp_path: Path) -> None:
     file = tmp_path / "more.csv"
     text = "der Film war überraschend schön, größer als erwartet"
     file.write_text(f'text\n"{text}"\n', encoding="cp1252")
@@ -63,7 +63,7 @@ def test_it_is_said_that_their_encoding_is_a_guess(examples: list[Example], tmp_
     assert "texts of more.csv are not in UTF-8 and read as cp1252" in written.getvalue()
 
 
-def test_a_text_may_be_labelled_sentence_by_sentence_and_each_sentence_once(
+def test_sentences_of_a_text_can_be_labelled_once_each(
     examples: list[Example], silent: type[Reporter]
 ) -> None:
     splits = split(examples)
@@ -71,12 +71,17 @@ def test_a_text_may_be_labelled_sentence_by_sentence_and_each_sentence_once(
     texts = ["It rained. We left early! Why?", f"We left early.<br /><br />nobody came\n\n{known}"]
     whole = Unlabelled(tuple(Example(text, "", "more") for text in texts))
     kept = to_label(whole, Distillation(sentences=True), splits, reporter=silent())
-    assert [one.text for one in kept] == ["It rained.", "We left early!", "Why?", "nobody came"]
+    assert [example.text for example in kept] == [
+        "It rained.",
+        "We left early!",
+        "Why?",
+        "nobody came",
+    ]
     whole_texts = to_label(whole, Distillation(), splits, reporter=silent())
-    assert [one.text for one in whole_texts] == texts
+    assert [example.text for example in whole_texts] == texts
 
 
-def test_of_more_than_the_limit_the_same_ones_are_labelled_each_time(
+def test_over_the_limit_the_same_texts_are_selected_each_time(
     examples: list[Example], silent: type[Reporter]
 ) -> None:
     splits = split(examples)
@@ -84,12 +89,12 @@ def test_of_more_than_the_limit_the_same_ones_are_labelled_each_time(
     def kept(numbers: range, limit: int) -> set[str]:
         read = tuple(Example(f"number {number}", "", "more") for number in numbers)
         found = to_label(Unlabelled(read), Distillation(limit=limit), splits, reporter=silent())
-        return {one.text for one in found}
+        return {example.text for example in found}
 
     some = kept(range(100), 10)
     assert len(some) == 10
     assert kept(range(100), 10) == some
     assert some < kept(range(100), 20)
     assert len(kept(range(100), 100)) == 100
-    # a few texts more push out a few
+    # a few additional texts replace a few
     assert len(kept(range(110), 10) & some) >= 7

@@ -1,4 +1,4 @@
-"""A model none of whose texts were held out for a test: what it says of itself, and of what."""
+"""A model without held-out test texts: its figures, and the texts that they come from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
@@ -44,7 +44,7 @@ def made(
     with file.open("w", newline="") as opened:
         rows = csv.writer(opened)
         rows.writerow(("text", "label"))
-        rows.writerows((one.text, one.label) for one in examples)
+        rows.writerows((example.text, example.label) for example in examples)
     chosen = configured(data={"corpora": [], "files": str(file), "split": "stratified"})
     trained = training_run.train(
         chosen, workspace=workspace, reporter=silent(), device=torch.device("cpu")
@@ -52,7 +52,7 @@ def made(
     return Made(trained, chosen, workspace, file)
 
 
-def test_figures_and_baselines_are_of_dev_and_say_so(made: Made, silent: type[Reporter]) -> None:
+def test_figures_and_baselines_come_from_dev_and_say_so(made: Made, silent: type[Reporter]) -> None:
     trained = made.trained
     assert (set(trained.evaluations), trained.judged) == ({"dev"}, "dev")
     dev = trained.evaluations["dev"]
@@ -74,7 +74,7 @@ def test_figures_and_baselines_are_of_dev_and_say_so(made: Made, silent: type[Re
     assert "test texts" not in card.replace("held out for a test", "")
 
 
-def test_the_report_is_of_dev(made: Made) -> None:
+def test_the_report_shows_dev(made: Made) -> None:
     report = (store.path(made.trained.tag) / artifact.REPORT / "report.html").read_text()
     assert ">dev<" in report.replace("\n", "")
     assert "never trained on" not in report
@@ -87,7 +87,7 @@ def test_explanations_are_judged_on_dev(made: Made, silent: type[Reporter]) -> N
     assert 0 < found.texts <= 42
 
 
-def test_the_gate_refuses_what_it_cannot_judge(made: Made, silent: type[Reporter]) -> None:
+def test_the_gate_refuses_a_model_without_test_texts(made: Made, silent: type[Reporter]) -> None:
     with pytest.raises(ConfigurationError, match="the gate judges on test texts"):
         retraining.retrain(
             made.configuration,
@@ -98,7 +98,7 @@ def test_the_gate_refuses_what_it_cannot_judge(made: Made, silent: type[Reporter
         )
 
 
-def test_evaluate_judges_dev_and_refuses_the_file_it_was_trained_on(made: Made) -> None:
+def test_evaluate_uses_dev_and_refuses_the_training_file(made: Made) -> None:
     runner = CliRunner()
     arguments = ["evaluate", made.trained.tag, "--workspace", str(made.workspace.root)]
     own = runner.invoke(commands.app, arguments)

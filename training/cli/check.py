@@ -1,25 +1,19 @@
-"""``check``."""
+"""``valence check``."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from valence.service.files.encodings import AUTO
 from valence.training.cli.options import (
     WORKSPACE,
-    ConfigurationFile,
-    DataOption,
-    EncodingOption,
-    LabelOption,
-    MultiLabelOption,
-    NameOption,
-    SeparatorOption,
-    TextOption,
+    ConfigurationArgument,
+    DataOptions,
     WorkspaceOption,
-    configuration_file,
 )
+from valence.training.cli.parameters import expand_options
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
@@ -27,75 +21,69 @@ if TYPE_CHECKING:
     from valence.training.checks.finding import Finding
 
 
-def check(
-    configuration: ConfigurationFile = None,
-    *,
-    data: DataOption = None,
-    text: TextOption = "text",
-    label: LabelOption = "label",
-    multi_label: MultiLabelOption = False,
-    separator: SeparatorOption = "|",
-    encoding: EncodingOption = AUTO,
-    name: NameOption = None,
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """How thoroughly data are checked, and against which model's data."""
+
     against: Annotated[
         str | None,
         typer.Option(
-            help="a model in the store whose data these are compared with; by default the one of "
-            "the same name, if there is one"
+            help="Model of the store whose data these are compared with; without it the model of "
+            "the same name, if there is one.",
+            show_default=False,
         ),
-    ] = None,
+    ] = None
     quick: Annotated[
-        bool, typer.Option("--quick", help="leave out languages and wrong labels, which take long")
-    ] = False,
-    workspace: WorkspaceOption = WORKSPACE,
+        bool,
+        typer.Option(
+            "--quick", help="Leave out the checks that take long: languages, wrong labels."
+        ),
+    ] = False
+    workspace: WorkspaceOption = WORKSPACE
+
+
+@expand_options
+def check(
+    configuration: ConfigurationArgument = None, *, data: DataOptions, options: CheckOptions
 ) -> None:
-    """Say what is wrong with data before a model is trained on them; exit code 1 for an error."""
+    """Check labelled data before a model is trained on them; the exit code is 1 for an error."""
     from valence.service.errors import ArtifactError
     from valence.training.checks import report, suite
-    from valence.training.config import schema as configurations
+    from valence.training.config import schema
     from valence.training.data.preparation import load_splits
     from valence.training.registry import store
 
     reporter = Reporter()
-    chosen = configurations.load(
-        configuration_file(
-            configuration,
-            data,
-            text=text,
-            label=label,
-            multi_label=multi_label,
-            separator=separator,
-            encoding=encoding,
-            name=name,
-            workspace=workspace,
-            reporter=reporter,
-        )
+    chosen = schema.load(
+        data.find_configuration(configuration, workspace=options.workspace, reporter=reporter)
     )
+    against = options.against
     if against is None:
         try:
             store.path(chosen.name)
         except ArtifactError:
-            reporter.say(f"no model {chosen.name} in the store, so drift is not judged")
+            reporter.say(f"the store holds no model {chosen.name}, so drift is not checked")
         else:
             against = chosen.name
-    loaded, splits = load_splits(chosen, Workspace(workspace), reporter)
-    checked = suite.check(chosen, loaded, splits, slow=not quick, against=against)
-    folder = suite.folder(workspace, chosen.name)
+    loaded, splits = load_splits(chosen, Workspace(options.workspace), reporter)
+    checked = suite.check(chosen, loaded, splits, slow=not options.quick, against=against)
+    folder = suite.folder(options.workspace, chosen.name)
     report.write(folder, checked, name=chosen.name, texts=len(loaded.examples))
-    reporter.console.print(_table(checked.findings))
-    reporter.say(f"where: {folder / report.MARKDOWN}, {folder / report.JSON}")
+    reporter.console.print(_make_table(checked.findings))
+    reporter.say(f"reports: {folder / report.MARKDOWN}, {folder / report.JSON}")
     if checked.suspects:
         reporter.say(
-            f"{folder / report.SUSPECTS} quotes {len(checked.suspects):,} texts, to be corrected"
+            f"{folder / report.SUSPECTS} quotes {len(checked.suspects):,} texts to be corrected"
         )
-    for one in checked.findings:
-        typer.echo(one.model_dump_json(exclude={"places"}))
+    for finding in checked.findings:
+        typer.echo(finding.model_dump_json(exclude={"places"}))
     if checked.errors:
         raise typer.Exit(1)
 
 
-def _table(findings: tuple[Finding, ...]) -> Table:
+def _make_table(findings: tuple[Finding, ...]) -> Table:
     table = Table("check", "severity", "texts", "share", "", show_lines=True)
-    for one in findings:
-        table.add_row(one.check, one.severity, f"{one.count:,}", f"{one.share:.2%}", one.message)
+    for finding in findings:
+        count, share = f"{finding.count:,}", f"{finding.share:.2%}"
+        table.add_row(finding.check, finding.severity, count, share, finding.message)
     return table

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from valence.service.errors import ConfigurationError
+from valence.service.files.encodings import AUTO
+from valence.training.config.locations import PRESETS, find_configuration
 from valence.training.runtime.progress import Reporter
 
 if TYPE_CHECKING:
@@ -15,101 +18,125 @@ if TYPE_CHECKING:
     from valence.training.config.schema import Configuration
 
 Configured = TypeVar("Configured", "Configuration", "CharacterConfiguration")
-ConfigurationFile = Annotated[
-    Path | None, typer.Argument(help="a file like training/config/presets/*.toml; or give --data")
-]
-DataOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--data",
-        help="labelled texts of your own, instead: a CSV, TSV, JSONL or Parquet file, a folder or "
-        "a glob; may be repeated",
+WORKSPACE = Path(".valence")
+
+ConfigurationArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="A preset such as `sentiment`, or a TOML file. Leave it out with --data.",
+        show_default=False,
     ),
 ]
-TextOption = Annotated[str, typer.Option("--text", help="the column of --data that holds the text")]
-LabelOption = Annotated[str, typer.Option("--label", help="the column that holds the label")]
-MultiLabelOption = Annotated[
-    bool, typer.Option("--multi-label", help="a text of --data has any number of labels")
-]
-SeparatorOption = Annotated[
-    str, typer.Option("--separator", help="between them, where they are one string and no list")
-]
-EncodingOption = Annotated[
-    str, typer.Option("--encoding", help="of --data, such as cp1252; auto: each file tells")
-]
-NameOption = Annotated[
-    str | None,
-    typer.Option("--name", help="of the model; by default after the file of --data"),
-]
-TrackOption = Annotated[
-    bool, typer.Option(help="tell MLflow and TensorBoard of the run, where they are installed")
-]
-Model = Annotated[
+ModelArgument = Annotated[
     str,
     typer.Argument(
-        help="a model in the store: NAME (its champion, else its latest version) or NAME:VERSION"
+        help="A model of the store: NAME (its champion, else its latest version) or NAME:VERSION."
     ),
 ]
-CharacterModelName = Annotated[str, typer.Argument(help="a model that `lm` trained, by name")]
+CharacterModelArgument = Annotated[
+    str, typer.Argument(help="A character model that `valence lm` trained, by its name.")
+]
+EncodingOption = Annotated[
+    str,
+    typer.Option(
+        help="Encoding of the files of --data, such as cp1252; auto: recognized file by file."
+    ),
+]
+TrackOption = Annotated[
+    bool, typer.Option(help="Record the run in MLflow and TensorBoard, if they are installed.")
+]
 EngineOption = Annotated[
-    str, typer.Option("--engine", help="as VALENCE_ENGINE says it; by default the one that serves")
+    str,
+    typer.Option(help="Inference engine, as VALENCE_ENGINE names it; auto: the one that serves."),
 ]
 WorkspaceOption = Annotated[
-    Path,
-    typer.Option("--workspace", help="where fetched corpora and interrupted runs are kept"),
+    Path, typer.Option(help="Folder of fetched corpora, interrupted runs and reports.")
 ]
-WORKSPACE = Path(".valence")
-SeedOption = Annotated[int | None, typer.Option(min=0, help="instead of the configured one")]
-DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one")]
+SeedOption = Annotated[
+    int | None, typer.Option(min=0, help="Seed, instead of the configured one.", show_default=False)
+]
+DeviceOption = Annotated[
+    str, typer.Option(help="cpu, cuda, cuda:N, or auto: a GPU if there is one.")
+]
+FreshOption = Annotated[
+    bool, typer.Option("--fresh", help="Start over instead of continuing an interrupted run.")
+]
+UncheckedOption = Annotated[
+    bool, typer.Option("--unchecked", help="Go on whatever the data checks find.")
+]
 
 
-def configuration_file(
-    configuration: Path | None,
-    data: list[str] | None,
-    *,
-    text: str,
-    label: str,
-    multi_label: bool,
-    separator: str,
-    encoding: str,
-    name: str | None,
-    workspace: Path,
-    reporter: Reporter,
-) -> Path:
-    """The configuration that was given, or the one chosen for ``--data`` and written down."""
-    if data:
-        if configuration is not None:
-            raise ConfigurationError("give a configuration or --data, not both")
-        from valence.training.data import autoconfig
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """A user's own labelled texts, and the name of the model that is trained on them."""
 
-        return autoconfig.configure(
-            data,
-            text=text,
-            label=label,
-            separator=separator,
-            encoding=encoding,
-            name=name,
-            multi_label=multi_label,
-            workspace=workspace,
-            reporter=reporter,
-        )
-    if configuration is None:
-        raise ConfigurationError(
-            "give a configuration, like training/config/presets/sentiment.toml, or "
-            "texts of your own: --data reviews.csv --text COLUMN --label COLUMN"
-        )
-    return configuration
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Labelled texts of your own: a CSV, TSV, JSON Lines or Parquet file, a folder or "
+            "a glob. May be repeated.",
+            show_default=False,
+        ),
+    ] = None
+    text: Annotated[str, typer.Option(help="Column that holds the text.")] = "text"
+    label: Annotated[str, typer.Option(help="Column that holds the label.")] = "label"
+    multi_label: Annotated[
+        bool, typer.Option("--multi-label", help="A text has any number of labels.")
+    ] = False
+    separator: Annotated[
+        str, typer.Option(help="Separator of the labels, if they are one string.")
+    ] = "|"
+    encoding: EncodingOption = AUTO
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the model; without it the name of the file.", show_default=False
+        ),
+    ] = None
+
+    def find_configuration(
+        self, configuration: Path | None, *, workspace: Path, reporter: Reporter
+    ) -> Path:
+        """The file of ``configuration``, or the file that is written for ``data``.
+
+        Raises :class:`ConfigurationError` for both and for neither of them.
+        """
+        if self.data:
+            if configuration is not None:
+                raise ConfigurationError("give a configuration or --data, not both")
+            from valence.training.data import autoconfig
+
+            return autoconfig.configure(
+                self.data,
+                text=self.text,
+                label=self.label,
+                separator=self.separator,
+                encoding=self.encoding,
+                name=self.name,
+                multi_label=self.multi_label,
+                workspace=workspace,
+                reporter=reporter,
+            )
+        if configuration is None:
+            raise ConfigurationError(
+                "give a configuration, such as `sentiment`, or texts of your own: "
+                "--data reviews.csv --text COLUMN --label COLUMN"
+            )
+        return find_configuration(configuration, (PRESETS, workspace / "configs"))
 
 
-def with_optimization(configuration: Configured, **said: int | None) -> Configured:
-    """``configuration`` with what was said on the command line instead; None was not."""
-    changes = {key: value for key, value in said.items() if value is not None}
+def override_optimization(configuration: Configured, **values: int | None) -> Configured:
+    """``configuration`` with the values of the command line; None leaves a value as it is."""
+    changes = {key: value for key, value in values.items() if value is not None}
     optimization = configuration.optimization.model_copy(update=changes)
     return configuration.model_copy(update={"optimization": optimization})
 
 
 def torch_device(name: str) -> torch.device:
-    """The device that ``--device`` names; a CUDA device must be there."""
+    """The device that ``--device`` names.
+
+    Raises :class:`ConfigurationError` for another name, and for a CUDA device that torch lacks.
+    """
     import torch
     from valence.training.runtime import distributed
 

@@ -1,32 +1,25 @@
-"""``retrain``."""
+"""``valence retrain``."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from valence.service.errors import ConfigurationError
-from valence.service.files.encodings import AUTO
 from valence.training.cli.options import (
     WORKSPACE,
-    DataOption,
+    ConfigurationArgument,
+    DataOptions,
     DeviceOption,
-    EncodingOption,
     EngineOption,
-    LabelOption,
-    MultiLabelOption,
-    NameOption,
     SeedOption,
-    SeparatorOption,
-    TextOption,
     TrackOption,
     WorkspaceOption,
-    configuration_file,
+    override_optimization,
     torch_device,
-    with_optimization,
 )
+from valence.training.cli.parameters import expand_options
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
@@ -34,69 +27,56 @@ KEPT = 3
 """The exit code of a run that kept the champion."""
 
 
-def retrain(
-    configuration: Annotated[
-        Path | None,
-        typer.Argument(
-            help="a file like training/config/presets/*.toml, or its name; or give --data"
-        ),
-    ] = None,
-    *,
-    data: DataOption = None,
-    text: TextOption = "text",
-    label: LabelOption = "label",
-    multi_label: MultiLabelOption = False,
-    separator: SeparatorOption = "|",
-    encoding: EncodingOption = AUTO,
-    name: NameOption = None,
-    seed: SeedOption = None,
-    device: DeviceOption = "auto",
-    engine: EngineOption = "auto",
+@dataclass(frozen=True, slots=True)
+class RetrainOptions:
+    """How a challenger is trained and judged."""
+
+    seed: SeedOption = None
+    device: DeviceOption = "auto"
+    engine: EngineOption = "auto"
     confidence: Annotated[
-        float, typer.Option(min=0.5, max=0.9999, help="that the new model is the better one")
-    ] = 0.99,
+        float, typer.Option(min=0.5, max=0.9999, help="Confidence that the new model is better.")
+    ] = 0.99
     kept_exit_code: Annotated[
         int,
         typer.Option(
-            min=0, max=255, help="of a run that keeps the champion; 0 where a code is a fault"
+            min=0,
+            max=255,
+            help="Exit code if the champion is kept; 0 where any other code counts as a fault.",
         ),
-    ] = KEPT,
-    track: TrackOption = True,
-    workspace: WorkspaceOption = WORKSPACE,
-) -> None:
-    """Train a challenger and promote it if it is better than the champion and nothing pays for it.
+    ] = KEPT
+    track: TrackOption = True
+    workspace: WorkspaceOption = WORKSPACE
 
-    The exit code is 0 if it was promoted, 3 (or ``--kept-exit-code``) if the champion was
-    kept, another if there was no verdict. Where output is no terminal, only the verdict is written.
+
+@expand_options
+def retrain(
+    configuration: ConfigurationArgument = None, *, data: DataOptions, options: RetrainOptions
+) -> None:
+    """Train a challenger; promote it if it is better than the champion and no group pays for it.
+
+    The exit code is 0 if the challenger was promoted, 3 (or --kept-exit-code) if the champion was
+    kept, and another if there is no verdict. In a log only the verdict is written.
     """
-    from valence.training.config import schema as configurations
+    from valence.training.config import schema
 
     reporter = Reporter(quiet_in_logs=True)
-    file = configuration_file(
-        None if configuration is None else _file(configuration, workspace),
-        data,
-        text=text,
-        label=label,
-        multi_label=multi_label,
-        separator=separator,
-        encoding=encoding,
-        name=name,
-        workspace=workspace,
-        reporter=reporter,
-    )
-    chosen = with_optimization(configurations.load(file), seed=seed)
+    file = data.find_configuration(configuration, workspace=options.workspace, reporter=reporter)
+    chosen = override_optimization(schema.load(file), seed=options.seed)
+    # torch takes seconds to import
+    from valence.training.pipeline import retraining
     from valence.training.pipeline.gate.rules import Rules
-    from valence.training.pipeline.retraining import retrain as run  # torch takes seconds to import
     from valence.training.tracking.tracker import UNTRACKED, tracked
 
-    with tracked(workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
-        verdict, path = run(
+    tracker = tracked(options.workspace, reporter) if options.track else nullcontext(UNTRACKED)
+    with tracker as tracking:
+        verdict, path = retraining.retrain(
             chosen,
-            workspace=Workspace(workspace),
+            workspace=Workspace(options.workspace),
             reporter=reporter,
-            device=torch_device(device),
-            rules=Rules(confidence=confidence),
-            engine=engine,
+            device=torch_device(options.device),
+            rules=Rules(confidence=options.confidence),
+            engine=options.engine,
             tracking=tracking,
         )
     if reporter.console.is_terminal:
@@ -104,19 +84,4 @@ def retrain(
     typer.echo(verdict.summary())
     typer.echo(f"{path}, and {path.with_suffix('.md').name} to read")
     if verdict.decision == "kept":
-        raise typer.Exit(kept_exit_code)
-
-
-def _file(configuration: Path, workspace: Path) -> Path:
-    """A configuration by path, or by the name of a published one or of one written for data."""
-    if configuration.suffix:
-        return configuration
-    folders = (Path("training/config/presets"), workspace / "configs")
-    places = [folder / f"{configuration}.toml" for folder in folders]
-    found = next((path for path in places if path.is_file()), None)
-    if found is None:
-        raise ConfigurationError(
-            f"there is no configuration {configuration}: neither {places[0]} nor {places[1]}, "
-            "which is written when a model is trained on DATA; name one, or give --data"
-        )
-    return found
+        raise typer.Exit(options.kept_exit_code)

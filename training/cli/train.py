@@ -1,31 +1,27 @@
-"""``train``."""
+"""``valence train``."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from valence.service.files.encodings import AUTO
 from valence.training.cli import tables
 from valence.training.cli.options import (
     WORKSPACE,
-    ConfigurationFile,
-    DataOption,
+    ConfigurationArgument,
+    DataOptions,
     DeviceOption,
-    EncodingOption,
-    LabelOption,
-    MultiLabelOption,
-    NameOption,
+    FreshOption,
     SeedOption,
-    SeparatorOption,
-    TextOption,
     TrackOption,
+    UncheckedOption,
     WorkspaceOption,
-    configuration_file,
+    override_optimization,
     torch_device,
-    with_optimization,
 )
+from valence.training.cli.parameters import expand_options
 from valence.training.runtime import distributed
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
@@ -33,108 +29,105 @@ from valence.training.runtime.workspace import Workspace
 if TYPE_CHECKING:
     from valence.training.config.schema import Expected
     from valence.training.metrics.scores import Evaluation
+    from valence.training.pipeline.training_run import Trained
 
 
-def train(
-    configuration: ConfigurationFile = None,
-    *,
-    data: DataOption = None,
-    text: TextOption = "text",
-    label: LabelOption = "label",
-    multi_label: MultiLabelOption = False,
-    separator: SeparatorOption = "|",
-    encoding: EncodingOption = AUTO,
-    name: NameOption = None,
-    seed: SeedOption = None,
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How a training runs."""
+
+    seed: SeedOption = None
     steps: Annotated[
         int | None,
-        typer.Option(min=1, help="instead of those configured, where texts are streamed"),
-    ] = None,
-    device: DeviceOption = "auto",
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="start over instead of continuing an interrupted run")
-    ] = False,
+        typer.Option(
+            min=1,
+            help="Steps, instead of the configured number, if texts are streamed.",
+            show_default=False,
+        ),
+    ] = None
+    device: DeviceOption = "auto"
+    fresh: FreshOption = False
     baselines: Annotated[
-        bool, typer.Option(help="score a linear model (and VADER) on the same texts too")
-    ] = True,
-    track: TrackOption = True,
-    unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="train whatever the checks find in the data")
-    ] = False,
-    workspace: WorkspaceOption = WORKSPACE,
-) -> None:
-    """Train the classifier a configuration describes and put it into the model store.
+        bool, typer.Option(help="Score a linear model (and VADER) on the same texts too.")
+    ] = True
+    track: TrackOption = True
+    unchecked: UncheckedOption = False
+    workspace: WorkspaceOption = WORKSPACE
 
-    Under torchrun, all its processes train it together.
+
+@expand_options
+def train(
+    configuration: ConfigurationArgument = None, *, data: DataOptions, options: TrainOptions
+) -> None:
+    """Train a classifier and put it into the model store.
+
+    Under torchrun all its processes train one classifier together.
     """
-    from valence.training.config import schema as configurations
+    from valence.training.config import schema
 
     reporter = Reporter(quiet=not distributed.is_first())
     with distributed.together():
-        given = configuration
-        configuration = distributed.from_first(
-            lambda: configuration_file(
-                given,
-                data,
-                text=text,
-                label=label,
-                multi_label=multi_label,
-                separator=separator,
-                encoding=encoding,
-                name=name,
-                workspace=workspace,
-                reporter=reporter,
+        file = distributed.from_first(
+            lambda: data.find_configuration(
+                configuration, workspace=options.workspace, reporter=reporter
             )
         )
-        chosen = with_optimization(configurations.load(configuration), seed=seed, steps=steps)
-        # after what may be wrong: torch takes seconds to import
+        chosen = override_optimization(schema.load(file), seed=options.seed, steps=options.steps)
+        # after everything that may be wrong: torch takes seconds to import
         from valence.training.pipeline import training_run
-        from valence.training.registry import store
         from valence.training.tracking.tracker import UNTRACKED, tracked
 
-        track = track and distributed.is_first()
-        with tracked(workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
+        track = options.track and distributed.is_first()
+        with tracked(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
             trained = training_run.train(
                 chosen,
-                workspace=Workspace(workspace),
+                workspace=Workspace(options.workspace),
                 reporter=reporter,
-                device=torch_device(device),
-                fresh=fresh,
-                with_baselines=baselines,
+                device=torch_device(options.device),
+                fresh=options.fresh,
+                with_baselines=options.baselines,
                 tracking=tracking,
-                unchecked=unchecked,
+                unchecked=options.unchecked,
             )
     if not distributed.is_first():
         return
-    rows = {f"{trained.tag} ({name})": value for name, value in trained.evaluations.items()}
-    judged = trained.judged
-    rows |= {f"{name} ({judged})": value for name, value in trained.baselines.items()}
-    reporter.console.print(tables.scores(rows))
-    record = trained.manifest.training
-    reporter.say(
-        f"trained in {record.seconds:.0f} s, peak memory "
-        f"{record.peak_memory_bytes / 2**20:,.0f} MiB"
-    )
-    for shortfall in shortfalls(chosen.expected, trained.evaluations.get("test")):
-        reporter.say(f"warning: {shortfall}, short of what {configuration} expects")
-    champion = store.current(chosen.name)
-    if champion is not None:
-        reporter.say(
-            f"{chosen.name}:{champion.version} is the champion and stays what is served; "
-            f"`make promote TAG={trained.tag}` makes this one it, `make retrain` only if it is "
-            "better"
-        )
+    _print_scores(trained, reporter)
+    for shortfall in find_shortfalls(chosen.expected, trained.evaluations.get("test")):
+        reporter.say(f"warning: {shortfall}, short of what {file} expects")
+    _print_champion(chosen.name, trained.tag, reporter)
     typer.echo(trained.tag)
 
 
-def shortfalls(expected: Expected | None, test: Evaluation | None) -> list[str]:
-    """Where a run fell short of its configuration's published figures."""
+def _print_scores(trained: Trained, reporter: Reporter) -> None:
+    rows = {f"{trained.tag} ({split})": scores for split, scores in trained.evaluations.items()}
+    judged = trained.judged
+    rows |= {f"{name} ({judged})": scores for name, scores in trained.baselines.items()}
+    reporter.console.print(tables.scores(rows))
+    record = trained.manifest.training
+    memory = record.peak_memory_bytes / 2**20
+    reporter.say(f"trained in {record.seconds:.0f} s, peak memory {memory:,.0f} MiB")
+
+
+def _print_champion(name: str, tag: str, reporter: Reporter) -> None:
+    from valence.training.registry import store
+
+    champion = store.current(name)
+    if champion is not None:
+        reporter.say(
+            f"{name}:{champion.version} is the champion and is still what is served; "
+            f"`valence promote {tag}` makes the new version the champion, `valence retrain` does "
+            "so only if the new version is better"
+        )
+
+
+def find_shortfalls(expected: Expected | None, test: Evaluation | None) -> list[str]:
+    """The published figures of a configuration that ``test`` does not reach, as sentences."""
     if expected is None or test is None:
         return []
     reached = getattr(test, expected.metric)
-    found = []
+    shortfalls = []
     if reached < expected.test:
-        found.append(f"{expected.metric} {reached:.4f} on test is below {expected.test:.4f}")
+        shortfalls.append(f"{expected.metric} {reached:.4f} on test is below {expected.test:.4f}")
     if test.ece > expected.ece:
-        found.append(f"ECE {test.ece:.4f} on test is above {expected.ece:.4f}")
-    return found
+        shortfalls.append(f"ECE {test.ece:.4f} on test is above {expected.ece:.4f}")
+    return shortfalls

@@ -114,7 +114,7 @@ class Access:
         self._buckets = {
             name: self._buckets[name]
             if name in self._buckets and self._buckets[name].rate == rate
-            else TokenBucket(rate, most=max(rate, 1.0), clock=self._clock)
+            else TokenBucket(rate, capacity=max(rate, 1.0), clock=self._clock)
             for name, rate in rates.items()
             if rate
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starlette.types import Message, Receive, Scope, Send
-from valence.service.server.single_write import understands
+from valence.service.server.single_write import supports_single_write
 
 
 class Response:
@@ -37,7 +37,7 @@ class Response:
             "status": self.status,
             "headers": list(self.headers),
         }
-        if understands(scope):
+        if supports_single_write(scope):
             start["body"] = self.body
             await send(start)
             return

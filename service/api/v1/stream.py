@@ -262,7 +262,7 @@ class Stream:
         self, number: int, name: str, error: Exception, *, resume_from: int | None = None
     ) -> bytes:
         problem = describe(error)
-        self._context.metrics.rejected(problem.kind.slug)
+        self._context.metrics.count_rejection(problem.kind.slug)
         if problem.kind.status == 500:
             self._context.log.failure("unexpected error", error, request_id=self._request.id)
         content: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}

@@ -1,4 +1,4 @@
-"""What an echo answers: as much as a classification of one sentence."""
+"""The answer of an echo server, as long as the classification of one sentence."""
 
 ANSWER = (
     b'{"model":{"name":"sentiment","version":"20260101t000000000-00000000"},"results":[{"label":'

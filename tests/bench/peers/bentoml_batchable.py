@@ -12,7 +12,7 @@ class Batchable:
 
         self.classifier = EagerClassifier()
 
-    # the latency is what its optimizer may wait; below it, it answers 503
+    # the latency is the time that its optimizer may wait; with a lower value it answers 503
     @bentoml.api(batchable=True, max_batch_size=64, max_latency_ms=10_000)
     def classify(self, texts: list[str]) -> list[dict]:
         return self.classifier.classify(texts)

@@ -1,4 +1,4 @@
-"""A BentoML service that does nothing: what BentoML itself takes to start, and to be there."""
+"""A BentoML service without work: the cost of BentoML itself in time to start and in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BentoML as its documentation begins: ``@bentoml.api`` around a torch model."""
+"""BentoML as in the first page of its documentation: ``@bentoml.api`` around a torch model."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Our own stack without a model: what an answer costs before anything is classified.
+"""The same server stack without a model: the cost of an answer without classification.
 
-The same BentoML configuration, gateway, application, metrics and log; its one handler reads the
-body and answers as many bytes as a real answer has.
+It has the same BentoML configuration, gateway, application, metrics and log. Its only handler reads
+the body and answers with as many bytes as a real answer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""FastAPI around a torch model, whose plain ``def`` handlers run in its thread pool."""
+"""FastAPI around a torch model; its plain ``def`` handlers run in the thread pool of FastAPI."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ app = FastAPI()
 classifier = EagerClassifier()
 
 
-class One(BaseModel):
+class TextRequest(BaseModel):
     text: str
 
 
-class Many(BaseModel):
+class TextsRequest(BaseModel):
     texts: list[str]
 
 
@@ -25,10 +25,10 @@ def ready() -> str:
 
 
 @app.post("/classify")
-def classify(asked: One) -> dict:
+def classify(asked: TextRequest) -> dict:
     return classifier.classify([asked.text])[0]
 
 
 @app.post("/classify_many")
-def classify_many(asked: Many) -> list[dict]:
+def classify_many(asked: TextsRequest) -> list[dict]:
     return classifier.classify(asked.texts)

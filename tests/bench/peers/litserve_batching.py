@@ -28,7 +28,7 @@ class Classify(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    # a worker takes what has come within a millisecond, up to 64 requests
+    # a worker takes the requests of one millisecond, up to 64
     api = Classify(max_batch_size=64, batch_timeout=0.001)
     server = litserve.LitServer(api, accelerator="cpu", workers_per_device=1)
     server.run(host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False)

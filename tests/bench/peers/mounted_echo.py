@@ -1,7 +1,8 @@
-"""Starlette mounted in BentoML, as its documentation shows, tuned as far as settings go, no model.
+"""Starlette mounted in BentoML as in its documentation, tuned by settings only, without a model.
 
-What an answer costs before anything is classified, to whoever does not replace BentoML's middleware
-as ``valence.service.app`` does. Reads the body and answers as many bytes as a real answer has.
+It is the cost of an answer without classification for services that keep BentoML's middleware,
+which
+``valence.service.app`` replaces. It reads the body and answers with as many bytes as a real answer.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-# not from the other echo, which makes uvicorn ours
+# not imported from the other echo, because that import replaces uvicorn's protocol
 from tests.bench.peers.answer import ANSWER
 
 

@@ -1,4 +1,4 @@
-"""An engine that holds a queue up."""
+"""A fake engine that blocks the queue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Blocked:
-    """An engine that computes when the test says so."""
+    """Engine that waits until the test opens it."""
 
     name = "blocked"
 
@@ -24,5 +24,5 @@ class Blocked:
 
 
 def slow(served: Any) -> None:
-    """Let the batcher believe its engine slow, so that it uses the thread."""
+    """Make the batcher measure its engine as slow, so that it uses the thread."""
     served.models.get()._batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1.0)

@@ -1,4 +1,4 @@
-"""The API on an engine whose answers a test can compute, without BentoML and without a socket."""
+"""The API on an engine with computable answers, without BentoML and without a socket."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from valence.service.settings import Settings
 
 @dataclass
 class Served:
-    """An application under test and everything behind it."""
+    """An application under test and the objects behind it."""
 
     app: Application
     client: httpx.AsyncClient
@@ -50,32 +50,32 @@ class Served:
 
 @functools.cache
 def _paths(routes: tuple[Route, ...]) -> dict[str, Any]:
-    # statuses depend on no setting
+    # the documented statuses depend on no setting
     paths: dict[str, Any] = openapi.document(routes, Settings())["paths"]
     return paths
 
 
 def documented(app: Application) -> ASGIApp:
-    """``app``, failing the test when it answers a route with a status its document has not."""
+    """Wrap ``app`` so that the test fails on a status that the route's document does not list."""
     paths = _paths(app.context.routes)
 
-    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+    async def checked_app(scope: Scope, receive: Receive, send: Send) -> None:
         statuses = []
 
-        async def noted(message: Message) -> None:
+        async def recording_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 statuses.append(str(message["status"]))
             await send(message)
 
-        await app(scope, receive, noted)
+        await app(scope, receive, recording_send)
         with contextlib.suppress(UnknownPath, MethodNotAllowed):
             route, _ = app._router.find(scope["method"], scope["path"])
-            if route in app.context.routes:  # not a route of a test's own
+            if route in app.context.routes:  # a route that a test added has no document
                 known = paths[route.path][route.method.lower()]["responses"]
                 unknown = [status for status in statuses if status not in known]
                 assert not unknown, f"{unknown} of {route.method} {route.path} is not documented"
 
-    return watched
+    return checked_app
 
 
 Serve = Callable[..., Served]
@@ -83,9 +83,9 @@ Serve = Callable[..., Served]
 
 @pytest.fixture
 async def serve(tiny_artifact: Artifact, counting_engine: Any) -> AsyncIterator[Serve]:
-    """Make an application of settings.
+    """Return a function that makes an application from settings.
 
-    ``engine``, ``artifact`` and ``opened=False`` change what is behind it.
+    ``engine``, ``artifact`` and ``opened=False`` replace the objects behind it.
     """
     clients = []
 
@@ -124,5 +124,5 @@ async def serve(tiny_artifact: Artifact, counting_engine: Any) -> AsyncIterator[
 
 @pytest.fixture
 def served(serve: Serve) -> Served:
-    """The application with default settings."""
+    """Return the application with default settings."""
     return serve()

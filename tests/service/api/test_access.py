@@ -27,7 +27,7 @@ async def status(served, **headers):
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-async def test_every_route_but_the_open_ones_wants_a_key(serve, file, route):
+async def test_every_route_except_the_open_ones_needs_a_key(serve, file, route):
     served = serve(api_keys_file=str(file))
     path = route.path.replace("{", "").replace("}", "")
     answer = await served.client.request(route.method, path)
@@ -40,13 +40,13 @@ async def test_every_route_but_the_open_ones_wants_a_key(serve, file, route):
         assert keyed.status_code != 401
 
 
-def test_what_is_open_is_written_here():
+def test_the_open_routes_are_these():
     assert {r.path for r in ROUTES if r.open} >= {"/livez", "/healthz", "/readyz", "/openapi.json"}
     assert not [route.path for route in ROUTES if route.open and route.method == "POST"]
 
 
 @pytest.mark.parametrize("secret", [SECRET, "the-next", "of-bob"])
-async def test_a_key_is_a_bearer_token_or_a_header_of_its_own(serve, file, secret):
+async def test_a_key_is_a_bearer_token_or_its_own_header(serve, file, secret):
     served = serve(api_keys_file=str(file))
     assert await status(served, Authorization=f"Bearer {secret}") == 200
     assert await status(served, Authorization=f"bearer  {secret}") == 200
@@ -54,14 +54,15 @@ async def test_a_key_is_a_bearer_token_or_a_header_of_its_own(serve, file, secre
 
 
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer ", "Basic x", f"Bearer {SECRET}x", SECRET])
-async def test_anything_else_is_401_and_repeated_nowhere(serve, file, given):
+async def test_an_invalid_key_is_401_and_never_repeated(serve, file, given):
     served = serve(api_keys_file=str(file))
     answer = await served.client.get("/v1/models", headers={"Authorization": given})
     assert answer.status_code == 401
     assert SECRET not in answer.text + served.logged.getvalue()
 
 
-async def test_requests_and_texts_are_counted_and_logged_by_the_keys_name(serve, file):
+async def test_requests_and_texts_are_counted_by_the_name_of_the_key(serve, file):
+    """The log has the name of the key too."""
     served = serve(api_keys_file=str(file))
     for texts in (["good"], ["good", "bad"]):
         await served.client.post(
@@ -75,9 +76,7 @@ async def test_requests_and_texts_are_counted_and_logged_by_the_keys_name(serve,
     assert SECRET not in exposed
 
 
-async def test_a_changed_file_is_read_again_and_a_broken_one_changes_nothing(
-    serve, file, monkeypatch
-):
+async def test_a_changed_key_file_is_reloaded_unless_it_is_broken(serve, file, monkeypatch):
     monkeypatch.setattr("valence.service.api.http.authorization._CHECK_SECONDS", 0)
     served = serve(api_keys_file=str(file))
     file.write_text(line("alice", "another"))
@@ -91,12 +90,12 @@ async def test_a_changed_file_is_read_again_and_a_broken_one_changes_nothing(
     assert events == ["API keys read", "API keys not read", "API keys not read"]
 
 
-def test_a_first_file_that_cannot_be_read_is_refused(serve, tmp_path):
+def test_an_unreadable_key_file_at_start_is_refused(serve, tmp_path):
     with pytest.raises(ConfigurationError):
         serve(api_keys_file=str(tmp_path / "none"))
 
 
-async def test_beyond_its_rate_a_key_is_told_when_to_come_again(serve, file):
+async def test_over_its_rate_a_key_gets_the_time_to_retry(serve, file):
     file.write_text(line("alice", SECRET, " texts_per_second=2") + line("bob", "of-bob"))
     served = serve(api_keys_file=str(file))
     headers = {"X-API-Key": SECRET}
@@ -105,7 +104,7 @@ async def test_beyond_its_rate_a_key_is_told_when_to_come_again(serve, file):
     refused = await served.client.post("/v1/classify", json={"text": "good"}, headers=headers)
     assert refused.status_code == 429
     assert refused.json()["type"] == "urn:valence:problem:rate-limited"
-    # 2 were there, 10 were taken, and one must be there
+    # the bucket held 2, 10 were charged, and at least 1 must be there again
     assert refused.headers["retry-after"] == "5"
     assert await status(served, **{"X-API-Key": "of-bob"}) == 200
 
@@ -123,7 +122,7 @@ async def test_beyond_its_rate_a_key_is_told_when_to_come_again(serve, file):
         ),
     ],
 )
-async def test_texts_are_paid_for_once_when_some_of_them_are_too_long(serve, file, path, body):
+async def test_texts_are_charged_once_if_some_are_too_long(serve, file, path, body):
     file.write_text(line("alice", SECRET, " texts_per_second=2"))
     served = serve(api_keys_file=str(file))
     headers = {"X-API-Key": SECRET, "Content-Type": "application/json"}
@@ -133,11 +132,11 @@ async def test_texts_are_paid_for_once_when_some_of_them_are_too_long(serve, fil
     assert answer.status_code == 200
     assert "51 tokens" in answer.text
     refused = await served.client.get("/v1/models", headers=headers)
-    # 2 were there; ten were taken, by the stream one when it was admitted; and one must be there
+    # the bucket held 2; 10 were charged, by the stream when it was admitted; 1 must be there again
     assert refused.headers["retry-after"] == "5"
 
 
-async def test_answers_carry_security_headers_and_nothing_for_other_origins(served):
+async def test_answers_have_security_headers_and_no_cors_by_default(served):
     for path in ("/v1/models", "/nothing"):
         answer = await served.client.get(path, headers={"Origin": "https://a.example"})
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -146,7 +145,7 @@ async def test_answers_carry_security_headers_and_nothing_for_other_origins(serv
     assert allow_origins(served.app) is served.app
 
 
-async def test_only_the_origins_of_the_settings_are_allowed(serve):
+async def test_only_configured_origins_are_allowed(serve):
     served = serve(cors_origins=("https://a.example",))
     served.client._transport.app = allow_origins(served.app)
     asked = {"Access-Control-Request-Method": "POST"}
@@ -157,7 +156,7 @@ async def test_only_the_origins_of_the_settings_are_allowed(serve):
 
 @pytest.mark.parametrize("header", ["X-Request-Timeout-Ms", "X-Envoy-Expected-Rq-Timeout-Ms"])
 @pytest.mark.parametrize("value", ["", "0", "-1", "1.5", "1e3", "soon", "1" * 10])
-async def test_a_deadline_that_is_none_is_422_and_named(served, header, value):
+async def test_an_invalid_deadline_is_422_and_named(served, header, value):
     answer = await served.client.post(
         "/v1/classify", json={"text": "good"}, headers=[(header, value)]
     )

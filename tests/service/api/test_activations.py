@@ -11,7 +11,7 @@ async def ask(served, **fields):
     return await served.client.post("/v1/activations", json=fields)
 
 
-async def test_activations_are_the_hidden_states_of_the_trained_network(served, tiny_artifact):
+async def test_activations_are_hidden_states_of_the_network(served, tiny_artifact):
     answer = (await ask(served, text=TEXT, units=1024)).json()
     assert answer["model"] == {"name": "sentiment", "version": "1"}
     tokens = tokenize(TEXT)
@@ -35,7 +35,8 @@ async def test_activations_are_the_hidden_states_of_the_trained_network(served, 
         assert np.abs(np.array(unit["activations"]) - expected).max() < 1e-5
 
 
-async def test_the_most_telling_come_first_and_only_as_many_as_asked_for(served):
+async def test_the_most_influential_units_come_first(served):
+    """The answer holds as many units as requested."""
     everything = (await ask(served, text=TEXT, units=1024)).json()["units"]
     telling = [unit["telling"] for unit in everything]
     assert telling == sorted(telling, reverse=True)
@@ -48,7 +49,7 @@ async def test_a_text_without_words_has_no_activations(served):
     assert {tuple(unit["activations"]) for unit in answer["units"]} == {()}
 
 
-async def test_only_what_is_read_is_shown(served):
+async def test_only_tokens_within_the_limit_have_activations(served):
     answer = (await ask(served, text="good " * 60)).json()
     assert len(answer["tokens"]) == 50
     assert all(len(unit["activations"]) == 50 for unit in answer["units"])
@@ -68,6 +69,6 @@ async def test_only_what_is_read_is_shown(served):
         ({"text": "x" * 10}, 200),
     ],
 )
-async def test_what_is_not_of_this_shape_is_refused(serve, fields, status):
+async def test_a_request_of_another_shape_is_refused(serve, fields, status):
     served = serve(max_characters=10)
     assert (await ask(served, **fields)).status_code == status

@@ -4,8 +4,8 @@ import re
 import pytest
 from valence.service import errors
 from valence.service.api.application import ROUTES
-from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import KINDS, describe
+from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import Operation, Route
 from valence.service.inference.models import Phase
@@ -13,25 +13,25 @@ from valence.service.inference.models import Phase
 CANARY = "xyzzy-canary-1f3a"
 
 
-class Broken:
+class FailingEngine:
     name = "broken"
 
     def logits(self, documents):
         raise FloatingPointError(f"while reading {CANARY}")
 
 
-def leaves(error: type[errors.ValenceError]) -> list[type[errors.ValenceError]]:
+def leaf_classes(error: type[errors.ValenceError]) -> list[type[errors.ValenceError]]:
     children = error.__subclasses__()
-    return [leaf for child in children for leaf in leaves(child)] if children else [error]
+    return [leaf for child in children for leaf in leaf_classes(child)] if children else [error]
 
 
-def test_every_request_error_has_a_row_in_the_table():
-    assert set(leaves(errors.RequestError)) == set(KINDS)
+def test_every_request_error_has_an_entry_in_the_table():
+    assert set(leaf_classes(errors.RequestError)) == set(KINDS)
     slugs = [kind.slug for kind in KINDS.values()]
     assert len(set(slugs)) == len(slugs)
 
 
-def test_an_error_that_is_no_request_error_says_nothing_of_itself():
+def test_an_internal_error_reveals_no_details():
     problem = describe(errors.ArtifactError(CANARY))
     assert problem.kind.status == 500
     assert CANARY not in problem.detail
@@ -47,7 +47,7 @@ def test_an_error_that_is_no_request_error_says_nothing_of_itself():
         ("POST", "/livez", 405, "method-not-allowed"),
     ],
 )
-async def test_unknown_paths_and_methods_are_problems_too(served, method, path, status, slug):
+async def test_unknown_paths_and_methods_are_problem_documents(served, method, path, status, slug):
     response = await served.client.request(method, path)
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
@@ -57,22 +57,22 @@ async def test_unknown_paths_and_methods_are_problems_too(served, method, path, 
     assert body["request_id"] == response.headers["x-request-id"]
 
 
-async def test_405_names_the_methods_there_are(served):
+async def test_405_names_the_allowed_methods(served):
     assert (await served.client.put("/v1/classify")).headers["allow"] == "POST"
 
 
-async def test_head_is_answered_as_get(served):
+async def test_head_is_answered_like_get(served):
     assert (await served.client.head("/livez")).status_code == 200
 
 
 @pytest.mark.parametrize("given", ["a", "A-1._b", "x" * 128])
-async def test_a_request_id_comes_back(served, given):
+async def test_a_request_id_is_returned(served, given):
     response = await served.client.get("/livez", headers={"x-request-id": given})
     assert response.headers["x-request-id"] == given
 
 
 @pytest.mark.parametrize("given", ["", "x" * 129, "a b", 'a"b', "ä".encode("latin-1")])
-async def test_a_request_id_that_could_harm_a_log_is_replaced(served, given):
+async def test_a_request_id_that_is_unsafe_in_a_log_is_replaced(served, given):
     response = await served.client.get("/livez", headers={"x-request-id": given})
     assert re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]+", response.headers["x-request-id"])
 
@@ -82,8 +82,8 @@ async def test_request_ids_are_unique(served):
     assert len({answer.headers["x-request-id"] for answer in answers}) == 50
 
 
-async def test_an_unexpected_error_is_500_without_its_message_or_trace(serve):
-    served = serve(engine=Broken())
+async def test_an_unexpected_error_is_500_without_message_or_trace(serve):
+    served = serve(engine=FailingEngine())
     response = await served.classify(text=CANARY)
     assert response.status_code == 500
     assert response.json()["type"] == "urn:valence:problem:unexpected"
@@ -95,7 +95,7 @@ async def test_an_unexpected_error_is_500_without_its_message_or_trace(serve):
     assert request["level"] == "error"
 
 
-async def test_before_and_after_serving_everything_but_liveness_is_503(serve):
+async def test_before_and_after_serving_all_but_liveness_is_503(serve):
     served = serve(opened=False)
     for phase in (Phase.STARTING, Phase.DRAINING):
         served.models.phase = phase
@@ -109,7 +109,7 @@ async def test_before_and_after_serving_everything_but_liveness_is_503(serve):
 
 
 async def test_no_text_is_in_any_log_line_metric_or_error(serve):
-    for served in (serve(max_characters=200, max_body_bytes=2000), serve(engine=Broken())):
+    for served in (serve(max_characters=200, max_body_bytes=2000), serve(engine=FailingEngine())):
         answers = [
             await served.classify(text=CANARY),
             await served.classify(texts=[CANARY] * 2, model="sentiment"),
@@ -128,7 +128,7 @@ async def test_no_text_is_in_any_log_line_metric_or_error(serve):
         ]
         for answer in answers:
             assert CANARY not in answer.text
-        # names of models and fields come back to who sent them, and go nowhere else
+        # names of models and fields return to the client that sent them and appear nowhere else
         await served.classify(text="good", model=CANARY)
         await served.client.post("/v1/classify", json={CANARY: 1})
         await served.client.get(f"/v1/models/{CANARY}")
@@ -136,7 +136,8 @@ async def test_no_text_is_in_any_log_line_metric_or_error(serve):
         assert CANARY not in (await served.client.get("/metrics")).text
 
 
-async def test_each_request_is_one_json_line_with_the_route_not_the_path(served):
+async def test_each_request_logs_one_json_line_with_its_route(served):
+    """The line has the route, not the path."""
     await served.classify(texts=["good movie", "bad"])
     await served.client.get("/v1/models/sentiment?x=1")
     await served.client.get("/somewhere/private")
@@ -161,7 +162,9 @@ def test_a_route_given_twice_is_refused():
         Router([*ROUTES, ROUTES[0]])
 
 
-async def test_an_answer_that_breaks_off_is_logged_without_its_message(served):
+async def test_an_answer_that_fails_midway_is_logged_safely(served):
+    """The log has neither the message nor any content."""
+
     async def broken(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise ValueError(CANARY)
@@ -176,14 +179,14 @@ async def test_an_answer_that_breaks_off_is_logged_without_its_message(served):
         operation=Operation(summary="", description="", tag="", response="text/plain"),
     )
     served.app._router = Router([route])
-    # the server finds that the answer was not finished
+    # the server notices that the answer was not finished
     with pytest.raises(AssertionError):
         await served.client.post("/own")
     assert [line["event"] for line in served.lines()] == ["answer cut short", "request"]
     assert CANARY not in served.logged.getvalue()
 
 
-async def test_a_dialect_gives_errors_its_own_shape(served):
+async def test_a_dialect_formats_its_own_errors(served):
     from valence.service.api.http.response import Response
 
     async def fail(context, request):
@@ -203,7 +206,7 @@ async def test_a_dialect_gives_errors_its_own_shape(served):
     assert (response.status_code, response.text) == (418, "gone")
 
 
-async def test_a_trace_goes_on_in_the_answer_and_in_the_log(served):
+async def test_a_trace_continues_in_the_answer_and_the_log(served):
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     answer = await served.client.post(
         "/v1/classify",
@@ -217,7 +220,7 @@ async def test_a_trace_goes_on_in_the_answer_and_in_the_log(served):
 
 
 @pytest.mark.parametrize("given", [None, "", "nonsense", f"00-{CANARY}-00f067aa0ba902b7-01"])
-async def test_without_a_trace_there_is_none_in_answer_or_log(served, given):
+async def test_without_a_trace_neither_answer_nor_log_has_one(served, given):
     headers = {} if given is None else {"traceparent": given}
     answer = await served.client.post("/v1/classify", json={"text": "good"}, headers=headers)
     assert answer.status_code == 200
@@ -225,8 +228,8 @@ async def test_without_a_trace_there_is_none_in_answer_or_log(served, given):
     assert "trace_id" not in served.lines()[-1]
 
 
-class Recorder:
-    """A tracer that keeps what it is told."""
+class RecordingTracer:
+    """Tracer that records its calls."""
 
     def __init__(self):
         self.finished = []
@@ -236,20 +239,21 @@ class Recorder:
 
         return NonRecordingSpan(SpanContext((parent and int(parent.trace_id, 16)) or 7, 5, False))
 
-    def finish(self, span, **fields):
-        self.finished.append(fields)
+    def finish(self, span, record):
+        self.finished.append(record)
 
 
-async def test_with_a_collector_every_request_but_probes_is_a_span_without_its_text(serve):
-    tracer = Recorder()
+async def test_with_a_collector_every_request_becomes_a_span(serve):
+    """Probes make no spans, and no span holds a text."""
+    tracer = RecordingTracer()
     served = serve(tracer=tracer)
     answer = await served.client.post("/v1/classify", json={"texts": [f"good {CANARY}", "bad"]})
     assert answer.headers["traceparent"] == f"00-{7:032x}-{5:016x}-00"
     await served.client.post("/v1/classify", content=CANARY)
     await served.client.get("/livez")
     done, refused = tracer.finished
-    assert (done["route"], done["status"], done["texts"]) == ("/v1/classify", 200, 2)
-    assert list(done["stages"]) == ["tokenize", "queue", "infer"]
-    assert all(seconds >= 0 for seconds in done["stages"].values())
-    assert (refused["status"], refused["stages"]) == (400, None)
+    assert (done.route, done.status, done.texts) == ("/v1/classify", 200, 2)
+    assert list(done.stages) == ["tokenize", "queue", "infer"]
+    assert all(seconds >= 0 for seconds in done.stages.values())
+    assert (refused.status, refused.stages) == (400, None)
     assert CANARY not in repr(tracer.finished)

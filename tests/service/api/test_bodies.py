@@ -1,4 +1,4 @@
-"""Bodies that come slowly, in too many bytes, or say a thing twice."""
+"""Request bodies that arrive slowly, exceed the limit, or repeat a field."""
 
 import asyncio
 import functools
@@ -9,7 +9,6 @@ from valence.service.api.http.body import BodyLimits, BodyReader
 from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded
 from valence.service.inference.admission import Admission, QueueLimits, estimate_body
 from valence.service.inference.fair_queue import FairQueue
-
 
 def reader_of(limits, *chunks, pause=0.0, require_room=None):
     waiting = list(chunks)
@@ -25,7 +24,7 @@ def reader_of(limits, *chunks, pause=0.0, require_room=None):
     return BodyReader(receive, {}, limits, require_room)
 
 
-async def test_a_body_is_read_whole_and_its_memory_let_go():
+async def test_a_body_is_read_completely_and_its_memory_released():
     limits = BodyLimits(max_body_bytes=6, max_total_bytes=9, idle_seconds=5)
     reader = reader_of(limits, b"ab", b"", b"cdef")
     assert await reader.read() == b"abcdef"
@@ -34,12 +33,13 @@ async def test_a_body_is_read_whole_and_its_memory_let_go():
     assert limits.held_bytes == 0
 
 
-async def test_one_byte_past_the_limit_is_refused_however_it_comes():
+async def test_one_byte_over_the_limit_is_refused():
+    """However the body is sent."""
     with pytest.raises(BodyTooLarge):
         await reader_of(BodyLimits(6, 9, 5), b"abc", b"defg").read()
 
 
-async def test_bodies_together_hold_no_more_than_the_memory():
+async def test_all_bodies_together_stay_within_the_memory():
     limits = BodyLimits(max_body_bytes=6, max_total_bytes=9, idle_seconds=5)
     first, second = reader_of(limits, b"abcdef"), reader_of(limits, b"abcd")
     await first.read()
@@ -51,7 +51,7 @@ async def test_bodies_together_hold_no_more_than_the_memory():
     assert await third.read() == b"abcd"
 
 
-async def test_a_body_that_drips_is_given_up():
+async def test_a_body_that_arrives_too_slowly_is_refused():
     limits = BodyLimits(max_body_bytes=600, max_total_bytes=900, idle_seconds=0.05)
     with pytest.raises(BodyTooSlow, match=r"may take 0.05 seconds"):
         await reader_of(limits, *[b"a"] * 100, pause=0.01).read()
@@ -67,7 +67,7 @@ async def test_a_body_that_drips_is_given_up():
         '{"text": "good", "top_k": 1, "top_k": 2}',
     ],
 )
-async def test_a_field_given_twice_is_refused(served, body):
+async def test_a_duplicate_field_is_refused(served, body):
     answer = await served.client.post("/v1/classify", content=body)
     assert answer.status_code == 422
     assert "twice" in answer.json()["detail"]
@@ -81,7 +81,7 @@ async def test_a_field_given_twice_is_refused(served, body):
         '{"text": "{\\"text\\": 1, \\"text\\": 2}"}',
     ],
 )
-async def test_a_name_that_stands_in_texts_is_no_field(served, body):
+async def test_a_field_name_inside_a_text_is_not_a_field(served, body):
     assert (await served.client.post("/v1/classify", content=body)).status_code == 200
 
 
@@ -104,7 +104,7 @@ async def test_a_name_that_stands_in_texts_is_no_field(served, body):
     ],
     ids=lambda value: repr(value)[:24],
 )
-async def test_what_json_and_unicode_can_hold_is_answered_by_contract(served, body, status):
+async def test_unusual_json_and_unicode_get_the_documented_status(served, body, status):
     answer = await served.client.post("/v1/classify", content=body)
     assert answer.status_code == status
 
@@ -121,19 +121,19 @@ def full_reader(body):
     return reader_of(BodyLimits(10**6, 10**6, 5), body, require_room=require_room)
 
 
-async def test_a_large_body_without_room_is_refused_before_its_json_is_read():
+async def test_a_large_body_is_refused_before_its_json_is_parsed():
     texts = ["déjà vu", 'she said "no", and left', "a" * 30] * 300
     escaped = json.dumps({"texts": texts}).encode()
     plain = json.dumps({"texts": texts}, ensure_ascii=False).encode()
     for body in (escaped, plain):
         with pytest.raises(Overloaded):
             await full_reader(body).read()
-    # guessed from the beginning; an escape is a character, outside ASCII two bytes are one
+    # Estimated from the first bytes: an escape is one character, two bytes outside ASCII are one.
     costs = [estimate_body(body, max_tokens=50) for body in (escaped, plain)]
     characters = [len(escaped) - 2 * 5 * 300, len(plain) / 2]
     assert [cost.tokens for cost in costs] == pytest.approx([n / 5 for n in characters], rel=0.02)
     assert [cost.items for cost in costs] == pytest.approx([900, 900], rel=0.02)
-    # a small one costs too little, and of others the model is not known yet
+    # A small body costs too little, and the model of the others is still unknown.
     for body in (b" " * 8_192, b'{"model": "topic"}' + b" " * 9_000):
         assert await full_reader(body).read() == body
 
@@ -149,7 +149,7 @@ async def test_a_large_body_without_room_is_refused_before_its_json_is_read():
     ],
 )
 @pytest.mark.parametrize("text", [b'"aa"', rb'"]"', rb'"\"texts\": ["'])
-async def test_room_for_another_model_is_not_asked_of_the_default_one(around, text):
+async def test_admission_for_another_model_ignores_the_default_one(around, text):
     body = around % b", ".join([text] * 3_000)
     assert await full_reader(body).read() == body
     mine = body.replace(b"model", b"label")

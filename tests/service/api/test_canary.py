@@ -1,7 +1,8 @@
-"""What a user wrote comes back in an answer at most: in no log, metric, header or error.
+"""User input appears at most in the answer: in no log, metric, header or error.
 
-Every route is asked, those of dialects to come too. What is sent fits few of them, and that is the
-point. Names of unknown fields and models are all that errors repeat, so that a slip is found.
+The test calls every route, also routes of future dialects. Most routes refuse what it sends; that
+is intended. Errors repeat only names of unknown fields and models, so that users find typing
+errors.
 """
 
 import json
@@ -38,8 +39,8 @@ BODIES = {
 MEDIA = ("application/x-ndjson", "text/plain", "text/csv", CANARY)
 
 
-class Broken:
-    """Fails with what it read."""
+class FailingEngine:
+    """Engine that fails with the read ids in its message."""
 
     name = "broken"
 
@@ -54,7 +55,7 @@ async def test_the_canary_is_in_no_log_metric_header_or_error(serve, tmp_path, r
     settings = {"api_keys_file": str(tmp_path / "keys"), **limits}
     variants = (
         serve(**settings),
-        serve(engine=Broken(), **settings),
+        serve(engine=FailingEngine(), **settings),
         serve(opened=False, **settings),
     )
     known = {"X-API-Key": SECRET}

@@ -3,7 +3,7 @@ from valence.service.api.v1.schemas import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTER
 
 from tests.service.api.test_operations import metrics, sample
 
-# the tiny model reads 50 tokens: 20 unknown words, 11 times "movie", 20 times "good"
+# the tiny model reads 50 tokens; the text has 20 unknown words, 11 "movie" and 20 "good"
 LONG = "zzz " * 20 + "movie " * 11 + "good " * 20
 CANARY = "xyzzy-canary-1f3a"
 
@@ -17,7 +17,7 @@ def usage(response) -> dict[str, object]:
     ("truncation", "used", "windows"),
     [("head", 50, 1), ("tail", 50, 1), ("head_tail", 50, 1), ("window", 51, 2)],
 )
-async def test_usage_tells_what_the_truncation_left_out(served, truncation, used, windows):
+async def test_usage_counts_what_truncation_left_out(served, truncation, used, windows):
     response = await served.classify(text=LONG, truncation=truncation)
     assert usage(response)["tokens"] == 51
     assert usage(response)["tokens_used"] == used
@@ -26,7 +26,7 @@ async def test_usage_tells_what_the_truncation_left_out(served, truncation, used
     assert response.json()["usage"]["truncated_texts"] == int(used < 51)
 
 
-async def test_head_is_what_is_done_when_nothing_is_asked(served):
+async def test_truncation_is_head_by_default(served):
     plain, head = (
         await served.classify(text=LONG),
         await served.classify(text=LONG, truncation="head"),
@@ -45,7 +45,7 @@ async def test_head_and_tail_read_different_words(served):
 
 
 @pytest.mark.parametrize(("tokens", "status"), [(50, 200), (51, 422)])
-async def test_a_text_may_be_refused_for_its_tokens(served, tokens, status):
+async def test_a_text_with_too_many_tokens_can_be_refused(served, tokens, status):
     response = await served.classify(text=f"{CANARY[:5]} " * tokens, truncation="error")
     assert response.status_code == status
     if status == 422:
@@ -55,7 +55,7 @@ async def test_a_text_may_be_refused_for_its_tokens(served, tokens, status):
         assert CANARY[:5] not in response.text
 
 
-async def test_a_text_that_cannot_be_scored_costs_the_others_nothing(serve):
+async def test_a_text_that_cannot_be_scored_does_not_affect_others(serve):
     served = serve(max_characters=300)
     texts = ["good", LONG, "bad bad", "a" * 301, "movie"]
     response = await served.classify(texts=texts, truncation="error", ids=list("abcde"))
@@ -75,14 +75,14 @@ async def test_a_text_that_cannot_be_scored_costs_the_others_nothing(serve):
     assert "errors" not in rest
 
 
-async def test_without_ids_an_error_has_its_index_only(serve):
+async def test_without_ids_an_error_has_only_its_index(serve):
     answer = (await serve(max_characters=4).classify(texts=["goods", "good"])).json()
     assert answer["results"][0] is None
     assert set(answer["errors"][0]) == {"index", "type", "title", "detail"}
     assert "id" not in answer["results"][1]
 
 
-async def test_when_no_text_can_be_scored_the_request_is_refused_and_each_is_named(serve):
+async def test_a_request_without_a_valid_text_names_each_fault(serve):
     served = serve(max_characters=300)
     response = await served.classify(texts=["a" * 301, LONG], truncation="error")
     assert response.status_code == 422
@@ -93,7 +93,7 @@ async def test_when_no_text_can_be_scored_the_request_is_refused_and_each_is_nam
 
 
 @pytest.mark.parametrize("text", ["zzz", "good", "good bad movie"])
-async def test_a_label_is_given_only_from_the_confidence_asked_for(served, text):
+async def test_a_label_needs_the_requested_confidence(served, text):
     plain = (await served.classify(text=text)).json()["results"][0]
     likeliest = plain["scores"][0]["score"]
     assert plain["labels"] == [plain["label"]]
@@ -103,14 +103,15 @@ async def test_a_label_is_given_only_from_the_confidence_asked_for(served, text)
     assert unsure["results"][0] == plain | {"label": "uncertain", "labels": []}
 
 
-async def test_uncertain_answers_are_counted_beside_the_likeliest_labels(served):
+async def test_uncertain_answers_are_counted_separately(served):
+    """The likeliest labels are counted too."""
     await served.classify(texts=["good", "good " * 40], min_confidence=0.9)
     text = await metrics(served)
     assert sample(text, "valence_uncertain_texts_total", model="sentiment") == 1
     assert sample(text, "valence_predictions_total", label="negative") == 2
 
 
-async def test_an_id_comes_back_as_given_and_goes_nowhere_else(served):
+async def test_an_id_is_returned_unchanged_and_never_logged(served):
     given = [CANARY, "é" * MAX_ID_CHARACTERS, "\x00", " ", CANARY]
     answer = (await served.classify(texts=["good"] * 5, ids=given)).json()
     assert [result["id"] for result in answer["results"]] == given
@@ -150,7 +151,7 @@ async def test_an_option_of_a_wrong_shape_is_422_and_named(served, body, locatio
     assert [fault["location"] for fault in response.json()["errors"]] == [location]
 
 
-async def test_each_sentence_is_judged_beside_its_text(served):
+async def test_each_sentence_is_scored_beside_its_text(served):
     text = "Good movie.  Bad \U0001f600 bad! zzz"
     asked = {"granularity": "sentence", "top_k": 2, "min_confidence": 0.4}
     response = await served.classify(texts=[text, ""], ids=["a", "b"], **asked)
@@ -181,19 +182,19 @@ async def test_each_sentence_is_judged_beside_its_text(served):
             "truncated": False,
         }
     assert sentences[2]["label"] == "uncertain"
-    # all of it went through the queue together: two texts and three sentences
+    # everything went through the queue together: two texts and three sentences
     assert len(served.engine.calls[0]) == 5
     assert response.json()["usage"]["texts"] == 2
 
 
-async def test_a_sentence_says_whether_it_was_truncated(served):
+async def test_a_sentence_reports_whether_it_was_truncated(served):
     response = await served.classify(text="Good. " + "bad " * 51, granularity="sentence")
     short, long = response.json()["results"][0]["sentences"]
     assert (short["truncated"], long["truncated"]) == (False, True)
 
 
 @pytest.mark.parametrize("truncation", ["head", "tail", "head_tail", "window"])
-async def test_an_explanation_adds_up_to_the_logit_and_covers_every_token(served, truncation):
+async def test_contributions_sum_to_the_logit_and_cover_all_tokens(served, truncation):
     asked = {"explain": True, "truncation": truncation, "min_confidence": 1.0}
     response = await served.classify(texts=["Good \U0001f600 movie!", "", LONG], **asked)
     ClassifyResponse.model_validate_json(response.content, strict=True)
@@ -221,21 +222,21 @@ async def test_an_explanation_adds_up_to_the_logit_and_covers_every_token(served
     assert explained(response, 1) == []
 
 
-def explained(response, place: int) -> list[dict[str, object]]:
-    return response.json()["results"][place]["explanation"]["tokens"]
+def explained(response, index: int) -> list[dict[str, object]]:
+    return response.json()["results"][index]["explanation"]["tokens"]
 
 
 @pytest.mark.parametrize(
     ("count", "status"), [(MAX_EXPLAINED_TEXTS, 200), (MAX_EXPLAINED_TEXTS + 1, 422)]
 )
-async def test_few_texts_are_explained_a_request(served, count, status):
+async def test_the_number_of_explained_texts_is_limited(served, count, status):
     response = await served.classify(texts=["good"] * count, explain=True)
     assert response.status_code == status
     if status == 422:
         assert response.json()["errors"][0]["location"] == "explain"
 
 
-async def test_refused_texts_are_not_explained_and_the_others_are(served):
+async def test_only_accepted_texts_are_explained(served):
     answer = await served.classify(texts=[LONG, "good"], explain=True, truncation="error")
     first, second = answer.json()["results"]
     assert first is None

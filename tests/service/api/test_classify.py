@@ -15,13 +15,13 @@ LABELS = ("negative", "neutral", "positive")
 
 
 def softmax(*logits: float) -> dict[str, float]:
-    # 1.25 is the tiny model's temperature
+    # the temperature of the tiny model is 1.25
     powers = [math.exp(logit / 1.25) for logit in logits]
     return {label: power / sum(powers) for label, power in zip(LABELS, powers, strict=True)}
 
 
-async def test_one_text_is_answered_with_all_calibrated_scores_sorted(served):
-    # the counting engine's logits are how often "good", "bad" and "movie" occur
+async def test_one_text_gets_all_calibrated_scores_in_order(served):
+    # the logits of the counting engine are the counts of "good", "bad" and "movie"
     response = await served.classify(text="Good good movie unheard-of.")
     assert response.status_code == 200
     expected = softmax(2, 0, 1)
@@ -36,11 +36,11 @@ async def test_one_text_is_answered_with_all_calibrated_scores_sorted(served):
     assert response.json()["model"] == {"name": "sentiment", "version": "1"}
 
 
-async def test_a_multi_label_model_gives_each_text_the_labels_past_their_thresholds(
+async def test_a_multi_label_model_gives_labels_over_their_thresholds(
     serve, save_tiny, tmp_path, counting_engine
 ):
     folder = save_tiny(tmp_path / "tags", name="tags", thresholds={"business": 0.6, "sport": 0.7})
-    # the counting engine's logits are how often "good" and "bad" occur
+    # the logits of the counting engine are the counts of "good" and "bad"
     counting_engine.labels = 2
     served = serve(artifact=artifact.load(folder))
     response = await served.classify(texts=["good bad bad", "good", "movie"])
@@ -65,7 +65,7 @@ async def test_a_multi_label_model_gives_each_text_the_labels_past_their_thresho
     assert f'valence_predictions_total{{label="sport",{labels}}} 1.0' in counted
 
 
-async def test_usage_says_what_was_read_of_each_text_and_of_all(served):
+async def test_usage_counts_tokens_per_text_and_in_total(served):
     response = await served.classify(texts=["good " * 60, "unheard of", ""])
     usages = [list(result["usage"].items()) for result in response.json()["results"]]
     names = ("characters", "tokens", "tokens_used", "unknown_tokens", "truncated", "windows")
@@ -83,7 +83,7 @@ async def test_usage_says_what_was_read_of_each_text_and_of_all(served):
     }
 
 
-async def test_one_and_many_have_the_same_shape_and_the_same_answer(served):
+async def test_one_text_and_many_texts_get_the_same_results(served):
     alone = (await served.classify(text="not good")).json()
     batch = (await served.classify(texts=["bad", "not good", "movie"])).json()
     assert alone["results"][0] == batch["results"][1]
@@ -99,12 +99,12 @@ async def test_top_k_keeps_the_likeliest(served, top_k, kept):
 
 
 @pytest.mark.parametrize("name", ["sentiment", "sentiment:1"])
-async def test_a_model_is_named_with_or_without_its_version(served, name):
+async def test_a_model_can_be_named_with_or_without_its_version(served, name):
     assert (await served.classify(text="good", model=name)).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["nothing", "sentiment:2", "sentiment:", ":1"])
-async def test_an_unknown_model_is_404_and_says_what_there_is(served, name):
+async def test_an_unknown_model_is_404_and_lists_the_models(served, name):
     response = await served.classify(text="good", model=name)
     assert response.status_code == 404
     assert "sentiment:1" in response.json()["detail"]
@@ -148,7 +148,7 @@ async def test_a_wrong_shape_is_422_and_names_the_field(served, body, location):
         b"[" * 9999,
     ],
 )
-async def test_what_is_not_json_is_400(served, body):
+async def test_invalid_json_is_400(served, body):
     response = await served.client.post("/v1/classify", content=body)
     assert response.status_code == 400
     assert response.json()["type"] == "urn:valence:problem:malformed-body"
@@ -158,20 +158,20 @@ async def test_what_is_not_json_is_400(served, body):
     "text",
     ["\u0000", "\u202e", "\ufffd", "\U0001f937\u200d\u2640", "e\u0301", "\u2028", "a" * 5000],
 )
-async def test_odd_text_is_only_text(served, text):
+async def test_unusual_text_is_scored_as_text(served, text):
     response = await served.classify(text=text)
     assert response.status_code == 200
     assert response.json()["usage"]["characters"] == len(text)
 
 
 @pytest.mark.parametrize(("count", "status"), [(3, 200), (4, 422)])
-async def test_texts_are_limited_at_their_number(serve, count, status):
+async def test_the_number_of_texts_is_limited(serve, count, status):
     response = await serve(max_texts=3).classify(texts=["good"] * count)
     assert response.status_code == status
 
 
 @pytest.mark.parametrize(("length", "status"), [(10, 200), (11, 422)])
-async def test_a_text_is_limited_at_its_characters(serve, length, status):
+async def test_the_characters_of_a_text_are_limited(serve, length, status):
     served = serve(max_characters=10)
     response = await served.classify(text="é" * length)
     assert response.status_code == status
@@ -185,7 +185,9 @@ def json_of(size: int) -> bytes:
 
 @pytest.mark.parametrize(("size", "status"), [(2000, 200), (2001, 413)])
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_a_body_is_limited_at_its_bytes_however_it_is_sent(serve, size, status, chunked):
+async def test_the_bytes_of_a_body_are_limited(serve, size, status, chunked):
+    """Whether sent with a length or in chunks."""
+
     async def chunks():
         for start in range(0, size, 700):
             yield json_of(size)[start : start + 700]
@@ -195,7 +197,7 @@ async def test_a_body_is_limited_at_its_bytes_however_it_is_sent(serve, size, st
     assert response.status_code == status
 
 
-async def test_a_declared_length_too_large_is_refused_before_the_body_is_read(serve):
+async def test_a_declared_length_over_the_limit_is_refused_unread(serve):
     async def never():
         raise AssertionError("the body was read")
         yield b""
@@ -218,14 +220,14 @@ async def test_a_declared_length_too_large_is_refused_before_the_body_is_read(se
         ({"content-encoding": "identity"}, 200),
     ],
 )
-async def test_only_plain_json_is_read(served, headers, status):
+async def test_only_uncompressed_json_is_accepted(served, headers, status):
     response = await served.client.post(
         "/v1/classify", content=b'{"text": "good"}', headers=headers
     )
     assert response.status_code == status
 
 
-async def test_a_full_queue_is_429_with_the_time_until_it_pays_to_retry(serve):
+async def test_a_full_queue_is_429_with_the_time_to_retry_after(serve):
     served = serve(engine=Blocked(), max_texts=2, queue_items=2)
     slow(served)
     running = asyncio.create_task(served.classify(text="good"))
@@ -234,13 +236,13 @@ async def test_a_full_queue_is_429_with_the_time_until_it_pays_to_retry(serve):
     await asyncio.sleep(0.01)
     response = await served.classify(text="good")
     assert response.status_code == 429
-    # three tokens wait, drained at one a second
+    # three tokens wait and are drained at one a second
     assert response.headers["retry-after"] == "3"
     served.engine.opened.set()
     assert (await running).status_code == (await waiting).status_code == 200
 
 
-async def test_no_answer_in_time_is_504_and_leaves_the_queue(serve):
+async def test_a_timeout_is_504_and_the_request_leaves_the_queue(serve):
     served = serve(engine=Blocked(), request_timeout_seconds=0.05)
     slow(served)
     first = asyncio.create_task(served.classify(text="good"))
@@ -252,7 +254,7 @@ async def test_no_answer_in_time_is_504_and_leaves_the_queue(serve):
     assert served.engine.batches == 1
 
 
-async def test_a_client_that_hangs_up_leaves_the_queue(serve):
+async def test_the_request_of_a_disconnected_client_leaves_the_queue(serve):
     served = serve(engine=Blocked())
     slow(served)
     running = asyncio.create_task(served.classify(text="good"))
@@ -276,7 +278,7 @@ async def test_a_client_that_hangs_up_leaves_the_queue(serve):
     assert served.engine.batches == 1
 
 
-async def test_a_client_that_hangs_up_while_sending_is_not_answered(served):
+async def test_a_client_that_disconnects_while_sending_gets_no_answer(served):
     async def receive():
         return {"type": "http.disconnect"}
 
@@ -288,7 +290,7 @@ async def test_a_client_that_hangs_up_while_sending_is_not_answered(served):
     assert served.lines()[-1]["status"] == 499
 
 
-async def test_a_large_request_lets_others_have_their_turn(served):
+async def test_a_large_request_lets_others_run(served):
     large = asyncio.create_task(served.classify(texts=["good movie " * 100] * 1000))
     await asyncio.sleep(0)
     small: httpx.Response = await served.classify(text="bad")
@@ -297,7 +299,7 @@ async def test_a_large_request_lets_others_have_their_turn(served):
     assert (await large).status_code == 200
 
 
-async def test_the_in_process_call_answers_as_http_does(served):
+async def test_the_in_process_call_gives_the_answer_of_http(served):
     context = served.app.context
     content = await classify_in_process(context, {"texts": ["good"], "top_k": 1})
     assert content == (await served.classify(texts=["good"], top_k=1)).json()
@@ -306,7 +308,7 @@ async def test_the_in_process_call_answers_as_http_does(served):
 
 
 @pytest.mark.parametrize("over_http", [True, False])
-async def test_an_explanation_has_what_the_scores_left_of_the_time(served, monkeypatch, over_http):
+async def test_an_explanation_gets_the_time_the_scores_left(served, monkeypatch, over_http):
     batcher, allowed = served.models.get()._batcher, []
     submit = batcher.submit_work
 

@@ -1,4 +1,4 @@
-"""What holds for every dialect: the same scores, and each error in the shape its clients read."""
+"""What all dialects share: equal scores, and errors in the format their clients read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Scores = list[dict[str, float]]
 
 
 class Dialect(NamedTuple):
-    """How a route is asked, and how its answer is read."""
+    """How to call a route and how to read its answer."""
 
     path: str
     ask: Callable[[list[str]], bytes]
@@ -35,7 +35,7 @@ class Dialect(NamedTuple):
     reads_json: bool = True
 
 
-def as_json(make: Callable[[list[str]], Any]) -> Callable[[list[str]], bytes]:
+def json_body(make: Callable[[list[str]], Any]) -> Callable[[list[str]], bytes]:
     return lambda texts: json.dumps(make(texts)).encode()
 
 
@@ -44,7 +44,7 @@ def read_native(content: bytes) -> Scores:
     return [{score["label"]: score["score"] for score in result["scores"]} for result in results]
 
 
-def of_rows(rows: list[list[dict[str, Any]]]) -> Scores:
+def scores_of_rows(rows: list[list[dict[str, Any]]]) -> Scores:
     return [{score["label"]: score["score"] for score in row} for row in rows]
 
 
@@ -67,46 +67,46 @@ def batch(texts: list[str]) -> dict[str, Any]:
 
 
 def read_rows(content: bytes) -> Scores:
-    return of_rows(json.loads(content))
+    return scores_of_rows(json.loads(content))
 
 
 def read_lines(content: bytes) -> Scores:
-    return of_rows([json.loads(line) for line in content.splitlines()])
+    return scores_of_rows([json.loads(line) for line in content.splitlines()])
 
 
 DIALECTS = {
     "native": Dialect(
         "/v1/classify",
-        as_json(lambda texts: {"texts": texts}),
+        json_body(lambda texts: {"texts": texts}),
         read_native,
         ProblemDetails,
         error_media_type="application/problem+json",
     ),
-    "tei": Dialect("/predict", as_json(batch), read_rows, PredictError),
-    "tei root": Dialect("/", as_json(batch), read_rows, PredictError),
+    "tei": Dialect("/predict", json_body(batch), read_rows, PredictError),
+    "tei root": Dialect("/", json_body(batch), read_rows, PredictError),
     "hub": Dialect(
         "/models/sentiment",
-        as_json(lambda texts: {**batch(texts), "parameters": {}}),
+        json_body(lambda texts: {**batch(texts), "parameters": {}}),
         read_rows,
         PredictError,
         names_model=True,
     ),
-    "vllm": Dialect("/classify", as_json(lambda texts: {"input": texts}), read_vllm, OpenAIError),
+    "vllm": Dialect("/classify", json_body(lambda texts: {"input": texts}), read_vllm, OpenAIError),
     "open inference": Dialect(
         "/v2/models/sentiment/infer",
-        as_json(infer_request),
+        json_body(infer_request),
         read_tensors,
         InferError,
         names_model=True,
     ),
     "open inference, version": Dialect(
         "/v2/models/sentiment/versions/1/infer",
-        as_json(infer_request),
+        json_body(infer_request),
         read_tensors,
         InferError,
         names_model=True,
     ),
-    "sagemaker": Dialect("/invocations", as_json(batch), read_rows, PredictError),
+    "sagemaker": Dialect("/invocations", json_body(batch), read_rows, PredictError),
     "sagemaker lines": Dialect(
         "/invocations",
         lambda texts: b"".join(json.dumps({"inputs": text}).encode() + b"\n" for text in texts),
@@ -135,8 +135,8 @@ async def post(served, dialect: Dialect, content: bytes, **headers: str):
     return await served.client.post(dialect.path, content=content, headers=given)
 
 
-def refusal(dialect: Dialect, response, status: int) -> None:
-    """``response`` is an error in the dialect's shape."""
+def check_error(dialect: Dialect, response, status: int) -> None:
+    """Check that ``response`` is an error in the dialect's format."""
     assert response.status_code == status
     assert response.headers["content-type"] == dialect.error_media_type
     error = dialect.error.model_validate_json(response.content, strict=True)
@@ -150,7 +150,7 @@ def refusal(dialect: Dialect, response, status: int) -> None:
     assert len(message) > 10
 
 
-def test_every_route_that_scores_is_here():
+def test_every_scoring_route_is_tested_here():
     scoring = {
         route.path.format(name="sentiment", version="1")
         for route in ROUTES
@@ -159,7 +159,8 @@ def test_every_route_that_scores_is_here():
     assert {dialect.path for dialect in DIALECTS.values()} == scoring - {"/v1/classify/stream"}
 
 
-async def test_scores_are_the_native_dialects_alone_and_in_a_batch(served, dialect):
+async def test_scores_equal_those_of_the_native_dialect(served, dialect):
+    """For one text and for a batch."""
     native = read_native((await served.classify(texts=TEXTS)).content)
     together = dialect.read((await post(served, dialect, dialect.ask(TEXTS))).content)
     alone = [
@@ -171,43 +172,43 @@ async def test_scores_are_the_native_dialects_alone_and_in_a_batch(served, diale
             assert ours == pytest.approx(theirs, abs=1e-6)
 
 
-async def test_what_is_not_the_format_is_400(served, dialect):
+async def test_a_body_in_another_format_is_400(served, dialect):
     content = b'{"inputs": ' if dialect.reads_json else b'"no end\n'
-    refusal(dialect, await post(served, dialect, content), 400)
-    refusal(dialect, await post(served, dialect, b"\xff"), 400)
+    check_error(dialect, await post(served, dialect, content), 400)
+    check_error(dialect, await post(served, dialect, b"\xff"), 400)
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"3", b'{"inputs": 3, "input": {}, "text": 3}'])
-async def test_another_shape_is_422(served, dialect, body):
+async def test_a_body_of_another_shape_is_422(served, dialect, body):
     if not dialect.reads_json:
         body = b"two,columns\n"
-    refusal(dialect, await post(served, dialect, body), 422)
+    check_error(dialect, await post(served, dialect, body), 422)
 
 
-async def test_no_text_is_422(served, dialect):
-    refusal(dialect, await post(served, dialect, dialect.ask([])), 422)
+async def test_a_request_without_texts_is_422(served, dialect):
+    check_error(dialect, await post(served, dialect, dialect.ask([])), 422)
 
 
 async def test_too_many_texts_are_422(serve, dialect):
     served = serve(max_texts=3)
     assert (await post(served, dialect, dialect.ask(["good"] * 3))).status_code == 200
-    refusal(dialect, await post(served, dialect, dialect.ask(["good"] * 4)), 422)
+    check_error(dialect, await post(served, dialect, dialect.ask(["good"] * 4)), 422)
 
 
 async def test_a_text_of_too_many_characters_refuses_the_whole_request(serve, dialect):
     served = serve(max_characters=10)
     assert (await post(served, dialect, dialect.ask(["a" * 10] * 2))).status_code == 200
     response = await post(served, dialect, dialect.ask(["a" * 11]))
-    refusal(dialect, response, 422)
+    check_error(dialect, response, 422)
     if dialect.path != "/v1/classify":
-        refusal(dialect, await post(served, dialect, dialect.ask(["good", "a" * 11])), 422)
+        check_error(dialect, await post(served, dialect, dialect.ask(["good", "a" * 11])), 422)
 
 
 @pytest.mark.parametrize(
     "headers", [{"content-type": "text/html"}, {"content-encoding": "gzip"}], ids=str
 )
 async def test_another_media_type_or_encoding_is_415(served, dialect, headers):
-    refusal(dialect, await post(served, dialect, dialect.ask(["good"]), **headers), 415)
+    check_error(dialect, await post(served, dialect, dialect.ask(["good"]), **headers), 415)
 
 
 @pytest.mark.parametrize("size", [2000, 2001])
@@ -218,7 +219,7 @@ async def test_a_body_too_large_is_413(serve, dialect, size):
     assert len(content) == size
     response = await post(served, dialect, content)
     if size > 2000:
-        refusal(dialect, response, 413)
+        check_error(dialect, response, 413)
     else:
         assert response.status_code == 200
 
@@ -228,19 +229,19 @@ async def test_an_unknown_model_is_404(served, name):
     for dialect in (each for each in DIALECTS.values() if each.names_model):
         path = dialect.path.replace("sentiment", name)
         response = await post(served, dialect._replace(path=path), dialect.ask(["good"]))
-        refusal(dialect, response, 404)
+        check_error(dialect, response, 404)
     vllm = DIALECTS["vllm"]
     content = json.dumps({"input": "good", "model": name}).encode()
-    refusal(vllm, await post(served, vllm, content), 404)
+    check_error(vllm, await post(served, vllm, content), 404)
 
 
-async def test_before_serving_it_is_503_and_says_when_to_try_again(serve, dialect):
+async def test_before_serving_requests_get_503_and_the_time_to_retry(serve, dialect):
     response = await post(serve(opened=False), dialect, dialect.ask(["good"]))
-    refusal(dialect, response, 503)
+    check_error(dialect, response, 503)
     assert response.headers["retry-after"] == "1"
 
 
-async def test_a_full_queue_is_429_and_no_answer_in_time_504(serve, dialect):
+async def test_a_full_queue_is_429_and_a_timeout_is_504(serve, dialect):
     served = serve(engine=Blocked(), max_texts=2, queue_items=2, request_timeout_seconds=0.2)
     slow(served)
     running = asyncio.create_task(post(served, dialect, dialect.ask(["good"])))
@@ -248,15 +249,15 @@ async def test_a_full_queue_is_429_and_no_answer_in_time_504(serve, dialect):
     waiting = asyncio.create_task(post(served, dialect, dialect.ask(["good", "bad"])))
     await asyncio.sleep(0.01)
     overloaded = await post(served, dialect, dialect.ask(["good"]))
-    refusal(dialect, overloaded, 429)
+    check_error(dialect, overloaded, 429)
     assert int(overloaded.headers["retry-after"]) >= 1
-    refusal(dialect, await running, 504)
-    refusal(dialect, await waiting, 504)
+    check_error(dialect, await running, 504)
+    check_error(dialect, await waiting, 504)
     served.engine.opened.set()
     await served.models.close()
 
 
-class Broken:
+class FailingEngine:
     name = "broken"
 
     def logits(self, documents):
@@ -264,8 +265,8 @@ class Broken:
 
 
 async def test_an_unexpected_error_is_500_without_its_message(serve, dialect):
-    response = await post(serve(engine=Broken()), dialect, dialect.ask(["good"]))
-    refusal(dialect, response, 500)
+    response = await post(serve(engine=FailingEngine()), dialect, dialect.ask(["good"]))
+    check_error(dialect, response, 500)
     assert "xyzzy" not in response.text
 
 

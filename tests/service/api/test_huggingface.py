@@ -1,6 +1,6 @@
 import pytest
 
-# one token more than is read
+# one token more than the model reads
 TOO_LONG = "good bad " + "the " * 48 + "movie"
 
 
@@ -8,7 +8,7 @@ async def predict(served, path="/predict", **body):
     return await served.client.post(path, json=body)
 
 
-async def test_one_text_is_a_flat_list_and_a_batch_a_list_of_lists(served):
+async def test_one_text_gets_a_flat_list_and_a_batch_gets_lists(served):
     one = (await predict(served, inputs="good movie")).json()
     assert [item["label"] for item in one] == ["negative", "positive", "neutral"]
     assert (await predict(served, inputs=[["good movie"]])).json() == [one]
@@ -16,7 +16,7 @@ async def test_one_text_is_a_flat_list_and_a_batch_a_list_of_lists(served):
     assert both[1] == one
 
 
-async def test_parameters_make_a_list_of_lists_of_one_text_too(served):
+async def test_with_parameters_one_text_gets_a_list_of_lists(served):
     one = (await predict(served, inputs="good movie")).json()
     for parameters in ({}, {"top_k": None}, {"function_to_apply": "softmax"}):
         assert (await predict(served, inputs="good movie", parameters=parameters)).json() == [one]
@@ -43,9 +43,8 @@ async def test_top_k_keeps_the_likeliest(served, top_k, kept):
         (None, "give a string, or a batch"),
     ],
 )
-async def test_pairs_and_other_shapes_are_refused_and_told_how_to_send_a_batch(
-    served, inputs, said
-):
+async def test_pairs_and_other_shapes_are_refused_with_a_remedy(served, inputs, said):
+    """The error says how to send a batch."""
     response = await predict(served, inputs=inputs)
     assert response.status_code == 422
     assert said in response.json()["error"]
@@ -67,7 +66,7 @@ async def test_pairs_and_other_shapes_are_refused_and_told_how_to_send_a_batch(
         ({"prompt_name": "x"}, "prompt_name"),
     ],
 )
-async def test_what_would_change_nothing_or_is_unknown_is_refused(served, body, field):
+async def test_unsupported_and_unknown_fields_are_refused(served, body, field):
     response = await predict(served, inputs="good", **body)
     assert response.status_code == 422
     assert response.json()["error"].startswith(f"{field}: ")
@@ -84,7 +83,7 @@ async def test_what_would_change_nothing_or_is_unknown_is_refused(served, body, 
         ({"truncate": True, "parameters": {"truncation": False}}, "head"),
     ],
 )
-async def test_a_long_text_is_cut_at_the_end_that_is_named(served, options, as_native):
+async def test_a_long_text_is_cut_at_the_named_end(served, options, as_native):
     answer = (await predict(served, inputs=[[TOO_LONG]], **options)).json()
     native = (await served.classify(text=TOO_LONG, truncation=as_native)).json()
     assert [{k: item[k] for k in ("label", "score")} for item in answer[0]] == native["results"][0][
@@ -93,14 +92,14 @@ async def test_a_long_text_is_cut_at_the_end_that_is_named(served, options, as_n
 
 
 @pytest.mark.parametrize("options", [{"truncate": False}, {"parameters": {"truncation": False}}])
-async def test_a_long_text_is_an_error_where_it_must_not_be_cut(served, options):
+async def test_a_long_text_is_an_error_if_truncation_is_off(served, options):
     assert (await predict(served, inputs="good " * 50, **options)).status_code == 200
     response = await predict(served, inputs="good " * 51, **options)
     assert response.status_code == 422
     assert "51 tokens" in response.json()["error"]
 
 
-async def test_headers_tell_what_was_computed(served):
+async def test_headers_report_what_was_computed(served):
     headers = (await predict(served, inputs=[["good movie"], ["unheard of"]])).headers
     assert headers["x-compute-type"] == "cpu"
     assert headers["x-compute-characters"] == "20"
@@ -117,7 +116,7 @@ async def test_a_model_is_chosen_by_path(served):
     assert "sentiment:1" in response.json()["error"]
 
 
-async def test_info_tells_labels_and_limits(serve):
+async def test_info_lists_labels_and_limits(serve):
     client = serve(max_texts=7, queue_items=9).client
     info = (await client.get("/info")).json()
     assert info["model_id"] == "sentiment"
@@ -133,7 +132,7 @@ async def test_info_tells_labels_and_limits(serve):
 
 
 @pytest.mark.parametrize("path", ["/health", "/ping"])
-async def test_health_is_empty_when_well_and_503_before(serve, path):
+async def test_health_is_empty_when_ready_and_503_before(serve, path):
     response = await serve().client.get(path)
     assert (response.status_code, response.content) == (200, b"")
     response = await serve(opened=False).client.get(path)
@@ -141,7 +140,7 @@ async def test_health_is_empty_when_well_and_503_before(serve, path):
     assert (await serve(opened=False).client.get("/info")).status_code == 503
 
 
-async def test_a_large_batch_keeps_its_order_over_its_turns(served):
+async def test_a_large_batch_keeps_its_order(served):
     texts = ["good", "bad", "movie"] * 100
     rows = (await predict(served, inputs=[[text] for text in texts])).json()
     assert [row[0]["label"] for row in rows] == ["negative", "neutral", "positive"] * 100

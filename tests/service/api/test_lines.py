@@ -5,7 +5,7 @@ from valence.service.api.v1.ndjson import Line, LineSplitter
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 20), max_size=20))
-def test_lines_are_those_of_the_whole_however_it_is_cut(data, cuts):
+def test_lines_do_not_depend_on_how_the_body_is_cut(data, cuts):
     splitter = LineSplitter(max_bytes=8)
     found, rest = [], data
     for cut in cuts:
@@ -19,7 +19,7 @@ def test_lines_are_those_of_the_whole_however_it_is_cut(data, cuts):
     ]
 
 
-def test_a_line_that_is_too_long_is_not_held():
+def test_a_line_over_the_limit_is_not_kept_in_memory():
     splitter = LineSplitter(max_bytes=10)
     for _ in range(1000):
         assert splitter.feed(b"x" * 1000) == []
@@ -28,6 +28,6 @@ def test_a_line_that_is_too_long_is_not_held():
 
 
 @pytest.mark.parametrize(("size", "kept"), [(10, True), (11, False)])
-def test_a_line_is_limited_at_its_bytes(size, kept):
+def test_the_bytes_of_a_line_are_limited(size, kept):
     (line,) = LineSplitter(max_bytes=10).feed(b"x" * size + b"\n")
     assert (line.content is not None) is kept

@@ -13,7 +13,7 @@ CONFIGURATION = {
 }
 
 
-def recorded(manifest: Manifest) -> Manifest:
+def with_provenance(manifest: Manifest) -> Manifest:
     training = manifest.training.model_copy(
         update={
             "configuration": CONFIGURATION,
@@ -27,10 +27,10 @@ def recorded(manifest: Manifest) -> Manifest:
     return manifest.model_copy(update={"training": training, **more})
 
 
-async def test_a_served_model_tells_its_whole_lineage_but_no_path(
+async def test_a_model_card_has_the_whole_lineage_but_no_path(
     serve: Callable[..., object], tiny_artifact: Artifact
 ) -> None:
-    manifest = recorded(tiny_artifact.manifest)
+    manifest = with_provenance(tiny_artifact.manifest)
     served = serve(artifact=dataclasses.replace(tiny_artifact, manifest=manifest))
     answer = await served.client.get("/v1/models/sentiment")
     card, whole = answer.json(), manifest.model_dump(mode="json")
@@ -41,7 +41,8 @@ async def test_a_served_model_tells_its_whole_lineage_but_no_path(
     assert card["training"]["configuration"]["data"]["files"] == ["reviews.csv", "*.csv"]
 
 
-def test_a_configuration_without_files_and_vectors_is_shown_as_it_is() -> None:
+def test_a_configuration_without_files_is_shown_unchanged() -> None:
+    """It has no word vectors either."""
     for plain in ({}, {"data": {"corpora": ["bbc"]}, "words": {"vectors": None}}):
         assert without_paths(plain) == plain
     named = {"words": {"vectors": "glove-6b-50d"}}

@@ -32,7 +32,7 @@ async def send_binary(served, content, *, size=None, header=None, shape=(1,), **
     return await served.client.post(PATH, content=head + content, headers=headers)
 
 
-async def test_outputs_are_labels_and_probabilities_row_by_row(served):
+async def test_outputs_are_labels_and_rows_of_probabilities(served):
     answer = (await infer(served, tensor("movie", "good bad bad"), id="42")).json()
     native = (await served.classify(texts=["movie", "good bad bad"])).json()["results"]
     label, probabilities = answer["outputs"]
@@ -46,14 +46,14 @@ async def test_outputs_are_labels_and_probabilities_row_by_row(served):
     assert (answer["id"], answer["model_name"], answer["model_version"]) == ("42", "sentiment", "1")
 
 
-async def test_an_answer_has_an_id_only_if_the_request_had(served):
+async def test_an_answer_has_an_id_only_if_the_request_has_one(served):
     assert "id" not in (await infer(served, tensor("good"))).json()
 
 
 @pytest.mark.parametrize(
     "names", [["label"], ["probabilities"], ["probabilities", "label"]], ids=str
 )
-async def test_outputs_are_those_asked_for_in_their_order(served, names):
+async def test_the_requested_outputs_come_in_their_order(served, names):
     answer = (await infer(served, tensor("good"), outputs=[{"name": n} for n in names])).json()
     assert [output["name"] for output in answer["outputs"]] == names
 
@@ -91,7 +91,7 @@ async def test_a_wrong_input_is_422_and_named(served, given, said):
     assert said in response.json()["error"]
 
 
-async def test_there_is_one_input(served):
+async def test_exactly_one_input_is_required(served):
     for inputs in ([], [tensor("good"), tensor("good")]):
         assert (await infer(served, *inputs)).status_code == 422
 
@@ -112,7 +112,7 @@ async def test_a_wrong_output_is_422_and_named(served, outputs, said):
     assert said in response.json()["error"]
 
 
-async def test_truncation_is_a_parameter(served):
+async def test_truncation_can_be_set_as_a_parameter(served):
     long = "good bad " + "the " * 48 + "movie"
     answers = {}
     for truncation in ("head", "tail"):
@@ -127,7 +127,7 @@ async def test_truncation_is_a_parameter(served):
         assert response.status_code == 422
 
 
-async def test_binary_texts_are_read_as_json_ones_are(served):
+async def test_binary_texts_are_read_like_json_texts(served):
     texts = ["good", "", "Ünïcödé movie"]
     expected = (await infer(served, tensor(*texts))).content
     assert (await send_binary(served, binary(*texts), shape=(3,))).content == expected
@@ -152,7 +152,7 @@ async def test_a_header_may_be_given_without_binary_data(served):
         ({"header": False}, 400),
     ],
 )
-async def test_binary_data_that_does_not_add_up_is_refused(served, changes, status):
+async def test_binary_data_of_inconsistent_sizes_is_refused(served, changes, status):
     content = binary("good")
     assert (await send_binary(served, content)).status_code == 200
     response = await send_binary(served, content, **changes)
@@ -167,7 +167,7 @@ async def test_bytes_after_a_json_input_are_refused(served):
     assert "1 bytes follow the JSON" in answer.json()["error"]
 
 
-async def test_outputs_are_binary_where_asked(served):
+async def test_outputs_are_binary_on_request(served):
     answer = await infer(
         served,
         tensor("good", "bad"),
@@ -217,7 +217,7 @@ async def test_server_and_models_describe_themselves(served):
         assert (await get(path)).json() == {"name": "sentiment", "ready": True}
 
 
-async def test_health_is_told_by_status(serve):
+async def test_the_status_code_reports_health(serve):
     served = serve(opened=False)
     assert (await served.client.get("/v2/health/live")).json() == {"live": True}
     for path in ("/v2/health/ready", "/v2/models/sentiment/ready", "/v2/models/sentiment"):

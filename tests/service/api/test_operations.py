@@ -10,7 +10,7 @@ from tests.conftest import CountingEngine
 
 
 def sample(text: str, name: str, **labels: str) -> float:
-    """The value of one line of the text format; 0 when it is not there."""
+    """Return the value of one line of the text format, or 0 if the line is missing."""
     found = 0.0
     for line in text.splitlines():
         head, _, value = line.rpartition(" ")
@@ -28,7 +28,7 @@ async def test_a_serving_process_is_alive_and_ready(served, path):
     assert (await served.client.get(path)).status_code == 200
 
 
-async def test_the_document_that_is_served_is_the_one_of_the_contract(served):
+async def test_the_served_document_equals_the_contract(served):
     for _ in range(2):
         answer = await served.client.get("/openapi.json")
         assert answer.status_code == 200
@@ -36,7 +36,7 @@ async def test_the_document_that_is_served_is_the_one_of_the_contract(served):
 
 
 class HangingEngine(CountingEngine):
-    """Hangs in every batch until ``freed``."""
+    """Engine that hangs in every batch until ``freed``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,11 +47,12 @@ class HangingEngine(CountingEngine):
         return super().logits(documents)
 
 
-async def test_a_process_whose_engine_hangs_is_not_alive_but_answers_until_it_is_restarted(serve):
+async def test_a_process_with_a_hanging_engine_fails_liveness(serve):
+    """The process still answers until it is restarted."""
     engine = HangingEngine()
     served = serve(engine=engine, hung_seconds=0.3, request_timeout_seconds=0.1)
     try:
-        # enough that the batch is not run on the event loop
+        # long enough that the batch does not run on the event loop
         assert (await served.classify(texts=["good " * 50] * 10)).status_code == 504
         while (answer := await served.client.get("/livez")).status_code == 200:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -65,7 +66,8 @@ async def test_a_process_whose_engine_hangs_is_not_alive_but_answers_until_it_is
     assert (await served.client.get("/livez")).status_code == 200
 
 
-async def test_a_leaving_process_answers_but_is_not_ready_and_keeps_no_connection(served):
+async def test_a_draining_process_answers_and_closes_connections(served):
+    """Its readiness check fails."""
     served.models.leave()
     assert (await served.client.get("/readyz")).status_code == 503
     assert (await served.client.get("/livez")).status_code == 200
@@ -74,28 +76,28 @@ async def test_a_leaving_process_answers_but_is_not_ready_and_keeps_no_connectio
     assert answer.headers["connection"] == "close"
 
 
-async def test_one_request_moves_its_counters_by_exactly_one(served):
+async def test_one_request_adds_exactly_one_to_its_counters(served):
     labels = {"route": "/v1/classify", "status": "200", "model": "sentiment", "version": "1"}
     await served.classify(text="good")
     before = await metrics(served)
     await served.classify(text="good unheard-of " + "movie " * 60)
     after = await metrics(served)
 
-    def moved(name: str, **wanted: str) -> float:
+    def increase(name: str, **wanted: str) -> float:
         return sample(after, name, **wanted) - sample(before, name, **wanted)
 
-    assert moved("valence_requests_total", **labels) == 1
-    assert moved("valence_request_duration_seconds_count", **labels) == 1
+    assert increase("valence_requests_total", **labels) == 1
+    assert increase("valence_request_duration_seconds_count", **labels) == 1
     for stage in ("tokenize", "queue", "infer"):
-        assert moved("valence_stage_duration_seconds_count", stage=stage) == 1
-    assert moved("valence_predictions_total", label="positive") == 1
-    assert moved("valence_tokens_total") == 64
-    assert moved("valence_unknown_tokens_total") == 3
-    assert moved("valence_truncated_texts_total") == 1
-    assert moved("valence_batch_items_sum") == 1
+        assert increase("valence_stage_duration_seconds_count", stage=stage) == 1
+    assert increase("valence_predictions_total", label="positive") == 1
+    assert increase("valence_tokens_total") == 64
+    assert increase("valence_unknown_tokens_total") == 3
+    assert increase("valence_truncated_texts_total") == 1
+    assert increase("valence_batch_items_sum") == 1
     # under the names of BentoML's own middleware, which is off
-    assert moved("bentoml_service_request_total", endpoint="/v1/classify") == 1
-    assert moved("bentoml_service_request_duration_seconds_count", endpoint="/v1/classify") == 1
+    assert increase("bentoml_service_request_total", endpoint="/v1/classify") == 1
+    assert increase("bentoml_service_request_duration_seconds_count", endpoint="/v1/classify") == 1
 
 
 async def test_refusals_are_counted_by_reason(served):
@@ -109,7 +111,7 @@ async def test_refusals_are_counted_by_reason(served):
     assert "nothing" not in text
 
 
-async def test_info_in_flight_and_queue_are_there(served):
+async def test_info_in_flight_and_queue_metrics_exist(served):
     text = await metrics(served)
     assert sample(text, "valence_model_info", model="sentiment", engine="counting") == 1
     assert sample(text, "valence_build_info", service_version="test") == 1
@@ -128,7 +130,7 @@ async def test_in_flight_returns_to_zero_whatever_happens(served):
     assert served.metrics.in_flight == 0
 
 
-async def test_a_model_card_says_what_an_answer_rests_on(served):
+async def test_a_model_card_describes_the_model_behind_an_answer(served):
     response = await served.client.get("/v1/models/sentiment")
     card = ModelCard.model_validate_json(response.content)
     assert card.default
@@ -141,7 +143,7 @@ async def test_a_model_card_says_what_an_answer_rests_on(served):
     assert (await served.client.get("/v1/models/sentiment:1")).content == response.content
 
 
-async def test_a_scrape_says_whether_requests_are_answered(serve):
+async def test_a_scrape_reports_whether_requests_are_answered(serve):
     starting, serving = serve(opened=False), serve()
     assert sample(await metrics(starting), "valence_ready") == 0
     assert sample(await metrics(serving), "valence_ready") == 1

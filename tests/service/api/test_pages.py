@@ -9,7 +9,7 @@ PATHS = [route.path for route in pages.ROUTES]
 
 
 @pytest.mark.parametrize("route", pages.ROUTES, ids=lambda route: route.path)
-async def test_every_file_comes_with_its_media_type_and_a_policy(served, route):
+async def test_every_file_has_its_media_type_and_a_policy(served, route):
     answer = await served.client.get(route.path)
     assert answer.status_code == 200
     assert answer.headers["content-type"].split(";")[0] == route.operation.response
@@ -20,7 +20,7 @@ async def test_every_file_comes_with_its_media_type_and_a_policy(served, route):
 
 
 @pytest.mark.parametrize("page", ["/", "/docs"])
-async def test_what_a_page_loads_is_served(served, page):
+async def test_every_file_that_a_page_loads_is_served(served, page):
     text = (await served.client.get(page)).text
     loaded = re.findall(r'(?:src|href)="(assets/[^"]+)"', text)
     assert len(loaded) >= 2
@@ -29,16 +29,16 @@ async def test_what_a_page_loads_is_served(served, page):
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in WEB.iterdir()))
-def test_no_page_asks_another_server(name):
+def test_no_page_loads_from_another_server(name):
     assert not re.search(r"(?:https?:)?//[a-z]", (WEB / name).read_text("utf-8"))
 
 
-async def test_a_file_that_no_page_uses_is_not_served(served):
+async def test_an_unused_file_is_not_served(served):
     for name in ("nothing.js", "../pages.py", "playground.html", "..%2fpages.py"):
         assert (await served.client.get(f"/assets/{name}")).status_code == 404
 
 
-async def test_an_installation_without_the_files_says_where_the_contract_is(served, monkeypatch):
+async def test_without_page_files_the_answer_names_the_contract(served, monkeypatch):
     monkeypatch.setattr(pages, "_WEB", WEB / "elsewhere")
     pages._file.cache_clear()
     try:

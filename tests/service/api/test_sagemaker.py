@@ -11,7 +11,7 @@ async def invoke(served, content, media_type):
     )
 
 
-async def test_json_is_answered_as_predict_does(served):
+async def test_json_gets_the_answer_of_predict(served):
     for body in (
         {"inputs": "good"},
         {"inputs": [["good"], ["bad"]]},
@@ -24,8 +24,8 @@ async def test_json_is_answered_as_predict_does(served):
 
 
 @pytest.mark.parametrize("end", ["", "\n"])
-async def test_a_line_of_json_is_answered_by_a_line(served, end):
-    # these separate lines elsewhere, but not in JSON lines
+async def test_each_json_line_gets_one_line(served, end):
+    # other formats end lines at these characters, JSON Lines does not
     texts = ["good", "bad\u2028movie\x85", "x\ny"]
     content = "\n".join(json.dumps({"inputs": text}, ensure_ascii=False) for text in texts) + end
     response = await invoke(served, content, LINES)
@@ -40,7 +40,7 @@ async def test_a_line_of_json_is_answered_by_a_line(served, end):
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-async def test_a_row_of_csv_is_answered_by_a_line(served, newline):
+async def test_each_csv_row_gets_one_line(served, newline):
     content = newline.join(['"good, ""very"" good"', '"bad\nmovie"', "movie", ""])
     rows = [json.loads(line) for line in (await invoke(served, content, CSV)).text.splitlines()]
     texts = ['good, "very" good', "bad\nmovie", "movie"]
@@ -66,7 +66,7 @@ async def test_a_row_of_csv_is_answered_by_a_line(served, newline):
         (b"\xff", CSV, 400, "not UTF-8"),
     ],
 )
-async def test_a_bad_line_refuses_the_request_and_is_named(
+async def test_an_invalid_line_refuses_the_request_and_is_named(
     served, content, media_type, status, said
 ):
     response = await invoke(served, content, media_type)
@@ -75,7 +75,7 @@ async def test_a_bad_line_refuses_the_request_and_is_named(
 
 
 @pytest.mark.parametrize("media_type", [LINES, CSV])
-async def test_lines_are_counted_before_they_are_read(serve, media_type):
+async def test_lines_are_counted_before_they_are_parsed(serve, media_type):
     response = await invoke(serve(max_texts=3), b"{\n" * 4, media_type)
     assert response.status_code == 422
     assert "4 texts, a request may hold 3" in response.json()["error"]

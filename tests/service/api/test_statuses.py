@@ -1,6 +1,6 @@
-"""Every status of every route in the OpenAPI document is caused here, once.
+"""Every status of every route in the OpenAPI document is produced here once.
 
-That no other status is ever answered is watched by ``serve`` in all tests of the API.
+The fixture ``serve`` checks in all tests of the API that no undocumented status is answered.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CASES = [
 
 
 async def ask(served: Any, route: Route, **given: Any) -> httpx.Response:
-    """What the route answers to its own first example, but for what is ``given``."""
+    """Send the route's first example, changed by ``given``."""
     path = given.pop("path", route.path).format(name="sentiment", version="1")
     headers = given.pop("headers", {})
     if route.operation.request is not None and "content" not in given:
@@ -46,19 +46,19 @@ async def ask(served: Any, route: Route, **given: Any) -> httpx.Response:
     return await served.client.request(route.method, path, headers=headers, **given)
 
 
-async def fine(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+async def succeed(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     return await ask(serve(), route)
 
 
-async def malformed(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+async def send_malformed(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     return await ask(serve(), route, content=b"{")
 
 
-async def without_a_key(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
+async def send_without_key(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
     return await ask(serve(api_keys_file=keys_file(tmp_path)), route)
 
 
-async def beyond_its_rate(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
+async def exceed_rate(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
     served = serve(api_keys_file=keys_file(tmp_path, " texts_per_second=0.01"))
     await served.client.get("/v1/models", headers={"X-API-Key": SECRET})
     return await ask(served, route, headers={"X-API-Key": SECRET})
@@ -70,8 +70,8 @@ def keys_file(folder: Any, rate: str = "") -> str:
     return str(file)
 
 
-async def not_there(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
-    """No such model, or no such file of a page."""
+async def request_missing_resource(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
+    """Ask for a model or a page file that does not exist."""
     served = serve()
     if route.operation.tag == "pages":
         pages._file.cache_clear()
@@ -88,7 +88,7 @@ async def not_there(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
     return await ask(served, route, content=json.dumps(example | {"model": "none"}))
 
 
-async def too_slow(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+async def send_slowly(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     async def body() -> AsyncIterator[bytes]:
         yield b"{"
         await asyncio.sleep(10)
@@ -96,21 +96,21 @@ async def too_slow(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     return await ask(serve(body_idle_seconds=0.01), route, content=body())
 
 
-async def too_large(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+async def send_too_large(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     return await ask(serve(max_body_bytes=1024), route, content=b" " * 1025)
 
 
-async def of_another_type(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+async def send_other_media_type(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     return await ask(serve(), route, headers={"Content-Type": "text/html"})
 
 
-async def of_another_shape(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+async def send_other_shape(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     if route.operation.query is not None:
         return await ask(serve(), route, params={"no-such": "1"})
     return await ask(serve(), route, content=b'{"no-such": 1}')
 
 
-async def failing(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+async def cause_internal_error(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     async def fail(*_given: Any) -> Any:
         raise ValueError("unheard of")
 
@@ -123,16 +123,17 @@ async def failing(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     return await ask(served, route)
 
 
-async def unavailable(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
-    alone_lives = route.handler.__name__ == "live"  # it says 503 only when an engine has hung
-    served = serve(opened=alone_lives)
-    if alone_lives:
+async def request_before_start(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+    # the liveness route answers 503 only when an engine hangs
+    is_liveness = route.handler.__name__ == "live"
+    served = serve(opened=is_liveness)
+    if is_liveness:
         served.models.get()._batcher._busy_since = 1e-9
         served.models._hung_seconds = 0.0
     return await ask(served, route)
 
 
-async def too_late(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+async def exceed_deadline(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     served = serve(engine=Blocked(), request_timeout_seconds=0.1)
     slow(served)
     before = asyncio.create_task(served.classify(text="good"))
@@ -144,29 +145,29 @@ async def too_late(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
 
 
 CAUSES = {
-    200: fine,
-    400: malformed,
-    401: without_a_key,
-    404: not_there,
-    408: too_slow,
-    413: too_large,
-    415: of_another_type,
-    422: of_another_shape,
-    429: beyond_its_rate,
-    500: failing,
-    503: unavailable,
-    504: too_late,
+    200: succeed,
+    400: send_malformed,
+    401: send_without_key,
+    404: request_missing_resource,
+    408: send_slowly,
+    413: send_too_large,
+    415: send_other_media_type,
+    422: send_other_shape,
+    429: exceed_rate,
+    500: cause_internal_error,
+    503: request_before_start,
+    504: exceed_deadline,
 }
 
 
 @pytest.mark.parametrize(("route", "status"), CASES)
-async def test_a_documented_status_is_answered_as_documented(serve, tmp_path, route, status):
+async def test_each_documented_status_matches_its_description(serve, tmp_path, route, status):
     answer = await CAUSES[status](serve, route, tmp_path)
     assert answer.status_code == status, answer.text
     described = DOCUMENT["paths"][route.path][route.method.lower()]["responses"][str(status)]
     media_type = answer.headers["content-type"].partition(";")[0]
     assert media_type in {name.partition(";")[0] for name in described["content"]}
-    # a trace is answered with a trace, which no request here has
+    # a trace is answered with a trace, and no request here has one
     for name in described["headers"].keys() - {"traceparent"}:
         assert name.lower() in answer.headers
     schema = route.operation.response if status == 200 else route.operation.error

@@ -15,7 +15,7 @@ PATH = "/v1/classify/stream"
 
 
 class Connection:
-    """A client that sends and reads piece by piece, as a socket does."""
+    """Client that sends and reads in pieces, as over a socket."""
 
     def __init__(self, served: Any, *, query: str = "") -> None:
         self._pieces: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -48,7 +48,7 @@ class Connection:
         self._pieces.put_nowait({"type": "http.disconnect"})
 
     async def read(self) -> list[dict[str, Any]]:
-        """The lines of the next piece of the answer."""
+        """Read the lines of the next piece of the answer."""
         async with asyncio.timeout(5):
             while (message := await self._answers.get())["type"] != "http.response.body":
                 assert message["status"] == 200
@@ -68,7 +68,7 @@ def ndjson(*lines: object) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
-async def test_a_line_is_answered_as_a_request_of_one_text_is(served):
+async def test_a_line_gets_the_answer_of_a_request_with_one_text(served):
     texts = ["good", "not good movie", "", "bad " * 60]
     answers = await lines_of(served, ndjson(*({"text": text} for text in texts)))
     for number, (answer, text) in enumerate(zip(answers, texts, strict=True), 1):
@@ -76,7 +76,7 @@ async def test_a_line_is_answered_as_a_request_of_one_text_is(served):
         assert answer == {"line": number, **expected}
 
 
-async def test_options_of_the_query_hold_for_every_line(served):
+async def test_query_options_apply_to_every_line(served):
     options = {"top_k": 1, "min_confidence": 0.9, "model": "sentiment:1"}
     answers = await lines_of(served, ndjson("good", "bad"), **options)
     for answer, text in zip(answers, ["good", "bad"], strict=True):
@@ -85,7 +85,7 @@ async def test_options_of_the_query_hold_for_every_line(served):
         assert answer["label"] == "uncertain"
 
 
-async def test_a_bad_line_is_an_error_and_the_rest_goes_on(serve):
+async def test_an_invalid_line_is_an_error_and_others_are_scored(serve):
     served = serve(max_characters=20, max_body_bytes=1024)
     body = b"\n".join(
         [
@@ -116,15 +116,15 @@ async def test_a_bad_line_is_an_error_and_the_rest_goes_on(serve):
     assert answers[-1]["label"] == (await served.classify(text="bad")).json()["results"][0]["label"]
 
 
-async def test_a_text_that_truncation_refuses_takes_no_other_with_it(served):
+async def test_a_text_refused_for_its_length_does_not_affect_others(served):
     body = ndjson("good", "good " * 51, "bad", "good " * 50)
     answers = await lines_of(served, body, truncation="error")
     assert ["error" in answer for answer in answers] == [False, True, False, False]
     assert "51 tokens" in answers[1]["error"]["detail"]
 
 
-async def test_a_text_the_engine_fails_on_takes_no_other_with_it(serve):
-    class Failing:
+async def test_a_text_that_fails_in_the_engine_spares_the_others(serve):
+    class FailingEngine:
         name = "failing"
 
         def logits(self, documents):
@@ -132,7 +132,7 @@ async def test_a_text_the_engine_fails_on_takes_no_other_with_it(serve):
                 raise ValueError("canary")
             return np.zeros((len(documents), 3), dtype=np.float32)
 
-    answers = await lines_of(serve(engine=Failing()), ndjson("a", "a a", "a a a", "a a a a"))
+    answers = await lines_of(serve(engine=FailingEngine()), ndjson("a", "a a", "a a a", "a a a a"))
     assert ["error" in answer for answer in answers] == [False, False, True, False]
     assert "canary" not in json.dumps(answers)
 
@@ -144,7 +144,7 @@ async def test_a_text_the_engine_fails_on_takes_no_other_with_it(serve):
         *(("model=none", 404), ("text=good", 422), ("", 200), ("truncation=window", 200)),
     ],
 )
-async def test_a_query_that_is_wrong_is_refused_before_a_line_is_read(served, query, status):
+async def test_an_invalid_query_is_refused_before_reading_lines(served, query, status):
     response = await served.client.post(f"{PATH}?{query}", content=b'"good"')
     assert response.status_code == status
 
@@ -159,17 +159,17 @@ async def test_a_query_that_is_wrong_is_refused_before_a_line_is_read(served, qu
         ({"content-encoding": "gzip"}, 415),
     ],
 )
-async def test_only_lines_of_json_are_read(served, headers, status):
+async def test_only_json_lines_are_accepted(served, headers, status):
     response = await served.client.post(PATH, content=b'"good"', headers=headers)
     assert response.status_code == status
 
 
-async def test_while_starting_it_is_503(serve):
+async def test_a_starting_service_answers_503(serve):
     response = await serve(opened=False).client.post(PATH, content=b'"good"')
     assert response.status_code == 503
 
 
-async def test_an_empty_body_is_an_empty_answer(served):
+async def test_an_empty_body_gets_an_empty_answer(served):
     assert await lines_of(served, b"") == []
 
 
@@ -184,7 +184,7 @@ async def test_a_line_is_answered_before_the_next_is_sent(served):
     assert (line["status"], line["texts"], line["model"]) == (200, 2, "sentiment")
 
 
-async def test_who_does_not_read_is_not_read_from(served):
+async def test_a_client_that_does_not_read_is_not_read_from(served):
     connection = Connection(served)
     connection.readable.clear()
     for _ in range(50):
@@ -201,7 +201,7 @@ async def test_who_does_not_read_is_not_read_from(served):
     await connection.task
 
 
-async def test_who_never_reads_is_let_go(serve):
+async def test_a_client_that_never_reads_is_disconnected(serve):
     served = serve(stream_idle_seconds=0.05)
     connection = Connection(served)
     connection.write(b'"good"\n')
@@ -213,7 +213,7 @@ async def test_who_never_reads_is_let_go(serve):
     assert served.lines()[-2]["type"] == "TimeoutError"
 
 
-async def test_a_stream_that_brings_nothing_ends_and_says_where_to_resume(serve):
+async def test_an_idle_stream_ends_and_names_the_line_to_resume_from(serve):
     connection = Connection(serve(stream_idle_seconds=0.05))
     connection.write(b'"good"\n"ba')
     assert [answer["line"] for answer in await connection.read()] == [1]
@@ -224,7 +224,8 @@ async def test_a_stream_that_brings_nothing_ends_and_says_where_to_resume(serve)
     await connection.task
 
 
-async def test_a_draining_service_answers_what_it_read_and_says_where_to_resume(served):
+async def test_a_draining_service_names_the_line_to_resume_from(served):
+    """It answers the lines that it has read."""
     connection = Connection(served)
     connection.write(b'"good"\n"bad"\n"mov')
     assert len(await connection.read()) == 2
@@ -236,7 +237,7 @@ async def test_a_draining_service_answers_what_it_read_and_says_where_to_resume(
     await connection.task
 
 
-async def test_a_client_that_hangs_up_ends_the_stream(served):
+async def test_a_client_that_disconnects_ends_the_stream(served):
     connection = Connection(served)
     connection.write(b'"good"\n')
     await connection.read()
@@ -262,7 +263,7 @@ async def test_lines_wait_for_room_in_a_full_queue(serve):
     assert [(await other).status_code for other in others] == [200, 200]
 
 
-async def test_a_stream_lets_others_have_their_turn(served):
+async def test_a_stream_lets_others_run(served):
     connection = Connection(served)
     for _ in range(20):
         connection.write(ndjson(*["good movie " * 20] * 100))
@@ -273,7 +274,7 @@ async def test_a_stream_lets_others_have_their_turn(served):
     await connection.task
 
 
-async def test_every_stream_begins_with_headers_of_its_own(served: Any) -> None:
+async def test_every_stream_has_its_own_headers(served: Any) -> None:
     answers = [await served.client.post(PATH, content=b'{"text": "good"}\n') for _ in range(3)]
     ids = [answer.headers.get_list("x-request-id") for answer in answers]
     assert [len(found) for found in ids] == [1, 1, 1]

@@ -11,12 +11,12 @@ TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"])))
 
 
 @given(TEXTS)
-def test_texts_survive_being_binary(texts):
+def test_texts_survive_binary_encoding(texts):
     assert tensors.texts_of_binary(tensors.binary_of_texts(texts), field="x") == texts
 
 
 @given(st.binary())
-def test_any_bytes_are_texts_or_refused(content):
+def test_arbitrary_bytes_are_decoded_or_refused(content):
     try:
         texts = tensors.texts_of_binary(content, field="x")
     except InvalidRequest:
@@ -25,7 +25,7 @@ def test_any_bytes_are_texts_or_refused(content):
 
 
 @given(TEXTS.filter(bool), st.data())
-def test_a_tensor_that_is_cut_off_is_refused_or_whole_elements(texts, data):
+def test_a_truncated_tensor_is_refused_or_has_whole_elements(texts, data):
     whole = tensors.binary_of_texts(texts)
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
     try:
@@ -45,23 +45,23 @@ def test_a_tensor_that_is_cut_off_is_refused_or_whole_elements(texts, data):
         (struct.pack("<I", 1) + b"a" + struct.pack("<I", 1) + b"\xff", "element 1 is not UTF-8"),
     ],
 )
-def test_a_fault_names_its_element(content, said):
+def test_an_error_names_its_element(content, said):
     with pytest.raises(InvalidRequest, match=said):
         tensors.texts_of_binary(content, field="x")
 
 
-def test_numbers_are_little_endian_floats_row_by_row():
+def test_numbers_are_rows_of_little_endian_floats():
     content = tensors.binary_of_numbers([(0.25, 0.75), (1.0, 0.0)])
     assert np.frombuffer(content, "<f4").tolist() == [0.25, 0.75, 1.0, 0.0]
 
 
 @pytest.mark.parametrize(("header", "parts"), [(None, (b"{}xy", b"")), (b"2", (b"{}", b"xy"))])
-def test_a_body_is_split_where_the_header_says(header, parts):
+def test_a_body_is_split_at_the_length_in_the_header(header, parts):
     assert tensors.split(b"{}xy", header) == parts
 
 
 @pytest.mark.parametrize("header", [b"", b"0", b"5", b"-1", b"2.0", b"x", b"9" * 5000, b"\xb2"])
-def test_a_length_that_cannot_be_is_refused(header):
+def test_an_impossible_length_is_refused(header):
     with pytest.raises(MalformedBody, match="body of 4 bytes"):
         tensors.split(b"{}xy", header)
 
@@ -74,7 +74,7 @@ def test_a_length_that_cannot_be_is_refused(header):
         ([["a"], ["b"]], [2, 1]),
     ],
 )
-def test_json_data_may_be_flat_or_nested_as_the_shape_says(data, shape):
+def test_json_data_may_be_flat_or_nested_like_the_shape(data, shape):
     assert tensors.texts_of_json(data, shape, field="x") == ["a", "b"]
 
 

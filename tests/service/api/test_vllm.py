@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-# one token more than is read
+# one token more than the model reads
 TOO_LONG = "good bad " + "the " * 48 + "movie"
 
 
@@ -11,7 +11,7 @@ async def classify(served, **body):
     return await served.client.post("/classify", json=body)
 
 
-async def test_probabilities_are_by_the_number_of_the_class(served):
+async def test_probabilities_are_ordered_by_class_number(served):
     before = int(time.time())
     answer = (await classify(served, input=["movie", "good bad bad"])).json()
     native = (await served.classify(texts=["movie", "good bad bad"])).json()
@@ -28,7 +28,7 @@ async def test_probabilities_are_by_the_number_of_the_class(served):
     assert answer["model"] == "sentiment"
 
 
-async def test_usage_is_of_the_tokens_read(served):
+async def test_usage_counts_the_read_tokens(served):
     usage = (await classify(served, input=TOO_LONG, truncate_prompt_tokens=-1)).json()["usage"]
     assert usage == {
         "prompt_tokens": 50,
@@ -38,7 +38,7 @@ async def test_usage_is_of_the_tokens_read(served):
     }
 
 
-async def test_the_request_id_is_part_of_the_answers(served):
+async def test_the_answer_id_contains_the_request_id(served):
     assert (await classify(served, input="good", request_id="a-1")).json()["id"] == "classify-a-1"
 
 
@@ -64,7 +64,7 @@ async def test_token_ids_are_refused_with_the_reason(served, given):
         ({"messages": []}, "messages"),
     ],
 )
-async def test_what_would_change_nothing_or_is_unknown_is_refused(served, body, field):
+async def test_unsupported_and_unknown_fields_are_refused(served, body, field):
     response = await classify(served, input="good", **body)
     assert response.status_code == 422
     error = response.json()["error"]
@@ -76,7 +76,7 @@ async def test_what_would_change_nothing_or_is_unknown_is_refused(served, body, 
 @pytest.mark.parametrize(
     ("side", "as_native"), [(None, "head"), ("right", "head"), ("left", "tail")]
 )
-async def test_a_long_text_is_cut_only_when_asked(served, most, side, as_native):
+async def test_a_long_text_is_cut_only_on_request(served, most, side, as_native):
     assert (await classify(served, input="good " * 50)).status_code == 200
     assert (await classify(served, input=TOO_LONG)).status_code == 422
     answer = await classify(
@@ -87,6 +87,6 @@ async def test_a_long_text_is_cut_only_when_asked(served, most, side, as_native)
     assert answer.json()["data"][0]["probs"] == list(dict(sorted(scores.items())).values())
 
 
-async def test_an_activation_that_is_the_models_own_may_be_asked_for(served):
+async def test_the_activation_of_the_model_may_be_requested(served):
     assert (await classify(served, input="good", use_activation=True)).status_code == 200
     assert (await classify(served, input="good", model="sentiment:1")).status_code == 200

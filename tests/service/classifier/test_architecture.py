@@ -15,7 +15,7 @@ SIZES = {"vocabulary_size": 7, "embedding_size": 3, "hidden_size": 2, "labels": 
     ("cell", "pooling", "bidirectional", "layers"),
     list(itertools.product(get_args(Cell), get_args(Pooling), [True, False], [1, 3])),
 )
-def test_every_tensor_of_the_network_is_listed_with_its_shape(
+def test_every_tensor_is_listed_with_its_shape(
     cell: Cell, pooling: Pooling, bidirectional: bool, layers: int
 ) -> None:
     architecture = Architecture(
@@ -28,7 +28,7 @@ def test_every_tensor_of_the_network_is_listed_with_its_shape(
     assert found == architecture.tensor_shapes()
 
 
-def test_shapes_are_those_a_pencil_gives() -> None:
+def test_shapes_equal_those_computed_by_hand() -> None:
     architecture = Architecture(**SIZES, layers=2, pooling="max_mean")
     assert (architecture.directions, architecture.width, architecture.pooled_width) == (2, 4, 8)
     shapes = architecture.tensor_shapes()
@@ -55,6 +55,6 @@ def test_shapes_are_those_a_pencil_gives() -> None:
         {"heads": 4},
     ],
 )
-def test_what_is_no_network_is_refused(change: dict[str, object]) -> None:
+def test_an_invalid_architecture_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=next(iter(change))):
         Architecture.model_validate({**SIZES, **change})

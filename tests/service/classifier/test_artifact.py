@@ -26,12 +26,12 @@ FILES = (MANIFEST, WEIGHTS, VOCABULARY, CHECKSUMS)
 
 @pytest.fixture
 def folder(tiny_folder: Path, tmp_path: Path) -> Path:
-    """A sound model folder to damage."""
+    """Return a copy of a valid model folder, which a test can damage."""
     return shutil.copytree(tiny_folder, tmp_path / "model")
 
 
 def seal(folder: Path) -> None:
-    """Correct checksums: what is refused after this is refused for what it holds."""
+    """Write correct checksums, so that a later refusal is due to the content."""
     names = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -41,7 +41,7 @@ def seal(folder: Path) -> None:
     (folder / CHECKSUMS).write_text("".join(lines))
 
 
-def refused(folder: Path, *reasons: str) -> None:
+def check_refused(folder: Path, *reasons: str) -> None:
     with pytest.raises(ArtifactError) as caught:
         artifact.load(folder)
     message = str(caught.value)
@@ -64,7 +64,7 @@ def edit_tensors(folder: Path, change: Callable[[dict], object]) -> None:
     seal(folder)
 
 
-def test_what_is_saved_is_what_is_loaded(tiny_artifact: Artifact, tmp_path: Path) -> None:
+def test_a_loaded_artifact_equals_the_saved_one(tiny_artifact: Artifact, tmp_path: Path) -> None:
     artifact.save(
         tmp_path / "new", tiny_artifact.manifest, tiny_artifact.vocabulary, tiny_artifact.tensors
     )
@@ -89,7 +89,7 @@ def test_saving_twice_writes_the_same_bytes(tiny_artifact: Artifact, tmp_path: P
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_arrays_are_saved_right_however_they_lie_in_memory(
+def test_arrays_of_any_memory_layout_are_saved_correctly(
     tiny_artifact: Artifact, tmp_path: Path
 ) -> None:
     turned = {name: np.asfortranarray(value) for name, value in tiny_artifact.tensors.items()}
@@ -98,9 +98,7 @@ def test_arrays_are_saved_right_however_they_lie_in_memory(
         np.testing.assert_array_equal(value, tiny_artifact.tensors[name])
 
 
-def test_a_word_may_hold_what_other_programs_take_for_the_end_of_a_line(
-    tiny_artifact: Artifact, tmp_path: Path
-) -> None:
+def test_a_word_may_hold_unusual_line_separators(tiny_artifact: Artifact, tmp_path: Path) -> None:
     words = [*tiny_artifact.vocabulary.words[:-3], "a\u2028b", "c\x85d", "\u0301"]
     artifact.save(
         tmp_path / "new", tiny_artifact.manifest, Vocabulary(words), tiny_artifact.tensors
@@ -108,7 +106,7 @@ def test_a_word_may_hold_what_other_programs_take_for_the_end_of_a_line(
     assert list(artifact.load(tmp_path / "new").vocabulary) == words
 
 
-def test_the_checksums_are_what_sha256sum_checks(folder: Path) -> None:
+def test_sha256sum_accepts_the_checksums(folder: Path) -> None:
     if shutil.which("sha256sum") is None:
         pytest.skip("no sha256sum here")
     done = subprocess.run(
@@ -120,104 +118,103 @@ def test_the_checksums_are_what_sha256sum_checks(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_report_is_part_of_the_model_and_sealed_with_it(
-    tiny_artifact: Artifact, tmp_path: Path
-) -> None:
+def test_a_report_is_sealed_with_the_model(tiny_artifact: Artifact, tmp_path: Path) -> None:
     report = tmp_path / "report" / "report.html"
     report.parent.mkdir()
     report.write_text("<p>fine</p>")
     artifact.save(tmp_path, tiny_artifact.manifest, tiny_artifact.vocabulary, tiny_artifact.tensors)
     artifact.load(tmp_path)
     report.write_text("<p>finer</p>")
-    refused(tmp_path, "report/report.html", "checksum")
+    check_refused(tmp_path, "report/report.html", "checksum")
 
 
-def test_the_stores_own_file_is_not_looked_at(folder: Path) -> None:
+def test_the_file_of_the_store_is_ignored(folder: Path) -> None:
     (folder / "model.yaml").write_text("name: sentiment\n")
     artifact.load(folder)
 
 
-def test_every_file_is_needed(tiny_folder: Path, tmp_path: Path) -> None:
+def test_every_file_is_required(tiny_folder: Path, tmp_path: Path) -> None:
     for name in FILES:
         copy = shutil.copytree(tiny_folder, tmp_path / name)
         (copy / name).unlink()
-        refused(copy, name, "missing")
+        check_refused(copy, name, "missing")
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_any_changed_byte_of_any_file_is_noticed(folder: Path, name: str) -> None:
+def test_any_changed_byte_of_any_file_is_detected(folder: Path, name: str) -> None:
     path = folder / name
     content = path.read_bytes()
     for position, byte in enumerate(content):
         path.write_bytes(content[:position] + bytes([byte ^ 0x55]) + content[position + 1 :])
-        refused(folder, str(folder))
+        check_refused(folder, str(folder))
     path.write_bytes(content)
     artifact.load(folder)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_cut_short_is_noticed_wherever_it_ends(folder: Path, name: str) -> None:
+def test_a_truncated_file_is_detected(folder: Path, name: str) -> None:
+    """At any length."""
     path = folder / name
     content = path.read_bytes()
     for end in (*range(0, len(content), max(1, len(content) // 60)), len(content) - 1):
         path.write_bytes(content[:end])
-        refused(folder, str(folder))
+        check_refused(folder, str(folder))
 
 
-def test_nothing_is_loaded_that_is_no_folder(tmp_path: Path) -> None:
-    refused(tmp_path / "absent", "absent", "no such model folder", "make train")
-    refused(tmp_path, CHECKSUMS, "missing")
+def test_only_a_folder_is_loaded(tmp_path: Path) -> None:
+    check_refused(tmp_path / "absent", "absent", "no such model folder", "make train")
+    check_refused(tmp_path, CHECKSUMS, "missing")
 
 
 @pytest.mark.parametrize("name", ["extra.txt", "report.py", "__init__.py", "model.yaml.py"])
 @pytest.mark.parametrize("sealed", [True, False])
-def test_a_file_that_does_not_belong_there_is_named(folder: Path, name: str, sealed: bool) -> None:
+def test_an_unexpected_file_is_named(folder: Path, name: str, sealed: bool) -> None:
     (folder / name).write_text("hello")
     if sealed:
         seal(folder)
-    refused(folder, name, "not part of a Valence model")
+    check_refused(folder, name, "not part of a Valence model")
 
 
-def test_a_report_that_is_not_listed_is_named(folder: Path) -> None:
+def test_an_unlisted_report_is_named(folder: Path) -> None:
     (folder / "report").mkdir()
     (folder / "report" / "late.html").write_text("hello")
-    refused(folder, "report/late.html", "not part of")
+    check_refused(folder, "report/late.html", "not part of")
 
 
-def pickled() -> bytes:
+def pickle_bytes() -> bytes:
     return pickle.dumps({"weights": [1.0, 2.0]})
 
 
-def zipped() -> bytes:
+def zip_bytes() -> bytes:
     buffer = io.BytesIO()
     torch.save({"weights": torch.zeros(2)}, buffer)
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("make", [pickled, zipped])
+@pytest.mark.parametrize("make", [pickle_bytes, zip_bytes])
 @pytest.mark.parametrize(
     "name", [WEIGHTS, VOCABULARY, MANIFEST, "report/report.html", "weights.pt"]
 )
 @pytest.mark.parametrize("sealed", [True, False])
-def test_a_pickle_or_an_archive_is_refused_as_such_under_any_name(
+def test_a_pickle_or_archive_is_refused_under_any_name(
     folder: Path, name: str, make: Callable[[], bytes], sealed: bool
 ) -> None:
     (folder / "report").mkdir()
     (folder / name).write_bytes(make())
     if sealed:
         seal(folder)
-    refused(folder, name, "pickle or an archive")
+    check_refused(folder, name, "pickle or an archive")
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_pickle_of_any_protocol_is_no_weights(folder: Path, protocol: int) -> None:
+def test_a_pickle_of_any_protocol_is_refused_as_weights(folder: Path, protocol: int) -> None:
     (folder / WEIGHTS).write_bytes(pickle.dumps({"a": 1}, protocol=protocol))
     seal(folder)
-    refused(folder, WEIGHTS)
+    check_refused(folder, WEIGHTS)
 
 
-def test_weights_are_loaded_however_long_their_header_is(folder: Path) -> None:
-    # a header of 640 bytes opens the file with the bytes of a pickle of protocol 2
+def test_weights_with_a_header_of_any_length_are_loaded(folder: Path) -> None:
+    # with a header of 640 bytes the file begins with the bytes of a pickle of protocol 2
     tensors = safetensors.numpy.load_file(folder / WEIGHTS)
     openings = set()
     for filler in range(0, 1200, 8):
@@ -241,10 +238,10 @@ def test_weights_are_loaded_however_long_their_header_is(folder: Path) -> None:
         (b'{"format_version": 1}', "name: Field required"),
     ],
 )
-def test_a_manifest_that_is_none_is_refused(folder: Path, content: bytes, reason: str) -> None:
+def test_an_invalid_manifest_is_refused(folder: Path, content: bytes, reason: str) -> None:
     (folder / MANIFEST).write_bytes(content)
     seal(folder)
-    refused(folder, MANIFEST, reason)
+    check_refused(folder, MANIFEST, reason)
 
 
 @pytest.mark.parametrize(
@@ -260,11 +257,11 @@ def test_a_manifest_that_is_none_is_refused(folder: Path, content: bytes, reason
         (lambda m: m.update(name="../../etc"), ["name", "pattern"]),
     ],
 )
-def test_a_manifest_that_says_what_cannot_be_is_refused(
+def test_a_manifest_with_impossible_values_is_refused(
     folder: Path, change: Callable[[dict], object], reasons: list[str]
 ) -> None:
     edit_manifest(folder, change)
-    refused(folder, MANIFEST, *reasons)
+    check_refused(folder, MANIFEST, *reasons)
 
 
 @pytest.mark.parametrize(
@@ -294,29 +291,27 @@ def test_a_manifest_that_says_what_cannot_be_is_refused(
         ),
     ],
 )
-def test_weights_that_are_not_those_of_the_architecture_are_refused(
+def test_weights_of_another_architecture_are_refused(
     folder: Path, change: Callable[[dict], object], reasons: list[str]
 ) -> None:
     edit_tensors(folder, change)
-    refused(folder, WEIGHTS, *reasons)
+    check_refused(folder, WEIGHTS, *reasons)
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float8_e4m3fn])
-def test_weights_of_a_type_that_numpy_may_not_know_are_refused(
-    folder: Path, kind: torch.dtype
-) -> None:
+def test_weights_of_a_type_unknown_to_numpy_are_refused(folder: Path, kind: torch.dtype) -> None:
     tensors = safetensors.torch.load_file(folder / WEIGHTS)
     tensors["output.bias"] = tensors["output.bias"].to(kind)
     safetensors.torch.save_file(tensors, folder / WEIGHTS)
     seal(folder)
-    refused(folder, WEIGHTS, "output.bias", "F32 only")
+    check_refused(folder, WEIGHTS, "output.bias", "F32 only")
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 40, b"\xff" * 40, b"\x02\0\0\0\0\0\0\0[]"])
-def test_weights_that_are_no_safetensors_are_refused(folder: Path, content: bytes) -> None:
+def test_weights_in_another_format_are_refused(folder: Path, content: bytes) -> None:
     (folder / WEIGHTS).write_bytes(content)
     seal(folder)
-    refused(folder, WEIGHTS, "not a safetensors file")
+    check_refused(folder, WEIGHTS, "not a safetensors file")
 
 
 @pytest.mark.parametrize(
@@ -330,12 +325,10 @@ def test_weights_that_are_no_safetensors_are_refused(folder: Path, content: byte
         (b"<unk>\n\xff\n", "not UTF-8 at byte 6"),
     ],
 )
-def test_words_that_are_none_or_too_few_are_refused(
-    folder: Path, content: bytes, reason: str
-) -> None:
+def test_invalid_or_too_few_words_are_refused(folder: Path, content: bytes, reason: str) -> None:
     (folder / VOCABULARY).write_bytes(content)
     seal(folder)
-    refused(folder, reason)
+    check_refused(folder, reason)
 
 
 @pytest.mark.parametrize(
@@ -347,35 +340,35 @@ def test_words_that_are_none_or_too_few_are_refused(
         "",
     ],
 )
-def test_a_line_that_is_no_checksum_is_refused(folder: Path, line: str) -> None:
+def test_an_invalid_line_of_checksums_is_refused(folder: Path, line: str) -> None:
     with (folder / CHECKSUMS).open("a") as file:
         file.write(line + "\n")
-    refused(folder, CHECKSUMS, "damaged")
+    check_refused(folder, CHECKSUMS, "damaged")
 
 
 def test_a_name_listed_twice_is_refused(folder: Path) -> None:
     content = (folder / CHECKSUMS).read_text()
     (folder / CHECKSUMS).write_text(content + content.splitlines()[0] + "\n")
-    refused(folder, CHECKSUMS, "damaged")
+    check_refused(folder, CHECKSUMS, "damaged")
 
 
 @pytest.mark.parametrize("name", [MANIFEST, WEIGHTS, VOCABULARY])
-def test_a_needed_file_that_is_not_listed_is_named(folder: Path, name: str) -> None:
+def test_a_required_file_that_is_not_listed_is_named(folder: Path, name: str) -> None:
     lines = (folder / CHECKSUMS).read_text().splitlines(keepends=True)
     (folder / CHECKSUMS).write_text("".join(line for line in lines if name not in line))
-    refused(folder, CHECKSUMS, f"does not list {name}")
+    check_refused(folder, CHECKSUMS, f"does not list {name}")
 
 
 @pytest.mark.parametrize("end", [b"\r", b"\x0b", b"\x0c", b"\x1c", b"\x85", b""])
-def test_a_line_of_checksums_ends_as_it_was_written(folder: Path, end: bytes) -> None:
+def test_another_line_ending_in_checksums_is_refused(folder: Path, end: bytes) -> None:
     content = (folder / CHECKSUMS).read_bytes()
     (folder / CHECKSUMS).write_bytes(content.replace(b"\n", end, 1))
-    refused(folder, str(folder))
+    check_refused(folder, str(folder))
 
 
 def test_checksums_that_are_not_ascii_are_refused(folder: Path) -> None:
     (folder / CHECKSUMS).write_bytes(b"\xff" * 80)
-    refused(folder, CHECKSUMS, "damaged")
+    check_refused(folder, CHECKSUMS, "damaged")
 
 
 @pytest.mark.parametrize("name", ["../outside.txt", "report/../../outside.txt", "{absolute}"])
@@ -386,29 +379,31 @@ def test_a_checksum_of_a_file_outside_the_folder_is_refused(folder: Path, name: 
     (folder / "report").mkdir()
     with (folder / CHECKSUMS).open("a") as file:
         file.write(f"{hashlib.sha256(b'secret').hexdigest()}  {name}\n")
-    refused(folder, "missing")
+    check_refused(folder, "missing")
 
 
 def test_a_link_is_refused_even_to_the_right_file(folder: Path) -> None:
     elsewhere = folder.parent / WEIGHTS
     (folder / WEIGHTS).rename(elsewhere)
     (folder / WEIGHTS).symlink_to(elsewhere)
-    refused(folder, WEIGHTS, "a link")
+    check_refused(folder, WEIGHTS, "a link")
 
 
 def test_a_link_to_a_folder_is_refused(folder: Path) -> None:
     outside = folder.parent / "outside"
     outside.mkdir()
     (folder / "report").symlink_to(outside)
-    refused(folder, "report", "a link")
+    check_refused(folder, "report", "a link")
 
 
-def test_a_pipe_is_refused_and_not_waited_for(folder: Path) -> None:
+def test_a_pipe_is_refused_without_waiting(folder: Path) -> None:
     os.mkfifo(folder / "report")
-    refused(folder, "report", "special file")
+    check_refused(folder, "report", "special file")
 
 
-def test_what_could_not_be_loaded_is_not_saved(tiny_artifact: Artifact, tmp_path: Path) -> None:
+def test_an_artifact_that_could_not_be_loaded_is_not_saved(
+    tiny_artifact: Artifact, tmp_path: Path
+) -> None:
     tensors = dict(tiny_artifact.tensors)
     for name, value, reason in (
         ("output.bias", np.zeros(3), "float64"),
@@ -429,7 +424,7 @@ def test_what_could_not_be_loaded_is_not_saved(tiny_artifact: Artifact, tmp_path
     assert not (tmp_path / "new").exists()
 
 
-def test_a_model_of_two_labels_without_polarity_is_one_too(
+def test_a_model_of_two_labels_without_polarity_is_valid(
     tmp_path: Path, save_tiny: Callable[..., Path]
 ) -> None:
     loaded = artifact.load(save_tiny(tmp_path / "topic", name="topic"))
@@ -441,9 +436,8 @@ def test_a_model_of_two_labels_without_polarity_is_one_too(
     ("said", "word"),
     [({}, "<unk>"), ({"misspelled": "unknown"}, "<unk>"), ({"misspelled": "nearest"}, "movie")],
 )
-def test_words_are_read_as_the_model_says_and_older_models_know_no_other_way(
-    folder: Path, said: dict[str, str], word: str
-) -> None:
+def test_words_are_read_as_the_manifest_says(folder: Path, said: dict[str, str], word: str) -> None:
+    """Older models have only one way to read words."""
     manifest = json.loads((folder / MANIFEST).read_text())
     del manifest["normalization"]["misspelled"]
     manifest["normalization"] |= said

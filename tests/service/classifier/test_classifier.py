@@ -29,7 +29,7 @@ def classifier(tiny_artifact: Artifact) -> Classifier:
     return Classifier(tiny_artifact)
 
 
-def test_a_document_says_what_was_read_and_what_not(classifier: Classifier) -> None:
+def test_a_document_counts_read_and_unread_tokens(classifier: Classifier) -> None:
     text = "The movie wasn't VERY good, zzz! @you"
     document = classifier.encode(text)
     words = [classifier.artifact.vocabulary.words[index] for index in document.ids]
@@ -41,20 +41,20 @@ def test_a_document_says_what_was_read_and_what_not(classifier: Classifier) -> N
 
 
 @pytest.mark.parametrize(("tokens", "truncated"), [(49, False), (50, False), (51, True)])
-def test_a_text_is_read_up_to_the_limit(
+def test_a_text_is_read_up_to_the_token_limit(
     classifier: Classifier, tokens: int, truncated: bool
 ) -> None:
     document = classifier.encode("good " * (tokens - 1) + "zzz")
     assert document.usage.tokens == tokens
     assert document.usage.tokens_used == len(document.ids) == min(tokens, 50)
     assert document.usage.truncated is truncated
-    # unknown words are counted among those that were read
+    # unknown words are counted among the tokens that were read
     assert document.usage.unknown_tokens == (0 if truncated else 1)
 
 
 @pytest.mark.parametrize("truncation", TRUNCATIONS)
 @pytest.mark.parametrize("text", ["", "zzz", "good " * 50])
-def test_within_the_limit_every_truncation_reads_what_encode_reads(
+def test_within_the_limit_every_truncation_equals_encode(
     classifier: Classifier, truncation: Truncation, text: str
 ) -> None:
     reading, document = classifier.read(text, truncation), classifier.encode(text)
@@ -63,7 +63,7 @@ def test_within_the_limit_every_truncation_reads_what_encode_reads(
     assert reading.usage == document.usage
 
 
-def test_a_misspelled_word_is_read_as_another_and_counted_as_unknown(
+def test_a_misspelled_word_is_corrected_but_counts_as_unknown(
     tiny_artifact: Artifact,
 ) -> None:
     words = Vocabulary(tiny_artifact.vocabulary, misspelled="nearest")
@@ -78,7 +78,7 @@ def test_a_misspelled_word_is_read_as_another_and_counted_as_unknown(
         assert reading.usage == wrong.usage
 
 
-# a token past the limit of 50: 20 unknown words first, 11 words, and 20 known ones at the end
+# one token over the limit of 50: first 20 unknown words, then 11 words, then 20 known words
 LONG = "zzz " * 20 + "movie " * 11 + "good " * 20
 
 
@@ -90,7 +90,7 @@ LONG = "zzz " * 20 + "movie " * 11 + "good " * 20
         ("head_tail", {"<unk>": 20, "movie": 10, "good": 20}, 20),
     ],
 )
-def test_what_is_read_of_a_longer_text_is_what_the_usage_counts(
+def test_usage_counts_the_read_tokens_of_a_long_text(
     classifier: Classifier, truncation: Truncation, words: dict[str, int], unknown: int
 ) -> None:
     reading = classifier.read(LONG, truncation)
@@ -101,7 +101,7 @@ def test_what_is_read_of_a_longer_text_is_what_the_usage_counts(
     assert reading.usage.truncated
 
 
-def test_windows_leave_nothing_out_and_count_each_token_once(classifier: Classifier) -> None:
+def test_windows_cover_the_text_and_count_each_token_once(classifier: Classifier) -> None:
     reading = classifier.read(LONG, "window")
     assert [len(ids) for ids in reading.windows] == [50, 50]
     assert reading.weights == (50, 1)
@@ -109,17 +109,16 @@ def test_windows_leave_nothing_out_and_count_each_token_once(classifier: Classif
     assert not reading.usage.truncated
 
 
-def test_a_longer_text_is_refused_where_that_was_asked_naming_both_numbers(
+def test_a_longer_text_is_refused_on_request(
     classifier: Classifier,
 ) -> None:
+    """The error names the number of tokens and the limit."""
     with pytest.raises(TextTooLong, match=r"51 tokens, the model reads 50; shorten"):
         classifier.read(LONG, "error")
 
 
 @given(LOGITS)
-def test_windows_combine_to_the_mean_of_their_probabilities_by_weight(
-    tiny_artifact: Artifact, logits: np.ndarray
-) -> None:
+def test_windows_combine_to_the_weighted_mean(tiny_artifact: Artifact, logits: np.ndarray) -> None:
     classifier = Classifier(tiny_artifact)
     windows = classifier.predict(logits)
     weights = tuple(range(1, len(windows) + 1))
@@ -127,7 +126,7 @@ def test_windows_combine_to_the_mean_of_their_probabilities_by_weight(
     marks = (np.zeros(1, np.bool_),) * count
     whole = Reading((np.zeros(1, np.int32),) * count, weights, Usage(0, 0, 0, 0), marks)
     first = Reading(whole.windows[:1], weights[:1], whole.usage, marks[:1])
-    # a text of one window before and after, whose answers stay theirs
+    # a text of one window before and after it, each of which must keep its own answer
     before, combined, after = classifier.combine(
         [first, whole, first], [windows[-1], *windows, windows[0]]
     )
@@ -153,7 +152,7 @@ def test_an_empty_text_is_an_empty_document(classifier: Classifier) -> None:
 
 
 @given(LOGITS, st.floats(0.05, 20.0))
-def test_probabilities_are_the_softmax_of_the_logits_over_the_temperature(
+def test_probabilities_are_the_softmax_over_the_temperature(
     logits: np.ndarray, temperature: float
 ) -> None:
     found = probabilities(logits, temperature=temperature)
@@ -163,15 +162,15 @@ def test_probabilities_are_the_softmax_of_the_logits_over_the_temperature(
 
 
 @given(LOGITS)
-def test_temperature_never_changes_which_label_is_first(logits: np.ndarray) -> None:
+def test_temperature_never_changes_the_first_label(logits: np.ndarray) -> None:
     for temperature in (0.5, 3.0):
         best = probabilities(logits, temperature=temperature).argmax(axis=1)
         rows = np.arange(len(logits))
-        # up to rounding: logits may differ by less than their exponentials can tell
+        # up to rounding: the exponentials of two logits may be equal although the logits differ
         np.testing.assert_allclose(logits[rows, best], logits.max(axis=1), atol=1e-12)
 
 
-def test_a_prediction_is_calibrated_and_names_the_likeliest_label(
+def test_a_prediction_is_calibrated_with_the_likeliest_label(
     classifier: Classifier, tiny_artifact: Artifact
 ) -> None:
     logits = np.array([[2.0, 0.0, -1.0], [0.0, 0.0, 5.0]], dtype=np.float32)
@@ -192,18 +191,18 @@ def test_polarity_lies_between_minus_one_and_one(
         assert -1.0 <= prediction.polarity <= 1.0
 
 
-def test_labels_without_polarity_get_none(tiny_artifact: Artifact) -> None:
+def test_without_polarity_of_labels_a_prediction_has_none(tiny_artifact: Artifact) -> None:
     manifest = tiny_artifact.manifest.model_copy(update={"polarity": None})
     classifier = Classifier(dataclasses.replace(tiny_artifact, manifest=manifest))
     assert classifier.manifest is manifest
     (prediction,) = classifier.predict(np.zeros((1, 3), dtype=np.float32))
     assert prediction.polarity is None
-    # of equally likely labels the first is named
+    # among equally likely labels the first one is named
     assert prediction.label == "negative"
 
 
 @given(LOGITS, st.floats(0.05, 20.0))
-def test_of_several_labels_each_has_the_sigmoid_of_its_own_logit(
+def test_multi_label_probabilities_are_sigmoids_of_the_logits(
     logits: np.ndarray, temperature: float
 ) -> None:
     found = probabilities(logits, temperature=temperature, task="multi_label")
@@ -212,13 +211,13 @@ def test_of_several_labels_each_has_the_sigmoid_of_its_own_logit(
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-300)
 
 
-def test_a_multi_label_prediction_gives_the_labels_at_or_past_their_threshold(
+def test_a_label_is_given_from_its_threshold_on(
     tmp_path: Path, save_tiny: Callable[..., Path]
 ) -> None:
     thresholds = {"business": 0.75, "sport": 0.25}
     loaded = artifact.load(save_tiny(tmp_path / "tags", name="tags", thresholds=thresholds))
     temperature = loaded.manifest.temperature
-    # logits whose probabilities are 3/4 and 1/4 exactly, and just below
+    # logits with probabilities of exactly 3/4 and 1/4, and just below them
     at, below = np.log(3.0) * temperature, np.nextafter(0.75, 0.0)
     classifier = Classifier(loaded)
     rows = np.array([[0.75, 0.25], [below, 0.25], [0.75, 0.2], [0.7, 0.2]])
@@ -232,14 +231,14 @@ def test_a_multi_label_prediction_gives_the_labels_at_or_past_their_threshold(
     assert both.probabilities == pytest.approx((0.75, 0.25), abs=0.01)
     assert both.polarity is None
     assert none.labels == ()
-    assert none.label == "sport"  # the likeliest, though it is not given
+    assert none.label == "sport"  # the likeliest label, although it is below its threshold
     assert classifier.predict(np.zeros((0, 2), dtype=np.float32)) == []
 
 
-def test_a_single_label_prediction_gives_that_label(classifier: Classifier) -> None:
+def test_a_single_label_prediction_gives_its_label(classifier: Classifier) -> None:
     for prediction in classifier.predict(np.eye(3, dtype=np.float32)):
         assert prediction.labels == (prediction.label,)
 
 
-def test_no_logits_are_no_predictions(classifier: Classifier) -> None:
+def test_without_logits_there_are_no_predictions(classifier: Classifier) -> None:
     assert classifier.predict(np.zeros((0, 3), dtype=np.float32)) == []

@@ -20,13 +20,14 @@ def content(tiny_artifact: Artifact) -> dict[str, Any]:
     return tiny_artifact.manifest.model_dump(mode="json")
 
 
-def test_a_manifest_survives_json(tiny_artifact: Artifact) -> None:
+def test_a_manifest_survives_a_round_trip_through_json(tiny_artifact: Artifact) -> None:
     text = tiny_artifact.manifest.model_dump_json()
     assert Manifest.model_validate_json(text) == tiny_artifact.manifest
     assert tiny_artifact.manifest.format_version == FORMAT_VERSION
 
 
-def test_the_vectors_of_the_first_artifacts_are_one_or_null(content: dict[str, Any]) -> None:
+def test_vectors_of_an_artifact_are_null_one_or_a_list(content: dict[str, Any]) -> None:
+    """The first artifacts hold one source of vectors or null."""
     one = {"name": "v", "source": "v==1", "sha256": "1" * 64}
     for written, read in ((None, []), (one, [one]), ([one, one], [one, one]), ([], [])):
         content["training"]["vectors"] = written
@@ -71,7 +72,7 @@ def test_a_manifest_that_contradicts_itself_is_refused(
         ({"negative": 0.5, "neutral": 0.5, "positive": 1.01}, r"must lie in \(0, 1\]"),
     ],
 )
-def test_a_multi_label_model_needs_a_threshold_for_every_label(
+def test_a_multi_label_model_needs_a_threshold_per_label(
     content: dict[str, Any], thresholds: dict[str, float], message: str
 ) -> None:
     fields = {**content, "task": "multi_label", "polarity": None}
@@ -81,12 +82,12 @@ def test_a_multi_label_model_needs_a_threshold_for_every_label(
     assert Manifest.model_validate({**fields, "thresholds": whole}).thresholds == whole
 
 
-def test_a_manifest_cannot_be_changed(tiny_artifact: Artifact) -> None:
+def test_a_manifest_is_immutable(tiny_artifact: Artifact) -> None:
     with pytest.raises(ValidationError, match="frozen"):
         tiny_artifact.manifest.temperature = 2.0
 
 
-def test_paths_of_texts_and_a_teacher_lose_their_folders() -> None:
+def test_paths_of_texts_and_teachers_lose_their_folders() -> None:
     told = {
         "data": {"files": ["/home/alice/a.csv"], "dev": ["/home/alice/b.csv"]},
         "unlabelled": {"files": ["/home/alice/more.csv"]},
@@ -100,7 +101,7 @@ def test_paths_of_texts_and_a_teacher_lose_their_folders() -> None:
     assert without_paths({"distillation": None}) == {"distillation": None}
 
 
-def test_an_artifact_of_before_there_were_several_teachers_is_read() -> None:
+def test_an_old_artifact_with_a_single_teacher_is_read() -> None:
     one = {"name": "mine", "source": "mine", "license": "MIT", "networks_sha256": ["ab"]}
     rest = {"metrics": {"dev": {"accuracy": 0.5}}, "texts": {"labelled": 3}, "targets_sha256": "c"}
     read = TeacherRecord.model_validate({**one, **rest})
@@ -108,6 +109,6 @@ def test_an_artifact_of_before_there_were_several_teachers_is_read() -> None:
     assert [teacher.name for teacher in read.teachers] == ["mine"]
 
 
-def test_labels_need_no_polarity() -> None:
+def test_labels_may_lack_polarity() -> None:
     check_labels(("a", "b"), None)
     check_labels(("a", "b"), {"b": 1.0, "a": -1.0})

@@ -46,8 +46,10 @@ def run(model: RecurrentClassifier, texts: list[Tensor], *, padding: int = 0) ->
         return model(ids if ids.shape[1] else ids.new_zeros((len(texts), 1)), lengths)
 
 
-def defined(model: RecurrentClassifier, text: Tensor) -> Tensor:
-    """The definition: torch's own stacked recurrence over a packed sequence, pooled by hand."""
+def reference_logits(model: RecurrentClassifier, text: Tensor) -> Tensor:
+    """Compute the definition: torch's own stacked recurrence over a packed sequence, pooled by
+    hand.
+    """
     architecture = model.architecture
     recurrent = CELLS[architecture.cell](
         architecture.embedding_size,
@@ -86,19 +88,20 @@ def defined(model: RecurrentClassifier, text: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(("cell", "pooling", "bidirectional", "layers"), SHAPES)
-def test_logits_are_those_of_torchs_own_recurrence_over_packed_sequences(
+def test_logits_equal_those_of_torchs_packed_recurrence(
     cell: Cell, pooling: Pooling, bidirectional: bool, layers: int
 ) -> None:
     model = build(cell, pooling, bidirectional, layers)
     texts = documents(7, 1, 4, 2)
-    expected = torch.stack([defined(model, text) for text in texts])
+    expected = torch.stack([reference_logits(model, text) for text in texts])
     torch.testing.assert_close(run(model, texts), expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("cell", "pooling", "bidirectional", "layers"), SHAPES)
-def test_a_prediction_is_the_same_alone_and_in_a_padded_batch_whatever_the_padding_holds(
+def test_padding_never_changes_a_prediction(
     cell: Cell, pooling: Pooling, bidirectional: bool, layers: int
 ) -> None:
+    """A text alone and in a padded batch gets the same logits, whatever the padding holds."""
     model = build(cell, pooling, bidirectional, layers)
     texts = documents(3, 0, 11, 1, 6)
     alone = torch.cat([run(model, [text]) for text in texts])
@@ -108,14 +111,14 @@ def test_a_prediction_is_the_same_alone_and_in_a_padded_batch_whatever_the_paddi
 
 
 @pytest.mark.parametrize("pooling", get_args(Pooling))
-def test_the_logits_of_an_empty_document_are_the_output_bias(pooling: Pooling) -> None:
+def test_an_empty_document_gets_the_output_bias(pooling: Pooling) -> None:
     model = build("lstm", pooling, True, 2)
     for texts in (documents(0), documents(0, 5)):
         assert torch.equal(run(model, texts)[0], model.output.bias)
 
 
-class Noting:
-    """Halves what a place tells, or leaves it; notes what it was asked for."""
+class RecordingDropout:
+    """Dropout that halves the values at one place, and records the places it was called for."""
 
     def __init__(self, halved: str = "") -> None:
         self.halved = halved
@@ -135,15 +138,15 @@ class Noting:
         return self._at("pooled", values)
 
 
-def test_dropout_acts_on_embedded_words_between_layers_and_on_pooled_vectors() -> None:
+def test_dropout_acts_on_embeddings_layers_and_pooled_vectors() -> None:
     model = build("lstm", "max_mean", True, 3).train()
     ids, lengths = torch.stack(documents(6, 6)), torch.tensor([6, 3])
-    nothing = Noting()
+    nothing = RecordingDropout()
     with torch.inference_mode():
         whole = model(ids, lengths)
         assert torch.equal(model(ids, lengths, nothing), whole)
         for place in ("embedded", "between layers", "pooled"):
-            assert not torch.equal(model(ids, lengths, Noting(place)), whole)
+            assert not torch.equal(model(ids, lengths, RecordingDropout(place)), whole)
     assert nothing.asked == [
         ("embedded", (2, 6, 5)),
         ("between layers", (2, 6, 8)),
@@ -152,7 +155,7 @@ def test_dropout_acts_on_embedded_words_between_layers_and_on_pooled_vectors() -
     ]
 
 
-def test_tensors_read_back_make_the_same_network() -> None:
+def test_a_network_is_rebuilt_from_its_tensors() -> None:
     model = build("gru", "attention", True, 2)
     other = RecurrentClassifier(model.architecture).eval()
     load_tensors(other, {name: value.clone() for name, value in tensors(model).items()})

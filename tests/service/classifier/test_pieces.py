@@ -4,7 +4,7 @@ from valence.service.classifier import tokenizer
 from valence.service.classifier.vocabulary import UNKNOWN_ID, Vocabulary
 
 WORDS = ("<unk>", "<user>", "<number>", "good", "do", "n't", "it", "'s", ".", "!!", ":)")
-# what the patterns are about, and every kind of white space
+# characters that the patterns distinguish, and every kind of white space
 TELLING = st.text(
     alphabet=st.sampled_from(
         "aAnt'\u2019 \t\n\x1c\x85\xa0\u2028:;)(-_=8xD</3^.oO@#w.htps:/1,e\u0301\ufe0f\U0001f600"
@@ -23,7 +23,8 @@ def test_tokens_never_span_white_space(text: str) -> None:
 
 
 @given(st.one_of(TELLING, st.text(max_size=40)))
-def test_encoding_equals_looking_up_every_token_and_twice_the_same(text: str) -> None:
+def test_encoding_equals_looking_up_each_token(text: str) -> None:
+    """A second encoding, from the cache, gives the same."""
     vocabulary = Vocabulary(WORDS)
     expected = [vocabulary.id(surface) for surface in tokenizer.surfaces(text)]
     for _ in range(2):
@@ -34,7 +35,7 @@ def test_encoding_equals_looking_up_every_token_and_twice_the_same(text: str) ->
 
 @given(st.one_of(TELLING, st.text(max_size=40)))
 @example("godo don't :) gooodd wood")
-def test_reading_misspelled_words_changes_nothing_but_what_is_unknown(text: str) -> None:
+def test_correction_of_misspellings_changes_only_unknown_words(text: str) -> None:
     exact = Vocabulary(WORDS).encode(text)
     read = Vocabulary(WORDS, misspelled="nearest").encode(text)
     assert read.known.tolist() == exact.known.tolist() == (exact.ids > UNKNOWN_ID).tolist()
@@ -42,14 +43,15 @@ def test_reading_misspelled_words_changes_nothing_but_what_is_unknown(text: str)
     assert read.tokens == exact.tokens
 
 
-def test_only_spellings_of_known_words_are_kept() -> None:
+def test_only_spellings_of_known_words_are_cached() -> None:
     vocabulary = Vocabulary(WORDS, misspelled="nearest")
     ids, _, _ = vocabulary.encode("GOOD don't good godo secret123 @someone 555-1234 :)" + "!" * 100)
     assert UNKNOWN_ID in ids
     assert set(vocabulary._pieces) == {"GOOD", "don't", "good"}
 
 
-def test_no_number_is_kept_even_if_made_of_known_ones() -> None:
+def test_numbers_are_never_cached() -> None:
+    """Not even a number that consists of known ones."""
     vocabulary = Vocabulary((*WORDS, "555", "1234", "-"))
     known = vocabulary.encode("good 555-1234 1234").known
     assert known.all()
@@ -57,7 +59,7 @@ def test_no_number_is_kept_even_if_made_of_known_ones() -> None:
     assert not vocabulary._pieces._by_hash
 
 
-def test_what_is_kept_is_bounded() -> None:
+def test_the_size_of_the_cache_is_bounded() -> None:
     vocabulary = Vocabulary(("<unk>", "good"))
     vocabulary.encode(
         " ".join("good" * (count % 2) + "g" + "o" * count + "d" for count in range(99))

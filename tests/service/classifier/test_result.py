@@ -14,7 +14,7 @@ def prediction(*probabilities: float, polarity: float | None = None) -> Predicti
     return Prediction(label, probabilities, polarity, (label,))
 
 
-def test_scores_are_ranked_and_equal_ones_keep_the_order_of_the_labels() -> None:
+def test_scores_are_ranked_and_ties_keep_the_label_order() -> None:
     found = judgement(LABELS, prediction(0.25, 0.5, 0.25))["scores"]
     assert found == [
         {"label": "b", "score": 0.5},
@@ -24,7 +24,7 @@ def test_scores_are_ranked_and_equal_ones_keep_the_order_of_the_labels() -> None
 
 
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=3), st.integers(0, 4))
-def test_the_first_score_is_the_labels_however_many_are_kept(
+def test_the_first_score_is_that_of_the_label_for_any_top_k(
     values: list[float], top_k: int
 ) -> None:
     found = judgement(LABELS, prediction(*values), top_k=top_k)
@@ -33,7 +33,7 @@ def test_the_first_score_is_the_labels_however_many_are_kept(
 
 
 @pytest.mark.parametrize(("least", "label"), [(0.0, "b"), (0.5, "b"), (0.5000001, "uncertain")])
-def test_a_label_must_reach_the_confidence_asked_for(least: float, label: str) -> None:
+def test_a_label_must_reach_the_requested_confidence(least: float, label: str) -> None:
     found = judgement(LABELS, prediction(0.25, 0.5, 0.25), min_confidence=least, top_k=1)
     assert found["label"] == label
     assert found["labels"] == ([] if label == "uncertain" else ["b"])
@@ -47,7 +47,7 @@ def test_a_multi_label_model_gives_any_number_of_labels() -> None:
         assert judgement(LABELS, asked, min_confidence=0.5)["labels"] == []
 
 
-def test_a_result_is_a_judgement_and_what_was_read() -> None:
+def test_a_result_holds_a_judgement_and_its_usage() -> None:
     asked = prediction(0.25, 0.5, 0.25, polarity=-0.5)
     found = result(LABELS, asked, Usage(30, 6, 4, 1, 2))
     read = found.pop("usage")

@@ -11,7 +11,7 @@ def split(text: str) -> list[str]:
     return [text[start:end] for start, end in sentences(text)]
 
 
-# a sentence a piece; what stands between them is white space
+# one sentence per string; white space separates the sentences in the text
 @pytest.mark.parametrize(
     "expected",
     [
@@ -26,22 +26,22 @@ def split(text: str) -> list[str]:
         ["It was I.", "Then came plan b.", "it worked.", "Vitamin C.", "It helps."],
         ["Version 2.0 costs $3.50.", "See http://a.example/b.html.", "Or www.a.example!"],
         ["1. First of all, it works.", "2. It is cheap."],
-        # quotes and brackets close the sentence they are in
+        # closing quotes and brackets belong to the sentence inside them
         ['He said "No."', "Then he left.", '"Wow!" he said.', '"Really?!"', "She nodded."],
         ["\u201cHi.\u201d", "\u2018Yes.\u2019", "He\u2019s fine (really!) now.", "(He laughed.)"],
-        # ellipses go on in lower case
+        # an ellipsis before a lower-case letter continues the sentence
         ["It was great... but long.", "It was long...", "But great\u2026", "So."],
-        # smiles and emphasis close the sentence before them
+        # smileys and emphasis belong to the sentence before them
         ["Great! :)", "Next one :(", "Not so good \U0001f600", "He came <3"],
         ["wow ! ! !", "so good!!", "ok?!"],
         ["Works \U0001f44d\U0001f3fd fine. \U0001f1eb\U0001f1f7", "Is here."],
-        # no space follows these
+        # these are followed by no space
         ["caf\u00e9 was fine\u3002"],
     ],
     ids=lambda expected: expected[0],
 )
 @pytest.mark.parametrize("between", [" ", "  ", "\n", "\n\n"])
-def test_sentences_end_where_a_reader_says(expected: list[str], between: str) -> None:
+def test_sentences_end_where_a_reader_expects(expected: list[str], between: str) -> None:
     assert split(between.join(expected)) == expected
 
 
@@ -63,7 +63,7 @@ def test_sentences_end_where_a_reader_says(expected: list[str], between: str) ->
         ("What?No.", ["What?No."]),
     ],
 )
-def test_lines_and_signs(text: str, expected: list[str]) -> None:
+def test_line_breaks_and_signs_can_end_a_sentence(text: str, expected: list[str]) -> None:
     assert split(text) == expected
 
 
@@ -73,7 +73,7 @@ TEXTS = st.one_of(st.text(max_size=80), st.lists(PIECES, max_size=40).map("".joi
 
 
 @given(TEXTS)
-def test_sentences_are_in_order_and_leave_out_white_space_alone(text: str) -> None:
+def test_sentences_are_in_order_and_omit_only_white_space(text: str) -> None:
     place = 0
     for start, end in sentences(text):
         assert text[place:start].strip() == ""
@@ -85,20 +85,20 @@ def test_sentences_are_in_order_and_leave_out_white_space_alone(text: str) -> No
 
 
 @given(TEXTS, TEXTS)
-def test_a_blank_line_always_parts_what_has_words(one: str, other: str) -> None:
+def test_a_blank_line_always_separates_text_with_words(one: str, other: str) -> None:
     first, second = f"a{one}b", f"c{other}d"
     assert split(f"{first}\n\n{second}") == split(first) + split(second)
 
 
 @given(TEXTS)
-def test_steps_are_of_a_token_at_most(text: str) -> None:
+def test_a_step_covers_at_most_one_token(text: str) -> None:
     taken = list(steps(text))
     assert len(taken) >= len(tokenize(text))
     assert [span for span in taken if span] == sentences(text)
 
 
 def test_work_is_linear_in_the_text() -> None:
-    # quadratic work on any of these would take minutes
+    # with quadratic work any of these texts would take minutes
     for piece in ("!", "a. ", '"', ".", ":) ", "\n", "! ", "( ", "a", '." ', "a\n\n", "... "):
         text = piece * 3_000
         assert text.strip() == "" or sentences(text)[-1].end == len(text.rstrip())

@@ -8,8 +8,8 @@ from valence.service.classifier.spelling import Misspellings, _keys
 WORDS = st.lists(st.text(alphabet="abc", min_size=1, max_size=7), unique=True, max_size=20)
 
 
-def _is_a_slip_away(one: str, other: str) -> bool:
-    """By trying every slip with every letter there is."""
+def _is_one_edit_away(one: str, other: str) -> bool:
+    """Try every edit with every letter of both words."""
     letters = sorted({*one, *other})
     places = range(len(one) + 1)
     return other in {
@@ -21,20 +21,20 @@ def _is_a_slip_away(one: str, other: str) -> bool:
 
 
 @given(WORDS, st.text(alphabet="abcd", min_size=4, max_size=7))
-def test_the_first_of_the_words_one_slip_away_is_found(words: list[str], word: str) -> None:
+def test_the_first_word_at_one_edit_is_found(words: list[str], word: str) -> None:
     words = [other for other in words if other != word]
     expected = next(
         (
             place
             for place, other in enumerate(words)
-            if len(other) >= 3 and _is_a_slip_away(word, other)
+            if len(other) >= 3 and _is_one_edit_away(word, other)
         ),
         None,
     )
     assert Misspellings(words).find(word) == expected
 
 
-def test_only_words_of_letters_and_of_4_to_20_of_them_are_looked_up() -> None:
+def test_only_words_of_4_to_20_letters_are_looked_up() -> None:
     known = ["abc", "a" * 21, "a" * 22, "it's", "<url>", "abcd*"]
     index = Misspellings(known)
     assert index.find("abd") is None
@@ -48,23 +48,23 @@ def test_only_words_of_letters_and_of_4_to_20_of_them_are_looked_up() -> None:
     assert index.find("") is None
 
 
-def test_without_words_nothing_is_found() -> None:
+def test_without_words_no_correction_is_found() -> None:
     assert Misspellings([]).find("good") is None
 
 
-def test_the_index_takes_8_bytes_a_letter_of_the_words() -> None:
+def test_the_index_takes_8_bytes_per_letter_of_its_words() -> None:
     index = Misspellings(["good", "movie"])
     assert index._keys.itemsize + index._owners.itemsize == 8
     assert len(index._keys) == len(index._owners) == (4 + 5 + 2) - 1
 
 
 @given(st.text(min_size=3, max_size=21))
-def test_the_index_holds_the_keys_that_are_asked_for(word: str) -> None:
+def test_the_index_holds_the_keys_used_for_lookup(word: str) -> None:
     index = Misspellings([word])
     assert set(index._keys.tolist()) == (set(_keys(word)) if word.isalpha() else set())
 
 
-def test_a_word_that_only_shares_a_key_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_word_that_only_shares_a_hash_key_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("valence.service.classifier.spelling._PRIME", 1)
     words = ["entirely", "other", "words", "goods", "gods", "doog"]
     assert Misspellings(words).find("good") == 3

@@ -15,7 +15,7 @@ from valence.service.classifier.tokenizer import (
     tokenize,
 )
 
-# what the patterns are about, mixed with everything there is, lone surrogates included
+# characters that the patterns distinguish, mixed with all others, lone surrogates included
 SIGNS = (
     "aAnsStTdDxXoOpPwW01238'’.,:;!?()[]{}<>|/\\@#$%^*-_=+~\"… \t\n\r\x00\x1c\x85\u00a0\u2028"
     "\u0301\u200b\u200d\u202e\ufe0f\u20e3\ud83d\udc4d\U0001f44d\U0001f3fd\U0001f1e6\U0001f469"
@@ -44,13 +44,13 @@ TEXTS = st.one_of(
 
 
 @given(TEXTS)
-def test_an_offset_always_slices_back_to_its_token(text: str) -> None:
+def test_an_offset_always_slices_out_its_token(text: str) -> None:
     for surface, start, end in tokenize(text):
         assert text[start:end] == surface
 
 
 @given(TEXTS)
-def test_tokens_are_in_order_and_leave_out_nothing_but_white_space(text: str) -> None:
+def test_tokens_are_in_order_and_omit_only_white_space(text: str) -> None:
     position = 0
     for surface, start, end in tokenize(text):
         assert position <= start < end
@@ -61,14 +61,15 @@ def test_tokens_are_in_order_and_leave_out_nothing_but_white_space(text: str) ->
 
 
 @given(TEXTS)
-def test_the_fast_path_cuts_the_same_tokens(text: str) -> None:
+def test_the_fast_path_gives_the_same_tokens(text: str) -> None:
     assert surfaces(text) == [token.surface for token in tokenize(text)]
 
 
 @given(TEXTS)
-def test_a_token_normalizes_to_one_word_without_white_space_and_normalizing_again_changes_nothing(
+def test_normalization_gives_one_word_and_is_idempotent(
     text: str,
 ) -> None:
+    """The word has no white space."""
     for surface in surfaces(text):
         word = normalize(surface)
         assert word.split() == [word]
@@ -76,7 +77,7 @@ def test_a_token_normalizes_to_one_word_without_white_space_and_normalizing_agai
 
 
 @given(TEXTS)
-def test_alternatives_are_words_and_other_ones(text: str) -> None:
+def test_alternatives_are_words_other_than_the_token(text: str) -> None:
     for surface in surfaces(text):
         word = normalize(surface)
         others = alternatives(word)
@@ -136,7 +137,7 @@ def test_alternatives_are_words_and_other_ones(text: str) -> None:
         ("the U.S. e.g. U.S.A p.m.", "the U.S. e.g. U.S.A p.m."),
         ("I. A.B", "I . A . B"),
         ("w/o b/c w/ a/c", "w/o b/c w / a / c"),
-        # what people stretch
+        # stretched words
         ("soooo good!!!! wait...what?!", "soooo good !!!! wait ... what ?!"),
         ("a -- b --- f*** ****", "a -- b --- f *** ****"),
         ("``he said,'' she", "` ` he said , '' she"),
@@ -149,7 +150,7 @@ def test_alternatives_are_words_and_other_ones(text: str) -> None:
         ("", ""),
     ],
 )
-def test_english_as_people_type_it(text: str, tokens: str | None) -> None:
+def test_informal_english_is_tokenized_correctly(text: str, tokens: str | None) -> None:
     assert surfaces(text) == (tokens.split() if tokens is not None else [text[:-1], "!"])
 
 
@@ -188,15 +189,15 @@ def test_english_as_people_type_it(text: str, tokens: str | None) -> None:
         (NUMBER, NUMBER),
     ],
 )
-def test_the_word_that_stands_for_a_token(surface: str, word: str) -> None:
+def test_a_token_is_represented_by_this_word(surface: str, word: str) -> None:
     assert normalize(surface) == word
 
 
-def test_a_number_may_be_a_word_of_its_own() -> None:
+def test_a_number_may_have_its_own_word() -> None:
     own = {"8", "1980s", "8/10"}
     words = [normalize(surface, own) for surface in surfaces("8/10, 1980S or 1990s")]
     assert words == ["8", "/", NUMBER, ",", "1980s", "or", NUMBER]
-    # what is no number is not looked for
+    # only numbers are looked up
     assert normalize("@8", {"@8"}) == USER
 
 
@@ -215,7 +216,9 @@ def test_a_number_may_be_a_word_of_its_own() -> None:
         (NUMBER, ()),
     ],
 )
-def test_what_is_tried_for_a_word_that_is_not_known(word: str, others: tuple[str, ...]) -> None:
+def test_these_alternatives_are_tried_for_an_unknown_word(
+    word: str, others: tuple[str, ...]
+) -> None:
     assert alternatives(word) == others
 
 
@@ -229,19 +232,17 @@ UNITS = (
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("end", ["", "@", "'", " a"])
-def test_time_grows_with_the_length_of_a_hostile_text_and_not_with_its_square(
-    unit: str, end: str
-) -> None:
+def test_time_is_linear_in_the_length_of_a_hostile_text(unit: str, end: str) -> None:
     def seconds(characters: int) -> float:
         text = unit * (characters // len(unit)) + end
         best = float("inf")
         for _ in range(3):
-            started = time.thread_time()  # other processes' time is none of it
+            started = time.thread_time()  # excludes the time of other processes
             tokens = surfaces(text)
             best = min(best, time.thread_time() - started)
         assert "".join(tokens) == text.replace(" ", "")
         return best
 
-    # linear is 16 times, quadratic 256 times; below a millisecond the clock says little
+    # linear time is 16 times, quadratic 256 times; the clock is imprecise below a millisecond
     short, long = seconds(1_000), seconds(16_000)
     assert long < max(80 * short, 0.03)

@@ -7,9 +7,10 @@ from valence.service.classifier.truncation import TRUNCATIONS, Truncation, fresh
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.sampled_from(TRUNCATIONS))
-def test_a_text_within_the_limit_is_read_whole_whatever_is_asked(
+def test_a_text_within_the_limit_is_read_completely(
     tokens: int, more: int, truncation: Truncation
 ) -> None:
+    """With every truncation."""
     assert parts(tokens, max(tokens + more, 1), truncation) == (range(tokens),)
 
 
@@ -23,21 +24,22 @@ def test_a_text_within_the_limit_is_read_whole_whatever_is_asked(
         ("window", (range(8), range(6, 14), range(12, 20), range(13, 21))),
     ],
 )
-def test_a_longer_text_is_read_where_its_truncation_says(
+def test_a_longer_text_is_read_as_its_truncation_says(
     truncation: Truncation, expected: tuple[range, ...]
 ) -> None:
     assert parts(21, 8, truncation) == expected
 
 
-def test_of_an_odd_limit_the_head_has_the_odd_token() -> None:
+def test_with_an_odd_limit_the_head_gets_the_extra_token() -> None:
     assert parts(9, 5, "head_tail") == (range(3), range(7, 9))
     assert parts(2, 1, "head_tail") == (range(1), range(2, 2))
 
 
 @given(st.integers(1, 40), st.integers(1, 400), st.sampled_from(("head", "tail", "head_tail")))
-def test_a_truncated_text_is_as_long_as_the_limit_in_the_order_of_the_text(
+def test_a_truncated_text_has_the_limits_length_in_order(
     limit: int, more: int, truncation: Truncation
 ) -> None:
+    """In the order of the text."""
     places = [place for part in parts(limit + more, limit, truncation) for place in part]
     assert len(places) == limit
     assert places == sorted(set(places))
@@ -45,20 +47,20 @@ def test_a_truncated_text_is_as_long_as_the_limit_in_the_order_of_the_text(
 
 
 @given(st.integers(1, 40), st.integers(1, 400))
-def test_windows_hold_every_token_and_each_weighs_what_it_is_first_to_hold(
-    limit: int, more: int
-) -> None:
+def test_windows_cover_all_tokens_and_are_weighted(limit: int, more: int) -> None:
+    """A window's weight is the number of tokens that it is the first to hold."""
     windows = parts(limit + more, limit, "window")
     assert {len(window) for window in windows} == {limit}
     seen: set[int] = set()
     for window, weight in zip(windows, fresh(windows), strict=True):
         assert weight == len(set(window) - seen) > 0
-        # overlapping by at least a quarter, a token has neighbours on both sides somewhere
+        # windows overlap by at least a quarter: every token has neighbours on both sides in some
+        # window
         assert not seen or len(seen & set(window)) >= limit // 4
         seen |= set(window)
     assert seen == set(range(limit + more))
 
 
-def test_the_work_of_windows_grows_with_the_text_and_no_faster() -> None:
+def test_the_work_of_windows_is_linear_in_the_text() -> None:
     read = sum(map(len, parts(100_000, 256, "window")))
     assert read < 100_000 * 4 / 3 + 2 * 256

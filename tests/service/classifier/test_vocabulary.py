@@ -25,12 +25,12 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(WORDS)
 
 
-def test_a_words_id_is_its_line(vocabulary: Vocabulary) -> None:
+def test_the_id_of_a_word_is_its_line_number(vocabulary: Vocabulary) -> None:
     assert [vocabulary.id(word) for word in ("good", "so", "love", "#fun")] == [1, 2, 3, 4]
     assert tuple(vocabulary) == vocabulary.words == WORDS
     assert len(vocabulary) == len(WORDS)
     assert "good" in vocabulary
-    assert "GOOD" not in vocabulary  # words are normalized, surfaces are not
+    assert "GOOD" not in vocabulary  # it holds normalized words, not surface forms
     assert vocabulary.id("GOOD") == 1
 
 
@@ -52,27 +52,28 @@ def test_a_words_id_is_its_line(vocabulary: Vocabulary) -> None:
         ("\ud800", "<unk>"),
     ],
 )
-def test_a_spelling_that_is_not_known_is_tried_in_other_ways(
+def test_alternatives_of_an_unknown_spelling_are_tried(
     vocabulary: Vocabulary, surface: str, word: str
 ) -> None:
     assert vocabulary.words[vocabulary.id(surface)] == word
 
 
-def test_a_number_that_is_a_word_is_read_as_itself_and_any_other_as_a_number() -> None:
+def test_a_known_number_is_read_as_itself() -> None:
+    """Any other number is read as the word for numbers."""
     vocabulary = Vocabulary(("<unk>", "10", "<number>", "1980s"))
     assert vocabulary.encode("10 7 1980S 10.0").ids.tolist() == [1, 2, 3, 2]
     assert vocabulary.knows("10")
-    # where there is no word for the others they are unknown
+    # without a word for other numbers they are unknown
     assert Vocabulary(("<unk>", "10")).encode("10 7").ids.tolist() == [1, UNKNOWN_ID]
 
 
-def test_a_known_word_is_taken_before_its_alternatives() -> None:
+def test_a_known_word_wins_over_its_alternatives() -> None:
     vocabulary = Vocabulary(("<unk>", "love", "#love", "god", "good"))
     assert vocabulary.id("#love") == 2
     assert vocabulary.id("gooood") == 4
 
 
-def test_encoding_cuts_at_max_tokens_and_counts_all_of_them(vocabulary: Vocabulary) -> None:
+def test_encoding_cuts_at_max_tokens_and_counts_all_tokens(vocabulary: Vocabulary) -> None:
     text = "So good, don't xyzzy 42"
     ids, known, tokens = vocabulary.encode(text)
     assert ids.dtype == np.int32
@@ -86,7 +87,7 @@ def test_encoding_cuts_at_max_tokens_and_counts_all_of_them(vocabulary: Vocabula
         assert counted == 7
 
 
-def test_nothing_encodes_to_nothing(vocabulary: Vocabulary) -> None:
+def test_an_empty_text_encodes_to_no_tokens(vocabulary: Vocabulary) -> None:
     ids, known, tokens = vocabulary.encode(" \n ")
     assert ids.shape == known.shape == (0,)
     assert ids.dtype == np.int32
@@ -105,7 +106,7 @@ def test_nothing_encodes_to_nothing(vocabulary: Vocabulary) -> None:
         (["<unk>", "\ud83d"], "half of a character"),
     ],
 )
-def test_what_a_file_of_lines_cannot_hold_is_refused(words: list[str], message: str) -> None:
+def test_words_that_cannot_be_lines_of_a_file_are_refused(words: list[str], message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         Vocabulary(words)
 
@@ -113,23 +114,21 @@ def test_what_a_file_of_lines_cannot_hold_is_refused(words: list[str], message: 
 @pytest.mark.parametrize(
     ("surface", "word"),
     [
-        ("excelent", "excellent"),  # a letter missing
-        ("exccellent", "excellent"),  # one too many
-        ("excellemt", "excellent"),  # another
-        ("xecellent", "excellent"),  # two swapped
+        ("excelent", "excellent"),  # one letter is missing
+        ("exccellent", "excellent"),  # one letter is added
+        ("excellemt", "excellent"),  # one letter is replaced
+        ("xecellent", "excellent"),  # two letters are swapped
         ("EXCELLNET", "excellent"),
-        ("eexclelent", "<unk>"),  # two slips
+        ("eexclelent", "<unk>"),  # two edits
         ("#excelent", "<unk>"),  # a hashtag is a name
         ("mvie2", "<unk>"),
-        ("lov", "<unk>"),  # too short to tell
+        ("lov", "<unk>"),  # too short to correct
         ("loev", "love"),
         ("ther", "the"),
         ("\u0444\u0438\u043b\u044c\u043c\u044b", "\u0444\u0438\u043b\u044c\u043c"),
     ],
 )
-def test_a_misspelled_word_is_read_as_the_known_one_and_still_is_not_known(
-    surface: str, word: str
-) -> None:
+def test_a_misspelled_word_is_corrected_but_not_known(surface: str, word: str) -> None:
     words = ("<unk>", "the", "love", "excellent", "\u0444\u0438\u043b\u044c\u043c")
     exact, vocabulary = Vocabulary(words), Vocabulary(words, misspelled="nearest")
     assert vocabulary.words[vocabulary.id(surface)] == word
@@ -140,7 +139,8 @@ def test_a_misspelled_word_is_read_as_the_known_one_and_still_is_not_known(
     assert exact.id(surface) == UNKNOWN_ID
 
 
-def test_known_words_are_read_as_they_are_and_other_spellings_come_before_other_words() -> None:
+def test_spelling_variants_win_over_corrections() -> None:
+    """Known words are read as they are."""
     vocabulary = Vocabulary(("<unk>", "good", "god", "goods", "loved"), misspelled="nearest")
     for word in vocabulary.words[1:]:
         assert vocabulary.words[vocabulary.id(word)] == word
@@ -148,7 +148,7 @@ def test_known_words_are_read_as_they_are_and_other_spellings_come_before_other_
     assert vocabulary.knows("#Loooved")
 
 
-def test_what_is_not_read_is_counted_as_it_was_cut() -> None:
+def test_unread_tokens_are_counted() -> None:
     vocabulary = Vocabulary(("<unk>", "good", "do", "n't"), misspelled="nearest")
     text = "good don't goood gopd, " * 40
     whole = vocabulary.encode(text)
@@ -160,7 +160,8 @@ def test_what_is_not_read_is_counted_as_it_was_cut() -> None:
         assert read.tokens == 240
 
 
-def test_pieces_of_strangers_are_remembered_without_their_text_and_not_endlessly() -> None:
+def test_unknown_pieces_are_cached_by_hash_and_bounded() -> None:
+    """The cache holds no text of unknown pieces."""
     vocabulary = Vocabulary(["<unk>", "good", "movie", "<number>"], misspelled="nearest")
     text = "goood Movei, hunter2 8080 good"
     first, second = vocabulary.encode(text), vocabulary.encode(text)
@@ -174,7 +175,8 @@ def test_pieces_of_strangers_are_remembered_without_their_text_and_not_endlessly
     assert len(pieces._by_hash) == len(vocabulary)
 
 
-def test_pieces_whose_characters_are_the_same_bytes_are_told_apart() -> None:
+def test_pieces_with_equal_hashes_are_distinguished() -> None:
+    """Their characters are the same bytes."""
     one, two = "\u0141", "A\x01"
     assert hash(one) == hash(two)
     vocabulary = Vocabulary(["<unk>", "good"])

@@ -1,4 +1,4 @@
-"""The rules of attribution, against the torch model, gradients and integrated gradients."""
+"""The rules of attribution, compared with the torch model, gradients and integrated gradients."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POOLINGS = ("last", "max", "mean", "max_mean", "attention")
 
 
 def build(*, seed: int = 0, scale: float = 2.0, **shape: Any) -> Artifact:
-    """Random weights, larger than those of a fresh network, so that gates leave their linear part.
+    """Return random weights larger than those of a fresh network, so that gates are not linear.
 
     With a small ``scale`` the network is nearly linear.
     """
@@ -50,7 +50,7 @@ def text(length: int, *, seed: int = 1) -> WordIds:
 
 
 def integrated_gradients(artifact: Artifact, ids: WordIds, label: int) -> np.ndarray:
-    """Of 256 steps from the ``<unk>`` embedding to each token's."""
+    """Compute integrated gradients in 256 steps from the ``<unk>`` embedding to each token's."""
     steps = 256
     model = RecurrentClassifier(artifact.manifest.architecture)
     load_tensors(model, {n: torch.from_numpy(v.copy()) for n, v in artifact.tensors.items()})
@@ -67,7 +67,8 @@ def integrated_gradients(artifact: Artifact, ids: WordIds, label: int) -> np.nda
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_contributions_sum_to_the_difference_that_the_reference_engine_sees(cell, pooling):
+def test_contributions_sum_to_the_difference_of_logits(cell, pooling):
+    """The reference engine gives the same difference."""
     for layers, bidirectional in product((1, 2), (True, False)):
         artifact = build(cell=cell, pooling=pooling, layers=layers, bidirectional=bidirectional)
         attributor = NumpyAttributor(artifact)
@@ -86,8 +87,8 @@ def test_contributions_sum_to_the_difference_that_the_reference_engine_sees(cell
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_of_a_nearly_linear_network_they_are_integrated_gradients(cell, pooling):
-    # all rules and integrated gradients agree to first order; max pooling stays piecewise linear
+def test_a_nearly_linear_network_has_integrated_gradients(cell, pooling):
+    # all rules agree with integrated gradients to first order; max pooling stays piecewise linear
     artifact = build(cell=cell, pooling=pooling, layers=2, scale=0.3)
     ids = text(12)
     found = NumpyAttributor(artifact).attribute(ids, 1).contributions
@@ -95,14 +96,14 @@ def test_of_a_nearly_linear_network_they_are_integrated_gradients(cell, pooling)
     np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())
 
 
-def test_an_unknown_word_adds_nothing():
+def test_an_unknown_word_contributes_nothing():
     ids = text(20)
     ids[[0, 7, 19]] = 0
     contributions = NumpyAttributor(build(layers=2)).attribute(ids, 0).contributions
     assert (contributions == 0).tolist() == (ids == 0).tolist()
 
 
-def test_a_text_of_unknown_words_is_its_own_baseline():
+def test_a_text_of_unknown_words_equals_its_baseline():
     found = NumpyAttributor(build()).attribute(np.zeros(8, dtype=np.int32), 2)
     assert found.logit == found.baseline_logit
     assert not found.contributions.any()
@@ -117,7 +118,7 @@ def test_saturated_gates_stay_exact():
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_activations_are_the_last_layers_hidden_states_in_the_order_of_the_text(cell):
+def test_activations_are_the_last_hidden_states_in_text_order(cell):
     artifact = build(cell=cell, layers=2)
     model = RecurrentClassifier(artifact.manifest.architecture)
     load_tensors(model, {n: torch.from_numpy(v.copy()) for n, v in artifact.tensors.items()})
@@ -136,10 +137,10 @@ def test_activations_are_the_last_layers_hidden_states_in_the_order_of_the_text(
 @needs_kernel
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_path_of_the_kernel_computes_what_numpy_defines(cell, pooling):
-    # a few units, many, and no multiple of any vector
+def test_every_kernel_path_agrees_with_the_numpy_definition(cell, pooling):
+    # a few units, many units, and a number that is not a multiple of any vector length
     for layers, bidirectional, hidden in product((1, 2), (True, False), (1, 9, 40)):
-        # rounding decides between saturated states which is the largest, so keep them apart
+        # keep saturated states apart, because rounding decides which one is the largest
         artifact = build(
             cell=cell, pooling=pooling, layers=layers, bidirectional=bidirectional,
             hidden_size=hidden, scale=1.0,
@@ -150,7 +151,7 @@ def test_every_path_of_the_kernel_computes_what_numpy_defines(cell, pooling):
             ids = text(length)
             expected, states = defined.attribute(ids, 1), defined.activations(ids)
             for path, kernel in kernels.items():
-                # of another network, one whose recurrent weights are rounded
+                # this path computes another network, whose recurrent weights are rounded
                 near = 1e-3 if path.endswith("int16") else 1e-4
                 found = kernel.attribute(ids, 1)
                 np.testing.assert_allclose(found.contributions, expected.contributions, atol=near)
@@ -163,7 +164,7 @@ def test_every_path_of_the_kernel_computes_what_numpy_defines(cell, pooling):
 
 @needs_kernel
 @pytest.mark.parametrize("cell", CELLS)
-def test_what_the_kernel_keeps_between_texts_changes_nothing(cell):
+def test_kernel_state_between_texts_never_changes_results(cell):
     artifact = build(cell=cell, layers=2)
     for path in PATHS:
         used = NativeAttributor(artifact, path=path)
@@ -176,8 +177,8 @@ def test_what_the_kernel_keeps_between_texts_changes_nothing(cell):
 
 @needs_kernel
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_kernel_is_complete_where_gates_saturate_and_texts_are_long(cell):
-    # more, and a plain recurrence is chaotic: differences grow beyond any number on the way back
+def test_kernel_contributions_sum_up_for_saturated_long_texts(cell):
+    # beyond this a plain recurrence is chaotic: differences grow without bound on the way back
     scale = 1.0 if cell == "rnn" else 8.0
     artifact = build(cell=cell, hidden_size=20, scale=scale, layers=2)
     for path in PATHS:
@@ -191,7 +192,7 @@ def test_the_kernel_is_complete_where_gates_saturate_and_texts_are_long(cell):
 
 
 @needs_kernel
-def test_the_kernel_refuses_what_is_no_document():
+def test_the_kernel_refuses_an_invalid_document():
     kernel = NativeAttributor(build())
     with pytest.raises(ValueError, match="word id 50, the vocabulary has 0 to 49"):
         kernel.attribute(np.array([3, 50], dtype=np.int32), 0)

@@ -15,17 +15,17 @@ from valence.service.inference.batcher import Batcher
 from valence.service.inference.fair_queue import FairQueue
 
 
-class Recorder:
-    """Stands in for the model's metrics."""
+class RecordingMetrics:
+    """Fake metrics of a model that record their calls."""
 
     def __init__(self) -> None:
         self.batches: list[tuple[int, int]] = []
         self.waiting = (0, 0, 0.0)
 
-    def batch(self, *, items: int, tokens: int) -> None:
+    def count_batch(self, *, items: int, tokens: int) -> None:
         self.batches.append((items, tokens))
 
-    def queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
+    def set_queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
         self.waiting = (items, tokens, age_seconds)
 
 
@@ -33,12 +33,12 @@ def documents(*values: Sequence[int]) -> list[np.ndarray]:
     return [np.array(value, dtype=np.int32) for value in values]
 
 
-def total(batch: list[np.ndarray]) -> list[int]:
+def lengths_of(batch: list[np.ndarray]) -> list[int]:
     return [int(document.sum()) for document in batch]
 
 
-class Gate:
-    """Work that waits for the test, so that what happens meanwhile is certain."""
+class GatedEngine:
+    """Work that blocks until the test opens it, so that the order of events is certain."""
 
     def __init__(self) -> None:
         self.opened = threading.Event()
@@ -47,24 +47,24 @@ class Gate:
     def __call__(self, batch: list[np.ndarray]) -> list[int]:
         self.batches.append([len(document) for document in batch])
         assert self.opened.wait(5)
-        return total(batch)
+        return lengths_of(batch)
 
 
 def make(
-    work: Callable[[list[np.ndarray]], Sequence[int]] = total,
+    work: Callable[[list[np.ndarray]], Sequence[int]] = lengths_of,
     *,
     items: int = 1000,
     tokens: int = 100_000,
     threaded: bool = False,
-    metrics: Recorder | None = None,
+    metrics: RecordingMetrics | None = None,
 ) -> Batcher[int]:
     made: Batcher[int] = Batcher(
         work,
         admission=Admission(FairQueue(), QueueLimits(items, tokens), max_tokens=50),
         worker=ThreadPoolExecutor(1),
-        metrics=metrics or Recorder(),  # type: ignore[arg-type]
+        metrics=metrics or RecordingMetrics(),  # type: ignore[arg-type]
     )
-    # a slow engine goes to the thread, a fast one runs on the loop
+    # a slow engine goes to the thread, a fast engine runs on the loop
     made.calibrate(overhead_seconds=0.0, seconds_per_token=1.0 if threaded else 1e-7)
     return made
 
@@ -90,7 +90,7 @@ def test_every_document_is_answered_once_and_in_order(
 
     def work(batch: list[np.ndarray]) -> list[int]:
         seen.extend(tuple(document.tolist()) for document in batch)
-        return total(batch)
+        return lengths_of(batch)
 
     async def run() -> list[list[int]]:
         batcher = make(work, threaded=threaded)
@@ -101,20 +101,20 @@ def test_every_document_is_answered_once_and_in_order(
     assert sorted(seen) == sorted(tuple(text) for request in requests for text in request)
 
 
-async def test_requests_of_one_turn_of_the_loop_share_a_batch() -> None:
-    recorder = Recorder()
+async def test_requests_of_one_loop_turn_share_a_batch() -> None:
+    recorder = RecordingMetrics()
     batcher = make(metrics=recorder)
     tickets = [batcher.submit(documents([1, 2], [3])), batcher.submit(documents([4]))]
     await asyncio.gather(*(ticket.future for ticket in tickets))
     assert recorder.batches == [(3, 4)]
 
 
-async def test_a_small_batch_runs_on_the_loop_and_is_answered_after_one_turn() -> None:
+async def test_a_small_batch_runs_on_the_loop_within_one_turn() -> None:
     threads = []
 
     def work(batch: list[np.ndarray]) -> list[int]:
         threads.append(threading.current_thread())
-        return total(batch)
+        return lengths_of(batch)
 
     ticket = make(work).submit(documents([1]))
     await asyncio.sleep(0)
@@ -122,8 +122,8 @@ async def test_a_small_batch_runs_on_the_loop_and_is_answered_after_one_turn() -
     assert threads == [threading.main_thread()]
 
 
-async def test_a_large_batch_leaves_the_loop_free() -> None:
-    gate = Gate()
+async def test_a_large_batch_does_not_block_the_loop() -> None:
+    gate = GatedEngine()
     batcher = make(gate, threaded=True)
     ticket = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
@@ -133,8 +133,8 @@ async def test_a_large_batch_leaves_the_loop_free() -> None:
     assert batcher.busy_seconds == 0
 
 
-async def test_what_gathers_behind_a_busy_engine_is_the_next_batch() -> None:
-    gate = Gate()
+async def test_requests_behind_a_busy_engine_form_the_next_batch() -> None:
+    gate = GatedEngine()
     batcher = make(gate, threaded=True)
     first = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
@@ -145,8 +145,9 @@ async def test_what_gathers_behind_a_busy_engine_is_the_next_batch() -> None:
     assert [len(batch) for batch in gate.batches] == [1, 5]
 
 
-async def test_one_text_waits_for_one_batch_of_a_thousand_not_for_all() -> None:
-    gate = Gate()
+async def test_one_text_waits_for_one_batch_of_a_large_request() -> None:
+    """Not for all its batches."""
+    gate = GatedEngine()
     batcher = make(gate, threaded=True)
     large = batcher.submit(documents(*([1] * 20 for _ in range(900))))
     await asyncio.sleep(0.01)
@@ -158,8 +159,9 @@ async def test_one_text_waits_for_one_batch_of_a_thousand_not_for_all() -> None:
     assert await large.future == [20] * 900
 
 
-async def test_a_batch_holds_at_most_its_tokens_and_texts_of_like_length() -> None:
-    gate = Gate()
+async def test_a_batch_holds_texts_of_similar_length() -> None:
+    """And at most its number of tokens."""
+    gate = GatedEngine()
     gate.opened.set()
     batcher = make(gate, threaded=True)
     lengths = [*range(1, 101)] * 2
@@ -169,15 +171,15 @@ async def test_a_batch_holds_at_most_its_tokens_and_texts_of_like_length() -> No
     assert max(sum(batch) for batch in gate.batches) <= batching.MIN_BATCH_TOKENS
 
 
-async def test_after_a_long_turn_of_the_loop_as_long_goes_to_what_waits() -> None:
-    metrics = Recorder()
+async def test_after_a_long_loop_turn_the_next_batch_is_as_long() -> None:
+    metrics = RecordingMetrics()
     batcher = make(metrics=metrics)
-    # 320 tokens in a batch of a long queue, on the event loop; 6,000 in the turn below
+    # 320 tokens in a batch of a long queue on the event loop; 6,000 tokens in the turn below
     batcher.calibrate(overhead_seconds=0.0, seconds_per_token=5e-6)
     tickets = [batcher.submit(documents(range(10))) for _ in range(300)]
-    # after the first batch, before the second
+    # after the first batch and before the second
     await asyncio.sleep(0)
-    time.sleep(0.03)  # noqa: ASYNC251 - this is the turn
+    time.sleep(0.03)  # noqa: ASYNC251 - this is the long turn
     await asyncio.gather(*(ticket.future for ticket in tickets))
     first, second = (tokens for _, tokens in metrics.batches[:2])
     assert first == 320
@@ -187,8 +189,8 @@ async def test_after_a_long_turn_of_the_loop_as_long_goes_to_what_waits() -> Non
 @pytest.mark.parametrize(
     ("waiting", "tokens"), [(1, 400), (7, 400), (8, 800), (24, 1_600), (100, 1_600)]
 )
-async def test_a_batch_is_longer_the_more_wait_up_to_a_length(waiting: int, tokens: int) -> None:
-    metrics = Recorder()
+async def test_batches_grow_with_the_queue_up_to_a_limit(waiting: int, tokens: int) -> None:
+    metrics = RecordingMetrics()
     batcher = make(metrics=metrics, items=10**6, tokens=10**9)
     batcher.calibrate(overhead_seconds=0.0, seconds_per_token=1e-6)
     texts = [[1] * 10] * 400
@@ -199,15 +201,15 @@ async def test_a_batch_is_longer_the_more_wait_up_to_a_length(waiting: int, toke
         batcher.abandon(ticket)
 
 
-async def test_what_was_promised_is_kept_whoever_came_meanwhile() -> None:
-    gate = Gate()
-    # a token a second
+async def test_a_reservation_is_kept_when_others_arrive() -> None:
+    gate = GatedEngine()
+    # one token per second
     batcher = make(gate, threaded=True, items=10, tokens=100)
     running = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
     with reserve(batcher, 2, 50, 1000) as reserved:
         other = batcher.submit(documents([1] * 50))
-        # more than was thought, and longer than it would be admitted for now
+        # more than reserved, and longer than the batcher would admit now
         late = batcher.submit(documents([1] * 51, [1]), within_seconds=10, reserved=reserved)
         with pytest.raises(DeadlineExceeded):
             batcher.submit(documents([1]), within_seconds=0, reserved=reserved)
@@ -219,9 +221,9 @@ async def test_a_text_longer_than_a_batch_still_runs() -> None:
     assert await make().submit(documents([1] * 50_000)).future == [50_000]
 
 
-async def test_what_could_hardly_be_answered_in_time_is_refused_at_once():
-    gate = Gate()
-    # a token a second
+async def test_a_request_unlikely_to_meet_its_deadline_is_refused():
+    gate = GatedEngine()
+    # one token per second
     batcher = make(gate, threaded=True)
     running = batcher.submit(documents([1]), within_seconds=0.1)
     await asyncio.sleep(0.01)
@@ -234,15 +236,15 @@ async def test_what_could_hardly_be_answered_in_time_is_refused_at_once():
     await asyncio.gather(running.future, waiting.future, last.future)
 
 
-async def test_an_idle_engine_refuses_nobody_but_whose_time_is_over():
+async def test_an_idle_engine_refuses_only_expired_requests():
     batcher = make(threaded=True)
     assert await batcher.submit(documents([1] * 500), within_seconds=0.001).future == [500]
     with pytest.raises(DeadlineExceeded):
         batcher.submit(documents([1]), within_seconds=0.0)
 
 
-async def test_a_small_request_is_not_refused_for_a_large_one_before_it():
-    gate = Gate()
+async def test_a_small_request_is_admitted_behind_a_large_one():
+    gate = GatedEngine()
     batcher = make(gate, threaded=True, tokens=10**6)
     running = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
@@ -254,9 +256,9 @@ async def test_a_small_request_is_not_refused_for_a_large_one_before_it():
     await asyncio.gather(running.future, large.future, small.future)
 
 
-async def test_room_that_is_promised_is_not_given_to_others():
-    gate = Gate()
-    # a token a second
+async def test_reserved_room_is_not_given_to_others():
+    gate = GatedEngine()
+    # one token per second
     batcher = make(gate, threaded=True, items=10, tokens=100)
     running = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
@@ -269,14 +271,14 @@ async def test_room_that_is_promised_is_not_given_to_others():
         other = batcher.submit(documents([1]))
     with pytest.raises(ZeroDivisionError), reserve(batcher, 1, 9, 1000):
         1 / 0  # noqa: B018
-    # redeemed, and let go of when they could not be made
+    # the reservations are released, also those that could not be made
     last = batcher.submit(documents([1] * 99))
     gate.opened.set()
     await asyncio.gather(running.future, other.future, last.future)
 
 
-async def test_a_promise_is_not_made_when_its_answers_would_come_too_late():
-    gate = Gate()
+async def test_a_reservation_is_refused_if_its_answers_would_be_late():
+    gate = GatedEngine()
     batcher = make(gate, threaded=True, tokens=10_000)
     running = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
@@ -290,11 +292,11 @@ async def test_a_promise_is_not_made_when_its_answers_would_come_too_late():
     await asyncio.gather(running.future, waiting.future)
 
 
-async def test_out_of_memory_fails_the_request_it_happens_to_alone():
+async def test_out_of_memory_fails_only_its_own_request():
     def work(batch):
         if sum(map(len, batch)) > 50:
             raise MemoryError
-        return total(batch)
+        return lengths_of(batch)
 
     batcher = make(work)
     large, small = batcher.submit(documents([1] * 60)), batcher.submit(documents([1] * 3))
@@ -303,11 +305,13 @@ async def test_out_of_memory_fails_the_request_it_happens_to_alone():
     assert await small.future == [3]
 
 
-async def test_an_engine_thread_that_ends_fails_its_batch_and_the_next_is_answered():
+async def test_after_an_engine_thread_ends_the_next_batch_is_answered():
+    """The batch of the ended thread fails."""
+
     def work(batch):
         if len(batch[0]) == 1:
             raise SystemExit
-        return total(batch)
+        return lengths_of(batch)
 
     batcher = make(work, threaded=True)
     with pytest.raises(RuntimeError, match="SystemExit"):
@@ -319,10 +323,10 @@ async def test_an_engine_thread_that_ends_fails_its_batch_and_the_next_is_answer
     ("request_", "admitted"),
     [([[1]], True), ([[1], [1]], False), ([[1] * 90], True), ([[1] * 91], False)],
 )
-async def test_the_queue_is_full_one_past_its_items_or_tokens(
+async def test_the_queue_is_full_one_item_or_token_over_its_limit(
     request_: list[list[int]], admitted: bool
 ) -> None:
-    gate = Gate()
+    gate = GatedEngine()
     batcher = make(gate, threaded=True, items=3, tokens=100)
     running = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
@@ -338,12 +342,12 @@ async def test_the_queue_is_full_one_past_its_items_or_tokens(
     await batcher.drain()
 
 
-async def test_a_request_larger_than_the_queue_is_admitted_when_it_is_empty() -> None:
+async def test_an_empty_queue_admits_a_request_larger_than_itself() -> None:
     assert await make(items=1, tokens=1).submit(documents([1, 1], [2])).future == [2, 2]
 
 
 async def test_an_abandoned_request_leaves_the_queue_and_makes_room() -> None:
-    gate = Gate()
+    gate = GatedEngine()
     batcher = make(gate, threaded=True, items=2)
     running = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
@@ -357,8 +361,9 @@ async def test_an_abandoned_request_leaves_the_queue_and_makes_room() -> None:
     assert [len(batch) for batch in gate.batches] == [1, 2]
 
 
-async def test_an_expired_request_ends_with_its_error_and_its_late_answer_is_dropped() -> None:
-    gate = Gate()
+async def test_the_late_answer_of_an_expired_request_is_dropped() -> None:
+    """The request ends with its error."""
+    gate = GatedEngine()
     batcher = make(gate, threaded=True)
     ticket = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
@@ -371,11 +376,11 @@ async def test_an_expired_request_ends_with_its_error_and_its_late_answer_is_dro
 
 
 @pytest.mark.parametrize("threaded", [False, True])
-async def test_a_failing_document_fails_its_own_request_alone(threaded: bool) -> None:
+async def test_a_failing_document_fails_only_its_own_request(threaded: bool) -> None:
     def work(batch: list[np.ndarray]) -> list[int]:
         if any(13 in document for document in batch):
             raise FloatingPointError("13")
-        return total(batch)
+        return lengths_of(batch)
 
     batcher = make(work, threaded=threaded)
     good, bad, other = (
@@ -404,24 +409,25 @@ async def test_the_rest_of_a_failed_request_is_not_computed() -> None:
     assert len(calls) == 1
 
 
-async def test_an_engine_that_answers_too_few_is_an_error_not_a_shift() -> None:
+async def test_too_few_answers_of_an_engine_are_an_error() -> None:
+    """The answers are not shifted to other documents."""
     with pytest.raises(RuntimeError, match="1 answers for 2 documents"):
-        await make(lambda batch: total(batch)[:1]).submit(documents([1], [2])).future
+        await make(lambda batch: lengths_of(batch)[:1]).submit(documents([1], [2])).future
 
 
-async def test_no_documents_are_answered_with_no_answers() -> None:
+async def test_a_request_without_documents_gets_no_answers() -> None:
     assert await make().submit([]).future == []
 
 
-async def test_drain_returns_only_when_everything_is_answered() -> None:
+async def test_drain_returns_after_all_requests_are_answered() -> None:
     batcher = make(threaded=True)
     tickets = [batcher.submit(documents([value])) for value in range(50)]
     await batcher.drain()
     assert all(ticket.future.done() for ticket in tickets)
 
 
-async def test_the_queue_reports_what_waits_and_since_when() -> None:
-    gate, recorder = Gate(), Recorder()
+async def test_the_queue_reports_its_length_and_age() -> None:
+    gate, recorder = GatedEngine(), RecordingMetrics()
     batcher = make(gate, threaded=True, metrics=recorder)
     batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
@@ -437,7 +443,7 @@ async def test_the_queue_reports_what_waits_and_since_when() -> None:
     assert recorder.waiting == (0, 0, 0.0)
 
 
-async def test_speed_is_measured_so_that_a_slow_engine_moves_off_the_loop(
+async def test_a_measured_slow_engine_moves_off_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     threads = []
@@ -445,7 +451,7 @@ async def test_speed_is_measured_so_that_a_slow_engine_moves_off_the_loop(
     def slow(batch: list[np.ndarray]) -> list[int]:
         threads.append(threading.current_thread() is threading.main_thread())
         threading.Event().wait(0.02)
-        return total(batch)
+        return lengths_of(batch)
 
     batcher = make(slow)
     for _ in range(6):

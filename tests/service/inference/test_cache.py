@@ -13,14 +13,14 @@ from valence.service.observability.metrics.service import Metrics
 
 
 def answer(number: int, labels: int = 3):
-    # nothing shared between answers, as in a process that serves
+    # answers share no memory, as in a serving process
     probabilities = tuple((number + place) / 1e9 for place in range(labels))
     return Prediction("label", probabilities, number / 1e9, ("label",)), Usage(
         *range(number, number + 4)
     )
 
 
-def test_an_answer_is_found_by_its_model_and_text_alone():
+def test_an_answer_is_found_only_by_its_model_and_text():
     cache = AnswerCache(max_bytes=100_000)
     cache.put(cache.key("m:1", "text"), answer(1))
     assert cache.get(cache.key("m:1", "text")) == answer(1)
@@ -29,14 +29,14 @@ def test_an_answer_is_found_by_its_model_and_text_alone():
     assert cache.get(cache.key("m:1", "\ud800")) is None
 
 
-def test_keys_are_of_this_process_and_hold_no_text():
+def test_keys_are_specific_to_the_process_and_hold_no_text():
     one, other = AnswerCache(max_bytes=1), AnswerCache(max_bytes=1)
     assert one.key("m:1", "text") == one.key("m:1", "text")
     assert one.key("m:1", "text") != other.key("m:1", "text")
     assert len(one.key("m:1", "text" * 1000)) == 16
 
 
-def test_the_answers_unused_for_longest_make_room():
+def test_the_least_recently_used_answers_are_evicted():
     cache = AnswerCache(max_bytes=100_000)
     for number in range(1000):
         cache.put(cache.key("m:1", str(number)), answer(number))
@@ -46,7 +46,7 @@ def test_the_answers_unused_for_longest_make_room():
 
 
 @pytest.mark.parametrize("labels", [2, 5, 100])
-def test_its_memory_stays_within_what_it_is_given(labels):
+def test_the_cache_stays_within_its_memory(labels):
     tracemalloc.start()
     try:
         cache = AnswerCache(max_bytes=2_000_000)
@@ -58,8 +58,8 @@ def test_its_memory_stays_within_what_it_is_given(labels):
     assert 1_000_000 < used < 2_100_000
 
 
-class Counting:
-    """Answers zeros and keeps how many documents it was given."""
+class ZeroEngine:
+    """Engine that answers zeros and records how many documents it got."""
 
     name = "counting"
 
@@ -83,14 +83,14 @@ def make(artifact, engine, cache=None):
     )
 
 
-async def test_a_known_text_is_not_computed_again_and_its_answer_is_the_same(tiny_artifact):
-    engine = Counting()
-    _, plain = make(tiny_artifact, Counting())
+async def test_a_cached_text_gets_its_answer_without_computation(tiny_artifact):
+    engine = ZeroEngine()
+    _, plain = make(tiny_artifact, ZeroEngine())
     _, scorer = make(tiny_artifact, engine, AnswerCache(max_bytes=100_000))
     texts = ["good", "bad movie", "", "not good !"]
 
     async def answers(scorer: Scorer, texts: list[str]) -> Scored:
-        # how long it took is no part of the answer
+        # the duration is not part of the answer
         return (await scorer.score(ScoreRequest(texts)))._replace(stages=Stages())
 
     expected = await answers(plain, texts)
@@ -101,8 +101,8 @@ async def test_a_known_text_is_not_computed_again_and_its_answer_is_the_same(tin
     assert engine.documents == 4
 
 
-async def test_hits_and_misses_are_counted_and_predictions_of_both(tiny_artifact):
-    metrics, scorer = make(tiny_artifact, Counting(), AnswerCache(max_bytes=100_000))
+async def test_hits_and_misses_and_all_predictions_are_counted(tiny_artifact):
+    metrics, scorer = make(tiny_artifact, ZeroEngine(), AnswerCache(max_bytes=100_000))
     await scorer.score(ScoreRequest(["good"]))
     await scorer.score(ScoreRequest(["good", "bad"]))
     scorer.report()

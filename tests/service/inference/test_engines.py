@@ -14,7 +14,7 @@ needs_kernel = pytest.mark.skipif(
 
 
 @pytest.fixture
-def unbuilt(monkeypatch):
+def without_kernel(monkeypatch):
     def fail():
         raise ConfigurationError("the native engine was not built")
 
@@ -25,13 +25,14 @@ def create(artifact, name, stream=None):
     return factory.create(artifact, name=name, log=Log(stream or io.StringIO()))
 
 
-def test_reference_is_torch(tiny_artifact):
+def test_the_reference_engine_is_torch(tiny_artifact):
     assert isinstance(create(tiny_artifact, "reference"), ReferenceEngine)
 
 
 @needs_kernel
 @pytest.mark.parametrize("name", ["auto", "native"])
-def test_native_is_one_of_the_two_best_paths_and_computes_the_whole_vocabulary(tiny_artifact, name):
+def test_native_uses_one_of_the_two_best_paths(tiny_artifact, name):
+    """It computes the gate table of the whole vocabulary."""
     engine = create(tiny_artifact, name)
     assert engine.name.removeprefix("native-") in native.available_paths()[:2]
     last = np.array([len(tiny_artifact.vocabulary) - 1], dtype=np.int32)
@@ -40,26 +41,26 @@ def test_native_is_one_of_the_two_best_paths_and_computes_the_whole_vocabulary(t
 
 
 @needs_kernel
-def test_every_path_can_be_asked_for(tiny_artifact):
+def test_every_path_can_be_requested(tiny_artifact):
     for path in native.available_paths():
         factory.require(f"native-{path}")
         assert create(tiny_artifact, f"native-{path}").name == f"native-{path}"
 
 
 @needs_kernel
-def test_a_path_that_is_not_there_is_refused_with_those_that_are():
+def test_an_unavailable_path_is_refused_with_the_available_ones():
     with pytest.raises(ConfigurationError, match=r"VALENCE_ENGINE='native-mmx'.*native-portable"):
         factory.require("native-mmx")
 
 
-def test_without_a_kernel_auto_falls_back_and_says_why_once(unbuilt, tiny_artifact):
+def test_without_a_kernel_auto_falls_back_and_warns_once(without_kernel, tiny_artifact):
     stream = io.StringIO()
     assert isinstance(create(tiny_artifact, "auto", stream), ReferenceEngine)
     (line,) = stream.getvalue().splitlines()
     assert json.loads(line)["reason"] == "the native engine was not built"
 
 
-def test_without_a_kernel_native_is_refused(unbuilt, tiny_artifact):
+def test_without_a_kernel_native_is_refused(without_kernel, tiny_artifact):
     for refuse in (factory.require, lambda name: create(tiny_artifact, name)):
         with pytest.raises(ConfigurationError, match="not built"):
             refuse("native")

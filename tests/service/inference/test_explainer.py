@@ -34,7 +34,7 @@ def make(artifact, *, items: int = 1000, tokens: int = 1_000_000) -> Scorer:
 
 @pytest.fixture
 def short(tiny_artifact):
-    """A model that reads five tokens of a text."""
+    """Return a model that reads five tokens of a text."""
     manifest = tiny_artifact.manifest.model_copy(update={"max_tokens": 5})
     return dataclasses.replace(tiny_artifact, manifest=manifest)
 
@@ -46,7 +46,8 @@ async def explain(scorer: Scorer, *texts: str, **options):
     return scored.explanations
 
 
-async def test_every_token_is_there_with_its_place_and_whether_it_is_known(tiny_artifact):
+async def test_an_explanation_has_each_token_with_its_offsets(tiny_artifact):
+    """It says whether the token is known."""
     (explanation,) = await explain(make(tiny_artifact), TEXT)
     assert [TEXT[t["start"] : t["end"]] for t in explanation.tokens] == [
         "The", "\U0001f600", "movie", "was", "n't", "bad", ",", "zyx", "!", "Very", "good", ".",
@@ -58,9 +59,8 @@ async def test_every_token_is_there_with_its_place_and_whether_it_is_known(tiny_
 
 
 @pytest.mark.parametrize("truncation", ["head", "window"])
-async def test_a_misspelled_word_adds_what_the_word_does_and_is_still_not_known(
-    tiny_artifact, truncation
-):
+async def test_a_misspelled_word_contributes_like_its_correction(tiny_artifact, truncation):
+    """The token is still reported as unknown."""
     words = Vocabulary(tiny_artifact.vocabulary, misspelled="nearest")
     scorer = make(dataclasses.replace(tiny_artifact, vocabulary=words))
     right, wrong = await explain(
@@ -77,7 +77,7 @@ async def test_a_misspelled_word_adds_what_the_word_does_and_is_still_not_known(
 
 
 @pytest.mark.parametrize("label", ["negative", "neutral", "positive"])
-def test_contributions_sum_to_the_logit_that_the_engine_gives(tiny_artifact, label):
+def test_contributions_sum_to_the_logit_of_the_engine(tiny_artifact, label):
     classifier = Classifier(tiny_artifact)
     explainer, engine = Explainer(classifier), ReferenceEngine(tiny_artifact)
     for text in (TEXT, "good", ""):
@@ -98,14 +98,14 @@ def test_contributions_sum_to_the_logit_that_the_engine_gives(tiny_artifact, lab
     ("truncation", "read"),
     [("head", {0, 1, 2, 3, 4}), ("tail", {7, 8, 9, 10, 11}), ("head_tail", {0, 1, 2, 10, 11})],
 )
-async def test_what_was_not_read_adds_nothing_and_says_so(short, truncation, read):
+async def test_unread_tokens_contribute_nothing_and_are_marked(short, truncation, read):
     (explanation,) = await explain(make(short), TEXT, truncation=truncation)
     assert {i for i, token in enumerate(explanation.tokens) if not token["truncated"]} == read
     assert all(token["contribution"] == 0 for token in explanation.tokens if token["truncated"])
     assert explanation.completeness_error < 1e-3
 
 
-async def test_windows_are_explained_as_they_are_combined(short):
+async def test_explanations_of_windows_are_combined_like_scores(short):
     scorer = make(short)
     (explanation,) = await explain(scorer, TEXT, truncation="window")
     assert not any(token["truncated"] for token in explanation.tokens)
@@ -116,12 +116,12 @@ async def test_windows_are_explained_as_they_are_combined(short):
     assert explanation.logit == pytest.approx(np.average(logits, weights=reading.weights), abs=1e-4)
 
 
-async def test_a_text_that_is_to_be_refused_is(short):
+async def test_a_text_over_the_limit_is_refused_on_request(short):
     with pytest.raises(TextTooLong, match="12 tokens, the model reads 5"):
         await explain(make(short), TEXT, truncation="error")
 
 
-async def test_an_explanation_counts_in_the_queue_what_it_costs(tiny_artifact):
+async def test_an_explanation_counts_in_the_queue_by_its_cost(tiny_artifact):
     scorer = make(tiny_artifact, tokens=200)
     reading = scorer.classifier.read("good", "head")
     assert Explainer(scorer.classifier).questions(reading, "positive")[0].cost > 1
@@ -134,7 +134,8 @@ async def test_an_explanation_counts_in_the_queue_what_it_costs(tiny_artifact):
     assert len(await first) == 3
 
 
-async def test_predictions_and_explanations_share_the_queue_but_no_batch(tiny_artifact):
+async def test_predictions_and_explanations_share_only_the_queue(tiny_artifact):
+    """They never share a batch."""
     scorer = make(tiny_artifact)
     answers = await asyncio.gather(
         *(
@@ -155,7 +156,7 @@ async def test_predictions_and_explanations_share_the_queue_but_no_batch(tiny_ar
         assert contributions == pytest.approx(expected, abs=1e-5)
 
 
-async def test_the_most_telling_units_come_first_with_their_states(tiny_artifact):
+async def test_the_most_influential_units_come_first(tiny_artifact):
     scorer = make(tiny_artifact)
     found = await scorer.activations(ScoreRequest([TEXT]), max_units=5)
     assert [token for token, _ in found.tokens] == tokenize(TEXT)
@@ -169,11 +170,11 @@ async def test_the_most_telling_units_come_first_with_their_states(tiny_artifact
     assert len(everything.units) == 8  # two directions of four
 
 
-async def test_a_text_without_tokens_has_activations_of_nothing(tiny_artifact):
+async def test_a_text_without_tokens_has_empty_activations(tiny_artifact):
     found = await make(tiny_artifact).activations(ScoreRequest([""]), max_units=2)
     assert found.tokens == []
     assert [unit.activations for unit in found.units] == [[], []]
 
 
-def test_nothing_is_made_before_someone_asks(tiny_artifact):
+def test_the_explainer_is_created_on_first_use(tiny_artifact):
     assert make(tiny_artifact)._explainer._attributor is None

@@ -1,4 +1,4 @@
-"""The native engine, every dispatch path of it, against the torch model that defines the answer."""
+"""Every path of the native engine, compared with the torch model that defines the answer."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ PATHS = available_paths() if REASON is None else ()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 WORDS = 50
-# More rows than any path advances at once, so that rows change hands; empty and one-token texts.
+# More rows than any path computes at once, so that rows are exchanged; empty and one-token texts.
 LENGTHS = (3, 0, 1, 40, 7, 2, 0, 1, 13, 25, 1, 9, 30, 5, 8, 4, 6, 12, 2, 1, 3, 3, 17, 5, 2, 4, 11)
 
 
 def build(*, seed: int = 0, scale: float = 1.0, **shape: Any) -> Artifact:
-    """Random weights of a trained network's size: uniform in +-scale / sqrt(inputs)."""
+    """Return random weights as large as a trained network's: uniform in +-scale / sqrt(inputs)."""
     architecture = Architecture(
         **{"vocabulary_size": WORDS, "embedding_size": 7, "labels": 3, "layers": 1} | shape
     )
@@ -55,7 +55,7 @@ def documents(lengths: Sequence[int], *, seed: int = 1) -> list[WordIds]:
 
 
 def distance(logits: Logits, expected: Logits) -> float:
-    """The largest difference between two answers' probabilities."""
+    """Return the largest difference between the probabilities of two answers."""
     assert logits.shape == expected.shape
     assert logits.dtype == expected.dtype == np.float32
     difference = probabilities(logits, temperature=1.0) - probabilities(expected, temperature=1.0)
@@ -63,17 +63,17 @@ def distance(logits: Logits, expected: Logits) -> float:
 
 
 def tolerance(path: str) -> float:
-    return 0.01 if sixteen_bits(path) else 1e-5
+    return 0.01 if has_16_bit_states(path) else 1e-5
 
 
-def sixteen_bits(path: str) -> bool:
-    """Whether weights, states and gates are kept in 16 bits."""
+def has_16_bit_states(path: str) -> bool:
+    """Return whether the path keeps weights, states and gates in 16 bits."""
     return path.endswith(("bf16", "int16"))
 
 
 @pytest.mark.parametrize("pooling", ["last", "max", "mean", "max_mean", "attention"])
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-def test_every_path_computes_what_the_reference_defines(cell: str, pooling: str) -> None:
+def test_every_path_agrees_with_the_reference(cell: str, pooling: str) -> None:
     texts = documents(LENGTHS)
     sizes = (1, 5, 17, 33, 100)
     for layers, bidirectional, hidden in product((1, 2), (True, False), sizes):
@@ -101,27 +101,27 @@ def test_a_text_of_ten_thousand_tokens_agrees_with_the_reference(pooling: str) -
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-def test_saturated_gates_stay_finite_and_right(cell: str) -> None:
+def test_saturated_gates_stay_finite_and_correct(cell: str) -> None:
     artifact = build(cell=cell, hidden_size=20, scale=300.0)
-    texts = documents((1, 1, 0, 1))  # longer ones would amplify rounding without bound
+    texts = documents((1, 1, 0, 1))  # longer texts would amplify rounding without bound
     expected = ReferenceEngine(artifact).logits(texts)
     for path in PATHS:
         engine = NativeEngine(artifact, path=path)
-        if not sixteen_bits(path):
+        if not has_16_bit_states(path):
             np.testing.assert_allclose(engine.logits(texts), expected, rtol=1e-4, atol=1e-3)
         assert np.isfinite(engine.logits(documents((200, 3)))).all()
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-def test_fixed_point_sums_of_the_largest_states_and_weights_do_not_overflow(cell: str) -> None:
-    # gates so far up that states are 1, by weights that are all the same: every product's largest
+def test_fixed_point_sums_of_the_largest_values_do_not_overflow(cell: str) -> None:
+    # gates so large that states are 1, times equal weights: every product has its largest value
     artifact = build(cell=cell, hidden_size=200, bidirectional=False, pooling="last")
     for name, tensor in artifact.tensors.items():
         if "bias" in name and "recurrent" in name:
             tensor[:] = -30.0 if cell == "gru" and "ih" in name else 30.0
         elif "weight_hh" in name:
             tensor[:] = 3.0
-    if cell == "gru":  # update gates shut, so that a state is its candidate
+    if cell == "gru":  # closed update gates, so that a state equals its candidate
         for kind in ("ih", "hh"):
             artifact.tensors[f"recurrent.bias_{kind}_l0"][400:] = 30.0
     texts = documents((2, 5, 30))
@@ -139,7 +139,7 @@ def test_a_text_scores_the_same_alone_and_in_a_batch(path: str, lengths: list[in
     texts = documents(lengths)
     together = engine.logits(texts)
     alone = np.concatenate([engine.logits([text]) for text in texts])
-    # bf16 states turn a difference in the order of summation into one of their own size
+    # bf16 states turn another order of summation into a difference of their own size
     limit = 2e-3 if path.endswith("bf16") else 1e-6
     assert distance(together, alone) <= limit
 
@@ -151,12 +151,12 @@ def test_an_empty_text_gets_the_output_bias(path: str) -> None:
     np.testing.assert_array_equal(logits[[0, 2]], [artifact.tensors["output.bias"]] * 2)
 
 
-def test_no_documents_make_no_rows() -> None:
+def test_without_documents_there_are_no_rows() -> None:
     assert NativeEngine(build(hidden_size=8)).logits([]).shape == (0, 3)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_threads_sharing_engines_get_the_answers_of_one_thread(path: str) -> None:
+def test_threads_that_share_an_engine_get_the_same_answers(path: str) -> None:
     artifacts = [build(seed=seed, hidden_size=size) for seed, size in enumerate((24, 7))]
     engines = [NativeEngine(artifact, path=path) for artifact in artifacts]
     work = [
@@ -203,25 +203,25 @@ def test_an_unknown_path_is_refused_with_the_choices() -> None:
         NativeEngine(build(hidden_size=8), path="sse9")
 
 
-def test_the_best_path_is_taken_unless_told_otherwise() -> None:
+def test_the_best_path_is_the_default() -> None:
     assert NativeEngine(build(hidden_size=8)).name == f"native-{PATHS[0]}"
     assert NativeEngine(build(hidden_size=8), path=PATHS[-1]).name == f"native-{PATHS[-1]}"
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_the_gate_table_holds_every_words_gates_in_the_paths_format(path: str) -> None:
-    bytes_a_number = 2 if sixteen_bits(path) else 4
+def test_the_gate_table_holds_all_words_in_the_paths_format(path: str) -> None:
+    bytes_a_number = 2 if has_16_bit_states(path) else 4
     artifact = build(hidden_size=32, cell="gru", layers=2)
     table_bytes = NativeEngine(artifact, path=path).table_bytes
     assert table_bytes == WORDS * 2 * 3 * 32 * bytes_a_number
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_the_peak_of_a_path_is_measured(path: str) -> None:
+def test_the_peak_performance_of_a_path_is_measured(path: str) -> None:
     assert 0.1 < native.peak_gflops(path) < 100_000
 
 
-def test_torch_is_not_imported_to_build_and_use_the_engine() -> None:
+def test_the_engine_is_built_and_used_without_torch() -> None:
     program = """
 import sys
 import numpy as np
@@ -243,7 +243,7 @@ print(sorted({"torch", "bentoml"} & sys.modules.keys()))
     assert result.stdout == "[]\n"
 
 
-def test_without_the_built_kernel_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_built_kernel_the_error_names_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "valence.service.inference.engines.kernel._kernel", None)
     native.kernel.cache_clear()
     try:

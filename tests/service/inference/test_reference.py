@@ -13,8 +13,8 @@ from valence.service.classifier.model import RecurrentClassifier, load_tensors
 from valence.service.inference.engines.reference import ReferenceEngine
 
 
-def of_shape(artifact: Artifact, **change: object) -> Artifact:
-    """The artifact with another network, of random weights."""
+def with_network(artifact: Artifact, **change: object) -> Artifact:
+    """Return the artifact with another network of random weights."""
     manifest = artifact.manifest
     architecture = Architecture.model_validate({**manifest.architecture.model_dump(), **change})
     random = np.random.default_rng(3)
@@ -37,10 +37,11 @@ def documents(*lengths: int) -> list[np.ndarray]:
 @pytest.mark.parametrize(
     ("cell", "pooling"), list(itertools.product(get_args(Cell), get_args(Pooling)))
 )
-def test_logits_are_those_of_the_network_and_the_same_alone_and_in_a_batch(
+def test_logits_equal_those_of_the_network(
     tiny_artifact: Artifact, cell: Cell, pooling: Pooling
 ) -> None:
-    shaped = of_shape(tiny_artifact, cell=cell, pooling=pooling, layers=2)
+    """For one text and for a batch."""
+    shaped = with_network(tiny_artifact, cell=cell, pooling=pooling, layers=2)
     engine = ReferenceEngine(shaped)
     texts = documents(5, 0, 1, 17, 2)
     together = engine.logits(texts)
@@ -56,7 +57,7 @@ def test_logits_are_those_of_the_network_and_the_same_alone_and_in_a_batch(
         np.testing.assert_allclose(together[row], expected, rtol=0, atol=1e-6)
 
 
-def test_answers_keep_their_order_through_slices(
+def test_answers_keep_their_order_across_slices(
     tiny_artifact: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = documents(3, 40, 0, 7, 7, 1, 25, 2)
@@ -74,20 +75,20 @@ def test_answers_keep_their_order_through_slices(
     np.testing.assert_allclose(sliced, whole, rtol=0, atol=1e-6)
     assert len(shapes) > 2
     assert sum(rows for rows, _ in shapes) == len(texts)
-    # a slice is within its budget unless it is one text alone
+    # a slice stays within its budget unless it is a single text
     assert all(rows == 1 or rows * time <= 30 for rows, time in shapes)
 
 
-def test_no_documents_are_no_rows(tiny_artifact: Artifact) -> None:
+def test_without_documents_there_are_no_rows(tiny_artifact: Artifact) -> None:
     assert ReferenceEngine(tiny_artifact).logits([]).shape == (0, 3)
 
 
-def test_only_empty_documents_answer_the_bias(tiny_artifact: Artifact) -> None:
+def test_empty_documents_get_the_output_bias(tiny_artifact: Artifact) -> None:
     logits = ReferenceEngine(tiny_artifact).logits(documents(0, 0))
     np.testing.assert_array_equal(logits, [tiny_artifact.tensors["output.bias"]] * 2)
 
 
-def test_the_engine_keeps_no_hold_of_the_artifacts_memory(tiny_artifact: Artifact) -> None:
+def test_the_engine_does_not_keep_the_artifacts_memory(tiny_artifact: Artifact) -> None:
     tensors = {name: value.copy() for name, value in tiny_artifact.tensors.items()}
     engine = ReferenceEngine(dataclasses.replace(tiny_artifact, tensors=tensors))
     before = engine.logits(documents(4))

@@ -42,7 +42,7 @@ def engine(tiny_artifact):
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(requests=st.lists(TEXTS, min_size=1, max_size=4))
-def test_a_prediction_is_the_same_alone_and_inside_any_batch(tiny_artifact, engine, requests):
+def test_a_prediction_does_not_depend_on_its_batch(tiny_artifact, engine, requests):
     async def run():
         scorer = make(tiny_artifact, engine)
         return await asyncio.gather(*(scorer.score(ScoreRequest(texts)) for texts in requests))
@@ -60,9 +60,8 @@ LONG = "good " * 30 + "bad movie " * 40 + "n't . " * 5
 
 
 @pytest.mark.parametrize("truncation", [t for t in TRUNCATIONS if t != "error"])
-async def test_a_truncated_text_scores_as_its_parts_alone_in_any_company(
-    tiny_artifact, engine, truncation
-):
+async def test_a_truncated_text_scores_like_its_parts_alone(tiny_artifact, engine, truncation):
+    """Whatever the other texts of the request are."""
     scorer, classifier = make(tiny_artifact, engine), Classifier(tiny_artifact)
     texts = ["bad", LONG, "", LONG[:200] * 3, "not good"]
     scored = await scorer.score(ScoreRequest(texts, truncation=truncation))
@@ -77,20 +76,20 @@ async def test_a_truncated_text_scores_as_its_parts_alone_in_any_company(
     assert scored.usage.truncated_texts == (0 if truncation == "window" else 2)
 
 
-async def test_refused_texts_are_all_named_before_any_is_scored(tiny_artifact, counting_engine):
+async def test_all_refused_texts_are_named_before_scoring(tiny_artifact, counting_engine):
     scorer = make(tiny_artifact, counting_engine)
     texts = ["good", LONG, "bad", LONG]
     with pytest.raises(TextTooLong, match="120 tokens"):
         await scorer.score(ScoreRequest(texts, truncation="error"))
     assert counting_engine.calls == []
     scored = await scorer.score(ScoreRequest(texts, truncation="error", partial=True))
-    assert [isinstance(text, TextTooLong) for text in scored.answers] == [False, True] * 2
+    assert [isinstance(answer, TextTooLong) for answer in scored.answers] == [False, True] * 2
     assert scored.usage.texts == len(scored.predictions) == 2
     refused = await scorer.score(ScoreRequest([LONG], truncation="error", partial=True))
     assert (refused.usage.texts, len(refused.answers)) == (0, 1)
 
 
-async def test_each_truncation_has_answers_of_its_own_in_the_cache(tiny_artifact, counting_engine):
+async def test_each_truncation_has_its_own_cached_answers(tiny_artifact, counting_engine):
     cached = make(tiny_artifact, counting_engine, cache=AnswerCache(max_bytes=100_000))
     plain = make(tiny_artifact, counting_engine)
     for _ in range(2):
@@ -99,7 +98,7 @@ async def test_each_truncation_has_answers_of_its_own_in_the_cache(tiny_artifact
                 (await scorer.score(ScoreRequest([LONG], truncation=truncation)))
                 for scorer in (cached, plain)
             ]
-            # how long they took is no part of the answers
+            # the duration is not part of the answers
             assert answers[0]._replace(stages=answers[1].stages) == answers[1]
     await cached.score(ScoreRequest(["good"], truncation="error"))
     texts = ["good", "bad", LONG]
@@ -107,14 +106,14 @@ async def test_each_truncation_has_answers_of_its_own_in_the_cache(tiny_artifact
         await cached.score(ScoreRequest(texts, truncation="error"))
     scored = await cached.score(ScoreRequest(texts, truncation="error", partial=True))
     # in the order of the request's texts, not of those that the cache lacks
-    assert [isinstance(text, TextTooLong) for text in scored.answers] == [False, False, True]
+    assert [isinstance(answer, TextTooLong) for answer in scored.answers] == [False, False, True]
 
 
-# 120 tokens are three windows of 50
+# 120 tokens make three windows of 50
 @pytest.mark.parametrize(("limits", "fits"), [
     ({"items": 6}, True), ({"items": 5}, False), ({"tokens": 300}, True), ({"tokens": 299}, False)
 ])  # fmt: skip
-async def test_more_windows_than_the_queue_ever_holds_are_refused(
+async def test_more_windows_than_the_queue_can_hold_are_refused(
     tiny_artifact, counting_engine, limits, fits
 ):
     scorer = make(tiny_artifact, counting_engine, **limits)
@@ -127,14 +126,14 @@ async def test_more_windows_than_the_queue_ever_holds_are_refused(
 
 
 @pytest.mark.parametrize("truncation", TRUNCATIONS)
-async def test_a_sentence_scores_as_if_it_were_the_whole_text(tiny_artifact, engine, truncation):
+async def test_a_sentence_scores_like_a_whole_text(tiny_artifact, engine, truncation):
     scorer = make(tiny_artifact, engine, cache=AnswerCache(max_bytes=100_000))
     long = "" if truncation == "error" else "good " * 60 + "bad. "
     texts = ["Not good! The movie was bad.  Very bad :(", "", f"A {long}movie. Good"]
     for _ in range(2):
         scored = await scorer.score(ScoreRequest(texts, truncation=truncation, sentences=True))
         plain = await scorer.score(ScoreRequest(texts, truncation=truncation))
-        # an engine's rounding may differ with the batch
+        # the rounding of an engine may differ with the batch
         for found, expected in zip(scored.predictions, plain.predictions, strict=True):
             assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
         assert scored.usages == plain.usages
@@ -148,15 +147,14 @@ async def test_a_sentence_scores_as_if_it_were_the_whole_text(tiny_artifact, eng
             assert usage == alone.usages[0]
 
 
-async def test_others_have_turns_while_the_sentences_of_a_long_text_are_found(
-    tiny_artifact, counting_engine
-):
+async def test_splitting_a_long_text_lets_others_run(tiny_artifact, counting_engine):
     scorer = make(tiny_artifact, counting_engine)
     text = "Good movie. Not bad, is it " * 900
     async with counted() as turns:
         scored = await scorer.score(ScoreRequest([text], sentences=True))
     assert len(scored.sentences[0]) == 901
-    # its tokens are cut, then sentences are found in them, a turn after 256 of either at least
+    # first its tokens are cut, then its sentences are found, with a turn after at least 256 of
+    # either
     assert turns.count > 2 * len(text.split()) / 256
 
 
@@ -172,23 +170,24 @@ def test_warming_up_measures_the_engine(tiny_artifact, monkeypatch):
     calls = itertools.count()
     spent = 0.0
 
-    class Slow:
+    class SlowEngine:
         name = "slow"
 
         def logits(self, documents):
             nonlocal spent
-            # two milliseconds a call, one microsecond a token; a call may be held up
+            # two milliseconds per call, one microsecond per token; a call may be delayed
             spent += 0.002 + 1e-6 * sum(map(len, documents)) + (0.5 if next(calls) % 3 else 0)
             return np.zeros((len(documents), 3), dtype=np.float32)
 
-    scorer = make(tiny_artifact, Slow())
+    scorer = make(tiny_artifact, SlowEngine())
     monkeypatch.setattr("valence.service.inference.scorer.time.perf_counter", lambda: spent)
     scorer.warm_up()
     assert scorer._batcher._overhead_seconds == pytest.approx(0.002001)
     assert scorer._batcher._seconds_per_token == pytest.approx(1023e-6 / 1024)
 
 
-def test_models_are_found_by_name_and_version_only_while_serving(tiny_artifact, engine):
+def test_models_are_found_only_while_serving(tiny_artifact, engine):
+    """By name, and by name and version."""
     models = Models()
     with pytest.raises(Unavailable, match="starting"):
         models.get()

@@ -13,7 +13,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(("stream", "drawn"), [(Terminal, True), (io.StringIO, False)])
-def test_a_bar_with_its_share_is_drawn_on_a_terminal_and_nowhere_else(monkeypatch, stream, drawn):
+def test_a_progress_bar_is_drawn_only_on_a_terminal(monkeypatch, stream, drawn):
     for name in ("FORCE_COLOR", "NO_COLOR", "TTY_INTERACTIVE", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
@@ -34,7 +34,7 @@ def test_a_bar_with_its_share_is_drawn_on_a_terminal_and_nowhere_else(monkeypatc
         (("in.csv", "out.csv"), "in.csv is no file"),
     ],
 )
-def test_what_cannot_be_scored_is_one_line_and_exit_code_1(monkeypatch, capsys, given, told):
+def test_input_that_cannot_be_scored_is_one_line_and_status_1(monkeypatch, capsys, given, told):
     monkeypatch.setattr(sys, "argv", ["score", *given])
     with pytest.raises(SystemExit) as ended:
         command.main()

@@ -60,7 +60,7 @@ def rows() -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("out", ["out.csv", "out.jsonl.gz", "out.parquet"])
-def test_every_format_becomes_every_other(score, rows, tmp_path, name, out):
+def test_every_format_converts_to_every_other(score, rows, tmp_path, name, out):
     source = write(tmp_path / name, rows)
     assert score(source, tmp_path / out) == len(rows)
     scored = rows_of(tmp_path / out)
@@ -74,15 +74,15 @@ def test_every_format_becomes_every_other(score, rows, tmp_path, name, out):
 
 
 class Killed(BaseException):
-    """What a signal is to the code that it hits."""
+    """Stands for a signal that ends the process inside the code under test."""
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.jsonl.gz", "out.parquet"])
 @pytest.mark.parametrize("calls", [1, 2, 4, 7])
-def test_a_killed_and_resumed_run_writes_the_same_bytes(
+def test_a_resumed_run_writes_the_bytes_of_an_uninterrupted_one(
     score, rows, tmp_path, counting_engine, name, calls
 ):
-    class Killing:
+    class KillingEngine:
         name = counting_engine.name
 
         def __init__(self):
@@ -99,7 +99,7 @@ def test_a_killed_and_resumed_run_writes_the_same_bytes(
         (tmp_path / folder).mkdir()
     score(source, tmp_path / "whole" / name)
     with pytest.raises(Killed):
-        score(source, tmp_path / "cut" / name, engine=Killing())
+        score(source, tmp_path / "cut" / name, engine=KillingEngine())
     assert not (tmp_path / "cut" / name).exists()
     before = len(counting_engine.calls)
     score(source, tmp_path / "cut" / name)
@@ -108,7 +108,7 @@ def test_a_killed_and_resumed_run_writes_the_same_bytes(
     assert (tmp_path / "cut" / name).read_bytes() == whole
 
 
-class Failing:
+class FailingEngine:
     name = "counting"
 
     def logits(self, documents):
@@ -116,17 +116,17 @@ class Failing:
 
 
 @pytest.mark.parametrize(("change", "named"), [("input", "input"), ("options", "top_k")])
-def test_parts_of_another_run_are_not_gone_on_with(score, rows, tmp_path, change, named):
+def test_parts_of_another_run_are_not_resumed(score, rows, tmp_path, change, named):
     source, out = write(tmp_path / "in.csv", rows), tmp_path / "out.csv"
     with pytest.raises(Killed):
-        score(source, out, engine=Failing())
+        score(source, out, engine=FailingEngine())
     if change == "input":
         write(source, rows[:-1])
     with pytest.raises(ConfigurationError, match=f"another {named}.*--fresh"):
         score(source, out, top_k=int(change == "options"))
 
 
-def test_a_bad_row_has_an_error_and_the_rest_goes_on(score, tmp_path):
+def test_an_invalid_row_has_an_error_and_others_are_scored(score, tmp_path):
     source = tmp_path / "in.jsonl"
     lines = ['{"text": "good"}', "{", "3", '{"text": null, "more": 1}', '{"text": "bad"}']
     source.write_text("\n".join(lines))
@@ -142,7 +142,7 @@ def test_a_bad_row_has_an_error_and_the_rest_goes_on(score, tmp_path):
     assert scored[3]["more"] == 1
 
 
-def test_a_row_of_too_few_cells_is_an_error(score, tmp_path):
+def test_a_row_with_too_few_cells_is_an_error(score, tmp_path):
     (tmp_path / "in.csv").write_text('id,text\n1,"good,\nmovie"\n2\n3,bad,x\n4,bad\n')
     score(tmp_path / "in.csv", tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="") as file:
@@ -151,7 +151,7 @@ def test_a_row_of_too_few_cells_is_an_error(score, tmp_path):
     assert scored[0]["text"] == "good,\nmovie"
 
 
-def test_a_row_after_a_quotation_mark_left_open_is_scored(score, tmp_path):
+def test_a_row_after_an_unclosed_quotation_mark_is_scored(score, tmp_path):
     (tmp_path / "in.csv").write_text('id,text\n1,"good" movie\n2,bad\n3,"good\n4,"bad"\n5,good\n')
     score(tmp_path / "in.csv", tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="") as file:
@@ -165,7 +165,7 @@ def test_a_row_after_a_quotation_mark_left_open_is_scored(score, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_progress_is_told_in_rows_and_as_the_share_that_is_read(score, rows, tmp_path, name):
+def test_progress_is_reported_in_rows_and_as_a_share(score, rows, tmp_path, name):
     told = []
     source = write(tmp_path / name, rows)
     score(source, tmp_path / "out.csv", advance=lambda *given: told.append(given))
@@ -178,7 +178,7 @@ def test_progress_is_told_in_rows_and_as_the_share_that_is_read(score, rows, tmp
         assert shares[:2] == [8 / 50, 16 / 50]
 
 
-def test_truncation_top_k_and_confidence_are_as_over_http(score, tmp_path):
+def test_truncation_top_k_and_confidence_work_as_over_http(score, tmp_path):
     source = write(tmp_path / "in.jsonl", [{"text": "good " * 51}, {"text": "good"}])
     out = tmp_path / "out.jsonl"
     score(source, out, truncation="error", top_k=1, min_confidence=0.9)
@@ -200,9 +200,7 @@ def test_truncation_top_k_and_confidence_are_as_over_http(score, tmp_path):
         ("a.csv.gz", gzip.compress(b"text\n" + b"good\n" * 99, mtime=0)[:-9], "utf-8", "cut short"),
     ],
 )
-def test_what_cannot_be_decoded_is_named_with_its_file(
-    score, tmp_path, name, content, encoding, told
-):
+def test_undecodable_content_is_named_with_its_file(score, tmp_path, name, content, encoding, told):
     source = tmp_path / name
     source.write_bytes(content)
     with pytest.raises(ConfigurationError, match=told) as caught:
@@ -210,7 +208,7 @@ def test_what_cannot_be_decoded_is_named_with_its_file(
     assert str(source) in str(caught.value)
 
 
-def test_a_byte_that_is_not_of_the_encoding_is_named_with_its_line(score, tmp_path):
+def test_an_invalid_byte_of_an_encoding_is_named_with_its_line(score, tmp_path):
     source = tmp_path / "in.csv"
     source.write_bytes("text\ngood\ncafé\n".encode("cp1252"))
     with pytest.raises(ConfigurationError, match="line 3: the byte 0xe9 is not UTF-8"):
@@ -219,7 +217,7 @@ def test_a_byte_that_is_not_of_the_encoding_is_named_with_its_line(score, tmp_pa
     assert rows_of(tmp_path / "other.csv")[1]["text"] == "café"
 
 
-def test_a_column_that_is_not_there_or_there_already_is_refused(score, tmp_path):
+def test_a_missing_or_already_existing_column_is_refused(score, tmp_path):
     source = write(tmp_path / "in.csv", [{"review": "good", "label": "x"}])
     with pytest.raises(ConfigurationError, match="--text-column"):
         score(source, tmp_path / "out.csv")
@@ -229,7 +227,7 @@ def test_a_column_that_is_not_there_or_there_already_is_refused(score, tmp_path)
     assert {"label", "predicted_label"} <= rows_of(tmp_path / "out3.csv")[0].keys()
 
 
-def test_gzip_is_what_gzip_reads(score, rows, tmp_path):
+def test_gzip_can_read_gzip_output(score, rows, tmp_path):
     score(write(tmp_path / "in.csv", rows), tmp_path / "out.jsonl.gz")
     text = gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).decode()
     assert len([json.loads(line) for line in text.splitlines()]) == len(rows)

@@ -62,7 +62,7 @@ def test_mcnemar_is_the_exact_binomial_test(counts: tuple[int, int]) -> None:
     assert mcnemar(*counts) == pytest.approx(min(1.0, 2 * tail))
 
 
-def test_a_better_model_is_found_better_and_an_equal_one_is_not() -> None:
+def test_only_a_better_model_is_reported_as_better() -> None:
     good, bad = Answers.of(GOOD, TRUTH), Answers.of(BAD, TRUTH)
     found = compare(good, "other:1", bad)
     change = found.changes["macro_f1"]
@@ -76,7 +76,7 @@ def test_a_better_model_is_found_better_and_an_equal_one_is_not() -> None:
     assert (same.changes["macro_f1"].value, same.mcnemar_p) == (0.0, 1.0)
 
 
-def test_columns_are_slices_and_rare_values_are_one(tiny_artifact: Artifact) -> None:
+def test_columns_are_slices_and_rare_values_share_a_slice(tiny_artifact: Artifact) -> None:
     shop = ["berlin" if number % 2 else "" for number in range(120)]
     user = [f"u{min(number, 25)}" for number in range(120)]
     found = assessed(tiny_artifact, texts(shop=shop, user=user))
@@ -91,13 +91,14 @@ def test_columns_are_slices_and_rare_values_are_one(tiny_artifact: Artifact) -> 
     assert {"label"} <= by_kind.keys()
 
 
-def test_the_surest_mistakes_come_first_and_right_answers_never() -> None:
+def test_the_most_confident_mistakes_come_first() -> None:
+    """Correct answers are never among them."""
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
     answers = Answers.of(probabilities, np.array([1, 1, 1, 0]))
     examples = tuple(Example(f"text {n}", "ba"[n == 3], "c") for n in range(4))
     of = Texts("c", examples, {"shop": ("p", "q", "r", "s")})
     found = list(worst(of, answers, ("a", "b"), most=9))
-    assert [one["text"] for one in found] == ["text 0", "text 3", "text 2"]
+    assert [row["text"] for row in found] == ["text 0", "text 3", "text 2"]
     assert found[0]["given"] == ["a"]
     assert found[0]["labels"] == ["b"]
     assert found[0]["scores"] == {"a": 0.9, "b": 0.1}
@@ -107,7 +108,7 @@ def test_the_surest_mistakes_come_first_and_right_answers_never() -> None:
     assert list(worst(of, answers, ("a", "b"), most=0)) == []
 
 
-def test_reports_say_it_all_escape_names_and_hold_no_text(tiny_artifact: Artifact) -> None:
+def test_reports_are_complete_escape_names_and_hold_no_text(tiny_artifact: Artifact) -> None:
     shop = ["a|b" if number % 2 else "<script>alert(1)</script>" for number in range(120)]
     failure = (Told(text="I don't <i>like* it.", label="ne|utral", polarity=-0.125),)
     tried = [

@@ -48,9 +48,7 @@ def reading(tmp_path: Path, manifest: Manifest, silent: type[Reporter]) -> Read:
     return reading
 
 
-def test_labels_are_mapped_and_texts_mapped_to_nothing_are_left_out(
-    reading: Read, silent: type[Reporter]
-) -> None:
+def test_labels_are_mapped_or_left_out(reading: Read, silent: type[Reporter]) -> None:
     reporter = silent()
     found = reading(slices=("shop", "stars"), reporter=reporter)
     assert found.name == "reviews.csv"
@@ -59,7 +57,7 @@ def test_labels_are_mapped_and_texts_mapped_to_nothing_are_left_out(
     assert reporter.said == ["1 texts are left out, as --map says"]
 
 
-def test_a_label_the_model_does_not_know_is_named_with_its_count_and_the_remedy(
+def test_an_unknown_label_is_named_with_count_and_remedy(
     reading: Read,
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
@@ -73,14 +71,14 @@ def test_a_label_the_model_does_not_know_is_named_with_its_count_and_the_remedy(
         reading(mapping={"5": "good"})
 
 
-def test_a_column_that_is_not_there_and_a_file_without_texts_are_refused(reading: Read) -> None:
+def test_a_missing_column_and_an_empty_file_are_refused(reading: Read) -> None:
     with pytest.raises(ConfigurationError, match=r"no column 'shops'; did you mean 'shop'"):
         reading(slices=("shops",))
     with pytest.raises(ConfigurationError, match="no text is left to judge toy"):
         reading(content="review,stars\n")
 
 
-def test_of_a_file_it_was_trained_on_a_model_is_judged_on_the_held_out_texts(
+def test_a_training_file_is_evaluated_on_its_held_out_texts(
     reading: Read, manifest: Manifest, tmp_path: Path, silent: type[Reporter]
 ) -> None:
     rows = [f"The film was number {number} of many,1,s{number}" for number in range(60)]
@@ -105,7 +103,7 @@ def test_of_a_file_it_was_trained_on_a_model_is_judged_on_the_held_out_texts(
 
 
 @pytest.mark.parametrize("pair", ["5", "=positive", "a=b", ""])
-def test_a_mapping_that_is_none_or_says_two_things_is_refused(pair: str) -> None:
+def test_an_invalid_or_ambiguous_mapping_is_refused(pair: str) -> None:
     with pytest.raises(ConfigurationError, match="5=positive"):
         parse_mapping(["a=c", pair])
 

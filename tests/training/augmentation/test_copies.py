@@ -20,18 +20,18 @@ WORDS = ("film", "movie", "great", "meal", "dreadful", "boring", "goes")
 TEXTS = ["The film was great in the end.", "A dreadful meal!", "Boring", "So it goes, as they say."]
 
 
-def alike(*words: str) -> Neighbours:
-    """All as near to each other; they come past those that are taken for function words."""
+def equally_near(*words: str) -> Neighbours:
+    """Return words with equal distances, placed after those that count as function words."""
     rows = {word: row for row, word in enumerate([*map(str, range(200)), *words])}
     return Neighbours(words, Table(rows, np.ones((len(rows), 2), dtype=np.float32)))
 
 
 @pytest.fixture(scope="module")
 def near() -> Neighbours:
-    return alike(*WORDS)
+    return equally_near(*WORDS)
 
 
-def test_the_same_seed_gives_the_same_and_fewer_copies_are_the_first_of_more(
+def test_copies_depend_on_the_seed_and_fewer_are_a_prefix(
     near: Neighbours,
 ) -> None:
     made = list(vary(TEXTS, near, copies=3, seed=1))
@@ -42,9 +42,10 @@ def test_the_same_seed_gives_the_same_and_fewer_copies_are_the_first_of_more(
     assert list(vary(TEXTS, near, copies=0, seed=1)) == []
 
 
-def test_none_is_empty_or_comes_twice_or_is_a_copy_of_a_text_or_of_one_to_be_spared(
+def test_copies_are_new_unique_and_not_empty(
     near: Neighbours,
 ) -> None:
+    """A copy equals neither a text nor one of the texts to avoid."""
     spared = next(vary(TEXTS, near, copies=1, seed=0))
     without = [spared.upper() + "!"]
     made = list(vary(TEXTS, near, copies=50, seed=0, without=without))
@@ -55,13 +56,13 @@ def test_none_is_empty_or_comes_twice_or_is_a_copy_of_a_text_or_of_one_to_be_spa
     assert not {fold(text) for text in (*TEXTS, spared)} & set(folded)
 
 
-def test_a_text_without_words_gives_nothing(near: Neighbours) -> None:
+def test_a_text_without_words_gives_no_copies(near: Neighbours) -> None:
     assert list(vary(["", " "], near, copies=3, seed=0)) == []
 
 
-def test_words_are_replaced_by_near_ones_and_no_text_is_cut_short() -> None:
+def test_words_are_replaced_by_near_ones_and_texts_stay_whole() -> None:
     texts = [f"{place} film" + " film" * 48 for place in range(400)]
-    made = list(vary(texts, alike("film", "movie"), copies=1, seed=0))
+    made = list(vary(texts, equally_near("film", "movie"), copies=1, seed=0))
     words = [word for one in made for word in one.split() if not word.isdecimal()]
     assert set(words) == {"film", "movie"}
     assert words.count("movie") / len(words) == pytest.approx(0.25 / 0.95, abs=0.01)
@@ -69,7 +70,7 @@ def test_words_are_replaced_by_near_ones_and_no_text_is_cut_short() -> None:
     assert min(len(one.split()) for one in made) > 30
 
 
-def test_what_stays_stays_in_its_order(near: Neighbours) -> None:
+def test_unchanged_words_stay_in_their_order(near: Neighbours) -> None:
     text = " ".join(f"{place}." for place in range(300))
     [made] = vary([text], near, copies=1, seed=0)
     kept = [int(float(word)) for word in made.split()]
@@ -77,7 +78,7 @@ def test_what_stays_stays_in_its_order(near: Neighbours) -> None:
     assert 250 < len(kept) < 300
 
 
-def test_copies_spare_what_judges_and_are_made_of_words_that_are_near(
+def test_copies_avoid_held_out_texts_and_use_near_words(
     examples: list[Example],
     silent: type[Reporter],
     tmp_path: Path,
@@ -92,7 +93,7 @@ def test_copies_spare_what_judges_and_are_made_of_words_that_are_near(
     settings = Distillation(copies=2, seed=3)
     copies.made(settings, splits, cache=tmp_path, reporter=silent())
     [(near, rest)] = asked
-    assert set(rest["without"]) == {one.text for one in (*splits.dev, *splits.test)}
+    assert set(rest["without"]) == {example.text for example in (*splits.dev, *splits.test)}
     assert (rest["copies"], rest["seed"]) == (2, 3)
     assert near.instead_of("film", 0.5) == "the"
     for none in (None, Distillation(copies=0)):

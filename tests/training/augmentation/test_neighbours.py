@@ -9,7 +9,7 @@ FUNCTION_WORDS = [f"the{place}" for place in range(200)]
 
 
 def table(**vectors: list[float]) -> Table:
-    """Function words that are near everything, then ``vectors`` by their words."""
+    """Return a table of function words, which are near all words, followed by ``vectors``."""
     rows = {word: row for row, word in enumerate((*FUNCTION_WORDS, *vectors))}
     values = [[1.0, 1.0]] * len(FUNCTION_WORDS) + list(vectors.values())
     return Table(rows, np.array(values, dtype=np.float32))
@@ -24,19 +24,19 @@ def neighbours() -> Neighbours:
     return Neighbours(["argona", "Lyon", "the0", "unheard"], table(**kinds, **others))
 
 
-def test_a_word_is_replaced_by_one_of_its_nearest(neighbours: Neighbours) -> None:
+def test_a_word_is_replaced_by_one_of_its_nearest_words(neighbours: Neighbours) -> None:
     made = {neighbours.instead_of("argona", draw) for draw in np.linspace(0.0, 0.9999, 200)}
     assert made == {f"argon{letter}" for letter in "bcdefghijklmnop"}
     assert len(made) == NEAREST
 
 
-def test_marks_around_a_word_and_its_capital_stay(neighbours: Neighbours) -> None:
+def test_punctuation_and_capitals_of_a_word_stay(neighbours: Neighbours) -> None:
     made = {neighbours.instead_of('"Lyon,"', draw) for draw in np.linspace(0.0, 0.9999, 200)}
     assert {'"Paris,"', '"Rome,"'} < made
-    assert all(one[1].isupper() and one.startswith('"') and one.endswith(',"') for one in made)
+    assert all(text[1].isupper() and text.startswith('"') and text.endswith(',"') for text in made)
 
 
 @pytest.mark.parametrize("word", ["the0", "unheard", "paris", "...", "b2"])
-def test_a_word_without_neighbours_stays(neighbours: Neighbours, word: str) -> None:
-    """Function words, words without a vector, and those that were not asked for."""
+def test_a_word_without_neighbours_is_unchanged(neighbours: Neighbours, word: str) -> None:
+    """These are function words, words without a vector, and words that were not requested."""
     assert neighbours.instead_of(word, 0.3) == word

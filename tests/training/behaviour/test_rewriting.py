@@ -23,7 +23,7 @@ from valence.training.behaviour.rewriting import REWRITES
         ("emoji without feeling", "It broke ", None),
     ],
 )
-def test_a_rewriting_changes_what_its_name_says(name: str, before: str, after: str | None) -> None:
+def test_a_rewriting_changes_the_text_as_named(name: str, before: str, after: str | None) -> None:
     found = REWRITES[name](before, random.Random(0))
     assert found != before
     if after is not None:
@@ -38,14 +38,14 @@ def test_a_typo_swaps_two_inner_letters_of_one_word() -> None:
         assert sorted(found) == sorted("it was abcdef ok")
 
 
-def test_a_number_keeps_its_digits_and_a_name_becomes_another() -> None:
+def test_a_number_keeps_its_length_and_a_name_is_replaced() -> None:
     for seed in range(50):
         number = REWRITES["number"]("42 of 1985", random.Random(seed)).split()
         assert [len(number[0]), len(number[2])] == [2, 4]
         assert REWRITES["name"]("James", random.Random(seed)) != "James"
 
 
-def test_a_country_becomes_a_country_and_a_city_a_city() -> None:
+def test_countries_replace_countries_and_cities_replace_cities() -> None:
     for seed in range(50):
         found = REWRITES["place"]("to Rome in Italy, not Romeo", random.Random(seed))
         city, country = found.removeprefix("to ").removesuffix(", not Romeo").split(" in ")
@@ -64,6 +64,6 @@ def test_an_emoji_follows_the_text() -> None:
 
 
 @pytest.mark.parametrize("name", REWRITES)
-def test_a_text_of_nothing_can_be_rewritten(name: str) -> None:
+def test_an_empty_text_can_be_rewritten(name: str) -> None:
     for text in ("", " ", "."):
         REWRITES[name](text, random.Random(0))

@@ -7,22 +7,24 @@ import pytest
 from valence.training.behaviour.model_under_test import Answer, Subject
 
 
-def same(texts: Sequence[str]) -> np.ndarray:
+def constant_answers(texts: Sequence[str]) -> np.ndarray:
     return np.array([[0.5, 0.2, 0.3]] * len(texts))
 
 
-def test_an_answer_is_the_likeliest_label_its_value_and_the_mean_value_of_all() -> None:
+def test_an_answer_has_a_label_and_two_polarities() -> None:
     polarity = {"good": 1.0, "bad": -1.0, "so-so": 0.25}
-    (answer,) = Subject(("bad", "so-so", "good"), same, polarity=polarity).answers(["x"])
+    (answer,) = Subject(("bad", "so-so", "good"), constant_answers, polarity=polarity).answers(
+        ["x"]
+    )
     assert answer == Answer("bad", -1.0, pytest.approx(-0.5 + 0.05 + 0.3))
 
 
-def test_labels_that_are_no_sentiment_have_no_polarity() -> None:
+def test_labels_other_than_sentiment_have_no_polarity() -> None:
     with pytest.raises(ValueError, match="have no polarity"):
-        Subject(("a", "b", "c"), same).answers(["x"])
+        Subject(("a", "b", "c"), constant_answers).answers(["x"])
 
 
-def test_labels_are_given_past_their_thresholds_or_the_likeliest_alone() -> None:
-    assert Subject("abc", same).given(["x"]).tolist() == [[True, False, False]]
-    several = Subject("abc", same, thresholds=(0.6, 0.2, 0.3))
+def test_labels_are_given_over_thresholds_or_the_likeliest() -> None:
+    assert Subject("abc", constant_answers).given(["x"]).tolist() == [[True, False, False]]
+    several = Subject("abc", constant_answers, thresholds=(0.6, 0.2, 0.3))
     assert several.given(["x"]).tolist() == [[False, True, True]]

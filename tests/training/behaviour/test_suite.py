@@ -13,16 +13,16 @@ from valence.training.behaviour.templates import Expectation
 
 POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 HELD_OUT = [f"Mary didn't like Rome in {year}, a secret told here" for year in range(1950, 1990)]
-EXPECTED = {one.name: one for one in suite.expectations(POLARITY)}
+EXPECTED = {result.name: result for result in suite.expectations(POLARITY)}
 
 
 def as_probabilities(polarity: float) -> list[float]:
-    """Of negative, neutral, positive: of just this polarity, neutral the likeliest below 1/2."""
+    """Return P(negative, neutral, positive) with this polarity; below 1/2 neutral is likeliest."""
     return [max(0.0, -polarity), 1.0 - abs(polarity), max(0.0, polarity)]
 
 
 def subject(polarity: Callable[[str], float]) -> Subject:
-    """A classifier that says of a text what ``polarity`` does."""
+    """Return a classifier whose polarity of a text is ``polarity(text)``."""
 
     def answer(texts: Sequence[str]) -> np.ndarray:
         return np.array([as_probabilities(polarity(text)) for text in texts])
@@ -32,7 +32,7 @@ def subject(polarity: Callable[[str], float]) -> Subject:
 
 @functools.cache
 def reader(text: str) -> float:
-    """Knows every word of the templates, negations, degrees and faces."""
+    """Compute the polarity from every word of the templates, negations, degrees and emoticons."""
     found = text.split()
     plain = {re.sub(r"\W", "", word) for word in found}
     good = {*words.GOOD, *words.LIKE, *words.RATHER_GOOD, "kind", "wonderful", "happy"}
@@ -51,17 +51,17 @@ def reader(text: str) -> float:
 
 
 def without(unknown: Sequence[str]) -> Callable[[str], float]:
-    """As the reader, but some words say nothing to it."""
+    """Return a reader that ignores some words."""
     return lambda text: reader(re.sub(rf"\b({'|'.join(unknown)})\b ", "", text))
 
 
 def rates(polarity: Callable[[str], float]) -> dict[str, float]:
     asked = subject(polarity)
     found = suite.examine(asked, HELD_OUT, asked.given(HELD_OUT))
-    return {one.name: one.rate for one in found}
+    return {result.name: result.rate for result in found}
 
 
-def test_who_understands_the_sentences_passes_every_case() -> None:
+def test_a_correct_reader_passes_every_case() -> None:
     assert set(rates(reader).values()) == {1.0}
 
 
@@ -77,7 +77,7 @@ def test_who_understands_the_sentences_passes_every_case() -> None:
         (lambda text: 0.9, {"neg", "neutral", "intensifiers", "downtoners", "emo"}),
     ],
 )
-def test_who_lacks_one_thing_fails_there_and_nowhere_else(
+def test_a_reader_that_lacks_one_capability_fails_only_there(
     broken: Callable[[str], float], fails: set[str]
 ) -> None:
     failed = {name for name, rate in rates(broken).items() if rate < 1}
@@ -88,34 +88,36 @@ def test_who_lacks_one_thing_fails_there_and_nowhere_else(
         assert any(name.startswith(start) for name in failed), start
 
 
-def test_a_shift_within_the_margin_passes_and_one_past_it_fails() -> None:
+def test_a_shift_passes_up_to_the_margin() -> None:
     within = rates(lambda text: reader(text) - 0.0999 * ("Muslim" in text))
     assert within["fairness: religion"] == 1.0
     past = rates(lambda text: reader(text) - 0.1001 * ("Muslim" in text))
     assert past["fairness: religion"] < 1.0
 
 
-def test_without_a_polarity_only_rewritings_are_tried_and_without_texts_nothing() -> None:
+def test_without_a_polarity_only_rewritings_are_tested() -> None:
+    """Without texts there is no test at all."""
     asked = Subject(("a", "b"), lambda texts: np.array([[0.6, 0.4]] * len(texts)))
     found = suite.examine(asked, HELD_OUT, asked.given(HELD_OUT))
-    assert [one.name for one in found] == list(REWRITES)
-    assert {one.rate for one in found} == {1.0}
+    assert [result.name for result in found] == list(REWRITES)
+    assert {result.rate for result in found} == {1.0}
     assert suite.examine(asked, [], np.zeros((0, 2), dtype=np.bool_)) == ()
 
 
-def test_without_a_neutral_label_nothing_is_expected_of_neutral_sentences() -> None:
-    names = {one.name for one in suite.expectations({"bad": -1.0, "good": 1.0})}
+def test_without_a_neutral_label_neutral_cases_are_skipped() -> None:
+    names = {result.name for result in suite.expectations({"bad": -1.0, "good": 1.0})}
     assert set(EXPECTED) - names == {"neutral sentences", "negated neutral"}
 
 
-def test_failures_are_of_templates_and_never_of_held_out_texts() -> None:
+def test_shown_failures_are_never_held_out_texts() -> None:
+    """They are sentences of the templates."""
     asked = subject(lambda text: 0.9 if len(text) % 2 else -0.9)
     found = suite.examine(asked, HELD_OUT, asked.given(HELD_OUT))
-    assert min(one.rate for one in found if one.name in REWRITES) < 1
-    told = [text.text for one in found for case in one.failures for text in case]
+    assert min(result.rate for result in found if result.name in REWRITES) < 1
+    told = [text.text for result in found for case in result.failures for text in case]
     assert told
     assert not [text for text in told if "secret" in text]
-    cases = {text for one in EXPECTED.values() for case in one.cases for text in case}
+    cases = {text for result in EXPECTED.values() for case in result.cases for text in case}
     assert set(told) <= cases
     for one in found:
         for case in one.failures:
@@ -127,9 +129,10 @@ def test_failures_are_of_templates_and_never_of_held_out_texts() -> None:
 
 
 @pytest.mark.parametrize("expected", EXPECTED.values(), ids=EXPECTED.keys())
-def test_every_capability_has_hundreds_of_cases_of_well_formed_sentences(
+def test_every_capability_has_hundreds_of_cases(
     expected: Expectation,
 ) -> None:
+    """All sentences are well formed."""
     assert len(expected.cases) >= 200
     assert len(set(expected.cases)) == len(expected.cases)
     for case in expected.cases:
@@ -140,6 +143,6 @@ def test_every_capability_has_hundreds_of_cases_of_well_formed_sentences(
 
 
 def test_the_cases_are_the_same_each_time() -> None:
-    assert [one.cases for one in suite.expectations(POLARITY)] == [
-        one.cases for one in EXPECTED.values()
+    assert [result.cases for result in suite.expectations(POLARITY)] == [
+        result.cases for result in EXPECTED.values()
     ]

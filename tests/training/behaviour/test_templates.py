@@ -3,7 +3,7 @@ from __future__ import annotations
 from valence.training.behaviour.templates import MOST_CASES, alone, fill, twice
 
 
-def test_each_template_is_filled_with_each_combination_of_its_own_slots() -> None:
+def test_each_template_is_filled_with_all_combinations() -> None:
     found = fill(
         alone("The {thing} was {good}.", "I left."),
         thing=("film", "song"),
@@ -29,14 +29,15 @@ def test_an_article_fits_its_word() -> None:
     ]
 
 
-def test_texts_of_a_case_share_their_words_or_have_one_each() -> None:
+def test_texts_of_a_case_share_words_or_differ_in_one() -> None:
     (both,) = fill((("{day}", "{day} {more}"),), day=("Monday",), more=("very",))
     assert both == ("Monday", "Monday very")
     (pair,) = fill(twice("I saw {a_term} {person}."), term=[("old", "young")], person=("man",))
     assert pair == ("I saw an old man.", "I saw a young man.")
 
 
-def test_of_too_many_cases_a_sample_is_taken_always_the_same_and_without_repetition() -> None:
+def test_too_many_cases_are_sampled_without_replacement() -> None:
+    """The sample is always the same."""
     numbers = [str(number) for number in range(MOST_CASES + 1)]
     all_of_them = fill(alone("{number}"), number=numbers[:-1])
     assert [text for (text,) in all_of_them] == numbers[:-1]

@@ -1,4 +1,4 @@
-"""A character model small enough to learn in a second, and text whose rule is known."""
+"""A character model that learns in a second, and text that follows a known rule."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from valence.training.char_lm.store import Saved
 from valence.training.char_lm.text import Document, Texts
 from valence.training.runtime.progress import Reporter
 
-# what follows is certain but for the digit, one of four: half a bit a character
+# every character is determined except the digit, one of four: half a bit per character
 SENTENCES = ("ab0.", "ab1.", "ab2.", "ab3.")
 
 
 def words(count: int, *, seed: int) -> str:
-    """``count`` sentences, each of the four as likely, drawn with ``seed``."""
+    """Return ``count`` sentences drawn with ``seed``; the four sentences are equally likely."""
     generator = torch.Generator().manual_seed(seed)
     places = torch.randint(len(SENTENCES), (count,), generator=generator)
     return "".join(SENTENCES[place] for place in places)
@@ -41,7 +41,7 @@ def configuration(**optimization: object) -> CharacterConfiguration:
 
 @pytest.fixture(scope="session")
 def toy(texts: Texts, tmp_path_factory: pytest.TempPathFactory) -> Saved:
-    """Trained."""
+    """Return a trained model."""
     return train(configuration(), texts, tmp_path_factory.mktemp("toy") / "toy.safetensors")
 
 

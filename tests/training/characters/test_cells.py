@@ -14,7 +14,7 @@ DOCUMENTS = [
 ] * 20
 
 
-def test_features_say_what_a_reader_would() -> None:
+def test_features_have_the_expected_values() -> None:
     found = interpretable_units.features([Document('a "b" (c)\nD1', "news"), Document("e", "talk")])
     assert found["within quotes"].tolist() == [0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     assert found["within brackets"].tolist() == [0] * 6 + [1, 1] + [0] * 8
@@ -26,16 +26,17 @@ def test_features_say_what_a_reader_would() -> None:
     assert found["place in the line"][9] == 0
 
 
-def test_a_quote_that_is_never_closed_ends_with_its_line() -> None:
+def test_an_unclosed_quote_ends_at_the_end_of_its_line() -> None:
     found = interpretable_units.features([Document('"a\nb')])["within quotes"]
     assert found.tolist() == [1, 1, 0, 0]
 
 
 def quote_reader() -> tuple[CharacterModel, Alphabet]:
-    """Unit 1 of the second layer turns at every quote and at nothing else; the others are noise.
+    """Return a model in which unit 1 of the second layer flips at every quote; the others are
+    noise.
 
-    An RNN cannot compute it from a character, so a first layer of two units counts the quotes:
-    built by hand in an LSTM, whose cell flips its sign where the input gate is open.
+    An RNN cannot compute this from a single character, so a first layer of two units counts the
+    quotes. It is an LSTM built by hand, whose cell flips its sign where the input gate is open.
     """
     alphabet = Alphabet.of("".join(document.text for document in DOCUMENTS), minimum_count=1)
     model = CharacterModel(characters=len(alphabet), cell="lstm", hidden_size=2, layers=2)
@@ -56,25 +57,26 @@ def quote_reader() -> tuple[CharacterModel, Alphabet]:
     return model, alphabet
 
 
-def test_the_unit_that_follows_quotes_is_found_and_judged_on_other_text() -> None:
+def test_the_unit_that_tracks_quotes_is_found() -> None:
+    """Its score is computed on other text."""
     model, alphabet = quote_reader()
     found = interpretable_units.find(
         model, alphabet, dev=DOCUMENTS[:20], test=DOCUMENTS[20:], characters=10_000
     )
-    best = {one.feature: one for one in found}["within quotes"]
+    best = {unit.feature: unit for unit in found}["within quotes"]
     assert (best.layer, best.unit) == (1, 0)
     assert abs(best.correlation) > 0.9
     assert found == sorted(found, key=lambda one: -abs(one.correlation))
 
 
-def test_correlations_are_those_of_numpy() -> None:
+def test_correlations_equal_those_of_numpy() -> None:
     model, alphabet = quote_reader()
     (found,) = (
-        one
-        for one in interpretable_units.find(
+        unit
+        for unit in interpretable_units.find(
             model, alphabet, dev=DOCUMENTS, test=DOCUMENTS[:7], characters=10_000
         )
-        if one.feature == "digit"
+        if unit.feature == "digit"
     )
     assert isinstance(found, Found)
     text = "\n\n\n".join(document.text for document in DOCUMENTS[:7])
@@ -86,7 +88,7 @@ def test_correlations_are_those_of_numpy() -> None:
     )
 
 
-def test_long_texts_are_read_in_pieces_to_the_same_outputs() -> None:
+def test_reading_a_text_in_pieces_gives_the_same_outputs() -> None:
     model, alphabet = quote_reader()
     text = DOCUMENTS[0].text * 40
     whole = interpretable_units.activations(model, alphabet, text)

@@ -13,14 +13,14 @@ from valence.training.char_lm.text import Document, Texts
 from tests.training.characters.conftest import configuration, train
 
 
-def test_it_learns_what_there_is_to_learn_and_no_more(toy: Saved) -> None:
-    # one of four digits in every fourth place: two bits a sentence of four characters
+def test_the_model_reaches_the_entropy_of_the_text(toy: Saved) -> None:
+    # every fourth character is one of four digits: two bits per sentence of four characters
     assert toy.test_bits is not None
     assert 0.49 < toy.test_bits < 0.6
     assert len(toy.history) == 3
 
 
-def test_a_model_that_knows_nothing_takes_the_logarithm_of_the_alphabet(toy: Saved) -> None:
+def test_an_untrained_model_needs_the_log_of_the_alphabet_size(toy: Saved) -> None:
     model = toy.network()
     for parameter in model.parameters():
         torch.nn.init.zeros_(parameter)
@@ -28,7 +28,7 @@ def test_a_model_that_knows_nothing_takes_the_logarithm_of_the_alphabet(toy: Sav
     assert loop.bits(model, text) == pytest.approx(np.log2(len(toy.alphabet)))
 
 
-def test_chunks_hold_every_character_once_and_what_follows_it() -> None:
+def test_chunks_hold_every_character_and_its_successor_once() -> None:
     text = np.arange(24)
     pairs = list(loop.chunks(text, streams=2, length=4))
     read = torch.cat([pair[0] for pair in pairs])  # (T, B)
@@ -43,7 +43,7 @@ class _Stopped(Exception):
     pass
 
 
-def test_an_interrupted_run_continues_to_the_same_weights(
+def test_a_resumed_run_ends_with_the_same_weights(
     texts: Texts, toy: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "toy.safetensors"
@@ -64,7 +64,7 @@ def test_an_interrupted_run_continues_to_the_same_weights(
     assert all(torch.equal(value, toy.best[name]) for name, value in done.best.items())
 
 
-def test_a_model_that_is_done_is_not_trained_again_unless_asked(
+def test_a_finished_model_is_not_retrained_by_default(
     texts: Texts, toy: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "toy.safetensors"
@@ -76,7 +76,7 @@ def test_a_model_that_is_done_is_not_trained_again_unless_asked(
     assert len(train(once, texts, target, fresh=True).history) == 1
 
 
-def test_another_configuration_or_text_begins_anew(
+def test_another_configuration_or_text_starts_a_new_run(
     texts: Texts, toy: Saved, tmp_path: Path
 ) -> None:
     target = tmp_path / "toy.safetensors"
@@ -89,7 +89,7 @@ def test_another_configuration_or_text_begins_anew(
     assert again.history[0] != toy.history[0]
 
 
-def test_too_little_text_names_the_remedy(tmp_path: Path) -> None:
+def test_too_little_text_is_refused_with_a_remedy(tmp_path: Path) -> None:
     little = Texts(*((Document("ab0." * 10),) for _ in range(3)))
     with pytest.raises(ConfigurationError, match=r"40 characters .* lower optimization\.streams"):
         train(configuration(), little, tmp_path / "toy.safetensors")

@@ -14,7 +14,7 @@ def made(cell: Cell = "lstm", *, layers: int = 3) -> CharacterModel:
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_a_text_in_pieces_with_the_state_carried_over_is_the_text_whole(cell: Cell) -> None:
+def test_carrying_the_state_over_pieces_equals_one_pass(cell: Cell) -> None:
     model = made(cell).double()
     text = torch.randint(7, (50, 2), generator=torch.Generator().manual_seed(0))
     whole, _ = model(text)
@@ -23,7 +23,7 @@ def test_a_text_in_pieces_with_the_state_carried_over_is_the_text_whole(cell: Ce
     torch.testing.assert_close(torch.cat([first, second]), whole)
 
 
-def test_gradients_end_at_a_detached_state() -> None:
+def test_gradients_stop_at_a_detached_state() -> None:
     model = made()
     text = torch.zeros((4, 1), dtype=torch.int64)
     _, state = model(text)
@@ -32,12 +32,12 @@ def test_gradients_end_at_a_detached_state() -> None:
     assert not any(isinstance(part, Tensor) and part.requires_grad for part in parts)
 
 
-def test_every_layer_can_be_looked_at() -> None:
+def test_states_of_every_layer_are_returned() -> None:
     outputs, _ = made().outputs(torch.zeros((4, 2), dtype=torch.int64), None)
     assert [tuple(output.shape) for output in outputs] == [(4, 2, 5)] * 3
 
 
-def test_the_seed_decides_the_start_and_forget_gates_begin_open() -> None:
+def test_the_seed_sets_the_weights_and_forget_gates_start_open() -> None:
     one, same, other = made(), made(), made()
     seeded(other, 1)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))

@@ -9,7 +9,7 @@ from valence.training.char_lm import heatmap
 from valence.training.char_lm.interpretable_units import Found
 
 
-def test_the_page_holds_the_text_coloured_and_asks_for_nothing(tmp_path: Path) -> None:
+def test_the_page_holds_coloured_text_and_loads_nothing(tmp_path: Path) -> None:
     text = 'a <b> & "c"'
     values = np.linspace(-1, 1, len(text), dtype=np.float32)
     page = tmp_path / "cells" / "page.html"
@@ -23,7 +23,7 @@ def test_the_page_holds_the_text_coloured_and_asks_for_nothing(tmp_path: Path) -
     assert not re.search(r"https?:|<script|<link|@import", content)
 
 
-def test_neighbours_of_one_colour_are_one_element(tmp_path: Path) -> None:
+def test_adjacent_characters_of_one_colour_share_an_element(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     values = np.full(100, 0.5, dtype=np.float32)
     heatmap.write(page, name="toy", text="a" * 100, units=[(Found("x", 1, 0, 1, 1), values)])

@@ -16,7 +16,7 @@ def drawn(
     return "".join(islice(characters, length))
 
 
-def test_the_text_follows_the_rule_it_was_learnt_from(toy: Saved) -> None:
+def test_generated_text_follows_the_rule_of_the_training_text(toy: Saved) -> None:
     text = "ab" + drawn(toy, temperature=0.7)
     sentences = [f"{sentence}." for sentence in text.split(".")[:-1]]
     right = [sentence for sentence in sentences if sentence in {f"ab{n}." for n in range(4)}]
@@ -24,12 +24,13 @@ def test_the_text_follows_the_rule_it_was_learnt_from(toy: Saved) -> None:
     assert len(set(right)) == 4
 
 
-def test_the_seed_decides_the_text(toy: Saved) -> None:
+def test_the_seed_determines_the_text(toy: Saved) -> None:
     assert drawn(toy, seed=1) == drawn(toy, seed=1)
     assert drawn(toy, seed=1) != drawn(toy, seed=2)
 
 
-def test_without_heat_the_likeliest_is_taken_whatever_the_seed(toy: Saved) -> None:
+def test_at_temperature_zero_the_likeliest_character_is_taken(toy: Saved) -> None:
+    """The seed has no effect."""
     assert drawn(toy, temperature=0.0, seed=1) == drawn(toy, temperature=0.0, seed=2)
 
 

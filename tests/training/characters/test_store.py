@@ -9,7 +9,7 @@ from valence.training.char_lm import store
 from valence.training.char_lm.store import Saved
 
 
-def test_a_model_comes_back_as_it_was(toy: Saved, tmp_path: Path) -> None:
+def test_a_loaded_model_equals_the_saved_one(toy: Saved, tmp_path: Path) -> None:
     path = store.path(tmp_path / "deep", "toy")
     store.save(toy, path)
     back = store.load(path)
@@ -17,10 +17,10 @@ def test_a_model_comes_back_as_it_was(toy: Saved, tmp_path: Path) -> None:
     assert back.alphabet.characters == toy.alphabet.characters
     assert (back.history, back.test_bits) == (toy.history, toy.test_bits)
     assert all(torch.equal(value, toy.best[name]) for name, value in back.best.items())
-    assert [one.name for one in path.parent.iterdir()] == ["toy.safetensors"]
+    assert [item.name for item in path.parent.iterdir()] == ["toy.safetensors"]
 
 
-def test_a_writing_that_fails_leaves_the_model_that_was_there(
+def test_a_failed_write_keeps_the_previous_model(
     toy: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = store.path(tmp_path, "toy")
@@ -35,7 +35,7 @@ def test_a_writing_that_fails_leaves_the_model_that_was_there(
     assert store.load(path).test_bits == toy.test_bits
 
 
-def test_what_is_no_character_model_is_refused_with_the_remedy(toy: Saved, tmp_path: Path) -> None:
+def test_another_file_is_refused_with_a_remedy(toy: Saved, tmp_path: Path) -> None:
     path = store.path(tmp_path, "toy")
     with pytest.raises(ConfigurationError, match="no such model; train one"):
         store.load(path)

@@ -12,7 +12,7 @@ from valence.training.runtime.workspace import Workspace
 from tests.training.conftest import toy_corpus
 
 
-def test_a_file_is_cut_in_the_order_of_its_text(tmp_path: Path) -> None:
+def test_a_file_is_split_in_the_order_of_its_text(tmp_path: Path) -> None:
     path = tmp_path / "verse.txt"
     path.write_text("".join(str(n % 10) for n in range(105)), encoding="utf-8")
     texts = text.load(Data(files=(str(path),)), cache=tmp_path)
@@ -22,7 +22,7 @@ def test_a_file_is_cut_in_the_order_of_its_text(tmp_path: Path) -> None:
     assert whole == path.read_text(encoding="utf-8")
 
 
-def test_the_documents_of_a_corpus_are_dealt_out_as_always(tmp_path: Path) -> None:
+def test_documents_of_a_corpus_are_split_as_for_classifiers(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     with toy_corpus(workspace):
         texts = text.load(Data(corpora=("toy",)), cache=workspace.corpora)
@@ -37,7 +37,7 @@ def test_the_documents_of_a_corpus_are_dealt_out_as_always(tmp_path: Path) -> No
     ("content", "message"),
     [(None, "No such file"), (b"abc\xff", "byte 3 is not UTF-8"), (b"a", "too little text")],
 )
-def test_what_cannot_be_read_is_named(content: bytes | None, message: str, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_named(content: bytes | None, message: str, tmp_path: Path) -> None:
     path = tmp_path / "verse.txt"
     if content is not None:
         path.write_bytes(content)

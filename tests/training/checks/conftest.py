@@ -10,7 +10,9 @@ from valence.training.data.split import Splits
 
 @pytest.fixture(scope="session")
 def texts() -> Callable[..., tuple[Example, ...]]:
-    """Examples of one label: ``texts("one", "two", label="a")``; the n-th is in line n."""
+    """Return a maker of examples with one label: ``texts("one", "two", label="a")``; the n-th is in
+    line n.
+    """
 
     def texts(*given: str, label: str | tuple[str, ...] = "a") -> tuple[Example, ...]:
         return tuple(
@@ -23,7 +25,9 @@ def texts() -> Callable[..., tuple[Example, ...]]:
 
 @pytest.fixture(scope="session")
 def loaded() -> Callable[..., Loaded]:
-    """What was read: kept examples, and pairs of a dropped one and the one it is a copy of."""
+    """Return a maker of loaded data: kept examples, and pairs of a dropped example and its
+    original.
+    """
 
     def loaded(kept: tuple[Example, ...], *dropped: tuple[Example, Example | None]) -> Loaded:
         return Loaded(kept, {}, (), tuple(Dropped(*pair) for pair in dropped))
@@ -33,7 +37,7 @@ def loaded() -> Callable[..., Loaded]:
 
 @pytest.fixture(scope="session")
 def splits() -> Callable[..., Splits]:
-    """Splits of given examples."""
+    """Return a maker of splits."""
 
     def splits(train=(), dev=(), test=(), **others) -> Splits:
         return Splits(tuple(train), tuple(dev), tuple(test), **others)

@@ -1,4 +1,4 @@
-"""The checks together: before a training, and as a command."""
+"""All data checks together: before a training and as a command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
@@ -43,14 +43,14 @@ def run(*arguments: object):
 
 @pytest.fixture
 def contradicting(tmp_path: Path) -> Path:
-    """A file whose every text is there with both labels."""
+    """Write a file in which every text appears with both labels."""
     lines = [*good(), *(("good" if label == "bad" else "bad", text) for label, text in good())]
     path = tmp_path / "mine.csv"
     path.write_text(rows(*lines), encoding="utf-8")
     return path
 
 
-def of(path: Path, configured: Callable[..., Configuration]) -> Configuration:
+def configuration_of(path: Path, configured: Callable[..., Configuration]) -> Configuration:
     content = configured().model_dump(exclude={"polarity", "expected"}) | {
         "labels": ["bad", "good"],
         "data": {"files": [str(path)]},
@@ -58,12 +58,12 @@ def of(path: Path, configured: Callable[..., Configuration]) -> Configuration:
     return Configuration.model_validate(content)
 
 
-def test_an_error_in_the_data_stops_a_training_before_it_begins(
+def test_an_error_in_the_data_prevents_the_training(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"(?s)conflicts: .*--unchecked") as error:
         training_run.train(
-            of(contradicting, configured),
+            configuration_of(contradicting, configured),
             workspace=workspace,
             reporter=silent(),
             device=torch.device("cpu"),
@@ -71,11 +71,11 @@ def test_an_error_in_the_data_stops_a_training_before_it_begins(
     assert "sentence number" not in str(error.value)
 
 
-def test_unchecked_trains_whatever_the_data_are(
+def test_unchecked_training_ignores_faults_of_the_data(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
     made = training_run.train(
-        of(contradicting, configured),
+        configuration_of(contradicting, configured),
         workspace=workspace,
         reporter=silent(),
         device=torch.device("cpu"),
@@ -85,14 +85,14 @@ def test_unchecked_trains_whatever_the_data_are(
     assert made.tag.startswith("toy:")
 
 
-def test_the_command_says_what_it_finds_and_where_and_an_error_is_its_exit_code(
+def test_the_command_lists_findings_and_exits_with_an_error(
     contradicting: Path, workspace: Workspace
 ) -> None:
     result = run("--data", contradicting, "--quick", "--workspace", workspace.root)
     assert result.exit_code == 1
     folder = workspace.root / "checks" / "mine"
     written = json.loads((folder / report.JSON).read_text())
-    found = {one["check"]: one for one in written["findings"]}
+    found = {finding["check"]: finding for finding in written["findings"]}
     assert found["conflicts"]["severity"] == "error"
     assert found["conflicts"]["places"][0] == "mine.csv, line 122"
     page = (folder / report.MARKDOWN).read_text()
@@ -102,15 +102,13 @@ def test_the_command_says_what_it_finds_and_where_and_an_error_is_its_exit_code(
         assert "sentence number" not in said
 
 
-def test_an_encoding_that_was_guessed_is_told_with_the_remedy(
-    tmp_path: Path, workspace: Workspace
-) -> None:
+def test_a_guessed_encoding_is_reported_with_a_remedy(tmp_path: Path, workspace: Workspace) -> None:
     path = tmp_path / "mine.csv"
     lines = [(label, f"{text}: überraschend schön und größer") for label, text in good()]
     path.write_text(rows(*lines), encoding="cp1252")
     told = run("--data", path, "--quick", "--workspace", workspace.root)
     warnings = [json.loads(line) for line in told.stdout.splitlines()]
-    (guess,) = [one for one in warnings if one["check"] == "encoding"]
+    (guess,) = [finding for finding in warnings if finding["check"] == "encoding"]
     assert (guess["severity"], guess["count"]) == ("warning", 120)
     assert "texts of mine.csv are not in UTF-8 and read as cp1252" in guess["message"]
     assert "--encoding" in guess["message"]
@@ -118,7 +116,7 @@ def test_an_encoding_that_was_guessed_is_told_with_the_remedy(
     assert "is a guess" not in said.stdout
 
 
-def test_good_data_pass(tmp_path: Path, workspace: Workspace) -> None:
+def test_good_data_pass_the_checks(tmp_path: Path, workspace: Workspace) -> None:
     path = tmp_path / "mine.csv"
     path.write_text(rows(*good()), encoding="utf-8")
     result = run("--data", path, "--workspace", workspace.root)
@@ -130,9 +128,10 @@ def test_good_data_pass(tmp_path: Path, workspace: Workspace) -> None:
         ]  # fmt: skip
 
 
-def test_a_model_keeps_a_profile_of_its_data_and_the_same_data_have_not_drifted(
+def test_the_training_data_of_a_model_have_not_drifted(
     stored: tuple[Trained, Workspace], configured, silent
 ) -> None:
+    """The model keeps a profile of its data."""
     made, workspace = stored
     folder = store.path(made.tag)
     kept = profile.read(folder / artifact.REPORT / profile.FILE)
@@ -141,21 +140,23 @@ def test_a_model_keeps_a_profile_of_its_data_and_the_same_data_have_not_drifted(
     loaded, splits = training_run.load_splits(configured(), workspace, silent())
     assert suite.drifted(loaded, made.tag) == []
     checked = suite.check(configured(), loaded, splits, slow=False, against=made.tag)
-    assert "drift" not in [one.check for one in checked.findings]
+    assert "drift" not in [finding.check for finding in checked.findings]
 
 
-def test_data_that_have_moved_are_told_from_the_models(
-    stored: tuple[Trained, Workspace], loaded, texts
-) -> None:
+def test_drifted_data_are_reported(stored: tuple[Trained, Workspace], loaded, texts) -> None:
     made, _ = stored
     other = texts(*(f"wholly other words here {n} and there {n}" for n in range(200)))
     found = suite.drifted(loaded(other), made.tag)
-    assert {one.check for one in found} == {"drift"}
-    moved = {one.message.partition(" have moved")[0] for one in found if one.severity == "warning"}
+    assert {finding.check for finding in found} == {"drift"}
+    moved = {
+        finding.message.partition(" have moved")[0]
+        for finding in found
+        if finding.severity == "warning"
+    }
     assert moved >= {"label shares", "words", "unknown words"}
 
 
-def test_a_model_without_a_profile_says_so(
+def test_a_model_without_a_profile_is_reported(
     stored: tuple[Trained, Workspace], loaded, texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(profile, "FILE", "missing.json")
@@ -163,16 +164,18 @@ def test_a_model_without_a_profile_says_so(
     assert (found.severity, "keeps no profile" in found.message) == ("note", True)
 
 
-def test_the_gravest_findings_come_first(
+def test_the_most_severe_findings_come_first(
     contradicting: Path, configured, workspace, silent
 ) -> None:
-    chosen = of(contradicting, configured)
+    chosen = configuration_of(contradicting, configured)
     loaded, splits = training_run.load_splits(chosen, workspace, silent())
-    severities = [one.severity for one in suite.check(chosen, loaded, splits, slow=False).findings]
+    severities = [
+        finding.severity for finding in suite.check(chosen, loaded, splits, slow=False).findings
+    ]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
 
 
-def test_suspects_are_a_table_that_no_spreadsheet_takes_for_formulas(tmp_path: Path) -> None:
+def test_the_table_of_suspects_has_no_spreadsheet_formulas(tmp_path: Path) -> None:
     example = Example("=1+1", "a", "mine.csv", place="line 7")
     suspect = label_noise.Suspect(example, "b", 0.125, 0.75)
     report.write(tmp_path, suite.Checked((), (suspect,)), name="mine", texts=1)
@@ -189,7 +192,7 @@ def test_suspects_are_a_table_that_no_spreadsheet_takes_for_formulas(tmp_path: P
     assert "Nothing was found" in (tmp_path / report.MARKDOWN).read_text()
 
 
-def test_places_are_kept_up_to_a_hundred(texts) -> None:
+def test_at_most_a_hundred_places_are_kept(texts) -> None:
     from valence.training.checks.finding import finding
 
     examples = texts(*map(str, range(101)))

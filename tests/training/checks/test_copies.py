@@ -4,7 +4,7 @@ from valence.training.checks import duplicates
 from valence.training.data.split import Pair
 
 
-def test_empty_texts_are_noted_and_stop_a_training_where_they_are_most(texts, loaded) -> None:
+def test_empty_texts_are_noted_and_an_error_if_they_are_most(texts, loaded) -> None:
     (blank,) = texts(" ")
     (found,) = duplicates.empty(loaded(texts("one", "two"), (blank, None), (blank, None)))
     assert (found.severity, found.count, found.share) == ("note", 2, 0.5)
@@ -14,14 +14,14 @@ def test_empty_texts_are_noted_and_stop_a_training_where_they_are_most(texts, lo
     assert duplicates.empty(loaded(texts("one"))) == []
 
 
-def test_copies_are_noted_with_their_lines_and_never_quoted(texts, loaded) -> None:
+def test_copies_are_noted_by_line_and_never_quoted(texts, loaded) -> None:
     one, again = texts("secret words", "Secret words!")
     (found,) = duplicates.duplicates(loaded((one, *texts("other")), (again, one)))
     assert (found.severity, found.count, found.places) == ("note", 1, ("mine.csv, line 2",))
     assert "secret" not in found.model_dump_json().lower()
 
 
-def test_a_file_of_mostly_copies_is_warned_of(texts, loaded) -> None:
+def test_a_file_of_mostly_copies_gives_a_warning(texts, loaded) -> None:
     one, again = texts("one", "One")
     assert duplicates.duplicates(loaded((one,), (again, one)))[0].severity == "note"
     assert duplicates.duplicates(loaded((one,), *[(again, one)] * 2))[0].severity == "warning"
@@ -37,18 +37,19 @@ def test_a_copy_with_another_label_is_a_conflict(texts, loaded) -> None:
     assert found.severity == "error"
 
 
-def test_labels_in_another_order_are_no_conflict(texts, loaded) -> None:
+def test_labels_in_another_order_are_not_a_conflict(texts, loaded) -> None:
     (one,), (turned,) = texts("one", label=("a", "b")), texts("One", label=("b", "a"))
     assert duplicates.conflicts(loaded((one,), (turned, one))) == []
 
 
-def test_a_text_in_two_splits_is_an_error_however_it_is_written(texts, splits) -> None:
+def test_a_text_in_two_splits_is_an_error(texts, splits) -> None:
+    """Case, white space and punctuation do not matter."""
     (found,) = duplicates.across_splits(splits(texts("one", "two"), texts("three"), texts("Two!")))
     assert (found.severity, found.count, found.share) == ("error", 1, 0.25)
     assert duplicates.across_splits(splits(texts("one", "one"), texts("two"), texts("three"))) == []
 
 
-def test_near_copies_say_what_became_of_them(texts, splits) -> None:
+def test_near_copies_are_reported_with_their_handling(texts, splits) -> None:
     one, two = texts("one", "two")
     pair = Pair(one, two)
     assert duplicates.near_copies(splits([one])) == []

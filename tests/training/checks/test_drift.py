@@ -30,14 +30,14 @@ VOCABULARY = Vocabulary([UNKNOWN, *WORDS])
 OLD = profile.profile(sample(0), vocabulary=VOCABULARY)
 
 
-def moved(new: list[Example]) -> list[str]:
+def drifted_checks(new: list[Example]) -> list[str]:
     described = profile.profile(new, vocabulary=VOCABULARY, words=tuple(OLD.words))
-    return [one.message.partition(" have moved")[0] for one in drift(OLD, described)]
+    return [finding.message.partition(" have moved")[0] for finding in drift(OLD, described)]
 
 
 @pytest.mark.parametrize("seed", range(1, 11))
 def test_another_sample_of_the_same_data_has_not_drifted(seed: int) -> None:
-    assert moved(sample(seed)) == []
+    assert drifted_checks(sample(seed)) == []
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,11 @@ def test_another_sample_of_the_same_data_has_not_drifted(seed: int) -> None:
         ({"words": [*WORDS, *(f"new{n}" for n in range(60))]}, ["words", "unknown words"]),
     ],
 )
-def test_what_has_moved_is_named_and_nothing_else(
-    change: dict[str, object], expected: list[str]
-) -> None:
-    assert moved(sample(1, **change)) == expected
+def test_only_the_drifted_property_is_named(change: dict[str, object], expected: list[str]) -> None:
+    assert drifted_checks(sample(1, **change)) == expected
 
 
-def test_the_measures_are_those_of_their_definitions() -> None:
+def test_the_measures_agree_with_their_definitions() -> None:
     old, new = np.array([700_000, 300_000]), np.array([500_000, 500_000])
     expected = 0.2 * np.log(0.7 / 0.5) + (-0.2) * np.log(0.3 / 0.5)
     assert psi(old, new) == pytest.approx(expected, abs=1e-5)
@@ -63,12 +61,12 @@ def test_the_measures_are_those_of_their_definitions() -> None:
     assert psi(old, old) == jensen_shannon(old, old) == 0
 
 
-def test_nothing_to_compare_is_no_drift() -> None:
+def test_without_texts_to_compare_there_is_no_drift() -> None:
     nothing = np.zeros(3, dtype=np.int64)
     assert psi(nothing, nothing) == jensen_shannon(nothing, np.array([1, 2, 3])) == 0
 
 
-def test_a_profile_counts_what_it_says() -> None:
+def test_a_profile_has_correct_counts() -> None:
     examples = [Example("One one two.", "a", "c"), Example("Three", "b", "c")]
     found = profile.profile(examples, vocabulary=Vocabulary([UNKNOWN, "one", "."]))
     assert (found.texts, found.tokens, found.labels) == (2, 5, {"a": 1, "b": 1})
@@ -78,14 +76,15 @@ def test_a_profile_counts_what_it_says() -> None:
     assert found.lengths[0] == 2
 
 
-def test_a_length_on_a_bound_is_below_it_and_the_longest_have_a_class() -> None:
+def test_a_length_equal_to_a_bound_belongs_to_its_class() -> None:
+    """The longest texts have a class of their own."""
     last = profile.LENGTHS[-1]
     counts = [profile.LENGTHS[0], profile.LENGTHS[0] + 1, last, last + 1]
     found = profile.profile([Example(" ".join(["x"] * count), "a", "c") for count in counts])
     assert (found.lengths[0], found.lengths[1], found.lengths[-2:]) == (1, 1, (1, 1))
 
 
-def test_a_profile_is_read_as_it_was_written_and_a_damaged_one_refused(tmp_path: Path) -> None:
+def test_a_profile_survives_a_file_and_damage_is_refused(tmp_path: Path) -> None:
     path = tmp_path / profile.FILE
     assert profile.read(path) is None
     path.write_text(OLD.model_dump_json(), encoding="utf-8")

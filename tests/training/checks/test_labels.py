@@ -21,7 +21,7 @@ def test_a_label_is_rare_below_twenty_texts(texts, splits) -> None:
     assert (found.check, found.severity, found.count) == ("rare_labels", "warning", 19)
 
 
-def test_imbalance_is_told_from_ten_to_one_on(texts, splits) -> None:
+def test_imbalance_is_reported_from_ten_to_one_on(texts, splits) -> None:
     balanced = [*many(texts, 199, "a"), *many(texts, 20, "b")]
     assert labels.balance(splits(balanced), ["a", "b"]) == []
     (found,) = labels.balance(splits([*balanced, *many(texts, 1, "a")]), ["a", "b"])
@@ -32,7 +32,7 @@ def test_each_label_of_a_text_counts(texts, splits) -> None:
     assert labels.balance(splits(many(texts, 20, ("a", "b"))), ["a", "b"]) == []
 
 
-def test_labels_that_nothing_judges_are_named_by_split(texts, splits) -> None:
+def test_labels_missing_in_dev_or_test_are_named_by_split(texts, splits) -> None:
     parts = splits(texts("one"), texts("two"), texts("three", label="b"))
     dev, test = labels.unjudged(parts, ["a", "b"])
     assert ("dev" in dev.message, "'b'" in dev.message) == (True, True)

@@ -10,18 +10,18 @@ ENGLISH = "The government said on Monday that prices rose faster than it had exp
 GERMAN = "Die Regierung sagte am Montag, dass die Preise schneller gestiegen sind als erwartet."
 
 
-def test_texts_in_another_language_are_found_and_the_language_named(texts) -> None:
+def test_texts_in_another_language_are_found_and_named(texts) -> None:
     (found,) = languages(texts(*[ENGLISH] * 40, GERMAN, "ok", "Ja, genau"))
     assert (found.count, found.places) == (1, ("mine.csv, line 41",))
     assert "(en): de 1" in found.message
 
 
-def test_one_language_and_texts_too_short_to_tell_are_nothing_to_say(texts) -> None:
+def test_one_language_and_short_texts_give_no_finding(texts) -> None:
     assert languages(texts(*[GERMAN] * 5, "yes", "no")) == []
     assert languages(texts("hm", ":)")) == []
 
 
-def test_without_the_library_it_is_said_what_to_install(
+def test_without_the_library_the_package_to_install_is_named(
     texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "py3langid.langid", None)

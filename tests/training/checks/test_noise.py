@@ -23,7 +23,7 @@ def made(count: int = 80) -> list[Example]:
     ]
 
 
-def test_planted_wrong_labels_are_found_with_the_right_ones() -> None:
+def test_planted_label_errors_are_found_with_the_right_label() -> None:
     examples = made()
     planted = random.Random(1).sample(range(len(examples)), 12)
     truth = {}
@@ -33,26 +33,26 @@ def test_planted_wrong_labels_are_found_with_the_right_ones() -> None:
         examples[place] = Example(right.text, wrong, "c")
         truth[right.text] = right.label
     found = suspects(examples)
-    named = {one.example.text: one.suggested for one in found}
+    named = {suspect.example.text: suspect.suggested for suspect in found}
     assert sum(named.get(text) == label for text, label in truth.items()) >= 11
     assert len(found) <= 24
-    assert all(one.given_probability <= one.suggested_probability for one in found)
+    assert all(suspect.given_probability <= suspect.suggested_probability for suspect in found)
     (said,) = noise(found, len(examples))
     assert (said.check, said.severity, said.count) == ("label_noise", "warning", len(found))
 
 
-def test_right_labels_have_no_suspects() -> None:
+def test_correct_labels_give_no_suspects() -> None:
     assert suspects(made()) == ()
     assert noise((), 240) == []
 
 
-def test_a_label_of_fewer_texts_than_folds_is_left_out() -> None:
+def test_a_label_with_fewer_texts_than_folds_is_left_out() -> None:
     examples = [*made(20), *(Example(f"lonely {number}", "rare", "c") for number in range(4))]
-    assert not [one for one in suspects(examples) if one.example.label == "rare"]
+    assert not [suspect for suspect in suspects(examples) if suspect.example.label == "rare"]
     assert suspects(examples[-4:]) == ()
 
 
-def test_without_cleanlab_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_cleanlab_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
     with pytest.raises(ConfigurationError, match=r"cleanlab is not installed: pip install"):
         suspects(made(5))

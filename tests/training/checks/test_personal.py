@@ -19,7 +19,7 @@ from valence.training.checks.pii import KINDS, is_card, is_iban, suspected
         ("IP addresses", "2001:db8::8a2e:370:7334 answers"),
     ],
 )
-def test_personal_data_are_found_and_taken_for_nothing_else(kind: str, text: str) -> None:
+def test_personal_data_are_found_with_their_kind(kind: str, text: str) -> None:
     assert [name for name, holds in KINDS.items() if holds(text)] == [kind]
 
 
@@ -29,20 +29,20 @@ def test_personal_data_are_found_and_taken_for_nothing_else(kind: str, text: str
         "@jane said so",
         "it cost £1,250,000 in 2004-05",
         "won 6-4 6-3 7-6 (7-5)",
-        "1234 5678 9012 3456",  # no card's check digit
+        "1234 5678 9012 3456",  # the check digit of a card is wrong
         "0000 0000 0000 0000",
-        "DE89 3704 0044 0532 0130 01",  # no IBAN's check digits
+        "DE89 3704 0044 0532 0130 01",  # the check digits of an IBAN are wrong
         "version 1.2.3.400",
         "127.0.0.1",
         "at 12:30:45 and a::b",
         "3.14159265358979",
     ],
 )
-def test_what_only_looks_like_it_is_not_counted(text: str) -> None:
+def test_text_that_only_resembles_personal_data_is_not_counted(text: str) -> None:
     assert [name for name, holds in KINDS.items() if holds(text)] == []
 
 
-def test_a_check_digit_that_is_one_off_is_refused() -> None:
+def test_a_wrong_check_digit_is_refused() -> None:
     assert is_card("4111111111111111")
     assert not is_card("4111111111111112")
     assert is_iban("GB82 WEST 1234 5698 7654 32")

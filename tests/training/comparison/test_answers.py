@@ -38,7 +38,7 @@ def value(figure: Figure, answers: Answers) -> float:
 
 
 @pytest.mark.parametrize("made", [single, several])
-def test_every_figure_is_that_of_the_evaluation(made) -> None:
+def test_every_figure_equals_that_of_the_evaluation(made) -> None:
     answers, expected = made()
     assert value(MacroF1(), answers) == pytest.approx(expected.macro_f1)
     assert value(MicroF1(), answers) == pytest.approx(expected.micro_f1)
@@ -48,7 +48,7 @@ def test_every_figure_is_that_of_the_evaluation(made) -> None:
 
 
 @pytest.mark.parametrize("made", [single, several])
-def test_figures_of_some_texts_are_those_of_these_texts_alone(made) -> None:
+def test_figures_of_a_subset_depend_only_on_the_subset(made) -> None:
     answers, _ = made()
     some = answers.take(np.arange(0, 500, 7))
     assert len(some) == 72

@@ -8,21 +8,23 @@ from valence.training.metrics.predictions import Answers, CalibrationError, Macr
 
 
 def answers(right: float, *, texts: int, seed: int, truth_seed: int = 0) -> Answers:
-    """Of a classifier that is right with that probability, three labels alike."""
+    """Return answers of a classifier that is right with this probability, equal for three
+    labels.
+    """
     truth = np.random.default_rng(truth_seed).integers(3, size=texts)
     random = np.random.default_rng(seed)
     off = np.where(random.random(texts) < right, 0, random.integers(1, 3, size=texts))
     return Answers.of(np.eye(3)[(truth + off) % 3] * 0.4 + 0.2, truth)
 
 
-def test_the_interval_of_an_accuracy_is_as_wide_as_the_binomial_says() -> None:
+def test_the_interval_of_an_accuracy_has_the_binomial_width() -> None:
     found = interval(MicroF1(), answers(0.8, texts=1_000, seed=1), Resampling(draws=4_000))
     spread = 1.96 * np.sqrt(found.value * (1 - found.value) / 1_000)
     assert found.value - found.low == pytest.approx(spread, rel=0.1)
     assert found.high - found.value == pytest.approx(spread, rel=0.1)
 
 
-def test_macro_f1_of_a_resample_is_that_of_its_texts() -> None:
+def test_macro_f1_of_a_resample_equals_that_of_its_texts() -> None:
     given = answers(0.7, texts=60, seed=2)
     resampling = Resampling(draws=5, seed=9)
     sums = bootstrap._sums(MacroF1().columns(given), resampling)
@@ -33,7 +35,7 @@ def test_macro_f1_of_a_resample_is_that_of_its_texts() -> None:
         assert MacroF1().value(row) == pytest.approx(expected)
 
 
-def test_intervals_hold_the_true_value_as_often_as_they_say() -> None:
+def test_intervals_have_their_nominal_coverage() -> None:
     held = 0
     for seed in range(200):
         sample = answers(0.8, texts=300, seed=seed, truth_seed=1_000 + seed)
@@ -42,7 +44,7 @@ def test_intervals_hold_the_true_value_as_often_as_they_say() -> None:
     assert 0.84 <= held / 200 <= 0.96
 
 
-def test_a_better_classifier_is_found_and_a_worse_one_is_its_mirror() -> None:
+def test_a_better_classifier_is_found_and_a_worse_one_mirrors_it() -> None:
     worse, better = answers(0.7, texts=1_000, seed=1), answers(0.8, texts=1_000, seed=2)
     up, down = difference(MacroF1(), worse, better), difference(MacroF1(), better, worse)
     assert 0 < up.low < up.value < up.high
@@ -56,7 +58,7 @@ def test_a_classifier_is_not_better_than_itself() -> None:
     assert difference(MacroF1(), same, same) == (0.0, 0.0, 0.0, 0.0)
 
 
-def test_a_lower_calibration_error_is_the_better_one() -> None:
+def test_a_lower_calibration_error_is_better() -> None:
     sure, unsure = answers(0.95, texts=500, seed=1), answers(0.95, texts=500, seed=1)
     honest = Answers(np.where(sure.given, 0.95, 0.025), sure.given, sure.true)
     found = difference(CalibrationError(), unsure, honest)
@@ -64,7 +66,7 @@ def test_a_lower_calibration_error_is_the_better_one() -> None:
     assert found.better == 1.0
 
 
-def test_comparing_on_the_same_texts_is_sharper_than_two_intervals() -> None:
+def test_a_paired_comparison_is_sharper_than_two_intervals() -> None:
     first = answers(0.8, texts=1_000, seed=1)
     given = first.given.copy()
     given[:20] = first.true[:20]
@@ -75,7 +77,7 @@ def test_comparing_on_the_same_texts_is_sharper_than_two_intervals() -> None:
 
 
 @pytest.mark.parametrize("numbers", [1, 60, 4_000_000])
-def test_resamples_are_the_seeds_however_many_are_held_at_one_time(
+def test_resamples_depend_on_the_seed_and_not_on_the_block_size(
     numbers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = answers(0.7, texts=50, seed=2)
@@ -86,7 +88,7 @@ def test_resamples_are_the_seeds_however_many_are_held_at_one_time(
     assert interval(MacroF1(), given, Resampling(draws=64, seed=6)) != expected
 
 
-def test_no_texts_and_other_truths_are_refused() -> None:
+def test_missing_texts_and_different_truths_are_refused() -> None:
     given = answers(0.7, texts=50, seed=2)
     with pytest.raises(ValueError, match="no texts"):
         interval(MacroF1(), given.take(np.zeros(50, dtype=np.bool_)))

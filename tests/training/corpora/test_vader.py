@@ -22,7 +22,7 @@ def test_every_part_is_read_in_order_with_its_label(examples) -> None:
     assert {e.corpus for e in examples} == {"vader"}
 
 
-def test_shares_are_the_raters_below_at_and_above_zero(examples) -> None:
+def test_shares_count_raters_below_at_and_above_zero(examples) -> None:
     assert examples[0].shares == {"negative": 0.75, "neutral": 0.25, "positive": 0.0}
     assert examples[1].shares == {"negative": 0.0, "neutral": 0.5, "positive": 0.5}
 
@@ -39,7 +39,7 @@ def test_shares_are_the_raters_below_at_and_above_zero(examples) -> None:
         (4, "positive"),
     ],
 )
-def test_a_mean_within_half_a_point_of_zero_is_neutral(mean: float, label: str) -> None:
+def test_a_mean_rating_within_half_a_point_of_zero_is_neutral(mean: float, label: str) -> None:
     assert vader.label_of(mean) == label
 
 

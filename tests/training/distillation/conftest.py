@@ -27,7 +27,7 @@ def splits(examples: list[Example]) -> Splits:
 def teacher(
     encoder_folder: Path, splits: Splits, tmp_path: Path, silent: type[Reporter]
 ) -> Callable[..., Ensemble]:
-    """Makes teachers that share a folder; what is given changes their settings."""
+    """Return a maker of teachers that share a folder; arguments change their settings."""
 
     def make(
         *,

@@ -22,26 +22,26 @@ Make = Callable[..., Ensemble]
 
 @pytest.fixture(autouse=True)
 def _few_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Enough batches of the toy texts to learn from."""
+    """Reduce the pieces per batch, so that the toy texts make enough batches to learn from."""
     monkeypatch.setattr(fine_tuning, "_BATCH_PIECES", 128)
 
 
 @pytest.fixture
 def tuned(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The texts that each network was tuned on."""
+    """Return the texts that each network was fine-tuned on."""
     seen: list[list[str]] = []
     cut, tune = encoder_teacher.Pieces, encoder_teacher.fine_tune
 
-    class Remembered(cut):
+    class RecordingPieces(cut):
         def __init__(self, tokenizer: object, texts: list[str], **rest: int) -> None:
             super().__init__(tokenizer, texts, **rest)
             self.texts = texts
 
-    def watched(network: object, pieces: Remembered, *given: object, **rest: object) -> None:
+    def watched(network: object, pieces: RecordingPieces, *given: object, **rest: object) -> None:
         seen.append(pieces.texts)
         tune(network, pieces, *given, **rest)
 
-    monkeypatch.setattr(encoder_teacher, "Pieces", Remembered)
+    monkeypatch.setattr(encoder_teacher, "Pieces", RecordingPieces)
     monkeypatch.setattr(encoder_teacher, "fine_tune", watched)
     return seen
 
@@ -50,7 +50,7 @@ def texts_of(examples: tuple[Example, ...]) -> list[str]:
     return [example.text for example in examples]
 
 
-def test_each_network_learns_all_training_texts_and_no_other(
+def test_each_network_learns_exactly_the_training_texts(
     teacher: Make, splits: Splits, tuned: list[list[str]]
 ) -> None:
     logits = teacher(networks=3, epochs=4).logits(texts_of(splits.train))
@@ -59,7 +59,7 @@ def test_each_network_learns_all_training_texts_and_no_other(
     assert tuned == [texts_of(splits.train)] * 3
 
 
-def test_networks_of_other_seeds_answer_together(teacher: Make, splits: Splits) -> None:
+def test_the_answer_combines_networks_of_several_seeds(teacher: Make, splits: Splits) -> None:
     texts = texts_of(splits.dev)
     one, three = (teacher(networks=networks, epochs=1).logits(texts) for networks in (1, 3))
     of_each = [teacher(networks=3, epochs=1)._answered(number, texts) for number in range(3)]
@@ -70,15 +70,15 @@ def test_networks_of_other_seeds_answer_together(teacher: Make, splits: Splits) 
 
 
 def test_a_network_is_calibrated_on_the_dev_texts(teacher: Make, splits: Splits) -> None:
-    # learnt too little to be right of all, so that there is a best temperature
+    # trained too little to be always right, so that a best temperature exists
     logits = teacher(epochs=1, learning_rate=0.002).logits(texts_of(splits.dev))
     truth = targets.truth(splits.dev, labels=LABELS, task="single_label")
     left = calibration.fit_temperature(logits.astype(np.float64), truth)
     assert left == pytest.approx(1.0, abs=0.01)
 
 
-class _Words:
-    """A tokenizer whose pieces are numbers between the marks 101 and 102."""
+class FakeTokenizer:
+    """Tokenizer whose pieces are numbers between the marks 101 and 102."""
 
     pad_token_id = 0
 
@@ -86,14 +86,14 @@ class _Words:
         return {"input_ids": [[101, *map(int, text.split()), 102] for text in texts]}
 
 
-def test_of_a_long_text_its_beginning_and_its_end_are_read() -> None:
-    pieces = Pieces(_Words(), ["1 2 3 4 5 6 7", "1 2 3", "1 2 3 4"], longest=5)
+def test_the_beginning_and_end_of_a_long_text_are_read() -> None:
+    pieces = Pieces(FakeTokenizer(), ["1 2 3 4 5 6 7", "1 2 3", "1 2 3 4"], longest=5)
     ids, mask = pieces.batch(np.array([0, 1, 2]), torch.device("cpu"))
     assert ids.tolist() == [[101, 1, 2, 7, 102], [101, 1, 2, 3, 102], [101, 1, 2, 4, 102]]
     assert mask.all()
 
 
-def test_a_text_is_answered_once(
+def test_a_text_is_answered_only_once(
     teacher: Make, splits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = texts_of(splits.train)
@@ -113,9 +113,7 @@ def test_a_text_is_answered_once(
     assert np.array_equal(teacher(epochs=1).logits(texts[:60]), again)
 
 
-def test_answers_that_were_damaged_are_given_anew(
-    teacher: Make, splits: Splits, tmp_path: Path
-) -> None:
+def test_damaged_answers_are_computed_again(teacher: Make, splits: Splits, tmp_path: Path) -> None:
     texts = texts_of(splits.dev)
     first = teacher(epochs=1).logits(texts)
     for path in (tmp_path / "teachers").glob("*-logits*"):
@@ -123,7 +121,7 @@ def test_answers_that_were_damaged_are_given_anew(
     assert np.array_equal(teacher(epochs=1).logits(texts), first)
 
 
-def test_other_settings_or_texts_are_another_teacher(
+def test_other_settings_or_texts_give_another_teacher(
     teacher: Make, splits: Splits, tuned: list[list[str]]
 ) -> None:
     texts = texts_of(splits.dev[:3])
@@ -136,13 +134,13 @@ def test_other_settings_or_texts_are_another_teacher(
     ):
         teacher(**({"epochs": 1} | settings)).logits(texts)
     assert len(tuned) == 5
-    # what the student alone depends on asks for no other
+    # settings of the student alone do not need another teacher
     for settings in ({}, {"weight": 0.1}, {"copies": 7}, {"temperature": 2.0}):
         teacher(**({"epochs": 1} | settings)).logits(texts)
     assert len(tuned) == 5
 
 
-def test_tuning_that_was_interrupted_ends_with_the_weights_it_would_have_had(
+def test_resumed_fine_tuning_ends_with_the_same_weights(
     teacher: Make,
     splits: Splits,
     silent: type[Reporter],
@@ -163,7 +161,9 @@ def test_tuning_that_was_interrupted_ends_with_the_weights_it_would_have_had(
     assert not list((tmp_path / "teachers").glob("*.lock"))
 
 
-def test_what_is_left_is_told(teacher: Make, splits: Splits, silent: type[Reporter]) -> None:
+def test_the_remaining_time_is_reported(
+    teacher: Make, splits: Splits, silent: type[Reporter]
+) -> None:
     reporter = silent()
     teacher(networks=2, epochs=2, reporter=reporter).logits(texts_of(splits.dev))
     told = "\n".join(reporter.said)
@@ -176,7 +176,7 @@ def test_what_is_left_is_told(teacher: Make, splits: Splits, silent: type[Report
     ]
 
 
-def test_a_folder_that_holds_no_encoder_is_refused(teacher: Make, tmp_path: Path) -> None:
+def test_a_folder_without_an_encoder_is_refused(teacher: Make, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(ConfigurationError, match=r"distillation\.teacher: .*none"):
         teacher(teacher=str(tmp_path / "none")).logits(["one"])

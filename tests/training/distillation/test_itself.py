@@ -24,7 +24,7 @@ Make = Callable[..., Itself]
 
 @pytest.fixture
 def itself(configured: Callable[..., Configuration], workspace: Workspace) -> Make:
-    """Lets the toy network learn; what is given changes its configuration."""
+    """Return a maker of self-teachers for the toy network; arguments change the configuration."""
 
     def make(*, reporter: Reporter, seed: int = 0, **sections: dict[str, object]) -> Itself:
         configuration = configured(**sections)
@@ -32,7 +32,7 @@ def itself(configured: Callable[..., Configuration], workspace: Workspace) -> Ma
         splits = prepared.splits
         return Itself(
             configuration,
-            # no teacher looks at what it is asked
+            # no teacher reads this label
             replace(prepared, to_label=(Example("one", "none of ours", "elsewhere"),)),
             None,
             Lesson(splits.train, splits.dev, LABELS, "single_label", use_shares=True),
@@ -50,19 +50,19 @@ def networks(workspace: Workspace) -> list[Path]:
     return [path for path in kept if not path.stem.endswith("-logits")]
 
 
-def test_it_learns_the_labels_and_is_calibrated_on_the_dev_texts(
+def test_a_self_teacher_learns_and_is_calibrated_on_dev(
     itself: Make, splits: Splits, silent: type[Reporter]
 ) -> None:
-    logits = itself(reporter=silent()).logits([one.text for one in splits.dev])
+    logits = itself(reporter=silent()).logits([example.text for example in splits.dev])
     truth = targets.truth(splits.dev, labels=LABELS, task="single_label")
     assert logits.dtype == np.float32
     assert (logits.argmax(axis=1) == truth).mean() > 0.9
     left = calibration.fit_temperature(logits.astype(np.float64), truth)
-    # where it is right of all there is no best temperature, but a lowest
+    # if every answer is right, only the lower bound of the temperature is left
     assert left == pytest.approx(1.0, abs=0.01) or (logits.argmax(axis=1) == truth).all()
 
 
-def test_it_learns_once_and_is_found_again_by_a_student_of_another_seed(
+def test_a_self_teacher_is_reused_for_another_student_seed(
     itself: Make, silent: type[Reporter], workspace: Workspace
 ) -> None:
     texts = ["good", "bad", "words that nobody knows"]
@@ -78,7 +78,7 @@ def test_it_learns_once_and_is_found_again_by_a_student_of_another_seed(
     assert not np.array_equal(first.logits(texts), other.logits(texts))
 
 
-def test_it_goes_on_where_it_was_interrupted(
+def test_an_interrupted_self_teacher_resumes(
     itself: Make, silent: type[Reporter], workspace: Workspace
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
@@ -90,11 +90,11 @@ def test_it_goes_on_where_it_was_interrupted(
         kept.unlink()
     whole = itself(reporter=silent())
     assert np.array_equal(interrupted.logits(["good", "bad"]), whole.logits(["good", "bad"]))
-    # named by its weights, not by the file, which holds how long they took
+    # the name depends on the weights; the file also holds durations
     assert interrupted.origin == whole.origin
 
 
-def test_it_is_asked_of_a_text_once(itself: Make, silent: type[Reporter]) -> None:
+def test_a_self_teacher_answers_a_text_only_once(itself: Make, silent: type[Reporter]) -> None:
     texts = ["good", "bad", "good", "words that nobody knows"]
     first = itself(reporter=silent()).logits(texts[:3])
     reporter = silent()

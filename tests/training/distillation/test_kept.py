@@ -15,11 +15,10 @@ def lengths(texts: Sequence[str]) -> NDArray[np.float32]:
     return np.array([[len(text), 0] for text in texts], dtype=np.float32)
 
 
-def test_what_was_said_before_is_found_by_its_text_and_no_text_is_written(
-    tmp_path: Path, silent: type[Reporter]
-) -> None:
+def test_cached_answers_are_found_by_text(tmp_path: Path, silent: type[Reporter]) -> None:
+    """The file holds no text."""
     path = tmp_path / "of.safetensors"
-    # an unpaired surrogate is a text too
+    # an unpaired surrogate is a valid text
     texts = ["a secret", "\ud800", "a secret", ""]
     first = Kept(path)
     assert first.missing(texts) == ["a secret", "\ud800", ""]
@@ -30,12 +29,12 @@ def test_what_was_said_before_is_found_by_its_text_and_no_text_is_written(
     assert b"secret" not in path.read_bytes()
 
 
-def test_an_interruption_loses_what_is_being_answered_alone(
+def test_an_interruption_loses_only_the_current_batch(
     tmp_path: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logit_cache, "_TEXTS_AT_ONCE", 2)
 
-    def stops(texts: Sequence[str]) -> NDArray[np.float32]:
+    def interrupted_answers(texts: Sequence[str]) -> NDArray[np.float32]:
         if "four" in texts:
             raise KeyboardInterrupt
         return lengths(texts)
@@ -43,13 +42,13 @@ def test_an_interruption_loses_what_is_being_answered_alone(
     path, texts = tmp_path / "of.safetensors", ["one", "two", "three", "four"]
     reporter = silent()
     with pytest.raises(KeyboardInterrupt):
-        Kept(path).add(texts, stops, who="it", reporter=reporter)
+        Kept(path).add(texts, interrupted_answers, who="it", reporter=reporter)
     assert "it answers 4 texts" in reporter.said
     assert reporter.said[1].startswith("it answers: 50%, ")
     assert Kept(path).missing(texts) == ["three", "four"]
 
 
-def test_a_damaged_file_holds_nothing_and_is_replaced(
+def test_a_damaged_cache_counts_as_empty_and_is_replaced(
     tmp_path: Path, silent: type[Reporter]
 ) -> None:
     path = tmp_path / "of.safetensors"
@@ -61,7 +60,7 @@ def test_a_damaged_file_holds_nothing_and_is_replaced(
     assert Kept(path).of(["one"]).tolist() == [[3, 0]]
 
 
-def test_nothing_is_said_or_written_where_nothing_is_asked(
+def test_without_texts_there_is_no_message_and_no_file(
     tmp_path: Path, silent: type[Reporter]
 ) -> None:
     reporter = silent()

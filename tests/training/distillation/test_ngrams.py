@@ -31,38 +31,39 @@ def copies(text: str, label: str, count: int) -> list[Example]:
     return [Example(f"{text} {number}", label, "toy") for number in range(count)]
 
 
-def test_it_learns_the_labels_and_is_calibrated_on_the_dev_texts(splits: Splits) -> None:
-    logits = fitted(splits.train, splits.dev).logits([one.text for one in splits.dev])
+def test_an_ngram_teacher_learns_and_is_calibrated_on_dev(splits: Splits) -> None:
+    logits = fitted(splits.train, splits.dev).logits([example.text for example in splits.dev])
     truth = targets.truth(splits.dev, labels=LABELS, task="single_label")
     assert logits.dtype == np.float32
     assert (logits.argmax(axis=1) == truth).mean() > 0.9
     left = calibration.fit_temperature(logits.astype(np.float64), truth)
-    # where it is right of all there is no best temperature, but a lowest
+    # if every answer is right, only the lower bound of the temperature is left
     assert left == pytest.approx(1.0, abs=0.01) or (logits.argmax(axis=1) == truth).all()
 
 
-def test_words_tell_more_in_their_order() -> None:
+def test_the_order_of_words_matters() -> None:
     said = {"good not bad": "positive", "bad not good": "negative"}
     train = tuple(one for text, label in said.items() for one in copies(text, label, 20))
     logits = fitted(train, train, ("negative", "positive")).logits(list(said))
     assert logits.argmax(axis=1).tolist() == [1, 0]
 
 
-def test_a_training_text_is_answered_by_a_model_that_was_not_fitted_on_it() -> None:
+def test_a_training_text_is_answered_by_cross_fitting() -> None:
+    """The answering model was not fitted on the text."""
     wrong = Example("good good film", "negative", "toy")
     train = (*copies("good film", "positive", 30), *copies("bad film", "negative", 30), wrong)
     one = fitted(train, train, ("negative", "positive"))
     assert one.logits([wrong.text]).argmax() == 1
-    # so it is not what the model of all says
+    # so the answer differs from that of the model fitted on all texts
     assert not np.allclose(one.logits([wrong.text]), one.logits([wrong.text + " "]))
 
 
-def test_a_text_that_raters_disagree_on_counts_for_both_labels() -> None:
+def test_a_text_with_disagreeing_raters_counts_for_both_labels() -> None:
     shares = {"negative": 0.75, "positive": 0.25}
     split = [Example(f"film {n}", "negative", "toy", shares) for n in range(40)]
     train = (*split, *copies("good", "positive", 40))
     model = ngram_teacher._fit(
-        [one.text for one in train],
+        [example.text for example in train],
         targets.probabilities(
             train, labels=("negative", "positive"), task="single_label", use_shares=True
         ),
@@ -72,26 +73,26 @@ def test_a_text_that_raters_disagree_on_counts_for_both_labels() -> None:
     assert odds == pytest.approx([0.75, 0.25], abs=0.1)
 
 
-def test_of_two_labels_that_exclude_each_other_one_is_decided_on() -> None:
+def test_two_exclusive_labels_need_one_decision() -> None:
     train = (*copies("good film", "positive", 30), *copies("bad film", "negative", 20))
-    texts = [one.text for one in train]
+    texts = [example.text for example in train]
     wanted = targets.probabilities(
         train, labels=("negative", "positive"), task="single_label", use_shares=False
     )
     both = ngram_teacher._fit(texts, wanted)
     assert both.labels[1].bias == -both.labels[0].bias
-    # as if each had been decided on alone
+    # the result equals that of a decision on each label alone
     has = both.vectorizer.transform(texts)
     second = ngram_teacher._decide(has, wanted[:, 1])
     assert both.labels[1].bias == pytest.approx(second.bias, abs=0.01)
     assert both.labels[1].weights == pytest.approx(second.weights, abs=0.01)
-    # a third label, or one beside another, is not the mirror of one
+    # with a third label, or two labels per text, one label is not the mirror of the other
     with_none = np.concatenate([wanted[:10], np.zeros((40, 2), dtype=np.float32)])
     alone = ngram_teacher._fit(texts, with_none)
     assert not np.allclose(alone.labels[1].weights, -alone.labels[0].weights)
 
 
-def test_a_label_is_decided_alone_where_a_text_may_have_several() -> None:
+def test_multi_label_decisions_are_independent() -> None:
     train = tuple(
         Example(text, labels, "toy")
         for n in range(30)
@@ -112,7 +113,7 @@ def test_a_label_is_decided_alone_where_a_text_may_have_several() -> None:
     ]
 
 
-def test_texts_without_a_common_word_are_refused_with_the_remedy() -> None:
+def test_texts_without_a_common_word_are_refused_with_a_remedy() -> None:
     train = tuple(Example(word, "positive", "toy") for word in ("one", "two", "three"))
     with pytest.raises(ConfigurationError, match=rf"'{N_GRAMS}'.*3 training texts; give more"):
         fitted(train, train)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import typer.testing
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from valence.service.classifier import artifact
 from valence.service.classifier.manifest import TeacherOrigin
 from valence.service.errors import ConfigurationError
@@ -30,8 +30,10 @@ LABELS = ("negative", "neutral", "positive")
 
 
 @pytest.fixture
-def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a teacher was asked that is not tuned: sure of "positive" where there is an "e"."""
+def asked_texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Replace the teacher by one without fine-tuning, which answers "positive" for texts with an
+    "e"; return the texts that it was asked for.
+    """
     asked: list[str] = []
 
     def logits(self: Ensemble, texts: list[str]) -> np.ndarray:
@@ -52,7 +54,9 @@ def teach(
     workspace: Workspace,
     silent: type[Reporter],
 ) -> Callable[..., Taught]:
-    """Lets the teacher answer for the toy texts; what is given changes its settings."""
+    """Return a function that lets the teacher answer for the toy texts; arguments change its
+    settings.
+    """
     chosen = {"teacher": str(encoder_folder), "copies": 0}
 
     def teach(
@@ -78,11 +82,11 @@ def teach(
 
 
 def rows(examples: tuple[Example, ...]) -> np.ndarray:
-    return np.array([[(one.shares or {})[label] for label in LABELS] for one in examples])
+    return np.array([[(example.shares or {})[label] for label in LABELS] for example in examples])
 
 
-def test_a_labelled_text_is_to_be_called_what_people_and_the_teacher_say(
-    teach: Callable[..., Taught], splits: Splits, answered: list[str]
+def test_targets_of_labelled_texts_mix_label_and_teacher(
+    teach: Callable[..., Taught], splits: Splits, asked_texts: list[str]
 ) -> None:
     mixed = rows(teach(weight=0.3).examples)
     people = rows(splits.train)
@@ -92,24 +96,24 @@ def test_a_labelled_text_is_to_be_called_what_people_and_the_teacher_say(
     np.testing.assert_allclose(mixed.sum(axis=1), 1.0)
 
 
-def test_the_temperature_softens_what_the_teacher_says(
-    teach: Callable[..., Taught], answered: list[str]
+def test_the_temperature_softens_the_teacher_targets(
+    teach: Callable[..., Taught], asked_texts: list[str]
 ) -> None:
     soft = rows(teach(weight=1.0, temperature=9.0).examples)
     np.testing.assert_allclose(soft.max(axis=1), np.e / (np.e + 2), rtol=1e-6)
 
 
-def test_of_a_varied_text_only_the_teacher_says_something(
-    teach: Callable[..., Taught], answered: list[str]
+def test_targets_of_augmented_texts_come_from_the_teacher(
+    teach: Callable[..., Taught], asked_texts: list[str]
 ) -> None:
     taught = teach(varied=["one", "two"])
     varied = [one for one in taught.examples if one.corpus == "augmented"]
-    assert [one.label for one in varied] == ["positive", "negative"]
-    assert {"one", "two"} <= set(answered)
+    assert [example.label for example in varied] == ["positive", "negative"]
+    assert {"one", "two"} <= set(asked_texts)
 
 
-def test_nobody_looks_at_the_labels_of_unlabelled_texts(
-    teach: Callable[..., Taught], splits: Splits, answered: list[str]
+def test_labels_of_unlabelled_texts_are_ignored(
+    teach: Callable[..., Taught], splits: Splits, asked_texts: list[str]
 ) -> None:
     others = (Example("Something else.", "no label of ours", "elsewhere"),)
     taught = teach(others)
@@ -118,8 +122,8 @@ def test_nobody_looks_at_the_labels_of_unlabelled_texts(
     assert taught.record.texts == {"labelled": len(splits.train), "augmented": 0, "unlabelled": 1}
 
 
-def test_a_teacher_is_judged_on_what_it_has_not_learnt(
-    teach: Callable[..., Taught], answered: list[str]
+def test_a_teacher_is_evaluated_on_held_out_texts(
+    teach: Callable[..., Taught], asked_texts: list[str]
 ) -> None:
     assert set(teach().record.metrics) == {"dev", "test"}
 
@@ -133,7 +137,7 @@ def run(
     near_words: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Trained]:
-    """Distils the toy classifier; what is given changes the configuration."""
+    """Return a function that distils the toy classifier; arguments change the configuration."""
     monkeypatch.setattr(fine_tuning, "_BATCH_PIECES", 128)
 
     def run(
@@ -155,7 +159,7 @@ def run(
     return run
 
 
-def test_a_distilled_classifier_is_trained_recorded_and_served_like_any_other(
+def test_a_distilled_classifier_is_published_like_any_other(
     run: Callable[..., Trained], encoder_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = run()
@@ -175,14 +179,14 @@ def test_a_distilled_classifier_is_trained_recorded_and_served_like_any_other(
         assert part in told
         assert part in card
     assert tuned.networks_sha256[1] in told
-    # another seed of the student asks the same teacher
+    # a student with another seed uses the same teacher
     monkeypatch.setattr(encoder_teacher, "fine_tune", None)
     monkeypatch.setattr(encoder_teacher, "answers", None)
     again = run(seed=1).manifest.training.teacher
     assert again == record
 
 
-def test_a_linear_model_and_the_network_itself_may_teach_together(
+def test_a_linear_and_a_self_teacher_can_be_combined(
     run: Callable[..., Trained], splits: Splits
 ) -> None:
     made = run(teacher=("n-grams", "self"))
@@ -204,18 +208,18 @@ def test_a_linear_model_and_the_network_itself_may_teach_together(
     assert "by the mean of what they say" in card
 
 
-def test_of_several_teachers_the_mean_is_learnt(
-    teach: Callable[..., Taught], splits: Splits, answered: list[str], encoder_folder: Path
+def test_several_teachers_give_their_mean(
+    teach: Callable[..., Taught], splits: Splits, asked_texts: list[str], encoder_folder: Path
 ) -> None:
     one, other, both = (
         rows(teach(teacher=teacher, weight=1.0).examples)
         for teacher in (str(encoder_folder), "n-grams", ("n-grams", str(encoder_folder)))
     )
-    mean = np.sqrt(one * other)  # of the logits
+    mean = np.sqrt(one * other)  # the mean of the logits
     np.testing.assert_allclose(both, mean / mean.sum(axis=1, keepdims=True), rtol=1e-3, atol=1e-6)
 
 
-def test_what_is_no_teacher_is_refused_before_others_learn(
+def test_an_invalid_teacher_is_refused_before_others_are_trained(
     teach: Callable[..., Taught], workspace: Workspace
 ) -> None:
     with pytest.raises(
@@ -225,7 +229,7 @@ def test_what_is_no_teacher_is_refused_before_others_learn(
     assert not workspace.teachers.exists()
 
 
-def test_streamed_texts_are_refused_with_the_remedy(
+def test_streamed_texts_are_refused_with_a_remedy(
     run: Callable[..., Trained], tmp_path: Path
 ) -> None:
     file = tmp_path / "texts.jsonl"

@@ -25,8 +25,8 @@ EXAMPLES = [
 ]
 
 
-class Oracle:
-    """An engine that reads the label in the text, and is wrong where it is told to be."""
+class OracleEngine:
+    """Engine that reads the label from the text, and gives wrong answers for chosen texts."""
 
     name = "oracle"
 
@@ -45,7 +45,7 @@ class Oracle:
 
 @pytest.fixture
 def contender(tiny_folder):
-    """Makes models: wrong on a share of the texts, perhaps of one corpus only."""
+    """Return a maker of models that are wrong on a share of the texts, or of one corpus."""
     base: Artifact = artifact.load(tiny_folder)
 
     def make(
@@ -61,10 +61,10 @@ def contender(tiny_folder):
         mistaken = frozenset(WORDS.index(f"w{number}") for number in range(int(400 * wrong)))
         place = None if corpus is None else WORDS.index(corpus)
         if sure is None:
-            # as sure as it is right
+            # the confidence equals the accuracy
             right = np.clip(1 - wrong / (1 if corpus is None else 2), 0.4, 0.99)
             sure = manifest.temperature * float(np.log(2 * right / (1 - right)))
-        engine = Oracle(wrong=mistaken, corpus=place, sure=sure)
+        engine = OracleEngine(wrong=mistaken, corpus=place, sure=sure)
         return Contender("toy:1", Classifier(loaded), engine, size)
 
     return make
@@ -78,18 +78,18 @@ def test_a_better_challenger_passes_every_check(contender) -> None:
     assert failed(judge(contender(0.3), contender(0.2), EXAMPLES, RULES)) == {}
 
 
-def test_an_equal_challenger_fails_for_not_being_better_alone(contender) -> None:
+def test_an_equal_challenger_fails_only_for_not_being_better(contender) -> None:
     found = failed(judge(contender(0.2), contender(0.2), EXAMPLES, RULES))
     assert found.keys() == {"macro-F1"}
     assert found["macro-F1"].startswith("macro-F1 is not higher")
 
 
-def test_a_worse_challenger_is_told_by_how_much(contender) -> None:
+def test_the_verdict_on_a_worse_challenger_names_the_difference(contender) -> None:
     found = failed(judge(contender(0.2), contender(0.3), EXAMPLES, RULES))
     assert "macro-F1 is worse: 0.695, the champion's 0.792 (difference -0.097" in found["macro-F1"]
 
 
-def test_a_slice_that_pays_for_a_better_mean_is_named(contender) -> None:
+def test_a_slice_that_gets_worse_is_named(contender) -> None:
     # the challenger is right on all songs and loses ten points on films
     found = failed(judge(contender(0.4), contender(0.5, corpus="film"), EXAMPLES, RULES))
     assert "F1, corpus film" in found
@@ -97,25 +97,25 @@ def test_a_slice_that_pays_for_a_better_mean_is_named(contender) -> None:
     assert "falls from 0.595 to 0.495" in found["F1, corpus film"]
 
 
-def test_a_slice_of_too_few_texts_is_shown_and_not_judged(contender) -> None:
+def test_a_slice_with_too_few_texts_is_shown_but_not_judged(contender) -> None:
     rules = RULES.model_copy(update={"slice_texts": 401})
     checks = judge(contender(0.4), contender(0.5, corpus="film"), EXAMPLES, rules)
     assert {check.passed for check in checks if "corpus" in check.name} == {None}
     assert "F1, corpus film" not in failed(checks)
 
 
-def test_a_challenger_that_is_too_sure_of_itself_is_refused(contender) -> None:
+def test_an_overconfident_challenger_is_refused(contender) -> None:
     found = failed(judge(contender(0.3), contender(0.25, sure=20.0), EXAMPLES, RULES))
     assert found.keys() == {"calibration error"}
 
 
-def test_a_challenger_that_knows_fewer_words_is_refused_for_that(contender) -> None:
+def test_a_challenger_with_fewer_known_words_is_refused(contender) -> None:
     words = [UNKNOWN, *LABELS, "film"]
     found = failed(judge(contender(0.3), contender(0.2, words=words), EXAMPLES, RULES))
     assert "unknown to it" in found["unknown words"]
 
 
-def test_a_larger_challenger_is_refused_past_the_budget_and_not_at_it(contender) -> None:
+def test_a_challenger_over_the_size_budget_is_refused(contender) -> None:
     sizes = (30_000_000, 30_000_001)
     at, past = (
         judge(contender(0.3, size=20_000_000), contender(0.2, size=size), EXAMPLES, RULES)
@@ -125,17 +125,17 @@ def test_a_larger_challenger_is_refused_past_the_budget_and_not_at_it(contender)
     assert failed(past).keys() == {"megabytes"}
 
 
-def test_a_size_that_is_small_is_no_matter_how_much_it_grew(contender) -> None:
+def test_growth_of_a_small_model_is_allowed(contender) -> None:
     grown = judge(contender(0.3, size=100), contender(0.2, size=20_000_000), EXAMPLES, RULES)
     assert failed(grown) == {}
 
 
-class Fickle:
-    """An engine that is misled by a third unknown word, in some of the texts."""
+class SensitiveEngine:
+    """Engine that a third unknown word misleads, in some of the texts."""
 
     name = "fickle"
 
-    def __init__(self, steady: Oracle, *, misled: range) -> None:
+    def __init__(self, steady: OracleEngine, *, misled: range) -> None:
         self._steady = steady
         self._misled = frozenset(WORDS.index(f"w{number}") for number in misled)
 
@@ -147,12 +147,15 @@ class Fickle:
         return rows
 
 
-def test_a_challenger_that_rewriting_misleads_is_refused_unless_it_is_right_more_often(
+def test_a_challenger_misled_by_rewriting_is_refused(
     contender,
 ) -> None:
+    """Unless its accuracy is higher."""
+
     def misled(steady: Contender) -> Contender:
-        # a tenth of the texts, which it gets right as they are; a full stop is an unknown word
-        engine = Fickle(steady.engine, misled=range(360, 400))
+        # misled on a tenth of the texts, whose originals it gets right; a full stop is an unknown
+        # word
+        engine = SensitiveEngine(steady.engine, misled=range(360, 400))
         return dataclasses.replace(steady, engine=engine)
 
     name = "label changes, closing punctuation"
@@ -170,6 +173,6 @@ def test_a_slower_challenger_is_refused(contender, monkeypatch: pytest.MonkeyPat
     assert "1.60 times the champion's" in found["milliseconds a text"]
 
 
-def test_a_first_version_must_beat_the_commonest_label(contender) -> None:
+def test_a_first_version_must_beat_the_most_frequent_label(contender) -> None:
     assert failed(judge_alone(contender(0.2), EXAMPLES, RULES)) == {}
     assert failed(judge_alone(contender(1.0), EXAMPLES, RULES))

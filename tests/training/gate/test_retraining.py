@@ -20,19 +20,19 @@ from valence.training.runtime.lock import hold_lock
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
-# each trains and judges several networks
+# each test trains and judges several networks
 pytestmark = pytest.mark.slow
 
 Configured = Callable[..., Configuration]
 Retrain = Callable[..., Verdict]
 RULES = Rules(draws=300, latency_ratio=1_000.0)
-# a network of the toy corpus that has hardly begun to learn
+# a network for the toy corpus that has hardly learnt anything
 HASTY = {"epochs": 1, "learning_rate": 1e-5, "warmup_steps": 0}
 
 
 @pytest.fixture
 def retrain(workspace: Workspace, silent: type[Reporter], configured: Configured) -> Retrain:
-    """Retrains the toy classifier; the verdict."""
+    """Return a function that retrains the toy classifier and returns the verdict."""
 
     def retrain(reporter: Reporter | None = None, **sections: object) -> Verdict:
         verdict, path = retraining.retrain(
@@ -53,7 +53,7 @@ def champion() -> str:
     return f"toy:{store.path('toy').name}"
 
 
-def test_a_first_version_that_learnt_something_is_promoted(retrain: Retrain) -> None:
+def test_a_first_version_that_learnt_is_promoted(retrain: Retrain) -> None:
     verdict = retrain()
     assert verdict.decision == "promoted"
     assert verdict.champion is None
@@ -61,7 +61,7 @@ def test_a_first_version_that_learnt_something_is_promoted(retrain: Retrain) -> 
     assert verdict.summary() == f"promoted: {verdict.challenger} is champion, the first"
 
 
-def test_a_first_version_that_learnt_nothing_is_not(retrain: Retrain) -> None:
+def test_a_first_version_that_learnt_nothing_is_not_promoted(retrain: Retrain) -> None:
     verdict = retrain(optimization=HASTY)
     assert verdict.decision == "kept"
     assert "not clearly above" in verdict.summary()
@@ -69,7 +69,7 @@ def test_a_first_version_that_learnt_nothing_is_not(retrain: Retrain) -> None:
     assert store.current("toy") is None
 
 
-def test_a_better_challenger_is_promoted_and_rollback_leads_back(
+def test_a_better_challenger_is_promoted_and_can_be_rolled_back(
     retrain: Retrain, workspace: Workspace, silent: type[Reporter], configured: Configured
 ) -> None:
     worse = training_run.train(
@@ -90,7 +90,7 @@ def test_a_better_challenger_is_promoted_and_rollback_leads_back(
     assert champion() == worse
 
 
-def test_a_worse_challenger_is_kept_out_and_the_champion_answers_to_the_name(
+def test_a_worse_challenger_does_not_replace_the_champion(
     retrain: Retrain,
 ) -> None:
     first = retrain().challenger
@@ -114,7 +114,7 @@ def test_the_same_data_and_settings_are_not_trained_again(
     )
 
 
-def test_who_was_rolled_back_is_not_promoted_again_by_a_machine(retrain: Retrain) -> None:
+def test_a_rolled_back_version_is_not_promoted_automatically(retrain: Retrain) -> None:
     first = retrain(optimization={"epochs": 2}).challenger
     second = retrain(optimization=HASTY).challenger
     store.promote(second)
@@ -124,7 +124,7 @@ def test_who_was_rolled_back_is_not_promoted_again_by_a_machine(retrain: Retrain
     assert champion() == first
 
 
-def test_a_run_interrupted_after_training_goes_on_with_the_judging(
+def test_a_run_interrupted_after_training_resumes_with_judging(
     retrain: Retrain, silent: type[Reporter]
 ) -> None:
     first = retrain().challenger
@@ -140,7 +140,7 @@ def test_a_run_interrupted_after_training_goes_on_with_the_judging(
     assert verdict.champion == first
 
 
-def test_other_labels_are_refused_before_anything_is_trained(
+def test_other_labels_are_refused_before_training(
     retrain: Retrain, monkeypatch: pytest.MonkeyPatch, configured: Configured, workspace: Workspace
 ) -> None:
     first = retrain().challenger
@@ -177,7 +177,7 @@ def test_labels_in_another_order_are_the_same_labels(
     assert verdict.decision == "promoted", verdict.reasons
 
 
-def test_the_verdict_tells_what_the_checks_of_the_data_said(
+def test_the_verdict_includes_the_findings_of_the_data_checks(
     retrain: Retrain, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not [line for line in retrain(optimization=HASTY).data if "drift" in line]
@@ -185,7 +185,7 @@ def test_the_verdict_tells_what_the_checks_of_the_data_said(
     toy = catalog.CORPORA["toy"]
 
     def changed(path: Path) -> list[Example]:
-        """A third of the texts has words never met, and some are there twice."""
+        """Give a third of the texts unknown words, and repeat some texts."""
         found = list(toy.read(path))
         strange = [dataclasses.replace(one, text=f"zyx {one.text} wvu tsr") for one in found[:120]]
         return [*strange, *found[100:], *found[100:110]]
@@ -198,7 +198,7 @@ def test_the_verdict_tells_what_the_checks_of_the_data_said(
     assert f"- {verdict.data[0]}\n" in path.read_text()
 
 
-def test_data_that_are_wrong_stop_before_a_training(
+def test_invalid_data_are_refused_before_training(
     retrain: Retrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = Finding(check="c", severity="error", count=1, share=1.0, message="all wrong")
@@ -208,7 +208,7 @@ def test_data_that_are_wrong_stop_before_a_training(
     assert store.versions("toy") == []
 
 
-def test_two_at_one_time_are_refused(retrain: Retrain, workspace: Workspace) -> None:
+def test_two_simultaneous_retrainings_are_refused(retrain: Retrain, workspace: Workspace) -> None:
     with (
         hold_lock(workspace.root / "verdicts" / ".toy", work="retraining toy"),
         pytest.raises(ConfigurationError, match="another process is retraining toy"),
@@ -216,7 +216,7 @@ def test_two_at_one_time_are_refused(retrain: Retrain, workspace: Workspace) -> 
         retrain()
 
 
-def test_more_data_are_compared_on_texts_that_neither_learnt(
+def test_with_more_data_models_are_compared_on_unseen_texts(
     retrain: Retrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toy = catalog.CORPORA["toy"]
@@ -233,9 +233,7 @@ def test_more_data_are_compared_on_texts_that_neither_learnt(
     )
 
 
-def test_the_verdict_is_a_table_to_read_beside_the_file(
-    retrain: Retrain, workspace: Workspace
-) -> None:
+def test_the_verdict_is_a_table_and_a_file(retrain: Retrain, workspace: Workspace) -> None:
     retrain()
     verdict = retrain(optimization=HASTY)
     pages = [path.read_text() for path in Path(workspace.root / "verdicts").glob("*.md")]

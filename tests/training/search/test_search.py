@@ -43,7 +43,7 @@ Search = Callable[..., Found]
 
 @pytest.fixture(scope="session")
 def empty_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with Optuna's tables, which take longer to make than a toy trial."""
+    """Return a file with Optuna's tables, which take longer to create than a toy trial."""
     path = tmp_path_factory.mktemp("study") / "empty.db"
     storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
     storage.remove_session()
@@ -59,7 +59,7 @@ def search(
     configured: Callable[..., Configuration],
     silent: type[Reporter],
 ) -> Search:
-    """Searches around a toy configuration; what is given changes it."""
+    """Return a function that searches around a toy configuration; arguments change it."""
 
     def search(
         *,
@@ -77,7 +77,7 @@ def search(
         if not study_file.exists():
             study_file.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(empty_study, study_file)
-        # a rate that leaves something to learn, so that figures differ
+        # a learning rate at which figures differ between epochs
         slow = {"learning_rate": SLOW, "batch_tokens": 500, **sections.pop("optimization", {})}
         sections["optimization"] = slow
         return searches.search(
@@ -85,7 +85,7 @@ def search(
             budget=Budget(trials, minutes),
             out=tmp_path / "best.toml",
             study_file=study_file,
-            command="python -m training search toy.toml",
+            command="valence search toy.toml",
             workspace=workspace,
             reporter=reporter or silent(),
             device=torch.device("cpu"),
@@ -96,8 +96,10 @@ def search(
     return search
 
 
-def tried(found: Found) -> list[tuple[TrialState, dict[str, Any], float | None, list[float]]]:
-    """All of each trial that does not depend on the clock."""
+def trial_outcomes(
+    found: Found,
+) -> list[tuple[TrialState, dict[str, Any], float | None, list[float]]]:
+    """Return the parts of each trial that do not depend on the clock."""
     return [
         (
             trial.state,
@@ -109,12 +111,12 @@ def tried(found: Found) -> list[tuple[TrialState, dict[str, Any], float | None, 
     ]
 
 
-def test_the_best_trial_is_written_as_a_configuration_that_reaches_its_figure(
+def test_the_written_best_configuration_reaches_its_score(
     search: Search, tmp_path: Path, workspace: Workspace, silent: type[Reporter]
 ) -> None:
     found = search()
     assert [trial.number for trial in found.trials] == [0, 1, 2]
-    # the configuration itself is the first
+    # the first trial is the configuration itself
     assert found.trials[0].params == {"optimization.learning_rate": SLOW}
     assert found.best is not None
     assert found.best.value == max(trial.value or 0.0 for trial in found.trials)
@@ -122,7 +124,7 @@ def test_the_best_trial_is_written_as_a_configuration_that_reaches_its_figure(
     text = (tmp_path / "best.toml").read_text()
     assert text.startswith("# The best of 3 trials of study 'toy' (")
     assert f"trial {found.best.number}, dev macro-F1 {found.best.value:.4f}" in text
-    assert "# Written by: python -m training search toy.toml" in text
+    assert "# Written by: valence search toy.toml" in text
     made = training_run.train(
         configurations.load(tmp_path / "best.toml"),
         workspace=workspace,
@@ -130,12 +132,12 @@ def test_the_best_trial_is_written_as_a_configuration_that_reaches_its_figure(
         device=torch.device("cpu"),
         with_baselines=False,
     )
-    # to the last digit: the search trained the very same weights
+    # equal to the last digit: the search trained the same weights
     assert made.evaluations["dev"].macro_f1 == found.best.value
 
 
-def test_what_changed_is_said_in_the_file(search: Search, tmp_path: Path) -> None:
-    # too low a rate learns nothing, so that the configuration itself is not the best
+def test_the_written_configuration_lists_its_changes(search: Search, tmp_path: Path) -> None:
+    # the learning rate is too low, so that the configuration itself is not the best
     space = "[optimization]\nlearning_rate = { choices = [0.000001, 0.03] }\n"
     found = search(space=space, optimization={"learning_rate": 0.000001}, trials=5)
     assert found.best is not None
@@ -143,7 +145,7 @@ def test_what_changed_is_said_in_the_file(search: Search, tmp_path: Path) -> Non
     assert "# optimization.learning_rate was 1e-06\n" in (tmp_path / "best.toml").read_text()
 
 
-def test_a_study_goes_on_until_it_has_as_many_trials_as_wanted(
+def test_a_study_continues_to_the_wanted_number_of_trials(
     search: Search, silent: type[Reporter]
 ) -> None:
     first = search(trials=1)
@@ -153,15 +155,16 @@ def test_a_study_goes_on_until_it_has_as_many_trials_as_wanted(
     assert both.trials[0].datetime_start == first.trials[0].datetime_start
     reporter: Any = silent()
     again = search(trials=3, reporter=reporter)
-    assert tried(again) == tried(both)
+    assert trial_outcomes(again) == trial_outcomes(both)
     assert "study 'toy' has 3 trials already; for more, raise --trials" in reporter.said
-    # one process or several in turn: the same trials, to the last digit
-    assert tried(search(study="whole", trials=3)) == tried(both)
+    # one process, or several in turn, give the same trials to the last digit
+    assert trial_outcomes(search(study="whole", trials=3)) == trial_outcomes(both)
 
 
-def test_every_trial_is_told_of_with_the_best_so_far_and_the_time_left(
+def test_every_trial_is_reported_with_the_best_score(
     search: Search, silent: type[Reporter]
 ) -> None:
+    """And with the time left."""
     reporter: Any = silent()
     search(trials=2, reporter=reporter)
     lines = [line for line in reporter.said if line.startswith("trial ")]
@@ -173,29 +176,32 @@ def test_every_trial_is_told_of_with_the_best_so_far_and_the_time_left(
     assert not [line for line in reporter.said if line.startswith("epoch")]
 
 
-def test_an_interrupted_search_leaves_the_best_so_far_and_ends_as_an_uninterrupted_one(
+def test_a_resumed_search_equals_an_uninterrupted_one(
     search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The interrupted search leaves the best configuration so far."""
     whole = search(study="whole")
     (tmp_path / "best.toml").unlink()
     monkeypatch.setattr(trials, "time", clock(batches_of(search) * 4, KeyboardInterrupt))
     stopped = search()
     assert stopped.interrupted
-    # four epochs: the first trial's three, and one of the second
+    # four epochs: three of the first trial and one of the second
     assert len(stopped.trials) == 1
     assert stopped.best is not None
     assert (tmp_path / "best.toml").exists()
     monkeypatch.setattr(trials, "time", time)
     found = search()
     assert not found.interrupted
-    assert tried(found) == tried(whole)
+    assert trial_outcomes(found) == trial_outcomes(whole)
     assert found.best is not None
     assert whole.best is not None
     assert found.best.params == whole.best.params
 
 
 def clock(batches: int, then: type[BaseException] | None = None) -> Any:
-    """Time stands still for so many batches, and is over, or raises, at the next."""
+    """Return a clock that stands still for ``batches`` batches, and then is past the end, or
+    raises.
+    """
     passed = itertools.count()
 
     def monotonic() -> float:
@@ -209,7 +215,7 @@ def clock(batches: int, then: type[BaseException] | None = None) -> Any:
 
 
 def batches_of(search: Search) -> int:
-    """How many batches the toy corpus has in an epoch."""
+    """Return the number of batches per epoch of the toy corpus."""
     passed = itertools.count()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trials, "time", SimpleNamespace(monotonic=lambda: float(next(passed)) - 1e9))
@@ -217,9 +223,10 @@ def batches_of(search: Search) -> int:
     return next(passed)
 
 
-def test_a_trial_that_the_end_of_the_time_cuts_short_goes_on_from_its_last_epoch(
+def test_a_trial_cut_by_the_time_limit_resumes(
     search: Search, monkeypatch: pytest.MonkeyPatch, silent: type[Reporter], workspace: Workspace
 ) -> None:
+    """It resumes after its last epoch."""
     epochs: list[dict[str, Any]] = []
     monkeypatch.setattr(trials, "time", clock(int(batches_of(search) * 1.5)))
     reporter: Any = silent()
@@ -237,29 +244,29 @@ def test_a_trial_that_the_end_of_the_time_cuts_short_goes_on_from_its_last_epoch
     (trial,) = found.trials
     epochs = trial.user_attrs[EPOCHS]
     assert len(epochs) == 3
-    # not done again: it took as long as it took then
+    # not trained again: the recorded duration is the old one
     assert epochs[0]["seconds"] == kept.history[0].seconds
     assert sorted(trial.intermediate_values) == [1, 2, 3]
     assert not (workspace.root / "search" / "toy").exists()
 
 
-def test_without_time_no_trial_is_begun(search: Search, tmp_path: Path) -> None:
+def test_without_time_no_trial_starts(search: Search, tmp_path: Path) -> None:
     found = search(minutes=0.0)
     assert (found.trials, found.best) == ((), None)
     assert not (tmp_path / "best.toml").exists()
 
 
-def died(monkeypatch: pytest.MonkeyPatch, search: Search, **options: Any) -> None:
-    """A search whose process ends in the midst of a trial, which then seems to be running."""
+def die_in_a_trial(monkeypatch: pytest.MonkeyPatch, search: Search, **options: Any) -> None:
+    """Run a search whose process ends during a trial, which then seems to be running."""
     proceed = searches._next
 
-    def dies(*arguments: Any, **settings: Any) -> None:
+    def killed_training(*arguments: Any, **settings: Any) -> None:
         monkeypatch.setattr(Study, "postpone", lambda *_, **__: None)
         proceed(*arguments, **settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(searches, "_next", dies)
-        # within its first epoch, so that the next start is no further
+        patch.setattr(searches, "_next", killed_training)
+        # within the first epoch, so that the next start has made no progress
         patch.setattr(trials, "time", clock(2, SystemExit))
         postpone = Study.postpone
         with pytest.raises(SystemExit):
@@ -267,21 +274,21 @@ def died(monkeypatch: pytest.MonkeyPatch, search: Search, **options: Any) -> Non
         monkeypatch.setattr(Study, "postpone", postpone)
 
 
-def test_a_trial_whose_process_died_is_tried_again_and_does_not_count(
+def test_a_trial_of_a_dead_process_is_repeated_and_not_counted(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    died(monkeypatch, search)
+    die_in_a_trial(monkeypatch, search)
     found = search(trials=2)
     assert [trial.state for trial in found.trials] == [TrialState.COMPLETE] * 2
     assert found.trials[0].params == {"optimization.learning_rate": SLOW}
-    assert tried(found) == tried(search(study="whole", trials=2))
+    assert trial_outcomes(found) == trial_outcomes(search(study="whole", trials=2))
 
 
-def test_a_trial_that_always_dies_is_given_up(
+def test_a_trial_that_always_dies_is_abandoned(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(studies.MOST_STARTS):
-        died(monkeypatch, search)
+        die_in_a_trial(monkeypatch, search)
     found = search(trials=2)
     first, second = found.trials
     assert first.state is TrialState.FAIL
@@ -290,7 +297,7 @@ def test_a_trial_that_always_dies_is_given_up(
     assert second.params != first.params
 
 
-def test_an_error_is_raised_and_the_trial_tried_again(
+def test_an_error_is_raised_and_its_trial_is_repeated(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -300,7 +307,7 @@ def test_an_error_is_raised_and_the_trial_tried_again(
     assert [trial.state for trial in search(trials=1).trials] == [TrialState.COMPLETE]
 
 
-def test_poor_trials_are_stopped_early_and_what_was_tried_is_not_trained_again(
+def test_poor_trials_are_pruned_and_repeats_are_not_trained(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(studies, "_UNPRUNED", 1)
@@ -316,9 +323,10 @@ def test_poor_trials_are_stopped_early_and_what_was_tried_is_not_trained_again(
     assert by_rate == {0.03: {TrialState.COMPLETE}, 0.000001: {TrialState.PRUNED}}
 
 
-def test_teachers_are_asked_once_whatever_trials_make_of_the_words(
+def test_teachers_answer_once_for_all_trials(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Trials differ in their settings of words."""
     asked = []
     teach = transfer_set.teach
     monkeypatch.setattr(transfer_set, "teach", lambda *a, **k: asked.append(1) or teach(*a, **k))
@@ -340,7 +348,7 @@ def test_a_training_that_diverges_fails_and_counts(search: Search) -> None:
     assert len(found.trials) == 4
 
 
-def test_values_that_do_not_go_together_fail_and_count(search: Search, tmp_path: Path) -> None:
+def test_trials_with_incompatible_values_fail_and_count(search: Search, tmp_path: Path) -> None:
     file = tmp_path / "vectors.txt"
     file.write_text("great 1 2\nawful -1 -2\n")
     space = (
@@ -361,7 +369,7 @@ def test_values_that_do_not_go_together_fail_and_count(search: Search, tmp_path:
         ({"optimization": {"seed": 1}, "space": GOOD_OR_BAD}, "configuration and another space"),
     ],
 )
-def test_a_study_of_something_else_is_refused_with_the_remedy(
+def test_a_study_of_another_search_is_refused_with_a_remedy(
     search: Search, changes: dict[str, Any], part: str
 ) -> None:
     before = search(trials=1)
@@ -369,12 +377,12 @@ def test_a_study_of_something_else_is_refused_with_the_remedy(
         search(trials=2, **changes)
     assert f"study 'toy' has 1 trials of another {part}, which" in str(caught.value)
     assert "begin another by --study NAME, or forget it by --fresh" in str(caught.value)
-    # and loses nothing
-    assert tried(search(trials=1)) == tried(before)
+    # and the study is unchanged
+    assert trial_outcomes(search(trials=1)) == trial_outcomes(before)
     assert len(search(trials=1, fresh=True, **changes).trials) == 1
 
 
-def test_other_texts_are_refused(
+def test_a_study_of_other_texts_is_refused(
     search: Search, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search(trials=1)
@@ -390,7 +398,7 @@ def test_other_texts_are_refused(
         search(trials=2)
 
 
-def test_other_word_vectors_are_refused(search: Search, tmp_path: Path) -> None:
+def test_a_study_of_other_word_vectors_is_refused(search: Search, tmp_path: Path) -> None:
     file = tmp_path / "vectors.txt"
     file.write_text("great 1 2\nawful -1 -2\n")
     search(trials=1, words={"vectors": str(file)})
@@ -399,7 +407,9 @@ def test_other_word_vectors_are_refused(search: Search, tmp_path: Path) -> None:
         search(trials=2, words={"vectors": str(file)})
 
 
-def test_two_searches_of_a_study_at_once_are_refused(search: Search, workspace: Workspace) -> None:
+def test_two_simultaneous_searches_of_a_study_are_refused(
+    search: Search, workspace: Workspace
+) -> None:
     with (
         hold_lock(workspace.root / "search" / "toy.db", work="at the same search"),
         pytest.raises(ConfigurationError, match="another process is at the same search"),
@@ -407,7 +417,7 @@ def test_two_searches_of_a_study_at_once_are_refused(search: Search, workspace: 
         search(trials=1)
 
 
-def test_a_file_that_is_no_study_is_left_alone(search: Search, workspace: Workspace) -> None:
+def test_a_file_that_is_not_a_study_is_left_unchanged(search: Search, workspace: Workspace) -> None:
     path = workspace.root / "search" / "toy.db"
     path.parent.mkdir()
     path.write_bytes(b"something else " * 100)
@@ -417,7 +427,7 @@ def test_a_file_that_is_no_study_is_left_alone(search: Search, workspace: Worksp
     assert len(search(trials=1, fresh=True).trials) == 1
 
 
-def test_texts_and_vectors_are_read_once_for_all_trials_that_share_them(
+def test_trials_with_equal_data_share_texts_and_vectors(
     search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "vectors.txt"
@@ -454,7 +464,7 @@ def test_several_processes_are_refused(search: Search, monkeypatch: pytest.Monke
         search()
 
 
-def test_a_configuration_outside_the_space_is_said_not_to_be_tried(
+def test_a_configuration_outside_the_space_is_reported(
     search: Search, silent: type[Reporter]
 ) -> None:
     reporter: Any = silent()
@@ -463,7 +473,7 @@ def test_a_configuration_outside_the_space_is_said_not_to_be_tried(
     assert 0.001 <= found.trials[0].params["optimization.learning_rate"] <= 0.1
 
 
-def test_importances_are_told_once_there_are_enough_complete_trials(
+def test_importances_need_enough_complete_trials(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searches, "_FEWEST_FOR_IMPORTANCES", 3)
@@ -477,9 +487,10 @@ def test_importances_are_told_once_there_are_enough_complete_trials(
     assert sum(found.importances.values()) == pytest.approx(1.0)
 
 
-def test_the_table_has_the_best_first_and_says_what_was_stopped_or_failed(
+def test_the_table_lists_the_best_trial_first(
     tmp_path: Path, configured: Callable[..., Configuration]
 ) -> None:
+    """It names the trials that were pruned or failed."""
     path = tmp_path / "space.toml"
     path.write_text(RATES)
     space = spaces.load(path, configured())

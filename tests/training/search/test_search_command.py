@@ -1,4 +1,4 @@
-"""``python -m training search``: through typer's runner, and as a process that is killed."""
+"""``valence search``: through typer's runner, and as a process that is killed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from click.testing import Result
 from typer.testing import CliRunner
 from valence.service.errors import ConfigurationError
@@ -37,7 +37,7 @@ SPACE = "[optimization]\nlearning_rate = { low = 0.001, high = 0.1, log = true }
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A configuration of a small network for 240 texts."""
+    """Write a configuration of a small network for 240 texts."""
     data = tmp_path / "texts.csv"
     subjects = [f"{a} {b}" for a in ("film", "song", "meal", "game") for b in range(30)]
     rows = [
@@ -67,17 +67,17 @@ def run(file: Path, *more: str) -> Result:
     return result
 
 
-def test_a_search_ends_with_the_path_of_the_best_alone_on_standard_output(file: Path) -> None:
+def test_standard_output_holds_only_the_path_of_the_best(file: Path) -> None:
     result = run(file, "--trials", "2")
     assert result.exit_code == 0
     out = Path(result.stdout.strip())
     assert out == file.parent / "workspace" / "search" / "mine.toml"
     assert configurations.load(out).name == "mine"
     assert "learning_rate" in result.stderr
-    assert f"make train CONFIG={out}" in result.stderr
+    assert f"valence train {out}" in result.stderr
 
 
-def test_where_the_best_goes_and_the_study_may_be_said(file: Path) -> None:
+def test_the_paths_of_result_and_study_can_be_set(file: Path) -> None:
     out = file.parent / "made" / "best.toml"
     result = run(file, "--trials", "1", "--study", "other", "--out", str(out))
     assert result.stdout.strip() == str(out)
@@ -85,13 +85,13 @@ def test_where_the_best_goes_and_the_study_may_be_said(file: Path) -> None:
     assert "of study 'other'" in out.read_text()
 
 
-def test_without_a_finished_trial_there_is_an_error_and_no_file(file: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no trial was seen to its end"):
+def test_without_a_finished_trial_no_file_is_written(file: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no trial came to its end"):
         run(file, "--minutes", "0")
     assert not (file.parent / "workspace" / "search" / "mine.toml").exists()
 
 
-def test_an_interrupted_search_ends_as_shells_have_it(
+def test_an_interrupted_search_has_the_exit_code_of_shells(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object, **__: object) -> float:
@@ -101,22 +101,22 @@ def test_an_interrupted_search_ends_as_shells_have_it(
     assert run(file, "--trials", "1").exit_code == search.INTERRUPTED
 
 
-def test_without_optuna_the_command_says_what_to_install(
+def test_without_optuna_the_command_names_the_package(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "find_spec", lambda _: None)
-    with pytest.raises(ConfigurationError, match=r"pip install .*-r requirements/search\.txt"):
+    with pytest.raises(ConfigurationError, match="a search needs the extra 'search': pip install"):
         run(file)
     assert (ROOT / search.REQUIREMENTS).is_file()
 
 
 @pytest.mark.parametrize("name", ["../up", "Upper", "a" * 64])
-def test_a_study_needs_a_name_that_a_file_can_have(file: Path, name: str) -> None:
-    with pytest.raises(ConfigurationError, match="a name is small letters"):
+def test_the_name_of_a_study_must_be_a_valid_file_name(file: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="a name has at most 63 small letters"):
         run(file, "--study", name)
 
 
-def test_a_search_killed_in_a_trial_goes_on_with_what_it_has(file: Path) -> None:
+def test_a_killed_search_resumes_with_its_trials(file: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [sys.executable, "-m", "valence.training", *arguments(file, "--trials", "1000")],
@@ -137,7 +137,7 @@ def test_a_search_killed_in_a_trial_goes_on_with_what_it_has(file: Path) -> None
     assert process.returncode == -signal.SIGKILL
     best = file.parent / "workspace" / "search" / "mine.toml"
     assert configurations.load(best).name == "mine"
-    # between the kill and the line some more may have come to their end
+    # more trials may have ended between the line and the kill
     result = run(file, "--trials", "6")
     assert result.exit_code == 0
     assert "going on with study 'mine' after" in result.stderr or "already" in result.stderr

@@ -17,7 +17,7 @@ CONFIGS = sorted((ROOT / "config" / "presets").glob("*.toml"))
 
 @pytest.fixture
 def declared(tmp_path: Path, configured: Callable[..., Configuration]) -> Callable[..., Space]:
-    """The space of a TOML text around a toy configuration."""
+    """Return a function that parses a TOML text as a space around a toy configuration."""
 
     def declared(content: str, **sections: dict[str, object]) -> Space:
         path = tmp_path / "space.toml"
@@ -37,7 +37,7 @@ def test_the_published_space_holds_the_published_configurations(path: Path) -> N
     assert space.distributions.keys() == space.axes.keys()
 
 
-def test_numbers_are_whole_where_the_key_takes_whole_ones(declared: Callable[..., Space]) -> None:
+def test_numbers_are_integers_for_integer_keys(declared: Callable[..., Space]) -> None:
     space = declared(
         "[network]\nhidden_size = { low = 4, high = 12, step = 4 }\n"
         "layers = { low = 1, high = 3 }\n"
@@ -54,7 +54,7 @@ def test_numbers_are_whole_where_the_key_takes_whole_ones(declared: Callable[...
     }
 
 
-def test_a_number_is_used_with_three_digits_and_never_leaves_its_range(
+def test_a_number_has_three_digits_and_stays_in_its_range(
     declared: Callable[..., Space],
 ) -> None:
     space = declared("[optimization]\nlearning_rate = { low = 0.0012345, high = 0.0123456 }\n")
@@ -68,7 +68,7 @@ def test_a_number_is_used_with_three_digits_and_never_leaves_its_range(
     assert rate(0.0123456) == 0.0123
 
 
-def test_choices_may_be_lists_or_what_stands_for_one(declared: Callable[..., Space]) -> None:
+def test_choices_may_be_lists_or_strings_for_lists(declared: Callable[..., Space]) -> None:
     space = declared(
         '[words]\nvectors = { choices = ["", "glove-6b-50d", ["glove-6b-50d", "mine.txt"]] }\n'
     )
@@ -92,13 +92,13 @@ def test_choices_may_be_lists_or_what_stands_for_one(declared: Callable[..., Spa
         ("[optimization]\nsteps = { low = 1, high = 9 }", False),
     ],
 )
-def test_where_the_configuration_itself_lies(
+def test_the_configuration_is_inside_or_outside_the_space(
     declared: Callable[..., Space], content: str, inside: bool
 ) -> None:
     assert (declared(content).start() is not None) is inside
 
 
-def test_values_that_do_not_go_together_are_told_apart_from_wrong_ones(
+def test_incompatible_values_differ_from_invalid_values(
     declared: Callable[..., Space],
 ) -> None:
     space = declared(
@@ -112,7 +112,7 @@ def test_values_that_do_not_go_together_are_told_apart_from_wrong_ones(
         space.configuration({**alone, "words.vectors": "[]"})
 
 
-def test_what_was_declared_does_not_depend_on_how_it_was_written(
+def test_a_space_does_not_depend_on_its_notation(
     declared: Callable[..., Space],
 ) -> None:
     one = declared("[words]\nlearned_size = { low = 1, high = 9 }\n")
@@ -166,7 +166,7 @@ def test_what_was_declared_does_not_depend_on_how_it_was_written(
         ("[network", "not TOML"),
     ],
 )
-def test_a_wrong_space_is_refused_with_the_key_and_the_remedy(
+def test_an_invalid_space_is_refused_with_key_and_remedy(
     declared: Callable[..., Space], content: str, message: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
@@ -175,7 +175,7 @@ def test_a_wrong_space_is_refused_with_the_key_and_the_remedy(
     assert message in str(caught.value)
 
 
-def test_a_network_that_teaches_itself_is_not_searched(
+def test_a_configuration_with_a_self_teacher_is_refused(
     configured: Callable[..., Configuration], tmp_path: Path
 ) -> None:
     (tmp_path / "space.toml").write_text("[network]\nlayers = { low = 1, high = 2 }\n")
@@ -184,7 +184,7 @@ def test_a_network_that_teaches_itself_is_not_searched(
         spaces.load(tmp_path / "space.toml", base)
 
 
-def test_targets_are_all_of_data_that_may_be_searched(declared: Callable[..., Space]) -> None:
+def test_of_the_data_section_only_targets_can_be_searched(declared: Callable[..., Space]) -> None:
     space = declared('[data]\ntargets = { choices = ["shares", "labels"] }\n')
     assert space.configuration({"data.targets": "labels"}).data.targets == "labels"
 

@@ -27,7 +27,7 @@ def record(name: str, seed: int, score: float, **changes: object) -> Record:
     )
 
 
-def test_a_row_has_the_fixed_seed_and_the_mean_beside_the_linear_model() -> None:
+def test_a_row_has_fixed_seed_mean_and_linear_model() -> None:
     (trec6,) = task.load(["trec6"])
     scores = {2: 0.89, 0: 0.9, 1: 0.88}
     line = page.row(trec6, {seed: record("trec6", seed, score) for seed, score in scores.items()})
@@ -37,13 +37,13 @@ def test_a_row_has_the_fixed_seed_and_the_mean_beside_the_linear_model() -> None
     )
 
 
-def test_a_mean_without_the_fixed_seed_says_so() -> None:
+def test_a_mean_without_the_fixed_seed_is_marked() -> None:
     (tweets,) = task.load(["tweeteval_sentiment"])
     line = page.row(tweets, {1: record(tweets.name, 1, 0.651, own_dev=False)})
     assert "| 4,800 / 530 | macro recall |  | 65.1 (1) |" in line
 
 
-def test_a_task_that_is_done_again_changes_its_own_row_alone(tmp_path: Path) -> None:
+def test_a_repeated_task_changes_only_its_own_row(tmp_path: Path) -> None:
     path = tmp_path / "docs" / "page.md"
     page.update(path, "imdb", "| imdb | old |")
     page.update(path, "trec6", "| trec6 | first |")
@@ -56,7 +56,7 @@ def test_a_task_that_is_done_again_changes_its_own_row_alone(tmp_path: Path) -> 
     assert text.endswith("What follows.\n")
 
 
-def test_a_page_without_a_table_keeps_what_it_says(tmp_path: Path) -> None:
+def test_a_page_without_a_table_keeps_its_text(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
     path.write_text("# Mine\n\nSomething.\n")
     page.update(path, "sst2", "| sst2 | row |")

@@ -38,39 +38,40 @@ def found(folder: Path, *, said: list[str] | None = None) -> TaskFiles:
         ("trec_train.csv", "trec_val.csv"),
     ],
 )
-def test_train_and_dev_are_known_by_their_names(tmp_path: Path, train: str, dev: str) -> None:
+def test_train_and_dev_files_are_recognized_by_name(tmp_path: Path, train: str, dev: str) -> None:
     folder = put(tmp_path, train, dev)
     assert found(folder) == TaskFiles(
         (str(folder / "trec6" / train),), (str(folder / "trec6" / dev),), "text", "label"
     )
 
 
-def test_without_a_dev_file_there_is_none(tmp_path: Path) -> None:
+def test_without_a_dev_file_there_is_no_dev_set(tmp_path: Path) -> None:
     assert found(put(tmp_path, "train.csv")).dev == ()
 
 
 def test_shards_are_all_read(tmp_path: Path) -> None:
     names = ("train-00000-of-00002.parquet", "train-00001-of-00002.parquet")
-    assert [Path(one).name for one in found(put(tmp_path, *names)).train] == list(names)
+    assert [Path(path).name for path in found(put(tmp_path, *names)).train] == list(names)
 
 
-def test_test_texts_are_left_alone_and_that_is_said(tmp_path: Path) -> None:
+def test_test_files_are_ignored_with_a_message(tmp_path: Path) -> None:
     said: list[str] = []
     texts = found(put(tmp_path, "train.csv", "test.csv", "unlabelled.csv", "README.md"), said=said)
-    assert [Path(one).name for one in (*texts.train, *texts.dev)] == ["train.csv"]
+    assert [Path(path).name for path in (*texts.train, *texts.dev)] == ["train.csv"]
     assert said == ["trec6: 2 other files are not read"]
 
 
-def test_what_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"trec6: no such folder; DATA is a folder that"):
         found(tmp_path)
     with pytest.raises(ConfigurationError, match=r"called train .*, there is dev\.csv"):
         found(put(tmp_path, "dev.csv"))
 
 
-def test_the_hub_is_asked_for_the_tasks_data_set_and_columns(
+def test_the_data_set_of_a_task_is_fetched_from_the_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With the columns of the task."""
     asked = []
 
     def files(pattern: str, cache: Path) -> list[Path]:
@@ -84,7 +85,7 @@ def test_the_hub_is_asked_for_the_tasks_data_set_and_columns(
     assert texts == TaskFiles((str(tmp_path / "trec-train.parquet"),), (), "text", "coarse_label")
 
 
-def test_torchtext_is_asked_for_what_it_has(
+def test_data_sets_of_torchtext_are_fetched_from_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "trec-train.jsonl"
@@ -97,7 +98,7 @@ def test_torchtext_is_asked_for_what_it_has(
         find(sst2, places.TORCHTEXT, cache=tmp_path, say=lambda _: None)
 
 
-def test_unlabelled_texts_are_those_of_the_tasks_that_the_recipe_names(tmp_path: Path) -> None:
+def test_unlabelled_texts_come_from_the_tasks_of_the_recipe(tmp_path: Path) -> None:
     folder = put(tmp_path, "train.csv")
     (trec6,) = task.load(["trec6"])
     recipe = trec6.model_copy(
@@ -118,7 +119,7 @@ def test_unlabelled_texts_are_those_of_the_tasks_that_the_recipe_names(tmp_path:
         (tmp_path / "imdb" / name).write_text(ROW)
     said.clear()
     texts = find(recipe, str(folder), cache=folder, say=said.append)
-    assert [Path(one).relative_to(folder).as_posix() for one in texts.unlabelled] == [
+    assert [Path(path).relative_to(folder).as_posix() for path in texts.unlabelled] == [
         "trec6/unlabelled.csv",
         "imdb/unsupervised-00000-of-00001.parquet",
     ]

@@ -1,4 +1,4 @@
-"""Trainings of made-up tasks of some hundred texts, of networks of some units."""
+"""Training of artificial tasks with some hundred texts and small networks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.training.corpora.example import Example
@@ -43,17 +43,22 @@ def small(name: str, **changes: object) -> Task:
 
 def put(folder: Path, name: str, examples: list[Example]) -> None:
     (folder / name).mkdir(parents=True)
-    lines = (json.dumps({"text": one.text, "label": one.label}) + "\n" for one in examples)
+    lines = (
+        json.dumps({"text": example.text, "label": example.label}) + "\n" for example in examples
+    )
     (folder / name / "train.jsonl").write_text("".join(lines))
 
 
 @pytest.fixture
 def data(tmp_path: Path, examples: list[Example]) -> Path:
-    """The made-up sentences as two tasks, of which one has dev texts."""
+    """Write the artificial sentences as two tasks, one of them with a dev file."""
     folder = tmp_path / "data"
     put(folder, "trec6", examples[60:])
     put(folder, "sst2", examples[60:])
-    lines = (json.dumps({"text": one.text, "label": one.label}) + "\n" for one in examples[:60])
+    lines = (
+        json.dumps({"text": example.text, "label": example.label}) + "\n"
+        for example in examples[:60]
+    )
     (folder / "sst2" / "dev.jsonl").write_text("".join(lines))
     return folder
 
@@ -62,7 +67,7 @@ def data(tmp_path: Path, examples: list[Example]) -> Path:
 def made(
     data: Path, workspace: Workspace, tmp_path: Path, silent: type[Reporter]
 ) -> Callable[..., Summary]:
-    """Runs experiments on both tasks: ``made(seeds=(0, 1))``."""
+    """Return a function that runs experiments on both tasks: ``made(seeds=(0, 1))``."""
 
     def made(**changes: object) -> Summary:
         chosen = {
@@ -104,7 +109,7 @@ def test_tasks_are_trained_and_tabulated(
     assert f"| sst2 | {other.train} / 60 | macro recall | **{100 * recall:.1f}** |" in page
 
 
-def test_what_was_trained_is_not_trained_again(
+def test_a_finished_training_is_not_repeated(
     made: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     made(tasks=(small("trec6"),))
@@ -119,18 +124,18 @@ def test_what_was_trained_is_not_trained_again(
     again = made(tasks=(small("trec6"),))
     assert (again.known, again.trained, seeds) == (("trec6, seed 0",), (), [])
     assert (tmp_path / "page.md").read_text() == before
-    # another seed is, and needs the linear model no second time
+    # another seed is trained, and does not need a second linear model
     assert made(tasks=(small("trec6"),), seeds=(0, 1)).trained == ("trec6, seed 1",)
     assert seeds == [(1, False)]
     assert "(0, 1)" in (tmp_path / "page.md").read_text()
-    # so is what has another recipe, whose row is of its own seeds alone
+    # another recipe is trained too, and its row has only its own seeds
     other = small("trec6", network={"hidden_size": 5})
     assert made(tasks=(other,)).trained == ("trec6, seed 0",)
     assert "(0) |" in (tmp_path / "page.md").read_text()
     assert made(tasks=(other,), fresh=True).trained == ("trec6, seed 0",)
 
 
-def test_other_data_are_another_training_and_another_place_is_not(
+def test_changed_data_are_trained_again_but_moved_data_are_not(
     made: Callable[..., Summary], data: Path, tmp_path: Path
 ) -> None:
     one = (small("trec6"),)
@@ -143,7 +148,7 @@ def test_other_data_are_another_training_and_another_place_is_not(
     assert made(tasks=one, data=str(data)).trained == ("trec6, seed 0",)
 
 
-def test_other_texts_for_the_teacher_are_another_training(
+def test_changed_teacher_texts_are_trained_again(
     made: Callable[..., Summary], data: Path, encoder_folder: Path
 ) -> None:
     teaching = {"teacher": str(encoder_folder), "epochs": 1, "copies": 0}
@@ -154,13 +159,15 @@ def test_other_texts_for_the_teacher_are_another_training(
     record = artifact.load(store.path("trec6")).manifest.training
     assert record.teacher is not None
     assert record.teacher.texts["unlabelled"] == 1
-    assert [(one.name, one.texts) for one in record.unlabelled] == [("unlabelled.jsonl", 1)]
+    assert [(corpus.name, corpus.texts) for corpus in record.unlabelled] == [
+        ("unlabelled.jsonl", 1)
+    ]
     assert made(tasks=one).trained == ()
     file.write_text('{"text": "A day in the hills."}\n')
     assert made(tasks=one).trained == ("trec6, seed 0",)
 
 
-def test_a_training_that_fails_costs_the_others_nothing(
+def test_a_failed_training_does_not_affect_the_others(
     made: Callable[..., Summary], data: Path, tmp_path: Path
 ) -> None:
     (data / "trec6" / "train.jsonl").write_text('{"text": "secret", "label": "x"}\n{"tex\n')
@@ -169,7 +176,7 @@ def test_a_training_that_fails_costs_the_others_nothing(
     assert "| sst2 |" in (tmp_path / "page.md").read_text()
 
 
-def test_of_a_fault_that_is_not_ours_no_text_is_told(
+def test_an_unexpected_error_is_reported_without_texts(
     made: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch, silent: type[Reporter]
 ) -> None:
     said: list[str] = []
@@ -184,20 +191,20 @@ def test_of_a_fault_that_is_not_ours_no_text_is_told(
     assert any(line.startswith("trec6, seed 0 failed: KeyError in test_running") for line in said)
 
 
-def test_no_training_starts_after_the_minutes_given(made: Callable[..., Summary]) -> None:
+def test_no_training_starts_after_the_time_limit(made: Callable[..., Summary]) -> None:
     found = made(minutes=0.0, seeds=(0, 1))
     assert found.trained == ()
     assert len(found.left) == 4
 
 
-def test_a_damaged_record_is_none(made: Callable[..., Summary], workspace: Workspace) -> None:
+def test_a_damaged_record_is_ignored(made: Callable[..., Summary], workspace: Workspace) -> None:
     one = (small("trec6"),)
     made(tasks=one)
     (workspace.root / "experiments" / "trec6" / "seed-0.json").write_text("{")
     assert made(tasks=one).trained == ("trec6, seed 0",)
 
 
-def test_the_command_tells_of_failures_by_its_exit_code(
+def test_the_exit_code_of_the_command_reports_failures(
     data: Path, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task, "load", lambda wanted: tuple(small(one) for one in wanted))
@@ -214,7 +221,7 @@ def test_the_command_tells_of_failures_by_its_exit_code(
 
 
 @pytest.mark.usefixtures("near_words")
-def test_one_teacher_is_tuned_for_all_seeds(
+def test_one_teacher_is_fine_tuned_for_all_seeds(
     made: Callable[..., Summary], workspace: Workspace, encoder_folder: Path
 ) -> None:
     teacher = {"teacher": str(encoder_folder), "networks": 2, "epochs": 1, "copies": 1}

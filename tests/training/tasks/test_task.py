@@ -19,21 +19,21 @@ def write(path: Path, *labels: str) -> str:
     return str(path)
 
 
-def test_every_recipe_is_a_task_and_called_after_its_file() -> None:
+def test_every_recipe_is_a_task_named_after_its_file() -> None:
     assert {path.stem for path in task.FOLDER.glob("*.toml")} == set(task.names())
-    assert [one.name for one in task.load(())] == list(task.names())
+    assert [recipe.name for recipe in task.load(())] == list(task.names())
 
 
-def test_tasks_come_in_one_order_however_they_are_named() -> None:
-    assert [one.name for one in task.load(["imdb", "trec6"])] == ["trec6", "imdb"]
+def test_tasks_come_in_a_fixed_order() -> None:
+    assert [recipe.name for recipe in task.load(["imdb", "trec6"])] == ["trec6", "imdb"]
 
 
-def test_an_unknown_task_is_refused_with_those_there_are() -> None:
+def test_an_unknown_task_is_refused_with_the_known_tasks() -> None:
     with pytest.raises(ConfigurationError, match="no task 'sst3'; there are trec6, banking77"):
         task.load(["trec6", "sst3"])
 
 
-def test_labels_are_those_of_train_and_dev(tmp_path: Path) -> None:
+def test_labels_come_from_train_and_dev(tmp_path: Path) -> None:
     (one,) = task.load(["trec6"])
     train = write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC", "NUM")
     dev = write(tmp_path / "dev.jsonl.gz", "ABBR")
@@ -52,14 +52,14 @@ def test_sentiment_has_a_polarity(tmp_path: Path) -> None:
     }
 
 
-def test_without_dev_texts_one_of_ten_is_cut_from_train(tmp_path: Path) -> None:
+def test_without_dev_texts_a_tenth_of_train_is_held_out(tmp_path: Path) -> None:
     (one,) = task.load(["trec6"])
     train = write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC")
     made = one.configuration(TaskFiles((train,), ()), seed=0)
     assert (made.data.split, made.data.dev, made.data.has_test) == ("stratified", (), False)
 
 
-def test_the_tasks_own_name_is_that_of_the_seed_fixed_in_advance(tmp_path: Path) -> None:
+def test_the_name_of_a_task_is_that_of_the_fixed_seed(tmp_path: Path) -> None:
     (one,) = task.load(["trec6"])
     found = TaskFiles((write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC"),), ())
     first, other = (one.configuration(found, seed=seed) for seed in (0, 2))
@@ -68,7 +68,7 @@ def test_the_tasks_own_name_is_that_of_the_seed_fixed_in_advance(tmp_path: Path)
     assert first.words == other.words == one.words
 
 
-def test_one_teacher_of_the_recipes_teaches_every_seed(tmp_path: Path) -> None:
+def test_every_seed_has_the_same_teacher(tmp_path: Path) -> None:
     (one,) = task.load(["trec6"])
     found = TaskFiles((write(tmp_path / "train.jsonl.gz", "NUM", "LOC", "NUM", "LOC"),), ())
     taught = Distillation(networks=5, copies=8, seed=3)
@@ -76,7 +76,7 @@ def test_one_teacher_of_the_recipes_teaches_every_seed(tmp_path: Path) -> None:
     assert [one.configuration(found, seed=seed).distillation for seed in (0, 2)] == [taught] * 2
 
 
-def test_the_unlabelled_texts_that_were_found_are_for_a_teacher_or_word_vectors(
+def test_unlabelled_texts_are_for_teachers_or_word_vectors(
     tmp_path: Path,
 ) -> None:
     (one,) = task.load(["trec6"])

@@ -13,13 +13,12 @@ from valence.training.embeddings.sentence_encoder import encode, reduced
 WORDS = ("good", "#bad", "understand", "xyzzy", "#")
 
 
-def test_a_word_is_the_mean_of_its_pieces_whatever_it_is_encoded_beside(
-    encoder_folder: Path, tmp_path: Path
-) -> None:
+def test_a_word_is_the_mean_of_its_pieces(encoder_folder: Path, tmp_path: Path) -> None:
+    """The other words of the batch do not matter."""
     rows = encode(Encoder(str(encoder_folder)), WORDS, cache=tmp_path / "together")
     assert rows.shape == (5, 32)
     model = transformers.AutoModel.from_pretrained(encoder_folder).eval()
-    # begin, un, ##der, ##stand, end; a hashtag is read as its word
+    # begin, un, ##der, ##stand, end; a hashtag is encoded as its word
     for word, ids in (("understand", [2, 6, 7, 8, 3]), ("#bad", [2, 5, 3])):
         with torch.inference_mode():
             expected = model(torch.tensor([ids])).last_hidden_state[0].mean(0).numpy()
@@ -28,7 +27,7 @@ def test_a_word_is_the_mean_of_its_pieces_whatever_it_is_encoded_beside(
     np.testing.assert_allclose(alone[0], rows[0], atol=1e-5)
 
 
-def test_what_was_encoded_once_is_not_encoded_again(
+def test_an_encoded_word_is_not_encoded_again(
     encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
@@ -49,16 +48,16 @@ def test_what_was_encoded_once_is_not_encoded_again(
     assert asked == [["under"]]
 
 
-def test_a_damaged_cache_is_encoded_anew(encoder_folder: Path, tmp_path: Path) -> None:
+def test_the_words_of_a_damaged_cache_are_encoded_again(
+    encoder_folder: Path, tmp_path: Path
+) -> None:
     first = encode(Encoder(str(encoder_folder)), WORDS, cache=tmp_path)
     (kept,) = tmp_path.glob("encoded-*")
     kept.write_bytes(kept.read_bytes()[:-5])
     assert np.array_equal(encode(Encoder(str(encoder_folder)), WORDS, cache=tmp_path), first)
 
 
-def test_another_encoder_does_not_get_the_words_of_the_first(
-    encoder_folder: Path, tmp_path: Path
-) -> None:
+def test_each_encoder_has_its_own_cache(encoder_folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     torch.manual_seed(1)
     transformers.BertModel(transformers.BertConfig.from_pretrained(encoder_folder)).save_pretrained(
@@ -72,16 +71,17 @@ def test_another_encoder_does_not_get_the_words_of_the_first(
     assert not np.allclose(first, second)
 
 
-def test_reduced_are_principal_components_of_square_root_deviations() -> None:
+def test_reduction_gives_scaled_principal_components() -> None:
+    """The deviation of each is the square root of its original deviation."""
     generator = np.random.default_rng(0)
     rows = (generator.normal(size=(500, 6)) * [9, 5, 3, 1, 0.5, 0] + 7).astype(np.float32)
     found = reduced(rows, 3)
     assert found.shape == (500, 3)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found.mean(0), 0, atol=1e-5)
-    # uncorrelated, and of each the deviation's square root
+    # uncorrelated; the deviation of each is the square root of its original deviation
     covariance = np.cov(found.T, bias=True)
     deviations = np.linalg.svd((rows - rows.mean(0)).astype(float), compute_uv=False)[:3] / 500**0.5
     np.testing.assert_allclose(covariance, np.diag(deviations), atol=1e-3)
-    # a direction without variance tells nothing
+    # a direction without variance is left out
     assert reduced(rows, 6).shape == (500, 5)

@@ -11,7 +11,7 @@ ANIMALS, FRUITS = ("cat", "dog", "horse"), ("apple", "pear", "plum")
 
 
 def texts() -> list[str]:
-    """Animals run and bark, fruits are ripe and sweet."""
+    """Return sentences in which animals run and bark, and fruits are ripe and sweet."""
     draw = random.Random(0)
     return [
         sentence
@@ -28,7 +28,7 @@ def likeness(table: Table, one: str, other: str) -> float:
     return float(left @ right / np.linalg.norm(left) / np.linalg.norm(right))
 
 
-def test_words_that_stand_beside_the_same_words_are_alike() -> None:
+def test_words_with_equal_neighbours_have_similar_vectors() -> None:
     table = in_domain.learn(texts(), 5)
     assert table.values.shape == (len(table.rows), 5)
     assert table.values.dtype == np.float32
@@ -44,29 +44,30 @@ def test_the_order_of_the_texts_does_not_matter() -> None:
     np.testing.assert_allclose(first.values, second.values, atol=1e-5)
 
 
-def test_a_text_ends_what_its_words_stand_beside() -> None:
+def test_neighbours_never_cross_the_end_of_a_text() -> None:
     apart = in_domain.learn(["one two three", "four five six"] * 9, 6)
     assert abs(likeness(apart, "three", "four")) < 1e-5
     together = in_domain.learn(["one two three four five six"] * 9, 6)
     assert abs(likeness(together, "three", "four")) > 1e-3
 
 
-def test_numbers_that_are_words_have_a_vector_each_and_the_others_one() -> None:
+def test_numbers_in_the_vocabulary_have_their_own_vectors() -> None:
+    """Other numbers share one vector."""
     rated = ["good 10 fine 10", "bad 2 poor 3"] * 9
     assert set(in_domain.learn(rated, 2).rows) == {"good", "fine", "bad", "poor", "<number>"}
     own = in_domain.learn(rated, 2, numbers={"10"})
     assert set(own.rows) == {"good", "fine", "bad", "poor", "10", "<number>"}
 
 
-def test_rare_words_have_no_vector_and_spellings_of_a_word_count_together() -> None:
+def test_rare_words_have_no_vector_and_spellings_are_merged() -> None:
     table = in_domain.learn(["Good GOOD good fine fine"] * 2 + ["fine rare"], 3)
     assert set(table.rows) == {"good", "fine"}
     values, found = table.of(["good", "rare", "fine"])
     assert found.tolist() == [True, False, True]
-    assert values.shape == (3, 2)  # two words tell no more
+    assert values.shape == (3, 2)  # two words allow no more dimensions
 
 
-def test_of_texts_without_frequent_words_nothing_is_learnt() -> None:
+def test_without_frequent_words_no_vectors_are_learnt() -> None:
     for none in ([], [""], ["a few words"]):
         table = in_domain.learn(none, 4)
         assert table.rows == {}
@@ -75,7 +76,7 @@ def test_of_texts_without_frequent_words_nothing_is_learnt() -> None:
         assert not found.any()
 
 
-def test_texts_that_are_counted_a_part_at_a_time_give_the_same(
+def test_counting_texts_in_parts_gives_the_same_vectors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = in_domain.learn(texts(), 5)

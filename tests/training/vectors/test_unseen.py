@@ -16,12 +16,12 @@ def file(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_they_are_the_first_of_a_file(file: str, tmp_path: Path) -> None:
+def test_extra_words_are_the_first_of_a_file(file: str, tmp_path: Path) -> None:
     assert extra_words.words(["in-domain", file], 2, cache=tmp_path) == ("good", "film")
     assert extra_words.words([file], 9, cache=tmp_path) == ("good", "film", "meal")
 
 
-def test_they_are_the_first_of_glove(
+def test_extra_words_are_the_first_of_glove(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = Table({"the": 0, "of": 1}, np.zeros((2, 50), dtype=np.float32))
@@ -30,11 +30,11 @@ def test_they_are_the_first_of_glove(
     assert extra_words.words([glove.NAME, file], 1, cache=tmp_path) == ("the",)
 
 
-def test_nothing_is_read_where_none_are_asked_for(tmp_path: Path) -> None:
+def test_without_extra_words_no_file_is_read(tmp_path: Path) -> None:
     assert extra_words.words(["no such file"], 0, cache=tmp_path) == ()
 
 
-def test_vectors_without_a_list_of_words_are_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_vectors_without_a_word_list_are_refused_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigurationError, match=r"words\.unseen = 5: none of .*all-minilm-l6-v2.*add 'glove"
     ):

@@ -33,43 +33,42 @@ def write(path: Path, content: str | bytes) -> str:
 
 
 @pytest.mark.parametrize("header", ["", "5 3\n"], ids=["GloVe", "word2vec"])
-def test_a_file_in_either_format_gives_the_rows_of_the_words_it_holds(
-    tmp_path: Path, header: str
-) -> None:
+def test_both_file_formats_give_the_rows_of_their_words(tmp_path: Path, header: str) -> None:
     found = load(write(tmp_path / "v.txt", header + LINES), VOCABULARY, cache=tmp_path)
     assert found.found.tolist() == [False, True, True, True, False]
-    # a hashtag without a vector has that of its word
+    # a hashtag without a vector gets that of its word
     raw = np.array([[1, 2, 3], [-1, 0, 1], [0.5, 0.25, 0]], dtype=np.float32)
     np.testing.assert_allclose(found.values[1:4], raw * SCALE / raw.std(), rtol=1e-6)
     assert not found.values[[0, 4]].any()
     assert found.values.dtype == np.float32
 
 
-def test_what_is_found_has_the_scale_that_training_expects(tmp_path: Path) -> None:
+def test_vectors_have_the_scale_that_training_expects(tmp_path: Path) -> None:
     for factor in (0.01, 1, 100):
         text = "".join(f"good {factor} {-factor}\nbad {3 * factor} {factor}\n" for _ in range(1))
         found = load(write(tmp_path / "v.txt", text), VOCABULARY, cache=tmp_path)
         assert found.values[found.found].std() == pytest.approx(SCALE)
 
 
-def test_equal_numbers_are_not_scaled_by_their_deviation_of_zero(tmp_path: Path) -> None:
+def test_constant_vectors_are_not_scaled_by_a_zero_deviation(tmp_path: Path) -> None:
     found = load(write(tmp_path / "v.txt", "good 2 2\n"), VOCABULARY, cache=tmp_path)
     assert found.values[1].tolist() == [2, 2]
 
 
-def test_a_file_without_any_of_the_words_leaves_all_rows_zero(tmp_path: Path) -> None:
+def test_a_file_without_known_words_leaves_all_rows_zero(tmp_path: Path) -> None:
     found = load(write(tmp_path / "v.txt", "other 1 2\n"), VOCABULARY, cache=tmp_path)
     assert not found.found.any()
     assert found.values.shape == (5, 2)
     assert not found.values.any()
 
 
-def test_of_a_word_given_twice_the_first_vector_counts(tmp_path: Path) -> None:
+def test_the_first_vector_of_a_duplicate_word_counts(tmp_path: Path) -> None:
     found = load(write(tmp_path / "v.txt", "good 1 0\ngood 0 1\n"), VOCABULARY, cache=tmp_path)
     assert found.values[1, 0] > found.values[1, 1] == 0
 
 
-def test_words_with_blanks_trailing_blanks_and_odd_characters_are_read_over(tmp_path: Path) -> None:
+def test_unusual_words_and_trailing_blanks_are_accepted(tmp_path: Path) -> None:
+    """Words may hold blanks and unusual characters."""
     text = "other 1 2 3 \n. . . 1 2 3\nat me@home.org 1 2 3\n\u2028\x85 4 5 6\ngood 7 8 9 \r\n"
     found = load(write(tmp_path / "v.txt", text), VOCABULARY, cache=tmp_path)
     assert found.found.tolist() == [False, True, False, False, False]
@@ -91,7 +90,7 @@ def test_words_with_blanks_trailing_blanks_and_odd_characters_are_read_over(tmp_
         (b"\xff" * 50, "not UTF-8 after line 0"),
     ],
 )
-def test_a_file_that_is_not_text_vectors_is_refused_with_the_line(
+def test_an_invalid_vector_file_is_refused_with_its_line(
     tmp_path: Path, content: str | bytes, message: str
 ) -> None:
     path = write(tmp_path / "v.txt", content)
@@ -99,7 +98,7 @@ def test_a_file_that_is_not_text_vectors_is_refused_with_the_line(
         load(path, VOCABULARY, cache=tmp_path)
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"absent: no such file.*published ones"):
         load(str(tmp_path / "absent"), VOCABULARY, cache=tmp_path)
     (tmp_path / "locked").write_bytes(b"")
@@ -107,7 +106,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load(str(tmp_path / "locked" / "in"), VOCABULARY, cache=tmp_path)
 
 
-def test_glove_is_read_out_of_its_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_glove_is_read_from_its_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = np.arange(6, dtype=np.float32).reshape(3, 2)
     index, array = io.BytesIO(), io.BytesIO()
     words = pyarrow.table({"index": ["the", "good", "bad"]})
@@ -125,7 +124,7 @@ def test_glove_is_read_out_of_its_wheel(tmp_path: Path, monkeypatch: pytest.Monk
     np.testing.assert_allclose(found.values[1:3], table[1:] * SCALE / table[1:].std(), rtol=1e-6)
 
 
-def test_an_encoder_has_a_vector_for_every_word_but_the_unknown_one(
+def test_an_encoder_has_a_vector_for_every_known_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
@@ -144,7 +143,7 @@ def test_an_encoder_has_a_vector_for_every_word_but_the_unknown_one(
     assert found.values[1:].std() == pytest.approx(SCALE)
 
 
-def test_where_vectors_came_from_is_recorded_without_its_folder(tmp_path: Path) -> None:
+def test_the_source_of_vectors_is_recorded_without_its_folder(tmp_path: Path) -> None:
     for name, package in ((glove.NAME, glove.PACKAGE), (MINILM, encoder_model.PACKAGE)):
         recorded = word_vectors.record(name, ())
         assert (recorded.source, recorded.sha256) == (package.requirement, package.sha256)
@@ -159,7 +158,7 @@ def test_where_vectors_came_from_is_recorded_without_its_folder(tmp_path: Path) 
     assert word_vectors.record(str(folder), ()) != of_folder
 
 
-def test_of_vectors_learnt_from_texts_these_are_recorded_by_their_hash() -> None:
+def test_in_domain_vectors_record_the_hash_of_their_texts() -> None:
     one, same, other = (
         word_vectors.record(IN_DOMAIN, texts) for texts in (["a", "b"], ["a", "b"], ["ab"])
     )
@@ -189,7 +188,7 @@ def test_in_domain_vectors_are_learnt_from_the_texts(tmp_path: Path) -> None:
     ]
 
 
-def test_several_sources_stand_side_by_side_each_in_its_own_scale(tmp_path: Path) -> None:
+def test_several_sources_are_joined_each_with_its_own_scale(tmp_path: Path) -> None:
     small, large = (
         write(tmp_path / name, text)
         for name, text in (("a.txt", "good 0.1 -0.1\n"), ("b.txt", "xyzzy 9 -9 9\ngood 1 1 1\n"))

@@ -90,7 +90,7 @@ def read(
         if held_out_only and not manifest.training.splits.get("test"):
             raise ConfigurationError(
                 f"{path}: {manifest.name} was made with this file, and holds no test texts out: "
-                f"`make evaluate MODEL={manifest.name}` judges its dev texts; --all judges all of "
+                f"`valence evaluate {manifest.name}` judges its dev texts; --all judges all of "
                 "the file"
             )
         seen = skipped = 0
