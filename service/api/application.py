@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from valence.service.api import pages
-from valence.service.api.dialects import huggingface, sagemaker, vllm
-from valence.service.api.dialects.open_inference import routes
+from valence.service.api.dialects import sagemaker, vllm
+from valence.service.api.dialects.huggingface import routes as huggingface
+from valence.service.api.dialects.open_inference import routes as open_inference
 from valence.service.api.http.authorization import ANONYMOUS, Access, Caller
 from valence.service.api.http.body import BodyLimits, BodyReader
 from valence.service.api.http.disconnect import ClientGone
@@ -41,7 +42,7 @@ ROUTES: tuple[Route, ...] = (
     *models.ROUTES,
     *huggingface.ROUTES,
     *vllm.ROUTES,
-    *routes.ROUTES,
+    *open_inference.ROUTES,
     *sagemaker.ROUTES,
     *health.ROUTES,
     *pages.ROUTES,

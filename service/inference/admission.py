@@ -112,9 +112,9 @@ class Admission:
             or waiting_tokens + tokens > self._limits.tokens
         ):
             raise Overloaded(
-                f"{waiting_items} texts of {waiting_tokens} tokens wait already, and with this "
-                f"request it would be more than {self._limits.items} texts or "
-                f"{self._limits.tokens} tokens; try again after the time in Retry-After",
+                f"the queue has {waiting_items} texts with {waiting_tokens} tokens and may have "
+                f"{self._limits.items} texts and {self._limits.tokens} tokens, so this request does "
+                "not fit; try again after the time in Retry-After",
                 retry_after_seconds=waiting_tokens / self.tokens_per_second,
             )
         require_time(within_seconds)
@@ -125,7 +125,7 @@ class Admission:
             and (wait := self._wait_seconds(tokens)) > _MAX_SHARE_OF_TIME * within_seconds
         ):
             raise Overloaded(
-                f"the answer would take some {wait:.2g} seconds, too long for the time allowed; "
+                f"the answer would take about {wait:.2g} seconds, too long for the time allowed; "
                 "try again after the time in Retry-After",
                 retry_after_seconds=waiting_tokens / self.tokens_per_second,
             )
@@ -153,9 +153,9 @@ class Admission:
         items, tokens = count_ids(documents)
         if items > texts and (items > self._limits.items or tokens > self._limits.tokens):
             raise InvalidRequest(
-                f"the texts come to {items} windows and sentences of {tokens} tokens, a request "
-                f"may hold {self._limits.items} of {self._limits.tokens}; send fewer or shorter "
-                "texts a request"
+                f"the texts have {items} windows and sentences of {tokens} tokens together, a "
+                f"request may have {self._limits.items} of {self._limits.tokens}; send fewer or "
+                "shorter texts per request"
             )
 
     @contextmanager
@@ -204,7 +204,7 @@ class Admission:
 def require_time(within_seconds: float) -> None:
     """Raise :class:`DeadlineExceeded` unless ``within_seconds`` is positive."""
     if within_seconds <= 0:
-        raise DeadlineExceeded("the time allowed was over before the texts could wait")
+        raise DeadlineExceeded("the time allowed was over before the texts were in the queue")
 
 
 def _names_model(body: bytes) -> bool:

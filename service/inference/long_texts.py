@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from valence.service.classifier.classifier import Classifier, Prediction, Reading, Usage
-from valence.service.classifier.sentences import Span, steps
-from valence.service.classifier.sentences import sentences as find_sentences
+from valence.service.classifier.classifier import Classifier, Prediction, Usage, WindowedText
+from valence.service.classifier.sentences import Span, iter_sentences, split_sentences
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import TextTooLong
@@ -34,9 +33,9 @@ class SplitText(NamedTuple):
     """A text as it is scored: the whole text, and its sentences if they are asked for."""
 
     text: str
-    whole: Reading
+    whole: WindowedText
     spans: Sequence[Span]
-    sentences: Sequence[Reading]
+    sentences: Sequence[WindowedText]
 
     @property
     def usage(self) -> Usage:
@@ -57,14 +56,14 @@ async def split_texts(
     of_sentences: Truncation = "head" if truncation == "error" else truncation
     for text in texts:
         try:
-            whole = classifier.read(text, truncation)
+            whole = classifier.encode_windows(text, truncation)
         except TextTooLong as fault:
             split.append(fault)
             continue
         spans = await _find_spans(text) if sentences else ()
         readings = []
         for start, end in spans:
-            readings.append(classifier.read(text[start:end], of_sentences))
+            readings.append(classifier.encode_windows(text[start:end], of_sentences))
             characters += end - start
             if characters > _TURN_CHARACTERS:
                 characters = 0
@@ -80,9 +79,9 @@ async def split_texts(
 async def _find_spans(text: str) -> list[Span]:
     """The sentences of ``text``; those of a long text are found in many turns of the event loop."""
     if len(text) <= _TURN_CHARACTERS:
-        return find_sentences(text)
+        return split_sentences(text)
     spans = []
-    for count, span in enumerate(steps(text)):
+    for count, span in enumerate(iter_sentences(text)):
         if span is not None:
             spans.append(span)
         if not count % _TURN_STEPS:
@@ -100,7 +99,7 @@ def merge(
 ) -> tuple[list[Prediction], list[tuple[Sentence, ...]]]:
     """Merge the predictions for :func:`windows` into one for each text and each sentence."""
     readings = [reading for text in texts for reading in _readings(text)]
-    combined = iter(classifier.combine(readings, predictions))
+    combined = iter(classifier.merge_windows(readings, predictions))
     wholes, sentences = [], []
     for text in texts:
         wholes.append(next(combined))
@@ -115,5 +114,5 @@ def merge(
     return wholes, sentences
 
 
-def _readings(text: SplitText) -> tuple[Reading, ...]:
+def _readings(text: SplitText) -> tuple[WindowedText, ...]:
     return text.whole, *text.sentences

@@ -78,7 +78,7 @@ class Scorer:
 
     def warm_up(self) -> None:
         """Run every step once and measure the engine, before the first request pays for it."""
-        self.classifier.encode("It's a warm-up, isn't it?")
+        self.classifier.encode_head("It's a warm-up, isn't it?")
         words = len(self.classifier.artifact.vocabulary)
 
         def seconds(count: int, tokens: int) -> float:
@@ -143,7 +143,9 @@ class Scorer:
         within_seconds = request.deadline - arrived
         with self.admission.reserve_texts(texts, within_seconds=within_seconds) as reserved:
             documents = (
-                [self.classifier.encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
+                [self.classifier.encode_head(texts[0])]
+                if len(texts) == 1
+                else await self._encode(texts)
             )
             encoded = time.perf_counter()
             ticket = self._batcher.submit(
@@ -253,7 +255,7 @@ class Scorer:
         """
         explainer = self._explainer
         (text,) = request.texts
-        reading = self.classifier.read(text, "head")
+        reading = self.classifier.encode_windows(text, "head")
         questions = explainer.questions(reading, self.manifest.labels[0])
         ticket = self._batcher.submit_work(
             explainer.activate,
@@ -282,7 +284,7 @@ class Scorer:
         self._metrics.flush()
 
     async def _encode(self, texts: Sequence[str]) -> list[Document]:
-        encode = self.classifier.encode
+        encode = self.classifier.encode_head
         documents = []
         characters = 0
         for text in texts:
@@ -320,7 +322,7 @@ class Scorer:
 
     def _expire(self, ticket: Ticket[Any]) -> None:
         error = DeadlineExceeded(
-            "the answer was not ready within the time allowed; send fewer texts a request or try "
+            "the answer was not ready within the time allowed; send fewer texts per request or try "
             "again later"
         )
         self._batcher.abandon(ticket, error)

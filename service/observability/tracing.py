@@ -81,7 +81,7 @@ class Tracer:
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ModuleNotFoundError as error:
             raise ConfigurationError(
-                f"{' or '.join(_ENDPOINTS)} asks for traces, which need {error.name}: install "
+                f"{' or '.join(_ENDPOINTS)} turns on traces, which need {error.name}: install "
                 "requirements/runtime.txt, or unset the variable"
             ) from None
         defaults = {"service.name": "valence", "valence.service.version": VERSION}

@@ -54,7 +54,7 @@ def _microseconds(work: Callable[[], None]) -> float:
 
 def _pieces(application: Application, sentences: list[str]) -> dict[str, Callable[[], None]]:
     classifier, engine, log = application.classifier, application.engine, application.log
-    documents = [classifier.encode(sentence).ids for sentence in sentences]
+    documents = [classifier.encode_head(sentence).ids for sentence in sentences]
     logits = engine.logits(documents)
     alone = [row[None] for row in logits]
     labels = classifier.manifest.labels[:1]
@@ -69,7 +69,7 @@ def _pieces(application: Application, sentences: list[str]) -> dict[str, Callabl
 
     def encode() -> None:
         for sentence in sentences:
-            classifier.encode(sentence)
+            classifier.encode_head(sentence)
 
     def compute() -> None:
         for document in documents:

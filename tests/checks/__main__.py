@@ -89,7 +89,9 @@ def planted_copies(examples: Sequence[Example], edit: Edit, seed: int) -> tuple[
     """
     chance = random.Random(seed)
     long = [
-        example.text for example in examples if len(tokenizer.surfaces(example.text)) >= LEAST_WORDS
+        example.text
+        for example in examples
+        if len(tokenizer.find_surfaces(example.text)) >= LEAST_WORDS
     ]
     chosen = chance.sample(range(len(long)), k=COPIES)
     copies = [edit(long[place], chance) for place in chosen]

@@ -209,7 +209,7 @@ MISTAKES = {
         BASE, "enableServiceLinks: false", "enableServiceLinks: true", "links to Services",
     ),
     "unknown field": (BASE, "periodSeconds: 10", "periodSecond: 10", "periodSecond"),
-    "unknown setting": (BASE, "VALENCE_API_KEYS_FILE", "VALENCE_API_KEY_FILE", "is no setting"),
+    "unknown setting": (BASE, "VALENCE_API_KEYS_FILE", "VALENCE_API_KEY_FILE", "is not a setting"),
     "leaving told twice": (
         BASE, "- name: VALENCE_API_KEYS_FILE",
         '- {name: VALENCE_DRAIN_SECONDS, value: "5"}\n            - name: VALENCE_API_KEYS_FILE',

@@ -180,7 +180,7 @@ def test_a_killed_scoring_resumes_and_writes_the_same_bytes(
         kills += running.wait(10) == -signal.SIGKILL
         # it resumes with the engine it began with; now another engine may be measured as the
         # fastest
-        engine = engine or run.begun_with(out)
+        engine = engine or run.read_engine_name(out)
         assert not out.exists() or kills < 3
     assert kills >= 2, "killed before it was done"
     assert engine is not None

@@ -260,9 +260,9 @@ def test_without_names_all_corpora_and_vectors_are_fetched(
     ("arguments", "message"),
     [
         (("train", "absent.toml"), "error: absent.toml: no such file"),
-        (("predict", "absent", "text"), "error: the model store holds no 'absent'"),
+        (("predict", "absent", "text"), "error: the model store does not have 'absent'"),
         (("predict", "Not A Tag", "text"), "error: 'Not A Tag' is no model tag"),
-        (("evaluate", "absent"), "error: the model store holds no 'absent'"),
+        (("evaluate", "absent"), "error: the model store does not have 'absent'"),
         (("fetch", "vadr"), "error: unknown corpus 'vadr'; did you mean 'vader'?"),
     ],
 )

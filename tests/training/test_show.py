@@ -76,5 +76,5 @@ def test_the_printed_configuration_is_valid_for_training(stored: Stored) -> None
 def test_two_formats_or_a_missing_model_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="give one of them"):
         show("toy", "--json", "--card")
-    with pytest.raises(ArtifactError, match="holds no 'absent'"):
+    with pytest.raises(ArtifactError, match="does not have 'absent'"):
         show("absent")

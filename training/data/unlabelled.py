@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from valence.service.classifier.manifest import CorpusRecord
-from valence.service.classifier.sentences import sentences
+from valence.service.classifier.sentences import split_sentences
 from valence.training.config.columns import Columns
 from valence.training.config.schema import Distillation, UnlabelledTexts
 from valence.training.corpora import catalog
@@ -89,7 +89,7 @@ def _cut(examples: Iterable[Example]) -> Iterator[Example]:
     seen: set[str] = set()
     for example in examples:
         text = _BREAK.sub("\n\n", example.text)
-        for start, end in sentences(text):
+        for start, end in split_sentences(text):
             key = fold(text[start:end])
             if key and key not in seen:
                 seen.add(key)

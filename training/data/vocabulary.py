@@ -29,7 +29,7 @@ def build(
     often are words, and the others one. After these come those of ``unseen`` that are not among
     them and that a text can hold, each as one word; ``maximum_words`` does not count them.
     """
-    surfaces = Counter(surface for text in texts for surface in tokenizer.surfaces(text))
+    surfaces = Counter(surface for text in texts for surface in tokenizer.find_surfaces(text))
     own = _numbers(surfaces, minimum_count) if numbers == "own" else frozenset()
     counts: Counter[str] = Counter()
     for surface, count in surfaces.items():  # each spelling is normalized once
@@ -52,4 +52,4 @@ def _numbers(surfaces: Counter[str], minimum_count: int) -> frozenset[str]:
 
 
 def _is_one(word: str) -> bool:
-    return tokenizer.surfaces(word) == [word] and tokenizer.normalize(word) == word
+    return tokenizer.find_surfaces(word) == [word] and tokenizer.normalize(word) == word

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from valence.service.classifier.classifier import probabilities
+from valence.service.classifier.classifier import to_probabilities
 from valence.service.classifier.manifest import TeacherRecord
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import ConfigurationError
@@ -178,7 +178,7 @@ def _soft(
     teacher: Together, configuration: Configuration, texts: Sequence[str]
 ) -> NDArray[np.float64]:
     """The probabilities ``(N, K)``, softened by the temperature."""
-    return probabilities(
+    return to_probabilities(
         teacher.logits(texts),
         temperature=_settings(configuration).temperature,
         task=configuration.task,
@@ -195,7 +195,7 @@ def _judged(
             continue
         examples = splits.of(name)
         logits = teacher.logits([example.text for example in examples])
-        answers = probabilities(logits, temperature=1.0, task=configuration.task)
+        answers = to_probabilities(logits, temperature=1.0, task=configuration.task)
         truth = targets.truth(examples, labels=configuration.labels, task=configuration.task)
         multi_label = configuration.task == "multi_label"
         judged = evaluate(

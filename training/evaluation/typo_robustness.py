@@ -94,7 +94,7 @@ def measure_stored(tag: str, *, engine: str, workspace: Workspace, reporter: Rep
         ]
         _, found = stored_model.answer(classifier, computes, examples, reporter)
         scores.append(found.macro_f1)
-        usages = [classifier.encode(example.text).usage for example in examples]
+        usages = [classifier.encode_head(example.text).usage for example in examples]
         tokens = sum(usage.tokens_used for usage in usages)
         unknown.append(sum(usage.unknown_tokens for usage in usages) / max(1, tokens))
     return Cost(

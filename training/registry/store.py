@@ -121,7 +121,7 @@ def rollback(name: str) -> Champion:
     """
     folder = bento_store.folder() / name
     if not folder.is_dir():
-        raise ArtifactError(f"the model store holds no {name!r}")
+        raise ArtifactError(f"the model store does not have {name!r}")
     with _changing(folder) as before:
         if before is None or not before.previous:
             raise ArtifactError(

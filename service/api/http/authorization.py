@@ -32,7 +32,7 @@ class Caller(NamedTuple):
         wait = bucket.wait_seconds()
         if wait:
             raise RateLimited(
-                f"this API key may send {bucket.rate:.12g} texts a second; try again after the "
+                f"this API key may send {bucket.rate:.12g} texts per second; try again after the "
                 "time in Retry-After",
                 retry_after_seconds=wait,
             )
@@ -78,12 +78,12 @@ class Access:
         secret = _secret(headers)
         if not secret:
             raise Unauthorized(
-                "this service wants an API key; send it as `Authorization: Bearer KEY` or as "
+                "this service requires an API key; send it as `Authorization: Bearer KEY` or as "
                 "`X-API-Key: KEY`"
             )
         key = key_file.find(self._keys, secret)
         if key is None:
-            raise Unauthorized("the API key is none of this service's; ask its operator for one")
+            raise Unauthorized("this service does not know the API key; ask its operator for a key")
         return Caller(key.name, self._buckets.get(key.name))
 
     def _reload_if_changed(self) -> None:

@@ -110,8 +110,8 @@ class BodyReader:
                     timeout.reschedule(started + allowed)
         except TimeoutError:
             raise BodyTooSlow(
-                f"a body may take {limits.idle_seconds:g} seconds, and longer at "
-                f"{MIN_BYTES_PER_SECOND} bytes a second; send it faster"
+                f"a body may take {limits.idle_seconds:g} seconds, or longer if it arrives at "
+                f"{MIN_BYTES_PER_SECOND} bytes per second; send the body faster"
             ) from None
         return b"".join(chunks)
 
@@ -128,16 +128,18 @@ class BodyReader:
             raise self._too_large()
         if limits.held_bytes > limits.max_total_bytes:
             raise Overloaded(
-                f"bodies of {limits.max_total_bytes} bytes are held already; try again after the "
-                "time in Retry-After",
+                f"the {limits.max_total_bytes} bytes of memory for bodies are in use; try again "
+                "after the time in Retry-After",
                 retry_after_seconds=1.0,
             )
         return chunk, message.get("more_body", False)
 
     def _require_uncompressed(self) -> None:
         if self._headers.get(b"content-encoding", b"identity") not in (b"", b"identity"):
-            raise UnsupportedMedia("this service reads no compressed bodies; send it as it is")
+            raise UnsupportedMedia(
+                "this service does not read compressed bodies; send the body uncompressed"
+            )
 
     def _too_large(self) -> BodyTooLarge:
         limit = self._limits.max_body_bytes
-        return BodyTooLarge(f"a body may be {limit} bytes; send fewer texts a request")
+        return BodyTooLarge(f"a body may have {limit} bytes; send fewer texts per request")

@@ -84,7 +84,7 @@ class Request(NamedTuple):
         media_type = given.split(b";", 1)[0].strip().lower().decode("latin-1")
         if media_type and media_type not in types:
             raise UnsupportedMedia(
-                f"this route reads {' or '.join(types)}; send the header Content-Type: {types[0]}"
+                f"this path reads {' or '.join(types)}; send the header Content-Type: {types[0]}"
             )
         return media_type or types[0]
 
@@ -106,7 +106,7 @@ class Request(NamedTuple):
             given = self.headers.get(name)
             if given is not None:
                 if not _MILLISECONDS.fullmatch(given):
-                    raise InvalidRequest.of(
+                    raise InvalidRequest.for_field(
                         name.decode(), "not a whole number of milliseconds from 1 to 999999999"
                     )
                 return int(given) / 1000

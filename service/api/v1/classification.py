@@ -29,7 +29,7 @@ from valence.service.api.v1.schemas import (
     ClassifyResponse,
     Options,
 )
-from valence.service.classifier.result import UNCERTAIN, judgement, result
+from valence.service.classifier.result import UNCERTAIN, format_judgement, format_result
 from valence.service.inference.long_texts import Sentence
 from valence.service.inference.scored import Answer, Scored, ScoreRequest
 from valence.service.inference.scorer import Scorer
@@ -117,7 +117,7 @@ async def _answer(
             results.append(None)
             faults.append({"index": index, **name, **_TEXT_TOO_LONG, "detail": str(answer)})
             continue
-        shaped = result(labels, *answer, top_k=top_k, min_confidence=min_confidence)
+        shaped = format_result(labels, *answer, top_k=top_k, min_confidence=min_confidence)
         if min_confidence and shaped["label"] == UNCERTAIN:
             uncertain += 1
         if asked.explain:
@@ -139,20 +139,22 @@ def _texts(asked: ClassifyRequest, settings: Settings) -> list[str]:
     if one is ("texts" in given):
         raise _invalid("body", "give exactly one of text and texts")
     if asked.explain and len(asked.texts) > MAX_EXPLAINED_TEXTS:
-        raise errors.InvalidRequest.of(
+        raise errors.InvalidRequest.for_field(
             "explain",
-            f"{len(asked.texts)} texts, at most {MAX_EXPLAINED_TEXTS} are explained a request; "
-            "send several",
+            f"{len(asked.texts)} texts, a request with explain may have {MAX_EXPLAINED_TEXTS}; "
+            "send several requests",
         )
     if one:
         if asked.ids:
-            raise _invalid("ids", "ids name texts; give id with text")
+            raise _invalid("ids", "ids is for texts; use id for text")
         return [asked.text]
     require_few(asked.texts, settings, field="texts")
     if asked.id:
-        raise _invalid("id", "id names text; give ids with texts")
+        raise _invalid("id", "id is for text; use ids for texts")
     if asked.ids and len(asked.ids) != len(asked.texts):
-        raise _invalid("ids", f"{len(asked.ids)} ids for {len(asked.texts)} texts; give as many")
+        raise _invalid(
+            "ids", f"{len(asked.ids)} ids for {len(asked.texts)} texts; give one per text"
+        )
     return asked.texts
 
 
@@ -179,7 +181,7 @@ async def _shape_sentences(
             {
                 "start": sentence.start,
                 "end": sentence.end,
-                **judgement(
+                **format_judgement(
                     scorer.manifest.labels,
                     sentence.prediction,
                     top_k=asked.top_k,
@@ -222,8 +224,8 @@ ROUTE = Route(
     handler=classify,
     operation=Operation(
         summary="Classify texts",
-        description="Labels each text, with a calibrated probability for every label, and says "
-        "what was read of it.",
+        description="Returns a label for each text, a calibrated probability for each label, and how "
+        "much of the text the model read.",
         tag="classify",
         request=ClassifyRequest,
         request_examples={

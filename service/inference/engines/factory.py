@@ -48,7 +48,7 @@ def require(name: str) -> None:
         path = name.removeprefix("native").removeprefix("-")
         if path and path not in paths:
             raise ConfigurationError(
-                f"VALENCE_ENGINE={name!r}: this processor and build have "
+                f"VALENCE_ENGINE={name!r}: this processor and build support "
                 f"{', '.join(f'native-{path}' for path in paths)}"
             )
 
@@ -60,7 +60,8 @@ def _torch(artifact: Artifact, name: str) -> Engine:
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the engine {name!r} needs {error.name}, which is not installed: install "
-            "requirements/torch.txt, or a C++17 compiler and Valence anew for the native engine"
+            "requirements/torch.txt; or, for the native engine, install a C++17 compiler and then "
+            "Valence again"
         ) from None
     return ReferenceEngine(artifact, device=_TORCH[name])
 

@@ -4,8 +4,8 @@ import re
 import pytest
 from valence.service import errors
 from valence.service.api.application import ROUTES
-from valence.service.api.http.problems import KINDS, describe
 from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.problems import KINDS, describe
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import Operation, Route
 from valence.service.inference.models import Phase

@@ -10,6 +10,7 @@ from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded
 from valence.service.inference.admission import Admission, QueueLimits, estimate_body
 from valence.service.inference.fair_queue import FairQueue
 
+
 def reader_of(limits, *chunks, pause=0.0, require_room=None):
     waiting = list(chunks)
 

@@ -26,7 +26,7 @@ from valence.service.settings import Settings
 from tests.service.api.blocked import Blocked, slow
 from tests.service.api.conftest import documented
 
-DOCUMENT = openapi.document(ROUTES, Settings())
+DOCUMENT = openapi.build_document(ROUTES, Settings())
 SECRET = "valence_secret"
 CASES = [
     pytest.param(route, int(status), id=f"{route.method} {route.path} {status}")
@@ -74,7 +74,7 @@ async def request_missing_resource(serve: Any, route: Route, tmp_path: Any) -> h
     """Ask for a model or a page file that does not exist."""
     served = serve()
     if route.operation.tag == "pages":
-        pages._file.cache_clear()
+        pages._read_file.cache_clear()
         with (
             mock.patch.object(pages, "_WEB", tmp_path),
             mock.patch.object(pages, "_SWAGGER", tmp_path),
@@ -125,7 +125,7 @@ async def cause_internal_error(serve: Any, route: Route, _tmp_path: Any) -> http
 
 async def request_before_start(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     # the liveness route answers 503 only when an engine hangs
-    is_liveness = route.handler.__name__ == "live"
+    is_liveness = route.handler.__name__ == "check_liveness"
     served = serve(opened=is_liveness)
     if is_liveness:
         served.models.get()._batcher._busy_since = 1e-9

@@ -228,7 +228,7 @@ async def test_a_request_unlikely_to_meet_its_deadline_is_refused():
     running = batcher.submit(documents([1]), within_seconds=0.1)
     await asyncio.sleep(0.01)
     waiting = batcher.submit(documents([1] * 7))
-    with pytest.raises(Overloaded, match="would take some 10 seconds") as caught:
+    with pytest.raises(Overloaded, match="would take about 10 seconds") as caught:
         batcher.submit(documents([1] * 3), within_seconds=19.9)
     assert caught.value.retry_after_seconds == pytest.approx(7.0)
     last = batcher.submit(documents([1] * 3), within_seconds=20.1)
@@ -263,7 +263,7 @@ async def test_reserved_room_is_not_given_to_others():
     running = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
     with reserve(batcher, 2, 99, 1000):
-        with pytest.raises(Overloaded, match="2 texts of 99 tokens wait already"):
+        with pytest.raises(Overloaded, match="the queue has 2 texts with 99 tokens"):
             batcher.submit(documents([1] * 2))
         with pytest.raises(Overloaded), reserve(batcher, 1, 2, 1000):
             raise AssertionError("the promise was made")
@@ -334,7 +334,7 @@ async def test_the_queue_is_full_one_item_or_token_over_its_limit(
     if admitted:
         batcher.submit(documents(*request_))
     else:
-        with pytest.raises(Overloaded, match="3 texts or 100 tokens") as caught:
+        with pytest.raises(Overloaded, match="3 texts and 100 tokens") as caught:
             batcher.submit(documents(*request_))
         assert caught.value.retry_after_seconds == pytest.approx(10.0)
     gate.opened.set()
