@@ -81,10 +81,10 @@ class Tracer:
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ModuleNotFoundError as error:
             raise ConfigurationError(
-                f"{' or '.join(_ENDPOINTS)} turns on traces, which need {error.name}: install "
-                "requirements/runtime.txt, or unset the variable"
+                f"{' or '.join(_ENDPOINTS)} turns on traces, which need {error.name}: "
+                "pip install valence, or unset the variable"
             ) from None
-        defaults = {"service.name": "valence", "valence.service.version": VERSION}
+        defaults = {"service.name": "valence", "service.version": VERSION}
         name = os.environ.get("OTEL_SERVICE_NAME")
         resource = Resource.create({**defaults, "service.name": name} if name else defaults)
         self._provider: TracerProvider = TracerProvider(resource=resource)

@@ -16,6 +16,8 @@ import yaml
 from tests.deploy import agreement, checks, schemas
 from tests.deploy.rendering import ROOT, kustomize, named, pods, render, training_pods
 
+pytestmark = pytest.mark.integration
+
 types_of_custom_resources = pytest.mark.skipif(
     not schemas.custom_types_installed(),
     reason="the types of the custom resources are not installed; `make manifests` does it",

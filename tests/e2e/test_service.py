@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from valence.service.inference.engines.native import native_available
 
-from tests.otlp import collecting
+from tests.support.otlp import collecting
 
 pytestmark = pytest.mark.e2e
 

@@ -4,8 +4,9 @@ import pytest
 from valence.service.observability import tracing
 from valence.service.observability.request_record import RequestRecord
 from valence.service.observability.tracing import TraceContext, Tracer
+from valence.service.version import VERSION
 
-from tests.otlp import Collector, collecting
+from tests.support.otlp import Collector, collecting
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 FIELDS = {"model": "sentiment", "texts": 2, "tokens": 9}
@@ -138,3 +139,4 @@ def test_the_environment_sets_the_name_of_the_service(collector, monkeypatch):
     (request,) = collector.requests
     resource = {a.key: a.value.string_value for a in request.resource_spans[0].resource.attributes}
     assert resource["service.name"] == "reviews"
+    assert resource["service.version"] == VERSION

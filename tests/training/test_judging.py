@@ -28,6 +28,8 @@ from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 Stored = tuple[Trained, Workspace]
 
 

@@ -27,6 +27,8 @@ from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.runtime.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = """
 name = "toy"

@@ -33,6 +33,8 @@ from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 LABELS = ("cold", "late", "rude")
 TELLING = {
     "cold": ("icy", "chilly", "lukewarm", "frozen"),

@@ -21,6 +21,8 @@ from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 WORDS = {"5": ("great", "lovely"), "10": ("awful", "dreadful")}
 THINGS = ("film", "phone", "hotel", "song", "book", "meal", "flight", "game", "train", "shop")
 TAILS = ("again", "to me", "as ever", "in the end", "for once", "this year")

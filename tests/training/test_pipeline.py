@@ -27,6 +27,8 @@ from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import loop, network
 
+pytestmark = pytest.mark.integration
+
 Run = Callable[..., Trained]
 
 

@@ -26,7 +26,9 @@ from valence.training.runtime.tensor_file import copied
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import network
 
-from tests.ranks.writing import LABELS, write
+from tests.support.big_files import LABELS, write
+
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture

@@ -29,7 +29,9 @@ from valence.training.runtime import distributed
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
-from tests.ranks.writing import LABELS, write
+from tests.support.big_files import LABELS, write
+
+pytestmark = pytest.mark.integration
 
 TABLE = Columns(text="text", label="label")
 

@@ -24,6 +24,8 @@ from valence.training.report import model_card
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 
 class Made(NamedTuple):
     trained: Trained

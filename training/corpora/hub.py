@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 PREFIX = "hf:"
-REQUIREMENTS = "requirements/hub.txt"
+EXTRA = "valence[hub]"
 _ROWS = 4_096
 
 
@@ -47,7 +47,7 @@ def files(pattern: str, cache: Path) -> list[Path]:
     except ModuleNotFoundError:
         raise ConfigurationError(
             f"{pattern}: data sets of the Hugging Face Hub need another package: "
-            f"pip install -c requirements/constraints.txt -r {REQUIREMENTS}"
+            f"pip install '{EXTRA}'"
         ) from None
     datasets.disable_progress_bars()
     folder = cache / "hub"

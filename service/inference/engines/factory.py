@@ -59,9 +59,9 @@ def _torch(artifact: Artifact, name: str) -> Engine:
         from valence.service.inference.engines.reference import ReferenceEngine
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"the engine {name!r} needs {error.name}, which is not installed: install "
-            "requirements/torch.txt; or, for the native engine, install a C++17 compiler and then "
-            "Valence again"
+            f"the engine {name!r} needs {error.name}, which is not installed: "
+            "pip install 'valence[torch]', or install a C++17 compiler and then Valence again for "
+            "the native engine"
         ) from None
     return ReferenceEngine(artifact, device=_TORCH[name])
 

@@ -9,7 +9,7 @@ from valence.service.api.v1.schemas import ClassifyResponse
 from valence.service.classifier import artifact
 from valence.service.errors import InvalidRequest
 
-from tests.service.api.blocked import Blocked, slow
+from tests.support.blocked_engines import Blocked, slow
 
 LABELS = ("negative", "neutral", "positive")
 

@@ -23,8 +23,8 @@ from valence.service.api.operations import openapi
 from valence.service.keys import key_file
 from valence.service.settings import Settings
 
-from tests.service.api.blocked import Blocked, slow
 from tests.service.api.conftest import documented
+from tests.support.blocked_engines import Blocked, slow
 
 DOCUMENT = openapi.build_document(ROUTES, Settings())
 SECRET = "valence_secret"

@@ -17,7 +17,7 @@ from valence.service.inference.scored import ScoreRequest
 from valence.service.inference.scorer import Scorer
 from valence.service.observability.metrics.service import Metrics
 
-from tests.turns import counted
+from tests.support.event_loop_turns import counted
 
 TEXTS = st.lists(
     st.text(alphabet=st.sampled_from("good bad movie .!n't"), max_size=60), min_size=1, max_size=9

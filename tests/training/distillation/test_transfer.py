@@ -26,6 +26,8 @@ from valence.training.report import model_card
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 LABELS = ("negative", "neutral", "positive")
 
 

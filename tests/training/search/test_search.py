@@ -35,6 +35,8 @@ from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import network
 
+pytestmark = pytest.mark.integration
+
 RATES = "[optimization]\nlearning_rate = { low = 0.001, high = 0.01, log = true }\n"
 SLOW = 0.006
 GOOD_OR_BAD = "[optimization]\nlearning_rate = { choices = [0.03, 0.000001] }\n"

@@ -17,6 +17,8 @@ from valence.training.cli import search
 from valence.training.config import schema as configurations
 from valence.training.experiments.search import trial as trials
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parents[3]
 CONFIGURATION = """
 name = "mine"

@@ -20,6 +20,8 @@ from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 SMALL = {
     "metric": "accuracy",
     "goal": 0.9,

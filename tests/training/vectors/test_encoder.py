@@ -10,6 +10,8 @@ from valence.training.embeddings import sentence_encoder
 from valence.training.embeddings.encoder_model import Encoder, Loaded
 from valence.training.embeddings.sentence_encoder import encode, reduced
 
+pytestmark = pytest.mark.integration
+
 WORDS = ("good", "#bad", "understand", "xyzzy", "#")
 
 
