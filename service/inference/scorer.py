@@ -263,7 +263,7 @@ class Scorer:
             within_seconds=request.deadline - time.perf_counter(),
         )
         (activations,) = await self._wait_for_answers(ticket, request)
-        return explainer.telling(text, activations, most=max_units)
+        return explainer.rank_units(text, activations, max_units=max_units)
 
     def count_uncertain(self, texts: int) -> None:
         """Count ``texts`` that were answered without a label, because none is likely enough."""

@@ -11,7 +11,7 @@ from valence.service.classifier.classifier import Classifier, to_probabilities
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.interface import Engine
-from valence.service.inference.explain.explainer import attributor
+from valence.service.inference.explain.explainer import make_attributor
 from valence.training.config import schema
 from valence.training.data.preparation import load_splits
 from valence.training.evaluation import stored_model
@@ -75,7 +75,7 @@ def measure(
         raise ConfigurationError(f"no text is given {label!r} with a probability of {CONFIDENT}")
     before = scores[kept, index]
 
-    explains = attributor(classifier.artifact)
+    explains = make_attributor(classifier.artifact)
     errors, shortened = [], []
     for ids in documents:
         found = explains.attribute(ids, index)

@@ -1,4 +1,4 @@
-"""What every dialect does between a request and its answer: limits, the one queue, the log."""
+"""The steps that all dialects share between a request and its answer: limits, scoring, JSON."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from valence.service.inference.scored import Scored, ScoreRequest
 from valence.service.inference.scorer import Scorer
 from valence.service.settings import Settings
 
-# Building an answer holds the event loop, and so does writing it; a large one lets others have a
-# turn after as many texts as take about a sixth of a millisecond.
+# Building and writing an answer hold the event loop. A large answer gives other requests a turn
+# after so many texts, which take about a sixth of a millisecond.
 TURN_TEXTS = 32
 
 
@@ -44,7 +44,7 @@ async def score_texts(
 
 
 async def to_json(answer: dict[str, Any] | list[Any]) -> bytes:
-    """``answer`` as JSON; a list with something for every text is written in turns."""
+    """``answer`` as JSON; a list with an item for each text is written in several turns."""
     if isinstance(answer, list):
         return await _array(answer)
     if not any(isinstance(value, list) and len(value) > TURN_TEXTS for value in answer.values()):
@@ -69,7 +69,7 @@ async def _array(items: list[Any]) -> bytes:
 def require_within_limits(texts: Sequence[str], settings: Settings, *, field: str) -> None:
     """Raise :class:`InvalidRequest` if there are more or longer texts than the settings allow.
 
-    ``field`` is where the texts stand in the body.
+    ``field`` is the place of the texts in the body.
     """
     require_few(texts, settings, field=field)
     for index, text in enumerate(texts):
@@ -77,7 +77,7 @@ def require_within_limits(texts: Sequence[str], settings: Settings, *, field: st
 
 
 def require_few(texts: Sequence[object], settings: Settings, *, field: str) -> None:
-    """Raise :class:`InvalidRequest` if ``texts``, which stand at ``field``, are too many."""
+    """Raise :class:`InvalidRequest` if the texts at ``field`` are too many."""
     if len(texts) > settings.max_texts:
         message = (
             f"{len(texts)} texts, a request may have {settings.max_texts}; send several requests"
@@ -86,7 +86,7 @@ def require_few(texts: Sequence[object], settings: Settings, *, field: str) -> N
 
 
 def require_short(text: str, settings: Settings, *, field: str) -> None:
-    """Raise :class:`InvalidRequest` if ``text``, which stands at ``field``, is too long."""
+    """Raise :class:`InvalidRequest` if the text at ``field`` is too long."""
     for message in faults_of_length((text,), settings).values():
         raise InvalidRequest.for_field(field, message)
 

@@ -21,7 +21,7 @@ from valence.service.api.http.scoring import (
     score_texts,
     to_json,
 )
-from valence.service.api.http.validation import MOST_FAULTS, readable
+from valence.service.api.http.validation import MAX_FAULTS, readable
 from valence.service.api.v1.examples import CLASSIFIED
 from valence.service.api.v1.schemas import (
     MAX_EXPLAINED_TEXTS,
@@ -167,7 +167,7 @@ def _refusal(faults: Mapping[int, str], asked: ClassifyRequest) -> errors.Invali
     alone = "text" in asked.model_fields_set
     problems = tuple(
         ("text" if alone else f"texts.{index}", message) for index, message in faults.items()
-    )[:MOST_FAULTS]
+    )[:MAX_FAULTS]
     return errors.InvalidRequest(": ".join(problems[0]), problems)
 
 

@@ -63,7 +63,7 @@ class Limits(BaseModel):
 
 
 def limits(settings: Settings, manifest: Manifest) -> Limits:
-    """What requests to a model meet; every place that tells of limits takes them from here."""
+    """The limits for requests to a model; all routes that report limits use this function."""
     return Limits(
         max_body_bytes=settings.max_body_bytes,
         max_texts=settings.max_texts,
