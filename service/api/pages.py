@@ -10,7 +10,9 @@ import functools
 import importlib.util
 from pathlib import Path
 
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context, Operation, Route
 from valence.service.errors import UnknownPath
 
@@ -33,8 +35,8 @@ _HEADERS = (
 
 
 def _file_route(path: str, name: str, *, summary: str, description: str) -> Route:
-    async def handler(context: Context, request: Request) -> Response:  # noqa: ARG001
-        return _read_file(name)
+    async def handler(context: Context, request: Request) -> Outcome:  # noqa: ARG001
+        return Outcome(_read_file(name))
 
     return Route(
         method="GET",

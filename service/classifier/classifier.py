@@ -116,7 +116,7 @@ class Classifier:
                 f"the text has {tokens} tokens, the model reads {limit}; shorten the text or "
                 "choose another truncation"
             )
-            raise TextTooLong(((0, message),))
+            raise TextTooLong(message)
         unknown = tuple(~known[window.start : window.stop] for window in ranges)
         windows = tuple(ids[window.start : window.stop] for window in ranges)
         if truncation == "window":

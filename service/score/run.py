@@ -228,7 +228,7 @@ def _score_texts(
     merged = iter(classifier.merge_windows(valid, complete))
     for item in encoded:
         if isinstance(item, TextTooLong):
-            yield {"error": item.faults[0][1]}
+            yield {"error": str(item)}
         else:
             yield _result_columns(next(merged), item.usage, classifier, options)
 

@@ -13,7 +13,7 @@ from valence.service.classifier import artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import ArtifactError, TextTooLong
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.engines import factory
 from valence.service.inference.models import Models
 from valence.service.inference.scorer import Scorer

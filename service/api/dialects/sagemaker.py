@@ -31,11 +31,14 @@ from valence.service.api.dialects.huggingface.schemas import (
     PredictRequest,
     PredictResponse,
 )
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
-from valence.service.api.http.scoring import require_few, require_within_limits, score
+from valence.service.api.http.scoring import require_few, require_within_limits, score_texts
 from valence.service.api.http.validation import parse
 from valence.service.errors import InvalidRequest, MalformedBody
+from valence.service.inference.scored import ScoreRequest
 from valence.service.settings import Settings
 
 _JSON, _LINES, _CSV = "application/json", "application/jsonlines", "text/csv"
@@ -53,24 +56,25 @@ class PredictedLine(RootModel[list[PredictedLabel]]):
     """The labels of one line with their scores, likeliest first."""
 
 
-async def invoke(context: Context, request: Request) -> Response:
+async def invoke(context: Context, request: Request) -> Outcome:
     """Answer ``POST /invocations``."""
     started = time.perf_counter()
     media_type = request.require_media(_JSON, _LINES, _CSV)
     if media_type == _JSON:
         return await predict(context, request)
-    body = await request.body()
+    body = await request.body.read()
     texts = (_read_csv if media_type == _CSV else _read_json_lines)(body, context.settings)
     if not texts:
         raise InvalidRequest.for_field("body", "the body is empty; send one text per line")
     require_within_limits(texts, context.settings, field="line")
-    scorer, scored = await score(context, request, texts)
+    scorer, scored = await score_texts(context, request, ScoreRequest(texts))
     rows: list[Any] = await rank_labels(scorer, scored)
-    return Response(
+    response = Response(
         b"".join(pydantic_core.to_json(row) + b"\n" for row in rows),
         media_type=_LINES,
         headers=build_compute_headers(scorer, scored, seconds=time.perf_counter() - started),
     )
+    return Outcome.of(response, scorer, scored)
 
 
 def _read_json_lines(body: bytes, settings: Settings) -> list[str]:

@@ -16,7 +16,8 @@ import httpx
 import pytest
 from valence.service.api import pages
 from valence.service.api.application import ROUTES
-from valence.service.api.http.request import Response
+from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Route
 from valence.service.api.operations import openapi
 from valence.service.keys import key_file
@@ -176,8 +177,8 @@ async def test_each_documented_status_matches_its_description(serve, tmp_path, r
 
 
 async def test_an_undocumented_status_is_noticed(serve):
-    async def teapot(_context: Any, _request: Any) -> Response:
-        return Response(b"", status=418)
+    async def teapot(_context: Any, _request: Any) -> Outcome:
+        return Outcome(Response(b"", status=418))
 
     served = serve()
     route = dataclasses.replace(ROUTES[0], handler=teapot)
