@@ -14,7 +14,6 @@ from valence.training.corpora import catalog, files
 from valence.training.corpora.catalog import Loaded
 from valence.training.corpora.example import Example
 from valence.training.data import large_files, near_duplicates, vocabulary
-from valence.training.data.augmentation import copies
 from valence.training.data.batches import EncodedTexts, TrainingTexts, encode_examples
 from valence.training.data.large_files import Source
 from valence.training.data.split import (

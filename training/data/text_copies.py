@@ -15,7 +15,7 @@ import numpy as np
 from valence.training.config.schema import Distillation
 from valence.training.corpora.example import Example
 from valence.training.corpora.normal_form import normal_form
-from valence.training.data.augmentation.neighbours import Neighbours
+from valence.training.data.near_words import Neighbours
 from valence.training.data.split import Splits
 from valence.training.embeddings import glove, pretrained
 from valence.training.runtime.progress import Reporter
