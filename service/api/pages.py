@@ -20,8 +20,9 @@ _WEB = Path(__file__).parent / "web"
 _SWAGGER = Path("_internal", "server", "static_content")
 _MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _ASSETS = ("playground.css", "playground.js", "docs.js", "swagger-ui.css", "swagger-ui-bundle.js")
-# Scripts come from this server, requests go to this server, and other sites must not frame the pages.
-# Inline styles and data: URLs are for Swagger UI; the playground also colours words with styles.
+# Scripts come from this server, requests go to this server, and other sites must not frame the
+# pages. Inline styles and data: URLs are for Swagger UI; the playground also colours words with
+# styles.
 _POLICY = (
     b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     b"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

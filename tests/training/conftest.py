@@ -12,16 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from valence.training.config.schema import Configuration, parse
+from valence.training.config.loader import parse_configuration
+from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
 from valence.training.corpora.archive import Package
 from valence.training.corpora.catalog import Corpus
 from valence.training.corpora.example import Example
 from valence.training.embeddings import glove, pretrained
-from valence.training.embeddings.table import Table
+from valence.training.embeddings.table import VectorTable
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.runtime.progress import Advance, Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 TELLING = {
@@ -100,7 +102,7 @@ def near_words(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {word: row for row, word in enumerate([*function_words, *words])}
     values = np.random.default_rng(0).normal(size=(len(rows), 50)).astype(np.float32)
     monkeypatch.setattr(pretrained, "fetch", lambda package, cache, progress: cache)
-    monkeypatch.setattr(glove, "read", lambda _: Table(rows, values))
+    monkeypatch.setattr(glove, "read_glove", lambda _: VectorTable(rows, values))
 
 
 @contextmanager
@@ -119,7 +121,7 @@ def toy_corpus(workspace: Workspace) -> Iterator[Package]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(catalog.CORPORA, "toy", Corpus(package, read_toy, tuple(TELLING)))
         # a toy does not need hundreds of sentences of each kind
-        patch.setattr("valence.training.behaviour.templates.MOST_CASES", 20)
+        patch.setattr("valence.training.behaviour.templates.MAX_CASES", 20)
         yield package
 
 
@@ -174,7 +176,9 @@ def toy_configuration(**sections: dict[str, object]) -> Configuration:
     }
     for name, section in sections.items():
         content[name] = {**content.get(name, {}), **section}
-    return parse({"name": "toy", "labels": list(TELLING), **content}, source="the test")
+    return parse_configuration(
+        {"name": "toy", "labels": list(TELLING), **content}, source="the test"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -228,11 +232,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Workspac
     folder = tmp_path_factory.mktemp("trained")
     workspace = Workspace(folder / "workspace")
     with toy_corpus(workspace), models_in(folder / "models"):
-        made = training_run.train(
+        made = training_run.train_classifier(
             toy_configuration().model_copy(update={"polarity": POLARITY}),
-            workspace=workspace,
-            reporter=Silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, Silent()),
         )
     return made, workspace, folder / "models"
 

@@ -9,7 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 from valence.service.errors import ConfigurationError
-from valence.training.trainer.checkpoint import Checkpoint, Epoch, hold_run, load
+from valence.training.trainer.checkpoint import Checkpoint, Epoch, hold_run, load_checkpoint
 
 pytestmark = pytest.mark.integration
 
@@ -44,9 +44,9 @@ def same(left: Checkpoint | None, right: Checkpoint) -> bool:
 def test_a_loaded_checkpoint_equals_the_saved_one(tmp_path: Path) -> None:
     path = tmp_path / "runs" / "one.safetensors"
     make().save(path)
-    assert same(load(path), make())
+    assert same(load_checkpoint(path), make())
     make(5.0, epochs=3).save(path)
-    assert same(load(path), make(5.0, epochs=3))
+    assert same(load_checkpoint(path), make(5.0, epochs=3))
     assert [other.name for other in path.parent.iterdir()] == [path.name]
 
 
@@ -54,7 +54,7 @@ def test_shared_and_transposed_tensors_are_saved_correctly(tmp_path: Path) -> No
     table = torch.arange(6.0).reshape(2, 3)
     shared = dataclasses.replace(make(), model={"x": table, "y": table, "turned": table.T})
     shared.save(tmp_path / "run")
-    loaded = load(tmp_path / "run")
+    loaded = load_checkpoint(tmp_path / "run")
     assert loaded is not None
     assert torch.equal(loaded.model["turned"], table.T)
     assert torch.equal(loaded.model["x"], loaded.model["y"])
@@ -63,7 +63,7 @@ def test_shared_and_transposed_tensors_are_saved_correctly(tmp_path: Path) -> No
 def test_an_optimizer_without_state_is_saved(tmp_path: Path) -> None:
     empty = dataclasses.replace(make(), optimizer={})
     empty.save(tmp_path / "run")
-    assert same(load(tmp_path / "run"), empty)
+    assert same(load_checkpoint(tmp_path / "run"), empty)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("no space left")])
@@ -80,7 +80,7 @@ def test_a_failed_save_keeps_the_previous_checkpoint(
     monkeypatch.setattr(safetensors.torch, "save_file", fail_midway)
     with pytest.raises((KeyboardInterrupt, OSError)):
         make(2.0).save(path)
-    assert same(load(path), make(1.0))
+    assert same(load_checkpoint(path), make(1.0))
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -90,12 +90,12 @@ def test_a_truncated_checkpoint_is_ignored(tmp_path: Path) -> None:
     content = path.read_bytes()
     for end in range(0, len(content), 17):
         path.write_bytes(content[:end])
-        assert load(path) is None
+        assert load_checkpoint(path) is None
 
 
 def test_a_missing_file_or_a_folder_is_not_a_checkpoint(tmp_path: Path) -> None:
-    assert load(tmp_path / "absent") is None
-    assert load(tmp_path) is None
+    assert load_checkpoint(tmp_path / "absent") is None
+    assert load_checkpoint(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -115,12 +115,12 @@ def test_another_file_is_not_a_checkpoint(
     tmp_path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None
 ) -> None:
     safetensors.torch.save_file(tensors, tmp_path / "run", metadata=metadata)
-    assert load(tmp_path / "run") is None
+    assert load_checkpoint(tmp_path / "run") is None
 
 
 def test_a_pickle_is_not_a_checkpoint(tmp_path: Path) -> None:
     torch.save({"model": torch.zeros(1)}, tmp_path / "run")
-    assert load(tmp_path / "run") is None
+    assert load_checkpoint(tmp_path / "run") is None
 
 
 HOLD = """

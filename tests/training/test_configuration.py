@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.training.config.schema import Configuration, load, parse
+from valence.training.config.loader import load_configuration, parse_configuration
+from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
 
 CONFIGS = sorted((Path(__file__).parents[2] / "training" / "config" / "presets").glob("*.toml"))
@@ -15,7 +16,7 @@ EXPECTED = {"test": 0.5, "ece": 0.1, "minutes": 1.0}
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_published_configuration_loads_and_fits_its_corpora(path: Path) -> None:
-    configuration = load(path)
+    configuration = load_configuration(path)
     assert configuration.name == path.stem
     known = {name for c in configuration.data.corpora for name in catalog.CORPORA[c].labels}
     assert known <= set(configuration.labels)
@@ -26,8 +27,10 @@ def test_published_configurations_exist() -> None:
 
 
 def test_a_configuration_survives_its_manifest() -> None:
-    configuration = parse({**LEAST, "expected": EXPECTED}, source="here")
-    assert parse(configuration.model_dump(mode="json"), source="there") == configuration
+    configuration = parse_configuration({**LEAST, "expected": EXPECTED}, source="here")
+    assert (
+        parse_configuration(configuration.model_dump(mode="json"), source="there") == configuration
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_key(
     change: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse({**LEAST, **change}, source="mine.toml")
+        parse_configuration({**LEAST, **change}, source="mine.toml")
     assert str(caught.value).startswith("mine.toml: ")
     assert message in str(caught.value)
 
@@ -85,40 +88,45 @@ def test_an_unknown_key_is_named_with_the_nearest_known_key(
             {"task": "multi_label", "polarity": {"a": 1.0, "b": -1.0}},
             "polarity is for single_label classifiers; leave it out",
         ),
-        ({"data": {"corpora": ["vader"], "dev": "d.csv"}}, "name those of train by files"),
+        (
+            {"data": {"corpora": ["vader"], "dev": "d.csv"}},
+            "name the files of training texts by files",
+        ),
         (
             {"data": {"files": "a.csv", "dev": "d.csv", "streamed": True}},
             "streamed texts are split by their hash; leave out dev and split",
         ),
         ({"data": {"files": "a.csv", "split": "random"}}, "data.split 'random': "),
         ({"words": {"vectors": "", "learned_size": 0}}, "learned_size must be at least 1"),
-        ({"words": {"vectors": ["a", "a"]}}, "vectors ['a', 'a'] hold one twice"),
+        ({"words": {"vectors": ["a", "a"]}}, "vectors ['a', 'a']: a source is named twice"),
     ],
 )
 def test_an_invalid_value_is_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse({**LEAST, **change}, source="mine.toml")
+        parse_configuration({**LEAST, **change}, source="mine.toml")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_all_faults_are_reported_together() -> None:
     with pytest.raises(ConfigurationError, match=r"layers 0.*; unknown key 'colour'"):
-        parse({**LEAST, "network": {"layers": 0}, "colour": "blue"}, source="mine.toml")
+        parse_configuration(
+            {**LEAST, "network": {"layers": 0}, "colour": "blue"}, source="mine.toml"
+        )
 
 
 def test_a_missing_or_invalid_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigurationError, match=r"absent.toml: no such file.*training/config/presets"
     ):
-        load(tmp_path / "absent.toml")
+        load_configuration(tmp_path / "absent.toml")
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        load(tmp_path)
+        load_configuration(tmp_path)
     broken = tmp_path / "broken.toml"
     for content in (b"name = ", b"\xff\xfe"):
         broken.write_bytes(content)
         with pytest.raises(ConfigurationError, match=r"broken.toml: not TOML"):
-            load(broken)
+            load_configuration(broken)
 
 
 def test_values_missing_in_a_file_have_their_defaults(tmp_path: Path) -> None:
@@ -126,7 +134,7 @@ def test_values_missing_in_a_file_have_their_defaults(tmp_path: Path) -> None:
     path.write_text(
         'name = "mine"\nlabels = ["a", "b"]\n[data]\ncorpora = ["vader"]\n[network]\ncell = "gru"\n'
     )
-    configuration = load(path)
+    configuration = load_configuration(path)
     assert configuration.network.cell == "gru"
     assert configuration == Configuration.model_validate({**LEAST, "network": {"cell": "gru"}})
 
@@ -136,7 +144,10 @@ def test_values_missing_in_a_file_have_their_defaults(tmp_path: Path) -> None:
     [("", ()), (None, ()), ([], ()), ("a.txt", ("a.txt",)), (["a", "b"], ("a", "b"))],
 )
 def test_a_configuration_has_any_number_of_vectors(written: object, read: tuple[str, ...]) -> None:
-    assert parse({**LEAST, "words": {"vectors": written}}, source="x").words.vectors == read
+    assert (
+        parse_configuration({**LEAST, "words": {"vectors": written}}, source="x").words.vectors
+        == read
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +156,9 @@ def test_a_configuration_has_any_number_of_vectors(written: object, read: tuple[
 def test_a_configuration_has_one_or_several_teachers(
     written: object, read: tuple[str, ...]
 ) -> None:
-    made = parse({**LEAST, "distillation": {"teacher": written}}, source="x").distillation
+    made = parse_configuration(
+        {**LEAST, "distillation": {"teacher": written}}, source="x"
+    ).distillation
     assert made is not None
     assert made.teacher == read
 
@@ -154,17 +167,17 @@ def test_a_configuration_has_one_or_several_teachers(
     ("distillation", "message"),
     [
         ({"teacher": []}, "distillation.teacher []: Tuple should have at least 1 item"),
-        ({"teacher": ["self", "self"]}, "teacher ['self', 'self'] holds one twice"),
-        ({"teacher": "n-grams", "networks": 3}, "networks = 3 is of sentence encoders, and"),
-        ({"teacher": ["n-grams", "self"], "epochs": 9}, "holds none; leave epochs out, or name"),
-        ({"teacher": "self", "learning_rate": 0.1}, "learning_rate = 0.1 is of sentence encoders"),
+        ({"teacher": ["self", "self"]}, "teacher ['self', 'self']: a teacher is named twice"),
+        ({"teacher": "n-grams", "networks": 3}, "networks = 3 is for sentence encoders, and"),
+        ({"teacher": ["n-grams", "self"], "epochs": 9}, "names none; leave epochs out, or name"),
+        ({"teacher": "self", "learning_rate": 0.1}, "learning_rate = 0.1 is for sentence encoders"),
     ],
 )
 def test_a_setting_that_no_teacher_uses_is_refused(
     distillation: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse({**LEAST, "distillation": distillation}, source="mine.toml")
+        parse_configuration({**LEAST, "distillation": distillation}, source="mine.toml")
     assert message in str(caught.value)
 
 
@@ -173,7 +186,7 @@ def test_a_setting_that_no_teacher_uses_is_refused(
     [
         (
             {"unlabelled": {"files": "more.csv"}},
-            "unlabelled texts are for a teacher or in-domain vectors; add [distillation], or",
+            "only a teacher or in-domain vectors use vectors; add [distillation], or",
         ),
         (
             {"unlabelled": {}, "words": {"vectors": "in-domain"}},
@@ -183,5 +196,5 @@ def test_a_setting_that_no_teacher_uses_is_refused(
 )
 def test_unlabelled_texts_need_files_and_a_use(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse({**LEAST, **change}, source="mine.toml")
+        parse_configuration({**LEAST, **change}, source="mine.toml")
     assert message in str(caught.value)

@@ -9,7 +9,7 @@ from valence.training.trainer import optimizer
 
 def rates(total: int, **settings: object) -> list[float]:
     chosen = Optimization.model_validate(settings)
-    return [optimizer.rate(step, total, chosen) for step in range(total + 1)]
+    return [optimizer.lr_factor(step, total, chosen) for step in range(total + 1)]
 
 
 def test_the_linear_schedule_warms_up_and_ends_at_zero() -> None:

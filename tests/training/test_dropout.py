@@ -19,7 +19,7 @@ EVERY = Regularization(
 
 def step(regularization: Regularization = EVERY, *, seed: int = 0, number: int = 0) -> Dropout:
     """Return the dropout of this process's part of a batch of seven texts, longest first."""
-    lengths = LENGTHS[distributed.share()]
+    lengths = LENGTHS[distributed.rank_slice()]
     empty = torch.zeros(0)
     batch = Batch(ids=empty, lengths=lengths, targets=empty, whole=(TEXTS, LONGEST))
     return Dropout(regularization, batch, seed=seed, step=number, device=torch.device("cpu"))
@@ -27,7 +27,7 @@ def step(regularization: Regularization = EVERY, *, seed: int = 0, number: int =
 
 def dropped_ones(dropout: Dropout) -> list[Tensor]:
     """Apply dropout to ones in the way of a network of three layers."""
-    lengths = LENGTHS[distributed.share()]
+    lengths = LENGTHS[distributed.rank_slice()]
     texts, longest = len(lengths), int(lengths.max())
     return [
         dropout.words(torch.ones(texts, longest, dtype=torch.int64)),

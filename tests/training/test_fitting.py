@@ -17,9 +17,11 @@ from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data import vocabulary
 from valence.training.data.batches import EncodedTexts
-from valence.training.data.split import split
+from valence.training.data.split import split_by_hash
 from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
+from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import loop
 from valence.training.trainer.checkpoint import Epoch
 from valence.training.trainer.initialization import initialize
@@ -39,8 +41,10 @@ class Result:
 @pytest.fixture(scope="module")
 def encoded(examples: Sequence[Example]) -> tuple[EncodedTexts, EncodedTexts, int]:
     """Return the encoded train and dev texts of the toy corpus, and the size of the vocabulary."""
-    parts = split(examples)
-    words = vocabulary.build((e.text for e in parts.train), minimum_count=1, maximum_words=999)
+    parts = split_by_hash(examples)
+    words = vocabulary.build_vocabulary(
+        (e.text for e in parts.train), minimum_count=1, maximum_words=999
+    )
     labels = ("negative", "neutral", "positive")
     train, dev = (
         EncodedTexts(part, words, labels=labels, max_tokens=20, use_shares=True)
@@ -76,16 +80,14 @@ def fit(
             )
         )
         initialize(model, pretrained, seed=chosen.optimization.seed)
-        history = loop.fit(
+        history = loop.train(
             model,
             train,
             dev,
-            optimization=chosen.optimization,
-            regularization=chosen.regularization,
-            frozen_columns=frozen_columns,
-            device=torch.device("cpu"),
-            checkpoint=checkpoint,
-            reporter=reporter or silent(),
+            loop.TrainingPlan(
+                chosen.optimization, chosen.regularization, checkpoint, frozen_columns
+            ),
+            run=Run(Workspace(checkpoint.parent), reporter or silent()),
         )
         weights = {name: value.clone() for name, value in model.state_dict().items()}
         return Result(weights, history, model)
@@ -299,13 +301,13 @@ def judge_as(monkeypatch: pytest.MonkeyPatch, scores: Sequence[float]) -> list[W
     """Make the dev macro-F1 of the epochs equal ``scores``; return the judged weights."""
     judged: list[Weights] = []
     waiting = iter(scores)
-    logits = loop.logits
+    logits = loop.compute_logits
 
     def watch(model: RecurrentClassifier, texts: EncodedTexts) -> np.ndarray:
         judged.append({name: value.clone() for name, value in model.state_dict().items()})
         return logits(model, texts)
 
-    monkeypatch.setattr(loop, "logits", watch)
+    monkeypatch.setattr(loop, "compute_logits", watch)
     monkeypatch.setattr(
         loop,
         "evaluate",
@@ -362,7 +364,7 @@ def test_the_last_epoch_within_one_standard_error_is_chosen(
         Epoch(number, 1.0, 1.0, score, seconds=1.0, tokens_per_second=1.0)
         for number, score in enumerate(scores, start=1)
     ]
-    assert loop.chosen_epoch(history, texts=texts).epoch == chosen
+    assert loop.select_epoch_one_standard_error(history, texts=texts).epoch == chosen
 
 
 def test_early_stopping_survives_an_interruption(
@@ -430,7 +432,7 @@ def test_logits_keep_the_order_of_texts_and_use_no_dropout(
 ) -> None:
     dev = encoded[1]
     model = fit(tmp_path / "run").model.train()
-    together = loop.logits(model, dev)
+    together = loop.compute_logits(model, dev)
     for row in range(len(dev)):
         batch = dev.batch(np.array([row]))
         with torch.inference_mode():

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 from valence.training.corpora.example import Example
-from valence.training.data.near_duplicates import MOST_WITHDRAWN, near_copies, withdraw
+from valence.training.data import near_duplicates
+from valence.training.data.near_duplicates import MAX_WITHDRAWN, remove_near_duplicates
 from valence.training.data.split import Splits
 
 WORDS = [f"w{number}" for number in range(3_000)]
+
+
+def find_near_duplicates(*parts: list[str]):
+    return near_duplicates.find_near_duplicates(
+        *([Example(text, "", "") for text in part] for part in parts)
+    )
 
 
 def sentence(seed: int, length: int = 40) -> list[str]:
@@ -38,45 +45,51 @@ def changed(text: str) -> str:
 )
 def test_an_edited_text_is_a_near_duplicate_of_its_original(edit) -> None:
     copies = [edit(text) for text in TEXTS[:100]]
-    found = near_copies(copies, TEXTS)
+    found = find_near_duplicates(copies, TEXTS)
     assert list(found[:100]) == [100 + number for number in range(100)]
 
 
 def test_texts_that_share_common_words_are_no_near_duplicates() -> None:
     common = ["the", "and", "of", "to", "in"]
     texts = [" ".join([*sentence(seed, 10), *common]) for seed in range(200)]
-    assert set(near_copies(texts[:100], texts[100:])) == {-1}
+    assert set(find_near_duplicates(texts[:100], texts[100:])) == {-1}
 
 
 def test_near_duplicates_are_searched_only_in_later_parts() -> None:
     text = TEXTS[0]
-    assert list(near_copies([text, changed(text)], [TEXTS[1]])) == [-1, -1, -1]
-    assert list(near_copies([TEXTS[1]], [changed(text)], [text])) == [-1, 2, -1]
+    assert list(find_near_duplicates([text, changed(text)], [TEXTS[1]])) == [-1, -1, -1]
+    assert list(find_near_duplicates([TEXTS[1]], [changed(text)], [text])) == [-1, 2, -1]
 
 
 def test_the_most_similar_near_duplicate_is_named() -> None:
     text = TEXTS[0]
-    assert near_copies([text], [f"{changed(text)} and more", changed(text), "another"])[0] == 2
+    assert (
+        find_near_duplicates([text], [f"{changed(text)} and more", changed(text), "another"])[0]
+        == 2
+    )
 
 
 def test_the_limit_is_one_changed_word_in_nine() -> None:
     nine = [f"{number}" for number in range(9)]
-    assert near_copies([" ".join(nine)], [" ".join([*nine[:4], "x", *nine[5:]])])[0] == 1
+    assert find_near_duplicates([" ".join(nine)], [" ".join([*nine[:4], "x", *nine[5:]])])[0] == 1
     eight = nine[:8]
-    assert near_copies([" ".join(eight)], [" ".join([*eight[:4], "x", *eight[5:]])])[0] == -1
+    assert (
+        find_near_duplicates([" ".join(eight)], [" ".join([*eight[:4], "x", *eight[5:]])])[0] == -1
+    )
 
 
 def test_single_texts_and_empty_texts_have_no_near_duplicate() -> None:
-    assert list(near_copies([])) == []
-    assert list(near_copies(["", "a"], [""])) == [-1, -1, -1]
-    assert list(near_copies([":)"], [":("])) == [-1, -1]
+    assert list(find_near_duplicates([])) == []
+    assert list(find_near_duplicates(["", "a"], [""])) == [-1, -1, -1]
+    assert list(find_near_duplicates([":)"], [":("])) == [-1, -1]
 
 
 def test_every_process_finds_the_same_near_duplicates() -> None:
     code = (
-        "from valence.training.data.near_duplicates import near_copies\n"
-        "texts = [' '.join(map(str, range(n, n + 12))) for n in range(60)]\n"
-        "print(list(map(int, near_copies(texts[::2], texts[1::2]))))\n"
+        "from valence.training.corpora.example import Example\n"
+        "from valence.training.data.near_duplicates import find_near_duplicates\n"
+        "texts = [Example(' '.join(map(str, range(n, n + 12))), '', '') for n in range(60)]\n"
+        "print(list(map(int, find_near_duplicates(texts[::2], texts[1::2]))))\n"
     )
     root = Path(__file__).parent.parent.parent
     answers = {
@@ -99,33 +112,35 @@ def examples(texts: list[str], label: str = "a") -> tuple[Example, ...]:
 
 def test_only_train_loses_near_duplicates_of_dev_and_test() -> None:
     dev, test = examples([changed(TEXTS[3]), TEXTS[200]]), examples([changed(TEXTS[7])])
-    dealt = withdraw(Splits(examples(TEXTS[:100]), dev, test))
+    dealt = remove_near_duplicates(Splits(examples(TEXTS[:100]), dev, test))
     assert [example.text for example in dealt.train] == [
         text for number, text in enumerate(TEXTS[:100]) if number not in (3, 7)
     ]
     assert (dealt.dev, dealt.test, dealt.withdrawn) == (dev, test, 2)
-    assert [pair.second.text for pair in dealt.near_copies] == [dev[0].text, test[0].text]
+    assert [pair.second.text for pair in dealt.near_duplicates] == [dev[0].text, test[0].text]
 
 
 def test_a_near_duplicate_with_another_label_is_kept() -> None:
     """And reported."""
-    dealt = withdraw(Splits(examples(TEXTS[:100]), (), examples([changed(TEXTS[3])], "b")))
-    assert (len(dealt.train), dealt.withdrawn, len(dealt.near_copies)) == (100, 0, 1)
+    dealt = remove_near_duplicates(
+        Splits(examples(TEXTS[:100]), (), examples([changed(TEXTS[3])], "b"))
+    )
+    assert (len(dealt.train), dealt.withdrawn, len(dealt.near_duplicates)) == (100, 0, 1)
 
 
 def test_near_duplicates_between_dev_and_test_are_kept() -> None:
     """And reported."""
-    dealt = withdraw(
+    dealt = remove_near_duplicates(
         Splits(examples(TEXTS[:50]), examples([TEXTS[60]]), examples([changed(TEXTS[60])]))
     )
     assert (len(dealt.dev), len(dealt.test), dealt.withdrawn) == (1, 1, 0)
-    assert len(dealt.near_copies) == 1
+    assert len(dealt.near_duplicates) == 1
 
 
 @pytest.mark.parametrize(("copies", "withdrawn"), [(20, 20), (21, 0)])
 def test_frequent_near_duplicates_are_kept(copies: int, withdrawn: int) -> None:
     """Data with many near-duplicates are meant to be so."""
-    assert MOST_WITHDRAWN == 0.2
+    assert MAX_WITHDRAWN == 0.2
     test = examples([changed(text) for text in TEXTS[:copies]])
-    dealt = withdraw(Splits(examples(TEXTS[:100]), (), test))
+    dealt = remove_near_duplicates(Splits(examples(TEXTS[:100]), (), test))
     assert (dealt.withdrawn, len(dealt.train)) == (withdrawn, 100 - withdrawn)

@@ -12,13 +12,16 @@ import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
-from valence.training.config.schema import Configuration, load
+from valence.training.config.columns import Columns
+from valence.training.config.loader import load_configuration
+from valence.training.config.schema import Configuration
 from valence.training.data import autoconfig
-from valence.training.evaluation.stored_model import evaluate_stored
+from valence.training.evaluation.stored_model import evaluate_stored_model
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 pytestmark = pytest.mark.integration
@@ -51,16 +54,24 @@ def configure(tmp_path: Path, silent: type[Reporter]) -> Callable[..., Configura
             "multi_label": False,
             **options,
         }
-        path = autoconfig.configure(
+        columns = Columns(
+            str(settings["text"]),
+            str(settings["label"]),
+            str(settings["encoding"]),
+            task="multi_label" if settings["multi_label"] else "single_label",
+            label_separator=str(settings["separator"]),
+        )
+        path = autoconfig.write_configuration(
             [str(pattern) for pattern in patterns],
+            columns,
+            name=settings["name"],
             workspace=tmp_path,
             reporter=silent(),
-            **settings,
         )
         assert path.parent == tmp_path / "configs"
         assert "copy this file" in path.read_text(encoding="utf-8")
-        assert load(path).name == path.stem
-        return load(path)
+        assert load_configuration(path).name == path.stem
+        return load_configuration(path)
 
     return configure
 
@@ -137,7 +148,7 @@ def test_a_column_without_valid_labels_is_refused(
 def test_a_file_is_trained_on_and_evaluated_by_commands(
     workspace: Workspace, table: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = training_run.train
+    train = training_run.train_classifier
 
     def small(configuration: Configuration, **options: object) -> Trained:
         # a configuration that fetches nothing and takes a second
@@ -152,7 +163,7 @@ def test_a_file_is_trained_on_and_evaluated_by_commands(
         )
         return train(changed, **{**options, "device": torch.device("cpu")})
 
-    monkeypatch.setattr(training_run, "train", small)
+    monkeypatch.setattr(training_run, "train_classifier", small)
     arguments = ["--data", str(table), "--text", "review", "--label", "stars", "--name", "stars"]
     result = CliRunner().invoke(
         commands.app,
@@ -161,14 +172,14 @@ def test_a_file_is_trained_on_and_evaluated_by_commands(
     )
     assert result.exit_code == 0
     tag = result.stdout.strip()
-    manifest = artifact.load(store.path(tag)).manifest
+    manifest = artifact.load(store.find_model(tag)).manifest
     assert manifest.name == "stars"
     (record,) = manifest.training.corpora
     assert (record.name, record.texts) == (table.name, 240)
     written = tomllib.loads((workspace.root / "configs" / "stars.toml").read_text())
     assert written["labels"] == ["5", "10"]
-    scores = evaluate_stored(
-        tag, engine="reference", workspace=workspace, with_baselines=False, reporter=silent()
+    scores = evaluate_stored_model(
+        tag, engine="reference", run=Run(workspace, silent()), with_baselines=False
     )
     assert scores[f"{tag} (test)"].macro_f1 > 0.9
 

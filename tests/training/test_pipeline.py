@@ -19,33 +19,32 @@ from valence.service.inference.engines.reference import ReferenceEngine
 from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
 from valence.training.data.batches import EncodedTexts
-from valence.training.data.split import digest, split
+from valence.training.data.split import hash_examples, split_by_hash
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import loop, network
 
 pytestmark = pytest.mark.integration
 
-Run = Callable[..., Trained]
+Train = Callable[..., Trained]
 
 
 @pytest.fixture
 def run(
     workspace: Workspace, configured: Callable[..., Configuration], silent: type[Reporter]
-) -> Run:
+) -> Train:
     """Return a function that trains on the corpus ``toy``; arguments change the configuration."""
 
     def run(
         *, reporter: Reporter | None = None, fresh: bool = False, **sections: dict[str, object]
     ) -> Trained:
-        return training_run.train(
+        return training_run.train_classifier(
             configured(**sections),
-            workspace=workspace,
-            reporter=reporter or silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, reporter or silent()),
             fresh=fresh,
             with_baselines=False,
         )
@@ -54,7 +53,7 @@ def run(
 
 
 def load(made: Trained) -> Artifact:
-    return artifact.load(store.path(made.tag))
+    return artifact.load(store.find_model(made.tag))
 
 
 def same(left: Artifact, right: Artifact) -> bool:
@@ -75,10 +74,10 @@ def test_a_published_model_records_its_data_and_training(
     package = catalog.CORPORA["toy"].package
     (corpus,) = record.corpora
     assert (corpus.name, corpus.source, corpus.sha256) == ("toy", "toy==1", package.sha256)
-    parts = split(catalog.load(["toy"], cache=workspace.corpora).examples)
+    parts = split_by_hash(catalog.load_corpora(["toy"], cache=workspace.corpora).examples)
     for name in ("train", "dev", "test"):
         assert record.splits[name] == len(getattr(parts, name))
-        assert record.split_sha256[name] == digest(getattr(parts, name))
+        assert record.split_sha256[name] == hash_examples(getattr(parts, name))
     expected = configured().model_dump(mode="json", exclude={"expected"})
     assert record.configuration == {**expected, "polarity": made.manifest.polarity}
     assert record.seed == 0
@@ -115,36 +114,36 @@ def test_the_toy_corpus_is_learnt_and_compared_with_baselines(
 
 
 def test_a_report_is_sealed_into_the_model(stored: tuple[Trained, Workspace]) -> None:
-    folder = store.path(stored[0].tag)
+    folder = store.find_model(stored[0].tag)
     report = (folder / "report" / "report.html").read_text(encoding="utf-8")
     assert "toy" in report
     assert "report/report.html" in (folder / artifact.CHECKSUMS).read_text()
 
 
 def test_a_published_model_scores_like_the_trained_network(
-    run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    run: Train, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[np.ndarray] = []
-    logits = loop.logits
+    logits = loop.compute_logits
 
     def watch(model: RecurrentClassifier, texts: EncodedTexts) -> np.ndarray:
         kept.append(logits(model, texts))
         return kept[-1]
 
-    monkeypatch.setattr(loop, "logits", watch)
+    monkeypatch.setattr(loop, "compute_logits", watch)
     monkeypatch.setattr(
-        "valence.training.evaluation.fitted_model.suite.examine", lambda *_: ()
+        "valence.training.evaluation.fitted_model.suite.run_suite", lambda *_: ()
     )  # this would call the network too
     loaded = load(run())
     classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
-    parts = split(catalog.load(["toy"], cache=workspace.corpora).examples)
+    parts = split_by_hash(catalog.load_corpora(["toy"], cache=workspace.corpora).examples)
     # the last two calls judge the published network, on dev and on test
     for examples, expected in ((parts.dev, kept[-2]), (parts.test, kept[-1])):
         documents = [classifier.encode_head(example.text).ids for example in examples]
         np.testing.assert_allclose(engine.logits(documents), expected, rtol=0, atol=1e-6)
 
 
-def test_the_seed_determines_the_published_model(run: Run, stored_artifact: Artifact) -> None:
+def test_the_seed_determines_the_published_model(run: Train, stored_artifact: Artifact) -> None:
     first, again = stored_artifact, load(run())
     assert same(first, again)
     # the name ends with a hash of the weights
@@ -157,7 +156,7 @@ def test_the_seed_determines_the_published_model(run: Run, stored_artifact: Arti
 
 
 def test_an_interrupted_run_resumes_to_the_same_model(
-    run: Run,
+    run: Train,
     workspace: Workspace,
     silent: type[Reporter],
     stored_artifact: Artifact,
@@ -183,12 +182,12 @@ def stored_artifact(trained: tuple[Trained, Workspace, Path]) -> Artifact:
     "step",
     [
         "evaluation.fitted_model.calibration.fit_temperature",
-        "pipeline.publication.training_report.write",
-        "pipeline.publication.store.publish",
+        "pipeline.publication.training_report.write_training_report",
+        "pipeline.publication.store.publish_model",
     ],
 )
 def test_a_run_interrupted_after_training_is_not_retrained(
-    run: Run,
+    run: Train,
     silent: type[Reporter],
     stored_artifact: Artifact,
     monkeypatch: pytest.MonkeyPatch,
@@ -207,7 +206,7 @@ def test_a_run_interrupted_after_training_is_not_retrained(
     assert same(load(made), stored_artifact)
 
 
-def test_a_fresh_run_discards_the_interrupted_one(run: Run, silent: type[Reporter]) -> None:
+def test_a_fresh_run_discards_the_interrupted_one(run: Train, silent: type[Reporter]) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(reporter=silent(stop_at=20))
     reporter = silent()
@@ -224,7 +223,7 @@ def test_a_fresh_run_discards_the_interrupted_one(run: Run, silent: type[Reporte
     ],
 )
 def test_only_the_same_run_is_resumed(
-    run: Run, silent: type[Reporter], sections: dict[str, dict[str, object]]
+    run: Train, silent: type[Reporter], sections: dict[str, dict[str, object]]
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(reporter=silent(stop_at=20))
@@ -245,13 +244,13 @@ def test_another_vocabulary_makes_another_run(
 
 
 @pytest.mark.parametrize("misspelled", ["unknown", "nearest"])
-def test_a_published_model_reads_misspellings_as_configured(run: Run, misspelled: str) -> None:
+def test_a_published_model_reads_misspellings_as_configured(run: Train, misspelled: str) -> None:
     loaded = load(run(text={"misspelled": misspelled}))
     assert loaded.manifest.normalization.misspelled == misspelled
     assert loaded.vocabulary.misspelled == misspelled
 
 
-def test_a_published_model_reads_numbers_as_configured(run: Run, tmp_path: Path) -> None:
+def test_a_published_model_reads_numbers_as_configured(run: Train, tmp_path: Path) -> None:
     draw = random.Random(0)
     plots = [f"{one}{other}" for one in ("ba", "de", "gi", "ko", "lu") for other in "bdfglmnrst"]
     ratings = {"negative": (1, 2), "neutral": (5, 6), "positive": (9, 10)}
@@ -279,7 +278,7 @@ def test_a_published_model_reads_numbers_as_configured(run: Run, tmp_path: Path)
     assert "10" not in load(alike).vocabulary.words
 
 
-def test_word_vectors_are_used_and_may_be_frozen(run: Run, tmp_path: Path) -> None:
+def test_word_vectors_are_used_and_may_be_frozen(run: Train, tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("great 1 2 3\nawful -1 -2 -3\nsquare 0 1 0\nunseen 1 1 1\n")
     words = {"vectors": str(path), "trainable": False, "learned_size": 10}
@@ -293,7 +292,7 @@ def test_word_vectors_are_used_and_may_be_frozen(run: Run, tmp_path: Path) -> No
     assert row["square"].tolist() == [0, pytest.approx(row["great"][0], rel=1e-6), 0]
 
 
-def test_a_word_that_only_the_vectors_know_is_read(run: Run, tmp_path: Path) -> None:
+def test_a_word_that_only_the_vectors_know_is_read(run: Train, tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("great 1 2 3\nawful -1 -2 -3\nsplendid 1 2 3\ntriangle 1 1 1\n")
     words = {"vectors": str(path), "trainable": False, "learned_size": 0}
@@ -311,7 +310,7 @@ def test_labels_missing_in_the_configuration_are_named(
 ) -> None:
     lacking = configured().model_copy(update={"labels": ("negative", "positive")})
     with pytest.raises(ConfigurationError, match=r"lack \['neutral'\], which the corpora use"):
-        training_run.load_splits(lacking, workspace, silent())
+        training_run.load_splits(lacking, Run(workspace, silent()))
 
 
 def test_too_few_texts_are_refused_before_training(
@@ -324,7 +323,7 @@ def test_too_few_texts_are_refused_before_training(
     few = dataclasses.replace(toy, read=lambda path: list(toy.read(path))[:1])
     monkeypatch.setitem(catalog.CORPORA, "toy", few)
     with pytest.raises(ConfigurationError, match="split is empty: too few texts"):
-        training_run.load_splits(configured(), workspace, silent())
+        training_run.load_splits(configured(), Run(workspace, silent()))
 
 
 def test_read_and_dropped_texts_are_reported(
@@ -337,7 +336,7 @@ def test_read_and_dropped_texts_are_reported(
     doubled = dataclasses.replace(toy, read=lambda path: [*toy.read(path), *toy.read(path)])
     monkeypatch.setitem(catalog.CORPORA, "toy", doubled)
     reporter = silent()
-    loaded, _ = training_run.load_splits(configured(), workspace, reporter)
+    loaded, _ = training_run.load_splits(configured(), Run(workspace, reporter))
     count = len(loaded.examples)
     assert (
         f"toy: {count:,} texts ({2 * count:,} read; dropped 0 empty, {count:,} duplicates, "
@@ -345,7 +344,7 @@ def test_read_and_dropped_texts_are_reported(
     ) in reporter.said
 
 
-def test_in_domain_vectors_use_unlabelled_texts(run: Run, tmp_path: Path) -> None:
+def test_in_domain_vectors_use_unlabelled_texts(run: Train, tmp_path: Path) -> None:
     file = tmp_path / "more.csv"
     words = {"vectors": "in-domain", "in_domain_size": 8, "learned_size": 0}
     made = []

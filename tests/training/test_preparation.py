@@ -13,6 +13,7 @@ from valence.training.corpora.example import Example
 from valence.training.data import large_files
 from valence.training.data.preparation import load_splits, prepare
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 
@@ -50,7 +51,7 @@ def test_no_copy_of_a_dev_text_is_trained_on(
     examples: list[Example],
 ) -> None:
     """The dev texts are those of their file."""
-    _, splits = load_splits(given(), workspace, silent())
+    _, splits = load_splits(given(), Run(workspace, silent()))
     assert texts(splits.dev) == texts(examples[300:])
     assert texts(splits.train) <= texts(examples[:300])
     assert splits.test == ()
@@ -66,15 +67,15 @@ def test_files_with_the_same_name_are_distinguished(
     train = write(tmp_path / "train" / "texts.csv", examples[:350])
     dev = write(tmp_path / "dev" / "texts.csv", examples[350:])
     chosen = configured(data={"corpora": [], "files": train, "dev": dev})
-    assert texts(load_splits(chosen, workspace, silent())[1].dev) == texts(examples[350:])
+    assert texts(load_splits(chosen, Run(workspace, silent()))[1].dev) == texts(examples[350:])
 
 
 def test_without_test_texts_the_prepared_data_have_none(
     given: Callable[..., Configuration], workspace: Workspace, silent: type[Reporter]
 ) -> None:
     reporter = silent()
-    prepared = prepare(given(), workspace, reporter)
-    assert (set(prepared.encoded), set(prepared.hashes)) == ({"dev"}, {"train", "dev"})
+    prepared = prepare(given(), Run(workspace, reporter))
+    assert (set(prepared.held_out), set(prepared.hashes)) == ({"dev"}, {"train", "dev"})
     assert any("texts in train / dev, " in line for line in reporter.said)
 
 
@@ -87,7 +88,7 @@ def test_a_dev_file_without_its_own_texts_is_refused(
     empty = tmp_path / "empty.csv"
     empty.write_text("text,label\n")
     with pytest.raises(ConfigurationError, match="the dev split is empty"):
-        load_splits(given(dev=str(empty)), workspace, silent())
+        load_splits(given(dev=str(empty)), Run(workspace, silent()))
 
 
 def test_texts_with_given_splits_are_never_streamed(

@@ -16,13 +16,15 @@ import tomli_w
 import torch
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
-from valence.training.config.schema import Configuration, parse
+from valence.training.config.loader import parse_configuration
+from valence.training.config.schema import Configuration
 from valence.training.data.preparation import prepare
 from valence.training.pipeline import training_run
 from valence.training.registry import store
 from valence.training.runtime import distributed
 from valence.training.runtime.progress import Reporter
-from valence.training.runtime.tensor_file import copied
+from valence.training.runtime.run import Run
+from valence.training.runtime.tensor_file import copy_weights
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import network
 
@@ -56,20 +58,18 @@ def content(tmp_path: Path) -> dict[str, object]:
 
 def fitted(configuration: Configuration, folder: Path) -> dict[str, np.ndarray]:
     """Return the weights of the chosen epoch and the results of each epoch."""
-    reporter = Reporter(quiet=True)
-    workspace = Workspace(folder / "workspace")
-    model, history = network.fit(
+    run = Run(Workspace(folder / "workspace"), Reporter(quiet=True))
+    trained = network.train_network(
         configuration,
-        prepare(configuration, workspace, reporter),
+        prepare(configuration, run),
         None,
-        device=torch.device("cpu"),
+        run=run,
         checkpoint=folder / "run",
-        reporter=reporter,
         observe=lambda epoch: None,
     )
-    found = {name: value.numpy() for name, value in copied(model).items()}
-    found["train loss"] = np.array([epoch.train_loss for epoch in history])
-    found["dev macro-F1"] = np.array([epoch.dev_macro_f1 for epoch in history])
+    found = {name: value.numpy() for name, value in copy_weights(trained.model).items()}
+    found["train loss"] = np.array([epoch.train_loss for epoch in trained.history])
+    found["dev macro-F1"] = np.array([epoch.dev_macro_f1 for epoch in trained.history])
     return found
 
 
@@ -82,9 +82,11 @@ def fit_as(rank: int, port: int, contents: list[dict[str, object]], folder: Path
         patch.setenv("WORLD_SIZE", "2")
         patch.setenv("MASTER_ADDR", "127.0.0.1")
         patch.setenv("MASTER_PORT", str(port))
-        with distributed.together():
+        with distributed.process_group():
             for number, content in enumerate(contents):
-                found = fitted(parse(content, source="the test"), folder / f"{number}")
+                found = fitted(
+                    parse_configuration(content, source="the test"), folder / f"{number}"
+                )
                 np.savez(folder / f"{number}-{rank}.npz", **found)
 
 
@@ -111,7 +113,9 @@ def test_two_processes_reach_the_result_of_one(content: dict[str, object], tmp_p
         second.kill()
     assert second.exitcode == 0
     for number, chosen in enumerate(contents):
-        expected = fitted(parse(chosen, source="the test"), tmp_path / f"alone-{number}")
+        expected = fitted(
+            parse_configuration(chosen, source="the test"), tmp_path / f"alone-{number}"
+        )
         left, right = (dict(np.load(tmp_path / f"{number}-{rank}.npz")) for rank in (0, 1))
         for name, value in expected.items():
             assert np.array_equal(left[name], right[name])
@@ -173,14 +177,12 @@ def test_after_a_kill_two_processes_reach_the_weights_of_one(
     assert running.returncode == 0, "".join(said)
     assert any("continuing after epoch" in line for line in said)
     (together,) = (tmp_path / "models" / "made").glob("*/model.json")
-    alone = training_run.train(
-        parse(content, source="the test"),
-        workspace=workspace,
-        reporter=silent(),
-        device=torch.device("cpu"),
+    alone = training_run.train_classifier(
+        parse_configuration(content, source="the test"),
+        run=Run(workspace, silent()),
         with_baselines=False,
     )
-    expected = artifact.load(store.path(alone.tag))
+    expected = artifact.load(store.find_model(alone.tag))
     found = artifact.load(together.parent)
     assert found.vocabulary.words == expected.vocabulary.words
     for name, value in expected.tensors.items():
@@ -189,25 +191,25 @@ def test_after_a_kill_two_processes_reach_the_weights_of_one(
 
 
 def test_a_single_process_needs_no_communication() -> None:
-    assert (distributed.number(), distributed.count(), distributed.is_first()) == (0, 1, True)
-    with distributed.together(), distributed.one_before_the_others():
-        assert distributed.from_first(lambda: "made") == "made"
-        assert distributed.of_all(3) == [3]
-        assert distributed.sum_of(torch.tensor([2.0])).tolist() == [2.0]
+    assert (distributed.rank(), distributed.world_size(), distributed.is_first()) == (0, 1, True)
+    with distributed.process_group(), distributed.first_rank_first():
+        assert distributed.broadcast_from_first(lambda: "made") == "made"
+        assert distributed.all_gather(3) == [3]
+        assert distributed.all_sum(torch.tensor([2.0])).tolist() == [2.0]
     assert not torch.distributed.is_initialized()
 
 
 def test_each_process_has_its_own_gpu_or_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     cuda, cpu = torch.device("cuda"), torch.device("cpu")
-    assert distributed.device_of(cuda) == cuda
+    assert distributed.local_device(cuda) == cuda
     monkeypatch.setenv("WORLD_SIZE", "3")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert distributed.device_of(cuda) == torch.device("cuda", 1)
-    assert distributed.device_of(cpu) == cpu
+    assert distributed.local_device(cuda) == torch.device("cuda", 1)
+    assert distributed.local_device(cpu) == cpu
     monkeypatch.setenv("LOCAL_RANK", "2")
     with pytest.raises(ConfigurationError, match="no GPU of its own, there are 2"):
-        distributed.device_of(cuda)
+        distributed.local_device(cuda)
 
 
 def test_processes_share_each_batch(
@@ -222,11 +224,11 @@ def test_processes_share_each_batch(
         texts, Vocabulary(["<unk>", "a"]), labels=LABELS, max_tokens=9, use_shares=False
     )
     optimization = configured(optimization={"batch_tokens": 10}).optimization
-    whole = [len(batch.lengths) for batch in encoded.round(1, optimization).batches]
+    whole = [len(batch.lengths) for batch in encoded.get_epoch(1, optimization).batches]
     monkeypatch.setenv("WORLD_SIZE", "3")
     parts = []
     for rank in range(3):
         monkeypatch.setenv("RANK", str(rank))
-        parts.append([len(batch.lengths) for batch in encoded.round(1, optimization).batches])
+        parts.append([len(batch.lengths) for batch in encoded.get_epoch(1, optimization).batches])
     assert [sum(sizes) for sizes in zip(*parts, strict=True)] == whole
     assert 0 in parts[2]  # a batch of two texts

@@ -8,7 +8,7 @@ import typer.testing
 import valence.training.cli.main as commands
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError, ConfigurationError
-from valence.training.config import schema
+from valence.training.config import loader
 from valence.training.pipeline.training_run import Trained
 from valence.training.report import model_card
 from valence.training.runtime.workspace import Workspace
@@ -64,11 +64,11 @@ def test_the_json_output_is_the_whole_manifest(stored: Stored) -> None:
 
 
 def test_a_card_is_printed_for_any_model(stored: Stored) -> None:
-    assert show(stored[0].tag, "--card") == model_card.render(stored[0].manifest)
+    assert show(stored[0].tag, "--card") == model_card.render_model_card(stored[0].manifest)
 
 
 def test_the_printed_configuration_is_valid_for_training(stored: Stored) -> None:
-    read = schema.parse(tomllib.loads(show("toy", "--configuration")), source="show")
+    read = loader.parse_configuration(tomllib.loads(show("toy", "--configuration")), source="show")
     assert read.as_json() == stored[0].manifest.training.configuration
 
 

@@ -5,8 +5,14 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 from valence.training.corpora.example import Example
-from valence.training.corpora.normal_form import fold
-from valence.training.data.split import assign, digest, split, split_stratified
+from valence.training.corpora.normal_form import normal_form
+from valence.training.data import split
+from valence.training.data.split import hash_examples, split_by_hash, split_stratified
+
+
+def assign_split(text: str) -> str:
+    return split.assign_split(Example(text, "", ""))
+
 
 TEXTS = st.lists(st.text(max_size=30), max_size=40)
 
@@ -17,8 +23,10 @@ def examples(texts: list[str]) -> list[Example]:
 
 @given(TEXTS)
 def test_every_text_is_in_exactly_one_split(texts: list[str]) -> None:
-    parts = split(examples(texts))
-    train, dev, test = ({fold(e.text) for e in p} for p in (parts.train, parts.dev, parts.test))
+    parts = split_by_hash(examples(texts))
+    train, dev, test = (
+        {normal_form(e.text) for e in p} for p in (parts.train, parts.dev, parts.test)
+    )
     assert len(train | dev | test) == len(train) + len(dev) + len(test)
     together = Counter(e.text for e in (*parts.train, *parts.dev, *parts.test))
     assert together == Counter(texts)
@@ -26,22 +34,22 @@ def test_every_text_is_in_exactly_one_split(texts: list[str]) -> None:
 
 @given(TEXTS, TEXTS, st.randoms(use_true_random=False))
 def test_adding_and_shuffling_data_moves_no_text_between_splits(old, new, random) -> None:
-    before = split(examples(old))
+    before = split_by_hash(examples(old))
     more = examples(old + new)
     random.shuffle(more)
-    after = split(more)
+    after = split_by_hash(more)
     for name in ("train", "dev", "test"):
         assert {e.text for e in getattr(before, name)} <= {e.text for e in getattr(after, name)}
 
 
 def test_the_split_of_a_text_never_changes() -> None:
-    in_test = [i for i in range(40) if assign(f"text number {i}") == "test"]
-    in_dev = [i for i in range(40) if assign(f"text number {i}") == "dev"]
+    in_test = [i for i in range(40) if assign_split(f"text number {i}") == "test"]
+    in_dev = [i for i in range(40) if assign_split(f"text number {i}") == "dev"]
     assert (in_dev, in_test) == ([22, 24, 26, 35, 36], [2, 9, 25, 31, 34])
 
 
 def test_ten_thousand_texts_are_split_eighty_ten_ten() -> None:
-    counts = Counter(assign(f"sentence {i} of many") for i in range(10_000))
+    counts = Counter(assign_split(f"sentence {i} of many") for i in range(10_000))
     assert abs(counts["train"] - 8_000) < 150
     assert abs(counts["dev"] - 1_000) < 100
     assert abs(counts["test"] - 1_000) < 100
@@ -50,23 +58,28 @@ def test_ten_thousand_texts_are_split_eighty_ten_ten() -> None:
 @given(st.text(max_size=40))
 def test_copies_share_a_split(text: str) -> None:
     """Copies may differ in case, spaces and punctuation."""
-    if fold(text).replace(" ", "").isalnum():
-        assert assign(f"  {text} !") == assign(text)
+    if normal_form(text).replace(" ", "").isalnum():
+        assert assign_split(f"  {text} !") == assign_split(text)
 
 
 def test_folding_makes_equal_only_copies() -> None:
-    assert fold("Don\u2019t  STOP, now!") == fold("don't stop now") == "don t stop now"
-    assert fold("a_b") == fold("a b")
-    assert fold(":)") != fold(":(")
-    assert fold(" \n\t") == ""
+    assert (
+        normal_form("Don\u2019t  STOP, now!") == normal_form("don't stop now") == "don t stop now"
+    )
+    assert normal_form("a_b") == normal_form("a b")
+    assert normal_form(":)") != normal_form(":(")
+    assert normal_form(" \n\t") == ""
     # only a name or a link keeps its marks
-    assert (fold(" @Some_One !"), fold("https://a.b/C !")) == ("@some_one!", "https://a.b/c!")
-    assert fold("😀") != fold("😢")
+    assert (normal_form(" @Some_One !"), normal_form("https://a.b/C !")) == (
+        "@some_one!",
+        "https://a.b/c!",
+    )
+    assert normal_form("😀") != normal_form("😢")
 
 
 @given(st.text(max_size=40))
 def test_folding_is_idempotent(text: str) -> None:
-    assert fold(fold(text)) == fold(text)
+    assert normal_form(normal_form(text)) == normal_form(text)
 
 
 def labelled(**counts: int) -> list[Example]:
@@ -108,7 +121,8 @@ def test_a_stratified_split_ignores_the_order_of_texts(random) -> None:
 def test_the_digest_depends_on_texts_labels_and_order() -> None:
     a, b = Example("a", "x", "c"), Example("b", "y", "c")
     digests = {
-        digest(several) for several in ([], [a], [b], [a, b], [b, a], [Example("a", "y", "c"), b])
+        hash_examples(several)
+        for several in ([], [a], [b], [a, b], [b, a], [Example("a", "y", "c"), b])
     }
     assert len(digests) == 6
-    assert digest([a]) == digest([Example("a", "x", "elsewhere", {"x": 1.0})])
+    assert hash_examples([a]) == hash_examples([Example("a", "x", "elsewhere", {"x": 1.0})])

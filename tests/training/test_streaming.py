@@ -13,20 +13,23 @@ import torch
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
 from valence.training.config.columns import Columns
-from valence.training.config.schema import Configuration, parse
+from valence.training.config.loader import parse_configuration
+from valence.training.config.schema import Configuration
 from valence.training.corpora import ranges
+from valence.training.corpora.example import Example
 from valence.training.corpora.ranges import Range
 from valence.training.data import large_files, preparation, vocabulary
 from valence.training.data import stream as streaming
 from valence.training.data.batches import EncodedTexts
 from valence.training.data.large_files import Source
-from valence.training.data.split import assign
+from valence.training.data.split import assign_split
 from valence.training.data.stream import StreamedTexts
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.runtime import distributed
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 from tests.support.big_files import LABELS, write
@@ -68,7 +71,7 @@ def configured(path: Path, **optimization: object) -> Configuration:
             **optimization,
         },
     }
-    return parse(content, source="the test")
+    return parse_configuration(content, source="the test")
 
 
 def opened(path: Path, silent: type[Reporter]) -> Source:
@@ -77,15 +80,17 @@ def opened(path: Path, silent: type[Reporter]) -> Source:
 
 def stream(path: Path, silent: type[Reporter]) -> StreamedTexts:
     source = opened(path, silent)
-    words = vocabulary.build(
-        (e.text for e in large_files.sample(source).examples), minimum_count=1, maximum_words=9999
+    words = vocabulary.build_vocabulary(
+        (e.text for e in large_files.load_sample(source).examples),
+        minimum_count=1,
+        maximum_words=9999,
     )
     return StreamedTexts(source, words, configured(path), silent())
 
 
 def ids(texts: StreamedTexts, path: Path, count: int) -> list[torch.Tensor]:
     optimization = configured(path, steps=count, evaluate_every=count).optimization
-    return [batch.ids for batch in texts.round(1, optimization).batches]
+    return [batch.ids for batch in texts.get_epoch(1, optimization).batches]
 
 
 def pool(texts: StreamedTexts, number: int) -> EncodedTexts:
@@ -99,7 +104,9 @@ def test_every_line_is_in_exactly_one_range(file: Path, monkeypatch: pytest.Monk
         short = file.with_name("short.jsonl")
         short.write_bytes(b"\n".join(whole[:7]))  # the last line may lack a line feed
         texts = [
-            e.text for part in ranges.cut([short]) for e in ranges.read(part, TABLE, corpus="")
+            e.text
+            for part in ranges.cut_into_ranges([short])
+            for e in ranges.read_range(part, TABLE, corpus="")
         ]
         assert texts == [json.loads(line)["text"] for line in whole[:7]]
 
@@ -109,7 +116,7 @@ def test_a_fault_of_a_row_is_reported_with_its_place(tmp_path: Path) -> None:
     good = b'{"text": "fine", "label": "a"}\n'
     path.write_bytes(good * 3 + b'{"text": "fine"}\n')
     with pytest.raises(ConfigurationError, match=r"bad.jsonl, line 3 from byte 10: no column"):
-        list(ranges.read(Range(path, 10, path.stat().st_size), TABLE, corpus=""))
+        list(ranges.read_range(Range(path, 10, path.stat().st_size), TABLE, corpus=""))
 
 
 @pytest.mark.parametrize("name", ["made.csv", "made.jsonl.gz", "made.parquet"])
@@ -151,7 +158,7 @@ def test_the_sample_is_spread_over_the_file_without_duplicates(
     file: Path, silent: type[Reporter]
 ) -> None:
     source = opened(file, silent)
-    loaded = large_files.sample(source)
+    loaded = large_files.load_sample(source)
     texts = [example.text for example in loaded.examples]
     assert len(set(texts)) == len(texts)
     lines = file.read_text().splitlines()
@@ -164,9 +171,9 @@ def test_the_sample_is_spread_over_the_file_without_duplicates(
 def test_a_pass_covers_exactly_the_texts_of_train(file: Path, silent: type[Reporter]) -> None:
     texts = stream(file, silent)
     wanted = Counter(
-        tuple(texts._words.encode(row["text"], max_tokens=48)[0].tolist())
+        tuple(texts._vocabulary.encode(row["text"], max_tokens=48)[0].tolist())
         for row in map(json.loads, file.read_text().splitlines())
-        if assign(row["text"]) == "train"
+        if assign_split(Example(row["text"], "", "")) == "train"
     )
     pools = -(-len(texts._source.ranges) // 8)
     found: Counter[tuple[int, ...]] = Counter()
@@ -193,7 +200,7 @@ def test_several_processes_share_the_pool_of_one_process(
             for rank in range(processes):
                 patch.setenv("RANK", str(rank))
                 shares.append(texts._read(number, seed=0))
-            patch.setattr(distributed, "of_all", lambda _, shares=shares: shares)
+            patch.setattr(distributed, "all_gather", lambda _, shares=shares: shares)
             together = texts._pool(number, shares[0])
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
         everything = np.arange(len(alone))
@@ -214,7 +221,7 @@ def test_a_stream_resumes_at_its_position(file: Path, silent: type[Reporter]) ->
     first = stream(file, silent)
     ids(first, file, 17)
     second = stream(file, silent)
-    second.go_to(first.position)
+    second.seek(first.position)
     rest = ids(second, file, 13)
     assert all(torch.equal(a, b) for a, b in zip(whole[17:], rest, strict=True))
 
@@ -223,7 +230,11 @@ def test_a_label_outside_the_sample_is_refused(tmp_path: Path, silent: type[Repo
     path = tmp_path / "made.jsonl"
     write(path, 2**17)
     lines = path.read_text().splitlines()
-    line = next(n for n in range(20, 40) if assign(json.loads(lines[n])["text"]) == "train")
+    line = next(
+        n
+        for n in range(20, 40)
+        if assign_split(Example(json.loads(lines[n])["text"], "", "")) == "train"
+    )
     lines[line] = json.dumps({**json.loads(lines[line]), "label": "unheard"})
     path.write_text("\n".join(lines))
     texts = stream(path, silent)
@@ -234,11 +245,9 @@ def test_a_label_outside_the_sample_is_refused(tmp_path: Path, silent: type[Repo
 @pytest.fixture
 def train(workspace: Workspace, silent: type[Reporter]) -> Callable[..., Trained]:
     def train(configuration: Configuration, *, reporter: Reporter | None = None) -> Trained:
-        return training_run.train(
+        return training_run.train_classifier(
             configuration,
-            workspace=workspace,
-            reporter=reporter or silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, reporter or silent()),
             with_baselines=False,
         )
 
@@ -255,7 +264,7 @@ def test_a_resumed_run_reaches_the_same_weights(
     assert reporter.batches == 40 - 16
     whole = train(configured(file))
     assert whole.manifest.training.splits["dev"] > 20
-    left, right = (artifact.load(store.path(made.tag)).tensors for made in (continued, whole))
+    left, right = (artifact.load(store.find_model(made.tag)).tensors for made in (continued, whole))
     assert all(np.array_equal(left[name], right[name]) for name in left)
 
 
@@ -278,7 +287,10 @@ def test_large_files_are_streamed_and_others_on_request(
 def test_a_later_evaluation_reads_the_same_dev_and_test_texts(
     file: Path, workspace: Workspace, silent: type[Reporter]
 ) -> None:
-    prepared = preparation.prepare(configured(file), workspace, silent())
-    _, again = preparation.load_splits(configured(file), workspace, silent())
-    assert again == prepared.splits
-    assert len(list(islice(prepared.train.round(1, configured(file).optimization).batches, 2))) == 2
+    prepared = preparation.prepare(configured(file), Run(workspace, silent()))
+    _, again = preparation.load_splits(configured(file), Run(workspace, silent()))
+    assert again == prepared.raw.splits
+    assert (
+        len(list(islice(prepared.train.get_epoch(1, configured(file).optimization).batches, 2)))
+        == 2
+    )

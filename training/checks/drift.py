@@ -25,24 +25,24 @@ JS_NOTE, JS_WARNING = 0.02, 0.05
 UNKNOWN_NOTE, UNKNOWN_WARNING = 0.02, 0.05
 
 
-def drift(old: DataProfile, new: DataProfile) -> list[Finding]:
+def measure_drift(old: DataProfile, new: DataProfile) -> list[Finding]:
     """Compare ``new`` with ``old``, both with the words and the vocabulary of the older model."""
     found = []
     labels = sorted({*old.labels, *new.labels})
     index = psi(_row(old.labels, labels), _row(new.labels, labels))
-    found += _judged("label shares", "PSI", index, (PSI_NOTE, PSI_WARNING), new)
+    found += _make_findings("label shares", "PSI", index, (PSI_NOTE, PSI_WARNING), new)
     index = psi(np.array(old.lengths), np.array(new.lengths))
-    found += _judged("lengths", "PSI", index, (PSI_NOTE, PSI_WARNING), new)
+    found += _make_findings("lengths", "PSI", index, (PSI_NOTE, PSI_WARNING), new)
     words = list(old.words)
     divergence = jensen_shannon(
         np.append(_row(old.words, words), old.tokens - sum(old.words.values())),
         np.append(_row(new.words, words), new.tokens - sum(new.words.values())),
     )
-    found += _judged(
+    found += _make_findings(
         "words", "Jensen-Shannon divergence, bits,", divergence, (JS_NOTE, JS_WARNING), new
     )
     rise = _share(new) - _share(old)
-    found += _judged(
+    found += _make_findings(
         "unknown words", "rise of their share", rise, (UNKNOWN_NOTE, UNKNOWN_WARNING), new
     )
     return found
@@ -87,7 +87,7 @@ def _share(one: DataProfile) -> float:
     return one.unknown_words / one.tokens if one.tokens else 0.0
 
 
-def _judged(
+def _make_findings(
     what: str, measure: str, value: float, bounds: tuple[float, float], new: DataProfile
 ) -> list[Finding]:
     severity: Severity = "note" if value < bounds[1] else "warning"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from valence.training.checks.finding import Finding, Severity, finding
+from valence.training.checks.finding import Finding, Severity, make_finding
 from valence.training.corpora.catalog import Loaded
 from valence.training.corpora.example import Example
-from valence.training.corpora.normal_form import fold
-from valence.training.data.near_duplicates import MOST_WITHDRAWN
+from valence.training.data.near_duplicates import MAX_WITHDRAWN
 from valence.training.data.split import Splits
 
 # more of them than this, and most likely the wrong column was named
@@ -16,7 +15,7 @@ _MANY_DUPLICATES = 0.5
 _MOST_CONFLICTS = 0.2
 
 
-def empty(loaded: Loaded) -> list[Finding]:
+def find_empty(loaded: Loaded) -> list[Finding]:
     """Texts of nothing but white space."""
     found = [example for example, same in loaded.dropped if same is None]
     total = len(loaded.examples) + len(loaded.dropped)
@@ -24,11 +23,11 @@ def empty(loaded: Loaded) -> list[Finding]:
         return []
     if len(found) > _MOST_EMPTY * total:
         remedy = "name the column that holds the text"
-        return [finding("empty", "error", found, total, f"most texts are empty; {remedy}")]
-    return [finding("empty", "note", found, total, "empty texts, which are left out")]
+        return [make_finding("empty", "error", found, total, f"most texts are empty; {remedy}")]
+    return [make_finding("empty", "note", found, total, "empty texts, which are left out")]
 
 
-def duplicates(loaded: Loaded) -> list[Finding]:
+def find_duplicates(loaded: Loaded) -> list[Finding]:
     """Texts that were kept once, of several that differ in case, punctuation, links, @names."""
     found = [example for example, same in loaded.dropped if same is not None]
     total = len(loaded.examples) + len(loaded.dropped)
@@ -39,12 +38,12 @@ def duplicates(loaded: Loaded) -> list[Finding]:
             "more than half of the texts are copies of another, which are left out; look whether "
             "the file was written twice or the column holds a category"
         )
-        return [finding("duplicates", "warning", found, total, message)]
+        return [make_finding("duplicates", "warning", found, total, message)]
     message = "copies of another text, which are left out; the first stays"
-    return [finding("duplicates", "note", found, total, message)]
+    return [make_finding("duplicates", "note", found, total, message)]
 
 
-def conflicts(loaded: Loaded) -> list[Finding]:
+def find_conflicts(loaded: Loaded) -> list[Finding]:
     """Copies of a text that were given another label than it."""
     found = [
         example
@@ -59,30 +58,32 @@ def conflicts(loaded: Loaded) -> list[Finding]:
         "texts that are there before with another label; the first label is trained on. Decide "
         "which is right, and correct the others"
     )
-    return [finding("conflicts", "error" if severe else "warning", found, total, message)]
+    return [make_finding("conflicts", "error" if severe else "warning", found, total, message)]
 
 
-def across_splits(splits: Splits) -> list[Finding]:
+def find_across_splits(splits: Splits) -> list[Finding]:
     """Texts of one split that are in another one too."""
     seen: dict[str, int] = {}
     found: list[Example] = []
     parts = (splits.train, splits.dev, splits.test)
     for number, part in enumerate(parts):
-        found += [one for one in part if seen.setdefault(fold(one.text), number) != number]
+        found += [
+            example for example in part if seen.setdefault(example.normal_form, number) != number
+        ]
     message = (
         "texts in two splits: the model is judged by what it was trained on; remove them from one"
     )
     total = sum(len(part) for part in parts)
-    return [finding("across_splits", "error", found, total, message)] if found else []
+    return [make_finding("across_splits", "error", found, total, message)] if found else []
 
 
-def near_copies(splits: Splits) -> list[Finding]:
+def find_near_duplicates(splits: Splits) -> list[Finding]:
     """Texts of one split that differ in a word or a sentence from one in another split."""
-    if not splits.near_copies:
+    if not splits.near_duplicates:
         return []
     total = len(splits.train) + len(splits.dev) + len(splits.test) + splits.withdrawn
     said = "texts that differ in little from one in another split"
-    severe = not splits.withdrawn and len(splits.near_copies) > MOST_WITHDRAWN * total
+    severe = not splits.withdrawn and len(splits.near_duplicates) > MAX_WITHDRAWN * total
     message = (
         f"{said}: so many that they stay in train, and figures tell of texts like those alone; "
         "judge the model on texts of another source too"
@@ -91,5 +92,5 @@ def near_copies(splits: Splits) -> list[Finding]:
         "model"
     )
     severity: Severity = "warning" if severe else "note"
-    texts = [pair.first for pair in splits.near_copies]
-    return [finding("near_copies", severity, texts, total, message)]
+    texts = [pair.first for pair in splits.near_duplicates]
+    return [make_finding("near_copies", severity, texts, total, message)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from valence.training.checks.finding import Finding
 from valence.training.corpora.catalog import Loaded
-from valence.training.corpora.files import doubt
+from valence.training.corpora.files import encoding_warning
 
 
-def guessed(loaded: Loaded) -> list[Finding]:
+def find_guessed_encodings(loaded: Loaded) -> list[Finding]:
     """A finding for each file that was read in an encoding that others fit as well."""
     total = len(loaded.examples)
     return [
@@ -19,5 +19,5 @@ def guessed(loaded: Loaded) -> list[Finding]:
             message=message,
         )
         for record in loaded.records
-        if (message := doubt(record))
+        if (message := encoding_warning(record))
     ]

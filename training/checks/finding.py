@@ -32,17 +32,17 @@ class Finding(BaseModel):
         return f"{self.severity}: {self.check}: {self.count:,} ({self.share:.1%}) {self.message}"
 
 
-def place(example: Example) -> str:
+def locate(example: Example) -> str:
     """Where a text is: its corpus or file, and its line, row or number there."""
     return f"{example.corpus}, {example.place}" if example.place else example.corpus
 
 
-def places(examples: Iterable[Example]) -> tuple[str, ...]:
+def locate_all(examples: Iterable[Example]) -> tuple[str, ...]:
     """Where the first of ``examples`` are."""
-    return tuple(place(example) for example, _ in zip(examples, range(_PLACES_KEPT), strict=False))
+    return tuple(locate(example) for example, _ in zip(examples, range(_PLACES_KEPT), strict=False))
 
 
-def finding(
+def make_finding(
     check: str,
     severity: Severity,
     examples: Sequence[Example],
@@ -56,5 +56,5 @@ def finding(
         count=len(examples),
         share=len(examples) / total if total else 0.0,
         message=message,
-        places=places(examples),
+        places=locate_all(examples),
     )

@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from valence.service.errors import ConfigurationError
-from valence.training.checks.finding import Finding, Severity, finding
+from valence.training.checks.finding import Finding, Severity, make_finding
 from valence.training.corpora.example import Example
 
 FOLDS = 5
@@ -33,7 +33,7 @@ class Suspect(NamedTuple):
     suggested_probability: float
 
 
-def suspects(examples: Sequence[Example]) -> tuple[Suspect, ...]:
+def find_suspects(examples: Sequence[Example]) -> tuple[Suspect, ...]:
     """The texts of one label each whose label is most likely wrong, the likeliest first.
 
     A label of fewer than :data:`FOLDS` texts is left out. Raises :class:`ConfigurationError` where
@@ -73,7 +73,7 @@ def suspects(examples: Sequence[Example]) -> tuple[Suspect, ...]:
     )
 
 
-def noise(found: Sequence[Suspect], total: int) -> list[Finding]:
+def report_noise(found: Sequence[Suspect], total: int) -> list[Finding]:
     """What to say of ``found`` among ``total`` texts."""
     if not found:
         return []
@@ -83,4 +83,4 @@ def noise(found: Sequence[Suspect], total: int) -> list[Finding]:
     )
     severity: Severity = "warning" if len(found) > _MANY * total else "note"
     texts = [suspect.example for suspect in found]
-    return [finding("label_noise", severity, texts, total, message)]
+    return [make_finding("label_noise", severity, texts, total, message)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from valence.training.checks.finding import Finding, finding
+from valence.training.checks.finding import Finding, make_finding
 from valence.training.data.split import Splits
 
 # fewer training texts of a label than this teach little of it
@@ -38,7 +38,7 @@ def balance(splits: Splits, labels: Sequence[str]) -> list[Finding]:
                 f"{counts[label]} training texts have the label {label!r}, fewer than {RARE}; add "
                 "some, or merge it with a label like it"
             )
-            found.append(finding("rare_labels", "warning", texts, total, message))
+            found.append(make_finding("rare_labels", "warning", texts, total, message))
     if len(present) > 1:
         most, least = (pick(present, key=lambda label: counts[label]) for pick in (max, min))
         ratio = counts[most] / counts[least]

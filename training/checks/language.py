@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from valence.service.errors import ConfigurationError
-from valence.training.checks.finding import Finding, Severity, finding
+from valence.training.checks.finding import Finding, Severity, make_finding
 from valence.training.checks.label_noise import MISSING
 from valence.training.corpora.example import Example
 
@@ -48,4 +48,4 @@ def languages(examples: Sequence[Example]) -> list[Finding]:
         "make sure that texts like them are there in number"
     )
     severity: Severity = "warning" if len(strange) > _MANY * len(told) else "note"
-    return [finding("language", severity, strange, len(told), message)]
+    return [make_finding("language", severity, strange, len(told), message)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from valence.service.classifier import tokenizer
-from valence.training.checks.finding import Finding, Severity, finding
+from valence.training.checks.finding import Finding, Severity, make_finding
 from valence.training.corpora.example import Example
 
 # Of a normal distribution of log lengths, beyond this many standard deviations lies one text in
@@ -39,9 +39,9 @@ def lengths(examples: Sequence[Example], max_tokens: int) -> list[Finding]:
                 "look whether they are texts of the kind that is to be classified"
             )
             severity: Severity = "warning" if many else "note"
-            found.append(finding("lengths", severity, texts, len(examples), message))
+            found.append(make_finding("lengths", severity, texts, len(examples), message))
     cut = [examples[place] for place in np.flatnonzero(tokens > max_tokens).tolist()]
     if len(cut) > _MANY_CUT * len(examples):
         message = f"texts longer than max_tokens, {max_tokens}: no more is read of them"
-        found.append(finding("truncated", "note", cut, len(examples), message))
+        found.append(make_finding("truncated", "note", cut, len(examples), message))
     return found

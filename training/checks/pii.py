@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from valence.training.checks.finding import Finding, finding
+from valence.training.checks.finding import Finding, make_finding
 from valence.training.corpora.example import Example
 
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}", re.IGNORECASE)
@@ -43,7 +43,7 @@ def suspected(examples: Sequence[Example]) -> list[Finding]:
                 f"texts that seem to hold {kind}; the vocabulary may keep its words, so mask it "
                 "unless you may train on it"
             )
-            found.append(finding("personal_data", "warning", texts, len(examples), message))
+            found.append(make_finding("personal_data", "warning", texts, len(examples), message))
     return found
 
 

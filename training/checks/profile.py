@@ -33,7 +33,7 @@ class DataProfile(BaseModel):
     unknown_words: int = Field(ge=0, description="tokens that the model's vocabulary lacks")
 
 
-def profile(
+def profile_examples(
     examples: Sequence[Example],
     *,
     vocabulary: Vocabulary | None = None,
@@ -64,7 +64,7 @@ def profile(
     )
 
 
-def read(path: Path) -> DataProfile | None:
+def read_profile(path: Path) -> DataProfile | None:
     """The profile in ``path``; None if there is none, as in a model of an older version."""
     try:
         return DataProfile.model_validate_json(path.read_bytes())

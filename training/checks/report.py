@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
-from valence.training.checks.finding import Finding, place
+from valence.training.checks.finding import Finding, locate
 from valence.training.checks.suite import Checked
 
 JSON, MARKDOWN, SUSPECTS = "findings.json", "findings.md", "suspects.csv"
@@ -23,7 +23,7 @@ class Report(BaseModel):
     findings: tuple[Finding, ...]
 
 
-def write(folder: Path, checked: Checked, *, name: str, texts: int) -> None:
+def write_report(folder: Path, checked: Checked, *, name: str, texts: int) -> None:
     """Write all that was found about the ``texts`` texts of ``name`` into ``folder``.
 
     The table of suspects quotes the texts, for who corrects labels has to read them; the other two
@@ -42,7 +42,7 @@ def write(folder: Path, checked: Checked, *, name: str, texts: int) -> None:
             probabilities = (f"{one.given_probability:.4f}", f"{one.suggested_probability:.4f}")
             writer.writerow(
                 (
-                    place(one.example),
+                    locate(one.example),
                     _plain(label),
                     _plain(one.suggested),
                     *probabilities,

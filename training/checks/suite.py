@@ -30,7 +30,14 @@ from valence.training.data.split import Splits
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
 
-__all__ = ["Checked", "Finding", "before_training", "check", "drifted", "quick"]
+__all__ = [
+    "Checked",
+    "Finding",
+    "check_before_training",
+    "check_drift",
+    "run_checks",
+    "run_quick_checks",
+]
 
 _SHOWN = 10
 
@@ -47,15 +54,15 @@ class Checked(NamedTuple):
         return tuple(one for one in self.findings if one.severity == "error")
 
 
-def quick(configuration: Configuration, loaded: Loaded, splits: Splits) -> list[Finding]:
+def run_quick_checks(configuration: Configuration, loaded: Loaded, splits: Splits) -> list[Finding]:
     """The checks that take seconds."""
     return [
-        *encoding.guessed(loaded),
-        *duplicates.empty(loaded),
-        *duplicates.duplicates(loaded),
-        *duplicates.conflicts(loaded),
-        *duplicates.across_splits(splits),
-        *duplicates.near_copies(splits),
+        *encoding.find_guessed_encodings(loaded),
+        *duplicates.find_empty(loaded),
+        *duplicates.find_duplicates(loaded),
+        *duplicates.find_conflicts(loaded),
+        *duplicates.find_across_splits(splits),
+        *duplicates.find_near_duplicates(splits),
         *labels.balance(splits, configuration.labels),
         *labels.unjudged(splits, configuration.labels),
         *lengths.lengths(loaded.examples, configuration.text.max_tokens),
@@ -63,7 +70,7 @@ def quick(configuration: Configuration, loaded: Loaded, splits: Splits) -> list[
     ]
 
 
-def check(
+def run_checks(
     configuration: Configuration,
     loaded: Loaded,
     splits: Splits,
@@ -76,23 +83,23 @@ def check(
     ``against`` is the model in the store whose data these are compared with. Raises
     :class:`ConfigurationError` where ``slow`` needs a package that is not installed.
     """
-    found = quick(configuration, loaded, splits)
+    found = run_quick_checks(configuration, loaded, splits)
     suspects: tuple[label_noise.Suspect, ...] = ()
     if slow:
         found += language.languages(loaded.examples)
         if configuration.task == "single_label":
-            suspects = label_noise.suspects(loaded.examples)
-            found += label_noise.noise(suspects, len(loaded.examples))
+            suspects = label_noise.find_suspects(loaded.examples)
+            found += label_noise.report_noise(suspects, len(loaded.examples))
     if against is not None:
-        found += drifted(loaded, against)
+        found += check_drift(loaded, against)
     order = ("error", "warning", "note")
     return Checked(tuple(sorted(found, key=lambda one: order.index(one.severity))), suspects)
 
 
-def drifted(loaded: Loaded, tag: str) -> list[Finding]:
+def check_drift(loaded: Loaded, tag: str) -> list[Finding]:
     """How far these data have moved from those of the model ``tag`` in the store."""
-    folder = store.path(tag)
-    old = profile.read(folder / artifact.REPORT / profile.FILE)
+    folder = store.find_model(tag)
+    old = profile.read_profile(folder / artifact.REPORT / profile.FILE)
     if old is None:
         return [
             Finding(
@@ -105,19 +112,19 @@ def drifted(loaded: Loaded, tag: str) -> list[Finding]:
             )
         ]
     words = artifact.load(folder).vocabulary
-    return drift.drift(
-        old, profile.profile(loaded.examples, vocabulary=words, words=tuple(old.words))
+    return drift.measure_drift(
+        old, profile.profile_examples(loaded.examples, vocabulary=words, words=tuple(old.words))
     )
 
 
-def before_training(
+def check_before_training(
     configuration: Configuration, loaded: Loaded, splits: Splits, reporter: Reporter
 ) -> list[Finding]:
     """What the quick checks find, the warnings said.
 
     Raises :class:`ConfigurationError` if one says to stop.
     """
-    found = quick(configuration, loaded, splits)
+    found = run_quick_checks(configuration, loaded, splits)
     for one in found:
         if one.severity == "warning":
             reporter.say(one.line())
@@ -131,6 +138,6 @@ def before_training(
     return found
 
 
-def folder(workspace: Path, name: str) -> Path:
+def report_folder(workspace: Path, name: str) -> Path:
     """Where reports on the data of the model ``name`` are kept."""
     return workspace / "checks" / name

@@ -15,6 +15,7 @@ from valence.training.cli.options import (
 )
 from valence.training.cli.parameters import expand_options
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -49,26 +50,26 @@ def check(
     """Check labelled data before a model is trained on them; the exit code is 1 for an error."""
     from valence.service.errors import ArtifactError
     from valence.training.checks import report, suite
-    from valence.training.config import schema
+    from valence.training.config import loader
     from valence.training.data.preparation import load_splits
     from valence.training.registry import store
 
     reporter = Reporter()
-    chosen = schema.load(
+    chosen = loader.load_configuration(
         data.find_configuration(configuration, workspace=options.workspace, reporter=reporter)
     )
     against = options.against
     if against is None:
         try:
-            store.path(chosen.name)
+            store.find_model(chosen.name)
         except ArtifactError:
             reporter.say(f"the store holds no model {chosen.name}, so drift is not checked")
         else:
             against = chosen.name
-    loaded, splits = load_splits(chosen, Workspace(options.workspace), reporter)
-    checked = suite.check(chosen, loaded, splits, slow=not options.quick, against=against)
-    folder = suite.folder(options.workspace, chosen.name)
-    report.write(folder, checked, name=chosen.name, texts=len(loaded.examples))
+    loaded, splits = load_splits(chosen, Run(Workspace(options.workspace), reporter))
+    checked = suite.run_checks(chosen, loaded, splits, slow=not options.quick, against=against)
+    folder = suite.report_folder(options.workspace, chosen.name)
+    report.write_report(folder, checked, name=chosen.name, texts=len(loaded.examples))
     reporter.console.print(_make_table(checked.findings))
     reporter.say(f"reports: {folder / report.MARKDOWN}, {folder / report.JSON}")
     if checked.suspects:

@@ -17,6 +17,7 @@ from valence.training.cli.options import (
 )
 from valence.training.cli.parameters import expand_options
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 _SEEDS = (0, 1, 2)
@@ -71,12 +72,12 @@ def experiments(options: ExperimentOptions) -> None:
     """
     from valence.training.experiments.tasks import task as tasks
 
-    chosen = tasks.load(options.task or ())
-    from valence.training.experiments.tasks import run
+    chosen = tasks.load_tasks(options.task or ())
+    from valence.training.experiments.tasks.experiments import Experiments, run_experiments
 
     reporter = Reporter()
-    summary = run.run(
-        run.Experiments(
+    summary = run_experiments(
+        Experiments(
             chosen,
             tuple(dict.fromkeys(options.seed or _SEEDS)),
             options.data,
@@ -86,9 +87,7 @@ def experiments(options: ExperimentOptions) -> None:
             unchecked=options.unchecked,
             track=options.track,
         ),
-        workspace=Workspace(options.workspace),
-        reporter=reporter,
-        device=torch_device(options.device),
+        Run(Workspace(options.workspace), reporter, torch_device(options.device)),
     )
     trained, known = len(summary.trained), len(summary.known)
     reporter.say(f"{trained} trained, {known} trained before; {options.page}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from valence.training.cli.options import WORKSPACE, EngineOption, ModelArgument, WorkspaceOption
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 
@@ -23,8 +24,8 @@ def faithfulness(
     from valence.training.evaluation import explanation_faithfulness as judged
 
     reporter = Reporter()
-    found = judged.measure_stored(
-        model, label=label, engine=engine, workspace=Workspace(workspace), reporter=reporter
+    found = judged.measure_stored_model(
+        model, label=label, engine=engine, run=Run(Workspace(workspace), reporter)
     )
     reporter.say(
         f"{found.texts:,} test texts given {found.label!r} with {judged.CONFIDENT:.0%} or more: "

@@ -27,7 +27,7 @@ def fetch(
     reporter = Reporter()
     cache = Workspace(workspace).corpora
     for name in names or catalog.CORPORA:
-        loaded = catalog.load([name], cache=cache, progress=reporter.say)
+        loaded = catalog.load_corpora([name], cache=cache, progress=reporter.say)
         reporter.say(f"{name}: {loaded.counts[name].kept:,} texts")
     if not names:
         for package in word_vectors.PACKAGES:

@@ -17,6 +17,7 @@ from valence.training.cli.options import (
 )
 from valence.training.config.locations import find_configuration
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 CONFIGURATIONS = Path(__file__).parents[1] / "char_lm" / "configs"
@@ -36,25 +37,27 @@ def lm(
     from valence.training.char_lm import config as configurations
 
     file = find_configuration(configuration, (CONFIGURATIONS,))
-    chosen = override_optimization(configurations.load(file), seed=seed)
-    from valence.training.char_lm import loop, store, text
+    chosen = override_optimization(configurations.read_configuration(file), seed=seed)
+    from valence.training.char_lm import checkpoint, documents, loop
     from valence.training.trainer.checkpoint import hold_run
 
     reporter = Reporter()
     places = Workspace(workspace)
-    texts = text.load(chosen.data, cache=places.corpora, progress=reporter.say)
+    texts = documents.load_documents(chosen.data, cache=places.corpora, progress=reporter.say)
     reporter.say(
-        " / ".join(f"{len(text.join(part)):,}" for part in (texts.train, texts.dev, texts.test))
+        " / ".join(
+            f"{len(documents.join_documents(part)):,}"
+            for part in (texts.train, texts.dev, texts.test)
+        )
         + " characters in train / dev / test"
     )
-    target = store.path(places.characters, chosen.name)
+    target = checkpoint.checkpoint_path(places.characters, chosen.name)
     with hold_run(target):
-        saved = loop.fit(
+        saved = loop.train_model(
             chosen,
             texts,
             target=target,
-            reporter=reporter,
-            device=torch_device(device),
+            run=Run(places, reporter, torch_device(device)),
             fresh=fresh,
         )
     reached = saved.test_bits or 0.0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from valence.service.errors import ConfigurationError
 from valence.service.files.encodings import AUTO
+from valence.training.config.columns import Columns
 from valence.training.config.locations import PRESETS, find_configuration
 from valence.training.runtime.progress import Reporter
 
@@ -106,14 +107,16 @@ class DataOptions:
                 raise ConfigurationError("give a configuration or --data, not both")
             from valence.training.data import autoconfig
 
-            return autoconfig.configure(
+            return autoconfig.write_configuration(
                 self.data,
-                text=self.text,
-                label=self.label,
-                separator=self.separator,
-                encoding=self.encoding,
+                Columns(
+                    self.text,
+                    self.label,
+                    self.encoding,
+                    task="multi_label" if self.multi_label else "single_label",
+                    label_separator=self.separator,
+                ),
                 name=self.name,
-                multi_label=self.multi_label,
                 workspace=workspace,
                 reporter=reporter,
             )
@@ -147,4 +150,4 @@ def torch_device(name: str) -> torch.device:
         raise ConfigurationError(f"--device {name!r}: give cpu, cuda, cuda:N or auto") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigurationError(f"--device {name!r}: torch sees no CUDA device here; use cpu")
-    return distributed.device_of(device)
+    return distributed.local_device(device)

@@ -21,6 +21,7 @@ from valence.training.cli.options import (
 )
 from valence.training.cli.parameters import expand_options
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 KEPT = 3
@@ -58,30 +59,28 @@ def retrain(
     The exit code is 0 if the challenger was promoted, 3 (or --kept-exit-code) if the champion was
     kept, and another if there is no verdict. In a log only the verdict is written.
     """
-    from valence.training.config import schema
+    from valence.training.config import loader
 
     reporter = Reporter(quiet_in_logs=True)
     file = data.find_configuration(configuration, workspace=options.workspace, reporter=reporter)
-    chosen = override_optimization(schema.load(file), seed=options.seed)
+    chosen = override_optimization(loader.load_configuration(file), seed=options.seed)
     # torch takes seconds to import
     from valence.training.pipeline import retraining
     from valence.training.pipeline.gate.rules import Rules
-    from valence.training.tracking.tracker import UNTRACKED, tracked
+    from valence.training.tracking.tracker import UNTRACKED, track_run
 
-    tracker = tracked(options.workspace, reporter) if options.track else nullcontext(UNTRACKED)
+    tracker = track_run(options.workspace, reporter) if options.track else nullcontext(UNTRACKED)
     with tracker as tracking:
-        verdict, path = retraining.retrain(
+        verdict, path = retraining.retrain_model(
             chosen,
-            workspace=Workspace(options.workspace),
-            reporter=reporter,
-            device=torch_device(options.device),
+            Run(Workspace(options.workspace), reporter, torch_device(options.device)),
             rules=Rules(confidence=options.confidence),
             engine=options.engine,
             tracking=tracking,
         )
     if reporter.console.is_terminal:
-        reporter.console.print(verdict.table())
-    typer.echo(verdict.summary())
+        reporter.console.print(verdict.make_table())
+    typer.echo(verdict.summarize())
     typer.echo(f"{path}, and {path.with_suffix('.md').name} to read")
     if verdict.decision == "kept":
         raise typer.Exit(options.kept_exit_code)

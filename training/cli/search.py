@@ -25,10 +25,11 @@ from valence.training.cli.options import (
 )
 from valence.training.cli.parameters import expand_options
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
-    from valence.training.experiments.search.search import Found
+    from valence.training.experiments.search.search import SearchResult
     from valence.training.experiments.search.space import Space
 
 EXTRA = "search"
@@ -93,11 +94,11 @@ def search(
             f"a search needs the extra {EXTRA!r}: pip install -c requirements/constraints.txt "
             f"-e '.[{EXTRA}]'"
         )
-    from valence.training.config import schema
+    from valence.training.config import loader
 
     reporter = Reporter()
     file = data.find_configuration(configuration, workspace=options.workspace, reporter=reporter)
-    base = override_optimization(schema.load(file), seed=options.seed)
+    base = override_optimization(loader.load_configuration(file), seed=options.seed)
     study = options.study or base.name
     if not _STUDY.fullmatch(study):
         raise ConfigurationError(
@@ -105,21 +106,19 @@ def search(
         )
     from valence.training.experiments.search import space as spaces
 
-    space = spaces.load(options.space, base)
+    space = spaces.load_space(options.space, base)
     # after everything that may be wrong: torch takes seconds to import
     from valence.training.experiments.search import search as searches
 
     folder = options.workspace / "search"
     out = options.out or folder / f"{study}.toml"
-    found = searches.search(
+    found = searches.run_search(
         space,
-        budget=searches.Budget(options.trials, options.minutes),
-        out=out,
-        study_file=folder / f"{study}.db",
-        command=shlex.join(["valence", *sys.argv[1:]]),
-        workspace=Workspace(options.workspace),
-        reporter=reporter,
-        device=torch_device(options.device),
+        limits=searches.SearchLimits(options.trials, options.minutes),
+        files=searches.SearchFiles(
+            folder / f"{study}.db", out, command=shlex.join(["valence", *sys.argv[1:]])
+        ),
+        run=Run(Workspace(options.workspace), reporter, torch_device(options.device)),
         fresh=options.fresh,
         unchecked=options.unchecked,
     )
@@ -133,11 +132,11 @@ def search(
         )
 
 
-def _print_result(found: Found, space: Space, out: Path, reporter: Reporter) -> None:
+def _print_result(found: SearchResult, space: Space, out: Path, reporter: Reporter) -> None:
     from valence.training.experiments.search import winner
 
     if found.trials:
-        reporter.console.print(winner.table(found.trials, space))
+        reporter.console.print(winner.make_table(found.trials, space))
     if found.importances:
         shares = ", ".join(f"{key} {share:.0%}" for key, share in found.importances.items())
         reporter.say(f"importance of each key for dev macro-F1: {shares}")

@@ -24,6 +24,7 @@ from valence.training.cli.options import (
 from valence.training.cli.parameters import expand_options
 from valence.training.runtime import distributed
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -63,27 +64,29 @@ def train(
 
     Under torchrun all its processes train one classifier together.
     """
-    from valence.training.config import schema
+    from valence.training.config import loader
 
     reporter = Reporter(quiet=not distributed.is_first())
-    with distributed.together():
-        file = distributed.from_first(
+    with distributed.process_group():
+        file = distributed.broadcast_from_first(
             lambda: data.find_configuration(
                 configuration, workspace=options.workspace, reporter=reporter
             )
         )
-        chosen = override_optimization(schema.load(file), seed=options.seed, steps=options.steps)
+        chosen = override_optimization(
+            loader.load_configuration(file), seed=options.seed, steps=options.steps
+        )
         # after everything that may be wrong: torch takes seconds to import
         from valence.training.pipeline import training_run
-        from valence.training.tracking.tracker import UNTRACKED, tracked
+        from valence.training.tracking.tracker import UNTRACKED, track_run
 
         track = options.track and distributed.is_first()
-        with tracked(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
-            trained = training_run.train(
+        with (
+            track_run(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking
+        ):
+            trained = training_run.train_classifier(
                 chosen,
-                workspace=Workspace(options.workspace),
-                reporter=reporter,
-                device=torch_device(options.device),
+                Run(Workspace(options.workspace), reporter, torch_device(options.device)),
                 fresh=options.fresh,
                 with_baselines=options.baselines,
                 tracking=tracking,
@@ -111,7 +114,7 @@ def _print_scores(trained: Trained, reporter: Reporter) -> None:
 def _print_champion(name: str, tag: str, reporter: Reporter) -> None:
     from valence.training.registry import store
 
-    champion = store.current(name)
+    champion = store.read_champion(name)
     if champion is not None:
         reporter.say(
             f"{name}:{champion.version} is the champion and is still what is served; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 from valence.training.cli.options import WORKSPACE, EngineOption, ModelArgument, WorkspaceOption
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 
@@ -15,8 +16,8 @@ def typos(
     from valence.training.evaluation import typo_robustness as measured
 
     reporter = Reporter()
-    found = measured.measure_stored(
-        model, engine=engine, workspace=Workspace(workspace), reporter=reporter
+    found = measured.measure_stored_model(
+        model, engine=engine, run=Run(Workspace(workspace), reporter)
     )
     reporter.say(
         f"{found.texts:,} dev texts: macro-F1 {found.macro_f1:.4f}, with a typing error in every "

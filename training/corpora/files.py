@@ -27,7 +27,7 @@ from valence.training.corpora import folders, hub, torchtext_sets
 from valence.training.corpora.example import Example
 
 
-def find(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path, ...]:
+def find_files(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path, ...]:
     """The files that ``patterns`` name: files, folders (all they hold, at any depth), or globs.
 
     Or data sets of the Hub (:mod:`.hub`) or of torchtext (:mod:`.torchtext_sets`), which are
@@ -40,12 +40,12 @@ def find(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path, ...]
     for pattern in patterns:
         path = Path(pattern)
         if cache is not None and hub.is_name(pattern):
-            files = hub.files(pattern, cache)
+            files = hub.fetch_files(pattern, cache)
         elif cache is not None and torchtext_sets.is_name(pattern):
-            files = torchtext_sets.files(pattern, cache)
+            files = torchtext_sets.fetch_files(pattern, cache)
         elif path.is_dir():
             files = sorted(one for one in path.rglob("*") if one.is_file() and detect_format(one))
-            if not files and folders.are_labelled(path):
+            if not files and folders.holds_labelled_texts(path):
                 files = [path]
         elif path.is_file():
             files = [path]
@@ -64,7 +64,7 @@ def find(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path, ...]
     return tuple(found)
 
 
-def names(paths: Sequence[Path]) -> tuple[str, ...]:
+def name_files(paths: Sequence[Path]) -> tuple[str, ...]:
     """What each file is called in a model's record: its name, or its path where two share a name.
 
     Where on a machine a file lay is nobody's business who asks a served model.
@@ -82,33 +82,33 @@ def sha256(path: Path) -> str:
     return folders.sha256(path) if path.is_dir() else seal.sha256(path)
 
 
-def size(path: Path) -> int:
+def count_bytes(path: Path) -> int:
     """Bytes of a file, or of all texts of such a folder."""
-    return folders.size(path) if path.is_dir() else path.stat().st_size
+    return folders.count_bytes(path) if path.is_dir() else path.stat().st_size
 
 
-class Settled(NamedTuple):
+class ResolvedColumns(NamedTuple):
     """How a file is read, and what it told of its encoding: None if it was not asked."""
 
     table: Columns
     encoding: Encoding | None
 
 
-def settled(path: Path, table: Columns) -> Settled:
+def resolve_encoding(path: Path, table: Columns) -> ResolvedColumns:
     """``table`` with the encoding that the file tells, if it is to.
 
     Each text of a folder tells its own; the encoding is that of those that are not UTF-8. Raises
     :class:`ConfigurationError` where none can be told.
     """
     if table.encoding != encodings.AUTO or detect_format(path) == "parquet":
-        return Settled(table, None)
+        return ResolvedColumns(table, None)
     if path.is_dir():
-        return Settled(table, folders.guess(path))
+        return ResolvedColumns(table, folders.guess_encoding(path))
     found = encodings.detect_file_encoding(path)
-    return Settled(replace(table, encoding=found.name), found)
+    return ResolvedColumns(replace(table, encoding=found.name), found)
 
 
-def record(path: Path, name: str, encoding: Encoding | None) -> CorpusRecord:
+def make_record(path: Path, name: str, encoding: Encoding | None) -> CorpusRecord:
     """What a model tells of a file, or folder, that it is trained on; no text is counted yet."""
     return CorpusRecord(
         name=name,
@@ -120,14 +120,14 @@ def record(path: Path, name: str, encoding: Encoding | None) -> CorpusRecord:
     )
 
 
-def doubt(record: CorpusRecord) -> str | None:
+def encoding_warning(record: CorpusRecord) -> str | None:
     """What to tell a person whose file was read in a guessed encoding; None of any other."""
     if record.encoding is None or not record.encoding_guessed:
         return None
     return Encoding(record.encoding, guessed=True).guess_warning(f"texts of {record.name} are")
 
 
-def read(
+def read_examples(
     path: Path, table: Columns, *, corpus: str, part: tuple[int, int] | None = None
 ) -> Iterator[Example]:
     """The rows of ``path`` in their order, duplicates and all; a row without text has an empty one.
@@ -135,7 +135,7 @@ def read(
     With ``part`` those that begin in these bytes of it, see :class:`valence.service.files.tables.Rows`. Raises
     :class:`ConfigurationError`.
     """
-    for place, row in rows(path, table, part=part):
+    for place, row in read_rows(path, table, part=part):
         where = f"{path}, {place}"
         text = row[table.text]
         if text is None:
@@ -149,12 +149,12 @@ def read(
         yield Example(text, label, corpus, place=place)
 
 
-def rows(
+def read_rows(
     path: Path, table: Columns, *, part: tuple[int, int] | None = None
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Where in the file each row is, and its values of the two columns."""
     if path.is_dir():
-        for place, text, label in folders.read(path, table.encoding):
+        for place, text, label in folders.read_texts(path, table.encoding):
             yield place, {table.text: text} | ({table.label: label} if table.label else {})
         return
     columns = (table.text, table.label) if table.label else (table.text,)

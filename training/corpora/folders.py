@@ -22,29 +22,29 @@ UNLABELLED = "unsup"
 _ENDINGS = (".txt", ".txt.gz")
 
 
-def texts(folder: Path) -> Iterator[tuple[str, Path]]:
+def list_texts(folder: Path) -> Iterator[tuple[str, Path]]:
     """The label and file of each text, labels in order of their names and so their files."""
-    for below in _folders(folder):
+    for below in _list_folders(folder):
         if below.name.lower() in SPLITS:
-            yield from (found for label in _folders(below) for found in _of(label))
+            yield from (found for label in _list_folders(below) for found in _list_files(label))
         else:
-            yield from _of(below)
+            yield from _list_files(below)
 
 
-def are_labelled(folder: Path) -> bool:
+def holds_labelled_texts(folder: Path) -> bool:
     """Whether ``folder`` holds any such text."""
-    return next(texts(folder), None) is not None
+    return next(list_texts(folder), None) is not None
 
 
-def read(folder: Path, encoding: str) -> Iterator[tuple[str, str, str]]:
+def read_texts(folder: Path, encoding: str) -> Iterator[tuple[str, str, str]]:
     """Where each text is, the text and its label.
 
-    Where the ``encoding`` is "auto", what is UTF-8 is read so and the others by :func:`guess`, for
+    Where the ``encoding`` is "auto", what is UTF-8 is read so and the others by :func:`guess_encoding`, for
     such folders are collected from many places. Raises :class:`ConfigurationError`.
     """
-    found = guess(folder).name if encoding == AUTO else encoding
-    for label, path in texts(folder):
-        content = _content(path)
+    found = guess_encoding(folder).name if encoding == AUTO else encoding
+    for label, path in list_texts(folder):
+        content = _read_bytes(path)
         name = "utf-8" if encoding == AUTO and _is_utf8(content) else found
         try:
             text = content.decode("utf-8-sig" if name == "utf-8" else name)
@@ -61,15 +61,15 @@ def read(folder: Path, encoding: str) -> Iterator[tuple[str, str, str]]:
         yield path.relative_to(folder).as_posix(), text, label
 
 
-def guess(folder: Path) -> Encoding:
+def guess_encoding(folder: Path) -> Encoding:
     """The encoding of the texts that are not UTF-8, by the first of them.
 
     Raises :class:`ConfigurationError` where none fits.
     """
     others = 0
     prefix = b""
-    for _, path in texts(folder):
-        content = _content(path)
+    for _, path in list_texts(folder):
+        content = _read_bytes(path)
         if not _is_utf8(content):
             others += 1
             if len(prefix) < encodings.PREFIX_BYTES:
@@ -94,29 +94,29 @@ def _is_utf8(content: bytes) -> bool:
 def sha256(folder: Path) -> str:
     """Of the texts, and of where in the folder each is."""
     whole = hashlib.sha256()
-    for _, path in texts(folder):
+    for _, path in list_texts(folder):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         whole.update(f"{content} {path.relative_to(folder).as_posix()}\n".encode())
     return whole.hexdigest()
 
 
-def size(folder: Path) -> int:
+def count_bytes(folder: Path) -> int:
     """Bytes of all texts."""
-    return sum(path.stat().st_size for _, path in texts(folder))
+    return sum(path.stat().st_size for _, path in list_texts(folder))
 
 
-def _folders(folder: Path) -> list[Path]:
+def _list_folders(folder: Path) -> list[Path]:
     below = (one for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
     return sorted(one for one in below if one.name.lower() != UNLABELLED)
 
 
-def _of(label: Path) -> Iterator[tuple[str, Path]]:
+def _list_files(label: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(label.rglob("*")):
         if path.name.lower().endswith(_ENDINGS) and path.is_file():
             yield label.name, path
 
 
-def _content(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return encodings.decompress(file, path).read()

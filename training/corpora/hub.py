@@ -34,7 +34,7 @@ def title(pattern: str) -> str:
     return pattern.removeprefix(PREFIX).partition(":")[0].rstrip("/").rpartition("/")[2]
 
 
-def files(pattern: str, cache: Path) -> list[Path]:
+def fetch_files(pattern: str, cache: Path) -> list[Path]:
     """The splits of the data set in ``cache``, fetched if they are not there or have changed.
 
     Numbers of a class become its name, and texts without a class are left out. Raises

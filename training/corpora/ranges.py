@@ -31,21 +31,21 @@ class Range:
     end: int
 
 
-def in_place(path: Path, table: Columns) -> bool:
+def is_readable_in_place(path: Path, table: Columns) -> bool:
     """Whether ``path``, of a table whose encoding is known, can be read by ranges as it is."""
     plain = detect_format(path) == "jsonl" and not is_gzipped(path)
     return plain and table.encoding.lower() in ("utf-8", "utf8")
 
 
-def as_json_lines(path: Path, table: Columns, folder: Path) -> Path:
+def copy_as_json_lines(path: Path, table: Columns, folder: Path) -> Path:
     """``path`` itself if it can be read by ranges, else a copy in ``folder`` that can.
 
     A gzipped file cannot be entered in the middle, a row of CSV may hold line breaks, and a row
     group of Parquet may be larger than memory. The copy is kept under the hash of what it was made
     from, and made whole or not at all. Raises :class:`ConfigurationError` as
-    :func:`valence.training.corpora.files.read` does.
+    :func:`valence.training.corpora.files.read_examples` does.
     """
-    if in_place(path, table):
+    if is_readable_in_place(path, table):
         return path
     source = [files.sha256(path), table.text, table.label, table.encoding]
     name = hashlib.sha256("\n".join(source).encode()).hexdigest()[:16]
@@ -56,7 +56,7 @@ def as_json_lines(path: Path, table: Columns, folder: Path) -> Path:
     unfinished = made.with_suffix(".unfinished")
     try:
         with unfinished.open("w", encoding="ascii") as file:
-            for _, row in files.rows(path, table):
+            for _, row in files.read_rows(path, table):
                 kept = {table.text: row[table.text], table.label: row[table.label]}
                 file.write(json.dumps(kept) + "\n")
         unfinished.replace(made)
@@ -70,13 +70,13 @@ def as_json_lines(path: Path, table: Columns, folder: Path) -> Path:
     return made
 
 
-def lines(path: Path) -> int:
+def count_lines(path: Path) -> int:
     """How many lines ``path`` has."""
     with path.open("rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""))
 
 
-def cut(paths: Sequence[Path]) -> tuple[Range, ...]:
+def cut_into_ranges(paths: Sequence[Path]) -> tuple[Range, ...]:
     """All of ``paths``, in ranges of :data:`RANGE_BYTES`."""
     return tuple(
         Range(path, start, min(start + RANGE_BYTES, size))
@@ -86,6 +86,6 @@ def cut(paths: Sequence[Path]) -> tuple[Range, ...]:
     )
 
 
-def read(part: Range, table: Columns, *, corpus: str) -> Iterator[Example]:
-    """The rows of ``part``; raises as :func:`valence.training.corpora.files.read` does."""
-    return files.read(part.path, table, corpus=corpus, part=(part.start, part.end))
+def read_range(part: Range, table: Columns, *, corpus: str) -> Iterator[Example]:
+    """The rows of ``part``; raises as :func:`valence.training.corpora.files.read_examples` does."""
+    return files.read_examples(part.path, table, corpus=corpus, part=(part.start, part.end))

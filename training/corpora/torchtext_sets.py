@@ -36,7 +36,7 @@ def title(pattern: str) -> str:
     return pattern.removeprefix(PREFIX)
 
 
-def files(pattern: str, cache: Path) -> list[Path]:
+def fetch_files(pattern: str, cache: Path) -> list[Path]:
     """The train texts of the data set in ``cache``, fetched if they are not there.
 
     Raises :class:`ConfigurationError` for a name that is unknown, and where it cannot be had.

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from valence.service.classifier import tokenizer
 from valence.service.errors import ConfigurationError
 from valence.service.files.encodings import AUTO
 from valence.training.config.columns import Columns
-from valence.training.config.schema import Optimization, parse
+from valence.training.config.loader import parse_configuration
+from valence.training.config.schema import Optimization
 from valence.training.corpora import catalog, files, hub, torchtext_sets
 from valence.training.corpora.example import Example
 from valence.training.data import large_files
@@ -35,10 +37,10 @@ from valence.training.runtime.progress import Reporter
 FEW_TEXTS = 5_000
 LONG_TOKENS = 100
 STEPS = 600
-MOST_STEPS = 20_000
+MAX_STEPS = 20_000
 _LEAST_EPOCHS, _MOST_EPOCHS = 4, 40
 # more labels than this are most likely no labels
-MOST_LABELS = 1_000
+MAX_LABELS = 1_000
 _POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 _HEADER = """\
 # Chosen for {files} by `training train --data`, which writes it anew each time.
@@ -47,64 +49,61 @@ _HEADER = """\
 """
 
 
-def configure(
+def write_configuration(
     patterns: Sequence[str],
+    columns: Columns,
     *,
-    text: str,
-    label: str,
-    separator: str,
-    encoding: str,
     name: str | None,
-    multi_label: bool,
     workspace: Path,
     reporter: Reporter,
 ) -> Path:
     """Write a configuration for the files of ``patterns`` into ``workspace``; its path.
 
-    Labels are those of the data, numbers in their order. A text has any number of them if
-    ``multi_label``, or if the first label in the data is a list. Raises
-    :class:`ConfigurationError` for data that cannot be read, or hold fewer than two labels or too
-    many to be labels.
+    The labels are those of the data, sorted; numbers by their value. The task is multi-label if
+    ``columns`` say so, or if the first label in the data is a list. Raises
+    :class:`ConfigurationError` for data that cannot be read, for fewer than two labels, and for too
+    many different labels.
     """
     cache = workspace / "corpora"
-    paths = files.find(patterns, cache)
-    table = Columns(text=text, label=label, encoding=encoding, label_separator=separator)
-    if multi_label or _holds_lists(paths[0], table):
-        table = Columns(text, label, encoding, task="multi_label", label_separator=separator)
+    paths = files.find_files(patterns, cache)
+    if _holds_lists(paths[0], columns):
+        columns = replace(columns, task="multi_label")
     if large_files.is_large(paths):
-        source = large_files.open_source(patterns, table, cache, reporter)
-        loaded, share = large_files.sample(source), source.sampled
+        source = large_files.open_source(patterns, columns, cache, reporter)
+        loaded, share = large_files.load_sample(source), source.sampled
     else:
-        loaded = catalog.load((), cache=cache, own=patterns, table=table, progress=reporter.say)
+        loaded = catalog.load_corpora(
+            (), cache=cache, patterns=patterns, columns=columns, progress=reporter.say
+        )
         share = 1.0
-    labels = labels_of(loaded.examples, table)
-    content: dict[str, Any] = {"name": name or _name(paths, patterns)}
-    if table.task == "multi_label":
+    labels = collect_labels(loaded.examples, columns)
+    content: dict[str, Any] = {"name": name or _name_model(paths, patterns)}
+    if columns.task == "multi_label":
         content["task"] = "multi_label"
     content["labels"] = labels
-    polarity = polarity_of(labels)
-    if table.task == "single_label" and polarity is not None:
+    polarity = infer_polarity(labels)
+    if columns.task == "single_label" and polarity is not None:
         content["polarity"] = polarity
     content["data"] = {
         "files": list(patterns),
-        "text": text,
-        "label": label,
-        **({"encoding": encoding} if encoding != AUTO else {}),
-        **({"label_separator": separator} if separator != "|" else {}),
+        "text": columns.text,
+        "label": columns.label,
+        **({"encoding": columns.encoding} if columns.encoding != AUTO else {}),
+        **({"label_separator": columns.label_separator} if columns.label_separator != "|" else {}),
     }
-    content |= _choices(loaded.examples, share)
+    content |= _choose_sections(loaded.examples, share)
     folder = workspace / "configs"
-    path = folder / f"{parse(content, source=', '.join(patterns)).name}.toml"
+    path = folder / f"{parse_configuration(content, source=', '.join(patterns)).name}.toml"
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(
-        _HEADER.format(files=", ".join(files.names(paths))) + tomli_w.dumps(content),
+        _HEADER.format(files=", ".join(files.name_files(paths))) + tomli_w.dumps(content),
         encoding="utf-8",
     )
     reporter.say(f"{len(loaded.examples):,} texts, {len(labels)} labels; settings are in {path}")
     return path
 
 
-def _choices(examples: Sequence[Example], share: float) -> dict[str, Any]:
+def _choose_sections(examples: Sequence[Example], share: float) -> dict[str, Any]:
     """The sections that depend on how many texts there are, and how long they are.
 
     ``examples`` are a ``share`` of them; less than 1, if they are to be streamed.
@@ -118,7 +117,7 @@ def _choices(examples: Sequence[Example], share: float) -> dict[str, Any]:
     tokens = 0.8 * float(np.minimum(lengths, max_tokens).sum()) / share
     steps = max(1, math.ceil(tokens / batch_tokens))
     if share < 1.0:
-        steps = min(steps, MOST_STEPS)
+        steps = min(steps, MAX_STEPS)
         return {
             "text": {"max_tokens": max_tokens},
             "optimization": {
@@ -149,14 +148,14 @@ def _choices(examples: Sequence[Example], share: float) -> dict[str, Any]:
     return chosen
 
 
-def polarity_of(labels: Sequence[str]) -> dict[str, float] | None:
+def infer_polarity(labels: Sequence[str]) -> dict[str, float] | None:
     """What the labels are worth between -1 and 1, where their names say so."""
     if not set(labels) <= set(_POLARITY):
         return None
     return {label: _POLARITY[label] for label in labels}
 
 
-def labels_of(examples: Sequence[Example], table: Columns) -> list[str]:
+def collect_labels(examples: Sequence[Example], table: Columns) -> list[str]:
     """The labels of ``examples``, numbers in their order and names in theirs.
 
     Raises :class:`ConfigurationError` for fewer than two, and for too many to be labels.
@@ -167,7 +166,7 @@ def labels_of(examples: Sequence[Example], table: Columns) -> list[str]:
             f"column {table.label!r} holds {len(found)} labels in {len(examples):,} texts, at "
             "least two are needed; name another column for the label"
         )
-    if len(found) > min(MOST_LABELS, len(examples) / 2):
+    if len(found) > min(MAX_LABELS, len(examples) / 2):
         raise ConfigurationError(
             f"column {table.label!r} holds {len(found):,} different labels in "
             f"{len(examples):,} texts; name the column that holds the label, or write a "
@@ -181,11 +180,11 @@ def labels_of(examples: Sequence[Example], table: Columns) -> list[str]:
 
 def _holds_lists(path: Path, table: Columns) -> bool:
     """Whether the first label in the file is a list."""
-    values = (row[table.label] for _, row in files.rows(path, table))
+    values = (row[table.label] for _, row in files.read_rows(path, table))
     return isinstance(next((value for value in values if value is not None), None), list)
 
 
-def _name(paths: Sequence[Path], patterns: Sequence[str]) -> str:
+def _name_model(paths: Sequence[Path], patterns: Sequence[str]) -> str:
     """A model's name after the file, or after the folder that was given."""
     given = Path(patterns[0])
     source = given.resolve() if given.is_dir() else paths[0]

@@ -1,4 +1,4 @@
-"""Texts as arrays, and arrays as batches of like lengths."""
+"""Encode texts as arrays, and cut the arrays into batches of texts of similar length."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.runtime import distributed
 
-# Documents are shuffled, then sorted by length within pools of this many batches: lengths in a
-# batch are alike, while which documents meet changes from epoch to epoch.
+# Documents are shuffled, then sorted by length within pools of this many batches. So the lengths
+# in a batch are similar, and the documents of a batch differ from epoch to epoch.
 _POOL_BATCHES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Padded documents and what the network should say of them.
+    """Padded documents and their targets.
 
-    They may be a process's part of a batch that several take together.
+    They may be the share of one process in a common batch of several processes.
     """
 
     ids: Tensor  # (B, T) int64, 0 where padded
     lengths: Tensor  # (B,)
-    targets: Tensor  # (B, K) probabilities, each alone where the task is multi-label
-    whole: tuple[int, int]  # (B, T) of what all processes take together
+    targets: Tensor  # (B, K) probabilities; independent of each other for a multi-label task
+    whole: tuple[int, int]  # (B, T) of the common batch of all processes
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """The steps between two times that the dev texts are scored: an epoch, if all fit in memory.
+class EpochSteps:
+    """The steps of an epoch; for streamed texts, the steps between two evaluations on dev.
 
-    ``batches`` are this process's parts of those that all of them take together.
+    ``batches`` are this process's shares of the common batches.
     """
 
     first: int  # step, from 0
@@ -49,31 +49,34 @@ class Round:
     batches: Iterable[Batch]
 
 
-class Texts(Protocol):
-    """What is trained on."""
+class TrainingTexts(Protocol):
+    """Training texts as batches: in memory (:class:`EncodedTexts`) or streamed."""
 
     task: Task
 
     @property
     def position(self) -> tuple[int, int]:
-        """Where a stream stands; means nothing where all texts are in memory."""
+        """The position of a stream; meaningless where all texts are in memory."""
         ...
 
-    def go_to(self, position: tuple[int, int]) -> None:
-        """Continue from where it stood, by as many processes or others."""
+    def seek(self, position: tuple[int, int]) -> None:
+        """Continue from ``position``; the number of processes may have changed."""
         ...
 
-    def rounds(self, optimization: Optimization) -> int:
-        """How many there are."""
+    def count_epochs(self, optimization: Optimization) -> int:
+        """The number of epochs."""
         ...
 
-    def round(self, number: int, optimization: Optimization) -> Round:
-        """The ``number``-th, from 1; asked for in order."""
+    def get_epoch(self, number: int, optimization: Optimization) -> EpochSteps:
+        """Epoch ``number``, from 1; call it with consecutive numbers."""
         ...
 
 
 class EncodedTexts:
-    """A split, encoded once: word ids end to end, so that a batch is cut out without a loop."""
+    """The texts of a split as word ids, end to end, so that a batch is cut out without a loop.
+
+    ``lengths`` ``(N,)`` are in tokens; ``truth`` are the label indices.
+    """
 
     def __init__(
         self,
@@ -93,14 +96,14 @@ class EncodedTexts:
         self._ids = np.concatenate([*documents, np.zeros(1, dtype=np.int32)])
         self._starts = np.cumsum(self.lengths) - self.lengths
         self.task = task
-        self.truth = targets.truth(examples, labels=labels, task=task)
-        self._targets = targets.probabilities(
+        self.truth = targets.label_indices(examples, labels=labels, task=task)
+        self._targets = targets.soft_targets(
             examples, labels=labels, task=task, use_shares=use_shares
         )
 
     @classmethod
     def joined(cls, parts: Sequence[EncodedTexts]) -> EncodedTexts:
-        """The texts of ``parts``, of which there is one at least, one after the other."""
+        """The texts of one or more ``parts``, one part after the other."""
         whole = copy.copy(parts[0])
         whole.lengths = np.concatenate([part.lengths for part in parts])
         whole._ids = np.concatenate([*(part._ids[:-1] for part in parts), parts[0]._ids[-1:]])
@@ -114,61 +117,66 @@ class EncodedTexts:
 
     @property
     def tokens(self) -> int:
-        """Tokens of all texts together."""
+        """The number of tokens of all texts."""
         return int(self.lengths.sum())
 
     @property
     def position(self) -> tuple[int, int]:
-        """Nowhere: an epoch needs no more than its number."""
+        """Always (0, 0): epochs in memory need no position."""
         return (0, 0)
 
-    def go_to(self, position: tuple[int, int]) -> None:
-        """Nothing to do."""
+    def seek(self, position: tuple[int, int]) -> None:
+        """Does nothing: epochs in memory need no position."""
 
-    def rounds(self, optimization: Optimization) -> int:
-        """The epochs."""
+    def count_epochs(self, optimization: Optimization) -> int:
+        """The number of epochs."""
         return optimization.epochs
 
-    def round(self, number: int, optimization: Optimization) -> Round:
-        """An epoch: each batch's texts are dealt to the processes, lengths alike."""
+    def get_epoch(self, number: int, optimization: Optimization) -> EpochSteps:
+        """Epoch ``number``; the processes share the texts of each batch, in equal lengths."""
         seed = optimization.seed * 10_007 + number
         plan = self.plan(tokens=optimization.batch_tokens, seed=seed)
-        return Round(
+        return EpochSteps(
             first=(number - 1) * len(plan),
             steps=len(plan),
             total=len(plan) * optimization.epochs,
-            batches=(self.batch(rows, distributed.share()) for rows in plan),
+            batches=(self.batch(rows, distributed.rank_slice()) for rows in plan),
         )
 
     def plan(self, *, tokens: int, seed: int | None = None) -> list[NDArray[np.int64]]:
-        """The rows of each batch: all documents once, about ``tokens`` a batch, padding counted.
+        """The rows of each batch: all documents once, about ``tokens`` per batch with padding.
 
-        With a ``seed``, in an order that it decides; without, from the longest to the shortest.
+        ``seed`` decides the order of the batches; without it, the longest documents come first.
         """
-        return plan(self.lengths, tokens=tokens, seed=seed)
+        return plan_batches(self.lengths, tokens=tokens, seed=seed)
 
     def batch(self, rows: NDArray[np.int64], part: slice = slice(None)) -> Batch:
-        """The documents of ``part`` of ``rows``, padded; there may be none."""
+        """The documents of ``part`` of ``rows``, padded; ``part`` may be empty."""
         whole = (len(rows), int(self.lengths[rows].max(initial=1)))
         rows = rows[part]
         lengths = self.lengths[rows]
         return Batch(
-            ids=padded(self._ids, self._starts[rows], lengths),
+            ids=pad_documents(self._ids, self._starts[rows], lengths),
             lengths=torch.from_numpy(lengths),
             targets=torch.from_numpy(self._targets[rows]),
             whole=whole,
         )
 
 
-def padded(ids: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Tensor:
-    """Documents that lie end to end in ``ids``, whose last is the padding: ``(B, T)`` int64."""
+def pad_documents(
+    ids: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> Tensor:
+    """Cut documents out of ``ids``: ``(B, T)`` int64.
+
+    The documents lie end to end in ``ids``; the last id is the padding.
+    """
     steps = np.arange(lengths.max(initial=1))
     inside = steps < lengths[:, None]  # (B, T)
     positions = np.where(inside, starts[:, None] + steps, len(ids) - 1)
     return torch.from_numpy(ids[positions].astype(np.int64))
 
 
-def plan(
+def plan_batches(
     lengths: NDArray[np.int64], *, tokens: int, seed: int | None = None
 ) -> list[NDArray[np.int64]]:
     """The rows of each batch of documents of ``lengths``; see :meth:`EncodedTexts.plan`."""
@@ -198,14 +206,17 @@ def _cut(
         start = end
 
 
-def encode(
+def encode_examples(
     examples: Sequence[Example],
     words: Vocabulary,
     configuration: Configuration,
     *,
     use_shares: bool | None = None,
 ) -> EncodedTexts:
-    """``examples`` as word ids and targets, as ``configuration`` says; the targets, if not None."""
+    """``examples`` as word ids and targets.
+
+    ``use_shares`` overrides the targets of ``configuration``.
+    """
     return EncodedTexts(
         examples,
         words,
@@ -219,7 +230,7 @@ def encode(
 def encode_texts(
     texts: Sequence[str], words: Vocabulary, configuration: Configuration
 ) -> EncodedTexts:
-    """``texts`` that nobody has labelled, as word ids; their targets mean nothing."""
+    """Texts without labels as word ids; their targets are meaningless."""
     label = configuration.labels[0] if configuration.task == "single_label" else ()
     examples = [Example(text, label, corpus="") for text in texts]
-    return encode(examples, words, configuration, use_shares=False)
+    return encode_examples(examples, words, configuration, use_shares=False)

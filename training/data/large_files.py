@@ -1,9 +1,9 @@
-"""Files that need not fit into memory, and a sample of their texts that does.
+"""Files that may be larger than memory, and a sample of their texts that fits.
 
-They are cut into ranges of bytes (:mod:`valence.training.corpora.ranges`); the sample is every so many of
-these, spread over all files. It is dealt out by the hash of the text like any data: vocabulary and
-baselines come of its training texts, and its dev and test texts are the dev and test sets. What is
-trained on is read by :mod:`valence.training.data.stream`.
+The files are cut into ranges of bytes (:mod:`valence.training.corpora.ranges`); the sample takes
+ranges at equal distances over all files. The sample is split by the hashes of its texts like any
+data. Its training texts give the vocabulary and the baselines, and its dev and test texts are the
+dev and test sets. :mod:`valence.training.data.stream` reads the texts that are trained on.
 """
 
 from __future__ import annotations
@@ -20,93 +20,97 @@ from valence.training.config.schema import Data
 from valence.training.corpora import files, ranges
 from valence.training.corpora.catalog import Counts, Loaded
 from valence.training.corpora.example import Example
-from valence.training.corpora.normal_form import fold
 from valence.training.corpora.ranges import Range
 from valence.training.runtime.progress import Reporter
 
-# larger files are streamed if nothing else is said: as objects, texts take some five times as much
+# Larger files are streamed by default: as objects, texts take about five times their size.
 LARGE_BYTES = 2**28
 SAMPLE_RANGES = 96
-# gzipped and columnar files hold several times their size
-_PACKED = 4
+# Gzipped and columnar files expand to several times their size.
+_EXPANSION = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where texts are streamed from, and what is said of each file."""
+    """The ranges that texts are streamed from, and the name and record of each file."""
 
     ranges: tuple[Range, ...]
     names: Mapping[Path, str]
-    table: Columns
+    columns: Columns
     records: tuple[CorpusRecord, ...]
 
     @property
     def bytes(self) -> int:
-        """Of all files."""
-        return sum(part.end - part.start for part in self.ranges)
+        """The size of all files."""
+        return sum(file_range.end - file_range.start for file_range in self.ranges)
 
     @property
     def sampled(self) -> float:
-        """The share of them that :func:`sample` reads."""
+        """The share of the ranges that :func:`load_sample` reads."""
         return min(1.0, SAMPLE_RANGES / len(self.ranges))
 
-    def read(self, part: Range) -> Iterator[Example]:
-        """The texts of ``part`` that are not empty."""
-        texts = ranges.read(part, self.table, corpus=self.names[part.path])
+    def read(self, file_range: Range) -> Iterator[Example]:
+        """The texts of ``file_range`` that are not empty."""
+        texts = ranges.read_range(file_range, self.columns, corpus=self.names[file_range.path])
         return (example for example in texts if example.text.strip())
 
 
 def is_streamed(data: Data, cache: Path | None = None) -> bool:
-    """Whether ``data`` are read while they are trained on: as it says, else if they are large."""
+    """Whether texts are read during training: as ``data`` say, else if their files are large."""
     if data.streamed is not None:
         return data.streamed
     if data.corpora or not data.files or not data.has_test:
         return False
-    return is_large(files.find(data.files, cache))
+    return is_large(files.find_files(data.files, cache))
 
 
 def is_large(paths: Sequence[Path]) -> bool:
-    """Whether all of ``paths`` together are streamed if nothing is said."""
+    """Whether the files at ``paths`` are streamed by default."""
     packed = {".gz", ".parquet"}
-    sizes = (files.size(path) * (_PACKED if path.suffix.lower() in packed else 1) for path in paths)
+    sizes = (
+        files.count_bytes(path) * (_EXPANSION if path.suffix.lower() in packed else 1)
+        for path in paths
+    )
     return sum(sizes) > LARGE_BYTES
 
 
 def open_source(
-    patterns: Sequence[str], table: Columns, folder: Path, reporter: Reporter
+    patterns: Sequence[str], columns: Columns, folder: Path, reporter: Reporter
 ) -> Source:
-    """The files of ``patterns``; what cannot be read by ranges is copied into ``folder`` first."""
-    found = files.find(patterns, folder)
-    names = files.names(found)
+    """The files of ``patterns``; a file that cannot be read by ranges is copied into ``folder``."""
+    originals = files.find_files(patterns, folder)
+    names = files.name_files(originals)
     paths = []
     records = []
-    for path, name in zip(found, names, strict=True):
-        known, encoding = files.settled(path, table)
-        if not ranges.in_place(path, known):
+    for path, name in zip(originals, names, strict=True):
+        resolved, encoding = files.resolve_encoding(path, columns)
+        if not ranges.is_readable_in_place(path, resolved):
             reporter.say(f"{name}: copied to {folder}, to be read in any order")
-        paths.append(ranges.as_json_lines(path, known, folder))
-        texts = ranges.lines(paths[-1])
-        records.append(files.record(path, name, encoding).model_copy(update={"texts": texts}))
-    # those that are read in place are in UTF-8, and so are copies
-    table = replace(table, encoding="utf-8")
-    return Source(ranges.cut(paths), dict(zip(paths, names, strict=True)), table, tuple(records))
+        paths.append(ranges.copy_as_json_lines(path, resolved, folder))
+        texts = ranges.count_lines(paths[-1])
+        records.append(files.make_record(path, name, encoding).model_copy(update={"texts": texts}))
+    # Files that are read in place, and copies, are in UTF-8.
+    columns = replace(columns, encoding="utf-8")
+    return Source(
+        ranges.cut_into_ranges(paths), dict(zip(paths, names, strict=True)), columns, tuple(records)
+    )
 
 
-def sample(source: Source) -> Loaded:
-    """:data:`SAMPLE_RANGES` ranges of the files, evenly spread; no two texts alike."""
-    parts = source.ranges
-    if len(parts) > SAMPLE_RANGES:
-        places = np.linspace(0, len(parts) - 1, SAMPLE_RANGES).astype(int)
-        parts = tuple(parts[place] for place in places)
+def load_sample(source: Source) -> Loaded:
+    """:data:`SAMPLE_RANGES` ranges of the files at equal distances, without copies of a text."""
+    sampled = source.ranges
+    if len(sampled) > SAMPLE_RANGES:
+        indices = np.linspace(0, len(sampled) - 1, SAMPLE_RANGES).astype(int)
+        sampled = tuple(sampled[index] for index in indices)
     seen: set[str] = set()
     examples: list[Example] = []
     counts: dict[str, Counts] = {}
-    for path, group in itertools.groupby(parts, key=lambda part: part.path):
+    for path, group in itertools.groupby(sampled, key=lambda file_range: file_range.path):
         name = source.names[path]
         read = kept = 0
-        for example in (example for part in group for example in source.read(part)):
+        for example in (example for file_range in group for example in source.read(file_range)):
             read += 1
-            key = fold(example.text)
+            key = example.normal_form
             if key not in seen:
                 seen.add(key)
                 examples.append(example)

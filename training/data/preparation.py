@@ -1,4 +1,4 @@
-"""From corpora to what is fitted and judged: splits, vocabulary, word ids."""
+"""From corpora to training data: load the texts, split them, build the vocabulary, encode."""
 
 from __future__ import annotations
 
@@ -13,168 +13,159 @@ from valence.training.config.schema import Configuration, Data
 from valence.training.corpora import catalog, files
 from valence.training.corpora.catalog import Loaded
 from valence.training.corpora.example import Example
-from valence.training.data import large_files, near_duplicates, stream, vocabulary
+from valence.training.data import large_files, near_duplicates, vocabulary
 from valence.training.data.augmentation import copies
-from valence.training.data.batches import EncodedTexts, Texts, encode
+from valence.training.data.batches import EncodedTexts, TrainingTexts, encode_examples
 from valence.training.data.large_files import Source
-from valence.training.data.split import SPLITS, Splits, digest, split, split_stratified
-from valence.training.data.unlabelled import Unlabelled, load_unlabelled, to_label
+from valence.training.data.split import (
+    SPLITS,
+    Splits,
+    hash_examples,
+    split_by_hash,
+    split_stratified,
+)
+from valence.training.data.stream import StreamedTexts
+from valence.training.data.unlabelled import Unlabelled, load_unlabelled, select_for_teacher
 from valence.training.embeddings import extra_words
-from valence.training.runtime.progress import Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class RawData:
+    """The texts of a run by split; independent of the vocabulary.
+
+    ``source`` is set where the training texts are streamed. A teacher labels ``augmented_texts``,
+    which are changed copies of training texts, and ``teacher_texts``, which come from the
+    unlabelled texts.
+    """
+
+    loaded: Loaded
+    splits: Splits
+    source: Source | None
+    augmented_texts: tuple[str, ...]
+    unlabelled: Unlabelled
+    teacher_texts: tuple[Example, ...]
+
+    @property
+    def in_domain_texts(self) -> tuple[str, ...]:
+        """The texts that in-domain vectors are learnt from: all except dev and test."""
+        return tuple(example.text for example in (*self.splits.train, *self.unlabelled.examples))
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The texts of a run by split, as they are and as word ids, and what names them."""
+    """The texts of a run as word ids, with the vocabulary that encodes them.
 
-    loaded: Loaded
-    splits: Splits
-    hashes: Mapping[str, str]  # of each split
-    words: Vocabulary
-    train: Texts
-    encoded: Mapping[str, EncodedTexts]  # dev, and test where there is one
-    varied: tuple[str, ...]  # copies of train, which a teacher labels
-    unlabelled: Unlabelled
-    to_label: tuple[Example, ...]  # of these, which it labels too
+    ``held_out`` has the split ``dev``, and ``test`` where there is one. ``hashes`` has one hash per
+    split. ``teacher`` is set once a teacher has labelled the training texts.
+    """
+
+    raw: RawData
+    hashes: Mapping[str, str]
+    vocabulary: Vocabulary
+    train: TrainingTexts
+    held_out: Mapping[str, EncodedTexts]
     teacher: TeacherRecord | None = None
 
     @property
     def identity(self) -> dict[str, str]:
-        """Hashes of all texts and of what a teacher says of them."""
+        """Hashes of all texts, and of the teacher's targets."""
         return {
             **self.hashes,
-            "unlabelled": digest(self.unlabelled.examples),
+            "unlabelled": hash_examples(self.raw.unlabelled.examples),
             "taught": self.teacher.targets_sha256 if self.teacher else "",
         }
 
-    @property
-    def domain(self) -> tuple[str, ...]:
-        """The texts that in-domain vectors are learnt from: all but dev and test."""
-        return tuple(one.text for one in (*self.splits.train, *self.unlabelled.examples))
+
+def prepare(configuration: Configuration, run: Run) -> Prepared:
+    """Load, split and encode the texts of ``configuration``; reports their numbers."""
+    return encode_splits(load_texts(configuration, run), configuration, run)
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
-    """The texts of a run, read and dealt out; the same whatever is then made of their words."""
-
-    loaded: Loaded
-    splits: Splits
-    source: Source | None  # where train is streamed
-    varied: tuple[str, ...]  # copies of train, which a teacher labels
-    unlabelled: Unlabelled
-    to_label: tuple[Example, ...]  # of these, which it labels too
-
-
-def prepare(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Prepared:
-    """Read, deal out and encode the texts of ``configuration``; says how many there are."""
-    material = read(configuration, workspace, reporter)
-    return encoded(material, configuration, cache=workspace.corpora, reporter=reporter)
-
-
-def read(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Material:
-    """The texts that ``configuration`` names, dealt out, and those that are read unlabelled."""
-    loaded, splits, source = _read(configuration, workspace, reporter)
+def load_texts(configuration: Configuration, run: Run) -> RawData:
+    """The texts that ``configuration`` names, split, and its unlabelled texts."""
+    loaded, splits, source = _load_labelled(configuration, run)
     settings = configuration.distillation
     if source is not None and settings:
         raise ConfigurationError(
-            "distillation: it reads texts in memory, and these files are streamed; set "
+            "distillation: a teacher needs all texts in memory, and these files are streamed; set "
             "data.streamed = false, or leave the section out"
         )
-    unlabelled = load_unlabelled(
-        configuration.unlabelled, splits, cache=workspace.corpora, reporter=reporter
-    )
-    asked = to_label(unlabelled, settings, splits, reporter=reporter)
-    varied = copies.made(settings, splits, cache=workspace.corpora, reporter=reporter)
-    return Material(loaded, splits, source, varied, unlabelled, asked)
+    cache, reporter = run.workspace.corpora, run.reporter
+    unlabelled = load_unlabelled(configuration.unlabelled, splits, cache=cache, reporter=reporter)
+    teacher_texts = select_for_teacher(unlabelled, settings, splits, reporter=reporter)
+    augmented_texts = copies.make_augmented_texts(settings, splits, cache=cache, reporter=reporter)
+    return RawData(loaded, splits, source, augmented_texts, unlabelled, teacher_texts)
 
 
-def encoded(
-    material: Material, configuration: Configuration, *, cache: Path, reporter: Reporter
-) -> Prepared:
-    """``material``, which has the data of ``configuration``, as word ids; says how many."""
-    loaded, splits = material.loaded, material.splits
-    source, varied, asked = material.source, material.varied, material.to_label
-    hashes: dict[str, str] = {name: digest(splits.of(name)) for name in splits.names}
-    texts = (*(one.text for one in (*splits.train, *asked)), *varied)
-    words = vocabulary.build(
-        texts,
+def encode_splits(raw: RawData, configuration: Configuration, run: Run) -> Prepared:
+    """``raw``, which has the data of ``configuration``, as word ids; reports the numbers of texts.
+
+    The vocabulary comes from the training texts and from the texts that a teacher will label.
+    """
+    splits = raw.splits
+    hashes: dict[str, str] = {name: hash_examples(splits.of(name)) for name in splits.names}
+    labelled_texts = (example.text for example in (*splits.train, *raw.teacher_texts))
+    words = vocabulary.build_vocabulary(
+        (*labelled_texts, *raw.augmented_texts),
         minimum_count=configuration.text.minimum_count,
         maximum_words=configuration.text.maximum_words,
         misspelled=configuration.text.misspelled,
         numbers=configuration.text.numbers,
-        unseen=extra_words.words(
+        unseen=extra_words.select_extra_words(
             configuration.words.vectors,
             configuration.words.unseen,
-            cache=cache,
-            progress=reporter.say,
+            cache=run.workspace.corpora,
+            progress=run.reporter.say,
         ),
     )
-    # In texts that it is trained on, a word too rare for the vocabulary is hardly ever a misspelled
-    # one, and the unknown word is to be learnt from these.
+    # In training texts, a word that is too rare for the vocabulary is hardly ever a misspelled word,
+    # and the network learns the unknown word from such words. So training reads no word as its
+    # nearest neighbour.
     exact = Vocabulary(words)
-    train: Texts
-    if source is None:
-        train = encode(splits.train, exact, configuration)
-        known = f"{train.tokens:,} training tokens, {len(words):,} words"
+    train: TrainingTexts
+    if raw.source is None:
+        train = encode_examples(splits.train, exact, configuration)
+        size = f"{train.tokens:,} training tokens, {len(words):,} words"
     else:
-        train = stream.StreamedTexts(source, exact, configuration, reporter)
-        known = f"a sample of {source.bytes / 2**20:,.0f} MiB; {len(words):,} words"
+        train = StreamedTexts(raw.source, exact, configuration, run.reporter)
+        size = f"a sample of {raw.source.bytes / 2**20:,.0f} MiB; {len(words):,} words"
     counts = " / ".join(f"{len(splits.of(name)):,}" for name in splits.names)
-    reporter.say(f"{counts} texts in {' / '.join(splits.names)}, {known}")
-    judged: dict[str, EncodedTexts] = {
-        name: encode(splits.of(name), words, configuration)
+    run.reporter.say(f"{counts} texts in {' / '.join(splits.names)}, {size}")
+    held_out: dict[str, EncodedTexts] = {
+        name: encode_examples(splits.of(name), words, configuration)
         for name in splits.names
         if name != "train"
     }
-    return Prepared(
-        loaded, splits, hashes, words, train, judged, varied, material.unlabelled, asked
-    )
+    return Prepared(raw, hashes, words, train, held_out)
 
 
-def load_splits(
-    configuration: Configuration, workspace: Workspace, reporter: Reporter
-) -> tuple[Loaded, Splits]:
-    """The corpora a configuration names, dealt out; says what was dropped.
+def load_splits(configuration: Configuration, run: Run) -> tuple[Loaded, Splits]:
+    """The corpora of ``configuration``, loaded and split; reports how many texts were dropped.
 
-    Of what is streamed a sample, whose dev and test texts are those that the classifier is judged
-    on.
+    For streamed files, a sample. The dev and test texts of the sample are those that the classifier
+    is evaluated on.
     """
-    loaded, splits, _ = _read(configuration, workspace, reporter)
+    loaded, splits, _ = _load_labelled(configuration, run)
     return loaded, splits
 
 
-def _read(
-    configuration: Configuration, workspace: Workspace, reporter: Reporter
-) -> tuple[Loaded, Splits, Source | None]:
-    source = None
-    if large_files.is_streamed(configuration.data, workspace.corpora):
-        source = _source(configuration, workspace, reporter)
-    return *_load_splits(configuration, workspace, reporter, source), source
-
-
-def _source(configuration: Configuration, workspace: Workspace, reporter: Reporter) -> Source:
-    table = configuration.data.table(configuration.task)
-    assert table is not None  # noqa: S101 - only files are streamed
-    return large_files.open_source(configuration.data.files, table, workspace.corpora, reporter)
-
-
-def _load_splits(
-    configuration: Configuration,
-    workspace: Workspace,
-    reporter: Reporter,
-    source: Source | None,
-) -> tuple[Loaded, Splits]:
+def _load_labelled(configuration: Configuration, run: Run) -> tuple[Loaded, Splits, Source | None]:
     data = configuration.data
-    if source is not None:
-        loaded = large_files.sample(source)
+    cache, reporter = run.workspace.corpora, run.reporter
+    columns = data.columns(configuration.task)
+    source = None
+    if large_files.is_streamed(data, cache):
+        assert columns is not None  # noqa: S101 - only files are streamed
+        source = large_files.open_source(data.files, columns, cache, reporter)
+        loaded = large_files.load_sample(source)
     else:
-        loaded = catalog.load(
+        loaded = catalog.load_corpora(
             data.corpora,
-            cache=workspace.corpora,
-            # of copies the first stays: what is in dev is not trained on
-            own=(*data.dev, *data.files),
-            table=data.table(configuration.task),
+            cache=cache,
+            # The first of several copies stays, so a text of dev is not trained on.
+            patterns=(*data.dev, *data.files),
+            columns=columns,
             progress=reporter.say,
         )
     for name, count in loaded.counts.items():
@@ -190,7 +181,7 @@ def _load_splits(
             f"labels {list(configuration.labels)} lack {sorted(unknown)}, which the corpora use; "
             "add them to `labels` or leave the corpus out"
         )
-    splits = near_duplicates.withdraw(_dealt(data, loaded, workspace.corpora))
+    splits = near_duplicates.remove_near_duplicates(_assign_splits(data, loaded, cache))
     missing = set(SPLITS if data.has_test else SPLITS[:2]) - set(splits.names)
     for name in sorted(missing):
         raise ConfigurationError(f"the {name} split is empty: too few texts to train on")
@@ -199,19 +190,21 @@ def _load_splits(
             f"{splits.withdrawn:,} texts of train are left out: they differ in little from dev or "
             "test texts"
         )
-    return loaded, splits
+    return loaded, splits, source
 
 
-def _dealt(data: Data, loaded: Loaded, cache: Path) -> Splits:
+def _assign_splits(data: Data, loaded: Loaded, cache: Path) -> Splits:
     if data.has_test:
-        return split(loaded.examples)
+        return split_by_hash(loaded.examples)
     if not data.dev:
         return split_stratified(loaded.examples)
-    paths = files.find((*data.dev, *data.files), cache)
-    given = set(files.find(data.dev, cache))
-    names = {name for path, name in zip(paths, files.names(paths), strict=True) if path in given}
+    paths = files.find_files((*data.dev, *data.files), cache)
+    dev_paths = set(files.find_files(data.dev, cache))
+    dev_names = {
+        name for path, name in zip(paths, files.name_files(paths), strict=True) if path in dev_paths
+    }
     return Splits(
-        train=tuple(one for one in loaded.examples if one.corpus not in names),
-        dev=tuple(one for one in loaded.examples if one.corpus in names),
+        train=tuple(example for example in loaded.examples if example.corpus not in dev_names),
+        dev=tuple(example for example in loaded.examples if example.corpus in dev_names),
         test=(),
     )

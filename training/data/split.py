@@ -1,8 +1,9 @@
-"""Which of train, dev and test a text belongs to: a property of the text alone, if not given.
+"""Assign each text to train, dev or test, by the text alone unless the data say otherwise.
 
-A text is folded (:func:`valence.training.corpora.normal_form.fold`), hashed, and the hash decides. So copies of
-a text share its split, and the split of a text never moves when data are added, removed or
-reordered. Near-copies, whose hashes differ, are dealt with by :mod:`valence.training.data.near_duplicates`.
+The hash of a text's normal form (:mod:`valence.training.corpora.normal_form`) decides. Copies of a
+text therefore share its split, and a text keeps its split when data are added, removed or
+reordered. Near-duplicates have different hashes; :mod:`valence.training.data.near_duplicates`
+removes them from train.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from valence.training.corpora.example import Example
-from valence.training.corpora.normal_form import fold
 from valence.training.runtime.hashing import sha256_of
 
 Split = Literal["train", "dev", "test"]
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 _TENTHS: tuple[Split, ...] = ("train",) * 8 + ("dev", "test")
-# in the middle of ten, so that a label needs six texts rather than ten for one in dev
-_OF_TEN = 5
+# The position of the dev text among ten: in the middle, so that a label needs six texts, not ten,
+# for one text in dev.
+_DEV_OFFSET = 5
 
 
-class Pair(NamedTuple):
-    """Two near-copies in two splits, ``first`` in the earlier of train, dev and test."""
+class NearDuplicatePair(NamedTuple):
+    """Two near-duplicates in two splits, ``first`` in the earlier of train, dev and test."""
 
     first: Example
     second: Example
@@ -33,25 +34,26 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """The examples of each split, each in the order they were given.
+    """The examples of each split, in their original order.
 
-    ``near_copies`` are those found across the splits, ``withdrawn`` of them taken out of train.
+    ``near_duplicates`` are the pairs across two splits; ``withdrawn`` counts the texts that were
+    removed from train because of them.
     """
 
     train: tuple[Example, ...]
     dev: tuple[Example, ...]
     test: tuple[Example, ...]
-    near_copies: tuple[Pair, ...] = ()
+    near_duplicates: tuple[NearDuplicatePair, ...] = ()
     withdrawn: int = 0
 
     @property
     def names(self) -> tuple[Split, ...]:
-        """Those that hold texts."""
+        """The splits that hold texts."""
         return tuple(name for name in SPLITS if getattr(self, name))
 
     @property
     def judged(self) -> Split:
-        """The split that a classifier's figures are of: dev, where test texts lie elsewhere."""
+        """The split that a classifier is evaluated on: test, or dev where there are no test texts."""
         return "test" if self.test else "dev"
 
     def of(self, name: Split) -> tuple[Example, ...]:
@@ -60,41 +62,43 @@ class Splits:
         return examples
 
 
-def assign(text: str) -> Split:
-    """The split of ``text``: 80 % of texts are in train, 10 % in dev, 10 % in test."""
-    return _TENTHS[_number(text) % len(_TENTHS)]
+def assign_split(example: Example) -> Split:
+    """The split of ``example``: 80 % of texts are in train, 10 % in dev, 10 % in test."""
+    return _TENTHS[_hash_text(example) % len(_TENTHS)]
 
 
-def split(examples: Iterable[Example]) -> Splits:
-    """Deal ``examples`` out; see :func:`assign`."""
+def split_by_hash(examples: Iterable[Example]) -> Splits:
+    """Split ``examples`` by their hashes; see :func:`assign_split`."""
     parts: dict[Split, list[Example]] = {"train": [], "dev": [], "test": []}
     for example in examples:
-        parts[assign(example.text)].append(example)
+        parts[assign_split(example)].append(example)
     return Splits(train=tuple(parts["train"]), dev=tuple(parts["dev"]), test=tuple(parts["test"]))
 
 
 def split_stratified(examples: Iterable[Example]) -> Splits:
-    """One text of ten is dev, of each label as nearly as can be, and the others are train.
+    """One text of ten for dev, of each label as nearly as possible, and the others for train.
 
-    For data whose test texts lie elsewhere. The texts of a label are in order of their hashes, and
-    so which are dev depends on the texts alone, and on neither their order nor a seed.
+    For data whose test texts are elsewhere. The texts of a label are ordered by their hashes, so
+    the dev texts depend on the texts alone, not on their order or on a seed.
     """
     given = list(examples)
-    order = sorted(range(len(given)), key=lambda at: (given[at].labels, _number(given[at].text)))
-    held_out = set(order[_OF_TEN :: len(_TENTHS)])
+    order = sorted(
+        range(len(given)), key=lambda index: (given[index].labels, _hash_text(given[index]))
+    )
+    held_out = set(order[_DEV_OFFSET :: len(_TENTHS)])
     return Splits(
-        train=tuple(one for place, one in enumerate(given) if place not in held_out),
-        dev=tuple(one for place, one in enumerate(given) if place in held_out),
+        train=tuple(example for index, example in enumerate(given) if index not in held_out),
+        dev=tuple(example for index, example in enumerate(given) if index in held_out),
         test=(),
     )
 
 
-def _number(text: str) -> int:
-    """The same for copies of a text, of 64 bits."""
-    whole = hashlib.sha256(fold(text).encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(whole[:8], "big")
+def _hash_text(example: Example) -> int:
+    """64 bits; the same for copies of a text."""
+    content = example.normal_form.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.sha256(content).digest()[:8], "big")
 
 
-def digest(examples: Sequence[Example]) -> str:
-    """SHA-256 of the texts and labels, in their order: the data's name in a model's provenance."""
+def hash_examples(examples: Sequence[Example]) -> str:
+    """SHA-256 of the texts and labels, in their order; a model's provenance names data by it."""
     return sha256_of([example.text, example.label] for example in examples)

@@ -1,17 +1,18 @@
-"""Training texts that need not fit into memory, read while they are trained on.
+"""Training texts that may be larger than memory, read during training.
 
-They are all those that the hash of the text puts into train. Each pass over the data shuffles the
-ranges that the files are cut into (:mod:`valence.training.data.large_files`). They are taken :data:`POOL_RANGES` at
-a time, and the texts of such a pool are shuffled and batched as a whole split would be.
+The training texts are all texts that their hash assigns to train. Each pass over the data shuffles
+the ranges of the files (:mod:`valence.training.data.large_files`). :data:`POOL_RANGES` ranges at a
+time form a pool, and the texts of a pool are shuffled and batched like a split in memory.
 
-Several processes read and encode a pool together, each its share of the ranges, and give each other
-what they read, as word ids; so they train on the very batches that one would.
+Several processes read and encode a pool together, each its share of the ranges, and exchange the
+word ids. They therefore train on exactly the batches of a single process.
 
-A pool follows from the seed and its number alone. So where training stands is two numbers, and a
-run that was interrupted continues, by as many processes or others, without reading what was read.
+A pool depends only on the seed and the number of the pool. Two numbers therefore give the position
+of a training, and an interrupted run continues, with any number of processes, without reading the
+finished pools again.
 
-Exact copies of a text have one hash, so none is in two splits. Copies are left out of the sample;
-in the stream a text is learnt as often as it is there.
+Exact copies of a text have the same hash, so they are in the same split. The sample leaves copies
+out; the stream learns a text as often as it occurs.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from valence.service.errors import ConfigurationError
 from valence.training.config.schema import Configuration, Optimization
 from valence.training.corpora.example import Example
 from valence.training.corpora.ranges import Range
-from valence.training.data.batches import Batch, EncodedTexts, Round, encode
+from valence.training.data.batches import Batch, EncodedTexts, EpochSteps, encode_examples
 from valence.training.data.large_files import Source
-from valence.training.data.split import assign
+from valence.training.data.split import assign_split
 from valence.training.runtime import distributed, seeds
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.seeds import Purpose
@@ -37,18 +38,22 @@ from valence.training.runtime.seeds import Purpose
 POOL_RANGES = 48
 
 Position = tuple[int, int]
-"""Pools that are done, and batches of the next one that are done."""
+"""The number of finished pools, and of finished batches of the next pool."""
 
 
 class StreamedTexts:
-    """The training texts of a source, as batches without end."""
+    """The training texts of a source, as an endless stream of batches."""
 
     def __init__(
-        self, source: Source, words: Vocabulary, configuration: Configuration, reporter: Reporter
+        self,
+        source: Source,
+        vocabulary: Vocabulary,
+        configuration: Configuration,
+        reporter: Reporter,
     ) -> None:
         self.task = configuration.task
         self._source = source
-        self._words = words
+        self._vocabulary = vocabulary
         self._configuration = configuration
         self._reporter = reporter
         self._position: Position = (0, 0)
@@ -57,69 +62,69 @@ class StreamedTexts:
 
     @property
     def position(self) -> Position:
-        """Where the stream stands."""
+        """The position of the stream."""
         return self._position
 
-    def go_to(self, position: Position) -> None:
+    def seek(self, position: Position) -> None:
         """Continue from ``position``."""
         self._position = position
 
-    def rounds(self, optimization: Optimization) -> int:
-        """How often the dev texts are scored."""
+    def count_epochs(self, optimization: Optimization) -> int:
+        """The number of evaluations on dev."""
         return math.ceil(_steps(optimization) / optimization.evaluate_every)
 
-    def round(self, number: int, optimization: Optimization) -> Round:
-        """The steps up to the ``number``-th time (from 1) that the dev texts are scored."""
+    def get_epoch(self, number: int, optimization: Optimization) -> EpochSteps:
+        """The steps up to evaluation ``number`` (from 1) on dev."""
         steps = _steps(optimization)
         first = (number - 1) * optimization.evaluate_every
         count = min(optimization.evaluate_every, steps - first)
         if self._batches is None:
             self._batches = self._stream(optimization)
-        return Round(first, count, steps, itertools.islice(self._batches, count))
+        return EpochSteps(first, count, steps, itertools.islice(self._batches, count))
 
     def _stream(self, optimization: Optimization) -> Iterator[Batch]:
-        """A pool is read by a thread while the one before it is trained on."""
+        """The batches; a thread reads the next pool while the current pool is trained on."""
         first, skipped = self._position
         with ThreadPoolExecutor(1) as reader:
-            waiting = reader.submit(self._read, first, optimization.seed)
+            next_pool = reader.submit(self._read, first, optimization.seed)
             for number in itertools.count(first):
-                pool = self._pool(number, waiting.result())
-                waiting = reader.submit(self._read, number + 1, optimization.seed)
+                pool = self._join_pool(number, next_pool.result())
+                next_pool = reader.submit(self._read, number + 1, optimization.seed)
                 seed = seeds.derive(optimization.seed, Purpose.POOL, number)
                 plan = pool.plan(tokens=optimization.batch_tokens, seed=seed) if len(pool) else []
                 for done, rows in enumerate(plan):
                     if number == first and done < skipped:
                         continue
                     self._position = (number, done + 1)
-                    yield pool.batch(rows, distributed.share())
+                    yield pool.batch(rows, distributed.rank_slice())
 
     @property
     def _pools(self) -> int:
-        """How many a pass has."""
+        """The number of pools of a pass."""
         return math.ceil(len(self._source.ranges) / POOL_RANGES)
 
     def _read(self, number: int, seed: int) -> list[EncodedTexts]:
-        """The training texts of this process's share of the ranges of the ``number``-th pool."""
-        passed, place = divmod(number, self._pools)
-        random = np.random.default_rng(seeds.derive(seed, Purpose.RANGES, passed))
+        """The training texts of this process's share of the ranges of pool ``number``."""
+        passes, index = divmod(number, self._pools)
+        random = np.random.default_rng(seeds.derive(seed, Purpose.RANGES, passes))
         order = random.permutation(len(self._source.ranges))
-        pool = np.array_split(order, self._pools)[place]
-        return [self._encoded(self._source.ranges[index]) for index in pool[distributed.share()]]
+        pool = np.array_split(order, self._pools)[index]
+        return [self._encode(self._source.ranges[row]) for row in pool[distributed.rank_slice()]]
 
-    def _encoded(self, part: Range) -> EncodedTexts:
+    def _encode(self, file_range: Range) -> EncodedTexts:
         examples = [
-            example for example in self._source.read(part) if assign(example.text) == "train"
+            example for example in self._source.read(file_range) if assign_split(example) == "train"
         ]
         self._check(examples)
-        return encode(examples, self._words, self._configuration)
+        return encode_examples(examples, self._vocabulary, self._configuration)
 
-    def _pool(self, number: int, read: list[EncodedTexts]) -> EncodedTexts:
-        """The ``number``-th, from 0: what all processes have read, in the order of its ranges."""
-        dealt = itertools.zip_longest(*distributed.of_all(read))
-        pool = EncodedTexts.joined([part for turn in dealt for part in turn if part is not None])
-        passed, place = divmod(number, self._pools)
+    def _join_pool(self, number: int, own_parts: list[EncodedTexts]) -> EncodedTexts:
+        """Pool ``number`` (from 0): the texts of all processes, in the order of the ranges."""
+        turns = itertools.zip_longest(*distributed.all_gather(own_parts))
+        pool = EncodedTexts.joined([part for turn in turns for part in turn if part is not None])
+        passes, index = divmod(number, self._pools)
         self._reporter.say(
-            f"pass {passed + 1}, pool {place + 1} of {self._pools}: {len(pool):,} training texts "
+            f"pass {passes + 1}, pool {index + 1} of {self._pools}: {len(pool):,} training texts "
             f"of {self._source.bytes / 2**20:,.0f} MiB"
         )
         return pool
@@ -136,6 +141,6 @@ class StreamedTexts:
 def _steps(optimization: Optimization) -> int:
     if optimization.steps is None:
         raise ConfigurationError(
-            "streamed data have no epochs: say optimization.steps, how many batches to train on"
+            "streamed data have no epochs: set optimization.steps, the number of batches to train on"
         )
     return optimization.steps

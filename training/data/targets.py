@@ -1,4 +1,4 @@
-"""The labels of texts as numbers: what a classifier's answers are compared with."""
+"""Labels as numbers: the indices that predictions are compared with, and soft targets."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ from valence.service.classifier.manifest import Task
 from valence.training.corpora.example import Example
 
 
-def truth(examples: Sequence[Example], *, labels: Sequence[str], task: Task) -> NDArray[np.int64]:
-    """``(N,)`` places in ``labels``; of a multi-label task ``(N, K)``, 1 where a label was given.
+def label_indices(
+    examples: Sequence[Example], *, labels: Sequence[str], task: Task
+) -> NDArray[np.int64]:
+    """``(N,)`` indices in ``labels``; for a multi-label task ``(N, K)``, 1 for each label given.
 
-    Raises :class:`KeyError` for a label that is none of ``labels``.
+    Raises :class:`KeyError` for a label that is not in ``labels``.
     """
-    place = {label: index for index, label in enumerate(labels)}
+    index_of = {label: index for index, label in enumerate(labels)}
     if task == "single_label":
-        return np.array([place[example.labels[0]] for example in examples], dtype=np.int64)
+        return np.array([index_of[example.labels[0]] for example in examples], dtype=np.int64)
     given = np.zeros((len(examples), len(labels)), dtype=np.int64)
     for row, example in zip(given, examples, strict=True):
-        row[[place[label] for label in example.labels]] = 1
+        row[[index_of[label] for label in example.labels]] = 1
     return given
 
 
-def probabilities(
+def soft_targets(
     examples: Sequence[Example], *, labels: Sequence[str], task: Task, use_shares: bool
 ) -> NDArray[np.float32]:
-    """``(N, K)``, what a network is to say of each text: 1 for its label, 0 for the others.
+    """The probabilities ``(N, K)`` that a network learns: 1 for a text's label, 0 for the others.
 
-    With ``use_shares`` the raters' shares of a text that has them.
+    With ``use_shares``, the raters' shares for a text that has them.
     """
-    given = truth(examples, labels=labels, task=task)
+    given = label_indices(examples, labels=labels, task=task)
     exact = np.eye(len(labels))[given] if task == "single_label" else given
-    found: NDArray[np.float32] = exact.astype(np.float32)
+    soft: NDArray[np.float32] = exact.astype(np.float32)
     if use_shares:
-        for row, example in zip(found, examples, strict=True):
+        for row, example in zip(soft, examples, strict=True):
             if example.shares is not None:
                 row[:] = [example.shares.get(label, 0.0) for label in labels]
-    return found
+    return soft

@@ -1,8 +1,8 @@
-"""The teacher's networks and their calibrated logits, each made once and kept.
+"""Teachers that are tuned sentence encoders, with their weights and calibrated logits on disk.
 
-Networks that are tuned on the same texts from other seeds err on other texts, so the mean of what
-they say is more often right than any of them, and one student can learn it (Hinton, Vinyals, Dean:
-*Distilling the Knowledge in a Neural Network*, 2015).
+Networks that are tuned on the same texts from different seeds err on different texts. The mean of
+their answers is therefore right more often than each of them, and one student can learn that mean
+(Hinton, Vinyals, Dean: *Distilling the Knowledge in a Neural Network*, 2015).
 """
 
 from __future__ import annotations
@@ -18,75 +18,79 @@ import torch
 from numpy.typing import NDArray
 from valence.service.classifier import seal
 from valence.service.classifier.manifest import TeacherOrigin
-from valence.training.config.schema import MOST_NETWORKS, Distillation
-from valence.training.data.split import digest
-from valence.training.distillation.fine_tuning import Network, Pieces, answers, fine_tune
-from valence.training.distillation.logit_cache import Kept
-from valence.training.distillation.teacher import Lesson
-from valence.training.embeddings.encoder_model import Encoder, Loaded
+from valence.training.config.schema import MAX_NETWORKS, Distillation
+from valence.training.data.split import hash_examples
+from valence.training.distillation.fine_tuning import (
+    EncoderClassifier,
+    Pieces,
+    TuningPlan,
+    compute_logits,
+    fine_tune,
+)
+from valence.training.distillation.logit_cache import LogitCache
+from valence.training.distillation.teacher import TeacherData
+from valence.training.embeddings.encoder_model import Encoder, LoadedEncoder
 from valence.training.runtime import tensor_file
 from valence.training.runtime.hashing import sha256_of_json
-from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.trainer.checkpoint import hold_run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-LONGEST = 256  # pieces of a text that the teacher reads
+MAX_PIECES = 256  # of a text
 _KEY = "distillation.teacher"
 _MODEL = "model"
 _TUNING = ("epochs", "learning_rate")
 _PACKAGES = ("torch", "transformers")
 
 
-class Ensemble:
-    """Networks tuned on and calibrated by a ``lesson``, from what is in ``folder`` if it is.
+class EncoderTeacher:
+    """Encoders tuned on and calibrated by ``data``; read from the workspace if it has them.
 
-    What depends on other texts, settings, packages or another encoder has another name there.
-    Raises :class:`ConfigurationError` when it is first asked, as :meth:`Encoder.load` does.
+    The name of the files depends on the texts, the settings, the packages and the encoder. The
+    first call of :meth:`logits` raises :class:`ConfigurationError` as :meth:`Encoder.load` does.
     """
 
     def __init__(
         self,
         encoder: Encoder,
         settings: Distillation,
-        lesson: Lesson,
-        *,
-        folder: Path,
-        cache: Path,
-        device: torch.device,
-        reporter: Reporter,
+        data: TeacherData,
+        run: Run,
     ) -> None:
         self._settings = settings
         self._encoder = encoder
-        self._lesson = lesson
-        self._targets = lesson.wanted()
-        self._folder, self._cache = folder, cache
-        self._device, self._reporter = device, reporter
+        self._data = data
+        self._targets = data.targets()
+        self._run = run
         self._tokenizer: PreTrainedTokenizerBase | None = None
         content = [
             self._encoder.sha256(),
             {name: getattr(settings, name) for name in _TUNING},
-            LONGEST,
-            [lesson.labels, lesson.task, settings.seed, digest(lesson.train), digest(lesson.dev)],
+            MAX_PIECES,
+            [
+                data.labels,
+                data.task,
+                settings.seed,
+                hash_examples(data.train),
+                hash_examples(data.dev),
+            ],
             hashlib.sha256(self._targets.tobytes()).hexdigest(),
             {name: version(name) for name in _PACKAGES},
         ]
         self._key = sha256_of_json(content)[:16]
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The mean of the networks' calibrated logits ``(N, K)``.
-
-        What was answered before is read from the folder, and new answers are added to it.
-        """
-        found = np.zeros((len(texts), len(self._lesson.labels)), dtype=np.float32)
+        """The mean of the networks' calibrated logits ``(N, K)``; new logits are cached."""
+        mean = np.zeros((len(texts), len(self._data.labels)), dtype=np.float32)
         for number in range(self._settings.networks):
-            found += self._answered(number, texts) / self._settings.networks
-        return found
+            mean += self._network_logits(number, texts) / self._settings.networks
+        return mean
 
     @property
     def origin(self) -> TeacherOrigin:
-        """The encoder's, and its tuned networks."""
+        """The origin of the encoder, and the hashes of its tuned networks."""
         return TeacherOrigin(
             name=self._encoder.name,
             source=self._encoder.origin,
@@ -97,68 +101,65 @@ class Ensemble:
             ),
         )
 
-    def _answered(self, number: int, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Calibrated logits ``(texts, K)`` of one network."""
-        kept = Kept(self._path(f"{number}-logits"))
-        if new := kept.missing(texts):
-            network, temperature = self._network(number)
+    def _network_logits(self, number: int, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Calibrated logits ``(N, K)`` of one network."""
+        cache = LogitCache(self._path(f"{number}-logits"))
+        if missing := cache.missing(texts):
+            network, temperature = self._load_network(number)
 
-            def answer(some: Sequence[str]) -> NDArray[np.float32]:
-                rows = np.arange(len(some))
-                logits = answers(network, self._pieces(some), rows, self._device)
+            def answer(chunk: Sequence[str]) -> NDArray[np.float32]:
+                rows = np.arange(len(chunk))
+                logits = compute_logits(network, self._cut(chunk), rows, self._run.device)
                 return logits / np.float32(temperature)
 
-            kept.add(new, answer, who=self._title(number), reporter=self._reporter)
-        return kept.of(texts)
+            cache.add(missing, answer, who=self._title(number), reporter=self._run.reporter)
+        return cache.get(texts)
 
-    def _network(self, number: int) -> tuple[Network, float]:
-        """The tuned network and its temperature; tuned first if it is not in the folder."""
+    def _load_network(self, number: int) -> tuple[EncoderClassifier, float]:
+        """The tuned network and its temperature; tunes the network if the workspace lacks it."""
         path = self._path(str(number))
-        seed = self._settings.seed * MOST_NETWORKS + number
+        seed = self._settings.seed * MAX_NETWORKS + number
         torch.manual_seed(seed)
-        model = self._encoder_parts().model
-        network = Network(
-            model, hidden_size=model.config.hidden_size, labels=len(self._lesson.labels)
+        model = self._load_encoder().model
+        network = EncoderClassifier(
+            model, hidden_size=model.config.hidden_size, labels=len(self._data.labels)
         )
         try:
-            parts, rest = tensor_file.read(path, (_MODEL,))
+            parts, values = tensor_file.read_tensors(path, (_MODEL,))
             network.load_state_dict(parts[_MODEL])
-            return network.to(self._device), float(rest["temperature"])
+            return network.to(self._run.device), float(values["temperature"])
         except tensor_file.UNREADABLE:
             pass
         with hold_run(path):
             checkpoint = self._path(f"{number}-unfinished")
             fine_tune(
                 network,
-                self._pieces([example.text for example in self._lesson.train]),
+                self._cut([example.text for example in self._data.train]),
                 self._targets,
-                settings=self._settings,
-                task=self._lesson.task,
-                seed=seed,
-                device=self._device,
-                checkpoint=checkpoint,
-                title=self._title(number),
-                reporter=self._reporter,
+                TuningPlan(self._settings, self._data.task, seed, checkpoint, self._title(number)),
+                self._run,
             )
-            dev = self._pieces([example.text for example in self._lesson.dev])
-            logits = answers(network, dev, np.arange(len(self._lesson.dev)), self._device)
-            temperature = self._lesson.temperature(logits)
-            tensor_file.write(
-                path, {_MODEL: tensor_file.copied(network)}, {"temperature": temperature}
+            dev = self._cut([example.text for example in self._data.dev])
+            logits = compute_logits(network, dev, np.arange(len(self._data.dev)), self._run.device)
+            temperature = self._data.temperature(logits)
+            tensor_file.write_tensors(
+                path, {_MODEL: tensor_file.copy_weights(network)}, {"temperature": temperature}
             )
             checkpoint.unlink(missing_ok=True)
         return network, temperature
 
-    def _pieces(self, texts: Sequence[str]) -> Pieces:
+    def _cut(self, texts: Sequence[str]) -> Pieces:
         if self._tokenizer is None:
-            self._tokenizer = self._encoder_parts().tokenizer
-        return Pieces(self._tokenizer, texts, longest=LONGEST)
+            self._tokenizer = self._load_encoder().tokenizer
+        return Pieces(self._tokenizer, texts, longest=MAX_PIECES)
 
-    def _encoder_parts(self) -> Loaded:
-        return self._encoder.load(self._cache, key=_KEY, progress=self._reporter.say)
+    def _load_encoder(self) -> LoadedEncoder:
+        return self._encoder.load(
+            self._run.workspace.corpora, key=_KEY, progress=self._run.reporter.say
+        )
 
     def _title(self, number: int) -> str:
         return f"teacher {number + 1}/{self._settings.networks}"
 
     def _path(self, what: str) -> Path:
-        return self._folder / f"{self._key}-{what}.safetensors"
+        return self._run.workspace.teachers / f"{self._key}-{what}.safetensors"

@@ -1,4 +1,4 @@
-"""What a teacher has said of texts, kept on disk: it is asked of each text once."""
+"""A teacher's logits on disk: a teacher computes the logits of each text once."""
 
 from __future__ import annotations
 
@@ -14,50 +14,52 @@ from valence.training.runtime import tensor_file
 from valence.training.runtime.progress import Reporter, time_left
 
 Answer = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Texts to their calibrated logits ``(N, K)``."""
+"""Computes the calibrated logits ``(N, K)`` of N texts."""
 
-_TEXTS_AT_ONCE = 8_192
-_KEPT = "kept"
+_CHUNK_TEXTS = 8_192
+_PART = "kept"
 
 
-class Kept:
-    """The calibrated logits in the file at ``path``, by hashes of texts: no text is in it.
+class LogitCache:
+    """The calibrated logits in the file at ``path``, by hashes of texts: the file holds no text.
 
-    A file that is damaged holds none.
+    A damaged file counts as empty.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._logits: dict[bytes, NDArray[np.float32]] = {}
         try:
-            parts, _ = tensor_file.read(path, (_KEPT,))
-            keys = [row.tobytes() for row in parts[_KEPT]["sha256"].numpy()]
-            self._logits = dict(zip(keys, parts[_KEPT]["logits"].numpy(), strict=True))
+            parts, _ = tensor_file.read_tensors(path, (_PART,))
+            keys = [row.tobytes() for row in parts[_PART]["sha256"].numpy()]
+            self._logits = dict(zip(keys, parts[_PART]["logits"].numpy(), strict=True))
         except tensor_file.UNREADABLE:
             pass
 
     def missing(self, texts: Sequence[str]) -> list[str]:
-        """Those of which nothing is kept, each once."""
+        """The texts without cached logits, each once."""
         return [text for text in dict.fromkeys(texts) if _key(text) not in self._logits]
 
     def add(self, texts: Sequence[str], answer: Answer, *, who: str, reporter: Reporter) -> None:
-        """Keep what ``answer`` says of ``texts``, some at a time, so that less is lost when
-        interrupted; ``reporter`` is told how far ``who`` answers is.
+        """Compute the logits of ``texts`` by ``answer`` and cache them.
+
+        The file is written after every chunk of texts, so that an interruption loses one chunk at
+        most. ``reporter`` shows the progress of ``who``.
         """
         if not texts:
             return
         reporter.say(f"{who} answers {len(texts):,} texts")
         started = time.perf_counter()
-        for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            some = texts[start : start + _TEXTS_AT_ONCE]
-            self._logits.update(zip(map(_key, some), answer(some), strict=True))
+        for start in range(0, len(texts), _CHUNK_TEXTS):
+            chunk = texts[start : start + _CHUNK_TEXTS]
+            self._logits.update(zip(map(_key, chunk), answer(chunk), strict=True))
             self._write()
-            done = start + len(some)
+            done = start + len(chunk)
             left = time_left(time.perf_counter() - started, done, len(texts))
             reporter.say(f"{who} answers: {done / len(texts):.0%}, {left} left")
 
-    def of(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """What is kept of ``texts``, which is something of each: logits ``(N, K)``."""
+    def get(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The cached logits ``(N, K)`` of N texts; raises :class:`KeyError` for a missing text."""
         return np.stack([self._logits[_key(text)] for text in texts])
 
     def _write(self) -> None:
@@ -65,7 +67,7 @@ class Kept:
         rows = hashes.reshape(len(self._logits), -1).copy()
         logits = np.stack(list(self._logits.values()))
         parts = {"sha256": torch.from_numpy(rows), "logits": torch.from_numpy(logits)}
-        tensor_file.write(self._path, {_KEPT: parts}, {})
+        tensor_file.write_tensors(self._path, {_PART: parts}, {})
 
 
 def _key(text: str) -> bytes:

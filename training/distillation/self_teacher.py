@@ -1,9 +1,9 @@
-"""The network that teaches itself: trained on the labels alone first, it then answers for texts.
+"""The network as its own teacher: trained on the labels alone first, it then labels texts.
 
-A student of its own earlier self gains from it (Furlanello et al.: *Born-Again Neural Networks*,
-ICML 2018). Beside a teacher that errs on other texts, as n-grams do, it gains more: what each of
-two views of a text knows, unlabelled texts pass on to one network (Blum, Mitchell: *Combining
-Labeled and Unlabeled Data with Co-Training*, COLT 1998).
+A student gains from an earlier copy of itself (Furlanello et al.: *Born-Again Neural Networks*,
+ICML 2018). It gains more beside a teacher that errs on other texts, such as n-grams: unlabelled
+texts pass the knowledge of two views of a text on to one network (Blum, Mitchell: *Combining Labeled
+and Unlabeled Data with Co-Training*, COLT 1998).
 """
 
 from __future__ import annotations
@@ -13,81 +13,74 @@ from contextlib import nullcontext
 from importlib.metadata import version
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from valence.service.classifier.manifest import TeacherOrigin
 from valence.training.config.schema import SELF, Configuration
 from valence.training.data.batches import encode_texts
 from valence.training.data.preparation import Prepared
-from valence.training.distillation.logit_cache import Kept
-from valence.training.distillation.teacher import Lesson
+from valence.training.distillation.logit_cache import LogitCache
+from valence.training.distillation.teacher import TeacherData
 from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.runtime import distributed
-from valence.training.runtime.progress import Reporter
-from valence.training.runtime.tensor_file import copied, sha256
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
+from valence.training.runtime.tensor_file import copy_weights, hash_tensors
 from valence.training.trainer import loop, network
 from valence.training.trainer.checkpoint import hold_run
 
 
-class Itself:
-    """What ``configuration`` makes of ``prepared`` without a teacher, from the teacher's seed.
+class SelfTeacher:
+    """The network of ``configuration``, trained on ``prepared`` without a teacher.
 
-    Its weights and answers are kept in the workspace, so it is trained once, goes on where it was
-    interrupted, and is asked of a text once. Of several processes all call this and train together.
-    A training text it has learnt, label and all: what is new in its answers is what it says of
-    others.
+    ``seed`` is the teacher's. The workspace keeps the weights and logits. The network is therefore
+    trained once, continues an interrupted training, and computes the logits of a text once. All
+    processes of a training construct the teacher and train it together. The network has learnt the
+    training texts with their labels; its logits of other texts are what it adds.
     """
 
     def __init__(
         self,
         configuration: Configuration,
         prepared: Prepared,
-        columns: WordVectors | None,
-        lesson: Lesson,
+        pretrained: WordVectors | None,
+        data: TeacherData,
         *,
         seed: int,
-        workspace: Workspace,
-        device: torch.device,
-        reporter: Reporter,
+        run: Run,
     ) -> None:
         optimization = configuration.optimization.model_copy(update={"seed": seed})
         self._configuration = configuration.model_copy(
             update={"name": SELF, "distillation": None, "optimization": optimization}
         )
-        self._words = prepared.words
-        self._reporter = reporter
-        key = network.run_key(self._configuration, prepared.identity, prepared.words)
-        path = workspace.teachers / f"{SELF}-{key}.safetensors"
-        self._kept = Kept(path.with_name(f"{path.stem}-logits.safetensors"))
-        reporter.say(f"{SELF}: the network learns from the labels alone, to teach itself then")
+        self._vocabulary = prepared.vocabulary
+        self._reporter = run.reporter
+        key = network.run_key(self._configuration, prepared.identity, prepared.vocabulary)
+        path = run.workspace.teachers / f"{SELF}-{key}.safetensors"
+        self._cache = LogitCache(path.with_name(f"{path.stem}-logits.safetensors"))
+        run.reporter.say(f"{SELF}: training the network on the labels alone, to be its own teacher")
         with hold_run(path) if distributed.is_first() else nullcontext():
-            self._model, _ = network.fit(
-                self._configuration,
-                prepared,
-                columns,
-                device=device,
-                checkpoint=path,
-                reporter=reporter,
-            )
-        self._temperature = lesson.temperature(loop.logits(self._model, prepared.encoded["dev"]))
+            self._model = network.train_network(
+                self._configuration, prepared, pretrained, run=run, checkpoint=path
+            ).model
+        self._temperature = data.temperature(
+            loop.compute_logits(self._model, prepared.held_out["dev"])
+        )
 
     @property
     def origin(self) -> TeacherOrigin:
-        """The package that it is made with, and its weights, whenever they were reached."""
+        """The package that trained the network, and a hash of its weights."""
         return TeacherOrigin(
             name=SELF,
             source=f"torch=={version('torch')}",
             license="BSD-3-Clause",
-            networks_sha256=(sha256(copied(self._model)),),
+            networks_sha256=(hash_tensors(copy_weights(self._model)),),
         )
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Calibrated logits ``(N, K)``; what was answered before is read."""
-        new = self._kept.missing(texts)
-        self._kept.add(new, self._answer, who=SELF, reporter=self._reporter)
-        return self._kept.of(texts)
+        """Calibrated logits ``(N, K)``, read from the cache where they are known."""
+        missing = self._cache.missing(texts)
+        self._cache.add(missing, self._compute_logits, who=SELF, reporter=self._reporter)
+        return self._cache.get(texts)
 
-    def _answer(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        encoded = encode_texts(texts, self._words, self._configuration)
-        return loop.logits(self._model, encoded) / np.float32(self._temperature)
+    def _compute_logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        encoded = encode_texts(texts, self._vocabulary, self._configuration)
+        return loop.compute_logits(self._model, encoded) / np.float32(self._temperature)

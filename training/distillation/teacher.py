@@ -1,4 +1,4 @@
-"""What a teacher is, however it comes to know: what it learns from, what it is asked."""
+"""The interface of teachers, the data that a teacher learns from, and the mean of teachers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier.manifest import Task, TeacherOrigin
 from valence.training.corpora.example import Example
-from valence.training.data import targets
+from valence.training.data.targets import label_indices, soft_targets
 from valence.training.metrics import calibration
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TeacherData:
     """A teacher learns from ``train`` and is calibrated on ``dev``."""
 
     train: tuple[Example, ...]
@@ -24,41 +24,43 @@ class Lesson:
     task: Task
     use_shares: bool
 
-    def wanted(self) -> NDArray[np.float32]:
-        """What is to be said of each training text, probabilities ``(N, K)``."""
-        return targets.probabilities(
+    def targets(self) -> NDArray[np.float32]:
+        """The targets of the training texts, probabilities ``(N, K)``."""
+        return soft_targets(
             self.train, labels=self.labels, task=self.task, use_shares=self.use_shares
         )
 
     def temperature(self, logits: NDArray[np.float32]) -> float:
-        """The one that calibrates ``logits`` ``(M, K)`` of the dev texts."""
-        truth = targets.truth(self.dev, labels=self.labels, task=self.task)
+        """The temperature that calibrates ``logits`` ``(M, K)`` of the M dev texts."""
+        truth = label_indices(self.dev, labels=self.labels, task=self.task)
         return calibration.fit_temperature(logits.astype(np.float64), truth)
 
 
 class Teacher(Protocol):
-    """What is asked of one."""
+    """A model whose logits a student learns from."""
 
     @property
     def origin(self) -> TeacherOrigin:
-        """Known once it has answered."""
+        """The record of what the teacher was made from; known after the first logits."""
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated logits ``(N, K)``."""
 
 
-class Together:
-    """Several teachers, or one, that answer with the mean of what they say."""
+class MeanTeacher:
+    """One or more teachers; their answer is the mean of their logits."""
 
     def __init__(self, teachers: Sequence[Teacher]) -> None:
         self._teachers = tuple(teachers)
 
     @property
     def origins(self) -> tuple[TeacherOrigin, ...]:
-        """Known once they have answered."""
-        return tuple(one.origin for one in self._teachers)
+        """The records of the teachers; known after the first logits."""
+        return tuple(teacher.origin for teacher in self._teachers)
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The mean of their calibrated logits ``(N, K)``."""
-        found: NDArray[np.float32] = np.mean([one.logits(texts) for one in self._teachers], axis=0)
-        return found
+        """The mean of the teachers' calibrated logits ``(N, K)``."""
+        mean: NDArray[np.float32] = np.mean(
+            [teacher.logits(texts) for teacher in self._teachers], axis=0
+        )
+        return mean

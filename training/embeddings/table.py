@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class VectorTable:
     """The rows of ``values``, ``(rows, size)``, by word."""
 
     rows: Mapping[str, int]
     values: NDArray[np.float32]
 
-    def of(self, words: Iterable[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def look_up(self, words: Iterable[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """The vectors of ``words``, ``(words, size)``, zero for those without, and who has one.
 
         A hashtag that has none of its own takes that of its word.

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from valence.service.errors import ConfigurationError
-from valence.training.embeddings.table import Table
+from valence.training.embeddings.table import VectorTable
 
 
-def read(path: Path) -> Table:
+def read_vectors(path: Path) -> VectorTable:
     """A word and its numbers a line, blank-separated; word2vec's first line holds two counts.
 
     A word may hold blanks (GloVe's of 840 billion tokens have some), the first one does not.
@@ -55,4 +55,4 @@ def read(path: Path) -> Table:
         ) from None
     if not table:
         raise ConfigurationError(f"words.vectors: {path}: holds no vectors")
-    return Table(rows, np.stack(table))
+    return VectorTable(rows, np.stack(table))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from valence.service.classifier.manifest import VectorsRecord
 from valence.service.classifier.seal import sha256
 from valence.service.classifier.vocabulary import Vocabulary
-from valence.training.config.schema import IN_DOMAIN
+from valence.training.config.schema import IN_DOMAIN, Words
 from valence.training.corpora.archive import Progress
 from valence.training.embeddings import (
     encoder_model,
@@ -23,70 +23,82 @@ from valence.training.embeddings import (
 from valence.training.embeddings.encoder_model import Encoder
 from valence.training.runtime.hashing import sha256_of
 
-# The standard deviation that pre-trained columns are scaled to. GloVe's own (0.64 over the default
-# vocabulary) lies in the same region; fixing it makes one learning rate fit any vectors.
+# The standard deviation that pre-trained columns are scaled to, so that one learning rate fits all
+# vectors. It is of the size of GloVe's own (0.64 over the default vocabulary).
 SCALE = 0.5
 
 PACKAGES = (glove.PACKAGE, encoder_model.PACKAGE)
-"""What published vectors are made from."""
+"""The packages that published vectors are made from."""
 
 
 @dataclass(frozen=True, slots=True)
 class WordVectors:
-    """Rows of a vocabulary, ``(words, size)``, zero where a source has none; ``found`` by any."""
+    """One vector per word of a vocabulary, ``(words, size)``; zero where a source has no vector.
+
+    ``found`` ``(words,)`` marks the words that at least one source has.
+    """
 
     values: NDArray[np.float32]
     found: NDArray[np.bool_]
 
 
-def load(
-    sources: Sequence[str],
+def load_word_vectors(
+    settings: Words,
     vocabulary: Vocabulary,
     *,
-    encoder_size: int,
-    in_domain_size: int,
     texts: Sequence[str],
     cache: Path,
     progress: Progress = lambda _: None,
 ) -> WordVectors:
-    """Vectors of ``sources`` side by side: ``glove-6b-50d``, ``in-domain``, a file, an encoder.
+    """The vectors of ``settings.vectors`` side by side.
 
-    An encoder, by its name or folder, has one for every word but the unknown one, reduced to
-    ``encoder_size`` numbers; ``in-domain`` ones, of ``in_domain_size`` numbers, are learnt from
-    ``texts``. A hashtag that a source lacks takes the vector of its word. Raises
-    :class:`ConfigurationError` for what cannot be read.
+    A source is ``glove-6b-50d``, ``in-domain``, a file of vectors, or an encoder by its name or
+    folder. An encoder has a vector for every word except the unknown word, reduced to
+    ``settings.encoder_size`` numbers. ``in-domain`` vectors, of ``settings.in_domain_size``
+    numbers, are learnt from ``texts``. A hashtag that a source lacks takes the vector of its word.
+    Raises :class:`ConfigurationError` for a source that cannot be read.
     """
     words = list(vocabulary)
     columns: list[NDArray[np.float32]] = []
-    anywhere = np.zeros(len(words), dtype=bool)
-    for source in sources:
-        if Encoder.is_one(source):
-            # what stands for unknown words is no word
-            rows = sentence_encoder.encode(
+    found_anywhere = np.zeros(len(words), dtype=bool)
+    for source in settings.vectors:
+        if Encoder.is_encoder(source):
+            # The first entry stands for unknown words; it is not a word.
+            rows = sentence_encoder.encode_words(
                 Encoder(source), words[1:], cache=cache, progress=progress
             )
-            known = sentence_encoder.reduced(rows, encoder_size)
+            known = sentence_encoder.reduce_dimensions(rows, settings.encoder_size)
             values = np.vstack([np.zeros((1, known.shape[1]), dtype=np.float32), known])
             found = np.arange(len(words)) > 0
         elif source == IN_DOMAIN:
             progress(f"{source}: learning vectors from {len(texts):,} texts")
-            learnt = in_domain.learn(texts, in_domain_size, numbers=frozenset(words))
-            values, found = learnt.of(words)
+            learnt = in_domain.learn_vectors(
+                texts, settings.in_domain_size, numbers=frozenset(words)
+            )
+            values, found = learnt.look_up(words)
         else:
-            values, found = pretrained.read(source, cache=cache, progress=progress).of(words)
+            values, found = pretrained.load_pretrained(
+                source, cache=cache, progress=progress
+            ).look_up(words)
         progress(f"{source}: vectors for {found.mean():.0%} of the words")
         deviation = float(values[found].std()) if found.any() else 0.0
         columns.append(values * np.float32(SCALE / deviation) if deviation > 0.0 else values)
-        anywhere |= found
-    return WordVectors(np.hstack(columns), anywhere)
+        found_anywhere |= found
+    return WordVectors(np.hstack(columns), found_anywhere)
 
 
-def record(source: str, texts: Sequence[str]) -> VectorsRecord:
-    """Where the vectors of ``source`` come from, for a model's record; maybe from ``texts``."""
-    if Encoder.is_one(source):
-        one = Encoder(source)
+def make_record(source: str, texts: Sequence[str]) -> VectorsRecord:
+    """The origin of the vectors of ``source``, for a model's record.
+
+    ``in-domain`` vectors are learnt from ``texts``.
+    """
+    if Encoder.is_encoder(source):
+        encoder = Encoder(source)
         return VectorsRecord(
-            name=one.name, source=one.origin, sha256=one.sha256(), license=one.license
+            name=encoder.name,
+            source=encoder.origin,
+            sha256=encoder.sha256(),
+            license=encoder.license,
         )
     if source == glove.NAME:
         return VectorsRecord(

@@ -1,4 +1,4 @@
-"""From a fitted network to a sealed artifact in the model store."""
+"""The publication of a trained network: a sealed artifact in the model registry."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data.preparation import Prepared
 from valence.training.embeddings import word_vectors
-from valence.training.evaluation.fitted_model import Outcome
-from valence.training.metrics.definitions import FIGURES
+from valence.training.evaluation.fitted_model import FittedEvaluation
+from valence.training.metrics.definitions import METRICS
 from valence.training.registry import store
 from valence.training.report import model_card, training_report
 from valence.training.runtime import provenance
 from valence.training.trainer import loop
-from valence.training.trainer.checkpoint import Epoch
+from valence.training.trainer.network import TrainedNetwork
 
 
 class Clock:
-    """When a run began, and how long it has taken."""
+    """The start and the duration of a run."""
 
     def __init__(self) -> None:
         self.start = datetime.now(UTC)
@@ -38,124 +38,135 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """Since the run began."""
+        """Seconds since the start of the run."""
         return time.perf_counter() - self._started
 
 
-def publish(
-    model: RecurrentClassifier,
+def publish_classifier(
+    network: TrainedNetwork,
     prepared: Prepared,
-    outcome: Outcome,
+    evaluation: FittedEvaluation,
     configuration: Configuration,
     *,
-    history: Sequence[Epoch],
     device: torch.device,
     clock: Clock,
 ) -> tuple[str, Manifest]:
-    """Seal ``model`` with its report and all that it came from; its tag in the store."""
-    weights = {name: value.cpu().numpy() for name, value in tensors(model).items()}
-    manifest = _manifest(
-        model,
-        weights,
-        prepared,
-        outcome,
+    """Seal ``network`` with its report and its provenance. Returns its tag and its manifest."""
+    weights = {name: value.cpu().numpy() for name, value in tensors(network.model).items()}
+    selected = loop.select_epoch_one_standard_error(
+        network.history, texts=len(prepared.held_out["dev"])
+    )
+    manifest = _make_manifest(
+        network.model,
+        evaluation,
         configuration,
-        epochs=loop.chosen_epoch(history, texts=len(prepared.encoded["dev"])).epoch,
-        device=device,
-        clock=clock,
+        version=_make_version(clock.start, weights),
+        training=_record_training(
+            prepared, configuration, epochs=selected.epoch, device=device, clock=clock
+        ),
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / artifact.REPORT).mkdir()
-        training_report.write(
+        training_report.write_training_report(
             folder / artifact.REPORT / "report.html",
             manifest=manifest,
-            evaluations=outcome.evaluations,
-            baselines=outcome.baselines,
-            history=history,
-            behaviour=outcome.behaviour,
+            evaluations=evaluation.evaluations,
+            baselines=evaluation.baselines,
+            history=network.history,
+            behaviour=evaluation.behaviour,
         )
-        described = profile.profile(prepared.loaded.examples, vocabulary=prepared.words)
+        data_profile = profile.profile_examples(
+            prepared.raw.loaded.examples, vocabulary=prepared.vocabulary
+        )
         (folder / artifact.REPORT / profile.FILE).write_text(
-            described.model_dump_json() + "\n", encoding="utf-8"
+            data_profile.model_dump_json() + "\n", encoding="utf-8"
         )
         card = folder / artifact.REPORT / model_card.FILE
-        card.write_text(model_card.render(manifest), encoding="utf-8")
-        artifact.save(folder, manifest, prepared.words, weights)
-        return store.publish(folder, manifest), manifest
+        card.write_text(model_card.render_model_card(manifest), encoding="utf-8")
+        artifact.save(folder, manifest, prepared.vocabulary, weights)
+        return store.publish_model(folder, manifest), manifest
 
 
-def _manifest(
+def _make_manifest(
     model: RecurrentClassifier,
-    weights: artifact.Tensors,
-    prepared: Prepared,
-    outcome: Outcome,
+    evaluation: FittedEvaluation,
     configuration: Configuration,
     *,
-    epochs: int,
-    device: torch.device,
-    clock: Clock,
+    version: str,
+    training: Training,
 ) -> Manifest:
-    chosen = outcome.thresholds
+    thresholds = evaluation.thresholds
     return Manifest(
         name=configuration.name,
-        version=_version(clock.start, weights),
+        version=version,
         task=configuration.task,
         labels=configuration.labels,
         polarity=configuration.polarity,
         architecture=model.architecture,
         normalization=Normalization(misspelled=configuration.text.misspelled),
         max_tokens=configuration.text.max_tokens,
-        temperature=outcome.temperature,
-        thresholds=dict(zip(configuration.labels, chosen or (), strict=chosen is not None)),
-        metrics={name: evaluation.as_json() for name, evaluation in outcome.evaluations.items()},
-        intervals=dict(outcome.intervals),
+        temperature=evaluation.temperature,
+        thresholds=dict(zip(configuration.labels, thresholds or (), strict=thresholds is not None)),
+        metrics={name: scores.as_json() for name, scores in evaluation.evaluations.items()},
+        intervals=dict(evaluation.intervals),
         baselines={
-            name: {figure: getattr(scores, figure) for figure in FIGURES}
-            for name, scores in outcome.baselines.items()
+            name: {metric: getattr(scores, metric) for metric in METRICS}
+            for name, scores in evaluation.baselines.items()
         },
-        behaviour={one.name: one.record() for one in outcome.behaviour},
-        training=Training(
-            corpora=prepared.loaded.records,
-            vectors=tuple(
-                word_vectors.record(source, prepared.domain)
-                for source in configuration.words.vectors
-            ),
-            teacher=prepared.teacher,
-            unlabelled=prepared.unlabelled.records,
-            splits={name: len(prepared.splits.of(name)) for name in prepared.splits.names},
-            split_sha256=dict(prepared.hashes),
-            label_counts={
-                name: _count_labels(prepared.splits.of(name), configuration.labels)
-                for name in prepared.splits.names
-            },
-            configuration=configuration.as_json(),
-            seed=configuration.optimization.seed,
-            code_version=provenance.code_version(),
-            packages=provenance.packages(),
-            hardware=provenance.hardware(device),
-            platform=provenance.operating_system(),
-            started=clock.start.isoformat(timespec="seconds"),
-            seconds=clock.seconds,
-            peak_memory_bytes=provenance.peak_memory_bytes(),
-            epochs=epochs,
-        ),
+        behaviour={capability.name: capability.record() for capability in evaluation.behaviour},
+        training=training,
     )
 
 
-def _version(start: datetime, weights: artifact.Tensors) -> str:
-    """When and what: the time orders versions, the hash shows whether two are the same weights.
+def _record_training(
+    prepared: Prepared,
+    configuration: Configuration,
+    *,
+    epochs: int,
+    device: torch.device,
+    clock: Clock,
+) -> Training:
+    raw, splits = prepared.raw, prepared.raw.splits
+    return Training(
+        corpora=raw.loaded.records,
+        vectors=tuple(
+            word_vectors.make_record(source, raw.in_domain_texts)
+            for source in configuration.words.vectors
+        ),
+        teacher=prepared.teacher,
+        unlabelled=raw.unlabelled.records,
+        splits={name: len(splits.of(name)) for name in splits.names},
+        split_sha256=dict(prepared.hashes),
+        label_counts={
+            name: _count_labels(splits.of(name), configuration.labels) for name in splits.names
+        },
+        configuration=configuration.as_json(),
+        seed=configuration.optimization.seed,
+        code_version=provenance.code_version(),
+        packages=provenance.packages(),
+        hardware=provenance.hardware(device),
+        platform=provenance.operating_system(),
+        started=clock.start.isoformat(timespec="seconds"),
+        seconds=clock.seconds,
+        peak_memory_bytes=provenance.peak_memory_bytes(),
+        epochs=epochs,
+    )
 
-    To the millisecond, for small networks are trained twice in a second.
+
+def _make_version(start: datetime, weights: artifact.Tensors) -> str:
+    """The version: its time orders versions, its hash identifies the weights.
+
+    The time has milliseconds because small networks are trained within a second.
     """
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in sorted(weights):
-        whole.update(np.ascontiguousarray(weights[name]).tobytes())
+        digest.update(np.ascontiguousarray(weights[name]).tobytes())
     milliseconds = start.microsecond // 1_000
-    return f"{start:%Y%m%dt%H%M%S}{milliseconds:03d}-{whole.hexdigest()[:8]}"
+    return f"{start:%Y%m%dt%H%M%S}{milliseconds:03d}-{digest.hexdigest()[:8]}"
 
 
 def _count_labels(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, int]:
-    """How many texts have each label."""
+    """The number of texts with each label."""
     counts = Counter(label for example in examples for label in example.labels)
     return {label: counts[label] for label in labels}

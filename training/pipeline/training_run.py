@@ -1,4 +1,4 @@
-"""One configuration, one classifier: from corpora to a sealed artifact in the model store."""
+"""A whole training: from a configuration to a sealed artifact in the model registry."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-import torch
 from valence.service.classifier.manifest import Manifest
 from valence.training.checks import suite
 from valence.training.config.schema import Configuration
@@ -16,18 +15,18 @@ from valence.training.evaluation import fitted_model
 from valence.training.metrics.scores import Evaluation
 from valence.training.pipeline import publication
 from valence.training.runtime import distributed, seeds
-from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 from valence.training.tracking.tracker import UNTRACKED, Tracking
 from valence.training.trainer import network
 from valence.training.trainer.checkpoint import Epoch, hold_run
 
-__all__ = ["Trained", "Workspace", "load_splits", "train"]
+__all__ = ["Trained", "Workspace", "load_splits", "train_classifier"]
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What came out: where it is, and how good it is on dev, and on test where there is one."""
+    """A trained and stored classifier: its tag, and its evaluations on dev and, if any, test."""
 
     tag: str
     manifest: Manifest
@@ -37,70 +36,67 @@ class Trained:
 
     @property
     def judged(self) -> str:
-        """The split that its figures, and the baselines', are of."""
+        """The split of the final evaluation of the classifier and of the baselines."""
         return "test" if "test" in self.evaluations else "dev"
 
 
-def train(
+def train_classifier(
     configuration: Configuration,
+    run: Run,
     *,
-    workspace: Workspace,
-    reporter: Reporter,
-    device: torch.device,
     fresh: bool = False,
     with_baselines: bool = True,
     tracking: Tracking = UNTRACKED,
     unchecked: bool = False,
 ) -> Trained:
-    """Train, calibrate, evaluate, report and publish; continues a run that was interrupted.
+    """Train, calibrate, evaluate and publish a classifier; continues an interrupted run.
 
-    ``fresh`` forgets such a run first. Raises :class:`ConfigurationError` while another process is
-    at the same run, and, unless ``unchecked``, for data that are wrong (:mod:`valence.training.checks.suite`).
+    ``fresh`` discards an interrupted run first. Raises :class:`ConfigurationError` while another
+    process works on the same run, and, unless ``unchecked``, for faulty data
+    (:mod:`valence.training.checks.suite`).
 
-    Where several processes train together, all call this, the first publishes, and all return it.
+    Where several processes train together, all processes call this function. The first process
+    publishes, and all processes return the same result.
     """
     clock = publication.Clock()
-    seeds.repeat_exactly(device)
-    with distributed.one_before_the_others():  # what is fetched, is fetched once
-        prepared = prepare(configuration, workspace, reporter)
+    seeds.repeat_exactly(run.device)
+    with distributed.first_rank_first():  # one process downloads for all
+        prepared = prepare(configuration, run)
     if not unchecked and distributed.is_first():
-        suite.before_training(configuration, prepared.loaded, prepared.splits, reporter)
-    columns = network.word_vectors(configuration, prepared, workspace, reporter)
+        suite.check_before_training(
+            configuration, prepared.raw.loaded, prepared.raw.splits, run.reporter
+        )
+    columns = network.load_word_vectors(configuration, prepared, run)
     if configuration.distillation is not None:
-        prepared = transfer_set.teach(
-            configuration,
-            prepared,
-            columns,
-            workspace=workspace,
-            device=device,
-            reporter=reporter,
-        ).to(prepared, configuration, reporter)
-    key = network.run_key(configuration, prepared.identity, prepared.words)
-    checkpoint = workspace.runs / f"{configuration.name}-{key}.safetensors"
+        taught = transfer_set.make_transfer_set(configuration, prepared, columns, run)
+        prepared = taught.apply_to(prepared, configuration, run.reporter)
+    key = network.run_key(configuration, prepared.identity, prepared.vocabulary)
+    checkpoint = run.workspace.runs / f"{configuration.name}-{key}.safetensors"
     with hold_run(checkpoint) if distributed.is_first() else nullcontext():
         if fresh and distributed.is_first():
             checkpoint.unlink(missing_ok=True)
         tracking.begin(configuration, run=checkpoint.stem)
-        model, history = network.fit(
+        trained = network.train_network(
             configuration,
             prepared,
             columns,
-            device=device,
+            run=run,
             checkpoint=checkpoint,
-            reporter=reporter,
-            observe=tracking.epoch,
+            observe=tracking.log_epoch,
         )
 
         def publish() -> Trained:
-            found = fitted_model.judge(
-                model, prepared, configuration, with_baselines=with_baselines
+            evaluation = fitted_model.evaluate_fitted_model(
+                trained.model, prepared, configuration, with_baselines=with_baselines
             )
-            tag, manifest = publication.publish(
-                model, prepared, found, configuration, history=history, device=device, clock=clock
+            tag, manifest = publication.publish_classifier(
+                trained, prepared, evaluation, configuration, device=run.device, clock=clock
             )
             tracking.finish(manifest)
-            # only now: an interruption before it costs the time since the last epoch, no more
+            # delete the checkpoint last: until then an interruption costs at most one epoch
             checkpoint.unlink(missing_ok=True)
-            return Trained(tag, manifest, found.evaluations, found.baselines, history)
+            return Trained(
+                tag, manifest, evaluation.evaluations, evaluation.baselines, trained.history
+            )
 
-        return distributed.from_first(publish)
+        return distributed.broadcast_from_first(publish)

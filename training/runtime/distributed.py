@@ -1,9 +1,9 @@
-"""Training by several processes at once: ``torchrun -m training train ...``.
+"""Train with several processes at once: ``torchrun -m valence.training train ...``.
 
-torchrun (or what starts the processes of a cluster) tells each its number and how many there are
-in the environment; without it there is one. Processes talk through :mod:`torch.distributed`, by
-gloo between CPUs and NCCL between GPUs, and every one of them holds the same weights. The first
-alone writes.
+torchrun (or the launcher of a cluster) tells each process its rank and the number of processes in
+the environment; without a launcher there is one process. Processes communicate through
+:mod:`torch.distributed`, by gloo between CPUs and by NCCL between GPUs. All processes hold the same
+weights, and only the first process writes files.
 """
 
 from __future__ import annotations
@@ -23,58 +23,58 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-# while one process reads, judges or publishes the others wait for it; a process that died is found
-# by torchrun at once, so the limit need not be short
+# While one process reads, evaluates or publishes, the others wait for it. torchrun notices at once if a
+# process dies, so the limit can be long.
 _TIMEOUT = timedelta(hours=6)
 
 
-def number() -> int:
-    """Which process this is, from 0."""
+def rank() -> int:
+    """The number of this process, from 0."""
     return int(os.environ.get("RANK", "0"))
 
 
-def count() -> int:
-    """How many processes train together."""
+def world_size() -> int:
+    """The number of processes that train together."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes."""
-    return number() == 0
+    """Whether this process writes the files."""
+    return rank() == 0
 
 
-def share() -> slice:
-    """Which rows of what all processes take together this one takes."""
-    return slice(number(), None, count())
+def rank_slice() -> slice:
+    """The rows of a common batch that this process takes."""
+    return slice(rank(), None, world_size())
 
 
-def local_number() -> int:
-    """Which of its machine's processes this is, from 0."""
+def local_rank() -> int:
+    """The number of this process among those of its machine, from 0."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
-def device_of(device: torch.device) -> torch.device:
-    """The GPU of this process where each has one of its own; ``device`` where one trains alone.
+def local_device(device: torch.device) -> torch.device:
+    """The GPU of this process; ``device`` where a single process trains.
 
     Raises :class:`ConfigurationError` if the machine has fewer GPUs than processes.
     """
     import torch
 
-    if count() == 1 or device.type != "cuda":
+    if world_size() == 1 or device.type != "cuda":
         return device
-    there = torch.cuda.device_count()
-    if local_number() >= there:
+    gpus = torch.cuda.device_count()
+    if local_rank() >= gpus:
         raise ConfigurationError(
-            f"process {local_number()} of this machine has no GPU of its own, there are {there}; "
+            f"process {local_rank()} of this machine has no GPU of its own, there are {gpus}; "
             "start as many processes as GPUs, or train with --device cpu"
         )
-    return torch.device("cuda", local_number())
+    return torch.device("cuda", local_rank())
 
 
 @contextmanager
-def together() -> Iterator[None]:
-    """Within it processes can talk; nothing at all where there is one."""
-    if count() == 1:
+def process_group() -> Iterator[None]:
+    """Let processes communicate within the ``with`` block; does nothing for a single process."""
+    if world_size() == 1:
         yield
         return
     import torch.distributed
@@ -87,12 +87,12 @@ def together() -> Iterator[None]:
         torch.distributed.destroy_process_group()
 
 
-def from_first(make: Callable[[], Value]) -> Value:
-    """What the first process makes, given to all; the others wait for it.
+def broadcast_from_first(make: Callable[[], Value]) -> Value:
+    """Call ``make`` in the first process and return its value in all; the others wait.
 
-    An error that Valence raises on purpose there is raised by all.
+    A :class:`ValenceError` of the first process is raised in all processes.
     """
-    if count() == 1:
+    if world_size() == 1:
         return make()
     import torch.distributed
 
@@ -110,32 +110,32 @@ def from_first(make: Callable[[], Value]) -> Value:
 
 
 @contextmanager
-def one_before_the_others() -> Iterator[None]:
-    """Let the first process of each machine through before its others.
+def first_rank_first() -> Iterator[None]:
+    """Run the ``with`` block in the first process of each machine before the machine's others.
 
-    So that it fetches for all of them.
+    The first process then fetches files for all of them.
     """
-    if count() > 1 and local_number() > 0:
+    if world_size() > 1 and local_rank() > 0:
         _wait()
     yield
-    if count() > 1 and local_number() == 0:
+    if world_size() > 1 and local_rank() == 0:
         _wait()
 
 
-def of_all(value: Value) -> list[Value]:
-    """``value`` of every process, in their order."""
-    if count() == 1:
+def all_gather(value: Value) -> list[Value]:
+    """The ``value`` of each process, in the order of their ranks."""
+    if world_size() == 1:
         return [value]
     import torch.distributed
 
-    values: list[Any] = [None] * count()
+    values: list[Any] = [None] * world_size()
     torch.distributed.all_gather_object(values, value)
     return values
 
 
-def sum_of(values: Tensor) -> Tensor:
-    """The sum over processes of ``values``, in place."""
-    if count() > 1:
+def all_sum(values: Tensor) -> Tensor:
+    """Sum ``values`` over the processes, in place."""
+    if world_size() > 1:
         import torch.distributed
 
         torch.distributed.all_reduce(values)
@@ -143,23 +143,23 @@ def sum_of(values: Tensor) -> Tensor:
 
 
 def sum_gradients(model: RecurrentClassifier, ids: Tensor) -> None:
-    """Make each gradient the sum of those of all processes.
+    """Replace each gradient by its sum over all processes.
 
-    All are told the same sum, to the last bit, so that weights stay the same everywhere. Of the
-    embedding only rows of words that some process has read, in ``ids`` ``(B, T)``, are
-    exchanged: its gradient is zero elsewhere, and it is nine tenths of the parameters.
+    All processes receive the same sum, to the last bit, so their weights stay equal. The embedding
+    is nine tenths of the parameters, and its gradient is zero for all words outside the batch. So
+    only its rows of words that some process has read, in ``ids`` ``(B, T)``, are exchanged.
     """
-    if count() == 1:
+    if world_size() == 1:
         return
     import torch
     import torch.distributed
 
     embedding = model.embedding.weight
-    read = torch.zeros(len(embedding), dtype=torch.uint8, device=embedding.device)
-    read[ids.reshape(-1).to(embedding.device)] = 1
-    read[0] = 1  # what word dropout makes of a word
-    torch.distributed.all_reduce(read, op=torch.distributed.ReduceOp.MAX)
-    rows = read.nonzero()[:, 0]
+    is_read = torch.zeros(len(embedding), dtype=torch.uint8, device=embedding.device)
+    is_read[ids.reshape(-1).to(embedding.device)] = 1
+    is_read[0] = 1  # the unknown word, which word dropout inserts
+    torch.distributed.all_reduce(is_read, op=torch.distributed.ReduceOp.MAX)
+    rows = is_read.nonzero()[:, 0]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in parameters:
         if parameter.grad is None:  # this process had no text of the batch
@@ -169,10 +169,10 @@ def sum_gradients(model: RecurrentClassifier, ids: Tensor) -> None:
         for parameter in parameters
         if parameter.grad is not None
     ]
-    flat = sum_of(torch.cat([gradient.reshape(-1) for gradient in gradients]))
-    parts = torch.split(flat, [gradient.numel() for gradient in gradients])
-    for parameter, gradient, part in zip(parameters, gradients, parts, strict=True):
-        summed = part.view_as(gradient)
+    flat = all_sum(torch.cat([gradient.reshape(-1) for gradient in gradients]))
+    sums = torch.split(flat, [gradient.numel() for gradient in gradients])
+    for parameter, gradient, flat_sum in zip(parameters, gradients, sums, strict=True):
+        summed = flat_sum.view_as(gradient)
         if parameter is embedding:
             parameter.grad[rows] = summed  # type: ignore[index]
         else:
@@ -180,7 +180,7 @@ def sum_gradients(model: RecurrentClassifier, ids: Tensor) -> None:
 
 
 def _wait() -> None:
-    """A barrier between CPUs; torch's own would take a GPU where there are some."""
+    """A barrier between CPUs; torch's own barrier would use a GPU if there is one."""
     import torch
 
-    sum_of(torch.zeros(1))
+    all_sum(torch.zeros(1))

@@ -34,7 +34,7 @@ def hold_lock(path: Path, *, work: str, remedy: str = "") -> Iterator[None]:
                     f"another process is {work} ({lock}); wait for it{alternative}"
                 ) from None
             # The holder before may have removed the file between this process's open and its
-            # flock. Then this lock is of a file without a name, and says nothing of a new file.
+            # flock. Then the lock belongs to a file without a name and does not protect a new file.
             if not _is_named(file, lock):
                 continue
             try:

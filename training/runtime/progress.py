@@ -1,4 +1,4 @@
-"""What training tells the person who waits: a live bar in a terminal, plain lines elsewhere."""
+"""Progress reports: a live bar in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-# where no terminal gives a width
+# Columns of output that is not a terminal.
 _LOG_WIDTH = 120
-# what CI says where there is none
+# Values of the environment variable CI that mean no CI.
 _NO_CI = ("", "0", "false")
 
 
 def time_left(seconds: float, done: int, total: int) -> timedelta:
-    """What is left of ``total`` steps if the rest take as long as the ``done`` ones did."""
+    """The time for the rest of ``total`` steps, if they take as long as the ``done`` steps."""
     return timedelta(seconds=math.ceil(seconds / done * (total - done)))
 
 
@@ -33,21 +33,22 @@ class Advance(Protocol):
     """Called after each batch."""
 
     def __call__(self, *, tokens_per_second: float) -> None:
-        """One batch is done; the speed is that of the epoch so far."""
+        """Report that one batch is done; the speed is the average of the epoch so far."""
         ...
 
 
 class Reporter:
-    """Prints to ``console``; the bar is drawn in terminals only, so logs stay readable.
+    """Prints to ``console``; draws the bar in terminals only, so that logs stay readable.
 
-    Where ``CI`` is set, output is a log even if it looks like a terminal. ``quiet`` prints nothing.
-    With ``quiet_in_logs`` what is said is for terminals only: cron mails every line.
+    With the environment variable ``CI``, output counts as a log even in a terminal. ``quiet``
+    prints nothing. ``quiet_in_logs`` prints messages in terminals only, because cron mails every
+    line.
     """
 
     def __init__(
         self, console: Console | None = None, *, quiet: bool = False, quiet_in_logs: bool = False
     ) -> None:
-        # None: as the stream says
+        # None: Rich looks at the stream.
         terminal = None if os.environ.get("CI", "").lower() in _NO_CI else False
         self.console = console or Console(
             stderr=True, highlight=False, quiet=quiet, force_terminal=terminal
@@ -57,15 +58,15 @@ class Reporter:
             self.console.width = _LOG_WIDTH
 
     def say(self, message: str) -> None:
-        """One line."""
+        """Print one line."""
         if not self._quiet:
             self.console.print(message, markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, title: str, *, total: int, done: int = 0, note: str = "") -> Iterator[Advance]:
-        """A bar of ``total`` batches, ``done`` of them before, that goes away at its end.
+        """Show a bar of ``total`` batches, ``done`` of them already, until the block ends.
 
-        It shows the speed, the time left until all are done, and ``note``.
+        The bar shows the speed, the time until all batches are done, and ``note``.
         """
         columns = (
             TextColumn("{task.description}"),

@@ -1,4 +1,4 @@
-"""With what code, packages and hardware a classifier was made."""
+"""The code, packages and hardware that a classifier was made with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PACKAGES = (
 
 
 def code_version() -> str:
-    """The commit of the checkout, "+changes" if files differ from it, or Valence's version."""
+    """The version of Valence and the commit of the checkout, "+changes" if files differ from it."""
     root = Path(__file__).parents[2]
     command = ["git", "-C", str(root)]
     try:
@@ -32,13 +32,13 @@ def code_version() -> str:
 
 
 def packages() -> dict[str, str]:
-    """Versions of Python and of the packages that weights or text handling depend on."""
-    found = {name: version(name) for name in _PACKAGES}
-    return {"python": platform.python_version(), **found}
+    """Versions of Python and of the packages that affect weights or text handling."""
+    versions = {name: version(name) for name in _PACKAGES}
+    return {"python": platform.python_version(), **versions}
 
 
 def hardware(device: torch.device) -> str:
-    """What the training ran on, and on how many threads: sums round by their order."""
+    """The processor, and its number of threads: the order of a sum affects its rounding."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_processor()}, {torch.get_num_threads()} of {os.cpu_count()} threads"
@@ -50,7 +50,7 @@ def operating_system() -> str:
 
 
 def peak_memory_bytes() -> int:
-    """The largest resident size this process has had."""
+    """The largest resident size of this process so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -65,7 +65,7 @@ def _processor() -> str:
 
 
 def _output(command: list[str]) -> str:
-    done = subprocess.run(  # noqa: S603 - no shell, every argument is ours
+    done = subprocess.run(  # noqa: S603 - no shell, all arguments are constants
         command, capture_output=True, text=True, check=True
     )
     return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""Seeds of what a run draws by chance, each derived from the run's own."""
+"""Seeds of the random draws of a run, derived from the seed of the run."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import torch
 
 
 class Purpose(IntEnum):
-    """What is drawn; no two purposes share a seed."""
+    """The purpose of a draw; two purposes never share a seed."""
 
-    RANGES = 0  # their order, of each pass over streamed files
-    POOL = 1  # the order of its texts, of each pool of ranges
-    DROPOUT = 2  # of each step
+    RANGES = 0  # the order of the ranges, per pass over streamed files
+    POOL = 1  # the order of the texts, per pool of ranges
+    DROPOUT = 2  # per step
 
 
 def derive(seed: int, purpose: Purpose, number: int) -> int:
-    """The seed, below 2^64, of the ``number``-th draw for ``purpose`` in the run of ``seed``."""
+    """The seed, below 2^64, of draw ``number`` for ``purpose`` in the run with ``seed``."""
     state = np.random.SeedSequence((seed, purpose, number)).generate_state(1, np.uint64)
     return int(state[0])
 
 
 def repeat_exactly(device: torch.device) -> None:
-    """Let the same seed give the same weights, bit for bit, on the same machine.
+    """Make the same seed give the same weights, bit for bit, on the same machine.
 
-    A GPU kernel without a deterministic form warns instead of failing.
+    A GPU kernel without a deterministic variant warns instead of failing.
     """
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
-    # that would also fill memory which is written anyway, for a sixth of a large softmax's time
+    # This would also fill memory that is overwritten anyway, at a sixth of a large softmax's time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What a network and its optimizer hold, as named tensors, and one file of them: never a pickle."""
+"""The state of a network and its optimizer as named tensors, in one file that is not a pickle."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ Tensors = dict[str, Tensor]
 _STATE = "state"
 
 UNREADABLE = (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError)
-"""What :func:`read`, and making sense of what it gives, raise for a file that is damaged."""
+"""The errors of :func:`read_tensors`, and of the use of its result, for a damaged file."""
 
 
-def copied(model: nn.Module) -> Tensors:
-    """The weights of ``model`` as they are now, in the memory of the processor."""
+def copy_weights(model: nn.Module) -> Tensors:
+    """A copy of the weights of ``model`` on the CPU."""
     return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
 
 
-def shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    """Those of ``tensors``, by name."""
+def get_shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    """The shapes of ``tensors``, by name."""
     return {name: value.shape for name, value in tensors.items()}
 
 
-def sha256(tensors: Tensors) -> str:
-    """Names ``tensors`` by what they hold, in hexadecimal; their order does not matter."""
+def hash_tensors(tensors: Tensors) -> str:
+    """SHA-256 of ``tensors``, in hexadecimal; their order does not matter."""
     return hashlib.sha256(safetensors.torch.save(tensors)).hexdigest()
 
 
-def flattened(optimizer: torch.optim.Optimizer) -> Tensors:
-    """The state of ``optimizer``, of parameter ``index`` under ``index/name``."""
+def flatten_optimizer(optimizer: torch.optim.Optimizer) -> Tensors:
+    """The state of ``optimizer``; the names of a parameter's values are ``index/name``."""
     state = optimizer.state_dict()["state"]
     return {
         f"{index}/{key}": value for index, values in state.items() for key, value in values.items()
     }
 
 
-def restore(optimizer: torch.optim.Optimizer, flat: Tensors) -> None:
-    """Put back into ``optimizer`` what :func:`flattened` took."""
+def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Tensors) -> None:
+    """Restore the state that :func:`flatten_optimizer` returned."""
     content = optimizer.state_dict()
     for name, value in flat.items():
         index, _, key = name.partition("/")
@@ -54,8 +54,8 @@ def restore(optimizer: torch.optim.Optimizer, flat: Tensors) -> None:
     optimizer.load_state_dict(content)
 
 
-def write(path: Path, parts: Mapping[str, Tensors], state: Mapping[str, Any]) -> None:
-    """Replace ``path`` by tensors and JSON values; an interruption leaves what was there."""
+def write_tensors(path: Path, parts: Mapping[str, Tensors], state: Mapping[str, Any]) -> None:
+    """Replace ``path`` by tensors and JSON values; an interruption leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         f"{part}/{name}": value.detach().contiguous().clone()
@@ -70,12 +70,15 @@ def write(path: Path, parts: Mapping[str, Tensors], state: Mapping[str, Any]) ->
         unfinished.unlink(missing_ok=True)
 
 
-def read(path: Path, parts: Sequence[str]) -> tuple[dict[str, Tensors], dict[str, Any]]:
-    """What :func:`write` wrote, of just these ``parts``; raises one of :data:`UNREADABLE`."""
+def read_tensors(path: Path, parts: Sequence[str]) -> tuple[dict[str, Tensors], dict[str, Any]]:
+    """The tensors of exactly these ``parts``, and the JSON values, of :func:`write_tensors`.
+
+    Raises one of :data:`UNREADABLE`.
+    """
     with safetensors.safe_open(path, framework="pt") as file:
         state: dict[str, Any] = json.loads(file.metadata()[_STATE])
         tensors: dict[str, Tensors] = {name: {} for name in parts}
-        for key in file.keys():  # noqa: SIM118 - the file is no mapping
+        for key in file.keys():  # noqa: SIM118 - the file is not a mapping
             part, _, name = key.partition("/")
             tensors[part][name] = file.get_tensor(key)
     return tensors, state

@@ -1,4 +1,4 @@
-"""The folder of everything that stays between two runs."""
+"""The folder of all files that stay between two runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Workspace:
 
     @property
     def teachers(self) -> Path:
-        """Tuned transformers, and their answers to texts."""
+        """Weights and logits of teachers."""
         return self.root / "teachers"
 
     @property

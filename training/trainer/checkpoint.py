@@ -1,4 +1,4 @@
-"""Where training stands, on disk: written whole or not at all, and never as a pickle."""
+"""The state of a training on disk: written completely or not at all, and not as a pickle."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PARTS = ("model", "average", "chosen", "optimizer")
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What an epoch came to."""
+    """The results of an epoch."""
 
     epoch: int  # from 1
-    train_loss: float  # nats a text
+    train_loss: float  # nats per text
     dev_loss: float
     dev_macro_f1: float
     seconds: float
@@ -27,9 +27,9 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """All that the rest of the training depends on; tensors by name, as they were saved.
+    """All that the rest of a training depends on; tensors by name.
 
-    Random numbers are no part of it: every step draws its own from the seed and its number.
+    Random numbers are not part of it: each step draws its own from the seed and its number.
     """
 
     history: tuple[Epoch, ...]
@@ -37,29 +37,29 @@ class Checkpoint:
     average: dict[str, Tensor]
     chosen: dict[str, Tensor]
     optimizer: dict[str, Tensor] = field(default_factory=dict)
-    position: tuple[int, int] = (0, 0)  # where texts are streamed
+    position: tuple[int, int] = (0, 0)  # of streamed texts
 
     def save(self, path: Path) -> None:
-        """Replace ``path`` by this checkpoint; an interruption leaves the one that was there."""
+        """Replace ``path`` by this checkpoint; an interruption leaves the old file."""
         parts = {name: getattr(self, name) for name in _PARTS}
         epochs = [asdict(epoch) for epoch in self.history]
-        tensor_file.write(path, parts, {"history": epochs, "position": self.position})
+        tensor_file.write_tensors(path, parts, {"history": epochs, "position": self.position})
 
 
 def hold_run(path: Path) -> AbstractContextManager[None]:
-    """Keep other processes from the run whose checkpoint is ``path``, for a ``with`` block.
+    """Keep other processes from the run with the checkpoint ``path``, for a ``with`` block.
 
     Raises :class:`ConfigurationError` if another process trains this run.
     """
     return hold_lock(path, work="at the same training", remedy="train with another --seed")
 
 
-def load(path: Path) -> Checkpoint | None:
-    """The checkpoint at ``path``; None where there is none, or none that can be read."""
+def load_checkpoint(path: Path) -> Checkpoint | None:
+    """The checkpoint at ``path``; None if it is missing or unreadable."""
     try:
-        parts, rest = tensor_file.read(path, _PARTS)
-        history = tuple(Epoch(**epoch) for epoch in rest["history"])
-        pool, batch = map(int, rest["position"])
+        parts, values = tensor_file.read_tensors(path, _PARTS)
+        history = tuple(Epoch(**epoch) for epoch in values["history"])
+        pool, batch = map(int, values["position"])
     except tensor_file.UNREADABLE:
         return None
     return Checkpoint(history=history, position=(pool, batch), **parts)

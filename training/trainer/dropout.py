@@ -1,4 +1,4 @@
-"""What a step of training leaves out of its texts: the same whichever processes share them."""
+"""Dropout of words and units, the same for any number of processes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from valence.training.runtime.seeds import Purpose
 class Dropout:
     """The draws of one step: words (Bowman et al. 2016) and units (Srivastava et al. 2014).
 
-    They follow from the seed, the step and the row of a text in the batch that all processes take
-    together. Each process draws for the whole batch and keeps what concerns its own texts: drawing
-    costs little beside the recurrence, and so any number of processes leave out the same.
+    A draw depends on the seed, the step and the row of a text in the common batch of all processes.
+    Each process draws for the whole batch and uses the rows of its own texts. Drawing is cheap
+    beside the recurrence, and any number of processes drop the same words and units.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Dropout:
         self._generator.manual_seed(seeds.derive(seed, Purpose.DROPOUT, step))
 
     def words(self, ids: Tensor) -> Tensor:
-        """``ids`` ``(B, T)``, some of them 0: the unknown word, which so is learnt."""
+        """``ids`` ``(B, T)`` with some words replaced by 0, the unknown word, which is learnt so."""
         probability = self._probabilities.word_dropout
         if not probability:
             return ids
@@ -58,14 +58,14 @@ class Dropout:
         return values * kept.to(values.dtype)
 
     def _draw(self, values: Tensor, width: int) -> Tensor:
-        """Uniform in [0, 1), in the shape of ``values``: this process's rows of the whole batch.
+        """Uniform in [0, 1), in the shape of ``values``: this process's rows of the common batch.
 
-        ``width`` is the second size there, which may be more than that of ``values``.
+        ``width`` is the second size of that batch, which may exceed that of ``values``.
         """
-        # compared with a probability: `bernoulli_` takes thrice as long
-        whole = torch.rand(
+        # `bernoulli_` takes three times as long as a comparison with the probability.
+        draws = torch.rand(
             (self._texts, width, *values.shape[2:]),
             generator=self._generator,
             device=self._generator.device,
         )
-        return whole[distributed.share(), : values.shape[1]]
+        return draws[distributed.rank_slice(), : values.shape[1]]

@@ -1,4 +1,4 @@
-"""The weights a network starts from."""
+"""The initial weights of a network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import nn
 from valence.service.classifier.model import RecurrentClassifier
 from valence.training.embeddings.word_vectors import WordVectors
 
-# of columns learnt from scratch, and of pre-trained columns for words that have no vector
+# Of columns that are learnt from scratch, and of pre-trained columns of words without a vector.
 _EMBEDDING_DEVIATION = 0.1
 
 
@@ -17,10 +17,11 @@ def initialize(
     *,
     seed: int,
 ) -> None:
-    """Set every parameter, the same for the same seed.
+    """Set every parameter; the same seed gives the same values.
 
-    Input weights as Glorot and Bengio 2010, recurrent ones orthogonal a gate (Saxe et al. 2014),
-    the LSTM's forget bias 1 (Jozefowicz et al. 2015), so that early on a cell keeps what it reads.
+    Input weights as in Glorot and Bengio 2010, recurrent weights orthogonal per gate (Saxe et al.
+    2014), and the LSTM's forget bias 1 (Jozefowicz et al. 2015), so that a cell keeps its content
+    early in training.
     """
     torch.manual_seed(seed)
     units = model.architecture.hidden_size
@@ -35,7 +36,7 @@ def initialize(
                 nn.init.normal_(parameter, std=_EMBEDDING_DEVIATION)
             else:
                 nn.init.zeros_(parameter)
-            # torch orders an LSTM's gates input, forget, cell, output; b_hh stays 0
+            # torch orders the gates of an LSTM as input, forget, cell, output; b_hh stays 0.
             if ".bias_ih" in name and model.architecture.cell == "lstm":
                 parameter[units : 2 * units] = 1.0
         if vectors is not None:

@@ -1,4 +1,4 @@
-"""The training loop: from an initialized network to the weights of an epoch chosen on dev."""
+"""The training loop: from an initialized network to the weights of an epoch selected on dev."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,115 +18,139 @@ from valence.service.classifier.manifest import Task
 from valence.service.classifier.model import RecurrentClassifier
 from valence.service.errors import ConfigurationError
 from valence.training.config.schema import Optimization, Regularization
-from valence.training.data.batches import Batch, EncodedTexts, Texts
+from valence.training.data.batches import Batch, EncodedTexts, TrainingTexts
 from valence.training.metrics import thresholds
 from valence.training.metrics.scores import Evaluation, evaluate
 from valence.training.runtime import distributed
-from valence.training.runtime.progress import Reporter, time_left
-from valence.training.runtime.tensor_file import copied, flattened, restore, shapes
+from valence.training.runtime.progress import time_left
+from valence.training.runtime.run import Run
+from valence.training.runtime.tensor_file import (
+    Tensors,
+    copy_weights,
+    flatten_optimizer,
+    get_shapes,
+    restore_optimizer,
+)
 from valence.training.trainer import checkpoint as checkpoints
-from valence.training.trainer import optimizer as descent
+from valence.training.trainer import optimizer as optimizers
 from valence.training.trainer.checkpoint import Checkpoint, Epoch
 from valence.training.trainer.dropout import Dropout
 
-# no gradients are kept when evaluating, so batches may be larger
+# Evaluation keeps no gradients, so its batches may be larger than those of training.
 _EVALUATION_TOKENS = 16_384
 
 
 class Diverged(ConfigurationError):
-    """The loss or the answers are no numbers any more."""
+    """The loss or the logits became NaN or infinite."""
 
 
-def fit(
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """How a network is trained, and the ``checkpoint`` file that an interrupted run continues from.
+
+    The first ``frozen_columns`` of the embedding keep their values.
+    """
+
+    optimization: Optimization
+    regularization: Regularization
+    checkpoint: Path
+    frozen_columns: int = 0
+
+
+@dataclass(slots=True)
+class _State:
+    """What training changes: the weights, their moving average, the optimizer, the history."""
+
+    model: RecurrentClassifier
+    average: RecurrentClassifier
+    optimizer: torch.optim.Optimizer
+    history: tuple[Epoch, ...]
+    selected: Tensors  # the averaged weights of the selected epoch
+
+
+def train(
     model: RecurrentClassifier,
-    train: Texts,
+    texts: TrainingTexts,
     dev: EncodedTexts,
+    plan: TrainingPlan,
     *,
-    optimization: Optimization,
-    regularization: Regularization,
-    frozen_columns: int = 0,
-    device: torch.device,
-    checkpoint: Path,
-    reporter: Reporter,
+    run: Run,
     observe: Callable[[Epoch], None] = lambda _: None,
 ) -> tuple[Epoch, ...]:
-    """Train ``model`` in place and leave the weights of :func:`chosen_epoch` in it.
+    """Train ``model`` in place and leave it with the weights of the epoch that
+    :func:`select_epoch_one_standard_error` selects.
 
-    What is judged, and left, is the moving average of the weights.
+    The dev texts score the moving average of the weights, and the model ends with that average.
 
     Each step draws its random numbers from the seed and its own number, and each epoch ends by
-    replacing the ``checkpoint``. A run that was interrupted therefore continues from the last whole
-    epoch to the very weights it would have reached. The first ``frozen_columns`` of the embedding
-    stay as they are. ``observe`` is told of each epoch. Returns the history of all of them. Raises
-    :class:`ConfigurationError` for mixed precision on a processor that has none.
+    replacing the checkpoint. An interrupted run therefore continues from its last complete epoch
+    and reaches exactly the weights of a run without interruption. Calls ``observe`` after each
+    epoch. Returns the history of all epochs. Raises :class:`ConfigurationError` for mixed precision
+    on a processor without bf16.
 
-    Several processes (:mod:`valence.training.runtime.distributed`) take each step together: each computes the gradients
-    of its part of a batch, and all go on with their sum. So they reach the weights that one would,
-    but for rounding. The first reads and writes the checkpoint and scores the dev texts.
+    Several processes (:mod:`valence.training.runtime.distributed`) take each step together: each
+    process computes the gradients of its part of a batch, and all processes apply the sum. The
+    weights equal those of a single process, except for rounding. The first process reads and writes
+    the checkpoint and scores the dev texts.
     """
+    optimization = plan.optimization
     if optimization.mixed_precision:
-        require_bf16(device)
-    # what follows is the same everywhere, but its start may differ by a bit between two machines
-    model.load_state_dict(distributed.from_first(lambda: copied(model)))
-    model.to(device)
-    freeze(model.embedding, frozen_columns)
-    optimizer = descent.optimizer(model, optimization, regularization)
-    average = copy.deepcopy(model)
-    history: tuple[Epoch, ...] = ()
-    chosen = copied(average)
-    saved = distributed.from_first(lambda: checkpoints.load(checkpoint))
-    if saved is not None and shapes(saved.model) == shapes(model.state_dict()):
-        history, chosen = saved.history, saved.chosen
-        model.load_state_dict(saved.model)
-        average.load_state_dict(saved.average)
-        restore(optimizer, saved.optimizer)
-        train.go_to(saved.position)
-    rounds = train.rounds(optimization)
-    if history and len(history) < rounds:
-        reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
-    while len(history) < rounds and not _stalled(history, optimization.patience):
-        epoch = _epoch(
-            model,
-            average,
-            train,
-            dev,
-            history=history,
-            rounds=rounds,
-            optimizer=optimizer,
-            optimization=optimization,
-            regularization=regularization,
-            reporter=reporter,
-        )
-        history = (*history, epoch)
+        require_bf16(run.device)
+    # The steps are the same on every machine, but the initial weights may differ by a bit.
+    model.load_state_dict(distributed.broadcast_from_first(lambda: copy_weights(model)))
+    model.to(run.device)
+    freeze(model.embedding, plan.frozen_columns)
+    state = _start(model, texts, plan)
+    rounds = texts.count_epochs(optimization)
+    if state.history and len(state.history) < rounds:
+        run.reporter.say(f"continuing after epoch {len(state.history)} of an interrupted run")
+    while len(state.history) < rounds and not _is_stalled(state.history, optimization.patience):
+        epoch = _train_epoch(state, texts, dev, plan, run)
+        state.history = (*state.history, epoch)
         observe(epoch)
-        if chosen_epoch(history, texts=len(dev)) is epoch:
-            chosen = copied(average)
+        if select_epoch_one_standard_error(state.history, texts=len(dev)) is epoch:
+            state.selected = copy_weights(state.average)
         if distributed.is_first():
             Checkpoint(
-                history=history,
-                model=copied(model),
-                average=copied(average),
-                chosen=chosen,
-                optimizer=flattened(optimizer),
-                position=train.position,
-            ).save(checkpoint)
-    model.load_state_dict(chosen)
-    return history
+                history=state.history,
+                model=copy_weights(model),
+                average=copy_weights(state.average),
+                chosen=state.selected,
+                optimizer=flatten_optimizer(state.optimizer),
+                position=texts.position,
+            ).save(plan.checkpoint)
+    model.load_state_dict(state.selected)
+    return state.history
+
+
+def _start(model: RecurrentClassifier, texts: TrainingTexts, plan: TrainingPlan) -> _State:
+    """The state of a new run, or of the interrupted run whose checkpoint fits ``model``."""
+    optimizer = optimizers.make_optimizer(model, plan.optimization, plan.regularization)
+    average = copy.deepcopy(model)
+    state = _State(model, average, optimizer, (), copy_weights(average))
+    saved = distributed.broadcast_from_first(lambda: checkpoints.load_checkpoint(plan.checkpoint))
+    if saved is not None and get_shapes(saved.model) == get_shapes(model.state_dict()):
+        state.history, state.selected = saved.history, saved.chosen
+        model.load_state_dict(saved.model)
+        average.load_state_dict(saved.average)
+        restore_optimizer(optimizer, saved.optimizer)
+        texts.seek(saved.position)
+    return state
 
 
 def freeze(embedding: nn.Embedding, columns: int) -> None:
-    """Keep the first ``columns`` of ``embedding`` as they are, whatever it learns."""
+    """Keep the first ``columns`` of ``embedding`` at their values during training."""
     if columns == embedding.embedding_dim:
-        # nothing is computed for what stays as it is
+        # No gradient is computed for a weight that does not change.
         embedding.weight.requires_grad = False
     elif columns:
         embedding.weight.register_hook(  # type: ignore[no-untyped-call]
-            lambda gradient: _without(gradient, columns)
+            lambda gradient: _zero_columns(gradient, columns)
         )
 
 
 def require_bf16(device: torch.device) -> None:
-    """Raise :class:`ConfigurationError` if ``device`` computes no recurrence in bf16."""
+    """Raise :class:`ConfigurationError` if ``device`` cannot compute a recurrence in bf16."""
     supported = torch.ops.mkldnn._is_mkldnn_bf16_supported
     if device.type == "cpu" and not supported():
         raise ConfigurationError(
@@ -134,13 +159,13 @@ def require_bf16(device: torch.device) -> None:
         )
 
 
-def chosen_epoch(history: Sequence[Epoch], *, texts: int) -> Epoch:
+def select_epoch_one_standard_error(history: Sequence[Epoch], *, texts: int) -> Epoch:
     """The last of the epochs whose dev macro-F1 is within one standard error of the highest.
 
-    Breiman, Friedman, Olshen, Stone: *Classification and Regression Trees*, 1984: of what so many
-    dev ``texts`` cannot tell apart, the highest is luck. The last has seen most, at the lowest
-    learning rate. The error is that of the difference of two shares of texts, as macro-F1 roughly
-    is one.
+    The rule is that of Breiman, Friedman, Olshen, Stone: *Classification and Regression Trees*,
+    1984. The number of dev ``texts`` cannot tell such epochs apart, so the highest value is luck.
+    The last epoch has trained longest, at the lowest learning rate. The standard error is that of
+    the difference of two shares of texts, since macro-F1 is roughly such a share.
     """
     highest = best_epoch(history).dev_macro_f1
     error = math.sqrt(2.0 * highest * (1.0 - highest) / texts)
@@ -148,12 +173,12 @@ def chosen_epoch(history: Sequence[Epoch], *, texts: int) -> Epoch:
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """The first of the epochs with the highest dev macro-F1, which patience counts from."""
+    """The first epoch with the highest dev macro-F1; patience counts from it."""
     return max(history, key=lambda epoch: (epoch.dev_macro_f1, -epoch.epoch))
 
 
-def logits(model: RecurrentClassifier, texts: EncodedTexts) -> Logits:
-    """Logits ``(texts, labels)`` of a whole split, in its order, without dropout."""
+def compute_logits(model: RecurrentClassifier, texts: EncodedTexts) -> Logits:
+    """Logits ``(texts, labels)`` of a split, in its order, without dropout."""
     device = next(model.parameters()).device
     result = np.empty((len(texts), model.architecture.labels), dtype=np.float32)
     model.eval()
@@ -165,45 +190,36 @@ def logits(model: RecurrentClassifier, texts: EncodedTexts) -> Logits:
     return result
 
 
-def _epoch(
-    model: RecurrentClassifier,
-    average: RecurrentClassifier,
-    train: Texts,
-    dev: EncodedTexts,
-    *,
-    history: Sequence[Epoch],
-    rounds: int,
-    optimizer: torch.optim.Optimizer,
-    optimization: Optimization,
-    regularization: Regularization,
-    reporter: Reporter,
+def _train_epoch(
+    state: _State, texts: TrainingTexts, dev: EncodedTexts, plan: TrainingPlan, run: Run
 ) -> Epoch:
-    number = len(history) + 1
+    optimization, regularization = plan.optimization, plan.regularization
+    model, history = state.model, state.history
+    number, rounds = len(history) + 1, texts.count_epochs(optimization)
     model.train()
     started = time.perf_counter()
     device = next(model.parameters()).device
-    # summed over texts, and how many texts and tokens there were
-    loss_sum = torch.zeros((), device=device)
-    texts = tokens = 0
-    part = train.round(number, optimization)
-    # the bar is of the whole training, so that the time left is
+    loss_sum = torch.zeros((), device=device)  # over the texts
+    text_count = token_count = 0
+    epoch_steps = texts.get_epoch(number, optimization)
+    # The bar covers the whole training, and so does its remaining time.
     note = f"dev macro-F1 {history[-1].dev_macro_f1:.4f}" if history else ""
-    with reporter.bar(
-        f"epoch {number}/{rounds}", total=part.total, done=part.first, note=note
+    with run.reporter.bar(
+        f"epoch {number}/{rounds}", total=epoch_steps.total, done=epoch_steps.first, note=note
     ) as advance:
-        for step, batch in enumerate(part.batches, start=part.first):
-            rate = optimization.learning_rate * descent.rate(step, part.total, optimization)
-            descent.set_learning_rate(optimizer, rate)
-            optimizer.zero_grad()
+        for step, batch in enumerate(epoch_steps.batches, start=epoch_steps.first):
+            factor = optimizers.lr_factor(step, epoch_steps.total, optimization)
+            optimizers.set_learning_rate(state.optimizer, optimization.learning_rate * factor)
+            state.optimizer.zero_grad()
             if len(batch.lengths):
                 dropout = Dropout(
                     regularization, batch, seed=optimization.seed, step=step, device=device
                 )
-                loss = _loss(
+                loss = _compute_loss(
                     model,
                     batch,
                     dropout,
-                    task=train.task,
+                    task=texts.task,
                     smoothing=regularization.label_smoothing,
                     mixed_precision=optimization.mixed_precision,
                 )
@@ -211,19 +227,22 @@ def _epoch(
                 loss_sum += loss.detach()
             distributed.sum_gradients(model, batch.ids)
             nn.utils.clip_grad_norm_(model.parameters(), optimization.clip_norm)
-            optimizer.step()
-            descent.approach(average, model, step=step, averaging=regularization.averaging)
-            texts += len(batch.lengths)
-            tokens += int(batch.lengths.sum())
-            speed = tokens * distributed.count() / (time.perf_counter() - started)
+            state.optimizer.step()
+            optimizers.update_ema(
+                state.average, model, step=step, averaging=regularization.averaging
+            )
+            text_count += len(batch.lengths)
+            token_count += int(batch.lengths.sum())
+            speed = token_count * distributed.world_size() / (time.perf_counter() - started)
             advance(tokens_per_second=speed)
     seconds = time.perf_counter() - started
-    texts, tokens = distributed.sum_of(torch.tensor([texts, tokens])).tolist()
-    train_loss = distributed.sum_of(loss_sum).item() / texts
-    judged = (
-        distributed.from_first(lambda: _judged(average, dev)) if math.isfinite(train_loss) else None
-    )
-    if judged is None:
+    counts = torch.tensor([text_count, token_count])
+    text_count, token_count = distributed.all_sum(counts).tolist()
+    train_loss = distributed.all_sum(loss_sum).item() / text_count
+    evaluation = None
+    if math.isfinite(train_loss):
+        evaluation = distributed.broadcast_from_first(lambda: _evaluate_dev(state.average, dev))
+    if evaluation is None:
         raise Diverged(
             f"training diverged in epoch {number} (its loss is {train_loss}); lower "
             f"optimization.learning_rate ({optimization.learning_rate}) or optimization.clip_norm "
@@ -232,15 +251,18 @@ def _epoch(
     epoch = Epoch(
         epoch=number,
         train_loss=train_loss,
-        dev_loss=judged.log_loss,
-        dev_macro_f1=judged.macro_f1,
+        dev_loss=evaluation.log_loss,
+        dev_macro_f1=evaluation.macro_f1,
         seconds=seconds,
-        tokens_per_second=tokens / seconds,
+        tokens_per_second=token_count / seconds,
     )
-    ahead = part.total - part.first - part.steps
-    whole = time_left(time.perf_counter() - started, part.steps, part.steps + ahead)
-    left = f", at most {whole} left" if ahead else ""  # patience may end it before
-    reporter.say(
+    steps_left = epoch_steps.total - epoch_steps.first - epoch_steps.steps
+    remaining = time_left(
+        time.perf_counter() - started, epoch_steps.steps, epoch_steps.steps + steps_left
+    )
+    # "at most": patience may end the training earlier
+    left = f", at most {remaining} left" if steps_left else ""
+    run.reporter.say(
         f"epoch {number}/{rounds}: train loss {epoch.train_loss:.4f}, "
         f"dev loss {epoch.dev_loss:.4f}, dev macro-F1 {epoch.dev_macro_f1:.4f}, "
         f"{seconds:.1f} s, {epoch.tokens_per_second:,.0f} tokens/s{left}"
@@ -248,9 +270,9 @@ def _epoch(
     return epoch
 
 
-def _judged(model: RecurrentClassifier, texts: EncodedTexts) -> Evaluation | None:
-    """How good ``model`` is on ``texts``; None if what it says is no number."""
-    outputs = logits(model, texts)
+def _evaluate_dev(model: RecurrentClassifier, texts: EncodedTexts) -> Evaluation | None:
+    """The scores of ``model`` on ``texts``; None if a logit is NaN or infinite."""
+    outputs = compute_logits(model, texts)
     if not np.isfinite(outputs).all():
         return None
     answers = to_probabilities(outputs, temperature=1.0, task=texts.task)
@@ -258,12 +280,14 @@ def _judged(model: RecurrentClassifier, texts: EncodedTexts) -> Evaluation | Non
         answers,
         texts.truth,
         labels=texts.labels,
-        # those it would be served with: 0.5 would judge rare labels by a bar that is not theirs
-        thresholds=thresholds.choose(answers, texts.truth) if texts.task == "multi_label" else None,
+        # The thresholds that would be served: 0.5 is too high for rare labels.
+        thresholds=thresholds.choose_thresholds(answers, texts.truth)
+        if texts.task == "multi_label"
+        else None,
     )
 
 
-def _loss(
+def _compute_loss(
     model: RecurrentClassifier,
     batch: Batch,
     dropout: Dropout,
@@ -272,10 +296,10 @@ def _loss(
     smoothing: float,
     mixed_precision: bool,
 ) -> Tensor:
-    """Sum over the texts of the cross-entropy to the (soft) targets.
+    """The sum over the texts of the cross-entropy to the (soft) targets.
 
-    Where labels are decided alone it is the sum of their binary cross-entropies, and smoothing
-    moves each target towards one half.
+    For a multi-label task, the sum of the labels' binary cross-entropies; smoothing then moves each
+    target towards one half.
     """
     device = next(model.parameters()).device
     ids = dropout.words(batch.ids.to(device, non_blocking=True))
@@ -292,11 +316,11 @@ def _loss(
     )
 
 
-def _stalled(history: tuple[Epoch, ...], patience: int) -> bool:
+def _is_stalled(history: tuple[Epoch, ...], patience: int) -> bool:
     return bool(history) and len(history) - best_epoch(history).epoch >= patience
 
 
-def _without(gradient: Tensor, columns: int) -> Tensor:
+def _zero_columns(gradient: Tensor, columns: int) -> Tensor:
     masked = gradient.clone()
     masked[:, :columns] = 0.0
     return masked

@@ -1,97 +1,102 @@
-"""The network that a configuration describes: built on its word vectors, and fitted."""
+"""Build the network that a configuration describes on its word vectors, and train it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.model import RecurrentClassifier
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.training.config.schema import Configuration
 from valence.training.data.preparation import Prepared
-from valence.training.embeddings import word_vectors as vectors
+from valence.training.embeddings import word_vectors
 from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.runtime import provenance
 from valence.training.runtime.hashing import sha256_of_json
-from valence.training.runtime.progress import Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 from valence.training.trainer import loop
 from valence.training.trainer.checkpoint import Epoch
 from valence.training.trainer.initialization import initialize
 
 
-def word_vectors(
-    configuration: Configuration, prepared: Prepared, workspace: Workspace, reporter: Reporter
+@dataclass(frozen=True, slots=True)
+class TrainedNetwork:
+    """A network with the weights of its selected epoch, and the history of all epochs."""
+
+    model: RecurrentClassifier
+    history: tuple[Epoch, ...]
+
+
+def load_word_vectors(
+    configuration: Configuration, prepared: Prepared, run: Run
 ) -> WordVectors | None:
     """The pre-trained columns of the embedding; None if the configuration names no vectors."""
     if not configuration.words.vectors:
         return None
-    return vectors.load(
-        configuration.words.vectors,
-        prepared.words,
-        encoder_size=configuration.words.encoder_size,
-        in_domain_size=configuration.words.in_domain_size,
-        texts=prepared.domain,
-        cache=workspace.corpora,
-        progress=reporter.say,
+    return word_vectors.load_word_vectors(
+        configuration.words,
+        prepared.vocabulary,
+        texts=prepared.raw.in_domain_texts,
+        cache=run.workspace.corpora,
+        progress=run.reporter.say,
     )
 
 
-def fit(
+def train_network(
     configuration: Configuration,
     prepared: Prepared,
     pretrained: WordVectors | None,
     *,
-    device: torch.device,
+    run: Run,
     checkpoint: Path,
-    reporter: Reporter,
     observe: Callable[[Epoch], None] = lambda _: None,
-) -> tuple[RecurrentClassifier, tuple[Epoch, ...]]:
-    """The network that ``configuration`` describes with the weights of its chosen epoch, and the
-    history of all; see :func:`valence.training.trainer.loop.fit`.
+) -> TrainedNetwork:
+    """Build the network that ``configuration`` describes and train it.
+
+    See :func:`valence.training.trainer.loop.train`.
     """
-    model = _network(configuration, prepared.words, pretrained)
+    model = _build_network(configuration, prepared.vocabulary, pretrained)
     initialize(model, pretrained, seed=configuration.optimization.seed)
-    history = loop.fit(
-        model,
-        prepared.train,
-        prepared.encoded["dev"],
-        optimization=configuration.optimization,
-        regularization=configuration.regularization,
-        frozen_columns=_frozen(configuration, pretrained),
-        device=device,
-        checkpoint=checkpoint,
-        reporter=reporter,
-        observe=observe,
+    plan = loop.TrainingPlan(
+        configuration.optimization,
+        configuration.regularization,
+        checkpoint,
+        frozen_columns=_count_frozen_columns(configuration, pretrained),
     )
-    return model, history
+    history = loop.train(
+        model, prepared.train, prepared.held_out["dev"], plan, run=run, observe=observe
+    )
+    return TrainedNetwork(model, history)
 
 
-def run_key(configuration: Configuration, hashes: Mapping[str, str], words: Vocabulary) -> str:
-    """Names a run by all that its result depends on, so that only the same run is continued."""
-    content = [configuration.as_json(), dict(hashes), list(words), provenance.packages()]
+def run_key(configuration: Configuration, hashes: Mapping[str, str], vocabulary: Vocabulary) -> str:
+    """The name of a run: a hash of all that its result depends on.
+
+    An interrupted run is continued only by a run of the same name.
+    """
+    content = [configuration.as_json(), dict(hashes), list(vocabulary), provenance.packages()]
     return sha256_of_json(content)[:16]
 
 
-def _network(
-    configuration: Configuration, words: Vocabulary, pretrained: WordVectors | None
+def _build_network(
+    configuration: Configuration, vocabulary: Vocabulary, pretrained: WordVectors | None
 ) -> RecurrentClassifier:
     return RecurrentClassifier(
         Architecture(
-            vocabulary_size=len(words),
-            embedding_size=_columns(pretrained) + configuration.words.learned_size,
+            vocabulary_size=len(vocabulary),
+            embedding_size=_count_columns(pretrained) + configuration.words.learned_size,
             labels=len(configuration.labels),
             **configuration.network.model_dump(),
         )
     )
 
 
-def _frozen(configuration: Configuration, pretrained: WordVectors | None) -> int:
-    """How many columns of the embedding stay as they are."""
-    return 0 if configuration.words.trainable else _columns(pretrained)
+def _count_frozen_columns(configuration: Configuration, pretrained: WordVectors | None) -> int:
+    """The number of columns of the embedding that training does not change."""
+    return 0 if configuration.words.trainable else _count_columns(pretrained)
 
 
-def _columns(pretrained: WordVectors | None) -> int:
+def _count_columns(pretrained: WordVectors | None) -> int:
     return 0 if pretrained is None else pretrained.values.shape[1]

@@ -1,4 +1,4 @@
-"""How weights follow gradients: the optimizer, its learning rate, the weights' moving average."""
+"""The optimizer, the learning-rate schedule, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from valence.service.classifier.model import RecurrentClassifier
 from valence.training.config.schema import Optimization, Regularization
 
 
-def optimizer(
+def make_optimizer(
     model: nn.Module, optimization: Optimization, regularization: Regularization
 ) -> torch.optim.Optimizer:
-    """Weight decay acts on the matrices of the recurrence and the output only.
+    """The optimizer of ``model``; weight decay acts on the recurrence and the output only.
 
-    A word that a batch does not hold has no gradient; decay would shrink it all the same, the
-    rarer the more.
+    A word outside the batch has no gradient. Weight decay would shrink its vector nevertheless, and
+    most of all the vectors of rare words.
     """
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     decayed = [n for n, p in parameters.items() if p.dim() == 2 and n != "embedding.weight"]
@@ -35,8 +35,8 @@ def optimizer(
     return torch.optim.AdamW(groups, lr=optimization.learning_rate, betas=(0.9, 0.99), fused=True)
 
 
-def rate(step: int, total: int, optimization: Optimization) -> float:
-    """The factor on the learning rate at ``step`` of ``total``."""
+def lr_factor(step: int, total: int, optimization: Optimization) -> float:
+    """The factor on the learning rate at ``step`` (from 0) of ``total`` steps."""
     warmup = min(1.0, (step + 1) / (optimization.warmup_steps + 1))
     done = min(1.0, step / max(1, total))
     match optimization.schedule:
@@ -49,18 +49,18 @@ def rate(step: int, total: int, optimization: Optimization) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Let all parameters follow their gradients at ``rate`` from now on."""
+    """Set the learning rate of all parameters."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
-def approach(
+def update_ema(
     average: RecurrentClassifier, model: RecurrentClassifier, *, step: int, averaging: float
 ) -> None:
     """Move ``average`` towards ``model``: an exponential moving average over the steps.
 
-    Polyak and Juditsky 1992; Adhikari et al. 2019 for LSTM classifiers. Early on it forgets faster,
-    so that the random start does not stay in it.
+    Polyak and Juditsky 1992; Adhikari et al. 2019 for LSTM classifiers. Early steps use a smaller
+    decay, so that the random initial weights do not stay in the average.
     """
     weight = 1.0 - min(averaging, (1 + step) / (10 + step))
     with torch.no_grad():

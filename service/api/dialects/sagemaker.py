@@ -1,7 +1,7 @@
 """The contract of Amazon SageMaker for containers: ``GET /ping`` and ``POST /invocations``.
 
-JSON bodies are those of Hugging Face's dialect. Batch transform splits files into JSON lines or CSV;
-the answer to these has one line per line, so that batch transform can join it to its input.
+JSON bodies are those of Hugging Face's dialect. Batch transform splits files into JSON lines or
+CSV; the answer to these has one line per line, so that batch transform can join it to its input.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ def _read_csv(body: bytes, settings: Settings) -> list[str]:
         if len(row) != 1:
             raise InvalidRequest.for_field(
                 f"line.{index}",
-                f"{len(row)} columns, there must be one, the text; put a text with commas in quotes",
+                f"{len(row)} columns, there must be one, the text; put a text with commas in "
+                "quotes",
             )
     return [text for (text,) in rows]
 
@@ -119,7 +120,8 @@ ROUTES = (
         open=True,
         operation=Operation(
             summary="Are the models loaded and warm?",
-            description="For SageMaker. The answer is empty if they are. Otherwise the status is 503.",
+            description="For SageMaker. The answer is empty if they are. Otherwise the status is "
+            "503.",
             tag="sagemaker",
             response="text/plain",
             errors=(errors.Unavailable,),
@@ -133,8 +135,8 @@ ROUTES = (
         refuse=refuse,
         operation=Operation(
             summary="Classify for SageMaker",
-            description="JSON bodies as for /predict. The answer to JSON lines with `inputs`, or to CSV "
-            "with one column and without a header, has one line per line.",
+            description="JSON bodies as for /predict. The answer to JSON lines with `inputs`, or "
+            "to CSV with one column and without a header, has one line per line.",
             tag="sagemaker",
             request=PredictRequest,
             request_examples=PREDICT_EXAMPLES,

@@ -44,7 +44,8 @@ class VllmRequest(BaseModel):
     )
     truncate_prompt_tokens: Annotated[int, Field(ge=-1, strict=True)] | None = Field(
         default=None,
-        description="-1: a text longer than the model reads is cut. Absent: such a text is an error.",
+        description="-1: a text longer than the model reads is cut. Absent: such a text is an "
+        "error.",
     )
     truncation_side: Literal["left", "right"] | None = Field(
         default=None, description="The end of a long text that is cut off. Absent: right."

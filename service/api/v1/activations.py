@@ -29,7 +29,8 @@ class ActivationsRequest(BaseModel):
         Field(
             min_length=1,
             max_length=128,
-            description="The model, as `name` or `name:version`. Absent or null: the default model.",
+            description="The model, as `name` or `name:version`. Absent or null: the default "
+            "model.",
         ),
     ] = None
     units: Annotated[
@@ -119,8 +120,8 @@ ROUTES = (
         handler=show,
         operation=Operation(
             summary="Show the activations of the network at each word",
-            description="The hidden state of the most telling units of the last recurrent layer after "
-            "each token, forward and backward. The playground colours words by these values.",
+            description="The hidden state of the most telling units of the last recurrent layer "
+            "after each token, forward and backward. The playground colours words by these values.",
             tag="activations",
             request=ActivationsRequest,
             request_examples={"two units": {"text": "I love it.", "units": 2}},

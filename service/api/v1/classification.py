@@ -224,8 +224,8 @@ ROUTE = Route(
     handler=classify,
     operation=Operation(
         summary="Classify texts",
-        description="Returns a label for each text, a calibrated probability for each label, and how "
-        "much of the text the model read.",
+        description="Returns a label for each text, a calibrated probability for each label, and "
+        "how much of the text the model read.",
         tag="classify",
         request=ClassifyRequest,
         request_examples={

@@ -98,8 +98,8 @@ class ModelCard(BaseModel):
     task: Annotated[
         Task,
         Field(
-            description="`single_label`: one label per text. `multi_label`: any number of labels per "
-            "text, each decided alone by its threshold."
+            description="`single_label`: one label per text. `multi_label`: any number of labels "
+            "per text, each decided alone by its threshold."
         ),
     ]
     labels: list[str]
@@ -122,8 +122,8 @@ class ModelCard(BaseModel):
     behaviour: Annotated[
         dict[str, BehaviourRecord],
         Field(
-            description="Behaviour tests by capability (negation, typos, names, ...): the numbers of "
-            "cases tried and passed."
+            description="Behaviour tests by capability (negation, typos, names, ...): the numbers "
+            "of cases tried and passed."
         ),
     ]
     training: Annotated[

@@ -183,9 +183,9 @@ ROUTES = (
             summary="Classify a stream of lines",
             description="Newline-delimited JSON in both directions, for any number of lines. The "
             "service answers each line in order, with a result or an error, while the client still "
-            "sends later lines. Blank lines do not get an answer. A line may also be a JSON string, "
-            "the text alone. Read while you write: the service reads from a client only as fast as "
-            "the client reads the answers.",
+            "sends later lines. Blank lines do not get an answer. A line may also be a JSON "
+            "string, the text alone. Read while you write: the service reads from a client only as "
+            "fast as the client reads the answers.",
             tag="classify",
             query=Options,
             media_types=MEDIA_TYPES,

@@ -7,23 +7,29 @@ import numpy as np
 import pytest
 from valence.training.config.schema import Distillation
 from valence.training.corpora.example import Example
-from valence.training.corpora.normal_form import fold
+from valence.training.corpora.normal_form import normal_form
 from valence.training.data.augmentation import copies
-from valence.training.data.augmentation.copies import vary
 from valence.training.data.augmentation.neighbours import Neighbours
-from valence.training.data.split import split
+from valence.training.data.split import split_by_hash
 from valence.training.embeddings import glove, pretrained
-from valence.training.embeddings.table import Table
+from valence.training.embeddings.table import VectorTable
 from valence.training.runtime.progress import Reporter
 
 WORDS = ("film", "movie", "great", "meal", "dreadful", "boring", "goes")
+
+
+def augment(texts, neighbours, *, excluded=(), **settings):
+    given, apart = ([Example(text, "", "") for text in part] for part in (texts, excluded))
+    return copies.augment(given, neighbours, excluded=apart, **settings)
+
+
 TEXTS = ["The film was great in the end.", "A dreadful meal!", "Boring", "So it goes, as they say."]
 
 
 def equally_near(*words: str) -> Neighbours:
     """Return words with equal distances, placed after those that count as function words."""
     rows = {word: row for row, word in enumerate([*map(str, range(200)), *words])}
-    return Neighbours(words, Table(rows, np.ones((len(rows), 2), dtype=np.float32)))
+    return Neighbours(words, VectorTable(rows, np.ones((len(rows), 2), dtype=np.float32)))
 
 
 @pytest.fixture(scope="module")
@@ -34,35 +40,35 @@ def near() -> Neighbours:
 def test_copies_depend_on_the_seed_and_fewer_are_a_prefix(
     near: Neighbours,
 ) -> None:
-    made = list(vary(TEXTS, near, copies=3, seed=1))
-    assert made == list(vary(TEXTS, near, copies=3, seed=1))
-    assert made != list(vary(TEXTS, near, copies=3, seed=2))
-    fewer = list(vary(TEXTS, near, copies=1, seed=1))
+    made = list(augment(TEXTS, near, copies=3, seed=1))
+    assert made == list(augment(TEXTS, near, copies=3, seed=1))
+    assert made != list(augment(TEXTS, near, copies=3, seed=2))
+    fewer = list(augment(TEXTS, near, copies=1, seed=1))
     assert fewer == made[: len(fewer)]
-    assert list(vary(TEXTS, near, copies=0, seed=1)) == []
+    assert list(augment(TEXTS, near, copies=0, seed=1)) == []
 
 
 def test_copies_are_new_unique_and_not_empty(
     near: Neighbours,
 ) -> None:
     """A copy equals neither a text nor one of the texts to avoid."""
-    spared = next(vary(TEXTS, near, copies=1, seed=0))
-    without = [spared.upper() + "!"]
-    made = list(vary(TEXTS, near, copies=50, seed=0, without=without))
-    folded = [fold(text) for text in made]
+    spared = next(augment(TEXTS, near, copies=1, seed=0))
+    excluded = [spared.upper() + "!"]
+    made = list(augment(TEXTS, near, copies=50, seed=0, excluded=excluded))
+    folded = [normal_form(text) for text in made]
     assert len(made) > 50
     assert all(folded)
     assert len(set(folded)) == len(folded)
-    assert not {fold(text) for text in (*TEXTS, spared)} & set(folded)
+    assert not {normal_form(text) for text in (*TEXTS, spared)} & set(folded)
 
 
 def test_a_text_without_words_gives_no_copies(near: Neighbours) -> None:
-    assert list(vary(["", " "], near, copies=3, seed=0)) == []
+    assert list(augment(["", " "], near, copies=3, seed=0)) == []
 
 
 def test_words_are_replaced_by_near_ones_and_texts_stay_whole() -> None:
     texts = [f"{place} film" + " film" * 48 for place in range(400)]
-    made = list(vary(texts, equally_near("film", "movie"), copies=1, seed=0))
+    made = list(augment(texts, equally_near("film", "movie"), copies=1, seed=0))
     words = [word for one in made for word in one.split() if not word.isdecimal()]
     assert set(words) == {"film", "movie"}
     assert words.count("movie") / len(words) == pytest.approx(0.25 / 0.95, abs=0.01)
@@ -72,7 +78,7 @@ def test_words_are_replaced_by_near_ones_and_texts_stay_whole() -> None:
 
 def test_unchanged_words_stay_in_their_order(near: Neighbours) -> None:
     text = " ".join(f"{place}." for place in range(300))
-    [made] = vary([text], near, copies=1, seed=0)
+    [made] = augment([text], near, copies=1, seed=0)
     kept = [int(float(word)) for word in made.split()]
     assert kept == sorted(kept)
     assert 250 < len(kept) < 300
@@ -84,18 +90,20 @@ def test_copies_avoid_held_out_texts_and_use_near_words(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    splits = split(examples)
+    splits = split_by_hash(examples)
     asked: list[tuple[Neighbours, dict[str, Any]]] = []
-    monkeypatch.setattr(copies, "vary", lambda _, near, **rest: asked.append((near, rest)) or ())
+    monkeypatch.setattr(copies, "augment", lambda _, near, **rest: asked.append((near, rest)) or ())
     words = {word: row for row, word in enumerate([*map(str, range(200)), "the", "film"])}
     monkeypatch.setattr(pretrained, "fetch", lambda package, cache, progress: cache)
-    monkeypatch.setattr(glove, "read", lambda _: Table(words, np.ones((202, 2), dtype=np.float32)))
+    monkeypatch.setattr(
+        glove, "read_glove", lambda _: VectorTable(words, np.ones((202, 2), dtype=np.float32))
+    )
     settings = Distillation(copies=2, seed=3)
-    copies.made(settings, splits, cache=tmp_path, reporter=silent())
+    copies.make_augmented_texts(settings, splits, cache=tmp_path, reporter=silent())
     [(near, rest)] = asked
-    assert set(rest["without"]) == {example.text for example in (*splits.dev, *splits.test)}
+    assert rest["excluded"] == (*splits.dev, *splits.test)
     assert (rest["copies"], rest["seed"]) == (2, 3)
-    assert near.instead_of("film", 0.5) == "the"
+    assert near.replace("film", 0.5) == "the"
     for none in (None, Distillation(copies=0)):
-        assert copies.made(none, splits, cache=tmp_path, reporter=silent()) == ()
+        assert copies.make_augmented_texts(none, splits, cache=tmp_path, reporter=silent()) == ()
     assert len(asked) == 1

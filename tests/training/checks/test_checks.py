@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
@@ -20,6 +19,7 @@ from valence.training.corpora.example import Example
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 LABELS = ["negative", "neutral", "positive"]
@@ -62,11 +62,9 @@ def test_an_error_in_the_data_prevents_the_training(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"(?s)conflicts: .*--unchecked") as error:
-        training_run.train(
+        training_run.train_classifier(
             configuration_of(contradicting, configured),
-            workspace=workspace,
-            reporter=silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, silent()),
         )
     assert "sentence number" not in str(error.value)
 
@@ -74,11 +72,9 @@ def test_an_error_in_the_data_prevents_the_training(
 def test_unchecked_training_ignores_faults_of_the_data(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
-    made = training_run.train(
+    made = training_run.train_classifier(
         configuration_of(contradicting, configured),
-        workspace=workspace,
-        reporter=silent(),
-        device=torch.device("cpu"),
+        run=Run(workspace, silent()),
         with_baselines=False,
         unchecked=True,
     )
@@ -133,20 +129,20 @@ def test_the_training_data_of_a_model_have_not_drifted(
 ) -> None:
     """The model keeps a profile of its data."""
     made, workspace = stored
-    folder = store.path(made.tag)
-    kept = profile.read(folder / artifact.REPORT / profile.FILE)
+    folder = store.find_model(made.tag)
+    kept = profile.read_profile(folder / artifact.REPORT / profile.FILE)
     assert kept is not None
     assert kept.texts == sum(made.manifest.training.splits.values())
-    loaded, splits = training_run.load_splits(configured(), workspace, silent())
-    assert suite.drifted(loaded, made.tag) == []
-    checked = suite.check(configured(), loaded, splits, slow=False, against=made.tag)
+    loaded, splits = training_run.load_splits(configured(), Run(workspace, silent()))
+    assert suite.check_drift(loaded, made.tag) == []
+    checked = suite.run_checks(configured(), loaded, splits, slow=False, against=made.tag)
     assert "drift" not in [finding.check for finding in checked.findings]
 
 
 def test_drifted_data_are_reported(stored: tuple[Trained, Workspace], loaded, texts) -> None:
     made, _ = stored
     other = texts(*(f"wholly other words here {n} and there {n}" for n in range(200)))
-    found = suite.drifted(loaded(other), made.tag)
+    found = suite.check_drift(loaded(other), made.tag)
     assert {finding.check for finding in found} == {"drift"}
     moved = {
         finding.message.partition(" have moved")[0]
@@ -160,7 +156,7 @@ def test_a_model_without_a_profile_is_reported(
     stored: tuple[Trained, Workspace], loaded, texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(profile, "FILE", "missing.json")
-    (found,) = suite.drifted(loaded(texts("one")), stored[0].tag)
+    (found,) = suite.check_drift(loaded(texts("one")), stored[0].tag)
     assert (found.severity, "keeps no profile" in found.message) == ("note", True)
 
 
@@ -168,9 +164,10 @@ def test_the_most_severe_findings_come_first(
     contradicting: Path, configured, workspace, silent
 ) -> None:
     chosen = configuration_of(contradicting, configured)
-    loaded, splits = training_run.load_splits(chosen, workspace, silent())
+    loaded, splits = training_run.load_splits(chosen, Run(workspace, silent()))
     severities = [
-        finding.severity for finding in suite.check(chosen, loaded, splits, slow=False).findings
+        finding.severity
+        for finding in suite.run_checks(chosen, loaded, splits, slow=False).findings
     ]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
 
@@ -178,7 +175,7 @@ def test_the_most_severe_findings_come_first(
 def test_the_table_of_suspects_has_no_spreadsheet_formulas(tmp_path: Path) -> None:
     example = Example("=1+1", "a", "mine.csv", place="line 7")
     suspect = label_noise.Suspect(example, "b", 0.125, 0.75)
-    report.write(tmp_path, suite.Checked((), (suspect,)), name="mine", texts=1)
+    report.write_report(tmp_path, suite.Checked((), (suspect,)), name="mine", texts=1)
     with (tmp_path / report.SUSPECTS).open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     assert row == {
@@ -193,9 +190,9 @@ def test_the_table_of_suspects_has_no_spreadsheet_formulas(tmp_path: Path) -> No
 
 
 def test_at_most_a_hundred_places_are_kept(texts) -> None:
-    from valence.training.checks.finding import finding
+    from valence.training.checks.finding import make_finding
 
     examples = texts(*map(str, range(101)))
-    found = finding("x", "note", examples, 202, "said")
+    found = make_finding("x", "note", examples, 202, "said")
     assert (found.count, found.share, len(found.places)) == (101, 0.5, 100)
     assert isinstance(found, Finding)

@@ -8,7 +8,7 @@ import pytest
 from valence.service.classifier.vocabulary import UNKNOWN, Vocabulary
 from valence.service.errors import ArtifactError
 from valence.training.checks import profile
-from valence.training.checks.drift import drift, jensen_shannon, psi
+from valence.training.checks.drift import jensen_shannon, measure_drift, psi
 from valence.training.corpora.example import Example
 
 WORDS = [f"w{number}" for number in range(400)]
@@ -27,12 +27,14 @@ def sample(seed: int, *, words=WORDS, length: int = 12, share: float = 0.5) -> l
 
 
 VOCABULARY = Vocabulary([UNKNOWN, *WORDS])
-OLD = profile.profile(sample(0), vocabulary=VOCABULARY)
+OLD = profile.profile_examples(sample(0), vocabulary=VOCABULARY)
 
 
 def drifted_checks(new: list[Example]) -> list[str]:
-    described = profile.profile(new, vocabulary=VOCABULARY, words=tuple(OLD.words))
-    return [finding.message.partition(" have moved")[0] for finding in drift(OLD, described)]
+    described = profile.profile_examples(new, vocabulary=VOCABULARY, words=tuple(OLD.words))
+    return [
+        finding.message.partition(" have moved")[0] for finding in measure_drift(OLD, described)
+    ]
 
 
 @pytest.mark.parametrize("seed", range(1, 11))
@@ -68,7 +70,7 @@ def test_without_texts_to_compare_there_is_no_drift() -> None:
 
 def test_a_profile_has_correct_counts() -> None:
     examples = [Example("One one two.", "a", "c"), Example("Three", "b", "c")]
-    found = profile.profile(examples, vocabulary=Vocabulary([UNKNOWN, "one", "."]))
+    found = profile.profile_examples(examples, vocabulary=Vocabulary([UNKNOWN, "one", "."]))
     assert (found.texts, found.tokens, found.labels) == (2, 5, {"a": 1, "b": 1})
     assert found.words == {"one": 2, "two": 1, ".": 1, "three": 1}
     assert found.unknown_words == 2
@@ -80,15 +82,17 @@ def test_a_length_equal_to_a_bound_belongs_to_its_class() -> None:
     """The longest texts have a class of their own."""
     last = profile.LENGTHS[-1]
     counts = [profile.LENGTHS[0], profile.LENGTHS[0] + 1, last, last + 1]
-    found = profile.profile([Example(" ".join(["x"] * count), "a", "c") for count in counts])
+    found = profile.profile_examples(
+        [Example(" ".join(["x"] * count), "a", "c") for count in counts]
+    )
     assert (found.lengths[0], found.lengths[1], found.lengths[-2:]) == (1, 1, (1, 1))
 
 
 def test_a_profile_survives_a_file_and_damage_is_refused(tmp_path: Path) -> None:
     path = tmp_path / profile.FILE
-    assert profile.read(path) is None
+    assert profile.read_profile(path) is None
     path.write_text(OLD.model_dump_json(), encoding="utf-8")
-    assert profile.read(path) == OLD
+    assert profile.read_profile(path) == OLD
     path.write_text("{}", encoding="utf-8")
     with pytest.raises(ArtifactError, match=r"profile\.json: no profile"):
-        profile.read(path)
+        profile.read_profile(path)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.training.checks.label_noise import noise, suspects
+from valence.training.checks.label_noise import find_suspects, report_noise
 from valence.training.corpora.example import Example
 
 WORDS = {
@@ -32,27 +32,27 @@ def test_planted_label_errors_are_found_with_the_right_label() -> None:
         wrong = next(label for label in WORDS if label != right.label)
         examples[place] = Example(right.text, wrong, "c")
         truth[right.text] = right.label
-    found = suspects(examples)
+    found = find_suspects(examples)
     named = {suspect.example.text: suspect.suggested for suspect in found}
     assert sum(named.get(text) == label for text, label in truth.items()) >= 11
     assert len(found) <= 24
     assert all(suspect.given_probability <= suspect.suggested_probability for suspect in found)
-    (said,) = noise(found, len(examples))
+    (said,) = report_noise(found, len(examples))
     assert (said.check, said.severity, said.count) == ("label_noise", "warning", len(found))
 
 
 def test_correct_labels_give_no_suspects() -> None:
-    assert suspects(made()) == ()
-    assert noise((), 240) == []
+    assert find_suspects(made()) == ()
+    assert report_noise((), 240) == []
 
 
 def test_a_label_with_fewer_texts_than_folds_is_left_out() -> None:
     examples = [*made(20), *(Example(f"lonely {number}", "rare", "c") for number in range(4))]
-    assert not [suspect for suspect in suspects(examples) if suspect.example.label == "rare"]
-    assert suspects(examples[-4:]) == ()
+    assert not [suspect for suspect in find_suspects(examples) if suspect.example.label == "rare"]
+    assert find_suspects(examples[-4:]) == ()
 
 
 def test_without_cleanlab_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
     with pytest.raises(ConfigurationError, match=r"cleanlab is not installed: pip install"):
-        suspects(made(5))
+        find_suspects(made(5))

@@ -11,7 +11,7 @@ from pyarrow import parquet
 from valence.service.errors import ConfigurationError
 from valence.training.config.columns import Columns
 from valence.training.corpora import catalog
-from valence.training.corpora.files import find, names, read
+from valence.training.corpora.files import find_files, name_files, read_examples
 from valence.training.data import large_files
 from valence.training.runtime.progress import Reporter
 
@@ -21,7 +21,7 @@ ROWS = [("Fine, really.", "4"), ('A "so-called"\nhotel', "1"), ("Café", "5")]
 
 
 def labelled_texts(path: Path, table: Columns = TABLE) -> list[tuple[str, str | tuple[str, ...]]]:
-    return [(example.text, example.label) for example in read(path, table, corpus="mine")]
+    return [(example.text, example.label) for example in read_examples(path, table, corpus="mine")]
 
 
 def refusal_of(path: Path, table: Columns = TABLE) -> str:
@@ -167,10 +167,12 @@ def test_guessed_encoding_is_reported(tmp_path: Path, encoding: str, guessed: bo
     """The record of a file holds the encoding and whether it is a guess."""
     path = tmp_path / "a.csv"
     path.write_text(delimited(","), encoding=encoding)
-    (labelled_texts,) = catalog.load((), cache=tmp_path, own=[str(path)], table=TABLE).records
+    (labelled_texts,) = catalog.load_corpora(
+        (), cache=tmp_path, patterns=[str(path)], columns=TABLE
+    ).records
     assert (labelled_texts.encoding, labelled_texts.encoding_guessed) == (encoding, guessed)
     table = dataclasses.replace(TABLE, encoding=encoding)
-    (said,) = catalog.load((), cache=tmp_path, own=[str(path)], table=table).records
+    (said,) = catalog.load_corpora((), cache=tmp_path, patterns=[str(path)], columns=table).records
     assert (said.encoding, said.encoding_guessed) == (None, False)
 
 
@@ -199,18 +201,18 @@ def test_files_folders_and_globs_give_each_file_once(
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     whole = [Path("a.jsonl.gz"), Path("b.csv"), Path("deep/b.csv")]
-    assert list(find(["."])) == whole
-    assert list(find(["**/*.csv"])) == whole[1:]
-    assert list(find(["b.csv", "."])) == [whole[1], whole[0], whole[2]]
-    assert names(find(["."])) == ("a.jsonl.gz", "b.csv", "deep/b.csv")
+    assert list(find_files(["."])) == whole
+    assert list(find_files(["**/*.csv"])) == whole[1:]
+    assert list(find_files(["b.csv", "."])) == [whole[1], whole[0], whole[2]]
+    assert name_files(find_files(["."])) == ("a.jsonl.gz", "b.csv", "deep/b.csv")
     with pytest.raises(ConfigurationError, match=rf"c.csv: no file of that name.*{tmp_path}"):
-        find(["c.csv"])
+        find_files(["c.csv"])
     for wrong in ("notes.md", "*.md"):
         with pytest.raises(ConfigurationError, match=r"notes.md: the extension must be one of"):
-            find([wrong])
+            find_files([wrong])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigurationError, match="empty: no file"):
-        find(["empty"])
+        find_files(["empty"])
 
 
 def test_own_files_are_handled_like_published_corpora(tmp_path: Path) -> None:
@@ -220,7 +222,7 @@ def test_own_files_are_handled_like_published_corpora(tmp_path: Path) -> None:
         ("b.csv", "review,stars\nGOOD,5\nbad,1\n"),
     ):
         (tmp_path / name).write_text(content)
-    loaded = catalog.load((), cache=tmp_path, own=[str(tmp_path)], table=TABLE)
+    loaded = catalog.load_corpora((), cache=tmp_path, patterns=[str(tmp_path)], columns=TABLE)
     assert [(e.text, e.label, e.corpus) for e in loaded.examples] == [
         ("Good!", "5", "a.csv"),
         ("bad", "1", "b.csv"),

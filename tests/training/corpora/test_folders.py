@@ -40,7 +40,7 @@ def reviews(tmp_path: Path) -> Path:
 
 def test_texts_are_labelled_by_their_folder(reviews: Path) -> None:
     """The folder of the split above does not matter."""
-    loaded = catalog.load((), cache=reviews, own=[str(reviews)], table=TABLE)
+    loaded = catalog.load_corpora((), cache=reviews, patterns=[str(reviews)], columns=TABLE)
     assert [(example.text, example.label, example.place) for example in loaded.examples] == [
         ("Caf\u00e9", "pos", "test/pos/deep/0_9.txt.gz"),
         ("Poor,\nreally.", "neg", "train/neg/0_2.txt"),
@@ -51,7 +51,7 @@ def test_texts_are_labelled_by_their_folder(reviews: Path) -> None:
 
 
 def test_a_single_split_is_a_folder_of_labels(reviews: Path) -> None:
-    found = files.read(reviews / "train", TABLE, corpus="mine")
+    found = files.read_examples(reviews / "train", TABLE, corpus="mine")
     assert [(example.text, example.label) for example in found] == [
         ("Poor,\nreally.", "neg"),
         ("Fine.", "pos"),
@@ -80,7 +80,7 @@ def test_texts_in_other_encodings_share_one_guess(
         for n in range(9)
     }
     folder = put(tmp_path / "mine", texts)
-    loaded = catalog.load((), cache=tmp_path, own=[str(folder)], table=TABLE)
+    loaded = catalog.load_corpora((), cache=tmp_path, patterns=[str(folder)], columns=TABLE)
     assert len(loaded.examples) == 18
     assert {example.text[:-4] for example in loaded.examples} == {sentence}
     (record,) = loaded.records
@@ -91,19 +91,19 @@ def test_an_undecodable_byte_is_named_with_file_and_line(tmp_path: Path) -> None
     texts = {"a/1.txt": "x", "b/1.txt": "secret caf\u00e9s\n".encode() * 20 + b"Caf\xe9"}
     folder = put(tmp_path / "mine", texts)
     with pytest.raises(ConfigurationError) as caught:
-        list(files.read(folder, TABLE, corpus="mine"))
+        list(files.read_examples(folder, TABLE, corpus="mine"))
     said = str(caught.value)
     assert said.startswith(f"{folder}/b/1.txt, line 21: the byte 0xe9 is not UTF-8; say which")
     assert "secret" not in said
     for encoding, told in (("ascii", "the byte 0xc3 is not ASCII"), ("x", "cannot be read as 'x'")):
         with pytest.raises(ConfigurationError, match=told):
-            list(files.read(folder, replace(TABLE, encoding=encoding), corpus="mine"))
+            list(files.read_examples(folder, replace(TABLE, encoding=encoding), corpus="mine"))
 
 
 def test_a_folder_without_label_folders_is_refused(tmp_path: Path) -> None:
     folder = put(tmp_path / "mine", {"train/1.txt": "x", "unsup/1.txt": "x", ".git/1.txt": "x"})
     with pytest.raises(ConfigurationError, match=r"nor texts in folders named after labels"):
-        files.find([str(folder)])
+        files.find_files([str(folder)])
 
 
 def test_a_folder_is_streamed_from_a_copy(reviews: Path, tmp_path: Path) -> None:
@@ -111,8 +111,10 @@ def test_a_folder_is_streamed_from_a_copy(reviews: Path, tmp_path: Path) -> None
         [str(reviews)], TABLE, tmp_path / "copies", Reporter(quiet=True)
     )
     texts = {
-        example.text for part in source.ranges for example in ranges.read(part, TABLE, corpus="x")
+        example.text
+        for part in source.ranges
+        for example in ranges.read_range(part, TABLE, corpus="x")
     }
     assert texts == {"Caf\u00e9", "Poor,\nreally.", "Fine."}
-    assert large_files.sample(source).records[0].texts == 3
+    assert large_files.load_sample(source).records[0].texts == 3
     assert not large_files.is_large([reviews])

@@ -59,7 +59,7 @@ def reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_classes_have_names_and_each_split_is_a_file(reviews: str, tmp_path: Path) -> None:
-    found = files.find([f"{reviews}:plain"], tmp_path)
+    found = files.find_files([f"{reviews}:plain"], tmp_path)
     assert [path.name for path in found] == ["reviews-train.parquet", "reviews-test.parquet"]
     train, test = (parquet.read_table(path).to_pylist() for path in found)
     assert train == [
@@ -68,7 +68,7 @@ def test_classes_have_names_and_each_split_is_a_file(reviews: str, tmp_path: Pat
     ]
     # an example without a class is left out
     assert test == train[:1]
-    loaded = catalog.load((), cache=tmp_path, own=[f"{reviews}:plain"], table=TABLE)
+    loaded = catalog.load_corpora((), cache=tmp_path, patterns=[f"{reviews}:plain"], columns=TABLE)
     assert [(example.text, example.label) for example in loaded.examples] == [
         ("Fine.", "fine"),
         ("Poor.", "poor"),
@@ -76,7 +76,7 @@ def test_classes_have_names_and_each_split_is_a_file(reviews: str, tmp_path: Pat
 
 
 def test_several_classes_per_text_are_lists_of_names(reviews: str, tmp_path: Path) -> None:
-    (path,) = files.find([f"{reviews}:tags"], tmp_path)
+    (path,) = files.find_files([f"{reviews}:tags"], tmp_path)
     assert parquet.read_table(path).to_pylist() == [
         {"text": "Late and cold.", "label": ["late", "cold"]},
         {"text": "Nothing.", "label": []},
@@ -84,9 +84,9 @@ def test_several_classes_per_text_are_lists_of_names(reviews: str, tmp_path: Pat
 
 
 def test_an_unchanged_data_set_is_written_once(reviews: str, tmp_path: Path) -> None:
-    (first,) = files.find([f"{reviews}:tags"], tmp_path)
+    (first,) = files.find_files([f"{reviews}:tags"], tmp_path)
     written = first.stat().st_mtime_ns
-    assert files.find([f"{reviews}:tags"], tmp_path) == (first,)
+    assert files.find_files([f"{reviews}:tags"], tmp_path) == (first,)
     assert first.stat().st_mtime_ns == written
 
 
@@ -97,12 +97,12 @@ def test_a_data_set_that_cannot_be_loaded_gives_a_remedy(
         with pytest.raises(
             ConfigurationError, match=r"cannot be fetched: .*HF_TOKEN.*its files"
         ) as caught:
-            files.find([wrong], tmp_path)
+            files.find_files([wrong], tmp_path)
         assert str(caught.value).startswith(f"{wrong}: ")
         assert "\n" not in str(caught.value)
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'valence\[hub\]'"):
-        files.find([reviews], tmp_path)
+        files.find_files([reviews], tmp_path)
 
 
 def test_a_model_is_named_after_its_data_set() -> None:

@@ -77,7 +77,7 @@ def test_questions_are_read_with_their_coarse_labels(
     tmp_path: Path, fake_download: Callable[[bytes], list[str]]
 ) -> None:
     fake_download(QUESTIONS)
-    (path,) = torchtext_sets.files("torchtext:trec", tmp_path)
+    (path,) = torchtext_sets.fetch_files("torchtext:trec", tmp_path)
     assert ("Who is sister city ?", "HUM") in rows(path)
     assert {label for _, label in rows(path)} == torchtext_sets.LABELS["trec"]
 
@@ -87,9 +87,9 @@ def test_only_the_train_split_of_reviews_is_read(
     tmp_path: Path, fake_download: Callable[[bytes], list[str]]
 ) -> None:
     asked = fake_download(REVIEWS)
-    (path,) = torchtext_sets.files("torchtext:imdb", tmp_path)
+    (path,) = torchtext_sets.fetch_files("torchtext:imdb", tmp_path)
     assert rows(path) == [("Fine.", "pos"), ("Poor.", "neg")]
-    assert torchtext_sets.files("torchtext:imdb", tmp_path) == [path]
+    assert torchtext_sets.fetch_files("torchtext:imdb", tmp_path) == [path]
     assert len(asked) == 1
 
 
@@ -98,8 +98,8 @@ def test_a_torchtext_name_can_replace_files(
     tmp_path: Path, fake_download: Callable[[bytes], list[str]]
 ) -> None:
     fake_download(REVIEWS)
-    (path,) = files.find(["torchtext:imdb"], tmp_path)
-    found = files.read(path, Columns("text", "label"), corpus="imdb")
+    (path,) = files.find_files(["torchtext:imdb"], tmp_path)
+    found = files.read_examples(path, Columns("text", "label"), corpus="imdb")
     assert [(example.text, example.label) for example in found] == [
         ("Fine.", "pos"),
         ("Poor.", "neg"),
@@ -121,15 +121,15 @@ def test_a_wrong_archive_is_refused_and_fetched_again(
     fake_download(content)
     cache = tmp_path / "cache"
     with pytest.raises(ConfigurationError, match=f"torchtext:{name}: it cannot be fetched"):
-        torchtext_sets.files(f"torchtext:{name}", cache)
+        torchtext_sets.fetch_files(f"torchtext:{name}", cache)
     assert not list(tmp_path.rglob("outside.txt"))
     fake_download(QUESTIONS if name == "trec" else REVIEWS)
-    assert torchtext_sets.files(f"torchtext:{name}", cache)
+    assert torchtext_sets.fetch_files(f"torchtext:{name}", cache)
 
 
 def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="known are torchtext:trec, torchtext:imdb"):
-        torchtext_sets.files("torchtext:sst", tmp_path)
+        torchtext_sets.fetch_files("torchtext:sst", tmp_path)
 
 
 def test_without_safe_unpacking_no_archive_is_fetched(
@@ -138,5 +138,5 @@ def test_without_safe_unpacking_no_archive_is_fetched(
     asked = fake_download(REVIEWS)
     monkeypatch.delattr(tarfile, "data_filter", raising=False)
     with pytest.raises(ConfigurationError, match=r"Python before 3\.11\.4 unpacks whatever"):
-        torchtext_sets.files("torchtext:imdb", tmp_path)
+        torchtext_sets.fetch_files("torchtext:imdb", tmp_path)
     assert asked == []

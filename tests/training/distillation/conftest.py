@@ -6,27 +6,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from valence.training.config.schema import Distillation
 from valence.training.corpora.example import Example
-from valence.training.data.split import Splits, split
-from valence.training.distillation.encoder_teacher import Ensemble
-from valence.training.distillation.teacher import Lesson
+from valence.training.data.split import Splits, split_by_hash
+from valence.training.distillation.encoder_teacher import EncoderTeacher
+from valence.training.distillation.teacher import TeacherData
 from valence.training.embeddings.encoder_model import Encoder
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
+from valence.training.runtime.workspace import Workspace
 
 LABELS = ("negative", "neutral", "positive")
 
 
 @pytest.fixture(scope="session")
 def splits(examples: list[Example]) -> Splits:
-    return split(examples)
+    return split_by_hash(examples)
 
 
 @pytest.fixture
 def teacher(
     encoder_folder: Path, splits: Splits, tmp_path: Path, silent: type[Reporter]
-) -> Callable[..., Ensemble]:
+) -> Callable[..., EncoderTeacher]:
     """Return a maker of teachers that share a folder; arguments change their settings."""
 
     def make(
@@ -35,16 +36,13 @@ def teacher(
         train: tuple[Example, ...] = splits.train,
         folder: str = "teachers",
         **settings: object,
-    ) -> Ensemble:
+    ) -> EncoderTeacher:
         chosen = {"teacher": str(encoder_folder), "learning_rate": 0.01, "epochs": 6}
-        return Ensemble(
+        return EncoderTeacher(
             Encoder(str(settings.get("teacher", encoder_folder))),
             Distillation.model_validate(chosen | settings),
-            Lesson(train, splits.dev, LABELS, "single_label", use_shares=True),
-            folder=tmp_path / folder,
-            cache=tmp_path / "cache",
-            device=torch.device("cpu"),
-            reporter=reporter or silent(),
+            TeacherData(train, splits.dev, LABELS, "single_label", use_shares=True),
+            Run(Workspace(tmp_path / folder), reporter or silent()),
         )
 
     return make

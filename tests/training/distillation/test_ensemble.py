@@ -11,7 +11,7 @@ from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.data.split import Splits
 from valence.training.distillation import encoder_teacher, fine_tuning
-from valence.training.distillation.encoder_teacher import Ensemble
+from valence.training.distillation.encoder_teacher import EncoderTeacher
 from valence.training.distillation.fine_tuning import Pieces
 from valence.training.metrics import calibration
 from valence.training.runtime.progress import Reporter
@@ -19,7 +19,7 @@ from valence.training.runtime.progress import Reporter
 pytestmark = pytest.mark.integration
 
 LABELS = ("negative", "neutral", "positive")
-Make = Callable[..., Ensemble]
+Make = Callable[..., EncoderTeacher]
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def test_each_network_learns_exactly_the_training_texts(
     teacher: Make, splits: Splits, tuned: list[list[str]]
 ) -> None:
     logits = teacher(networks=3, epochs=4).logits(texts_of(splits.train))
-    truth = targets.truth(splits.train, labels=LABELS, task="single_label")
+    truth = targets.label_indices(splits.train, labels=LABELS, task="single_label")
     assert (logits.argmax(axis=1) == truth).mean() > 0.9
     assert tuned == [texts_of(splits.train)] * 3
 
@@ -64,7 +64,7 @@ def test_each_network_learns_exactly_the_training_texts(
 def test_the_answer_combines_networks_of_several_seeds(teacher: Make, splits: Splits) -> None:
     texts = texts_of(splits.dev)
     one, three = (teacher(networks=networks, epochs=1).logits(texts) for networks in (1, 3))
-    of_each = [teacher(networks=3, epochs=1)._answered(number, texts) for number in range(3)]
+    of_each = [teacher(networks=3, epochs=1)._network_logits(number, texts) for number in range(3)]
     np.testing.assert_allclose(three, np.mean(of_each, axis=0), atol=1e-6)
     assert np.array_equal(one, of_each[0])
     assert not np.allclose(of_each[0], of_each[1])
@@ -74,7 +74,7 @@ def test_the_answer_combines_networks_of_several_seeds(teacher: Make, splits: Sp
 def test_a_network_is_calibrated_on_the_dev_texts(teacher: Make, splits: Splits) -> None:
     # trained too little to be always right, so that a best temperature exists
     logits = teacher(epochs=1, learning_rate=0.002).logits(texts_of(splits.dev))
-    truth = targets.truth(splits.dev, labels=LABELS, task="single_label")
+    truth = targets.label_indices(splits.dev, labels=LABELS, task="single_label")
     left = calibration.fit_temperature(logits.astype(np.float64), truth)
     assert left == pytest.approx(1.0, abs=0.01)
 
@@ -100,18 +100,18 @@ def test_a_text_is_answered_only_once(
 ) -> None:
     texts = texts_of(splits.train)
     first = teacher(epochs=1).logits(texts[:50])
-    answer, rows_asked = encoder_teacher.answers, []
+    answer, rows_asked = encoder_teacher.compute_logits, []
 
     def watched(network: object, pieces: object, rows: np.ndarray, device: object) -> np.ndarray:
         rows_asked.append(len(rows))
         return answer(network, pieces, rows, device)
 
-    monkeypatch.setattr(encoder_teacher, "answers", watched)
+    monkeypatch.setattr(encoder_teacher, "compute_logits", watched)
     monkeypatch.setattr(encoder_teacher, "fine_tune", None)
     again = teacher(epochs=1).logits(texts[:60])
     assert np.array_equal(again[:50], first)
     assert sum(rows_asked) == 10
-    monkeypatch.setattr(encoder_teacher, "answers", None)
+    monkeypatch.setattr(encoder_teacher, "compute_logits", None)
     assert np.array_equal(teacher(epochs=1).logits(texts[:60]), again)
 
 
@@ -149,7 +149,7 @@ def test_resumed_fine_tuning_ends_with_the_same_weights(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(fine_tuning, "_SAVED_SECONDS", 0.0)
+    monkeypatch.setattr(fine_tuning, "_SAVE_SECONDS", 0.0)
     texts = texts_of(splits.dev)
     chosen = {"epochs": 2}
     whole = teacher(**chosen, folder="whole").logits(texts)

@@ -6,42 +6,45 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.data.preparation import prepare
 from valence.training.data.split import Splits
-from valence.training.distillation.self_teacher import Itself
-from valence.training.distillation.teacher import Lesson
+from valence.training.distillation.self_teacher import SelfTeacher
+from valence.training.distillation.teacher import TeacherData
 from valence.training.metrics import calibration
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 pytestmark = pytest.mark.integration
 
 LABELS = ("negative", "neutral", "positive")
-Make = Callable[..., Itself]
+Make = Callable[..., SelfTeacher]
 
 
 @pytest.fixture
 def itself(configured: Callable[..., Configuration], workspace: Workspace) -> Make:
     """Return a maker of self-teachers for the toy network; arguments change the configuration."""
 
-    def make(*, reporter: Reporter, seed: int = 0, **sections: dict[str, object]) -> Itself:
+    def make(*, reporter: Reporter, seed: int = 0, **sections: dict[str, object]) -> SelfTeacher:
         configuration = configured(**sections)
-        prepared = prepare(configuration, workspace, reporter)
-        splits = prepared.splits
-        return Itself(
+        prepared = prepare(configuration, Run(workspace, reporter))
+        splits = prepared.raw.splits
+        return SelfTeacher(
             configuration,
             # no teacher reads this label
-            replace(prepared, to_label=(Example("one", "none of ours", "elsewhere"),)),
+            replace(
+                prepared,
+                raw=replace(
+                    prepared.raw, teacher_texts=(Example("one", "none of ours", "elsewhere"),)
+                ),
+            ),
             None,
-            Lesson(splits.train, splits.dev, LABELS, "single_label", use_shares=True),
+            TeacherData(splits.train, splits.dev, LABELS, "single_label", use_shares=True),
             seed=seed,
-            workspace=workspace,
-            device=torch.device("cpu"),
-            reporter=reporter,
+            run=Run(workspace, reporter),
         )
 
     return make
@@ -56,7 +59,7 @@ def test_a_self_teacher_learns_and_is_calibrated_on_dev(
     itself: Make, splits: Splits, silent: type[Reporter]
 ) -> None:
     logits = itself(reporter=silent()).logits([example.text for example in splits.dev])
-    truth = targets.truth(splits.dev, labels=LABELS, task="single_label")
+    truth = targets.label_indices(splits.dev, labels=LABELS, task="single_label")
     assert logits.dtype == np.float32
     assert (logits.argmax(axis=1) == truth).mean() > 0.9
     left = calibration.fit_temperature(logits.astype(np.float64), truth)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from valence.training.distillation import logit_cache
-from valence.training.distillation.logit_cache import Kept
+from valence.training.distillation.logit_cache import LogitCache
 from valence.training.runtime.progress import Reporter
 
 
@@ -20,19 +20,19 @@ def test_cached_answers_are_found_by_text(tmp_path: Path, silent: type[Reporter]
     path = tmp_path / "of.safetensors"
     # an unpaired surrogate is a valid text
     texts = ["a secret", "\ud800", "a secret", ""]
-    first = Kept(path)
+    first = LogitCache(path)
     assert first.missing(texts) == ["a secret", "\ud800", ""]
     first.add(first.missing(texts), lengths, who="it", reporter=silent())
-    later = Kept(path)
+    later = LogitCache(path)
     assert later.missing([*texts, "another"]) == ["another"]
-    assert later.of(texts)[:, 0].tolist() == [8, 1, 8, 0]
+    assert later.get(texts)[:, 0].tolist() == [8, 1, 8, 0]
     assert b"secret" not in path.read_bytes()
 
 
 def test_an_interruption_loses_only_the_current_batch(
     tmp_path: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logit_cache, "_TEXTS_AT_ONCE", 2)
+    monkeypatch.setattr(logit_cache, "_CHUNK_TEXTS", 2)
 
     def interrupted_answers(texts: Sequence[str]) -> NDArray[np.float32]:
         if "four" in texts:
@@ -42,28 +42,28 @@ def test_an_interruption_loses_only_the_current_batch(
     path, texts = tmp_path / "of.safetensors", ["one", "two", "three", "four"]
     reporter = silent()
     with pytest.raises(KeyboardInterrupt):
-        Kept(path).add(texts, interrupted_answers, who="it", reporter=reporter)
+        LogitCache(path).add(texts, interrupted_answers, who="it", reporter=reporter)
     assert "it answers 4 texts" in reporter.said
     assert reporter.said[1].startswith("it answers: 50%, ")
-    assert Kept(path).missing(texts) == ["three", "four"]
+    assert LogitCache(path).missing(texts) == ["three", "four"]
 
 
 def test_a_damaged_cache_counts_as_empty_and_is_replaced(
     tmp_path: Path, silent: type[Reporter]
 ) -> None:
     path = tmp_path / "of.safetensors"
-    Kept(path).add(["one"], lengths, who="it", reporter=silent())
+    LogitCache(path).add(["one"], lengths, who="it", reporter=silent())
     path.write_bytes(path.read_bytes()[:-3])
-    again = Kept(path)
+    again = LogitCache(path)
     assert again.missing(["one"]) == ["one"]
     again.add(["one"], lengths, who="it", reporter=silent())
-    assert Kept(path).of(["one"]).tolist() == [[3, 0]]
+    assert LogitCache(path).get(["one"]).tolist() == [[3, 0]]
 
 
 def test_without_texts_there_is_no_message_and_no_file(
     tmp_path: Path, silent: type[Reporter]
 ) -> None:
     reporter = silent()
-    Kept(tmp_path / "of.safetensors").add([], lengths, who="it", reporter=reporter)
+    LogitCache(tmp_path / "of.safetensors").add([], lengths, who="it", reporter=reporter)
     assert reporter.said == []
     assert list(tmp_path.iterdir()) == []

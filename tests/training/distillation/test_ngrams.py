@@ -8,8 +8,8 @@ from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.data.split import Splits
 from valence.training.distillation import ngram_teacher
-from valence.training.distillation.ngram_teacher import NGrams
-from valence.training.distillation.teacher import Lesson
+from valence.training.distillation.ngram_teacher import NGramTeacher
+from valence.training.distillation.teacher import TeacherData
 from valence.training.metrics import calibration
 from valence.training.runtime.progress import Reporter
 
@@ -23,8 +23,10 @@ def fitted(
     *,
     task: str = "single_label",
     use_shares: bool = False,
-) -> NGrams:
-    return NGrams(Lesson(train, dev, labels, task, use_shares=use_shares), reporter=Reporter())
+) -> NGramTeacher:
+    return NGramTeacher(
+        TeacherData(train, dev, labels, task, use_shares=use_shares), reporter=Reporter()
+    )
 
 
 def copies(text: str, label: str, count: int) -> list[Example]:
@@ -33,7 +35,7 @@ def copies(text: str, label: str, count: int) -> list[Example]:
 
 def test_an_ngram_teacher_learns_and_is_calibrated_on_dev(splits: Splits) -> None:
     logits = fitted(splits.train, splits.dev).logits([example.text for example in splits.dev])
-    truth = targets.truth(splits.dev, labels=LABELS, task="single_label")
+    truth = targets.label_indices(splits.dev, labels=LABELS, task="single_label")
     assert logits.dtype == np.float32
     assert (logits.argmax(axis=1) == truth).mean() > 0.9
     left = calibration.fit_temperature(logits.astype(np.float64), truth)
@@ -64,7 +66,7 @@ def test_a_text_with_disagreeing_raters_counts_for_both_labels() -> None:
     train = (*split, *copies("good", "positive", 40))
     model = ngram_teacher._fit(
         [example.text for example in train],
-        targets.probabilities(
+        targets.soft_targets(
             train, labels=("negative", "positive"), task="single_label", use_shares=True
         ),
     )
@@ -76,14 +78,14 @@ def test_a_text_with_disagreeing_raters_counts_for_both_labels() -> None:
 def test_two_exclusive_labels_need_one_decision() -> None:
     train = (*copies("good film", "positive", 30), *copies("bad film", "negative", 20))
     texts = [example.text for example in train]
-    wanted = targets.probabilities(
+    wanted = targets.soft_targets(
         train, labels=("negative", "positive"), task="single_label", use_shares=False
     )
     both = ngram_teacher._fit(texts, wanted)
     assert both.labels[1].bias == -both.labels[0].bias
     # the result equals that of a decision on each label alone
     has = both.vectorizer.transform(texts)
-    second = ngram_teacher._decide(has, wanted[:, 1])
+    second = ngram_teacher._fit_label(has, wanted[:, 1])
     assert both.labels[1].bias == pytest.approx(second.bias, abs=0.01)
     assert both.labels[1].weights == pytest.approx(second.weights, abs=0.01)
     # with a third label, or two labels per text, one label is not the mirror of the other

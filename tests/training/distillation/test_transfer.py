@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import typer.testing
 import valence.training.cli.main as commands
 from valence.service.classifier import artifact
@@ -17,13 +16,14 @@ from valence.training.corpora.example import Example
 from valence.training.data.preparation import prepare
 from valence.training.data.split import Splits
 from valence.training.distillation import encoder_teacher, fine_tuning, transfer_set
-from valence.training.distillation.encoder_teacher import Ensemble
-from valence.training.distillation.transfer_set import Taught
+from valence.training.distillation.encoder_teacher import EncoderTeacher
+from valence.training.distillation.transfer_set import TransferSet
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.report import model_card
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 pytestmark = pytest.mark.integration
@@ -38,14 +38,14 @@ def asked_texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """
     asked: list[str] = []
 
-    def logits(self: Ensemble, texts: list[str]) -> np.ndarray:
+    def logits(self: EncoderTeacher, texts: list[str]) -> np.ndarray:
         asked.extend(texts)
         rows = [[0.0, 0.0, 9.0] if "e" in text else [9.0, 0.0, 0.0] for text in texts]
         return np.array(rows, dtype=np.float32).reshape(-1, 3)
 
-    monkeypatch.setattr(Ensemble, "logits", logits)
+    monkeypatch.setattr(EncoderTeacher, "logits", logits)
     origin = TeacherOrigin(name="one", source="somewhere", license="MIT")
-    monkeypatch.setattr(Ensemble, "origin", origin)
+    monkeypatch.setattr(EncoderTeacher, "origin", origin)
     return asked
 
 
@@ -55,7 +55,7 @@ def teach(
     encoder_folder: Path,
     workspace: Workspace,
     silent: type[Reporter],
-) -> Callable[..., Taught]:
+) -> Callable[..., TransferSet]:
     """Return a function that lets the teacher answer for the toy texts; arguments change its
     settings.
     """
@@ -66,18 +66,23 @@ def teach(
         *,
         varied: Sequence[str] = (),
         **settings: object,
-    ) -> Taught:
+    ) -> TransferSet:
         configuration = configured(distillation=chosen | settings)
         prepared = prepare(
-            configuration.model_copy(update={"distillation": None}), workspace, silent()
+            configuration.model_copy(update={"distillation": None}), Run(workspace, silent())
         )
-        return transfer_set.teach(
+        return transfer_set.make_transfer_set(
             configuration,
-            replace(prepared, varied=tuple(varied), to_label=tuple(unlabelled)),
+            replace(
+                prepared,
+                raw=replace(
+                    prepared.raw,
+                    augmented_texts=tuple(varied),
+                    teacher_texts=tuple(unlabelled),
+                ),
+            ),
             None,
-            workspace=workspace,
-            device=torch.device("cpu"),
-            reporter=silent(),
+            run=Run(workspace, silent()),
         )
 
     return teach
@@ -88,7 +93,7 @@ def rows(examples: tuple[Example, ...]) -> np.ndarray:
 
 
 def test_targets_of_labelled_texts_mix_label_and_teacher(
-    teach: Callable[..., Taught], splits: Splits, asked_texts: list[str]
+    teach: Callable[..., TransferSet], splits: Splits, asked_texts: list[str]
 ) -> None:
     mixed = rows(teach(weight=0.3).examples)
     people = rows(splits.train)
@@ -99,14 +104,14 @@ def test_targets_of_labelled_texts_mix_label_and_teacher(
 
 
 def test_the_temperature_softens_the_teacher_targets(
-    teach: Callable[..., Taught], asked_texts: list[str]
+    teach: Callable[..., TransferSet], asked_texts: list[str]
 ) -> None:
     soft = rows(teach(weight=1.0, temperature=9.0).examples)
     np.testing.assert_allclose(soft.max(axis=1), np.e / (np.e + 2), rtol=1e-6)
 
 
 def test_targets_of_augmented_texts_come_from_the_teacher(
-    teach: Callable[..., Taught], asked_texts: list[str]
+    teach: Callable[..., TransferSet], asked_texts: list[str]
 ) -> None:
     taught = teach(varied=["one", "two"])
     varied = [one for one in taught.examples if one.corpus == "augmented"]
@@ -115,7 +120,7 @@ def test_targets_of_augmented_texts_come_from_the_teacher(
 
 
 def test_labels_of_unlabelled_texts_are_ignored(
-    teach: Callable[..., Taught], splits: Splits, asked_texts: list[str]
+    teach: Callable[..., TransferSet], splits: Splits, asked_texts: list[str]
 ) -> None:
     others = (Example("Something else.", "no label of ours", "elsewhere"),)
     taught = teach(others)
@@ -125,7 +130,7 @@ def test_labels_of_unlabelled_texts_are_ignored(
 
 
 def test_a_teacher_is_evaluated_on_held_out_texts(
-    teach: Callable[..., Taught], asked_texts: list[str]
+    teach: Callable[..., TransferSet], asked_texts: list[str]
 ) -> None:
     assert set(teach().record.metrics) == {"dev", "test"}
 
@@ -146,15 +151,13 @@ def run(
         *, seed: int = 0, teacher: str | tuple[str, ...] = str(encoder_folder), **data: object
     ) -> Trained:
         tuned = {"networks": 2, "learning_rate": 0.01} if str(encoder_folder) in teacher else {}
-        return training_run.train(
+        return training_run.train_classifier(
             configured(
                 distillation={"teacher": teacher, "copies": 1, **tuned},
                 optimization={"seed": seed},
                 data=data,
             ),
-            workspace=workspace,
-            reporter=silent(),
-            device=torch.device("cpu"),
+            run=Run(workspace, silent()),
             with_baselines=False,
         )
 
@@ -172,18 +175,18 @@ def test_a_distilled_classifier_is_published_like_any_other(
     assert len(tuned.networks_sha256) == 2
     assert record.texts["augmented"] > 100
     assert {"accuracy", "macro_f1", "ece"} <= record.metrics["test"].keys()
-    loaded = artifact.load(store.path(made.tag))
+    loaded = artifact.load(store.find_model(made.tag))
     assert loaded.manifest.training.teacher == record
     assert made.evaluations["test"].macro_f1 > 0.8
     told = typer.testing.CliRunner().invoke(commands.app, ["show", "toy"]).stdout
-    card = model_card.render(made.manifest)
+    card = model_card.render_model_card(made.manifest)
     for part in (tuned.sha256, f"{record.texts['augmented']:,}", tuned.name):
         assert part in told
         assert part in card
     assert tuned.networks_sha256[1] in told
     # a student with another seed uses the same teacher
     monkeypatch.setattr(encoder_teacher, "fine_tune", None)
-    monkeypatch.setattr(encoder_teacher, "answers", None)
+    monkeypatch.setattr(encoder_teacher, "compute_logits", None)
     again = run(seed=1).manifest.training.teacher
     assert again == record
 
@@ -201,17 +204,17 @@ def test_a_linear_and_a_self_teacher_can_be_combined(
     assert itself.source.startswith("torch==")
     assert made.evaluations["test"].macro_f1 > 0.8
     told = typer.testing.CliRunner().invoke(commands.app, ["show", "toy"]).stdout
-    card = model_card.render(made.manifest)
+    card = model_card.render_model_card(made.manifest)
     for part in (linear.source, itself.source, f"{record.texts['augmented']:,}"):
         assert part in told
         assert part in card
     assert itself.networks_sha256[0] in told
     assert card.count("fitted to the training texts") == 2
-    assert "by the mean of what they say" in card
+    assert "mean of the teachers' predictions" in card
 
 
 def test_several_teachers_give_their_mean(
-    teach: Callable[..., Taught], splits: Splits, asked_texts: list[str], encoder_folder: Path
+    teach: Callable[..., TransferSet], splits: Splits, asked_texts: list[str], encoder_folder: Path
 ) -> None:
     one, other, both = (
         rows(teach(teacher=teacher, weight=1.0).examples)
@@ -222,10 +225,10 @@ def test_several_teachers_give_their_mean(
 
 
 def test_an_invalid_teacher_is_refused_before_others_are_trained(
-    teach: Callable[..., Taught], workspace: Workspace
+    teach: Callable[..., TransferSet], workspace: Workspace
 ) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"distillation\.teacher 'no-such-model' is no folder; .*'self'"
+        ConfigurationError, match=r"distillation\.teacher 'no-such-model' is not a folder; .*'self'"
     ):
         teach(teacher=("self", "no-such-model"))
     assert not workspace.teachers.exists()

@@ -14,7 +14,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 from valence.service.errors import ConfigurationError
 from valence.training.cli import search
-from valence.training.config import schema as configurations
+from valence.training.config import loader
 from valence.training.experiments.search import trial as trials
 
 pytestmark = pytest.mark.integration
@@ -74,7 +74,7 @@ def test_standard_output_holds_only_the_path_of_the_best(file: Path) -> None:
     assert result.exit_code == 0
     out = Path(result.stdout.strip())
     assert out == file.parent / "workspace" / "search" / "mine.toml"
-    assert configurations.load(out).name == "mine"
+    assert loader.load_configuration(out).name == "mine"
     assert "learning_rate" in result.stderr
     assert f"valence train {out}" in result.stderr
 
@@ -99,7 +99,7 @@ def test_an_interrupted_search_has_the_exit_code_of_shells(
     def interrupted(*_: object, **__: object) -> float:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trials, "run", interrupted)
+    monkeypatch.setattr(trials, "train_trial", interrupted)
     assert run(file, "--trials", "1").exit_code == search.INTERRUPTED
 
 
@@ -109,7 +109,7 @@ def test_without_optuna_the_command_names_the_package(
     monkeypatch.setattr(search, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match="a search needs the extra 'search': pip install"):
         run(file)
-    assert (ROOT / search.REQUIREMENTS).is_file()
+    assert f"\n{search.EXTRA} = [" in (ROOT / "pyproject.toml").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", ["../up", "Upper", "a" * 64])
@@ -138,8 +138,8 @@ def test_a_killed_search_resumes_with_its_trials(file: Path) -> None:
             pytest.fail("".join(said))
     assert process.returncode == -signal.SIGKILL
     best = file.parent / "workspace" / "search" / "mine.toml"
-    assert configurations.load(best).name == "mine"
+    assert loader.load_configuration(best).name == "mine"
     # more trials may have ended between the line and the kill
     result = run(file, "--trials", "6")
     assert result.exit_code == 0
-    assert "going on with study 'mine' after" in result.stderr or "already" in result.stderr
+    assert "continuing study 'mine' after" in result.stderr or "already" in result.stderr

@@ -7,8 +7,8 @@ import pytest
 import torch
 import transformers
 from valence.training.embeddings import sentence_encoder
-from valence.training.embeddings.encoder_model import Encoder, Loaded
-from valence.training.embeddings.sentence_encoder import encode, reduced
+from valence.training.embeddings.encoder_model import Encoder, LoadedEncoder
+from valence.training.embeddings.sentence_encoder import encode_words, reduce_dimensions
 
 pytestmark = pytest.mark.integration
 
@@ -17,7 +17,7 @@ WORDS = ("good", "#bad", "understand", "xyzzy", "#")
 
 def test_a_word_is_the_mean_of_its_pieces(encoder_folder: Path, tmp_path: Path) -> None:
     """The other words of the batch do not matter."""
-    rows = encode(Encoder(str(encoder_folder)), WORDS, cache=tmp_path / "together")
+    rows = encode_words(Encoder(str(encoder_folder)), WORDS, cache=tmp_path / "together")
     assert rows.shape == (5, 32)
     model = transformers.AutoModel.from_pretrained(encoder_folder).eval()
     # begin, un, ##der, ##stand, end; a hashtag is encoded as its word
@@ -25,7 +25,7 @@ def test_a_word_is_the_mean_of_its_pieces(encoder_folder: Path, tmp_path: Path) 
         with torch.inference_mode():
             expected = model(torch.tensor([ids])).last_hidden_state[0].mean(0).numpy()
         np.testing.assert_allclose(rows[WORDS.index(word)], expected, atol=1e-5)
-    alone = encode(Encoder(str(encoder_folder)), ["good"], cache=tmp_path / "alone")
+    alone = encode_words(Encoder(str(encoder_folder)), ["good"], cache=tmp_path / "alone")
     np.testing.assert_allclose(alone[0], rows[0], atol=1e-5)
 
 
@@ -34,29 +34,31 @@ def test_an_encoded_word_is_not_encoded_again(
 ) -> None:
     said: list[str] = []
     one = Encoder(str(encoder_folder))
-    first = encode(one, ["good", "bad", "good"], cache=tmp_path, progress=said.append)
+    first = encode_words(one, ["good", "bad", "good"], cache=tmp_path, progress=said.append)
     assert said == [f"{encoder_folder}: encoding 2 words"]
     encoded, asked = sentence_encoder._encoded, []
 
-    def watch(loaded: Loaded, words: list[str]) -> object:
+    def watch(loaded: LoadedEncoder, words: list[str]) -> object:
         asked.append(words)
         return encoded(loaded, words)
 
     monkeypatch.setattr(sentence_encoder, "_encoded", watch)
-    second = encode(one, ["under", "good"], cache=tmp_path)
+    second = encode_words(one, ["under", "good"], cache=tmp_path)
     assert asked == [["under"]]
     assert np.array_equal(second[1], first[0])
-    assert np.array_equal(encode(one, ["bad", "under"], cache=tmp_path), [first[1], second[0]])
+    assert np.array_equal(
+        encode_words(one, ["bad", "under"], cache=tmp_path), [first[1], second[0]]
+    )
     assert asked == [["under"]]
 
 
 def test_the_words_of_a_damaged_cache_are_encoded_again(
     encoder_folder: Path, tmp_path: Path
 ) -> None:
-    first = encode(Encoder(str(encoder_folder)), WORDS, cache=tmp_path)
+    first = encode_words(Encoder(str(encoder_folder)), WORDS, cache=tmp_path)
     (kept,) = tmp_path.glob("encoded-*")
     kept.write_bytes(kept.read_bytes()[:-5])
-    assert np.array_equal(encode(Encoder(str(encoder_folder)), WORDS, cache=tmp_path), first)
+    assert np.array_equal(encode_words(Encoder(str(encoder_folder)), WORDS, cache=tmp_path), first)
 
 
 def test_each_encoder_has_its_own_cache(encoder_folder: Path, tmp_path: Path) -> None:
@@ -67,7 +69,7 @@ def test_each_encoder_has_its_own_cache(encoder_folder: Path, tmp_path: Path) ->
     )
     transformers.BertTokenizerFast.from_pretrained(encoder_folder).save_pretrained(other)
     first, second = (
-        encode(Encoder(str(one)), ["good"], cache=tmp_path / "cache")
+        encode_words(Encoder(str(one)), ["good"], cache=tmp_path / "cache")
         for one in (encoder_folder, other)
     )
     assert not np.allclose(first, second)
@@ -77,7 +79,7 @@ def test_reduction_gives_scaled_principal_components() -> None:
     """The deviation of each is the square root of its original deviation."""
     generator = np.random.default_rng(0)
     rows = (generator.normal(size=(500, 6)) * [9, 5, 3, 1, 0.5, 0] + 7).astype(np.float32)
-    found = reduced(rows, 3)
+    found = reduce_dimensions(rows, 3)
     assert found.shape == (500, 3)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found.mean(0), 0, atol=1e-5)
@@ -86,4 +88,4 @@ def test_reduction_gives_scaled_principal_components() -> None:
     deviations = np.linalg.svd((rows - rows.mean(0)).astype(float), compute_uv=False)[:3] / 500**0.5
     np.testing.assert_allclose(covariance, np.diag(deviations), atol=1e-3)
     # a direction without variance is left out
-    assert reduced(rows, 6).shape == (500, 5)
+    assert reduce_dimensions(rows, 6).shape == (500, 5)

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import ConfigurationError
-from valence.training.config.schema import IN_DOMAIN, MINILM
+from valence.training.config.schema import IN_DOMAIN, MINILM, Words
 from valence.training.embeddings import encoder_model, glove, sentence_encoder, word_vectors
 from valence.training.embeddings.encoder_model import Encoder
 from valence.training.embeddings.word_vectors import SCALE, WordVectors
@@ -22,8 +22,8 @@ LINES = "good 1 2 3\nbad -1 0 1e0\nown 5 5 5\n#own 0.5 0.25 0\nrest 9 9 9\n"
 
 
 def load(source: str, vocabulary: Vocabulary, *, cache: Path, encoder_size: int = 4) -> WordVectors:
-    return word_vectors.load(
-        (source,), vocabulary, encoder_size=encoder_size, in_domain_size=2, texts=(), cache=cache
+    return word_vectors.load_word_vectors(
+        Words(vectors=(source,), encoder_size=encoder_size), vocabulary, texts=(), cache=cache
     )
 
 
@@ -134,7 +134,7 @@ def test_an_encoder_has_a_vector_for_every_known_word(
         asked.append(words)
         return rows
 
-    monkeypatch.setattr(sentence_encoder, "encode", encode)
+    monkeypatch.setattr(sentence_encoder, "encode_words", encode)
     found = load(str(tmp_path), VOCABULARY, cache=tmp_path, encoder_size=3)
     assert asked == [["good", "#bad", "#own", "xyzzy"]]
     assert found.found.tolist() == [False, True, True, True, True]
@@ -145,22 +145,22 @@ def test_an_encoder_has_a_vector_for_every_known_word(
 
 def test_the_source_of_vectors_is_recorded_without_its_folder(tmp_path: Path) -> None:
     for name, package in ((glove.NAME, glove.PACKAGE), (MINILM, encoder_model.PACKAGE)):
-        recorded = word_vectors.record(name, ())
+        recorded = word_vectors.make_record(name, ())
         assert (recorded.source, recorded.sha256) == (package.requirement, package.sha256)
         assert recorded.license == package.license
     folder = tmp_path / "mine"
     folder.mkdir()
-    of_file = word_vectors.record(write(folder / "v.txt", LINES), ())
-    of_folder = word_vectors.record(str(folder), ())
+    of_file = word_vectors.make_record(write(folder / "v.txt", LINES), ())
+    of_folder = word_vectors.make_record(str(folder), ())
     assert (of_file.name, of_folder.name) == ("v.txt", "mine")
     assert str(tmp_path) not in of_file.source + of_folder.source
     (folder / "v.txt").write_text("other")
-    assert word_vectors.record(str(folder), ()) != of_folder
+    assert word_vectors.make_record(str(folder), ()) != of_folder
 
 
 def test_in_domain_vectors_record_the_hash_of_their_texts() -> None:
     one, same, other = (
-        word_vectors.record(IN_DOMAIN, texts) for texts in (["a", "b"], ["a", "b"], ["ab"])
+        word_vectors.make_record(IN_DOMAIN, texts) for texts in (["a", "b"], ["a", "b"], ["ab"])
     )
     assert (one.name, one.source) == ("in-domain", "2 of one's own texts")
     assert one == same
@@ -169,11 +169,9 @@ def test_in_domain_vectors_record_the_hash_of_their_texts() -> None:
 
 def test_in_domain_vectors_are_learnt_from_the_texts(tmp_path: Path) -> None:
     said: list[str] = []
-    found = word_vectors.load(
-        (IN_DOMAIN,),
+    found = word_vectors.load_word_vectors(
+        Words(vectors=(IN_DOMAIN,), in_domain_size=2),
         VOCABULARY,
-        encoder_size=4,
-        in_domain_size=2,
         texts=["A good bad day.", "a bad good day!"] * 5,
         cache=tmp_path,
         progress=said.append,
@@ -194,11 +192,9 @@ def test_several_sources_are_joined_each_with_its_own_scale(tmp_path: Path) -> N
         for name, text in (("a.txt", "good 0.1 -0.1\n"), ("b.txt", "xyzzy 9 -9 9\ngood 1 1 1\n"))
     )
     said: list[str] = []
-    found = word_vectors.load(
-        (small, large),
+    found = word_vectors.load_word_vectors(
+        Words(vectors=(small, large)),
         VOCABULARY,
-        encoder_size=4,
-        in_domain_size=4,
         texts=(),
         cache=tmp_path,
         progress=said.append,

@@ -7,10 +7,11 @@ from valence.service.classifier import artifact
 from valence.service.classifier.classifier import Classifier, to_probabilities
 from valence.service.inference.engines.native import NativeEngine, available_paths
 from valence.service.inference.engines.reference import ReferenceEngine
-from valence.training.config import schema
+from valence.training.config import loader
 from valence.training.data.preparation import load_splits
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 from tests.trials.bench import texts
@@ -25,10 +26,12 @@ def run(options: Options) -> Section:
     rows = []
     goals = []
     for tag in _MODELS:
-        loaded = artifact.load(store.path(tag))
+        loaded = artifact.load(store.find_model(tag))
         classifier = Classifier(loaded)
-        chosen = schema.parse(dict(loaded.manifest.training.configuration), source=tag)
-        _, splits = load_splits(chosen, Workspace(texts.CACHE.parent), Reporter())
+        chosen = loader.parse_configuration(
+            dict(loaded.manifest.training.configuration), source=tag
+        )
+        _, splits = load_splits(chosen, Run(Workspace(texts.CACHE.parent), Reporter()))
         documents = [classifier.encode_head(example.text).ids for example in splits.test]
         temperature = loaded.manifest.temperature
         expected = to_probabilities(

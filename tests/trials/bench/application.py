@@ -28,7 +28,7 @@ class Application:
     def __init__(self, model: str) -> None:
         settings, models = Settings(), Models()
         self.metrics, self.log = Metrics(version="bench"), Log(io.StringIO())
-        loaded = artifact.load(store.path(model))
+        loaded = artifact.load(store.find_model(model))
         self.classifier = Classifier(loaded)
         self.engine = factory.create(loaded, name="auto", log=self.log)
         scorer = Scorer(

@@ -19,7 +19,7 @@ def sentences(count: int, *, seed: int = 0) -> list[str]:
     """
     from valence.training.corpora import catalog
 
-    texts = [example.text for example in catalog.load(["vader"], cache=CACHE).examples]
+    texts = [example.text for example in catalog.load_corpora(["vader"], cache=CACHE).examples]
     chosen = np.random.default_rng(seed).permutation(len(texts))[:count]
     return [texts[index] for index in chosen]
 
@@ -37,7 +37,7 @@ def labelled() -> tuple[list[str], list[str]]:
     """Return the whole corpus with its labels, for the models that are fitted in the benchmark."""
     from valence.training.corpora import catalog
 
-    examples = catalog.load(["vader"], cache=CACHE).examples
+    examples = catalog.load_corpora(["vader"], cache=CACHE).examples
     return [example.text for example in examples], [example.label for example in examples]
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 from valence.service.classifier import tokenizer
-from valence.training.checks.label_noise import suspects
+from valence.training.checks.label_noise import find_suspects
 from valence.training.corpora import catalog
 from valence.training.corpora.example import Example
-from valence.training.data.near_duplicates import near_copies
+from valence.training.data.near_duplicates import find_near_duplicates
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "measured" / "data-checks.md"
 START, END = "<!-- measured: python -m tests.trials.data_checks -->", "<!-- end -->"
@@ -79,7 +79,7 @@ def wrong_labels(examples: Sequence[Example], seed: int) -> tuple[int, int, int]
     for place in places:
         others = [label for label in labels if label != given[place].label]
         given[place] = replace(given[place], label=str(chance.choice(others)))
-    listed = {id(one.example) for one in suspects(given)}
+    listed = {id(one.example) for one in find_suspects(given)}
     return len(places), sum(id(given[place]) in listed for place in places), len(listed)
 
 
@@ -95,14 +95,14 @@ def planted_copies(examples: Sequence[Example], edit: Edit, seed: int) -> tuple[
     ]
     chosen = chance.sample(range(len(long)), k=COPIES)
     copies = [edit(long[place], chance) for place in chosen]
-    found = near_copies(copies, long)[:COPIES]
+    found = find_near_duplicates(copies, long)[:COPIES]
     return COPIES, int((found >= 0).sum())
 
 
 def main() -> int:
     """Measure and write the tables; return 1 if a result is below its requirement."""
     cache = Path(".valence/corpora")
-    bbc, vader = (catalog.load([name], cache=cache).examples for name in ("bbc", "vader"))
+    bbc, vader = (catalog.load_corpora([name], cache=cache).examples for name in ("bbc", "vader"))
     lines = [
         "| seed | planted | among the suspects | suspects | of all texts |",
         "|---|--:|--:|--:|--:|",
@@ -123,7 +123,7 @@ def main() -> int:
         lines.append(f"| {name} | {row[0]} | {row[1]} |")
     texts = [example.text for example in (*vader, *bbc)]
     started = time.process_time()
-    near_copies(texts[::2], texts[1::2])
+    find_near_duplicates(texts[::2], texts[1::2])
     seconds = time.process_time() - started
     lines += ["", f"{len(texts):,} texts are compared in {seconds:.1f} s on one core."]
     said = "\n".join(lines)

@@ -35,7 +35,7 @@ def challengers(root: Path, cache: Path, reruns: int) -> bool:
     started = time.monotonic()
     rows: list[Row] = []
     for row in run(root, cache, reruns=reruns):
-        say(f"{row.challenger}: {row.verdict.summary()}")
+        say(f"{row.challenger}: {row.verdict.summarize()}")
         rows.append(row)
         write("Worse, equal and better challengers", _table(rows, time.monotonic() - started))
     equal = [row for row in rows if row.challenger.startswith("equal")]

@@ -69,7 +69,7 @@ def run(root: Path, cache: Path, *, reruns: int = RERUNS) -> Iterator[Row]:
 
 def _texts(cache: Path) -> list[Example]:
     """Return film reviews of one sentence each, in shuffled order."""
-    loaded = catalog.load(["vader"], cache=cache).examples
+    loaded = catalog.load_corpora(["vader"], cache=cache).examples
     found = [example for example in loaded if example.label != "neutral"]
     random.Random(0).shuffle(found)
     return found[:TEXTS]

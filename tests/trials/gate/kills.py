@@ -80,7 +80,7 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
     lost: list[str] = []
     finished_first = completed = 0
     for kill in range(kills):
-        champion, answers = store.path("killed"), _answers()
+        champion, answers = store.find_model("killed"), _answers()
         said.write_text("starting")
         process = _fork(lambda kill=kill: rig.retrain(2 + kill, _FileReporter(said)))
         time.sleep(chance.uniform(0, lasts))
@@ -89,19 +89,19 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
             finished_first += 1
         else:
             during[" ".join(said.read_text().split()[:1])] += 1
-            if store.path("killed") != champion or _answers() != answers:
+            if store.find_model("killed") != champion or _answers() != answers:
                 lost.append(f"kill {kill}: another champion answers")
         lost += [f"kill {kill}: {fault}" for fault in _faults()]
         code = _wait(_fork(lambda kill=kill: rig.retrain(2 + kill, _FileReporter(said))))
         completed += code == 0
         lost += [f"after kill {kill}: {fault}" for fault in _faults()]
-        versions = len(store.versions("killed"))
+        versions = len(store.list_versions("killed"))
         yield Outcome(kill + 1, finished_first, during, lost, completed, versions)
 
 
 def _answers() -> list[dict[str, object]]:
     # the measured fastest path of the native engine may differ from one measurement to the next
-    classifier, engine = stored_model.load("killed", "reference")
+    classifier, engine = stored_model.load_stored_model("killed", "reference")
     logits = engine.logits([classifier.encode_head(text).ids for text in _ASKED])
     labels = classifier.manifest.labels
     return [format_judgement(labels, prediction) for prediction in classifier.predict(logits)]

@@ -6,16 +6,17 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-import torch
 from valence.service.classifier import artifact
 from valence.service.classifier.vocabulary import Vocabulary
-from valence.training.config.schema import Configuration, parse
+from valence.training.config.loader import parse_configuration
+from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.pipeline import retraining, training_run
 from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Verdict
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 
@@ -39,7 +40,7 @@ class Rig:
     def configuration(self, seed: int) -> Configuration:
         """Return the configuration; runs differ only in the seed."""
         optimization = {**self._settings.get("optimization", {}), "seed": seed}
-        return parse(
+        return parse_configuration(
             {
                 "name": self.name,
                 "labels": self._labels,
@@ -52,25 +53,21 @@ class Rig:
 
     def retrain(self, seed: int, reporter: Reporter | None = None) -> Verdict:
         """Retrain like ``make retrain``."""
-        verdict, _ = retraining.retrain(
+        verdict, _ = retraining.retrain_model(
             self.configuration(seed),
-            workspace=self.workspace,
-            reporter=reporter or Reporter(quiet_in_logs=True),
-            device=torch.device("cpu"),
+            run=Run(self.workspace, reporter or Reporter(quiet_in_logs=True)),
             rules=Rules(),
         )
         return verdict
 
     def train_unreadable(self, seed: int) -> str:
         """Train a version, and replace it by one whose words no tokenizer yields."""
-        tag = training_run.train(
+        tag = training_run.train_classifier(
             self.configuration(seed),
-            workspace=self.workspace,
-            reporter=Reporter(quiet_in_logs=True),
-            device=torch.device("cpu"),
+            run=Run(self.workspace, Reporter(quiet_in_logs=True)),
             with_baselines=False,
         ).tag
-        whole = artifact.load(store.path(tag))
+        whole = artifact.load(store.find_model(tag))
         first, *words = whole.vocabulary.words
         broken = Vocabulary([first, *(f"{word.upper()}\u2581" for word in words)])
         version = f"{whole.manifest.version}-deaf"
@@ -78,4 +75,4 @@ class Rig:
         folder = self.workspace.root / version
         folder.mkdir()
         artifact.save(folder, manifest, broken, whole.tensors)
-        return store.publish(folder, manifest)
+        return store.publish_model(folder, manifest)

@@ -1,9 +1,9 @@
-"""Copies of training texts, for a teacher to label: more to learn its ways from.
+"""Make changed copies of training texts for a teacher to label.
 
 Jiao et al.: *TinyBERT: Distilling BERT for Natural Language Understanding*, Findings of EMNLP 2020,
-replace words of texts by near ones (:mod:`.neighbours`), and Tang et al.: *Distilling
-Task-Specific Knowledge from BERT into Simple Neural Networks*, 2019, mask some. Here a masked word
-is left out, for the student has no word for a mask.
+replace words of texts by near words (:mod:`.neighbours`), and Tang et al.: *Distilling
+Task-Specific Knowledge from BERT into Simple Neural Networks*, 2019, mask some words. Here a masked
+word is left out, since the student has no word for a mask.
 """
 
 from __future__ import annotations
@@ -13,67 +13,67 @@ from pathlib import Path
 
 import numpy as np
 from valence.training.config.schema import Distillation
-from valence.training.corpora.normal_form import fold
+from valence.training.corpora.example import Example
+from valence.training.corpora.normal_form import normal_form
 from valence.training.data.augmentation.neighbours import Neighbours
 from valence.training.data.split import Splits
 from valence.training.embeddings import glove, pretrained
 from valence.training.runtime.progress import Reporter
 
-# of the words
+# Shares of the words.
 _LEFT_OUT = 0.05
 _REPLACED = 0.25
 
 
-def made(
+def make_augmented_texts(
     settings: Distillation | None, splits: Splits, *, cache: Path, reporter: Reporter
 ) -> tuple[str, ...]:
-    """What ``settings`` make of the training texts.
+    """The changed copies of the training texts that ``settings`` ask for.
 
-    Raises :class:`FetchError` where GloVe, which says what is near, cannot be had.
+    Raises :class:`FetchError` if GloVe, which tells the near words, cannot be fetched.
     """
     if settings is None or settings.copies == 0:
         return ()
-    texts = [example.text for example in splits.train]
-    vectors = pretrained.read(glove.NAME, cache=cache, progress=reporter.say)
-    near = Neighbours((word for text in texts for word in text.split()), vectors)
+    vectors = pretrained.load_pretrained(glove.NAME, cache=cache, progress=reporter.say)
+    words = (word for example in splits.train for word in example.text.split())
     return tuple(
-        vary(
-            texts,
-            near,
+        augment(
+            splits.train,
+            Neighbours(words, vectors),
             copies=settings.copies,
             seed=settings.seed,
-            without=[example.text for example in (*splits.dev, *splits.test)],
+            excluded=(*splits.dev, *splits.test),
         )
     )
 
 
-def vary(
-    texts: Sequence[str],
+def augment(
+    examples: Sequence[Example],
     neighbours: Neighbours,
     *,
     copies: int,
     seed: int,
-    without: Collection[str] = (),
+    excluded: Collection[Example] = (),
 ) -> Iterator[str]:
-    """``copies`` of each text with words left out and replaced by their ``neighbours``.
+    """``copies`` of each text, with words left out and words replaced by their ``neighbours``.
 
-    None comes that is empty, the same as another, or folds (:func:`valence.training.corpora.normal_form.fold`) to one
-    of ``texts`` or ``without``. The same seed gives the same, and more copies begin with those that
-    fewer give.
+    Leaves out a copy that is empty or has the normal form of another copy, of an example or of an
+    ``excluded`` example. The same seed gives the same copies, and a larger number of copies begins
+    with those of a smaller number.
     """
-    documents = [text.split() for text in texts]
-    seen = {fold(text) for text in texts} | {fold(text) for text in without}
-    for copy in range(copies):
-        random = np.random.default_rng((seed, copy))
+    documents = [example.text.split() for example in examples]
+    seen = {example.normal_form for example in (*examples, *excluded)}
+    for number in range(copies):
+        random = np.random.default_rng((seed, number))
         for document in documents:
-            copied = " ".join(_varied(document, neighbours, random))
-            key = fold(copied)
+            text = " ".join(_augment_words(document, neighbours, random))
+            key = normal_form(text)
             if key and key not in seen:
                 seen.add(key)
-                yield copied
+                yield text
 
 
-def _varied(
+def _augment_words(
     document: Sequence[str], neighbours: Neighbours, random: np.random.Generator
 ) -> Iterator[str]:
     fates = random.random(len(document)).tolist()
@@ -81,5 +81,5 @@ def _varied(
     for word, draw, fate in zip(document, draws, fates, strict=True):
         if fate < _LEFT_OUT:
             continue
-        replaced = fate < _LEFT_OUT + _REPLACED
-        yield neighbours.instead_of(word, draw) if replaced else word
+        is_replaced = fate < _LEFT_OUT + _REPLACED
+        yield neighbours.replace(word, draw) if is_replaced else word

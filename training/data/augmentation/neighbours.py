@@ -1,9 +1,9 @@
-"""Words that may stand for others: those whose GloVe vectors are nearest.
+"""Near words that may stand for others: the words with the nearest GloVe vectors.
 
-As Jiao et al.: *TinyBERT: Distilling BERT for Natural Language Understanding*, Findings of EMNLP
-2020, replace words of texts for a student. What stands beside "good" may be "bad": it is the
-teacher who says what the new text then means. Many of these words no training text has, so the
-student gets to know them.
+Jiao et al.: *TinyBERT: Distilling BERT for Natural Language Understanding*, Findings of EMNLP 2020,
+replace words of texts for a student in this way. A near word of "good" may be "bad"; the teacher
+then tells what the new text means. Many of these words are in no training text, so the student
+learns words that the training texts lack.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ import string
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from valence.training.embeddings.table import Table
+from valence.training.embeddings.table import VectorTable
 
-NEAREST = 15  # as there
-# GloVe has its words in the order of their frequency: the first are marks and function words, which
-# are near whatever they stand beside, and what is rarer than the last is names and errors
+NEAREST = 15  # as in TinyBERT
+# GloVe lists its words by their frequency. The first are punctuation and function words, whose
+# vectors are near those of all their neighbours in a text; words rarer than the last are names and
+# errors.
 _FUNCTION_WORDS = 200
 _MOST_FREQUENT = 50_000
-_WORDS_AT_ONCE = 512
-_AROUND = string.punctuation
+_CHUNK_WORDS = 512
+_MARKS = string.punctuation
 
 
 class Neighbours:
-    """The :data:`NEAREST` words of each of ``words`` among the most frequent of ``table``."""
+    """The :data:`NEAREST` words of each of ``words`` among the most frequent words of ``table``."""
 
-    def __init__(self, words: Iterable[str], table: Table) -> None:
+    def __init__(self, words: Iterable[str], table: VectorTable) -> None:
         frequent = [
             word
             for word, row in table.rows.items()
@@ -35,35 +36,35 @@ class Neighbours:
         rows = np.array([table.rows[word] for word in frequent])
         vectors = table.values[rows]
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        cores = {_core(word) for word in words}
-        wanted = sorted(core for core in cores if table.rows.get(core, 0) >= _FUNCTION_WORDS)
-        own = table.values[[table.rows[word] for word in wanted]]
+        cores = {_strip_marks(word) for word in words}
+        replaceable = sorted(core for core in cores if table.rows.get(core, 0) >= _FUNCTION_WORDS)
+        queries = table.values[[table.rows[word] for word in replaceable]]
         near: dict[str, tuple[str, ...]] = {}
-        for start in range(0, len(wanted), _WORDS_AT_ONCE):
-            some = wanted[start : start + _WORDS_AT_ONCE]
-            likeness = own[start : start + _WORDS_AT_ONCE] @ vectors.T
-            most = min(NEAREST + 1, len(frequent))
-            places = np.argpartition(-likeness, most - 1, axis=1)[:, :most]
-            for word, best in zip(some, places, strict=True):
-                others = sorted(frequent[place] for place in best.tolist())
-                near[word] = tuple(other for other in others if other != word)[:NEAREST]
+        for start in range(0, len(replaceable), _CHUNK_WORDS):
+            chunk = replaceable[start : start + _CHUNK_WORDS]
+            similarity = queries[start : start + _CHUNK_WORDS] @ vectors.T
+            count = min(NEAREST + 1, len(frequent))
+            nearest = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
+            for word, columns in zip(chunk, nearest, strict=True):
+                candidates = sorted(frequent[column] for column in columns.tolist())
+                near[word] = tuple(other for other in candidates if other != word)[:NEAREST]
         self._near: Mapping[str, tuple[str, ...]] = near
 
-    def instead_of(self, word: str, draw: float) -> str:
-        """A word near ``word``, by ``draw`` in [0, 1), within the same marks; itself without one.
+    def replace(self, word: str, draw: float) -> str:
+        """A near word of ``word``, chosen by ``draw`` in [0, 1); ``word`` itself if there is none.
 
-        A word that begins with a capital is replaced by one that does.
+        The replacement keeps the punctuation around the word and a capital first letter.
         """
-        core = word.strip(_AROUND)
+        core = word.strip(_MARKS)
         near = self._near.get(core.lower())
         if not near:
             return word
-        other = near[int(draw * len(near))]
+        replacement = near[int(draw * len(near))]
         if core[0].isupper():
-            other = other.capitalize()
+            replacement = replacement.capitalize()
         begin = word.index(core)
-        return f"{word[:begin]}{other}{word[begin + len(core) :]}"
+        return f"{word[:begin]}{replacement}{word[begin + len(core) :]}"
 
 
-def _core(word: str) -> str:
-    return word.strip(_AROUND).lower()
+def _strip_marks(word: str) -> str:
+    return word.strip(_MARKS).lower()

@@ -1,4 +1,4 @@
-"""One trial: a configuration trained as ever, its dev macro-F1 told after each epoch."""
+"""One trial of a search: a training that reports its dev macro-F1 after each epoch."""
 
 from __future__ import annotations
 
@@ -6,108 +6,103 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
-import torch
 from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, Trial, TrialState
 from valence.training.config.schema import Configuration
 from valence.training.data import preparation
-from valence.training.data.preparation import Material, Prepared
+from valence.training.data.preparation import Prepared, RawData
 from valence.training.distillation import transfer_set
-from valence.training.distillation.transfer_set import Taught
+from valence.training.distillation.transfer_set import TransferSet
 from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.experiments.search.study import REASON, RUN, Study
 from valence.training.runtime import provenance
 from valence.training.runtime.progress import Advance, Reporter
-from valence.training.runtime.workspace import Workspace
+from valence.training.runtime.run import Run
 from valence.training.trainer import checkpoint as checkpoints
 from valence.training.trainer import loop, network
 from valence.training.trainer.checkpoint import Epoch
 
 EPOCHS, CODE = "epochs", "code"
-"""What a trial keeps beside its values: what its epochs came to, and the code that trained it."""
+"""Attributes of a trial: the results of its epochs, and the version of the code."""
 
 
 class OutOfTime(Exception):
-    """The search's time is up; the trial goes on from its last epoch the next time."""
+    """The time of the search is up; the next search continues the trial from its last epoch."""
 
 
 class Preparations:
-    """Texts as word ids, and word vectors, made once for all trials that share them.
+    """Encoded texts and word vectors, made once for all trials that share them.
 
-    Streamed texts are a stream, which each trial reads from its start.
+    Each trial reads streamed texts from the start.
     """
 
     def __init__(
         self,
         base: Configuration,
-        *,
-        workspace: Workspace,
-        device: torch.device,
-        reporter: Reporter,
+        run: Run,
     ) -> None:
         self._base = base
-        self._workspace = workspace
-        self._device = device
-        self._reporter = reporter
-        self._taught: dict[str, Taught] = {}  # by what the teachers learn
+        self.run = run
+        self._transfer_sets: dict[
+            str, TransferSet
+        ] = {}  # by data.targets, which teachers depend on
         self._prepared: dict[str, Prepared] = {}
         self._vectors: dict[str, WordVectors | None] = {}
 
     @cached_property
-    def material(self) -> Material:
-        """The texts: the same for every trial."""
-        return preparation.read(self._base, self._workspace, self._reporter)
+    def material(self) -> RawData:
+        """The texts, which are the same for all trials."""
+        return preparation.load_texts(self._base, self.run)
 
-    def of(self, configuration: Configuration) -> Prepared:
-        """The word ids of ``configuration``."""
+    def prepare(self, configuration: Configuration) -> Prepared:
+        """The texts, encoded for ``configuration``."""
         words = configuration.words
-        # a list of words is then part of the vocabulary
-        of_words = [words.vectors, words.unseen] if words.unseen else []
-        key = json.dumps([configuration.text.model_dump(), configuration.data.targets, of_words])
+        # with extra words, the vocabulary depends on the word vectors
+        vocabulary_keys = [words.vectors, words.unseen] if words.unseen else []
+        key = json.dumps(
+            [configuration.text.model_dump(), configuration.data.targets, vocabulary_keys]
+        )
         if self.material.source is not None or key not in self._prepared:
-            prepared = preparation.encoded(
+            prepared = preparation.encode_splits(
                 self.material,
                 configuration,
-                cache=self._workspace.corpora,
-                reporter=self._reporter,
+                self.run,
             )
             if configuration.distillation is not None:
-                taught = self._taught_by(configuration, prepared)
-                prepared = taught.to(prepared, configuration, self._reporter)
+                transfer = self._get_transfer_set(configuration, prepared)
+                prepared = transfer.apply_to(prepared, configuration, self.run.reporter)
             self._prepared[key] = prepared
         return self._prepared[key]
 
-    def _taught_by(self, configuration: Configuration, prepared: Prepared) -> Taught:
-        """What teachers say, whom no axis but what they learn themselves changes."""
+    def _get_transfer_set(self, configuration: Configuration, prepared: Prepared) -> TransferSet:
+        """The transfer set of the teachers, which depend on ``data.targets`` only."""
         targets = configuration.data.targets
-        if targets not in self._taught:
-            self._taught[targets] = transfer_set.teach(
+        if targets not in self._transfer_sets:
+            self._transfer_sets[targets] = transfer_set.make_transfer_set(
                 configuration,
                 prepared,
-                None,  # which only a network that teaches itself would begin with
-                workspace=self._workspace,
-                device=self._device,
-                reporter=self._reporter,
+                None,  # word vectors are only needed by a network that is its own teacher
+                self.run,
             )
-        return self._taught[targets]
+        return self._transfer_sets[targets]
 
-    def vectors(self, configuration: Configuration) -> WordVectors | None:
-        """The pre-trained columns of its embedding."""
+    def load_word_vectors(self, configuration: Configuration) -> WordVectors | None:
+        """The pre-trained columns of the embedding of ``configuration``."""
         words = configuration.words
         key = json.dumps([configuration.text.model_dump(), words.model_dump()])
         if key not in self._vectors:
-            self._vectors[key] = network.word_vectors(
-                configuration, self.of(configuration), self._workspace, self._reporter
+            self._vectors[key] = network.load_word_vectors(
+                configuration, self.prepare(configuration), self.run
             )
         return self._vectors[key]
 
 
-class _Timed(Reporter):
-    """Draws its bar in terminals and is silent in logs; raises :class:`OutOfTime` at ``end``."""
+class _DeadlineReporter(Reporter):
+    """A reporter whose bar raises :class:`OutOfTime` at ``end``; it is silent in logs."""
 
     def __init__(self, reporter: Reporter, end: float) -> None:
         super().__init__(reporter.console, quiet_in_logs=True)
@@ -115,70 +110,71 @@ class _Timed(Reporter):
 
     @contextmanager
     def bar(self, title: str, *, total: int, done: int = 0, note: str = "") -> Iterator[Advance]:
-        """As any, but for its end."""
+        """A progress bar that raises :class:`OutOfTime` at the end of the search."""
         with super().bar(title, total=total, done=done, note=note) as advance:
 
-            def timed(*, tokens_per_second: float) -> None:
+            def advance_in_time(*, tokens_per_second: float) -> None:
                 advance(tokens_per_second=tokens_per_second)
                 if time.monotonic() >= self._end:
                     raise OutOfTime
 
-            yield timed
+            yield advance_in_time
 
 
-def run(
+def train_trial(
     trial: Trial,
     configuration: Configuration,
     *,
     study: Study,
     preparations: Preparations,
     folder: Path,
-    device: torch.device,
-    reporter: Reporter,
     end: float,
 ) -> float:
-    """The dev macro-F1 of the epoch that is chosen; test texts are not looked at.
+    """Train one trial. Returns the dev macro-F1 of the chosen epoch; test texts are not used.
 
-    A training that was interrupted goes on from its checkpoint in ``folder``; one that was seen to
-    its end before, by the same values after rounding, is not done again. Raises
-    :class:`TrialPruned`, :class:`OutOfTime` at ``end`` of the monotonic clock, and
+    An interrupted training continues from its checkpoint in ``folder``. The result of a finished
+    trial with the same values after rounding is reused. Raises :class:`TrialPruned`,
+    :class:`OutOfTime` at ``end`` of the monotonic clock, and
     :class:`valence.training.trainer.loop.Diverged`.
     """
-    prepared = preparations.of(configuration)
-    key = network.run_key(configuration, prepared.identity, prepared.words)
-    before = study.same(key)
+    prepared = preparations.prepare(configuration)
+    key = network.run_key(configuration, prepared.identity, prepared.vocabulary)
+    before = study.find_trial(key)
     trial.set_user_attr(RUN, key)
     trial.set_user_attr(CODE, provenance.code_version())
     if before is not None:
-        return _again(trial, before)
+        return _repeat_result(trial, before)
     checkpoint = folder / f"{key}.safetensors"
-    saved = checkpoints.load(checkpoint)
+    saved = checkpoints.load_checkpoint(checkpoint)
     history = list(saved.history) if saved is not None else []
     for epoch in history:
         trial.report(epoch.dev_macro_f1, epoch.epoch)
 
     def observe(epoch: Epoch) -> None:
         history.append(epoch)
-        trial.set_user_attr(EPOCHS, [asdict(one) for one in history])
+        trial.set_user_attr(EPOCHS, [asdict(past) for past in history])
         trial.report(epoch.dev_macro_f1, epoch.epoch)
         if trial.should_prune():
             raise TrialPruned
 
-    timed = _Timed(reporter, end)
-    network.fit(
+    limited_run = replace(
+        preparations.run, reporter=_DeadlineReporter(preparations.run.reporter, end)
+    )
+    network.train_network(
         configuration,
         prepared,
-        preparations.vectors(configuration),
-        device=device,
+        preparations.load_word_vectors(configuration),
+        run=limited_run,
         checkpoint=checkpoint,
-        reporter=timed,
         observe=observe,
     )
-    return loop.chosen_epoch(history, texts=len(prepared.encoded["dev"])).dev_macro_f1
+    return loop.select_epoch_one_standard_error(
+        history, texts=len(prepared.held_out["dev"])
+    ).dev_macro_f1
 
 
-def _again(trial: Trial, before: FrozenTrial) -> float:
-    """The end that the same training came to."""
+def _repeat_result(trial: Trial, before: FrozenTrial) -> float:
+    """The result of the finished trial ``before``, which had the same training."""
     if before.state is TrialState.FAIL:
         raise loop.Diverged(before.user_attrs[REASON])
     trial.set_user_attr(EPOCHS, before.user_attrs[EPOCHS])

@@ -48,7 +48,7 @@ async def predict(context: Context, request: Request) -> Outcome:
 async def rank_labels(
     scorer: Scorer, scored: Scored, *, top_k: int | None = None
 ) -> list[list[dict[str, Any]]]:
-    """Labels and scores of each text, likeliest first. Ties keep the order of the model's labels."""
+    """Labels and scores of each text, likeliest first; ties keep the order of the labels."""
     labels = scorer.manifest.labels
     rows = []
     for prediction in scored.predictions:
@@ -96,5 +96,6 @@ def _require_calibrated(
     if parameters.function_to_apply not in (None, function):
         raise InvalidRequest.for_field(
             "parameters.function_to_apply",
-            f"the scores of {scorer.name!r} are calibrated for {function}; use {function} or leave the field out",
+            f"the scores of {scorer.name!r} are calibrated for {function}; use {function} or leave "
+            "the field out",
         )

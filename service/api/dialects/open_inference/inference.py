@@ -117,8 +117,8 @@ def _read_texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
         if size != len(binary) or isinstance(size, bool):
             raise InvalidRequest.for_field(
                 f"{field}.parameters.binary_data_size",
-                f"{len(binary)} bytes follow the JSON, and binary_data_size must be this number; the "
-                "header Inference-Header-Content-Length is the length of the JSON",
+                f"{len(binary)} bytes follow the JSON, and binary_data_size must be this number; "
+                "the header Inference-Header-Content-Length is the length of the JSON",
             )
         texts = tensors.decode_binary_texts(binary, field=f"{field}.data")
     shape = tensor.shape

@@ -1,4 +1,4 @@
-"""A character model on disk: one safetensors file, replaced whole or not at all."""
+"""The checkpoint of a character model: one safetensors file, replaced atomically."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PARTS = ("model", "best", "optimizer")
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What an epoch came to; losses are bits a character."""
+    """The result of an epoch; losses are in bits per character."""
 
     epoch: int  # from 1
     train_bits: float
@@ -28,8 +28,8 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
-    """A model at the end of an epoch, and all that going on from there takes."""
+class CharacterCheckpoint:
+    """A model at the end of an epoch, with everything that is needed to continue training."""
 
     configuration: CharacterConfiguration
     alphabet: Alphabet
@@ -40,15 +40,15 @@ class Saved:
     best: dict[str, Tensor]
     optimizer: dict[str, Tensor]
 
-    def network(self) -> CharacterModel:
+    def build_network(self) -> CharacterModel:
         """The network with the weights of its best epoch."""
-        model = network(self.configuration, self.alphabet)
+        model = build_network(self.configuration, self.alphabet)
         model.load_state_dict(self.best)
         return model.eval()
 
 
-def network(configuration: CharacterConfiguration, alphabet: Alphabet) -> CharacterModel:
-    """The network of ``configuration``, its weights as torch makes them."""
+def build_network(configuration: CharacterConfiguration, alphabet: Alphabet) -> CharacterModel:
+    """The network of ``configuration``, with torch's default initial weights."""
     shape = configuration.network
     return CharacterModel(
         characters=len(alphabet),
@@ -59,29 +59,29 @@ def network(configuration: CharacterConfiguration, alphabet: Alphabet) -> Charac
     )
 
 
-def path(folder: Path, name: str) -> Path:
-    """Where the model ``name`` lies."""
+def checkpoint_path(folder: Path, name: str) -> Path:
+    """The file of the model ``name`` in ``folder``."""
     return folder / f"{name}.safetensors"
 
 
-def save(saved: Saved, target: Path) -> None:
-    """Replace ``target``; an interruption leaves the one that was there."""
-    parts = {part: getattr(saved, part) for part in _PARTS}
+def save_checkpoint(checkpoint: CharacterCheckpoint, target: Path) -> None:
+    """Replace ``target``. An interruption keeps the previous file."""
+    parts = {part: getattr(checkpoint, part) for part in _PARTS}
     rest = {
-        "configuration": saved.configuration.model_dump(mode="json"),
-        "alphabet": saved.alphabet.characters,
-        "data_sha256": saved.data_sha256,
-        "history": [asdict(epoch) for epoch in saved.history],
-        "test_bits": saved.test_bits,
+        "configuration": checkpoint.configuration.model_dump(mode="json"),
+        "alphabet": checkpoint.alphabet.characters,
+        "data_sha256": checkpoint.data_sha256,
+        "history": [asdict(epoch) for epoch in checkpoint.history],
+        "test_bits": checkpoint.test_bits,
     }
-    tensor_file.write(target, parts, rest)
+    tensor_file.write_tensors(target, parts, rest)
 
 
-def load(source: Path) -> Saved:
-    """Raises :class:`ConfigurationError` for a file that is missing, or no character model."""
+def load_checkpoint(source: Path) -> CharacterCheckpoint:
+    """Read ``source``. Raises :class:`ConfigurationError` if it is missing or damaged."""
     try:
-        parts, rest = tensor_file.read(source, _PARTS)
-        return Saved(
+        parts, rest = tensor_file.read_tensors(source, _PARTS)
+        return CharacterCheckpoint(
             configuration=CharacterConfiguration.model_validate(rest["configuration"]),
             alphabet=Alphabet(rest["alphabet"]),
             data_sha256=rest["data_sha256"],
@@ -91,10 +91,10 @@ def load(source: Path) -> Saved:
         )
     except FileNotFoundError:
         raise ConfigurationError(
-            f"{source}: no such model; train one with `python -m training lm`"
+            f"{source}: there is no such model; train one with `valence lm`"
         ) from None
     except tensor_file.UNREADABLE as error:
         kind = "its configuration" if isinstance(error, ValidationError) else type(error).__name__
         raise ConfigurationError(
-            f"{source}: not a character model that can be read ({kind}); train it anew"
+            f"{source}: not a readable character model ({kind}); train the model again"
         ) from None
