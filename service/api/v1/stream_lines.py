@@ -64,7 +64,7 @@ class LineAnswerer:
         texts = [text for _, text in asked if isinstance(text, str)]
         bucket = self._request.caller.bucket
         if bucket is not None:
-            # a stream over the rate of its key is not refused; the service reads from it more slowly
+            # a stream over the rate of its key is not refused, but read more slowly
             await asyncio.sleep(bucket.wait_seconds())
             bucket.take(len(texts))
         answers = iter(await self._score(texts))
