@@ -13,7 +13,7 @@ from valence.service.classifier import artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import ArtifactError, TextTooLong
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.engines import factory
 from valence.service.inference.models import Models
 from valence.service.inference.scorer import Scorer
@@ -152,7 +152,7 @@ async def test_the_service_gives_the_answers_of_predict(
 def test_predict_names_the_text_that_is_too_long(stored: Stored) -> None:
     most = artifact.load(store.find_model("toy")).manifest.max_tokens
     texts = ["great", "great " * most, "great " * (most + 1)]
-    with pytest.raises(TextTooLong, match=rf"text 3: {most + 1} tokens"):
+    with pytest.raises(TextTooLong, match=rf"text 3: the text has {most + 1} tokens"):
         list(predict_texts("toy", texts, engine="reference", truncation="error"))
     assert len(list(predict_texts("toy", texts[:2], engine="reference", truncation="error"))) == 2
 

@@ -11,7 +11,7 @@ from valence.service.classifier.classifier import Classifier, to_probabilities
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.interface import Engine
-from valence.service.inference.explain.explainer import attributor
+from valence.service.inference.explain.explainer import make_attributor
 from valence.training.config import loader
 from valence.training.data.preparation import load_splits
 from valence.training.evaluation import stored_model
@@ -77,7 +77,7 @@ def measure_faithfulness(
         )
     before = scores[confident, index]
 
-    attributions = attributor(classifier.artifact)
+    attributions = make_attributor(classifier.artifact)
     errors, shortened = [], []
     for ids in documents:
         attribution = attributions.attribute(ids, index)

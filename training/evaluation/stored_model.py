@@ -190,7 +190,7 @@ def _read_text(
     try:
         return classifier.encode_windows(text, truncation)
     except TextTooLong as error:
-        raise TextTooLong(((index, f"text {index + 1}: {error}"),)) from None
+        raise TextTooLong(f"text {index + 1}: {error}") from None
 
 
 def load_stored_model(tag: str, engine: str) -> tuple[Classifier, Engine]:

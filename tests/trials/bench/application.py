@@ -12,7 +12,7 @@ from typing import Any
 from valence.service.api.application import create_app
 from valence.service.classifier import artifact
 from valence.service.classifier.classifier import Classifier
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.engines import factory
 from valence.service.inference.models import Models
 from valence.service.inference.scorer import Scorer

@@ -22,7 +22,7 @@ from valence.service.api.http.routes import Route
 from valence.service.api.operations import openapi
 from valence.service.classifier import artifact
 from valence.service.classifier.classifier import Classifier
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.engines import factory
 from valence.service.inference.models import Models
 from valence.service.inference.scorer import Scorer

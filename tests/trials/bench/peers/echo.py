@@ -24,17 +24,19 @@ class Echo:
 
         from valence.service import settings
         from valence.service.api.application import Application
-        from valence.service.api.http.request import Request, Response
+        from valence.service.api.http.outcome import Outcome
+        from valence.service.api.http.request import Request
+        from valence.service.api.http.response import Response
         from valence.service.api.http.routes import Context
         from valence.service.api.operations import health
         from valence.service.api.v1 import classification
         from valence.service.inference.models import Models, Phase
+        from valence.service.inference.scored import TotalUsage
         from valence.service.observability import log, metrics
 
-        async def echo(context: Context, request: Request) -> Response:
-            await request.body()
-            request.texts, request.tokens = 1, 19
-            return Response(ANSWER)
+        async def echo(context: Context, request: Request) -> Outcome:
+            await request.body.read()
+            return Outcome(Response(ANSWER), usage=TotalUsage(texts=1, tokens=19))
 
         wanted = settings.Settings.from_environment(os.environ)
         models = Models()
