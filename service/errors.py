@@ -1,53 +1,53 @@
-"""Every error Valence raises on purpose, in one tree::
+"""All errors that Valence raises on purpose, in one tree::
 
     ValenceError
-    ├── ArtifactError           a model folder that cannot be trusted
+    ├── ArtifactError           a model folder that is damaged or not a model
     ├── ConfigurationError      a setting or configuration file that cannot be used
-    └── RequestError            a request that cannot be answered as asked
-        ├── Unauthorized        no API key, or none of this service's
-        ├── RateLimited         an API key has asked for more than its rate
+    └── RequestError            a request that the service refuses
+        ├── Unauthorized        no API key, or an unknown one
+        ├── RateLimited         the rate limit of the API key is reached
         ├── UnknownPath
         ├── MethodNotAllowed
         ├── MalformedBody       not JSON
         ├── BodyTooLarge
-        ├── BodyTooSlow         the body did not come in time
+        ├── BodyTooSlow         the body did not arrive in time
         ├── UnsupportedMedia
-        ├── InvalidRequest      JSON, but not of the documented shape
-        ├── TextTooLong         more tokens than are read, where that was to be an error
+        ├── InvalidRequest      JSON, but not in the documented shape
+        ├── TextTooLong         more tokens than the model reads, with truncation "error"
         ├── UnknownModel
         ├── Overloaded          the queue is full
         ├── DeadlineExceeded    no answer within the time allowed
         └── Unavailable         starting or draining
 
-Messages name the offending value and the remedy, and never contain a user's text.
-How each becomes an HTTP status is written once, in :mod:`valence.service.api.http.problems`.
+A message names the wrong value and the remedy, and never contains the text of a user.
+:mod:`valence.service.api.http.problems` maps each error to its HTTP status.
 """
 
 from __future__ import annotations
 
 
 class ValenceError(Exception):
-    """Base of every error raised on purpose."""
+    """Base of all errors raised on purpose."""
 
 
 class ArtifactError(ValenceError):
-    """A model folder is damaged, incomplete, of another version, or not a model at all."""
+    """A model folder is damaged, incomplete, of another version, or not a model."""
 
 
 class ConfigurationError(ValenceError):
-    """A setting or a configuration file holds a value that cannot be used."""
+    """A setting or a configuration file has an invalid value."""
 
 
 class RequestError(ValenceError):
-    """A request cannot be answered as asked."""
+    """The service refuses a request."""
 
 
 class Unauthorized(RequestError):
-    """No API key came with the request, or none of this service's."""
+    """The request does not have an API key, or has an unknown one."""
 
 
 class RateLimited(RequestError):
-    """An API key asks for more than its rate; ``retry_after_seconds`` says when it may again."""
+    """The rate limit of an API key is reached; try again after ``retry_after_seconds``."""
 
     def __init__(self, message: str, *, retry_after_seconds: float) -> None:
         super().__init__(message)
@@ -55,11 +55,11 @@ class RateLimited(RequestError):
 
 
 class UnknownPath(RequestError):
-    """Nothing is served at the path."""
+    """The path does not exist."""
 
 
 class MethodNotAllowed(RequestError):
-    """The path is served, but not with the method; ``allowed`` are those it has."""
+    """The path does not have the method; ``allowed`` are the methods of the path."""
 
     def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
         super().__init__(message)
@@ -71,21 +71,21 @@ class MalformedBody(RequestError):
 
 
 class BodyTooLarge(RequestError):
-    """The body is larger than the service reads."""
+    """The body is larger than the limit."""
 
 
 class BodyTooSlow(RequestError):
-    """The body did not come within the time allowed."""
+    """The body did not arrive within the time allowed."""
 
 
 class UnsupportedMedia(RequestError):
-    """The body's content type or content encoding is not one the route reads."""
+    """The route does not read the content type or the content encoding of the body."""
 
 
 class InvalidRequest(RequestError):
-    """The body is JSON but not of the documented shape.
+    """The body is JSON, but not in the documented shape.
 
-    ``problems`` holds one ``(location, message)`` per fault, free of the user's text.
+    ``problems`` has one ``(location, message)`` per fault, without the text of the user.
     """
 
     def __init__(self, message: str, problems: tuple[tuple[str, str], ...] = ()) -> None:
@@ -93,15 +93,15 @@ class InvalidRequest(RequestError):
         self.problems = problems
 
     @classmethod
-    def of(cls, field: str, message: str) -> InvalidRequest:
-        """The error of one field."""
+    def for_field(cls, field: str, message: str) -> InvalidRequest:
+        """The error for one fault, in ``field``."""
         return cls(f"{field}: {message}", ((field, message),))
 
 
 class TextTooLong(RequestError):
-    """Texts have more tokens than the model reads, and the request said to refuse such.
+    """Texts have more tokens than the model reads, and the request has truncation ``error``.
 
-    ``faults`` holds the place of each among the request's texts, and a message.
+    ``faults`` has one ``(index of the text in the request, message)`` per text.
     """
 
     def __init__(self, faults: tuple[tuple[int, str], ...]) -> None:
@@ -110,11 +110,11 @@ class TextTooLong(RequestError):
 
 
 class UnknownModel(RequestError):
-    """No model of that name is served."""
+    """The service does not serve a model of this name."""
 
 
 class Overloaded(RequestError):
-    """The queue is full; ``retry_after_seconds`` says when it is worth trying again."""
+    """The queue is full; try again after ``retry_after_seconds``."""
 
     def __init__(self, message: str, *, retry_after_seconds: float) -> None:
         super().__init__(message)

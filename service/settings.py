@@ -1,4 +1,4 @@
-"""Every setting of the service, read once from ``VALENCE_*`` variables."""
+"""All settings of the service. They are read once, from ``VALENCE_*`` variables."""
 
 from __future__ import annotations
 
@@ -13,121 +13,153 @@ PREFIX = "VALENCE_"
 
 
 def _split(value: object) -> object:
-    """A comma list as a tuple of its parts; an empty variable is no list."""
+    """The parts of a comma-separated string as a tuple, without the empty parts."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
 
 
 class Settings(BaseModel):
-    """The service's settings; each is the variable ``VALENCE_`` and its name in capitals."""
+    """The service's settings. The variable of a setting is ``VALENCE_`` and its name in capitals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         default=(),
-        description="Models to serve, as `name` or `name:version`, separated by commas. Empty: "
-        "those of `sentiment,topic` that the model store holds.",
+        description="The models to serve, as `name` or `name:version`, separated by commas. Empty: "
+        "`sentiment` and `topic`, if the model store has them.",
     )
     default_model: str = Field(
         default="",
-        description="The model that answers who names none. Empty: the first one served.",
+        description="The model for requests that do not name a model. Empty: the first model in "
+        "`VALENCE_MODELS`.",
     )
     engine: str = Field(
         default="auto",
         pattern=r"^(auto|reference|cuda|native|native-[a-z0-9-]+)$",
-        description="What computes: `auto` (native where it can run, else reference), `native`, "
-        "`native-<path>` for one instruction set, `reference` (torch), or `cuda` (torch on a GPU).",
+        description="The engine that runs the models: `auto` (native if the CPU supports it, otherwise "
+        "reference), `native`, `native-<path>` for one instruction set, `reference` (torch), or "
+        "`cuda` (torch on a GPU).",
     )
     max_body_bytes: int = Field(
-        default=4 * 1024 * 1024, ge=1024, description="Largest request body that is read."
+        default=4 * 1024 * 1024,
+        ge=1024,
+        description="Maximum size of a request body. A larger body gets status 413.",
     )
-    max_texts: int = Field(default=1024, ge=1, description="Most texts in one request.")
-    max_characters: int = Field(default=100_000, ge=1, description="Most characters in one text.")
+    max_texts: int = Field(
+        default=1024, ge=1, description="Maximum number of texts in one request."
+    )
+    max_characters: int = Field(
+        default=100_000, ge=1, description="Maximum number of characters in one text."
+    )
     queue_items: int = Field(
-        default=8192, ge=1, description="Most texts that wait for one model; beyond it: 429."
+        default=8192,
+        ge=1,
+        description="Maximum number of texts in the queue of one model. When the queue is full, "
+        "requests get status 429.",
     )
     queue_tokens: int = Field(
-        default=262_144, ge=1, description="Most tokens that wait for one model; beyond it: 429."
+        default=262_144,
+        ge=1,
+        description="Maximum number of tokens in the queue of one model. When the queue is full, "
+        "requests get status 429.",
     )
     request_timeout_seconds: float = Field(
         default=5.0,
         gt=0,
         le=60.0,
-        description="Time within which a request is answered, or told 504; at most 60.",
+        description="Deadline of a request. A request that has no answer by then gets status 504. At "
+        "most 60.",
     )
     body_memory_bytes: int = Field(
         default=64 * 1024 * 1024,
-        description="Most bytes of bodies held at one time, over all requests; beyond it: 429.",
+        description="Maximum memory for the bodies of all requests together. When the memory is used "
+        "up, requests get status 429.",
     )
     max_header_bytes: int = Field(
-        default=32_768, ge=1024, description="Largest headers of a request; beyond it: 431."
+        default=32_768,
+        ge=1024,
+        description="Maximum size of the headers of a request. Larger headers get status 431.",
     )
     max_headers: int = Field(
-        default=128, ge=16, description="Most headers of a request; beyond it: 431."
+        default=128,
+        ge=16,
+        description="Maximum number of headers of a request. More headers get status 431.",
     )
     header_timeout_seconds: float = Field(
-        default=10.0, gt=0, description="Time within which a request's headers arrive, else 408."
+        default=10.0,
+        gt=0,
+        description="Time limit for the headers of a request. Headers that come later get status "
+        "408.",
     )
     body_idle_seconds: float = Field(
         default=10.0,
         gt=0,
-        description="Longest pause within a body, or of a client that does not read its answer. A "
-        "body that is read whole must also come at 1 KiB a second, after this time.",
+        description="Maximum pause of a client while it sends a body or reads an answer. After this time "
+        "a body, except that of a stream, must also have arrived at 1 KiB per second or faster.",
     )
     keep_alive_seconds: float = Field(
-        default=75.0, gt=0, description="How long a connection stays open between two requests."
+        default=75.0,
+        gt=0,
+        description="Time that a connection stays open between two requests.",
     )
     max_connections: int = Field(
         default=768,
         ge=1,
-        description="Most connections; beyond it: 503. Fewer if the process may open fewer files.",
+        description="Maximum number of connections. Further connections get status 503. The maximum is "
+        "smaller if the process may open only few files.",
     )
     drain_seconds: float = Field(
         default=0.0,
         ge=0,
         le=300,
-        description="How long after SIGTERM requests are still taken, while `/readyz` says 503.",
+        description="Time after SIGTERM in which the service still accepts requests, while `/readyz` "
+        "answers 503.",
     )
     hung_seconds: float = Field(
         default=5.0,
         gt=0,
-        description="How long a batch may last before `/livez` says 503: the engine has hung.",
+        description="Time after which a batch that is still running counts as hung. `/livez` then answers "
+        "503.",
     )
     api_keys_file: str = Field(
         default="",
-        description="File of API keys' hashes, made by `valence keys new NAME`; with "
-        "one, requests bring a key, but for probes, pages and the API's document. Read again when "
-        "it changes.",
+        description="File with the hashes of API keys; `valence keys new NAME` makes a line of this file. "
+        "If this is set, requests need a key, except requests to the probes, the pages and "
+        "`/openapi.json`. The service reads the file again when the file changes.",
     )
     allow_anonymous: bool = Field(
         default=False,
-        description="Whether to serve beyond loopback without API keys; otherwise that is refused.",
+        description="Allow requests without API keys on an address other than loopback. Without this "
+        "permission and without API keys the service does not start on such an address.",
     )
     key_texts_per_second: float = Field(
         default=0.0,
         ge=0,
-        description="Texts a second of each API key whose line names no rate; beyond it: 429. "
-        "0: no limit.",
+        description="Rate limit, in texts per second, for each API key without a rate of its own. Above "
+        "the limit requests get status 429. 0: no limit.",
     )
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         default=(),
-        description="Origins whose pages may ask, separated by commas, or `*`. Empty: none.",
+        description="Origins whose web pages may send requests (CORS), separated by commas, or `*`. "
+        "Empty: none.",
     )
     stream_idle_seconds: float = Field(
         default=60.0,
         gt=0,
-        description="Time after which a stream ends that brings no line, or whose answers nobody "
-        "reads; a stream has no other deadline.",
+        description="Time after which the service ends a stream whose client sends nothing, or does not "
+        "read its answers. A stream has no other deadline.",
     )
     cache_bytes: int = Field(
         default=0,
         ge=0,
-        description="Memory for answers to texts that come again; 0 keeps none. Texts themselves "
-        "are never kept.",
+        description="Memory for cached answers to texts that come again. 0: no cache. The cache never "
+        "holds the texts themselves.",
     )
     access_log: bool = Field(
-        default=True, description="One JSON line a request on standard output, never its text."
+        default=True,
+        description="Write one JSON line per request to standard output. The line never has the "
+        "text.",
     )
 
     @model_validator(mode="after")
@@ -135,7 +167,7 @@ class Settings(BaseModel):
         if self.queue_items < self.max_texts:
             raise ValueError(
                 f"queue_items ({self.queue_items}) must be at least max_texts ({self.max_texts}), "
-                "or the largest request allowed could never be admitted"
+                "or the queue could never hold the largest request allowed"
             )
         if self.body_memory_bytes < self.max_body_bytes:
             raise ValueError(
@@ -146,7 +178,10 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """The settings in ``environment``; raises :class:`ConfigurationError`."""
+        """Read the settings from the variables in ``environment``.
+
+        Raises :class:`ConfigurationError` for an unknown variable and for an invalid value.
+        """
         given = {
             name.removeprefix(PREFIX).lower(): value
             for name, value in environment.items()
@@ -164,7 +199,7 @@ class Settings(BaseModel):
                 raise ConfigurationError(message) from None
             name = str(first["loc"][0])
             raise ConfigurationError(
-                f"{PREFIX}{name.upper()}={given[name]!r}: {message}; it is the setting for: "
+                f"{PREFIX}{name.upper()}={given[name]!r}: {message}. Meaning of the setting: "
                 f"{cls.model_fields[name].description}"
             ) from None
 
@@ -173,5 +208,6 @@ def _unknown(name: str, known: tuple[str, ...]) -> str:
     variable = PREFIX + name.upper()
     near = difflib.get_close_matches(name, known, n=1)
     if near:
-        return f"{variable} is no setting; did you mean {PREFIX}{near[0].upper()}?"
-    return f"{variable} is no setting; there are {', '.join(PREFIX + k.upper() for k in known)}"
+        return f"{variable} is not a setting; did you mean {PREFIX}{near[0].upper()}?"
+    settings = ", ".join(PREFIX + setting.upper() for setting in known)
+    return f"{variable} is not a setting; the settings are {settings}"

@@ -1,3 +1,3 @@
-"""The version of Valence, said once."""
+"""The version of Valence."""
 
 VERSION = "0.1.0"

@@ -1,46 +1,9 @@
-"""The commands of the training pipeline: ``python -m training COMMAND --help``."""
+"""``python -m valence.training COMMAND``: the command line ``valence``, where it is not installed.
 
-from __future__ import annotations
+``torchrun -m valence.training train`` starts it in several processes.
+"""
 
-import os
-import sys
-
-import typer
-from valence.service.errors import ValenceError
-from valence.training.cli.cells import cells
-from valence.training.cli.check import check
-from valence.training.cli.evaluate import evaluate
-from valence.training.cli.experiments import experiments
-from valence.training.cli.faithfulness import faithfulness
-from valence.training.cli.fetch import fetch
-from valence.training.cli.lm import lm
-from valence.training.cli.predict import predict
-from valence.training.cli.promote import promote
-from valence.training.cli.retrain import retrain
-from valence.training.cli.rollback import rollback
-from valence.training.cli.sample import sample
-from valence.training.cli.search import search
-from valence.training.cli.show import show
-from valence.training.cli.train import train
-from valence.training.cli.typos import typos
-
-app = typer.Typer(
-    help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
-)
-commands = (fetch, check, train, search, retrain, promote, rollback, show)
-for command in (*commands, evaluate, experiments, faithfulness, typos, predict, lm, sample, cells):
-    app.command()(command)
-
-
-def main() -> None:
-    """Run a command; an error Valence raises on purpose is one line and exit code 1."""
-    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-    try:
-        app()
-    except ValenceError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
-
+from valence.training.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from valence.service.api import pages
-from valence.service.api.dialects import huggingface, sagemaker, vllm
-from valence.service.api.dialects.open_inference import routes
+from valence.service.api.dialects import sagemaker, vllm
+from valence.service.api.dialects.huggingface import routes as huggingface
+from valence.service.api.dialects.open_inference import routes as open_inference
 from valence.service.api.http.authorization import Access
 from valence.service.api.http.body_limits import BodyLimits
 from valence.service.api.http.disconnect import ClientGone
 from valence.service.api.http.problems import Problem, describe, problem_json
-from valence.service.api.http.request import TIMEOUT_HEADERS, Request
+from valence.service.api.http.request import Request
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import API_HEADERS, Context, Route
 from valence.service.api.operations import health
 from valence.service.api.v1 import activations, classification, models, stream
-from valence.service.errors import Overloaded
 from valence.service.inference.models import Models, Phase
 from valence.service.observability import tracing
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
+from valence.service.observability.request_record import RequestRecord
 from valence.service.observability.tracing import TraceContext, Tracer
 from valence.service.settings import Settings
 
@@ -38,7 +38,7 @@ ROUTES: tuple[Route, ...] = (
     *models.ROUTES,
     *huggingface.ROUTES,
     *vllm.ROUTES,
-    *routes.ROUTES,
+    *open_inference.ROUTES,
     *sagemaker.ROUTES,
     *health.ROUTES,
     *pages.ROUTES,
@@ -47,11 +47,8 @@ ROUTES: tuple[Route, ...] = (
 # the route in logs and metrics of a request that no route matched
 _UNMATCHED = "unmatched"
 _ANY = "any"
-_JSON = b"application/json"
 # nginx's name for it; nobody receives it, the log does
 _CLIENT_GONE = 499
-# a refusal of a request with one of these takes more than to say that there is no room
-_ASK_FOR_MORE = {b"content-encoding", b"traceparent", *TIMEOUT_HEADERS}
 
 
 def create_app(
@@ -99,8 +96,6 @@ class Application:
             ),
         )
         self._access = Access(context.settings, context.log)
-        # what every request is asked, or is told, beside its answer
-        self._asks_of_all = bool(self._access.required or tracer or settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; never raises but when it is cancelled from outside."""
@@ -150,33 +145,6 @@ class Application:
             request.release()
             self._account(request, route, scope["method"], status, span=span, trace_id=trace_id)
 
-    def shed(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Message | None:
-        """The whole answer to a plain ``POST /v1/classify`` of ``body`` that there is no room for.
-
-        None if there is, and for every request of which more is to be said: :meth:`__call__` knows
-        the same answer, and all others.
-        """
-        if self._asks_of_all or self.context.models.phase is not Phase.SERVING:
-            return None
-        try:
-            self._bodies.require_room_for(body)
-            return None
-        except Overloaded as error:
-            request = Request({"headers": headers}, _hung_up, limits=self._bodies)
-            given = request.headers
-            if given.get(b"content-type") != _JSON or not given.keys().isdisjoint(_ASK_FOR_MORE):
-                return None
-            problem = self._problem(error, request)
-        answer = classification.ROUTE.refuse(problem, request.id)
-        self._account(request, classification.ROUTE, classification.ROUTE.method, answer.status)
-        identification = self._identification(request)
-        return {
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": [*answer.headers, *identification, *classification.ROUTE.headers],
-            "body": answer.body,
-        }
-
     def _account(
         self,
         request: Request,
@@ -184,48 +152,32 @@ class Application:
         method: str,
         status: int,
         *,
-        span: Span | None = None,
-        trace_id: str = "",
+        span: Span | None,
+        trace_id: str,
     ) -> None:
         """Write an answered request into the metrics, the log and its span."""
         seconds = time.perf_counter() - request.arrived
         method = method if route else _ANY
         template = route.path if route else _UNMATCHED
-        metrics = self.context.metrics
-        metrics.request(
-            route=template,
+        record = RequestRecord(
             method=method,
+            route=template,
             status=status,
+            seconds=seconds,
+            request_id=request.id,
             model=request.model,
             version=request.version,
-            seconds=seconds,
+            texts=request.texts,
+            tokens=request.tokens,
+            key=request.key,
+            trace_id=trace_id,
+            stages=request.stages._asdict() if span is not None and request.stages else None,
         )
-        if request.key:
-            metrics.by_key(request.key, texts=request.texts)
+        self.context.metrics.count_request(record)
         if route is None or route.logged:
-            self.context.log.request(
-                request_id=request.id,
-                method=method,
-                route=template,
-                status=status,
-                seconds=seconds,
-                model=request.model,
-                texts=request.texts,
-                tokens=request.tokens,
-                trace_id=trace_id,
-                key=request.key,
-            )
+            self.context.log.request(record)
         if span is not None and self._tracer is not None:
-            self._tracer.finish(
-                span,
-                method=method,
-                route=template,
-                status=status,
-                model=request.model,
-                texts=request.texts,
-                tokens=request.tokens,
-                stages=request.stages._asdict() if request.stages else None,
-            )
+            self._tracer.finish(span, record)
 
     def _identification(self, request: Request) -> list[tuple[bytes, bytes]]:
         """The headers of every answer to ``request``."""
@@ -239,9 +191,9 @@ class Application:
         """A span for the request, if spans are made, and the context its answer carries."""
         parent = tracing.parse(request.traceparent)
         if self._tracer is None or not route.logged:
-            return None, parent and tracing.below(parent)
+            return None, parent and tracing.child_context(parent)
         span = self._tracer.start(parent, method=route.method)
-        return span, tracing.context_of(span)
+        return span, tracing.span_context(span)
 
     def _cut_short(self, error: Exception, request: Request, status: int) -> int:
         """The status to log of an answer that had begun, so that it cannot become a problem.
@@ -255,12 +207,7 @@ class Application:
 
     def _problem(self, error: Exception, request: Request) -> Problem:
         problem = describe(error)
-        self.context.metrics.rejected(problem.kind.slug)
+        self.context.metrics.count_rejection(problem.kind.slug)
         if problem.kind.status == 500:
             self.context.log.failure("unexpected error", error, request_id=request.id)
         return problem
-
-
-async def _hung_up() -> Message:
-    """What there is to receive of a request whose body is taken already."""
-    return {"type": "http.disconnect"}

@@ -1,7 +1,7 @@
-"""What a browser shows: the playground at ``/`` and the API's documentation at ``/docs``.
+"""Pages for browsers: the playground at ``/`` and the documentation of the API at ``/docs``.
 
-Everything comes from this server. The documentation is drawn by Swagger UI, whose files BentoML
-ships; they are read from where it is installed, so nothing of it lies in this repository.
+All files come from this server. Swagger UI draws the documentation. Its files come with BentoML and
+are read from the installed package, so this repository does not have a copy.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ _WEB = Path(__file__).parent / "web"
 _SWAGGER = Path("_internal", "server", "static_content")
 _MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _ASSETS = ("playground.css", "playground.js", "docs.js", "swagger-ui.css", "swagger-ui-bundle.js")
-# Scripts and requests only from and to this server, and no page of another may frame these.
-# Swagger UI sets styles on elements and draws from data: URLs; the playground colours words.
+# Scripts come from this server, requests go to this server, and other sites must not frame the pages.
+# Inline styles and data: URLs are for Swagger UI; the playground also colours words with styles.
 _POLICY = (
     b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     b"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-
-
 _HEADERS = (
     (b"cache-control", b"no-cache"),
     (b"referrer-policy", b"no-referrer"),
@@ -33,15 +31,15 @@ _HEADERS = (
 )
 
 
-def _page(path: str, name: str, *, summary: str, description: str) -> Route:
+def _file_route(path: str, name: str, *, summary: str, description: str) -> Route:
     async def handler(context: Context, request: Request) -> Response:  # noqa: ARG001
-        return _file(name)
+        return _read_file(name)
 
     return Route(
         method="GET",
         path=path,
         handler=handler,
-        # a browser brings no key for a page; what the page asks for needs one
+        # browsers load a page without an API key; the requests of the page need one
         open=True,
         headers=_HEADERS,
         operation=Operation(
@@ -55,13 +53,13 @@ def _page(path: str, name: str, *, summary: str, description: str) -> Route:
 
 
 @functools.cache
-def _file(name: str) -> Response:
-    path = (_swagger() if name.startswith("swagger") else _WEB) / name
+def _read_file(name: str) -> Response:
+    path = (_swagger_folder() if name.startswith("swagger") else _WEB) / name
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise UnknownPath(
-            "this installation lacks the files of the pages; /openapi.json has the whole contract"
+            "the files of the pages are not installed; /openapi.json has the whole contract"
         ) from None
     return Response(
         content,
@@ -70,33 +68,33 @@ def _file(name: str) -> Response:
     )
 
 
-def _swagger() -> Path:
-    # found, not imported: the API works, and is tested, without BentoML
+def _swagger_folder() -> Path:
+    # find the package without an import, because the API and its tests work without BentoML
     spec = importlib.util.find_spec("bentoml")
     origin = spec.origin if spec else None
     return Path(origin).parent / _SWAGGER if origin else _WEB
 
 
 ROUTES = (
-    _page(
+    _file_route(
         "/",
         "playground.html",
         summary="The playground",
-        description="A page that classifies what is typed, colours its words by what moved the "
-        "label or by a unit of the network, and shows the curl command.",
+        description="A page that classifies a text, colours its words by their contribution to the "
+        "label or by the activation of a unit, and shows the curl command.",
     ),
-    _page(
+    _file_route(
         "/docs",
         "docs.html",
-        summary="This document, to read",
-        description="Swagger UI, without a request to another server.",
+        summary="The documentation of this API",
+        description="Swagger UI with all files from this server.",
     ),
     *(
-        _page(
+        _file_route(
             f"/assets/{name}",
             name,
-            summary=f"{name} of the pages",
-            description="A style or a script that the pages load.",
+            summary=f"The file {name}",
+            description="A style or a script of the pages.",
         )
         for name in _ASSETS
     ),

@@ -1,4 +1,5 @@
-"""A trained classifier: its artifact, from text to word ids, from logits to calibrated labels.
+"""A trained classifier: its files on disk, from text to word ids, from logits to calibrated labels.
 
-Imports no engine, no web framework and no torch, but for ``model``, the network's definition.
+Imports ``errors`` only: not an engine, a web framework or torch, except in ``model``, the definition
+of the network.
 """

@@ -1,4 +1,4 @@
-"""The shape of a classifier's network, and of every tensor in it."""
+"""The shape of the network of a classifier, and of every tensor in it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}
 class Architecture(BaseModel):
     """``embedding -> layers of recurrent cells -> pooling over time -> linear``.
 
-    Cells are defined as in ``torch.nn`` (LSTM, GRU, and RNN with tanh), their gates in torch's
-    order. Below, ``h`` is the last layer's output, ``(tokens, width)``, directions concatenated,
-    forward first.
+    Cells are defined as in ``torch.nn`` (LSTM, GRU, and RNN with tanh), with the gates in torch's
+    order. Below, ``h`` is the output of the last layer, ``(tokens, width)``, with the directions
+    concatenated, forward first.
 
-    * ``last``: the forward half of the last token's ``h``, the backward half of the first one's;
+    * ``last``: the forward half of ``h`` of the last token, the backward half of the first token;
     * ``max``, ``mean``: over tokens; ``max_mean``: both, concatenated in that order;
     * ``attention``: ``softmax(tanh(h) @ attention)`` weights ``h`` (Zhou et al. 2016, without the
       final tanh).
@@ -31,7 +31,7 @@ class Architecture(BaseModel):
 
     vocabulary_size: int = Field(ge=1)
     embedding_size: int = Field(ge=1)
-    hidden_size: int = Field(ge=1, description="units a direction")
+    hidden_size: int = Field(ge=1, description="units per direction")
     layers: int = Field(default=1, ge=1)
     cell: Cell = "lstm"
     bidirectional: bool = True
@@ -45,16 +45,16 @@ class Architecture(BaseModel):
 
     @property
     def width(self) -> int:
-        """Size of one token's output of a layer."""
+        """Size of the output of a layer for one token."""
         return self.hidden_size * self.directions
 
     @property
     def pooled_width(self) -> int:
-        """Size of a document's pooled vector."""
+        """Size of the pooled vector of a document."""
         return self.width * (2 if self.pooling == "max_mean" else 1)
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Every parameter's name and shape, exactly what ``model.safetensors`` holds."""
+        """Name and shape of every parameter, exactly as in ``model.safetensors``."""
         shapes: dict[str, tuple[int, ...]] = {
             "embedding.weight": (self.vocabulary_size, self.embedding_size)
         }

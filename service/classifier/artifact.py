@@ -1,15 +1,15 @@
-"""A classifier on disk: a folder of plain files, each checksummed, none of them code.
+"""A classifier on disk: a folder of plain files with checksums. None of the files is code.
 
 ::
 
     model.json          Manifest
     model.safetensors   the weights, fp32
-    vocabulary.txt      a word a line, UTF-8
+    vocabulary.txt      one word per line, UTF-8
     report/             the evaluation report (optional)
-    SHA256SUMS          of all of these, as ``sha256sum --check`` reads it
+    SHA256SUMS          checksums of all these files, for ``sha256sum --check``
 
-Loading believes nothing: a file that is missing, unlisted, changed, of a wrong shape or able to
-carry code is refused with its name and the reason.
+Loading verifies everything. A file that is missing, unlisted, changed, of a wrong shape or able to
+carry code is refused, and the error has its name and the reason.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Tensors = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A loaded and verified classifier; tensors are named as in ``Architecture.tensor_shapes``."""
+    """A loaded and verified classifier. ``tensors`` has the names of ``Architecture.tensor_shapes``."""
 
     manifest: Manifest
     vocabulary: Vocabulary
@@ -46,19 +46,19 @@ class Artifact:
 
 
 def save(folder: Path, manifest: Manifest, vocabulary: Vocabulary, tensors: Tensors) -> None:
-    """Write the classifier into ``folder``, which may hold a ``report/`` already, then seal it."""
+    """Write the classifier into ``folder`` and seal it. The folder may have a ``report/`` already."""
     _check_tensors(manifest, vocabulary, tensors)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / VOCABULARY).write_text("".join(f"{word}\n" for word in vocabulary), encoding="utf-8")
-    # safetensors writes an array's memory as it lies there
+    # safetensors writes the memory of an array as it is, so arrays must be contiguous
     ordered = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     safetensors.numpy.save_file(ordered, folder / WEIGHTS)
     seal.seal(folder)
 
 
 def load(folder: Path) -> Artifact:
-    """Read and verify the classifier in ``folder``; raises :class:`ArtifactError`."""
+    """Read and verify the classifier in ``folder``. Raises :class:`ArtifactError`."""
     manifest = seal.verify(folder)
     vocabulary = _read_vocabulary(folder / VOCABULARY, manifest.normalization.misspelled)
     tensors = _read_tensors(folder / WEIGHTS, manifest.architecture)
@@ -71,7 +71,7 @@ def load(folder: Path) -> Artifact:
 
 def _read_vocabulary(path: Path, misspelled: Misspelled) -> Vocabulary:
     try:
-        # not splitlines(), which also splits at U+2028 and other characters a word may hold
+        # not splitlines(), which also splits at U+2028 and other characters that words may have
         words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         return Vocabulary(words, misspelled=misspelled)
     except UnicodeDecodeError as error:
@@ -81,8 +81,8 @@ def _read_vocabulary(path: Path, misspelled: Misspelled) -> Vocabulary:
 
 
 def _read_tensors(path: Path, architecture: Architecture) -> dict[str, NDArray[np.float32]]:
-    """The tensors, mapped from the file: processes share its pages, and nothing is copied."""
-    places = weights.layout(path, architecture)
+    """The tensors, mapped from the file: processes share its pages without a copy."""
+    places = weights.read_layout(path, architecture)
     content = np.memmap(path, dtype=np.uint8, mode="r")
     tensors = {}
     for name, shape in architecture.tensor_shapes().items():
@@ -93,22 +93,25 @@ def _read_tensors(path: Path, architecture: Architecture) -> dict[str, NDArray[n
 
 
 def _check_tensors(manifest: Manifest, vocabulary: Vocabulary, tensors: Tensors) -> None:
-    """The words and tensors are those the architecture asks for, the tensors fp32 and finite."""
+    """Raise :class:`ArtifactError` unless words and tensors fit the architecture.
+
+    Tensors must be float32 and finite.
+    """
     architecture = manifest.architecture
     if len(vocabulary) != architecture.vocabulary_size:
         raise ArtifactError(
-            f"the vocabulary has {len(vocabulary)} words, the architecture asks for "
+            f"the vocabulary has {len(vocabulary)} words, the architecture requires "
             f"{architecture.vocabulary_size}"
         )
     expected = architecture.tensor_shapes()
     if tensors.keys() != expected.keys():
-        odd = ", ".join(sorted(tensors.keys() ^ expected.keys()))
-        raise ArtifactError(f"tensors missing or not of this architecture: {odd}")
+        mismatch = ", ".join(sorted(tensors.keys() ^ expected.keys()))
+        raise ArtifactError(f"tensors missing or not of this architecture: {mismatch}")
     for name, shape in expected.items():
-        found = tensors[name]
-        if found.shape != shape or found.dtype != np.float32:
+        tensor = tensors[name]
+        if tensor.shape != shape or tensor.dtype != np.float32:
             raise ArtifactError(
-                f"{name} is {found.shape} {found.dtype}, the architecture asks for {shape} float32"
+                f"{name} is {tensor.shape} {tensor.dtype}, the architecture requires {shape} float32"
             )
-        if not np.isfinite(found).all():
-            raise ArtifactError(f"{name} holds numbers that are not finite; train the model anew")
+        if not np.isfinite(tensor).all():
+            raise ArtifactError(f"{name} has numbers that are not finite; train the model again")

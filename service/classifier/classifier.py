@@ -20,7 +20,7 @@ Probabilities = NDArray[np.float64]
 
 
 class Usage(NamedTuple):
-    """What was read of a text, and what was not."""
+    """How much of a text the model reads, in characters and tokens."""
 
     characters: int
     tokens: int
@@ -30,21 +30,22 @@ class Usage(NamedTuple):
 
     @property
     def truncated(self) -> bool:
-        """Whether tokens were left out."""
+        """Whether the model leaves out tokens of the text."""
         return self.tokens_used < self.tokens
 
 
 class Document(NamedTuple):
-    """A text ready for an engine: word ids ``(tokens_used,)``."""
+    """A text as one input of an engine: word ids ``(tokens_used,)``."""
 
     ids: WordIds
     usage: Usage
 
 
-class Reading(NamedTuple):
-    """A text ready for an engine in several documents; their answers weigh as much as said.
+class WindowedText(NamedTuple):
+    """A text as one or more inputs of an engine, its windows.
 
-    ``unknown`` marks the words of each that are not in the vocabulary.
+    ``weights`` are those of the windows' predictions in the text's prediction. ``unknown`` marks the
+    tokens of each window that are outside the vocabulary.
     """
 
     windows: tuple[WordIds, ...]
@@ -56,9 +57,10 @@ class Reading(NamedTuple):
 class Prediction(NamedTuple):
     """Calibrated probabilities in the order of ``Manifest.labels``.
 
-    Where one label is right they sum to 1; in a multi-label model each is a label's own. ``label``
-    is the likeliest; ``labels`` are those given: of a single-label model just that one, of a
-    multi-label model all at or past their threshold, in the manifest's order, often none.
+    Of a single-label model they sum to 1. Of a multi-label model each is the probability of that
+    label alone. ``label`` is the likeliest label. ``labels`` are the labels given: of a single-label
+    model just ``label``; of a multi-label model all labels that reach their threshold, in the order
+    of the manifest, often none.
     """
 
     label: str
@@ -68,14 +70,14 @@ class Prediction(NamedTuple):
 
 
 class Classifier:
-    """What is done before and after an engine, the same in training and in serving."""
+    """The steps before and after an engine, the same in training and in serving."""
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
         polarity = artifact.manifest.polarity
         labels, thresholds = artifact.manifest.labels, artifact.manifest.thresholds
-        # a prediction of one label costs no new tuple
-        self._alone = tuple((label,) for label in labels)
+        # the tuple of each label, made once for all predictions
+        self._label_tuples = tuple((label,) for label in labels)
         self._thresholds = (
             np.array([thresholds[label] for label in labels])
             if artifact.manifest.task == "multi_label"
@@ -89,69 +91,70 @@ class Classifier:
 
     @property
     def manifest(self) -> Manifest:
-        """What the artifact says about itself."""
+        """The manifest of the artifact."""
         return self.artifact.manifest
 
-    def encode(self, text: str) -> Document:
-        """Tokenize ``text`` and look its words up; what exceeds ``max_tokens`` is left out."""
+    def encode_head(self, text: str) -> Document:
+        """The ids of the first ``max_tokens`` tokens of ``text``."""
         ids, known, tokens = self.artifact.vocabulary.encode(
             text, max_tokens=self.manifest.max_tokens
         )
-        read = len(ids)
-        return Document(ids, Usage(len(text), tokens, read, read - int(np.count_nonzero(known))))
+        used = len(ids)
+        return Document(ids, Usage(len(text), tokens, used, used - int(np.count_nonzero(known))))
 
-    def read(self, text: str, truncation: Truncation) -> Reading:
-        """As :meth:`encode`, but of what exceeds ``max_tokens`` as ``truncation`` says.
+    def encode_windows(self, text: str, truncation: Truncation) -> WindowedText:
+        """The ids of the tokens of ``text`` that ``truncation`` selects.
 
-        Raises :class:`TextTooLong` if it says ``error``.
+        Raises :class:`TextTooLong` for more than ``max_tokens`` tokens if ``truncation`` is
+        ``error``.
         """
         limit = self.manifest.max_tokens
         ids, known, tokens = self.artifact.vocabulary.encode(text)
-        parts = truncations.parts(tokens, limit, truncation)
-        if not parts:
+        ranges = truncations.select_ranges(tokens, limit, truncation)
+        if not ranges:
             message = (
-                f"{tokens} tokens, the model reads {limit}; shorten the text or ask for another "
-                "truncation"
+                f"the text has {tokens} tokens, the model reads {limit}; shorten the text or choose "
+                "another truncation"
             )
             raise TextTooLong(((0, message),))
-        marks = tuple(~known[part.start : part.stop] for part in parts)
-        windows = tuple(ids[part.start : part.stop] for part in parts)
+        unknown = tuple(~known[window.start : window.stop] for window in ranges)
+        windows = tuple(ids[window.start : window.stop] for window in ranges)
         if truncation == "window":
-            weights, read = truncations.fresh(parts), tokens
-            strange = tokens - int(np.count_nonzero(known))
+            weights, used = truncations.count_new_tokens(ranges), tokens
+            unknown_tokens = tokens - int(np.count_nonzero(known))
         else:
-            windows, marks = _joined(windows), _joined(marks)
-            weights, read = (1,), len(windows[0])
-            strange = int(np.count_nonzero(marks[0]))
-        usage = Usage(len(text), tokens, read, strange, windows=len(windows))
-        return Reading(windows, weights, usage, marks)
+            windows, unknown = _concatenate(windows), _concatenate(unknown)
+            weights, used = (1,), len(windows[0])
+            unknown_tokens = int(np.count_nonzero(unknown[0]))
+        usage = Usage(len(text), tokens, used, unknown_tokens, windows=len(windows))
+        return WindowedText(windows, weights, usage, unknown)
 
-    def combine(
-        self, readings: Iterable[Reading], predictions: Sequence[Prediction]
+    def merge_windows(
+        self, texts: Iterable[WindowedText], predictions: Sequence[Prediction]
     ) -> list[Prediction]:
-        """From one for each window of ``readings`` to one for each reading: the weighted mean."""
-        combined: list[Prediction] = []
+        """The weighted mean of the windows' predictions, for each of ``texts``."""
+        merged: list[Prediction] = []
         start = 0
-        for reading in readings:
-            windows = predictions[start : start + len(reading.windows)]
+        for text in texts:
+            windows = predictions[start : start + len(text.windows)]
             start += len(windows)
             if len(windows) == 1:
-                combined += windows
+                merged += windows
                 continue
             rows = [prediction.probabilities for prediction in windows]
-            mean = np.average(rows, axis=0, weights=reading.weights)
-            combined += self._predictions(mean[np.newaxis])
-        return combined
+            mean = np.average(rows, axis=0, weights=text.weights)
+            merged += self._predictions(mean[np.newaxis])
+        return merged
 
     def predict(self, logits: Logits) -> list[Prediction]:
-        """A prediction for each row of ``logits`` ``(documents, labels)``."""
+        """One prediction for each row of ``logits`` ``(documents, labels)``."""
         manifest = self.manifest
         return self._predictions(
-            probabilities(logits, temperature=manifest.temperature, task=manifest.task)
+            to_probabilities(logits, temperature=manifest.temperature, task=manifest.task)
         )
 
     def _predictions(self, rows: Probabilities) -> list[Prediction]:
-        labels, alone = self.manifest.labels, self._alone
+        labels, label_tuples = self.manifest.labels, self._label_tuples
         if self._thresholds is not None:
             return [
                 Prediction(
@@ -167,27 +170,29 @@ class Classifier:
             else np.minimum(np.maximum(rows @ self._polarity, -1.0), 1.0).tolist()
         )
         return [
-            Prediction(labels[place := row.index(max(row))], tuple(row), polarity, alone[place])
+            Prediction(
+                labels[index := row.index(max(row))], tuple(row), polarity, label_tuples[index]
+            )
             for row, polarity in zip(rows.tolist(), polarities, strict=True)
         ]
 
 
-def _joined(pieces: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+def _concatenate(pieces: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
     return pieces if len(pieces) == 1 else (np.concatenate(pieces),)
 
 
-def probabilities(
+def to_probabilities(
     logits: Logits, *, temperature: float, task: Task = "single_label"
 ) -> Probabilities:
     """``softmax(logits / temperature)`` over the last axis, in float64 so that rows sum to 1.
 
-    Of a ``multi_label`` task ``sigmoid(logits / temperature)``, each label's alone.
+    For a ``multi_label`` task: ``sigmoid(logits / temperature)``, for each label alone.
     """
     scaled: Probabilities = np.divide(logits, temperature, dtype=np.float64)
     if task == "multi_label":
-        # a logit of any size overflows nothing
+        # this form does not overflow for any logit
         return np.exp(-np.logaddexp(0.0, -scaled))
-    # the functions, not the methods and np.clip around them: those cost a lone row half its time
+    # ufuncs instead of methods and np.clip, which take half of the time for a single row
     scaled -= np.maximum.reduce(scaled, axis=-1, keepdims=True)
     np.exp(scaled, out=scaled)
     scaled /= np.add.reduce(scaled, axis=-1, keepdims=True)

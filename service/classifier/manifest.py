@@ -1,4 +1,4 @@
-"""``model.json``: all that is said about a classifier beside its weights and its words."""
+"""``model.json``: everything about a classifier except its weights and its words."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from valence.service.classifier.architecture import Architecture
 FORMAT_VERSION: Literal[1] = 1
 
 Task = Literal["single_label", "multi_label"]
-"""Whether a text has exactly one label, or any number of them, each decided alone."""
+"""Whether a text has exactly one label, or any number of labels, each decided alone."""
 
 Misspelled = Literal["unknown", "nearest"]
-"""How a word that is not known is read: as ``<unk>``, or as the known word a slip away from it."""
+"""How a model reads an unknown word: as ``<unk>``, or as a known word that is one typo away."""
 
 BehaviourKind = Literal["minimum functionality", "directional", "invariance"]
-"""What a behaviour test looks at: the label, which way the polarity moves, or that both stay."""
+"""What a behaviour test checks: the label, the direction of the polarity, or that both stay."""
 
 
 class _Part(BaseModel):
@@ -26,70 +26,85 @@ class _Part(BaseModel):
 
 
 class Normalization(_Part):
-    """Which text normalization the word ids were trained with."""
+    """The text normalization of the training, which serving repeats."""
 
     tokenizer: Literal["valence-english-1"] = "valence-english-1"
     misspelled: Misspelled = Field(
         default="unknown",
-        description="how a word that is not in the vocabulary is read: as the unknown word, or as "
-        "the most frequent one that is a slip of the keys away",
+        description="How the model reads a word outside the vocabulary: as the unknown word, or as "
+        "the most frequent known word that is one typo away.",
     )
 
 
 class CorpusRecord(_Part):
-    """A corpus the classifier was trained on, so that an answer leads back to its data."""
+    """A corpus of the training."""
 
     name: str
-    source: str = Field(description="where it came from: a package and version, or a file name")
-    sha256: str = Field(description="of the file as fetched")
-    texts: int = Field(ge=0, description="texts used, after duplicates were dropped")
-    read: int | None = Field(default=None, ge=0, description="texts in the file")
-    empty: int | None = Field(default=None, ge=0, description="dropped: without a word")
+    source: str = Field(description="The origin: a package and its version, or a file name.")
+    sha256: str = Field(description="Hash of the fetched file.")
+    texts: int = Field(ge=0, description="Number of texts used, without the dropped ones.")
+    read: int | None = Field(default=None, ge=0, description="Number of texts in the file.")
+    empty: int | None = Field(
+        default=None, ge=0, description="Number of texts dropped because they do not have a word."
+    )
     duplicates: int | None = Field(
-        default=None, ge=0, description="dropped: the same as another, of this or another corpus"
+        default=None,
+        ge=0,
+        description="Number of texts dropped because this or another corpus has the same text.",
     )
     license: str = ""
     encoding: str | None = Field(
-        default=None, description="of a file that said none, as it was read; of Parquet none"
+        default=None,
+        description="The detected encoding; null for Parquet and for a configured encoding.",
     )
     encoding_guessed: bool = Field(
-        default=False, description="whether other encodings fit the file as well"
+        default=False, description="Whether other encodings fit the file equally well."
     )
 
 
 class VectorsRecord(_Part):
-    """Word vectors that the network began with."""
+    """Word vectors that initialized the embedding."""
 
     name: str
     source: str = Field(
-        description="where they came from: a package and version, a file name, or one's own texts"
+        description="The origin: a package and its version, a file name, or the user's own texts."
     )
-    sha256: str = Field(description="of the file as fetched, or of these texts")
+    sha256: str = Field(description="Hash of the fetched file, or of these texts.")
     license: str = ""
 
 
 class TeacherOrigin(_Part):
-    """One that learnt from the training texts first and then taught the classifier."""
+    """A teacher of the classifier (knowledge distillation)."""
 
     name: str
-    source: str = Field(description="where it came from: a package and version, or a folder's name")
-    sha256: str = Field(default="", description="of what was tuned, if it was not made anew")
+    source: str = Field(
+        description="The origin: a package and its version, or the name of a folder."
+    )
+    sha256: str = Field(
+        default="", description="Hash of the fine-tuned model; empty if trained from scratch."
+    )
     license: str = ""
-    networks_sha256: tuple[str, ...] = Field(default=(), description="of the trained networks")
+    networks_sha256: tuple[str, ...] = Field(
+        default=(), description="Hashes of the trained networks."
+    )
 
 
 class TeacherRecord(_Part):
-    """Who taught the classifier, and what; several are one by the mean of what they say."""
+    """The teachers of the classifier. Its targets are the mean of the teachers' outputs."""
 
     teachers: tuple[TeacherOrigin, ...] = Field(min_length=1)
-    metrics: dict[str, dict[str, float]] = Field(description="by split and name")
-    texts: dict[str, int] = Field(description="taught: labelled, augmented and unlabelled ones")
-    targets_sha256: str = Field(description="hash of the texts and what was to be said of them")
+    metrics: dict[str, dict[str, float]] = Field(
+        description="Metrics of the teachers, by split and name."
+    )
+    texts: dict[str, int] = Field(
+        description="Number of labelled, augmented and unlabelled texts with targets."
+    )
+    targets_sha256: str = Field(description="Hash of the texts and their targets.")
 
     @model_validator(mode="before")
     @classmethod
     def _one(cls, value: object) -> object:
-        """The first artifacts hold a single one, its fields beside the others."""
+        """Read the first artifacts, which have the fields of a single teacher here."""
         if not isinstance(value, dict) or "teachers" in value:
             return value
         of_one = {key: value[key] for key in TeacherOrigin.model_fields if key in value}
@@ -98,52 +113,54 @@ class TeacherRecord(_Part):
 
 
 class BehaviourRecord(_Part):
-    """How often the classifier did what a behaviour test expects (Ribeiro et al., ACL 2020)."""
+    """How often the classifier passed a behaviour test (Ribeiro et al., ACL 2020)."""
 
     kind: BehaviourKind
-    tried: int = Field(ge=1, description="cases")
-    passed: int = Field(ge=0, description="of them")
+    tried: int = Field(ge=1, description="Number of cases.")
+    passed: int = Field(ge=0, description="Number of passed cases.")
     interval: tuple[float, float] = Field(
-        description="the pass rate with 95 % confidence, were the cases drawn one by one (Wilson)"
+        description="95 % interval of the pass rate (Wilson), if cases were drawn independently."
     )
 
     @property
     def rate(self) -> float:
-        """The share of the cases that passed."""
+        """The share of passed cases."""
         return self.passed / self.tried
 
 
 class Training(_Part):
-    """How, from what and with what the classifier came to be."""
+    """The record of the training: data, configuration, code and hardware."""
 
     corpora: tuple[CorpusRecord, ...]
     vectors: tuple[VectorsRecord, ...] = Field(
-        default=(), description="side by side, before what was learnt from scratch"
+        default=(),
+        description="Word vectors side by side in the embedding, before those learnt from scratch.",
     )
     teacher: TeacherRecord | None = None
     unlabelled: tuple[CorpusRecord, ...] = Field(
-        default=(), description="read without labels, for word vectors or a teacher to label"
+        default=(),
+        description="Corpora without labels, for word vectors or for the teacher to label.",
     )
-    splits: dict[str, int] = Field(description="texts in train, dev and test")
-    split_sha256: dict[str, str] = Field(description="hash of each split's texts and labels")
+    splits: dict[str, int] = Field(description="Number of texts in train, dev and test.")
+    split_sha256: dict[str, str] = Field(description="Hash of the texts and labels of each split.")
     label_counts: dict[str, dict[str, int]] = Field(
-        default={}, description="texts of each label, by split"
+        default={}, description="Number of texts of each label, by split."
     )
     configuration: dict[str, JsonValue]
     seed: int
-    code_version: str = Field(description="commit of the code, with '+changes' if it was modified")
+    code_version: str = Field(description="Commit of the code, with '+changes' if it was modified.")
     packages: dict[str, str]
     hardware: str
-    platform: str = Field(default="", description="operating system and architecture")
-    started: str = Field(description="UTC, ISO 8601")
+    platform: str = Field(default="", description="Operating system and architecture.")
+    started: str = Field(description="Start of the training, UTC, ISO 8601.")
     seconds: float = Field(ge=0)
     peak_memory_bytes: int = Field(ge=0)
-    epochs: int = Field(ge=0, description="epochs until the weights that were kept")
+    epochs: int = Field(ge=0, description="Number of epochs up to the best weights.")
 
     @field_validator("vectors", mode="before")
     @classmethod
     def _one_or_none(cls, value: object) -> object:
-        """The first artifacts hold an object, or null."""
+        """Read the first artifacts, which have an object or null here."""
         if value is None:
             return ()
         return tuple(value) if isinstance(value, list | tuple) else (value,)
@@ -156,31 +173,34 @@ class Manifest(_Part):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
     version: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
     task: Task = "single_label"
-    labels: tuple[str, ...] = Field(min_length=2, description="in the order of the logits")
+    labels: tuple[str, ...] = Field(
+        min_length=2, description="The labels in the order of the logits."
+    )
     polarity: dict[str, float] | None = Field(
-        default=None, description="a label's value in [-1, 1], where labels are a sentiment"
+        default=None,
+        description="The value of each label in [-1, 1], if the labels are a sentiment.",
     )
     architecture: Architecture
     normalization: Normalization = Normalization()
-    max_tokens: int = Field(ge=1, description="tokens read of a text; what follows is truncated")
+    max_tokens: int = Field(ge=1, description="Number of tokens that the model reads at once.")
     temperature: float = Field(
         gt=0,
-        description="logits are divided by it before softmax, or sigmoid where labels are decided "
-        "alone (Guo et al. 2017)",
+        description="The divisor of the logits before softmax, or before sigmoid of a multi-label "
+        "model (Guo et al. 2017).",
     )
     thresholds: dict[str, float] = Field(
         default={},
-        description="multi_label: a label is given at or past this probability",
+        description="multi_label: the model gives a label from this probability on.",
     )
-    metrics: dict[str, JsonValue] = Field(description="by split")
+    metrics: dict[str, JsonValue] = Field(description="Metrics by split.")
     intervals: dict[str, dict[str, tuple[float, float]]] = Field(
-        default={}, description="by split and metric: where 95 of 100 bootstrap samples lie"
+        default={}, description="95 % bootstrap intervals by split and metric."
     )
     baselines: dict[str, dict[str, float]] = Field(
-        default={}, description="by name: what other classifiers reach on the test texts"
+        default={}, description="Metrics of other classifiers on the test texts, by name."
     )
     behaviour: dict[str, BehaviourRecord] = Field(
-        default={}, description="by capability: pass rates of behaviour tests"
+        default={}, description="Results of behaviour tests, by capability."
     )
     training: Training
 
@@ -195,10 +215,10 @@ class Manifest(_Part):
         return self
 
 
-def without_paths(configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """A training's configuration, of each path in it the last part only.
+def strip_paths(configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """A copy of ``configuration`` with file names in place of paths.
 
-    Where on a machine a file lay is nobody's business who asks a served model.
+    Clients of a served model must not learn the folders of the training machine.
     """
     shown = dict(configuration)
     for section, key in (
@@ -210,24 +230,26 @@ def without_paths(configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue
     ):
         part = shown.get(section)
         if isinstance(part, dict) and part.get(key) is not None:
-            shown[section] = {**part, key: _last(part[key])}
+            shown[section] = {**part, key: _file_name(part[key])}
     return shown
 
 
-def _last(value: JsonValue) -> JsonValue:
+def _file_name(value: JsonValue) -> JsonValue:
     if isinstance(value, list):
-        return [_last(one) for one in value]
+        return [_file_name(item) for item in value]
     return PurePath(value).name if isinstance(value, str) else value
 
 
 def check_labels(labels: Sequence[str], polarity: Mapping[str, float] | None) -> None:
-    """Raise ``ValueError`` unless labels differ and ``polarity``, if any, values just these."""
+    """Raise ``ValueError`` unless labels differ and ``polarity``, if any, has exactly them."""
     if len(set(labels)) != len(labels):
-        raise ValueError(f"labels {list(labels)} hold a label twice")
+        raise ValueError(f"labels {list(labels)} have a label twice")
     if polarity is None:
         return
     if set(polarity) != set(labels):
-        raise ValueError(f"polarity gives values to {list(polarity)}, not to {list(labels)}")
+        raise ValueError(
+            f"polarity has values for {list(polarity)}, but the labels are {list(labels)}"
+        )
     if any(abs(value) > 1 for value in polarity.values()):
         raise ValueError(f"polarity values {list(polarity.values())} must lie in [-1, 1]")
 
@@ -240,11 +262,15 @@ def _check_task(
 ) -> None:
     if task == "single_label":
         if thresholds:
-            raise ValueError(f"thresholds {list(thresholds)} are for multi_label models alone")
+            raise ValueError(f"thresholds {list(thresholds)} are only for multi_label models")
         return
     if polarity is not None:
-        raise ValueError("polarity is the mean over labels of which one is right: not multi_label")
+        raise ValueError(
+            "polarity requires a single_label model: it is a mean over exclusive labels"
+        )
     if set(thresholds) != set(labels):
-        raise ValueError(f"thresholds are given to {list(thresholds)}, not to {list(labels)}")
+        raise ValueError(
+            f"thresholds has values for {list(thresholds)}, but the labels are {list(labels)}"
+        )
     if not all(0 < value <= 1 for value in thresholds.values()):
         raise ValueError(f"thresholds {list(thresholds.values())} must lie in (0, 1]")

@@ -1,4 +1,4 @@
-"""The network in torch: what is trained, and the definition of what every engine computes."""
+"""The network in torch: training trains it, and every engine computes the same function."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ _CELLS: dict[str, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {
 
 
 class Dropout(Protocol):
-    """What a step of training leaves out, at the places where it can.
+    """Dropout for one step of training, at each place of the network that has dropout.
 
-    Each returns its values with some of them 0, and the others so much larger that what is expected
-    of them stays.
+    Each method sets some of the values to 0 and scales the others, so that the expected values stay
+    the same.
     """
 
     def embedded(self, values: Tensor) -> Tensor:
-        """Of the embedded words ``(batch, time, embedding size)``."""
+        """Dropout of the embedded words ``(batch, time, embedding size)``."""
         ...
 
     def between_layers(self, values: Tensor) -> Tensor:
-        """Of what a layer tells the next, ``(batch, time, width)``; asked for in their order."""
+        """Dropout of the output of a layer ``(batch, time, width)``; called in the order of layers."""
         ...
 
     def pooled(self, values: Tensor) -> Tensor:
-        """Of the pooled vectors ``(batch, pooled width)``."""
+        """Dropout of the pooled vectors ``(batch, pooled width)``."""
         ...
 
 
 class RecurrentClassifier(nn.Module):
-    """Word ids to logits, as :class:`~valence.service.classifier.architecture.Architecture` defines.
+    """Word ids to logits, as defined in :mod:`valence.service.classifier.architecture`.
 
-    Each direction of each layer is a ``torch.nn`` recurrence of its own, and the backward one reads
-    every document from its own last token: padding then always follows the words and never reaches
+    Each direction of each layer is its own ``torch.nn`` recurrence. The backward recurrence reads
+    each document from its last token, so padding always follows the words and does not influence
     them. The result is that of a bidirectional ``nn.LSTM`` over packed sequences, at about twice
-    its speed in training: torch's fused CPU kernel takes no packed sequences.
+    the speed in training, because torch's fused CPU kernel does not support packed sequences.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -62,13 +62,12 @@ class RecurrentClassifier(nn.Module):
     def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> Tensor:
         """Logits ``(batch, labels)`` of padded word ids ``(batch, time)``, ``time`` at least 1.
 
-        ``lengths`` is ``(batch,)``; what the padding holds does not matter, and a document may be
-        empty.
+        ``lengths`` is ``(batch,)``. The ids of the padding do not matter. A document may be empty.
         """
         hidden = self.embedding(ids)  # (B, T, E)
         if dropout is not None:
             hidden = dropout.embedded(hidden)
-        order = mirrored(lengths, ids.shape[1])[..., None]  # (B, T, 1)
+        order = reversed_steps(lengths, ids.shape[1])[..., None]  # (B, T, 1)
         for layer, forward in enumerate(self.left_to_right):
             if layer > 0 and dropout is not None:
                 hidden = dropout.between_layers(hidden)
@@ -84,8 +83,8 @@ class RecurrentClassifier(nn.Module):
         return logits
 
     def _pool(self, hidden: Tensor, lengths: Tensor) -> Tensor:
-        """``(batch, time, width)`` to ``(batch, pooled width)``, padding left out."""
-        # an empty document counts its one dummy step here and is zeroed at the end
+        """``(batch, time, width)`` to ``(batch, pooled width)``, without padding."""
+        # an empty document has one dummy step here; its vector becomes 0 at the end
         present = lengths.clamp(min=1)
         mask = torch.arange(hidden.shape[1], device=hidden.device) < present[:, None]  # (B, T)
         match self.architecture.pooling:
@@ -115,25 +114,25 @@ def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 
-def mirrored(lengths: Tensor, time: int) -> Tensor:
-    """The steps ``(batch, time)`` of each document from its last to its first, then padding."""
+def reversed_steps(lengths: Tensor, time: int) -> Tensor:
+    """Indices of steps ``(batch, time)``: each document from last to first, then its padding."""
     steps = torch.arange(time, device=lengths.device)
     last = lengths[:, None] - 1  # (B, 1)
     return torch.where(steps <= last, last - steps, steps)
 
 
 def reorder(hidden: Tensor, order: Tensor) -> Tensor:
-    """``hidden`` ``(batch, time, width)`` with each document's steps in its own ``order``."""
+    """``hidden`` ``(batch, time, width)`` with the steps of each document in ``order``."""
     return hidden.gather(1, order.expand_as(hidden))
 
 
 def tensors(model: RecurrentClassifier) -> dict[str, Tensor]:
-    """The model's parameters under the names of ``Architecture.tensor_shapes``."""
+    """The parameters of ``model`` with the names of ``Architecture.tensor_shapes``."""
     return {_artifact_name(name): value for name, value in model.state_dict().items()}
 
 
 def load_tensors(model: RecurrentClassifier, values: Mapping[str, Tensor]) -> None:
-    """Make ``values`` the model's parameters, without copying them."""
+    """Use ``values`` as the parameters of ``model``, without a copy."""
     names = {_artifact_name(name): name for name in model.state_dict()}
     model.load_state_dict({names[name]: value for name, value in values.items()}, assign=True)
 

@@ -1,4 +1,4 @@
-"""What is said about one text: the same in an answer over HTTP, in a file and on a terminal."""
+"""The result of one text, the same in HTTP answers, in files and on a terminal."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from typing import Any
 from valence.service.classifier.classifier import Prediction, Usage
 
 UNCERTAIN = "uncertain"
-"""The label of a text that no label is likely enough for; its ``labels`` are empty then."""
+"""The label of a text without a likely enough label; its ``labels`` are empty then."""
 
 
-def judgement(
+def format_judgement(
     labels: Sequence[str],
     prediction: Prediction,
     *,
     top_k: int = 0,
     min_confidence: float = 0.0,
 ) -> dict[str, Any]:
-    """Label, ranked scores and polarity, as JSON has them.
+    """Label, ranked scores and polarity as values for JSON.
 
-    ``labels`` are in the order of the probabilities. With ``top_k`` only as many scores are kept;
-    below ``min_confidence`` the label is :data:`UNCERTAIN`, and the scores stay.
+    ``labels`` are in the order of the probabilities. ``top_k`` is the number of scores; 0 means all.
+    If no score reaches ``min_confidence``, the label is :data:`UNCERTAIN`, and the scores stay.
     """
-    label, probabilities, polarity, given = prediction
-    # reversed, a tie still keeps the order of the labels, as the predicted label does
+    label, probabilities, polarity, given_labels = prediction
+    # sorting is stable, so ties keep the order of the labels, as in the choice of the label
     ranked = sorted(range(len(labels)), key=probabilities.__getitem__, reverse=True)
     certain = probabilities[ranked[0]] >= min_confidence
     return {
         "label": label if certain else UNCERTAIN,
-        "labels": list(given) if certain else [],
+        "labels": list(given_labels) if certain else [],
         "scores": [
-            {"label": labels[place], "score": probabilities[place]}
-            for place in (ranked[:top_k] if top_k else ranked)
+            {"label": labels[index], "score": probabilities[index]}
+            for index in (ranked[:top_k] if top_k else ranked)
         ],
         "polarity": polarity,
     }
 
 
-def result(
+def format_result(
     labels: Sequence[str],
     prediction: Prediction,
     usage: Usage,
@@ -46,9 +46,9 @@ def result(
     top_k: int = 0,
     min_confidence: float = 0.0,
 ) -> dict[str, Any]:
-    """The :func:`judgement` of a text, and what was read of it."""
-    shaped = judgement(labels, prediction, top_k=top_k, min_confidence=min_confidence)
-    shaped["usage"] = {
+    """The :func:`judgement` and the usage of a text."""
+    formatted = format_judgement(labels, prediction, top_k=top_k, min_confidence=min_confidence)
+    formatted["usage"] = {
         "characters": usage.characters,
         "tokens": usage.tokens,
         "tokens_used": usage.tokens_used,
@@ -56,4 +56,4 @@ def result(
         "truncated": usage.truncated,
         "windows": usage.windows,
     }
-    return shaped
+    return formatted

@@ -1,7 +1,8 @@
-"""Where a text's sentences begin and end, for English as people type it.
+"""Split texts into sentences, for English as people type it.
 
-Rules over the tokenizer's tokens rather than a trained model: they are fast, their mistakes can be
-read off the code, and lower-case, unpunctuated and smiling text is as usual here as edited prose.
+The splitter is a set of rules over the tokenizer's tokens, not a trained model. Rules are fast, and
+the code explains their mistakes. Text in lower case, without punctuation or with emoticons is as
+usual here as edited prose.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from valence.service.classifier.tokenizer import Token, is_face, iterate
+from valence.service.classifier.tokenizer import Token, is_emoticon, iter_tokens
 
-# what a period follows without ending a sentence
+# abbreviations whose period does not end a sentence
 _TITLES = frozenset({
     "mr", "mrs", "ms", "mx", "dr", "prof", "st", "mt", "sen", "rep", "gov", "gen", "col",
     "capt", "cpt", "cmdr", "lt", "maj", "sgt", "adm", "rev", "msgr",
@@ -20,12 +21,12 @@ _TITLES = frozenset({
     "dept", "univ", "assn", "esp", "incl", "excl", "e.g.", "i.e.",
     "a.k.a.", "w.r.t.", "ph.d.",
 })  # fmt: skip
-# ... before a number
+# abbreviations whose period does not end a sentence before a number
 _NUMBERED = frozenset({
     "no", "nos", "fig", "figs", "p", "pp", "vol", "sec", "ch", "art", "eq", "jan", "feb",
     "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
 })  # fmt: skip
-# ... unless what follows is a usual beginning of a sentence
+# abbreviations whose period ends a sentence only before a word of _STARTERS
 _SUFFIXES = frozenset({
     "jr", "sr", "inc", "ltd", "co", "corp", "bros", "llc", "plc", "ave", "blvd", "rd", "al",
     "a.m.", "p.m.", "etc",
@@ -40,14 +41,14 @@ _STARTERS = frozenset({
 _ACRONYM = re.compile(r"(?:[^\W\d_]\.){2,}")
 _STRONG = re.compile(r"[!?\u203c\u203d\u2047-\u2049]+")
 _ELLIPSIS = re.compile(r"\.{2,}|\u2026")
-# these are followed by no space
+# ends of sentences without a space after them
 _WIDE = re.compile(r"[\u3002\uff01\uff1f\uff61]")
 _CLOSER = re.compile(r"[)\]}\"'\u2019\u201d\u00bb\u300d\u300f\uff09]|''+")
 _GOES_ON = re.compile(r"[,;:%&)\]}/\u00bb\u2013\u2014]|--+")
-# quotes, brackets, bullets before a sentence's first word
-_MOST_OPENERS = 3
-# what between two tokens ends nothing by itself
-_WITHIN = ("", " ")
+# quotes, brackets and bullets before the first word of a sentence
+_MAX_OPENERS = 3
+# gaps between two tokens that do not end a sentence by themselves
+_PLAIN_GAPS = ("", " ")
 _LINE_END = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
 
 
@@ -58,77 +59,78 @@ class Span(NamedTuple):
     end: int
 
 
-def sentences(text: str) -> list[Span]:
-    """The sentences of ``text`` in order: they do not overlap and leave out only white space.
+def split_sentences(text: str) -> list[Span]:
+    """The sentences of ``text`` in order, without overlap. Only white space is between them.
 
     A sentence ends at ``.``, ``!``, ``?`` or an ellipsis with the quotes, brackets, emoticons and
-    emoji that close it, at an emoticon before a capital, at a blank line, and at the end of a line
-    unless the next one goes on in lower case. Every sentence but a text's only one holds more than
-    punctuation. Time is linear in the text.
+    emoji that close it; at an emoticon before a capital; at a blank line; and at the end of a line,
+    unless the next line begins in lower case. Every sentence has more than punctuation, except the
+    sentence of a text of punctuation alone. The time is linear in the length of the text.
     """
-    return [span for span in steps(text) if span is not None]
+    return [span for span in iter_sentences(text) if span is not None]
 
 
-def steps(text: str) -> Iterator[Span | None]:
-    """As :func:`sentences`, in small steps, so that a long text can be left for a while.
+def iter_sentences(text: str) -> Iterator[Span | None]:
+    """Like :func:`split_sentences`, but in small steps, so that the caller can pause.
 
-    Of each step what it found, None of most.
+    Each step yields a sentence or None. Most steps yield None.
     """
     tokens: list[Token] = []
-    for token in iterate(text):
+    for token in iter_tokens(text):
         tokens.append(token)
         yield None
-    # a text has few words that differ; of none is more kept than as long as it is read
+    # Few words of a text are distinct. The cache lives only as long as this text.
     kinds: dict[str, tuple[bool, bool]] = {}
     last: Span | None = None
-    first = place = 0
-    worded = False
-    while place < len(tokens):
-        at = place
+    first = after = 0
+    has_word = False
+    while after < len(tokens):
+        at = after
         surface, _, end = tokens[at]
         kind = kinds.get(surface)
         if kind is None:
-            kind = kinds[surface] = _says(surface), _may_end(surface)
-        says, may_end = kind
-        place += 1
+            kind = kinds[surface] = _is_word(surface), _may_end(surface)
+        is_word, may_end = kind
+        after += 1
         if may_end:
-            place = _closed(tokens, at)
-            says = any(_says(token.surface) for token in tokens[at:place])
-        worded = worded or says
-        if place == len(tokens):
+            after = _skip_closers(tokens, at)
+            is_word = any(_is_word(token.surface) for token in tokens[at:after])
+        has_word = has_word or is_word
+        if after == len(tokens):
             break
-        if not may_end and text[end : tokens[place].start] in _WITHIN:  # most tokens
+        if not may_end and text[end : tokens[after].start] in _PLAIN_GAPS:  # most tokens
             yield None
-        elif worded and _ends(text, tokens, first=first, at=at, after=place):
-            # what comes last is held back: it may turn out to have more to close it
+        elif has_word and _is_end(text, tokens, first=first, at=at, after=after):
+            # hold the last sentence back, because punctuation at the end of the text joins it
             yield last
-            last = Span(tokens[first].start, tokens[place - 1].end)
-            first, worded = place, False
+            last = Span(tokens[first].start, tokens[after - 1].end)
+            first, has_word = after, False
         else:
             yield None
     if not tokens:
         return
-    whole = Span(tokens[first].start, tokens[-1].end)
-    if worded or last is None:
+    rest = Span(tokens[first].start, tokens[-1].end)
+    if has_word or last is None:
         yield last
-        yield whole
-    else:  # only punctuation is left: it closes what was said last
-        yield Span(last.start, whole.end)
+        yield rest
+    else:  # the rest is only punctuation and joins the last sentence
+        yield Span(last.start, rest.end)
 
 
-def _says(surface: str) -> bool:
-    return any(map(str.isalnum, surface)) or is_face(surface)
+def _is_word(surface: str) -> bool:
+    """Whether a token says something: a word, a number, an emoticon or an emoji."""
+    return any(map(str.isalnum, surface)) or is_emoticon(surface)
 
 
 def _may_end(surface: str) -> bool:
     if surface.isalnum():  # most tokens
-        return is_face(surface)
+        return is_emoticon(surface)
     kinds = (_STRONG, _ELLIPSIS, _WIDE, _ACRONYM)
-    return surface == "." or any(kind.fullmatch(surface) for kind in kinds) or is_face(surface)
+    return surface == "." or any(kind.fullmatch(surface) for kind in kinds) or is_emoticon(surface)
 
 
-def _closed(tokens: Sequence[Token], at: int) -> int:
-    """The place after the token ``at``, which may end a sentence, and after all that closes it."""
+def _skip_closers(tokens: Sequence[Token], at: int) -> int:
+    """The index after the token ``at``, which may end a sentence, and after its closing tokens."""
     after = at + 1
     while after < len(tokens):
         token = tokens[after]
@@ -141,31 +143,31 @@ def _closed(tokens: Sequence[Token], at: int) -> int:
     return after
 
 
-def _ends(text: str, tokens: Sequence[Token], *, first: int, at: int, after: int) -> bool:
+def _is_end(text: str, tokens: Sequence[Token], *, first: int, at: int, after: int) -> bool:
     """Whether the sentence that begins at ``first`` ends before the token ``after``.
 
-    ``at`` is the place of what may end it; those between close it.
+    The token ``at`` may end it. The tokens between ``at`` and ``after`` close it.
     """
     gap = text[tokens[after - 1].end : tokens[after].start]
-    ended, surface, beyond = tokens[at:after], tokens[at].surface, tokens[after].surface
+    ending, surface, following = tokens[at:after], tokens[at].surface, tokens[after].surface
     lines = len(_LINE_END.findall(gap))
-    if lines > 1 or "\u2029" in gap or (lines and not beyond[0].islower()):
+    if lines > 1 or "\u2029" in gap or (lines and not following[0].islower()):
         return True
     if not gap:
         return _WIDE.fullmatch(surface) is not None
-    if _GOES_ON.fullmatch(beyond) or not _may_end(surface):
+    if _GOES_ON.fullmatch(following) or not _may_end(surface):
         return False
-    if all(_STRONG.fullmatch(token.surface) for token in ended):
+    if all(_STRONG.fullmatch(token.surface) for token in ending):
         return True
-    following = _following(tokens, after)
-    if len(ended) == 1 and (surface == "." or _ACRONYM.fullmatch(surface)):
-        return not _abbreviates(tokens, first=first, at=at, following=following)
-    # a quotation, an ellipsis, a smile: lower case goes on with the sentence around it
-    return not following[:1].islower()
+    word = _next_word(tokens, after)
+    if len(ending) == 1 and (surface == "." or _ACRONYM.fullmatch(surface)):
+        return not _is_abbreviation(tokens, first=first, at=at, following=word)
+    # after a quotation, an ellipsis or an emoticon, lower case continues the sentence
+    return not word[:1].islower()
 
 
-def _abbreviates(tokens: Sequence[Token], *, first: int, at: int, following: str) -> bool:
-    """Whether the period at ``at`` shortens a word rather than ends a sentence."""
+def _is_abbreviation(tokens: Sequence[Token], *, first: int, at: int, following: str) -> bool:
+    """Whether the period at ``at`` belongs to an abbreviation and does not end a sentence."""
     token = tokens[at]
     if token.surface == ".":
         if at == first or tokens[at - 1].end != token.start:
@@ -183,9 +185,9 @@ def _abbreviates(tokens: Sequence[Token], *, first: int, at: int, following: str
     return word in _TITLES or (word in _NUMBERED and following[:1].isdigit())
 
 
-def _following(tokens: Sequence[Token], after: int) -> str:
-    """The next word, past what may stand before one; empty if it is no word."""
-    for token in tokens[after : after + _MOST_OPENERS]:
+def _next_word(tokens: Sequence[Token], after: int) -> str:
+    """The next word after opening quotes and brackets; empty if the next token is not a word."""
+    for token in tokens[after : after + _MAX_OPENERS]:
         if token.surface[0].isalnum():
             return token.surface
     return ""

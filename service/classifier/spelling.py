@@ -1,4 +1,4 @@
-"""The known word that a misspelled one was meant to be."""
+"""Correction of misspelled words: the known word that is one typo away."""
 
 from __future__ import annotations
 
@@ -7,68 +7,69 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# below, most words are a slip away from some other one; above, words are rare and look-ups long
-_SHORTEST, _LONGEST = 4, 20
+# Most shorter words are one typo away from another word. Longer words are rare, and their look-ups
+# are slow.
+_MIN_LETTERS, _MAX_LETTERS = 4, 20
 
 
-class Misspellings:
-    """Finds words one slip of the keys away: a letter missing, added, replaced, or two swapped.
+class SpellingIndex:
+    """Finds known words one typo away: a letter missing, added, replaced, or two letters swapped.
 
     That is a Damerau-Levenshtein distance of 1, which four of five misspellings have (F.J. Damerau:
-    *A technique for computer detection and correction of spelling errors*, CACM 7(3), 1964). Among
-    several it is the first of ``words``, which are in the order of their frequency. Only words of
-    letters are looked at, of any alphabet, on either side.
+    *A technique for computer detection and correction of spelling errors*, CACM 7(3), 1964). Of
+    several known words the index returns the first in ``words``, which are in the order of their
+    frequency. It ignores words with other characters than letters, of any alphabet.
 
-    Two such words are the same once a letter of each, or of one, is left out; known words are
-    indexed by what is left of them then. Of that a key is kept, in 8 bytes with the word's place:
-    its letters as the digits of one number, modulo a prime (R.M. Karp, M.O. Rabin: *Efficient
-    randomized pattern-matching algorithms*, 1987). So numpy has those of a whole vocabulary in
-    a fourth of the time that slices of strings and their hashes take. Other words may share a key:
-    what is found is compared.
+    Two words one typo apart are equal after deletion of one letter in one or both of them. So the
+    index has a key for each known word and for each of its deletions. A key takes 8 bytes with the
+    index of the word. It is the letters as the digits of one number, modulo a prime (R.M. Karp, M.O.
+    Rabin: *Efficient randomized pattern-matching algorithms*, 1987). NumPy computes the keys of a
+    whole vocabulary in a fourth of the time that slices of strings and their hashes take. Different
+    words may have the same key, so :meth:`find` compares the words.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
-        places: dict[int, list[int]] = {}
-        for place, word in enumerate(words):
-            if word.isalpha() and _SHORTEST - 1 <= len(word) <= _LONGEST + 1:
-                places.setdefault(len(word), []).append(place)
+        by_length: dict[int, list[int]] = {}
+        for index, word in enumerate(words):
+            if word.isalpha() and _MIN_LETTERS - 1 <= len(word) <= _MAX_LETTERS + 1:
+                by_length.setdefault(len(word), []).append(index)
         keys = [np.empty(0, np.uint32)]
         owners = [np.empty(0, np.int32)]
-        for length, own in places.items():
-            letters = "".join(words[place] for place in own).encode("utf-32-le")
-            of_each, telling = _all_keys(np.frombuffer(letters, np.uint32).reshape(-1, length))
-            keys.append(of_each[telling])
-            owners.append(np.repeat(np.array(own, np.int32), telling.sum(axis=1)))
+        for length, indices in by_length.items():
+            letters = "".join(words[index] for index in indices).encode("utf-32-le")
+            word_keys, distinct = _all_keys(np.frombuffer(letters, np.uint32).reshape(-1, length))
+            keys.append(word_keys[distinct])
+            owners.append(np.repeat(np.array(indices, np.int32), distinct.sum(axis=1)))
         unsorted = np.concatenate(keys)
         order = np.argsort(unsorted)
         self._keys = unsorted[order]
         self._owners = np.concatenate(owners)[order]
 
     def find(self, word: str) -> int | None:
-        """The place of the most frequent word a slip away from ``word``, which is none of them."""
-        if not (_SHORTEST <= len(word) <= _LONGEST and word.isalpha()):
+        """The index of the most frequent known word one typo away from the unknown ``word``."""
+        if not (_MIN_LETTERS <= len(word) <= _MAX_LETTERS and word.isalpha()):
             return None
-        asked = np.array(_keys(word), np.uint32)
-        starts = self._keys.searchsorted(asked)
-        ends = self._keys.searchsorted(asked, "right")
+        wanted = np.array(_keys(word), np.uint32)
+        starts = self._keys.searchsorted(wanted)
+        ends = self._keys.searchsorted(wanted, "right")
         candidates = {
-            place
+            index
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
             if start != end
-            for place in self._owners[start:end].tolist()
+            for index in self._owners[start:end].tolist()
         }
         words = self._words
-        return next((place for place in sorted(candidates) if _a_slip(word, words[place])), None)
+        return next((index for index in sorted(candidates) if _is_typo(word, words[index])), None)
 
 
-# odd, and 2^32 is far from 0 modulo it, or the last letters would count for little
+# odd, and 2^32 modulo it is far from 0; otherwise the last letters would hardly change a key
 _PRIME = 2_654_435_761
 _LETTER_BITS = 32
 
 
 def _keys(word: str) -> list[int]:
-    """The keys of ``word``, and of what is left of it without each of its letters."""
+    """The keys of ``word`` and of each of its deletions (``word`` without one letter)."""
     number, prime = int.from_bytes(word.encode("utf-32-le"), "little"), _PRIME
     return [
         number % prime,
@@ -80,35 +81,38 @@ def _keys(word: str) -> list[int]:
 
 
 def _all_keys(letters: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
-    """:func:`_keys` of words ``(words, length)``, ``(words, 1 + length)``; and which differ."""
+    """The :func:`_keys` of words ``(words, length)``: keys ``(words, 1 + length)`` and a mask.
+
+    The mask has the same shape and leaves out keys that repeat within a word.
+    """
     words, length = letters.shape
-    weights = [pow(2, _LETTER_BITS * place, _PRIME) for place in range(length)]
-    # no sum comes near 2^64: a letter has 21 bits, a weight 32, and letters are few
+    weights = [pow(2, _LETTER_BITS * position, _PRIME) for position in range(length)]
+    # sums stay far below 2^64: a letter has 21 bits, a weight 32, and a word has few letters
     here = letters * np.array(weights, np.uint64)
     moved = letters[:, 1:] * np.array(weights[:-1], np.uint64)
     keys = np.zeros((words, 1 + length), np.uint64)
     keys[:, 0] = here.sum(axis=1)
     keys[:, 2:] = np.cumsum(here[:, :-1], axis=1)
     keys[:, 1:-1] += np.cumsum(moved[:, ::-1], axis=1)[:, ::-1]
-    telling = np.ones(keys.shape, bool)
-    # without either of two neighbours that are the same letter, the same is left
-    telling[:, 2:] = letters[:, 1:] != letters[:, :-1]
-    return (keys % _PRIME).astype(np.uint32), telling
+    distinct = np.ones(keys.shape, bool)
+    # deletion of either of two equal neighbours gives the same word
+    distinct[:, 2:] = letters[:, 1:] != letters[:, :-1]
+    return (keys % _PRIME).astype(np.uint32), distinct
 
 
-def _a_slip(one: str, other: str) -> bool:
-    """Whether ``other`` is ``one`` with a letter missing, added, replaced, or two swapped."""
-    if len(one) == len(other):
-        return _replaced_or_swapped(one, other)
-    longer, shorter = (one, other) if len(one) > len(other) else (other, one)
+def _is_typo(word: str, other: str) -> bool:
+    """Whether ``other`` is ``word`` with a letter missing, added, replaced, or two swapped."""
+    if len(word) == len(other):
+        return _is_replaced_or_swapped(word, other)
+    longer, shorter = (word, other) if len(word) > len(other) else (other, word)
     at = next((at for at, letter in enumerate(shorter) if letter != longer[at]), len(shorter))
     return longer[at + 1 :] == shorter[at:]
 
 
-def _replaced_or_swapped(one: str, other: str) -> bool:
-    """Whether words of one length, which differ, do so in one letter or in two swapped ones."""
-    at = next(place for place, letter in enumerate(one) if letter != other[place])
+def _is_replaced_or_swapped(word: str, other: str) -> bool:
+    """Whether two different words of the same length differ in one letter or two swapped ones."""
+    at = next(index for index, letter in enumerate(word) if letter != other[index])
     end = at + 2
-    return one[at + 1 :] == other[at + 1 :] or (
-        one[end:] == other[end:] and one[at:end] == other[at:end][::-1]
+    return word[at + 1 :] == other[at + 1 :] or (
+        word[end:] == other[end:] and word[at:end] == other[at:end][::-1]
     )

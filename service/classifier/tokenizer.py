@@ -1,8 +1,8 @@
 """Text to tokens, for English as people type it: one implementation for training and serving.
 
-One regular expression cuts the text; :func:`normalize` maps what was cut to the word that is
-looked up in the vocabulary. A contraction is cut as in the Penn Treebank (``do|n't``,
-``it|'s``), which is also how GloVe's corpora were cut.
+One regular expression cuts the text into tokens. :func:`normalize` maps a token to the word that the
+vocabulary has. A contraction is cut as in the Penn Treebank (``do|n't``, ``it|'s``), as it was in the
+corpora of GloVe.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Container, Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
-# A letter of any script with the combining marks that follow it. ``\w`` alone would cut
-# decomposed accents ("e" + U+0301) off their letter.
+# A letter of any script with its combining marks. ``\w`` alone would separate a decomposed accent
+# from its letter ("e" + U+0301).
 _MARKS = r"[\u0300-\u036f\u0900-\u0903\u093a-\u094f\u0e31-\u0e3a\u0e47-\u0e4e]*"
 _LETTER = rf"(?:[^\W\d_]{_MARKS})"
 _WORD = rf"{_LETTER}(?:[^\W_]{_MARKS})*"  # "mp3" is a word
@@ -23,7 +23,7 @@ _EMOJI = r"[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
 _EMOJI_MODIFIER = r"[\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
 
 _EMOTICONS = (
-    # emoticons: eyes nose mouth; only the plainest may touch a word ("nice:)")
+    # emoticons: eyes nose mouth; only the plainest may follow a word without a space ("nice:)")
     r"[:;=]['\u2019]?[-o^*]?[)(]+(?!\w)",
     r"(?<!\w)[<>]?[:;=]['\u2019]?[-o^*]?[\]\[}{|/\\DPO3@$*](?!\w)",
     r"(?<!\w)(?:8-[)D]|x-?D)(?!\w)",
@@ -36,12 +36,12 @@ _EMOJIS = (
     f"{_EMOJI}{_EMOJI_MODIFIER}*(?:\u200d{_EMOJI}{_EMOJI_MODIFIER}*)*",
 )
 
-# Work is linear in the text: where a pattern may run far and fail, a look-behind lets it start
-# only once in what it runs over.
+# The time is linear in the length of the text: a pattern that may match far and then fail has a
+# look-behind, so that it starts only once in the characters that it scans.
 _PATTERN = re.compile(
     "|".join(
         (
-            # a plain word, which the rules below would cut alike: most of all text, at once
+            # a plain word, the most frequent token; the rules below would cut it in the same way
             r"[^\W\d_]++(?=[\s,;!?]|\Z)",
             # a URL ends before the punctuation of the sentence around it
             r"(?:https?://|www\.)[^\s<>\"]*[^\s<>\"'.,;:!?)\]}\u2019]",
@@ -60,7 +60,7 @@ _PATTERN = re.compile(
             _CLITIC,
             rf"{_WORD}(?:(?!{_CLITIC}){_APOSTROPHE}{_WORD})*",  # "o'clock" is a word
             r"[!?]{2,}",
-            # other signs in a row are one: a line, a censored word, quotes made of apostrophes
+            # repeated signs are one token: a line, a censored word, quotes of apostrophes
             *(rf"{re.escape(sign)}{{2,}}" for sign in ".-'*_=~$#<>"),
             r"\S",
         )
@@ -71,12 +71,12 @@ _PATTERN = re.compile(
 _FACE = re.compile("|".join((*_EMOTICONS, *_EMOJIS)), re.IGNORECASE)
 _ELONGATION = re.compile(r"(.)\1{2,}")
 _ELONGATED = re.compile(r"(.)\1+")
-# the repeated character; a function is called faster than a template is filled in
+# the repeated character; re.sub is faster with a function than with a template
 _once = itemgetter(1)
-# what another spelling could leave out
+# words that have an alternative spelling
 _ALTERABLE = re.compile(r"(.)\1|\A#.|[0-9]\Z")
 
-# corpora come with straight quotes and three dots, word processors and phones type others
+# corpora have straight quotes and three dots; word processors and phones type other signs
 _PLAIN = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2026": "..."}
 )
@@ -87,34 +87,34 @@ NUMBER = "<number>"
 
 
 class Token(NamedTuple):
-    """A piece of a text: ``text[start:end] == surface``; offsets count code points."""
+    """A token: ``text[start:end] == surface``. Offsets count code points."""
 
     surface: str
     start: int
     end: int
 
 
-def surfaces(text: str) -> list[str]:
-    """The tokens of ``text`` as they are written, in order, without offsets (the fast path)."""
+def find_surfaces(text: str) -> list[str]:
+    """The tokens of ``text`` as written, in order, without offsets (the fast path)."""
     return _PATTERN.findall(text)
 
 
 def tokenize(text: str) -> list[Token]:
-    """The tokens of ``text`` in order, with the character offsets they were cut at."""
-    return list(iterate(text))
+    """The tokens of ``text`` in order, with their offsets."""
+    return list(iter_tokens(text))
 
 
-def iterate(text: str) -> Iterator[Token]:
-    """As :func:`tokenize`, a token at a time."""
-    for start, end in spans(text):
+def iter_tokens(text: str) -> Iterator[Token]:
+    """Like :func:`tokenize`, one token at a time."""
+    for start, end in iter_spans(text):
         yield Token(text[start:end], start, end)
 
 
-def spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where each token of ``text`` starts and ends, in order."""
+def iter_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each token of ``text``, in order."""
     end = 0
-    # No token holds white space and nothing else is left out, so what stands between white space
-    # is tokens end to end; most of it is a word or a sign, which the pattern need not see.
+    # Tokens do not have white space, and only white space is outside tokens. So a piece between
+    # white space is a sequence of tokens. Most pieces are one word or one sign, without the pattern.
     for piece in text.split():
         end = text.index(piece, end)
         if len(piece) == 1 or piece.isalpha():
@@ -127,21 +127,21 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
-def is_face(surface: str) -> bool:
+def is_emoticon(surface: str) -> bool:
     """Whether a token is an emoticon or an emoji."""
     return _FACE.fullmatch(surface) is not None
 
 
 def normalize(surface: str, numbers: Container[str] = ()) -> str:
-    """The word that stands for a token in the vocabulary.
+    """The word of the vocabulary for a token.
 
-    Lower case; URLs, e-mail addresses and @users become a word each that names their kind, and so
-    do numbers (a digit string says little and there are endlessly many) but those among
-    ``numbers``; a letter or sign repeated three times or more is kept twice ("sooooo" -> "soo",
-    "!!!!!" -> "!!"), but dots are always three, as an ellipsis is.
+    The word is in lower case. URLs, e-mail addresses, @users and numbers become a word for their
+    kind, except the numbers in ``numbers``: a digit string says little, and there are too many. A
+    character repeated three times or more is repeated twice ("sooooo" -> "soo", "!!!!!" -> "!!").
+    Two or more dots become an ellipsis of three.
     """
     word = surface.lower()
-    if word.isalpha():  # most of all tokens, and none of what follows
+    if word.isalpha():  # most tokens; the rules below do not apply to them
         return _ELONGATION.sub(_twice, word)
     first = surface[0]
     if first.isdigit():
@@ -155,11 +155,11 @@ def normalize(surface: str, numbers: Container[str] = ()) -> str:
     return _ELONGATION.sub(_twice, word).translate(_PLAIN)
 
 
-def alternatives(word: str) -> tuple[str, ...]:
-    """What to try, in order, for a normalized word that the vocabulary does not hold.
+def alternative_spellings(word: str) -> tuple[str, ...]:
+    """The spellings to look up, in order, for a normalized word outside the vocabulary.
 
-    A repeated letter taken as typed once ("soo" -> "so"), a hashtag read as its word ("#love" ->
-    "love"), and a word without the number at its end ("iphone6" -> "iphone").
+    They are the word with a repeated letter once ("soo" -> "so"), a hashtag without its sign
+    ("#love" -> "love"), and the word without the number at its end ("iphone6" -> "iphone").
     """
     if not _ALTERABLE.search(word):
         return ()
@@ -168,7 +168,9 @@ def alternatives(word: str) -> tuple[str, ...]:
     for spelling in (word, word.rstrip("0123456789")):
         squeezed = _ELONGATED.sub(_once, spelling)
         candidates += [spelling, squeezed, spelling.removeprefix(tag), squeezed.removeprefix(tag)]
-    return tuple(dict.fromkeys(other for other in candidates if other not in ("", "#", word)))
+    return tuple(
+        dict.fromkeys(candidate for candidate in candidates if candidate not in ("", "#", word))
+    )
 
 
 def _twice(match: re.Match[str]) -> str:

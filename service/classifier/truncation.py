@@ -1,4 +1,4 @@
-"""Which tokens of a text are read when it has more than a model reads at once."""
+"""The choice of tokens in a text with more tokens than a model reads at once."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ Truncation = Literal["error", "head", "tail", "head_tail", "window"]
 TRUNCATIONS: tuple[Truncation, ...] = get_args(Truncation)
 
 
-def parts(tokens: int, limit: int, truncation: Truncation) -> tuple[range, ...]:
-    """The places, among ``tokens``, of those that are read, where at most ``limit`` are at once.
+def select_ranges(tokens: int, limit: int, truncation: Truncation) -> tuple[range, ...]:
+    """Ranges of token indices to read, of a text of ``tokens`` tokens; ``limit`` is the maximum.
 
     * ``head``, ``tail``: the first, or the last, ``limit`` tokens;
-    * ``head_tail``: the first half of ``limit`` and the last, as two parts of one document;
-    * ``window``: all of them, each part a document of ``limit`` tokens. A window overlaps the one
-      before by a quarter, so that every token but the first and last few is read with at least an
-      eighth of ``limit`` on either side; the last one ends where the text does. On news articles
-      a half or three quarters of overlap made no better answers, and up to twice the work.
+    * ``head_tail``: half of ``limit`` from each end, as two ranges of one document;
+    * ``window``: all tokens, each range a document of ``limit`` tokens. A window overlaps the window
+      before it by a quarter. So the model reads every token, except the first and last few, with at
+      least an eighth of ``limit`` on either side. The last window ends at the end of the text. On
+      news articles an overlap of a half or of three quarters did not give better answers, and took
+      up to twice the work.
 
-    A text of ``limit`` tokens or fewer is one part, whole, whatever ``truncation`` says. A longer
-    one is nothing (no parts) under ``error``: the caller tells.
+    A text of ``limit`` tokens or fewer is one range for every ``truncation``. For a longer text
+    ``error`` returns no ranges, and the caller raises the error.
     """
     if tokens <= limit:
         return (range(tokens),)
@@ -32,17 +33,17 @@ def parts(tokens: int, limit: int, truncation: Truncation) -> tuple[range, ...]:
         case "tail":
             return (range(tokens - limit, tokens),)
         case "head_tail":
-            last = limit // 2
-            return (range(limit - last), range(tokens - last, tokens))
+            tail = limit // 2
+            return (range(limit - tail), range(tokens - tail, tokens))
         case "window":
             stride = limit - limit // 4
             starts = (*range(0, tokens - limit, stride), tokens - limit)
             return tuple(range(start, start + limit) for start in starts)
 
 
-def fresh(windows: tuple[range, ...]) -> tuple[int, ...]:
-    """How many tokens of each window no window before it holds; what its answer weighs.
+def count_new_tokens(windows: tuple[range, ...]) -> tuple[int, ...]:
+    """The number of tokens of each window that are in no earlier window: the window's weight.
 
-    They sum to the number of tokens, so that each token counts once, where it is first read.
+    The weights sum to the number of tokens: each token counts once, in the first window with it.
     """
     return len(windows[0]), *(after.stop - before.stop for before, after in pairwise(windows))

@@ -1,4 +1,4 @@
-"""Words and their ids."""
+"""The words of a classifier and their ids."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier import tokenizer
 from valence.service.classifier.manifest import Misspelled
-from valence.service.classifier.spelling import Misspellings
+from valence.service.classifier.spelling import SpellingIndex
 from valence.service.errors import ArtifactError
 
 UNKNOWN = "<unk>"
@@ -20,10 +20,10 @@ WordIds = NDArray[np.int32]
 
 
 class Encoded(NamedTuple):
-    """A text as word ids ``(tokens,)``, and which of them are of known words.
+    """A text as word ids ``(tokens,)``, and a mask of the known words.
 
-    A word that is not known is read as ``<unk>``, or as another that it is a misspelling of.
-    ``tokens`` counts those of the whole text, which may be more than were read.
+    An unknown word has the id of ``<unk>``, or that of the known word that it is a misspelling of.
+    ``tokens`` is the number of tokens of the whole text, which may be more than the ids.
     """
 
     ids: WordIds
@@ -32,11 +32,11 @@ class Encoded(NamedTuple):
 
 
 class Vocabulary:
-    """The words a classifier knows; a word's id is its line in ``vocabulary.txt``.
+    """The words of a classifier. The id of a word is its line in ``vocabulary.txt``.
 
-    Id 0 is ``<unk>``. There is no padding word: batches are ragged, or masked by length. Words are
-    in the order of their frequency, as far as ``misspelled`` ones are read as the likeliest. A
-    number that is a word is read as itself, any other as ``<number>``.
+    Id 0 is ``<unk>``. A word for padding does not exist: batches are ragged, or masked by length.
+    If ``misspelled`` is ``nearest``, the words must be in the order of their frequency. A number in
+    the vocabulary has its own id, other numbers are ``<number>``.
     """
 
     def __init__(self, words: Iterable[str], *, misspelled: Misspelled = "unknown") -> None:
@@ -50,16 +50,16 @@ class Vocabulary:
             "".join(self.words).encode("utf-8")
         except UnicodeEncodeError as error:
             raise ArtifactError(
-                f"a vocabulary word holds {error.object[error.start]!r}, half of a character"
+                f"a vocabulary word has {error.object[error.start]!r}, half of a character"
             ) from None
         self._ids = {word: index for index, word in enumerate(self.words)}
         if len(self._ids) != len(self.words):
             ordered = sorted(self.words)
             repeated = next(a for a, b in pairwise(ordered) if a == b)
-            raise ArtifactError(f"the vocabulary holds {repeated!r} twice")
+            raise ArtifactError(f"the vocabulary has {repeated!r} twice")
         self.misspelled: Misspelled = misspelled
         self._pieces = _Pieces(
-            self._ids, Misspellings(self.words) if misspelled == "nearest" else None
+            self._ids, SpellingIndex(self.words) if misspelled == "nearest" else None
         )
 
     def __len__(self) -> int:
@@ -72,81 +72,81 @@ class Vocabulary:
         return word in self._ids
 
     def id(self, surface: str) -> int:
-        """The id that a token as written is read as; 0 for ``<unk>``."""
+        """The id for a token as written; 0 for ``<unk>``."""
         return abs(self._pieces.find(surface))
 
     def knows(self, surface: str) -> bool:
-        """Whether a token as written, or an alternative spelling, is a word of the vocabulary."""
+        """Whether the vocabulary has a token as written, or one of its alternative spellings."""
         return self._pieces.find(surface) > UNKNOWN_ID
 
     def encode(self, text: str, *, max_tokens: int | None = None) -> Encoded:
-        """The first ``max_tokens`` tokens of ``text``, or all of them."""
-        # no token holds white space, so the text's pieces between it are tokenized one by one
+        """The ids of the first ``max_tokens`` tokens of ``text``, or of all tokens."""
+        # tokens do not have white space, so the pieces between white space are tokenized one by one
         pieces = text.split()
-        left: list[str] = []
+        uncut: list[str] = []
         if max_tokens is not None and len(pieces) > max_tokens:
-            # a piece is a token or more: these are not read, only counted
-            pieces, left = pieces[:max_tokens], pieces[max_tokens:]
-        found = list(chain.from_iterable(map(self._pieces.__getitem__, pieces)))
-        signed = np.array(found[:max_tokens], dtype=np.int32)
-        tokens = len(found) + (sum(map(self._pieces.count, left)) if left else 0)
+            # each piece has at least one token, so tokens of later pieces are only counted
+            pieces, uncut = pieces[:max_tokens], pieces[max_tokens:]
+        ids = list(chain.from_iterable(map(self._pieces.__getitem__, pieces)))
+        signed = np.array(ids[:max_tokens], dtype=np.int32)
+        tokens = len(ids) + (sum(map(self._pieces.count, uncut)) if uncut else 0)
         return Encoded(np.abs(signed), signed > UNKNOWN_ID, tokens)
 
 
 class _Pieces(dict[str, tuple[int, ...]]):
-    """What stands between white space -> ids of its tokens, filled as pieces are met.
+    """Cache from a piece of text between white space to the ids of its tokens.
 
-    Of a word that is not known, but read as another, it is that one's id, negative.
+    The id of a misspelled word is that of the known word, negated.
 
-    Cutting and normalizing are paid once a spelling: what people type repeats, and a look-up takes
-    a twentieth of the time. Bounded, so that what strangers type cannot grow the process. What is
-    not made of known words may be a name or a password: its hash is kept, not the piece, of 64 bits
-    and keyed anew in each process.
+    The cache saves tokenization and normalization: pieces repeat, and a look-up takes a twentieth of
+    the time. The size is bounded, so that requests cannot grow the process. A piece with unknown
+    words may be a name or a password, so the cache has its hash instead: 64 bits, with a new key in
+    each process.
     """
 
-    _LONGEST = 32
+    _MAX_CHARACTERS = 32
 
-    def __init__(self, ids: dict[str, int], misspellings: Misspellings | None) -> None:
+    def __init__(self, ids: dict[str, int], spelling: SpellingIndex | None) -> None:
         super().__init__()
         self._ids = ids
-        self._misspellings = misspellings
+        self._spelling = spelling
         self._limit = 4 * len(ids)
         self._by_hash: dict[tuple[int, int], tuple[int, ...]] = {}
         kinds = (tokenizer.URL, tokenizer.USER, tokenizer.NUMBER)
-        # a few numbers that are words may make one that is not, and is somebody's
+        # several known numbers may form a private one, such as a telephone number
         numbers = {number for word, number in ids.items() if word[0].isdigit()}
-        self._not_kept = numbers | {ids[kind] for kind in kinds if kind in ids}
+        self._private = numbers | {ids[kind] for kind in kinds if kind in ids}
 
     def find(self, surface: str) -> int:
-        """The id of one token."""
+        """The id of one token; negative for a corrected word."""
         word = tokenizer.normalize(surface, self._ids)
-        found = self._ids.get(word)
-        if found is not None:
-            return found
-        for other in tokenizer.alternatives(word):
-            found = self._ids.get(other)
-            if found is not None:
-                return found
-        meant = None if self._misspellings is None else self._misspellings.find(word)
-        return UNKNOWN_ID if meant is None else -meant
+        index = self._ids.get(word)
+        if index is not None:
+            return index
+        for spelling in tokenizer.alternative_spellings(word):
+            index = self._ids.get(spelling)
+            if index is not None:
+                return index
+        corrected = None if self._spelling is None else self._spelling.find(word)
+        return UNKNOWN_ID if corrected is None else -corrected
 
     def count(self, piece: str) -> int:
-        """How many tokens ``piece`` is cut into."""
-        found = self.get(piece)
-        return len(tokenizer.surfaces(piece) if found is None else found)
+        """The number of tokens in ``piece``."""
+        ids = self.get(piece)
+        return len(tokenizer.find_surfaces(piece) if ids is None else ids)
 
     def __missing__(self, piece: str) -> tuple[int, ...]:
-        # Python hashes bytes, which those of a shorter text in wider characters may be
+        # Python hashes the bytes of a string, and strings of different width may have the same bytes
         key = hash(piece), len(piece)
-        again = self._by_hash.get(key)
-        if again is not None:
-            return again
-        found = tuple(map(self.find, tokenizer.surfaces(piece)))
-        if len(piece) > self._LONGEST or not self._not_kept.isdisjoint(found):
-            return found
-        if min(found) > UNKNOWN_ID:
+        ids = self._by_hash.get(key)
+        if ids is not None:
+            return ids
+        ids = tuple(map(self.find, tokenizer.find_surfaces(piece)))
+        if len(piece) > self._MAX_CHARACTERS or not self._private.isdisjoint(ids):
+            return ids
+        if min(ids) > UNKNOWN_ID:
             if len(self) < self._limit:
-                self[piece] = found
+                self[piece] = ids
         elif len(self._by_hash) < len(self._ids):
-            self._by_hash[key] = found
-        return found
+            self._by_hash[key] = ids
+        return ids

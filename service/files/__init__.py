@@ -1,1 +1,1 @@
-"""Rows of CSV, TSV, JSON Lines and Parquet files: encodings, delimiters, tables."""
+"""Readers of CSV, TSV, JSON Lines and Parquet files. Imports ``errors`` only."""

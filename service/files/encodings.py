@@ -1,8 +1,8 @@
-"""Which encoding a file's text is in, told from a bounded part of its beginning.
+"""Detection of the encoding of a file from a bounded part of its beginning.
 
-A byte order mark says it, bytes that decode as UTF-8 almost prove it, the zeros of UTF-16 and
-UTF-32 give them away. Anything else is a guess by charset-normalizer among the encodings that the
-web was written in (WHATWG Encoding Standard), and is said to be one.
+A byte order mark decides. Bytes that decode as UTF-8 are almost certainly UTF-8. Zero bytes are a
+sign of UTF-16 and UTF-32. Otherwise charset-normalizer guesses among the encodings of the web
+(WHATWG Encoding Standard), and the result is marked as a guess.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from valence.service.errors import ConfigurationError
 
 AUTO = "auto"
 PREFIX_BYTES = 2**20
-# what a guess is made from: enough lines with other bytes than ASCII's, and not the whole prefix
-_GUESSED_BYTES = 2**16
+# a guess uses this many bytes of lines with non-ASCII bytes: enough to decide, less than the prefix
+_SAMPLE_BYTES = 2**16
 _MARKS = (
-    # UTF-32's begins as UTF-16's does
+    # the mark of UTF-32 begins like that of UTF-16, so it comes first
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8"),
@@ -29,93 +29,93 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
-# where two fit equally well, the one more text is in comes first
+# in the order of their use: of two that fit equally well, the first is the guess
 _GUESSES = (
     *("cp1252", "cp1250", "cp1251", "cp1254", "cp1253", "cp1257", "cp1255", "cp1256", "koi8_r"),
     *("gb18030", "cp932", "euc_jp", "big5", "cp949", "mac_roman"),
 )
-# signs within words, then how noisy and how unlike any language charset-normalizer finds the text:
-# differences of each that mean nothing
-_EQUAL = (0.05, 0.05, 0.03)
+# Insignificant differences of three measures: the share of signs within words, and the noise and the
+# incoherence that charset-normalizer finds.
+_TOLERANCES = (0.05, 0.05, 0.03)
 
 
 class Encoding(NamedTuple):
-    """A codec's name, and whether it is a guess that other encodings fit as well."""
+    """The name of a codec, and whether it is a guess, because other encodings fit too."""
 
     name: str
     guessed: bool = False
 
-    def doubt(self, what: str) -> str:
-        """What to tell a person of ``what``, "a.csv" or so, where this is a guess."""
+    def guess_warning(self, what: str) -> str:
+        """A warning for the user about a guess; ``what`` is the subject, such as "a.csv is"."""
         return (
-            f"{what} not in UTF-8 and read as {self.name}, which is a guess; if letters come out "
-            "wrong say another, such as --encoding cp1252"
+            f"{what} not in UTF-8 and read as {self.name}, which is a guess; if letters are wrong, "
+            "set another encoding, such as --encoding cp1252"
         )
 
 
-def of(path: Path) -> Encoding:
-    """The encoding of a file, gzipped or not, by its first :data:`PREFIX_BYTES`.
+def detect_file_encoding(path: Path) -> Encoding:
+    """The encoding of a file, compressed or not, from its first :data:`PREFIX_BYTES`.
 
-    Raises :class:`ConfigurationError` for a file that cannot be read, and where no encoding fits.
+    Raises :class:`ConfigurationError` for an unreadable file, and if no encoding fits.
     """
     try:
         with path.open("rb") as file:
-            prefix = opened(file, path).read(PREFIX_BYTES)
+            prefix = decompress(file, path).read(PREFIX_BYTES)
     except (gzip.BadGzipFile, EOFError, zlib.error):
-        # who reads the rows says at which line it is damaged
+        # the reader of the rows reports the damaged line
         return Encoding("utf-8")
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-    found = detect(prefix)
-    if found is None:
+    encoding = detect_encoding(prefix)
+    if encoding is None:
         raise ConfigurationError(
-            f"{path}: its encoding cannot be told; say it, such as --encoding cp1252"
+            f"{path}: the encoding cannot be detected; set it, such as --encoding cp1252"
         )
-    return found
+    return encoding
 
 
-def detect(prefix: bytes) -> Encoding | None:
-    """The encoding of text that begins with ``prefix``; None where none fits."""
+def detect_encoding(prefix: bytes) -> Encoding | None:
+    """The encoding of text that begins with ``prefix``; None if no encoding fits."""
     for mark, name in _MARKS:
         if prefix.startswith(mark):
             return Encoding(name)
     if b"\0" in prefix:
-        wide = max(_WIDE, key=lambda name: _plain(prefix, name))
-        return Encoding(wide) if _plain(prefix, wide) else None
-    if _decoded(prefix, "utf-8") is not None:
+        wide = max(_WIDE, key=lambda name: _count_ascii(prefix, name))
+        return Encoding(wide) if _count_ascii(prefix, wide) else None
+    if _decode(prefix, "utf-8") is not None:
         return Encoding("utf-8")
-    # one damaged character makes no other encoding of what else is UTF-8: that byte is refused
-    if _mostly_utf8(prefix):
+    # text with a few damaged characters is still UTF-8; the reader refuses the damaged byte
+    if _is_mostly_utf8(prefix):
         return Encoding("utf-8")
     return _guess(prefix)
 
 
-def opened(file: IO[bytes], path: Path) -> IO[bytes]:
-    """``file``, unpacked if its name says that it is gzipped."""
-    return gzip.GzipFile(fileobj=file) if zipped(path) else file  # type: ignore[return-value]
+def decompress(file: IO[bytes], path: Path) -> IO[bytes]:
+    """``file``, decompressed if the name of ``path`` ends in .gz."""
+    return gzip.GzipFile(fileobj=file) if is_gzipped(path) else file  # type: ignore[return-value]
 
 
-def zipped(path: Path) -> bool:
-    """Whether its name says that the file is gzipped."""
+def is_gzipped(path: Path) -> bool:
+    """Whether the name of the file ends in .gz."""
     return path.suffix.lower() == ".gz"
 
 
-def _decoded(prefix: bytes, name: str) -> str | None:
-    """The prefix as text, less a character that it cuts; None if it is not in that encoding."""
+def _decode(prefix: bytes, name: str) -> str | None:
+    """``prefix`` as text, without a character cut off at its end; None in another encoding."""
     try:
         return codecs.getincrementaldecoder(name)().decode(prefix)
     except UnicodeError:
         return None
 
 
-def _plain(prefix: bytes, name: str) -> int:
-    """How many characters of it are ASCII, of text without zeros; 0 where it is no such text."""
-    text = _decoded(prefix, name)
+def _count_ascii(prefix: bytes, name: str) -> int:
+    """The number of ASCII characters in ``prefix``; 0 if it does not decode or has zeros."""
+    text = _decode(prefix, name)
     return 0 if text is None or "\0" in text else sum(char.isascii() for char in text)
 
 
-def _mostly_utf8(prefix: bytes) -> bool:
-    """Whether nearly all of it that is not ASCII decodes."""
+def _is_mostly_utf8(prefix: bytes) -> bool:
+    """Whether nearly all non-ASCII characters of ``prefix`` decode."""
     text = prefix.decode("utf-8", "replace")
     other = sum(not char.isascii() for char in text)
     return text.count("\N{REPLACEMENT CHARACTER}") <= other / 10
@@ -124,34 +124,36 @@ def _mostly_utf8(prefix: bytes) -> bool:
 def _guess(prefix: bytes) -> Encoding | None:
     import charset_normalizer  # tens of milliseconds, for the few files that need it
 
-    telling, size = [], 0
+    lines, size = [], 0
     for line in prefix.splitlines(keepends=True):
-        if not line.isascii() and size < _GUESSED_BYTES:
-            telling.append(line[:_GUESSED_BYTES])
-            size += len(telling[-1])
-    sample = b"".join(telling)
+        if not line.isascii() and size < _SAMPLE_BYTES:
+            lines.append(line[:_SAMPLE_BYTES])
+            size += len(lines[-1])
+    sample = b"".join(lines)
     fitting = [
-        # a match stands for all encodings that give the same text of the sample
-        (name, (_misfits(str(match)), match.chaos, -match.coherence))
+        # a match stands for all encodings that decode the sample to the same text
+        (name, (_share_of_misfits(str(match)), match.chaos, -match.coherence))
         for match in charset_normalizer.from_bytes(sample, cp_isolation=list(_GUESSES))
         for name in match.could_be_from_charset
-        if name in _GUESSES and _decoded(prefix, name) is not None
+        if name in _GUESSES and _decode(prefix, name) is not None
     ]
     if not fitting:
         return None
-    for measure, equal in enumerate(_EQUAL):
+    for measure, tolerance in enumerate(_TOLERANCES):
         least = min(measures[measure] for _, measures in fitting)
-        fitting = [one for one in fitting if one[1][measure] <= least + equal]
+        fitting = [
+            (name, measures) for name, measures in fitting if measures[measure] <= least + tolerance
+        ]
     return Encoding(min((name for name, _ in fitting), key=_GUESSES.index), guessed=True)
 
 
-def _misfits(text: str) -> float:
-    """The share of what is not ASCII that is a sign within a word, as in the wrong encoding."""
+def _share_of_misfits(text: str) -> float:
+    """The share of non-ASCII characters that are signs within a word, as in a wrong encoding."""
     other = signs = 0
     for before, char, after in zip(text, text[1:], text[2:], strict=False):
         if not char.isascii():
             other += 1
             within = before.isalpha() and after.isalpha() and not char.isalpha()
-            # apostrophes and dashes belong there, accents that are characters of their own too
+            # apostrophes, dashes and combining accents may be within words
             signs += within and unicodedata.category(char)[0] not in "PM"
     return signs / max(1, other)

@@ -206,16 +206,16 @@ class Batcher(Generic[Answer]):
             or waiting_tokens + tokens > self._limits.tokens
         ):
             raise Overloaded(
-                f"{waiting_items} texts of {waiting_tokens} tokens wait already, and with this "
-                f"request it would be more than {self._limits.items} texts or "
-                f"{self._limits.tokens} tokens; try again after the time in Retry-After",
+                f"the queue has {waiting_items} texts with {waiting_tokens} tokens and may have "
+                f"{self._limits.items} texts and {self._limits.tokens} tokens, so this request does "
+                "not fit; try again after the time in Retry-After",
                 retry_after_seconds=waiting_tokens / self._drained_tokens_per_second,
             )
         _require_time(within_seconds)
         # an idle engine refuses nobody, or a speed once measured too low would never be corrected
         if waiting_items and (wait := self._wait_seconds(tokens)) > _TIMELY * within_seconds:
             raise Overloaded(
-                f"the answer would take some {wait:.2g} seconds, too long for the time allowed; "
+                f"the answer would take about {wait:.2g} seconds, too long for the time allowed; "
                 "try again after the time in Retry-After",
                 retry_after_seconds=waiting_tokens / self._drained_tokens_per_second,
             )
@@ -265,7 +265,7 @@ class Batcher(Generic[Answer]):
         """Write what waits into the metrics."""
         oldest = min((ticket.enqueued for ticket in self._waiting), default=None)
         age = 0.0 if oldest is None else time.perf_counter() - oldest
-        self._metrics.queue(items=self._items, tokens=self._tokens, age_seconds=age)
+        self._metrics.set_queue(items=self._items, tokens=self._tokens, age_seconds=age)
 
     def _wait_seconds(self, tokens: int) -> float:
         """When a request of ``tokens`` would have its answer, if it came now.
@@ -297,7 +297,7 @@ class Batcher(Generic[Answer]):
         if not picked:
             self._settle()
             return
-        self._metrics.batch(items=len(picked), tokens=tokens)
+        self._metrics.count_batch(items=len(picked), tokens=tokens)
         seconds = self._overhead_seconds + tokens * self._seconds_per_token
         if seconds <= max(INLINE_SECONDS, longest):
             self._finish(picked, tokens, *self._compute(picked, time.perf_counter))
@@ -441,4 +441,4 @@ class Batcher(Generic[Answer]):
 
 def _require_time(within_seconds: float) -> None:
     if within_seconds <= 0:
-        raise DeadlineExceeded("the time allowed was over before the texts could wait")
+        raise DeadlineExceeded("the time allowed was over before the texts were in the queue")

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from valence.service.classifier.classifier import Classifier, Prediction, Reading, Usage
-from valence.service.classifier.sentences import Span, steps
-from valence.service.classifier.sentences import sentences as sentences_of
+from valence.service.classifier.classifier import Classifier, Prediction, Usage, WindowedText
+from valence.service.classifier.sentences import Span, iter_sentences, split_sentences
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import TextTooLong
@@ -32,9 +31,9 @@ class Sentence(NamedTuple):
 class Parts(NamedTuple):
     """A text as it is scored: whole, and sentence by sentence if that was asked."""
 
-    whole: Reading
+    whole: WindowedText
     spans: Sequence[Span]
-    sentences: Sequence[Reading]
+    sentences: Sequence[WindowedText]
 
     @property
     def usage(self) -> Usage:
@@ -56,14 +55,14 @@ async def read(
     within: Truncation = "head" if truncation == "error" else truncation
     for place, text in enumerate(texts):
         try:
-            whole = classifier.read(text, truncation)
+            whole = classifier.encode_windows(text, truncation)
         except TextTooLong as error:
             faults.append((place, str(error)))
             continue
         spans = await _split(text) if sentences else ()
         readings = []
         for start, end in spans:
-            readings.append(classifier.read(text[start:end], within))
+            readings.append(classifier.encode_windows(text[start:end], within))
             characters += end - start
             if characters > _TURN_CHARACTERS:
                 characters = 0
@@ -81,9 +80,9 @@ async def read(
 async def _split(text: str) -> list[Span]:
     """The sentences of ``text``; to find those of a long one, many turns are taken."""
     if len(text) <= _TURN_CHARACTERS:
-        return sentences_of(text)
+        return split_sentences(text)
     spans = []
-    for count, span in enumerate(steps(text)):
+    for count, span in enumerate(iter_sentences(text)):
         if span is not None:
             spans.append(span)
         if not count % _TURN_STEPS:
@@ -101,7 +100,7 @@ def gather(
 ) -> tuple[list[Prediction], list[list[Sentence]]]:
     """From a prediction for each of :func:`windows` to one for each text and its sentences."""
     readings = [reading for text in texts for reading in _readings(text)]
-    left = iter(classifier.combine(readings, predictions))
+    left = iter(classifier.merge_windows(readings, predictions))
     wholes, sentences = [], []
     for text in texts:
         wholes.append(next(left))
@@ -116,5 +115,5 @@ def gather(
     return wholes, sentences
 
 
-def _readings(text: Parts) -> tuple[Reading, ...]:
+def _readings(text: Parts) -> tuple[WindowedText, ...]:
     return text.whole, *text.sentences

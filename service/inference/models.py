@@ -53,7 +53,7 @@ class Models:
         if scorer is not None and version == scorer.version:
             return scorer
         served = ", ".join(f"{other.name}:{other.version}" for other in self._scorers.values())
-        raise UnknownModel(f"no model {name!r} is served here; there are {served}")
+        raise UnknownModel(f"the model {name!r} is not served; the served models are {served}")
 
     def require_room(self, *, characters: int, texts: int, within_seconds: float) -> None:
         """Raise :class:`Overloaded` if the default model has no room for so many characters."""

@@ -22,7 +22,7 @@ from valence.service.inference.cache import Answer, AnswerCache
 from valence.service.inference.engines.interface import Engine
 from valence.service.inference.explain.explainer import Explainer, Explanation, TextActivations
 from valence.service.inference.long_texts import Sentence
-from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
 
 # Tokenizing holds the event loop; a large request lets others have a turn after as many characters
@@ -104,7 +104,7 @@ class Scorer:
 
     def warm_up(self) -> None:
         """Run every step once and measure the engine, before the first request pays for it."""
-        self.classifier.encode("It's a warm-up, isn't it?")
+        self.classifier.encode_head("It's a warm-up, isn't it?")
         words = len(self.classifier.artifact.vocabulary)
 
         def seconds(count: int, tokens: int) -> float:
@@ -182,7 +182,7 @@ class Scorer:
             ):
                 answers[place] = prediction, usage
                 cache.put(keys[place], (prediction, usage))
-        self._metrics.cached(_labels(kept), hits=len(kept), misses=len(missing))
+        self._metrics.count_cached(_labels(kept), hits=len(kept), misses=len(missing))
         whole = [answer for answer in answers if answer is not None]
         usages = [usage for _, usage in whole]
         return Scored([prediction for prediction, _ in whole], usages, _total(usages), stages)
@@ -202,7 +202,7 @@ class Scorer:
         documents: Sequence[Document | long_texts.Parts]
         with self._room(texts, timeout_seconds) as admitted:
             if truncation == "head" and not sentences and not explain:
-                encode = self.classifier.encode
+                encode = self.classifier.encode_head
                 whole = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
                 documents, ids = whole, [document.ids for document in whole]
             else:
@@ -227,14 +227,9 @@ class Scorer:
             ticket.started - ticket.enqueued,
             time.perf_counter() - ticket.started,
         )
-        self._metrics.scored(
+        self._metrics.count_scored(
             _labels(predictions),
-            tokens=usage.tokens,
-            unknown_tokens=usage.unknown_tokens,
-            truncated_texts=usage.truncated_texts,
-            tokenize_seconds=stages.tokenize,
-            queue_seconds=stages.queue,
-            infer_seconds=stages.infer,
+            ScoringRecord(usage.tokens, usage.unknown_tokens, usage.truncated_texts, *stages),
         )
         scored = Scored(predictions, usages, usage, stages, found if sentences else [])
         if parts is None or not explain:
@@ -285,7 +280,7 @@ class Scorer:
         Raises what :meth:`score` raises.
         """
         explainer = self._explainer
-        read = self.classifier.read(text, "head")
+        read = self.classifier.encode_windows(text, "head")
         questions = explainer.questions(read, self.manifest.labels[0])
         ticket = self._batcher.submit_to(
             explainer.activate, questions, within_seconds=timeout_seconds
@@ -295,7 +290,7 @@ class Scorer:
 
     def uncertain(self, texts: int) -> None:
         """Count ``texts`` that were answered without a label, none being likely enough."""
-        self._metrics.uncertain(texts)
+        self._metrics.count_uncertain(texts)
 
     async def drain(self) -> None:
         """Return when every admitted request has its answer."""
@@ -312,7 +307,7 @@ class Scorer:
         self._metrics.flush()
 
     async def _encode(self, texts: Sequence[str]) -> list[Document]:
-        encode = self.classifier.encode
+        encode = self.classifier.encode_head
         documents = []
         characters = 0
         for text in texts:
@@ -350,9 +345,9 @@ class Scorer:
         tokens = sum(map(len, ids))
         if len(ids) > texts and (len(ids) > self._limits.items or tokens > self._limits.tokens):
             raise InvalidRequest(
-                f"the texts come to {len(ids)} windows and sentences of {tokens} tokens, a request "
-                f"may hold {self._limits.items} of {self._limits.tokens}; send fewer or shorter "
-                "texts a request"
+                f"the texts have {len(ids)} windows and sentences of {tokens} tokens together, a "
+                f"request may have {self._limits.items} of {self._limits.tokens}; send fewer or "
+                "shorter texts per request"
             )
 
     async def _answers(
@@ -384,7 +379,7 @@ class Scorer:
 
     def _expire(self, ticket: Ticket[Any]) -> None:
         error = DeadlineExceeded(
-            "the answer was not ready within the time allowed; send fewer texts a request or try "
+            "the answer was not ready within the time allowed; send fewer texts per request or try "
             "again later"
         )
         self._batcher.abandon(ticket, error)

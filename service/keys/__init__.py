@@ -1,1 +1,1 @@
-"""API keys: the file of their hashes, and ``valence keys``."""
+"""API keys: the file of their hashes, and ``valence keys``. Imports only ``errors``."""

@@ -1,1 +1,1 @@
-"""What the service says about itself: log, traces, metrics. Texts never go here."""
+"""Log, traces and metrics; none of them contains a text of a user."""

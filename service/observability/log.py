@@ -1,7 +1,8 @@
-"""The service's log: one JSON object a line, never a user's text, name of a key or path.
+"""The log of the service: one JSON object per line, never the text of a user or a path.
 
-The lines of requests are gathered and written together, at most a tenth of a second late: a write
-for each would cost more than making it. There is no logger, handler or formatter between.
+The lines of requests are buffered and written together, at most a tenth of a second late: a write
+for each line would take longer than making the line. For the same reason no logger, handler or
+formatter of Python's logging is used.
 """
 
 from __future__ import annotations
@@ -12,85 +13,73 @@ import traceback
 from pathlib import Path
 from typing import TextIO
 
-from valence.service.pacing.debounce import Later
+from valence.service.observability.request_record import RequestRecord
+from valence.service.pacing.debounce import Debounced
 
 _WRITE_SECONDS = 0.1
-_MOST_GATHERED = 512
+_MAX_BUFFERED = 512
 
 
 class Log:
-    """Writes to ``stream``; ``access=False`` leaves the line of each request out.
+    """Writes to ``stream``; with ``access=False`` it leaves out the lines of requests.
 
-    Whoever ends the process calls :meth:`flush` first.
+    Call :meth:`flush` before the process ends.
     """
 
     def __init__(self, stream: TextIO, *, access: bool = True) -> None:
         self._stream = stream
         self._access = access
-        self._gathered: list[str] = []
-        self._later = Later(self.flush, seconds=_WRITE_SECONDS)
+        self._buffered: list[str] = []
+        self._flush_soon = Debounced(self.flush, seconds=_WRITE_SECONDS)
         self._second = 0
         self._prefix = ""
 
-    def request(
-        self,
-        *,
-        request_id: str,
-        method: str,
-        route: str,
-        status: int,
-        seconds: float,
-        model: str,
-        texts: int,
-        tokens: int,
-        trace_id: str = "",
-        key: str = "",
-    ) -> None:
-        """The line of one answered request.
-
-        ``route`` is the template, never the path asked for; ``key`` the name of the API key.
-        """
+    def request(self, record: RequestRecord) -> None:
+        """Add the line of one answered request, and write it within a tenth of a second."""
         if not self._access:
             return
-        trace = f',"trace_id":"{trace_id}"' if trace_id else ""
-        # Every string here is from the route table, the model store or already checked to be of
-        # [A-Za-z0-9._-], so none needs escaping: formatting is a fifth of what json.dumps costs.
-        who = f',"key":"{key}"' if key else ""
-        self._gathered.append(
-            f'{{"time":"{self._time()}","level":"{"error" if status == 500 else "info"}",'
-            f'"event":"request","method":"{method}","route":"{route}","status":{status},'
-            f'"duration_ms":{seconds * 1e3:.3f},"request_id":"{request_id}","model":"{model}",'
-            f'"texts":{texts},"tokens":{tokens}{trace}{who}}}\n'
+        # Every string here is from the route table or the model store, or was checked to be of
+        # [A-Za-z0-9._-], so the strings need no escaping. Formatting takes a fifth of the time of
+        # json.dumps.
+        trace = f',"trace_id":"{record.trace_id}"' if record.trace_id else ""
+        key = f',"key":"{record.key}"' if record.key else ""
+        level = "error" if record.status == 500 else "info"
+        self._buffered.append(
+            f'{{"time":"{self._time()}","level":"{level}","event":"request",'
+            f'"method":"{record.method}","route":"{record.route}","status":{record.status},'
+            f'"duration_ms":{record.seconds * 1e3:.3f},"request_id":"{record.request_id}",'
+            f'"model":"{record.model}","texts":{record.texts},"tokens":{record.tokens}'
+            f"{trace}{key}}}\n"
         )
-        if len(self._gathered) < _MOST_GATHERED:
-            self._later.ask()
+        if len(self._buffered) < _MAX_BUFFERED:
+            self._flush_soon.request()
         else:
             self.flush()
 
     def event(self, level: str, event: str, **fields: object) -> None:
-        """A line about the service itself."""
+        """Write a line about the service itself."""
         line = {"time": self._time(), "level": level, "event": event, **fields}
-        self._gathered.append(json.dumps(line) + "\n")
+        self._buffered.append(json.dumps(line) + "\n")
         self.flush()
 
     def failure(self, event: str, error: BaseException, **fields: object) -> None:
-        """A line about an unexpected error: its type and where it was raised.
+        """Write a line about an unexpected error: its type and where it was raised.
 
-        Not its message, which may hold what a user wrote.
+        The message of the error is left out, because it may contain the text of a user.
         """
         frames = traceback.extract_tb(error.__traceback__)
         where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown"
         self.event("error", event, type=type(error).__name__, location=where, **fields)
 
     def flush(self) -> None:
-        """Write what was gathered."""
-        # another thread may add a line meanwhile: it finds the new list
-        lines, self._gathered = self._gathered, []
+        """Write the buffered lines."""
+        # Another thread may add a line meanwhile: the line goes to the new list.
+        lines, self._buffered = self._buffered, []
         self._stream.write("".join(lines))
         self._stream.flush()
 
     def _time(self) -> str:
-        """UTC with milliseconds; the part down to the second is formatted once a second."""
+        """The time in UTC with milliseconds; the part without them is formatted once per second."""
         now = time.time()
         second = int(now)
         if second != self._second:

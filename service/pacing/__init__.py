@@ -1,1 +1,1 @@
-"""Rates and delays: a token bucket, a debounced callback. Imports nothing of Valence but errors."""
+"""Rates and delays: a token bucket and a debounced callback. Imports nothing of Valence."""

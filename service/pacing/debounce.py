@@ -1,4 +1,4 @@
-"""Work put off, so that many occasions for it are paid once."""
+"""A debounced callback: several requests for the same work cause it once."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 
-class Later:
-    """Calls ``work`` once, at most ``seconds`` after it was first asked to.
+class Debounced:
+    """Calls ``work`` once, at most ``seconds`` after it was first requested.
 
-    Belongs to one event loop's thread; asked to where none runs, it calls at once.
+    An object belongs to the thread of one event loop. Where no event loop runs, it calls ``work``
+    at once.
     """
 
     def __init__(self, work: Callable[[], None], *, seconds: float) -> None:
@@ -17,7 +18,7 @@ class Later:
         self._seconds = seconds
         self._timer: asyncio.TimerHandle | None = None
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Have the work done soon."""
         if self._timer is None:
             try:

@@ -1,4 +1,4 @@
-"""A token bucket: how many may pass, of those that come in bursts."""
+"""A token bucket: limits a rate, and allows bursts."""
 
 from __future__ import annotations
 
@@ -7,35 +7,36 @@ from collections.abc import Callable
 
 
 class TokenBucket:
-    """A token bucket (RFC 2697's idea) that may go into debt.
+    """A token bucket (the idea of RFC 2697) that may go into debt.
 
-    ``rate`` tokens a second gather in it, ``most`` at once, and it begins full. Who finds anything
-    in it is admitted, and what that turns out to cost is taken; so a large request passes at any
-    rate, and the next waits until it is paid for.
+    The bucket begins full, with ``capacity`` tokens, and gains ``rate`` tokens per second. A
+    request is admitted if the bucket holds any token. The cost of the request is taken later, when
+    it is known. So a large request passes at any rate, and the next one waits until the debt is
+    paid.
     """
 
-    __slots__ = ("_changed", "_clock", "_left", "_most", "rate")
+    __slots__ = ("_balance", "_capacity", "_clock", "_updated", "rate")
 
     def __init__(
-        self, rate: float, *, most: float, clock: Callable[[], float] = time.monotonic
+        self, rate: float, *, capacity: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.rate = rate
-        self._most = most
+        self._capacity = capacity
         self._clock = clock
-        self._left = most
-        self._changed = clock()
+        self._balance = capacity
+        self._updated = clock()
 
     def take(self, count: int) -> None:
-        """Take ``count``; what is not there is owed."""
-        self._left = self.left() - count
+        """Take ``count`` tokens; the balance may become negative."""
+        self._balance = self.balance() - count
 
-    def left(self) -> float:
-        """How many there are now; less than 0 if some are owed."""
+    def balance(self) -> float:
+        """The number of tokens now; a negative number is a debt."""
         now = self._clock()
-        self._left = min(self._left + (now - self._changed) * self.rate, self._most)
-        self._changed = now
-        return self._left
+        self._balance = min(self._balance + (now - self._updated) * self.rate, self._capacity)
+        self._updated = now
+        return self._balance
 
     def wait_seconds(self) -> float:
-        """How long until one may be taken; 0 when it may now."""
-        return max(0.0, (1.0 - self.left()) / self.rate)
+        """Seconds until the bucket holds one token; 0 if it holds one now."""
+        return max(0.0, (1.0 - self.balance()) / self.rate)

@@ -1,1 +1,1 @@
-"""Where models come from: the BentoML model store, champions, bentos."""
+"""The BentoML model store: the models to serve, champions, and bentos with their models."""

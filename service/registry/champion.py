@@ -1,7 +1,7 @@
-"""Which version of a model answers to its bare name: its champion, where one was promoted.
+"""The champion of a model: the version that its bare name means, once a version was promoted.
 
-``champion.json`` lies beside the versions of a model in BentoML's model store. It is replaced whole
-or not at all, so the champion and the record of how it came to be never disagree.
+``champion.json`` lies beside the versions of a model in BentoML's model store. The file is replaced
+as a whole, so the champion and the record of its changes always agree.
 """
 
 from __future__ import annotations
@@ -19,33 +19,34 @@ FILE = "champion.json"
 ALIAS = "champion"
 
 
-class _Part(BaseModel):
+class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Change(_Part):
-    """One time that the champion changed."""
+class Change(_Frozen):
+    """One change of the champion."""
 
     version: str
     at: str
     """UTC, ISO 8601."""
     how: Literal["adopted", "promoted", "rolled back"]
-    """``adopted``: it was served already, as the latest, when the first challenger came."""
+    """``adopted``: the version was served already, as the latest one, when the first candidate
+    was compared with it."""
 
 
-class Champion(_Part):
-    """The whole of ``champion.json``."""
+class Champion(_Frozen):
+    """The content of ``champion.json``."""
 
     version: str
     previous: tuple[str, ...] = ()
-    """Who was champion before, the last one last: where rolling back leads."""
+    """The champions before, the most recent one last: rolling back makes it the champion again."""
     changes: tuple[Change, ...] = ()
 
 
 def read(folder: Path) -> Champion | None:
-    """The champion of the model whose versions are in ``folder``; None where none was promoted.
+    """The champion of the model whose versions are in ``folder``; None if none was promoted.
 
-    Raises :class:`ArtifactError` for a file that is damaged.
+    Raises :class:`ArtifactError` for a damaged file.
     """
     path = folder / FILE
     try:
@@ -54,16 +55,16 @@ def read(folder: Path) -> Champion | None:
         return None
     except (OSError, ValidationError):
         raise ArtifactError(
-            f"{path} cannot be read; remove it and promote a version with `make promote`"
+            f"{path} cannot be read; remove it and promote a version with `valence promote`"
         ) from None
 
 
 def get(tag: str) -> bentoml.Model:
-    """The model ``name`` (its champion, else its latest version) or ``name:version`` of the store.
+    """The model ``name`` (its champion, or else its latest version) or ``name:version``.
 
-    ``version`` may be ``champion`` or ``latest``. Raises BentoML's ``NotFound`` as its own ``get``
-    does, its other exceptions for what is no tag, and :class:`ArtifactError` for a champion that is
-    not in the store.
+    ``version`` may be ``champion`` or ``latest``. Raises BentoML's ``NotFound`` for a model that is
+    not in the store, as ``bentoml.models.get`` does, BentoML's other exceptions for an invalid tag,
+    and :class:`ArtifactError` for a champion that is not in the store.
     """
     import bentoml
     from bentoml.exceptions import NotFound
@@ -81,7 +82,7 @@ def get(tag: str) -> bentoml.Model:
     if not folder.is_dir():
         raise ArtifactError(
             f"the champion {name}:{champion.version} is not in the model store any more; promote "
-            f"another version with `make promote TAG={name}:VERSION`, or go back to the one before "
-            f"with `make rollback MODEL={name}`"
+            f"another version with `valence promote {name}:VERSION`, or go back to the champion "
+            f"before with `valence rollback {name}`"
         )
     return bentoml.models.get(f"{name}:{champion.version}")

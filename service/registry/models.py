@@ -1,4 +1,4 @@
-"""Where models come from: folders in BentoML's model store, or in a built bento's own."""
+"""The models to serve: folders in BentoML's model store, or in the store of a built bento."""
 
 from __future__ import annotations
 
@@ -6,50 +6,55 @@ from pathlib import Path
 
 from valence.service.errors import ConfigurationError
 from valence.service.registry import champion
+from valence.service.registry.names import describe_unknown
 from valence.service.settings import Settings
 
 DEFAULT_NAMES = ("sentiment", "topic")
 
 
 def folders(settings: Settings) -> list[Path]:
-    """The folder of each model to serve, the one that answers by default first.
+    """The folder of each model to serve, the default model first.
 
-    Without any in the settings, those of :data:`DEFAULT_NAMES` that are there. Of a name it is the
-    champion (:mod:`valence.service.registry.champion`), or the latest version where none was promoted. Raises
-    :class:`ConfigurationError` for a model the store does not hold, or when there is none at all.
+    If the settings name no model, these are the models of :data:`DEFAULT_NAMES` that the store
+    holds. A name without a version means its champion (:mod:`valence.service.registry.champion`),
+    or its latest version if none was promoted. Raises :class:`ConfigurationError` for a model that
+    the store does not hold, and if there is no model at all.
     """
     # BentoML points its store at the bento's own models when it serves an exported one
     import bentoml
     from bentoml.exceptions import BentoMLException, NotFound
 
-    found: dict[str, Path] = {}
+    folders_by_name: dict[str, Path] = {}
     for name in settings.models or DEFAULT_NAMES:
         try:
             model = champion.get(name)
         except NotFound:
             if settings.models:
-                held = ", ".join(sorted(str(model.tag) for model in bentoml.models.list()))
+                held = [str(model.tag) for model in bentoml.models.list()]
                 raise ConfigurationError(
-                    f"the model store holds no {name!r}; it holds {held or 'none'}; train one with "
-                    "`make train` or correct VALENCE_MODELS"
+                    f"{describe_unknown(name, held)}; train it with `valence train` or correct "
+                    "VALENCE_MODELS"
                 ) from None
         except (BentoMLException, ValueError) as error:
             raise ConfigurationError(f"VALENCE_MODELS: {name!r}: {error}") from None
         else:
-            if model.tag.name in found:
+            if model.tag.name in folders_by_name:
                 raise ConfigurationError(
                     f"VALENCE_MODELS names {model.tag.name!r} twice; one process serves one "
                     "version of a model"
                 )
-            found[model.tag.name] = Path(model.path)
-    if not found:
+            folders_by_name[model.tag.name] = Path(model.path)
+    if not folders_by_name:
         raise ConfigurationError(
-            f"the model store holds none of {', '.join(DEFAULT_NAMES)}; train them with "
-            "`make train`"
+            f"the model store has none of {', '.join(DEFAULT_NAMES)}; train them with "
+            "`valence train`"
         )
     default = settings.default_model
-    if default and default not in found:
+    if default and default not in folders_by_name:
         raise ConfigurationError(
-            f"VALENCE_DEFAULT_MODEL={default!r} is not served; served are {', '.join(found)}"
+            f"VALENCE_DEFAULT_MODEL={default!r} is not served; the served models are "
+            f"{', '.join(folders_by_name)}"
         )
-    return [found[name] for name in sorted(found, key=lambda name: name != default)]
+    return [
+        folders_by_name[name] for name in sorted(folders_by_name, key=lambda name: name != default)
+    ]

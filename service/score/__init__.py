@@ -1,1 +1,1 @@
-"""``valence score``: files of texts scored without HTTP, resumable. Imports no web framework."""
+"""``valence score``: score files of texts without HTTP; resumable. Imports no web framework."""

@@ -1,4 +1,4 @@
-"""Scored rows as pieces of a file, and one file of its pieces: the formats of ``tables``."""
+"""Encode scored rows as parts of a file, and join parts to a file, in the formats of ``tables``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from valence.service.files import tables
 from valence.service.files.delimiters import DELIMITERS
 
 
-def part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> bytes:
-    """Rows as a piece of a file; raises :class:`ConfigurationError` for a column it lacks."""
+def encode_part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> bytes:
+    """``rows`` as a part of a file.
+
+    Raises :class:`ConfigurationError` for a row with a column that ``columns`` does not have.
+    """
     if form == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode(
             "utf-8", "surrogatepass"
@@ -24,13 +27,15 @@ def part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> b
     for row in rows:
         for name in row.keys() - set(columns):
             raise ConfigurationError(
-                f"the column {name!r} is not in the first row, so it has no place in a table; "
-                "write JSON Lines (.jsonl)"
+                f"the first row does not have the column {name!r}, which a table requires; write "
+                "JSON Lines (.jsonl)"
             )
     if form == "parquet":
-        table = tables.arrow().table({name: [row.get(name) for row in rows] for name in columns})
+        table = tables.import_pyarrow().table(
+            {name: [row.get(name) for row in rows] for name in columns}
+        )
         sink = io.BytesIO()
-        tables.arrow().parquet.write_table(table, sink)
+        tables.import_pyarrow().parquet.write_table(table, sink)
         return sink.getvalue()
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=DELIMITERS[form], lineterminator="\n")
@@ -38,17 +43,19 @@ def part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> b
     return text.getvalue().encode("utf-8", "surrogatepass")
 
 
-def join(parts: Sequence[Path], out: Path, columns: Sequence[str], form: str, *, gz: bool) -> None:
-    """One file of its parts: the same bytes for the same parts."""
+def join_parts(
+    parts: Sequence[Path], out: Path, columns: Sequence[str], form: str, *, gz: bool
+) -> None:
+    """Join ``parts`` to the file ``out``: the same parts give the same bytes."""
     if form == "parquet":
         _join_parquet(parts, out)
         return
     with out.open("wb") as file:
-        # no name and no time in the head of a gzip file, or no two would be alike
+        # without name and time in the head of a gzip file, so that equal parts give equal bytes
         sink: Any = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if gz else file
         if form in DELIMITERS:
             head = dict(zip(columns, columns, strict=True))
-            sink.write(part([head], columns, form))
+            sink.write(encode_part([head], columns, form))
         for piece in parts:
             sink.write(piece.read_bytes())
         if gz:
@@ -56,9 +63,9 @@ def join(parts: Sequence[Path], out: Path, columns: Sequence[str], form: str, *,
 
 
 def _join_parquet(parts: Sequence[Path], out: Path) -> None:
-    arrow = tables.arrow()
+    arrow = tables.import_pyarrow()
     parquet = arrow.parquet
-    # a part may hold nothing but nulls in a column that has a type elsewhere
+    # a column may have only nulls in one part, and a type in another
     schemas = [parquet.read_schema(piece) for piece in parts]
     schema = arrow.unify_schemas(schemas, promote_options="permissive")
     with parquet.ParquetWriter(out, schema) as writer:

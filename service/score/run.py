@@ -1,8 +1,8 @@
-"""Scores a file in parts that outlive an interruption, and joins them at the end.
+"""Score a file in parts, which survive an interruption, and join the parts at the end.
 
-A part is what a fixed number of rows became, written beside the output and renamed when it is
-whole. A run that finds parts of the same input, model and options reads past their rows; since
-every part is the same whoever wrote it, so is the output.
+A part has a fixed number of rows. It is written beside the output and renamed when it is complete.
+A run that finds parts of the same input, model and options skips their rows. A part does not depend
+on the run that wrote it, so the output is the same with and without interruptions.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from valence.service.classifier.classifier import Classifier, Prediction, Reading, Usage
+from valence.service.classifier.classifier import Classifier, Prediction, Usage, WindowedText
 from valence.service.classifier.result import UNCERTAIN
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import ConfigurationError, TextTooLong
-from valence.service.files.encodings import AUTO, zipped
+from valence.service.files.encodings import AUTO, is_gzipped
 from valence.service.files.tables import Row, Rows
 from valence.service.inference.engines.interface import Engine
-from valence.service.score.parts import join, part
+from valence.service.score.parts import encode_part, join_parts
 
-# rows of a part: some tenths of a second's work
+# rows per part: scoring them takes some tenths of a second
 PART_ROWS = 4_096
-# texts an engine is given at once
+# windows per call of the engine
 _BATCH = 256
 _JOURNAL = "journal.json"
 _READ_BYTES = 1 << 20
@@ -37,7 +37,7 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for; a run goes on only with the very same."""
+    """The options of a run. Only a run with the same options resumes an interrupted run."""
 
     text_column: str
     in_format: str
@@ -49,25 +49,25 @@ class Options:
     prefix: str = ""
 
 
-def begun_with(out: Path) -> str | None:
-    """The engine of an interrupted run into ``out``, which alone can go on with it."""
-    journal = _work(out) / _JOURNAL
+def read_engine_name(out: Path) -> str | None:
+    """The engine of an interrupted run into ``out``; only this engine can resume the run."""
+    journal = _parts_folder(out) / _JOURNAL
     if not journal.exists():
         return None
     engine: str = json.loads(journal.read_text(encoding="utf-8"))["engine"]
     return engine
 
 
-def forget(out: Path) -> None:
-    """Take an interrupted run into ``out`` away."""
-    shutil.rmtree(_work(out), ignore_errors=True)
+def delete_parts(out: Path) -> None:
+    """Delete the parts of an interrupted run into ``out``."""
+    shutil.rmtree(_parts_folder(out), ignore_errors=True)
 
 
-def _work(out: Path) -> Path:
+def _parts_folder(out: Path) -> Path:
     return out.with_name(out.name + ".parts")
 
 
-def score(
+def score_file(
     source: Path,
     out: Path,
     *,
@@ -76,44 +76,44 @@ def score(
     options: Options,
     advance: Callable[[int, float], None] = lambda _rows, _share: None,
 ) -> int:
-    """Write ``source`` with the scores of its texts to ``out``; how many rows there were.
+    """Write the rows of ``source`` with their scores to ``out``; returns the number of rows.
 
-    ``advance`` is told, part after part, how many rows and which share of the input are done.
-    Raises :class:`ConfigurationError` for files that cannot be read as said, and for parts of
-    another input, model or options that are in the way.
+    After each part the function calls ``advance`` with the number of rows and the share of the input
+    done so far. Raises :class:`ConfigurationError` for files that cannot be read with ``options``,
+    and if the folder of parts has parts of another input, model or options.
     """
-    work = _work(out)
-    added = _added(classifier, options.prefix)
+    folder = _parts_folder(out)
+    added = _added_columns(classifier, options.prefix)
     rows = Rows(source, options.in_format, encoding=options.encoding)
-    _begin(work, _identity(source, classifier, engine, options))
+    _start_journal(folder, _identify(source, classifier, engine, options))
     parts: list[Path] = []
     columns: list[str] = []
     total = 0
     with closing(rows):
         while chunk := list(islice(rows, PART_ROWS)):
             if not parts:
-                columns = [*_columns(chunk, options, added, source), *added]
-            path = work / f"{len(parts):08d}"
+                columns = [*_input_columns(chunk, options, added, source), *added]
+            path = folder / f"{len(parts):08d}"
             if not path.exists():
-                scored = _score(chunk, classifier, engine, options)
-                _write(path, part(scored, columns, options.out_format))
+                scored = _score_rows(chunk, classifier, engine, options)
+                _write_atomically(path, encode_part(scored, columns, options.out_format))
             parts.append(path)
             total += len(chunk)
             advance(total, rows.read / rows.size)
     if not parts:
         columns = added
-        parts.append(work / "00000000")
-        _write(parts[0], part([], columns, options.out_format))
-    joined = work / "joined"
-    join(parts, joined, columns, options.out_format, gz=zipped(out))
+        parts.append(folder / "00000000")
+        _write_atomically(parts[0], encode_part([], columns, options.out_format))
+    joined = folder / "joined"
+    join_parts(parts, joined, columns, options.out_format, gz=is_gzipped(out))
     with joined.open("rb") as file:
         os.fsync(file.fileno())
     joined.replace(out)
-    shutil.rmtree(work)
+    shutil.rmtree(folder)
     return total
 
 
-def _identity(
+def _identify(
     source: Path, classifier: Classifier, engine: Engine, options: Options
 ) -> dict[str, Any]:
     digest = hashlib.sha256()
@@ -133,122 +133,117 @@ def _identity(
     }
 
 
-def _begin(work: Path, identity: dict[str, Any]) -> None:
-    journal = work / _JOURNAL
+def _start_journal(folder: Path, identity: dict[str, Any]) -> None:
+    journal = folder / _JOURNAL
     if journal.exists():
         before = json.loads(journal.read_text(encoding="utf-8"))
-        other = [name for name in identity if before.get(name) != identity[name]]
-        if other:
+        changed = [name for name in identity if before.get(name) != identity[name]]
+        if changed:
             raise ConfigurationError(
-                f"{work} holds parts of a run with another {', '.join(other)}; run that again as "
-                "it was, or start over with --fresh"
+                f"{folder} has parts of a run with another {', '.join(changed)}; repeat that run with "
+                "its options, or start over with --fresh"
             )
         return
-    work.mkdir(parents=True, exist_ok=True)
-    _write(journal, json.dumps(identity, indent=1).encode())
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_atomically(journal, json.dumps(identity, indent=1).encode())
 
 
-def _write(path: Path, content: bytes) -> None:
-    """The whole file or none of it, whenever the machine stops."""
-    beside = path.with_suffix(".writing")
-    with beside.open("wb") as file:
+def _write_atomically(path: Path, content: bytes) -> None:
+    """Write the whole file or nothing, even if the machine stops meanwhile."""
+    temporary = path.with_suffix(".writing")
+    with temporary.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
+    temporary.replace(path)
 
 
-def _added(classifier: Classifier, prefix: str) -> list[str]:
+def _added_columns(classifier: Classifier, prefix: str) -> list[str]:
     names = ("label", *(f"probability_{label}" for label in classifier.manifest.labels))
     return [f"{prefix}{name}" for name in (*names, *Usage._fields, "truncated", "error")]
 
 
-def _columns(
+def _input_columns(
     rows: Sequence[Row], options: Options, added: Sequence[str], source: Path
 ) -> list[str]:
-    """The columns of the input, as its first sound row has them."""
+    """The columns of the input, from its first row without a fault."""
     columns = list(next((row.values for row in rows if not row.fault), rows[0].values))
     if options.text_column not in columns:
         raise ConfigurationError(
-            f"{source} has no column {options.text_column!r}; it has {', '.join(columns) or 'none'}"
-            "; name the one with the text by --text-column"
+            f"{source} does not have the column {options.text_column!r}; it has "
+            f"{', '.join(columns) or 'none'}; set the column with the texts by --text-column"
         )
-    both = [name for name in columns if name in added]
-    if both:
+    conflicts = [name for name in columns if name in added]
+    if conflicts:
         raise ConfigurationError(
-            f"{source} has a column {both[0]!r} already; give those that are added a --prefix, "
+            f"{source} already has a column {conflicts[0]!r}; set a prefix for the added columns, "
             "such as --prefix predicted_"
         )
     return columns
 
 
-def _score(
+def _score_rows(
     rows: Sequence[Row], classifier: Classifier, engine: Engine, options: Options
 ) -> list[dict[str, Any]]:
-    found: dict[int, dict[str, Any]] = {}
-    places: list[int] = []
+    results: dict[int, dict[str, Any]] = {}
+    indices: list[int] = []
     texts: list[str] = []
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         text = row.values.get(options.text_column)
         if row.fault or not isinstance(text, str):
-            fault = row.fault or f"column {options.text_column!r} holds no text"
-            found[place] = {"error": f"{row.place}: {fault}"}
+            fault = row.fault or f"column {options.text_column!r} does not have a text"
+            results[index] = {"error": f"{row.place}: {fault}"}
         else:
-            places.append(place)
+            indices.append(index)
             texts.append(text)
-    answers = _answers(texts, classifier, engine, options)
-    found |= dict(zip(places, answers, strict=True))
-    names = _added(classifier, "")
+    scored = _score_texts(texts, classifier, engine, options)
+    results |= dict(zip(indices, scored, strict=True))
+    names = _added_columns(classifier, "")
     return [
-        row.values | {options.prefix + name: found[place].get(name) for name in names}
-        for place, row in enumerate(rows)
+        row.values | {options.prefix + name: results[index].get(name) for name in names}
+        for index, row in enumerate(rows)
     ]
 
 
-def _answers(
+def _score_texts(
     texts: Sequence[str], classifier: Classifier, engine: Engine, options: Options
 ) -> Iterator[dict[str, Any]]:
-    readings: list[Reading | TextTooLong] = []
+    encoded: list[WindowedText | TextTooLong] = []
     for text in texts:
         try:
-            readings.append(classifier.read(text, options.truncation))
+            encoded.append(classifier.encode_windows(text, options.truncation))
         except TextTooLong as error:
-            readings.append(error)
-    documents = [
-        window
-        for reading in readings
-        if not isinstance(reading, TextTooLong)
-        for window in reading.windows
-    ]
-    # like lengths together: the longest first
-    order = sorted(range(len(documents)), key=lambda place: -len(documents[place]))
-    predictions: list[Prediction | None] = [None] * len(documents)
+            encoded.append(error)
+    valid = [item for item in encoded if not isinstance(item, TextTooLong)]
+    windows = [window for item in valid for window in item.windows]
+    # windows of similar length in one batch, the longest first
+    order = sorted(range(len(windows)), key=lambda index: -len(windows[index]))
+    predictions: list[Prediction | None] = [None] * len(windows)
     for start in range(0, len(order), _BATCH):
         chosen = order[start : start + _BATCH]
-        logits = engine.logits([documents[place] for place in chosen])
-        for place, prediction in zip(chosen, classifier.predict(logits), strict=True):
-            predictions[place] = prediction
-    sound = [reading for reading in readings if not isinstance(reading, TextTooLong)]
-    whole = [prediction for prediction in predictions if prediction is not None]
-    combined = iter(classifier.combine(sound, whole))
-    for reading in readings:
-        if isinstance(reading, TextTooLong):
-            yield {"error": reading.faults[0][1]}
+        logits = engine.logits([windows[index] for index in chosen])
+        for index, prediction in zip(chosen, classifier.predict(logits), strict=True):
+            predictions[index] = prediction
+    complete = [prediction for prediction in predictions if prediction is not None]
+    merged = iter(classifier.merge_windows(valid, complete))
+    for item in encoded:
+        if isinstance(item, TextTooLong):
+            yield {"error": item.faults[0][1]}
         else:
-            yield _fields(next(combined), reading.usage, classifier, options)
+            yield _result_columns(next(merged), item.usage, classifier, options)
 
 
-def _fields(
+def _result_columns(
     prediction: Prediction, usage: Usage, classifier: Classifier, options: Options
 ) -> dict[str, Any]:
     probabilities = prediction.probabilities
     ranked = sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)
-    kept = ranked[: options.top_k] if options.top_k else ranked
+    shown = ranked[: options.top_k] if options.top_k else ranked
     certain = probabilities[ranked[0]] >= options.min_confidence
     labels = classifier.manifest.labels
     return {
         "label": prediction.label if certain else UNCERTAIN,
-        **{f"probability_{labels[place]}": probabilities[place] for place in kept},
+        **{f"probability_{labels[index]}": probabilities[index] for index in shown},
         **usage._asdict(),
         "truncated": usage.truncated,
     }

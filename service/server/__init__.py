@@ -1,6 +1,5 @@
-"""Everything that subclasses or patches uvicorn, uvloop and circus.
+"""Everything that subclasses or patches uvicorn, uvloop, circus and BentoML's server.
 
-README.md lists the private names that it relies on.
-
-Only ``service/app.py`` imports this folder.
+``README.md`` lists the private names that it relies on. This folder imports only
+``service/pacing``. ``service/app.py`` imports it, and the API imports its ASGI extension.
 """

@@ -1,8 +1,8 @@
-"""An event loop that takes the connections that wait together, and refuses in good time.
+"""An event loop that accepts all waiting connections together, and refuses some without a task.
 
-libuv, and uvloop with it, accepts one connection a turn of its loop. Under load a turn lasts
-milliseconds, and a thousand clients who connect at once would wait for a thousand turns: those that
-are served already would go on to be, and the others not be told that they are too many.
+libuv, and so uvloop, accepts one connection per turn of its loop. Under load a turn takes
+milliseconds. Of a thousand clients that connect at once, the last would wait for a thousand turns,
+while the clients that are connected already continue to be served.
 """
 
 from __future__ import annotations
@@ -14,37 +14,38 @@ from typing import Any, Protocol
 
 import uvloop
 
-# each takes some thirty microseconds
-_MOST_A_TURN = 512
-# who finds the queue before the door full is told nothing, and tries again ever more rarely
+# Accepting takes some 30 us for each connection.
+_MAX_ACCEPTS_PER_TURN = 512
+# When the backlog is full, the kernel drops SYNs silently, and clients retry with exponential
+# back-off. So the backlog is as large as the system allows: the kernel lowers this number.
 _BACKLOG = 65_535
-# who is neither let in nor refused now is looked at again so soon
+# The pause before accepting again, when neither admissions nor refusals are left.
 _PAUSE_SECONDS = 0.02
 
 
-class Door(Protocol):
-    """Who may come in."""
+class Admission(Protocol):
+    """Decides how many connections may be accepted or refused."""
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         """How many connections may be accepted now."""
 
-    def expect(self) -> None:
-        """One has been accepted, and takes room though it is none of the loop's yet."""
+    def reserve(self) -> None:
+        """Reserve a place for a socket that is accepted but not yet a connection of the loop."""
 
-    def miss(self) -> None:
-        """One that was expected is gone again."""
+    def release(self) -> None:
+        """Give back the place of a reserved socket that closed before it became a connection."""
 
-    def room_to_refuse(self) -> int:
-        """How many may be refused now."""
+    def refusal_capacity(self) -> int:
+        """How many sockets may be refused now."""
 
     def refuse(self, connection: socket.socket) -> None:
-        """Tell one why, and close it in time."""
+        """Send a refusal to a socket, and close it later."""
 
 
-class Loop(uvloop.Loop):
-    """uvloop's, but for how a server accepts: all who wait, as far as ``door`` has room."""
+class BatchAcceptLoop(uvloop.Loop):
+    """uvloop's loop, whose servers accept all waiting connections that ``admission`` allows."""
 
-    door: Door | None = None
+    admission: Admission | None = None
 
     async def create_server(  # type: ignore[override]
         self,
@@ -53,20 +54,19 @@ class Loop(uvloop.Loop):
         sock: socket.socket | None = None,
         **options: Any,
     ) -> Any:
-        """As the loop's own; where ``sock`` is given, all that wait are accepted at once."""
+        """As uvloop's method; with ``sock``, returns a :class:`BatchAcceptServer`."""
         if sock is None:
             return await super().create_server(protocol_factory, *args, **options)
-        # asked for more than the system allows, it gives what it allows
         sock.listen(max(options.get("backlog", 0), _BACKLOG))
-        return Listener(self, sock, protocol_factory, ssl=options.get("ssl"))
+        return BatchAcceptServer(self, sock, protocol_factory, ssl=options.get("ssl"))
 
 
-class Listener:
-    """A server on one listening socket, as far as a server is asked for anything here."""
+class BatchAcceptServer:
+    """A server on one listening socket, with the methods of :class:`asyncio.Server` in use here."""
 
     def __init__(
         self,
-        loop: Loop,
+        loop: BatchAcceptLoop,
         listening: socket.socket,
         protocol_factory: Callable[[], asyncio.Protocol],
         *,
@@ -78,13 +78,13 @@ class Listener:
         self._protocol_factory = protocol_factory
         self._ssl = ssl
         self._connecting: set[asyncio.Task[Any]] = set()
-        self._again: asyncio.TimerHandle | None = None
+        self._resume_timer: asyncio.TimerHandle | None = None
         self._serving = True
-        loop.add_reader(listening, self._accept_all)
+        loop.add_reader(listening, self._accept_waiting)
 
     @property
     def sockets(self) -> Sequence[socket.socket]:
-        """The listening socket, while it is one."""
+        """The listening socket, until the server is closed."""
         return (self._listening,) if self._serving else ()
 
     def is_serving(self) -> bool:
@@ -92,47 +92,49 @@ class Listener:
         return self._serving
 
     def close(self) -> None:
-        """Accept no more; what was accepted stays, and the socket is its owner's."""
+        """Stop accepting; connections stay open, and the owner of the socket closes the socket."""
         if not self._serving:
             return
         self._serving = False
-        if self._again is None:
+        if self._resume_timer is None:
             self._loop.remove_reader(self._listening)
         else:
-            self._again.cancel()
+            self._resume_timer.cancel()
 
     async def wait_closed(self) -> None:
-        """Return when whoever was accepted before the end is a connection, or gone."""
+        """Return when every accepted socket has become a connection or has been closed."""
         if self._connecting:
             await asyncio.wait(self._connecting)
 
-    def _accept_all(self) -> None:
-        door = self._loop.door
-        room = _MOST_A_TURN if door is None else min(door.room(), _MOST_A_TURN)
-        for _ in range(room):
+    def _accept_waiting(self) -> None:
+        admission = self._loop.admission
+        capacity = _MAX_ACCEPTS_PER_TURN
+        if admission is not None:
+            capacity = min(admission.capacity(), capacity)
+        for _ in range(capacity):
             if (connection := self._accept()) is None:
                 return
-            self._take(connection)
-        if door is None or room == _MOST_A_TURN:
+            self._connect_soon(connection)
+        if admission is None or capacity == _MAX_ACCEPTS_PER_TURN:
             return
-        for _ in range(min(door.room_to_refuse(), _MOST_A_TURN - room)):
+        for _ in range(min(admission.refusal_capacity(), _MAX_ACCEPTS_PER_TURN - capacity)):
             if (connection := self._accept()) is None:
                 return
             if self._ssl is None:
-                door.refuse(connection)
+                admission.refuse(connection)
             else:
-                # nothing can be said before the handshake: its protocol refuses it
-                self._take(connection)
+                # Nothing can be sent before the TLS handshake, so the protocol refuses it.
+                self._connect_soon(connection)
         self._pause()
 
     def _pause(self) -> None:
-        """Accept nobody for a moment: who waits on would wake the loop in every turn."""
+        """Stop accepting for a moment: waiting connections would wake the loop in every turn."""
         self._loop.remove_reader(self._listening)
-        self._again = self._loop.call_later(_PAUSE_SECONDS, self._go_on)
+        self._resume_timer = self._loop.call_later(_PAUSE_SECONDS, self._resume)
 
-    def _go_on(self) -> None:
-        self._again = None
-        self._loop.add_reader(self._listening, self._accept_all)
+    def _resume(self) -> None:
+        self._resume_timer = None
+        self._loop.add_reader(self._listening, self._accept_waiting)
 
     def _accept(self) -> socket.socket | None:
         try:
@@ -140,13 +142,13 @@ class Listener:
         except BlockingIOError:
             return None
         except OSError:
-            # there are no descriptors left, or the client has gone again
+            # no file descriptor is left, or the client has closed the connection
             self._pause()
             return None
 
-    def _take(self, connection: socket.socket) -> None:
-        if self._loop.door is not None:
-            self._loop.door.expect()
+    def _connect_soon(self, connection: socket.socket) -> None:
+        if self._loop.admission is not None:
+            self._loop.admission.reserve()
         task = self._loop.create_task(self._connect(connection))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
@@ -157,12 +159,14 @@ class Listener:
                 self._protocol_factory, connection, ssl=self._ssl
             )
         except OSError:
-            # gone again
+            # the client has closed the connection
             connection.close()
-            if self._loop.door is not None:
-                self._loop.door.miss()
+            if self._loop.admission is not None:
+                self._loop.admission.release()
 
 
-def loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.AbstractEventLoop]:  # noqa: ARG001
-    """What uvicorn asks for a loop."""
-    return Loop
+def loop_factory(
+    use_subprocess: bool = False,  # noqa: ARG001
+) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return the class of the loop; uvicorn calls this function."""
+    return BatchAcceptLoop

@@ -1,7 +1,7 @@
-"""Connections that are told why they are refused, without being served.
+"""Sockets that are refused without entering the event loop, and closed later.
 
-To take one into the event loop costs a third of an answer; to write into its socket a tenth of
-that, so that a flood takes less from those who are served.
+Adding a connection to the event loop takes a third of the time of an answer. Writing to its socket
+takes a tenth of that, so a flood leaves more time for the clients that are served.
 """
 
 from __future__ import annotations
@@ -9,61 +9,62 @@ from __future__ import annotations
 import socket
 from collections import deque
 
-# what a client still sends is thrown away in pieces of so many bytes, and so many of these a look
-_PIECE_BYTES = 65_536
-_PIECES = 16
+# What a refused client still sends is read and discarded: at each sweep, at most _READS pieces of
+# _READ_BYTES for each socket.
+_READ_BYTES = 65_536
+_READS = 16
 
 
-class TurnedAway:
-    """Sockets that were answered, and are closed once their clients have read that.
+class LingeringSockets:
+    """Sockets that were sent a refusal, and are closed after their clients have read it.
 
-    To close one while something that the client sent is unread would reset the connection, and
-    what it was told would be lost on the way.
+    To close a socket that holds unread data from the client would reset the connection, and the
+    client would lose the refusal.
     """
 
-    def __init__(self, *, most: int, seconds: float) -> None:
-        self._most = most
+    def __init__(self, *, max_sockets: int, seconds: float) -> None:
+        self._max_sockets = max_sockets
         self._seconds = seconds
-        self._lingering: deque[tuple[socket.socket, float]] = deque()
+        self._sockets: deque[tuple[socket.socket, float]] = deque()
 
     def __len__(self) -> int:
-        return len(self._lingering)
+        return len(self._sockets)
 
     @property
-    def room(self) -> int:
-        """How many more can be told now."""
-        return self._most - len(self._lingering)
+    def capacity(self) -> int:
+        """How many more sockets can be refused now."""
+        return self._max_sockets - len(self._sockets)
 
-    def tell(self, connection: socket.socket, answer: bytes, now: float) -> None:
-        """Write ``answer``, the last that comes, at the time ``now``."""
+    def reject_and_linger(self, connection: socket.socket, answer: bytes, now: float) -> None:
+        """Write ``answer`` and end the writing side; ``now`` is the time of the event loop."""
         connection.setblocking(False)
         try:
             connection.send(answer)
             connection.shutdown(socket.SHUT_WR)
         except OSError:
-            # gone again
+            # the client has closed the connection already
             connection.close()
         else:
-            self._lingering.append((connection, now))
+            self._sockets.append((connection, now))
 
-    def look(self, now: float) -> None:
-        """Close those whose clients have, and those who take too long."""
-        for _ in range(len(self._lingering)):
-            connection, since = self._lingering.popleft()
-            if now - since > self._seconds or _has_ended(connection):
+    def sweep(self, now: float) -> None:
+        """Close each socket whose client has closed it, or that has been here too long."""
+        for _ in range(len(self._sockets)):
+            connection, since = self._sockets.popleft()
+            if now - since > self._seconds or _is_closed_by_client(connection):
                 connection.close()
             else:
-                self._lingering.append((connection, since))
+                self._sockets.append((connection, since))
 
     def close(self) -> None:
-        """Close all."""
-        while self._lingering:
-            self._lingering.popleft()[0].close()
+        """Close all sockets."""
+        while self._sockets:
+            self._sockets.popleft()[0].close()
 
 
-def _has_ended(connection: socket.socket) -> bool:
+def _is_closed_by_client(connection: socket.socket) -> bool:
     try:
-        return any(not connection.recv(_PIECE_BYTES) for _ in range(_PIECES))
+        return any(not connection.recv(_READ_BYTES) for _ in range(_READS))
     except BlockingIOError:
         return False
     except OSError:

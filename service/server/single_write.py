@@ -1,8 +1,9 @@
-"""An answer in one piece: headers and body in one message, and in one write to the socket.
+"""The answer in one write: headers and body in one ASGI message, and in one write to the socket.
 
-An ASGI extension, :data:`WHOLE` in a scope's ``extensions``: where a server has it, the message
-``http.response.start`` may hold a ``body``, and is then the whole answer. Two writes are two
-packets, each of which wakes the client, and cost a tenth of a one-sentence request.
+This is an ASGI extension, :data:`EXTENSION` in the ``extensions`` of a scope. Where the server has
+it, the message ``http.response.start`` may hold a ``body``, and is then the whole answer. Two
+writes are two packets, each packet wakes the client, and the second one costs a tenth of a
+one-sentence request.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from typing import Any
 from starlette.types import Message, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-WHOLE = "valence.http.response.whole"
-_EXTENSIONS: dict[str, dict[object, object]] = {WHOLE: {}}
+EXTENSION = "valence.http.response.whole"
+_EXTENSIONS: dict[str, dict[object, object]] = {EXTENSION: {}}
 
 
-def understands(scope: Scope) -> bool:
+def supports_single_write(scope: Scope) -> bool:
     """Whether the server of ``scope`` takes an answer in one message."""
-    return WHOLE in scope.get("extensions", ())
+    return EXTENSION in scope.get("extensions", ())
 
 
-class WholeAnswers:
-    """The application ``app`` for one request of uvicorn's, whose server has the extension."""
+class SingleWriteSend:
+    """Wraps the application ``app`` for one request of uvicorn, and adds the extension to it."""
 
     __slots__ = ("_app", "_cycle")
 
@@ -32,7 +33,7 @@ class WholeAnswers:
         self._cycle = cycle
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Any:  # noqa: ARG002
-        """An awaitable, as of any application; ``send`` is the cycle's."""
+        """Call the application with a ``send`` of our own; returns its awaitable."""
         scope["extensions"] = _EXTENSIONS
         return self._app(scope, receive, self._send)
 
@@ -50,7 +51,7 @@ class WholeAnswers:
             cycle.keep_alive = False
         elif not cycle.keep_alive:
             headers.append((b"connection", b"close"))
-        content = head(message["status"], headers)
+        content = encode_head(message["status"], headers)
         if cycle.scope["method"] != "HEAD":
             content += message["body"]
         cycle.response_started = cycle.response_complete = True
@@ -62,14 +63,14 @@ class WholeAnswers:
         cycle.on_response()
 
 
-def head(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Status line and headers; raises :class:`RuntimeError` for a header of two lines."""
+def encode_head(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Status line and headers; raises :class:`RuntimeError` if a header contains a line break."""
     lines = [STATUS_LINE[status]]
     for name, value in headers:
         lines += (name, b": ", value, b"\r\n")
     lines.append(b"\r\n")
-    found = b"".join(lines)
-    # one each, that of the status and the empty one
-    if found.count(b"\n") != len(headers) + 2:
-        raise RuntimeError("a header holds the end of a line")
-    return found
+    head = b"".join(lines)
+    # one line break for each header, one for the status line and one for the empty line
+    if head.count(b"\n") != len(headers) + 2:
+        raise RuntimeError("a header contains a line break")
+    return head

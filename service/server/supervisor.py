@@ -1,11 +1,11 @@
-"""What ``bentoml serve``'s first process does when its worker is gone, and when it ends itself.
+"""What the first process of ``bentoml serve`` does when its worker ends, and when it ends itself.
 
-BentoML looks after its worker every ten seconds. Outside a container it starts another; inside one
-it leaves that to the supervisor, and so ends. Here both happen at once. A worker that cannot start
-would be started again and again.
+BentoML checks its worker every ten seconds. Outside a container it starts another worker; inside a
+container it leaves that to the supervisor of the container, and ends. With this module both happen
+at once. A worker that cannot start ends the server, because BentoML would start it again and again.
 
-Told to end, it would keep its copy of the listening socket until its worker has gone: connections
-made meanwhile would wait for nobody, and be cut off.
+At SIGTERM the first process would keep its copy of the listening socket until its worker has ended.
+Connections made meanwhile would wait in vain, and be cut off. So it closes its copy at once.
 """
 
 from __future__ import annotations
@@ -17,69 +17,80 @@ import sys
 import time
 from typing import Any, NoReturn
 
-# sysexits.h's EX_CONFIG: starting again would end the same way
+# EX_CONFIG of sysexits.h: another start would end the same way
 CANNOT_START = 78
-# a worker that ends sooner after the last would go on ending: BentoML's look is often enough
-_TOO_SOON_SECONDS = 10.0
-_AGAIN_SECONDS = 0.1
+# If a worker ends sooner than this after the last one, the next would probably end too: then the
+# check of BentoML, every ten seconds, is often enough.
+_MIN_RESTART_SECONDS = 10.0
+_RETRY_SECONDS = 0.1
 # PR_SET_PDEATHSIG of linux/prctl.h
 _SET_PARENT_DEATH_SIGNAL = 1
-_ASKED_TO = (signal.SIGTERM, signal.SIGINT)
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def refuse(reason: object) -> NoReturn:
-    """End this process, which cannot start, with one line that says why."""
+def listening_host() -> str:
+    """The address that ``bentoml serve`` was told to listen on."""
+    import click
+    from bentoml._internal.configuration.containers import BentoMLContainer
+
+    context = click.get_current_context(silent=True)
+    host = context.params.get("host") if context else None
+    return str(host or BentoMLContainer.http.host.get())
+
+
+def refuse_to_start(reason: object) -> NoReturn:
+    """End this process with status 78 and one line on standard error that gives the reason."""
     sys.stderr.write(f"valence: {reason}\n")
     sys.exit(CANNOT_START)
 
 
-def watch() -> None:
-    """Hear at once of a worker's end, and stop listening when told to end.
+def supervise_worker() -> None:
+    """Learn at once when the worker ends, and stop listening at once at SIGTERM.
 
-    One that cannot start ends this process too, with its status. Another is replaced or, in a
-    container, ends this process with status 1. Belongs to the main thread.
+    A worker that cannot start ends this process too, with the same status. Another worker is
+    replaced or, in a container, ends this process with status 1. Call it in the main thread.
     """
     # BentoML's process manager
     from circus.sighandler import SysHandler
 
-    signal.signal(signal.SIGCHLD, _Worker().ended)
-    end = SysHandler.quit
+    signal.signal(signal.SIGCHLD, _WorkerWatch().handle_sigchld)
+    quit_circus = SysHandler.quit
 
-    def leave(handler: Any) -> None:
+    def close_sockets_and_quit(handler: Any) -> None:
         for listening in handler.controller.arbiter.sockets.values():
-            _close(listening.fileno())
-        end(handler)
+            _close_descriptor(listening.fileno())
+        quit_circus(handler)
 
-    SysHandler.quit = leave
+    SysHandler.quit = close_sockets_and_quit
 
 
 def end_with_parent() -> None:
-    """Have the kernel send this worker SIGTERM when the first process is gone.
+    """Have the kernel send this worker SIGTERM when the first process ends; on Linux only.
 
-    It would go on listening without anyone to look after it, and the next server could not. Only
-    Linux can.
+    Without it the worker would go on listening, nothing would restart it, and the next server could
+    not listen.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
-def _close(descriptor: int) -> None:
-    """Close it, but leave its number to be closed once more by who opened it."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, descriptor)
-    os.close(nothing)
+def _close_descriptor(descriptor: int) -> None:
+    """Close what ``descriptor`` refers to; its owner closes the number itself later."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, descriptor)
+    os.close(null)
 
 
-class _Worker:
-    """What is known of the worker that there is."""
+class _WorkerWatch:
+    """Reacts to the end of the worker."""
 
     def __init__(self) -> None:
-        self._replaced = -_TOO_SOON_SECONDS
+        self._replaced_at = -_MIN_RESTART_SECONDS
 
-    def ended(self, signal_number: int, frame: object) -> None:  # noqa: ARG002
-        """A child has ended: SIGCHLD's handler."""
+    def handle_sigchld(self, signal_number: int, frame: object) -> None:  # noqa: ARG002
+        """Handle SIGCHLD: a child process has ended."""
         try:
-            # the one who started the worker wants its status too
+            # WNOWAIT, because the parent object in BentoML reads the status too
             child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return
@@ -89,7 +100,7 @@ class _Worker:
         status = child.si_status
         if not killed and status == CANNOT_START:
             _end(CANNOT_START)
-        if status in _ASKED_TO if killed else status == 0:
+        if status in _ENDING_SIGNALS if killed else status == 0:
             return
         how = f"was killed by signal {status}" if killed else f"ended with status {status}"
         sys.stderr.write(f"valence: the worker {how}\n")
@@ -97,11 +108,11 @@ class _Worker:
         if "BENTOML_CONTAINERIZED" in os.environ:
             _end(1)
         now = time.monotonic()
-        if now - self._replaced >= _TOO_SOON_SECONDS:
-            self._replaced = now
+        if now - self._replaced_at >= _MIN_RESTART_SECONDS:
+            self._replaced_at = now
             arbiter = _arbiter()
             if arbiter is not None:
-                arbiter.loop.add_callback_from_signal(_replace, arbiter)
+                arbiter.loop.add_callback_from_signal(_start_worker, arbiter)
 
 
 def _end(status: int) -> NoReturn:
@@ -110,19 +121,19 @@ def _end(status: int) -> NoReturn:
 
 
 def _arbiter() -> Any:
-    """BentoML's process manager, once it has begun: SIGTERM goes to it."""
+    """BentoML's process manager, once it handles SIGTERM; None before that."""
     from circus.sighandler import SysHandler
 
     handler = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return handler.controller.arbiter if isinstance(handler, SysHandler) else None
 
 
-def _replace(arbiter: Any) -> None:
-    """Look after the worker now."""
+def _start_worker(arbiter: Any) -> None:
+    """Have BentoML's process manager check its worker now, which starts a missing one."""
     from circus.exc import ConflictError
 
     try:
         arbiter.manage_watchers()
     except ConflictError:
         # it is busy with another command, such as the first start
-        arbiter.loop.call_later(_AGAIN_SECONDS, _replace, arbiter)
+        arbiter.loop.call_later(_RETRY_SECONDS, _start_worker, arbiter)

@@ -1,4 +1,4 @@
-"""Run the benchmarks and write this processor's page in ``docs/benchmarks``: ``make bench``.
+"""Run the benchmarks and write this processor's page in ``docs/measured/benchmarks``: ``make bench``.
 
 python -m tests.bench [--only PART] [--rounds N] [--seconds S] [--lines L] [--gigabytes G]
                       [--against REVISION]

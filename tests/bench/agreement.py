@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from valence.service.classifier import artifact
-from valence.service.classifier.classifier import Classifier, probabilities
+from valence.service.classifier.classifier import Classifier, to_probabilities
 from valence.service.inference.engines.native import NativeEngine, available_paths
 from valence.service.inference.engines.reference import ReferenceEngine
 from valence.training.config import loader
@@ -32,12 +32,14 @@ def run(options: Options) -> Section:
             dict(loaded.manifest.training.configuration), source=tag
         )
         _, splits = load_splits(chosen, Run(Workspace(texts.CACHE.parent), Reporter()))
-        documents = [classifier.encode(example.text).ids for example in splits.test]
+        documents = [classifier.encode_head(example.text).ids for example in splits.test]
         temperature = loaded.manifest.temperature
-        expected = probabilities(ReferenceEngine(loaded).logits(documents), temperature=temperature)
+        expected = to_probabilities(
+            ReferenceEngine(loaded).logits(documents), temperature=temperature
+        )
         for path in available_paths():
             say(f"  {tag}, {path}")
-            found = probabilities(
+            found = to_probabilities(
                 NativeEngine(loaded, path=path).logits(documents), temperature=temperature
             )
             agree = float((found.argmax(axis=1) == expected.argmax(axis=1)).mean())

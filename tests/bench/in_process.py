@@ -61,7 +61,7 @@ def run(options: Options) -> Section:
     torch.set_num_threads(1)
     loaded = artifact.load(serving.model_folder())
     sentences = texts.sentences(_SENTENCES)
-    encoded = [Classifier(loaded).encode(text).ids for text in sentences]
+    encoded = [Classifier(loaded).encode_head(text).ids for text in sentences]
     lengths = [len(document) for document in encoded]
     fixed = _Shape(
         "the fixed shape",
@@ -310,7 +310,9 @@ def _whole_texts(loaded: Artifact, sentences: Sequence[str], options: Options) -
     plain = [" ".join(text.split()) for text in sentences]  # fastText refuses line breaks
 
     def valence(batch: list[str]) -> object:
-        return classifier.predict(engine.logits([classifier.encode(text).ids for text in batch]))
+        return classifier.predict(
+            engine.logits([classifier.encode_head(text).ids for text in batch])
+        )
 
     subjects: dict[tuple[str, int], Callable[[], float]] = {}
     named: dict[str, Callable[[list[str]], object]] = {

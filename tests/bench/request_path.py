@@ -6,7 +6,8 @@ import json
 import time
 from collections.abc import Callable
 
-from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
+from valence.service.observability.request_record import RequestRecord
 
 from tests.bench import texts
 from tests.bench.application import Application
@@ -53,7 +54,7 @@ def _microseconds(work: Callable[[], None]) -> float:
 
 def _pieces(application: Application, sentences: list[str]) -> dict[str, Callable[[], None]]:
     classifier, engine, log = application.classifier, application.engine, application.log
-    documents = [classifier.encode(sentence).ids for sentence in sentences]
+    documents = [classifier.encode_head(sentence).ids for sentence in sentences]
     logits = engine.logits(documents)
     alone = [row[None] for row in logits]
     labels = classifier.manifest.labels[:1]
@@ -61,9 +62,14 @@ def _pieces(application: Application, sentences: list[str]) -> dict[str, Callabl
         application.metrics, name="pieces", version="1", labels=labels, engine=engine.name
     )
 
+    record = RequestRecord(
+        "POST", "/v1/classify", 200, 1e-3, request_id="0123456789abcdef-1", model=_MODEL,
+        version="1", texts=1, tokens=20,
+    )  # fmt: skip
+
     def encode() -> None:
         for sentence in sentences:
-            classifier.encode(sentence)
+            classifier.encode_head(sentence)
 
     def compute() -> None:
         for document in documents:
@@ -79,23 +85,14 @@ def _pieces(application: Application, sentences: list[str]) -> dict[str, Callabl
 
     def count() -> None:
         for _ in sentences:
-            of_model.scored(
-                labels, tokens=20, unknown_tokens=1, truncated_texts=0,
-                tokenize_seconds=1e-5, queue_seconds=1e-5, infer_seconds=1e-4,
-            )  # fmt: skip
-            application.metrics.request(
-                route="/v1/classify", method="POST", status=200, model="pieces", version="1",
-                seconds=1e-3,
-            )  # fmt: skip
+            of_model.count_scored(labels, ScoringRecord(20, 1, 0, 1e-5, 1e-5, 1e-4))
+            application.metrics.count_request(record)
         of_model.flush()
         application.metrics.flush()
 
     def write() -> None:
         for _ in sentences:
-            log.request(
-                request_id="0123456789abcdef-1", method="POST", route="/v1/classify", status=200,
-                seconds=1e-3, model=_MODEL, texts=1, tokens=20, trace_id="", key="",
-            )  # fmt: skip
+            log.request(record)
         log.flush()
 
     return {

@@ -144,9 +144,27 @@ def checked_out(revision: str) -> Iterator[Path]:
         try:
             say(f"  building {commit}")
             _run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], folder)
+            _lay_out(folder)
             yield folder
         finally:
             _git("worktree", "remove", "--force", str(folder))
+
+
+def _lay_out(folder: Path) -> None:
+    """Put the packages of ``folder`` under the names that they are imported by, as a build does.
+
+    They go before those of this environment. Revisions older than these names import ``service``,
+    which is found in ``folder`` too.
+    """
+    package = folder / "valence"
+    package.mkdir()
+    for name in ("service", "training"):
+        (package / name).symlink_to(folder / name)
+    root = folder / "service" / "python" / "__init__.py"
+    if root.exists():
+        (package / root.name).symlink_to(root)
+    else:
+        (package / root.name).touch()
 
 
 def _git(*arguments: str) -> str:

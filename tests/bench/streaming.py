@@ -74,7 +74,7 @@ def run(options: Options) -> Section:
         ],
     )
     text = (
-        "`python -m training train` on generated JSON lines of 6 to 60 words; checks, vocabulary, "
+        "`valence train` on generated JSON lines of 6 to 60 words; checks, vocabulary, "
         "calibration and evaluation are included. Time and peak memory are those that the command "
         "itself records."
     )

@@ -10,6 +10,8 @@ import pytest
 from tests.bench import serving
 from tests.bench.serving import Subject
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.parametrize("subject", [serving.ECHO, serving.MOUNTED_ECHO], ids=["ours", "mounted"])
 def test_an_echo_server_answers(

@@ -40,7 +40,7 @@ def run(options: Options) -> Section:
         rows.append([f"H = {hidden}", str(threads), figure(median(speeds)), figure(peak / 2**20)])
     table = Table(["network", "threads", "tokens/s", "peak memory, MiB"], rows)
     text = (
-        "`python -m training train` on the vader corpus with the default configuration: the speed "
+        "`valence train` on the vader corpus with the default configuration: the speed "
         "of the median epoch, forward and backward, and the peak of the whole command, corpora and "
         "calibration included."
     )

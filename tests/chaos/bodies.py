@@ -250,7 +250,9 @@ class _AnswerChecker:
     """Compare answers with the OpenAPI document."""
 
     def __init__(self) -> None:
-        self._document = json.loads(pydantic_core.to_json(openapi.document(ROUTES, _SETTINGS)))
+        self._document = json.loads(
+            pydantic_core.to_json(openapi.build_document(ROUTES, _SETTINGS))
+        )
         self._validators: dict[tuple[str, str, str], Any] = {}
 
     def faults(self, route: Route, answer: _Answer) -> list[str]:

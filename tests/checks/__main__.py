@@ -1,4 +1,4 @@
-"""Plant faults in real data and count those that the data checks find: ``docs/data-checks.md``.
+"""Plant faults in real data and count those that the data checks find: ``docs/measured/data-checks.md``.
 
 ``python -m tests.checks``. Seeds are fixed here; wrong labels are planted in ``bbc``,
 near-duplicates
@@ -22,7 +22,7 @@ from valence.training.corpora import catalog
 from valence.training.corpora.example import Example
 from valence.training.data.near_duplicates import find_near_duplicates
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "data-checks.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "measured" / "data-checks.md"
 START, END = "<!-- measured: python -m tests.checks -->", "<!-- end -->"
 SEEDS = (0, 1, 2, 3, 4)
 FLIPPED = 0.05
@@ -89,7 +89,9 @@ def planted_copies(examples: Sequence[Example], edit: Edit, seed: int) -> tuple[
     """
     chance = random.Random(seed)
     long = [
-        example.text for example in examples if len(tokenizer.surfaces(example.text)) >= LEAST_WORDS
+        example.text
+        for example in examples
+        if len(tokenizer.find_surfaces(example.text)) >= LEAST_WORDS
     ]
     chosen = chance.sample(range(len(long)), k=COPIES)
     copies = [edit(long[place], chance) for place in chosen]

@@ -16,7 +16,7 @@ SNAPSHOT = Path(__file__).parent / "openapi.json"
 
 
 def document() -> dict:
-    return openapi.document(ROUTES, Settings())
+    return openapi.build_document(ROUTES, Settings())
 
 
 def test_the_document_equals_the_stored_contract():
@@ -54,7 +54,7 @@ def test_examples_match_their_schemas(route):
 
 
 def test_limits_are_published():
-    small = openapi.document(ROUTES, Settings(max_texts=7, max_characters=9))
+    small = openapi.build_document(ROUTES, Settings(max_texts=7, max_characters=9))
     fields = small["components"]["schemas"]["ClassifyRequest"]["properties"]
     assert fields["texts"]["maxItems"] == 7
     assert fields["text"]["maxLength"] == fields["texts"]["items"]["maxLength"] == 9
@@ -69,7 +69,7 @@ def test_limits_are_published():
     assert (tensor["maxItems"], text["maxLength"], row["items"]["maxLength"]) == (7, 9, 9)
     bodies = small["paths"]["/invocations"]["post"]["requestBody"]["content"]
     for media_type in ("application/jsonlines", "text/csv"):
-        assert "at most 7 lines" in bodies[media_type]["schema"]["description"]
+        assert "At most 7 lines" in bodies[media_type]["schema"]["description"]
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

@@ -40,7 +40,7 @@ class Image:
 
 def findings(rendered: Rendered, root: Path) -> list[str]:
     """Return every disagreement; ``root`` holds ``deploy/`` and ``docs/``."""
-    image = Image(root / "deploy" / "Dockerfile")
+    image = Image(root / "deploy" / "image" / "Dockerfile")
     found = [*_image(image)]
     for overlay, resources in rendered.items():
         for where, pod in pods(resources).items():

@@ -1,4 +1,4 @@
-"""Write deploy/dashboard.json for Grafana from the definitions of the metrics.
+"""Write deploy/monitoring/dashboard.json for Grafana from the definitions of the metrics.
 
     python -m tests.deploy.dashboard
 

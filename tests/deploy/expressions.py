@@ -13,9 +13,10 @@ import promql_parser
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from valence.service.api.http.problems import KINDS
-from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
-from valence.service.server import protocol
+from valence.service.observability.request_record import RequestRecord
+from valence.service.server.refusals import REFUSALS
 
 from tests.deploy.rendering import Rendered, title
 
@@ -43,17 +44,15 @@ def live_exposition() -> str:
     metrics = Metrics(version="1")
     model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
     for status in (200, 503):
-        metrics.request(
-            route="/v1/classify", method="POST", status=status, model="m", version="1", seconds=0.01
+        metrics.count_request(
+            RequestRecord(
+                "POST", "/v1/classify", status, 0.01, model="m", version="1", key="k", texts=1
+            )
         )
-    metrics.by_key("k", texts=1)
-    for refusal in (*KINDS.values(), *protocol.REFUSALS):
-        metrics.rejected(refusal.slug)
-    model.scored(
-        ("a",), tokens=1, unknown_tokens=0, truncated_texts=0,
-        tokenize_seconds=0.0, queue_seconds=0.0, infer_seconds=0.0,
-    )  # fmt: skip
-    model.batch(items=1, tokens=1)
+    for refusal in (*KINDS.values(), *REFUSALS):
+        metrics.count_rejection(refusal.slug)
+    model.count_scored(("a",), ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))
+    model.count_batch(items=1, tokens=1)
     metrics.flush()
     model.flush()
     return metrics.exposition().decode()

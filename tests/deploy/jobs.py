@@ -9,7 +9,7 @@ from pathlib import Path
 from torch.distributed.run import get_args_parser
 from typer.main import get_command
 from valence.service.version import VERSION
-from valence.training.__main__ import app
+from valence.training.cli.main import app
 
 from tests.deploy.rendering import ROOT, Resource, named, title, training_pods
 
@@ -91,8 +91,8 @@ def _command(arguments: list[str]) -> Iterator[str]:
             return
         given = ["python", "-m" if parsed.module else "", parsed.training_script]
         given += parsed.training_script_args
-    if given[:3] != ["python", "-m", "training"]:
-        yield f"{' '.join(given[:3])} is not python -m training"
+    if given[:3] != ["python", "-m", "valence.training"]:
+        yield f"{' '.join(given[:3])} is not python -m valence.training"
         return
     name, *options = given[3:]
     command = get_command(app).commands.get(name)  # type: ignore[attr-defined]

@@ -14,6 +14,8 @@ import yaml
 from tests.deploy.expressions import rules
 from tests.deploy.rendering import Rendered, named
 
+pytestmark = pytest.mark.integration
+
 Series = dict[str, str]
 POD = 'namespace="valence",job="valence",pod="a"'
 MODEL = f'{POD},model="m",version="1"'

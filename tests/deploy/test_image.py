@@ -5,6 +5,7 @@ complete.
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 import yaml
@@ -15,32 +16,45 @@ from tests.smoke.contents import unwanted
 LOCKS = ROOT / "requirements" / "locks"
 
 
-def pins(path) -> dict[str, str]:
-    """Return names and versions of a requirements file or a lock."""
-    found = re.findall(r"^([\w.-]+)==([^\s\\]+)", path.read_text("utf-8"), re.MULTILINE)
+def pins(text: str) -> dict[str, str]:
+    """Return names and versions in the lines of a requirements file or a lock."""
+    found = re.findall(r"^([\w.-]+)==([^\s\\]+)", text, re.MULTILINE)
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+def locked(lock: str) -> dict[str, str]:
+    """Return names and versions of a lock."""
+    return pins((LOCKS / f"{lock}.txt").read_text("utf-8"))
+
+
+def required(part: str) -> dict[str, str]:
+    """Return names and versions of the runtime, of an extra or of a dependency group."""
+    if part == "runtime":
+        return pins((ROOT / "requirements" / "runtime.txt").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    parts = project["project"]["optional-dependencies"] | project["dependency-groups"]
+    return pins("\n".join(parts[part]))
 
 
 def stages() -> list[str]:
     """Return the stages of the Dockerfile; the last one becomes the image."""
-    text = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    text = (ROOT / "deploy" / "image" / "Dockerfile").read_text("utf-8")
     return re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
 
 
 def test_the_cpu_lock_has_no_training_torch_or_cuda_packages():
-    locked = pins(LOCKS / "cpu.txt")
-    assert unwanted(locked) == []
+    assert unwanted(locked("cpu")) == []
 
 
 def test_only_the_gpu_lock_adds_torch_with_cuda():
-    cpu, gpu = pins(LOCKS / "cpu.txt"), pins(LOCKS / "gpu.txt")
+    cpu, gpu = locked("cpu"), locked("gpu")
     assert cpu.items() <= gpu.items()
-    assert gpu["torch"] == pins(ROOT / "requirements" / "torch.txt")["torch"]
+    assert gpu["torch"] == required("torch")["torch"]
     assert {"torch", "triton", "nvidia-cublas"} <= set(unwanted(gpu))
 
 
 @pytest.mark.parametrize(
-    ("lock", "files"),
+    ("lock", "parts"),
     [
         ("cpu", ["runtime"]),
         ("gpu", ["runtime", "torch"]),
@@ -48,10 +62,9 @@ def test_only_the_gpu_lock_adds_torch_with_cuda():
         ("sbom", ["sbom"]),
     ],
 )
-def test_a_lock_holds_the_pins_of_its_requirements(lock, files):
-    locked = pins(LOCKS / f"{lock}.txt")
-    for file in files:
-        assert pins(ROOT / "requirements" / f"{file}.txt").items() <= locked.items()
+def test_a_lock_holds_the_pins_of_its_requirements(lock, parts):
+    for part in parts:
+        assert required(part).items() <= locked(lock).items()
 
 
 @pytest.mark.parametrize("lock", ["cpu", "gpu", "training", "sbom"])
@@ -85,4 +98,5 @@ def test_training_code_is_only_in_its_own_stage():
 
 def test_the_bento_holds_only_the_service():
     bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text("utf-8"))
-    assert [p for p in bento["include"] if not p.startswith(("service/", "requirements/r"))] == []
+    # tests/service/test_bento.py says what `valence` holds there
+    assert [path for path in bento["include"] if not path.startswith("valence/")] == []

@@ -16,6 +16,8 @@ import yaml
 from tests.deploy import agreement, checks, schemas
 from tests.deploy.rendering import ROOT, kustomize, named, pods, render, training_pods
 
+pytestmark = pytest.mark.integration
+
 types_of_custom_resources = pytest.mark.skipif(
     not schemas.custom_types_installed(),
     reason="the types of the custom resources are not installed; `make manifests` does it",
@@ -129,7 +131,7 @@ def test_a_component_changes_more_than_labels(component, tmp_path):
 
 
 def test_memory_of_production_follows_from_the_measured_peak(rendered):
-    pages = (ROOT / "docs" / "benchmarks").glob("*.md")
+    pages = (ROOT / "docs" / "measured" / "benchmarks").glob("*.md")
     measured = r"peak memory of serving \| [^|]+ \| (\d+) MiB"
     peak = max(int(found) for page in pages for found in re.findall(measured, page.read_text()))
     resources = pods(rendered["production"])["Deployment valence"]["containers"][0]["resources"]
@@ -141,7 +143,7 @@ def test_memory_of_production_follows_from_the_measured_peak(rendered):
 
 
 def test_memory_of_the_job_follows_from_the_measured_peak(rendered):
-    page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    page = (ROOT / "docs" / "operations" / "kubernetes.md").read_text("utf-8")
     (said,) = re.findall(r"memory of training .*?\| ([\d,]+) MiB", page)
     peak = int(said.replace(",", ""))
     made = training_pods(rendered["training-components"])
@@ -178,11 +180,11 @@ def _linted(dockerfile: Path) -> list[str]:
 
 
 def test_hadolint_finds_no_fault():
-    assert _linted(ROOT / "deploy" / "Dockerfile") == []
+    assert _linted(ROOT / "deploy" / "image" / "Dockerfile") == []
 
 
 def test_hadolint_checks_every_stage(tmp_path):
-    text = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    text = (ROOT / "deploy" / "image" / "Dockerfile").read_text("utf-8")
     stages = text.count("\nFROM ")
     spoiled = tmp_path / "Dockerfile"
     spoiled.write_text(re.sub(r"(\nFROM .*)", r"\1\nRUN cd /tmp", text), "utf-8")
@@ -190,7 +192,7 @@ def test_hadolint_checks_every_stage(tmp_path):
 
 
 def test_every_skipped_rule_of_hadolint_has_a_reason():
-    lines = (ROOT / "deploy" / "Dockerfile").read_text("utf-8").splitlines()
+    lines = (ROOT / "deploy" / "image" / "Dockerfile").read_text("utf-8").splitlines()
     ignored = [number for number, line in enumerate(lines) if "hadolint ignore" in line]
     assert len(ignored) == 1
     assert all(re.match(r"# (?!hadolint)\w", lines[number - 1]) for number in ignored)
@@ -209,7 +211,7 @@ MISTAKES = {
         BASE, "enableServiceLinks: false", "enableServiceLinks: true", "links to Services",
     ),
     "unknown field": (BASE, "periodSeconds: 10", "periodSecond: 10", "periodSecond"),
-    "unknown setting": (BASE, "VALENCE_API_KEYS_FILE", "VALENCE_API_KEY_FILE", "is no setting"),
+    "unknown setting": (BASE, "VALENCE_API_KEYS_FILE", "VALENCE_API_KEY_FILE", "is not a setting"),
     "leaving told twice": (
         BASE, "- name: VALENCE_API_KEYS_FILE",
         '- {name: VALENCE_DRAIN_SECONDS, value: "5"}\n            - name: VALENCE_API_KEYS_FILE',

@@ -154,7 +154,7 @@ def test_the_triton_client_gets_the_native_scores(server, native):
     assert len(said["long"]["label"]) == 1
     for what, status, part in (
         ("error", "422", "the model reads 50"),
-        ("unknown", "404", "no model 'other'"),
+        ("unknown", "404", "the model 'other' is not served"),
         ("classification", "422", "label and probabilities"),
         ("empty", "422", "at least one text"),
         ("not utf-8", "422", "not UTF-8"),

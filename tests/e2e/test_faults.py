@@ -214,7 +214,7 @@ def with_nan(content: bytes) -> bytes:
         (
             seal.VOCABULARY,
             lambda content: content.rsplit(b"\n", 2)[0] + b"\n",
-            "the vocabulary has 12 words, the architecture asks for 13",
+            "the vocabulary has 12 words, the architecture requires 13",
         ),
     ],
     ids=["tensors", "vocabulary"],

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.main import get_command
 from valence.service.score import run
+from valence.training.cli.main import app
 
 pytestmark = pytest.mark.e2e
 
@@ -38,15 +40,15 @@ class Checkout:
         (folder / ".venv").mkdir()
         for entry in Path(sys.prefix).iterdir():
             (folder / ".venv" / entry.name).symlink_to(entry)
-        for stamp in (".runtime-and-training", ".development"):
-            path = folder / ".venv" / stamp
-            path.unlink(missing_ok=True)
-            path.touch()
+        for group in ("base", "tracking", "search", "checks", "hub", "development"):
+            stamp = folder / ".venv" / f".{group}"
+            stamp.unlink(missing_ok=True)
+            stamp.touch()
         hidden = ("VALENCE_", "BENTOML_", "MAKE", "PYTHONPATH", "PROMETHEUS_")
         self.variables = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
 
-    def make(self, *arguments: str, check: bool = True, **variables: str) -> str:
-        done = subprocess.run(
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             ["make", "--no-print-directory", *arguments],
             cwd=self.folder,
             env={**self.variables, **variables},
@@ -55,7 +57,10 @@ class Checkout:
             check=False,
             timeout=120,
         )
-        assert not check or done.returncode == 0, done.stderr
+
+    def make(self, *arguments: str, **variables: str) -> str:
+        done = self.run(*arguments, **variables)
+        assert done.returncode == 0, done.stderr
         return done.stdout
 
 
@@ -79,12 +84,41 @@ def checkout(
 
 
 def targets(makefile: str) -> set[str]:
-    return set(re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split())
+    named = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    return {target for line in named for target in line.split() if not target.startswith("$")}
+
+
+def old_targets(makefile: str) -> list[str]:
+    return re.findall(r"^OLD := (.*)$", makefile, re.MULTILINE)[0].split()
 
 
 def test_help_lists_every_target_once(checkout: Checkout) -> None:
-    listed = [line.split()[0] for line in checkout.make("help").splitlines()]
+    lines = checkout.make("help").splitlines()
+    listed = [line.split()[1] for line in lines if line.startswith("make ")]
     assert sorted(listed) == sorted(targets((checkout.folder / "Makefile").read_text()))
+    assert all(len(line) <= 120 for line in lines)
+
+
+def test_an_old_target_names_the_command_of_today(checkout: Checkout) -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    for target in old_targets((checkout.folder / "Makefile").read_text()):
+        done = checkout.run(target)
+        assert done.returncode == 2
+        (line, _) = done.stderr.splitlines()
+        assert line.startswith(f"make {target} is called now: .venv/bin/valence {target} ")
+        assert target in commands
+
+
+def test_an_old_target_translates_its_variables(checkout: Checkout) -> None:
+    for arguments, command in [
+        (["show", "MODEL=topic"], "show topic"),
+        (["score", "IN=a.csv", "OUT=b.csv", "ARGS=--top-k 2"], "score a.csv b.csv"),
+        (["check", "DATA=a.csv", "LABEL=stars"], "check --data DATA --label LABEL ("),
+        (["search", "TRIALS=3"], "search sentiment --trials 3 ("),
+        (["promote", "TAG=topic:1"], "promote topic:1 ("),
+        (["lm", "LM=mine"], "lm training/char_lm/configs/mine.toml ("),
+    ]:
+        assert f"/valence {command}" in checkout.run(*arguments).stderr
 
 
 def test_every_command_of_the_readme_is_a_target(repository: Path) -> None:
@@ -123,24 +157,44 @@ def test_train_and_evaluate_forward_their_arguments(checkout: Checkout) -> None:
     assert "--baselines" in checkout.make("evaluate", "ARGS=--help")
 
 
-def test_a_character_model_is_trained_sampled_and_inspected(checkout: Checkout) -> None:
-    assert "training/characters/configs/news.toml --seed 1" in checkout.make(
-        "-n", "lm", "ARGS=--seed 1"
-    )
-    for target in ("sample", "cells"):
-        assert f"-m training {target} news" in checkout.make("-n", target)
-
-
-def test_predict_reads_a_text_with_shell_characters(checkout: Checkout) -> None:
-    text = """it's "so" good; $(touch pwned) `touch pwned` $HOME \\ #!"""
-    answer = json.loads(checkout.make("predict", TEXT=text))
-    assert answer["usage"]["characters"] == len(text)
+def test_a_value_with_shell_characters_reaches_the_command(checkout: Checkout) -> None:
+    column = """it's "so" good; $(touch pwned) `touch pwned` $HOME \\ #!"""
+    (checkout.folder / "a b.csv").write_text("text,label\ngood,1\nbad,0\n")
+    for target in ("train", "evaluate"):
+        done = checkout.run(target, DATA="a b.csv", TEXT=column, LABEL="label")
+        assert done.returncode == 2
+        assert column in " ".join(done.stderr.split())
     assert not (checkout.folder / "pwned").exists()
+
+
+def test_what_is_trained_is_a_preset_a_file_or_data(checkout: Checkout) -> None:
+    for arguments, planned in [
+        ([], "valence train sentiment "),
+        (["MODEL=topic"], "valence train topic "),
+        (["CONFIG=mine.toml"], "valence train mine.toml "),
+        (["DATA=a.csv"], 'valence train --data "$DATA"  '),
+        (["DATA=a.csv", "MODEL=mine", "TEXT=x"], '--data "$DATA" --text "$TEXT"   --name mine '),
+        (["RANKS=2"], "torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m valence.train"),
+    ]:
+        assert planned in checkout.make("-n", "train", *arguments)
+
+
+def test_serve_serves_the_models_that_are_named(checkout: Checkout) -> None:
+    planned = checkout.make("-n", "serve", "MODELS=topic sentiment", VALENCE_MODELS="")
+    assert "valence serve --host 127.0.0.1 --port 3000 --model topic --model sent" in planned
+    assert "--model" not in checkout.make("-n", "serve")
+    assert "--model" not in checkout.make("-n", "serve", "MODELS=topic", VALENCE_MODELS="topic")
 
 
 def test_score_writes_a_file(checkout: Checkout) -> None:
     (checkout.folder / "in.csv").write_text("review\ngood\nbad movie\n")
-    checkout.make("score", "IN=in.csv", "OUT=out.jsonl", "ARGS=--text-column review")
+    arguments = ("in.csv", "out.jsonl", "--model", "sentiment", "--text-column", "review")
+    subprocess.run(
+        [".venv/bin/valence", "score", *arguments],
+        cwd=checkout.folder,
+        env=checkout.variables,
+        check=True,
+    )
     rows = [json.loads(line) for line in (checkout.folder / "out.jsonl").read_text().splitlines()]
     assert [row["review"] for row in rows] == ["good", "bad movie"]
     assert all(row["label"] for row in rows)
@@ -180,7 +234,7 @@ def test_a_killed_scoring_resumes_and_writes_the_same_bytes(
         kills += running.wait(10) == -signal.SIGKILL
         # it resumes with the engine it began with; now another engine may be measured as the
         # fastest
-        engine = engine or run.begun_with(out)
+        engine = engine or run.read_engine_name(out)
         assert not out.exists() or kills < 3
     assert kills >= 2, "killed before it was done"
     assert engine is not None

@@ -61,7 +61,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def training(repository: Path, tmp_path: Path, home: Path, monkeypatch) -> Training:
-    """Return a function that runs ``python -m training`` with arguments and returns its result."""
+    """Return a function that runs ``valence`` with arguments and returns its result."""
     monkeypatch.setenv("BENTOML_HOME", str(home))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 

@@ -134,7 +134,7 @@ def test_after_sigterm_accepted_requests_are_answered(bento, serving, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "the model store holds none of sentiment, topic"),
+        ({}, "the model store has none of sentiment, topic"),
         ({"VALENCE_MODELS": "sentiment:7"}, "the model store holds no 'sentiment:7'"),
         ({"VALENCE_MAX_TEXT": "7"}, "did you mean VALENCE_MAX_TEXTS?"),
         ({"VALENCE_ENGINE": "native-none"}, "native"),

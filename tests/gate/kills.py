@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import bentoml
 from valence.service.classifier import artifact
-from valence.service.classifier.result import judgement
+from valence.service.classifier.result import format_judgement
 from valence.training.evaluation import stored_model
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
@@ -102,9 +102,9 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
 def _answers() -> list[dict[str, object]]:
     # the measured fastest path of the native engine may differ from one measurement to the next
     classifier, engine = stored_model.load("killed", "reference")
-    logits = engine.logits([classifier.encode(text).ids for text in _ASKED])
+    logits = engine.logits([classifier.encode_head(text).ids for text in _ASKED])
     labels = classifier.manifest.labels
-    return [judgement(labels, prediction) for prediction in classifier.predict(logits)]
+    return [format_judgement(labels, prediction) for prediction in classifier.predict(logits)]
 
 
 def _faults() -> list[str]:

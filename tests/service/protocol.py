@@ -8,8 +8,7 @@ from typing import Any
 
 import uvicorn
 from valence.service.server import protocol
-from valence.service.server.early_rejection import SheddingProtocol
-from valence.service.server.protocol import ConnectionLimits, ConnectionWatch
+from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
 
 Answer = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -32,16 +31,16 @@ async def started(
     answer: Answer,
     limited: ConnectionLimits,
     refused: Callable[[str], None] = lambda reason: None,
-    **watched: Any,
+    **options: Any,
 ) -> AsyncIterator[uvicorn.Server]:
     """Serve ``answer``, which is called once per request, until the block ends.
 
-    ``watched`` is passed to :class:`ConnectionWatch`.
+    ``options`` are passed to :class:`ConnectionLimiter`.
     """
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            scope["state"][protocol.STATE] = ConnectionWatch(limited, refused, **watched)
+            scope["state"][protocol.STATE] = ConnectionLimiter(limited, refused, **options)
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
@@ -52,7 +51,7 @@ async def started(
         await answer(scope, receive, send)
 
     config = uvicorn.Config(
-        application, port=0, http=SheddingProtocol, log_level="critical", lifespan="on"
+        application, port=0, http=protocol.LimitedProtocol, log_level="critical", lifespan="on"
     )
     server = uvicorn.Server(config)
     config.load()

@@ -91,16 +91,16 @@ class FakeAdmission:
         self.refused = 0
         self.expected = 0
 
-    def expect(self):
+    def reserve(self):
         self.expected += 1
 
-    def miss(self):
+    def release(self):
         self.expected -= 1
 
-    def room(self):
+    def capacity(self):
         return self.most
 
-    def room_to_refuse(self):
+    def refusal_capacity(self):
         return self.refused_a_turn
 
     def refuse(self, connection):
@@ -110,13 +110,13 @@ class FakeAdmission:
 
 
 def test_accepted_connections_never_exceed_the_room(loop, listening, clients):
-    loop.door = FakeAdmission(most=10)
+    loop.admission = FakeAdmission(most=10)
     _, made = serve(loop, listening, most_turns=20)
-    assert made == loop.door.expected == 10
+    assert made == loop.admission.expected == 10
 
 
 def test_waiting_connections_are_accepted_when_there_is_room(loop, listening, clients):
-    loop.door = FakeAdmission(most=10)
+    loop.admission = FakeAdmission(most=10)
     made = []
 
     async def run():
@@ -133,10 +133,10 @@ def test_waiting_connections_are_accepted_when_there_is_room(loop, listening, cl
 
 
 def test_excess_connections_are_refused_outside_the_loop(loop, listening, clients):
-    loop.door = FakeAdmission(most=0, refused_a_turn=CLIENTS)
+    loop.admission = FakeAdmission(most=0, refused_a_turn=CLIENTS)
     _, made = serve(loop, listening, most_turns=50)
     told = [client.recv(10) for client in clients]
-    assert told.count(b"no") == loop.door.refused == CLIENTS
+    assert told.count(b"no") == loop.admission.refused == CLIENTS
     assert made == 0
 
 
@@ -152,7 +152,7 @@ class FakeTlsLoop(loop_factory()):
 
 def test_over_tls_the_protocol_refuses_excess_connections(listening, clients):
     loop = FakeTlsLoop()
-    loop.door = FakeAdmission(most=0, refused_a_turn=CLIENTS)
+    loop.admission = FakeAdmission(most=0, refused_a_turn=CLIENTS)
     made = []
 
     async def run():
@@ -165,7 +165,7 @@ def test_over_tls_the_protocol_refuses_excess_connections(listening, clients):
 
     loop.run_until_complete(run())
     loop.close()
-    assert (loop.handshakes, loop.door.refused) == (CLIENTS, 0)
+    assert (loop.handshakes, loop.admission.refused) == (CLIENTS, 0)
     assert {client.recv(10) for client in clients} == {b"hello"}
 
 
@@ -175,16 +175,16 @@ def test_a_closed_server_accepts_no_connections(loop, listening, clients):
     async def run():
         server = await loop.create_server(lambda: Greeting(made), sock=listening)
         assert server.is_serving()
-        await seconds_until(lambda: loop.door.refused, most=10)
+        await seconds_until(lambda: loop.admission.refused, most=10)
         server.close()
         server.close()
         assert not server.is_serving()
         await asyncio.sleep(0.05)
 
-    loop.door = FakeAdmission(most=0, refused_a_turn=1)
+    loop.admission = FakeAdmission(most=0, refused_a_turn=1)
     loop.run_until_complete(run())
     assert not made
-    assert loop.door.refused < len(clients)
+    assert loop.admission.refused < len(clients)
     for transport in made:
         transport.abort()
     loop.run_until_complete(asyncio.sleep(0.01))

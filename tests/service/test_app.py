@@ -6,7 +6,7 @@ import sys
 import pytest
 from valence.service.inference.engines import native
 
-HEAVY = {"torch", "torchtext", "training", "numpy", "safetensors", "prometheus_client"}
+HEAVY = {"torch", "torchtext", "valence.training", "numpy", "safetensors", "prometheus_client"}
 
 
 def imported(code: str) -> set[str]:
@@ -26,7 +26,8 @@ def test_a_folder_is_verified_without_numpy(tiny_folder):
     """The check runs before a worker starts."""
     code = f"""
 from pathlib import Path
-from service import settings, store
+from valence.service import settings
+from valence.service.registry import models
 from valence.service.classifier import seal
 assert seal.verify(Path({str(tiny_folder)!r})).name
 """
@@ -38,9 +39,9 @@ def test_serving_on_the_cpu_imports_neither_torch_nor_training(tiny_folder):
     code = f"""
 import io
 from pathlib import Path
-from service import app, store
+from valence.service import app
 from valence.service.classifier import artifact
-from valence.service.inference import engines
+from valence.service.inference.engines import factory
 from valence.service.observability.log import Log
 loaded = artifact.load(Path({str(tiny_folder)!r}))
 factory.create(loaded, name="auto", log=Log(io.StringIO()))

@@ -16,7 +16,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, *tags: str) -> None:
 
 def test_the_bento_holds_the_versions_that_would_be_served(monkeypatch) -> None:
     serve(monkeypatch, "sentiment:2", "topic:1")
-    content = yaml.safe_load(bento.described(Settings()))
+    content = yaml.safe_load(bento.render_bentofile(Settings()))
     assert content["models"] == ["sentiment:2", "topic:1"]
     written = yaml.safe_load(bento.FILE.read_text())
     assert written["models"] == ["sentiment:latest", "topic:latest"]
@@ -25,15 +25,40 @@ def test_the_bento_holds_the_versions_that_would_be_served(monkeypatch) -> None:
 
 def test_the_bento_serves_the_configured_models(monkeypatch) -> None:
     serve(monkeypatch, "reviews:7")
-    content = yaml.safe_load(bento.described(Settings(models=("reviews",))))
+    content = yaml.safe_load(bento.render_bentofile(Settings(models=("reviews",))))
     assert content["models"] == ["reviews:7"]
     assert {"name": "VALENCE_MODELS", "value": "reviews"} in content["envs"]
 
 
 def test_without_models_no_bento_is_built(monkeypatch) -> None:
     def no_folders(settings: Settings) -> list[Path]:
-        raise ConfigurationError("the model store holds none of sentiment, topic")
+        raise ConfigurationError("the model store has none of sentiment, topic")
 
     monkeypatch.setattr(models, "folders", no_folders)
-    with pytest.raises(SystemExit, match="error: the model store holds none"):
+    with pytest.raises(SystemExit, match="error: the model store has none"):
         bento.main()
+
+
+def test_the_context_holds_the_packages_as_they_are_imported(monkeypatch, tmp_path) -> None:
+    serve(monkeypatch, "sentiment:2")
+    content = bento.render_bentofile(Settings())
+    bento.lay_out_context(content, tmp_path)
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert {"valence/__init__.py", "valence/py.typed", "valence/service/app.py"} <= names
+    assert not [n for n in names if "__pycache__" in n or n.endswith((".cpp", ".h"))]
+    assert not names & {"valence/service/python", "valence/training"}
+    requirements = yaml.safe_load(content)["python"]["requirements_txt"]
+    assert (tmp_path / requirements).read_text() == bento.REQUIREMENTS.read_text()
+
+
+def test_bentoml_build_alone_lacks_the_requirements() -> None:
+    # so it ends with an error, rather than build a bento without code
+    named = yaml.safe_load(bento.FILE.read_text())["python"]["requirements_txt"]
+    assert "make-bento" in named
+    assert not Path(named).exists()
+
+
+def test_a_folder_without_a_bentofile_is_named(monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"has no bentofile\.yaml.*clone"):
+        bento.render_bentofile(Settings())

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 from valence.service.server import protocol
-from valence.service.server.protocol import ConnectionWatch
+from valence.service.server.connection_limits import ConnectionLimiter
 
 from tests.service.protocol import limits, port_of, started
 
@@ -87,7 +87,7 @@ async def test_a_client_refused_while_sending_gets_the_reason(server):
 
 
 async def test_a_refused_client_that_stays_is_disconnected(server, monkeypatch):
-    monkeypatch.setattr(protocol, "_LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.1)
     reader, writer = await connect(server)
     writer.write(b"xyzzy\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
@@ -99,60 +99,60 @@ async def test_a_refused_client_that_stays_is_disconnected(server, monkeypatch):
     writer.close()
 
 
-async def test_a_watch_refuses_up_to_its_limit_outside_the_loop():
+async def test_a_limiter_refuses_up_to_its_limit_outside_the_loop():
     counted = []
-    watch = ConnectionWatch(LIMITS, counted.append)
-    watch.made(set(range(LIMITS.connections - 1)))
-    assert watch.room() == 1
-    watch.made(set(range(LIMITS.connections + 1)))
-    assert watch.room() == 0
-    assert watch.room_to_refuse() == LIMITS.connections
-    watch.made(set())
+    limiter = ConnectionLimiter(LIMITS, counted.append)
+    limiter.register(set(range(LIMITS.connections - 1)))
+    assert limiter.capacity() == 1
+    limiter.register(set(range(LIMITS.connections + 1)))
+    assert limiter.capacity() == 0
+    assert limiter.refusal_capacity() == LIMITS.connections
+    limiter.register(set())
     with socket.create_server(("127.0.0.1", 0)) as listening:
         client = socket.create_connection(listening.getsockname(), timeout=5)
         with client:
-            watch.refuse(listening.accept()[0])
+            limiter.refuse(listening.accept()[0])
             assert client.recv(1000).startswith(b"HTTP/1.1 503 ")
             assert client.recv(1000) == b""
-            assert watch.room_to_refuse() == LIMITS.connections - 1
-        # the watch checks and closes it by itself
+            assert limiter.refusal_capacity() == LIMITS.connections - 1
+        # the limiter checks and closes it by itself
         async with asyncio.timeout(5):
-            while watch.room_to_refuse() < LIMITS.connections:  # noqa: ASYNC110 - set by nobody
+            while limiter.refusal_capacity() < LIMITS.connections:  # noqa: ASYNC110 - set by nobody
                 await asyncio.sleep(0.01)
     assert counted == ["too-many-connections"]
 
 
 async def test_an_expected_connection_takes_room_once():
-    watch = ConnectionWatch(LIMITS, refused.update)
+    limiter = ConnectionLimiter(LIMITS, refused.update)
     connections = set()
     for number in range(LIMITS.connections):
-        assert watch.room() == LIMITS.connections - number
-        watch.expect()
-        assert watch.room() == LIMITS.connections - number - 1
+        assert limiter.capacity() == LIMITS.connections - number
+        limiter.reserve()
+        assert limiter.capacity() == LIMITS.connections - number - 1
         connections.add(number)
-        watch.made(connections)
-    assert watch.room() == 0
+        limiter.register(connections)
+    assert limiter.capacity() == 0
     connections.pop()
-    watch.expect()
-    watch.miss()
-    assert watch.room() == 1
+    limiter.reserve()
+    limiter.release()
+    assert limiter.capacity() == 1
 
 
 async def test_refusals_take_a_limited_share_of_the_time():
-    watch = ConnectionWatch(limits(connections=100), refused.update)
-    at_once = watch.room_to_refuse()
+    limiter = ConnectionLimiter(limits(connections=100), refused.update)
+    at_once = limiter.refusal_capacity()
     assert 0 < at_once < 100
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
         clients = [socket.create_connection(listening.getsockname()) for _ in range(at_once)]
         for _ in clients:
-            watch.refuse(listening.accept()[0])
-        assert watch.room_to_refuse() < at_once
+            limiter.refuse(listening.accept()[0])
+        assert limiter.refusal_capacity() < at_once
         for client in clients:
             client.close()
     async with asyncio.timeout(5):
-        while watch.room_to_refuse() < at_once:  # noqa: ASYNC110 - set by nobody
+        while limiter.refusal_capacity() < at_once:  # noqa: ASYNC110 - set by nobody
             await asyncio.sleep(0.01)
-    watch._turned_away.close()
+    limiter._lingering.close()
 
 
 async def test_the_limit_of_headers_is_allowed(server):
@@ -174,3 +174,44 @@ async def test_a_connection_over_the_limit_is_refused_and_counted(server):
     for _, opened in (*held, (reader, writer)):
         opened.close()
         await opened.wait_closed()
+
+
+POST = b"POST / HTTP/1.1\r\nhost: valence\r\ncontent-length: 24\r\n%s\r\n"
+BODY = b"x" * 24
+
+
+async def test_pipelined_requests_are_answered_in_order(server):
+    reader, writer = await connect(server)
+    writer.write(REQUEST + POST % b"" + BODY + REQUEST)
+    for _ in range(3):
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_client_that_expects_100_continue_gets_it(server):
+    reader, writer = await connect(server)
+    writer.write(POST % b"expect: 100-continue\r\n")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
+    writer.write(BODY)
+    assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_request_whose_body_arrives_at_shutdown_is_answered(server):
+    reader, writer = await connect(server)
+    writer.write(POST % b"" + BODY[:-5])
+    await asyncio.sleep(0.02)
+    server.should_exit = True
+    ending = asyncio.create_task(server.shutdown())
+    # longer than an idle connection is kept
+    for byte in BODY[-5:]:
+        await asyncio.sleep(0.07)
+        writer.write(bytes([byte]))
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.endswith(b"ok")
+    await asyncio.wait_for(ending, 5)
+    writer.close()
+    await writer.wait_closed()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from valence.service.files.delimiters import told
+from valence.service.files.delimiters import detect_delimiter
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from valence.service.files.delimiters import told
     ],
 )
 def test_the_delimiter_is_the_one_that_forms_a_table(content, form, columns, delimiter):
-    assert told(content.splitlines(keepends=True), form, columns=columns) == delimiter
+    assert detect_delimiter(content.splitlines(keepends=True), form, columns=columns) == delimiter

@@ -27,7 +27,7 @@ SAID = {
 @pytest.mark.parametrize("name", SAID)
 def test_a_guess_from_twenty_lines_is_reported_as_a_guess(name: str) -> None:
     content = (SAID[name] * 20).encode(name)
-    found = encodings.detect(b"text,label\n" * 50 + content)
+    found = encodings.detect_encoding(b"text,label\n" * 50 + content)
     assert found is not None
     assert found.guessed
     assert content.decode(found.name) == SAID[name] * 20
@@ -49,11 +49,11 @@ def test_a_guess_from_twenty_lines_is_reported_as_a_guess(name: str) -> None:
 @pytest.mark.parametrize("text", ["text,label\nfine,1\n", "评论,好\n好看,1\n", "\U0001f600,a\n"])
 def test_unicode_is_recognized_by_mark_zeros_or_form(text: str, encoding: str, found: str) -> None:
     """By its byte order mark, by its zero bytes, or by the form of UTF-8."""
-    assert encodings.detect(text.encode(encoding)) == Encoding(found)
+    assert encodings.detect_encoding(text.encode(encoding)) == Encoding(found)
 
 
 def test_utf_8_with_a_damaged_character_is_still_utf_8() -> None:
-    assert encodings.detect("Café bon\n".encode() * 20 + b"caf\xe9\n") == Encoding("utf-8")
+    assert encodings.detect_encoding("Café bon\n".encode() * 20 + b"caf\xe9\n") == Encoding("utf-8")
 
 
 def test_a_character_cut_at_the_end_of_the_prefix_is_valid(tmp_path: Path) -> None:
@@ -61,13 +61,15 @@ def test_a_character_cut_at_the_end_of_the_prefix_is_valid(tmp_path: Path) -> No
     for over in range(3):
         content = b"x" * (encodings.PREFIX_BYTES - over) + "评".encode() + b"\xff"
         path.write_bytes(gzip.compress(content))
-        assert encodings.of(path) == Encoding("utf-8")
+        assert encodings.detect_file_encoding(path) == Encoding("utf-8")
 
 
 def test_bytes_that_fit_no_encoding_are_refused_with_a_remedy(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"\0\0\x01\xff" * 9)
-    with pytest.raises(ConfigurationError, match=r"a.csv: its encoding cannot be told; .*cp1252"):
-        encodings.of(path)
+    with pytest.raises(
+        ConfigurationError, match=r"a.csv: the encoding cannot be detected; .*cp1252"
+    ):
+        encodings.detect_file_encoding(path)
     with pytest.raises(ConfigurationError, match=r"b.csv: cannot be read: No such file"):
-        encodings.of(tmp_path / "b.csv")
+        encodings.detect_file_encoding(tmp_path / "b.csv")

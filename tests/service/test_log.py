@@ -6,6 +6,7 @@ import time
 
 import pytest
 from valence.service.observability.log import Log
+from valence.service.observability.request_record import RequestRecord
 
 REQUEST = {
     "request_id": "a-1",
@@ -21,7 +22,7 @@ REQUEST = {
 @pytest.mark.parametrize(("status", "level"), [(200, "info"), (429, "info"), (500, "error")])
 def test_a_request_is_logged_as_one_json_line(status, level):
     stream = io.StringIO()
-    Log(stream).request(status=status, **REQUEST)
+    Log(stream).request(RequestRecord(status=status, **REQUEST))
     assert stream.getvalue().count("\n") == 1
     line = json.loads(stream.getvalue())
     assert line.pop("duration_ms") == 12.346
@@ -43,7 +44,7 @@ def test_the_logged_time_advances():
 def test_request_lines_can_be_turned_off():
     stream = io.StringIO()
     log = Log(stream, access=False)
-    log.request(status=200, **REQUEST)
+    log.request(RequestRecord(status=200, **REQUEST))
     log.event("warning", "engine", reason='a "quoted" reason\n')
     (line,) = stream.getvalue().splitlines()
     assert json.loads(line)["reason"] == 'a "quoted" reason\n'
@@ -67,11 +68,11 @@ async def test_request_lines_are_buffered_and_then_flushed(monkeypatch):
     stream = io.StringIO()
     log = Log(stream)
     for _ in range(3):
-        log.request(status=200, **REQUEST)
+        log.request(RequestRecord(status=200, **REQUEST))
     assert stream.getvalue() == ""
     await asyncio.sleep(0.05)
     assert stream.getvalue().count("\n") == 3
-    log.request(status=200, **REQUEST)
+    log.request(RequestRecord(status=200, **REQUEST))
     log.flush()
     assert stream.getvalue().count("\n") == 4
 
@@ -79,10 +80,10 @@ async def test_request_lines_are_buffered_and_then_flushed(monkeypatch):
 async def test_lines_keep_their_order_and_the_buffer_is_bounded():
     stream = io.StringIO()
     log = Log(stream)
-    log.request(status=200, **REQUEST)
+    log.request(RequestRecord(status=200, **REQUEST))
     log.event("info", "second")
     first, second = map(json.loads, stream.getvalue().splitlines())
     assert (first["event"], second["event"]) == ("request", "second")
     for _ in range(1000):
-        log.request(status=200, **REQUEST)
+        log.request(RequestRecord(status=200, **REQUEST))
     assert stream.getvalue().count("\n") > 500

@@ -5,16 +5,18 @@ import sys
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
-from valence.service.observability.metrics.model import ModelMetrics
+from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
+from valence.service.observability.request_record import RequestRecord
 
 WORKER = """
 from valence.service.observability.metrics import Metrics, ModelMetrics
+from valence.service.observability.request_record import RequestRecord
 metrics = Metrics(version="1")
 model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
-metrics.request(route="/r", method="GET", status=200, model="m", version="1", seconds=0.003)
-model.batch(items=2, tokens=9)
-model.queue(items=1, tokens=4, age_seconds=0.5)
+metrics.count_request(RequestRecord("GET", "/r", 200, 0.003, model="m", version="1"))
+model.count_batch(items=2, tokens=9)
+model.set_queue(items=1, tokens=4, age_seconds=0.5)
 print(metrics.exposition().decode())
 """
 
@@ -33,10 +35,8 @@ def families(text: str) -> dict[str, dict[str, float]]:
 def counted_metrics() -> Metrics:
     metrics = Metrics(version="1")
     for status, seconds in ((200, 0.003), (200, 0.3), (404, 0.0001)):
-        metrics.request(
-            route="/r", method="GET", status=status, model="m", version="1", seconds=seconds
-        )
-    metrics.request(route="/r", method="GET", status=200, model="n", version="1", seconds=0.2)
+        metrics.count_request(RequestRecord("GET", "/r", status, seconds, model="m", version="1"))
+    metrics.count_request(RequestRecord("GET", "/r", 200, 0.2, model="n", version="1"))
     return metrics
 
 
@@ -91,14 +91,9 @@ async def test_buffered_values_equal_single_observations():
     seconds = [0.0, 0.0001, 0.00011, 0.5, 5.0, 5.1, 100.0]
     for value in seconds:
         direct.observe(value)
-        model.scored(
+        model.count_scored(
             ["a", "b"] if value else ["b"],
-            tokens=3,
-            unknown_tokens=1,
-            truncated_texts=0,
-            tokenize_seconds=value,
-            queue_seconds=value,
-            infer_seconds=value,
+            ScoringRecord(3, 1, 0, value, value, value),
         )
     model.flush()
     model.flush()
@@ -118,14 +113,6 @@ async def test_buffered_values_are_flushed_without_a_scrape(monkeypatch):
     metrics = Metrics(version="1")
     model = ModelMetrics(metrics, name="m", version="1", labels=("a",), engine="e")
     for _ in range(2):
-        model.scored(
-            ["a"],
-            tokens=1,
-            unknown_tokens=0,
-            truncated_texts=0,
-            tokenize_seconds=0.0,
-            queue_seconds=0.0,
-            infer_seconds=0.0,
-        )
+        model.count_scored(["a"], ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))
         await asyncio.sleep(0.05)
     assert list(families(metrics.exposition().decode())["valence_tokens"].values()) == [2]

@@ -76,11 +76,11 @@ def test_the_default_model_comes_first(put):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"models": "other"}, "holds no 'other'; it holds sentiment:1; train"),
-        ({"models": "sentiment:9"}, "holds no 'sentiment:9'"),
+        ({"models": "other"}, "does not have 'other'; it has sentiment; train"),
+        ({"models": "sentiment:9"}, "does not have 'sentiment:9'"),
         ({"models": "sentiment,sentiment:1"}, "'sentiment' twice"),
         ({"models": "not a name"}, "VALENCE_MODELS: 'not a name'"),
-        ({"default_model": "topic"}, "'topic' is not served; served are sentiment"),
+        ({"default_model": "topic"}, "'topic' is not served; the served models are sentiment"),
     ],
 )
 def test_a_model_that_cannot_be_served_is_named_with_a_remedy(put, fields, said):
@@ -90,5 +90,5 @@ def test_a_model_that_cannot_be_served_is_named_with_a_remedy(put, fields, said)
 
 
 def test_the_error_for_an_empty_store_says_how_to_fill_it(put):
-    with pytest.raises(ConfigurationError, match="make train"):
+    with pytest.raises(ConfigurationError, match="valence train"):
         tags()

@@ -5,7 +5,7 @@ from valence.service.pacing.token_bucket import TokenBucket
 
 def test_a_bucket_fills_at_its_rate_up_to_one_second():
     now = 0.0
-    bucket = TokenBucket(4.0, most=4.0, clock=lambda: now)
+    bucket = TokenBucket(4.0, capacity=4.0, clock=lambda: now)
     bucket.take(4)
     assert bucket.wait_seconds() == 0.25
     now = 0.25
@@ -17,10 +17,10 @@ def test_a_bucket_fills_at_its_rate_up_to_one_second():
 
 def test_a_bucket_reports_its_debt():
     now = 0.0
-    bucket = TokenBucket(4.0, most=2.0, clock=lambda: now)
-    assert bucket.left() == 2
+    bucket = TokenBucket(4.0, capacity=2.0, clock=lambda: now)
+    assert bucket.balance() == 2
     bucket.take(5)
-    assert bucket.left() == -3
+    assert bucket.balance() == -3
     now = 0.5
-    assert bucket.left() == -1
+    assert bucket.balance() == -1
     assert bucket.wait_seconds() == 0.5

@@ -2,7 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 from valence.service.observability import tracing
+from valence.service.observability.request_record import RequestRecord
 from valence.service.observability.tracing import TraceContext, Tracer
+from valence.service.version import VERSION
 
 from tests.otlp import Collector, collecting
 
@@ -56,7 +58,7 @@ def test_an_invalid_traceparent_is_ignored(header):
 
 def test_a_child_context_keeps_the_trace_and_gets_its_own_id():
     parent = TraceContext(TRACE, SPAN, 1)
-    child = tracing.below(parent)
+    child = tracing.child_context(parent)
     assert (child.trace_id, child.flags) == (TRACE, 1)
     assert child.span_id != SPAN
     assert tracing.parse(child.header) == child
@@ -73,15 +75,15 @@ def test_a_child_context_keeps_the_trace_and_gets_its_own_id():
     ],
 )
 def test_traces_are_made_only_for_a_collector(environment, wanted):
-    assert tracing.wanted(environment) is wanted
+    assert tracing.is_enabled(environment) is wanted
 
 
 def test_a_request_arrives_as_a_span_with_its_stages_in_order(collector):
     tracer = Tracer()
     span = tracer.start(TraceContext(TRACE, SPAN, 1), method="POST")
-    context = tracing.context_of(span)
+    context = tracing.span_context(span)
     stages = {"tokenize": 0.001, "queue": 0.002, "infer": 0.003}
-    tracer.finish(span, method="POST", route="/v1/classify", status=200, stages=stages, **FIELDS)
+    tracer.finish(span, RequestRecord("POST", "/v1/classify", 200, 0.1, stages=stages, **FIELDS))
     tracer.close()
     children = {span.name: span for span in collector.spans()}
     root = children.pop("POST /v1/classify")
@@ -111,9 +113,7 @@ def test_a_failed_request_is_an_error_and_a_refused_one_is_not(collector):
     tracer = Tracer()
     for status in (429, 500):
         span = tracer.start(None, method="GET")
-        tracer.finish(
-            span, method="GET", route="/", status=status, stages=None, model="", texts=0, tokens=0
-        )
+        tracer.finish(span, RequestRecord("GET", "/", status, 0.1))
     tracer.close()
     refused, failed = collector.spans()
     assert refused.status.code == 0
@@ -124,8 +124,8 @@ def test_a_failed_request_is_an_error_and_a_refused_one_is_not(collector):
 def test_a_trace_that_the_caller_did_not_sample_is_not_exported(collector):
     tracer = Tracer()
     span = tracer.start(TraceContext(TRACE, SPAN, 0), method="POST")
-    assert tracing.context_of(span).flags == 0
-    tracer.finish(span, method="POST", route="/", status=200, stages=None, **FIELDS)
+    assert tracing.span_context(span).flags == 0
+    tracer.finish(span, RequestRecord("POST", "/", 200, 0.1, **FIELDS))
     tracer.close()
     assert collector.spans() == []
 
@@ -134,8 +134,9 @@ def test_the_environment_sets_the_name_of_the_service(collector, monkeypatch):
     monkeypatch.setenv("OTEL_SERVICE_NAME", "reviews")
     tracer = Tracer()
     span = tracer.start(None, method="GET")
-    tracer.finish(span, method="GET", route="/", status=200, stages=None, **FIELDS)
+    tracer.finish(span, RequestRecord("GET", "/", 200, 0.1, **FIELDS))
     tracer.close()
     (request,) = collector.requests
     resource = {a.key: a.value.string_value for a in request.resource_spans[0].resource.attributes}
     assert resource["service.name"] == "reviews"
+    assert resource["service.version"] == VERSION

@@ -6,16 +6,16 @@ import socket
 from contextlib import closing
 
 import pytest
-from valence.service.server.lingering_close import TurnedAway
+from valence.service.server.lingering_close import LingeringSockets
 
 ANSWER = b"HTTP/1.1 503 Service Unavailable\r\n\r\n"
 
 
 @pytest.fixture
 def refusing():
-    turned_away = TurnedAway(most=2, seconds=5.0)
-    yield turned_away
-    turned_away.close()
+    lingering = LingeringSockets(max_sockets=2, seconds=5.0)
+    yield lingering
+    lingering.close()
 
 
 @pytest.fixture
@@ -34,30 +34,30 @@ def read_all(client):
 def test_a_client_gets_the_answer_although_its_data_is_unread(refusing, pair):
     client, accepted = pair
     client.sendall(b"x" * 100_000)
-    refusing.tell(accepted, ANSWER, now=0.0)
-    refusing.look(now=0.1)
+    refusing.reject_and_linger(accepted, ANSWER, now=0.0)
+    refusing.sweep(now=0.1)
     client.sendall(b"x" * 100_000)
     assert read_all(client) == ANSWER
 
 
 def test_a_connection_is_closed_after_the_client_closed(refusing, pair):
     client, accepted = pair
-    refusing.tell(accepted, ANSWER, now=0.0)
-    refusing.look(now=0.1)
-    assert (len(refusing), refusing.room) == (1, 1)
+    refusing.reject_and_linger(accepted, ANSWER, now=0.0)
+    refusing.sweep(now=0.1)
+    assert (len(refusing), refusing.capacity) == (1, 1)
     read_all(client)
     client.close()
-    refusing.look(now=0.2)
-    assert (len(refusing), refusing.room) == (0, 2)
+    refusing.sweep(now=0.2)
+    assert (len(refusing), refusing.capacity) == (0, 2)
     assert accepted.fileno() < 0
 
 
 def test_a_client_that_stays_is_disconnected_after_the_time(refusing, pair):
     _, accepted = pair
-    refusing.tell(accepted, ANSWER, now=1.0)
-    refusing.look(now=6.0)
+    refusing.reject_and_linger(accepted, ANSWER, now=1.0)
+    refusing.sweep(now=6.0)
     assert len(refusing) == 1
-    refusing.look(now=6.1)
+    refusing.sweep(now=6.1)
     assert len(refusing) == 0
     assert accepted.fileno() < 0
 
@@ -65,13 +65,13 @@ def test_a_client_that_stays_is_disconnected_after_the_time(refusing, pair):
 def test_a_client_that_is_gone_is_dropped_immediately(refusing, pair):
     _, accepted = pair
     accepted.shutdown(socket.SHUT_WR)
-    refusing.tell(accepted, ANSWER, now=0.0)
+    refusing.reject_and_linger(accepted, ANSWER, now=0.0)
     assert len(refusing) == 0
     assert accepted.fileno() < 0
 
 
 def test_closing_closes_all_connections(refusing, pair):
     _, accepted = pair
-    refusing.tell(accepted, ANSWER, now=0.0)
+    refusing.reject_and_linger(accepted, ANSWER, now=0.0)
     refusing.close()
     assert accepted.fileno() < 0

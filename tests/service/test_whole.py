@@ -85,7 +85,7 @@ async def test_a_header_with_a_line_break_becomes_an_error(ask):
     assert b"set-cookie" not in received
 
 
-@pytest.mark.parametrize(("extensions", "messages"), [({}, 2), ({single_write.WHOLE: {}}, 1)])
+@pytest.mark.parametrize(("extensions", "messages"), [({}, 2), ({single_write.EXTENSION: {}}, 1)])
 async def test_only_a_server_with_the_extension_gets_one_message(extensions, messages):
     sent = []
 

@@ -36,7 +36,7 @@ def main() -> None:
         "forbidden": [
             *(program for program in PROGRAMS if shutil.which(program)),
             *(str(path) for path in everything if path.name.startswith(LIBRARIES)),
-            *(n for n in ("training", "tests") if Path("/opt/valence/src", n).exists()),
+            *(n for n in ("valence/training", "tests") if Path("/opt/valence/src", n).exists()),
         ],
     }
     sys.stdout.write(json.dumps(found))

@@ -11,6 +11,8 @@ import torch
 from valence.service.errors import ConfigurationError
 from valence.training.trainer.checkpoint import Checkpoint, Epoch, hold_run, load_checkpoint
 
+pytestmark = pytest.mark.integration
+
 EPOCH = Epoch(
     epoch=1, train_loss=1.1, dev_loss=0.9, dev_macro_f1=0.5, seconds=2.0, tokens_per_second=1e5
 )

@@ -9,7 +9,7 @@ from valence.training.config.loader import load_configuration, parse_configurati
 from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
 
-CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "training" / "config" / "presets").glob("*.toml"))
 LEAST: dict[str, Any] = {"name": "mine", "labels": ["a", "b"], "data": {"corpora": ["vader"]}}
 EXPECTED = {"test": 0.5, "ece": 0.1, "minutes": 1.0}
 
@@ -77,8 +77,8 @@ def test_an_unknown_key_is_named_with_the_nearest_known_key(
         ({"optimization": {"epochs": "many"}}, "optimization.epochs 'many': "),
         ({"name": "Not A Name"}, "name 'Not A Name': "),
         ({"labels": ["a"]}, "labels ['a']: "),
-        ({"labels": ["a", "a"]}, "hold a label twice"),
-        ({"polarity": {"a": 1.0}}, "polarity gives values to ['a'], not to ['a', 'b']"),
+        ({"labels": ["a", "a"]}, "have a label twice"),
+        ({"polarity": {"a": 1.0}}, "polarity has values for ['a'], but the labels are ['a', 'b']"),
         ({"polarity": {"a": 1.0, "b": -3.0}}, "must lie in [-1, 1]"),
         ({"data": {"corpora": []}}, "name corpora, or files of your own"),
         ({"data": {}}, "name corpora, or files of your own"),

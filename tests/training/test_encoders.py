@@ -13,6 +13,8 @@ from valence.training.config.schema import MINILM
 from valence.training.embeddings import encoder_model
 from valence.training.embeddings.encoder_model import Encoder
 
+pytestmark = pytest.mark.integration
+
 
 def test_the_published_encoder_is_read_from_its_wheel(
     encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

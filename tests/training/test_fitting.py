@@ -26,6 +26,8 @@ from valence.training.trainer import loop
 from valence.training.trainer.checkpoint import Epoch
 from valence.training.trainer.initialization import initialize
 
+pytestmark = pytest.mark.integration
+
 Weights = dict[str, torch.Tensor]
 
 

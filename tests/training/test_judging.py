@@ -29,6 +29,8 @@ from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 Stored = tuple[Trained, Workspace]
 
 
@@ -158,7 +160,7 @@ def test_predict_names_the_text_that_is_too_long(stored: Stored) -> None:
 def test_a_missing_or_damaged_model_is_refused(
     stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ArtifactError, match="holds no 'absent'"):
+    with pytest.raises(ArtifactError, match="does not have 'absent'"):
         list(predict_stored("absent", ["a"], engine="reference"))
     monkeypatch.setattr(store, "path", lambda tag: tmp_path)
     with pytest.raises(ArtifactError, match="SHA256SUMS"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from click.testing import Result
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
@@ -26,6 +26,8 @@ from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.runtime.workspace import Workspace
+
+pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = """
@@ -57,7 +59,7 @@ def run(*arguments: object, text: str | bytes | None = None) -> Result:
 
 @pytest.fixture
 def main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Return a function that runs ``python -m training`` with arguments; it returns the
+    """Return a function that runs ``valence`` with arguments; it returns the
     exit code.
     """
 
@@ -260,9 +262,9 @@ def test_without_names_all_corpora_and_vectors_are_fetched(
     ("arguments", "message"),
     [
         (("train", "absent.toml"), "error: absent.toml: no such file"),
-        (("predict", "absent", "text"), "error: the model store holds no 'absent'"),
+        (("predict", "absent", "text"), "error: the model store does not have 'absent'"),
         (("predict", "Not A Tag", "text"), "error: 'Not A Tag' is no model tag"),
-        (("evaluate", "absent"), "error: the model store holds no 'absent'"),
+        (("evaluate", "absent"), "error: the model store does not have 'absent'"),
         (("fetch", "vadr"), "error: unknown corpus 'vadr'; did you mean 'vader'?"),
     ],
 )
@@ -337,7 +339,7 @@ def test_the_module_reports_errors_without_importing_torch(
     assert done.returncode == 1
     assert done.stdout == ""
     assert lines == [
-        "error: absent.toml: no such file; the published ones are in training/config/presets/"
+        "error: absent.toml: no such file; configurations that have a name: sentiment, sentiment-distilled, topic"
     ]
 
 
@@ -363,10 +365,10 @@ def test_a_run_below_its_expected_scores_names_them() -> None:
         np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]]), np.array([0, 1, 1]), labels=("a", "b")
     )
     modest = Expected(metric="accuracy", test=2 / 3, ece=judged.ece, minutes=1)
-    assert train.shortfalls(modest, judged) == []
-    assert train.shortfalls(None, judged) == []
+    assert train.find_shortfalls(modest, judged) == []
+    assert train.find_shortfalls(None, judged) == []
     strict = modest.model_copy(update={"test": 0.7, "ece": judged.ece / 2})
-    accuracy, ece = train.shortfalls(strict, judged)
+    accuracy, ece = train.find_shortfalls(strict, judged)
     assert "accuracy 0.6667 on test is below 0.7000" in accuracy
     assert "ECE" in ece
 

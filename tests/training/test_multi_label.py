@@ -34,6 +34,8 @@ from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 LABELS = ("cold", "late", "rude")
 TELLING = {
     "cold": ("icy", "chilly", "lukewarm", "frozen"),
@@ -142,7 +144,7 @@ def test_chosen_thresholds_beat_one_half_on_a_rare_label(
     loaded = load(made)
     dev = split_by_hash(catalog.load_corpora(["visits"], cache=workspace.corpora).examples).dev
     classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
-    logits = engine.logits([classifier.encode(example.text).ids for example in dev])
+    logits = engine.logits([classifier.encode_head(example.text).ids for example in dev])
     rare = LABELS.index("rude")
     truth = [LABELS[rare] in example.labels for example in dev]
     likely = [p.probabilities[rare] for p in classifier.predict(logits)]
@@ -157,7 +159,7 @@ def test_the_native_engine_agrees_with_the_reference(
 ) -> None:
     loaded = load(visited[0])
     classifier = Classifier(loaded)
-    documents = [classifier.encode(example.text).ids for example in synthetic_examples(200)]
+    documents = [classifier.encode_head(example.text).ids for example in synthetic_examples(200)]
     reference = classifier.predict(ReferenceEngine(loaded).logits(documents))
     native = classifier.predict(NativeEngine(loaded).logits(documents))
     assert [example.labels for example in native] == [example.labels for example in reference]

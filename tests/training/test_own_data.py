@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
@@ -23,6 +23,8 @@ from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
+
+pytestmark = pytest.mark.integration
 
 WORDS = {"5": ("great", "lovely"), "10": ("awful", "dreadful")}
 THINGS = ("film", "phone", "hotel", "song", "book", "meal", "flight", "game", "train", "shop")
@@ -52,6 +54,13 @@ def configure(tmp_path: Path, silent: type[Reporter]) -> Callable[..., Configura
             "multi_label": False,
             **options,
         }
+        columns = Columns(
+            str(settings["text"]),
+            str(settings["label"]),
+            str(settings["encoding"]),
+            task="multi_label" if settings["multi_label"] else "single_label",
+            label_separator=str(settings["separator"]),
+        )
         columns = Columns(
             str(settings["text"]),
             str(settings["label"]),

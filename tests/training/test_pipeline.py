@@ -28,6 +28,8 @@ from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import loop, network
 
+pytestmark = pytest.mark.integration
+
 Train = Callable[..., Trained]
 
 
@@ -137,7 +139,7 @@ def test_a_published_model_scores_like_the_trained_network(
     parts = split_by_hash(catalog.load_corpora(["toy"], cache=workspace.corpora).examples)
     # the last two calls judge the published network, on dev and on test
     for examples, expected in ((parts.dev, kept[-2]), (parts.test, kept[-1])):
-        documents = [classifier.encode(example.text).ids for example in examples]
+        documents = [classifier.encode_head(example.text).ids for example in examples]
         np.testing.assert_allclose(engine.logits(documents), expected, rtol=0, atol=1e-6)
 
 
@@ -271,7 +273,7 @@ def test_a_published_model_reads_numbers_as_configured(run: Train, tmp_path: Pat
     assert own.evaluations["test"].accuracy > 0.9
     assert alike.evaluations["test"].accuracy < 0.6
     loaded = load(own)
-    high, low = (Classifier(loaded).encode(f"bab deb {rating}/10").ids for rating in (9, 2))
+    high, low = (Classifier(loaded).encode_head(f"bab deb {rating}/10").ids for rating in (9, 2))
     assert high.tolist() != low.tolist()
     assert "10" not in load(alike).vocabulary.words
 

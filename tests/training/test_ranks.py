@@ -30,6 +30,8 @@ from valence.training.trainer import network
 
 from tests.ranks.writing import LABELS, write
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def content(tmp_path: Path) -> dict[str, object]:

@@ -14,6 +14,8 @@ from valence.training.metrics.scores import Evaluation, evaluate
 from valence.training.report import training_report
 from valence.training.trainer.checkpoint import Epoch
 
+pytestmark = pytest.mark.integration
+
 HISTORY = tuple(
     Epoch(
         epoch=number,

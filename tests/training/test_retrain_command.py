@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.errors import ArtifactError, ConfigurationError
 from valence.training.registry import store
@@ -97,5 +97,7 @@ def test_training_keeps_the_champion_and_names_promote(call_command, workspace) 
 
 
 def test_a_missing_configuration_names_the_searched_places(call_command) -> None:
-    with pytest.raises(ConfigurationError, match=r"training/configs/absent\.toml nor .*--data"):
+    with pytest.raises(
+        ConfigurationError, match=r"training/config/presets/absent\.toml nor .*--data"
+    ):
         call_command("retrain", "absent")

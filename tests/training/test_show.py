@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 import typer.testing
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError, ConfigurationError
 from valence.training.config import loader
@@ -76,5 +76,5 @@ def test_the_printed_configuration_is_valid_for_training(stored: Stored) -> None
 def test_two_formats_or_a_missing_model_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="give one of them"):
         show("toy", "--json", "--card")
-    with pytest.raises(ArtifactError, match="holds no 'absent'"):
+    with pytest.raises(ArtifactError, match="does not have 'absent'"):
         show("absent")

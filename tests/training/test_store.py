@@ -75,7 +75,7 @@ def test_a_failed_publication_leaves_nothing(
         with pytest.raises((KeyboardInterrupt, OSError)):
             store.publish(tiny_folder, manifest)
     assert bentoml.models.list() == []
-    with pytest.raises(ArtifactError, match="holds no 'sentiment'"):
+    with pytest.raises(ArtifactError, match="does not have 'sentiment'"):
         store.path("sentiment")
     assert store.shutil.copytree is copytree
     assert store.publish(tiny_folder, manifest) == "sentiment:1"
@@ -84,7 +84,9 @@ def test_a_failed_publication_leaves_nothing(
 
 @pytest.mark.parametrize("tag", ["absent", "absent:1"])
 def test_a_missing_model_is_named(tag: str) -> None:
-    with pytest.raises(ArtifactError, match=rf"holds no '{tag}'; train one with `make train`"):
+    with pytest.raises(
+        ArtifactError, match=rf"does not have '{tag}'; it is empty; train it with `valence train`"
+    ):
         store.path(tag)
 
 
@@ -110,7 +112,7 @@ def named(tag: str = "sentiment") -> str:
 def test_a_bare_name_is_the_champion_or_else_the_latest(tmp_path: Path, save_tiny) -> None:
     assert named() == "3"
     assert store.current("sentiment") is None
-    with pytest.raises(ArtifactError, match="holds no 'sentiment:champion'"):
+    with pytest.raises(ArtifactError, match="does not have 'sentiment:champion'"):
         store.path("sentiment:champion")
     store.promote("sentiment:1")
     folder = save_tiny(tmp_path / "4", version="4")
@@ -153,9 +155,9 @@ def test_an_invalid_champion_is_refused_and_the_old_one_stays() -> None:
     store.promote("sentiment:1")
     with pytest.raises(ArtifactError, match=r"'sentiment' names no version.*1, 2, 3"):
         store.promote("sentiment")
-    with pytest.raises(ArtifactError, match="holds no 'sentiment:9'"):
+    with pytest.raises(ArtifactError, match="does not have 'sentiment:9'"):
         store.promote("sentiment:9")
-    with pytest.raises(ArtifactError, match="holds no 'other'"):
+    with pytest.raises(ArtifactError, match="does not have 'other'"):
         store.rollback("other")
     assert named() == "1"
 
@@ -165,7 +167,9 @@ def test_a_deleted_champion_is_reported_with_both_remedies() -> None:
     for version in ("1", "2"):
         store.promote(f"sentiment:{version}")
     bentoml.models.delete("sentiment:2")
-    with pytest.raises(ArtifactError, match=r"sentiment:2 is not.*make promote.*make rollback"):
+    with pytest.raises(
+        ArtifactError, match=r"sentiment:2 is not.*valence promote.*valence rollback"
+    ):
         store.path("sentiment")
     store.rollback("sentiment")
     assert named() == "1"
@@ -207,7 +211,7 @@ def test_the_remains_of_a_killed_publication_are_removed(
         "from bentoml._internal.configuration.containers import BentoMLContainer\n"
         "from bentoml._internal.models import ModelStore\n"
         "from valence.service.classifier import artifact\n"
-        "from training import store\n"
+        "from valence.training.registry import store\n"
         "BentoMLContainer.model_store.set(ModelStore(sys.argv[1]))\n"
         "def die(source, target, **_):\n"
         "    (Path(target) / 'model.json').write_text('{')\n"

@@ -23,6 +23,8 @@ from valence.training.tracking.tensorboard import Curves
 from valence.training.tracking.tracker import Tracking, tracked
 from valence.training.trainer.checkpoint import Epoch
 
+pytestmark = pytest.mark.integration
+
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
@@ -276,7 +278,7 @@ def test_without_the_packages_a_run_is_untracked_with_a_message(
         run.epoch(epoch(1))
         run.finish(manifest)
     assert reporter.said == [
-        "this run is not tracked: pip install -r requirements/tracking.txt, or --no-track"
+        "this run is not tracked: pip install 'valence[tracking]', or --no-track"
     ]
     assert list(tmp_path.iterdir()) == []
 

@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from valence.service.classifier.spelling import Misspellings
+from valence.service.classifier.spelling import SpellingIndex
 from valence.training.evaluation.typo_robustness import measure_stored, slip, with_typos
 from valence.training.pipeline.training_run import Trained
 from valence.training.runtime.progress import Reporter
@@ -18,7 +18,7 @@ def test_every_typo_can_be_corrected(word: str, seed: int) -> None:
     wrong = slip(word, random.Random(seed))
     assert abs(len(wrong) - len(word)) <= 1
     if wrong != word and len(wrong) >= 4:
-        assert Misspellings([word]).find(wrong) == 0
+        assert SpellingIndex([word]).find(wrong) == 0
 
 
 def test_a_tenth_of_the_words_gets_a_typo() -> None:

@@ -20,7 +20,7 @@ def lengths(examples: Sequence[Example], max_tokens: int) -> list[Finding]:
     """Judge how many tokens the texts have, of which ``max_tokens`` are read."""
     if not examples:
         return []
-    tokens = np.array([max(1, len(tokenizer.surfaces(example.text))) for example in examples])
+    tokens = np.array([max(1, len(tokenizer.find_surfaces(example.text))) for example in examples])
     logarithms = np.log(tokens)
     median = np.median(logarithms)
     # of a normal distribution 1.4826 times the median absolute deviation is the standard deviation;

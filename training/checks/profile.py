@@ -43,7 +43,7 @@ def profile_examples(
     counts: Counter[str] = Counter()
     sizes = []
     for example in examples:
-        found = tokenizer.surfaces(example.text)
+        found = tokenizer.find_surfaces(example.text)
         sizes.append(len(found))
         counts.update(found)
     normal: Counter[str] = Counter()

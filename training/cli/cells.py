@@ -1,4 +1,4 @@
-"""``cells``."""
+"""``valence cells``."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from valence.training.cli.options import WORKSPACE, CharacterModelName, WorkspaceOption
+from valence.training.cli.options import WORKSPACE, CharacterModelArgument, WorkspaceOption
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
 
 def cells(
-    model: CharacterModelName,
+    model: CharacterModelArgument,
     *,
     characters: Annotated[
-        int, typer.Option(min=1_000, help="read of the dev and of the test text")
+        int,
+        typer.Option(min=1_000, help="Characters of the dev and of the test text that are read."),
     ] = 200_000,
-    shown: Annotated[int, typer.Option(min=1, help="coloured in the picture")] = 2_000,
-    units: Annotated[int, typer.Option(min=1, help="shown in the picture")] = 6,
+    shown: Annotated[int, typer.Option(min=1, help="Characters that the picture shows.")] = 2_000,
+    units: Annotated[int, typer.Option(min=1, help="Units that the picture shows.")] = 6,
     output: Annotated[
-        Path | None, typer.Option(help="the picture; by default beside the model")
+        Path | None, typer.Option(help="File of the picture.", show_default="beside the model")
     ] = None,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
-    """Find the units of a character model that one can read, and colour text by them."""
+    """Find units of a character model that a person can interpret, and colour text by them."""
     from valence.training.char_lm import heatmap, store, text
     from valence.training.char_lm import interpretable_units as finder
 

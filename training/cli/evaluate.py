@@ -1,9 +1,11 @@
-"""``evaluate``."""
+"""``valence evaluate``."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from valence.service.files.encodings import AUTO
@@ -12,108 +14,157 @@ from valence.training.cli.options import (
     WORKSPACE,
     EncodingOption,
     EngineOption,
-    Model,
+    ModelArgument,
     WorkspaceOption,
 )
+from valence.training.cli.parameters import expand_options
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
     from valence.service.classifier.manifest import Manifest
+    from valence.training.config.columns import Columns
+    from valence.training.evaluation.assessment.stored import Assessed
     from valence.training.evaluation.assessment.texts import Texts
 
 
-def evaluate(
-    model: Model,
-    *,
+@dataclass(frozen=True, slots=True)
+class TextOptions:
+    """The labelled texts that a model is evaluated on, and how their labels are called."""
+
     data: Annotated[
         list[str] | None,
         typer.Option(
-            help="labelled texts instead of its own: a CSV, TSV, JSONL or Parquet file, a folder "
-            "or a glob; may be repeated"
+            help="Labelled texts instead of the model's own: a CSV, TSV, JSON Lines or Parquet "
+            "file, a folder or a glob. May be repeated.",
+            show_default=False,
         ),
-    ] = None,
+    ] = None
     text: Annotated[
-        str | None, typer.Option(help="the column of --data that holds the text [as trained on]")
-    ] = None,
+        str | None, typer.Option(help="Column that holds the text.", show_default="as trained on")
+    ] = None
     label: Annotated[
-        str | None, typer.Option(help="the column that holds the label [as trained on]")
-    ] = None,
+        str | None, typer.Option(help="Column that holds the label.", show_default="as trained on")
+    ] = None
     separator: Annotated[
-        str | None, typer.Option(help="between the labels of one string [as trained on]")
-    ] = None,
-    encoding: EncodingOption = AUTO,
+        str | None,
+        typer.Option(help="Separator of several labels.", show_default="as trained on"),
+    ] = None
+    encoding: EncodingOption = AUTO
     mapping: Annotated[
         list[str] | None,
         typer.Option(
-            "--map", help="a label of --data is this one of the model: 5=positive; 3= leaves it out"
+            "--map",
+            help="A label of --data and the model's name for it: 5=positive; 3= leaves texts out.",
+            show_default=False,
         ),
-    ] = None,
+    ] = None
     slices: Annotated[
-        list[str] | None, typer.Option("--slice", help="a column whose values are judged apart")
-    ] = None,
+        list[str] | None,
+        typer.Option(
+            "--slice",
+            help="Column whose values are evaluated apart. May be repeated.",
+            show_default=False,
+        ),
+    ] = None
     trained_on_too: Annotated[
-        bool, typer.Option("--all", help="of a file it was trained on all texts, not the held-out")
-    ] = False,
-    against: Annotated[
-        str | None, typer.Option(help="another model, judged on the same texts and compared")
-    ] = None,
-    errors: Annotated[int, typer.Option(min=0, help="worst mistakes that are listed")] = 100,
-    show_errors: Annotated[
-        bool, typer.Option("--show-errors", help="print the worst mistakes too, with their texts")
-    ] = False,
-    engine: EngineOption = "auto",
-    baselines: Annotated[
-        bool, typer.Option(help="without --data: score a linear model (and VADER) too")
-    ] = True,
-    workspace: WorkspaceOption = WORKSPACE,
-) -> None:
-    """Judge a model in the store: on its own held-out texts, or on labelled texts of anyone."""
-    from valence.training.config.columns import Columns
-    from valence.training.evaluation.assessment import stored, texts
-    from valence.training.evaluation.assessment.texts import Choice, parse_mapping
+        bool,
+        typer.Option(
+            "--all", help="Use all texts of a file that the model was trained on, not the held-out."
+        ),
+    ] = False
 
-    reporter = Reporter()
-    choice = Choice(parse_mapping(mapping or ()), tuple(slices or ()), trained_on_too)
+    def make_columns(self, manifest: Manifest) -> Columns:
+        """The columns of ``data``: as given, else as the model of ``manifest`` was trained on."""
+        from valence.training.config.columns import Columns
 
-    def read(manifest: Manifest) -> Texts:
         trained = manifest.training.configuration.get("data")
         known = trained if isinstance(trained, dict) else {}
-        table = Columns(
-            text=text or str(known.get("text", "text")),
-            label=label or str(known.get("label", "label")),
-            encoding=encoding,
+        return Columns(
+            text=self.text or str(known.get("text", "text")),
+            label=self.label or str(known.get("label", "label")),
+            encoding=self.encoding,
             task=manifest.task,
-            label_separator=separator or str(known.get("label_separator", "|")),
+            label_separator=self.separator or str(known.get("label_separator", "|")),
         )
-        return texts.read(
-            data or (),
-            table,
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """What is reported, and by which engine the texts are scored."""
+
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="Another model, evaluated on the same texts and compared.", show_default=False
+        ),
+    ] = None
+    errors: Annotated[int, typer.Option(min=0, help="Number of worst mistakes in the file.")] = 100
+    show_errors: Annotated[
+        bool, typer.Option("--show-errors", help="Print the worst mistakes too, with their texts.")
+    ] = False
+    engine: EngineOption = "auto"
+    baselines: Annotated[
+        bool, typer.Option(help="Without --data: score a linear model (and VADER) too.")
+    ] = True
+    workspace: WorkspaceOption = WORKSPACE
+
+
+@expand_options
+def evaluate(model: ModelArgument, *, texts: TextOptions, options: EvaluateOptions) -> None:
+    """Evaluate a model of the store on its held-out texts, or on any labelled texts."""
+    from valence.training.evaluation.assessment import stored
+    from valence.training.evaluation.assessment import texts as own_texts
+
+    reporter = Reporter()
+    workspace = Workspace(options.workspace)
+    choice = own_texts.Choice(
+        own_texts.parse_mapping(texts.mapping or ()),
+        tuple(texts.slices or ()),
+        texts.trained_on_too,
+    )
+
+    def read_texts(manifest: Manifest) -> Texts:
+        return own_texts.read(
+            texts.data or (),
+            texts.make_columns(manifest),
             manifest,
             choice=choice,
             reporter=reporter,
-            cache=Workspace(workspace).corpora,
+            cache=workspace.corpora,
         )
 
     found = stored.assess_stored(
         model,
-        stored.AssessmentOptions(engine, against, with_baselines=baselines, mistakes=errors),
-        Run(Workspace(workspace), reporter),
-        reading=read if data else None,
+        stored.AssessmentOptions(
+            options.engine,
+            options.against,
+            with_baselines=options.baselines,
+            mistakes=options.errors,
+        ),
+        Run(workspace, reporter),
+        reading=read_texts if texts.data else None,
     )
     reporter.console.print(tables.scores(found.rows))
     for part in tables.assessment(found.assessment):
         reporter.console.print(part, soft_wrap=isinstance(part, str))
-    listed = (found.folder / stored.MISTAKES).read_text(encoding="utf-8", errors="surrogatepass")
-    if show_errors:
+    _print_mistakes(found.folder / stored.MISTAKES, reporter, shown=options.show_errors)
+    typer.echo(json.dumps(_make_json(found)))
+
+
+def _print_mistakes(file: Path, reporter: Reporter, *, shown: bool) -> None:
+    listed = file.read_text(encoding="utf-8", errors="surrogatepass")
+    if shown:
         typer.echo(listed, err=True, nl=False)
-    reporter.say(
-        f"report: {found.folder / 'report.html'} (and .md); {listed.count(chr(10))} worst "
-        f"mistakes: {found.folder / stored.MISTAKES}"
-    )
-    answer = {name: value.as_json() for name, value in found.rows.items()}
-    answer[f"{found.assessment.model} ({found.assessment.data})"]["intervals"] = {
-        name: list(within) for name, within in found.assessment.intervals.items()
+    report = file.with_name("report.html")
+    count = listed.count("\n")
+    reporter.say(f"report: {report} (and .md); {count} worst mistakes: {file}")
+
+
+def _make_json(found: Assessed) -> dict[str, Any]:
+    scores: dict[str, Any] = {name: value.as_json() for name, value in found.rows.items()}
+    scores[f"{found.assessment.model} ({found.assessment.data})"]["intervals"] = {
+        name: list(interval) for name, interval in found.assessment.intervals.items()
     }
-    typer.echo(json.dumps(answer))
+    return scores

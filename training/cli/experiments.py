@@ -1,7 +1,8 @@
-"""``experiments``."""
+"""``valence experiments``."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,11 @@ from valence.training.cli.options import (
     WORKSPACE,
     DeviceOption,
     TrackOption,
+    UncheckedOption,
     WorkspaceOption,
     torch_device,
 )
+from valence.training.cli.parameters import expand_options
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
@@ -20,66 +23,76 @@ from valence.training.runtime.workspace import Workspace
 _SEEDS = (0, 1, 2)
 
 
-def experiments(
-    *,
+@dataclass(frozen=True, slots=True)
+class ExperimentOptions:
+    """Which tasks are trained, with which seeds, and where the table goes."""
+
     data: Annotated[
         str,
         typer.Option(
-            help="a folder that holds one a task, of files called train and, if there is one, dev; "
-            "or hf: the task's data set of the Hugging Face Hub; or torchtext (trec6 and imdb)"
+            help="A folder with one folder for each task, which holds a file called train and, if "
+            "there is one, dev; or hf: the data sets of the Hugging Face Hub; or torchtext (trec6 "
+            "and imdb)."
         ),
-    ],
+    ]
     task: Annotated[
         list[str] | None,
-        typer.Option(help="one of training/experiments/tasks/configs; all if none is named"),
-    ] = None,
+        typer.Option(help="Name of a task. May be repeated.", show_default="all tasks"),
+    ] = None
     seed: Annotated[
         list[int] | None,
-        typer.Option(min=0, help="0 is the one fixed in advance [default: 0, 1 and 2]"),
-    ] = None,
+        typer.Option(
+            min=0,
+            help="Seed. May be repeated. Seed 0 was fixed in advance.",
+            show_default="0, 1 and 2",
+        ),
+    ] = None
     minutes: Annotated[
-        float | None, typer.Option(min=0.0, help="after these no training starts")
-    ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="train what was trained before anew")
-    ] = False,
-    unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="train whatever the checks find in the data")
-    ] = False,
-    page: Annotated[Path, typer.Option(help="the Markdown page that holds the table")] = Path(
+        float | None,
+        typer.Option(min=0.0, help="No training starts after this time.", show_default=False),
+    ] = None
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train again what was trained before.")] = (
+        False
+    )
+    unchecked: UncheckedOption = False
+    page: Annotated[Path, typer.Option(help="Markdown page that holds the table.")] = Path(
         "docs/measured/experiments.md"
-    ),
-    device: DeviceOption = "auto",
-    track: TrackOption = True,
-    workspace: WorkspaceOption = WORKSPACE,
-) -> None:
-    """Train public tasks and a linear model beside each, and tabulate what they reach on dev.
+    )
+    device: DeviceOption = "auto"
+    track: TrackOption = True
+    workspace: WorkspaceOption = WORKSPACE
+
+
+@expand_options
+def experiments(options: ExperimentOptions) -> None:
+    """Train public tasks and a linear model beside each, and tabulate their dev figures.
 
     What was trained before is not trained again. The exit code is 1 if a training failed; the
-    others are made all the same.
+    other trainings run all the same.
     """
     from valence.training.experiments.tasks import task as tasks
 
-    chosen = tasks.load(task or ())
-    from valence.training.experiments.tasks.run import Experiments, run_experiments
+    chosen = tasks.load(options.task or ())
+    from valence.training.experiments.tasks import run
 
     reporter = Reporter()
-    summary = run_experiments(
-        Experiments(
+    summary = run.run_experiments(
+        run.Experiments(
             chosen,
-            tuple(dict.fromkeys(seed or _SEEDS)),
-            data,
-            page,
-            minutes=minutes,
-            fresh=fresh,
-            unchecked=unchecked,
-            track=track,
+            tuple(dict.fromkeys(options.seed or _SEEDS)),
+            options.data,
+            options.page,
+            minutes=options.minutes,
+            fresh=options.fresh,
+            unchecked=options.unchecked,
+            track=options.track,
         ),
-        Run(Workspace(workspace), reporter, torch_device(device)),
+        Run(Workspace(options.workspace), reporter, torch_device(options.device)),
     )
-    reporter.say(f"{len(summary.trained)} trained, {len(summary.known)} trained before; {page}")
+    trained, known = len(summary.trained), len(summary.known)
+    reporter.say(f"{trained} trained, {known} trained before; {options.page}")
     if summary.left:
-        reporter.say(f"left after {minutes:g} minutes: {'; '.join(summary.left)}")
+        reporter.say(f"left after {options.minutes:g} minutes: {'; '.join(summary.left)}")
     if summary.failed:
         reporter.say(f"failed: {'; '.join(summary.failed)}")
         raise typer.Exit(1)

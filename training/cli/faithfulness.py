@@ -1,26 +1,26 @@
-"""``faithfulness``."""
+"""``valence faithfulness``."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import typer
-from valence.training.cli.options import WORKSPACE, EngineOption, Model, WorkspaceOption
+from valence.training.cli.options import WORKSPACE, EngineOption, ModelArgument, WorkspaceOption
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 
 def faithfulness(
-    model: Model,
+    model: ModelArgument,
     *,
     label: Annotated[
-        str | None, typer.Option(help="whose texts are judged; by default the last one's")
+        str | None, typer.Option(help="Label whose texts are used.", show_default="the last label")
     ] = None,
     engine: EngineOption = "auto",
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
-    """Judge a model's explanations: does deleting the words they name change its mind?"""
+    """Measure the explanations of a model: does deleting the words they name change the label?"""
     from valence.training.evaluation import explanation_faithfulness as judged
 
     reporter = Reporter()

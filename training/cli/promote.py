@@ -1,4 +1,4 @@
-"""``promote``."""
+"""``valence promote``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from valence.training.runtime.progress import Reporter
 
 
 def promote(
-    tag: Annotated[str, typer.Argument(help="NAME:VERSION, of the model store")],
+    tag: Annotated[str, typer.Argument(help="A version of the store: NAME:VERSION.")],
 ) -> None:
-    """Make a version the champion of its model: the one that is served, whatever is trained."""
+    """Make a version the champion of its model: the version that is served."""
     from valence.training.registry import store
 
     champion = store.promote(tag)

@@ -1,4 +1,4 @@
-"""``rollback``."""
+"""``valence rollback``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from valence.training.runtime.progress import Reporter
 
 
 def rollback(
-    name: Annotated[str, typer.Argument(help="a model of the store")],
+    name: Annotated[str, typer.Argument(help="A model of the store, by its name.")],
 ) -> None:
-    """Make the champion before this one the champion again; nothing is deleted."""
+    """Make the previous champion the champion again; nothing is deleted."""
     from valence.training.registry import store
 
     champion = store.rollback(name)

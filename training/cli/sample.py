@@ -1,4 +1,4 @@
-"""``sample``."""
+"""``valence sample``."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-from valence.training.cli.options import WORKSPACE, CharacterModelName, WorkspaceOption
+from valence.training.cli.options import WORKSPACE, CharacterModelArgument, WorkspaceOption
 from valence.training.runtime.workspace import Workspace
 
 
 def sample(
-    model: CharacterModelName,
+    model: CharacterModelArgument,
     *,
-    prime: Annotated[str, typer.Option(help="the text to go on from")] = "",
-    length: Annotated[int, typer.Option(min=1, help="characters to make up")] = 500,
+    prime: Annotated[str, typer.Option(help="Text that the sample continues.")] = "",
+    length: Annotated[int, typer.Option(min=1, help="Characters to generate.")] = 500,
     temperature: Annotated[
-        float, typer.Option(min=0.0, help="1 as learnt, less: more careful, 0: the likeliest")
+        float,
+        typer.Option(
+            min=0.0, help="1: as learnt; lower: more careful; 0: the likeliest character."
+        ),
     ] = 0.8,
-    seed: Annotated[int, typer.Option(min=0, help="another gives another text")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed; another seed gives another text.")] = 0,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
-    """Let a character model write."""
+    """Generate text with a character model."""
     from valence.training.char_lm import generation, store
 
     saved = store.load(store.path(Workspace(workspace).characters, model))

@@ -1,4 +1,4 @@
-"""``show``."""
+"""``valence show``."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from valence.service.errors import ConfigurationError
-from valence.training.cli.options import Model
+from valence.training.cli.options import ModelArgument
 
 if TYPE_CHECKING:
     from valence.service.classifier.manifest import Manifest
 
 
 def show(
-    model: Model,
+    model: ModelArgument,
     *,
     as_json: Annotated[
-        bool, typer.Option("--json", help="all that the artifact says of itself")
+        bool, typer.Option("--json", help="The whole manifest of the artifact.")
     ] = False,
-    card: Annotated[bool, typer.Option("--card", help="its model card, Markdown")] = False,
+    card: Annotated[bool, typer.Option("--card", help="The model card, as Markdown.")] = False,
     configuration: Annotated[
-        bool, typer.Option("--configuration", help="the file that `train` makes it again from")
+        bool,
+        typer.Option(
+            "--configuration", help="The configuration that `valence train` makes it again from."
+        ),
     ] = False,
 ) -> None:
-    """Tell from which data, configuration, code and machine a model came, and how good it is."""
+    """Show the data, configuration, code and machine that a model came from, and its scores."""
     from valence.service.classifier import seal
     from valence.training.registry import store
     from valence.training.report import model_card
@@ -40,13 +43,13 @@ def show(
     elif configuration:
         typer.echo(model_card.configuration_toml(manifest, paths=True), nl=False)
     else:
-        for line in _told(manifest):
+        for line in _make_lines(manifest):
             typer.echo(line)
         typer.echo(f"files         {folder}")
 
 
-def _told(manifest: Manifest) -> list[str]:
-    """A fact a line, of what a person asks first."""
+def _make_lines(manifest: Manifest) -> list[str]:
+    """One fact a line, the first questions first."""
     training = manifest.training
     told = [
         ("model", f"{manifest.name}:{manifest.version}"),

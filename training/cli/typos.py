@@ -1,18 +1,18 @@
-"""``typos``."""
+"""``valence typos``."""
 
 from __future__ import annotations
 
 import typer
-from valence.training.cli.options import WORKSPACE, EngineOption, Model, WorkspaceOption
+from valence.training.cli.options import WORKSPACE, EngineOption, ModelArgument, WorkspaceOption
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 
 def typos(
-    model: Model, *, engine: EngineOption = "auto", workspace: WorkspaceOption = WORKSPACE
+    model: ModelArgument, *, engine: EngineOption = "auto", workspace: WorkspaceOption = WORKSPACE
 ) -> None:
-    """Measure what a typing error in every tenth word costs a model on its dev texts."""
+    """Measure how much a typing error in every tenth word lowers a model's dev figures."""
     from valence.training.evaluation import typo_robustness as measured
 
     reporter = Reporter()

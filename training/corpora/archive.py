@@ -93,7 +93,7 @@ def _download(package: Package, folder: Path) -> None:
     raise FetchError(
         f"{package.requirement}: pip could not download it and said: {said[-1]} "
         "(check the network, the index or mirror in `pip config list`, and that "
-        "requirements/training.txt is installed, then try again)"
+        "setuptools is installed, then try again)"
     )
 
 

@@ -21,7 +21,7 @@ from valence.service.classifier.manifest import CorpusRecord
 from valence.service.errors import ConfigurationError
 from valence.service.files import encodings
 from valence.service.files.encodings import Encoding
-from valence.service.files.tables import FORMATS, Rows, format_of, known_format, shown
+from valence.service.files.tables import FORMATS, Rows, detect_format, require_format, shorten
 from valence.training.config.columns import Columns
 from valence.training.corpora import folders, hub, torchtext_sets
 from valence.training.corpora.example import Example
@@ -44,7 +44,7 @@ def find_files(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path
         elif cache is not None and torchtext_sets.is_name(pattern):
             files = torchtext_sets.fetch_files(pattern, cache)
         elif path.is_dir():
-            files = sorted(one for one in path.rglob("*") if one.is_file() and format_of(one))
+            files = sorted(one for one in path.rglob("*") if one.is_file() and detect_format(one))
             if not files and folders.holds_labelled_texts(path):
                 files = [path]
         elif path.is_file():
@@ -59,7 +59,7 @@ def find_files(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path
             )
         for file in files:
             if file.is_file():
-                known_format(file)
+                require_format(file)
             found[file] = None
     return tuple(found)
 
@@ -100,11 +100,11 @@ def resolve_encoding(path: Path, table: Columns) -> ResolvedColumns:
     Each text of a folder tells its own; the encoding is that of those that are not UTF-8. Raises
     :class:`ConfigurationError` where none can be told.
     """
-    if table.encoding != encodings.AUTO or format_of(path) == "parquet":
+    if table.encoding != encodings.AUTO or detect_format(path) == "parquet":
         return ResolvedColumns(table, None)
     if path.is_dir():
         return ResolvedColumns(table, folders.guess_encoding(path))
-    found = encodings.of(path)
+    found = encodings.detect_file_encoding(path)
     return ResolvedColumns(replace(table, encoding=found.name), found)
 
 
@@ -124,7 +124,7 @@ def encoding_warning(record: CorpusRecord) -> str | None:
     """What to tell a person whose file was read in a guessed encoding; None of any other."""
     if record.encoding is None or not record.encoding_guessed:
         return None
-    return Encoding(record.encoding, guessed=True).doubt(f"texts of {record.name} are")
+    return Encoding(record.encoding, guessed=True).guess_warning(f"texts of {record.name} are")
 
 
 def read_examples(
@@ -158,7 +158,7 @@ def read_rows(
             yield place, {table.text: text} | ({table.label: label} if table.label else {})
         return
     columns = (table.text, table.label) if table.label else (table.text,)
-    found = Rows(path, known_format(path), encoding=table.encoding, columns=columns, part=part)
+    found = Rows(path, require_format(path), encoding=table.encoding, columns=columns, part=part)
     with closing(found):
         for row in found:
             if row.fault:
@@ -175,7 +175,7 @@ def _label(value: Any, table: Columns, place: str) -> str | tuple[str, ...]:
         return tuple(dict.fromkeys(name for one in value if (name := _name(one, table, place))))
     if isinstance(value, list | dict):
         raise ConfigurationError(
-            f"{place}: column {table.label!r} holds {shown(value)}, not one label; for several "
+            f"{place}: column {table.label!r} holds {shorten(value)}, not one label; for several "
             'labels a text set task = "multi_label"'
         )
     name = _name(value, table, place)
@@ -197,6 +197,6 @@ def _name(value: Any, table: Columns, place: str) -> str:
     if isinstance(value, str | int | float):
         return str(value).strip()
     raise ConfigurationError(
-        f"{place}: column {table.label!r} holds {shown(value)}, which is no label; a label is a "
+        f"{place}: column {table.label!r} holds {shorten(value)}, which is no label; a label is a "
         "text or a number"
     )

@@ -74,7 +74,7 @@ def guess_encoding(folder: Path) -> Encoding:
             others += 1
             if len(prefix) < encodings.PREFIX_BYTES:
                 prefix += content + b"\n"
-    found = encodings.detect(prefix)
+    found = encodings.detect_encoding(prefix)
     if found is None:
         raise ConfigurationError(
             f"{folder}: the encoding of {others:,} texts cannot be told; say it, such as "
@@ -119,7 +119,7 @@ def _list_files(label: Path) -> Iterator[tuple[str, Path]]:
 def _read_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return encodings.opened(file, path).read()
+            return encodings.decompress(file, path).read()
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise ConfigurationError(f"{path}: not gzip, damaged or cut short; copy it anew") from None
     except OSError as error:

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from valence.service.errors import ConfigurationError
-from valence.service.files.tables import arrow
+from valence.service.files.tables import import_pyarrow
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 PREFIX = "hf:"
-REQUIREMENTS = "requirements/hub.txt"
+EXTRA = "valence[hub]"
 _ROWS = 4_096
 
 
@@ -47,7 +47,7 @@ def fetch_files(pattern: str, cache: Path) -> list[Path]:
     except ModuleNotFoundError:
         raise ConfigurationError(
             f"{pattern}: data sets of the Hugging Face Hub need another package: "
-            f"pip install -c requirements/constraints.txt -r {REQUIREMENTS}"
+            f"pip install '{EXTRA}'"
         ) from None
     datasets.disable_progress_bars()
     folder = cache / "hub"
@@ -76,7 +76,7 @@ def fetch_files(pattern: str, cache: Path) -> list[Path]:
 
 def _write(rows: Dataset, path: Path) -> None:
     """All of it or nothing."""
-    pyarrow = arrow()
+    pyarrow = import_pyarrow()
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     schema = pyarrow.schema([(name, _type(rows.features[name])) for name in _columns(rows)])
@@ -120,7 +120,7 @@ def _inner(feature: Any) -> Any:
 
 
 def _type(feature: Any) -> Any:
-    pyarrow = arrow()
+    pyarrow = import_pyarrow()
     inner = _inner(feature)
     one = pyarrow.string() if hasattr(inner, "names") else inner.pa_type
     return one if inner is feature else pyarrow.list_(one)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
-from valence.service.files.encodings import zipped
-from valence.service.files.tables import format_of
+from valence.service.files.encodings import is_gzipped
+from valence.service.files.tables import detect_format
 from valence.training.config.columns import Columns
 from valence.training.corpora import files
 from valence.training.corpora.example import Example
@@ -33,7 +33,7 @@ class Range:
 
 def is_readable_in_place(path: Path, table: Columns) -> bool:
     """Whether ``path``, of a table whose encoding is known, can be read by ranges as it is."""
-    plain = format_of(path) == "jsonl" and not zipped(path)
+    plain = detect_format(path) == "jsonl" and not is_gzipped(path)
     return plain and table.encoding.lower() in ("utf-8", "utf8")
 
 

@@ -108,7 +108,7 @@ def _choose_sections(examples: Sequence[Example], share: float) -> dict[str, Any
 
     ``examples`` are a ``share`` of them; less than 1, if they are to be streamed.
     """
-    lengths = np.array([len(tokenizer.surfaces(example.text)) for example in examples])
+    lengths = np.array([len(tokenizer.find_surfaces(example.text)) for example in examples])
     longest = float(np.percentile(lengths, 99))
     max_tokens = min(512, max(32, 32 * math.ceil(longest / 32)))
     few_and_long = len(examples) < FEW_TEXTS and float(np.median(lengths)) >= LONG_TOKENS

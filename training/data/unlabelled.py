@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from valence.service.classifier.manifest import CorpusRecord
-from valence.service.classifier.sentences import sentences
+from valence.service.classifier.sentences import split_sentences
 from valence.training.config.columns import Columns
 from valence.training.config.schema import Distillation, UnlabelledTexts
 from valence.training.corpora import catalog
@@ -88,7 +88,7 @@ def _split_sentences(examples: Iterable[Example]) -> Iterator[Example]:
     seen: set[str] = set()
     for example in examples:
         text = _BREAK.sub("\n\n", example.text)
-        for start, end in sentences(text):
+        for start, end in split_sentences(text):
             sentence = replace(example, text=text[start:end])
             if sentence.normal_form and sentence.normal_form not in seen:
                 seen.add(sentence.normal_form)

@@ -29,7 +29,7 @@ def build_vocabulary(
     own, and the other numbers are one word. Then come the other words of ``unseen`` that the
     tokenizer keeps as one word; ``maximum_words`` does not count them.
     """
-    surfaces = Counter(surface for text in texts for surface in tokenizer.surfaces(text))
+    surfaces = Counter(surface for text in texts for surface in tokenizer.find_surfaces(text))
     own_numbers = _frequent_numbers(surfaces, minimum_count) if numbers == "own" else frozenset()
     counts: Counter[str] = Counter()
     for surface, count in surfaces.items():  # each spelling is normalized once
@@ -52,4 +52,4 @@ def _frequent_numbers(surfaces: Counter[str], minimum_count: int) -> frozenset[s
 
 
 def _is_single_token(word: str) -> bool:
-    return tokenizer.surfaces(word) == [word] and tokenizer.normalize(word) == word
+    return tokenizer.find_surfaces(word) == [word] and tokenizer.normalize(word) == word

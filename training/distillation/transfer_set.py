@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from valence.service.classifier.classifier import probabilities
+from valence.service.classifier.classifier import to_probabilities
 from valence.service.classifier.manifest import TeacherRecord
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import ConfigurationError
@@ -170,7 +170,7 @@ def _soft_labels(
     teacher: MeanTeacher, configuration: Configuration, texts: Sequence[str]
 ) -> NDArray[np.float64]:
     """The teacher's probabilities ``(N, K)``, softened by the configured temperature."""
-    return probabilities(
+    return to_probabilities(
         teacher.logits(texts),
         temperature=_distillation_section(configuration).temperature,
         task=configuration.task,
@@ -187,7 +187,7 @@ def _score_teacher(
             continue
         examples = splits.of(name)
         logits = teacher.logits([example.text for example in examples])
-        answers = probabilities(logits, temperature=1.0, task=configuration.task)
+        answers = to_probabilities(logits, temperature=1.0, task=configuration.task)
         truth = targets.label_indices(
             examples, labels=configuration.labels, task=configuration.task
         )

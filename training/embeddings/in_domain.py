@@ -61,7 +61,7 @@ def _read(
     of_spelling: dict[str, int] = {}  # each is normalized once
     documents = []
     for text in texts:
-        surfaces = tokenizer.surfaces(text)
+        surfaces = tokenizer.find_surfaces(text)
         for surface in surfaces:
             if surface not in of_spelling:
                 word = tokenizer.normalize(surface, numbers)

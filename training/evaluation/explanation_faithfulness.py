@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from valence.service.classifier.classifier import Classifier, probabilities
+from valence.service.classifier.classifier import Classifier, to_probabilities
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.interface import Engine
@@ -61,11 +61,11 @@ def measure(
             engine.logits(documents[start : start + _CHUNK])
             for start in range(0, len(documents), _CHUNK)
         ]
-        return probabilities(
+        return to_probabilities(
             np.concatenate(outputs), temperature=manifest.temperature, task=manifest.task
         )
 
-    read = [classifier.encode(text).ids for text in texts]
+    read = [classifier.encode_head(text).ids for text in texts]
     read = [ids for ids in read if len(ids) > DELETED]
     scores = ask(read) if read else np.empty((0, len(manifest.labels)))
     kept = (scores.argmax(axis=1) == index) & (scores[:, index] >= CONFIDENT)

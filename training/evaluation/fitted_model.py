@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from valence.service.classifier.classifier import probabilities
+from valence.service.classifier.classifier import to_probabilities
 from valence.service.classifier.model import RecurrentClassifier
 from valence.training.behaviour import suite
 from valence.training.behaviour.case_result import Capability
@@ -53,7 +53,7 @@ def judge(
         outputs["dev"].astype(np.float64), encoded["dev"].truth
     )
     values = {
-        name: probabilities(values, temperature=temperature, task=configuration.task)
+        name: to_probabilities(values, temperature=temperature, task=configuration.task)
         for name, values in outputs.items()
     }
     chosen = (
@@ -105,6 +105,6 @@ def _asking(
         outputs = loop.compute_logits(
             model, encode_texts(texts, prepared.vocabulary, configuration)
         )
-        return probabilities(outputs, temperature=temperature, task=configuration.task)
+        return to_probabilities(outputs, temperature=temperature, task=configuration.task)
 
     return ask

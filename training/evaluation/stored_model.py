@@ -10,9 +10,14 @@ from typing import Any
 
 import numpy as np
 from valence.service.classifier import artifact
-from valence.service.classifier.classifier import Classifier, Probabilities, Reading, probabilities
+from valence.service.classifier.classifier import (
+    Classifier,
+    Probabilities,
+    WindowedText,
+    to_probabilities,
+)
 from valence.service.classifier.manifest import Manifest
-from valence.service.classifier.result import result
+from valence.service.classifier.result import format_result
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import TextTooLong
@@ -104,7 +109,7 @@ def answer(
     with reporter.bar(f"scoring with {manifest.name}", total=len(chunks)) as advance:
         for start in chunks:
             chunk = examples[start : start + _CHUNK]
-            documents = [classifier.encode(example.text).ids for example in chunk]
+            documents = [classifier.encode_head(example.text).ids for example in chunk]
             outputs.append(score(manifest, computes, documents, labels=labels))
             tokens += sum(map(len, documents))
             seconds = max(1e-9, time.perf_counter() - started)
@@ -126,7 +131,7 @@ def score(
         computes.logits(documents[start : start + _CHUNK])
         for start in range(0, len(documents), _CHUNK)
     ]
-    values = probabilities(
+    values = to_probabilities(
         np.concatenate(parts), temperature=manifest.temperature, task=manifest.task
     )
     return values[:, [manifest.labels.index(label) for label in labels]]
@@ -147,7 +152,7 @@ def subject(
     order = labels or manifest.labels
 
     def ask(texts: Sequence[str]) -> Probabilities:
-        documents = [classifier.encode(text).ids for text in texts]
+        documents = [classifier.encode_head(text).ids for text in texts]
         return score(manifest, computes, documents, labels=order)
 
     return Subject(order, ask, thresholds_of(manifest, order), manifest.polarity)
@@ -165,14 +170,16 @@ def predict_stored(
     while chunk := list(islice(waiting, _CHUNK)):
         readings = [_read(classifier, place, text, truncation) for place, text in chunk]
         windows = [ids for reading in readings for ids in reading.windows]
-        predictions = classifier.combine(readings, classifier.predict(computes.logits(windows)))
+        predictions = classifier.merge_windows(
+            readings, classifier.predict(computes.logits(windows))
+        )
         for reading, prediction in zip(readings, predictions, strict=True):
-            yield result(classifier.manifest.labels, prediction, reading.usage)
+            yield format_result(classifier.manifest.labels, prediction, reading.usage)
 
 
-def _read(classifier: Classifier, place: int, text: str, truncation: Truncation) -> Reading:
+def _read(classifier: Classifier, place: int, text: str, truncation: Truncation) -> WindowedText:
     try:
-        return classifier.read(text, truncation)
+        return classifier.encode_windows(text, truncation)
     except TextTooLong as error:
         raise TextTooLong(((place, f"text {place + 1}: {error}"),)) from None
 

@@ -93,7 +93,7 @@ def measure_stored(tag: str, *, engine: str, run: Run) -> Cost:
         ]
         _, found = stored_model.answer(classifier, computes, examples, run.reporter)
         scores.append(found.macro_f1)
-        usages = [classifier.encode(example.text).usage for example in examples]
+        usages = [classifier.encode_head(example.text).usage for example in examples]
         tokens = sum(usage.tokens_used for usage in usages)
         unknown.append(sum(usage.unknown_tokens for usage in usages) / max(1, tokens))
     return Cost(

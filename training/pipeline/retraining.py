@@ -50,7 +50,7 @@ def retrain(
     if not configuration.data.has_test:
         raise ConfigurationError(
             'the gate judges on test texts, which data.dev and data.split = "stratified" leave '
-            "none of; train with `make train`, or leave these settings out"
+            "none of; train with `valence train`, or leave these settings out"
         )
     name = configuration.name
     folder = run.workspace.root / "verdicts"
@@ -111,8 +111,8 @@ def _same_labels(champion: str, configuration: Configuration) -> None:
         raise ConfigurationError(
             f"the champion {champion} has the labels {sorted(there)}, the challenger would have "
             f"{sorted(here)}: they cannot be compared, and who reads the answers expects the "
-            "champion's; train it under another name, or train it with `make train` and promote it "
-            "by hand with `make promote`"
+            "champion's; train it under another name, or train it with `valence train` and promote it "
+            "by hand with `valence promote`"
         )
 
 

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 import bentoml
-from bentoml._internal.configuration.containers import BentoMLContainer
-from bentoml._internal.models import ModelStore
 from bentoml.exceptions import BentoMLException, NotFound
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError
-from valence.service.registry import champion
+from valence.service.registry import bento_store, champion
 from valence.service.registry.champion import Champion, Change
+from valence.service.registry.names import describe_unknown
 
 _UNFINISHED = "unfinished-model-"
 # what a killed process left is swept up after this time; copying a model takes seconds
@@ -35,7 +34,7 @@ def publish(folder: Path, manifest: Manifest) -> str:
     """
     judged = manifest.metrics.get("test", manifest.metrics.get("dev"))
     figures = judged if isinstance(judged, dict) else {}
-    store = _folder()
+    store = bento_store.folder()
     target = store / manifest.name / manifest.version
     if target.exists():
         raise ArtifactError(f"the model store holds {manifest.name}:{manifest.version} already")
@@ -45,8 +44,9 @@ def publish(folder: Path, manifest: Manifest) -> str:
         if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=store.parent) as unfinished:
-        with bentoml.models.create(
+        with bento_store.create(
             f"{manifest.name}:{manifest.version}",
+            store=Path(unfinished),
             module="valence.service.classifier",
             labels={"task": manifest.task, "framework": "valence"},
             metadata={
@@ -60,7 +60,6 @@ def publish(folder: Path, manifest: Manifest) -> str:
                     if key in figures
                 },
             },
-            _model_store=ModelStore(unfinished),
         ) as model:
             shutil.copytree(folder, model.path, dirs_exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -75,9 +74,9 @@ def path(tag: str) -> Path:
     try:
         return Path(champion.get(tag).path)
     except NotFound:
+        held = [str(model.tag) for model in bentoml.models.list()]
         raise ArtifactError(
-            f"the model store holds no {tag!r}; train one with `make train`, or see what it holds "
-            "with `bentoml models list`"
+            f"{describe_unknown(tag, held)}; train it with `valence train`"
         ) from None
     except (BentoMLException, ValueError) as error:
         raise ArtifactError(f"{tag!r} is no model tag: {error}") from None
@@ -93,7 +92,7 @@ def versions(name: str) -> list[str]:
 
 def current(name: str) -> Champion | None:
     """The champion of ``name``, with its past."""
-    return champion.read(_folder() / name)
+    return champion.read(bento_store.folder() / name)
 
 
 def promote(tag: str, *, how: Literal["adopted", "promoted"] = "promoted") -> Champion:
@@ -120,14 +119,14 @@ def rollback(name: str) -> Champion:
 
     Raises :class:`ArtifactError` where there was none, or it is not in the store any more.
     """
-    folder = _folder() / name
+    folder = bento_store.folder() / name
     if not folder.is_dir():
-        raise ArtifactError(f"the model store holds no {name!r}")
+        raise ArtifactError(f"the model store does not have {name!r}")
     with _changing(folder) as before:
         if before is None or not before.previous:
             raise ArtifactError(
                 f"there is no champion of {name} to go back to; promote one of "
-                f"{_listed(versions(name))} with `make promote TAG={name}:VERSION`"
+                f"{_listed(versions(name))} with `valence promote {name}:VERSION`"
             )
         *previous, version = before.previous
         if not (folder / version).is_dir():
@@ -176,8 +175,3 @@ def _replace(path: Path, content: str) -> None:
 
 def _listed(found: list[str]) -> str:
     return ", ".join(found) or "nothing"
-
-
-def _folder() -> Path:
-    """Where the store keeps its models."""
-    return Path(BentoMLContainer.model_store.get()._path)

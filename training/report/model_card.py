@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from valence.service.classifier.manifest import Manifest, without_paths
+from valence.service.classifier.manifest import Manifest, strip_paths
 from valence.training.config import toml
 from valence.training.metrics.scores import Evaluation
 from valence.training.report.environment import make_environment
@@ -64,7 +64,7 @@ def evaluations_of(manifest: Manifest) -> dict[str, Evaluation]:
 def configuration_toml(manifest: Manifest, *, paths: bool = False) -> str:
     """The configuration as a file that ``train`` reads; ``paths`` are whole or their last part."""
     whole = dict(manifest.training.configuration)
-    return toml.format_toml(whole if paths else without_paths(whole))
+    return toml.format_toml(whole if paths else strip_paths(whole))
 
 
 def _weak(manifest: Manifest, main: Evaluation | None) -> list[str]:

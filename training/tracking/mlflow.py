@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from valence.service.classifier.manifest import Manifest, without_paths
+from valence.service.classifier.manifest import Manifest, strip_paths
 from valence.training.config.schema import Configuration
 from valence.training.report import model_card
 from valence.training.tracking.figures import behaviour, flat, of_split
@@ -65,7 +65,7 @@ class Runs:
             client.update_run(self._run_id, status="RUNNING")
         else:
             self._run_id = client.create_run(experiment, run_name=run, tags={_RUN: run}).info.run_id
-            settings = without_paths(configuration.model_dump(mode="json", exclude={"expected"}))
+            settings = strip_paths(configuration.model_dump(mode="json", exclude={"expected"}))
             parameters = [Param(key, value[:_LONGEST]) for key, value in flat(settings)]
             client.log_batch(self._run_id, params=parameters[:100])
         self._client = client

@@ -18,7 +18,7 @@ from valence.training.config.schema import Configuration
 from valence.training.runtime.progress import Reporter
 from valence.training.trainer.checkpoint import Epoch
 
-REQUIREMENTS = "requirements/tracking.txt"
+EXTRA = "valence[tracking]"
 # what an address says of who asks
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
@@ -93,7 +93,7 @@ def tracked(workspace: Path, reporter: Reporter) -> Iterator[Tracking]:
     Without the packages of :data:`REQUIREMENTS` nothing is tracked, and that is said.
     """
     if any(find_spec(package) is None for package in ("mlflow", "tensorboard")):
-        reporter.say(f"this run is not tracked: pip install -r {REQUIREMENTS}, or --no-track")
+        reporter.say(f"this run is not tracked: pip install '{EXTRA}', or --no-track")
         yield UNTRACKED
         return
     from valence.training.tracking.mlflow import Runs

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from valence.service.classifier.classifier import Logits, probabilities
+from valence.service.classifier.classifier import Logits, to_probabilities
 from valence.service.classifier.manifest import Task
 from valence.service.classifier.model import RecurrentClassifier
 from valence.service.errors import ConfigurationError
@@ -275,7 +275,7 @@ def _evaluate_dev(model: RecurrentClassifier, texts: EncodedTexts) -> Evaluation
     outputs = compute_logits(model, texts)
     if not np.isfinite(outputs).all():
         return None
-    answers = probabilities(outputs, temperature=1.0, task=texts.task)
+    answers = to_probabilities(outputs, temperature=1.0, task=texts.task)
     return evaluate(
         answers,
         texts.truth,

@@ -1,7 +1,7 @@
-"""Amazon SageMaker's contract for a container: ``GET /ping`` and ``POST /invocations``.
+"""The contract of Amazon SageMaker for containers: ``GET /ping`` and ``POST /invocations``.
 
-JSON is as of Hugging Face's dialect; JSON lines and CSV, which batch transform splits files into,
-are answered line by line, so that it can join answers to its input.
+JSON bodies are those of Hugging Face's dialect. Batch transform splits files into JSON lines or CSV;
+the answer to these has one line per line, so that batch transform can join it to its input.
 """
 
 from __future__ import annotations
@@ -14,18 +14,22 @@ from typing import Any
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, RootModel
 from valence.service import errors
-from valence.service.api.dialects.huggingface import (
+from valence.service.api.dialects.huggingface.predict import (
+    build_compute_headers,
+    predict,
+    rank_labels,
+)
+from valence.service.api.dialects.huggingface.routes import (
     PREDICT_EXAMPLES,
     PREDICTED,
+    check_health,
+    refuse,
+)
+from valence.service.api.dialects.huggingface.schemas import (
     PredictedLabel,
     PredictError,
     PredictRequest,
     PredictResponse,
-    compute_headers,
-    health,
-    label_scores,
-    predict,
-    refuse,
 )
 from valence.service.api.http.request import Request, Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
@@ -46,7 +50,7 @@ class Line(BaseModel):
 
 
 class PredictedLine(RootModel[list[PredictedLabel]]):
-    """Labels of the text of one line, likeliest first."""
+    """The labels of one line with their scores, likeliest first."""
 
 
 async def invoke(context: Context, request: Request) -> Response:
@@ -56,35 +60,35 @@ async def invoke(context: Context, request: Request) -> Response:
     if media_type == _JSON:
         return await predict(context, request)
     body = await request.body()
-    texts = (_rows if media_type == _CSV else _lines)(body, context.settings)
+    texts = (_read_csv if media_type == _CSV else _read_json_lines)(body, context.settings)
     if not texts:
-        raise InvalidRequest.of("body", "holds no text; send one a line")
+        raise InvalidRequest.for_field("body", "the body is empty; send one text per line")
     require_within_limits(texts, context.settings, field="line")
     scorer, scored = await score(context, request, texts)
-    rows: list[Any] = await label_scores(scorer, scored)
+    rows: list[Any] = await rank_labels(scorer, scored)
     return Response(
         b"".join(pydantic_core.to_json(row) + b"\n" for row in rows),
         media_type=_LINES,
-        headers=compute_headers(scorer, scored, seconds=time.perf_counter() - started),
+        headers=build_compute_headers(scorer, scored, seconds=time.perf_counter() - started),
     )
 
 
-def _lines(body: bytes, settings: Settings) -> list[str]:
-    # only a line feed ends a line: a text may hold any other separator
+def _read_json_lines(body: bytes, settings: Settings) -> list[str]:
+    # only a line feed ends a line, because a text may have any other separator
     lines = body.removesuffix(b"\n").split(b"\n") if body else []
     require_few(lines, settings, field="line")
     texts = []
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         try:
             texts.append(parse(Line, line).inputs)
         except MalformedBody as error:
-            raise MalformedBody(f"line {place}: {error}") from None
+            raise MalformedBody(f"line {index}: {error}") from None
         except InvalidRequest as error:
-            raise InvalidRequest.of(f"line.{place}", str(error)) from None
+            raise InvalidRequest.for_field(f"line.{index}", str(error)) from None
     return texts
 
 
-def _rows(body: bytes, settings: Settings) -> list[str]:
+def _read_csv(body: bytes, settings: Settings) -> list[str]:
     try:
         rows = list(csv.reader(io.StringIO(body.decode(), newline=""), strict=True))
     except UnicodeDecodeError:
@@ -92,11 +96,11 @@ def _rows(body: bytes, settings: Settings) -> list[str]:
     except csv.Error as error:
         raise MalformedBody(f"the body is not CSV: {error}") from None
     require_few(rows, settings, field="line")
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if len(row) != 1:
-            raise InvalidRequest.of(
-                f"line.{place}",
-                f"{len(row)} columns, there must be one, the text; quote a text that has commas",
+            raise InvalidRequest.for_field(
+                f"line.{index}",
+                f"{len(row)} columns, there must be one, the text; put a text with commas in quotes",
             )
     return [text for (text,) in rows]
 
@@ -105,13 +109,13 @@ ROUTES = (
     Route(
         method="GET",
         path="/ping",
-        handler=health,
+        handler=check_health,
         refuse=refuse,
         logged=False,
         open=True,
         operation=Operation(
             summary="Are the models loaded and warm?",
-            description="For SageMaker; empty when they are.",
+            description="For SageMaker. The answer is empty if they are. Otherwise the status is 503.",
             tag="sagemaker",
             response="text/plain",
             errors=(errors.Unavailable,),
@@ -124,9 +128,9 @@ ROUTES = (
         handler=invoke,
         refuse=refuse,
         operation=Operation(
-            summary="Classify, for SageMaker",
-            description="JSON as of /predict. JSON lines of `inputs`, or CSV of one column without "
-            "a header, are answered by a line for each.",
+            summary="Classify for SageMaker",
+            description="JSON bodies as for /predict. The answer to JSON lines with `inputs`, or to CSV "
+            "with one column and without a header, has one line per line.",
             tag="sagemaker",
             request=PredictRequest,
             request_examples=PREDICT_EXAMPLES,

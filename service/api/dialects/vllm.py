@@ -1,4 +1,4 @@
-"""vLLM's dialect: ``POST /classify``, as LiteLLM and SGLang's clients speak it too."""
+"""The dialect of vLLM: ``POST /classify``. Clients of LiteLLM and SGLang use it too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from valence.service.errors import InvalidRequest
 from valence.service.inference.scorer import Scorer
 
 _NO_IDS = (
-    "token ids are another vocabulary's; send the text itself, these models have their own words"
+    "token ids belong to another vocabulary; send the text, these models have their own tokenizer"
 )
 _ERROR_TYPES = {
     404: "NotFoundError",
@@ -30,31 +30,32 @@ _ERROR_TYPES = {
 
 
 class VllmRequest(BaseModel):
-    """One text or several, and how to read long ones."""
+    """One text or several, and the truncation of long texts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, title="VllmClassifyRequest")
 
-    input: str | list[str] = Field(description="a text, or several")
+    input: str | list[str] = Field(description="One text, or a list of texts.")
     model: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
-        default=None, description="`name` or `name:version`; the default model if absent"
+        default=None,
+        description="The model, as `name` or `name:version`. Absent: the default model.",
     )
     truncate_prompt_tokens: Annotated[int, Field(ge=-1, strict=True)] | None = Field(
         default=None,
-        description="-1 cuts a text longer than the model reads; absent, it is an error",
+        description="-1: a text longer than the model reads is cut. Absent: such a text is an error.",
     )
     truncation_side: Literal["left", "right"] | None = Field(
-        default=None, description="the end of a long text that is cut off; right if absent"
+        default=None, description="The end of a long text that is cut off. Absent: right."
     )
     use_activation: StrictBool | None = Field(
-        default=None, description="false, which asks for outputs before calibration, is refused"
+        default=None, description="False, which means scores before calibration, is refused."
     )
     request_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")] | None = Field(
-        default=None, description="becomes part of the answer's id"
+        default=None, description="Part of the id of the answer."
     )
     priority: Annotated[int, Field(strict=True)] = Field(
-        default=0, description="only 0: the queue is fair to all"
+        default=0, description="Must be 0: all requests have the same priority."
     )
-    user: str | None = Field(default=None, description="not used")
+    user: str | None = Field(default=None, description="Not used.")
 
     @field_validator("input", mode="before")
     @classmethod
@@ -71,16 +72,18 @@ class VllmRequest(BaseModel):
 
 
 class Classified(BaseModel):
-    """The answer for one text."""
+    """The result of one text."""
 
     index: int
     label: str
-    probs: Annotated[list[float], Field(description="in the order of the model's labels")]
+    probs: Annotated[
+        list[float], Field(description="Probabilities in the order of the model's labels.")
+    ]
     num_classes: int
 
 
 class VllmUsage(BaseModel):
-    """Tokens read."""
+    """The number of tokens that the model read."""
 
     prompt_tokens: int
     total_tokens: int
@@ -89,20 +92,20 @@ class VllmUsage(BaseModel):
 
 
 class VllmResponse(BaseModel):
-    """An answer for each text, in order."""
+    """One result for each text, in order."""
 
     model_config = ConfigDict(title="VllmClassifyResponse")
 
     id: str
     object: Literal["list"]
-    created: Annotated[int, Field(description="seconds since 1970")]
+    created: Annotated[int, Field(description="Seconds since 1970.")]
     model: str
     data: list[Classified]
     usage: VllmUsage
 
 
 class OpenAIErrorBody(BaseModel):
-    """What was wrong."""
+    """What was wrong with the request."""
 
     message: str
     type: str
@@ -111,24 +114,25 @@ class OpenAIErrorBody(BaseModel):
 
 
 class OpenAIError(BaseModel):
-    """An error, as OpenAI's clients read it."""
+    """An error in the shape that clients of OpenAI expect."""
 
     error: OpenAIErrorBody
 
 
 async def classify(context: Context, request: Request) -> Response:
     """Answer ``POST /classify``."""
-    asked = await request.json(VllmRequest)
-    if asked.use_activation is False:
-        raise InvalidRequest.of(
-            "use_activation", "only calibrated probabilities are given; leave it out"
+    body = await request.json(VllmRequest)
+    if body.use_activation is False:
+        raise InvalidRequest.for_field(
+            "use_activation",
+            "this service returns only calibrated probabilities; leave use_activation out",
         )
-    if asked.priority:
-        raise InvalidRequest.of("priority", "only 0; the queue is fair to all")
-    texts = [asked.input] if isinstance(asked.input, str) else asked.input
+    if body.priority:
+        raise InvalidRequest.for_field("priority", "must be 0; all requests have the same priority")
+    texts = [body.input] if isinstance(body.input, str) else body.input
     require_within_limits(texts, context.settings, field="input")
-    truncation = _truncation(asked, context.models.get(asked.model))
-    scorer, scored = await score(context, request, texts, model=asked.model, truncation=truncation)
+    truncation = _choose_truncation(body, context.models.get(body.model))
+    scorer, scored = await score(context, request, texts, model=body.model, truncation=truncation)
     labels = scorer.manifest.labels
     data = [
         {
@@ -141,7 +145,7 @@ async def classify(context: Context, request: Request) -> Response:
     ]
     tokens = scored.usage.tokens_used
     content: dict[str, Any] = {
-        "id": f"classify-{asked.request_id or uuid.uuid4().hex}",
+        "id": f"classify-{body.request_id or uuid.uuid4().hex}",
         "object": "list",
         "created": seconds_since_1970(),
         "model": scorer.name,
@@ -157,25 +161,25 @@ async def classify(context: Context, request: Request) -> Response:
 
 
 def seconds_since_1970() -> int:
-    """When an answer is made."""
+    """The current time in seconds since 1970, rounded down."""
     return int(time.time())
 
 
-def _truncation(asked: VllmRequest, scorer: Scorer) -> Truncation:
-    most = asked.truncate_prompt_tokens
-    if most is None:
+def _choose_truncation(body: VllmRequest, scorer: Scorer) -> Truncation:
+    tokens = body.truncate_prompt_tokens
+    if tokens is None:
         return "error"
     limit = scorer.manifest.max_tokens
-    if most not in (-1, limit):
-        raise InvalidRequest.of(
+    if tokens not in (-1, limit):
+        raise InvalidRequest.for_field(
             "truncate_prompt_tokens",
-            f"{most}, but {scorer.name!r} reads {limit} tokens, no fewer and no more; use -1",
+            f"{tokens}, but {scorer.name!r} always reads {limit} tokens; use -1",
         )
-    return "tail" if asked.truncation_side == "left" else "head"
+    return "tail" if body.truncation_side == "left" else "head"
 
 
 def refuse(problem: Problem, request_id: str) -> Response:  # noqa: ARG001
-    """``problem`` as OpenAI's clients read it."""
+    """``problem`` in the shape that clients of OpenAI expect."""
     status = problem.kind.status
     content = {
         "error": {
@@ -195,9 +199,9 @@ ROUTES = (
         handler=classify,
         refuse=refuse,
         operation=Operation(
-            summary="Classify, as vLLM does",
-            description="Probabilities by the number of the class. A text longer than the model "
-            "reads is an error unless `truncate_prompt_tokens` is -1.",
+            summary="Classify as vLLM does",
+            description="Returns the probabilities of each text in the order of the labels. A text "
+            "longer than the model reads is an error unless `truncate_prompt_tokens` is -1.",
             tag="vllm",
             request=VllmRequest,
             request_examples={

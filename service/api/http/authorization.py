@@ -49,12 +49,12 @@ class Access:
         secret = _secret(request)
         if not secret:
             raise Unauthorized(
-                "this service wants an API key; send it as `Authorization: Bearer KEY` or as "
+                "this service requires an API key; send it as `Authorization: Bearer KEY` or as "
                 "`X-API-Key: KEY`"
             )
         key = key_file.find(self._keys, secret)
         if key is None:
-            raise Unauthorized("the API key is none of this service's; ask its operator for one")
+            raise Unauthorized("this service does not know the API key; ask its operator for a key")
         request.key = key.name
         bucket = self._buckets.get(key.name)
         if bucket is None:
@@ -62,7 +62,7 @@ class Access:
         wait = bucket.wait_seconds()
         if wait:
             raise RateLimited(
-                f"this API key may send {bucket.rate:.12g} texts a second; try again after the "
+                f"this API key may send {bucket.rate:.12g} texts per second; try again after the "
                 "time in Retry-After",
                 retry_after_seconds=wait,
             )
@@ -97,7 +97,7 @@ class Access:
         self._buckets = {
             name: self._buckets[name]
             if name in self._buckets and self._buckets[name].rate == rate
-            else TokenBucket(rate, most=max(rate, 1.0), clock=self._clock)
+            else TokenBucket(rate, capacity=max(rate, 1.0), clock=self._clock)
             for name, rate in rates.items()
             if rate
         }

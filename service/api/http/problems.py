@@ -1,4 +1,4 @@
-"""Errors over HTTP: the one table from exception to status, and RFC 9457's shape for them."""
+"""Errors over HTTP: the one table from exception to status, and their shape by RFC 9457."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A row of the table: what an exception is to a client."""
+    """A row of the table: the status and the title that a client sees for an exception."""
 
     status: int
     slug: str
@@ -24,53 +24,57 @@ class Kind:
 
     @property
     def uri(self) -> str:
-        """The stable name that clients compare."""
+        """The stable identifier of the kind, which clients compare."""
         return f"urn:valence:problem:{self.slug}"
 
 
 KINDS: dict[type[errors.RequestError], Kind] = {
     errors.MalformedBody: Kind(400, "malformed-body", "The body is not JSON"),
     errors.Unauthorized: Kind(401, "unauthorized", "No valid API key"),
-    errors.UnknownPath: Kind(404, "unknown-path", "Nothing is served at this path"),
-    errors.UnknownModel: Kind(404, "unknown-model", "No such model is served"),
-    errors.MethodNotAllowed: Kind(405, "method-not-allowed", "The path has no such method"),
-    errors.BodyTooSlow: Kind(408, "request-timeout", "The body came too slowly"),
+    errors.UnknownPath: Kind(404, "unknown-path", "This path does not exist"),
+    errors.UnknownModel: Kind(404, "unknown-model", "This model is not served"),
+    errors.MethodNotAllowed: Kind(405, "method-not-allowed", "The path does not have this method"),
+    errors.BodyTooSlow: Kind(408, "request-timeout", "The body arrived too slowly"),
     errors.BodyTooLarge: Kind(413, "body-too-large", "The body is too large"),
-    errors.UnsupportedMedia: Kind(415, "unsupported-media", "The body's media type is not read"),
-    errors.InvalidRequest: Kind(422, "invalid-request", "The request is not of this shape"),
-    errors.TextTooLong: Kind(422, "text-too-long", "A text is longer than is read"),
-    errors.RateLimited: Kind(429, "rate-limited", "The API key's rate is used up"),
+    errors.UnsupportedMedia: Kind(
+        415, "unsupported-media", "The media type of the body is not supported"
+    ),
+    errors.InvalidRequest: Kind(
+        422, "invalid-request", "The request does not have the documented shape"
+    ),
+    errors.TextTooLong: Kind(422, "text-too-long", "A text is longer than the model reads"),
+    errors.RateLimited: Kind(429, "rate-limited", "The rate limit of the API key is reached"),
     errors.Overloaded: Kind(429, "overloaded", "The queue is full"),
     errors.Unavailable: Kind(503, "unavailable", "The service is starting or draining"),
     errors.DeadlineExceeded: Kind(504, "deadline-exceeded", "No answer within the time allowed"),
 }
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="valence"')
-UNEXPECTED = Kind(500, "unexpected", "An error that is ours")
+UNEXPECTED = Kind(500, "unexpected", "Internal error")
 
 
 class FieldProblem(BaseModel):
-    """One fault of a request."""
+    """One fault in a request."""
 
-    location: Annotated[str, Field(description="where in the body, dots between the steps")]
+    location: Annotated[str, Field(description="The place in the body, as a path with dots.")]
     message: str
 
 
 class ProblemDetails(BaseModel):
-    """An error, as RFC 9457 (problem details for HTTP) shapes it."""
+    """An error in the shape of RFC 9457 (problem details for HTTP APIs)."""
 
     model_config = ConfigDict(title="Problem")
 
-    type: Annotated[str, Field(description="names the kind of error; stable")]
+    type: Annotated[str, Field(description="Stable name of the kind of error.")]
     title: str
     status: int
-    detail: Annotated[str, Field(description="what was wrong with this request, and the remedy")]
+    detail: Annotated[str, Field(description="What was wrong with this request, and the remedy.")]
     request_id: str
     errors: list[FieldProblem] = []
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error on its way to a client; each dialect gives it the shape its clients expect."""
+    """An error to be sent to a client. Each dialect gives it the shape that its clients expect."""
 
     kind: Kind
     detail: str
@@ -79,18 +83,18 @@ class Problem:
 
 
 def describe(error: Exception) -> Problem:
-    """The problem an exception is; one that was not raised on purpose says nothing of itself."""
+    """The problem for an exception. An exception not raised on purpose stays in the log."""
     kind = KINDS.get(type(error)) if isinstance(error, errors.RequestError) else None
     if kind is None:
         return Problem(
-            UNEXPECTED, "the service failed; the log names where under this request's id"
+            UNEXPECTED, "the service failed; its log shows the cause under the id of this request"
         )
     faults = error.problems if isinstance(error, errors.InvalidRequest) else ()
     return Problem(kind, str(error), faults, _headers(error))
 
 
 def _headers(error: Exception) -> tuple[tuple[bytes, bytes], ...]:
-    """What HTTP wants beside the status."""
+    """The headers that the status requires."""
     match error:
         case errors.Overloaded() | errors.RateLimited():
             return (_retry_after(error.retry_after_seconds),)
@@ -106,7 +110,7 @@ def _headers(error: Exception) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def problem_json(problem: Problem, request_id: str) -> Response:
-    """``problem`` as RFC 9457 writes it."""
+    """``problem`` as an RFC 9457 response."""
     content: dict[str, object] = {
         "type": problem.kind.uri,
         "title": problem.kind.title,

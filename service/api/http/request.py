@@ -27,7 +27,7 @@ from valence.service.errors import (
 )
 from valence.service.inference.scorer import Stages
 from valence.service.pacing.token_bucket import TokenBucket
-from valence.service.server.single_write import understands
+from valence.service.server.single_write import supports_single_write
 
 # ours, and what Envoy, and so Istio, tells a service of its own limit
 TIMEOUT_HEADERS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
@@ -68,7 +68,7 @@ class Response:
             "status": self.status,
             "headers": list(self.headers),
         }
-        if understands(scope):
+        if supports_single_write(scope):
             start["body"] = self.body
             await send(start)
             return
@@ -165,7 +165,7 @@ class Request:
         media_type = given.split(b";", 1)[0].strip().lower().decode("latin-1")
         if media_type and media_type not in types:
             raise UnsupportedMedia(
-                f"this route reads {' or '.join(types)}; send the header Content-Type: {types[0]}"
+                f"this path reads {' or '.join(types)}; send the header Content-Type: {types[0]}"
             )
         return media_type or types[0]
 
@@ -223,8 +223,8 @@ class Request:
                     timeout.reschedule(started + allowed)
         except TimeoutError:
             raise BodyTooSlow(
-                f"a body may take {limits.idle_seconds:g} seconds, and longer at "
-                f"{SLOWEST_BYTES_PER_SECOND} bytes a second; send it faster"
+                f"a body may take {limits.idle_seconds:g} seconds, or longer if it arrives at "
+                f"{SLOWEST_BYTES_PER_SECOND} bytes per second; send the body faster"
             ) from None
         return self._with_room(b"".join(chunks))
 
@@ -252,8 +252,8 @@ class Request:
             raise self._too_large()
         if limits.held > limits.memory:
             raise Overloaded(
-                f"bodies of {limits.memory} bytes are held already; try again after the time in "
-                "Retry-After",
+                f"the {limits.memory} bytes of memory for bodies are in use; try again after the time "
+                "in Retry-After",
                 retry_after_seconds=1.0,
             )
         return body, message.get("more_body", False)
@@ -264,7 +264,11 @@ class Request:
 
     def _require_plain(self) -> None:
         if self.headers.get(b"content-encoding", b"identity") not in (b"", b"identity"):
-            raise UnsupportedMedia("this service reads no compressed bodies; send it as it is")
+            raise UnsupportedMedia(
+                "this service does not read compressed bodies; send the body uncompressed"
+            )
 
     def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"a body may be {self._limits.most} bytes; send fewer texts a request")
+        return BodyTooLarge(
+            f"a body may have {self._limits.most} bytes; send fewer texts per request"
+        )

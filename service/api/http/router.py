@@ -43,7 +43,7 @@ class Router:
                     methods, parameters = candidates, match.groupdict()
                     break
             else:
-                raise UnknownPath("nothing is served at this path; see /openapi.json")
+                raise UnknownPath("this path does not exist; /openapi.json lists the paths")
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
             allowed = tuple(sorted(methods))

@@ -88,21 +88,23 @@ def require_within_limits(texts: Sequence[str], settings: Settings, *, field: st
 def require_few(texts: Sequence[object], settings: Settings, *, field: str) -> None:
     """Raise :class:`InvalidRequest` if ``texts``, which stand at ``field``, are too many."""
     if len(texts) > settings.max_texts:
-        message = f"{len(texts)} texts, a request may hold {settings.max_texts}; send several"
-        raise InvalidRequest.of(field, message)
+        message = (
+            f"{len(texts)} texts, a request may have {settings.max_texts}; send several requests"
+        )
+        raise InvalidRequest.for_field(field, message)
 
 
 def require_short(text: str, settings: Settings, *, field: str) -> None:
     """Raise :class:`InvalidRequest` if ``text``, which stands at ``field``, is too long."""
     for message in faults_of_length((text,), settings).values():
-        raise InvalidRequest.of(field, message)
+        raise InvalidRequest.for_field(field, message)
 
 
 def faults_of_length(texts: Sequence[str], settings: Settings) -> dict[int, str]:
     """A message for each text that is too long, by its place."""
     most = settings.max_characters
     return {
-        place: f"{len(text)} characters, a text may have {most}; split or shorten it"
+        place: f"{len(text)} characters, a text may have {most}; split or shorten the text"
         for place, text in enumerate(texts)
         if len(text) > most
     }

@@ -37,7 +37,8 @@ def parse_query(model: type[Model], query: bytes) -> Model:
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name in given:
             where = name[:_LONGEST_STEP]
-            raise InvalidRequest(f"{where}: given twice", ((where, "given twice"),))
+            message = "given twice; give it once"
+            raise InvalidRequest(f"{where}: {message}", ((where, message),))
         given[name] = value
     try:
         return model.model_validate_strings(given)
@@ -58,7 +59,7 @@ def _refuse_duplicates(content: bytes, fields: int) -> None:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        message = "an object gives a field twice; give each once"
+        message = "an object has a field twice; give each field once"
         raise InvalidRequest(message, (("body", message),))
     return found
 
@@ -71,7 +72,7 @@ def readable(error: ValidationError) -> MalformedBody | InvalidRequest:
     problems = tuple(
         (
             ".".join(str(step)[:_LONGEST_STEP] for step in fault["loc"]) or "body",
-            "no such field" if fault["type"] == "extra_forbidden" else fault["msg"],
+            "unknown field" if fault["type"] == "extra_forbidden" else fault["msg"],
         )
         for fault in faults[:MOST_FAULTS]
     )

@@ -1,4 +1,4 @@
-"""What a cluster and a client's generator ask: health, metrics, the OpenAPI document."""
+"""Routes for operators and client generators: probes, metrics, the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -17,60 +17,62 @@ from valence.service.settings import Settings
 
 
 class Health(BaseModel):
-    """Where the process is in its life."""
+    """The state of the process."""
 
     status: str
 
 
-async def live(context: Context, request: Request) -> Response:  # noqa: ARG001
-    """Answer ``GET /livez``: 503 only for what a restart mends."""
+async def check_liveness(context: Context, request: Request) -> Response:  # noqa: ARG001
+    """Answer ``GET /livez``: 503 only for a failure that a restart repairs."""
     if not context.models.alive:
         raise errors.Unavailable("an engine has hung; restart this process")
-    return _health("alive")
+    return _status("alive")
 
 
-async def ready(context: Context, request: Request) -> Response:  # noqa: ARG001
-    """Answer ``GET /readyz``: 503 until the models are loaded and warm, and while draining."""
+async def check_readiness(context: Context, request: Request) -> Response:  # noqa: ARG001
+    """Answer ``GET /readyz``: 503 before the models are loaded and warm, and while draining."""
     context.models.require_serving()
     if context.models.phase is Phase.LEAVING:
         raise errors.Unavailable("the service is draining; send requests elsewhere")
-    return _health("ready")
+    return _status("ready")
 
 
-async def expose(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def show_metrics(context: Context, request: Request) -> Response:  # noqa: ARG001
     """Answer ``GET /metrics``."""
     context.models.report()
     context.metrics.ready = context.models.phase is Phase.SERVING
     context.metrics.flush()
-    # with several workers it reads their files
+    # with several workers this reads the files of all workers
     text = await asyncio.to_thread(context.metrics.exposition)
     return Response(text, media_type=metrics.CONTENT_TYPE)
 
 
-async def describe(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def show_document(context: Context, request: Request) -> Response:  # noqa: ARG001
     """Answer ``GET /openapi.json``."""
     return Response(_document(context.routes, context.settings))
 
 
 @functools.lru_cache(maxsize=1)
 def _document(routes: tuple[Route, ...], settings: Settings) -> bytes:
-    return pydantic_core.to_json(openapi.document(routes, settings))
+    return pydantic_core.to_json(openapi.build_document(routes, settings))
 
 
-def _health(status: str) -> Response:
+def _status(status: str) -> Response:
     return Response(pydantic_core.to_json({"status": status}))
 
 
-_HEALTH = "503 with a problem as its body when it is not."
+_HEALTH = "Otherwise the status is 503, with a problem as the body."
 
 
-def _probe(path: str, handler: Handler, *, status: str, summary: str, description: str) -> Route:
+def _probe_route(
+    path: str, handler: Handler, *, status: str, summary: str, description: str
+) -> Route:
     return Route(
         method="GET",
         path=path,
         handler=handler,
         logged=False,
-        # a cluster's probes bring no key
+        # the probes of a cluster do not have an API key
         open=True,
         operation=Operation(
             summary=summary,
@@ -84,35 +86,35 @@ def _probe(path: str, handler: Handler, *, status: str, summary: str, descriptio
 
 
 ROUTES = (
-    _probe(
+    _probe_route(
         "/livez",
-        live,
+        check_liveness,
         status="alive",
         summary="Is the process alive?",
-        description=f"For a liveness probe. {_HEALTH}",
+        description=f"For liveness probes. {_HEALTH}",
     ),
-    _probe(
+    _probe_route(
         "/healthz",
-        live,
+        check_liveness,
         status="alive",
         summary="Is the process alive?",
         description="The same as /livez.",
     ),
-    _probe(
+    _probe_route(
         "/readyz",
-        ready,
+        check_readiness,
         status="ready",
         summary="Are the models loaded and warm?",
-        description=f"For a readiness probe. {_HEALTH}",
+        description=f"For readiness probes. {_HEALTH}",
     ),
     Route(
         method="GET",
         path="/metrics",
-        handler=expose,
+        handler=show_metrics,
         logged=False,
         operation=Operation(
             summary="Metrics for Prometheus",
-            description="In the text format.",
+            description="The metrics in the text format of Prometheus.",
             tag="operations",
             response="text/plain",
         ),
@@ -120,11 +122,11 @@ ROUTES = (
     Route(
         method="GET",
         path="/openapi.json",
-        handler=describe,
+        handler=show_document,
         open=True,
         operation=Operation(
             summary="This document",
-            description="OpenAPI 3.1.",
+            description="The contract of this API in OpenAPI 3.1.",
             tag="operations",
             response="application/json",
         ),

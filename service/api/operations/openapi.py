@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the route table: what is served is what is documented."""
+"""The OpenAPI 3.1 document, made from the route table: every route served is documented."""
 
 from __future__ import annotations
 
@@ -25,48 +25,48 @@ from valence.service.version import VERSION
 
 _REFERENCE = "#/components/schemas/{model}"
 _REQUEST_ID_HEADER = {
-    "description": "The request's id, given or made; the log has it too.",
+    "description": "The id of the request: the client's, or a new one. The log has it too.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
 }
 _TRACEPARENT_HEADER = {
-    "description": "W3C trace context of this answer, if the request brought one or is traced.",
+    "description": "W3C trace context of this answer, if the request has one or is traced.",
     "schema": {"type": "string"},
 }
 _ALWAYS = {"X-Request-ID": _REQUEST_ID_HEADER, "traceparent": _TRACEPARENT_HEADER}
 _TIMEOUT_PARAMETER = {
     "name": "X-Request-Timeout-Ms",
     "in": "header",
-    "description": "Milliseconds after which nobody waits for the answer: 504 then, or 429 at once "
-    "if the queue is too long for it. At most the service's own limit. "
-    "`X-Envoy-Expected-Rq-Timeout-Ms` says the same.",
+    "description": "The client's deadline in milliseconds; the service's own deadline still applies. "
+    "Without an answer by then the status is 504. If the queue is too long for the deadline, the "
+    "status is 429 at once. `X-Envoy-Expected-Rq-Timeout-Ms` has the same meaning.",
     "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
 }
 _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-# the empty one: a service without keys asks for none
+# the empty entry is for a service without API keys
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {}]
 _HEADERS = {
     401: {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}},
-    405: {"Allow": {"description": "The methods there are.", "schema": {"type": "string"}}},
+    405: {"Allow": {"description": "The methods of the path.", "schema": {"type": "string"}}},
     429: {
         "Retry-After": {
-            "description": "Seconds until it is worth trying again, from the measured speed.",
+            "description": "Seconds to wait before the next attempt, estimated from the measured speed.",
             "schema": {"type": "integer", "minimum": 1},
         }
     },
     503: {
         "Retry-After": {
-            "description": "Seconds until it is worth trying again.",
+            "description": "Seconds to wait before the next attempt.",
             "schema": {"type": "integer", "minimum": 1},
         }
     },
 }
 
 
-def document(routes: Sequence[Route], settings: Settings) -> dict[str, Any]:
-    """The document for ``routes``, with the limits of ``settings``."""
+def build_document(routes: Sequence[Route], settings: Settings) -> dict[str, Any]:
+    """The document of ``routes``, with the limits in ``settings``."""
     names, schemas = _schemas(routes)
     _publish_limits(schemas, settings)
     paths: dict[str, dict[str, Any]] = {}
@@ -77,7 +77,7 @@ def document(routes: Sequence[Route], settings: Settings) -> dict[str, Any]:
         "info": {
             "title": "Valence",
             "version": VERSION,
-            "description": "Small, fast, honest text classifiers.",
+            "description": "Text classification with calibrated probabilities.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
@@ -88,7 +88,7 @@ def document(routes: Sequence[Route], settings: Settings) -> dict[str, Any]:
 def _schemas(
     routes: Sequence[Route],
 ) -> tuple[dict[Any, dict[str, str]], dict[str, Any]]:
-    """A reference to each model of the routes, and all schemas by name."""
+    """The reference of each pydantic model in ``routes``, and all schemas by name."""
     wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {
         (ProblemDetails, "serialization"): None
     }
@@ -106,7 +106,7 @@ def _schemas(
 
 
 def _publish_limits(schemas: dict[str, Any], settings: Settings) -> None:
-    """Limits are settings, so they are written where the schema is published."""
+    """Write the limits in ``settings`` into ``schemas``."""
     fields = schemas["ClassifyRequest"]["properties"]
     fields["text"]["maxLength"] = settings.max_characters
     fields["texts"]["maxItems"] = settings.max_texts
@@ -118,7 +118,7 @@ def _publish_limits(schemas: dict[str, Any], settings: Settings) -> None:
     tensor["maxItems"] = settings.max_texts
     text, row = tensor["items"]["anyOf"]
     text["maxLength"] = row["items"]["maxLength"] = settings.max_characters
-    # a text, or several of them: Hugging Face's each in a list of its own
+    # one text or several; in a request of Hugging Face's each of several is a list of one
     for schema, field in (("PredictRequest", "inputs"), ("VllmRequest", "input")):
         one, several = schemas[schema]["properties"][field]["anyOf"]
         one["maxLength"] = settings.max_characters
@@ -132,7 +132,7 @@ def _operation(
 ) -> dict[str, Any]:
     operation = route.operation
     words = route.path.replace("/", " ").replace("{", "").replace("}", "").replace(".", " ")
-    described: dict[str, Any] = {
+    operation_object: dict[str, Any] = {
         "operationId": "_".join([route.method.lower(), *words.split()]),
         "summary": operation.summary,
         "description": operation.description,
@@ -141,14 +141,15 @@ def _operation(
             {
                 "name": "X-Request-ID",
                 "in": "header",
-                "description": "Comes back in the answer and is in the log; ignored when it does "
-                "not match.",
+                "description": "The client's id for the request. It is returned with the answer and "
+                "written to the log. The service ignores an id with characters other than letters, "
+                "digits, `.`, `_` and `-`, or with more than 128 characters.",
                 "schema": {"type": "string"},
             },
             {
                 "name": "traceparent",
                 "in": "header",
-                "description": "W3C trace context; its trace goes on in the answer, in the log and "
+                "description": "W3C trace context. The trace continues in the answer, in the log and "
                 "in the spans.",
                 "schema": {"type": "string"},
             },
@@ -163,50 +164,50 @@ def _operation(
                 for name, description in operation.parameters.items()
             ),
             *((_TIMEOUT_PARAMETER,) if errors.DeadlineExceeded in operation.errors else ()),
-            *_query(operation.query),
+            *_query_parameters(operation.query),
         ],
         "security": [] if route.open else _SECURITY,
-        "responses": {"200": _success(route, names), **_failures(route, names)},
+        "responses": {"200": _success_response(route, names), **_error_responses(route, names)},
     }
     if operation.request is not None:
-        described["requestBody"] = {
+        operation_object["requestBody"] = {
             "required": True,
             "content": {
                 **{
                     media_type: {
                         "schema": names[operation.request],
-                        "examples": _named(operation.request_examples),
+                        "examples": _examples(operation.request_examples),
                     }
                     for media_type in operation.media_types
                 },
-                **_others(operation.other_requests, _lines(settings)),
+                **_other_content(operation.other_requests, _line_schema(settings)),
             },
         }
-    return described
+    return operation_object
 
 
-def _success(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
+def _success_response(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
     operation = route.operation
     if isinstance(operation.response, str):
         content: dict[str, Any] = {operation.response: {}}
     else:
         described: dict[str, Any] = {"schema": names[operation.response]}
         if operation.response_examples:
-            described["examples"] = _named(operation.response_examples)
+            described["examples"] = _examples(operation.response_examples)
         content = {operation.media_types[0]: described}
     line = names[operation.response_line] if operation.response_line else None
     return {
         "description": operation.summary,
         "headers": _ALWAYS,
-        "content": {**content, **_others(operation.other_responses, line)},
+        "content": {**content, **_other_content(operation.other_responses, line)},
     }
 
 
-def _named(examples: Mapping[str, JsonValue]) -> dict[str, Any]:
+def _examples(examples: Mapping[str, JsonValue]) -> dict[str, Any]:
     return {name: {"value": value} for name, value in examples.items()}
 
 
-def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
+def _query_parameters(model: type[BaseModel] | None) -> list[dict[str, Any]]:
     fields = model.model_json_schema()["properties"] if model else {}
     return [
         {
@@ -219,22 +220,24 @@ def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
     ]
 
 
-def _lines(settings: Settings) -> dict[str, Any]:
-    """The schema of a body that is no JSON: a text a line."""
+def _line_schema(settings: Settings) -> dict[str, Any]:
+    """The schema of a text body with one text per line."""
     return {
         "type": "string",
         "minLength": 1,
         "maxLength": settings.max_body_bytes,
-        "description": f"at most {settings.max_texts} lines, each with one text of at most "
-        f"{settings.max_characters} characters",
+        "description": f"At most {settings.max_texts} lines, each with one text of at most "
+        f"{settings.max_characters} characters.",
     }
 
 
-def _others(
+def _other_content(
     examples: Mapping[str, JsonValue], schema: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Bodies that are no JSON, text or what ``schema`` says of a line; those without an example
-    are binary and have no schema.
+    """The content of bodies in other media types than JSON, by media type.
+
+    A body with an example is text, or lines of ``schema``. A body without an example is binary and
+    does not have a schema.
     """
     described = {"schema": schema or {"type": "string"}}
     return {
@@ -243,7 +246,7 @@ def _others(
     }
 
 
-def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
+def _error_responses(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
     by_status: dict[int, list[Kind]] = {UNEXPECTED.status: [UNEXPECTED]}
     of_keys = () if route.open else (errors.Unauthorized, errors.RateLimited)
     of_bodies = (errors.BodyTooSlow,) if errors.BodyTooLarge in route.operation.errors else ()
@@ -258,7 +261,9 @@ def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
             "content": {
                 MEDIA_TYPE if route.refuse is problem_json else "application/json": {
                     "schema": names[route.operation.error],
-                    "examples": {kind.slug: {"value": _example(route, kind)} for kind in kinds},
+                    "examples": {
+                        kind.slug: {"value": _error_example(route, kind)} for kind in kinds
+                    },
                 }
             },
         }
@@ -266,7 +271,7 @@ def _failures(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
     }
 
 
-def _example(route: Route, kind: Kind) -> Any:
-    """What the route answers to such an error, made by what answers it."""
+def _error_example(route: Route, kind: Kind) -> Any:
+    """The answer of ``route`` to an error of ``kind``, made by the code that answers errors."""
     problem = Problem(kind, "What was wrong with this request, and the remedy.")
     return pydantic_core.from_json(route.refuse(problem, "5f0c8e3a9b1d7c24-1f").body)

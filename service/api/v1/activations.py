@@ -15,53 +15,54 @@ _DEFAULT_UNITS = 24
 
 
 class ActivationsRequest(BaseModel):
-    """A text, and how many units to tell of."""
+    """A text, and the number of units to return."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    text: Annotated[str, Field(description="the text to read")]
+    text: Annotated[str, Field(description="The text to read.")]
     model: Annotated[
         str | None,
         Field(
             min_length=1,
             max_length=128,
-            description="`name` or `name:version`; the default model if absent or null",
+            description="The model, as `name` or `name:version`. Absent or null: the default model.",
         ),
     ] = None
-    units: Annotated[int, Field(ge=1, le=1024, description="how many, the most telling first")] = (
-        _DEFAULT_UNITS
-    )
+    units: Annotated[
+        int,
+        Field(ge=1, le=1024, description="The number of units to return, the most telling first."),
+    ] = _DEFAULT_UNITS
 
 
 class ReadToken(BaseModel):
-    """A token that was read: `text[start:end]`, in code points."""
+    """A token that the model read: `text[start:end]`, in code points."""
 
     start: Annotated[int, Field(ge=0)]
     end: Annotated[int, Field(ge=0)]
-    unknown: Annotated[bool, Field(description="whether it is not in the vocabulary")]
+    unknown: Annotated[bool, Field(description="Whether the token is outside the vocabulary.")]
 
 
 class Unit(BaseModel):
     """One unit of the last recurrent layer."""
 
-    direction: Annotated[str, Field(description="`forward` or `backward`")]
-    unit: Annotated[int, Field(ge=0, description="its number in its direction")]
+    direction: Annotated[str, Field(description="`forward` or `backward`.")]
+    unit: Annotated[int, Field(ge=0, description="The index of the unit in its direction.")]
     telling: Annotated[
         float,
         Field(
             ge=0,
-            description="how far its output weights lie apart between labels, times how far its "
-            "activation varies over this text",
+            description="How telling the unit is: the range of its output weights over the labels, "
+            "times the standard deviation of its activation over this text.",
         ),
     ]
     activations: Annotated[
         list[Annotated[float, Field(ge=-1, le=1)]],
-        Field(description="its hidden state after each token, in the direction it reads"),
+        Field(description="The hidden state of the unit after each token, in reading direction."),
     ]
 
 
 class ActivationsResponse(BaseModel):
-    """The tokens read, and the units with their activation at each of them."""
+    """The tokens that the model read, and the activations of units at each token."""
 
     model: ModelName
     tokens: list[ReadToken]
@@ -107,9 +108,9 @@ ROUTES = (
         path="/v1/activations",
         handler=show,
         operation=Operation(
-            summary="Show what units of the network do at each word",
-            description="The hidden state of the most telling units of the last recurrent layer "
-            "after each token that is read, forward and backward: what the playground colours by.",
+            summary="Show the activations of the network at each word",
+            description="The hidden state of the most telling units of the last recurrent layer after "
+            "each token, forward and backward. The playground colours words by these values.",
             tag="activations",
             request=ActivationsRequest,
             request_examples={"two units": {"text": "I love it.", "units": 2}},

@@ -27,7 +27,7 @@ from valence.service.api.v1.schemas import (
     ClassifyResponse,
     Options,
 )
-from valence.service.classifier.result import UNCERTAIN, judgement, result
+from valence.service.classifier.result import UNCERTAIN, format_judgement, format_result
 from valence.service.inference.scorer import Scored, Scorer
 from valence.service.settings import Settings
 
@@ -109,20 +109,22 @@ def _texts(asked: ClassifyRequest, settings: Settings) -> list[str]:
     if one is ("texts" in given):
         raise _invalid("body", "give exactly one of text and texts")
     if asked.explain and len(asked.texts) > MAX_EXPLAINED_TEXTS:
-        raise errors.InvalidRequest.of(
+        raise errors.InvalidRequest.for_field(
             "explain",
-            f"{len(asked.texts)} texts, at most {MAX_EXPLAINED_TEXTS} are explained a request; "
-            "send several",
+            f"{len(asked.texts)} texts, a request with explain may have {MAX_EXPLAINED_TEXTS}; "
+            "send several requests",
         )
     if one:
         if asked.ids:
-            raise _invalid("ids", "ids name texts; give id with text")
+            raise _invalid("ids", "ids is for texts; use id for text")
         return [asked.text]
     require_few(asked.texts, settings, field="texts")
     if asked.id:
-        raise _invalid("id", "id names text; give ids with texts")
+        raise _invalid("id", "id is for text; use ids for texts")
     if asked.ids and len(asked.ids) != len(asked.texts):
-        raise _invalid("ids", f"{len(asked.ids)} ids for {len(asked.texts)} texts; give as many")
+        raise _invalid(
+            "ids", f"{len(asked.ids)} ids for {len(asked.texts)} texts; give one per text"
+        )
     return asked.texts
 
 
@@ -143,7 +145,7 @@ async def _results(scorer: Scorer, scored: Scored, asked: Options) -> list[dict[
     results = []
     for prediction, usage in zip(scored.predictions, scored.usages, strict=True):
         results.append(
-            result(labels, prediction, usage, top_k=top_k, min_confidence=min_confidence)
+            format_result(labels, prediction, usage, top_k=top_k, min_confidence=min_confidence)
         )
         if not len(results) % TURN_TEXTS:
             await asyncio.sleep(0)
@@ -156,7 +158,7 @@ async def _results(scorer: Scorer, scored: Scored, asked: Options) -> list[dict[
                 {
                     "start": sentence.start,
                     "end": sentence.end,
-                    **judgement(
+                    **format_judgement(
                         labels, sentence.prediction, top_k=top_k, min_confidence=min_confidence
                     ),
                     "truncated": sentence.usage.truncated,
@@ -217,8 +219,8 @@ ROUTE = Route(
     handler=classify,
     operation=Operation(
         summary="Classify texts",
-        description="Labels each text, with a calibrated probability for every label, and says "
-        "what was read of it.",
+        description="Returns a label for each text, a calibrated probability for each label, and how "
+        "much of the text the model read.",
         tag="classify",
         request=ClassifyRequest,
         request_examples={

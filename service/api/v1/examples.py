@@ -1,6 +1,6 @@
-"""Examples of answers for the OpenAPI document that several routes share, or that are long.
+"""Examples of answers in the OpenAPI document: long ones, and those of several routes.
 
-A test validates each.
+A test validates each example against its schema.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ RESULT: dict[str, Any] = {
         "windows": 1,
     },
 }
-"""Of the text "I love this little thing!"."""
+"""The result of the text "I love this little thing!"."""
 
 _CONTRIBUTIONS = (
     (0, 1, 0.125),
@@ -52,7 +52,7 @@ _CONTRIBUTIONS = (
 
 
 def _answer(result: dict[str, Any], model: dict[str, str] = _MODEL) -> dict[str, Any]:
-    """The answer to one text."""
+    """The answer to a request with one text."""
     read = result["usage"]
     total = {"texts": 1, **{key: read[key] for key in list(read)[:4]}, "truncated_texts": 0}
     return {"model": model, "results": [result], "usage": total}
@@ -69,8 +69,8 @@ CLASSIFIED: dict[str, Any] = {
                 "id": "review-18",
                 "type": KINDS[errors.TextTooLong].uri,
                 "title": KINDS[errors.TextTooLong].title,
-                "detail": "612 tokens, the model reads 512; shorten the text or ask for another "
-                "truncation",
+                "detail": "the text has 612 tokens, the model reads 512; shorten the text or choose "
+                "another truncation",
             }
         ],
     },
@@ -139,8 +139,8 @@ STREAMED: dict[str, Any] = {
         "error": {
             "type": KINDS[errors.Unavailable].uri,
             "title": KINDS[errors.Unavailable].title,
-            "detail": "the service is draining; lines from this one on were not read, send them "
-            "again",
+            "detail": "the service is draining; it did not read this line and those after it, send "
+            "them again",
         },
         "resume_from": 4001,
     },

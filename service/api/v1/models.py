@@ -15,45 +15,47 @@ from valence.service.classifier.manifest import (
     Manifest,
     Task,
     Training,
-    without_paths,
+    strip_paths,
 )
 from valence.service.inference.scorer import Scorer
 from valence.service.settings import Settings
 
 
 class Limits(BaseModel):
-    """What a request, a text, a connection and the service may hold, and for how long.
+    """The limits of requests, texts, connections and queues.
 
-    Beyond it a request is refused, or a connection closed.
+    Beyond a limit the service refuses the request or closes the connection.
     """
 
     max_body_bytes: int
     max_texts: int
     max_characters: int
-    max_tokens: Annotated[int, Field(description="tokens read of a text; the rest is truncated")]
+    max_tokens: Annotated[int, Field(description="Tokens of a text that the model reads at once.")]
     max_id_characters: int
-    max_explained_texts: Annotated[int, Field(description="texts of a request with `explain`")]
+    max_explained_texts: Annotated[int, Field(description="Texts in a request with `explain`.")]
     queue_items: int
     queue_tokens: int
     request_timeout_seconds: Annotated[
-        float, Field(description="the most that `X-Request-Timeout-Ms` can ask for")
+        float, Field(description="The maximum for `X-Request-Timeout-Ms` too.")
     ]
-    body_memory_bytes: Annotated[int, Field(description="of all requests' bodies at one time")]
+    body_memory_bytes: Annotated[
+        int, Field(description="Memory for the bodies of all requests together.")
+    ]
     max_header_bytes: int
     max_headers: int
     header_timeout_seconds: float
     body_idle_seconds: Annotated[
-        float, Field(description="pause within a body, or of a client that does not read")
+        float, Field(description="Maximum pause of a client while it sends or reads.")
     ]
     min_body_bytes_per_second: Annotated[
-        int, Field(description="of a body that is read whole, after `body_idle_seconds`")
+        int, Field(description="Minimum speed of a body after `body_idle_seconds`.")
     ]
-    keep_alive_seconds: Annotated[float, Field(description="between two requests")]
-    stream_idle_seconds: Annotated[float, Field(description="of a stream, between two lines")]
-    max_connections: Annotated[int, Field(description="fewer if the process may open fewer files")]
+    keep_alive_seconds: Annotated[float, Field(description="Time between two requests.")]
+    stream_idle_seconds: Annotated[float, Field(description="Maximum pause of a stream.")]
+    max_connections: Annotated[int, Field(description="Fewer if the process may open few files.")]
     key_texts_per_second: Annotated[
         float | None,
-        Field(description="of an API key without a rate of its own; null: no limit"),
+        Field(description="Rate of an API key without a rate of its own. Null: no limit."),
     ]
 
 
@@ -87,40 +89,42 @@ class ModelCard(BaseModel):
 
     name: str
     version: str
-    default: Annotated[bool, Field(description="whether it answers requests that name no model")]
+    default: Annotated[
+        bool, Field(description="Whether the model answers requests without a model.")
+    ]
     task: Annotated[
         Task,
         Field(
-            description="`single_label`: one label a text; `multi_label`: any number, each decided "
-            "alone by its threshold"
+            description="`single_label`: one label per text. `multi_label`: any number of labels per "
+            "text, each decided alone by its threshold."
         ),
     ]
     labels: list[str]
     thresholds: Annotated[
         dict[str, float],
-        Field(description="multi_label: a label is given at or past this probability; else empty"),
+        Field(description="The probability from which on a `multi_label` model gives a label."),
     ]
     polarity: dict[str, float] | None
-    engine: Annotated[str, Field(description="what computes it")]
+    engine: Annotated[str, Field(description="The engine that runs the model.")]
     limits: Limits
-    metrics: Annotated[dict[str, JsonValue], Field(description="by split of its data")]
+    metrics: Annotated[dict[str, JsonValue], Field(description="Metrics by split of the data.")]
     intervals: Annotated[
         dict[str, dict[str, tuple[float, float]]],
-        Field(description="by split and metric: where 95 of 100 bootstrap samples lie"),
+        Field(description="95 % bootstrap intervals by split and metric."),
     ]
     baselines: Annotated[
         dict[str, dict[str, float]],
-        Field(description="by name: what other classifiers reach on the test texts"),
+        Field(description="Metrics of other classifiers on the test texts, by name."),
     ]
     behaviour: Annotated[
         dict[str, BehaviourRecord],
         Field(
-            description="by capability (negation, typos, names, ...): how many cases were tried, "
-            "how many it passed"
+            description="Behaviour tests by capability (negation, typos, names, ...): the numbers of "
+            "cases tried and passed."
         ),
     ]
     training: Annotated[
-        Training, Field(description="how it came to be, so that an answer leads back to its data")
+        Training, Field(description="Data, configuration, code and hardware of the training.")
     ]
 
 
@@ -159,9 +163,7 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         intervals=manifest.intervals,
         baselines=manifest.baselines,
         behaviour=manifest.behaviour,
-        training=training.model_copy(
-            update={"configuration": without_paths(training.configuration)}
-        ),
+        training=training.model_copy(update={"configuration": strip_paths(training.configuration)}),
     )
 
 
@@ -172,8 +174,8 @@ ROUTES = (
         handler=list_models,
         operation=Operation(
             summary="List the served models",
-            description="Labels, limits, engine and measured quality of each; data, configuration, "
-            "code, packages and hardware that it came from.",
+            description="Labels, limits, engine and measured quality of each model; data, "
+            "configuration, code, packages and hardware of its training.",
             tag="models",
             response=ModelList,
             response_examples={"one model": {"models": [CARD]}},
@@ -186,11 +188,11 @@ ROUTES = (
         handler=show_model,
         operation=Operation(
             summary="Show one model",
-            description="As in the list.",
+            description="The same fields as in the list.",
             tag="models",
             response=ModelCard,
             response_examples={"sentiment": CARD},
-            parameters={"name": "`name` or `name:version`"},
+            parameters={"name": "The model, as `name` or `name:version`."},
             errors=(errors.UnknownModel, errors.Unavailable),
         ),
     ),

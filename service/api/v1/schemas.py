@@ -1,4 +1,4 @@
-"""The schemas of Valence's own dialect: what is asked about texts, and what is answered."""
+"""The schemas of Valence's own dialect: requests and answers of ``/v1/classify``."""
 
 from __future__ import annotations
 
@@ -10,61 +10,63 @@ from valence.service.classifier.truncation import Truncation
 
 MAX_ID_CHARACTERS = 128
 MAX_EXPLAINED_TEXTS = 32
-"""Explaining a text costs several times what scoring it does."""
+"""Explaining a text costs several times as much as scoring the text."""
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 
 
 def _absent(schema: dict[str, Any]) -> None:
-    """Leave out of the published schema a default that only stands for an option not given."""
+    """Remove the default from the published schema, if it only marks an option as not given."""
     schema.pop("default", None)
 
 
 class Options(BaseModel):
-    """What may be asked about any text, whichever way it comes."""
+    """The options of a request, the same for single texts, lists and streams."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    # where _absent is, the default means "absent" and cannot be sent
+    # a default with _absent means "not given", and clients cannot send it
     model: str = Field(
         default="",
         min_length=1,
         max_length=128,
-        description="`name` or `name:version`; the default model if absent",
+        description="The model, as `name` or `name:version`. Absent: the default model.",
         json_schema_extra=_absent,
     )
     top_k: int = Field(
         default=0,
         ge=1,
-        description="scores of only the k likeliest labels",
+        description="Return only the scores of the k likeliest labels.",
         json_schema_extra=_absent,
     )
     min_confidence: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description=f"where no label's score reaches it, the label is `{UNCERTAIN}`; scores stay",
+        description="If the score of every label is lower than this, the label is "
+        f"`{UNCERTAIN}`. The scores stay.",
     )
     truncation: Truncation = Field(
         default="head",
-        description="which tokens are read of a text that has more than the model's `max_tokens`: "
-        "the first, the last, the first and last half of as many, or all, in overlapping windows "
-        "of `max_tokens` whose probabilities are averaged, each weighted by the tokens it is first "
-        "to read; or such a text is an error",
+        description="Which tokens the model reads of a text that has more than `max_tokens` tokens. "
+        "`head`: the first `max_tokens`. `tail`: the last. `head_tail`: half of `max_tokens` from "
+        "each end. `window`: all tokens, in overlapping windows of `max_tokens`; the result is the "
+        "average of the windows' probabilities, each weighted by the number of tokens that the "
+        "window is the first to read. `error`: none, such a text is an error.",
     )
     granularity: Literal["document", "sentence"] = Field(
         default="document",
-        description="`sentence`: each sentence of a text is judged too, beside the whole text",
+        description="`sentence`: label each sentence of a text too, besides the whole text.",
     )
     explain: bool = Field(
         default=False,
-        description="say what each token added to the logit of the likeliest label; for at most "
-        f"{MAX_EXPLAINED_TEXTS} texts a request",
+        description="Return what each token added to the logit of the likeliest label. A request with "
+        f"this option may have at most {MAX_EXPLAINED_TEXTS} texts.",
     )
 
 
 class ClassifyRequest(Options):
-    """One text or several, exactly one of ``text`` and ``texts``."""
+    """One text or several. A request has exactly one of ``text`` and ``texts``."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -75,28 +77,28 @@ class ClassifyRequest(Options):
         },
     )
 
-    text: str = Field(default="", description="a text to classify", json_schema_extra=_absent)
+    text: str = Field(default="", description="The text to classify.", json_schema_extra=_absent)
     texts: list[str] = Field(
         default_factory=list,
         min_length=1,
-        description="texts to classify",
+        description="The texts to classify.",
         json_schema_extra=_absent,
     )
     id: Id = Field(
         default="",
-        description="your name for `text`; comes back with its result",
+        description="Your name for `text`. It is returned with the result.",
         json_schema_extra=_absent,
     )
     ids: list[Id] = Field(
         default_factory=list,
         min_length=1,
-        description="your names for `texts`, as many, in their order",
+        description="Your names for `texts`: one name per text, in the order of the texts.",
         json_schema_extra=_absent,
     )
 
 
 class ModelName(BaseModel):
-    """Which model answered."""
+    """The model that answered."""
 
     name: str
     version: str
@@ -110,84 +112,101 @@ class LabelScore(BaseModel):
 
 
 class TextUsage(BaseModel):
-    """What was read of one text, and what was not."""
+    """How much of one text the model read."""
 
-    characters: Annotated[int, Field(ge=0, description="code points")]
+    characters: Annotated[int, Field(ge=0, description="Number of Unicode code points.")]
     tokens: Annotated[int, Field(ge=0)]
-    tokens_used: Annotated[int, Field(ge=0, description="those the model read")]
-    unknown_tokens: Annotated[int, Field(ge=0, description="read, but not in the vocabulary")]
-    truncated: Annotated[bool, Field(description="whether tokens were left out")]
+    tokens_used: Annotated[int, Field(ge=0, description="Number of tokens that the model read.")]
+    unknown_tokens: Annotated[
+        int, Field(ge=0, description="Number of read tokens outside the vocabulary.")
+    ]
+    truncated: Annotated[bool, Field(description="Whether the model left out tokens of the text.")]
     windows: Annotated[
-        int, Field(ge=1, description="in how many pieces it was read; 1 but for `window`")
+        int, Field(ge=1, description="Number of windows the text was read in; 1 unless `window`.")
     ]
 
 
 class Judgement(BaseModel):
-    """What is said about one text."""
+    """The labels and scores of one text."""
 
     label: Annotated[
-        str, Field(description=f"the likeliest, or `{UNCERTAIN}` (see `min_confidence`)")
+        str, Field(description=f"The likeliest label, or `{UNCERTAIN}` (see `min_confidence`).")
     ]
     labels: Annotated[
         list[str],
         Field(
-            description="the label alone; of a multi-label model all those at or past their "
-            "threshold, in the order of the model's labels, possibly none; none when uncertain"
+            description="The label alone. Of a multi-label model: all labels that reach their "
+            "threshold, in the order of the model's labels, possibly none. Empty if the label is "
+            f"`{UNCERTAIN}`."
         ),
     ]
     scores: Annotated[
         list[LabelScore],
         Field(
             min_length=1,
-            description="likeliest first; all labels, or `top_k`. They sum to 1, but for a "
-            "multi-label model, where each is a label's own probability",
+            description="The scores of all labels, or of `top_k` labels, likeliest first. The "
+            "scores of all labels sum to 1, except those of a multi-label model, where each score "
+            "is the probability of that label alone.",
         ),
     ]
     polarity: Annotated[
         Annotated[float, Field(ge=-1, le=1)] | None,
-        Field(description="from -1 to 1 where labels are a sentiment, else null"),
+        Field(description="From -1 to 1 if the labels are a sentiment, otherwise null."),
     ]
 
 
 class SentenceResult(Judgement):
-    """What is said about one sentence, as if it were the whole text."""
+    """The labels and scores of one sentence, scored as if it were the whole text."""
 
-    start: Annotated[int, Field(ge=0, description="in code points of the text")]
-    end: Annotated[int, Field(ge=1, description="in code points of the text; not included")]
-    truncated: Annotated[bool, Field(description="whether tokens of it were left out")]
+    start: Annotated[int, Field(ge=0, description="Offset in code points of the text.")]
+    end: Annotated[int, Field(ge=1, description="Offset after the last code point.")]
+    truncated: Annotated[
+        bool, Field(description="Whether the model left out tokens of the sentence.")
+    ]
 
 
 class TokenContribution(BaseModel):
-    """What one token of a text added to a label's logit."""
+    """The amount that one token of a text added to the logit of a label."""
 
-    start: Annotated[int, Field(ge=0, description="in code points of the text")]
-    end: Annotated[int, Field(ge=1, description="in code points of the text; not included")]
+    start: Annotated[int, Field(ge=0, description="Offset in code points of the text.")]
+    end: Annotated[int, Field(ge=1, description="Offset after the last code point.")]
     contribution: float
     unknown: Annotated[
         bool,
         Field(
-            description="whether the model does not know the word; a misspelled one may add what "
-            "the word does that it is read as"
+            description="Whether the word is outside the vocabulary. A misspelled word may "
+            "contribute as the known word that it is read as."
         ),
     ]
-    truncated: Annotated[bool, Field(description="whether it was not read; it adds 0 then")]
+    truncated: Annotated[
+        bool, Field(description="Whether the model left the token out. It adds 0 then.")
+    ]
 
 
 class Explanation(BaseModel):
-    """Why a text got its label: every token's contribution, in the order of the text.
+    """Why a text got its label: the contribution of each token, in the order of the text.
 
-    Of the network in full precision, compared with a text of as many unknown words; of a text read
-    in several windows, the windows' means.
+    The contributions are those of the network in full precision, compared with a baseline text of
+    as many unknown words. For a text that was read in several windows they are means of the
+    windows' contributions.
     """
 
-    label: Annotated[str, Field(description="the likeliest label, also where it is uncertain")]
+    label: Annotated[
+        str, Field(description="The likeliest label, even if the result is uncertain.")
+    ]
     logit: float
-    baseline_logit: Annotated[float, Field(description="that of as many unknown words")]
+    baseline_logit: Annotated[float, Field(description="The logit of as many unknown words.")]
     sum: Annotated[
-        float, Field(description="of the contributions; should be `logit` - `baseline_logit`")
+        float,
+        Field(description="Sum of the contributions. Ideally it is `logit` - `baseline_logit`."),
     ]
     completeness_error: Annotated[
-        float, Field(ge=0, description="by how much it is not, relative to that difference")
+        float,
+        Field(
+            ge=0,
+            description="Difference between `sum` and `logit` - `baseline_logit`, relative to the "
+            "latter.",
+        ),
     ]
     tokens: list[TokenContribution]
 
@@ -195,30 +214,35 @@ class Explanation(BaseModel):
 class Result(Judgement):
     """The answer for one text."""
 
-    id: Id = Field(default="", description="as given", json_schema_extra=_absent)
+    id: Id = Field(
+        default="", description="The id that the request gave.", json_schema_extra=_absent
+    )
     usage: TextUsage
     explanation: Explanation | None = Field(
-        default=None, description="only there for `explain`", json_schema_extra=_absent
+        default=None, description="Only present with `explain`.", json_schema_extra=_absent
     )
     sentences: list[SentenceResult] = Field(
         default_factory=list,
-        description="only there for `granularity` `sentence`; in order, leaving out white space",
+        description="Only present with `granularity` `sentence`. The sentences in order, without "
+        "the white space around them.",
         json_schema_extra=_absent,
     )
 
 
 class ItemError(BaseModel):
-    """Why one of several texts has no result."""
+    """Why one of several texts does not have a result."""
 
-    index: Annotated[int, Field(ge=0, description="its place among `texts`")]
-    id: Id = Field(default="", description="as given", json_schema_extra=_absent)
-    type: Annotated[str, Field(description="names the kind of error, as a problem's does")]
+    index: Annotated[int, Field(ge=0, description="The index of the text in `texts`.")]
+    id: Id = Field(
+        default="", description="The id that the request gave.", json_schema_extra=_absent
+    )
+    type: Annotated[str, Field(description="Stable name of the kind of error, as in a `Problem`.")]
     title: str
-    detail: Annotated[str, Field(description="what was wrong with the text, and the remedy")]
+    detail: Annotated[str, Field(description="What was wrong with the text, and the remedy.")]
 
 
 class TotalUsage(BaseModel):
-    """What was read of all the texts that have a result."""
+    """How much the model read of all texts that have a result."""
 
     texts: Annotated[int, Field(ge=1)]
     characters: Annotated[int, Field(ge=0)]
@@ -229,63 +253,72 @@ class TotalUsage(BaseModel):
 
 
 class ClassifyResponse(BaseModel):
-    """The same shape for one text and for many: a result for each, in order."""
+    """One result for each text, in order. The shape is the same for one text and for many."""
 
     model: ModelName
     results: Annotated[
-        list[Result | None], Field(min_length=1, description="null where `errors` says why")
+        list[Result | None],
+        Field(
+            min_length=1, description="The result of each text, or null if `errors` has the text."
+        ),
     ]
     errors: list[ItemError] = Field(
         default_factory=list,
         min_length=1,
-        description="only there when some of several texts have no result; when all have none, the "
-        "whole request is refused",
+        description="Only present if some of several texts do not have a result. If no text has a "
+        "result, the whole request is refused.",
         json_schema_extra=_absent,
     )
     usage: TotalUsage
 
 
 class StreamLine(BaseModel):
-    """A line to classify."""
+    """A line of a stream: the text to classify."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     text: str
     id: Id = Field(
         default="",
-        description="your name for the line; comes back with its answer",
+        description="Your name for the line. It is returned with the answer.",
         json_schema_extra=_absent,
     )
 
 
 class LineError(BaseModel):
-    """Why a line has no result."""
+    """Why a line does not have a result."""
 
-    type: Annotated[str, Field(description="names the kind of error, as a problem's does")]
+    type: Annotated[str, Field(description="Stable name of the kind of error, as in a `Problem`.")]
     title: str
-    detail: Annotated[str, Field(description="what was wrong with the line, and the remedy")]
+    detail: Annotated[str, Field(description="What was wrong with the line, and the remedy.")]
 
 
 class StreamResult(Result):
-    """The answer to a line."""
+    """The result of a line."""
 
-    line: Annotated[int, Field(ge=1, description="its number in the body, blank ones counted")]
+    line: Annotated[
+        int, Field(ge=1, description="The number of the line in the body. Blank lines count.")
+    ]
 
 
 class StreamRefusal(BaseModel):
-    """The answer to a line that has no result; or, with `resume_from`, the end of the stream."""
+    """The error of a line; or, with `resume_from`, the reason why the stream ended."""
 
-    line: Annotated[int, Field(ge=1, description="its number in the body, blank ones counted")]
-    id: Id = Field(default="", description="as given", json_schema_extra=_absent)
+    line: Annotated[
+        int, Field(ge=1, description="The number of the line in the body. Blank lines count.")
+    ]
+    id: Id = Field(
+        default="", description="The id that the request gave.", json_schema_extra=_absent
+    )
     error: LineError
     resume_from: int = Field(
         default=0,
         ge=1,
-        description="only in a last line that says why the stream ended before its body did: the "
-        "first line that was not answered",
+        description="Only present in the last line of a stream that ended before its body did: the "
+        "number of the first line without an answer.",
         json_schema_extra=_absent,
     )
 
 
 class StreamAnswer(RootModel[StreamResult | StreamRefusal]):
-    """A line of the answer."""
+    """A line of the answer: a result or an error."""

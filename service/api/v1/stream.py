@@ -24,7 +24,7 @@ from valence.service.api.v1.examples import STREAMED
 from valence.service.api.v1.ndjson import Line, LineSplitter
 from valence.service.api.v1.schemas import Options, StreamAnswer, StreamLine
 from valence.service.classifier.classifier import Prediction, Usage
-from valence.service.classifier.result import UNCERTAIN, result
+from valence.service.classifier.result import UNCERTAIN, format_result
 from valence.service.inference.scorer import Scorer
 
 MEDIA_TYPES = ("application/x-ndjson", "application/jsonl", "application/json-lines")
@@ -136,11 +136,11 @@ class Stream:
                 receiving.cancel()
         if ending.done():
             raise errors.Unavailable(
-                "the service is draining; lines from this one on were not read, send them again"
+                "the service is draining; it did not read this line and those after it, send them again"
             )
         raise errors.DeadlineExceeded(
-            f"nothing came for {self._settings.stream_idle_seconds:g} seconds, so the stream was "
-            "ended; send lines from this one on again"
+            f"no data arrived for {self._settings.stream_idle_seconds:g} seconds, so the service ended "
+            "the stream; send this line and those after it again"
         )
 
     async def _linger(self) -> None:
@@ -175,7 +175,7 @@ class Stream:
                 written.append(self._refusal(number, name, answer))
             else:
                 shaped: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
-                shaped |= result(
+                shaped |= format_result(
                     labels, *answer, top_k=options.top_k, min_confidence=options.min_confidence
                 )
                 if shaped["label"] == UNCERTAIN:
@@ -190,7 +190,7 @@ class Stream:
         """The id of a line, if it has one, and its text or what is wrong with it."""
         if line.content is None:
             most = self._settings.max_body_bytes
-            message = f"a line may be {most} bytes; split or shorten its text"
+            message = f"a line may have {most} bytes; split or shorten its text"
             return "", errors.BodyTooLarge(message)
         content = line.content.removeprefix(_BYTE_ORDER_MARK) if line.number == 1 else line.content
         name = ""
@@ -257,7 +257,7 @@ class Stream:
         self, number: int, name: str, error: Exception, *, resume_from: int | None = None
     ) -> bytes:
         problem = describe(error)
-        self._context.metrics.rejected(problem.kind.slug)
+        self._context.metrics.count_rejection(problem.kind.slug)
         if problem.kind.status == 500:
             self._context.log.failure("unexpected error", error, request_id=self._request.id)
         content: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
@@ -308,12 +308,12 @@ ROUTES = (
         path="/v1/classify/stream",
         handler=classify_stream,
         operation=Operation(
-            summary="Classify lines as they come",
-            description="Newline-delimited JSON in both directions, for as many lines as you like: "
-            "each is answered in its turn while later ones are still being sent, with a result or, "
-            "where it has none, with an error; blank lines are not answered. A JSON string is a "
-            "line with no more than its text. Read while you write: who does not read is not read "
-            "from.",
+            summary="Classify a stream of lines",
+            description="Newline-delimited JSON in both directions, for any number of lines. The "
+            "service answers each line in order, with a result or an error, while the client still "
+            "sends later lines. Blank lines do not get an answer. A line may also be a JSON string, "
+            "the text alone. Read while you write: the service reads from a client only as fast as "
+            "the client reads the answers.",
             tag="classify",
             query=Options,
             media_types=MEDIA_TYPES,

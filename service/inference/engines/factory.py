@@ -48,7 +48,7 @@ def require(name: str) -> None:
         path = name.removeprefix("native").removeprefix("-")
         if path and path not in paths:
             raise ConfigurationError(
-                f"VALENCE_ENGINE={name!r}: this processor and build have "
+                f"VALENCE_ENGINE={name!r}: this processor and build support "
                 f"{', '.join(f'native-{path}' for path in paths)}"
             )
 
@@ -59,8 +59,9 @@ def _torch(artifact: Artifact, name: str) -> Engine:
         from valence.service.inference.engines.reference import ReferenceEngine
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"the engine {name!r} needs {error.name}, which is not installed: install "
-            "requirements/torch.txt, or a C++17 compiler and Valence anew for the native engine"
+            f"the engine {name!r} needs {error.name}, which is not installed: "
+            "pip install 'valence[torch]', or install a C++17 compiler and then Valence again for "
+            "the native engine"
         ) from None
     return ReferenceEngine(artifact, device=_TORCH[name])
 

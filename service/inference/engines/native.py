@@ -29,7 +29,7 @@ class NativeEngine:
             path = paths[0]
         elif path not in paths:
             raise ConfigurationError(
-                f"{path!r} is no dispatch path of this processor; choose one of {', '.join(paths)}"
+                f"{path!r} is not a dispatch path of this processor; choose one of {', '.join(paths)}"
             )
         self.name = f"native-{path}"
         self._network = kernel().Network(path=path, **network_arguments(artifact))
@@ -103,6 +103,6 @@ def kernel() -> ModuleType:
         return importlib.import_module("valence.service.inference.engines.kernel._kernel")
     except ImportError as error:
         raise ConfigurationError(
-            "the native engine was not built, or not for this Python "
-            f"({error}); install a C++17 compiler and reinstall Valence to have it"
+            "the native engine is not built for this Python "
+            f"({error}); install a C++17 compiler and then Valence again"
         ) from None

@@ -32,7 +32,7 @@ class ReferenceEngine:
         self._on_cuda = self._device.type == "cuda"
         if self._on_cuda and not torch.cuda.is_available():
             raise ConfigurationError(
-                f"engine {device!r}: torch sees no CUDA device here; use VALENCE_ENGINE=auto"
+                f"engine {device!r}: torch does not find a CUDA device; use VALENCE_ENGINE=auto"
             )
         self.name = f"{device}-fp16" if self._on_cuda else f"reference-{device}"
         self._slice_tokens = self.CUDA_SLICE_TOKENS if self._on_cuda else self.SLICE_TOKENS

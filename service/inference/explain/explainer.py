@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier import truncation as truncations
 from valence.service.classifier.artifact import Artifact
-from valence.service.classifier.classifier import Classifier, Reading
-from valence.service.classifier.tokenizer import Token, spans, tokenize
+from valence.service.classifier.classifier import Classifier, WindowedText
+from valence.service.classifier.tokenizer import Token, iter_spans, tokenize
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.inference.engines.native import native_available
@@ -138,7 +138,7 @@ class Explainer:
         """Activations ``(tokens, directions, units)`` for each question, whatever its label."""
         return [self._ready.activations(question.ids) for question in questions]
 
-    def questions(self, reading: Reading, label: str) -> list[Question]:
+    def questions(self, reading: WindowedText, label: str) -> list[Question]:
         """What is to be asked about a text as it was read: a question a window.
 
         Raises ``ValueError`` for no label of the model.
@@ -158,7 +158,7 @@ class Explainer:
         answers: Sequence[Contributions],
     ) -> Explanation:
         """From the :meth:`questions` of ``text`` so read, of the same label, and their answers."""
-        tokens = list(spans(text))
+        tokens = list(iter_spans(text))
         windows, weights = self._places(len(tokens), truncation)
         total = np.zeros(len(tokens))
         read = np.zeros(len(tokens), dtype=bool)
@@ -223,11 +223,11 @@ class Explainer:
         self, tokens: int, truncation: Truncation
     ) -> tuple[list[NDArray[np.int64]], list[float]]:
         """Which tokens each window read, and what its answer weighs."""
-        parts = truncations.parts(tokens, self._classifier.manifest.max_tokens, truncation)
+        parts = truncations.select_ranges(tokens, self._classifier.manifest.max_tokens, truncation)
         places = [np.arange(part.start, part.stop) for part in parts]
         if truncation != "window":
             return [np.concatenate(places)], [1.0]
-        fresh = truncations.fresh(parts)
+        fresh = truncations.count_new_tokens(parts)
         return places, [count / max(tokens, 1) for count in fresh] if tokens else [1.0]
 
     def _unknown(self, surfaces: Iterable[str]) -> list[bool]:

@@ -1,6 +1,7 @@
-"""What was counted and is not yet in the metrics.
+"""Buffered metrics: how long they wait, and how many values are observed at once.
 
-Moving shared metrics one by one costs a tenth of a request, so they are moved together.
+Updating shared metrics one by one takes a tenth of the time of a request, so they are updated
+together.
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ from collections.abc import Sequence
 
 from prometheus_client import Histogram
 
-# what was counted reaches the metrics after at most this long, or this many requests
+# Counts reach the metrics after at most this time, or after this many requests.
 FLUSH_SECONDS = 0.5
-MOST_PENDING = 256
+MAX_BUFFERED = 256
 
 
 def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
-    """``histogram.observe`` for each value; the library has no call for many at once."""
+    """Do the same as ``histogram.observe`` for each value, with one update per bucket.
+
+    The library has no such function, so this one relies on private fields
+    (``service/server/README.md``).
+    """
     if values:
-        places = collections.Counter(
+        counts = collections.Counter(
             bisect.bisect_left(histogram._upper_bounds, value) for value in values
         )
-        for place, count in places.items():
-            histogram._buckets[place].inc(count)
+        for bucket, count in counts.items():
+            histogram._buckets[bucket].inc(count)
         histogram._sum.inc(sum(values))

@@ -1,4 +1,4 @@
-"""What a scrape reads: every family in Prometheus' text format."""
+"""The answer to a scrape: every metric family in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 def exposition(collectors: Iterable[Any]) -> bytes:
-    """All families of ``collectors``, and those that are made from them."""
+    """All families of ``collectors``, and those that are derived from them, in text format."""
     return generate_latest(_Exposition(collectors))
 
 
 class _Exposition:
     """All families of the collectors, the number of requests, and both under BentoML's names.
 
-    A histogram counts what it observes, so requests are counted from it: a counter beside it would
-    only cost every request once more.
+    The number of requests comes from the histogram of their durations: a separate counter would
+    take time from every request.
 
-    BentoML's own would label by the raw path, a series for every path a stranger tries, and cost
-    a third of a request; dashboards made for BentoML read these instead, labelled by route.
+    BentoML's own metrics have the raw path as a label, so each path that anybody tries would add a
+    series, and they take a third of the time of a request. Dashboards for BentoML can read these
+    metrics instead, which have the route as a label.
     """
 
     def __init__(self, collectors: Iterable[Any]) -> None:
@@ -32,7 +33,7 @@ class _Exposition:
     def collect(self) -> Iterator[Metric]:
         for collector in self._collectors:
             for family in collector.collect():
-                yield _ordered(family)
+                yield _sorted(family)
                 if family.name == "valence_request_duration_seconds":
                     yield _requests(family)
                     yield _bentoml_requests(family)
@@ -47,10 +48,10 @@ def _bentoml_labels(labels: dict[str, str]) -> tuple[str, ...]:
 
 
 def _requests(family: Metric) -> Metric:
-    counted = [sample for sample in family.samples if sample.name.endswith("_count")]
-    names = tuple(counted[0].labels) if counted else ()
+    samples = [sample for sample in family.samples if sample.name.endswith("_count")]
+    names = tuple(samples[0].labels) if samples else ()
     requests = CounterMetricFamily("valence_requests", "Requests answered.", labels=names)
-    for sample in counted:
+    for sample in samples:
         requests.add_metric([sample.labels[name] for name in names], sample.value)
     return requests
 
@@ -61,12 +62,12 @@ def _bentoml_requests(family: Metric) -> Metric:
         if sample.name.endswith("_count"):
             key = _bentoml_labels(sample.labels)
             totals[key] = totals.get(key, 0.0) + sample.value
-    renamed = CounterMetricFamily(
+    family_for_bentoml = CounterMetricFamily(
         "bentoml_service_request", "Requests answered.", labels=_BENTOML_LABELS
     )
     for key, value in totals.items():
-        renamed.add_metric(key, value)
-    return renamed
+        family_for_bentoml.add_metric(key, value)
+    return family_for_bentoml
 
 
 def _bentoml_durations(family: Metric) -> Metric:
@@ -80,23 +81,25 @@ def _bentoml_durations(family: Metric) -> Metric:
             counts[bound] = counts.get(bound, 0.0) + sample.value
         elif sample.name.endswith("_sum"):
             sums[key] = sums.get(key, 0.0) + sample.value
-    renamed = HistogramMetricFamily(
+    family_for_bentoml = HistogramMetricFamily(
         "bentoml_service_request_duration_seconds", "Time to answer.", labels=_BENTOML_LABELS
     )
     for key, counts in buckets.items():
-        renamed.add_metric(key, sorted(counts.items(), key=lambda pair: float(pair[0])), sums[key])
-    return renamed
+        family_for_bentoml.add_metric(
+            key, sorted(counts.items(), key=lambda pair: float(pair[0])), sums[key]
+        )
+    return family_for_bentoml
 
 
-def _ordered(family: Metric) -> Metric:
-    """A histogram's samples as the text format wants them, which several workers' are not."""
+def _sorted(family: Metric) -> Metric:
+    """Sort the samples of a histogram as the text format requires: several workers mix them."""
     if family.type == "histogram":
         rank = {"_bucket": 0, "_count": 1, "_sum": 2}
 
-        def place(sample: Any) -> tuple[Any, ...]:
+        def position(sample: Any) -> tuple[Any, ...]:
             labels = tuple(sorted((k, v) for k, v in sample.labels.items() if k != "le"))
             suffix = sample.name.removeprefix(family.name)
             return labels, rank.get(suffix, 3), float(sample.labels.get("le", 0))
 
-        family.samples.sort(key=place)
+        family.samples.sort(key=position)
     return family

@@ -1,17 +1,29 @@
-"""What one model adds to the metrics, its labels bound once."""
+"""The metrics of one model, with its labels bound once."""
 
 from __future__ import annotations
 
 import collections
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MOST_PENDING, observe_all
+from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MAX_BUFFERED, observe_all
 from valence.service.observability.metrics.service import Metrics
-from valence.service.pacing.debounce import Later
+from valence.service.pacing.debounce import Debounced
+
+
+class ScoringRecord(NamedTuple):
+    """Counts and durations of the texts of one request."""
+
+    tokens: int
+    unknown_tokens: int
+    truncated_texts: int
+    tokenize_seconds: float
+    queue_seconds: float
+    infer_seconds: float
 
 
 class ModelMetrics:
-    """The metrics of one model, their labels bound once."""
+    """The metrics of one model, with its labels bound once."""
 
     def __init__(
         self, metrics: Metrics, *, name: str, version: str, labels: tuple[str, ...], engine: str
@@ -38,84 +50,68 @@ class ModelMetrics:
         self._batch_items = metrics.batch_items.labels(*by_model)
         self._batch_tokens = metrics.batch_tokens.labels(*by_model)
         metrics.model_info.labels(*by_model, engine).set(1)
-        self._later = Later(self.flush, seconds=FLUSH_SECONDS)
-        # counted, but not yet in the metrics
-        self._scored: list[tuple[int, int, int, float, float, float]] = []
+        self._flush_soon = Debounced(self.flush, seconds=FLUSH_SECONDS)
+        # buffered until the next flush
+        self._records: list[ScoringRecord] = []
         self._batches: list[tuple[int, int]] = []
-        self._labels: list[str] = []
+        self._buffered_labels: list[str] = []
         self._hits = self._misses = 0
 
-    def scored(
-        self,
-        labels: Sequence[str],
-        *,
-        tokens: int,
-        unknown_tokens: int,
-        truncated_texts: int,
-        tokenize_seconds: float,
-        queue_seconds: float,
-        infer_seconds: float,
-    ) -> None:
-        """Count one request's texts, by the next :meth:`flush`: half a second later at most.
+    def count_scored(self, labels: Sequence[str], work: ScoringRecord) -> None:
+        """Count the texts of one request, at the next :meth:`flush`: at most half a second later.
 
-        ``labels`` are what they were given, one for each text of a single-label model.
+        ``labels`` are the labels of the texts: one for each text of a single-label model.
         """
-        self._labels += labels
-        self._scored.append(
-            (
-                tokens,
-                unknown_tokens,
-                truncated_texts,
-                tokenize_seconds,
-                queue_seconds,
-                infer_seconds,
-            )
-        )
-        if len(self._scored) >= MOST_PENDING:
+        self._buffered_labels += labels
+        self._records.append(work)
+        if len(self._records) >= MAX_BUFFERED:
             self.flush()
         else:
-            self._later.ask()
+            self._flush_soon.request()
 
     def flush(self) -> None:
-        """Move the metrics by what was counted since the last time."""
-        if self._scored:
-            *counts, tokenize, queue, infer = zip(*self._scored, strict=True)
-            self._scored.clear()
+        """Update the metrics by what was counted since the last flush."""
+        if self._records:
+            *counts, tokenize, queue, infer = zip(*self._records, strict=True)
+            self._records.clear()
             for counter, values in zip(self._counters, counts, strict=True):
                 counter.inc(sum(values))
             observe_all(self._tokenize, tokenize)
             observe_all(self._queue, queue)
             observe_all(self._infer, infer)
         if self._batches:
-            items, of_tokens = zip(*self._batches, strict=True)
+            items, tokens = zip(*self._batches, strict=True)
             self._batches.clear()
             observe_all(self._batch_items, items)
-            observe_all(self._batch_tokens, of_tokens)
-        for label, texts in collections.Counter(self._labels).items():
+            observe_all(self._batch_tokens, tokens)
+        for label, texts in collections.Counter(self._buffered_labels).items():
             self._predictions[label].inc(texts)
-        self._labels.clear()
+        self._buffered_labels.clear()
         self._cache_hits.inc(self._hits)
         self._cache_misses.inc(self._misses)
         self._hits = self._misses = 0
 
-    def cached(self, labels: Sequence[str], *, hits: int, misses: int) -> None:
-        """Count texts looked for in the cache; ``labels`` are what those it held were given."""
-        self._labels += labels
+    def count_cached(self, labels: Sequence[str], *, hits: int, misses: int) -> None:
+        """Count texts that were looked up in the cache; ``labels`` are those of the hits."""
+        self._buffered_labels += labels
         self._hits += hits
         self._misses += misses
-        self._later.ask()
+        self._flush_soon.request()
 
-    def uncertain(self, texts: int) -> None:
-        """Count texts answered without a label; :meth:`scored` has counted their likeliest."""
+    def count_uncertain(self, texts: int) -> None:
+        """Count texts answered without a label.
+
+        :meth:`count_scored` has counted their likeliest label.
+        """
         self._uncertain.inc(texts)
 
-    def batch(self, *, items: int, tokens: int) -> None:
-        """Count one batch handed to the engine, by the next :meth:`flush`."""
+    def count_batch(self, *, items: int, tokens: int) -> None:
+        """Count one batch given to the engine, at the next :meth:`flush`."""
         self._batches.append((items, tokens))
-        self._later.ask()
+        self._flush_soon.request()
 
-    def queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
-        """Set what waits now."""
+    def set_queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
+        """Set the size and the age of the queue."""
         self._queue_items.set(items)
         self._queue_tokens.set(tokens)
         self._queue_age.set(age_seconds)

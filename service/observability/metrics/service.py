@@ -1,4 +1,4 @@
-"""Metrics of requests and API keys, and the families of which each model has a part."""
+"""Metrics of requests and API keys, and the families whose labels name a model."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from prometheus_client import (
     values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
-from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MOST_PENDING, observe_all
+from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MAX_BUFFERED, observe_all
 from valence.service.observability.metrics.exposition import exposition
-from valence.service.pacing.debounce import Later
+from valence.service.observability.request_record import RequestRecord
+from valence.service.pacing.debounce import Debounced
 
-# half a millisecond is a usual answer, five seconds the default deadline
+# An answer usually takes half a millisecond; the default deadline is five seconds.
 _SECONDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 )  # fmt: skip
@@ -29,16 +30,16 @@ _TOKENS = (16, 64, 256, 1024, 4096, 16384, 65536)
 
 
 class Metrics:
-    """The service's metrics, in a registry of their own."""
+    """The metrics of the service, in their own registry."""
 
     def __init__(self, *, version: str) -> None:
         self._registry = CollectorRegistry()
         self._multiprocess = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         if self._multiprocess:
-            # the default asks the kernel for the process's id at every step of every metric
-            identity = os.getpid()
+            # By default the library asks the kernel for the process id at every update of a metric.
+            process_id = os.getpid()
             values.ValueClass = values.MultiProcessValue(  # type: ignore[no-untyped-call]
-                lambda: identity
+                lambda: process_id
             )
         registry = self._registry
         by_request = ("route", "method", "status", "model", "version")
@@ -51,7 +52,7 @@ class Metrics:
             registry=registry,
         )
         self.in_flight = 0
-        """Requests being answered by this worker; the application counts."""
+        """Requests that this worker is answering; the application sets it."""
         self._in_flight = Gauge(
             "valence_requests_in_flight",
             "Requests being answered.",
@@ -59,7 +60,7 @@ class Metrics:
             registry=registry,
         )
         self.ready = False
-        """Whether requests are answered, as the readiness probe is told."""
+        """Whether requests are answered: the answer to the readiness probe."""
         self._ready = Gauge(
             "valence_ready",
             "1 while requests are answered, 0 while starting and draining.",
@@ -159,7 +160,7 @@ class Metrics:
             "valence_batch_tokens", "Tokens the engine was given at once.", by_model,
             buckets=_TOKENS, registry=registry,
         )  # fmt: skip
-        # Info would say it better, but the client library has none across processes
+        # not an Info, which the client library does not support across processes
         self.model_info = Gauge(
             "valence_model_info",
             "1 for each model served, with the engine that computes it.",
@@ -175,54 +176,50 @@ class Metrics:
             registry=registry,
         )
         build.labels(version).set(1)
-        self._pending: dict[tuple[str, str, int, str, str], list[float]] = {}
-        self._pending_by_key: dict[str, list[int]] = {}
-        self._pending_rejections: collections.Counter[str] = collections.Counter()
-        self._later = Later(self.flush, seconds=FLUSH_SECONDS)
+        self._buffered_seconds: dict[tuple[str, str, int, str, str], list[float]] = {}
+        self._buffered_texts_by_key: dict[str, list[int]] = {}
+        self._buffered_rejections: collections.Counter[str] = collections.Counter()
+        self._flush_soon = Debounced(self.flush, seconds=FLUSH_SECONDS)
 
-    def request(
-        self, *, route: str, method: str, status: int, model: str, version: str, seconds: float
-    ) -> None:
-        """Count one answered request, by the next :meth:`flush`: half a second later at most.
+    def count_request(self, record: RequestRecord) -> None:
+        """Count one answered request, at the next :meth:`flush`: at most half a second later.
 
-        Moving shared metrics one by one costs a tenth of a request.
+        Updating shared metrics one by one takes a tenth of the time of a request.
         """
-        pending = self._pending.setdefault((route, method, status, model, version), [])
-        pending.append(seconds)
-        if len(pending) < MOST_PENDING:
-            self._later.ask()
+        if record.key:
+            self._buffered_texts_by_key.setdefault(record.key, []).append(record.texts)
+        labels = (record.route, record.method, record.status, record.model, record.version)
+        buffered = self._buffered_seconds.setdefault(labels, [])
+        buffered.append(record.seconds)
+        if len(buffered) < MAX_BUFFERED:
+            self._flush_soon.request()
         else:
             self.flush()
 
-    def by_key(self, name: str, *, texts: int) -> None:
-        """Count one answered request of the API key ``name``, by the next :meth:`flush`."""
-        self._pending_by_key.setdefault(name, []).append(texts)
-        self._later.ask()
-
     def flush(self) -> None:
-        """Move the metrics by what was counted since the last time."""
-        by_key, self._pending_by_key = self._pending_by_key, {}
+        """Update the metrics by what was counted since the last flush."""
+        by_key, self._buffered_texts_by_key = self._buffered_texts_by_key, {}
         for name, texts in by_key.items():
             self._key_requests.labels(name).inc(len(texts))
             self._key_texts.labels(name).inc(sum(texts))
-        rejections, self._pending_rejections = self._pending_rejections, collections.Counter()
+        rejections, self._buffered_rejections = self._buffered_rejections, collections.Counter()
         for reason, count in rejections.items():
             self._rejected.labels(reason).inc(count)
-        pending, self._pending = self._pending, {}
-        for (route, method, status, model, version), seconds in pending.items():
+        durations, self._buffered_seconds = self._buffered_seconds, {}
+        for (route, method, status, model, version), seconds in durations.items():
             labels = (route, method, str(status), model, version)
             observe_all(self._request_seconds.labels(*labels), seconds)
 
-    def rejected(self, reason: str) -> None:
-        """Count one refused request, by the next :meth:`flush`.
+    def count_rejection(self, reason: str) -> None:
+        """Count one refused request, at the next :meth:`flush`.
 
-        ``reason`` is a name from the error table.
+        ``reason`` is the slug of an error.
         """
-        self._pending_rejections[reason] += 1
-        self._later.ask()
+        self._buffered_rejections[reason] += 1
+        self._flush_soon.request()
 
     def exposition(self) -> bytes:
-        """Everything in Prometheus' text format; with several workers, of all of them."""
+        """All metrics in Prometheus' text format; with several workers, those of all workers."""
         self._in_flight.set(self.in_flight)
         self._ready.set(self.ready)
         return exposition(self._collectors())

@@ -51,7 +51,7 @@ class Served:
 @functools.cache
 def _paths(routes: tuple[Route, ...]) -> dict[str, Any]:
     # the documented statuses depend on no setting
-    paths: dict[str, Any] = openapi.document(routes, Settings())["paths"]
+    paths: dict[str, Any] = openapi.build_document(routes, Settings())["paths"]
     return paths
 
 

@@ -238,8 +238,8 @@ class RecordingTracer:
 
         return NonRecordingSpan(SpanContext((parent and int(parent.trace_id, 16)) or 7, 5, False))
 
-    def finish(self, span, **fields):
-        self.finished.append(fields)
+    def finish(self, span, record):
+        self.finished.append(record)
 
 
 async def test_with_a_collector_every_request_becomes_a_span(serve):
@@ -251,8 +251,8 @@ async def test_with_a_collector_every_request_becomes_a_span(serve):
     await served.client.post("/v1/classify", content=CANARY)
     await served.client.get("/livez")
     done, refused = tracer.finished
-    assert (done["route"], done["status"], done["texts"]) == ("/v1/classify", 200, 2)
-    assert list(done["stages"]) == ["tokenize", "queue", "infer"]
-    assert all(seconds >= 0 for seconds in done["stages"].values())
-    assert (refused["status"], refused["stages"]) == (400, None)
+    assert (done.route, done.status, done.texts) == ("/v1/classify", 200, 2)
+    assert list(done.stages) == ["tokenize", "queue", "infer"]
+    assert all(seconds >= 0 for seconds in done.stages.values())
+    assert (refused.status, refused.stages) == (400, None)
     assert CANARY not in repr(tracer.finished)

@@ -51,7 +51,7 @@ async def test_a_text_with_too_many_tokens_can_be_refused(served, tokens, status
     if status == 422:
         (fault,) = response.json()["errors"]
         assert fault["location"] == "text"
-        assert fault["message"].startswith("51 tokens, the model reads 50")
+        assert fault["message"].startswith("the text has 51 tokens, the model reads 50")
         assert CANARY[:5] not in response.text
 
 

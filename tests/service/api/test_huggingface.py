@@ -36,7 +36,7 @@ async def test_top_k_keeps_the_likeliest(served, top_k, kept):
         (["a"], "pair"),
         ([["a", "b"]], "item 0 has 2 texts"),
         ([["a"], []], "item 1 has 0 texts"),
-        ([["a"], [1]], "item 1 is no list of one text"),
+        ([["a"], [1]], "item 1 is not a list of one text"),
         ([["a"], "b"], "pair"),
         ([], "give a string, or a batch"),
         (1, "give a string, or a batch"),

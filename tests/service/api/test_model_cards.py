@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from valence.service.classifier.artifact import Artifact
-from valence.service.classifier.manifest import Manifest, VectorsRecord, without_paths
+from valence.service.classifier.manifest import Manifest, VectorsRecord, strip_paths
 
 CONFIGURATION = {
     "data": {"files": ["/home/alice/reviews.csv", "more/*.csv"], "text": "review"},
@@ -34,7 +34,7 @@ async def test_a_model_card_has_the_whole_lineage_but_no_path(
     served = serve(artifact=dataclasses.replace(tiny_artifact, manifest=manifest))
     answer = await served.client.get("/v1/models/sentiment")
     card, whole = answer.json(), manifest.model_dump(mode="json")
-    expected = {**whole["training"], "configuration": without_paths(CONFIGURATION)}
+    expected = {**whole["training"], "configuration": strip_paths(CONFIGURATION)}
     assert card["training"] == expected
     assert (card["baselines"], card["intervals"]) == (whole["baselines"], whole["intervals"])
     assert "alice" not in answer.text
@@ -44,6 +44,6 @@ async def test_a_model_card_has_the_whole_lineage_but_no_path(
 def test_a_configuration_without_files_is_shown_unchanged() -> None:
     """It has no word vectors either."""
     for plain in ({}, {"data": {"corpora": ["bbc"]}, "words": {"vectors": None}}):
-        assert without_paths(plain) == plain
+        assert strip_paths(plain) == plain
     named = {"words": {"vectors": "glove-6b-50d"}}
-    assert without_paths(named) == named
+    assert strip_paths(named) == named

@@ -71,15 +71,18 @@ async def test_data_may_be_a_column(served):
         (tensor("good", name="args"), "named text"),
         (tensor("good", datatype="FP32"), "BYTES"),
         (tensor("good", shape=[2]), "there are 1 texts"),
-        (tensor("good", shape=[1, 2]), "one text a row"),
+        (tensor("good", shape=[1, 2]), "one text per row"),
         (tensor("good", shape=[1, 1, 1]), "shape"),
-        (tensor("good", shape=[]), "one text a row"),
+        (tensor("good", shape=[]), "one text per row"),
         (tensor("good", shape=[-1]), "shape"),
-        (tensor(1), "element 0 is no string"),
+        (tensor(1), "element 0 is not a string"),
         (tensor("good", data=None), "data: is missing"),
         (tensor("good", parameters={"binary_data_size": 4}), "not both"),
         (tensor("good", data=None, parameters={"binary_data_size": 4}), "0 bytes follow"),
-        (tensor("good", parameters={"shared_memory_region": "x"}), "no shared memory"),
+        (
+            tensor("good", parameters={"shared_memory_region": "x"}),
+            "shared memory is not supported",
+        ),
         (tensor("good", parameters={"x": [1]}), "parameters"),
         (tensor("good", extra=1), "extra"),
         (tensor(), "at least one text"),
@@ -99,11 +102,14 @@ async def test_exactly_one_input_is_required(served):
 @pytest.mark.parametrize(
     ("outputs", "said"),
     [
-        ([{"name": "scores"}], "label and probabilities"),
+        ([{"name": "scores"}], "label or probabilities"),
         ([{"name": "label"}, {"name": "label"}], "twice"),
-        ([{"name": "label", "parameters": {"classification": 1}}], "is not done"),
+        ([{"name": "label", "parameters": {"classification": 1}}], "not supported; ask for"),
         ([{"name": "label", "parameters": {"binary_data": 1}}], "true or false"),
-        ([{"name": "label", "parameters": {"shared_memory_region": "x"}}], "no shared memory"),
+        (
+            [{"name": "label", "parameters": {"shared_memory_region": "x"}}],
+            "shared memory is not supported",
+        ),
     ],
 )
 async def test_a_wrong_output_is_422_and_named(served, outputs, said):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from valence.service.api import pages
 
-WEB = Path(service.api.__file__).parent / "web"
+WEB = Path(pages.__file__).parent / "web"
 PATHS = [route.path for route in pages.ROUTES]
 
 
@@ -40,10 +40,10 @@ async def test_an_unused_file_is_not_served(served):
 
 async def test_without_page_files_the_answer_names_the_contract(served, monkeypatch):
     monkeypatch.setattr(pages, "_WEB", WEB / "elsewhere")
-    pages._file.cache_clear()
+    pages._read_file.cache_clear()
     try:
         answer = await served.client.get("/")
     finally:
-        pages._file.cache_clear()
+        pages._read_file.cache_clear()
     assert answer.status_code == 404
     assert "/openapi.json" in answer.json()["detail"]

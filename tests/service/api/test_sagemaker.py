@@ -55,11 +55,11 @@ async def test_each_csv_row_gets_one_line(served, newline):
 @pytest.mark.parametrize(
     ("content", "media_type", "status", "said"),
     [
-        (b"", LINES, 422, "no text"),
-        (b"", CSV, 422, "no text"),
+        (b"", LINES, 422, "the body is empty"),
+        (b"", CSV, 422, "the body is empty"),
         (b'{"inputs": "a"}\n\n{"inputs": "b"}', LINES, 400, "line 1: "),
         (b'{"inputs": "a"}\n{"inputs": 3}', LINES, 422, "line.1: "),
-        (b'{"inputs": "a", "truncate": true}', LINES, 422, "truncate: no such field"),
+        (b'{"inputs": "a", "truncate": true}', LINES, 422, "truncate: unknown field"),
         (b"a,b", CSV, 422, "line.0: 2 columns"),
         (b"a\n\nb", CSV, 422, "line.1: 0 columns"),
         (b'"a', CSV, 400, "not CSV"),
@@ -78,4 +78,4 @@ async def test_an_invalid_line_refuses_the_request_and_is_named(
 async def test_lines_are_counted_before_they_are_parsed(serve, media_type):
     response = await invoke(serve(max_texts=3), b"{\n" * 4, media_type)
     assert response.status_code == 422
-    assert "4 texts, a request may hold 3" in response.json()["error"]
+    assert "4 texts, a request may have 3" in response.json()["error"]

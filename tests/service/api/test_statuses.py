@@ -25,7 +25,7 @@ from valence.service.settings import Settings
 from tests.service.api.blocked import Blocked, slow
 from tests.service.api.conftest import documented
 
-DOCUMENT = openapi.document(ROUTES, Settings())
+DOCUMENT = openapi.build_document(ROUTES, Settings())
 SECRET = "valence_secret"
 CASES = [
     pytest.param(route, int(status), id=f"{route.method} {route.path} {status}")
@@ -73,7 +73,7 @@ async def request_missing_resource(serve: Any, route: Route, tmp_path: Any) -> h
     """Ask for a model or a page file that does not exist."""
     served = serve()
     if route.operation.tag == "pages":
-        pages._file.cache_clear()
+        pages._read_file.cache_clear()
         with (
             mock.patch.object(pages, "_WEB", tmp_path),
             mock.patch.object(pages, "_SWAGGER", tmp_path),

@@ -46,7 +46,7 @@ async def test_the_answer_id_contains_the_request_id(served):
 async def test_token_ids_are_refused_with_the_reason(served, given):
     response = await classify(served, input=given)
     assert response.status_code == 422
-    assert "send the text itself" in response.json()["error"]["message"]
+    assert "send the text, these models" in response.json()["error"]["message"]
     assert response.json()["error"]["param"] == "input"
 
 

@@ -162,7 +162,9 @@ def test_a_truncated_file_is_detected(folder: Path, name: str) -> None:
 
 
 def test_only_a_folder_is_loaded(tmp_path: Path) -> None:
-    check_refused(tmp_path / "absent", "absent", "no such model folder", "make train")
+    check_refused(
+        tmp_path / "absent", "absent", "this model folder does not exist", "valence train"
+    )
     check_refused(tmp_path, CHECKSUMS, "missing")
 
 
@@ -232,9 +234,9 @@ def test_weights_with_a_header_of_any_length_are_loaded(folder: Path) -> None:
         (b"{", "not JSON"),
         (b"\xff\xfe", "not JSON"),
         (b"[" * 100_000, "not JSON"),
-        (b"[]", "format version None, this Valence reads 1"),
-        (b"{}", "format version None, this Valence reads 1"),
-        (b'{"format_version": 2}', "format version 2, this Valence reads 1"),
+        (b"[]", "format version None, this version of Valence reads 1"),
+        (b"{}", "format version None, this version of Valence reads 1"),
+        (b'{"format_version": 2}', "format version 2, this version of Valence reads 1"),
         (b'{"format_version": 1}', "name: Field required"),
     ],
 )
@@ -252,7 +254,7 @@ def test_an_invalid_manifest_is_refused(folder: Path, content: bytes, reason: st
         (lambda m: m.update(extra=1), ["extra", "not permitted"]),
         (lambda m: m["normalization"].update(tokenizer="other-1"), ["normalization.tokenizer"]),
         (lambda m: m["architecture"].update(cell="cnn"), ["architecture.cell"]),
-        (lambda m: m.update(labels=["a", "a", "b"]), ["hold a label twice"]),
+        (lambda m: m.update(labels=["a", "a", "b"]), ["have a label twice"]),
         (lambda m: m.update(labels=["a", "b"], polarity=None), ["2 labels", "has 3"]),
         (lambda m: m.update(name="../../etc"), ["name", "pattern"]),
     ],
@@ -271,15 +273,15 @@ def test_a_manifest_with_impossible_values_is_refused(
         (lambda t: t.update(more=np.zeros(1, np.float32)), ["not of this architecture", "more"]),
         (
             lambda t: t.update({"output.bias": np.zeros(4, np.float32)}),
-            ["output.bias is (4,) float32", "asks for (3,) float32"],
+            ["output.bias is (4,) float32", "requires (3,) float32"],
         ),
         (
             lambda t: t.update({"output.weight": t["output.weight"].T.copy()}),
-            ["output.weight is (16, 3)", "asks for (3, 16)"],
+            ["output.weight is (16, 3)", "requires (3, 16)"],
         ),
         (
             lambda t: t.update({"output.bias": np.zeros(3)}),
-            ["output.bias holds F64", "F32 only"],
+            ["output.bias has the type F64", "F32 only"],
         ),
         (
             lambda t: t.update({"output.bias": np.array([0, np.nan, 0], np.float32)}),
@@ -319,7 +321,7 @@ def test_weights_in_another_format_are_refused(folder: Path, content: bytes) -> 
     [
         (b"", "first word"),
         (b"good\nbad\n", "first word"),
-        (b"<unk>\ngood\n", "the vocabulary has 2 words, the architecture asks for 13"),
+        (b"<unk>\ngood\n", "the vocabulary has 2 words, the architecture requires 13"),
         (b"<unk>\n\n", "non-empty line"),
         (b"<unk>\ngood\ngood\n", "'good' twice"),
         (b"<unk>\n\xff\n", "not UTF-8 at byte 6"),

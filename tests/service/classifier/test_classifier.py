@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from scipy.special import expit, softmax
 from valence.service.classifier import artifact
 from valence.service.classifier.artifact import Artifact
-from valence.service.classifier.classifier import Classifier, Reading, Usage, probabilities
+from valence.service.classifier.classifier import Classifier, Usage, WindowedText, to_probabilities
 from valence.service.classifier.truncation import TRUNCATIONS, Truncation
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import TextTooLong
@@ -31,7 +31,7 @@ def classifier(tiny_artifact: Artifact) -> Classifier:
 
 def test_a_document_counts_read_and_unread_tokens(classifier: Classifier) -> None:
     text = "The movie wasn't VERY good, zzz! @you"
-    document = classifier.encode(text)
+    document = classifier.encode_head(text)
     words = [classifier.artifact.vocabulary.words[index] for index in document.ids]
     assert words == ["the", "movie", "was", "n't", "very", "good", "<unk>", "<unk>", "!", "<unk>"]
     assert document.usage.characters == len(text)
@@ -44,7 +44,7 @@ def test_a_document_counts_read_and_unread_tokens(classifier: Classifier) -> Non
 def test_a_text_is_read_up_to_the_token_limit(
     classifier: Classifier, tokens: int, truncated: bool
 ) -> None:
-    document = classifier.encode("good " * (tokens - 1) + "zzz")
+    document = classifier.encode_head("good " * (tokens - 1) + "zzz")
     assert document.usage.tokens == tokens
     assert document.usage.tokens_used == len(document.ids) == min(tokens, 50)
     assert document.usage.truncated is truncated
@@ -57,7 +57,7 @@ def test_a_text_is_read_up_to_the_token_limit(
 def test_within_the_limit_every_truncation_equals_encode(
     classifier: Classifier, truncation: Truncation, text: str
 ) -> None:
-    reading, document = classifier.read(text, truncation), classifier.encode(text)
+    reading, document = classifier.encode_windows(text, truncation), classifier.encode_head(text)
     (ids,) = reading.windows
     assert ids.tolist() == document.ids.tolist()
     assert reading.usage == document.usage
@@ -68,11 +68,14 @@ def test_a_misspelled_word_is_corrected_but_counts_as_unknown(
 ) -> None:
     words = Vocabulary(tiny_artifact.vocabulary, misspelled="nearest")
     classifier = Classifier(dataclasses.replace(tiny_artifact, vocabulary=words))
-    right, wrong = classifier.encode("good movie zzz"), classifier.encode("good moive zzz")
+    right, wrong = (
+        classifier.encode_head("good movie zzz"),
+        classifier.encode_head("good moive zzz"),
+    )
     assert wrong.ids.tolist() == right.ids.tolist()
     assert (right.usage.unknown_tokens, wrong.usage.unknown_tokens) == (1, 2)
     for truncation in TRUNCATIONS:
-        reading = classifier.read("good moive zzz", truncation)
+        reading = classifier.encode_windows("good moive zzz", truncation)
         assert reading.windows[0].tolist() == right.ids.tolist()
         assert reading.unknown[0].tolist() == [False, True, True]
         assert reading.usage == wrong.usage
@@ -93,7 +96,7 @@ LONG = "zzz " * 20 + "movie " * 11 + "good " * 20
 def test_usage_counts_the_read_tokens_of_a_long_text(
     classifier: Classifier, truncation: Truncation, words: dict[str, int], unknown: int
 ) -> None:
-    reading = classifier.read(LONG, truncation)
+    reading = classifier.encode_windows(LONG, truncation)
     (ids,) = reading.windows
     read = [classifier.artifact.vocabulary.words[index] for index in ids]
     assert {word: read.count(word) for word in words} == words
@@ -102,7 +105,7 @@ def test_usage_counts_the_read_tokens_of_a_long_text(
 
 
 def test_windows_cover_the_text_and_count_each_token_once(classifier: Classifier) -> None:
-    reading = classifier.read(LONG, "window")
+    reading = classifier.encode_windows(LONG, "window")
     assert [len(ids) for ids in reading.windows] == [50, 50]
     assert reading.weights == (50, 1)
     assert reading.usage == (len(LONG), 51, 51, 20, 2)
@@ -114,7 +117,7 @@ def test_a_longer_text_is_refused_on_request(
 ) -> None:
     """The error names the number of tokens and the limit."""
     with pytest.raises(TextTooLong, match=r"51 tokens, the model reads 50; shorten"):
-        classifier.read(LONG, "error")
+        classifier.encode_windows(LONG, "error")
 
 
 @given(LOGITS)
@@ -124,10 +127,10 @@ def test_windows_combine_to_the_weighted_mean(tiny_artifact: Artifact, logits: n
     weights = tuple(range(1, len(windows) + 1))
     count = len(windows)
     marks = (np.zeros(1, np.bool_),) * count
-    whole = Reading((np.zeros(1, np.int32),) * count, weights, Usage(0, 0, 0, 0), marks)
-    first = Reading(whole.windows[:1], weights[:1], whole.usage, marks[:1])
+    whole = WindowedText((np.zeros(1, np.int32),) * count, weights, Usage(0, 0, 0, 0), marks)
+    first = WindowedText(whole.windows[:1], weights[:1], whole.usage, marks[:1])
     # a text of one window before and after it, each of which must keep its own answer
-    before, combined, after = classifier.combine(
+    before, combined, after = classifier.merge_windows(
         [first, whole, first], [windows[-1], *windows, windows[0]]
     )
     assert (before, after) == (windows[-1], windows[0])
@@ -145,7 +148,7 @@ def test_windows_combine_to_the_weighted_mean(tiny_artifact: Artifact, logits: n
 
 
 def test_an_empty_text_is_an_empty_document(classifier: Classifier) -> None:
-    document = classifier.encode("")
+    document = classifier.encode_head("")
     assert document.ids.shape == (0,)
     assert document.usage == (0, 0, 0, 0, 1)
     assert not document.usage.truncated
@@ -155,7 +158,7 @@ def test_an_empty_text_is_an_empty_document(classifier: Classifier) -> None:
 def test_probabilities_are_the_softmax_over_the_temperature(
     logits: np.ndarray, temperature: float
 ) -> None:
-    found = probabilities(logits, temperature=temperature)
+    found = to_probabilities(logits, temperature=temperature)
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, softmax(logits.astype(np.float64) / temperature, axis=1))
     np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-12)
@@ -164,7 +167,7 @@ def test_probabilities_are_the_softmax_over_the_temperature(
 @given(LOGITS)
 def test_temperature_never_changes_the_first_label(logits: np.ndarray) -> None:
     for temperature in (0.5, 3.0):
-        best = probabilities(logits, temperature=temperature).argmax(axis=1)
+        best = to_probabilities(logits, temperature=temperature).argmax(axis=1)
         rows = np.arange(len(logits))
         # up to rounding: the exponentials of two logits may be equal although the logits differ
         np.testing.assert_allclose(logits[rows, best], logits.max(axis=1), atol=1e-12)
@@ -205,7 +208,7 @@ def test_without_polarity_of_labels_a_prediction_has_none(tiny_artifact: Artifac
 def test_multi_label_probabilities_are_sigmoids_of_the_logits(
     logits: np.ndarray, temperature: float
 ) -> None:
-    found = probabilities(logits, temperature=temperature, task="multi_label")
+    found = to_probabilities(logits, temperature=temperature, task="multi_label")
     assert found.dtype == np.float64
     expected = expit(logits.astype(np.float64) / temperature)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-300)

@@ -11,7 +11,7 @@ from valence.service.classifier.manifest import (
     Manifest,
     TeacherRecord,
     check_labels,
-    without_paths,
+    strip_paths,
 )
 
 
@@ -38,9 +38,9 @@ def test_vectors_of_an_artifact_are_null_one_or_a_list(content: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": ["a", "b", "a"]}, "hold a label twice"),
+        ({"labels": ["a", "b", "a"]}, "have a label twice"),
         ({"labels": ["a", "b"], "polarity": None}, "2 labels, but the architecture has 3"),
-        ({"polarity": {"negative": -1.0}}, "polarity gives values to"),
+        ({"polarity": {"negative": -1.0}}, "polarity has values for"),
         ({"polarity": {"negative": -2, "neutral": 0, "positive": 1}}, r"must lie in \[-1, 1\]"),
         ({"polarity": {"negative": math.nan, "neutral": 0, "positive": 1}}, "finite"),
         ({"temperature": 0.0}, "greater than 0"),
@@ -49,8 +49,8 @@ def test_vectors_of_an_artifact_are_null_one_or_a_list(content: dict[str, Any]) 
         ({"max_tokens": 0}, "greater than or equal to 1"),
         ({"format_version": 2}, "format_version"),
         ({"task": "regression"}, "task"),
-        ({"thresholds": {"positive": 0.5}}, "for multi_label models alone"),
-        ({"task": "multi_label"}, "not multi_label"),
+        ({"thresholds": {"positive": 0.5}}, "only for multi_label models"),
+        ({"task": "multi_label"}, "requires a single_label model"),
         ({"version": "Mixed Case"}, "version"),
         ({"name": ""}, "name"),
         ({"surprise": 1}, "surprise"),
@@ -66,8 +66,8 @@ def test_a_manifest_that_contradicts_itself_is_refused(
 @pytest.mark.parametrize(
     ("thresholds", "message"),
     [
-        ({}, r"given to \[\], not to"),
-        ({"negative": 0.5, "neutral": 0.5}, "not to"),
+        ({}, r"values for \[\], but the labels"),
+        ({"negative": 0.5, "neutral": 0.5}, "but the labels are"),
         ({"negative": 0.5, "neutral": 0.5, "positive": 0.0}, r"must lie in \(0, 1\]"),
         ({"negative": 0.5, "neutral": 0.5, "positive": 1.01}, r"must lie in \(0, 1\]"),
     ],
@@ -93,12 +93,12 @@ def test_paths_of_texts_and_teachers_lose_their_folders() -> None:
         "unlabelled": {"files": ["/home/alice/more.csv"]},
         "distillation": {"teacher": ["n-grams", "/home/alice/mine"]},
     }
-    assert without_paths(told) == {
+    assert strip_paths(told) == {
         "data": {"files": ["a.csv"], "dev": ["b.csv"]},
         "unlabelled": {"files": ["more.csv"]},
         "distillation": {"teacher": ["n-grams", "mine"]},
     }
-    assert without_paths({"distillation": None}) == {"distillation": None}
+    assert strip_paths({"distillation": None}) == {"distillation": None}
 
 
 def test_an_old_artifact_with_a_single_teacher_is_read() -> None:

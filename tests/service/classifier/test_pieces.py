@@ -17,8 +17,8 @@ TELLING = st.text(
 @given(st.one_of(TELLING, st.text(max_size=40)))
 @example("don't :) \u00a0 it's 3.5\u2028")
 def test_tokens_never_span_white_space(text: str) -> None:
-    assert tokenizer.surfaces(text) == [
-        surface for piece in text.split() for surface in tokenizer.surfaces(piece)
+    assert tokenizer.find_surfaces(text) == [
+        surface for piece in text.split() for surface in tokenizer.find_surfaces(piece)
     ]
 
 
@@ -26,7 +26,7 @@ def test_tokens_never_span_white_space(text: str) -> None:
 def test_encoding_equals_looking_up_each_token(text: str) -> None:
     """A second encoding, from the cache, gives the same."""
     vocabulary = Vocabulary(WORDS)
-    expected = [vocabulary.id(surface) for surface in tokenizer.surfaces(text)]
+    expected = [vocabulary.id(surface) for surface in tokenizer.find_surfaces(text)]
     for _ in range(2):
         ids, _, total = vocabulary.encode(text)
         assert ids.tolist() == expected

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from valence.service.classifier.sentences import sentences, steps
+from valence.service.classifier.sentences import iter_sentences, split_sentences
 from valence.service.classifier.tokenizer import tokenize
 
 
 def split(text: str) -> list[str]:
-    return [text[start:end] for start, end in sentences(text)]
+    return [text[start:end] for start, end in split_sentences(text)]
 
 
 # one sentence per string; white space separates the sentences in the text
@@ -75,7 +75,7 @@ TEXTS = st.one_of(st.text(max_size=80), st.lists(PIECES, max_size=40).map("".joi
 @given(TEXTS)
 def test_sentences_are_in_order_and_omit_only_white_space(text: str) -> None:
     place = 0
-    for start, end in sentences(text):
+    for start, end in split_sentences(text):
         assert text[place:start].strip() == ""
         assert start < end
         assert not text[start].isspace()
@@ -92,13 +92,13 @@ def test_a_blank_line_always_separates_text_with_words(one: str, other: str) -> 
 
 @given(TEXTS)
 def test_a_step_covers_at_most_one_token(text: str) -> None:
-    taken = list(steps(text))
+    taken = list(iter_sentences(text))
     assert len(taken) >= len(tokenize(text))
-    assert [span for span in taken if span] == sentences(text)
+    assert [span for span in taken if span] == split_sentences(text)
 
 
 def test_work_is_linear_in_the_text() -> None:
     # with quadratic work any of these texts would take minutes
     for piece in ("!", "a. ", '"', ".", ":) ", "\n", "! ", "( ", "a", '." ', "a\n\n", "... "):
         text = piece * 3_000
-        assert text.strip() == "" or sentences(text)[-1].end == len(text.rstrip())
+        assert text.strip() == "" or split_sentences(text)[-1].end == len(text.rstrip())

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from valence.service.classifier.spelling import Misspellings, _keys
+from valence.service.classifier.spelling import SpellingIndex, _keys
 
 WORDS = st.lists(st.text(alphabet="abc", min_size=1, max_size=7), unique=True, max_size=20)
 
@@ -31,12 +31,12 @@ def test_the_first_word_at_one_edit_is_found(words: list[str], word: str) -> Non
         ),
         None,
     )
-    assert Misspellings(words).find(word) == expected
+    assert SpellingIndex(words).find(word) == expected
 
 
 def test_only_words_of_4_to_20_letters_are_looked_up() -> None:
     known = ["abc", "a" * 21, "a" * 22, "it's", "<url>", "abcd*"]
-    index = Misspellings(known)
+    index = SpellingIndex(known)
     assert index.find("abd") is None
     assert index.find("abcx") == 0
     assert index.find("a" * 20) == 1
@@ -49,23 +49,23 @@ def test_only_words_of_4_to_20_letters_are_looked_up() -> None:
 
 
 def test_without_words_no_correction_is_found() -> None:
-    assert Misspellings([]).find("good") is None
+    assert SpellingIndex([]).find("good") is None
 
 
 def test_the_index_takes_8_bytes_per_letter_of_its_words() -> None:
-    index = Misspellings(["good", "movie"])
+    index = SpellingIndex(["good", "movie"])
     assert index._keys.itemsize + index._owners.itemsize == 8
     assert len(index._keys) == len(index._owners) == (4 + 5 + 2) - 1
 
 
 @given(st.text(min_size=3, max_size=21))
 def test_the_index_holds_the_keys_used_for_lookup(word: str) -> None:
-    index = Misspellings([word])
+    index = SpellingIndex([word])
     assert set(index._keys.tolist()) == (set(_keys(word)) if word.isalpha() else set())
 
 
 def test_a_word_that_only_shares_a_hash_key_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("valence.service.classifier.spelling._PRIME", 1)
     words = ["entirely", "other", "words", "goods", "gods", "doog"]
-    assert Misspellings(words).find("good") == 3
-    assert Misspellings(words[:3]).find("good") is None
+    assert SpellingIndex(words).find("good") == 3
+    assert SpellingIndex(words[:3]).find("good") is None

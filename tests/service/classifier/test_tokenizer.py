@@ -9,9 +9,9 @@ from valence.service.classifier.tokenizer import (
     NUMBER,
     URL,
     USER,
-    alternatives,
+    alternative_spellings,
+    find_surfaces,
     normalize,
-    surfaces,
     tokenize,
 )
 
@@ -62,7 +62,7 @@ def test_tokens_are_in_order_and_omit_only_white_space(text: str) -> None:
 
 @given(TEXTS)
 def test_the_fast_path_gives_the_same_tokens(text: str) -> None:
-    assert surfaces(text) == [token.surface for token in tokenize(text)]
+    assert find_surfaces(text) == [token.surface for token in tokenize(text)]
 
 
 @given(TEXTS)
@@ -70,7 +70,7 @@ def test_normalization_gives_one_word_and_is_idempotent(
     text: str,
 ) -> None:
     """The word has no white space."""
-    for surface in surfaces(text):
+    for surface in find_surfaces(text):
         word = normalize(surface)
         assert word.split() == [word]
         assert normalize(word) == word
@@ -78,9 +78,9 @@ def test_normalization_gives_one_word_and_is_idempotent(
 
 @given(TEXTS)
 def test_alternatives_are_words_other_than_the_token(text: str) -> None:
-    for surface in surfaces(text):
+    for surface in find_surfaces(text):
         word = normalize(surface)
-        others = alternatives(word)
+        others = alternative_spellings(word)
         assert word not in others
         assert "" not in others
         assert len(set(others)) == len(others)
@@ -151,7 +151,7 @@ def test_alternatives_are_words_other_than_the_token(text: str) -> None:
     ],
 )
 def test_informal_english_is_tokenized_correctly(text: str, tokens: str | None) -> None:
-    assert surfaces(text) == (tokens.split() if tokens is not None else [text[:-1], "!"])
+    assert find_surfaces(text) == (tokens.split() if tokens is not None else [text[:-1], "!"])
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_token_is_represented_by_this_word(surface: str, word: str) -> None:
 
 def test_a_number_may_have_its_own_word() -> None:
     own = {"8", "1980s", "8/10"}
-    words = [normalize(surface, own) for surface in surfaces("8/10, 1980S or 1990s")]
+    words = [normalize(surface, own) for surface in find_surfaces("8/10, 1980S or 1990s")]
     assert words == ["8", "/", NUMBER, ",", "1980s", "or", NUMBER]
     # only numbers are looked up
     assert normalize("@8", {"@8"}) == USER
@@ -219,7 +219,7 @@ def test_a_number_may_have_its_own_word() -> None:
 def test_these_alternatives_are_tried_for_an_unknown_word(
     word: str, others: tuple[str, ...]
 ) -> None:
-    assert alternatives(word) == others
+    assert alternative_spellings(word) == others
 
 
 UNITS = (
@@ -238,7 +238,7 @@ def test_time_is_linear_in_the_length_of_a_hostile_text(unit: str, end: str) -> 
         best = float("inf")
         for _ in range(3):
             started = time.thread_time()  # excludes the time of other processes
-            tokens = surfaces(text)
+            tokens = find_surfaces(text)
             best = min(best, time.thread_time() - started)
         assert "".join(tokens) == text.replace(" ", "")
         return best

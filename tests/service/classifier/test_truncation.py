@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from valence.service.classifier.truncation import TRUNCATIONS, Truncation, fresh, parts
+from valence.service.classifier.truncation import (
+    TRUNCATIONS,
+    Truncation,
+    count_new_tokens,
+    select_ranges,
+)
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.sampled_from(TRUNCATIONS))
@@ -11,7 +16,7 @@ def test_a_text_within_the_limit_is_read_completely(
     tokens: int, more: int, truncation: Truncation
 ) -> None:
     """With every truncation."""
-    assert parts(tokens, max(tokens + more, 1), truncation) == (range(tokens),)
+    assert select_ranges(tokens, max(tokens + more, 1), truncation) == (range(tokens),)
 
 
 @pytest.mark.parametrize(
@@ -27,12 +32,12 @@ def test_a_text_within_the_limit_is_read_completely(
 def test_a_longer_text_is_read_as_its_truncation_says(
     truncation: Truncation, expected: tuple[range, ...]
 ) -> None:
-    assert parts(21, 8, truncation) == expected
+    assert select_ranges(21, 8, truncation) == expected
 
 
 def test_with_an_odd_limit_the_head_gets_the_extra_token() -> None:
-    assert parts(9, 5, "head_tail") == (range(3), range(7, 9))
-    assert parts(2, 1, "head_tail") == (range(1), range(2, 2))
+    assert select_ranges(9, 5, "head_tail") == (range(3), range(7, 9))
+    assert select_ranges(2, 1, "head_tail") == (range(1), range(2, 2))
 
 
 @given(st.integers(1, 40), st.integers(1, 400), st.sampled_from(("head", "tail", "head_tail")))
@@ -40,7 +45,7 @@ def test_a_truncated_text_has_the_limits_length_in_order(
     limit: int, more: int, truncation: Truncation
 ) -> None:
     """In the order of the text."""
-    places = [place for part in parts(limit + more, limit, truncation) for place in part]
+    places = [place for part in select_ranges(limit + more, limit, truncation) for place in part]
     assert len(places) == limit
     assert places == sorted(set(places))
     assert 0 <= places[0] <= places[-1] < limit + more
@@ -49,10 +54,10 @@ def test_a_truncated_text_has_the_limits_length_in_order(
 @given(st.integers(1, 40), st.integers(1, 400))
 def test_windows_cover_all_tokens_and_are_weighted(limit: int, more: int) -> None:
     """A window's weight is the number of tokens that it is the first to hold."""
-    windows = parts(limit + more, limit, "window")
+    windows = select_ranges(limit + more, limit, "window")
     assert {len(window) for window in windows} == {limit}
     seen: set[int] = set()
-    for window, weight in zip(windows, fresh(windows), strict=True):
+    for window, weight in zip(windows, count_new_tokens(windows), strict=True):
         assert weight == len(set(window) - seen) > 0
         # windows overlap by at least a quarter: every token has neighbours on both sides in some
         # window
@@ -62,5 +67,5 @@ def test_windows_cover_all_tokens_and_are_weighted(limit: int, more: int) -> Non
 
 
 def test_the_work_of_windows_is_linear_in_the_text() -> None:
-    read = sum(map(len, parts(100_000, 256, "window")))
+    read = sum(map(len, select_ranges(100_000, 256, "window")))
     assert read < 100_000 * 4 / 3 + 2 * 256

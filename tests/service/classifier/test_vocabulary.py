@@ -99,7 +99,7 @@ def test_an_empty_text_encodes_to_no_tokens(vocabulary: Vocabulary) -> None:
     [
         ([], "first word of a vocabulary must be '<unk>'"),
         (["good"], "first word of a vocabulary must be '<unk>'"),
-        (["<unk>", "good", "bad", "good"], "holds 'good' twice"),
+        (["<unk>", "good", "bad", "good"], "has 'good' twice"),
         (["<unk>", ""], "must be one non-empty line, not ''"),
         (["<unk>", "a\nb"], r"must be one non-empty line, not 'a\\nb'"),
         (["<unk>", "a\rb"], r"must be one non-empty line, not 'a\\rb'"),

@@ -20,10 +20,10 @@ class RecordingMetrics:
         self.batches: list[tuple[int, int]] = []
         self.waiting = (0, 0, 0.0)
 
-    def batch(self, *, items: int, tokens: int) -> None:
+    def count_batch(self, *, items: int, tokens: int) -> None:
         self.batches.append((items, tokens))
 
-    def queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
+    def set_queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
         self.waiting = (items, tokens, age_seconds)
 
 
@@ -222,7 +222,7 @@ async def test_a_request_unlikely_to_meet_its_deadline_is_refused():
     running = batcher.submit(documents([1]), within_seconds=0.1)
     await asyncio.sleep(0.01)
     waiting = batcher.submit(documents([1] * 7))
-    with pytest.raises(Overloaded, match="would take some 10 seconds") as caught:
+    with pytest.raises(Overloaded, match="would take about 10 seconds") as caught:
         batcher.submit(documents([1] * 3), within_seconds=19.9)
     assert caught.value.retry_after_seconds == pytest.approx(7.0)
     last = batcher.submit(documents([1] * 3), within_seconds=20.1)
@@ -257,7 +257,7 @@ async def test_reserved_room_is_not_given_to_others():
     running = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
     with batcher.promised(items=2, tokens=99, within_seconds=1000):
-        with pytest.raises(Overloaded, match="2 texts of 99 tokens wait already"):
+        with pytest.raises(Overloaded, match="the queue has 2 texts with 99 tokens"):
             batcher.submit(documents([1] * 2))
         with pytest.raises(Overloaded), batcher.promised(items=1, tokens=2, within_seconds=1000):
             raise AssertionError("the promise was made")
@@ -328,7 +328,7 @@ async def test_the_queue_is_full_one_item_or_token_over_its_limit(
     if admitted:
         batcher.submit(documents(*request_))
     else:
-        with pytest.raises(Overloaded, match="3 texts or 100 tokens") as caught:
+        with pytest.raises(Overloaded, match="3 texts and 100 tokens") as caught:
             batcher.submit(documents(*request_))
         assert caught.value.retry_after_seconds == pytest.approx(10.0)
     gate.opened.set()

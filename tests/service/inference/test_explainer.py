@@ -80,7 +80,7 @@ def test_contributions_sum_to_the_logit_of_the_engine(tiny_artifact, label):
     classifier = Classifier(tiny_artifact)
     explainer, engine = Explainer(classifier), ReferenceEngine(tiny_artifact)
     for text in (TEXT, "good", ""):
-        reading = classifier.read(text, "head")
+        reading = classifier.encode_windows(text, "head")
         logit = engine.logits(reading.windows)[0, classifier.manifest.labels.index(label)]
         questions = explainer.questions(reading, label)
         answers = explainer.attribute(questions)
@@ -109,7 +109,7 @@ async def test_explanations_of_windows_are_combined_like_scores(short):
     (explanation,) = await explain(scorer, TEXT, truncation="window")
     assert not any(token["truncated"] for token in explanation.tokens)
     assert explanation.completeness_error < 1e-3
-    reading = scorer.classifier.read(TEXT, "window")
+    reading = scorer.classifier.encode_windows(TEXT, "window")
     index = scorer.manifest.labels.index(explanation.label)
     logits = scorer.engine.logits(reading.windows)[:, index]
     assert explanation.logit == pytest.approx(np.average(logits, weights=reading.weights), abs=1e-4)
@@ -122,7 +122,7 @@ async def test_a_text_over_the_limit_is_refused_on_request(short):
 
 async def test_an_explanation_counts_in_the_queue_by_its_cost(tiny_artifact):
     scorer = make(tiny_artifact, tokens=200)
-    reading = scorer.classifier.read("good", "head")
+    reading = scorer.classifier.encode_windows("good", "head")
     assert Explainer(scorer.classifier).questions(reading, "positive")[0].cost > 1
     many = ["good " * 50] * 3
     first = asyncio.ensure_future(explain(scorer, *many))

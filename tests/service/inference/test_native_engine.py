@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.artifact import Artifact
-from valence.service.classifier.classifier import Logits, probabilities
+from valence.service.classifier.classifier import Logits, to_probabilities
 from valence.service.classifier.manifest import Manifest
 from valence.service.classifier.vocabulary import Vocabulary, WordIds
 from valence.service.errors import ConfigurationError
@@ -58,7 +58,9 @@ def distance(logits: Logits, expected: Logits) -> float:
     """Return the largest difference between the probabilities of two answers."""
     assert logits.shape == expected.shape
     assert logits.dtype == expected.dtype == np.float32
-    difference = probabilities(logits, temperature=1.0) - probabilities(expected, temperature=1.0)
+    difference = to_probabilities(logits, temperature=1.0) - to_probabilities(
+        expected, temperature=1.0
+    )
     return float(np.abs(difference).max())
 
 

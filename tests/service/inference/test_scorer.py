@@ -49,7 +49,7 @@ def test_a_prediction_does_not_depend_on_its_batch(tiny_artifact, engine, reques
     classifier = Classifier(tiny_artifact)
     for texts, scored in zip(requests, asyncio.run(run()), strict=True):
         for text, prediction, usage in zip(texts, scored.predictions, scored.usages, strict=True):
-            document = classifier.encode(text)
+            document = classifier.encode_head(text)
             (alone,) = classifier.predict(engine.logits([document.ids]))
             assert prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
             assert usage == document.usage
@@ -65,9 +65,9 @@ async def test_a_truncated_text_scores_like_its_parts_alone(tiny_artifact, engin
     texts = ["bad", LONG, "", LONG[:200] * 3, "not good"]
     scored = await scorer.score(texts, timeout_seconds=5, truncation=truncation)
     for text, prediction, usage in zip(texts, scored.predictions, scored.usages, strict=True):
-        reading = classifier.read(text, truncation)
+        reading = classifier.encode_windows(text, truncation)
         alone = [classifier.predict(engine.logits([ids]))[0] for ids in reading.windows]
-        (expected,) = classifier.combine([reading], alone)
+        (expected,) = classifier.merge_windows([reading], alone)
         assert prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
         assert prediction.label == expected.label
         assert usage == reading.usage

@@ -29,9 +29,9 @@ def test_a_progress_bar_is_drawn_only_on_a_terminal(monkeypatch, stream, drawn):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (("in.txt", "out.csv"), "in.txt: the extension names none of csv, tsv, jsonl, parquet"),
-        (("in.csv", "out.parquet.gz"), "out.parquet.gz: the extension names none of"),
-        (("in.csv", "out.csv"), "in.csv is no file"),
+        (("in.txt", "out.csv"), "in.txt: the extension must be one of csv, tsv, jsonl, parquet"),
+        (("in.csv", "out.parquet.gz"), "out.parquet.gz: the extension must be one of"),
+        (("in.csv", "out.csv"), "in.csv is not a file"),
     ],
 )
 def test_input_that_cannot_be_scored_is_one_line_and_status_1(monkeypatch, capsys, given, told):

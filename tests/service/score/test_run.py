@@ -17,16 +17,16 @@ NAMES = ("in.csv", "in.tsv", "in.jsonl", "in.csv.gz", "in.jsonl.gz", "in.parquet
 
 
 def write(path: Path, rows: list[dict[str, object]]) -> Path:
-    form = tables.known_format(path)
+    form = tables.require_format(path)
     columns = list(rows[0])
     piece = path.with_name("piece")
-    piece.write_bytes(parts.part(rows, columns, form))
-    parts.join([piece], path, columns, form, gz=encodings.zipped(path))
+    piece.write_bytes(parts.encode_part(rows, columns, form))
+    parts.join_parts([piece], path, columns, form, gz=encodings.is_gzipped(path))
     return path
 
 
 def rows_of(path: Path) -> list[dict[str, object]]:
-    with closing(tables.Rows(path, tables.known_format(path))) as rows:
+    with closing(tables.Rows(path, tables.require_format(path))) as rows:
         return [row.values for row in rows]
 
 
@@ -40,13 +40,13 @@ def score(tiny_artifact, counting_engine, monkeypatch):
         encoding = given.pop("encoding", "utf-8")
         options = run.Options(
             text_column=given.pop("text_column", "text"),
-            in_format=tables.known_format(source),
-            out_format=tables.known_format(out),
+            in_format=tables.require_format(source),
+            out_format=tables.require_format(out),
             encoding=encoding,
             **given,
         )
         classifier = Classifier(tiny_artifact)
-        return run.score(
+        return run.score_file(
             source, out, classifier=classifier, engine=engine, options=options, advance=advance
         )
 
@@ -133,11 +133,11 @@ def test_an_invalid_row_has_an_error_and_others_are_scored(score, tmp_path):
     score(source, tmp_path / "out.jsonl")
     scored = rows_of(tmp_path / "out.jsonl")
     assert [row["label"] is None for row in scored] == [False, True, True, True, False]
-    one = "a line holds one object"
+    one = "a line must be one object"
     assert [row["error"] for row in scored[1:4]] == [
         "line 2: not JSON (Expecting property name enclosed in double quotes); " + one,
         "line 3: a int, not an object",
-        "line 4: column 'text' holds no text",
+        "line 4: column 'text' does not have a text",
     ]
     assert scored[3]["more"] == 1
 

@@ -14,6 +14,8 @@ from valence.training.pipeline.training_run import Trained
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 ROWS = "review,stars,shop\nThe film was great.,5,berlin\nawful,1,rome\n,3,\nugly,1,berlin\n"
 MAPPING = {"5": "positive", "1": "negative", "3": ""}
 

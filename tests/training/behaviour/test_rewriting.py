@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from valence.service.classifier.tokenizer import is_face, tokenize
+from valence.service.classifier.tokenizer import is_emoticon, tokenize
 from valence.training.behaviour import rewriting
 from valence.training.behaviour.rewriting import REWRITES
 
@@ -59,7 +59,7 @@ def test_an_emoji_follows_the_text() -> None:
     found = REWRITES["emoji without feeling"]("It broke. ", random.Random(0))
     assert found.startswith("It broke. ")
     token = tokenize(found)[-1]
-    assert is_face(token.surface)
+    assert is_emoticon(token.surface)
     assert token.end == len(found)
 
 

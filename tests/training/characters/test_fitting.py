@@ -12,6 +12,8 @@ from valence.training.char_lm.text import Document, Texts
 
 from tests.training.characters.conftest import configuration, train
 
+pytestmark = pytest.mark.integration
+
 
 def test_the_model_reaches_the_entropy_of_the_text(toy: Saved) -> None:
     # every fourth character is one of four digits: two bits per sentence of four characters

@@ -16,6 +16,8 @@ from valence.training.distillation.fine_tuning import Pieces
 from valence.training.metrics import calibration
 from valence.training.runtime.progress import Reporter
 
+pytestmark = pytest.mark.integration
+
 LABELS = ("negative", "neutral", "positive")
 Make = Callable[..., EncoderTeacher]
 

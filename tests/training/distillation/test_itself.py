@@ -18,6 +18,8 @@ from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
+pytestmark = pytest.mark.integration
+
 LABELS = ("negative", "neutral", "positive")
 Make = Callable[..., SelfTeacher]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer.testing
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from valence.service.classifier import artifact
 from valence.service.classifier.manifest import TeacherOrigin
 from valence.service.errors import ConfigurationError
@@ -25,6 +25,8 @@ from valence.training.report import model_card
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
+
+pytestmark = pytest.mark.integration
 
 LABELS = ("negative", "neutral", "positive")
 

@@ -166,7 +166,7 @@ def test_a_challenger_misled_by_rewriting_is_refused(
 
 def test_a_slower_challenger_is_refused(contender, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "valence.training.pipeline.gate.candidate.seconds_a_text", lambda *_: [1e-3, 1.6e-3]
+        "valence.training.pipeline.gate.judge.seconds_a_text", lambda *_: [1e-3, 1.6e-3]
     )
     rules = RULES.model_copy(update={"latency_ratio": 1.5})
     found = failed(judge(contender(0.3), contender(0.2), EXAMPLES, rules))

@@ -25,7 +25,7 @@ from valence.training.experiments.search import space as spaces
 from valence.training.experiments.search import study as studies
 from valence.training.experiments.search import trial as trials
 from valence.training.experiments.search import winner
-from valence.training.experiments.search.search import Found, SearchFiles, SearchLimits
+from valence.training.experiments.search.search import Found, SearchLimits
 from valence.training.experiments.search.study import REASON, Study
 from valence.training.experiments.search.trial import EPOCHS
 from valence.training.pipeline import training_run
@@ -34,6 +34,8 @@ from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import network
+
+pytestmark = pytest.mark.integration
 
 RATES = "[optimization]\nlearning_rate = { low = 0.001, high = 0.01, log = true }\n"
 SLOW = 0.006
@@ -84,7 +86,7 @@ def search(
             spaces.load(path, configured(**sections)),
             limits=SearchLimits(trials, minutes),
             files=SearchFiles(
-                study_file, tmp_path / "best.toml", command="python -m training search toy.toml"
+                study_file, tmp_path / "best.toml", command="valence search toy.toml"
             ),
             run=Run(workspace, reporter or silent()),
             fresh=fresh,
@@ -122,7 +124,7 @@ def test_the_written_best_configuration_reaches_its_score(
     text = (tmp_path / "best.toml").read_text()
     assert text.startswith("# The best of 3 trials of study 'toy' (")
     assert f"trial {found.best.number}, dev macro-F1 {found.best.value:.4f}" in text
-    assert "# Written by: python -m training search toy.toml" in text
+    assert "# Written by: valence search toy.toml" in text
     made = training_run.train(
         loader.load_configuration(tmp_path / "best.toml"),
         run=Run(workspace, silent()),

@@ -1,4 +1,4 @@
-"""``python -m training search``: through typer's runner, and as a process that is killed."""
+"""``valence search``: through typer's runner, and as a process that is killed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from click.testing import Result
 from typer.testing import CliRunner
 from valence.service.errors import ConfigurationError
 from valence.training.cli import search
 from valence.training.config import loader
 from valence.training.experiments.search import trial as trials
+
+pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[3]
 CONFIGURATION = """
@@ -74,7 +76,7 @@ def test_standard_output_holds_only_the_path_of_the_best(file: Path) -> None:
     assert out == file.parent / "workspace" / "search" / "mine.toml"
     assert loader.load_configuration(out).name == "mine"
     assert "learning_rate" in result.stderr
-    assert f"make train CONFIG={out}" in result.stderr
+    assert f"valence train {out}" in result.stderr
 
 
 def test_the_paths_of_result_and_study_can_be_set(file: Path) -> None:
@@ -86,7 +88,7 @@ def test_the_paths_of_result_and_study_can_be_set(file: Path) -> None:
 
 
 def test_without_a_finished_trial_no_file_is_written(file: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no trial was seen to its end"):
+    with pytest.raises(ConfigurationError, match="no trial came to its end"):
         run(file, "--minutes", "0")
     assert not (file.parent / "workspace" / "search" / "mine.toml").exists()
 
@@ -105,14 +107,14 @@ def test_without_optuna_the_command_names_the_package(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "find_spec", lambda _: None)
-    with pytest.raises(ConfigurationError, match=r"pip install .*-r requirements/search\.txt"):
+    with pytest.raises(ConfigurationError, match="a search needs the extra 'search': pip install"):
         run(file)
     assert (ROOT / search.REQUIREMENTS).is_file()
 
 
 @pytest.mark.parametrize("name", ["../up", "Upper", "a" * 64])
 def test_the_name_of_a_study_must_be_a_valid_file_name(file: Path, name: str) -> None:
-    with pytest.raises(ConfigurationError, match="a name is small letters"):
+    with pytest.raises(ConfigurationError, match="a name has at most 63 small letters"):
         run(file, "--study", name)
 
 

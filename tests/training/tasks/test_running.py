@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import valence.training.__main__ as commands
+import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.training.corpora.example import Example
@@ -19,6 +19,8 @@ from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
+
+pytestmark = pytest.mark.integration
 
 SMALL = {
     "metric": "accuracy",

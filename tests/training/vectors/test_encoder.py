@@ -10,6 +10,8 @@ from valence.training.embeddings import sentence_encoder
 from valence.training.embeddings.encoder_model import Encoder, LoadedEncoder
 from valence.training.embeddings.sentence_encoder import encode_words, reduce_dimensions
 
+pytestmark = pytest.mark.integration
+
 WORDS = ("good", "#bad", "understand", "xyzzy", "#")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ConfigurationError
-from valence.service.files.tables import Rows, known_format
+from valence.service.files.tables import Rows, require_format
 from valence.training.config.columns import Columns
 from valence.training.corpora import files
 from valence.training.corpora.example import Example
@@ -85,12 +85,12 @@ def read(
     for path, name in zip(paths, files.name_files(paths), strict=True):
         known, encoding = files.resolve_encoding(path, table)
         if encoding is not None and encoding.guessed:
-            reporter.say(encoding.doubt(f"{name} is"))
+            reporter.say(encoding.guess_warning(f"{name} is"))
         held_out_only = not choice.trained_on_too and files.sha256(path) in trained_on
         if held_out_only and not manifest.training.splits.get("test"):
             raise ConfigurationError(
                 f"{path}: {manifest.name} was made with this file, and holds no test texts out: "
-                f"`make evaluate MODEL={manifest.name}` judges its dev texts; --all judges all of "
+                f"`valence evaluate {manifest.name}` judges its dev texts; --all judges all of "
                 "the file"
             )
         seen = skipped = 0
@@ -131,7 +131,7 @@ def read(
 
 def _columns(path: Path, table: Columns, wanted: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The values of ``wanted`` in each row of the file, as text."""
-    rows = Rows(path, known_format(path), encoding=table.encoding, columns=tuple(wanted))
+    rows = Rows(path, require_format(path), encoding=table.encoding, columns=tuple(wanted))
     with closing(rows):
         for row in rows:
             if row.fault:

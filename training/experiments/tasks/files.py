@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
-from valence.service.files.tables import FORMATS, format_of
+from valence.service.files.tables import FORMATS, detect_format
 from valence.training.corpora import hub, torchtext_sets
 from valence.training.experiments.tasks.task import Task, TaskFiles
 
@@ -67,7 +67,7 @@ def _in(folder: Path) -> list[Path]:
             f"{folder}: no such folder; DATA is a folder that holds one a task, or {HUB} for those "
             f"of the Hugging Face Hub, or {TORCHTEXT}"
         )
-    return sorted(path for path in folder.iterdir() if path.is_file() and format_of(path))
+    return sorted(path for path in folder.iterdir() if path.is_file() and detect_format(path))
 
 
 def _of(paths: Sequence[Path], split: Sequence[str]) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class Contender:
         ``labels`` are the manifest's, in any order.
         """
         manifest = self.manifest
-        documents = [self.classifier.encode(example.text) for example in examples]
+        documents = [self.classifier.encode_head(example.text) for example in examples]
         values = stored_model.score(
             manifest, self.engine, [document.ids for document in documents], labels=labels
         )
@@ -80,7 +80,7 @@ def _seconds(contender: Contender, texts: Sequence[str]) -> float:
     # what this process computes: time that it waits for a core is none of the model's
     started = time.process_time()
     for text in texts:
-        contender.engine.logits([contender.classifier.encode(text).ids])
+        contender.engine.logits([contender.classifier.encode_head(text).ids])
     return time.process_time() - started
 
 

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol's messages, as pydantic models."""
+"""The messages of the Open Inference Protocol as pydantic models."""
 
 from __future__ import annotations
 
@@ -17,60 +17,65 @@ from pydantic import (
 
 _TEXT = {"type": "string"}
 _ROW = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 1}
-# a wrong one is refused in the protocol's words, not in the validator's
+# code checks the items, so that errors name the terms of the protocol and not those of pydantic
 _TEXTS = {"type": "array", "items": {"anyOf": [_TEXT, _ROW]}, "minItems": 1}
 
 Parameters = dict[str, StrictBool | StrictInt | StrictFloat | StrictStr]
 
 
 class InferInput(BaseModel):
-    """The texts."""
+    """The input tensor with the texts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(description="`text`")
+    name: str = Field(description="Must be `text`.")
     shape: Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(max_length=2)] = Field(
-        description="`[n]`, or `[n, 1]`"
+        description="`[n]` or `[n, 1]` for n texts."
     )
-    datatype: str = Field(description="`BYTES`")
+    datatype: str = Field(description="Must be `BYTES`.")
     parameters: Parameters = Field(
-        default={}, description="`binary_data_size`, if the texts follow the JSON as binary data"
+        default={},
+        description="`binary_data_size`: number of bytes after the JSON, if texts are binary.",
     )
     data: Annotated[list[Any], WithJsonSchema(_TEXTS)] | None = Field(
-        default=None, description="strings, flat or nested as `shape`"
+        default=None, description="The texts as strings, flat or nested as in `shape`."
     )
 
 
 class InferOutput(BaseModel):
-    """An output that is wanted."""
+    """An output that the request asks for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(description="`label` or `probabilities`")
-    parameters: Parameters = Field(default={}, description="`binary_data`: whether as binary data")
+    name: str = Field(description="`label` or `probabilities`.")
+    parameters: Parameters = Field(
+        default={}, description="`binary_data`: whether the output is binary data."
+    )
 
 
 class InferRequest(BaseModel):
-    """Texts for one model."""
+    """The texts for one model, and the wanted outputs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str | None = Field(default=None, description="comes back in the answer")
+    id: str | None = Field(
+        default=None, description="Your id for the request. It is returned with the answer."
+    )
     parameters: Parameters = Field(
         default={},
-        description="`binary_data_output`: whether outputs are binary data unless they say "
-        "otherwise; `truncation`: as of `/v1/classify`; others change nothing",
+        description="`binary_data_output`: the default of `binary_data` of the outputs. "
+        "`truncation`: as in `/v1/classify`. Other parameters have no effect.",
     )
     inputs: list[InferInput] = Field(json_schema_extra={"minItems": 1, "maxItems": 1})
     outputs: list[InferOutput] = Field(
         default=[],
-        description="which are wanted; all if empty",
+        description="The wanted outputs. Empty: all outputs.",
         json_schema_extra={"maxItems": 2},
     )
 
 
 class InferTensor(BaseModel):
-    """An output: `label` is BYTES `[n]`, `probabilities` is FP32 `[n, labels]`, row by row."""
+    """An output: `label` is BYTES `[n]`, `probabilities` is FP32 `[n, labels]` in row order."""
 
     name: Literal["label", "probabilities"]
     shape: list[int]
@@ -79,18 +84,18 @@ class InferTensor(BaseModel):
 
 
 class InferResponse(BaseModel):
-    """What the model says of the texts."""
+    """The outputs of the model."""
 
     model_config = ConfigDict(protected_namespaces=())
 
     model_name: str
     model_version: str
-    id: str = Field(default="", description="only if the request had one")
+    id: str = Field(default="", description="Only present if the request has an id.")
     outputs: list[InferTensor]
 
 
 class ServerMetadata(BaseModel):
-    """The server."""
+    """Name, version and extensions of the server."""
 
     name: str
     version: str
@@ -98,7 +103,7 @@ class ServerMetadata(BaseModel):
 
 
 class TensorMetadata(BaseModel):
-    """An input or output; -1 is the number of texts."""
+    """An input or output. In the shape, -1 stands for the number of texts."""
 
     name: str
     datatype: str
@@ -106,30 +111,30 @@ class TensorMetadata(BaseModel):
 
 
 class ModelMetadata(BaseModel):
-    """A model's inputs and outputs."""
+    """The inputs and outputs of a model."""
 
     name: str
     versions: list[str]
     platform: str
     inputs: list[TensorMetadata]
     outputs: list[TensorMetadata]
-    labels: Annotated[list[str], Field(description="in the order of `probabilities`")]
+    labels: Annotated[list[str], Field(description="The labels in the order of `probabilities`.")]
 
 
 class Live(BaseModel):
-    """Whether the process is well."""
+    """Whether the process is alive."""
 
     live: bool
 
 
 class Ready(BaseModel):
-    """Whether requests are answered."""
+    """Whether the service answers requests."""
 
     ready: bool
 
 
 class ModelReady(BaseModel):
-    """Whether a model answers requests."""
+    """Whether the model answers requests."""
 
     name: str
     ready: bool

@@ -1,8 +1,8 @@
-"""Tensors of the Open Inference Protocol: as JSON, and by its binary data extension.
+"""Tensors of the Open Inference Protocol, as JSON and with the binary data extension.
 
-With the extension a body is a JSON object, whose length the header
-``Inference-Header-Content-Length`` gives, and after it the tensors that are binary, one after the
-other. A BYTES tensor is, for each element, its length as four bytes, least first, and the element.
+With the extension a body is a JSON object followed by the binary tensors, one after the other. The
+header ``Inference-Header-Content-Length`` has the length of the JSON. A BYTES tensor is the sequence
+of its elements, each with its length before it as four bytes, least significant byte first.
 """
 
 from __future__ import annotations
@@ -18,64 +18,71 @@ HEADER = b"inference-header-content-length"
 _LENGTH = struct.Struct("<I")
 
 
-def split(body: bytes, header: bytes | None) -> tuple[bytes, bytes]:
-    """The JSON of ``body`` and what follows it; raises :class:`MalformedBody`."""
+def split_body(body: bytes, header: bytes | None) -> tuple[bytes, bytes]:
+    """Split ``body`` into its JSON and the rest. Raises :class:`MalformedBody`."""
     if header is None:
         return body, b""
-    # so many digits are beyond any body
+    # a number of 20 digits is larger than any body
     length = int(header) if header.isdigit() and len(header) < 20 else -1
     if not 0 < length <= len(body):
         raise MalformedBody(
-            "Inference-Header-Content-Length must be the length of the JSON, which begins the "
-            f"body of {len(body)} bytes"
+            "Inference-Header-Content-Length must be the length of the JSON at the start of the "
+            f"body, which has {len(body)} bytes"
         )
     return body[:length], body[length:]
 
 
-def texts_of_binary(content: bytes, *, field: str) -> list[str]:
-    """The elements of a BYTES tensor, which must be UTF-8; raises :class:`InvalidRequest`."""
+def decode_binary_texts(content: bytes, *, field: str) -> list[str]:
+    """The elements of a BYTES tensor. Raises :class:`InvalidRequest` if one is not UTF-8."""
     texts: list[str] = []
     offset = 0
     while offset < len(content):
         start = offset + _LENGTH.size
         if start > len(content):
-            raise InvalidRequest.of(field, f"element {len(texts)}: its length is cut off")
+            raise InvalidRequest.for_field(field, f"the length of element {len(texts)} is cut off")
         offset = start + _LENGTH.unpack_from(content, offset)[0]
         if offset > len(content):
-            raise InvalidRequest.of(
+            raise InvalidRequest.for_field(
                 field,
-                f"element {len(texts)}: its length leads {offset - len(content)} bytes past the "
-                "end of the tensor",
+                f"element {len(texts)} ends {offset - len(content)} bytes after the end of the "
+                "tensor",
             )
         try:
             texts.append(content[start:offset].decode())
         except UnicodeDecodeError:
-            raise InvalidRequest.of(field, f"element {len(texts)} is not UTF-8") from None
+            raise InvalidRequest.for_field(field, f"element {len(texts)} is not UTF-8") from None
     return texts
 
 
-def texts_of_json(data: Sequence[Any], shape: Sequence[int], *, field: str) -> list[str]:
-    """The elements of ``data``, flat or nested as ``shape``; raises :class:`InvalidRequest`."""
+def decode_json_texts(data: Sequence[Any], shape: Sequence[int], *, field: str) -> list[str]:
+    """The elements of ``data``, flat or nested as in ``shape``.
+
+    Raises :class:`InvalidRequest` if ``data`` has another nesting or an element is not a string.
+    """
     if data and isinstance(data[0], list):
         if len(shape) < 2 or len(data) != shape[0]:
-            raise InvalidRequest.of(field, f"data is not nested as the shape {list(shape)} says")
+            raise InvalidRequest.for_field(
+                field, f"data does not have the nesting of the shape {list(shape)}"
+            )
         rest = shape[1:]
         nested = [item if isinstance(item, list) else [item] for item in data]
         if any(len(item) != rest[0] for item in nested):
-            raise InvalidRequest.of(field, f"data is not nested as the shape {list(shape)} says")
+            raise InvalidRequest.for_field(
+                field, f"data does not have the nesting of the shape {list(shape)}"
+            )
         data = [element for item in nested for element in item]
-    for place, element in enumerate(data):
+    for index, element in enumerate(data):
         if not isinstance(element, str):
-            raise InvalidRequest.of(field, f"element {place} is no string")
+            raise InvalidRequest.for_field(field, f"element {index} is not a string")
     return list(data)
 
 
-def binary_of_texts(texts: Sequence[str]) -> bytes:
-    """A BYTES tensor of ``texts``."""
+def encode_texts(texts: Sequence[str]) -> bytes:
+    """``texts`` as a BYTES tensor."""
     encoded = [text.encode() for text in texts]
     return b"".join(part for text in encoded for part in (_LENGTH.pack(len(text)), text))
 
 
-def binary_of_numbers(rows: Sequence[Sequence[float]]) -> bytes:
-    """An FP32 tensor of ``rows``, row by row."""
+def encode_numbers(rows: Sequence[Sequence[float]]) -> bytes:
+    """``rows`` as an FP32 tensor, in row order."""
     return np.asarray(rows, dtype="<f4").tobytes()

@@ -1,0 +1,168 @@
+"""Inference: texts from the tensors of a request, and the answer as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pydantic_core
+from valence.service.api.dialects.open_inference import tensors
+from valence.service.api.dialects.open_inference.schemas import (
+    InferInput,
+    InferRequest,
+    Parameters,
+)
+from valence.service.api.http.request import Request, Response
+from valence.service.api.http.routes import Context
+from valence.service.api.http.scoring import require_within_limits, score
+from valence.service.api.http.validation import parse
+from valence.service.classifier.truncation import TRUNCATIONS, Truncation
+from valence.service.errors import InvalidRequest
+from valence.service.inference.scorer import Scored, Scorer
+
+OCTETS = "application/octet-stream"
+_OUTPUTS = ("label", "probabilities")
+
+
+async def infer(context: Context, request: Request) -> Response:
+    """Answer ``POST /v2/models/{name}[/versions/{version}]/infer``."""
+    name = model_in_path(request)
+    context.models.get(name)
+    request.require_media("application/json", OCTETS)
+    content, binary = tensors.split_body(await request.body(), request.header(tensors.HEADER))
+    body = parse(InferRequest, content)
+    wanted = _read_outputs(body)
+    truncation = _read_truncation(body.parameters)
+    texts = _read_texts(body.inputs, binary)
+    require_within_limits(texts, context.settings, field="inputs.0.data")
+    scorer, scored = await score(context, request, texts, model=name, truncation=truncation)
+    return _build_answer(scorer, scored, request_id=body.id, wanted=wanted)
+
+
+def _read_outputs(body: InferRequest) -> list[tuple[str, bool]]:
+    """The wanted outputs as ``(name, whether it is binary data)``."""
+    default = _read_flag(body.parameters, "binary_data_output", False, field="parameters")
+    if not body.outputs:
+        return [(name, default) for name in _OUTPUTS]
+    wanted: list[tuple[str, bool]] = []
+    for index, output in enumerate(body.outputs):
+        field = f"outputs.{index}"
+        if output.name not in _OUTPUTS:
+            raise InvalidRequest.for_field(f"{field}.name", f"must be {' or '.join(_OUTPUTS)}")
+        if output.name in [name for name, _ in wanted]:
+            raise InvalidRequest.for_field(f"{field}.name", "given twice; give it once")
+        if "classification" in output.parameters:
+            raise InvalidRequest.for_field(
+                f"{field}.parameters.classification",
+                "not supported; ask for the outputs label and probabilities",
+            )
+        _refuse_shared_memory(output.parameters, field=field)
+        flag = _read_flag(output.parameters, "binary_data", default, field=f"{field}.parameters")
+        wanted.append((output.name, flag))
+    return wanted
+
+
+def _read_flag(parameters: Parameters, name: str, default: bool, *, field: str) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidRequest.for_field(f"{field}.{name}", "must be true or false")
+    return value
+
+
+def _refuse_shared_memory(parameters: Parameters, *, field: str) -> None:
+    if any(name.startswith("shared_memory") for name in parameters):
+        raise InvalidRequest.for_field(
+            f"{field}.parameters", "shared memory is not supported; send the data in the request"
+        )
+
+
+def _read_truncation(parameters: Parameters) -> Truncation:
+    value = parameters.get("truncation", "head")
+    for truncation in TRUNCATIONS:
+        if value == truncation:
+            return truncation
+    raise InvalidRequest.for_field(
+        "parameters.truncation", f"must be one of {', '.join(TRUNCATIONS)}"
+    )
+
+
+def _read_texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
+    """The texts of the request, which must have exactly one input."""
+    if len(inputs) != 1 or inputs[0].name != "text":
+        raise InvalidRequest.for_field("inputs", "give exactly one input, named text")
+    (tensor,) = inputs
+    field = "inputs.0"
+    if tensor.datatype != "BYTES":
+        raise InvalidRequest.for_field(f"{field}.datatype", "must be BYTES")
+    _refuse_shared_memory(tensor.parameters, field=field)
+    size = tensor.parameters.get("binary_data_size")
+    if size is None:
+        if tensor.data is None:
+            raise InvalidRequest.for_field(f"{field}.data", "is missing")
+        if binary:
+            raise InvalidRequest.for_field(
+                field, f"{len(binary)} bytes follow the JSON, but binary_data_size is missing"
+            )
+        texts = tensors.decode_json_texts(tensor.data, tensor.shape, field=f"{field}.data")
+    else:
+        if tensor.data is not None:
+            raise InvalidRequest.for_field(field, "give data or binary_data_size, not both")
+        if size != len(binary) or isinstance(size, bool):
+            raise InvalidRequest.for_field(
+                f"{field}.parameters.binary_data_size",
+                f"{len(binary)} bytes follow the JSON, and binary_data_size must be this number; the "
+                "header Inference-Header-Content-Length is the length of the JSON",
+            )
+        texts = tensors.decode_binary_texts(binary, field=f"{field}.data")
+    shape = tensor.shape
+    if not shape or (len(shape) == 2 and shape[1] != 1):
+        raise InvalidRequest.for_field(f"{field}.shape", "must be [n] or [n, 1]: one text per row")
+    if shape[0] != len(texts):
+        raise InvalidRequest.for_field(
+            f"{field}.shape", f"{shape}, but there are {len(texts)} texts"
+        )
+    if not texts:
+        raise InvalidRequest.for_field(f"{field}.data", "give at least one text")
+    return texts
+
+
+def _build_answer(
+    scorer: Scorer, scored: Scored, *, request_id: str | None, wanted: Sequence[tuple[str, bool]]
+) -> Response:
+    labels = [prediction.label for prediction in scored.predictions]
+    rows = [prediction.probabilities for prediction in scored.predictions]
+    outputs: list[dict[str, Any]] = []
+    binary: list[bytes] = []
+    for name, as_binary in wanted:
+        output: dict[str, Any]
+        if name == "label":
+            output = {"name": name, "shape": [len(labels)], "datatype": "BYTES"}
+        else:
+            shape = [len(rows), len(scorer.manifest.labels)]
+            output = {"name": name, "shape": shape, "datatype": "FP32"}
+        if as_binary:
+            content = (
+                tensors.encode_texts(labels) if name == "label" else tensors.encode_numbers(rows)
+            )
+            output["parameters"] = {"binary_data_size": len(content)}
+            binary.append(content)
+        else:
+            output["data"] = labels if name == "label" else [value for row in rows for value in row]
+        outputs.append(output)
+    answer: dict[str, Any] = {"model_name": scorer.name, "model_version": scorer.version}
+    if request_id is not None:
+        answer["id"] = request_id
+    head = pydantic_core.to_json({**answer, "outputs": outputs})
+    if not binary:
+        return Response(head)
+    return Response(
+        b"".join((head, *binary)),
+        media_type=OCTETS,
+        headers=((tensors.HEADER, b"%d" % len(head)),),
+    )
+
+
+def model_in_path(request: Request) -> str:
+    """``name`` or ``name:version`` from the path of ``request``."""
+    name, version = request.parameters["name"], request.parameters.get("version")
+    return name if version is None else f"{name}:{version}"

@@ -1,0 +1,79 @@
+"""Our application in the place of BentoML's middleware and router, on our protocol and event loop.
+
+Mounted under BentoML's layers, a request would cost more than twice as much. These layers make
+spans even without a collector, start a task and a timer that is never cancelled for every request,
+and label metrics by the raw path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import uvicorn.config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+    from valence.service.server.connection_limits import ConnectionLimiter
+
+# BentoML's clients learn from it how to call the service, and only BentoML can answer it.
+_SCHEMA_PATH = "/schema.json"
+
+
+def install(
+    service: Any,
+    *,
+    application: Callable[[], ASGIApp],
+    make_limiter: Callable[[ASGIApp], ConnectionLimiter],
+) -> None:
+    """Have the workers of the BentoML service ``service`` answer with our application.
+
+    ``application`` returns it, once BentoML has created the service. ``make_limiter`` is called
+    when the server starts, with the application that gets all requests.
+    """
+    # The worker looks its protocol and its loop up in these tables, because BentoML passes neither.
+    # uvicorn's own protocol waits for headers and bodies for ever, and uvloop accepts one
+    # connection per turn.
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = "valence.service.server.protocol:LimitedProtocol"
+    uvicorn.config.LOOP_FACTORIES["auto"] = "valence.service.server.event_loop:loop_factory"
+    service.add_asgi_middleware(Gateway, application=application, make_limiter=make_limiter)
+
+
+class Gateway:
+    """Replaces the middleware stack of BentoML's application ``app`` when the server starts."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        application: Callable[[], ASGIApp],
+        make_limiter: Callable[[ASGIApp], ConnectionLimiter],
+    ) -> None:
+        self._bentoml = app
+        self._application = application
+        self._make_limiter = make_limiter
+        self._outermost: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request by our application, and all else by BentoML's."""
+        if scope["type"] == "http" and scope["path"] != _SCHEMA_PATH:
+            await self._application()(scope, receive, send)
+            return
+        if scope["type"] == "lifespan":
+            self._start(scope)
+        scope["app"] = self._outermost
+        await self._bentoml(scope, receive, send)
+
+    def _start(self, scope: Scope) -> None:
+        from valence.service.server import protocol
+        from valence.service.server.event_loop import BatchAcceptLoop
+
+        limiter = scope["state"][protocol.STATE] = self._make_limiter(self)
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, BatchAcceptLoop):
+            loop.admission = limiter
+        self._outermost = scope["app"]
+        # What BentoML has around this object does nothing that the service needs.
+        scope["app"].middleware_stack = self

@@ -1,0 +1,105 @@
+"""Which folder may import which: a folder imports lower floors only.
+
+A new folder gets a line here, on the lowest floor that lies above everything it imports.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.source import (
+    PACKAGES,
+    ROOT,
+    find_imports,
+    find_sources,
+    module_of,
+    name_of,
+    tree_of,
+)
+
+# from the lowest floor up; a file that lies in no folder of its package has a floor of its own
+FLOORS = {
+    "service": (
+        ("service", "service/errors.py", "service/version.py", "service/pacing"),
+        ("service/inference/engines/kernel",),
+    ),
+    "training": (),
+}
+LOOSE = {
+    "service": {"__init__.py", "app.py", "settings.py", "errors.py", "version.py"},
+    "training": {"__init__.py", "__main__.py"},
+}
+MODULES = {module_of(path): path for path in find_sources()}
+
+
+def room_of(path: Path) -> str:
+    """The folder of a file, or the file itself if it lies in no folder of its package."""
+    name = name_of(path)
+    folder = name.rpartition("/")[0]
+    return folder if folder not in PACKAGES or name.endswith("__init__.py") else name
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The modules of both packages that a file imports, itself left out."""
+    names = find_imports(tree_of(path))
+    return {name for name in names if name in MODULES} - {module_of(path)}
+
+
+def needed_modules(path: Path) -> set[str]:
+    """As :func:`imported_modules`, without the packages of modules that are imported from them."""
+    needed = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            needed |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                module = f"{node.module}.{alias.name}"
+                needed.add(module if module in MODULES else str(node.module))
+    return (needed & MODULES.keys()) - {module_of(path)}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_folder_has_one_floor(package: str) -> None:
+    rooms = sorted(
+        {room_of(path) for path in MODULES.values() if name_of(path).startswith(package)}
+    )
+    assert sorted(room for floor in FLOORS[package] for room in floor) == rooms
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_only_named_files_lie_in_no_folder(package: str) -> None:
+    assert {path.name for path in (ROOT / package).glob("*.py")} == LOOSE[package]
+
+
+@pytest.mark.parametrize("path", MODULES.values(), ids=name_of)
+def test_a_folder_imports_lower_floors_only(path: Path) -> None:
+    package = name_of(path).partition("/")[0]
+    floors = {room: number for number, floor in enumerate(FLOORS[package]) for room in floor}
+    room = room_of(path)
+    for module in needed_modules(path):
+        imported = room_of(MODULES[module])
+        if imported.startswith(package) and imported != room:
+            assert floors[imported] < floors[room], f"{name_of(path)} imports {module}"
+
+
+def test_no_two_files_import_each_other_in_a_circle() -> None:
+    """Imports for type checkers and imports inside functions count too."""
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path[path.index(module) :], module))
+        if module not in done:
+            for imported in needed_modules(MODULES[module]):
+                visit(imported, (*path, module))
+            done.add(module)
+
+    for module in MODULES:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("path", sorted({path.parent for path in MODULES.values()}), ids=name_of)
+def test_every_folder_says_in_its_docstring_what_lives_there(path: Path) -> None:
+    assert ast.get_docstring(tree_of(path / "__init__.py")), path

@@ -1,0 +1,1 @@
+"""Programs that measure the product and write pages of the documents; each starts by ``-m``."""

@@ -1,0 +1,73 @@
+"""The command line ``valence``: every command, in groups."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from valence.service.errors import ValenceError
+from valence.service.version import VERSION
+from valence.training.cli.cells import cells
+from valence.training.cli.check import check
+from valence.training.cli.evaluate import evaluate
+from valence.training.cli.experiments import experiments
+from valence.training.cli.faithfulness import faithfulness
+from valence.training.cli.fetch import fetch
+from valence.training.cli.forwarding import SETTINGS, bento, keys, score
+from valence.training.cli.lm import lm
+from valence.training.cli.options import WORKSPACE
+from valence.training.cli.predict import predict
+from valence.training.cli.promote import promote
+from valence.training.cli.retrain import retrain
+from valence.training.cli.rollback import rollback
+from valence.training.cli.sample import sample
+from valence.training.cli.search import search
+from valence.training.cli.serve import serve
+from valence.training.cli.show import show
+from valence.training.cli.train import train
+from valence.training.cli.typos import typos
+
+GROUPS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "Train": (train, search, retrain),
+    "Data": (fetch, check),
+    "Models": (show, evaluate, faithfulness, typos, experiments, promote, rollback),
+    "Serve": (serve, keys, bento),
+    "Score": (score, predict),
+    "Character model": (lm, sample, cells),
+}
+_FORWARDED = (score, keys, bento)
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback(epilog="Models, corpora and reports are kept in the folder .valence.")
+def describe(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Train, evaluate and serve text classifiers."""
+    if version:
+        typer.echo(f"valence {VERSION}")
+        raise typer.Exit
+
+
+for _group, _commands in GROUPS.items():
+    for _command in _commands:
+        _settings = SETTINGS if _command in _FORWARDED else None
+        app.command(rich_help_panel=_group, context_settings=_settings)(_command)
+
+
+def main() -> None:
+    """Run a command; an error that Valence raises on purpose is one line and exit code 1.
+
+    Models are in the store that ``make`` uses too, unless ``BENTOML_HOME`` names another one.
+    """
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    os.environ.setdefault("BENTOML_HOME", str((WORKSPACE / "bentoml").resolve()))
+    try:
+        app(prog_name="valence")
+    except ValenceError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
