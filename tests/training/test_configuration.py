@@ -186,7 +186,7 @@ def test_a_setting_that_no_teacher_uses_is_refused(
     [
         (
             {"unlabelled": {"files": "more.csv"}},
-            "unlabelled texts are for a teacher or in-domain vectors; add [distillation], or",
+            "only a teacher or in-domain vectors use unlabelled texts; add [distillation], or",
         ),
         (
             {"unlabelled": {}, "words": {"vectors": "in-domain"}},

@@ -25,7 +25,7 @@ from valence.training.experiments.search import space as spaces
 from valence.training.experiments.search import study as studies
 from valence.training.experiments.search import trial as trials
 from valence.training.experiments.search import winner
-from valence.training.experiments.search.search import Found, SearchLimits
+from valence.training.experiments.search.search import Found, SearchFiles, SearchLimits
 from valence.training.experiments.search.study import REASON, Study
 from valence.training.experiments.search.trial import EPOCHS
 from valence.training.pipeline import training_run
