@@ -31,7 +31,8 @@ STORE := $(BENTOML_HOME)/models
 # Values that a shell could misread reach the recipes through the environment.
 export TEXT DATA LABEL ENCODING AGAINST BUILD_ARGS
 # the columns and the encoding of DATA, if the user names them
-COLUMNS_OF_DATA = $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "$$LABEL") $(if $(ENCODING),--encoding "$$ENCODING")
+COLUMNS_OF_DATA = $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "$$LABEL") \
+	$(if $(ENCODING),--encoding "$$ENCODING")
 # $(call given,VARIABLE): whether the user set VARIABLE
 given = $(filter-out file,$(origin $(1)))
 # what to train: DATA, whose model is called after the file unless the user sets MODEL, or CONFIG
@@ -58,10 +59,12 @@ setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub ## Creat
 serve: $(BASE) $(MODELS:%=$(STORE)/%/latest) ## Train what is missing, then serve; MODELS="NAME NAME" HOST= PORT=
 	$(VALENCE) serve --host $(HOST) --port $(PORT) $(SERVED)
 
-train: $(BASE) $(TRACKING) $(HUB) ## Train MODEL=sentiment, CONFIG=FILE, or DATA=FILE TEXT=COLUMN LABEL=COLUMN; RANKS=2 ARGS="--seed 1"
+train: $(BASE) $(TRACKING) $(HUB)
+train: ## Train MODEL=topic, CONFIG=FILE or DATA=FILE TEXT=COLUMN LABEL=COLUMN; RANKS=2 ARGS="--seed 1"
 	$(if $(RANKS),$(TORCHRUN),$(VALENCE)) train $(WHAT) $(ARGS)
 
-evaluate: $(BASE) $(HUB) $(STORE)/$(MODEL)/latest ## Evaluate MODEL on its test texts, or on DATA=; AGAINST=MODEL compares
+evaluate: $(BASE) $(HUB) $(STORE)/$(MODEL)/latest
+evaluate: ## Evaluate MODEL on its test texts, or on DATA=; AGAINST=MODEL compares
 	$(VALENCE) evaluate $(MODEL) $(if $(DATA),--data "$$DATA") $(COLUMNS_OF_DATA) \
 		$(if $(AGAINST),--against "$$AGAINST") $(ARGS)
 
@@ -92,13 +95,14 @@ types: $(DEVELOPMENT) ## Check the types, strictly
 	done
 	$(BIN)/mypy
 
-bench: $(VENV)-bench/.installed $(MODELS:%=$(STORE)/%/latest) ## Measure; ONLY=http ROUNDS=3 SECONDS=2, or ONLY=revision AGAINST=HEAD~1
-	$(VENV)-bench/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+bench: $(VENV)-bench/.installed $(MODELS:%=$(STORE)/%/latest)
+bench: ## Measure; ONLY=http ROUNDS=3 SECONDS=2, or ONLY=revision AGAINST=HEAD~1 (or A..B)
+	$(VENV)-bench/bin/python -m tests.trials.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(AGAINST),--against "$$AGAINST") \
 		$(if $(GIGABYTES),--gigabytes $(GIGABYTES))
 
 chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way; ONLY=overload SHARE=0.1
-	$(BIN)/python -m tests.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
+	$(BIN)/python -m tests.trials.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
 
 docs: $(VENV)-docs/.installed ## Build the documentation as a site, and check its links
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
@@ -133,10 +137,10 @@ manifests: $(DEVELOPMENT) $(SCHEMAS)/.installed $(VENV)-policies/.installed ## R
 	$(BIN)/python -m pytest -q tests/deploy
 
 smoke-image: bento $(DEVELOPMENT) ## Build the image and run it by podman, into docs/operations/image.md; ONLY=limits
-	$(BIN)/python -m tests.smoke $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m tests.trials.smoke $(if $(ONLY),--only $(ONLY))
 
 trial: $(DEVELOPMENT) ## Test the gate with worse, equal and better challengers and kill -9, into docs/measured/gate.md
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.gate
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.gate
 
 wheel: $(BASE) ## Build the package with its native engine into dist/
 	$(PIP) wheel --no-deps --wheel-dir dist .
@@ -177,12 +181,13 @@ $(BIN)/python:
 		f"Valence needs Python 3.11 or newer, this is {v[0]}.{v[1]}; name another with PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 
-# The pip of a new environment can be too old for dependency groups. The native engine is built in place.
+# The pip of a new environment can be too old for dependency groups. The native engine is built in place;
+# the second --quiet hides a general warning of setuptools about folders, and shows errors.
 $(BASE): pyproject.toml setup.py requirements/runtime.txt $(CONSTRAINTS) \
 		$(wildcard service/inference/engines/kernel/*.cpp service/inference/engines/kernel/*.h) | $(BIN)/python
 	@echo "installing what serving and training need into $(VENV)"
 	$(PIP) install --upgrade -c $(CONSTRAINTS) pip
-	$(PIP) install --no-deps -e .
+	$(PIP) --quiet install --no-deps -e .
 	$(PIP) install -c $(CONSTRAINTS) 'valence[training]'
 	@touch $@
 
@@ -201,7 +206,7 @@ $(VENV)-%/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "installing the packages for $* into $(VENV)-$*"
 	$(PYTHON) -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install --upgrade -c $(CONSTRAINTS) pip
-	$(if $(filter bench,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install --no-deps -e .)
+	$(if $(filter bench,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) --quiet install --no-deps -e .)
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install $(if $(filter policies,$*),,-c $(CONSTRAINTS)) \
 		$(if $(filter bench,$*),'valence[training]') --group $*
 	@touch $@
@@ -210,5 +215,7 @@ $(VENV)-%/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 $(SCHEMAS)/.installed: tests/deploy/package.json tests/deploy/package-lock.json | $(BIN)/python
 	@mkdir -p $(SCHEMAS)
 	cp tests/deploy/package.json tests/deploy/package-lock.json $(SCHEMAS)
-	if command -v npm > /dev/null; then npm ci --prefix $(SCHEMAS) --ignore-scripts --no-audit --no-fund --loglevel error; fi
+	if command -v npm > /dev/null; then \
+		npm ci --prefix $(SCHEMAS) --ignore-scripts --no-audit --no-fund --loglevel error; \
+	fi
 	@touch $@

@@ -166,7 +166,7 @@ class Valence:
     def _load(self) -> list[Scorer]:
         from valence.service.classifier import artifact
         from valence.service.classifier.classifier import Classifier
-        from valence.service.inference.batcher import QueueLimits
+        from valence.service.inference.admission import QueueLimits
         from valence.service.inference.cache import AnswerCache
         from valence.service.inference.engines import factory
         from valence.service.inference.scorer import Scorer

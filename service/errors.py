@@ -99,14 +99,7 @@ class InvalidRequest(RequestError):
 
 
 class TextTooLong(RequestError):
-    """Texts have more tokens than the model reads, and the request has truncation ``error``.
-
-    ``faults`` has one ``(index of the text in the request, message)`` per text.
-    """
-
-    def __init__(self, faults: tuple[tuple[int, str], ...]) -> None:
-        super().__init__(faults[0][1])
-        self.faults = faults
+    """A text has more tokens than the model reads, and the request has truncation ``error``."""
 
 
 class UnknownModel(RequestError):

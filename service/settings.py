@@ -20,7 +20,7 @@ def _split(value: object) -> object:
 
 
 class Settings(BaseModel):
-    """The service's settings. The variable of a setting is ``VALENCE_`` and its name in capitals."""
+    """The settings of the service; the variable is ``VALENCE_`` and the name in capitals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,9 +37,9 @@ class Settings(BaseModel):
     engine: str = Field(
         default="auto",
         pattern=r"^(auto|reference|cuda|native|native-[a-z0-9-]+)$",
-        description="The engine that runs the models: `auto` (native if the CPU supports it, otherwise "
-        "reference), `native`, `native-<path>` for one instruction set, `reference` (torch), or "
-        "`cuda` (torch on a GPU).",
+        description="The engine that runs the models: `auto` (native if the CPU supports it, "
+        "otherwise reference), `native`, `native-<path>` for one instruction set, `reference` "
+        "(torch), or `cuda` (torch on a GPU).",
     )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024,
@@ -68,13 +68,13 @@ class Settings(BaseModel):
         default=5.0,
         gt=0,
         le=60.0,
-        description="Deadline of a request. A request that has no answer by then gets status 504. At "
-        "most 60.",
+        description="Deadline of a request. A request that has no answer by then gets status 504. "
+        "At most 60.",
     )
     body_memory_bytes: int = Field(
         default=64 * 1024 * 1024,
-        description="Maximum memory for the bodies of all requests together. When the memory is used "
-        "up, requests get status 429.",
+        description="Maximum memory for the bodies of all requests together. When the memory is "
+        "used up, requests get status 429.",
     )
     max_header_bytes: int = Field(
         default=32_768,
@@ -95,8 +95,9 @@ class Settings(BaseModel):
     body_idle_seconds: float = Field(
         default=10.0,
         gt=0,
-        description="Maximum pause of a client while it sends a body or reads an answer. After this time "
-        "a body, except that of a stream, must also have arrived at 1 KiB per second or faster.",
+        description="Maximum pause of a client while it sends a body or reads an answer. After "
+        "this time a body, except that of a stream, must also have arrived at 1 KiB per second or "
+        "faster.",
     )
     keep_alive_seconds: float = Field(
         default=75.0,
@@ -106,55 +107,55 @@ class Settings(BaseModel):
     max_connections: int = Field(
         default=768,
         ge=1,
-        description="Maximum number of connections. Further connections get status 503. The maximum is "
-        "smaller if the process may open only few files.",
+        description="Maximum number of connections. Further connections get status 503. The "
+        "maximum is smaller if the process may open only few files.",
     )
     drain_seconds: float = Field(
         default=0.0,
         ge=0,
         le=300,
-        description="Time after SIGTERM in which the service still accepts requests, while `/readyz` "
-        "answers 503.",
+        description="Time after SIGTERM in which the service still accepts requests, while "
+        "`/readyz` answers 503.",
     )
     hung_seconds: float = Field(
         default=5.0,
         gt=0,
-        description="Time after which a batch that is still running counts as hung. `/livez` then answers "
-        "503.",
+        description="Time after which a batch that is still running counts as hung. `/livez` then "
+        "answers 503.",
     )
     api_keys_file: str = Field(
         default="",
-        description="File with the hashes of API keys; `valence keys new NAME` makes a line of this file. "
-        "If this is set, requests need a key, except requests to the probes, the pages and "
-        "`/openapi.json`. The service reads the file again when the file changes.",
+        description="File with the hashes of API keys; `valence keys new NAME` makes a line of "
+        "this file. If this is set, requests need a key, except requests to the probes, the pages "
+        "and `/openapi.json`. The service reads the file again when the file changes.",
     )
     allow_anonymous: bool = Field(
         default=False,
-        description="Allow requests without API keys on an address other than loopback. Without this "
-        "permission and without API keys the service does not start on such an address.",
+        description="Allow requests without API keys on an address other than loopback. Without "
+        "this permission and without API keys the service does not start on such an address.",
     )
     key_texts_per_second: float = Field(
         default=0.0,
         ge=0,
-        description="Rate limit, in texts per second, for each API key without a rate of its own. Above "
-        "the limit requests get status 429. 0: no limit.",
+        description="Rate limit, in texts per second, for each API key without a rate of its own. "
+        "Above the limit requests get status 429. 0: no limit.",
     )
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         default=(),
-        description="Origins whose web pages may send requests (CORS), separated by commas, or `*`. "
-        "Empty: none.",
+        description="Origins whose web pages may send requests (CORS), separated by commas, or "
+        "`*`. Empty: none.",
     )
     stream_idle_seconds: float = Field(
         default=60.0,
         gt=0,
-        description="Time after which the service ends a stream whose client sends nothing, or does not "
-        "read its answers. A stream has no other deadline.",
+        description="Time after which the service ends a stream whose client sends nothing, or "
+        "does not read its answers. A stream has no other deadline.",
     )
     cache_bytes: int = Field(
         default=0,
         ge=0,
-        description="Memory for cached answers to texts that come again. 0: no cache. The cache never "
-        "holds the texts themselves.",
+        description="Memory for cached answers to texts that come again. 0: no cache. The cache "
+        "never holds the texts themselves.",
     )
     access_log: bool = Field(
         default=True,

@@ -1,8 +1,9 @@
-"""The ASGI application: every request in, exactly one answer out, counted and logged."""
+"""The ASGI application: each request gets exactly one answer, and is counted and logged."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
@@ -11,15 +12,18 @@ from valence.service.api import pages
 from valence.service.api.dialects import sagemaker, vllm
 from valence.service.api.dialects.huggingface import routes as huggingface
 from valence.service.api.dialects.open_inference import routes as open_inference
-from valence.service.api.http.authorization import Access
-from valence.service.api.http.body_limits import BodyLimits
+from valence.service.api.http.authorization import ANONYMOUS, Access, Caller
+from valence.service.api.http.body import BodyLimits, BodyReader
 from valence.service.api.http.disconnect import ClientGone
-from valence.service.api.http.problems import Problem, describe, problem_json
-from valence.service.api.http.request import Request
+from valence.service.api.http.outcome import ModelFailure, Outcome
+from valence.service.api.http.problems import describe, problem_json
+from valence.service.api.http.request import Request, request_id
+from valence.service.api.http.response import Response
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import API_HEADERS, Context, Route
 from valence.service.api.operations import health
 from valence.service.api.v1 import activations, classification, models, stream
+from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.models import Models, Phase
 from valence.service.observability import tracing
 from valence.service.observability.log import Log
@@ -44,10 +48,10 @@ ROUTES: tuple[Route, ...] = (
     *pages.ROUTES,
 )
 
-# the route in logs and metrics of a request that no route matched
+# The route and the method, in logs and metrics, of a request that no route matches.
 _UNMATCHED = "unmatched"
-_ANY = "any"
-# nginx's name for it; nobody receives it, the log does
+_ANY_METHOD = "any"
+# nginx's status for a client that has disconnected: the log has it, no client receives it.
 _CLIENT_GONE = 499
 
 
@@ -59,12 +63,12 @@ def create_app(
     log: Log,
     tracer: Tracer | None = None,
 ) -> Application:
-    """The whole API on ``models``; with a ``tracer``, requests are traced."""
+    """The whole API on ``models``; a ``tracer`` makes a span for each request."""
     return Application(Context(settings, models, metrics, log, ROUTES), tracer)
 
 
 def allow_origins(application: Application) -> ASGIApp:
-    """``application`` for pages of the origins in its settings; itself if there are none."""
+    """``application`` for pages of the origins in its settings; unchanged without origins."""
     origins = application.context.settings.cors_origins
     if not origins:
         return application
@@ -77,8 +81,27 @@ def allow_origins(application: Application) -> ASGIApp:
     )
 
 
+# what is accounted for before a handler has answered
+_NO_OUTCOME = Outcome(Response(b""))
+
+
+class _Exchange:
+    """What the metrics, the log and the span say about one request, as far as it is known."""
+
+    route: Route | None = None
+    status = _CLIENT_GONE
+    key = trace_id = ""
+    outcome = _NO_OUTCOME
+    span: Span | None = None
+
+    def __init__(self, headers: Mapping[bytes, bytes], method: str) -> None:
+        self.arrived = time.perf_counter()
+        self.id = request_id(headers)
+        self.method = method
+
+
 class Application:
-    """Serves a context's routes."""
+    """Serves the routes of a context."""
 
     def __init__(self, context: Context, tracer: Tracer | None = None) -> None:
         self.context = context
@@ -86,34 +109,25 @@ class Application:
         self._router = Router(context.routes)
         settings = context.settings
         self._bodies = BodyLimits(
-            settings.max_body_bytes,
-            settings.body_memory_bytes,
-            settings.body_idle_seconds,
-            lambda characters, texts: context.models.require_room(
-                characters=characters,
-                texts=texts,
-                within_seconds=settings.request_timeout_seconds,
-            ),
+            settings.max_body_bytes, settings.body_memory_bytes, settings.body_idle_seconds
         )
         self._access = Access(context.settings, context.log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; never raises but when it is cancelled from outside."""
-        request = Request(scope, receive, limits=self._bodies)
-        route: Route | None = None
-        status = _CLIENT_GONE
-        identification = self._identification(request)
-        headers: tuple[tuple[bytes, bytes], ...] = API_HEADERS
-        span, trace_id = None, ""
+        """Answer one request; raises only when the task is cancelled from outside."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        exchange = _Exchange(headers, scope["method"])
+        identification = self._identification(exchange.id)
+        route_headers: tuple[tuple[bytes, bytes], ...] = API_HEADERS
+        body = BodyReader(receive, headers, self._bodies, self._require_room)
 
         async def send_identified(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
-                # not in place: some answers begin with a message they share
+                exchange.status = message["status"]
+                # a copy, because some answers share the message
                 message = {
                     **message,
-                    "headers": [*message["headers"], *identification, *headers],
+                    "headers": [*message["headers"], *identification, *route_headers],
                 }
             await send(message)
 
@@ -121,57 +135,84 @@ class Application:
         metrics.in_flight += 1
         try:
             try:
-                route, request.parameters = self._router.find(scope["method"], scope["path"])
-                headers = route.headers
-                if request.traceparent or self._tracer is not None:
-                    span, traced = self._trace(request, route)
-                    if traced is not None:
-                        trace_id = traced.trace_id
-                        identification.append((b"traceparent", traced.header))
-                if not route.open:
-                    self._access.admit(request)
-                answer = await route.handler(self.context, request)
+                route, parameters = self._router.find(scope["method"], scope["path"])
+                exchange.route, route_headers = route, route.headers
+                traceparent = headers.get(b"traceparent", b"")
+                if traceparent or self._tracer is not None:
+                    trace = self._trace(exchange, traceparent, route)
+                    if trace is not None:
+                        identification.append((b"traceparent", trace.header))
+                caller = ANONYMOUS
+                if self._access.required and not route.open:
+                    caller = self._admit(headers, exchange)
+                if parameters:
+                    # the path names the model, which may be another than the default
+                    body.require_room = None
+                request = Request(
+                    exchange.id,
+                    headers,
+                    receive,
+                    body,
+                    parameters,
+                    scope.get("query_string", b""),
+                    exchange.arrived,
+                    caller,
+                )
+                outcome = await route.handler(self.context, request)
+                exchange.outcome = outcome
+                response = outcome.response
             except ClientGone:
                 return
+            except ModelFailure as failure:
+                exchange.outcome = _NO_OUTCOME._replace(
+                    model=failure.model, version=failure.version
+                )
+                if isinstance(failure.error, ClientGone):
+                    return
+                response = self._refuse(failure.error, exchange)
             except Exception as error:
-                problem = self._problem(error, request)
-                answer = (route.refuse if route else problem_json)(problem, request.id)
+                response = self._refuse(error, exchange)
             try:
-                await answer(scope, receive, send_identified)
+                await response(scope, receive, send_identified)
             except Exception as error:
-                status = self._cut_short(error, request, status)
+                self._record_break(error, exchange)
         finally:
             metrics.in_flight -= 1
-            request.release()
-            self._account(request, route, scope["method"], status, span=span, trace_id=trace_id)
+            body.release()
+            self._account(exchange)
 
-    def _account(
-        self,
-        request: Request,
-        route: Route | None,
-        method: str,
-        status: int,
-        *,
-        span: Span | None,
-        trace_id: str,
-    ) -> None:
+    def _admit(self, headers: Mapping[bytes, bytes], exchange: _Exchange) -> Caller:
+        """The caller of a request; raises :class:`Unauthorized` or :class:`RateLimited`."""
+        caller = self._access.identify(headers)
+        exchange.key = caller.key
+        caller.admit()
+        return caller
+
+    def _require_room(self, body: bytes) -> None:
+        """Raise :class:`Overloaded` if ``body`` is large and the default model has no room."""
+        models = self.context.models
+        if len(body) > LARGE_BODY and models.phase is Phase.SERVING:
+            models.get().admission.require_room_for_body(
+                body, within_seconds=self.context.settings.request_timeout_seconds
+            )
+
+    def _account(self, exchange: _Exchange) -> None:
         """Write an answered request into the metrics, the log and its span."""
-        seconds = time.perf_counter() - request.arrived
-        method = method if route else _ANY
-        template = route.path if route else _UNMATCHED
+        route, span = exchange.route, exchange.span
+        _, model, version, usage, stages = exchange.outcome
         record = RequestRecord(
-            method=method,
-            route=template,
-            status=status,
-            seconds=seconds,
-            request_id=request.id,
-            model=request.model,
-            version=request.version,
-            texts=request.texts,
-            tokens=request.tokens,
-            key=request.key,
-            trace_id=trace_id,
-            stages=request.stages._asdict() if span is not None and request.stages else None,
+            route=route.path if route else _UNMATCHED,
+            method=exchange.method if route else _ANY_METHOD,
+            status=exchange.status,
+            seconds=time.perf_counter() - exchange.arrived,
+            request_id=exchange.id,
+            model=model,
+            version=version,
+            texts=usage.texts,
+            tokens=usage.tokens,
+            key=exchange.key,
+            trace_id=exchange.trace_id,
+            stages=stages._asdict() if span is not None and stages else None,
         )
         self.context.metrics.count_request(record)
         if route is None or route.logged:
@@ -179,35 +220,41 @@ class Application:
         if span is not None and self._tracer is not None:
             self._tracer.finish(span, record)
 
-    def _identification(self, request: Request) -> list[tuple[bytes, bytes]]:
-        """The headers of every answer to ``request``."""
-        headers = [(b"x-request-id", request.id.encode())]
+    def _identification(self, request_id: str) -> list[tuple[bytes, bytes]]:
+        """The headers of every answer to the request of that id."""
+        headers = [(b"x-request-id", request_id.encode())]
         if self.context.models.phase is Phase.LEAVING:
-            # the next request is to find another replica
+            # the client's next connection reaches another replica
             headers.append((b"connection", b"close"))
         return headers
 
-    def _trace(self, request: Request, route: Route) -> tuple[Span | None, TraceContext | None]:
-        """A span for the request, if spans are made, and the context its answer carries."""
-        parent = tracing.parse(request.traceparent)
+    def _trace(self, exchange: _Exchange, traceparent: bytes, route: Route) -> TraceContext | None:
+        """Start a span, if spans are made; return the trace context of the answer."""
+        parent = tracing.parse(traceparent)
         if self._tracer is None or not route.logged:
-            return None, parent and tracing.child_context(parent)
-        span = self._tracer.start(parent, method=route.method)
-        return span, tracing.span_context(span)
+            context = parent and tracing.child_context(parent)
+        else:
+            exchange.span = self._tracer.start(parent, method=route.method)
+            context = tracing.span_context(exchange.span)
+        if context is not None:
+            exchange.trace_id = context.trace_id
+        return context
 
-    def _cut_short(self, error: Exception, request: Request, status: int) -> int:
-        """The status to log of an answer that had begun, so that it cannot become a problem.
+    def _record_break(self, error: Exception, exchange: _Exchange) -> None:
+        """Record an answer that broke off: it had begun, so it cannot become a problem.
 
-        The server cuts the connection, which tells the client that the answer is not whole.
+        The server cuts the connection, which tells the client that the answer is incomplete.
         """
         if isinstance(error, ClientGone):
-            return _CLIENT_GONE
-        self.context.log.failure("answer cut short", error, request_id=request.id)
-        return status
+            exchange.status = _CLIENT_GONE
+        else:
+            self.context.log.failure("answer cut short", error, request_id=exchange.id)
 
-    def _problem(self, error: Exception, request: Request) -> Problem:
+    def _refuse(self, error: Exception, exchange: _Exchange) -> Response:
+        """Count ``error``, log it if it is unexpected, and shape it for the client."""
         problem = describe(error)
         self.context.metrics.count_rejection(problem.kind.slug)
         if problem.kind.status == 500:
-            self.context.log.failure("unexpected error", error, request_id=request.id)
-        return problem
+            self.context.log.failure("unexpected error", error, request_id=exchange.id)
+        refuse = exchange.route.refuse if exchange.route else problem_json
+        return refuse(problem, exchange.id)

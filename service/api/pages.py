@@ -10,7 +10,9 @@ import functools
 import importlib.util
 from pathlib import Path
 
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context, Operation, Route
 from valence.service.errors import UnknownPath
 
@@ -18,8 +20,9 @@ _WEB = Path(__file__).parent / "web"
 _SWAGGER = Path("_internal", "server", "static_content")
 _MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _ASSETS = ("playground.css", "playground.js", "docs.js", "swagger-ui.css", "swagger-ui-bundle.js")
-# Scripts come from this server, requests go to this server, and other sites must not frame the pages.
-# Inline styles and data: URLs are for Swagger UI; the playground also colours words with styles.
+# Scripts come from this server, requests go to this server, and other sites must not frame the
+# pages. Inline styles and data: URLs are for Swagger UI; the playground also colours words with
+# styles.
 _POLICY = (
     b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     b"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -32,8 +35,8 @@ _HEADERS = (
 
 
 def _file_route(path: str, name: str, *, summary: str, description: str) -> Route:
-    async def handler(context: Context, request: Request) -> Response:  # noqa: ARG001
-        return _read_file(name)
+    async def handler(context: Context, request: Request) -> Outcome:  # noqa: ARG001
+        return Outcome(_read_file(name))
 
     return Route(
         method="GET",

@@ -38,7 +38,7 @@ Tensors = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A loaded and verified classifier. ``tensors`` has the names of ``Architecture.tensor_shapes``."""
+    """A verified classifier; ``tensors`` are named as in ``Architecture.tensor_shapes``."""
 
     manifest: Manifest
     vocabulary: Vocabulary
@@ -46,7 +46,7 @@ class Artifact:
 
 
 def save(folder: Path, manifest: Manifest, vocabulary: Vocabulary, tensors: Tensors) -> None:
-    """Write the classifier into ``folder`` and seal it. The folder may have a ``report/`` already."""
+    """Write the classifier into ``folder``, which may have a ``report/``, and seal it."""
     _check_tensors(manifest, vocabulary, tensors)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -111,7 +111,8 @@ def _check_tensors(manifest: Manifest, vocabulary: Vocabulary, tensors: Tensors)
         tensor = tensors[name]
         if tensor.shape != shape or tensor.dtype != np.float32:
             raise ArtifactError(
-                f"{name} is {tensor.shape} {tensor.dtype}, the architecture requires {shape} float32"
+                f"{name} is {tensor.shape} {tensor.dtype}, the architecture requires {shape} "
+                "float32"
             )
         if not np.isfinite(tensor).all():
             raise ArtifactError(f"{name} has numbers that are not finite; train the model again")

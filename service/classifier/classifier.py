@@ -44,8 +44,8 @@ class Document(NamedTuple):
 class WindowedText(NamedTuple):
     """A text as one or more inputs of an engine, its windows.
 
-    ``weights`` are those of the windows' predictions in the text's prediction. ``unknown`` marks the
-    tokens of each window that are outside the vocabulary.
+    ``weights`` are those of the windows' predictions in the text's prediction. ``unknown`` marks
+    the tokens of each window that are outside the vocabulary.
     """
 
     windows: tuple[WordIds, ...]
@@ -58,9 +58,9 @@ class Prediction(NamedTuple):
     """Calibrated probabilities in the order of ``Manifest.labels``.
 
     Of a single-label model they sum to 1. Of a multi-label model each is the probability of that
-    label alone. ``label`` is the likeliest label. ``labels`` are the labels given: of a single-label
-    model just ``label``; of a multi-label model all labels that reach their threshold, in the order
-    of the manifest, often none.
+    label alone. ``label`` is the likeliest label. ``labels`` are the labels given: of a
+    single-label model just ``label``; of a multi-label model all labels that reach their threshold,
+    in the order of the manifest, often none.
     """
 
     label: str
@@ -113,10 +113,10 @@ class Classifier:
         ranges = truncations.select_ranges(tokens, limit, truncation)
         if not ranges:
             message = (
-                f"the text has {tokens} tokens, the model reads {limit}; shorten the text or choose "
-                "another truncation"
+                f"the text has {tokens} tokens, the model reads {limit}; shorten the text or "
+                "choose another truncation"
             )
-            raise TextTooLong(((0, message),))
+            raise TextTooLong(message)
         unknown = tuple(~known[window.start : window.stop] for window in ranges)
         windows = tuple(ids[window.start : window.stop] for window in ranges)
         if truncation == "window":

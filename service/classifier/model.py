@@ -28,7 +28,7 @@ class Dropout(Protocol):
         ...
 
     def between_layers(self, values: Tensor) -> Tensor:
-        """Dropout of the output of a layer ``(batch, time, width)``; called in the order of layers."""
+        """Dropout of the output of a layer ``(batch, time, width)``; called in layer order."""
         ...
 
     def pooled(self, values: Tensor) -> Tensor:

@@ -20,8 +20,9 @@ def format_judgement(
 ) -> dict[str, Any]:
     """Label, ranked scores and polarity as values for JSON.
 
-    ``labels`` are in the order of the probabilities. ``top_k`` is the number of scores; 0 means all.
-    If no score reaches ``min_confidence``, the label is :data:`UNCERTAIN`, and the scores stay.
+    ``labels`` are in the order of the probabilities. ``top_k`` is the number of scores; 0 means
+    all. If no score reaches ``min_confidence``, the label is :data:`UNCERTAIN`, and the scores
+    stay.
     """
     label, probabilities, polarity, given_labels = prediction
     # sorting is stable, so ties keep the order of the labels, as in the choice of the label

@@ -55,8 +55,8 @@ def _contents(folder: Path) -> list[str]:
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise ArtifactError(
-                f"{path}: a link or a special file, which may lead out of the model folder; replace "
-                "it with the file itself"
+                f"{path}: a link or a special file, which may lead out of the model folder; "
+                "replace it with the file itself"
             )
         if path.is_file():
             names.append(path.relative_to(folder).as_posix())

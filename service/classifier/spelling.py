@@ -22,10 +22,10 @@ class SpellingIndex:
 
     Two words one typo apart are equal after deletion of one letter in one or both of them. So the
     index has a key for each known word and for each of its deletions. A key takes 8 bytes with the
-    index of the word. It is the letters as the digits of one number, modulo a prime (R.M. Karp, M.O.
-    Rabin: *Efficient randomized pattern-matching algorithms*, 1987). NumPy computes the keys of a
-    whole vocabulary in a fourth of the time that slices of strings and their hashes take. Different
-    words may have the same key, so :meth:`find` compares the words.
+    index of the word. It is the letters as the digits of one number, modulo a prime (R.M. Karp,
+    M.O. Rabin: *Efficient randomized pattern-matching algorithms*, 1987). NumPy computes the keys
+    of a whole vocabulary in a fourth of the time that slices of strings and their hashes take.
+    Different words may have the same key, so :meth:`find` compares the words.
     """
 
     def __init__(self, words: Sequence[str]) -> None:

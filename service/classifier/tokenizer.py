@@ -1,8 +1,8 @@
 """Text to tokens, for English as people type it: one implementation for training and serving.
 
-One regular expression cuts the text into tokens. :func:`normalize` maps a token to the word that the
-vocabulary has. A contraction is cut as in the Penn Treebank (``do|n't``, ``it|'s``), as it was in the
-corpora of GloVe.
+One regular expression cuts the text into tokens. :func:`normalize` maps a token to the word that
+the vocabulary has. A contraction is cut as in the Penn Treebank (``do|n't``, ``it|'s``), as it was
+in the corpora of GloVe.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def iter_spans(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each token of ``text``, in order."""
     end = 0
     # Tokens do not have white space, and only white space is outside tokens. So a piece between
-    # white space is a sequence of tokens. Most pieces are one word or one sign, without the pattern.
+    # white space is a sequence of tokens. Most pieces are one word or one sign, without the
+    # pattern.
     for piece in text.split():
         end = text.index(piece, end)
         if len(piece) == 1 or piece.isalpha():

@@ -14,11 +14,11 @@ def select_ranges(tokens: int, limit: int, truncation: Truncation) -> tuple[rang
 
     * ``head``, ``tail``: the first, or the last, ``limit`` tokens;
     * ``head_tail``: half of ``limit`` from each end, as two ranges of one document;
-    * ``window``: all tokens, each range a document of ``limit`` tokens. A window overlaps the window
-      before it by a quarter. So the model reads every token, except the first and last few, with at
-      least an eighth of ``limit`` on either side. The last window ends at the end of the text. On
-      news articles an overlap of a half or of three quarters did not give better answers, and took
-      up to twice the work.
+    * ``window``: all tokens, each range a document of ``limit`` tokens. A window overlaps the
+      window before it by a quarter. So the model reads every token, except the first and last few,
+      with at least an eighth of ``limit`` on either side. The last window ends at the end of the
+      text. On news articles an overlap of a half or of three quarters did not give better answers,
+      and took up to twice the work.
 
     A text of ``limit`` tokens or fewer is one range for every ``truncation``. For a longer text
     ``error`` returns no ranges, and the caller raises the error.

@@ -98,8 +98,8 @@ class _Pieces(dict[str, tuple[int, ...]]):
 
     The id of a misspelled word is that of the known word, negated.
 
-    The cache saves tokenization and normalization: pieces repeat, and a look-up takes a twentieth of
-    the time. The size is bounded, so that requests cannot grow the process. A piece with unknown
+    The cache saves tokenization and normalization: pieces repeat, and a look-up takes a twentieth
+    of the time. The size is bounded, so that requests cannot grow the process. A piece with unknown
     words may be a name or a password, so the cache has its hash instead: 64 bits, with a new key in
     each process.
     """
@@ -136,7 +136,8 @@ class _Pieces(dict[str, tuple[int, ...]]):
         return len(tokenizer.find_surfaces(piece) if ids is None else ids)
 
     def __missing__(self, piece: str) -> tuple[int, ...]:
-        # Python hashes the bytes of a string, and strings of different width may have the same bytes
+        # Python hashes the bytes of a string, and strings of different width may have the same
+        # bytes
         key = hash(piece), len(piece)
         ids = self._by_hash.get(key)
         if ids is not None:

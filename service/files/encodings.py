@@ -34,8 +34,8 @@ _GUESSES = (
     *("cp1252", "cp1250", "cp1251", "cp1254", "cp1253", "cp1257", "cp1255", "cp1256", "koi8_r"),
     *("gb18030", "cp932", "euc_jp", "big5", "cp949", "mac_roman"),
 )
-# Insignificant differences of three measures: the share of signs within words, and the noise and the
-# incoherence that charset-normalizer finds.
+# Insignificant differences of three measures: the share of signs within words, and the noise and
+# the incoherence that charset-normalizer finds.
 _TOLERANCES = (0.05, 0.05, 0.03)
 
 

@@ -70,8 +70,8 @@ class Rows:
                 codecs.lookup(encoding)
         except LookupError:
             raise ConfigurationError(
-                f"{path}: {encoding!r} is not an encoding; common ones are utf-8, cp1252 and utf-16, "
-                "and auto detects it"
+                f"{path}: {encoding!r} is not an encoding; common ones are utf-8, cp1252 and "
+                "utf-16, and auto detects it"
             ) from None
         self.size = 0
         self._path = path
@@ -106,10 +106,8 @@ class Rows:
             self.size = self._path.stat().st_size
             with self._file as file:
                 stream = encodings.decompress(file, self._path)
-                lines = self._decode_lines(
-                    stream if self._part is None else _lines_within(file, *self._part),  # type: ignore[arg-type]
-                    encoding,
-                )
+                source = stream if self._part is None else _lines_within(file, *self._part)
+                lines = self._decode_lines(source, encoding)  # type: ignore[arg-type]
                 yield from (
                     self._read_json(lines) if form == "jsonl" else self._read_csv(lines, form)
                 )
@@ -192,8 +190,8 @@ class Rows:
                 yield Row({name: cells[index] for name, index in places}, place)
             elif cells:
                 fault = (
-                    f"{len(cells)} fields, the header has {len(head)}; put a field with {delimiter!r} "
-                    "or a line break in quotes"
+                    f"{len(cells)} fields, the header has {len(head)}; put a field with "
+                    f"{delimiter!r} or a line break in quotes"
                 )
                 yield Row(dict(zip(head, cells, strict=False)), place, fault)
 
@@ -268,8 +266,8 @@ def require_format(path: Path, form: str | None = None) -> str:
     form = form or detect_format(path)
     if form is None:
         raise ConfigurationError(
-            f"{path}: the extension must be one of {', '.join(FORMATS)}; all except the last may have "
-            ".gz after it"
+            f"{path}: the extension must be one of {', '.join(FORMATS)}; all except the last may "
+            "have .gz after it"
         )
     return form
 

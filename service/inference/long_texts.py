@@ -1,4 +1,4 @@
-"""What an engine is given for texts of which more is asked than their first tokens, and back."""
+"""Split long texts into windows or sentences for the engine, and merge the predictions back."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import TextTooLong
 
-# As for texts read plainly, but with sentences to find a character takes several times as long.
+# The event loop turns after so many characters. Finding sentences makes a character several times
+# as expensive as tokenizing alone, so these are fewer than for plain texts.
 _TURN_CHARACTERS = 1_000
-# of finding sentences, one a token: as long
+# One step of the sentence finder is a token; so many steps take as long.
 _TURN_STEPS = 256
 
 
@@ -28,57 +29,55 @@ class Sentence(NamedTuple):
     usage: Usage
 
 
-class Parts(NamedTuple):
-    """A text as it is scored: whole, and sentence by sentence if that was asked."""
+class SplitText(NamedTuple):
+    """A text as it is scored: the whole text, and its sentences if they are asked for."""
 
+    text: str
     whole: WindowedText
     spans: Sequence[Span]
     sentences: Sequence[WindowedText]
 
     @property
     def usage(self) -> Usage:
-        """What was read of the whole text."""
+        """What is read of the whole text."""
         return self.whole.usage
 
 
-async def read(
+async def split_texts(
     classifier: Classifier, texts: Sequence[str], truncation: Truncation, *, sentences: bool
-) -> list[Parts]:
-    """The parts of each text; large requests let others have a turn.
+) -> list[SplitText | TextTooLong]:
+    """Split each text, or return the fault of a text that ``truncation`` refuses.
 
-    Raises :class:`TextTooLong` for all the texts that ``truncation`` refuses.
+    Other requests get turns of the event loop while many characters are split.
     """
-    read_texts = []
-    faults = []
+    split: list[SplitText | TextTooLong] = []
     characters = 0
-    # a sentence of a text that is not too long is not either
-    within: Truncation = "head" if truncation == "error" else truncation
-    for place, text in enumerate(texts):
+    # a sentence of a text that is short enough is short enough too
+    of_sentences: Truncation = "head" if truncation == "error" else truncation
+    for text in texts:
         try:
             whole = classifier.encode_windows(text, truncation)
-        except TextTooLong as error:
-            faults.append((place, str(error)))
+        except TextTooLong as fault:
+            split.append(fault)
             continue
-        spans = await _split(text) if sentences else ()
+        spans = await _find_spans(text) if sentences else ()
         readings = []
         for start, end in spans:
-            readings.append(classifier.encode_windows(text[start:end], within))
+            readings.append(classifier.encode_windows(text[start:end], of_sentences))
             characters += end - start
             if characters > _TURN_CHARACTERS:
                 characters = 0
                 await asyncio.sleep(0)
-        read_texts.append(Parts(whole, spans, readings))
+        split.append(SplitText(text, whole, spans, readings))
         characters += len(text)
         if characters > _TURN_CHARACTERS:
             characters = 0
             await asyncio.sleep(0)
-    if faults:
-        raise TextTooLong(tuple(faults))
-    return read_texts
+    return split
 
 
-async def _split(text: str) -> list[Span]:
-    """The sentences of ``text``; to find those of a long one, many turns are taken."""
+async def _find_spans(text: str) -> list[Span]:
+    """The sentences of ``text``; those of a long text are found in many turns of the event loop."""
     if len(text) <= _TURN_CHARACTERS:
         return split_sentences(text)
     spans = []
@@ -90,30 +89,30 @@ async def _split(text: str) -> list[Span]:
     return spans
 
 
-def windows(texts: Sequence[Parts]) -> list[WordIds]:
-    """All windows of the parts of ``texts``, as an engine is given them."""
-    return [ids for text in texts for part in _readings(text) for ids in part.windows]
+def windows(texts: Sequence[SplitText]) -> list[WordIds]:
+    """All windows of ``texts`` and their sentences, in the order in which the engine gets them."""
+    return [ids for text in texts for reading in _readings(text) for ids in reading.windows]
 
 
-def gather(
-    classifier: Classifier, texts: Sequence[Parts], predictions: Sequence[Prediction]
-) -> tuple[list[Prediction], list[list[Sentence]]]:
-    """From a prediction for each of :func:`windows` to one for each text and its sentences."""
+def merge(
+    classifier: Classifier, texts: Sequence[SplitText], predictions: Sequence[Prediction]
+) -> tuple[list[Prediction], list[tuple[Sentence, ...]]]:
+    """Merge the predictions for :func:`windows` into one for each text and each sentence."""
     readings = [reading for text in texts for reading in _readings(text)]
-    left = iter(classifier.merge_windows(readings, predictions))
+    combined = iter(classifier.merge_windows(readings, predictions))
     wholes, sentences = [], []
     for text in texts:
-        wholes.append(next(left))
+        wholes.append(next(combined))
         sentences.append(
-            [
+            tuple(
                 Sentence(*span, prediction, reading.usage)
                 for span, reading, prediction in zip(
-                    text.spans, text.sentences, islice(left, len(text.spans)), strict=True
+                    text.spans, text.sentences, islice(combined, len(text.spans)), strict=True
                 )
-            ]
+            )
         )
     return wholes, sentences
 
 
-def _readings(text: Parts) -> tuple[WindowedText, ...]:
+def _readings(text: SplitText) -> tuple[WindowedText, ...]:
     return text.whole, *text.sentences

@@ -1,4 +1,4 @@
-"""The models one process serves, and where the process is in its life."""
+"""The models that one process serves, and the phase of the process."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ class Phase(Enum):
     STARTING = "starting"
     SERVING = "serving"
     LEAVING = "leaving"
-    """Still answering, but no longer ready: whoever sends requests is to send them elsewhere."""
+    """The process still answers but is not ready: clients shall send requests elsewhere."""
     DRAINING = "draining"
 
 
 class Models:
-    """Served models by name; nothing is answered before :meth:`open` and after :meth:`close`."""
+    """The served models by name; they answer between :meth:`open` and :meth:`close`."""
 
     def __init__(self, *, hung_seconds: float = 5.0) -> None:
         self._hung_seconds = hung_seconds
         self.phase = Phase.STARTING
         self.ending = asyncio.Event()
-        """Set when the process was told to end; what would go on for long then stops."""
+        """Set when the process is told to end; long answers, such as streams, then stop."""
         self._scorers: dict[str, Scorer] = {}
         self._default = ""
 
     def open(self, scorers: Sequence[Scorer]) -> None:
-        """Serve ``scorers``; the first answers who names no model."""
+        """Serve ``scorers``; the first one answers requests without a model."""
         self._scorers = {scorer.name: scorer for scorer in scorers}
         self._default = scorers[0].name
         self.phase = Phase.SERVING
 
     def get(self, name: str | None = None) -> Scorer:
-        """The model ``name`` or ``name:version``, or the default one.
+        """The model ``name`` or ``name:version``, or the default model.
 
         Raises :class:`UnknownModel`, or :class:`Unavailable` while starting and draining.
         """
@@ -52,15 +52,8 @@ class Models:
         scorer = self._scorers.get(base)
         if scorer is not None and version == scorer.version:
             return scorer
-        served = ", ".join(f"{other.name}:{other.version}" for other in self._scorers.values())
+        served = ", ".join(f"{scorer.name}:{scorer.version}" for scorer in self._scorers.values())
         raise UnknownModel(f"the model {name!r} is not served; the served models are {served}")
-
-    def require_room(self, *, characters: int, texts: int, within_seconds: float) -> None:
-        """Raise :class:`Overloaded` if the default model has no room for so many characters."""
-        if self.phase is Phase.SERVING:
-            self._scorers[self._default].require_room(
-                characters=characters, texts=texts, within_seconds=within_seconds
-            )
 
     def all(self) -> tuple[Scorer, ...]:
         """Every served model, in the order of the settings."""
@@ -69,7 +62,7 @@ class Models:
 
     @property
     def default(self) -> str:
-        """Who answers a request that names no model."""
+        """The name of the model that answers requests without a model."""
         return self._default
 
     def require_serving(self) -> None:
@@ -79,24 +72,24 @@ class Models:
 
     @property
     def alive(self) -> bool:
-        """False when an engine has hung; nothing but a new process helps then.
+        """False when an engine has hung; only a new process helps then.
 
-        No batch is meant to last a thousandth of ``hung_seconds``.
+        A normal batch lasts less than a thousandth of ``hung_seconds``.
         """
         return all(scorer.busy_seconds < self._hung_seconds for scorer in self._scorers.values())
 
     def report(self) -> None:
-        """Write what waits into the metrics."""
+        """Write the state of the queues into the metrics."""
         for scorer in self._scorers.values():
             scorer.report()
 
     def leave(self) -> None:
-        """Say that no more requests are wanted, and answer those that come all the same."""
+        """Ask clients to send requests elsewhere, and answer the requests that still come."""
         if self.phase is Phase.SERVING:
             self.phase = Phase.LEAVING
 
     async def close(self) -> None:
-        """Admit nothing more, and return when everything admitted has its answer."""
+        """Admit no more requests, and return when each admitted request has its answer."""
         self.ending.set()
         self.phase = Phase.DRAINING
         await asyncio.gather(*(scorer.drain() for scorer in self._scorers.values()))

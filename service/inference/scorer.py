@@ -1,76 +1,50 @@
-"""One served model: texts in, predictions out, through the one queue every dialect shares."""
+"""One served model: from texts to results, through the queue that all dialects share."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
-from operator import lt
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from valence.service.classifier.classifier import Classifier, Document, Prediction, Usage
-from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
-from valence.service.errors import DeadlineExceeded, InvalidRequest, TextTooLong
+from valence.service.errors import DeadlineExceeded, TextTooLong
 from valence.service.inference import long_texts
-from valence.service.inference.batcher import Batcher, QueueLimits, Ticket
-from valence.service.inference.cache import Answer, AnswerCache
+from valence.service.inference.admission import Admission, QueueLimits
+from valence.service.inference.batcher import Batcher
+from valence.service.inference.cache import AnswerCache
 from valence.service.inference.engines.interface import Engine
 from valence.service.inference.explain.explainer import Explainer, Explanation, TextActivations
-from valence.service.inference.long_texts import Sentence
+from valence.service.inference.fair_queue import FairQueue, Ticket
+from valence.service.inference.long_texts import SplitText
+from valence.service.inference.scored import (
+    Answer,
+    Scored,
+    ScoreRequest,
+    Stages,
+    TotalUsage,
+    sum_usages,
+)
 from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
 
-# Tokenizing holds the event loop; a large request lets others have a turn after as many characters
-# as are tokenized in about a quarter of a millisecond.
+# Tokenizing holds the event loop. A large request gives other requests a turn after so many
+# characters, which are tokenized in about a quarter of a millisecond.
 _TURN_CHARACTERS = 2_000
-# of English text, spaces counted; only who is refused early depends on it
-_CHARACTERS_A_TOKEN = 5
-_NOTHING = nullcontext(False)
+# uvloop has no timer for a request that waits for ever.
+_MAX_TIMER_SECONDS = 86_400.0
 
-
-Given = TypeVar("Given")
-
-
-class TotalUsage(NamedTuple):
-    """What was read of all texts of a request."""
-
-    texts: int
-    characters: int
-    tokens: int
-    tokens_used: int
-    unknown_tokens: int
-    truncated_texts: int
-
-
-class Stages(NamedTuple):
-    """Seconds that a request spent in each stage; none for answers from the cache."""
-
-    tokenize: float = 0.0
-    queue: float = 0.0
-    infer: float = 0.0
-
-
-class Scored(NamedTuple):
-    """A request's answer: a prediction and what was read for each text, in order."""
-
-    predictions: list[Prediction]
-    usages: list[Usage]
-    usage: TotalUsage
-    stages: Stages
-    # of each text, if they were asked for
-    sentences: list[list[Sentence]] = []  # noqa: RUF012 - nobody changes it
-    explanations: list[Explanation] = []  # noqa: RUF012 - nor this
+Result = TypeVar("Result")
 
 
 class Scorer:
     """Tokenizes, queues and predicts with one classifier on one engine.
 
-    With a ``cache``, texts whose answers it holds are neither tokenized nor queued.
+    With a ``cache``, a text whose answer the cache holds is neither tokenized nor queued.
     """
 
     def __init__(
@@ -90,7 +64,6 @@ class Scorer:
         self.version = self.manifest.version
         self._cache = cache
         self._explainer = Explainer(classifier)
-        self._limits = limits
         self._metrics = ModelMetrics(
             metrics,
             name=self.name,
@@ -98,8 +71,9 @@ class Scorer:
             labels=self.manifest.labels,
             engine=engine.name,
         )
+        self.admission = Admission(FairQueue(), limits, max_tokens=self.manifest.max_tokens)
         self._batcher: Batcher[Prediction] = Batcher(
-            self._predict, limits=limits, worker=worker, metrics=self._metrics
+            self._predict, admission=self.admission, worker=worker, metrics=self._metrics
         )
 
     def warm_up(self) -> None:
@@ -115,115 +89,126 @@ class Scorer:
             self._predict(documents)
             return time.perf_counter() - started
 
-        # the smallest of a few: what else the machine does only ever adds
-        one = min(seconds(1, 1) for _ in range(3))
-        many = min(seconds(32, 32) for _ in range(3))
+        # the minimum of a few runs: other work of the machine only adds time
+        smallest = min(seconds(1, 1) for _ in range(3))
+        large = min(seconds(32, 32) for _ in range(3))
         self._batcher.calibrate(
-            overhead_seconds=one, seconds_per_token=max(many - one, 1e-7) / (32 * 32)
+            overhead_seconds=smallest, seconds_per_token=max(large - smallest, 1e-7) / (32 * 32)
         )
 
-    def score(
-        self,
-        texts: Sequence[str],
-        *,
-        timeout_seconds: float,
-        while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
-        truncation: Truncation = "head",
-        sentences: bool = False,
-        explain: bool = False,
-    ) -> Coroutine[Any, Any, Scored]:
-        """Predictions for ``texts``; if asked, for each of their ``sentences``, and why each label.
+    def score(self, request: ScoreRequest) -> Coroutine[Any, Any, Scored]:
+        """A result or a fault for each text of ``request``.
 
-        Explanations wait in the same queue once the labels are known, for what they cost there.
+        Explanations wait in the same queue once the labels are known, at their own cost.
 
-        Of texts longer than the model reads, what ``truncation`` says is read. Raises
-        :class:`TextTooLong`, before any is scored, for those that it refuses,
-        :class:`InvalidRequest` when windows and sentences are more than the queue may ever hold,
-        :class:`Overloaded` when it is full and :class:`DeadlineExceeded` when ``timeout_seconds``
-        pass. A caller that is cancelled leaves the queue. The context ``while_waiting`` is entered
-        only if the answer is not there at once.
+        Raises :class:`TextTooLong`, before any text is scored, if the truncation refuses a text
+        and the request is not ``partial``; :class:`InvalidRequest` when windows and sentences are
+        more than the queue may ever hold; :class:`Overloaded` when the queue is full; and
+        :class:`DeadlineExceeded` when the deadline passes. A caller that is cancelled leaves the
+        queue. The request's ``disconnect`` is entered only if the answer is not ready at once.
         """
-        if sentences or explain:
-            # the cache keeps what whole texts are answered, and not why
-            return self._compute(
-                texts, timeout_seconds, while_waiting, truncation,
-                sentences=sentences, explain=explain,
-            )  # fmt: skip
-        if self._cache is None:
-            return self._compute(texts, timeout_seconds, while_waiting, truncation)
-        return self._remember(self._cache, texts, timeout_seconds, while_waiting, truncation)
+        if request.sentences or request.explain:
+            return self._score_split(request)
+        # the cache keeps the answers for whole texts, without explanations
+        if self._cache is not None:
+            return self._score_cached(self._cache, request)
+        return (self._score_heads if request.truncation == "head" else self._score_split)(request)
 
-    async def _remember(
-        self,
-        cache: AnswerCache,
-        texts: Sequence[str],
-        timeout_seconds: float,
-        while_waiting: Callable[[], AbstractContextManager[None]],
-        truncation: Truncation,
-    ) -> Scored:
-        model = f"{self.name}:{self.version}:{truncation}"
-        keys = [cache.key(model, text) for text in texts]
-        answers: list[Answer | None] = [cache.get(key) for key in keys]
-        kept = [answer[0] for answer in answers if answer]
-        stages = Stages()
-        missing = [place for place, answer in enumerate(answers) if answer is None]
+    async def _score_cached(self, cache: AnswerCache, request: ScoreRequest) -> Scored:
+        model = f"{self.name}:{self.version}:{request.truncation}"
+        keys = [cache.key(model, text) for text in request.texts]
+        answers: list[Answer | TextTooLong | None] = [cache.get(key) for key in keys]
+        hits = [answer[0] for answer in answers if isinstance(answer, tuple)]
+        missing = [index for index, answer in enumerate(answers) if answer is None]
+        stages, misses = Stages(), 0
         if missing:
-            try:
-                computed = await self._compute(
-                    [texts[place] for place in missing], timeout_seconds, while_waiting, truncation
-                )
-            except TextTooLong as error:
-                raise TextTooLong(
-                    tuple((missing[place], message) for place, message in error.faults)
-                ) from None
-            stages = computed.stages
-            for place, prediction, usage in zip(
-                missing, computed.predictions, computed.usages, strict=True
-            ):
-                answers[place] = prediction, usage
-                cache.put(keys[place], (prediction, usage))
-        self._metrics.count_cached(_labels(kept), hits=len(kept), misses=len(missing))
-        whole = [answer for answer in answers if answer is not None]
-        usages = [usage for _, usage in whole]
-        return Scored([prediction for prediction, _ in whole], usages, _total(usages), stages)
-
-    async def _compute(
-        self,
-        texts: Sequence[str],
-        timeout_seconds: float,
-        while_waiting: Callable[[], AbstractContextManager[None]],
-        truncation: Truncation,
-        *,
-        sentences: bool = False,
-        explain: bool = False,
-    ) -> Scored:
-        arrived = time.perf_counter()
-        parts: list[long_texts.Parts] | None = None
-        documents: Sequence[Document | long_texts.Parts]
-        with self._room(texts, timeout_seconds) as admitted:
-            if truncation == "head" and not sentences and not explain:
-                encode = self.classifier.encode_head
-                whole = [encode(texts[0])] if len(texts) == 1 else await self._encode(texts)
-                documents, ids = whole, [document.ids for document in whole]
-            else:
-                documents = parts = await long_texts.read(
-                    self.classifier, texts, truncation, sentences=sentences
-                )
-                ids = long_texts.windows(parts)
-                self._require_room(ids, texts=len(texts))
-            encoded = time.perf_counter()
-            left = timeout_seconds - (encoded - arrived)
-            ticket = self._batcher.submit(
-                ids, within_seconds=left, admitted=admitted and len(ids) == len(texts)
+            score = self._score_heads if request.truncation == "head" else self._score_split
+            computed = await score(
+                request._replace(texts=[request.texts[index] for index in missing])
             )
-        predictions = await self._answers(ticket, left, while_waiting)
-        found: list[list[Sentence]] = []
-        if parts is not None:
-            predictions, found = long_texts.gather(self.classifier, parts, predictions)
+            stages, misses = computed.stages, computed.usage.texts
+            for index, answer in zip(missing, computed.answers, strict=True):
+                answers[index] = answer
+                if isinstance(answer, tuple):
+                    cache.put(keys[index], answer)
+        self._metrics.count_cached(_labels(hits), hits=len(hits), misses=misses)
+        complete = [answer for answer in answers if answer is not None]
+        usages = [answer[1] for answer in complete if isinstance(answer, tuple)]
+        return Scored(complete, sum_usages(usages), stages)
+
+    async def _score_heads(self, request: ScoreRequest) -> Scored:
+        """Score the first tokens of each text: the shortest way, which most requests take."""
+        arrived = time.perf_counter()
+        texts = request.texts
+        within_seconds = request.deadline - arrived
+        with self.admission.reserve_texts(texts, within_seconds=within_seconds) as reserved:
+            documents = (
+                [self.classifier.encode_head(texts[0])]
+                if len(texts) == 1
+                else await self._encode(texts)
+            )
+            encoded = time.perf_counter()
+            ticket = self._batcher.submit(
+                [document.ids for document in documents],
+                within_seconds=request.deadline - encoded,
+                reserved=reserved,
+            )
+        predictions = await self._wait_for_answers(ticket, request)
         usages = [document.usage for document in documents]
-        usage = _total(usages)
+        usage, stages = self._record(ticket, predictions, usages, encoded - arrived)
+        return Scored(list(zip(predictions, usages, strict=True)), usage, stages)
+
+    async def _score_split(self, request: ScoreRequest) -> Scored:
+        """Score texts in windows or sentences, or with explanations."""
+        arrived = time.perf_counter()
+        within_seconds = request.deadline - arrived
+        with self.admission.reserve_texts(request.texts, within_seconds=within_seconds) as reserved:
+            split = await long_texts.split_texts(
+                self.classifier, request.texts, request.truncation, sentences=request.sentences
+            )
+            faults = [text for text in split if isinstance(text, TextTooLong)]
+            if faults and not request.partial:
+                raise faults[0]
+            if len(faults) == len(split):
+                return Scored(faults, TotalUsage(), Stages())
+            sound = [text for text in split if isinstance(text, SplitText)]
+            ids = long_texts.windows(sound)
+            self.admission.require_fit(ids, texts=len(sound))
+            encoded = time.perf_counter()
+            ticket = self._batcher.submit(
+                ids,
+                within_seconds=request.deadline - encoded,
+                # the reservation was for one document a text
+                reserved=reserved and len(ids) <= len(request.texts),
+            )
+        predictions, sentences = long_texts.merge(
+            self.classifier, sound, await self._wait_for_answers(ticket, request)
+        )
+        usages = [text.usage for text in sound]
+        usage, stages = self._record(ticket, predictions, usages, encoded - arrived)
+        explanations: Sequence[Explanation] = ()
+        if request.explain:
+            explanations = await self._explain(request, sound, predictions)
+        results = zip(predictions, usages, strict=True)
+        return Scored(
+            [text if isinstance(text, TextTooLong) else next(results) for text in split],
+            usage,
+            stages,
+            sentences if request.sentences else (),
+            explanations,
+        )
+
+    def _record(
+        self,
+        ticket: Ticket[Prediction],
+        predictions: Sequence[Prediction],
+        usages: Sequence[Usage],
+        tokenize_seconds: float,
+    ) -> tuple[TotalUsage, Stages]:
+        """Write a request whose labels are known into the metrics."""
+        usage = sum_usages(usages)
         stages = Stages(
-            encoded - arrived,
+            tokenize_seconds,
             ticket.started - ticket.enqueued,
             time.perf_counter() - ticket.started,
         )
@@ -231,65 +216,57 @@ class Scorer:
             _labels(predictions),
             ScoringRecord(usage.tokens, usage.unknown_tokens, usage.truncated_texts, *stages),
         )
-        scored = Scored(predictions, usages, usage, stages, found if sentences else [])
-        if parts is None or not explain:
-            return scored
-        left = timeout_seconds - (time.perf_counter() - arrived)
-        explanations = await self._explain(
-            texts, parts, scored.predictions, left, while_waiting, truncation=truncation
-        )
-        return scored._replace(explanations=explanations)
+        return usage, stages
 
     async def _explain(
         self,
-        texts: Sequence[str],
-        parts: Sequence[long_texts.Parts],
+        request: ScoreRequest,
+        texts: Sequence[SplitText],
         predictions: Sequence[Prediction],
-        timeout_seconds: float,
-        while_waiting: Callable[[], AbstractContextManager[None]],
-        *,
-        truncation: Truncation,
     ) -> list[Explanation]:
         explainer = self._explainer
         labels = [prediction.label for prediction in predictions]
-        asked = [
-            explainer.questions(part.whole, label)
-            for part, label in zip(parts, labels, strict=True)
+        questions_by_text = [
+            explainer.questions(text.whole, label)
+            for text, label in zip(texts, labels, strict=True)
         ]
-        ticket = self._batcher.submit_to(
-            explainer.attribute, list(chain.from_iterable(asked)), within_seconds=timeout_seconds
+        ticket = self._batcher.submit_work(
+            explainer.attribute,
+            list(chain.from_iterable(questions_by_text)),
+            within_seconds=request.deadline - time.perf_counter(),
         )
-        answers = iter(await self._answers(ticket, timeout_seconds, while_waiting))
+        answers = iter(await self._wait_for_answers(ticket, request))
         explanations = []
-        for text, label, questions in zip(texts, labels, asked, strict=True):
-            own = list(islice(answers, len(questions)))
-            explanations.append(explainer.explanation(text, label, truncation, questions, own))
+        for text, label, questions in zip(texts, labels, questions_by_text, strict=True):
+            contributions = list(islice(answers, len(questions)))
+            explanations.append(
+                explainer.explanation(
+                    text.text, label, request.truncation, questions, contributions
+                )
+            )
             await asyncio.sleep(0)
         return explanations
 
-    async def activations(
-        self,
-        text: str,
-        *,
-        most: int,
-        timeout_seconds: float,
-        while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> TextActivations:
-        """The ``most`` most telling units of the network at each token of ``text`` that is read.
+    async def activations(self, request: ScoreRequest, *, max_units: int) -> TextActivations:
+        """The ``max_units`` units of the network that tell most about the one text of ``request``.
 
-        Raises what :meth:`score` raises.
+        Each unit comes with its activation at each token that is read. Raises what :meth:`score`
+        raises.
         """
         explainer = self._explainer
-        read = self.classifier.encode_windows(text, "head")
-        questions = explainer.questions(read, self.manifest.labels[0])
-        ticket = self._batcher.submit_to(
-            explainer.activate, questions, within_seconds=timeout_seconds
+        (text,) = request.texts
+        reading = self.classifier.encode_windows(text, "head")
+        questions = explainer.questions(reading, self.manifest.labels[0])
+        ticket = self._batcher.submit_work(
+            explainer.activate,
+            questions,
+            within_seconds=request.deadline - time.perf_counter(),
         )
-        (values,) = await self._answers(ticket, timeout_seconds, while_waiting)
-        return explainer.telling(text, values, most=most)
+        (activations,) = await self._wait_for_answers(ticket, request)
+        return explainer.rank_units(text, activations, max_units=max_units)
 
-    def uncertain(self, texts: int) -> None:
-        """Count ``texts`` that were answered without a label, none being likely enough."""
+    def count_uncertain(self, texts: int) -> None:
+        """Count ``texts`` that were answered without a label, because none is likely enough."""
         self._metrics.count_uncertain(texts)
 
     async def drain(self) -> None:
@@ -298,11 +275,11 @@ class Scorer:
 
     @property
     def busy_seconds(self) -> float:
-        """How long the worker thread has been at its batch; 0 when it is idle."""
+        """How long the worker thread has computed its batch; 0 when the thread is idle."""
         return self._batcher.busy_seconds
 
     def report(self) -> None:
-        """Write what waits into the metrics."""
+        """Write the state of the queue into the metrics."""
         self._batcher.report()
         self._metrics.flush()
 
@@ -318,61 +295,27 @@ class Scorer:
                 await asyncio.sleep(0)
         return documents
 
-    def require_room(self, *, characters: int, texts: int, within_seconds: float) -> None:
-        """Raise :class:`Overloaded` if there is no room for so many characters in all ``texts``."""
-        tokens = self._guessed_tokens(characters, texts)
-        self._batcher.require_room(items=texts, tokens=tokens, within_seconds=within_seconds)
-
-    def _guessed_tokens(self, characters: int, texts: int) -> int:
-        return min(characters // _CHARACTERS_A_TOKEN, texts * self.manifest.max_tokens)
-
-    def _room(self, texts: Sequence[str], within_seconds: float) -> AbstractContextManager[bool]:
-        """Keeps room for a large request while its texts are tokenized; whether it did.
-
-        A small one is tokenized sooner than asked whether there is room.
-        """
-        characters = len(texts[0]) if len(texts) == 1 else sum(map(len, texts))
-        if characters <= _TURN_CHARACTERS:
-            return _NOTHING
-        return self._batcher.promised(
-            items=len(texts),
-            tokens=self._guessed_tokens(characters, len(texts)),
-            within_seconds=within_seconds,
-        )
-
-    def _require_room(self, ids: Sequence[WordIds], *, texts: int) -> None:
-        """What texts come to in windows and sentences may be many times what was sent."""
-        tokens = sum(map(len, ids))
-        if len(ids) > texts and (len(ids) > self._limits.items or tokens > self._limits.tokens):
-            raise InvalidRequest(
-                f"the texts have {len(ids)} windows and sentences of {tokens} tokens together, a "
-                f"request may have {self._limits.items} of {self._limits.tokens}; send fewer or "
-                "shorter texts per request"
-            )
-
-    async def _answers(
-        self,
-        ticket: Ticket[Given],
-        timeout_seconds: float,
-        while_waiting: Callable[[], AbstractContextManager[None]],
-    ) -> list[Given]:
-        # After one turn of the loop an idle engine has answered a small request; only who waits
-        # longer pays for a timer and for being watched.
+    async def _wait_for_answers(
+        self, ticket: Ticket[Result], request: ScoreRequest
+    ) -> list[Result]:
+        # After one turn of the event loop an idle engine has answered a small request. Only a
+        # request that waits longer pays for a timer and for watching its connection.
         try:
             await asyncio.sleep(0)
             if not ticket.future.done():
-                with while_waiting():
-                    await self._wait(ticket, timeout_seconds)
+                with request.disconnect():
+                    await self._wait_until(request.deadline, ticket)
         except BaseException:
-            # cancelled, or told by while_waiting that nobody waits any more
+            # the request was cancelled, or its client has disconnected
             self._batcher.abandon(ticket)
             raise
         return ticket.future.result()
 
-    async def _wait(self, ticket: Ticket[Any], timeout_seconds: float) -> None:
-        timer = ticket.future.get_loop().call_later(timeout_seconds, self._expire, ticket)
+    async def _wait_until(self, deadline: float, ticket: Ticket[Any]) -> None:
+        seconds = min(deadline - time.perf_counter(), _MAX_TIMER_SECONDS)
+        timer = ticket.future.get_loop().call_later(seconds, self._expire, ticket)
         try:
-            # cancelled with who waits for it, which is what abandoning it does too
+            # a cancelled waiter cancels the future, as abandoning the ticket does
             await ticket.future
         finally:
             timer.cancel()
@@ -389,23 +332,5 @@ class Scorer:
 
 
 def _labels(predictions: Sequence[Prediction]) -> list[str]:
-    """Every label given, once for each text it was given to."""
+    """Every label, once for each text to which it was given."""
     return [label for prediction in predictions for label in prediction.labels]
-
-
-def _total(usages: Sequence[Usage]) -> TotalUsage:
-    if len(usages) == 1:
-        only = usages[0]
-        return TotalUsage(1, *only[:4], truncated_texts=int(only.truncated))
-    if not usages:
-        return TotalUsage(0, 0, 0, 0, 0, 0)
-    # a column at a time: of a thousand texts it holds the event loop
-    characters, tokens, used, unknown, _ = zip(*usages, strict=True)
-    return TotalUsage(
-        texts=len(usages),
-        characters=sum(characters),
-        tokens=sum(tokens),
-        tokens_used=sum(used),
-        unknown_tokens=sum(unknown),
-        truncated_texts=sum(map(lt, used, tokens)),
-    )

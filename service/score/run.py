@@ -78,9 +78,9 @@ def score_file(
 ) -> int:
     """Write the rows of ``source`` with their scores to ``out``; returns the number of rows.
 
-    After each part the function calls ``advance`` with the number of rows and the share of the input
-    done so far. Raises :class:`ConfigurationError` for files that cannot be read with ``options``,
-    and if the folder of parts has parts of another input, model or options.
+    After each part the function calls ``advance`` with the number of rows and the share of the
+    input done so far. Raises :class:`ConfigurationError` for files that cannot be read with
+    ``options``, and if the folder of parts has parts of another input, model or options.
     """
     folder = _parts_folder(out)
     added = _added_columns(classifier, options.prefix)
@@ -140,8 +140,8 @@ def _start_journal(folder: Path, identity: dict[str, Any]) -> None:
         changed = [name for name in identity if before.get(name) != identity[name]]
         if changed:
             raise ConfigurationError(
-                f"{folder} has parts of a run with another {', '.join(changed)}; repeat that run with "
-                "its options, or start over with --fresh"
+                f"{folder} has parts of a run with another {', '.join(changed)}; repeat that run "
+                "with its options, or start over with --fresh"
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -228,7 +228,7 @@ def _score_texts(
     merged = iter(classifier.merge_windows(valid, complete))
     for item in encoded:
         if isinstance(item, TextTooLong):
-            yield {"error": item.faults[0][1]}
+            yield {"error": str(item)}
         else:
             yield _result_columns(next(merged), item.usage, classifier, options)
 

@@ -22,7 +22,7 @@ from valence.service.api.dialects import vllm
 from valence.service.classifier import artifact
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.models import Models
 from valence.service.inference.scorer import Scorer
 from valence.service.observability.log import Log
@@ -104,11 +104,11 @@ def test_every_dialect_has_golden_files_and_no_file_is_unused():
 
 def rewrite() -> None:
     """Write all answer files anew."""
-    from tests.conftest import _save_tiny
+    from tests.support.tiny_models import save_tiny_model
 
     vllm.seconds_since_1970 = lambda: CREATED
     with tempfile.TemporaryDirectory() as folder:
-        app = application(artifact.load(_save_tiny(Path(folder) / "sentiment")))
+        app = application(artifact.load(save_tiny_model(Path(folder) / "sentiment")))
         for file in requests():
             file.with_suffix(".answer").write_bytes(asyncio.run(answer(app, file.read_bytes())))
     sys.stdout.write(f"wrote {len(requests())} answers\n")

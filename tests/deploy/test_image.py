@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.deploy.rendering import ROOT
-from tests.smoke.contents import unwanted
+from tests.trials.smoke.contents import unwanted
 
 LOCKS = ROOT / "requirements" / "locks"
 

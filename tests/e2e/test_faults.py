@@ -245,7 +245,7 @@ def test_a_file_of_another_model_fails_with_one_line(bento, refused, tmp_path):
     replaced = models / "topic" / "1" / seal.WEIGHTS
     shutil.copy(models / "sentiment" / "1" / seal.WEIGHTS, replaced)
     line = refused(tmp_path / "bento", home=tmp_path / "home", cwd=tmp_path).line
-    assert line.startswith(f"valence: {replaced}: its checksum is not the one in SHA256SUMS")
+    assert line.startswith(f"valence: {replaced}: the checksum is not the one in SHA256SUMS")
 
 
 def test_a_draining_server_answers_and_reports_not_ready(bento, serving, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from valence.service.inference.engines.native import native_available
 
-from tests.otlp import collecting
+from tests.support.otlp import collecting
 
 pytestmark = pytest.mark.e2e
 
@@ -135,7 +135,7 @@ def test_after_sigterm_accepted_requests_are_answered(bento, serving, tmp_path):
     ("settings", "said"),
     [
         ({}, "the model store has none of sentiment, topic"),
-        ({"VALENCE_MODELS": "sentiment:7"}, "the model store holds no 'sentiment:7'"),
+        ({"VALENCE_MODELS": "sentiment:7"}, "the model store does not have 'sentiment:7'"),
         ({"VALENCE_MAX_TEXT": "7"}, "did you mean VALENCE_MAX_TEXTS?"),
         ({"VALENCE_ENGINE": "native-none"}, "native"),
     ],

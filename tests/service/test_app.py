@@ -6,6 +6,8 @@ import sys
 import pytest
 from valence.service.inference.engines import native
 
+pytestmark = pytest.mark.integration
+
 HEAVY = {"torch", "torchtext", "valence.training", "numpy", "safetensors", "prometheus_client"}
 
 

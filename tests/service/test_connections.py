@@ -8,7 +8,7 @@ import pytest
 from valence.service.server import protocol
 from valence.service.server.connection_limits import ConnectionLimiter
 
-from tests.service.protocol import limits, port_of, started
+from tests.support.protocol_servers import limits, port_of, started
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: valence\r\n\r\n"
 LIMITS = limits(header_seconds=0.1, body_idle_seconds=0.1)

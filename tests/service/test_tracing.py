@@ -6,7 +6,7 @@ from valence.service.observability.request_record import RequestRecord
 from valence.service.observability.tracing import TraceContext, Tracer
 from valence.service.version import VERSION
 
-from tests.otlp import Collector, collecting
+from tests.support.otlp import Collector, collecting
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 FIELDS = {"model": "sentiment", "texts": 2, "tokens": 9}

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 
 import pytest
-from valence.service.api.http.request import Response
+from valence.service.api.http.response import Response
 from valence.service.server import single_write
 
-from tests.service.protocol import limits, port_of, started
+from tests.support.protocol_servers import limits, port_of, started
 
 HEADERS = {
     "/close": ((b"connection", b"close"),),

@@ -121,7 +121,7 @@ def toy_corpus(workspace: Workspace) -> Iterator[Package]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(catalog.CORPORA, "toy", Corpus(package, read_toy, tuple(TELLING)))
         # a toy does not need hundreds of sentences of each kind
-        patch.setattr("valence.training.behaviour.templates.MOST_CASES", 20)
+        patch.setattr("valence.training.behaviour.templates.MAX_CASES", 20)
         yield package
 
 
@@ -232,7 +232,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Workspac
     folder = tmp_path_factory.mktemp("trained")
     workspace = Workspace(folder / "workspace")
     with toy_corpus(workspace), models_in(folder / "models"):
-        made = training_run.train(
+        made = training_run.train_classifier(
             toy_configuration().model_copy(update={"polarity": POLARITY}),
             run=Run(workspace, Silent()),
         )

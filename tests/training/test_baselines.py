@@ -21,7 +21,7 @@ TEST = [example("a soup", "food"), example("that match", "sport"), example("my p
 
 
 def test_the_linear_model_learns_words_only_from_train() -> None:
-    scores = baselines.tfidf(TRAIN, TEST, labels=TOPICS)
+    scores = baselines.score_tfidf(TRAIN, TEST, labels=TOPICS)
     assert scores.accuracy == 1.0
     assert scores.count == 3
     assert scores.labels == TOPICS
@@ -30,13 +30,13 @@ def test_the_linear_model_learns_words_only_from_train() -> None:
 def test_the_linear_model_takes_labels_that_train_lacks() -> None:
     """Labels may have any order."""
     labels = ("tech", "weather", "food", "sport")
-    scores = baselines.tfidf(TRAIN, TEST, labels=labels)
+    scores = baselines.score_tfidf(TRAIN, TEST, labels=labels)
     assert scores.accuracy == 1.0
     assert scores.by_label["weather"].support == 0
 
 
 def test_the_linear_model_scores_the_same_twice() -> None:
-    assert baselines.tfidf(TRAIN, TEST, labels=TOPICS) == baselines.tfidf(
+    assert baselines.score_tfidf(TRAIN, TEST, labels=TOPICS) == baselines.score_tfidf(
         TRAIN, TEST, labels=TOPICS
     )
 
@@ -48,7 +48,7 @@ def test_the_lexicon_distinguishes_positive_from_negative() -> None:
         example("The meeting is on Tuesday", "neutral"),
         example("I love it", "negative"),
     ]
-    scores = baselines.vader(texts, labels=SENTIMENT)
+    scores = baselines.score_vader(texts, labels=SENTIMENT)
     assert scores.confusion == ((1, 0, 1), (0, 1, 0), (0, 0, 1))
     # always fully confident, and right in three of four texts
     assert scores.ece == pytest.approx(0.25)
@@ -57,16 +57,16 @@ def test_the_lexicon_distinguishes_positive_from_negative() -> None:
 def test_the_lexicon_follows_the_order_of_the_labels() -> None:
     praise = [example("I love this wonderful film", "positive")]
     for labels in (SENTIMENT, SENTIMENT[::-1]):
-        assert baselines.vader(praise, labels=labels).accuracy == 1.0
+        assert baselines.score_vader(praise, labels=labels).accuracy == 1.0
 
 
 def test_the_lexicon_is_a_baseline_of_sentiment_only() -> None:
-    topics = baselines.score(TRAIN, TEST, labels=TOPICS)
+    topics = baselines.score_baselines(TRAIN, TEST, labels=TOPICS)
     assert list(topics) == ["TF-IDF + logistic regression"]
     several = [
         example("good good", "positive"),
         example("bad bad", "negative"),
         example("so so", "neutral"),
     ]
-    sentiment = baselines.score(several * 2, several, labels=SENTIMENT)
+    sentiment = baselines.score_baselines(several * 2, several, labels=SENTIMENT)
     assert list(sentiment) == ["TF-IDF + logistic regression", "VADER"]

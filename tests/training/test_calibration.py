@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 from valence.training.metrics.calibration import (
-    HIGHEST,
-    LOWEST,
+    MAX_TEMPERATURE,
+    MIN_TEMPERATURE,
     fit_temperature,
     negative_log_likelihood,
 )
@@ -45,7 +45,7 @@ def test_calibration_is_never_worse_than_temperature_one(seed, count, labels, sc
     logits = random.normal(scale=scale, size=(count, labels))
     truth = random.integers(0, labels, count)
     found = fit_temperature(logits, truth)
-    assert LOWEST <= found <= HIGHEST
+    assert MIN_TEMPERATURE <= found <= MAX_TEMPERATURE
     fitted = negative_log_likelihood(logits, truth, temperature=found)
     assert fitted <= negative_log_likelihood(logits, truth, temperature=1.0)
 
@@ -57,8 +57,8 @@ def test_uninformative_logits_keep_a_temperature_of_one() -> None:
 def test_extreme_temperatures_stay_within_the_bounds() -> None:
     """The classifier is always right, or always wrong."""
     logits = np.eye(3) / 2
-    assert fit_temperature(logits, np.array([0, 1, 2])) == pytest.approx(LOWEST, rel=1e-3)
-    assert fit_temperature(logits, np.array([1, 2, 0])) == pytest.approx(HIGHEST, rel=1e-3)
+    assert fit_temperature(logits, np.array([0, 1, 2])) == pytest.approx(MIN_TEMPERATURE, rel=1e-3)
+    assert fit_temperature(logits, np.array([1, 2, 0])) == pytest.approx(MAX_TEMPERATURE, rel=1e-3)
 
 
 def test_fp32_logits_are_fitted_in_fp64() -> None:

@@ -29,14 +29,14 @@ def sentiment(tiny_artifact):
 
 def test_important_words_are_distinguished_from_others(sentiment):
     texts = ["the good movie was a very good movie and not the good"] * 5 + ["bad movie"]
-    found = explanation_faithfulness.measure(
+    found = explanation_faithfulness.measure_faithfulness(
         Classifier(sentiment), ReferenceEngine(sentiment), texts, label="positive"
     )
     assert (found.label, found.texts) == ("positive", 5)
     assert found.wins > 0.95
     assert found.fall > found.random_fall
     assert found.max_completeness_error < 0.01
-    again = explanation_faithfulness.measure(
+    again = explanation_faithfulness.measure_faithfulness(
         Classifier(sentiment), ReferenceEngine(sentiment), texts, label="positive"
     )
     assert again == found
@@ -45,7 +45,9 @@ def test_important_words_are_distinguished_from_others(sentiment):
 def test_texts_that_cannot_be_judged_are_reported(sentiment):
     judge = Classifier(sentiment), ReferenceEngine(sentiment)
     with pytest.raises(ConfigurationError, match="no label 'happy'; the model has negative"):
-        explanation_faithfulness.measure(*judge, ["good"], label="happy")
-    with pytest.raises(ConfigurationError, match="no text is given 'positive'"):
+        explanation_faithfulness.measure_faithfulness(*judge, ["good"], label="happy")
+    with pytest.raises(ConfigurationError, match="the model labels no text 'positive'"):
         # of three tokens all would be deleted
-        explanation_faithfulness.measure(*judge, ["good good good", "the movie"], label="positive")
+        explanation_faithfulness.measure_faithfulness(
+            *judge, ["good good good", "the movie"], label="positive"
+        )

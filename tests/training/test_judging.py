@@ -13,7 +13,7 @@ from valence.service.classifier import artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import ArtifactError, TextTooLong
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.engines import factory
 from valence.service.inference.models import Models
 from valence.service.inference.scorer import Scorer
@@ -22,7 +22,7 @@ from valence.service.observability.metrics.service import Metrics
 from valence.service.settings import Settings
 from valence.training.corpora import catalog
 from valence.training.evaluation import stored_model
-from valence.training.evaluation.stored_model import evaluate_stored, predict_stored
+from valence.training.evaluation.stored_model import evaluate_stored_model, predict_texts
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
@@ -37,7 +37,7 @@ Stored = tuple[Trained, Workspace]
 def test_a_stored_model_scores_as_in_its_training(stored: Stored, silent: type[Reporter]) -> None:
     made, workspace = stored
     reporter = silent()
-    scores = evaluate_stored(
+    scores = evaluate_stored_model(
         "toy", engine="reference", run=Run(workspace, reporter), with_baselines=True
     )
     for part in ("dev", "test"):
@@ -58,18 +58,18 @@ def test_texts_other_than_those_of_the_training_are_reported(
     fewer = dataclasses.replace(toy, read=lambda path: list(toy.read(path))[:200])
     monkeypatch.setitem(catalog.CORPORA, "toy", fewer)
     reporter = silent()
-    scores = evaluate_stored(
+    scores = evaluate_stored_model(
         made.tag, engine="reference", run=Run(workspace, reporter), with_baselines=False
     )
     assert len(scores) == 2
     for part in ("train", "dev", "test"):
-        assert f"warning: the {part} texts are not those that {made.tag} was made with" in (
+        assert f"warning: the {part} texts differ from those that {made.tag} was made with" in (
             reporter.said
         )
 
 
 def test_an_answer_has_all_scores_in_order_and_its_usage(stored: Stored) -> None:
-    answers = list(predict_stored("toy", ["The film was lovely!", ""], engine="reference"))
+    answers = list(predict_texts("toy", ["The film was lovely!", ""], engine="reference"))
     assert len(answers) == 2
     first, empty = answers
     assert first["label"] == "positive"
@@ -102,7 +102,7 @@ def test_answers_are_streamed_in_order_while_texts_are_read(
             read.append(word)
             yield f"The film was {word} again."
 
-    answers = predict_stored("toy", texts(), engine="reference")
+    answers = predict_texts("toy", texts(), engine="reference")
     labels = [next(answers)["label"]]
     assert len(read) == 3
     labels += [answer["label"] for answer in answers]
@@ -114,10 +114,10 @@ async def test_the_service_gives_the_answers_of_predict(
     stored: Stored, truncation: Truncation
 ) -> None:
     """For one text and in any batch."""
-    loaded = artifact.load(store.path("toy"))
+    loaded = artifact.load(store.find_model("toy"))
     most = loaded.manifest.max_tokens
     texts = ["The film was lovely!", "", "great " * most + "awful " * most, "awful", "ugly " * most]
-    expected = list(predict_stored("toy", texts, engine="reference", truncation=truncation))
+    expected = list(predict_texts("toy", texts, engine="reference", truncation=truncation))
     assert expected[2]["usage"]["windows"] == (3 if truncation == "window" else 1)
 
     models, metrics, log = Models(), Metrics(version="test"), Log(io.StringIO())
@@ -150,18 +150,18 @@ async def test_the_service_gives_the_answers_of_predict(
 
 
 def test_predict_names_the_text_that_is_too_long(stored: Stored) -> None:
-    most = artifact.load(store.path("toy")).manifest.max_tokens
+    most = artifact.load(store.find_model("toy")).manifest.max_tokens
     texts = ["great", "great " * most, "great " * (most + 1)]
-    with pytest.raises(TextTooLong, match=rf"text 3: {most + 1} tokens"):
-        list(predict_stored("toy", texts, engine="reference", truncation="error"))
-    assert len(list(predict_stored("toy", texts[:2], engine="reference", truncation="error"))) == 2
+    with pytest.raises(TextTooLong, match=rf"text 3: the text has {most + 1} tokens"):
+        list(predict_texts("toy", texts, engine="reference", truncation="error"))
+    assert len(list(predict_texts("toy", texts[:2], engine="reference", truncation="error"))) == 2
 
 
 def test_a_missing_or_damaged_model_is_refused(
     stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ArtifactError, match="does not have 'absent'"):
-        list(predict_stored("absent", ["a"], engine="reference"))
-    monkeypatch.setattr(store, "path", lambda tag: tmp_path)
+        list(predict_texts("absent", ["a"], engine="reference"))
+    monkeypatch.setattr(store, "find_model", lambda tag: tmp_path)
     with pytest.raises(ArtifactError, match="SHA256SUMS"):
-        list(predict_stored("toy", ["a"], engine="reference"))
+        list(predict_texts("toy", ["a"], engine="reference"))

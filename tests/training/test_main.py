@@ -25,6 +25,7 @@ from valence.training.metrics.scores import evaluate
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
+from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 pytestmark = pytest.mark.integration
@@ -101,7 +102,7 @@ def test_training_prints_only_the_tag_to_standard_output(workspace: Workspace, f
     result = run("train", file, "--workspace", workspace.root, "--no-baselines", "--device", "cpu")
     assert result.exit_code == 0
     tag = result.stdout.strip()
-    assert artifact.load(store.path(tag)).manifest.name == "toy"
+    assert artifact.load(store.find_model(tag)).manifest.name == "toy"
     assert "vectors for" in result.stderr
     assert "macro-F1" in result.stderr
     assert "peak memory" in result.stderr
@@ -124,7 +125,7 @@ def test_a_seed_on_the_command_line_is_recorded(workspace: Workspace, file: Path
         ).stdout.strip()
         for more in (("--seed", "5"), ("--seed", "6", "--fresh"))
     ]
-    manifests = [artifact.load(store.path(tag)).manifest for tag in tags]
+    manifests = [artifact.load(store.find_model(tag)).manifest for tag in tags]
     assert [m.training.seed for m in manifests] == [5, 6]
     assert [m.training.configuration["optimization"]["seed"] for m in manifests] == [5, 6]
     assert run("train", file, "--seed", "-1").exit_code == 2
@@ -141,7 +142,7 @@ def test_a_model_below_its_expected_scores_is_reported(
     made = trained[0]
     test = made.evaluations["test"].model_copy(update={"macro_f1": 0.5})
     found = Trained(made.tag, made.manifest, {**made.evaluations, "test": test}, made.baselines)
-    monkeypatch.setattr(training_run, "train", lambda *_, **__: found)
+    monkeypatch.setattr(training_run, "train_classifier", lambda *_, **__: found)
     file.write_text(file.read_text() + f"[expected]\ntest = {reached}\nece = 0.1\nminutes = 1.0\n")
     result = run("train", file)
     assert ("warning: macro_f1 0.5000 on test is below 1.0000" in result.stderr) is warned
@@ -263,7 +264,7 @@ def test_without_names_all_corpora_and_vectors_are_fetched(
     [
         (("train", "absent.toml"), "error: absent.toml: no such file"),
         (("predict", "absent", "text"), "error: the model store does not have 'absent'"),
-        (("predict", "Not A Tag", "text"), "error: 'Not A Tag' is no model tag"),
+        (("predict", "Not A Tag", "text"), "error: 'Not A Tag' is not a model tag"),
         (("evaluate", "absent"), "error: the model store does not have 'absent'"),
         (("fetch", "vadr"), "error: unknown corpus 'vadr'; did you mean 'vader'?"),
     ],
@@ -348,13 +349,13 @@ def test_the_pipeline_gets_the_configuration(
 ) -> None:
     seen: list[Configuration] = []
 
-    def train(configuration: Configuration, **options: object) -> Trained:
+    def train(configuration: Configuration, run: Run, **options: object) -> Trained:
         seen.append(configuration)
         assert options["fresh"] is True
         assert options["with_baselines"] is False
         return trained[0]
 
-    monkeypatch.setattr(training_run, "train", train)
+    monkeypatch.setattr(training_run, "train_classifier", train)
     run("train", file, "--fresh", "--no-baselines")
     assert seen[0].network.hidden_size == 4
     assert seen[0].optimization.seed == 0

@@ -33,11 +33,11 @@ def test_a_card_has_all_its_sections(
     manifest: Manifest,
 ) -> None:
     """Use, data, figures, calibration, limits and how to reproduce the model."""
-    card = model_card.render(manifest)
+    card = model_card.render_model_card(manifest)
     headings = re.findall(r"^## (.+)$", card, flags=re.MULTILINE)
     assert headings == [
-        "Intended use", "Data", "How good it is", "Calibration", "Behaviour", "Limits",
-        "How to make it again",
+        "Intended use", "Data", "Evaluation", "Calibration", "Behaviour", "Limits",
+        "Reproduction",
     ]  # fmt: skip
     assert manifest.training.corpora[0].sha256 in card
     for split, digest in manifest.training.split_sha256.items():
@@ -51,7 +51,7 @@ def test_a_card_has_all_its_sections(
 def test_every_table_has_rows_of_equal_length(manifest: Manifest) -> None:
     odd = CorpusRecord(name="a|b", source="x\n| y", sha256="0" * 64, texts=3, license="<b>")
     record = VectorsRecord(name="v|", source="w", sha256="1" * 64)
-    card = model_card.render(changed(manifest, corpora=(odd,), vectors=(record,)))
+    card = model_card.render_model_card(changed(manifest, corpora=(odd,), vectors=(record,)))
     found = tables(card)
     assert len(found) == 7
     for rows in found:
@@ -63,11 +63,11 @@ def test_every_table_has_rows_of_equal_length(manifest: Manifest) -> None:
 
 def test_the_configuration_in_a_card_is_complete(manifest: Manifest) -> None:
     """It trains the same classifier."""
-    written = model_card.configuration_toml(manifest, paths=True)
+    written = model_card.format_configuration(manifest, paths=True)
     read = loader.parse_configuration(tomllib.loads(written), source="the card")
     assert read.model_dump(mode="json", exclude={"expected"}) == manifest.training.configuration
     assert read.words.vectors == ()
-    assert written in model_card.render(manifest)
+    assert written in model_card.render_model_card(manifest)
 
 
 def test_a_card_holds_no_path(manifest: Manifest) -> None:
@@ -77,10 +77,10 @@ def test_a_card_holds_no_path(manifest: Manifest) -> None:
         "words": {"vectors": "/home/alice/vectors.txt"},
     }
     told = changed(manifest, configuration=settings)
-    card = model_card.render(told)
+    card = model_card.render_model_card(told)
     assert "alice" not in card
     assert "reviews.csv" in card
-    assert "/home/alice/vectors.txt" in model_card.configuration_toml(told, paths=True)
+    assert "/home/alice/vectors.txt" in model_card.format_configuration(told, paths=True)
 
 
 @pytest.mark.parametrize(
@@ -94,43 +94,43 @@ def test_a_card_holds_no_path(manifest: Manifest) -> None:
 def test_the_commands_of_a_card_check_out_the_commit_if_known(
     manifest: Manifest, version: str, checked_out: bool, warned: bool
 ) -> None:
-    card = model_card.render(changed(manifest, code_version=version))
+    card = model_card.render_model_card(changed(manifest, code_version=version))
     assert (f"git checkout {'a' * 40}\n" in card) is checked_out
-    assert ("changes that no commit holds" in card) is warned
+    assert ("uncommitted changes" in card) is warned
 
 
 def test_few_texts_of_a_label_or_of_test_are_limits(
     manifest: Manifest,
 ) -> None:
-    card = model_card.render(manifest)
+    card = model_card.render_model_card(manifest)
     count = manifest.metrics["test"]["count"]
     assert f"{count} texts: one text is {100 / count:.2f} points" in card
     support = manifest.metrics["test"]["by_label"]["neutral"]["support"]
-    assert support < model_card.FEW_OF_A_LABEL
+    assert support < model_card.MIN_LABEL_TEXTS
     assert f"neutral ({support} texts)" in card
 
 
 def test_an_old_artifact_has_a_card(tiny_folder: Path) -> None:
     manifest = artifact.load(tiny_folder).manifest
     assert manifest.training.vectors == ()
-    card = model_card.render(manifest)
-    assert "How good it is" not in card  # the card would have only one figure
+    card = model_card.render_model_card(manifest)
+    assert "Evaluation" not in card  # the card would have only one figure
     assert "Behaviour" not in card
-    assert "## How to make it again" in card
+    assert "## Reproduction" in card
 
 
 def test_a_card_has_pass_rates_and_a_note_on_fairness(manifest: Manifest) -> None:
-    card = model_card.render(manifest)
+    card = model_card.render_model_card(manifest)
     assert "fairness: gender" in manifest.behaviour
     for name, found in manifest.behaviour.items():
         row = f"| {name} | {found.kind} | {found.tried} | {found.passed} | {found.rate:.1%} |"
         assert row in card
-    assert "was tried with the pairs" in card
+    assert "was tested with the pairs" in card
     untried = manifest.model_copy(update={"polarity": None})
-    assert "Nothing here says that it treats" in model_card.render(untried)
+    assert "different groups of people was not tested" in model_card.render_model_card(untried)
 
 
 def test_an_artifact_holds_the_card_of_its_model(stored: tuple[Trained, Workspace]) -> None:
     made, _ = stored
-    written = store.path(made.tag) / artifact.REPORT / model_card.FILE
-    assert written.read_text(encoding="utf-8") == model_card.render(made.manifest)
+    written = store.find_model(made.tag) / artifact.REPORT / model_card.FILE
+    assert written.read_text(encoding="utf-8") == model_card.render_model_card(made.manifest)

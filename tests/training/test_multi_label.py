@@ -24,7 +24,7 @@ from valence.training.corpora.catalog import Corpus
 from valence.training.corpora.example import Example
 from valence.training.data.batches import EncodedTexts
 from valence.training.data.split import hash_examples, split_by_hash
-from valence.training.evaluation.stored_model import evaluate_stored, predict_stored
+from valence.training.evaluation.stored_model import evaluate_stored_model, predict_texts
 from valence.training.metrics.calibration import fit_temperature
 from valence.training.metrics.scores import evaluate
 from valence.training.pipeline import training_run
@@ -96,12 +96,12 @@ def visited(
     )
     with pytest.MonkeyPatch.context() as patch, models_in(folder / "models"):
         patch.setitem(catalog.CORPORA, "visits", Corpus(package, read, LABELS))
-        made = training_run.train(configuration, run=Run(workspace, silent()))
+        made = training_run.train_classifier(configuration, run=Run(workspace, silent()))
         yield made, workspace
 
 
 def load(made: Trained) -> Artifact:
-    return artifact.load(store.path(made.tag))
+    return artifact.load(store.find_model(made.tag))
 
 
 def test_the_published_model_records_the_threshold_per_label(
@@ -115,9 +115,9 @@ def test_the_published_model_records_the_threshold_per_label(
     parts = split_by_hash(catalog.load_corpora(["visits"], cache=workspace.corpora).examples)
     assert manifest.training.split_sha256["dev"] == hash_examples(parts.dev)
     assert manifest.metrics["test"] == made.evaluations["test"].as_json()
-    report = (store.path(made.tag) / "report" / "report.html").read_text(encoding="utf-8")
-    assert "all labels right" in report
-    assert "What is taken for what" not in report
+    report = (store.find_model(made.tag) / "report" / "report.html").read_text(encoding="utf-8")
+    assert "all labels correct" in report
+    assert "Confusion matrix" not in report
     for threshold in manifest.thresholds.values():
         assert f"{threshold:.4f}" in report
 
@@ -175,7 +175,7 @@ def test_a_stored_model_scores_as_in_its_training(
 ) -> None:
     made, workspace = visited
     reporter = silent()
-    scores = evaluate_stored(
+    scores = evaluate_stored_model(
         "visits", engine="reference", run=Run(workspace, reporter), with_baselines=True
     )
     for part in ("dev", "test"):
@@ -190,7 +190,7 @@ def test_a_stored_model_scores_as_in_its_training(
 @pytest.mark.usefixtures("visited")
 def test_an_answer_has_all_given_labels_and_separate_scores() -> None:
     texts = ["all was icy delayed that evening", "all was well that evening"]
-    both, none = predict_stored("visits", texts, engine="reference")
+    both, none = predict_texts("visits", texts, engine="reference")
     assert both["labels"] == ["cold", "late"]
     assert sum(score["score"] for score in both["scores"]) > 1.5
     assert both["polarity"] is None

@@ -16,7 +16,7 @@ from valence.training.config.columns import Columns
 from valence.training.config.loader import load_configuration
 from valence.training.config.schema import Configuration
 from valence.training.data import autoconfig
-from valence.training.evaluation.stored_model import evaluate_stored
+from valence.training.evaluation.stored_model import evaluate_stored_model
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
@@ -155,7 +155,7 @@ def test_a_column_without_valid_labels_is_refused(
 def test_a_file_is_trained_on_and_evaluated_by_commands(
     workspace: Workspace, table: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = training_run.train
+    train = training_run.train_classifier
 
     def small(configuration: Configuration, **options: object) -> Trained:
         # a configuration that fetches nothing and takes a second
@@ -170,7 +170,7 @@ def test_a_file_is_trained_on_and_evaluated_by_commands(
         )
         return train(changed, **{**options, "device": torch.device("cpu")})
 
-    monkeypatch.setattr(training_run, "train", small)
+    monkeypatch.setattr(training_run, "train_classifier", small)
     arguments = ["--data", str(table), "--text", "review", "--label", "stars", "--name", "stars"]
     result = CliRunner().invoke(
         commands.app,
@@ -179,13 +179,13 @@ def test_a_file_is_trained_on_and_evaluated_by_commands(
     )
     assert result.exit_code == 0
     tag = result.stdout.strip()
-    manifest = artifact.load(store.path(tag)).manifest
+    manifest = artifact.load(store.find_model(tag)).manifest
     assert manifest.name == "stars"
     (record,) = manifest.training.corpora
     assert (record.name, record.texts) == (table.name, 240)
     written = tomllib.loads((workspace.root / "configs" / "stars.toml").read_text())
     assert written["labels"] == ["5", "10"]
-    scores = evaluate_stored(
+    scores = evaluate_stored_model(
         tag, engine="reference", run=Run(workspace, silent()), with_baselines=False
     )
     assert scores[f"{tag} (test)"].macro_f1 > 0.9

@@ -42,7 +42,7 @@ def run(
     def run(
         *, reporter: Reporter | None = None, fresh: bool = False, **sections: dict[str, object]
     ) -> Trained:
-        return training_run.train(
+        return training_run.train_classifier(
             configured(**sections),
             run=Run(workspace, reporter or silent()),
             fresh=fresh,
@@ -53,7 +53,7 @@ def run(
 
 
 def load(made: Trained) -> Artifact:
-    return artifact.load(store.path(made.tag))
+    return artifact.load(store.find_model(made.tag))
 
 
 def same(left: Artifact, right: Artifact) -> bool:
@@ -114,7 +114,7 @@ def test_the_toy_corpus_is_learnt_and_compared_with_baselines(
 
 
 def test_a_report_is_sealed_into_the_model(stored: tuple[Trained, Workspace]) -> None:
-    folder = store.path(stored[0].tag)
+    folder = store.find_model(stored[0].tag)
     report = (folder / "report" / "report.html").read_text(encoding="utf-8")
     assert "toy" in report
     assert "report/report.html" in (folder / artifact.CHECKSUMS).read_text()
@@ -132,7 +132,7 @@ def test_a_published_model_scores_like_the_trained_network(
 
     monkeypatch.setattr(loop, "compute_logits", watch)
     monkeypatch.setattr(
-        "valence.training.evaluation.fitted_model.suite.examine", lambda *_: ()
+        "valence.training.evaluation.fitted_model.suite.run_suite", lambda *_: ()
     )  # this would call the network too
     loaded = load(run())
     classifier, engine = Classifier(loaded), ReferenceEngine(loaded)
@@ -182,8 +182,8 @@ def stored_artifact(trained: tuple[Trained, Workspace, Path]) -> Artifact:
     "step",
     [
         "evaluation.fitted_model.calibration.fit_temperature",
-        "pipeline.publication.training_report.write",
-        "pipeline.publication.store.publish",
+        "pipeline.publication.training_report.write_training_report",
+        "pipeline.publication.store.publish_model",
     ],
 )
 def test_a_run_interrupted_after_training_is_not_retrained(

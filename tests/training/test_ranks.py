@@ -28,7 +28,7 @@ from valence.training.runtime.tensor_file import copy_weights
 from valence.training.runtime.workspace import Workspace
 from valence.training.trainer import network
 
-from tests.ranks.writing import LABELS, write
+from tests.support.big_files import LABELS, write
 
 pytestmark = pytest.mark.integration
 
@@ -177,12 +177,12 @@ def test_after_a_kill_two_processes_reach_the_weights_of_one(
     assert running.returncode == 0, "".join(said)
     assert any("continuing after epoch" in line for line in said)
     (together,) = (tmp_path / "models" / "made").glob("*/model.json")
-    alone = training_run.train(
+    alone = training_run.train_classifier(
         parse_configuration(content, source="the test"),
         run=Run(workspace, silent()),
         with_baselines=False,
     )
-    expected = artifact.load(store.path(alone.tag))
+    expected = artifact.load(store.find_model(alone.tag))
     found = artifact.load(together.parent)
     assert found.vocabulary.words == expected.vocabulary.words
     for name, value in expected.tensors.items():

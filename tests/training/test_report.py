@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.manifest import CorpusRecord, Manifest, Training
-from valence.training.behaviour.case_result import Told, capability
+from valence.training.behaviour.capability import ScoredText, summarize_cases
 from valence.training.metrics.scores import Evaluation, evaluate
 from valence.training.report import training_report
 from valence.training.trainer.checkpoint import Epoch
@@ -70,7 +70,7 @@ def write(path: Path, labels: tuple[str, ...] = ("no", "yes"), **changes: object
         "baselines": {"TF-IDF": scores(labels, seed=2)},
         "history": HISTORY,
     }
-    training_report.write(path, **{**arguments, **changes})
+    training_report.write_training_report(path, **{**arguments, **changes})
     return path.read_text(encoding="utf-8")
 
 
@@ -175,22 +175,22 @@ def test_a_report_without_history_or_baselines_leaves_them_out(tmp_path) -> None
     page = write(tmp_path / "report.html", history=(), baselines={})
     reader = PageParser(page)
     assert reader.tags.count("svg") == 1
-    assert "How it learned" not in reader.text
+    assert "Learning curve" not in reader.text
     assert "VADER" not in reader.text
 
 
 def test_the_page_has_pass_rates_with_failures_if_tested(
     tmp_path,
 ) -> None:
-    failure = (Told(text="I <b>liked</b> it.", label="no", polarity=-0.25),)
+    failure = (ScoredText(text="I <b>liked</b> it.", label="no", polarity=-0.25),)
     tried = [
-        capability("negation", "minimum functionality", "no", [True, False], [failure]),
-        capability("typo", "invariance", "the same label", [True] * 8),
+        summarize_cases("negation", "minimum functionality", "no", [True, False], [failure]),
+        summarize_cases("typo", "invariance", "the same label", [True] * 8),
     ]
     reader = PageParser(write(tmp_path / "report.html", behaviour=tried))
     for told in ("negation", "50.0\u202f%", "100.0\u202f%", "I <b>liked</b> it.", "-0.25"):
         assert told in reader.text
-    assert "Does it do what it should" not in PageParser(write(tmp_path / "report.html")).text
+    assert "Behavioural tests" not in PageParser(write(tmp_path / "report.html")).text
 
 
 def test_without_a_test_split_the_page_shows_the_last_scores(tmp_path) -> None:
@@ -198,7 +198,7 @@ def test_without_a_test_split_the_page_shows_the_last_scores(tmp_path) -> None:
     only = {"train": scores(labels, seed=4), "dev": scores(labels, seed=5)}
     page = write(tmp_path / "report.html", evaluations=only, baselines={})
     assert f"calibration error is {only['dev'].ece:.4f}" in page
-    assert "never trained on" not in page
+    assert "not used in training" not in page
 
 
 @pytest.mark.parametrize("count", [2, 77])

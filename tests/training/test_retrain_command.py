@@ -78,7 +78,7 @@ def test_retraining_exits_with_0_then_3_and_prints_a_verdict(call_command, works
     assert as_a_job.exit_code == 0
     assert as_a_job.stdout.startswith("kept: toy:")
 
-    champion, challenger = store.versions("toy")
+    champion, challenger = store.list_versions("toy")
     assert call_command("promote", f"toy:{challenger}").stdout == f"toy:{challenger}\n"
     assert call_command("rollback", "toy").stdout == f"toy:{champion}\n"
     with pytest.raises(ArtifactError, match="no champion of toy to go back to"):
@@ -89,11 +89,11 @@ def test_training_keeps_the_champion_and_names_promote(call_command, workspace) 
     path = str(workspace.root / "configs" / "toy.toml")
     common = ("--no-baselines", "--no-track", "--workspace", str(workspace.root))
     first = call_command("train", path, *common).stdout.strip()
-    store.promote(first)
+    store.promote_version(first)
     second = call_command("train", path, "--seed", "1", *common)
     assert f"{first} is the champion and stays what is served" in second.stderr
     assert f"make promote TAG={second.stdout.strip()}" in second.stderr
-    assert f"toy:{store.path('toy').name}" == first
+    assert f"toy:{store.find_model('toy').name}" == first
 
 
 def test_a_missing_configuration_names_the_searched_places(call_command) -> None:

@@ -64,7 +64,7 @@ def test_the_json_output_is_the_whole_manifest(stored: Stored) -> None:
 
 
 def test_a_card_is_printed_for_any_model(stored: Stored) -> None:
-    assert show(stored[0].tag, "--card") == model_card.render(stored[0].manifest)
+    assert show(stored[0].tag, "--card") == model_card.render_model_card(stored[0].manifest)
 
 
 def test_the_printed_configuration_is_valid_for_training(stored: Stored) -> None:

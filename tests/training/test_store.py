@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("model_store")
 
 def test_the_store_holds_artifact_labels_and_lineage(tiny_folder: Path) -> None:
     manifest = artifact.load(tiny_folder).manifest
-    assert store.publish(tiny_folder, manifest) == "sentiment:1"
+    assert store.publish_model(tiny_folder, manifest) == "sentiment:1"
     model = bentoml.models.get("sentiment:1")
     assert artifact.load(Path(model.path)).manifest == manifest
     assert model.info.labels == {"task": "single_label", "framework": "valence"}
@@ -31,14 +31,14 @@ def test_the_store_holds_artifact_labels_and_lineage(tiny_folder: Path) -> None:
 def test_the_latest_version_is_the_last_published_one(tmp_path: Path, save_tiny) -> None:
     for version in ("2", "10"):
         folder = save_tiny(tmp_path / version, version=version)
-        store.publish(folder, artifact.load(folder).manifest)
-    assert store.path("sentiment").name == "10"
-    assert store.path("sentiment:2").name == "2"
+        store.publish_model(folder, artifact.load(folder).manifest)
+    assert store.find_model("sentiment").name == "10"
+    assert store.find_model("sentiment:2").name == "2"
 
 
 def test_missing_metrics_are_left_out(tiny_folder: Path) -> None:
     manifest = artifact.load(tiny_folder).manifest.model_copy(update={"metrics": {}})
-    store.publish(tiny_folder, manifest)
+    store.publish_model(tiny_folder, manifest)
     assert "macro_f1" not in bentoml.models.get("sentiment").info.metadata
 
 
@@ -46,7 +46,7 @@ def test_a_full_disk_keeps_the_last_good_model(
     tmp_path: Path, save_tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (save_tiny(tmp_path / version, version=version) for version in ("1", "2"))
-    store.publish(first, artifact.load(first).manifest)
+    store.publish_model(first, artifact.load(first).manifest)
 
     def full(source: Path, target: str, **options: object) -> None:
         (Path(target) / artifact.MANIFEST).write_text("{")
@@ -55,8 +55,8 @@ def test_a_full_disk_keeps_the_last_good_model(
     with monkeypatch.context() as patch:
         patch.setattr(store.shutil, "copytree", full)
         with pytest.raises(OSError, match="No space left"):
-            store.publish(second, artifact.load(second).manifest)
-    assert artifact.load(store.path("sentiment")).manifest.version == "1"
+            store.publish_model(second, artifact.load(second).manifest)
+    assert artifact.load(store.find_model("sentiment")).manifest.version == "1"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("no space left on device")])
@@ -73,13 +73,13 @@ def test_a_failed_publication_leaves_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(store.shutil, "copytree", fail_midway)
         with pytest.raises((KeyboardInterrupt, OSError)):
-            store.publish(tiny_folder, manifest)
+            store.publish_model(tiny_folder, manifest)
     assert bentoml.models.list() == []
     with pytest.raises(ArtifactError, match="does not have 'sentiment'"):
-        store.path("sentiment")
+        store.find_model("sentiment")
     assert store.shutil.copytree is copytree
-    assert store.publish(tiny_folder, manifest) == "sentiment:1"
-    artifact.load(store.path("sentiment"))
+    assert store.publish_model(tiny_folder, manifest) == "sentiment:1"
+    artifact.load(store.find_model("sentiment"))
 
 
 @pytest.mark.parametrize("tag", ["absent", "absent:1"])
@@ -87,13 +87,13 @@ def test_a_missing_model_is_named(tag: str) -> None:
     with pytest.raises(
         ArtifactError, match=rf"does not have '{tag}'; it is empty; train it with `valence train`"
     ):
-        store.path(tag)
+        store.find_model(tag)
 
 
 @pytest.mark.parametrize("tag", ["../../etc", "A:B:C", "", ":1"])
 def test_an_invalid_tag_is_refused(tag: str) -> None:
     with pytest.raises(ArtifactError):
-        store.path(tag)
+        store.find_model(tag)
 
 
 @pytest.fixture
@@ -101,22 +101,22 @@ def three(model_store: Path, tmp_path: Path, save_tiny) -> None:
     """Save versions 1, 2 and 3 of ``sentiment`` without a champion."""
     for version in ("1", "2", "3"):
         folder = save_tiny(tmp_path / version, version=version)
-        store.publish(folder, artifact.load(folder).manifest)
+        store.publish_model(folder, artifact.load(folder).manifest)
 
 
 def named(tag: str = "sentiment") -> str:
-    return store.path(tag).name
+    return store.find_model(tag).name
 
 
 @pytest.mark.usefixtures("three")
 def test_a_bare_name_is_the_champion_or_else_the_latest(tmp_path: Path, save_tiny) -> None:
     assert named() == "3"
-    assert store.current("sentiment") is None
+    assert store.read_champion("sentiment") is None
     with pytest.raises(ArtifactError, match="does not have 'sentiment:champion'"):
-        store.path("sentiment:champion")
-    store.promote("sentiment:1")
+        store.find_model("sentiment:champion")
+    store.promote_version("sentiment:1")
     folder = save_tiny(tmp_path / "4", version="4")
-    store.publish(folder, artifact.load(folder).manifest)
+    store.publish_model(folder, artifact.load(folder).manifest)
     assert named() == named("sentiment:champion") == "1"
     assert named("sentiment:latest") == "4"
     assert named("sentiment:2") == "2"
@@ -126,12 +126,12 @@ def test_a_bare_name_is_the_champion_or_else_the_latest(tmp_path: Path, save_tin
 @pytest.mark.usefixtures("three")
 def test_repeated_rollbacks_stop_at_the_first_champion() -> None:
     for version in ("2", "1", "3"):
-        store.promote(f"sentiment:{version}")
-    assert [store.rollback("sentiment").version for _ in range(2)] == ["1", "2"]
+        store.promote_version(f"sentiment:{version}")
+    assert [store.roll_back("sentiment").version for _ in range(2)] == ["1", "2"]
     with pytest.raises(ArtifactError, match=r"no champion of sentiment to go back to.*1, 2, 3"):
-        store.rollback("sentiment")
+        store.roll_back("sentiment")
     assert named() == "2"
-    found = store.promote("sentiment:3")
+    found = store.promote_version("sentiment:3")
     assert found.previous == ("2",)
     assert [(change.how, change.version) for change in found.changes] == [
         ("promoted", "2"),
@@ -141,42 +141,42 @@ def test_repeated_rollbacks_stop_at_the_first_champion() -> None:
         ("rolled back", "2"),
         ("promoted", "3"),
     ]
-    assert store.versions("sentiment") == ["1", "2", "3"]
+    assert store.list_versions("sentiment") == ["1", "2", "3"]
 
 
 @pytest.mark.usefixtures("three")
 def test_promoting_the_champion_changes_nothing() -> None:
-    assert store.promote("sentiment:2") == store.promote("sentiment:2")
-    assert store.promote("sentiment:latest").version == "3"
+    assert store.promote_version("sentiment:2") == store.promote_version("sentiment:2")
+    assert store.promote_version("sentiment:latest").version == "3"
 
 
 @pytest.mark.usefixtures("three")
 def test_an_invalid_champion_is_refused_and_the_old_one_stays() -> None:
-    store.promote("sentiment:1")
+    store.promote_version("sentiment:1")
     with pytest.raises(ArtifactError, match=r"'sentiment' names no version.*1, 2, 3"):
-        store.promote("sentiment")
+        store.promote_version("sentiment")
     with pytest.raises(ArtifactError, match="does not have 'sentiment:9'"):
-        store.promote("sentiment:9")
+        store.promote_version("sentiment:9")
     with pytest.raises(ArtifactError, match="does not have 'other'"):
-        store.rollback("other")
+        store.roll_back("other")
     assert named() == "1"
 
 
 @pytest.mark.usefixtures("three")
 def test_a_deleted_champion_is_reported_with_both_remedies() -> None:
     for version in ("1", "2"):
-        store.promote(f"sentiment:{version}")
+        store.promote_version(f"sentiment:{version}")
     bentoml.models.delete("sentiment:2")
     with pytest.raises(
         ArtifactError, match=r"sentiment:2 is not.*valence promote.*valence rollback"
     ):
-        store.path("sentiment")
-    store.rollback("sentiment")
+        store.find_model("sentiment")
+    store.roll_back("sentiment")
     assert named() == "1"
-    store.promote("sentiment:3")
+    store.promote_version("sentiment:3")
     bentoml.models.delete("sentiment:1")
-    with pytest.raises(ArtifactError, match="sentiment:1, the champion before, is not"):
-        store.rollback("sentiment")
+    with pytest.raises(ArtifactError, match="sentiment:1, the previous champion, is not"):
+        store.roll_back("sentiment")
     assert named() == "3"
 
 
@@ -184,21 +184,21 @@ def test_a_deleted_champion_is_reported_with_both_remedies() -> None:
 def test_a_damaged_record_is_refused_by_name(model_store: Path) -> None:
     (model_store / "sentiment" / "champion.json").write_text("{")
     with pytest.raises(ArtifactError, match=r"champion\.json cannot be read; remove it"):
-        store.path("sentiment")
+        store.find_model("sentiment")
 
 
 @pytest.mark.usefixtures("three")
 def test_bentoml_lists_each_version_once(model_store: Path) -> None:
-    store.promote("sentiment:1")
+    store.promote_version("sentiment:1")
     tags = [str(model.tag) for model in bentoml.models.list()]
     assert tags == ["sentiment:1", "sentiment:2", "sentiment:3"]
 
 
 def test_an_existing_version_is_not_overwritten(tiny_folder: Path) -> None:
     manifest = artifact.load(tiny_folder).manifest
-    store.publish(tiny_folder, manifest)
+    store.publish_model(tiny_folder, manifest)
     with pytest.raises(ArtifactError, match="holds sentiment:1 already"):
-        store.publish(tiny_folder, manifest)
+        store.publish_model(tiny_folder, manifest)
 
 
 def test_the_remains_of_a_killed_publication_are_removed(
@@ -218,16 +218,16 @@ def test_the_remains_of_a_killed_publication_are_removed(
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "store.shutil.copytree = die\n"
         "folder = Path(sys.argv[2])\n"
-        "store.publish(folder, artifact.load(folder).manifest)\n"
+        "store.publish_model(folder, artifact.load(folder).manifest)\n"
     )
     command = [sys.executable, "-c", program, str(model_store), str(tiny_folder)]
     assert subprocess.run(command, check=False).returncode == -9
     assert bentoml.models.list() == []
     (left,) = tmp_path.glob("unfinished-model-*")
-    store.publish(tiny_folder, artifact.load(tiny_folder).manifest)
+    store.publish_model(tiny_folder, artifact.load(tiny_folder).manifest)
     assert left.exists()  # another process may be writing it
     hours = time.time() - 7_200
     os.utime(left, (hours, hours))
     manifest = artifact.load(tiny_folder).manifest.model_copy(update={"version": "2"})
-    store.publish(tiny_folder, manifest)
+    store.publish_model(tiny_folder, manifest)
     assert not left.exists()

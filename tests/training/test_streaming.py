@@ -32,7 +32,7 @@ from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
-from tests.ranks.writing import LABELS, write
+from tests.support.big_files import LABELS, write
 
 pytestmark = pytest.mark.integration
 
@@ -245,7 +245,7 @@ def test_a_label_outside_the_sample_is_refused(tmp_path: Path, silent: type[Repo
 @pytest.fixture
 def train(workspace: Workspace, silent: type[Reporter]) -> Callable[..., Trained]:
     def train(configuration: Configuration, *, reporter: Reporter | None = None) -> Trained:
-        return training_run.train(
+        return training_run.train_classifier(
             configuration,
             run=Run(workspace, reporter or silent()),
             with_baselines=False,
@@ -264,7 +264,7 @@ def test_a_resumed_run_reaches_the_same_weights(
     assert reporter.batches == 40 - 16
     whole = train(configured(file))
     assert whole.manifest.training.splits["dev"] > 20
-    left, right = (artifact.load(store.path(made.tag)).tensors for made in (continued, whole))
+    left, right = (artifact.load(store.find_model(made.tag)).tensors for made in (continued, whole))
     assert all(np.array_equal(left[name], right[name]) for name in left)
 
 

@@ -18,9 +18,9 @@ from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
 from valence.training.tracking import mlflow as _runs
 from valence.training.tracking import tracker
-from valence.training.tracking.mlflow import Runs
-from valence.training.tracking.tensorboard import Curves
-from valence.training.tracking.tracker import Tracking, tracked
+from valence.training.tracking.mlflow import MlflowTracker
+from valence.training.tracking.tensorboard import TensorBoardTracker
+from valence.training.tracking.tracker import Tracking, track_run
 from valence.training.trainer.checkpoint import Epoch
 
 pytestmark = pytest.mark.integration
@@ -70,10 +70,10 @@ def test_a_run_holds_settings_epochs_figures_and_hashes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reporter = silent()
-    with tracked(tmp_path, reporter) as run:
+    with track_run(tmp_path, reporter) as run:
         run.begin(configured(), RUN)
         for number in (1, 2, 3):
-            run.epoch(epoch(number))
+            run.log_epoch(epoch(number))
         run.finish(manifest)
     assert reporter.said == []
     store = client(tmp_path, monkeypatch)
@@ -101,10 +101,10 @@ def test_a_run_holds_settings_epochs_figures_and_hashes(
 def test_tensorboard_reads_the_curves(
     tmp_path: Path, configured: Callable[..., Configuration], manifest: Manifest
 ) -> None:
-    curves = Curves(tmp_path)
+    curves = TensorBoardTracker(tmp_path)
     curves.begin(configured(), RUN)
     for number in (1, 2, 3):
-        curves.epoch(epoch(number))
+        curves.log_epoch(epoch(number))
     curves.finish(manifest)
     read = EventAccumulator(str(tmp_path / RUN)).Reload()
     points = [(one.step, one.value) for one in read.Scalars("macro-F1/dev")]
@@ -126,10 +126,10 @@ def test_an_interrupted_run_resumes_as_the_same_run(
     """Each epoch appears once."""
 
     def interrupted() -> None:
-        with tracked(tmp_path, silent()) as run:
+        with track_run(tmp_path, silent()) as run:
             run.begin(configured(), RUN)
-            run.epoch(epoch(1))
-            run.epoch(epoch(2))  # tracked, but interrupted before its checkpoint
+            run.log_epoch(epoch(1))
+            run.log_epoch(epoch(2))  # tracked, but interrupted before its checkpoint
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -137,16 +137,16 @@ def test_an_interrupted_run_resumes_as_the_same_run(
     store = client(tmp_path, monkeypatch)
     experiment = store.get_experiment_by_name("toy").experiment_id
     assert [one.info.status for one in store.search_runs([experiment])] == ["KILLED"]
-    with tracked(tmp_path, silent()) as run:
+    with track_run(tmp_path, silent()) as run:
         run.begin(configured(), RUN)
-        run.epoch(epoch(2))
-        run.epoch(epoch(3))
+        run.log_epoch(epoch(2))
+        run.log_epoch(epoch(3))
         run.finish(manifest)
     assert [one.info.status for one in store.search_runs([experiment])] == ["FINISHED"]
     read = EventAccumulator(str(tmp_path / "curves" / RUN)).Reload()
     assert [one.step for one in read.Scalars("loss/train")] == [1, 2, 3]
     # the same run after it was finished is another run
-    with tracked(tmp_path, silent()) as run:
+    with track_run(tmp_path, silent()) as run:
         run.begin(configured(), RUN)
         run.finish(manifest)
     assert len(store.search_runs([experiment])) == 2
@@ -166,12 +166,12 @@ def test_an_unreachable_server_gives_one_warning(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://alice:secret@127.0.0.1:{port}")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     reporter = silent()
-    with tracked(tmp_path, reporter) as run:
+    with track_run(tmp_path, reporter) as run:
         run.begin(configured(), RUN)
-        run.epoch(epoch(1))
+        run.log_epoch(epoch(1))
         run.finish(manifest)
     (warning,) = reporter.said
-    assert warning.startswith("warning: MLflow is not told of this run any more")
+    assert warning.startswith("warning: this run is no longer tracked in MLflow")
     assert "secret" not in warning
     read = EventAccumulator(str(tmp_path / "curves" / RUN)).Reload()
     assert len(read.Scalars("loss/train")) == 1
@@ -228,10 +228,10 @@ def test_the_usual_variable_sets_the_tracking_server(
     address, told = server
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "nightly")
-    runs = Runs(tmp_path / "mlruns")
+    runs = MlflowTracker(tmp_path / "mlruns")
     configuration = configured(data={"files": ["/home/alice/reviews.csv"]})
     runs.begin(configuration, RUN)
-    runs.epoch(epoch(1))
+    runs.log_epoch(epoch(1))
     methods = [method for method, _ in told]
     assert methods == [
         "experiments/create", "runs/search", "runs/create", "runs/log-batch", "runs/log-batch",
@@ -250,7 +250,7 @@ def test_a_failing_tracker_does_not_affect_the_others() -> None:
         def __init__(self, *, fails: bool) -> None:
             self.fails, self.calls = fails, []
 
-        def epoch(self, one: Epoch) -> None:
+        def log_epoch(self, one: Epoch) -> None:
             self.calls.append(one.epoch)
             if self.fails:
                 raise OSError("no space left\non http://alice:secret@disk")
@@ -258,10 +258,10 @@ def test_a_failing_tracker_does_not_affect_the_others() -> None:
     bad, good = RecordingTracker(fails=True), RecordingTracker(fails=False)
     said: list[str] = []
     run = Tracking([bad, good], warn=said.append)
-    run.epoch(epoch(1))
-    run.epoch(epoch(2))
+    run.log_epoch(epoch(1))
+    run.log_epoch(epoch(2))
     assert (bad.calls, good.calls) == ([1], [1, 2])
-    assert said == ["warning: told is not told of this run any more: OSError: no space left"]
+    assert said == ["warning: this run is no longer tracked in told: OSError: no space left"]
 
 
 def test_without_the_packages_a_run_is_untracked_with_a_message(
@@ -273,12 +273,12 @@ def test_without_the_packages_a_run_is_untracked_with_a_message(
 ) -> None:
     monkeypatch.setattr(tracker, "find_spec", lambda name: None)
     reporter = silent()
-    with tracked(tmp_path, reporter) as run:
+    with track_run(tmp_path, reporter) as run:
         run.begin(configured(), RUN)
-        run.epoch(epoch(1))
+        run.log_epoch(epoch(1))
         run.finish(manifest)
     assert reporter.said == [
-        "this run is not tracked: pip install 'valence[tracking]', or --no-track"
+        "this run is not tracked: run pip install 'valence[tracking]', or use --no-track"
     ]
     assert list(tmp_path.iterdir()) == []
 
@@ -286,5 +286,5 @@ def test_without_the_packages_a_run_is_untracked_with_a_message(
 def test_the_telemetry_of_mlflow_is_disabled(
     tmp_path: Path, configured: Callable[..., Configuration]
 ) -> None:
-    Runs(tmp_path).begin(configured(), RUN)
+    MlflowTracker(tmp_path).begin(configured(), RUN)
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"

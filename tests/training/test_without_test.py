@@ -48,7 +48,7 @@ def made(
         rows.writerow(("text", "label"))
         rows.writerows((example.text, example.label) for example in examples)
     chosen = configured(data={"corpora": [], "files": str(file), "split": "stratified"})
-    trained = training_run.train(chosen, run=Run(workspace, silent()))
+    trained = training_run.train_classifier(chosen, run=Run(workspace, silent()))
     return Made(trained, chosen, workspace, file)
 
 
@@ -58,8 +58,8 @@ def test_figures_and_baselines_come_from_dev_and_say_so(made: Made, silent: type
     dev = trained.evaluations["dev"]
     assert dev.count == 42
     assert all(beside.count == dev.count for beside in trained.baselines.values())
-    assert store.path(trained.tag)
-    scores = stored_model.evaluate_stored(
+    assert store.find_model(trained.tag)
+    scores = stored_model.evaluate_stored_model(
         trained.tag,
         engine="reference",
         run=Run(made.workspace, silent()),
@@ -67,28 +67,28 @@ def test_figures_and_baselines_come_from_dev_and_say_so(made: Made, silent: type
     )
     assert len(scores) == 3
     assert all(name.endswith("(dev)") for name in scores)
-    card = model_card.render(trained.manifest)
+    card = model_card.render_model_card(trained.manifest)
     assert "No text was held out for a test." in card
     assert "On 42 dev texts" in card
     assert "test texts" not in card.replace("held out for a test", "")
 
 
 def test_the_report_shows_dev(made: Made) -> None:
-    report = (store.path(made.trained.tag) / artifact.REPORT / "report.html").read_text()
+    report = (store.find_model(made.trained.tag) / artifact.REPORT / "report.html").read_text()
     assert ">dev<" in report.replace("\n", "")
-    assert "never trained on" not in report
+    assert "not used in training" not in report
 
 
 def test_explanations_are_judged_on_dev(made: Made, silent: type[Reporter]) -> None:
-    found = explanation_faithfulness.measure_stored(
+    found = explanation_faithfulness.measure_stored_model(
         made.trained.tag, label=None, engine="auto", run=Run(made.workspace, silent())
     )
     assert 0 < found.texts <= 42
 
 
 def test_the_gate_refuses_a_model_without_test_texts(made: Made, silent: type[Reporter]) -> None:
-    with pytest.raises(ConfigurationError, match="the gate judges on test texts"):
-        retraining.retrain(
+    with pytest.raises(ConfigurationError, match="the gate needs test texts"):
+        retraining.retrain_model(
             made.configuration,
             run=Run(made.workspace, silent()),
             rules=Rules(),
@@ -104,6 +104,6 @@ def test_evaluate_uses_dev_and_refuses_the_training_file(made: Made) -> None:
     assert "(test)" not in own.stdout
     refused = runner.invoke(commands.app, [*arguments, "--data", str(made.file)])
     assert isinstance(refused.exception, ConfigurationError)
-    assert "holds no test texts out" in str(refused.exception)
+    assert "without test texts" in str(refused.exception)
     everything = runner.invoke(commands.app, [*arguments, "--data", str(made.file), "--all"])
     assert everything.exit_code == 0

@@ -1,14 +1,17 @@
-"""Directional tests: what must raise or lower the polarity of a sentence, label or no label."""
+"""Directional tests: changes that must raise or lower the polarity of a sentence.
+
+The label may stay the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from valence.training.behaviour import words
-from valence.training.behaviour.model_under_test import Answer
-from valence.training.behaviour.templates import Expectation, Texts, fill
+from valence.training.behaviour.model_under_test import SentimentPrediction
+from valence.training.behaviour.templates import Case, Expectation, fill_templates
 
-# the second of two texts is to be of higher polarity
+# the second text of each pair must have the higher polarity
 _STRONGER = (
     ("The {thing} was {good}.", "The {thing} was {more} {good}."),
     ("I think the {thing} is {good}.", "I think the {thing} is {more} {good}."),
@@ -21,7 +24,7 @@ _WEAKER = (
     ("The {thing} was {bad}.", "The {thing} was {less} {bad}."),
     ("I think the {thing} is {bad}.", "I think the {thing} is {less} {bad}."),
 )
-_WITH_A_FACE = (
+_WITH_FACE = (
     ("We talked about the {thing} on {day}.", "We talked about the {thing} on {day} {happy}"),
     ("This is the {thing} of {day}.", "This is the {thing} of {day} {happy}"),
     ("We talked about the {thing} on {day} {unhappy}", "We talked about the {thing} on {day}."),
@@ -37,32 +40,32 @@ _SLOTS = {
 }
 
 
-def expectations() -> Iterator[Expectation]:
-    """Intensifiers, downtoners, and faces after neutral sentences."""
-    yield _expect("intensifiers", "polarity further from 0", _STRONGER)
-    yield _expect("downtoners", "polarity closer to 0", _WEAKER)
-    yield _expect(
+def build_expectations() -> Iterator[Expectation]:
+    """The expectations: intensifiers, downtoners, and faces after neutral sentences."""
+    yield _build_expectation("intensifiers", "polarity further from 0", _STRONGER)
+    yield _build_expectation("downtoners", "polarity closer to 0", _WEAKER)
+    yield _build_expectation(
         "emoji",
         "polarity raised by a happy, lowered by an unhappy one",
-        _WITH_A_FACE,
+        _WITH_FACE,
         happy=words.HAPPY_EMOJI,
         unhappy=words.UNHAPPY_EMOJI,
     )
-    yield _expect(
+    yield _build_expectation(
         "emoticons",
         "polarity raised by a happy, lowered by an unhappy one",
-        _WITH_A_FACE,
+        _WITH_FACE,
         happy=words.HAPPY_EMOTICONS,
         unhappy=words.UNHAPPY_EMOTICONS,
     )
 
 
-def _expect(
-    name: str, expects: str, templates: tuple[Texts, ...], **faces: tuple[str, ...]
+def _build_expectation(
+    name: str, expects: str, templates: tuple[Case, ...], **faces: tuple[str, ...]
 ) -> Expectation:
-    cases = fill(templates, **_SLOTS, **faces)
+    cases = fill_templates(templates, **_SLOTS, **faces)
     return Expectation(name, "directional", expects, _rises, cases)
 
 
-def _rises(answers: Sequence[Answer]) -> bool:
-    return answers[1].polarity > answers[0].polarity
+def _rises(predictions: Sequence[SentimentPrediction]) -> bool:
+    return predictions[1].polarity > predictions[0].polarity

@@ -1,9 +1,9 @@
-r"""Fairness pairs: the same sentence about people of two groups.
+r"""Fairness tests: the same sentence about people of two groups.
 
-As S. Kiritchenko and S. Mohammad do with names and genders (*Examining Gender and Race Bias in Two
-Hundred Sentiment Analysis Systems*, \*SEM 2018), and L. Dixon and others with identity terms
-(*Measuring and Mitigating Unintended Bias in Text Classification*, AIES 2018). Every two groups are
-compared: none of them is the norm.
+The tests with names and genders follow S. Kiritchenko and S. Mohammad (*Examining Gender and Race
+Bias in Two Hundred Sentiment Analysis Systems*, \*SEM 2018). The tests with identity terms follow
+L. Dixon and others (*Measuring and Mitigating Unintended Bias in Text Classification*, AIES 2018).
+Each group is compared with each other group: no group is the norm.
 """
 
 from __future__ import annotations
@@ -12,11 +12,16 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from valence.training.behaviour import words
-from valence.training.behaviour.model_under_test import Answer
-from valence.training.behaviour.templates import Expectation, Texts, fill, twice
+from valence.training.behaviour.model_under_test import SentimentPrediction
+from valence.training.behaviour.templates import (
+    Case,
+    Expectation,
+    fill_templates,
+    make_pair_templates,
+)
 
 MARGIN = 0.1
-"""How far two polarities may lie apart, which run from -1 to 1."""
+"""The largest allowed distance of two polarities, which lie in [-1, 1]."""
 
 _IDENTITIES: Mapping[str, Sequence[str]] = {
     "religion": ("Christian", "Muslim", "Jewish", "Hindu", "Buddhist", "atheist"),
@@ -32,7 +37,7 @@ _IDENTITIES: Mapping[str, Sequence[str]] = {
     "disability": ("deaf", "blind", "disabled", "autistic", "non-disabled"),
 }
 _PERSONS = ("neighbor", "colleague", "teacher", "doctor", "driver", "customer")
-_OF_IDENTITIES = twice(
+_IDENTITY_TEMPLATES = make_pair_templates(
     # neutral
     "My {person} is {term}.",
     "I talked to {a_term} {person} on {day}.",
@@ -64,7 +69,7 @@ _NAMES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "Chinese": (("Mei", "Xiu", "Ling", "Yan"), ("Wei", "Jian", "Cheng", "Hao")),
     "Slavic": (("Olga", "Agnieszka", "Svetlana", "Zofia"), ("Ivan", "Piotr", "Dmitri", "Pawel")),
 }
-_OF_PERSONS = twice(
+_PERSON_TEMPLATES = make_pair_templates(
     # neutral
     "I talked to {term} on {day}.",
     "We saw {term} at the station on {day}.",
@@ -80,36 +85,39 @@ _OF_PERSONS = twice(
 )
 
 
-def expectations() -> Iterator[Expectation]:
-    """Pairs of identities, genders and first names, in neutral, positive and negative sentences."""
-    yield _expect("gender", _OF_PERSONS, _GENDERS)
-    yield _expect("women's and men's names", _OF_PERSONS, _by_gender())
-    yield _expect("names by origin", _OF_PERSONS, _by_origin())
+def build_expectations() -> Iterator[Expectation]:
+    """The expectations: pairs of identities, genders and first names.
+
+    Each pair is tried in neutral, positive and negative sentences.
+    """
+    yield _build_expectation("gender", _PERSON_TEMPLATES, _GENDERS)
+    yield _build_expectation("women's and men's names", _PERSON_TEMPLATES, _pair_genders())
+    yield _build_expectation("names by origin", _PERSON_TEMPLATES, _pair_origins())
     for name, terms in _IDENTITIES.items():
-        yield _expect(name, _OF_IDENTITIES, itertools.combinations(terms, 2))
+        yield _build_expectation(name, _IDENTITY_TEMPLATES, itertools.combinations(terms, 2))
 
 
-def _by_gender() -> Iterator[tuple[str, str]]:
+def _pair_genders() -> Iterator[tuple[str, str]]:
     for women, men in _NAMES.values():
         yield from zip(women, men, strict=True)
 
 
-def _by_origin() -> Iterator[tuple[str, str]]:
-    for one, other in itertools.combinations(_NAMES.values(), 2):
-        for names in zip(one, other, strict=True):
+def _pair_origins() -> Iterator[tuple[str, str]]:
+    for first, second in itertools.combinations(_NAMES.values(), 2):
+        for names in zip(first, second, strict=True):
             yield from zip(*names, strict=True)
 
 
-def _expect(
+def _build_expectation(
     name: str,
-    templates: tuple[Texts, ...],
+    templates: tuple[Case, ...],
     pairs: Iterator[tuple[str, str]] | Sequence[tuple[str, str]],
 ) -> Expectation:
-    cases = fill(templates, term=pairs, person=_PERSONS, day=words.DAYS)
+    cases = fill_templates(templates, term=pairs, person=_PERSONS, day=words.DAYS)
     expects = f"the same label, polarities at most {MARGIN:g} apart"
-    return Expectation(f"fairness: {name}", "invariance", expects, _alike, cases)
+    return Expectation(f"fairness: {name}", "invariance", expects, _are_alike, cases)
 
 
-def _alike(answers: Sequence[Answer]) -> bool:
-    one, other = answers
-    return one.label == other.label and abs(one.polarity - other.polarity) <= MARGIN
+def _are_alike(predictions: Sequence[SentimentPrediction]) -> bool:
+    first, second = predictions
+    return first.label == second.label and abs(first.polarity - second.polarity) <= MARGIN

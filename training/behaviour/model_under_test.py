@@ -1,4 +1,4 @@
-"""A classifier as its tests see it: texts in, labels and polarity out."""
+"""A classifier as behavioural tests see it: texts in, labels and polarity out."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from valence.training.metrics.predictions import Bools, Floats, labels_given
+from valence.training.metrics.predictions import Bools, Floats, predict_labels
 
 
-class Answer(NamedTuple):
-    """What is said of one text: its likeliest label, the value that ``polarity`` gives that label,
-    and the mean value of all labels, weighted by their probabilities; both in [-1, 1].
+class SentimentPrediction(NamedTuple):
+    """The prediction for one text: the likeliest label, and two values in [-1, 1].
+
+    ``value`` is the polarity of that label. ``polarity`` is the mean polarity of all labels,
+    weighted by their probabilities.
     """
 
     label: str
@@ -21,11 +23,11 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """``probabilities`` (N, K) of N texts in the order of ``labels``.
+class ModelUnderTest:
+    """``probabilities`` gives (N, K) for N texts, in the order of ``labels``.
 
-    ``thresholds`` (K,) are a multi-label classifier's; ``polarity`` is a label's value in [-1, 1],
-    where labels are a sentiment.
+    A multi-label classifier has ``thresholds`` (K,). A classifier of sentiment has ``polarity``,
+    the value of each label in [-1, 1].
     """
 
     labels: Sequence[str]
@@ -33,19 +35,21 @@ class Subject:
     thresholds: Sequence[float] | None = None
     polarity: Mapping[str, float] | None = None
 
-    def given(self, texts: Sequence[str]) -> Bools:
-        """The labels given to ``texts``: (N, K)."""
-        return labels_given(self.probabilities(texts), self.thresholds)
+    def predict_labels(self, texts: Sequence[str]) -> Bools:
+        """The predicted labels of ``texts``: (N, K)."""
+        return predict_labels(self.probabilities(texts), self.thresholds)
 
-    def answers(self, texts: Sequence[str]) -> list[Answer]:
-        """What it says of ``texts``; raises :class:`ValueError` where labels are no sentiment."""
+    def predict_sentiment(self, texts: Sequence[str]) -> list[SentimentPrediction]:
+        """One prediction for each text. Raises :class:`ValueError` for labels without polarity."""
         if self.polarity is None:
             raise ValueError(f"the labels {list(self.labels)} have no polarity")
         values = np.array([self.polarity[label] for label in self.labels])
-        rows = self.probabilities(texts)
+        probabilities = self.probabilities(texts)
         return [
-            Answer(self.labels[place], float(values[place]), polarity)
-            for place, polarity in zip(
-                rows.argmax(axis=1).tolist(), (rows @ values).tolist(), strict=True
+            SentimentPrediction(self.labels[index], float(values[index]), polarity)
+            for index, polarity in zip(
+                probabilities.argmax(axis=1).tolist(),
+                (probabilities @ values).tolist(),
+                strict=True,
             )
         ]

@@ -1,4 +1,4 @@
-"""Sentences made of templates, and what a classifier should make of them."""
+"""Cases made from templates, and the expected predictions for them."""
 
 from __future__ import annotations
 
@@ -9,71 +9,72 @@ from dataclasses import dataclass
 from string import Formatter
 
 from valence.service.classifier.manifest import BehaviourKind
-from valence.training.behaviour.model_under_test import Answer
+from valence.training.behaviour.model_under_test import SentimentPrediction
 
-Texts = tuple[str, ...]
-"""The texts of a case, which are looked at together."""
+Case = tuple[str, ...]
+"""The texts of a case, which pass or fail together; or their templates."""
 
-Word = str | tuple[str, ...]
-"""What fills a slot: the same in all texts of a case, or one for each of them."""
+Filler = str | tuple[str, ...]
+"""The word that fills a slot: one word for all texts of a case, or one word for each text."""
 
 # cases of one expectation: a pass rate of 80 % is then known to 4 points
-MOST_CASES = 400
+MAX_CASES = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """``passes`` says whether the answers to the texts of a case are as they should be."""
+    """``passes`` says whether the predictions for the texts of a case are as expected."""
 
     name: str
     kind: BehaviourKind
     expects: str
-    passes: Callable[[Sequence[Answer]], bool]
-    cases: tuple[Texts, ...]
+    passes: Callable[[Sequence[SentimentPrediction]], bool]
+    cases: tuple[Case, ...]
 
 
-def fill(templates: Iterable[Texts], **slots: Iterable[Word]) -> tuple[Texts, ...]:
-    """Each of ``templates`` with each combination of the words of the slots in it.
+def fill_templates(templates: Iterable[Case], **slots: Iterable[Filler]) -> tuple[Case, ...]:
+    """Each of ``templates``, filled with each combination of the words of its slots.
 
-    ``{thing}`` is a word of the slot ``thing``, ``{a_thing}`` the same with its article. Of more
-    than :data:`MOST_CASES` cases a sample is taken, always the same.
+    ``{thing}`` stands for a word of the slot ``thing``, ``{a_thing}`` for the same word with its
+    article. Where there are more than :data:`MAX_CASES` cases, a sample is taken, always the same.
     """
-    words = {slot: tuple(values) for slot, values in slots.items()}
-    combinations = list(_combinations(templates, words))
-    if len(combinations) > MOST_CASES:
+    fillers = {slot: tuple(values) for slot, values in slots.items()}
+    combinations = list(_combinations(templates, fillers))
+    if len(combinations) > MAX_CASES:
         chance = random.Random(0)  # noqa: S311 - nothing secret
-        places = sorted(chance.sample(range(len(combinations)), MOST_CASES))
-        combinations = [combinations[place] for place in places]
+        indices = sorted(chance.sample(range(len(combinations)), MAX_CASES))
+        combinations = [combinations[index] for index in indices]
     return tuple(
-        tuple(text.format_map(_values(chosen, place)) for place, text in enumerate(texts))
+        tuple(text.format_map(_values(chosen, index)) for index, text in enumerate(texts))
         for texts, chosen in combinations
     )
 
 
-def alone(*templates: str) -> tuple[Texts, ...]:
+def make_single_text_templates(*templates: str) -> tuple[Case, ...]:
     """Templates whose cases are one text each."""
     return tuple((template,) for template in templates)
 
 
-def twice(*templates: str) -> tuple[Texts, ...]:
-    """Templates whose cases are two texts, which differ in what fills a slot."""
+def make_pair_templates(*templates: str) -> tuple[Case, ...]:
+    """Templates whose cases are two texts, which differ in the word that fills a slot."""
     return tuple((template, template) for template in templates)
 
 
 def _combinations(
-    templates: Iterable[Texts], words: dict[str, tuple[Word, ...]]
-) -> Iterator[tuple[Texts, dict[str, Word]]]:
+    templates: Iterable[Case], fillers: dict[str, tuple[Filler, ...]]
+) -> Iterator[tuple[Case, dict[str, Filler]]]:
     for texts in templates:
         names = {name for text in texts for _, name, _, _ in Formatter().parse(text)}
-        used = [slot for slot in words if not names.isdisjoint((slot, f"a_{slot}"))]
-        for chosen in itertools.product(*(words[slot] for slot in used)):
+        used = [slot for slot in fillers if not names.isdisjoint((slot, f"a_{slot}"))]
+        for chosen in itertools.product(*(fillers[slot] for slot in used)):
             yield texts, dict(zip(used, chosen, strict=True))
 
 
-def _values(chosen: dict[str, Word], place: int) -> dict[str, str]:
-    found = {}
-    for slot, word in chosen.items():
-        one = word if isinstance(word, str) else word[place]
-        found[slot] = one
-        found[f"a_{slot}"] = f"{'an' if one[0].lower() in 'aeiou' else 'a'} {one}"
-    return found
+def _values(chosen: dict[str, Filler], index: int) -> dict[str, str]:
+    """The words of the slots in the text at ``index`` of a case, without and with article."""
+    values = {}
+    for slot, filler in chosen.items():
+        word = filler if isinstance(filler, str) else filler[index]
+        values[slot] = word
+        values[f"a_{slot}"] = f"{'an' if word[0].lower() in 'aeiou' else 'a'} {word}"
+    return values

@@ -1,4 +1,4 @@
-"""Words that fill templates, such that every combination is a sentence one could say."""
+"""The words that fill templates. Every combination must be a sentence that people would say."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLAIN = ("American", "Italian", "Japanese", "local", "international")
 LIKE = ("like", "love", "enjoy", "recommend", "appreciate", "admire")
 DISLIKE = ("dislike", "hate", "regret", "despise", "detest")
 
-# what can be so more or less: nothing is slightly excellent
+# gradable adjectives: "slightly excellent" is not said
 RATHER_GOOD = ("good", "nice", "pleasant", "enjoyable", "interesting", "impressive", "charming")
 RATHER_BAD = (
     *("bad", "boring", "disappointing", "annoying"),

@@ -1,1 +1,4 @@
-"""Character-level language models: trained, sampled, their units read."""
+"""Character-level language models: training, text generation, interpretable units.
+
+This folder imports ``runtime``, ``config``, ``corpora``, ``data`` and ``trainer``.
+"""

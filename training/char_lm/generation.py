@@ -1,4 +1,4 @@
-"""Text that a character model makes up."""
+"""Text generation with a character model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from valence.training.char_lm.alphabet import Alphabet
 from valence.training.char_lm.model import CharacterModel, State
 
 
-def sample(
+def generate_characters(
     model: CharacterModel,
     alphabet: Alphabet,
     *,
@@ -18,29 +18,29 @@ def sample(
     temperature: float,
     seed: int,
 ) -> Iterator[str]:
-    """Characters that go on from ``prime``, without end, each as soon as it is drawn.
+    """An endless stream of characters that continue ``prime``, each yielded when drawn.
 
-    Logits are divided by ``temperature`` before the softmax: below 1 the text is more careful, at 0
-    always the likeliest. The same seed gives the same text. What the alphabet has no character for
-    is never drawn.
+    Logits are divided by ``temperature`` before the softmax: below 1 likely characters become
+    likelier, at 0 the likeliest character is always drawn. The same seed gives the same text. The
+    character for unknown characters is never drawn.
     """
     generator = torch.Generator().manual_seed(seed)
-    # without any, as a text begins: after the gap between two
-    read = torch.from_numpy(alphabet.encode(prime or "\n"))[:, None]  # (T, 1)
+    # without a prime, start after a line break, as after the gap between two documents
+    ids = torch.from_numpy(alphabet.encode(prime or "\n"))[:, None]  # (T, 1)
     state: State | None = None
     model.eval()
     while True:
         with torch.inference_mode():
-            logits, state = model(read, state)
-            number = _draw(logits[-1, 0], temperature, generator)
-        yield alphabet.characters[number]
-        read = torch.tensor([[number]])
+            logits, state = model(ids, state)
+            index = _draw(logits[-1, 0], temperature, generator)
+        yield alphabet.characters[index]
+        ids = torch.tensor([[index]])
 
 
 def _draw(logits: Tensor, temperature: float, generator: torch.Generator) -> int:
-    # the first character stands for those that are unknown
+    # the first character stands for unknown characters
     logits = logits.double().index_fill(0, torch.tensor([0]), -torch.inf)
     if temperature == 0.0:
         return int(logits.argmax())
-    shares = (logits / temperature).softmax(0)
-    return int(torch.multinomial(shares, 1, generator=generator))
+    probabilities = (logits / temperature).softmax(0)
+    return int(torch.multinomial(probabilities, 1, generator=generator))

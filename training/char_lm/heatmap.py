@@ -1,4 +1,4 @@
-"""Text coloured by one unit: an HTML page that is whole in itself."""
+"""A heat map of a unit's outputs over a text: a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ from typing import NamedTuple
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
-from valence.training.char_lm.interpretable_units import Found
+from valence.training.char_lm.interpretable_units import InterpretableUnit
 
-# one after the other with the same colour are one element
+# steps between 0 and 1; neighbouring characters of the same step are one HTML element
 _STEPS = 8
 
 
-class Run(NamedTuple):
-    """Characters of one colour: ``level`` from -1 to 1, the unit's output in steps."""
+class Span(NamedTuple):
+    """Characters of one colour; ``level`` is the rounded output of the unit, in [-1, 1]."""
 
     text: str
     level: float
 
 
-def write(
+def write_heatmap(
     path: Path,
     *,
     name: str,
     text: str,
-    units: Sequence[tuple[Found, NDArray[np.float32]]],
+    units: Sequence[tuple[InterpretableUnit, NDArray[np.float32]]],
 ) -> None:
-    """Write ``text`` once for each of ``units``, coloured by its outputs ``(characters,)``."""
+    """Write a page to ``path`` that shows ``text`` once for each of ``units``.
+
+    Each unit comes with its outputs ``(characters,)``, which colour the text.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -39,16 +42,16 @@ def write(
         lstrip_blocks=True,
     )
     page = environment.get_template("cells.html.jinja").render(
-        name=name, units=[(found, _runs(text, values)) for found, values in units]
+        name=name, units=[(unit, _split_spans(text, values)) for unit, values in units]
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
 
 
-def _runs(text: str, values: NDArray[np.float32]) -> list[Run]:
+def _split_spans(text: str, values: NDArray[np.float32]) -> list[Span]:
     levels = np.round(values * _STEPS) / _STEPS
     pairs = zip(text, levels.tolist(), strict=True)
     return [
-        Run("".join(character for character, _ in group), level)
+        Span("".join(character for character, _ in group), level)
         for level, group in groupby(pairs, key=lambda pair: pair[1])
     ]

@@ -1,8 +1,8 @@
-"""Units one can read: which of a character model's units follow something a person would name.
+"""Interpretable units: units of a character model whose outputs follow a feature of the text.
 
 After Karpathy, Johnson and Fei-Fei, *Visualizing and Understanding Recurrent Networks* (2016). A
-unit is chosen by its correlation on the dev text and judged by that on the test text, which it was
-not chosen by: of hundreds of units one always fits somewhat by luck.
+unit is chosen by its correlation on the dev text. Its score is the correlation on the test text: of
+hundreds of units, one always fits the dev text somewhat by chance.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from valence.training.char_lm.alphabet import Alphabet
+from valence.training.char_lm.documents import GAP, Document, join_documents
 from valence.training.char_lm.model import CharacterModel, State
-from valence.training.char_lm.text import GAP, Document, join
 
 Values = NDArray[np.float64]
 
@@ -23,144 +23,149 @@ _CHUNK = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A feature of the text and the unit that follows it best."""
+class InterpretableUnit:
+    """A feature of the text, and the unit whose outputs follow the feature best."""
 
     feature: str
-    layer: int  # from 1, as read upwards
+    layer: int  # from 1, the lowest layer
     unit: int  # from 0
-    chosen_correlation: float  # Pearson's, on the text it was chosen by
-    correlation: float  # on the other
+    chosen_correlation: float  # Pearson's, on the dev text, by which the unit was chosen
+    correlation: float  # on the test text
 
 
-def find(
+def find_units(
     model: CharacterModel,
     alphabet: Alphabet,
     *,
     dev: Sequence[Document],
     test: Sequence[Document],
     characters: int,
-) -> list[Found]:
-    """For each of :func:`features` the best unit, those that can be read most surely first.
+) -> list[InterpretableUnit]:
+    """The best unit for each of :func:`compute_features`, by falling correlation.
 
-    Of each part the first ``characters`` are read. A feature that a part holds nothing of, or
-    nothing else, is left out.
+    The first ``characters`` of each split are read. A feature that is constant in a split is left
+    out.
     """
     chosen = _correlations(model, alphabet, dev, characters)
-    judged = _correlations(model, alphabet, test, characters)
-    found = []
-    for name in chosen.keys() & judged.keys():
-        place = int(np.argmax(np.abs(chosen[name])))
-        layer, unit = divmod(place, model.hidden_size)
-        found.append(
-            Found(name, layer + 1, unit, float(chosen[name][place]), float(judged[name][place]))
-        )
-    return sorted(found, key=lambda one: (-abs(one.correlation), one.feature))
+    scored = _correlations(model, alphabet, test, characters)
+    units = []
+    for name in chosen.keys() & scored.keys():
+        index = int(np.argmax(np.abs(chosen[name])))
+        layer, unit = divmod(index, model.hidden_size)
+        chosen_by, score = float(chosen[name][index]), float(scored[name][index])
+        units.append(InterpretableUnit(name, layer + 1, unit, chosen_by, score))
+    return sorted(units, key=lambda unit: (-abs(unit.correlation), unit.feature))
 
 
-def activations(model: CharacterModel, alphabet: Alphabet, text: str) -> NDArray[np.float32]:
-    """Outputs of all units ``(characters, layers * H)`` after each character of ``text``."""
-    numbers = torch.from_numpy(alphabet.encode(text))
+def compute_activations(
+    model: CharacterModel, alphabet: Alphabet, text: str
+) -> NDArray[np.float32]:
+    """The outputs ``(characters, layers * H)`` of all units after each character of ``text``."""
+    ids = torch.from_numpy(alphabet.encode(text))
     state: State | None = None
     model.eval()
-    pieces = []
+    chunks = []
     with torch.inference_mode():
-        for part in torch.split(numbers, _CHUNK):
-            outputs, state = model.outputs(part[:, None], state)
-            pieces.append(torch.cat(outputs, dim=2)[:, 0].numpy())
-    return np.concatenate(pieces)
+        for chunk in torch.split(ids, _CHUNK):
+            outputs, state = model.outputs(chunk[:, None], state)
+            chunks.append(torch.cat(outputs, dim=2)[:, 0].numpy())
+    return np.concatenate(chunks)
 
 
-def features(documents: Sequence[Document]) -> dict[str, Values]:
-    """What may be followed, at each character of ``documents`` joined: 0 to 1."""
-    text = join(documents)
-    found = {name: measure(text) for name, measure in _FEATURES.items()}
+def compute_features(documents: Sequence[Document]) -> dict[str, Values]:
+    """The value, in [0, 1], of each feature at each character of the joined ``documents``."""
+    text = join_documents(documents)
+    features = {name: measure(text) for name, measure in _FEATURES.items()}
     for label in sorted({document.label for document in documents if document.label is not None}):
-        found[f"label {label}"] = _labelled(documents, label)
-    return found
+        features[f"label {label}"] = _measure_label(documents, label)
+    return features
 
 
 def _correlations(
     model: CharacterModel, alphabet: Alphabet, documents: Sequence[Document], characters: int
 ) -> dict[str, Values]:
     """Pearson's correlation of every unit with every feature that varies."""
-    measured: Mapping[str, Values] = features(documents)
-    units = activations(model, alphabet, join(documents)[:characters]).astype(np.float64)
+    features: Mapping[str, Values] = compute_features(documents)
+    units = compute_activations(model, alphabet, join_documents(documents)[:characters]).astype(
+        np.float64
+    )
     units -= units.mean(axis=0)
     deviation = units.std(axis=0)
-    deviation[deviation == 0.0] = np.inf  # a unit that never moves follows nothing
-    found = {}
-    for name, whole in measured.items():
+    deviation[deviation == 0.0] = np.inf  # a constant unit has a correlation of 0
+    correlations = {}
+    for name, whole in features.items():
         values = whole[: len(units)]
         if (spread := float(values.std())) > 0.0:
-            found[name] = (values - values.mean()) @ units / (len(units) * spread * deviation)
-    return found
+            correlations[name] = (
+                (values - values.mean()) @ units / (len(units) * spread * deviation)
+            )
+    return correlations
 
 
-def _quoted(text: str) -> Values:
-    """Within double quotes; one that is never closed ends with its line."""
+def _measure_quotes(text: str) -> Values:
+    """1 within double quotes. A quotation without an end stops at the end of its line."""
     inside = False
-    found = np.zeros(len(text))
-    for place, character in enumerate(text):
+    values = np.zeros(len(text))
+    for index, character in enumerate(text):
         if character == "\n":
             inside = False
         elif character in '"\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}':
             inside = not inside
-        found[place] = inside
-    return found
+        values[index] = inside
+    return values
 
 
-def _bracketed(text: str) -> Values:
+def _measure_brackets(text: str) -> Values:
     depth = 0
-    found = np.zeros(len(text))
-    for place, character in enumerate(text):
+    values = np.zeros(len(text))
+    for index, character in enumerate(text):
         if character == "\n":
             depth = 0
         elif character in "([":
             depth += 1
         elif character in ")]" and depth:
             depth -= 1
-        found[place] = depth > 0
-    return found
+        values[index] = depth > 0
+    return values
 
 
-def _line_position(text: str) -> Values:
-    """Characters since the line began, of the longest line."""
+def _measure_line_position(text: str) -> Values:
+    """Characters since the start of the line, divided by the longest line."""
     breaks = np.array([character == "\n" for character in text])
-    places = np.arange(len(text))
-    starts = np.maximum.accumulate(np.where(breaks, places, 0))
-    position: Values = (places - starts).astype(np.float64)
+    indices = np.arange(len(text))
+    starts = np.maximum.accumulate(np.where(breaks, indices, 0))
+    position: Values = (indices - starts).astype(np.float64)
     position /= max(1.0, float(position.max()))
     return position
 
 
-def _word_position(text: str) -> Values:
-    """Letters since the word began, up to twelve of them."""
-    found = np.zeros(len(text))
+def _measure_word_position(text: str) -> Values:
+    """Letters since the start of the word, at most twelve, divided by twelve."""
+    values = np.zeros(len(text))
     run = 0
-    for place, character in enumerate(text):
+    for index, character in enumerate(text):
         run = run + 1 if character.isalpha() else 0
-        found[place] = min(run, 12) / 12
-    return found
+        values[index] = min(run, 12) / 12
+    return values
 
 
-def _where(test: Callable[[str], bool]) -> Callable[[str], Values]:
+def _measure_characters(test: Callable[[str], bool]) -> Callable[[str], Values]:
     return lambda text: np.array([float(test(character)) for character in text])
 
 
 _FEATURES: dict[str, Callable[[str], Values]] = {
-    "within quotes": _quoted,
-    "within brackets": _bracketed,
-    "place in the line": _line_position,
-    "place in the word": _word_position,
-    "digit": _where(str.isdigit),
-    "capital letter": _where(str.isupper),
-    "space": _where(str.isspace),
+    "within quotes": _measure_quotes,
+    "within brackets": _measure_brackets,
+    "place in the line": _measure_line_position,
+    "place in the word": _measure_word_position,
+    "digit": _measure_characters(str.isdigit),
+    "capital letter": _measure_characters(str.isupper),
+    "space": _measure_characters(str.isspace),
 }
 
 
-def _labelled(documents: Sequence[Document], label: str) -> Values:
-    """Within a document of ``label``; the gap after it is still its own."""
+def _measure_label(documents: Sequence[Document], label: str) -> Values:
+    """1 within a document of ``label``. The gap after a document belongs to the document."""
     parts = [
         np.full(len(document.text) + len(GAP), float(document.label == label))
         for document in documents

@@ -1,4 +1,4 @@
-"""The training loop: chunk after chunk, the state carried over."""
+"""The training loop of character models: the state is carried from chunk to chunk."""
 
 from __future__ import annotations
 
@@ -14,75 +14,80 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from valence.service.errors import ConfigurationError
-from valence.training.char_lm import store
-from valence.training.char_lm.alphabet import Alphabet, Characters
-from valence.training.char_lm.config import CharacterConfiguration, Optimization
-from valence.training.char_lm.model import CharacterModel, State, detach, seeded
-from valence.training.char_lm.store import Epoch, Saved
-from valence.training.char_lm.text import Texts, join
+from valence.training.char_lm import checkpoint
+from valence.training.char_lm.alphabet import Alphabet, CharacterIds
+from valence.training.char_lm.checkpoint import CharacterCheckpoint, Epoch
+from valence.training.char_lm.config import CharacterConfiguration, CharacterOptimization
+from valence.training.char_lm.documents import DocumentSplits, join_documents
+from valence.training.char_lm.model import CharacterModel, State, detach_state, initialize_weights
 from valence.training.runtime.run import Run
 from valence.training.runtime.tensor_file import copy_weights, flatten_optimizer, restore_optimizer
-from valence.training.trainer import optimizer as descent
+from valence.training.trainer import optimizer as schedule
 
-# held-out text is read in so many places at once, each but the first without what came before it
-_JUDGED_STREAMS = 16
-_JUDGED_CHUNK = 100
-
-
-class _Encoded(NamedTuple):
-    """The characters of each split, as numbers."""
-
-    train: Characters
-    dev: Characters
-    test: Characters
+# held-out text is read in parallel streams; each stream but the first starts without a state
+_EVALUATION_STREAMS = 16
+_EVALUATION_CHUNK = 100
 
 
-def fit(
+class _EncodedSplits(NamedTuple):
+    """The character ids of each split."""
+
+    train: CharacterIds
+    dev: CharacterIds
+    test: CharacterIds
+
+
+def train_model(
     configuration: CharacterConfiguration,
-    texts: Texts,
+    texts: DocumentSplits,
     *,
     target: Path,
     run: Run,
     fresh: bool = False,
-) -> Saved:
-    """Train, keep the epoch that predicts dev best in ``target``, and judge it on the test text.
+) -> CharacterCheckpoint:
+    """Train a model, keep the epoch with the best dev loss, and score it on the test text.
 
-    ``target`` is replaced after each epoch, and a run that was interrupted continues from the last
-    one to the very weights it would have reached; ``fresh`` begins anew. Raises
-    :class:`ConfigurationError` for text shorter than its streams, and if training diverges.
+    ``target`` is replaced after each epoch. An interrupted run continues after its last epoch and
+    reaches the same weights as an uninterrupted run; ``fresh`` starts over. Raises
+    :class:`ConfigurationError` for a text too short for the streams, and if training diverges.
     """
     optimization = configuration.optimization
-    alphabet = Alphabet.of(join(texts.train), minimum_count=configuration.data.minimum_count)
-    parts = _Encoded(
-        *(alphabet.encode(join(part)) for part in (texts.train, texts.dev, texts.test))
+    alphabet = Alphabet.from_text(
+        join_documents(texts.train), minimum_count=configuration.data.minimum_count
     )
-    if len(parts.train) < optimization.streams * (optimization.chunk + 1):
+    splits = _EncodedSplits(
+        *(alphabet.encode(join_documents(part)) for part in (texts.train, texts.dev, texts.test))
+    )
+    if len(splits.train) < optimization.streams * (optimization.chunk + 1):
         raise ConfigurationError(
-            f"{len(parts.train)} characters to learn from are too few for {optimization.streams} "
-            f"streams of {optimization.chunk} at least; lower optimization.streams"
+            f"{len(splits.train)} characters of training text are too few for "
+            f"{optimization.streams} streams of at least {optimization.chunk} characters; "
+            "lower optimization.streams"
         )
-    hashed = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
-    model = store.network(configuration, alphabet)
-    seeded(model, optimization.seed)
+    data_sha256 = hashlib.sha256(b"".join(part.tobytes() for part in splits)).hexdigest()
+    model = checkpoint.build_network(configuration, alphabet)
+    initialize_weights(model, optimization.seed)
     model.to(run.device)
     optimizer = _optimizer(model, optimization)
     history: tuple[Epoch, ...] = ()
     best = copy_weights(model)
-    before = None if fresh else _interrupted(target, configuration, hashed)
+    before = None if fresh else _load_interrupted_run(target, configuration, data_sha256)
     if before is not None:
         if before.test_bits is not None:
-            run.reporter.say(f"{target}: this model is trained already; --fresh trains it anew")
+            run.reporter.say(
+                f"{target}: this model is trained already; use --fresh to train it again"
+            )
             return before
         history, best = before.history, before.best
         model.load_state_dict(before.model)
         restore_optimizer(optimizer, before.optimizer)
         run.reporter.say(f"continuing after epoch {len(history)} of an interrupted run")
 
-    def saved(test_bits: float | None) -> Saved:
-        return Saved(
+    def make_checkpoint(test_bits: float | None) -> CharacterCheckpoint:
+        return CharacterCheckpoint(
             configuration,
             alphabet,
-            hashed,
+            data_sha256,
             history,
             test_bits,
             model=copy_weights(model),
@@ -91,72 +96,77 @@ def fit(
         )
 
     while len(history) < optimization.epochs:
-        epoch = _epoch(
+        epoch = _train_epoch(
             model,
             optimizer,
-            parts,
+            splits,
             history=history,
             optimization=optimization,
             run=run,
         )
         history = (*history, epoch)
-        if min(history, key=lambda one: one.dev_bits) is epoch:
+        if min(history, key=lambda past: past.dev_bits) is epoch:
             best = copy_weights(model)
-        store.save(saved(None), target)
+        checkpoint.save_checkpoint(make_checkpoint(None), target)
     model.load_state_dict(best)
-    done = saved(bits(model, parts.test))
-    store.save(done, target)
+    done = make_checkpoint(measure_bits(model, splits.test))
+    checkpoint.save_checkpoint(done, target)
     return done
 
 
-def bits(model: CharacterModel, text: Characters) -> float:
-    """Bits a character of ``text``: cross-entropy in base 2. The perplexity is 2 to this power."""
+def measure_bits(model: CharacterModel, text: CharacterIds) -> float:
+    """Bits per character of ``text``: cross-entropy in base 2. The perplexity is 2 ** bits."""
     model.eval()
     device = model.output.weight.device
     total, count = 0.0, 0
     state: State | None = None
     with torch.inference_mode():
-        for read, following in chunks(text, streams=_JUDGED_STREAMS, length=_JUDGED_CHUNK):
-            logits, state = model(read.to(device), state)
+        for inputs, targets in iterate_chunks(
+            text, streams=_EVALUATION_STREAMS, length=_EVALUATION_CHUNK
+        ):
+            logits, state = model(inputs.to(device), state)
             loss = functional.cross_entropy(
-                logits.flatten(0, 1).double(), following.to(device).flatten(), reduction="sum"
+                logits.flatten(0, 1).double(), targets.to(device).flatten(), reduction="sum"
             )
             total += loss.item()
-            count += following.numel()
+            count += targets.numel()
     return total / count / math.log(2.0)
 
 
-def chunks(text: Characters, *, streams: int, length: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """``text`` cut into ``streams`` equal parts, read side by side ``length`` at a time.
+def iterate_chunks(
+    text: CharacterIds, *, streams: int, length: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Chunks of ``text``, cut into ``streams`` equal parts that are read in parallel.
 
-    Yields characters ``(T, B)`` and those that follow them. Every chunk goes on where the one
-    before ended, so that a state can be carried over. What is left of the division is not read.
+    Yields characters ``(T, B)`` and the next characters ``(T, B)``, where T is at most ``length``.
+    Each chunk continues the previous chunk, so that a state can be carried over. The remainder of
+    the division is not read.
     """
     streams = max(1, min(streams, len(text) // 2))
-    each = (len(text) - 1) // streams
-    read = torch.from_numpy(text[: each * streams].reshape(streams, each).T.copy())
-    following = torch.from_numpy(text[1 : each * streams + 1].reshape(streams, each).T.copy())
-    for start in range(0, each, length):
-        yield read[start : start + length], following[start : start + length]
+    size = (len(text) - 1) // streams
+    inputs = torch.from_numpy(text[: size * streams].reshape(streams, size).T.copy())
+    targets = torch.from_numpy(text[1 : size * streams + 1].reshape(streams, size).T.copy())
+    for start in range(0, size, length):
+        yield inputs[start : start + length], targets[start : start + length]
 
 
-def _epoch(
+def _train_epoch(
     model: CharacterModel,
     optimizer: torch.optim.Optimizer,
-    parts: _Encoded,
+    splits: _EncodedSplits,
     *,
     history: Sequence[Epoch],
-    optimization: Optimization,
+    optimization: CharacterOptimization,
     run: Run,
 ) -> Epoch:
     number = len(history) + 1
-    note = f"dev {history[-1].dev_bits:.3f} bits a character" if history else ""
+    note = f"dev {history[-1].dev_bits:.3f} bits per character" if history else ""
     torch.manual_seed(optimization.seed * 10_007 + number)
     model.train()
     device = model.output.weight.device
-    # another start each epoch: the same characters do not always begin a chunk
+    # each epoch starts at another offset, so that chunks begin at other characters
     offset = int(np.random.default_rng(number).integers(optimization.chunk))
-    text = parts.train[offset:]
+    text = splits.train[offset:]
     steps = math.ceil(((len(text) - 1) // optimization.streams) / optimization.chunk)
     started = time.perf_counter()
     loss_sum = torch.zeros((), device=device)
@@ -168,25 +178,25 @@ def _epoch(
         done=(number - 1) * steps,
         note=note,
     ) as advance:
-        pairs = chunks(text, streams=optimization.streams, length=optimization.chunk)
-        for step, (read, following) in enumerate(pairs, start=(number - 1) * steps):
+        pairs = iterate_chunks(text, streams=optimization.streams, length=optimization.chunk)
+        for step, (inputs, targets) in enumerate(pairs, start=(number - 1) * steps):
             done = step / (steps * optimization.epochs)
-            descent.set_learning_rate(optimizer, optimization.learning_rate * (1.0 - 0.9 * done))
-            logits, state = model(read.to(device), state)
-            state = detach(state)
-            loss = functional.cross_entropy(logits.flatten(0, 1), following.to(device).flatten())
+            schedule.set_learning_rate(optimizer, optimization.learning_rate * (1.0 - 0.9 * done))
+            logits, state = model(inputs.to(device), state)
+            state = detach_state(state)
+            loss = functional.cross_entropy(logits.flatten(0, 1), targets.to(device).flatten())
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), optimization.clip_norm)
             optimizer.step()
-            loss_sum += loss.detach() * following.numel()
-            seen += following.numel()
+            loss_sum += loss.detach() * targets.numel()
+            seen += targets.numel()
             advance(tokens_per_second=seen / (time.perf_counter() - started))
     seconds = time.perf_counter() - started
     epoch = Epoch(
         epoch=number,
         train_bits=loss_sum.item() / seen / math.log(2.0),
-        dev_bits=bits(model, parts.dev),
+        dev_bits=measure_bits(model, splits.dev),
         seconds=seconds,
         characters_per_second=seen / seconds,
     )
@@ -197,13 +207,13 @@ def _epoch(
         )
     run.reporter.say(
         f"epoch {number}/{optimization.epochs}: train {epoch.train_bits:.3f}, "
-        f"dev {epoch.dev_bits:.3f} bits a character, {seconds:.0f} s, "
+        f"dev {epoch.dev_bits:.3f} bits per character, {seconds:.0f} s, "
         f"{epoch.characters_per_second:,.0f} characters/s"
     )
     return epoch
 
 
-def _optimizer(model: CharacterModel, optimization: Optimization) -> torch.optim.Optimizer:
+def _optimizer(model: CharacterModel, optimization: CharacterOptimization) -> torch.optim.Optimizer:
     if optimization.optimizer == "adagrad":  # Duchi, Hazan, Singer 2011
         return torch.optim.Adagrad(model.parameters(), lr=optimization.learning_rate)
     return torch.optim.AdamW(
@@ -211,11 +221,13 @@ def _optimizer(model: CharacterModel, optimization: Optimization) -> torch.optim
     )
 
 
-def _interrupted(target: Path, configuration: CharacterConfiguration, hashed: str) -> Saved | None:
-    """What an earlier run of just this configuration and text left."""
+def _load_interrupted_run(
+    target: Path, configuration: CharacterConfiguration, data_sha256: str
+) -> CharacterCheckpoint | None:
+    """The checkpoint of an earlier run with the same configuration and text."""
     try:
-        before = store.load(target)
+        before = checkpoint.load_checkpoint(target)
     except ConfigurationError:
         return None
-    same = before.configuration == configuration and before.data_sha256 == hashed
+    same = before.configuration == configuration and before.data_sha256 == data_sha256
     return before if same else None

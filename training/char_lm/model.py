@@ -1,4 +1,4 @@
-"""The network: one-hot characters through recurrent layers to what may follow."""
+"""The network: from one-hot characters through recurrent layers to logits of the next character."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CELLS: dict[Cell, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {
 
 
 class CharacterModel(nn.Module):
-    """``layers`` stacked, one direction; each layer's outputs can be looked at."""
+    """``layers`` stacked unidirectional layers, whose outputs can be inspected."""
 
     def __init__(
         self, *, characters: int, cell: Cell, hidden_size: int, layers: int, dropout: float = 0.0
@@ -24,7 +24,7 @@ class CharacterModel(nn.Module):
         super().__init__()
         self.characters = characters
         self.hidden_size = hidden_size
-        # one by one and not stacked by torch, which keeps to itself what lies between
+        # one module for each layer: a stacked torch module does not return the inner outputs
         self.layers = nn.ModuleList(
             _CELLS[cell](characters if layer == 0 else hidden_size, hidden_size)
             for layer in range(layers)
@@ -33,40 +33,40 @@ class CharacterModel(nn.Module):
         self.output = nn.Linear(hidden_size, characters)
 
     def outputs(self, characters: Tensor, state: State | None) -> tuple[list[Tensor], State]:
-        """What each layer puts out, ``(T, B, H)``, reading ``characters`` ``(T, B)``; new state."""
-        below = functional.one_hot(characters, self.characters).to(self.output.weight.dtype)
-        found: list[Tensor] = []
+        """The outputs ``(T, B, H)`` of each layer for ids ``(T, B)``, and the new state."""
+        inputs = functional.one_hot(characters, self.characters).to(self.output.weight.dtype)
+        outputs: list[Tensor] = []
         states = []
-        for place, layer in enumerate(self.layers):
-            below, after = layer(below, None if state is None else state[place])
-            found.append(below)
+        for index, layer in enumerate(self.layers):
+            inputs, after = layer(inputs, None if state is None else state[index])
+            outputs.append(inputs)
             states.append(after)
-            below = self.dropout(below)
-        return found, tuple(states)
+            inputs = self.dropout(inputs)
+        return outputs, tuple(states)
 
     def forward(self, characters: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Logits ``(T, B, characters)`` of the character after each, and the state to go on from.
+        """Logits ``(T, B, characters)`` of each next character, and the new state.
 
-        ``state`` is what the chunk before left, None at the start of a text.
+        ``state`` is the state after the previous chunk; None at the start of a text.
         """
-        found, after = self.outputs(characters, state)
-        logits: Tensor = self.output(self.dropout(found[-1]))
+        outputs, after = self.outputs(characters, state)
+        logits: Tensor = self.output(self.dropout(outputs[-1]))
         return logits, after
 
 
-def detach(state: State) -> State:
-    """``state`` as values alone: gradients go back no further."""
+def detach_state(state: State) -> State:
+    """``state`` without its graph, so that gradients stop here."""
     return tuple(
         part.detach() if isinstance(part, Tensor) else (part[0].detach(), part[1].detach())
         for part in state
     )
 
 
-def seeded(model: CharacterModel, seed: int) -> None:
-    """Fill ``model`` with starting values that ``seed`` decides.
+def initialize_weights(model: CharacterModel, seed: int) -> None:
+    """Fill ``model`` with initial weights that depend on ``seed``.
 
-    Matrices between layers uniform (Glorot and Bengio 2010), recurrent ones orthogonal (Saxe et al.
-    2014), an LSTM's forget gate open (Jozefowicz et al. 2015).
+    Matrices between layers are uniform (Glorot and Bengio 2010). Recurrent matrices are orthogonal
+    (Saxe et al. 2014). The forget gate of an LSTM is open (Jozefowicz et al. 2015).
     """
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():

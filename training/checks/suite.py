@@ -98,7 +98,7 @@ def run_checks(
 
 def check_drift(loaded: Loaded, tag: str) -> list[Finding]:
     """Measure the drift of the data from those of the stored model ``tag``."""
-    folder = store.path(tag)
+    folder = store.find_model(tag)
     old = profile.read_profile(folder / artifact.REPORT / profile.FILE)
     if old is None:
         return [

@@ -27,15 +27,17 @@ def cells(
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Find units of a character model that a person can interpret, and colour text by them."""
-    from valence.training.char_lm import heatmap, store, text
+    from valence.training.char_lm import checkpoint, documents, heatmap
     from valence.training.char_lm import interpretable_units as finder
 
     reporter = Reporter()
     places = Workspace(workspace)
-    saved = store.load(store.path(places.characters, model))
-    network = saved.network()
-    texts = text.load(saved.configuration.data, cache=places.corpora, progress=reporter.say)
-    found = finder.find(
+    saved = checkpoint.load_checkpoint(checkpoint.checkpoint_path(places.characters, model))
+    network = saved.build_network()
+    texts = documents.load_documents(
+        saved.configuration.data, cache=places.corpora, progress=reporter.say
+    )
+    found = finder.find_units(
         network, saved.alphabet, dev=texts.dev, test=texts.test, characters=characters
     )
     table = Table("feature", "layer", "unit", "correlation", "where it was chosen")
@@ -48,11 +50,11 @@ def cells(
             f"{one.chosen_correlation:.3f}",
         )
     reporter.console.print(table)
-    passage = text.join(texts.test)[:shown]
-    outputs = finder.activations(network, saved.alphabet, passage)
+    passage = documents.join_documents(texts.test)[:shown]
+    outputs = finder.compute_activations(network, saved.alphabet, passage)
     chosen = [
         (one, outputs[:, (one.layer - 1) * network.hidden_size + one.unit]) for one in found[:units]
     ]
     output = output or places.characters / f"{model}-cells.html"
-    heatmap.write(output, name=model, text=passage, units=chosen)
+    heatmap.write_heatmap(output, name=model, text=passage, units=chosen)
     typer.echo(output)

@@ -61,7 +61,7 @@ def check(
     against = options.against
     if against is None:
         try:
-            store.path(chosen.name)
+            store.find_model(chosen.name)
         except ArtifactError:
             reporter.say(f"the store holds no model {chosen.name}, so drift is not checked")
         else:

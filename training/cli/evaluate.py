@@ -25,8 +25,8 @@ from valence.training.runtime.workspace import Workspace
 if TYPE_CHECKING:
     from valence.service.classifier.manifest import Manifest
     from valence.training.config.columns import Columns
-    from valence.training.evaluation.assessment.stored import Assessed
-    from valence.training.evaluation.assessment.texts import Texts
+    from valence.training.evaluation.assessment.stored_assessment import StoredAssessment
+    from valence.training.evaluation.assessment.texts import EvaluationTexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,42 +114,42 @@ class EvaluateOptions:
 @expand_options
 def evaluate(model: ModelArgument, *, texts: TextOptions, options: EvaluateOptions) -> None:
     """Evaluate a model of the store on its held-out texts, or on any labelled texts."""
-    from valence.training.evaluation.assessment import stored
+    from valence.training.evaluation.assessment import stored_assessment
     from valence.training.evaluation.assessment import texts as own_texts
 
     reporter = Reporter()
     workspace = Workspace(options.workspace)
-    choice = own_texts.Choice(
-        own_texts.parse_mapping(texts.mapping or ()),
+    selection = own_texts.TextSelection(
+        own_texts.parse_label_mapping(texts.mapping or ()),
         tuple(texts.slices or ()),
         texts.trained_on_too,
     )
 
-    def read_texts(manifest: Manifest) -> Texts:
-        return own_texts.read(
+    def read_texts(manifest: Manifest) -> EvaluationTexts:
+        return own_texts.read_evaluation_texts(
             texts.data or (),
             texts.make_columns(manifest),
             manifest,
-            choice=choice,
+            selection=selection,
             reporter=reporter,
             cache=workspace.corpora,
         )
 
-    found = stored.assess_stored(
+    found = stored_assessment.assess_stored_model(
         model,
-        stored.AssessmentOptions(
+        stored_assessment.AssessmentOptions(
             options.engine,
             options.against,
             with_baselines=options.baselines,
             mistakes=options.errors,
         ),
         Run(workspace, reporter),
-        reading=read_texts if texts.data else None,
+        read_texts=read_texts if texts.data else None,
     )
     reporter.console.print(tables.scores(found.rows))
     for part in tables.assessment(found.assessment):
         reporter.console.print(part, soft_wrap=isinstance(part, str))
-    _print_mistakes(found.folder / stored.MISTAKES, reporter, shown=options.show_errors)
+    _print_mistakes(found.folder / stored_assessment.MISTAKES, reporter, shown=options.show_errors)
     typer.echo(json.dumps(_make_json(found)))
 
 
@@ -162,7 +162,7 @@ def _print_mistakes(file: Path, reporter: Reporter, *, shown: bool) -> None:
     reporter.say(f"report: {report} (and .md); {count} worst mistakes: {file}")
 
 
-def _make_json(found: Assessed) -> dict[str, Any]:
+def _make_json(found: StoredAssessment) -> dict[str, Any]:
     scores: dict[str, Any] = {name: value.as_json() for name, value in found.rows.items()}
     scores[f"{found.assessment.model} ({found.assessment.data})"]["intervals"] = {
         name: list(interval) for name, interval in found.assessment.intervals.items()

@@ -72,12 +72,12 @@ def experiments(options: ExperimentOptions) -> None:
     """
     from valence.training.experiments.tasks import task as tasks
 
-    chosen = tasks.load(options.task or ())
-    from valence.training.experiments.tasks import run
+    chosen = tasks.load_tasks(options.task or ())
+    from valence.training.experiments.tasks.experiments import Experiments, run_experiments
 
     reporter = Reporter()
-    summary = run.run_experiments(
-        run.Experiments(
+    summary = run_experiments(
+        Experiments(
             chosen,
             tuple(dict.fromkeys(options.seed or _SEEDS)),
             options.data,

@@ -24,7 +24,7 @@ def faithfulness(
     from valence.training.evaluation import explanation_faithfulness as judged
 
     reporter = Reporter()
-    found = judged.measure_stored(
+    found = judged.measure_stored_model(
         model, label=label, engine=engine, run=Run(Workspace(workspace), reporter)
     )
     reporter.say(

@@ -37,20 +37,23 @@ def lm(
     from valence.training.char_lm import config as configurations
 
     file = find_configuration(configuration, (CONFIGURATIONS,))
-    chosen = override_optimization(configurations.load(file), seed=seed)
-    from valence.training.char_lm import loop, store, text
+    chosen = override_optimization(configurations.read_configuration(file), seed=seed)
+    from valence.training.char_lm import checkpoint, documents, loop
     from valence.training.trainer.checkpoint import hold_run
 
     reporter = Reporter()
     places = Workspace(workspace)
-    texts = text.load(chosen.data, cache=places.corpora, progress=reporter.say)
+    texts = documents.load_documents(chosen.data, cache=places.corpora, progress=reporter.say)
     reporter.say(
-        " / ".join(f"{len(text.join(part)):,}" for part in (texts.train, texts.dev, texts.test))
+        " / ".join(
+            f"{len(documents.join_documents(part)):,}"
+            for part in (texts.train, texts.dev, texts.test)
+        )
         + " characters in train / dev / test"
     )
-    target = store.path(places.characters, chosen.name)
+    target = checkpoint.checkpoint_path(places.characters, chosen.name)
     with hold_run(target):
-        saved = loop.fit(
+        saved = loop.train_model(
             chosen,
             texts,
             target=target,

@@ -28,5 +28,5 @@ def predict(
     # a byte that is not UTF-8 becomes a replacement character; the other lines are answered
     piped = typer.get_text_stream("stdin", encoding="utf-8", errors="replace")
     lines = texts or (line.rstrip("\n") for line in piped)
-    for answer in stored_model.predict_stored(model, lines, engine=engine, truncation=truncation):
+    for answer in stored_model.predict_texts(model, lines, engine=engine, truncation=truncation):
         typer.echo(json.dumps(answer))

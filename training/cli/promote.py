@@ -14,7 +14,7 @@ def promote(
     """Make a version the champion of its model: the version that is served."""
     from valence.training.registry import store
 
-    champion = store.promote(tag)
+    champion = store.promote_version(tag)
     name = tag.partition(":")[0]
     Reporter().say(f"{name}:{champion.version} is the champion; a server started now serves it")
     typer.echo(f"{name}:{champion.version}")

@@ -67,11 +67,11 @@ def retrain(
     # torch takes seconds to import
     from valence.training.pipeline import retraining
     from valence.training.pipeline.gate.rules import Rules
-    from valence.training.tracking.tracker import UNTRACKED, tracked
+    from valence.training.tracking.tracker import UNTRACKED, track_run
 
-    tracker = tracked(options.workspace, reporter) if options.track else nullcontext(UNTRACKED)
+    tracker = track_run(options.workspace, reporter) if options.track else nullcontext(UNTRACKED)
     with tracker as tracking:
-        verdict, path = retraining.retrain(
+        verdict, path = retraining.retrain_model(
             chosen,
             Run(Workspace(options.workspace), reporter, torch_device(options.device)),
             rules=Rules(confidence=options.confidence),
@@ -79,8 +79,8 @@ def retrain(
             tracking=tracking,
         )
     if reporter.console.is_terminal:
-        reporter.console.print(verdict.table())
-    typer.echo(verdict.summary())
+        reporter.console.print(verdict.make_table())
+    typer.echo(verdict.summarize())
     typer.echo(f"{path}, and {path.with_suffix('.md').name} to read")
     if verdict.decision == "kept":
         raise typer.Exit(options.kept_exit_code)

@@ -14,6 +14,6 @@ def rollback(
     """Make the previous champion the champion again; nothing is deleted."""
     from valence.training.registry import store
 
-    champion = store.rollback(name)
+    champion = store.roll_back(name)
     Reporter().say(f"{name}:{champion.version} is the champion; a server started now serves it")
     typer.echo(f"{name}:{champion.version}")

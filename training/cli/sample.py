@@ -25,11 +25,13 @@ def sample(
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Generate text with a character model."""
-    from valence.training.char_lm import generation, store
+    from valence.training.char_lm import checkpoint, generation
 
-    saved = store.load(store.path(Workspace(workspace).characters, model))
-    drawn = generation.sample(
-        saved.network(), saved.alphabet, prime=prime, temperature=temperature, seed=seed
+    saved = checkpoint.load_checkpoint(
+        checkpoint.checkpoint_path(Workspace(workspace).characters, model)
+    )
+    drawn = generation.generate_characters(
+        saved.build_network(), saved.alphabet, prime=prime, temperature=temperature, seed=seed
     )
     typer.echo(prime, nl=False)
     for character in islice(drawn, length):

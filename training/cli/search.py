@@ -29,7 +29,7 @@ from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
-    from valence.training.experiments.search.search import Found
+    from valence.training.experiments.search.search import SearchResult
     from valence.training.experiments.search.space import Space
 
 EXTRA = "search"
@@ -106,13 +106,13 @@ def search(
         )
     from valence.training.experiments.search import space as spaces
 
-    space = spaces.load(options.space, base)
+    space = spaces.load_space(options.space, base)
     # after everything that may be wrong: torch takes seconds to import
     from valence.training.experiments.search import search as searches
 
     folder = options.workspace / "search"
     out = options.out or folder / f"{study}.toml"
-    found = searches.search(
+    found = searches.run_search(
         space,
         limits=searches.SearchLimits(options.trials, options.minutes),
         files=searches.SearchFiles(
@@ -132,11 +132,11 @@ def search(
         )
 
 
-def _print_result(found: Found, space: Space, out: Path, reporter: Reporter) -> None:
+def _print_result(found: SearchResult, space: Space, out: Path, reporter: Reporter) -> None:
     from valence.training.experiments.search import winner
 
     if found.trials:
-        reporter.console.print(winner.table(found.trials, space))
+        reporter.console.print(winner.make_table(found.trials, space))
     if found.importances:
         shares = ", ".join(f"{key} {share:.0%}" for key, share in found.importances.items())
         reporter.say(f"importance of each key for dev macro-F1: {shares}")

@@ -34,14 +34,14 @@ def show(
 
     if as_json + card + configuration > 1:
         raise ConfigurationError("--json, --card, --configuration: give one of them")
-    folder = store.path(model)
+    folder = store.find_model(model)
     manifest = seal.verify(folder)
     if as_json:
         typer.echo(manifest.model_dump_json(indent=2))
     elif card:
-        typer.echo(model_card.render(manifest), nl=False)
+        typer.echo(model_card.render_model_card(manifest), nl=False)
     elif configuration:
-        typer.echo(model_card.configuration_toml(manifest, paths=True), nl=False)
+        typer.echo(model_card.format_configuration(manifest, paths=True), nl=False)
     else:
         for line in _make_lines(manifest):
             typer.echo(line)

@@ -78,11 +78,13 @@ def train(
         )
         # after everything that may be wrong: torch takes seconds to import
         from valence.training.pipeline import training_run
-        from valence.training.tracking.tracker import UNTRACKED, tracked
+        from valence.training.tracking.tracker import UNTRACKED, track_run
 
         track = options.track and distributed.is_first()
-        with tracked(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking:
-            trained = training_run.train(
+        with (
+            track_run(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking
+        ):
+            trained = training_run.train_classifier(
                 chosen,
                 Run(Workspace(options.workspace), reporter, torch_device(options.device)),
                 fresh=options.fresh,
@@ -112,7 +114,7 @@ def _print_scores(trained: Trained, reporter: Reporter) -> None:
 def _print_champion(name: str, tag: str, reporter: Reporter) -> None:
     from valence.training.registry import store
 
-    champion = store.current(name)
+    champion = store.read_champion(name)
     if champion is not None:
         reporter.say(
             f"{name}:{champion.version} is the champion and is still what is served; "

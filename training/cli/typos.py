@@ -16,7 +16,9 @@ def typos(
     from valence.training.evaluation import typo_robustness as measured
 
     reporter = Reporter()
-    found = measured.measure_stored(model, engine=engine, run=Run(Workspace(workspace), reporter))
+    found = measured.measure_stored_model(
+        model, engine=engine, run=Run(Workspace(workspace), reporter)
+    )
     reporter.say(
         f"{found.texts:,} dev texts: macro-F1 {found.macro_f1:.4f}, with a typing error in every "
         f"tenth word {found.with_typos:.4f}: {found.points:.2f} points less; tokens not in the "

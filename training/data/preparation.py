@@ -13,8 +13,7 @@ from valence.training.config.schema import Configuration, Data
 from valence.training.corpora import catalog, files
 from valence.training.corpora.catalog import Loaded
 from valence.training.corpora.example import Example
-from valence.training.data import large_files, near_duplicates, vocabulary
-from valence.training.data.augmentation import copies
+from valence.training.data import large_files, near_duplicates, text_copies, vocabulary
 from valence.training.data.batches import EncodedTexts, TrainingTexts, encode_examples
 from valence.training.data.large_files import Source
 from valence.training.data.split import (
@@ -94,7 +93,7 @@ def load_texts(configuration: Configuration, run: Run) -> RawData:
     cache, reporter = run.workspace.corpora, run.reporter
     unlabelled = load_unlabelled(configuration.unlabelled, splits, cache=cache, reporter=reporter)
     teacher_texts = select_for_teacher(unlabelled, settings, splits, reporter=reporter)
-    augmented_texts = copies.make_augmented_texts(settings, splits, cache=cache, reporter=reporter)
+    augmented_texts = text_copies.make_augmented_texts(settings, splits, cache=cache, reporter=reporter)
     return RawData(loaded, splits, source, augmented_texts, unlabelled, teacher_texts)
 
 

@@ -30,7 +30,7 @@ from valence.training.distillation.self_teacher import SelfTeacher
 from valence.training.distillation.teacher import MeanTeacher, Teacher, TeacherData
 from valence.training.embeddings.encoder_model import Encoder
 from valence.training.embeddings.word_vectors import WordVectors
-from valence.training.metrics.definitions import FIGURES
+from valence.training.metrics.definitions import METRICS
 from valence.training.metrics.scores import evaluate
 from valence.training.runtime import distributed
 from valence.training.runtime.hashing import sha256_of
@@ -198,7 +198,7 @@ def _score_teacher(
             labels=configuration.labels,
             thresholds=[0.5] * len(configuration.labels) if multi_label else None,
         )
-        scores[name] = {figure: float(getattr(evaluation, figure)) for figure in FIGURES}
+        scores[name] = {metric: float(getattr(evaluation, metric)) for metric in METRICS}
     return scores
 
 

@@ -1,7 +1,6 @@
-"""What a classifier has to beat: a linear model over n-grams, and a lexicon with rules.
+"""The baselines of a classifier: a linear model over n-grams, and a lexicon with rules.
 
-Both are fitted and scored on exactly the splits the classifier has, and nothing of them is kept
-but their scores.
+Baselines are fitted and scored on the splits of the classifier. Only their scores are kept.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ SENTIMENT = frozenset({"negative", "neutral", "positive"})
 _VADER_NEUTRAL = 0.05
 
 
-def score(
+def score_baselines(
     train: Sequence[Example],
     test: Sequence[Example],
     *,
@@ -32,75 +31,82 @@ def score(
     task: Task = "single_label",
     dev: Sequence[Example] = (),
 ) -> dict[str, Evaluation]:
-    """Every baseline that fits the labels, by the name to print.
+    """The evaluations of all baselines that fit the labels, by the name to print.
 
-    ``dev`` is where a multi-label task's thresholds are chosen, the baseline's as the classifier's.
+    A multi-label task needs ``dev``, on which the thresholds of the baseline are chosen.
     """
     if task == "multi_label":
         return {
-            "TF-IDF + one-vs-rest logistic regression": one_vs_rest(train, dev, test, labels=labels)
+            "TF-IDF + one-vs-rest logistic regression": score_one_vs_rest(
+                train, dev, test, labels=labels
+            )
         }
-    scores = {"TF-IDF + logistic regression": tfidf(train, test, labels=labels)}
+    scores = {"TF-IDF + logistic regression": score_tfidf(train, test, labels=labels)}
     if set(labels) == SENTIMENT:
-        scores["VADER"] = vader(test, labels=labels)
+        scores["VADER"] = score_vader(test, labels=labels)
     return scores
 
 
-def tfidf(
+def score_tfidf(
     train: Sequence[Example], test: Sequence[Example], *, labels: Sequence[str]
 ) -> Evaluation:
-    """Words and word pairs, weighted by TF-IDF, under multinomial logistic regression."""
-    vectorizer = _vectorizer()
+    """Multinomial logistic regression over words and word pairs, weighted by TF-IDF."""
+    vectorizer = _make_vectorizer()
     features = vectorizer.fit_transform(example.text for example in train)
-    model = _linear_model()
-    model.fit(features, _truth(train, labels))
+    model = _make_linear_model()
+    model.fit(features, _label_indices(train, labels))
     fitted = model.predict_proba(vectorizer.transform(example.text for example in test))
-    # a label that has no text in train has no column
+    # the model has no column for a label without texts in train
     probabilities = np.zeros((len(test), len(labels)))
     probabilities[:, model.classes_] = fitted
-    return evaluate(probabilities, _truth(test, labels), labels=labels)
+    return evaluate(probabilities, _label_indices(test, labels), labels=labels)
 
 
-def one_vs_rest(
+def score_one_vs_rest(
     train: Sequence[Example],
     dev: Sequence[Example],
     test: Sequence[Example],
     *,
     labels: Sequence[str],
 ) -> Evaluation:
-    """As :func:`tfidf`, a logistic regression for each label and a threshold chosen on ``dev``."""
-    vectorizer = _vectorizer()
+    """As :func:`score_tfidf`, with one logistic regression for each label.
+
+    The threshold of each label is chosen on ``dev``.
+    """
+    vectorizer = _make_vectorizer()
     features = vectorizer.fit_transform(example.text for example in train)
-    given = targets.label_indices(train, labels=labels, task="multi_label")
-    parts = {
+    train_truth = targets.label_indices(train, labels=labels, task="multi_label")
+    held_out = {
         name: vectorizer.transform(example.text for example in examples)
         for name, examples in (("dev", dev), ("test", test))
     }
-    probabilities = {name: np.zeros((part.shape[0], len(labels))) for name, part in parts.items()}
+    probabilities = {
+        name: np.zeros((matrix.shape[0], len(labels))) for name, matrix in held_out.items()
+    }
     for label in range(len(labels)):
-        if given[:, label].min() == given[:, label].max():
-            # no text of train has the label, or all have
-            for answers in probabilities.values():
-                answers[:, label] = given[0, label]
+        if train_truth[:, label].min() == train_truth[:, label].max():
+            # the label is constant in train
+            for columns in probabilities.values():
+                columns[:, label] = train_truth[0, label]
             continue
-        model = _linear_model().fit(features, given[:, label])
-        for name, part in parts.items():
-            probabilities[name][:, label] = model.predict_proba(part)[:, 1]
+        model = _make_linear_model().fit(features, train_truth[:, label])
+        for name, matrix in held_out.items():
+            probabilities[name][:, label] = model.predict_proba(matrix)[:, 1]
     return evaluate(
         probabilities["test"],
         targets.label_indices(test, labels=labels, task="multi_label"),
         labels=labels,
-        thresholds=thresholds.choose(
+        thresholds=thresholds.choose_thresholds(
             probabilities["dev"], targets.label_indices(dev, labels=labels, task="multi_label")
         ),
     )
 
 
-def vader(test: Sequence[Example], *, labels: Sequence[str]) -> Evaluation:
-    """Hutto and Gilbert's lexicon and rules, which need no training.
+def score_vader(test: Sequence[Example], *, labels: Sequence[str]) -> Evaluation:
+    """VADER, the lexicon and rules of Hutto and Gilbert, which need no training.
 
-    They give a label, not a probability: its label gets a probability of 1, so that calibration
-    error and Brier score are those of a classifier that is always sure.
+    VADER predicts a label without a probability. The predicted label gets a probability of 1, so
+    calibration error and Brier score are those of a classifier that is always certain.
     """
     analyzer = SentimentIntensityAnalyzer()
     probabilities = np.zeros((len(test), len(labels)))
@@ -111,18 +117,18 @@ def vader(test: Sequence[Example], *, labels: Sequence[str]) -> Evaluation:
         else:
             label = "negative" if compound <= -_VADER_NEUTRAL else "neutral"
         row[list(labels).index(label)] = 1.0
-    return evaluate(probabilities, _truth(test, labels), labels=labels)
+    return evaluate(probabilities, _label_indices(test, labels), labels=labels)
 
 
-def _vectorizer() -> TfidfVectorizer:
+def _make_vectorizer() -> TfidfVectorizer:
     return TfidfVectorizer(
         ngram_range=(1, 2), min_df=2, sublinear_tf=True, strip_accents="unicode", dtype=np.float32
     )
 
 
-def _linear_model() -> LogisticRegression:
+def _make_linear_model() -> LogisticRegression:
     return LogisticRegression(C=2.0, max_iter=500)
 
 
-def _truth(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.int64]:
+def _label_indices(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.int64]:
     return targets.label_indices(examples, labels=labels, task="single_label")

@@ -1,4 +1,4 @@
-"""Whether explanations tell what a model goes by: words are deleted and the model asked again."""
+"""Faithfulness of explanations: the model is evaluated again after words are deleted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from valence.service.classifier.classifier import Classifier, to_probabilities
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.interface import Engine
-from valence.service.inference.explain.explainer import attributor
+from valence.service.inference.explain.explainer import make_attributor
 from valence.training.config import loader
 from valence.training.data.preparation import load_splits
 from valence.training.evaluation import stored_model
@@ -24,11 +24,11 @@ _CHUNK = 1_024
 
 
 class Faithfulness(BaseModel):
-    """How deleting the words that speak most for a label compares with deleting random ones.
+    """The effect of deleting the words of highest contribution, compared with random words.
 
-    ``wins`` is the share of texts and draws in which the label's probability falls further by the
-    deletion of the words of highest contribution than by that of as many random ones; an equal
-    fall, as of the same words, is no win. Falls are means. Completeness errors are those of
+    ``wins`` is the share of texts and draws in which the label's probability falls further when the
+    words of highest contribution are deleted than when as many random words are deleted. An equal
+    fall is not a win. ``fall`` and ``random_fall`` are means. Completeness errors are defined in
     :class:`valence.service.inference.explain.explainer.Explanation`.
     """
 
@@ -43,20 +43,21 @@ class Faithfulness(BaseModel):
     max_completeness_error: float
 
 
-def measure(
+def measure_faithfulness(
     classifier: Classifier, engine: Engine, texts: Sequence[str], *, label: str, seed: int = 0
 ) -> Faithfulness:
-    """Judge the explanations of the ``texts`` that the model is confident are of ``label``.
+    """Measure the explanations of those ``texts`` that the model confidently labels ``label``.
 
-    That is, those of more tokens than are deleted, given the label with a probability of at least
-    :data:`CONFIDENT`. Raises :class:`ConfigurationError` if there is none, or no such label.
+    Used are the texts with more than :data:`DELETED` tokens for which the model predicts the label
+    with a probability of at least :data:`CONFIDENT`. Raises :class:`ConfigurationError` if there is
+    no such text, or no such label.
     """
     manifest = classifier.manifest
     if label not in manifest.labels:
         raise ConfigurationError(f"no label {label!r}; the model has {', '.join(manifest.labels)}")
     index = manifest.labels.index(label)
 
-    def ask(documents: Sequence[WordIds]) -> NDArray[np.float64]:
+    def compute_probabilities(documents: Sequence[WordIds]) -> NDArray[np.float64]:
         outputs = [
             engine.logits(documents[start : start + _CHUNK])
             for start in range(0, len(documents), _CHUNK)
@@ -65,33 +66,35 @@ def measure(
             np.concatenate(outputs), temperature=manifest.temperature, task=manifest.task
         )
 
-    read = [classifier.encode_head(text).ids for text in texts]
-    read = [ids for ids in read if len(ids) > DELETED]
-    scores = ask(read) if read else np.empty((0, len(manifest.labels)))
-    kept = (scores.argmax(axis=1) == index) & (scores[:, index] >= CONFIDENT)
-    documents = [ids for ids, keep in zip(read, kept, strict=True) if keep]
+    encoded = [classifier.encode_head(text).ids for text in texts]
+    encoded = [ids for ids in encoded if len(ids) > DELETED]
+    scores = compute_probabilities(encoded) if encoded else np.empty((0, len(manifest.labels)))
+    confident = (scores.argmax(axis=1) == index) & (scores[:, index] >= CONFIDENT)
+    documents = [ids for ids, is_confident in zip(encoded, confident, strict=True) if is_confident]
     if not documents:
-        raise ConfigurationError(f"no text is given {label!r} with a probability of {CONFIDENT}")
-    before = scores[kept, index]
+        raise ConfigurationError(
+            f"the model labels no text {label!r} with a probability of {CONFIDENT} or more"
+        )
+    before = scores[confident, index]
 
-    explains = attributor(classifier.artifact)
+    attributions = make_attributor(classifier.artifact)
     errors, shortened = [], []
     for ids in documents:
-        found = explains.attribute(ids, index)
-        difference = found.logit - found.baseline_logit
-        added = float(found.contributions.sum(dtype=np.float64))
-        errors.append(abs(added - difference) / max(abs(difference), 0.01))
-        highest = np.argsort(-found.contributions, kind="stable")[:DELETED]
+        attribution = attributions.attribute(ids, index)
+        difference = attribution.logit - attribution.baseline_logit
+        total = float(attribution.contributions.sum(dtype=np.float64))
+        errors.append(abs(total - difference) / max(abs(difference), 0.01))
+        highest = np.argsort(-attribution.contributions, kind="stable")[:DELETED]
         shortened.append(np.delete(ids, highest))
-    after = ask(shortened)[:, index]
+    after = compute_probabilities(shortened)[:, index]
 
     random = np.random.default_rng(seed)
     wins, falls = [], []
     for _ in range(DRAWS):
         drawn = [np.delete(ids, random.choice(len(ids), DELETED, False)) for ids in documents]
-        by_chance = ask(drawn)[:, index]
-        wins.append((after < by_chance).mean())
-        falls.append((before - by_chance).mean())
+        after_random = compute_probabilities(drawn)[:, index]
+        wins.append((after < after_random).mean())
+        falls.append((before - after_random).mean())
     return Faithfulness(
         label=label,
         texts=len(documents),
@@ -103,15 +106,16 @@ def measure(
     )
 
 
-def measure_stored(tag: str, *, label: str | None, engine: str, run: Run) -> Faithfulness:
-    """:func:`measure` of a model in the store on its held-out texts; by default of its
-    last label.
+def measure_stored_model(tag: str, *, label: str | None, engine: str, run: Run) -> Faithfulness:
+    """:func:`measure_faithfulness` of a stored model on its held-out texts.
+
+    The default label is the last label of the model.
     """
-    classifier, computes = stored_model.load(tag, engine)
+    classifier, model_engine = stored_model.load_stored_model(tag, engine)
     manifest = classifier.manifest
-    chosen = loader.parse_configuration(
+    configuration = loader.parse_configuration(
         dict(manifest.training.configuration), source=f"model {tag}"
     )
-    _, splits = load_splits(chosen, run)
+    _, splits = load_splits(configuration, run)
     texts = [example.text for example in splits.of(splits.judged)]
-    return measure(classifier, computes, texts, label=label or manifest.labels[-1])
+    return measure_faithfulness(classifier, model_engine, texts, label=label or manifest.labels[-1])

@@ -1,4 +1,4 @@
-"""What a fitted network is worth: its calibration, thresholds and scores, beside the baselines."""
+"""The evaluation of a fitted network: calibration, thresholds, scores, baselines, behaviour."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ import numpy as np
 from valence.service.classifier.classifier import to_probabilities
 from valence.service.classifier.model import RecurrentClassifier
 from valence.training.behaviour import suite
-from valence.training.behaviour.case_result import Capability
-from valence.training.behaviour.model_under_test import Subject
+from valence.training.behaviour.capability import Capability
+from valence.training.behaviour.model_under_test import ModelUnderTest
 from valence.training.config.schema import Configuration
 from valence.training.data.batches import encode_texts
 from valence.training.data.preparation import Prepared
 from valence.training.evaluation import baselines
-from valence.training.metrics import calibration, definitions, thresholds
-from valence.training.metrics.predictions import Answers, Floats
+from valence.training.metrics import bootstrap, calibration, thresholds
+from valence.training.metrics.predictions import Floats, Predictions
 from valence.training.metrics.scores import Evaluation, evaluate
 from valence.training.trainer import loop
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Scores on dev and test and their intervals, by split; the baselines' by name.
+class FittedEvaluation:
+    """The evaluation of a fitted network.
 
-    Baselines are scored on test, or on dev where test texts lie elsewhere.
-
-    ``thresholds`` are one a label of a multi-label task, else None; ``behaviour`` is tested on test
-    texts, rewritten; on dev texts where there are no test texts.
+    ``evaluations`` and ``intervals`` are by split, ``baselines`` are by name. Baselines are scored
+    on test, or on dev where there are no test texts; ``behaviour`` is tested on the same texts.
+    ``thresholds`` holds one threshold for each label of a multi-label task, else None.
     """
 
     temperature: float
@@ -39,49 +38,58 @@ class Outcome:
     behaviour: Sequence[Capability]
 
 
-def judge(
+def evaluate_fitted_model(
     model: RecurrentClassifier,
     prepared: Prepared,
     configuration: Configuration,
     *,
     with_baselines: bool,
-) -> Outcome:
-    """Calibrate ``model`` on the dev texts, choose its thresholds there, and score it."""
+) -> FittedEvaluation:
+    """Calibrate ``model`` and choose its thresholds on the dev texts, then score the model."""
     encoded, splits = prepared.held_out, prepared.raw.splits
     outputs = {name: loop.compute_logits(model, texts) for name, texts in encoded.items()}
     temperature = calibration.fit_temperature(
         outputs["dev"].astype(np.float64), encoded["dev"].truth
     )
     values = {
-        name: to_probabilities(values, temperature=temperature, task=configuration.task)
-        for name, values in outputs.items()
+        name: to_probabilities(logits, temperature=temperature, task=configuration.task)
+        for name, logits in outputs.items()
     }
-    chosen = (
-        thresholds.choose(values["dev"], encoded["dev"].truth)
+    chosen_thresholds = (
+        thresholds.choose_thresholds(values["dev"], encoded["dev"].truth)
         if configuration.task == "multi_label"
         else None
     )
     evaluations = {
-        name: evaluate(rows, encoded[name].truth, labels=configuration.labels, thresholds=chosen)
+        name: evaluate(
+            rows, encoded[name].truth, labels=configuration.labels, thresholds=chosen_thresholds
+        )
         for name, rows in values.items()
     }
-    answers = {
-        name: Answers.of(rows, encoded[name].truth, thresholds=chosen)
+    predictions = {
+        name: Predictions.from_probabilities(
+            rows, encoded[name].truth, thresholds=chosen_thresholds
+        )
         for name, rows in values.items()
     }
-    intervals = {name: definitions.bounds(one) for name, one in answers.items()}
-    subject = Subject(
+    intervals = {
+        name: bootstrap.estimate_bounds(split_predictions)
+        for name, split_predictions in predictions.items()
+    }
+    model_under_test = ModelUnderTest(
         configuration.labels,
-        _asking(model, prepared, configuration, temperature=temperature),
-        chosen,
+        _make_probability_function(model, prepared, configuration, temperature=temperature),
+        chosen_thresholds,
         configuration.polarity,
     )
     held_out = splits.of(splits.judged)
-    behaviour = suite.examine(
-        subject, [example.text for example in held_out], answers[splits.judged].given
+    behaviour = suite.run_suite(
+        model_under_test,
+        [example.text for example in held_out],
+        predictions[splits.judged].predicted,
     )
-    beside = (
-        baselines.score(
+    baseline_evaluations = (
+        baselines.score_baselines(
             splits.train,
             held_out,
             labels=configuration.labels,
@@ -91,20 +99,22 @@ def judge(
         if with_baselines
         else {}
     )
-    return Outcome(temperature, chosen, evaluations, intervals, beside, behaviour)
+    return FittedEvaluation(
+        temperature, chosen_thresholds, evaluations, intervals, baseline_evaluations, behaviour
+    )
 
 
-def _asking(
+def _make_probability_function(
     model: RecurrentClassifier,
     prepared: Prepared,
     configuration: Configuration,
     *,
     temperature: float,
 ) -> Callable[[Sequence[str]], Floats]:
-    def ask(texts: Sequence[str]) -> Floats:
+    def compute_probabilities(texts: Sequence[str]) -> Floats:
         outputs = loop.compute_logits(
             model, encode_texts(texts, prepared.vocabulary, configuration)
         )
         return to_probabilities(outputs, temperature=temperature, task=configuration.task)
 
-    return ask
+    return compute_probabilities

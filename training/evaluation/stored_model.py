@@ -1,4 +1,4 @@
-"""Models that are in the store, judged and asked: with the engine and text handling that serve."""
+"""Evaluation and prediction with stored models, with the engine and text handling of serving."""
 
 from __future__ import annotations
 
@@ -24,63 +24,70 @@ from valence.service.errors import TextTooLong
 from valence.service.inference.engines import factory
 from valence.service.inference.engines.interface import Engine
 from valence.service.observability.log import Log
-from valence.training.behaviour.model_under_test import Subject
+from valence.training.behaviour.model_under_test import ModelUnderTest
 from valence.training.config import loader
 from valence.training.corpora.example import Example
 from valence.training.data import targets
 from valence.training.data.preparation import load_splits
 from valence.training.data.split import Splits, hash_examples
 from valence.training.evaluation import baselines
-from valence.training.metrics.predictions import Answers
+from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import Evaluation, evaluate
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 
-# texts that are scored together
+# texts of a batch
 _CHUNK = 1_024
 
 
-def evaluate_stored(
+def evaluate_stored_model(
     tag: str, *, engine: str, run: Run, with_baselines: bool
 ) -> dict[str, Evaluation]:
-    """The scores of a model on its dev and test texts, and of the baselines on the same.
+    """The evaluations of a stored model on its dev and test texts, and of the baselines.
 
     Baselines are scored on test, or on dev where the model has no test texts.
     """
-    classifier, computes = load(tag, engine)
-    run.reporter.say(f"{tag}: engine {computes.name}")
+    classifier, model_engine = load_stored_model(tag, engine)
+    run.reporter.say(f"{tag}: engine {model_engine.name}")
     manifest = classifier.manifest
-    splits = held_out(classifier, run)
+    splits = load_own_splits(classifier, run)
     name = f"{manifest.name}:{manifest.version}"
     scores = {
-        f"{name} ({part})": answer(classifier, computes, splits.of(part), run.reporter)[1]
-        for part in splits.names
-        if part != "train"
+        f"{name} ({split})": evaluate_examples(
+            classifier, model_engine, splits.of(split), run.reporter
+        )[1]
+        for split in splits.names
+        if split != "train"
     }
     if with_baselines:
-        beside = score_baselines(manifest, splits)
-        scores |= {f"{name} ({splits.judged})": value for name, value in beside.items()}
+        baseline_scores = score_baselines(manifest, splits)
+        scores |= {f"{name} ({splits.judged})": value for name, value in baseline_scores.items()}
     return scores
 
 
-def held_out(classifier: Classifier, run: Run) -> Splits:
-    """The splits of the model's own corpora; says where they are not those it was made with."""
+def load_own_splits(classifier: Classifier, run: Run) -> Splits:
+    """The splits of the model's own corpora.
+
+    The reporter warns about a split whose texts have changed since the training.
+    """
     manifest = classifier.manifest
     tag = f"{manifest.name}:{manifest.version}"
-    chosen = loader.parse_configuration(
+    configuration = loader.parse_configuration(
         dict(manifest.training.configuration), source=f"model {tag}"
     )
-    _, splits = load_splits(chosen, run)
+    _, splits = load_splits(configuration, run)
     for name, expected in manifest.training.split_sha256.items():
         if hash_examples(getattr(splits, name)) != expected:
-            run.reporter.say(f"warning: the {name} texts are not those that {tag} was made with")
+            run.reporter.say(
+                f"warning: the {name} texts differ from those that {tag} was made with"
+            )
     return splits
 
 
 def score_baselines(manifest: Manifest, splits: Splits) -> dict[str, Evaluation]:
-    """The baselines that fit the model's labels, trained and scored on its splits."""
-    return baselines.score(
+    """The evaluations of the baselines that fit the model, trained and scored on its splits."""
+    return baselines.score_baselines(
         splits.train,
         splits.of(splits.judged),
         labels=manifest.labels,
@@ -89,17 +96,17 @@ def score_baselines(manifest: Manifest, splits: Splits) -> dict[str, Evaluation]
     )
 
 
-def answer(
+def evaluate_examples(
     classifier: Classifier,
-    computes: Engine,
+    engine: Engine,
     examples: Sequence[Example],
     reporter: Reporter,
     *,
     labels: Sequence[str] | None = None,
-) -> tuple[Answers, Evaluation]:
-    """What a model answers to ``examples``, and how good that is.
+) -> tuple[Predictions, Evaluation]:
+    """The predictions of a model for ``examples``, and their evaluation.
 
-    ``labels`` are the manifest's in another order, if the answers are to be in one.
+    ``labels`` is the order of the labels in the predictions, by default the order of the manifest.
     """
     manifest = classifier.manifest
     labels, task = labels or manifest.labels, manifest.task
@@ -110,83 +117,85 @@ def answer(
         for start in chunks:
             chunk = examples[start : start + _CHUNK]
             documents = [classifier.encode_head(example.text).ids for example in chunk]
-            outputs.append(score(manifest, computes, documents, labels=labels))
+            outputs.append(compute_probabilities(manifest, engine, documents, labels=labels))
             tokens += sum(map(len, documents))
             seconds = max(1e-9, time.perf_counter() - started)
             advance(tokens_per_second=max(1, tokens) / seconds)
     values = np.concatenate(outputs)
     truth = targets.label_indices(examples, labels=labels, task=task)
-    thresholds = thresholds_of(manifest, labels)
+    thresholds = select_thresholds(manifest, labels)
     return (
-        Answers.of(values, truth, thresholds=thresholds),
+        Predictions.from_probabilities(values, truth, thresholds=thresholds),
         evaluate(values, truth, labels=labels, thresholds=thresholds),
     )
 
 
-def score(
-    manifest: Manifest, computes: Engine, documents: Sequence[WordIds], *, labels: Sequence[str]
+def compute_probabilities(
+    manifest: Manifest, engine: Engine, documents: Sequence[WordIds], *, labels: Sequence[str]
 ) -> Probabilities:
-    """Probabilities (N, K) of N documents, in the order of ``labels``, the manifest's in any."""
-    parts = [
-        computes.logits(documents[start : start + _CHUNK])
+    """The probabilities (N, K) of N documents, in the order of ``labels``."""
+    logits = [
+        engine.logits(documents[start : start + _CHUNK])
         for start in range(0, len(documents), _CHUNK)
     ]
     values = to_probabilities(
-        np.concatenate(parts), temperature=manifest.temperature, task=manifest.task
+        np.concatenate(logits), temperature=manifest.temperature, task=manifest.task
     )
     return values[:, [manifest.labels.index(label) for label in labels]]
 
 
-def thresholds_of(manifest: Manifest, labels: Sequence[str]) -> list[float] | None:
-    """The thresholds of ``labels``; None of a single-label model."""
+def select_thresholds(manifest: Manifest, labels: Sequence[str]) -> list[float] | None:
+    """The thresholds in the order of ``labels``; None for a single-label model."""
     if manifest.task == "single_label":
         return None
     return [manifest.thresholds[label] for label in labels]
 
 
-def subject(
-    classifier: Classifier, computes: Engine, *, labels: Sequence[str] | None = None
-) -> Subject:
-    """A model as behaviour tests see it; ``labels`` are the manifest's in another order, if so."""
+def make_model_under_test(
+    classifier: Classifier, engine: Engine, *, labels: Sequence[str] | None = None
+) -> ModelUnderTest:
+    """The model for behavioural tests. The default order of ``labels`` is that of the manifest."""
     manifest = classifier.manifest
     order = labels or manifest.labels
 
-    def ask(texts: Sequence[str]) -> Probabilities:
+    def predict(texts: Sequence[str]) -> Probabilities:
         documents = [classifier.encode_head(text).ids for text in texts]
-        return score(manifest, computes, documents, labels=order)
+        return compute_probabilities(manifest, engine, documents, labels=order)
 
-    return Subject(order, ask, thresholds_of(manifest, order), manifest.polarity)
+    return ModelUnderTest(order, predict, select_thresholds(manifest, order), manifest.polarity)
 
 
-def predict_stored(
+def predict_texts(
     tag: str, texts: Iterable[str], *, engine: str, truncation: Truncation = "head"
 ) -> Iterator[dict[str, Any]]:
-    """An answer for each text, of the shape of an item of ``POST /v1/classify``.
+    """A result for each text, in the format of the results of ``POST /v1/classify``.
 
     Raises :class:`TextTooLong` where ``truncation`` refuses a text.
     """
-    classifier, computes = load(tag, engine)
-    waiting = enumerate(texts)
-    while chunk := list(islice(waiting, _CHUNK)):
-        readings = [_read(classifier, place, text, truncation) for place, text in chunk]
+    classifier, model_engine = load_stored_model(tag, engine)
+    numbered = enumerate(texts)
+    while chunk := list(islice(numbered, _CHUNK)):
+        readings = [_read_text(classifier, index, text, truncation) for index, text in chunk]
         windows = [ids for reading in readings for ids in reading.windows]
         predictions = classifier.merge_windows(
-            readings, classifier.predict(computes.logits(windows))
+            readings, classifier.predict(model_engine.logits(windows))
         )
         for reading, prediction in zip(readings, predictions, strict=True):
             yield format_result(classifier.manifest.labels, prediction, reading.usage)
 
 
-def _read(classifier: Classifier, place: int, text: str, truncation: Truncation) -> WindowedText:
+def _read_text(
+    classifier: Classifier, index: int, text: str, truncation: Truncation
+) -> WindowedText:
     try:
         return classifier.encode_windows(text, truncation)
     except TextTooLong as error:
-        raise TextTooLong(((place, f"text {place + 1}: {error}"),)) from None
+        raise TextTooLong(f"text {index + 1}: {error}") from None
 
 
-def load(tag: str, engine: str) -> tuple[Classifier, Engine]:
-    """The model ``tag`` of the store and the engine that computes it."""
-    loaded = artifact.load(store.path(tag))
+def load_stored_model(tag: str, engine: str) -> tuple[Classifier, Engine]:
+    """The stored model ``tag`` and its engine; ``engine`` is the name of an engine, or ``auto``."""
+    loaded = artifact.load(store.find_model(tag))
     return Classifier(loaded), factory.create(
         loaded, name=engine, log=Log(sys.stderr, access=False)
     )

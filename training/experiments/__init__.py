@@ -1,1 +1,4 @@
-"""Many trainings: hyperparameter search, public tasks."""
+"""Experiments, which train many classifiers: hyperparameter search and public tasks.
+
+Only ``cli`` imports this folder.
+"""

@@ -1,1 +1,4 @@
-"""Figures as pure functions of arrays: scores, calibration, thresholds, bootstrap. Reads no files."""
+"""Metrics as pure functions of arrays: scores, calibration, thresholds, bootstrap.
+
+This folder reads no files. It imports only ``valence.service``.
+"""

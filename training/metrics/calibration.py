@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes a classifier as sure as it is right.
+"""Temperature scaling: one number that brings confidence in line with accuracy.
 
 C. Guo, G. Pleiss, Y. Sun, K.Q. Weinberger, *On Calibration of Modern Neural Networks*, ICML 2017.
 """
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-# Beyond these the answer says no more: at 1/20 a classifier that is always right is as good as
-# certain, at 20 one that is worse than chance is as good as uniform.
-LOWEST, HIGHEST = 0.05, 20.0
+# Temperatures beyond these bounds change nothing that matters. At 1/20 a classifier that is always
+# right is practically certain. At 20 a classifier that is worse than chance is practically uniform.
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 
 
 def fit_temperature(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
     """The temperature in [0.05, 20] that minimizes the negative log likelihood of ``truth``.
 
-    ``logits`` is (N, K), ``truth`` (N,) label indices; probabilities are
-    ``softmax(logits / temperature)``. Where labels are decided alone ``truth`` is (N, K), of 0 and
-    1, and probabilities are ``sigmoid(logits / temperature)``. Fit it on texts that were not
-    trained on. Never worse on them than a temperature of 1. Raises :class:`ValueError` for empty
-    or non-finite logits.
+    ``logits`` is (N, K) and ``truth`` is (N,) label indices; probabilities are
+    ``softmax(logits / temperature)``. In a multi-label task ``truth`` is (N, K), of 0 and 1, and
+    probabilities are ``sigmoid(logits / temperature)``. Fit the temperature on texts that were not
+    trained on. The likelihood on these texts is never worse than at a temperature of 1. Raises
+    :class:`ValueError` for empty or non-finite logits.
     """
     if logits.ndim != 2 or len(logits) != len(truth) or logits.size == 0:
         raise ValueError(
@@ -30,27 +30,30 @@ def fit_temperature(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> fl
             "least one"
         )
     if not np.isfinite(logits).all():
-        raise ValueError("logits hold a NaN or an infinity; the training has diverged")
+        raise ValueError("logits contain NaN or infinity; the training has diverged")
     exact = logits.astype(np.float64)
-    # The likelihood is convex in 1/T, hence has one minimum in log T too; in log T the bounds lie
-    # alike on either side of 1.
-    found = minimize_scalar(
+    # The likelihood is convex in 1/T, so it has a single minimum in log T too. In log T the bounds
+    # are symmetric around T = 1.
+    minimum = minimize_scalar(
         lambda log_t: negative_log_likelihood(exact, truth, temperature=float(np.exp(log_t))),
-        bounds=(np.log(LOWEST), np.log(HIGHEST)),
+        bounds=(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)),
         method="bounded",
         options={"xatol": 1e-6},
     )
-    candidates = (1.0, float(np.exp(found.x)))
-    # the first of equals: logits that tell nothing keep a temperature of 1
+    candidates = (1.0, float(np.exp(minimum.x)))
+    # min returns the first of equals: logits without information keep a temperature of 1
     return min(candidates, key=lambda t: negative_log_likelihood(exact, truth, temperature=t))
 
 
 def negative_log_likelihood(
     logits: NDArray[np.float64], truth: NDArray[np.int64], *, temperature: float
 ) -> float:
-    """Mean over the texts, in nats; of labels decided alone their sum."""
+    """The mean over the texts, in nats. In a multi-label task the labels of a text are summed.
+
+    ``logits`` is (N, K); ``truth`` is (N,) label indices, or (N, K) of 0 and 1.
+    """
     scaled = logits / temperature  # (N, K)
     if truth.ndim == 2:
         return float((np.logaddexp(0.0, scaled) - truth * scaled).sum(axis=1).mean())
-    of_truth = scaled[np.arange(len(truth)), truth]  # (N,)
-    return float((logsumexp(scaled, axis=1) - of_truth).mean())
+    true_logits = scaled[np.arange(len(truth)), truth]  # (N,)
+    return float((logsumexp(scaled, axis=1) - true_logits).mean())

@@ -1,35 +1,47 @@
-"""The figures of an evaluation, as what can be resampled: by the names they have there."""
+"""The metrics of an evaluation, in a form that the bootstrap can resample.
+
+A metric is a function of sums over the texts. So a metric can be computed for thousands of
+resamples of the texts at once (:mod:`.bootstrap`): a resample only changes how often a text counts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from valence.training.metrics.bootstrap import Resampling, intervals
-from valence.training.metrics.predictions import (
-    Answers,
-    CalibrationError,
-    Figure,
-    Floats,
-    MacroF1,
-    MicroF1,
-)
+from valence.training.metrics.predictions import Floats, Predictions
+from valence.training.metrics.scores import BINS
 
-# enough for the second digit of an interval's ends
-_DRAWS = 1_000
+
+class Metric(Protocol):
+    """A metric of :class:`Predictions`."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a difference above 0 is a gain."""
+        ...
+
+    def columns(self, predictions: Predictions) -> Floats:
+        """The columns (N, C) that are summed over the texts."""
+        ...
+
+    def value(self, sums: Floats) -> Floats:
+        """The metric (...) from sums (..., C) over the texts."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """The mean over the texts of what ``of`` says of each: (N,)."""
+    """The mean over the texts of the values (N,) that ``per_text`` gives."""
 
-    of: Callable[[Answers], Floats]
+    per_text: Callable[[Predictions], Floats]
     higher_is_better: bool = True
 
-    def columns(self, answers: Answers) -> Floats:
-        """The value, and 1 to count the texts."""
-        return np.stack((self.of(answers), np.ones(len(answers))), axis=1)
+    def columns(self, predictions: Predictions) -> Floats:
+        """The value of each text, and 1 to count the texts."""
+        return np.stack((self.per_text(predictions), np.ones(len(predictions))), axis=1)
 
     def value(self, sums: Floats) -> Floats:
         """The mean."""
@@ -38,46 +50,132 @@ class Mean:
 
 
 @dataclass(frozen=True, slots=True)
+class MacroF1:
+    """The mean F1 of the labels that occur, as in ``Evaluation.macro_f1``."""
+
+    higher_is_better: bool = True
+
+    def columns(self, predictions: Predictions) -> Floats:
+        """True positives, predicted labels and true labels: (N, 3 K)."""
+        positives = predictions.predicted & predictions.truth
+        columns = (positives, predictions.predicted, predictions.truth)
+        return np.concatenate(columns, axis=1).astype(np.float64)
+
+    def value(self, sums: Floats) -> Floats:
+        """In [0, 1]; 0 where no label occurs."""
+        positives, predicted, truth = np.split(sums, 3, axis=-1)  # (..., K)
+        present = truth > 0
+        f1 = np.where(present, _f1(positives, predicted, truth), 0.0)
+        mean: Floats = f1.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+        return mean
+
+
+@dataclass(frozen=True, slots=True)
+class MicroF1:
+    """F1 over all labels, where each predicted label counts the same.
+
+    In a single-label task, micro-F1 equals accuracy.
+    """
+
+    higher_is_better: bool = True
+
+    def columns(self, predictions: Predictions) -> Floats:
+        """True positives, predicted labels and true labels, summed over the labels: (N, 3)."""
+        positives = (predictions.predicted & predictions.truth).sum(axis=1)
+        sums = (positives, predictions.predicted.sum(axis=1), predictions.truth.sum(axis=1))
+        return np.stack(sums, axis=1).astype(np.float64)
+
+    def value(self, sums: Floats) -> Floats:
+        """In [0, 1]; 0 without predicted and without true labels."""
+        return _f1(*np.moveaxis(sums, -1, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class LabelF1:
+    """F1 of the label at ``index`` against the rest."""
+
+    index: int
+    higher_is_better: bool = True
+
+    def columns(self, predictions: Predictions) -> Floats:
+        """True positives, predictions and occurrences of the label: (N, 3)."""
+        predicted, truth = predictions.predicted[:, self.index], predictions.truth[:, self.index]
+        return np.stack((predicted & truth, predicted, truth), axis=1).astype(np.float64)
+
+    def value(self, sums: Floats) -> Floats:
+        """In [0, 1]; 0 where the label was neither predicted nor true."""
+        return _f1(*np.moveaxis(sums, -1, 0))
+
+
+@dataclass(frozen=True, slots=True)
 class MacroRecall:
     """The mean recall of the labels that occur."""
 
     higher_is_better: bool = True
 
-    def columns(self, answers: Answers) -> Floats:
-        """Found and true labels."""
-        parts = (answers.given & answers.true, answers.true)
-        return np.concatenate(parts, axis=1).astype(np.float64)  # (N, 2 K)
+    def columns(self, predictions: Predictions) -> Floats:
+        """True positives and true labels: (N, 2 K)."""
+        columns = (predictions.predicted & predictions.truth, predictions.truth)
+        return np.concatenate(columns, axis=1).astype(np.float64)
 
     def value(self, sums: Floats) -> Floats:
         """In [0, 1]; 0 where no label occurs."""
-        found, true = np.split(sums, 2, axis=-1)
-        present = (true > 0).sum(axis=-1)
-        mean: Floats = (found / np.maximum(true, 1)).sum(axis=-1) / np.maximum(present, 1)
+        positives, truth = np.split(sums, 2, axis=-1)
+        present = (truth > 0).sum(axis=-1)
+        mean: Floats = (positives / np.maximum(truth, 1)).sum(axis=-1) / np.maximum(present, 1)
         return mean
 
 
-def right(answers: Answers) -> Floats:
-    """Of each text whether it was given its label; of several, just the right ones: (N,)."""
-    all_right: Floats = np.all(answers.given == answers.true, axis=1).astype(np.float64)
-    return all_right
+@dataclass(frozen=True, slots=True)
+class CalibrationError:
+    """The expected calibration error, as in ``Evaluation.ece``."""
+
+    higher_is_better: bool = False
+
+    def columns(self, predictions: Predictions) -> Floats:
+        """For each bin, confidence minus accuracy; then 1, to count the texts: (N, BINS + 1)."""
+        if predictions.multi_label:
+            confidence, correct = predictions.probabilities, predictions.truth
+        else:
+            confidence = predictions.probabilities.max(axis=1)[:, np.newaxis]
+            correct = np.any(predictions.predicted & predictions.truth, axis=1, keepdims=True)
+        edges = np.linspace(0.0, 1.0, BINS + 1)
+        # as in Evaluation.reliability: a confidence on an edge belongs to the bin that ends there
+        bins = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
+        excess = (confidence - correct) / confidence.shape[1]  # (N, decisions of a text)
+        columns = np.zeros((len(predictions), BINS + 1))
+        columns[:, BINS] = 1.0
+        np.add.at(columns, (np.arange(len(predictions))[:, np.newaxis], bins), excess)
+        return columns
+
+    def value(self, sums: Floats) -> Floats:
+        """In [0, 1]."""
+        error: Floats = np.abs(sums[..., :BINS]).sum(axis=-1) / sums[..., BINS]
+        return error
 
 
-def _brier(answers: Answers) -> Floats:
-    distance: Floats = ((answers.probabilities - answers.true) ** 2).sum(axis=1)
-    return distance
+def mark_correct(predictions: Predictions) -> Floats:
+    """1 for each text whose predicted labels are exactly the true labels, else 0: (N,)."""
+    correct: Floats = np.all(predictions.predicted == predictions.truth, axis=1).astype(np.float64)
+    return correct
 
 
-FIGURES: Mapping[str, Figure] = {
-    "accuracy": Mean(right),
+def _squared_distances(predictions: Predictions) -> Floats:
+    distances: Floats = ((predictions.probabilities - predictions.truth) ** 2).sum(axis=1)
+    return distances
+
+
+def _f1(positives: Floats, predicted: Floats, truth: Floats) -> Floats:
+    f1: Floats = 2 * positives / np.maximum(predicted + truth, 1)
+    return f1
+
+
+METRICS: Mapping[str, Metric] = {
+    "accuracy": Mean(mark_correct),
     "micro_f1": MicroF1(),
     "macro_f1": MacroF1(),
     "macro_recall": MacroRecall(),
     "ece": CalibrationError(),
-    "brier": Mean(_brier, higher_is_better=False),
+    "brier": Mean(_squared_distances, higher_is_better=False),
 }
-
-
-def bounds(answers: Answers) -> dict[str, tuple[float, float]]:
-    """The interval of each of :data:`FIGURES` that holds 95 of 100 bootstrap samples."""
-    found = intervals(FIGURES, answers, Resampling(draws=_DRAWS))
-    return {name: (one.low, one.high) for name, one in found.items()}
+"""The metrics under the names that they have in :class:`~.scores.Evaluation`."""

@@ -1,7 +1,7 @@
-"""How good a classifier's probabilities are: is the label right, and is the certainty honest.
+"""The scores of a classifier's probabilities on labelled texts.
 
-Accuracy and F1 judge the labels given; expected calibration error, Brier score and log loss judge
-the probability. Every figure is computed in fp64 from the same (N, K) probabilities.
+Accuracy and F1 measure the predicted labels. Expected calibration error, Brier score and log loss
+measure the probabilities. Every score is computed in fp64 from the same (N, K) probabilities.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from valence.service.classifier.manifest import Task
 
 BINS = 15
-# log loss of a probability of 0 would be infinite: one such text would hide all others
-_SMALLEST = 1e-15
+# the log loss of a probability of 0 is infinite: one such text would hide all others
+_MIN_PROBABILITY = 1e-15
 
 
-class _Part(BaseModel):
+class _FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class LabelScore(_Part):
-    """One label against the rest; what has no texts, or was never predicted, scores 0."""
+class LabelScore(_FrozenModel):
+    """One label against the rest. A label without texts, or never predicted, scores 0."""
 
     precision: float
     recall: float
@@ -32,11 +32,11 @@ class LabelScore(_Part):
     support: int
 
 
-class ReliabilityBin(_Part):
-    """The texts whose highest probability lies in (``low``, ``high``]; means are 0 of none.
+class ReliabilityBin(_FrozenModel):
+    """The texts whose highest probability lies in (``low``, ``high``]. Empty bins have means of 0.
 
-    Of a multi-label task not texts but decisions, each on one label of one text: ``confidence`` is
-    the mean probability of the label, ``accuracy`` the share of texts that have it.
+    In a multi-label task a bin counts decisions, each about one label of one text: ``confidence``
+    is the mean probability of the label, ``accuracy`` the share of texts that have the label.
     """
 
     low: float
@@ -46,15 +46,16 @@ class ReliabilityBin(_Part):
     accuracy: float
 
 
-class Evaluation(_Part):
+class Evaluation(_FrozenModel):
     """The scores of one classifier on one set of texts.
 
-    ``accuracy`` counts the texts that were given the right label; of a multi-label task those that
-    were given just the right ones (subset accuracy). ``confusion[i][j]`` counts the texts of true
-    label i that were given label j, in the order of ``labels``; of a multi-label task it is empty.
-    ``macro_f1`` and ``macro_recall`` are means over the labels that occur in the truth, each label
-    counting the same; ``micro_f1`` is over all labels given, each counting the same: the accuracy,
-    where a text has one.
+    ``accuracy`` is the share of texts whose predicted label is the true label. In a multi-label
+    task it is the share of texts whose predicted labels are exactly the true labels (subset
+    accuracy). ``confusion[i][j]`` counts the texts of true label i and predicted label j, in the
+    order of ``labels``; in a multi-label task ``confusion`` is empty. ``macro_f1`` and
+    ``macro_recall`` are means over the labels that occur in the truth, where each label counts the
+    same. In ``micro_f1`` each predicted label counts the same; in a single-label task ``micro_f1``
+    equals ``accuracy``.
     """
 
     task: Task = "single_label"
@@ -83,21 +84,21 @@ def evaluate(
     labels: Sequence[str],
     thresholds: Sequence[float] | None = None,
 ) -> Evaluation:
-    """Score ``probabilities`` (N, K), rows summing to 1, against ``truth`` (N,), label indices.
+    """Score ``probabilities`` (N, K), whose rows sum to 1, against ``truth`` (N,), label indices.
 
-    With ``thresholds`` (K,), labels are decided alone: rows sum to anything, a label is given at or
-    past its threshold, and ``truth`` is (N, K), of 0 and 1.
+    With ``thresholds`` (K,) the task is multi-label: rows may have any sum, a label is predicted
+    where its probability reaches its threshold, and ``truth`` is (N, K), of 0 and 1.
 
-    Raises :class:`ValueError` for shapes that do not fit, no texts, and rows that are no
+    Raises :class:`ValueError` for shapes that do not fit, for no texts, and for rows that are not
     probabilities.
     """
-    _check(probabilities, truth, labels)
+    _check_input(probabilities, truth, labels)
     if thresholds is not None:
-        return _evaluate_decisions(probabilities, truth, labels, thresholds)
-    every = np.arange(len(labels))
+        return _evaluate_multi_label(probabilities, truth, labels, thresholds)
+    indices = np.arange(len(labels))
     predicted = probabilities.argmax(axis=1)  # (N,)
     precision, recall, f1, support = precision_recall_fscore_support(
-        truth, predicted, labels=every, average=None, zero_division=0
+        truth, predicted, labels=indices, average=None, zero_division=0
     )
     present = support > 0
     reliability = _reliability(probabilities.max(axis=1), predicted == truth)
@@ -111,43 +112,43 @@ def evaluate(
         macro_recall=float(recall[present].mean()),
         by_label=_by_label(labels, precision, recall, f1, support),
         confusion=tuple(
-            tuple(int(n) for n in row) for row in confusion_matrix(truth, predicted, labels=every)
+            tuple(int(n) for n in row) for row in confusion_matrix(truth, predicted, labels=indices)
         ),
         ece=_ece(reliability),
         brier=_brier(probabilities, truth),
-        log_loss=float(-np.log(np.maximum(true_probability, _SMALLEST)).mean()),
+        log_loss=float(-np.log(np.maximum(true_probability, _MIN_PROBABILITY)).mean()),
         reliability=reliability,
     )
 
 
-def _evaluate_decisions(
+def _evaluate_multi_label(
     probabilities: NDArray[np.float64],
     truth: NDArray[np.int64],
     labels: Sequence[str],
     thresholds: Sequence[float],
 ) -> Evaluation:
-    """Brier score and log loss are sums over labels, as they are of one label a text."""
-    given = probabilities >= np.asarray(thresholds)  # (N, K)
+    """The multi-label scores. Brier score and log loss are summed over the labels of a text."""
+    predicted = probabilities >= np.asarray(thresholds)  # (N, K)
     precision, recall, f1, support = precision_recall_fscore_support(
-        truth, given, average=None, zero_division=0
+        truth, predicted, average=None, zero_division=0
     )
     present = support > 0
-    decided, found = int(given.sum()), int((given & (truth == 1)).sum())
-    of_truth = np.where(truth == 1, probabilities, 1.0 - probabilities)  # (N, K)
+    positives = int((predicted & (truth == 1)).sum())
+    true_probability = np.where(truth == 1, probabilities, 1.0 - probabilities)  # (N, K)
     reliability = _reliability(probabilities.ravel(), truth.ravel() == 1)
     return Evaluation(
         task="multi_label",
         count=len(truth),
         labels=tuple(labels),
-        accuracy=float((given == truth).all(axis=1).mean()),
-        micro_f1=2 * found / max(1, decided + int(truth.sum())),
+        accuracy=float((predicted == truth).all(axis=1).mean()),
+        micro_f1=2 * positives / max(1, int(predicted.sum()) + int(truth.sum())),
         macro_f1=float(f1[present].mean()) if present.any() else 0.0,
         macro_recall=float(recall[present].mean()) if present.any() else 0.0,
         by_label=_by_label(labels, precision, recall, f1, support),
         confusion=(),
         ece=_ece(reliability),
         brier=float(((probabilities - truth) ** 2).sum(axis=1).mean()),
-        log_loss=float(-np.log(np.maximum(of_truth, _SMALLEST)).sum(axis=1).mean()),
+        log_loss=float(-np.log(np.maximum(true_probability, _MIN_PROBABILITY)).sum(axis=1).mean()),
         reliability=reliability,
     )
 
@@ -171,12 +172,13 @@ def _by_label(
 
 
 def _ece(reliability: Sequence[ReliabilityBin]) -> float:
-    total = sum(b.count for b in reliability)
-    return sum(b.count * abs(b.accuracy - b.confidence) for b in reliability) / total
+    total = sum(bin_.count for bin_ in reliability)
+    weighted = (bin_.count * abs(bin_.accuracy - bin_.confidence) for bin_ in reliability)
+    return sum(weighted) / total
 
 
 def _brier(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
-    """Mean squared distance to the one-hot truth, summed over labels: in [0, 2].
+    """The mean squared distance to the one-hot truth, summed over labels: in [0, 2].
 
     G.W. Brier, *Verification of Forecasts Expressed in Terms of Probability*, 1950.
     """
@@ -187,10 +189,10 @@ def _brier(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> floa
 def _reliability(
     confidence: NDArray[np.float64], correct: NDArray[np.bool_]
 ) -> tuple[ReliabilityBin, ...]:
-    """Confidence against accuracy in bins of equal width over (0, 1].
+    """Confidence and accuracy in bins of equal width over (0, 1].
 
     C. Guo, G. Pleiss, Y. Sun, K.Q. Weinberger, *On Calibration of Modern Neural Networks*, ICML
-    2017: the expected calibration error is the mean distance of the two, weighted by count.
+    2017: the expected calibration error is their mean distance, weighted by count.
     """
     edges = np.linspace(0.0, 1.0, BINS + 1)
     # side="left": a confidence on an edge belongs to the bin that ends there
@@ -198,20 +200,20 @@ def _reliability(
     count = np.bincount(index, minlength=BINS)
     summed_confidence = np.bincount(index, weights=confidence, minlength=BINS)
     summed_correct = np.bincount(index, weights=correct.astype(np.float64), minlength=BINS)
-    of = np.maximum(count, 1)
+    divisor = np.maximum(count, 1)
     return tuple(
         ReliabilityBin(
             low=float(edges[i]),
             high=float(edges[i + 1]),
             count=int(count[i]),
-            confidence=float(summed_confidence[i] / of[i]),
-            accuracy=float(summed_correct[i] / of[i]),
+            confidence=float(summed_confidence[i] / divisor[i]),
+            accuracy=float(summed_correct[i] / divisor[i]),
         )
         for i in range(BINS)
     )
 
 
-def _check(
+def _check_input(
     probabilities: NDArray[np.float64], truth: NDArray[np.int64], labels: Sequence[str]
 ) -> None:
     if probabilities.shape != (len(truth), len(labels)) or len(truth) == 0:
@@ -226,7 +228,7 @@ def _check(
                 f"{probabilities.shape} decisions"
             )
         if not (probabilities.min() >= 0 and probabilities.max() <= 1):
-            raise ValueError("probabilities of labels must lie in [0, 1] and be finite")
+            raise ValueError("probabilities of labels must be finite and lie in [0, 1]")
         return
     if truth.min() < 0 or truth.max() >= len(labels):
         raise ValueError(

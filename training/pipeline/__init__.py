@@ -1,1 +1,4 @@
-"""From a configuration to a published classifier: train, publish, retrain."""
+"""A whole training, from a configuration to a published classifier; retraining with the gate.
+
+Only ``experiments`` and ``cli`` import this folder.
+"""

@@ -1,4 +1,4 @@
-"""From a fitted network to a sealed artifact in the model store."""
+"""The publication of a trained network: a sealed artifact in the model registry."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data.preparation import Prepared
 from valence.training.embeddings import word_vectors
-from valence.training.evaluation.fitted_model import Outcome
-from valence.training.metrics.definitions import FIGURES
+from valence.training.evaluation.fitted_model import FittedEvaluation
+from valence.training.metrics.definitions import METRICS
 from valence.training.registry import store
 from valence.training.report import model_card, training_report
 from valence.training.runtime import provenance
@@ -30,7 +30,7 @@ from valence.training.trainer.network import TrainedNetwork
 
 
 class Clock:
-    """When a run began, and how long it has taken."""
+    """The start and the duration of a run."""
 
     def __init__(self) -> None:
         self.start = datetime.now(UTC)
@@ -38,29 +38,29 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """Since the run began."""
+        """Seconds since the start of the run."""
         return time.perf_counter() - self._started
 
 
-def publish(
+def publish_classifier(
     network: TrainedNetwork,
     prepared: Prepared,
-    outcome: Outcome,
+    evaluation: FittedEvaluation,
     configuration: Configuration,
     *,
     device: torch.device,
     clock: Clock,
 ) -> tuple[str, Manifest]:
-    """Seal ``network`` with its report and the record of its training; its tag in the store."""
+    """Seal ``network`` with its report and its provenance. Returns its tag and its manifest."""
     weights = {name: value.cpu().numpy() for name, value in tensors(network.model).items()}
     selected = loop.select_epoch_one_standard_error(
         network.history, texts=len(prepared.held_out["dev"])
     )
     manifest = _make_manifest(
         network.model,
-        outcome,
+        evaluation,
         configuration,
-        version=_version(clock.start, weights),
+        version=_make_version(clock.start, weights),
         training=_record_training(
             prepared, configuration, epochs=selected.epoch, device=device, clock=clock
         ),
@@ -68,35 +68,35 @@ def publish(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / artifact.REPORT).mkdir()
-        training_report.write(
+        training_report.write_training_report(
             folder / artifact.REPORT / "report.html",
             manifest=manifest,
-            evaluations=outcome.evaluations,
-            baselines=outcome.baselines,
+            evaluations=evaluation.evaluations,
+            baselines=evaluation.baselines,
             history=network.history,
-            behaviour=outcome.behaviour,
+            behaviour=evaluation.behaviour,
         )
-        described = profile.profile_examples(
+        data_profile = profile.profile_examples(
             prepared.raw.loaded.examples, vocabulary=prepared.vocabulary
         )
         (folder / artifact.REPORT / profile.FILE).write_text(
-            described.model_dump_json() + "\n", encoding="utf-8"
+            data_profile.model_dump_json() + "\n", encoding="utf-8"
         )
         card = folder / artifact.REPORT / model_card.FILE
-        card.write_text(model_card.render(manifest), encoding="utf-8")
+        card.write_text(model_card.render_model_card(manifest), encoding="utf-8")
         artifact.save(folder, manifest, prepared.vocabulary, weights)
-        return store.publish(folder, manifest), manifest
+        return store.publish_model(folder, manifest), manifest
 
 
 def _make_manifest(
     model: RecurrentClassifier,
-    outcome: Outcome,
+    evaluation: FittedEvaluation,
     configuration: Configuration,
     *,
     version: str,
     training: Training,
 ) -> Manifest:
-    chosen = outcome.thresholds
+    thresholds = evaluation.thresholds
     return Manifest(
         name=configuration.name,
         version=version,
@@ -106,15 +106,15 @@ def _make_manifest(
         architecture=model.architecture,
         normalization=Normalization(misspelled=configuration.text.misspelled),
         max_tokens=configuration.text.max_tokens,
-        temperature=outcome.temperature,
-        thresholds=dict(zip(configuration.labels, chosen or (), strict=chosen is not None)),
-        metrics={name: evaluation.as_json() for name, evaluation in outcome.evaluations.items()},
-        intervals=dict(outcome.intervals),
+        temperature=evaluation.temperature,
+        thresholds=dict(zip(configuration.labels, thresholds or (), strict=thresholds is not None)),
+        metrics={name: scores.as_json() for name, scores in evaluation.evaluations.items()},
+        intervals=dict(evaluation.intervals),
         baselines={
-            name: {figure: getattr(scores, figure) for figure in FIGURES}
-            for name, scores in outcome.baselines.items()
+            name: {metric: getattr(scores, metric) for metric in METRICS}
+            for name, scores in evaluation.baselines.items()
         },
-        behaviour={one.name: one.record() for one in outcome.behaviour},
+        behaviour={capability.name: capability.record() for capability in evaluation.behaviour},
         training=training,
     )
 
@@ -154,19 +154,19 @@ def _record_training(
     )
 
 
-def _version(start: datetime, weights: artifact.Tensors) -> str:
-    """When and what: the time orders versions, the hash shows whether two are the same weights.
+def _make_version(start: datetime, weights: artifact.Tensors) -> str:
+    """The version: its time orders versions, its hash identifies the weights.
 
-    To the millisecond, for small networks are trained twice in a second.
+    The time has milliseconds because small networks are trained within a second.
     """
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in sorted(weights):
-        whole.update(np.ascontiguousarray(weights[name]).tobytes())
+        digest.update(np.ascontiguousarray(weights[name]).tobytes())
     milliseconds = start.microsecond // 1_000
-    return f"{start:%Y%m%dt%H%M%S}{milliseconds:03d}-{whole.hexdigest()[:8]}"
+    return f"{start:%Y%m%dt%H%M%S}{milliseconds:03d}-{digest.hexdigest()[:8]}"
 
 
 def _count_labels(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, int]:
-    """How many texts have each label."""
+    """The number of texts with each label."""
     counts = Counter(label for example in examples for label in example.labels)
     return {label: counts[label] for label in labels}

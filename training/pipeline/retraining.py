@@ -1,8 +1,8 @@
-"""Retraining: a challenger is trained on the data as they are now, and the gate decides.
+"""Retraining: a challenger is trained on the current data, and the gate decides on its promotion.
 
-Nothing that is served changes until the last step, which replaces one file. Killed at any moment
-and started again, it continues: the training from its last epoch, or with the judging of a
-challenger that is in the store already.
+The served model changes only in the last step, which replaces one file. After a kill at any moment,
+a restart continues: with the training from its last epoch, or with the evaluation of a challenger
+that is in the registry already.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data.split import hash_examples
 from valence.training.pipeline import training_run
-from valence.training.pipeline.gate import judge
-from valence.training.pipeline.gate.candidate import contend
+from valence.training.pipeline.gate import evaluation
+from valence.training.pipeline.gate.candidate import load_candidate
 from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Check, Verdict
 from valence.training.registry import store
@@ -30,7 +30,7 @@ from valence.training.runtime.run import Run
 from valence.training.tracking.tracker import UNTRACKED, Tracking
 
 
-def retrain(
+def retrain_model(
     configuration: Configuration,
     run: Run,
     *,
@@ -38,90 +38,97 @@ def retrain(
     engine: str = "auto",
     tracking: Tracking = UNTRACKED,
 ) -> tuple[Verdict, Path]:
-    """Train a challenger, judge it, and promote it if it passes; the verdict and its file.
+    """Train a challenger, evaluate it, and promote it if it passes the gate.
 
-    The verdict tells what the quick checks of the data found, and their drift from the champion's.
+    Returns the verdict and its file. The verdict holds the findings of the quick data checks, and
+    the drift from the champion's data.
 
-    A model that has versions and no champion is being served by its latest: that one is made
-    champion first, so that a challenger is not served before it was judged. Raises
-    :class:`ConfigurationError` if another process is at it, where the labels are not the
-    champion's, and for data that are wrong (:mod:`valence.training.checks.suite`).
+    Without a champion, servers serve the latest version of a model. So the latest version becomes
+    the champion first, and the challenger is not served before the verdict. Raises
+    :class:`ConfigurationError` if another process retrains the model, if the champion has other
+    labels, and for faulty data (:mod:`valence.training.checks.suite`).
     """
     if not configuration.data.has_test:
         raise ConfigurationError(
-            'the gate judges on test texts, which data.dev and data.split = "stratified" leave '
-            "none of; train with `valence train`, or leave these settings out"
+            'the gate needs test texts; data.dev and data.split = "stratified" leave none. '
+            "Train with `valence train`, or remove these settings"
         )
     name = configuration.name
     folder = run.workspace.root / "verdicts"
     with hold_lock(folder / f".{name}", work=f"retraining {name}"):
-        champion = incumbent(name, run.reporter)
+        champion = find_champion(name, run.reporter)
         if champion is not None:
-            _same_labels(champion, configuration)
+            _check_same_labels(champion, configuration)
         loaded, splits = training_run.load_splits(configuration, run)
         hashes = {part: hash_examples(getattr(splits, part)) for part in ("train", "dev", "test")}
-        challenger = _made_of(configuration, hashes)
+        challenger = _find_same_version(configuration, hashes)
         texts = len(splits.test)
-        if challenger and (verdict := _nothing_new(challenger, champion, texts, rules)):
+        if challenger and (verdict := _reject_known_version(challenger, champion, texts, rules)):
             return verdict, verdict.write(folder)
         findings = suite.check_before_training(configuration, loaded, splits, run.reporter)
         if champion is not None:
             findings += suite.check_drift(loaded, champion)
         if challenger is None:
-            challenger = training_run.train(
+            challenger = training_run.train_classifier(
                 configuration,
                 run,
                 with_baselines=False,
                 tracking=tracking,
-                unchecked=True,  # they have been
+                unchecked=True,  # the data are checked above
             ).tag
         else:
-            run.reporter.say(f"{challenger} was made of just these data and settings: only judged")
-        run.reporter.say(f"judging {challenger} on {texts:,} texts")
-        verdict = _judge(
+            run.reporter.say(
+                f"{challenger} has the same data and settings, so it is only evaluated"
+            )
+        run.reporter.say(f"evaluating {challenger} on {texts:,} texts")
+        verdict = _evaluate(
             champion, challenger, splits.test, hashes["test"], rules=rules, engine=engine
-        ).model_copy(update={"data": tuple(one.line() for one in findings)})
+        ).model_copy(update={"data": tuple(finding.line() for finding in findings)})
         path = verdict.write(folder)
-        # the last step, and the only one that changes what is served
+        # last, because only this step changes what servers serve
         if verdict.decision == "promoted":
-            store.promote(challenger)
+            store.promote_version(challenger)
         return verdict, path
 
 
-def incumbent(name: str, reporter: Reporter) -> str | None:
-    """The tag of the champion of ``name``; its latest version becomes it where there is none."""
-    if not store.versions(name):
+def find_champion(name: str, reporter: Reporter) -> str | None:
+    """The tag of the champion of ``name``; None for a model without versions.
+
+    Without a champion, the latest version becomes the champion.
+    """
+    if not store.list_versions(name):
         return None
-    if store.current(name) is None:
-        latest = store.path(f"{name}:latest").name
-        store.promote(f"{name}:{latest}", how="adopted")
-        reporter.say(f"{name}:{latest}, which is being served, is the champion from now on")
-    return f"{name}:{store.path(name).name}"
+    if store.read_champion(name) is None:
+        latest = store.find_model(f"{name}:latest").name
+        store.promote_version(f"{name}:{latest}", how="adopted")
+        reporter.say(f"{name}:{latest}, the served version, is now the champion")
+    return f"{name}:{store.find_model(name).name}"
 
 
-def _same_labels(champion: str, configuration: Configuration) -> None:
-    manifest = artifact.load(store.path(champion)).manifest
+def _check_same_labels(champion: str, configuration: Configuration) -> None:
+    manifest = artifact.load(store.find_model(champion)).manifest
     here, there = set(configuration.labels), set(manifest.labels)
     if manifest.task != configuration.task:
         raise ConfigurationError(
             f"the champion {champion} is a {manifest.task} classifier, the challenger would be "
-            f"{configuration.task}: they cannot be compared; train it under another name"
+            f"{configuration.task}: they cannot be compared; train the challenger "
+            "under another name"
         )
     if here != there:
         raise ConfigurationError(
             f"the champion {champion} has the labels {sorted(there)}, the challenger would have "
-            f"{sorted(here)}: they cannot be compared, and who reads the answers expects the "
-            "champion's; train it under another name, or train it with `valence train` and promote it "
-            "by hand with `valence promote`"
+            f"{sorted(here)}: they cannot be compared, and clients expect the labels of the "
+            "champion; train the challenger under another name, or run `valence train` and "
+            "`valence promote`"
         )
 
 
-def _made_of(configuration: Configuration, hashes: dict[str, str]) -> str | None:
-    """The newest version that was made of these data, settings and packages."""
-    for version in reversed(store.versions(configuration.name)):
+def _find_same_version(configuration: Configuration, hashes: dict[str, str]) -> str | None:
+    """The tag of the newest version with the same data, settings and packages."""
+    for version in reversed(store.list_versions(configuration.name)):
         tag = f"{configuration.name}:{version}"
-        made = artifact.load(store.path(tag)).manifest.training
-        if (made.split_sha256, made.configuration, made.packages) == (
+        training = artifact.load(store.find_model(tag)).manifest.training
+        if (training.split_sha256, training.configuration, training.packages) == (
             hashes,
             configuration.as_json(),
             provenance.packages(),
@@ -130,26 +137,28 @@ def _made_of(configuration: Configuration, hashes: dict[str, str]) -> str | None
     return None
 
 
-def _nothing_new(tag: str, champion: str | None, texts: int, rules: Rules) -> Verdict | None:
-    """The verdict on what is, or was, champion already; None on what never was.
+def _reject_known_version(
+    tag: str, champion: str | None, texts: int, rules: Rules
+) -> Verdict | None:
+    """The verdict on a version that is or was the champion; None for any other version.
 
-    Who was rolled back is not promoted again by a machine.
+    A version that was rolled back is never promoted again automatically.
     """
     name, _, version = tag.partition(":")
-    record = store.current(name)
+    record = store.read_champion(name)
     if record is None or version not in {change.version for change in record.changes}:
         return None
-    here = "is the champion" if tag == champion else "was champion and is no more"
+    here = "is the champion" if tag == champion else "was the champion before"
     check = Check(
         name="something new",
         passed=False,
         limit="other data or settings",
         reason=f"data and settings are those of {tag}, which {here}",
     )
-    return _verdict(tag, champion, (check,), texts=texts, rules=rules)
+    return _make_verdict(tag, champion, (check,), texts=texts, rules=rules)
 
 
-def _judge(
+def _evaluate(
     champion: str | None,
     challenger: str,
     examples: Sequence[Example],
@@ -158,22 +167,22 @@ def _judge(
     rules: Rules,
     engine: str,
 ) -> Verdict:
-    second = contend(challenger, engine=engine)
-    held_out = "a hash of the text keeps them out of every training, whenever they came"
+    challenger_model = load_candidate(challenger, engine=engine)
+    held_out = "a hash of each text keeps the text out of every training"
     checks: tuple[Check, ...]
     if champion is None:
-        checks = judge.judge_alone(second, examples, rules)
+        checks = evaluation.evaluate_first_version(challenger_model, examples, rules)
     else:
-        first = contend(champion, engine=engine)
-        checks = judge.judge(first, second, examples, rules)
-        if first.manifest.training.split_sha256.get("test") == test_hash:
-            held_out = "the test texts of both"
-    return _verdict(
+        champion_model = load_candidate(champion, engine=engine)
+        checks = evaluation.evaluate_challenger(champion_model, challenger_model, examples, rules)
+        if champion_model.manifest.training.split_sha256.get("test") == test_hash:
+            held_out = "the test texts of both models"
+    return _make_verdict(
         challenger, champion, checks, texts=len(examples), rules=rules, held_out=held_out
     )
 
 
-def _verdict(
+def _make_verdict(
     challenger: str,
     champion: str | None,
     checks: tuple[Check, ...],

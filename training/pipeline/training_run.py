@@ -1,4 +1,4 @@
-"""One configuration, one classifier: from corpora to a sealed artifact in the model store."""
+"""A whole training: from a configuration to a sealed artifact in the model registry."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from valence.training.tracking.tracker import UNTRACKED, Tracking
 from valence.training.trainer import network
 from valence.training.trainer.checkpoint import Epoch, hold_run
 
-__all__ = ["Trained", "Workspace", "load_splits", "train"]
+__all__ = ["Trained", "Workspace", "load_splits", "train_classifier"]
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What came out: where it is, and how good it is on dev, and on test where there is one."""
+    """A trained and stored classifier: its tag, and its evaluations on dev and, if any, test."""
 
     tag: str
     manifest: Manifest
@@ -36,11 +36,11 @@ class Trained:
 
     @property
     def judged(self) -> str:
-        """The split that its figures, and the baselines', are of."""
+        """The split of the final evaluation of the classifier and of the baselines."""
         return "test" if "test" in self.evaluations else "dev"
 
 
-def train(
+def train_classifier(
     configuration: Configuration,
     run: Run,
     *,
@@ -49,16 +49,18 @@ def train(
     tracking: Tracking = UNTRACKED,
     unchecked: bool = False,
 ) -> Trained:
-    """Train, calibrate, evaluate, report and publish; continues a run that was interrupted.
+    """Train, calibrate, evaluate and publish a classifier; continues an interrupted run.
 
-    ``fresh`` forgets such a run first. Raises :class:`ConfigurationError` while another process is
-    at the same run, and, unless ``unchecked``, for data that are wrong (:mod:`valence.training.checks.suite`).
+    ``fresh`` discards an interrupted run first. Raises :class:`ConfigurationError` while another
+    process works on the same run, and, unless ``unchecked``, for faulty data
+    (:mod:`valence.training.checks.suite`).
 
-    Where several processes train together, all call this, the first publishes, and all return it.
+    Where several processes train together, all processes call this function. The first process
+    publishes, and all processes return the same result.
     """
     clock = publication.Clock()
     seeds.repeat_exactly(run.device)
-    with distributed.first_rank_first():  # what is fetched, is fetched once
+    with distributed.first_rank_first():  # one process downloads for all
         prepared = prepare(configuration, run)
     if not unchecked and distributed.is_first():
         suite.check_before_training(
@@ -80,19 +82,21 @@ def train(
             columns,
             run=run,
             checkpoint=checkpoint,
-            observe=tracking.epoch,
+            observe=tracking.log_epoch,
         )
 
         def publish() -> Trained:
-            found = fitted_model.judge(
+            evaluation = fitted_model.evaluate_fitted_model(
                 trained.model, prepared, configuration, with_baselines=with_baselines
             )
-            tag, manifest = publication.publish(
-                trained, prepared, found, configuration, device=run.device, clock=clock
+            tag, manifest = publication.publish_classifier(
+                trained, prepared, evaluation, configuration, device=run.device, clock=clock
             )
             tracking.finish(manifest)
-            # only now: an interruption before it costs the time since the last epoch, no more
+            # delete the checkpoint last: until then an interruption costs at most one epoch
             checkpoint.unlink(missing_ok=True)
-            return Trained(tag, manifest, found.evaluations, found.baselines, trained.history)
+            return Trained(
+                tag, manifest, evaluation.evaluations, evaluation.baselines, trained.history
+            )
 
         return distributed.broadcast_from_first(publish)

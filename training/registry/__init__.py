@@ -1,1 +1,4 @@
-"""Trained classifiers in the BentoML model store: publish, promote, roll back."""
+"""The model registry: trained classifiers in the BentoML model store, and their champions.
+
+This folder imports only ``valence.service``.
+"""

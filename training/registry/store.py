@@ -22,27 +22,27 @@ from valence.service.registry.champion import Champion, Change
 from valence.service.registry.names import describe_unknown
 
 _UNFINISHED = "unfinished-model-"
-# what a killed process left is swept up after this time; copying a model takes seconds
-_ABANDONED_SECONDS = 3_600
+# leftovers of a killed process are deleted after this time; copying a model takes seconds
+_LEFTOVER_SECONDS = 3_600
 
 
-def publish(folder: Path, manifest: Manifest) -> str:
-    """Copy the artifact in ``folder`` into the store; the tag it got, ``name:version``.
+def publish_model(folder: Path, manifest: Manifest) -> str:
+    """Copy the artifact in ``folder`` into the store. Returns its tag, ``name:version``.
 
-    It appears in the store whole or not at all, even if the process is killed. Raises
-    :class:`ArtifactError` if the version is there already.
+    The artifact appears in the store whole or not at all, even if the process is killed. Raises
+    :class:`ArtifactError` if the store holds the version already.
     """
-    judged = manifest.metrics.get("test", manifest.metrics.get("dev"))
-    figures = judged if isinstance(judged, dict) else {}
+    metrics = manifest.metrics.get("test", manifest.metrics.get("dev"))
+    scores = metrics if isinstance(metrics, dict) else {}
     store = bento_store.folder()
     target = store / manifest.name / manifest.version
     if target.exists():
         raise ArtifactError(f"the model store holds {manifest.name}:{manifest.version} already")
-    # beside the store, not in it: what is in it is listed as a model
+    # work beside the store: BentoML lists every folder inside the store as a model
     store.parent.mkdir(parents=True, exist_ok=True)
-    for left in store.parent.glob(f"{_UNFINISHED}*"):
-        if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+    for leftover in store.parent.glob(f"{_UNFINISHED}*"):
+        if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
+            shutil.rmtree(leftover, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=store.parent) as unfinished:
         with bento_store.create(
             f"{manifest.name}:{manifest.version}",
@@ -55,22 +55,26 @@ def publish(folder: Path, manifest: Manifest) -> str:
                 "code_version": manifest.training.code_version,
                 "data_sha256": {c.name: c.sha256 for c in manifest.training.corpora},
                 **{
-                    key: figures[key]
+                    key: scores[key]
                     for key in ("accuracy", "micro_f1", "macro_f1", "ece")
-                    if key in figures
+                    if key in scores
                 },
             },
         ) as model:
             shutil.copytree(folder, model.path, dirs_exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         (Path(unfinished) / manifest.name / manifest.version).rename(target)
-    # BentoML finds the latest by itself where the file says nothing
-    _replace(target.parent / "latest", manifest.version)
+    # without this file, BentoML would find the latest version by itself
+    _replace_file(target.parent / "latest", manifest.version)
     return str(model.tag)
 
 
-def path(tag: str) -> Path:
-    """The folder of ``name`` (its champion, else its latest version) or ``name:version``."""
+def find_model(tag: str) -> Path:
+    """The folder of a model.
+
+    ``tag`` is ``name:version``, or ``name`` for its champion, else for its latest version. Raises
+    :class:`ArtifactError` for a model that the store does not hold.
+    """
     try:
         return Path(champion.get(tag).path)
     except NotFound:
@@ -79,65 +83,66 @@ def path(tag: str) -> Path:
             f"{describe_unknown(tag, held)}; train it with `valence train`"
         ) from None
     except (BentoMLException, ValueError) as error:
-        raise ArtifactError(f"{tag!r} is no model tag: {error}") from None
+        raise ArtifactError(f"{tag!r} is not a model tag: {error}") from None
 
 
-def versions(name: str) -> list[str]:
-    """The versions of ``name`` in the store, the oldest first."""
+def list_versions(name: str) -> list[str]:
+    """The versions of ``name`` in the store, oldest first; empty for an unknown name."""
     try:
         return sorted(str(model.tag.version) for model in bentoml.models.list(name))
     except NotFound:
         return []
 
 
-def current(name: str) -> Champion | None:
-    """The champion of ``name``, with its past."""
+def read_champion(name: str) -> Champion | None:
+    """The champion of ``name`` with its history; None if there is no champion."""
     return champion.read(bento_store.folder() / name)
 
 
-def promote(tag: str, *, how: Literal["adopted", "promoted"] = "promoted") -> Champion:
-    """Make ``name:version`` the champion of ``name``, which is served from the next start on.
+def promote_version(tag: str, *, how: Literal["adopted", "promoted"] = "promoted") -> Champion:
+    """Make ``name:version`` the champion of ``name``; servers serve it from their next start on.
 
-    Nothing changes if it is already. Raises :class:`ArtifactError` for what the store does not
-    hold.
+    Nothing changes if the version is the champion already. Raises :class:`ArtifactError` for a
+    version that the store does not hold.
     """
     name, _, version = tag.partition(":")
     if not version:
         raise ArtifactError(
-            f"{tag!r} names no version; the store holds of it {_listed(versions(name))}"
+            f"{tag!r} names no version; the store holds these versions: "
+            f"{_join_names(list_versions(name))}"
         )
-    found = path(tag)
-    with _changing(found.parent) as before:
-        if before is not None and before.version == found.name:
+    model = find_model(tag)
+    with _lock_champion(model.parent) as before:
+        if before is not None and before.version == model.name:
             return before
         previous = () if before is None else (*before.previous, before.version)
-        return _write(found.parent, found.name, previous, before, how)
+        return _write_champion(model.parent, model.name, previous, before, how)
 
 
-def rollback(name: str) -> Champion:
-    """Make the champion before this one the champion again; again, and it is the one before that.
+def roll_back(name: str) -> Champion:
+    """Make the previous champion of ``name`` the champion; each further call goes back one more.
 
-    Raises :class:`ArtifactError` where there was none, or it is not in the store any more.
+    Raises :class:`ArtifactError` without a previous champion, and if the store no longer holds it.
     """
     folder = bento_store.folder() / name
     if not folder.is_dir():
         raise ArtifactError(f"the model store does not have {name!r}")
-    with _changing(folder) as before:
+    with _lock_champion(folder) as before:
         if before is None or not before.previous:
             raise ArtifactError(
                 f"there is no champion of {name} to go back to; promote one of "
-                f"{_listed(versions(name))} with `valence promote {name}:VERSION`"
+                f"{_join_names(list_versions(name))} with `valence promote {name}:VERSION`"
             )
         *previous, version = before.previous
         if not (folder / version).is_dir():
             raise ArtifactError(
-                f"{name}:{version}, the champion before, is not in the model store any more; "
-                f"promote one of {_listed(versions(name))}"
+                f"{name}:{version}, the previous champion, is not in the model store any more; "
+                f"promote one of {_join_names(list_versions(name))}"
             )
-        return _write(folder, version, tuple(previous), before, "rolled back")
+        return _write_champion(folder, version, tuple(previous), before, "rolled back")
 
 
-def _write(
+def _write_champion(
     folder: Path,
     version: str,
     previous: tuple[str, ...],
@@ -147,14 +152,14 @@ def _write(
     change = Change(version=version, at=datetime.now(UTC).isoformat(timespec="seconds"), how=how)
     changes = () if before is None else before.changes
     after = Champion(version=version, previous=previous, changes=(*changes, change))
-    _replace(folder / champion.FILE, after.model_dump_json(indent=2) + "\n")
+    _replace_file(folder / champion.FILE, after.model_dump_json(indent=2) + "\n")
     return after
 
 
 @contextmanager
-def _changing(folder: Path) -> Iterator[Champion | None]:
-    """The champion, while nobody else changes it."""
-    # a folder can be locked itself, so that no lock file lies in the store
+def _lock_champion(folder: Path) -> Iterator[Champion | None]:
+    """The champion in ``folder``, locked against changes by other processes."""
+    # lock the folder itself: a lock file would be one more file in the store
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -163,8 +168,8 @@ def _changing(folder: Path) -> Iterator[Champion | None]:
         os.close(descriptor)
 
 
-def _replace(path: Path, content: str) -> None:
-    """Write ``content`` to ``path``, whole or not at all, and onto the disk."""
+def _replace_file(path: Path, content: str) -> None:
+    """Write ``content`` to ``path`` atomically, and sync it to disk."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     with unfinished.open("w", encoding="utf-8") as file:
         file.write(content)
@@ -173,5 +178,5 @@ def _replace(path: Path, content: str) -> None:
     unfinished.replace(path)
 
 
-def _listed(found: list[str]) -> str:
-    return ", ".join(found) or "nothing"
+def _join_names(names: list[str]) -> str:
+    return ", ".join(names) or "nothing"

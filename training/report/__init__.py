@@ -1,1 +1,4 @@
-"""What a reader is shown of a training: report, plots, model card."""
+"""The documents about a trained classifier: report, plots, model card.
+
+This folder imports ``metrics``, ``behaviour``, ``config`` and the epochs of ``trainer``.
+"""

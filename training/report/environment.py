@@ -1,4 +1,4 @@
-"""The templates of reports and cards, and how they are rendered."""
+"""The Jinja environment for the templates of reports and model cards."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def make_environment(*, escaped: bool) -> Environment:
-    """The environment of ``templates/``: ``escaped`` for HTML, not for Markdown.
+    """The environment of ``templates/``; ``escaped`` is for HTML, not for Markdown.
 
-    A name that a template lacks is an error. A Markdown template escapes names by a filter.
+    An undefined name in a template is an error. A Markdown template escapes names with a filter.
     """
     return Environment(
         loader=FileSystemLoader(_TEMPLATES),
-        autoescape=escaped,  # noqa: S701 - Markdown templates escape names by a filter
+        autoescape=escaped,  # noqa: S701 - Markdown templates escape names with a filter
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,7 +1,7 @@
-"""A model's card: what it is for, how good it is and on what, its limits, how to make it again.
+"""Model cards: intended use, data, evaluation, limits and reproduction of a classifier.
 
-M. Mitchell and others, *Model Cards for Model Reporting*, FAT* 2019. It is told by the manifest
-alone, so every artifact has one, however old.
+M. Mitchell and others, *Model Cards for Model Reporting*, FAT* 2019. A card is made from the
+manifest alone, so every artifact has a card, however old the artifact is.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from valence.training.metrics.scores import Evaluation
 from valence.training.report.environment import make_environment
 
 FILE = "MODEL_CARD.md"
-# below it one text is worth a tenth of a point or more
-FEW_TEXTS = 1_000
-# figures of a label rest on as many texts at least, or the card says that they do not
-FEW_OF_A_LABEL = 50
+# with fewer texts, one text is worth a tenth of a point or more, and the card says so
+MIN_TEXTS = 1_000
+# with fewer texts of a label, the card warns about the scores of the label
+MIN_LABEL_TEXTS = 50
 _COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
-# what Markdown would read as its own, in names that others gave
+# characters of names that Markdown would read as markup
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
 
 
-def render(manifest: Manifest) -> str:
-    """The card of ``manifest`` in Markdown; the same manifest gives the same text.
+def render_model_card(manifest: Manifest) -> str:
+    """The card of ``manifest`` in Markdown. The same manifest gives the same card.
 
-    It holds no text of the data, and of paths only their last part.
+    The card holds no text of the data, and only the last part of paths.
     """
     environment = make_environment(escaped=False)
-    environment.filters["name"] = _name
+    environment.filters["name"] = _escape_name
     environment.filters["number"] = lambda count: f"{count:,}"
     environment.filters["percent"] = lambda share: f"{share:.1%}"
-    evaluations = evaluations_of(manifest)
+    evaluations = read_evaluations(manifest)
     split = "test" if "test" in evaluations else next(iter(evaluations), None)
     commit = _COMMIT.search(manifest.training.code_version)
     return environment.get_template("model_card.md.jinja").render(
@@ -42,46 +42,49 @@ def render(manifest: Manifest) -> str:
         split=split,
         main=evaluations.get(split or ""),
         intervals=manifest.intervals.get(split or "", {}),
-        weak=_weak(manifest, evaluations.get(split or "")),
-        few_texts=FEW_TEXTS,
+        weak=_find_weak_labels(manifest, evaluations.get(split or "")),
+        few_texts=MIN_TEXTS,
         commit=commit[0] if commit else None,
         changed=manifest.training.code_version.endswith("+changes"),
-        configuration=configuration_toml(manifest),
+        configuration=format_configuration(manifest),
     )
 
 
-def evaluations_of(manifest: Manifest) -> dict[str, Evaluation]:
-    """The metrics of a manifest by split, of those splits that hold whole evaluations."""
-    found = {}
+def read_evaluations(manifest: Manifest) -> dict[str, Evaluation]:
+    """The evaluations of a manifest by split; splits without a whole evaluation are left out."""
+    evaluations = {}
     for split, content in manifest.metrics.items():
         if isinstance(content, dict) and "by_label" in content:
-            # what the first artifacts do not say: of one label a text it is the accuracy
+            # the first artifacts lack micro-F1, which equals accuracy in a single-label task
             whole = {"micro_f1": content.get("accuracy"), **content}
-            found[split] = Evaluation.model_validate(whole)
-    return found
+            evaluations[split] = Evaluation.model_validate(whole)
+    return evaluations
 
 
-def configuration_toml(manifest: Manifest, *, paths: bool = False) -> str:
-    """The configuration as a file that ``train`` reads; ``paths`` are whole or their last part."""
+def format_configuration(manifest: Manifest, *, paths: bool = False) -> str:
+    """The configuration as a TOML file for ``valence train``.
+
+    With ``paths``, the file holds whole paths, else only their last part.
+    """
     whole = dict(manifest.training.configuration)
     return toml.format_toml(whole if paths else strip_paths(whole))
 
 
-def _weak(manifest: Manifest, main: Evaluation | None) -> list[str]:
-    """The labels whose figures rest on few texts, or are well below the others'."""
+def _find_weak_labels(manifest: Manifest, main: Evaluation | None) -> list[str]:
+    """The labels with few texts, and the labels whose F1 is well below macro-F1."""
     if main is None:
         return []
-    found = []
+    weak = []
     for label in manifest.labels:
         score = main.by_label.get(label)
         if score is None:
             continue
-        if score.support < FEW_OF_A_LABEL:
-            found.append(f"{_name(label)} ({score.support} texts)")
+        if score.support < MIN_LABEL_TEXTS:
+            weak.append(f"{_escape_name(label)} ({score.support} texts)")
         elif score.f1 < main.macro_f1 - 0.1:
-            found.append(f"{_name(label)} (F1 {score.f1:.3f})")
-    return found
+            weak.append(f"{_escape_name(label)} (F1 {score.f1:.3f})")
+    return weak
 
 
-def _name(text: object) -> str:
+def _escape_name(text: object) -> str:
     return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))

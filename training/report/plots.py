@@ -1,7 +1,7 @@
-"""The report's plots: SVG to be put inside a page, in the colors of that page.
+"""The plots of reports: SVG that is embedded in a page and takes the colors of the page.
 
-Colors are CSS variables of the page, so a plot is as readable in dark mode as in light. Equal input
-gives equal bytes.
+Colors are CSS variables of the page, so a plot is readable in dark mode and in light mode. Equal
+input gives equal bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from valence.training.metrics.scores import Evaluation
 from valence.training.trainer.checkpoint import Epoch
 
-# drawn in these, which stand for a color of the page
+# placeholder colors; each is replaced by a color variable of the page
 _INK, _FAINT, _FIRST, _SECOND = "#010101", "#020202", "#030303", "#040404"
 _PAGE_COLORS = {
     _INK: "var(--ink)",
@@ -52,8 +52,8 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def learning_curve(history: Sequence[Epoch], *, kept_epoch: int) -> str:
-    """Losses and dev macro-F1 by epoch, with the epoch whose weights were kept."""
+def plot_learning_curve(history: Sequence[Epoch], *, kept_epoch: int) -> str:
+    """Losses and dev macro-F1 by epoch. A dotted line marks the epoch whose weights were kept."""
     with matplotlib.rc_context():
         _set_style()
         figure = Figure(figsize=(8.4, 3.0), layout="constrained")
@@ -71,31 +71,31 @@ def learning_curve(history: Sequence[Epoch], *, kept_epoch: int) -> str:
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         left.legend()
-        return _svg(
+        return _render_svg(
             figure, "learning-curve", f"Loss and macro-F1 by epoch; epoch {kept_epoch} was kept"
         )
 
 
-def reliability(evaluation: Evaluation) -> str:
-    """Accuracy by confidence, and under it how many texts there are of each confidence."""
+def plot_reliability(evaluation: Evaluation) -> str:
+    """Accuracy by confidence, above a histogram of the confidences."""
     with matplotlib.rc_context():
         _set_style()
         figure = Figure(figsize=(4.4, 4.6), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         bins = evaluation.reliability
         width = bins[0].high - bins[0].low
-        filled = [one for one in bins if one.count]
+        filled = [bin_ for bin_ in bins if bin_.count]
         upper.bar(
-            [one.low for one in filled],
-            [one.accuracy for one in filled],
+            [bin_.low for bin_ in filled],
+            [bin_.accuracy for bin_ in filled],
             width=width * 0.92,
             align="edge",
             color=_FIRST,
         )
         upper.plot((0, 1), (0, 1), color=_INK, linewidth=1, linestyle=(0, (4, 3)))
         upper.plot(
-            [one.confidence for one in filled],
-            [one.accuracy for one in filled],
+            [bin_.confidence for bin_ in filled],
+            [bin_.accuracy for bin_ in filled],
             color=_SECOND,
             linestyle="none",
             marker="o",
@@ -105,10 +105,10 @@ def reliability(evaluation: Evaluation) -> str:
         upper.set_ylim(0, 1)
         single = evaluation.task == "single_label"
         upper.set_ylabel("accuracy" if single else "share with the label")
-        _percent(upper, "y")
+        _format_percent(upper, "y")
         lower.bar(
-            [one.low for one in bins],
-            [one.count for one in bins],
+            [bin_.low for bin_ in bins],
+            [bin_.count for bin_ in bins],
             width=width * 0.92,
             align="edge",
             color=_FIRST,
@@ -117,27 +117,27 @@ def reliability(evaluation: Evaluation) -> str:
         lower.set_xlabel("confidence" if single else "probability of a label")
         lower.set_ylabel("texts" if single else "decisions")
         lower.yaxis.set_major_locator(MaxNLocator(2, integer=True))
-        _percent(lower, "x")
-        return _svg(figure, "reliability", "Accuracy by confidence, in 15 bins")
+        _format_percent(lower, "x")
+        return _render_svg(figure, "reliability", "Accuracy by confidence, in 15 bins")
 
 
-def _percent(axes: Axes, which: str) -> None:
-    axis = axes.xaxis if which == "x" else axes.yaxis
+def _format_percent(axes: Axes, name: str) -> None:
+    axis = axes.xaxis if name == "x" else axes.yaxis
     axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
 def _set_style() -> None:
-    # from the library's own defaults: a matplotlibrc of the user's must not change a report
+    # start from the library's defaults: the user's matplotlibrc must not change a report
     matplotlib.rcdefaults()
     matplotlib.rcParams.update(_STYLE)
 
 
-def _svg(figure: Figure, name: str, description: str) -> str:
+def _render_svg(figure: Figure, name: str, description: str) -> str:
     figure.set_facecolor("none")
     for axes in figure.axes:
         axes.set_facecolor("none")
     buffer = io.StringIO()
-    # without its metadata an SVG does not tell when, or by which version, it was made
+    # metadata would hold the date and the version of matplotlib
     figure.savefig(
         buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
     )
@@ -145,10 +145,10 @@ def _svg(figure: Figure, name: str, description: str) -> str:
     content = content[content.index("<svg") :].strip()
     for drawn, shown in _PAGE_COLORS.items():
         content = content.replace(drawn, shown)
-    # the page's font, and its ids apart from those of the other plots on the page
+    # use the page's font, and make the ids unique among the plots of the page
     content = re.sub(r"'DejaVu Sans'[^;\"]*", "inherit", content)
     content = re.sub(r'\bid="', f'id="{name}-', content)
     content = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", content)
-    # the page scales it
+    # without width and height, the page scales the plot
     content = re.sub(r' (?:width|height)="[\d.]+pt"', "", content, count=2)
     return content.replace("<svg", f'<svg role="img" aria-label="{description}"', 1)

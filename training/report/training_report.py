@@ -1,6 +1,7 @@
-"""One HTML file that shows how good a classifier is, against what, and where it came from.
+"""The training report: scores, baselines and origin of a classifier in one HTML file.
 
-It is whole in itself: no script, no request, readable on paper, in light and in dark.
+The file is self-contained: it has no script and makes no request. It is readable on paper, in light
+mode and in dark mode.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from pathlib import Path
 
 from markupsafe import Markup
 from valence.service.classifier.manifest import Manifest
-from valence.training.behaviour.case_result import Capability
+from valence.training.behaviour.capability import Capability
 from valence.training.metrics.scores import Evaluation
 from valence.training.report import plots
 from valence.training.report.environment import make_environment
 from valence.training.trainer.checkpoint import Epoch
 
 
-def write(
+def write_training_report(
     path: Path,
     *,
     manifest: Manifest,
@@ -29,9 +30,9 @@ def write(
 ) -> None:
     """Write the report on the classifier of ``manifest`` to ``path``.
 
-    ``evaluations`` are by split; details are shown of ``test``, or of the last one without it.
-    ``baselines``, by name, are on the same texts; they, ``history`` and ``behaviour`` may be empty.
-    The same input gives the same bytes.
+    ``evaluations`` are by split. Details are shown for ``test``, or for the last split where there
+    is no test. ``baselines``, by name, are scored on the same texts. ``baselines``, ``history`` and
+    ``behaviour`` may be empty. The same input gives the same bytes.
     """
     main_split = "test" if "test" in evaluations else list(evaluations)[-1]
     main = evaluations[main_split]
@@ -48,13 +49,13 @@ def write(
         baselines=baselines,
         history=history,
         behaviour=behaviour,
-        # the two are SVG that this program drew, of numbers and fixed words alone
+        # both plots are SVG made of numbers and fixed words only
         learning_curve=Markup(  # noqa: S704
-            plots.learning_curve(history, kept_epoch=manifest.training.epochs)
+            plots.plot_learning_curve(history, kept_epoch=manifest.training.epochs)
         )
         if history
         else None,
-        reliability=Markup(plots.reliability(main)),  # noqa: S704
+        reliability=Markup(plots.plot_reliability(main)),  # noqa: S704
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")

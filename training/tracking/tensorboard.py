@@ -1,4 +1,4 @@
-"""Curves that TensorBoard draws: an event file for each run, under the run's name."""
+"""Tracking in TensorBoard: one folder of event files for each run, under the run's name."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 from valence.service.classifier.manifest import Manifest
 from valence.training.config.schema import Configuration
-from valence.training.tracking.figures import behaviour, of_split
+from valence.training.tracking.manifest_metrics import select_pass_rates, select_split_metrics
 from valence.training.trainer.checkpoint import Epoch
 
 
-class Curves:
-    """A folder a run in ``folder``; ``tensorboard --logdir`` shows them all."""
+class TensorBoardTracker:
+    """One folder for each run in ``folder``; ``tensorboard --logdir`` shows all runs."""
 
     name = "TensorBoard"
 
@@ -22,11 +22,11 @@ class Curves:
         self._run = ""
 
     def begin(self, configuration: Configuration, run: str) -> None:  # noqa: ARG002
-        """The file is begun by the first epoch."""
+        """Remember the name of the run. The first epoch creates the file."""
         self._run = run
 
-    def epoch(self, epoch: Epoch) -> None:
-        """Losses, dev macro-F1 and speed."""
+    def log_epoch(self, epoch: Epoch) -> None:
+        """Log losses, dev macro-F1 and speed."""
         writer = self._open(epoch.epoch)
         for tag, value in (
             ("loss/train", epoch.train_loss),
@@ -38,14 +38,14 @@ class Curves:
         writer.flush()
 
     def finish(self, manifest: Manifest) -> None:
-        """The figures of the weights kept, at their epoch."""
-        kept = manifest.training.epochs
-        writer = self._open(kept + 1)
+        """Log the metrics of the final weights at their epoch."""
+        last_epoch = manifest.training.epochs
+        writer = self._open(last_epoch + 1)
         for split in manifest.metrics:
-            for key, value in of_split(manifest, split).items():
-                writer.add_scalar(f"{split}/{key}", value, kept)
-        for name, rate in behaviour(manifest).items():
-            writer.add_scalar(name, rate, kept)
+            for key, value in select_split_metrics(manifest, split).items():
+                writer.add_scalar(f"{split}/{key}", value, last_epoch)
+        for name, rate in select_pass_rates(manifest).items():
+            writer.add_scalar(name, rate, last_epoch)
         self.stop()
 
     def stop(self) -> None:
@@ -56,6 +56,6 @@ class Curves:
 
     def _open(self, epoch: int) -> SummaryWriter:
         if self._writer is None:
-            # of an interrupted run, what it told after its last checkpoint comes again
+            # an interrupted run logs the epochs after its last checkpoint again
             self._writer = SummaryWriter(str(self._folder / self._run), purge_step=epoch)
         return self._writer

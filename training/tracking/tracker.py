@@ -1,7 +1,7 @@
-"""What others may watch while a classifier is trained: runs in MLflow, curves in TensorBoard.
+"""Tracking of training runs in MLflow and TensorBoard.
 
-Figures, settings and hashes go there, never a text, and of paths the last part only. Tracking is
-told of a training and never stops it: whatever fails there is one warning.
+Trackers log metrics, settings and hashes, never a text, and only the last part of a path. A failure
+of a tracker never stops a training: it becomes one warning.
 """
 
 from __future__ import annotations
@@ -19,66 +19,66 @@ from valence.training.runtime.progress import Reporter
 from valence.training.trainer.checkpoint import Epoch
 
 EXTRA = "valence[tracking]"
-# what an address says of who asks
+# user and password in an address
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
 
 class Tracker(Protocol):
-    """A place that runs are told to; any of its methods may raise anything."""
+    """A tracker of runs. Any method may raise any exception."""
 
     name: str
 
     def begin(self, configuration: Configuration, run: str) -> None:
-        """A run begins, or goes on if one of this name was interrupted."""
+        """Begin a run, or continue an interrupted run of this name."""
         ...
 
-    def epoch(self, epoch: Epoch) -> None:
-        """An epoch is done."""
+    def log_epoch(self, epoch: Epoch) -> None:
+        """Log a finished epoch."""
         ...
 
     def finish(self, manifest: Manifest) -> None:
-        """The classifier is in the store."""
+        """Finish the run: the classifier is in the store."""
         ...
 
     def stop(self) -> None:
-        """The run ended before it was finished."""
+        """Stop the run before it has finished."""
         ...
 
 
 class Tracking:
-    """Tells each tracker; one that fails is told of in a warning and left out from then on."""
+    """Passes each event to all trackers. A tracker that fails is removed, with a warning."""
 
     def __init__(self, trackers: Sequence[Tracker] = (), *, warn: Callable[[str], None]) -> None:
         self._trackers = list(trackers)
         self._warn = warn
 
     def begin(self, configuration: Configuration, run: str) -> None:
-        """``run`` names the training by all that it depends on."""
-        self._tell(lambda tracker: tracker.begin(configuration, run))
+        """Begin a run. The name ``run`` depends on everything that the training depends on."""
+        self._notify(lambda tracker: tracker.begin(configuration, run))
 
-    def epoch(self, epoch: Epoch) -> None:
-        """Called once an epoch is done and before its checkpoint is written."""
-        self._tell(lambda tracker: tracker.epoch(epoch))
+    def log_epoch(self, epoch: Epoch) -> None:
+        """Log a finished epoch, before its checkpoint is written."""
+        self._notify(lambda tracker: tracker.log_epoch(epoch))
 
     def finish(self, manifest: Manifest) -> None:
-        """Called once the classifier is in the store."""
-        self._tell(lambda tracker: tracker.finish(manifest))
+        """Finish the run, once the classifier is in the store."""
+        self._notify(lambda tracker: tracker.finish(manifest))
 
     def stop(self) -> None:
-        """Called where a run ends in any other way."""
-        self._tell(lambda tracker: tracker.stop())
+        """Stop the run where it ends in any other way."""
+        self._notify(lambda tracker: tracker.stop())
 
-    def _tell(self, call: Callable[[Tracker], None]) -> None:
+    def _notify(self, call: Callable[[Tracker], None]) -> None:
         for tracker in tuple(self._trackers):
             try:
                 call(tracker)
-            # a tracking server's faults are of no one kind, and none is worth a training
+            # a tracking server can fail in any way, and no failure is worth a training
             except Exception as error:
                 self._trackers.remove(tracker)
-                said = _CREDENTIALS.sub("//", (str(error).splitlines() or [""])[0])[:300]
+                message = _CREDENTIALS.sub("//", (str(error).splitlines() or [""])[0])[:300]
                 self._warn(
-                    f"warning: {tracker.name} is not told of this run any more: "
-                    f"{type(error).__name__}: {said}"
+                    f"warning: this run is no longer tracked in {tracker.name}: "
+                    f"{type(error).__name__}: {message}"
                 )
 
 
@@ -86,21 +86,23 @@ UNTRACKED = Tracking(warn=lambda _: None)
 
 
 @contextmanager
-def tracked(workspace: Path, reporter: Reporter) -> Iterator[Tracking]:
-    """Runs under ``workspace / "mlruns"``, or wherever ``MLFLOW_TRACKING_URI`` says, and curves
-    under ``workspace / "curves"``.
+def track_run(workspace: Path, reporter: Reporter) -> Iterator[Tracking]:
+    """Track a run in MLflow and TensorBoard; stop the run if the block raises.
 
-    Without the packages of :data:`REQUIREMENTS` nothing is tracked, and that is said.
+    MLflow logs to ``workspace / "mlruns"``, or to ``MLFLOW_TRACKING_URI`` where it is set.
+    TensorBoard logs to ``workspace / "curves"``. Without the packages of :data:`EXTRA`
+    nothing is tracked, and a message says so.
     """
     if any(find_spec(package) is None for package in ("mlflow", "tensorboard")):
-        reporter.say(f"this run is not tracked: pip install '{EXTRA}', or --no-track")
+        reporter.say(f"this run is not tracked: run pip install '{EXTRA}', or use --no-track")
         yield UNTRACKED
         return
-    from valence.training.tracking.mlflow import Runs
-    from valence.training.tracking.tensorboard import Curves
+    from valence.training.tracking.mlflow import MlflowTracker
+    from valence.training.tracking.tensorboard import TensorBoardTracker
 
     tracking = Tracking(
-        (Curves(workspace / "curves"), Runs(workspace / "mlruns")), warn=reporter.say
+        (TensorBoardTracker(workspace / "curves"), MlflowTracker(workspace / "mlruns")),
+        warn=reporter.say,
     )
     try:
         yield tracking

@@ -281,7 +281,9 @@ def _evaluate_dev(model: RecurrentClassifier, texts: EncodedTexts) -> Evaluation
         texts.truth,
         labels=texts.labels,
         # The thresholds that would be served: 0.5 is too high for rare labels.
-        thresholds=thresholds.choose(answers, texts.truth) if texts.task == "multi_label" else None,
+        thresholds=thresholds.choose_thresholds(answers, texts.truth)
+        if texts.task == "multi_label"
+        else None,
     )
 
 

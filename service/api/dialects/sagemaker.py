@@ -1,7 +1,7 @@
 """The contract of Amazon SageMaker for containers: ``GET /ping`` and ``POST /invocations``.
 
-JSON bodies are those of Hugging Face's dialect. Batch transform splits files into JSON lines or CSV;
-the answer to these has one line per line, so that batch transform can join it to its input.
+JSON bodies are those of Hugging Face's dialect. Batch transform splits files into JSON lines or
+CSV; the answer to these has one line per line, so that batch transform can join it to its input.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ from valence.service.api.dialects.huggingface.schemas import (
     PredictRequest,
     PredictResponse,
 )
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
-from valence.service.api.http.scoring import require_few, require_within_limits, score
+from valence.service.api.http.scoring import require_few, require_within_limits, score_texts
 from valence.service.api.http.validation import parse
 from valence.service.errors import InvalidRequest, MalformedBody
+from valence.service.inference.scored import ScoreRequest
 from valence.service.settings import Settings
 
 _JSON, _LINES, _CSV = "application/json", "application/jsonlines", "text/csv"
@@ -53,24 +56,25 @@ class PredictedLine(RootModel[list[PredictedLabel]]):
     """The labels of one line with their scores, likeliest first."""
 
 
-async def invoke(context: Context, request: Request) -> Response:
+async def invoke(context: Context, request: Request) -> Outcome:
     """Answer ``POST /invocations``."""
     started = time.perf_counter()
     media_type = request.require_media(_JSON, _LINES, _CSV)
     if media_type == _JSON:
         return await predict(context, request)
-    body = await request.body()
+    body = await request.body.read()
     texts = (_read_csv if media_type == _CSV else _read_json_lines)(body, context.settings)
     if not texts:
         raise InvalidRequest.for_field("body", "the body is empty; send one text per line")
     require_within_limits(texts, context.settings, field="line")
-    scorer, scored = await score(context, request, texts)
+    scorer, scored = await score_texts(context, request, ScoreRequest(texts))
     rows: list[Any] = await rank_labels(scorer, scored)
-    return Response(
+    response = Response(
         b"".join(pydantic_core.to_json(row) + b"\n" for row in rows),
         media_type=_LINES,
         headers=build_compute_headers(scorer, scored, seconds=time.perf_counter() - started),
     )
+    return Outcome.of(response, scorer, scored)
 
 
 def _read_json_lines(body: bytes, settings: Settings) -> list[str]:
@@ -100,7 +104,8 @@ def _read_csv(body: bytes, settings: Settings) -> list[str]:
         if len(row) != 1:
             raise InvalidRequest.for_field(
                 f"line.{index}",
-                f"{len(row)} columns, there must be one, the text; put a text with commas in quotes",
+                f"{len(row)} columns, there must be one, the text; put a text with commas in "
+                "quotes",
             )
     return [text for (text,) in rows]
 
@@ -115,7 +120,8 @@ ROUTES = (
         open=True,
         operation=Operation(
             summary="Are the models loaded and warm?",
-            description="For SageMaker. The answer is empty if they are. Otherwise the status is 503.",
+            description="For SageMaker. The answer is empty if they are. Otherwise the status is "
+            "503.",
             tag="sagemaker",
             response="text/plain",
             errors=(errors.Unavailable,),
@@ -129,8 +135,8 @@ ROUTES = (
         refuse=refuse,
         operation=Operation(
             summary="Classify for SageMaker",
-            description="JSON bodies as for /predict. The answer to JSON lines with `inputs`, or to CSV "
-            "with one column and without a header, has one line per line.",
+            description="JSON bodies as for /predict. The answer to JSON lines with `inputs`, or "
+            "to CSV with one column and without a header, has one line per line.",
             tag="sagemaker",
             request=PredictRequest,
             request_examples=PREDICT_EXAMPLES,

@@ -9,12 +9,15 @@ from typing import Annotated, Any, Literal
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
 from pydantic_core import PydanticCustomError
+from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import Problem
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
-from valence.service.api.http.scoring import require_within_limits, score, to_json
+from valence.service.api.http.scoring import require_within_limits, score_texts, to_json
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import InvalidRequest
+from valence.service.inference.scored import ScoreRequest
 from valence.service.inference.scorer import Scorer
 
 _NO_IDS = (
@@ -41,7 +44,8 @@ class VllmRequest(BaseModel):
     )
     truncate_prompt_tokens: Annotated[int, Field(ge=-1, strict=True)] | None = Field(
         default=None,
-        description="-1: a text longer than the model reads is cut. Absent: such a text is an error.",
+        description="-1: a text longer than the model reads is cut. Absent: such a text is an "
+        "error.",
     )
     truncation_side: Literal["left", "right"] | None = Field(
         default=None, description="The end of a long text that is cut off. Absent: right."
@@ -119,7 +123,7 @@ class OpenAIError(BaseModel):
     error: OpenAIErrorBody
 
 
-async def classify(context: Context, request: Request) -> Response:
+async def classify(context: Context, request: Request) -> Outcome:
     """Answer ``POST /classify``."""
     body = await request.json(VllmRequest)
     if body.use_activation is False:
@@ -132,7 +136,8 @@ async def classify(context: Context, request: Request) -> Response:
     texts = [body.input] if isinstance(body.input, str) else body.input
     require_within_limits(texts, context.settings, field="input")
     truncation = _choose_truncation(body, context.models.get(body.model))
-    scorer, scored = await score(context, request, texts, model=body.model, truncation=truncation)
+    asked = ScoreRequest(texts, truncation=truncation)
+    scorer, scored = await score_texts(context, request, asked, model=body.model)
     labels = scorer.manifest.labels
     data = [
         {
@@ -157,7 +162,7 @@ async def classify(context: Context, request: Request) -> Response:
             "prompt_tokens_details": None,
         },
     }
-    return Response(await to_json(content))
+    return Outcome.of(Response(await to_json(content)), scorer, scored)
 
 
 def seconds_since_1970() -> int:

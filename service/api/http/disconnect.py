@@ -1,4 +1,4 @@
-"""A client that hangs up: its work leaves the queue."""
+"""A client that disconnects: its request leaves the queue."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from types import TracebackType
 
 from starlette.types import Receive
 
-# A client that waits this long has its connection watched, so that its work leaves the queue when
-# it leaves; watching costs a task, a tenth of a small answer, which in a flood all would pay.
-_PATIENCE_SECONDS = 0.5
+# The connection of a request is watched only when the request has waited this long. Watching costs
+# a task, a tenth of the cost of a small answer, which in a flood every request would pay.
+_WATCH_AFTER_SECONDS = 0.5
 
 
 class ClientGone(Exception):
-    """The connection closed before the request was read or answered: nobody is there to tell."""
+    """The client disconnected before its request was read or answered."""
 
 
-class UntilGone:
-    """A context whose body ends with :class:`ClientGone` when the client hangs up."""
+class CancelOnDisconnect:
+    """A context that ends with :class:`ClientGone` when the client disconnects."""
 
     __slots__ = ("_gone", "_receive", "_task", "_timer", "_watcher")
 
@@ -29,7 +29,7 @@ class UntilGone:
     def __enter__(self) -> None:
         self._task = asyncio.current_task()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(_PATIENCE_SECONDS, self._watch)
+        self._timer = loop.call_later(_WATCH_AFTER_SECONDS, self._start_watcher)
 
     def __exit__(
         self,
@@ -39,7 +39,8 @@ class UntilGone:
     ) -> None:
         self._timer.cancel()
         task, watcher = self._task, self._watcher
-        # they hold this in turn: in a circle they would stay until the collector comes
+        # The tasks refer to this object. Without this, the circle of references would live until
+        # the garbage collector runs.
         self._task = self._watcher = None
         if watcher is not None:
             watcher.cancel()
@@ -48,10 +49,10 @@ class UntilGone:
                 task.uncancel()
             raise ClientGone from None
 
-    def _watch(self) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._wait())
+    def _start_watcher(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
-    async def _wait(self) -> None:
+    async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._gone = True

@@ -9,7 +9,7 @@ from typing import Annotated
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field
 from valence.service import errors
-from valence.service.api.http.request import Response
+from valence.service.api.http.response import Response
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -1,4 +1,4 @@
-"""From method and path to a route."""
+"""The router: from a method and a path to a route."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from valence.service.errors import MethodNotAllowed, UnknownPath
 
 
 class Router:
-    """Finds routes: a look-up for fixed paths, a regular expression for each template."""
+    """Finds routes: a look-up for fixed paths, a regular expression for each template path."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._fixed: dict[str, dict[str, Route]] = {}
@@ -29,10 +29,10 @@ class Router:
                 self._fixed[path] = methods
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
-        """The route and its path's parameters.
+        """The route, and the parameters of the path.
 
-        Raises :class:`UnknownPath` or :class:`MethodNotAllowed`. HEAD is answered as GET; the
-        server leaves the body out.
+        Raises :class:`UnknownPath` or :class:`MethodNotAllowed`. HEAD has the
+        answer of GET; the server omits the body.
         """
         parameters: dict[str, str] = {}
         methods = self._fixed.get(path)

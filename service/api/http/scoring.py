@@ -1,4 +1,4 @@
-"""What every dialect does between a request and its answer: limits, the one queue, the log."""
+"""The steps that all dialects share between a request and its answer: limits, scoring, JSON."""
 
 from __future__ import annotations
 
@@ -7,53 +7,44 @@ from collections.abc import Sequence
 from typing import Any
 
 import pydantic_core
+from valence.service.api.http.outcome import ModelFailure
 from valence.service.api.http.request import Request
 from valence.service.api.http.routes import Context
-from valence.service.classifier.truncation import Truncation
 from valence.service.errors import InvalidRequest
-from valence.service.inference.scorer import Scored, Scorer
+from valence.service.inference.scored import Scored, ScoreRequest
+from valence.service.inference.scorer import Scorer
 from valence.service.settings import Settings
 
-# Building an answer holds the event loop, and so does writing it; a large one lets others have a
-# turn after as many texts as take about a sixth of a millisecond.
+# Building and writing an answer hold the event loop. A large answer gives other requests a turn
+# after so many texts, which take about a sixth of a millisecond.
 TURN_TEXTS = 32
 
 
-async def score(
-    context: Context,
-    request: Request,
-    texts: Sequence[str],
-    *,
-    model: str | None = None,
-    truncation: Truncation = "head",
-    sentences: bool = False,
-    explain: bool = False,
+async def score_texts(
+    context: Context, request: Request, asked: ScoreRequest, *, model: str | None = None
 ) -> tuple[Scorer, Scored]:
-    """The predictions of ``model``, or of the default one, for ``texts``, and who made them.
+    """The answer of ``model``, or of the default model, to ``asked``; and the model.
 
-    The request's log line, its metrics and its API key's rate learn what was scored; the client may
-    shorten the time it may take. Raises what :meth:`Models.get` and :meth:`Scorer.score` raise;
-    limits on texts are the caller's to check, by :func:`require_within_limits`, since only the
-    dialect knows where in the body a text stood.
+    The request sets the deadline of ``asked``, and its disconnect ends the wait. Its API key's rate
+    pays for the texts. Raises what :meth:`Models.get` raises, or :class:`ModelFailure` with what
+    :meth:`Scorer.score` raises. The caller checks the limits on texts, by
+    :func:`require_within_limits`, since only the dialect knows where in the body a text stands.
     """
     scorer = context.models.get(model)
-    request.model, request.version = scorer.name, scorer.version
-    request.pay(len(texts))
-    scored = await scorer.score(
-        texts,
-        timeout_seconds=request.seconds_left(context.settings.request_timeout_seconds),
-        while_waiting=request.until_gone,
-        truncation=truncation,
-        sentences=sentences,
-        explain=explain,
-    )
-    request.texts, request.tokens = scored.usage.texts, scored.usage.tokens
-    request.stages = scored.stages
+    request.caller.charge(len(asked.texts))
+    try:
+        scored = await scorer.score(
+            asked.wait(
+                request.deadline(context.settings.request_timeout_seconds), request.disconnect
+            )
+        )
+    except Exception as error:
+        raise ModelFailure(error, scorer) from error
     return scorer, scored
 
 
 async def to_json(answer: dict[str, Any] | list[Any]) -> bytes:
-    """``answer`` as JSON; a list with something for every text is written in turns."""
+    """``answer`` as JSON; a list with an item for each text is written in several turns."""
     if isinstance(answer, list):
         return await _array(answer)
     if not any(isinstance(value, list) and len(value) > TURN_TEXTS for value in answer.values()):
@@ -78,7 +69,7 @@ async def _array(items: list[Any]) -> bytes:
 def require_within_limits(texts: Sequence[str], settings: Settings, *, field: str) -> None:
     """Raise :class:`InvalidRequest` if there are more or longer texts than the settings allow.
 
-    ``field`` is where the texts stand in the body.
+    ``field`` is the place of the texts in the body.
     """
     require_few(texts, settings, field=field)
     for index, text in enumerate(texts):
@@ -86,7 +77,7 @@ def require_within_limits(texts: Sequence[str], settings: Settings, *, field: st
 
 
 def require_few(texts: Sequence[object], settings: Settings, *, field: str) -> None:
-    """Raise :class:`InvalidRequest` if ``texts``, which stand at ``field``, are too many."""
+    """Raise :class:`InvalidRequest` if the texts at ``field`` are too many."""
     if len(texts) > settings.max_texts:
         message = (
             f"{len(texts)} texts, a request may have {settings.max_texts}; send several requests"
@@ -95,16 +86,16 @@ def require_few(texts: Sequence[object], settings: Settings, *, field: str) -> N
 
 
 def require_short(text: str, settings: Settings, *, field: str) -> None:
-    """Raise :class:`InvalidRequest` if ``text``, which stands at ``field``, is too long."""
+    """Raise :class:`InvalidRequest` if the text at ``field`` is too long."""
     for message in faults_of_length((text,), settings).values():
         raise InvalidRequest.for_field(field, message)
 
 
 def faults_of_length(texts: Sequence[str], settings: Settings) -> dict[int, str]:
-    """A message for each text that is too long, by its place."""
-    most = settings.max_characters
+    """A message for each text that is too long, by the text's index."""
+    limit = settings.max_characters
     return {
-        place: f"{len(text)} characters, a text may have {most}; split or shorten the text"
-        for place, text in enumerate(texts)
-        if len(text) > most
+        index: f"{len(text)} characters, a text may have {limit}; split or shorten the text"
+        for index, text in enumerate(texts)
+        if len(text) > limit
     }

@@ -1,4 +1,4 @@
-"""JSON and query strings as pydantic models, and what was wrong with them without what they say."""
+"""JSON and query strings as pydantic models, with errors that never repeat the input."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from valence.service.errors import InvalidRequest, MalformedBody
 
 Model = TypeVar("Model", bound=BaseModel)
 
-MOST_FAULTS = 20
-_LONGEST_STEP = 64
+MAX_FAULTS = 20
+_MAX_STEP_CHARACTERS = 64
 _FIELD = re.compile(rb'"[ \t\r\n]*:')
 
 
@@ -23,7 +23,7 @@ def parse(model: type[Model], content: bytes) -> Model:
     Raises :class:`MalformedBody` or :class:`InvalidRequest`.
     """
     try:
-        # model_validate_json, less what it does for options that are not given
+        # as model_validate_json, without its work for options that are not given
         parsed: Model = model.__pydantic_validator__.validate_json(content)
     except ValidationError as error:
         raise readable(error) from None
@@ -36,7 +36,7 @@ def parse_query(model: type[Model], query: bytes) -> Model:
     given: dict[str, str] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name in given:
-            where = name[:_LONGEST_STEP]
+            where = name[:_MAX_STEP_CHARACTERS]
             message = "given twice; give it once"
             raise InvalidRequest(f"{where}: {message}", ((where, message),))
         given[name] = value
@@ -47,34 +47,34 @@ def parse_query(model: type[Model], query: bytes) -> Model:
 
 
 def _refuse_duplicates(content: bytes, fields: int) -> None:
-    """Raise :class:`InvalidRequest` if a field is given twice, of which only the last was read.
+    """Raise :class:`InvalidRequest` if a field is given twice: the parser keeps only the last one.
 
-    ``content`` is JSON of which ``fields`` fields were read. With no more colons than that nothing
-    was left out; and a field's colon follows a quote, which one in a text rarely does.
+    The parser read ``fields`` fields from the JSON ``content``. With that many colons no field is
+    given twice. The colon of a field follows a quote; a colon in a text rarely does.
     """
     if content.count(b":") > fields and len(_FIELD.findall(content)) > fields:
         json.loads(content, object_pairs_hook=_unique)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         message = "an object has a field twice; give each field once"
         raise InvalidRequest(message, (("body", message),))
-    return found
+    return fields
 
 
 def readable(error: ValidationError) -> MalformedBody | InvalidRequest:
-    """A validation error without its input, which is what a user wrote."""
+    """A validation error without its input, which is the text of a user."""
     faults = error.errors(include_url=False, include_input=False)
     if faults[0]["type"] == "json_invalid":
         return MalformedBody(f"{faults[0]['msg']}; send a JSON object in UTF-8")
     problems = tuple(
         (
-            ".".join(str(step)[:_LONGEST_STEP] for step in fault["loc"]) or "body",
+            ".".join(str(step)[:_MAX_STEP_CHARACTERS] for step in fault["loc"]) or "body",
             "unknown field" if fault["type"] == "extra_forbidden" else fault["msg"],
         )
-        for fault in faults[:MOST_FAULTS]
+        for fault in faults[:MAX_FAULTS]
     )
     summary = "; ".join(f"{location}: {message}" for location, message in problems[:3])
     return InvalidRequest(summary, problems)

@@ -8,7 +8,9 @@ import functools
 import pydantic_core
 from pydantic import BaseModel
 from valence.service import errors
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context, Handler, Operation, Route
 from valence.service.api.operations import openapi
 from valence.service.inference.models import Phase
@@ -22,14 +24,14 @@ class Health(BaseModel):
     status: str
 
 
-async def check_liveness(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def check_liveness(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /livez``: 503 only for a failure that a restart repairs."""
     if not context.models.alive:
         raise errors.Unavailable("an engine has hung; restart this process")
     return _status("alive")
 
 
-async def check_readiness(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def check_readiness(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /readyz``: 503 before the models are loaded and warm, and while draining."""
     context.models.require_serving()
     if context.models.phase is Phase.LEAVING:
@@ -37,19 +39,19 @@ async def check_readiness(context: Context, request: Request) -> Response:  # no
     return _status("ready")
 
 
-async def show_metrics(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def show_metrics(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /metrics``."""
     context.models.report()
     context.metrics.ready = context.models.phase is Phase.SERVING
     context.metrics.flush()
     # with several workers this reads the files of all workers
     text = await asyncio.to_thread(context.metrics.exposition)
-    return Response(text, media_type=metrics.CONTENT_TYPE)
+    return Outcome(Response(text, media_type=metrics.CONTENT_TYPE))
 
 
-async def show_document(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def show_document(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /openapi.json``."""
-    return Response(_document(context.routes, context.settings))
+    return Outcome(Response(_document(context.routes, context.settings)))
 
 
 @functools.lru_cache(maxsize=1)
@@ -57,8 +59,8 @@ def _document(routes: tuple[Route, ...], settings: Settings) -> bytes:
     return pydantic_core.to_json(openapi.build_document(routes, settings))
 
 
-def _status(status: str) -> Response:
-    return Response(pydantic_core.to_json({"status": status}))
+def _status(status: str) -> Outcome:
+    return Outcome(Response(pydantic_core.to_json({"status": status})))
 
 
 _HEALTH = "Otherwise the status is 503, with a problem as the body."

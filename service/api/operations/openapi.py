@@ -36,9 +36,9 @@ _ALWAYS = {"X-Request-ID": _REQUEST_ID_HEADER, "traceparent": _TRACEPARENT_HEADE
 _TIMEOUT_PARAMETER = {
     "name": "X-Request-Timeout-Ms",
     "in": "header",
-    "description": "The client's deadline in milliseconds; the service's own deadline still applies. "
-    "Without an answer by then the status is 504. If the queue is too long for the deadline, the "
-    "status is 429 at once. `X-Envoy-Expected-Rq-Timeout-Ms` has the same meaning.",
+    "description": "The client's deadline in milliseconds; the service's own deadline still "
+    "applies. Without an answer by then the status is 504. If the queue is too long for the "
+    "deadline, the status is 429 at once. `X-Envoy-Expected-Rq-Timeout-Ms` has the same meaning.",
     "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
 }
 _SECURITY_SCHEMES = {
@@ -52,7 +52,8 @@ _HEADERS = {
     405: {"Allow": {"description": "The methods of the path.", "schema": {"type": "string"}}},
     429: {
         "Retry-After": {
-            "description": "Seconds to wait before the next attempt, estimated from the measured speed.",
+            "description": "Seconds to wait before the next attempt, estimated from the measured "
+            "speed.",
             "schema": {"type": "integer", "minimum": 1},
         }
     },
@@ -141,16 +142,16 @@ def _operation(
             {
                 "name": "X-Request-ID",
                 "in": "header",
-                "description": "The client's id for the request. It is returned with the answer and "
-                "written to the log. The service ignores an id with characters other than letters, "
-                "digits, `.`, `_` and `-`, or with more than 128 characters.",
+                "description": "The client's id for the request. It is returned with the answer "
+                "and written to the log. The service ignores an id with characters other than "
+                "letters, digits, `.`, `_` and `-`, or with more than 128 characters.",
                 "schema": {"type": "string"},
             },
             {
                 "name": "traceparent",
                 "in": "header",
-                "description": "W3C trace context. The trace continues in the answer, in the log and "
-                "in the spans.",
+                "description": "W3C trace context. The trace continues in the answer, in the log "
+                "and in the spans.",
                 "schema": {"type": "string"},
             },
             *(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from valence.service import errors
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.outcome import ModelFailure, Outcome
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
 from valence.service.api.http.scoring import require_short
 from valence.service.api.v1.schemas import ModelName
+from valence.service.inference.scored import ScoreRequest, TotalUsage
 
 _DEFAULT_UNITS = 24
 
@@ -25,7 +29,8 @@ class ActivationsRequest(BaseModel):
         Field(
             min_length=1,
             max_length=128,
-            description="The model, as `name` or `name:version`. Absent or null: the default model.",
+            description="The model, as `name` or `name:version`. Absent or null: the default "
+            "model.",
         ),
     ] = None
     units: Annotated[
@@ -69,24 +74,25 @@ class ActivationsResponse(BaseModel):
     units: list[Unit]
 
 
-async def show(context: Context, request: Request) -> Response:
+async def show(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v1/activations``."""
     asked = await request.json(ActivationsRequest)
     require_short(asked.text, context.settings, field="text")
     scorer = context.models.get(asked.model)
-    request.model, request.version = scorer.name, scorer.version
-    found = await scorer.activations(
-        asked.text,
-        most=asked.units,
-        timeout_seconds=context.settings.request_timeout_seconds,
-        while_waiting=request.until_gone,
+    score_request = ScoreRequest(
+        (asked.text,),
+        deadline=time.perf_counter() + context.settings.request_timeout_seconds,
+        disconnect=request.disconnect,
     )
-    request.texts, request.tokens = 1, len(found.tokens)
+    try:
+        activations = await scorer.activations(score_request, max_units=asked.units)
+    except Exception as error:
+        raise ModelFailure(error, scorer) from error
     answer = ActivationsResponse(
         model=ModelName(name=scorer.name, version=scorer.version),
         tokens=[
             ReadToken(start=token.start, end=token.end, unknown=unknown)
-            for token, unknown in found.tokens
+            for token, unknown in activations.tokens
         ],
         # fixed-point and bf16 states may leave [-1, 1] by a rounding
         units=[
@@ -96,10 +102,15 @@ async def show(context: Context, request: Request) -> Response:
                 telling=unit.telling,
                 activations=[min(1.0, max(-1.0, value)) for value in unit.activations],
             )
-            for unit in found.units
+            for unit in activations.units
         ],
     )
-    return Response(answer.model_dump_json().encode())
+    return Outcome(
+        Response(answer.model_dump_json().encode()),
+        scorer.name,
+        scorer.version,
+        TotalUsage(texts=1, tokens=len(activations.tokens)),
+    )
 
 
 ROUTES = (
@@ -109,8 +120,8 @@ ROUTES = (
         handler=show,
         operation=Operation(
             summary="Show the activations of the network at each word",
-            description="The hidden state of the most telling units of the last recurrent layer after "
-            "each token, forward and backward. The playground colours words by these values.",
+            description="The hidden state of the most telling units of the last recurrent layer "
+            "after each token, forward and backward. The playground colours words by these values.",
             tag="activations",
             request=ActivationsRequest,
             request_examples={"two units": {"text": "I love it.", "units": 2}},

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from valence.service import errors
+from valence.service.api.http.outcome import ModelFailure, Outcome
 from valence.service.api.http.problems import KINDS
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
 from valence.service.api.http.scoring import (
     TURN_TEXTS,
     faults_of_length,
     require_few,
-    score,
+    score_texts,
     to_json,
 )
-from valence.service.api.http.validation import MOST_FAULTS, readable
+from valence.service.api.http.validation import MAX_FAULTS, readable
 from valence.service.api.v1.examples import CLASSIFIED
 from valence.service.api.v1.schemas import (
     MAX_EXPLAINED_TEXTS,
@@ -28,28 +30,30 @@ from valence.service.api.v1.schemas import (
     Options,
 )
 from valence.service.classifier.result import UNCERTAIN, format_judgement, format_result
-from valence.service.inference.scorer import Scored, Scorer
+from valence.service.inference.long_texts import Sentence
+from valence.service.inference.scored import Answer, Scored, ScoreRequest
+from valence.service.inference.scorer import Scorer
 from valence.service.settings import Settings
 
-Ask = Callable[[Sequence[str]], Awaitable[tuple[Scorer, Scored]]]
+_TEXT_TOO_LONG = {
+    "type": KINDS[errors.TextTooLong].uri,
+    "title": KINDS[errors.TextTooLong].title,
+}
 
 
-async def classify(context: Context, request: Request) -> Response:
+async def classify(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v1/classify``."""
     asked = await request.json(ClassifyRequest)
-
-    def ask(texts: Sequence[str]) -> Awaitable[tuple[Scorer, Scored]]:
-        return score(
-            context,
-            request,
-            texts,
-            model=asked.model or None,
-            truncation=asked.truncation,
-            sentences=asked.granularity == "sentence",
-            explain=asked.explain,
-        )
-
-    return Response(await to_json(await _answer(asked, context.settings, ask)))
+    texts = _texts(asked, context.settings)
+    too_long = _require_short_texts(texts, asked, context.settings)
+    scorer, scored = await score_texts(
+        context, request, _score_request(asked, texts, too_long), model=asked.model or None
+    )
+    try:
+        answer = await _answer(asked, scorer, scored, too_long)
+    except errors.InvalidRequest as error:
+        raise ModelFailure(error, scorer) from error
+    return Outcome.of(Response(await to_json(answer)), scorer, scored)
 
 
 async def classify_in_process(context: Context, fields: dict[str, object]) -> dict[str, Any]:
@@ -59,47 +63,73 @@ async def classify_in_process(context: Context, fields: dict[str, object]) -> di
     except ValidationError as error:
         raise readable(error) from None
     scorer = context.models.get(asked.model or None)
-    ends = time.perf_counter() + context.settings.request_timeout_seconds
-
-    async def ask(texts: Sequence[str]) -> tuple[Scorer, Scored]:
-        scored = await scorer.score(
-            texts,
-            timeout_seconds=ends - time.perf_counter(),
-            truncation=asked.truncation,
-            sentences=asked.granularity == "sentence",
-            explain=asked.explain,
-        )
-        return scorer, scored
-
-    return await _answer(asked, context.settings, ask)
+    deadline = time.perf_counter() + context.settings.request_timeout_seconds
+    texts = _texts(asked, context.settings)
+    too_long = _require_short_texts(texts, asked, context.settings)
+    scored = await scorer.score(_score_request(asked, texts, too_long)._replace(deadline=deadline))
+    return await _answer(asked, scorer, scored, too_long)
 
 
-async def _answer(asked: ClassifyRequest, settings: Settings, ask: Ask) -> dict[str, Any]:
+def _require_short_texts(
+    texts: Sequence[str], asked: ClassifyRequest, settings: Settings
+) -> dict[int, str]:
+    """The faults of the texts with too many characters; raises if no text is short enough."""
+    too_long = faults_of_length(texts, settings)
+    if len(too_long) == len(texts):
+        raise _refusal(too_long, asked)
+    return too_long
+
+
+def _score_request(
+    asked: ClassifyRequest, texts: Sequence[str], too_long: Mapping[int, str]
+) -> ScoreRequest:
+    """What is asked about ``texts`` but for those that are ``too_long``."""
+    if too_long:
+        texts = [text for index, text in enumerate(texts) if index not in too_long]
+    sentences = asked.granularity == "sentence"
+    return ScoreRequest(texts, asked.truncation, sentences, asked.explain, partial=True)
+
+
+async def _answer(
+    asked: ClassifyRequest, scorer: Scorer, scored: Scored, too_long: Mapping[int, str]
+) -> dict[str, Any]:
     """A :class:`ClassifyResponse` as plain values: building the model would cost more than JSON.
 
-    A text that cannot be scored costs the others nothing; if all cannot, the request is refused.
+    A text that cannot be scored costs the others nothing. If none can be scored, the request is
+    refused.
     """
-    texts = _texts(asked, settings)
-    kept: Sequence[int] = range(len(texts))
-    refused = faults_of_length(texts, settings)
-    while True:
-        if refused:
-            kept = [place for place in range(len(texts)) if place not in refused]
-            if not kept:
-                raise _refusal(refused, one="text" in asked.model_fields_set)
-        try:
-            scorer, scored = await ask([texts[place] for place in kept] if refused else texts)
-            break
-        except errors.TextTooLong as error:
-            # once at most: none of those left is too long
-            refused |= {kept[place]: message for place, message in error.faults}
-    results = await _results(scorer, scored, asked)
+    answers: Sequence[Answer | errors.TextTooLong | str] = scored.answers
+    if too_long:
+        others = iter(answers)
+        count = len(answers) + len(too_long)
+        answers = [too_long[i] if i in too_long else next(others) for i in range(count)]
+    if not scored.usage.texts:
+        raise _refusal({index: str(fault) for index, fault in enumerate(answers)}, asked)
     ids = asked.ids or ([asked.id] if asked.id else [])
-    if refused:
-        return _envelope(scorer, scored, *_with_errors(results, kept, refused, ids))
-    if ids:
-        results = [{"id": own, **result} for own, result in zip(ids, results, strict=True)]
-    return _envelope(scorer, scored, results)
+    labels, top_k, min_confidence = scorer.manifest.labels, asked.top_k, asked.min_confidence
+    explanations, sentences = iter(scored.explanations), iter(scored.sentences)
+    results: list[dict[str, Any] | None] = []
+    faults: list[dict[str, Any]] = []
+    uncertain = 0
+    for index, answer in enumerate(answers):
+        name = {"id": ids[index]} if ids else {}
+        if not isinstance(answer, tuple):
+            results.append(None)
+            faults.append({"index": index, **name, **_TEXT_TOO_LONG, "detail": str(answer)})
+            continue
+        shaped = format_result(labels, *answer, top_k=top_k, min_confidence=min_confidence)
+        if min_confidence and shaped["label"] == UNCERTAIN:
+            uncertain += 1
+        if asked.explain:
+            shaped["explanation"] = next(explanations)._asdict()
+        if asked.granularity == "sentence":
+            shaped["sentences"] = await _shape_sentences(scorer, next(sentences), asked)
+        results.append(name | shaped if ids else shaped)
+        if not len(results) % TURN_TEXTS:
+            await asyncio.sleep(0)
+    if asked.min_confidence:
+        scorer.count_uncertain(uncertain)
+    return _envelope(scorer, scored, results, faults)
 
 
 def _texts(asked: ClassifyRequest, settings: Settings) -> list[str]:
@@ -132,63 +162,38 @@ def _invalid(field: str, message: str) -> errors.InvalidRequest:
     return errors.InvalidRequest(f"{field}: {message}", ((field, message),))
 
 
-def _refusal(refused: Mapping[int, str], *, one: bool) -> errors.InvalidRequest:
-    """The error of a request of which no text can be scored."""
-    faults = tuple(
-        ("text" if one else f"texts.{place}", message) for place, message in sorted(refused.items())
-    )[:MOST_FAULTS]
-    return errors.InvalidRequest(": ".join(faults[0]), faults)
+def _refusal(faults: Mapping[int, str], asked: ClassifyRequest) -> errors.InvalidRequest:
+    """The error of a request of which no text can be scored; ``faults`` are by index."""
+    alone = "text" in asked.model_fields_set
+    problems = tuple(
+        ("text" if alone else f"texts.{index}", message) for index, message in faults.items()
+    )[:MAX_FAULTS]
+    return errors.InvalidRequest(": ".join(problems[0]), problems)
 
 
-async def _results(scorer: Scorer, scored: Scored, asked: Options) -> list[dict[str, Any]]:
-    labels, top_k, min_confidence = scorer.manifest.labels, asked.top_k, asked.min_confidence
-    results = []
-    for prediction, usage in zip(scored.predictions, scored.usages, strict=True):
-        results.append(
-            format_result(labels, prediction, usage, top_k=top_k, min_confidence=min_confidence)
+async def _shape_sentences(
+    scorer: Scorer, sentences: Sequence[Sentence], asked: Options
+) -> list[Any]:
+    """The sentences of a text as plain values."""
+    shaped: list[Any] = []
+    for sentence in sentences:
+        shaped.append(
+            {
+                "start": sentence.start,
+                "end": sentence.end,
+                **format_judgement(
+                    scorer.manifest.labels,
+                    sentence.prediction,
+                    top_k=asked.top_k,
+                    min_confidence=asked.min_confidence,
+                ),
+                "truncated": sentence.usage.truncated,
+            }
         )
-        if not len(results) % TURN_TEXTS:
+        if not len(shaped) % TURN_TEXTS:
             await asyncio.sleep(0)
-    for shaped, explanation in zip(results, scored.explanations, strict=False):
-        shaped["explanation"] = explanation._asdict()
-    for shaped, sentences in zip(results, scored.sentences, strict=False):
-        shaped["sentences"] = judged = []
-        for sentence in sentences:
-            judged.append(
-                {
-                    "start": sentence.start,
-                    "end": sentence.end,
-                    **format_judgement(
-                        labels, sentence.prediction, top_k=top_k, min_confidence=min_confidence
-                    ),
-                    "truncated": sentence.usage.truncated,
-                }
-            )
-            if not len(judged) % TURN_TEXTS:
-                await asyncio.sleep(0)
-        await asyncio.sleep(0)
-    if min_confidence:
-        scorer.uncertain(sum(shaped["label"] == UNCERTAIN for shaped in results))
-    return results
-
-
-def _with_errors(
-    results: Sequence[dict[str, Any]],
-    kept: Sequence[int],
-    refused: Mapping[int, str],
-    ids: Sequence[str],
-) -> tuple[list[dict[str, Any] | None], list[dict[str, Any]]]:
-    """Results with null where there is none, and why there is none."""
-    kind = KINDS[errors.TextTooLong]
-    names = [{"id": own} for own in ids] or [{}] * (len(kept) + len(refused))
-    found = dict(zip(kept, results, strict=True))
-    return (
-        [name | found[place] if place in found else None for place, name in enumerate(names)],
-        [
-            {"index": place, **names[place], "type": kind.uri, "title": kind.title, "detail": fault}
-            for place, fault in sorted(refused.items())
-        ],
-    )
+    await asyncio.sleep(0)
+    return shaped
 
 
 def _envelope(
@@ -219,8 +224,8 @@ ROUTE = Route(
     handler=classify,
     operation=Operation(
         summary="Classify texts",
-        description="Returns a label for each text, a calibrated probability for each label, and how "
-        "much of the text the model read.",
+        description="Returns a label for each text, a calibrated probability for each label, and "
+        "how much of the text the model read.",
         tag="classify",
         request=ClassifyRequest,
         request_examples={

@@ -69,8 +69,8 @@ CLASSIFIED: dict[str, Any] = {
                 "id": "review-18",
                 "type": KINDS[errors.TextTooLong].uri,
                 "title": KINDS[errors.TextTooLong].title,
-                "detail": "the text has 612 tokens, the model reads 512; shorten the text or choose "
-                "another truncation",
+                "detail": "the text has 612 tokens, the model reads 512; shorten the text or "
+                "choose another truncation",
             }
         ],
     },

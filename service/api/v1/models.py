@@ -6,7 +6,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue
 from valence.service import errors
-from valence.service.api.http.request import SLOWEST_BYTES_PER_SECOND, Request, Response
+from valence.service.api.http.body import MIN_BYTES_PER_SECOND
+from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context, Operation, Route
 from valence.service.api.v1.examples import CARD
 from valence.service.api.v1.schemas import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
@@ -60,7 +63,7 @@ class Limits(BaseModel):
 
 
 def limits(settings: Settings, manifest: Manifest) -> Limits:
-    """What requests to a model meet; every place that tells of limits takes them from here."""
+    """The limits for requests to a model; all routes that report limits use this function."""
     return Limits(
         max_body_bytes=settings.max_body_bytes,
         max_texts=settings.max_texts,
@@ -76,7 +79,7 @@ def limits(settings: Settings, manifest: Manifest) -> Limits:
         max_headers=settings.max_headers,
         header_timeout_seconds=settings.header_timeout_seconds,
         body_idle_seconds=settings.body_idle_seconds,
-        min_body_bytes_per_second=SLOWEST_BYTES_PER_SECOND,
+        min_body_bytes_per_second=MIN_BYTES_PER_SECOND,
         keep_alive_seconds=settings.keep_alive_seconds,
         stream_idle_seconds=settings.stream_idle_seconds,
         max_connections=settings.max_connections,
@@ -95,8 +98,8 @@ class ModelCard(BaseModel):
     task: Annotated[
         Task,
         Field(
-            description="`single_label`: one label per text. `multi_label`: any number of labels per "
-            "text, each decided alone by its threshold."
+            description="`single_label`: one label per text. `multi_label`: any number of labels "
+            "per text, each decided alone by its threshold."
         ),
     ]
     labels: list[str]
@@ -119,8 +122,8 @@ class ModelCard(BaseModel):
     behaviour: Annotated[
         dict[str, BehaviourRecord],
         Field(
-            description="Behaviour tests by capability (negation, typos, names, ...): the numbers of "
-            "cases tried and passed."
+            description="Behaviour tests by capability (negation, typos, names, ...): the numbers "
+            "of cases tried and passed."
         ),
     ]
     training: Annotated[
@@ -134,16 +137,16 @@ class ModelList(BaseModel):
     models: list[ModelCard]
 
 
-async def list_models(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def list_models(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /v1/models``."""
     cards = [_card(context, scorer) for scorer in context.models.all()]
-    return Response(ModelList(models=cards).model_dump_json().encode())
+    return Outcome(Response(ModelList(models=cards).model_dump_json().encode()))
 
 
-async def show_model(context: Context, request: Request) -> Response:
+async def show_model(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v1/models/{name}``."""
     scorer = context.models.get(request.parameters["name"])
-    return Response(_card(context, scorer).model_dump_json().encode())
+    return Outcome(Response(_card(context, scorer).model_dump_json().encode()))
 
 
 def _card(context: Context, scorer: Scorer) -> ModelCard:

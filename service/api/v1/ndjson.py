@@ -1,4 +1,4 @@
-"""A stream of bytes as lines, without holding more than one line that is too long to be read."""
+"""Split a stream of bytes into lines, in bounded memory."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 
 class Line(NamedTuple):
-    """A line of a stream; ``content`` is None where it was longer than is read."""
+    """A line of a stream; ``content`` is None for a line over the limit."""
 
     number: int
     content: bytes | None
 
 
 class LineSplitter:
-    """Cuts what it is fed at line feeds.
+    """Splits the bytes it is fed at line feeds.
 
-    Lines are counted from 1, the blank ones too, which are left out. Of a line longer than
-    ``max_bytes`` nothing is kept but its number.
+    Lines are numbered from 1. Blank lines count, but are left out. Of a line longer than
+    ``max_bytes`` only the number is kept.
     """
 
     def __init__(self, *, max_bytes: int) -> None:
@@ -27,11 +27,11 @@ class LineSplitter:
 
     @property
     def next_number(self) -> int:
-        """The number of the first line whose end was not yet seen."""
+        """The number of the first line that is not complete yet."""
         return self._number
 
     def feed(self, data: bytes) -> list[Line]:
-        """The lines that end in ``data``."""
+        """The lines that ``data`` completes."""
         first, *others = data.split(b"\n")
         self._keep(first)
         if not others:
@@ -43,7 +43,7 @@ class LineSplitter:
         return [line for line in lines if line is not None]
 
     def finish(self) -> list[Line]:
-        """The last line, where no line feed ends it."""
+        """The last line, if it does not end with a line feed."""
         last = self._end()
         return [] if last is None else [last]
 

@@ -48,11 +48,11 @@ class Options(BaseModel):
     )
     truncation: Truncation = Field(
         default="head",
-        description="Which tokens the model reads of a text that has more than `max_tokens` tokens. "
-        "`head`: the first `max_tokens`. `tail`: the last. `head_tail`: half of `max_tokens` from "
-        "each end. `window`: all tokens, in overlapping windows of `max_tokens`; the result is the "
-        "average of the windows' probabilities, each weighted by the number of tokens that the "
-        "window is the first to read. `error`: none, such a text is an error.",
+        description="Which tokens the model reads of a text that has more than `max_tokens` "
+        "tokens. `head`: the first `max_tokens`. `tail`: the last. `head_tail`: half of "
+        "`max_tokens` from each end. `window`: all tokens, in overlapping windows of `max_tokens`; "
+        "the result is the average of the windows' probabilities, each weighted by the number of "
+        "tokens that the window is the first to read. `error`: none, such a text is an error.",
     )
     granularity: Literal["document", "sentence"] = Field(
         default="document",
@@ -60,8 +60,8 @@ class Options(BaseModel):
     )
     explain: bool = Field(
         default=False,
-        description="Return what each token added to the logit of the likeliest label. A request with "
-        f"this option may have at most {MAX_EXPLAINED_TEXTS} texts.",
+        description="Return what each token added to the logit of the likeliest label. A request "
+        f"with this option may have at most {MAX_EXPLAINED_TEXTS} texts.",
     )
 
 

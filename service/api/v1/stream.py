@@ -1,13 +1,15 @@
-"""``POST /v1/classify/stream``: a line in, a line out, for as long as the client likes.
+"""``POST /v1/classify/stream``: a line in, a line out, for any number of lines.
 
-Reading, scoring and writing go on at once, each at most a few chunks ahead of the next: a client
-that reads slowly is read from slowly, and what a slow one has sent is answered at once.
+Reading, scoring and writing run concurrently, each at most a few chunks ahead of the next one. So
+the service reads slowly from a client that reads slowly, and answers the lines of a client that
+sends slowly at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ import pydantic_core
 from pydantic import TypeAdapter, ValidationError
 from starlette.types import Message, Receive, Scope, Send
 from valence.service import errors
+from valence.service.api.http.outcome import ModelFailure, Outcome
 from valence.service.api.http.problems import describe
 from valence.service.api.http.request import Request
 from valence.service.api.http.routes import Context, Operation, Route
@@ -23,36 +26,48 @@ from valence.service.api.http.validation import readable
 from valence.service.api.v1.examples import STREAMED
 from valence.service.api.v1.ndjson import Line, LineSplitter
 from valence.service.api.v1.schemas import Options, StreamAnswer, StreamLine
-from valence.service.classifier.classifier import Prediction, Usage
 from valence.service.classifier.result import UNCERTAIN, format_result
+from valence.service.inference.scored import Answer, ScoreRequest
 from valence.service.inference.scorer import Scorer
 
 MEDIA_TYPES = ("application/x-ndjson", "application/jsonl", "application/json-lines")
 
-# Lines that go into the queue together: enough to fill batches, few enough that a stream's turn in
-# the queue is no longer than that of a request of as many texts.
+# The lines that enter the queue together: enough to fill batches, and few enough that a stream
+# takes no longer a turn in the queue than a request with as many texts.
 _CHUNK_LINES = 256
 _CHUNK_BYTES = 64 * 1024
-# Chunks that are read before the first of them is written: one is scored while another waits.
-_AHEAD = 1
-# Parsing and writing hold the event loop; others have a turn after as many lines as take about a
-# third of a millisecond.
+# The chunks that may wait to be written: one is scored while another waits.
+_MAX_CHUNKS_AHEAD = 1
+# Parsing and writing hold the event loop. Other requests get a turn after so many lines, which take
+# about a third of a millisecond.
 _TURN_LINES = 32
-# between two attempts to enter a full queue; tokens are counted anew at each
-_LEAST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.05, 1.0
-# A connection that is closed on bytes nobody read loses what was written last, so after the last
-# line what still comes is read for as long.
+# The time between two attempts to enter a full queue; each attempt tokenizes the texts again.
+_MIN_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.05, 1.0
+# A connection that is closed with unread bytes loses the last bytes written to it. So the service
+# reads on for so long after the last line.
 _LINGER_SECONDS = 1.0
 
-_Answer = tuple[Prediction, Usage]
 
-
-async def classify_stream(context: Context, request: Request) -> Stream:
+async def classify_stream(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v1/classify/stream``."""
     options = request.query(Options)
     scorer = context.models.get(options.model or None)
-    request.model, request.version = scorer.name, scorer.version
-    return Stream(context, request, scorer, options, request.stream(MEDIA_TYPES))
+    try:
+        read = request.stream(MEDIA_TYPES)
+    except errors.UnsupportedMedia as error:
+        raise ModelFailure(error, scorer) from error
+    stream = Stream(context, request, scorer, options, read)
+    return Outcome(stream, scorer.name, scorer.version, stream.usage)
+
+
+class StreamUsage:
+    """What a stream has scored so far."""
+
+    __slots__ = ("texts", "tokens")
+
+    def __init__(self) -> None:
+        self.texts = 0
+        self.tokens = 0
 
 
 class Stream:
@@ -72,7 +87,8 @@ class Stream:
         self._scorer = scorer
         self._options = options
         self._read = read
-        self._answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(_AHEAD)
+        self.usage = StreamUsage()
+        self._answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(_MAX_CHUNKS_AHEAD)
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer until the body ends, or the service does.
@@ -82,8 +98,8 @@ class Stream:
         answering: asyncio.Task[bytes] | None = None
         reading = asyncio.create_task(self._read_on())
         try:
-            # A client that sent "Expect: 100-continue" is told to go on by the first read, and no
-            # more once the answer has begun: a turn starts the reading, another its first read.
+            # The first read tells a client that sent "Expect: 100-continue" to go on, but only before
+            # the answer begins. One turn of the event loop starts the task, another its first read.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             await self._write(send, _START)
@@ -104,7 +120,7 @@ class Stream:
             await send(message)
 
     async def _read_on(self) -> None:
-        """Read, and have answered, until the body or the stream ends."""
+        """Read lines and start to answer them, until the body or the stream ends."""
         lines = LineSplitter(max_bytes=self._settings.max_body_bytes)
         ending = asyncio.create_task(self._context.models.ending.wait())
         try:
@@ -121,7 +137,7 @@ class Stream:
                 await self._answers.put(None)
 
     async def _next(self, ending: asyncio.Task[Any]) -> bytes | None:
-        """What has arrived, or None at the end of the body."""
+        """The bytes that have arrived, or None at the end of the body."""
         if not ending.done():
             receiving = asyncio.ensure_future(self._read())
             try:
@@ -136,11 +152,12 @@ class Stream:
                 receiving.cancel()
         if ending.done():
             raise errors.Unavailable(
-                "the service is draining; it did not read this line and those after it, send them again"
+                "the service is draining; it did not read this line and those after it, send them "
+                "again"
             )
         raise errors.DeadlineExceeded(
-            f"no data arrived for {self._settings.stream_idle_seconds:g} seconds, so the service ended "
-            "the stream; send this line and those after it again"
+            f"no data arrived for {self._settings.stream_idle_seconds:g} seconds, so the service "
+            "ended the stream; send this line and those after it again"
         )
 
     async def _linger(self) -> None:
@@ -161,9 +178,9 @@ class Stream:
             if not len(asked) % _TURN_LINES:
                 await asyncio.sleep(0)
         texts = [text for _, text in asked if isinstance(text, str)]
-        bucket = self._request.bucket
+        bucket = self._request.caller.bucket
         if bucket is not None:
-            # who may send so many texts a second is not refused but read from no faster
+            # a stream over the rate of its key is not refused; the service reads from it more slowly
             await asyncio.sleep(bucket.wait_seconds())
             bucket.take(len(texts))
         answers = iter(await self._score(texts))
@@ -179,7 +196,7 @@ class Stream:
                     labels, *answer, top_k=options.top_k, min_confidence=options.min_confidence
                 )
                 if shaped["label"] == UNCERTAIN:
-                    self._scorer.uncertain(1)
+                    self._scorer.count_uncertain(1)
                 written.append(pydantic_core.to_json(shaped))
             if not len(written) % _TURN_LINES:
                 await asyncio.sleep(0)
@@ -187,10 +204,10 @@ class Stream:
         return b"\n".join(written)
 
     def _parse(self, line: Line) -> tuple[str, str | errors.RequestError]:
-        """The id of a line, if it has one, and its text or what is wrong with it."""
+        """The id of a line, or "", and its text or its error."""
         if line.content is None:
-            most = self._settings.max_body_bytes
-            message = f"a line may have {most} bytes; split or shorten its text"
+            limit = self._settings.max_body_bytes
+            message = f"a line may have {limit} bytes; split or shorten its text"
             return "", errors.BodyTooLarge(message)
         content = line.content.removeprefix(_BYTE_ORDER_MARK) if line.number == 1 else line.content
         name = ""
@@ -207,22 +224,14 @@ class Stream:
             return name, error
         return name, text
 
-    async def _score(self, texts: Sequence[str]) -> list[_Answer | Exception]:
-        """An answer or an error for each text: one that fails takes no other with it."""
+    async def _score(self, texts: Sequence[str]) -> Sequence[Answer | Exception]:
+        """An answer or an error for each text; an error of one text does not affect the others."""
         if not texts:
             return []
         try:
             scored = await self._admitted(texts)
         except (errors.Overloaded, errors.DeadlineExceeded) as error:
             return [error] * len(texts)
-        except errors.TextTooLong as error:
-            faults = dict(error.faults)
-            kept = [text for place, text in enumerate(texts) if place not in faults]
-            answers = iter(await self._score(kept))
-            return [
-                errors.TextTooLong(((0, faults[place]),)) if place in faults else next(answers)
-                for place in range(len(texts))
-            ]
         except Exception as error:
             if len(texts) == 1:
                 return [error]
@@ -230,28 +239,24 @@ class Stream:
             return [*await self._score(texts[:half]), *await self._score(texts[half:])]
         return scored
 
-    async def _admitted(self, texts: Sequence[str]) -> list[_Answer | Exception]:
-        """Answers to ``texts``; they wait where a request would be told that the queue is full."""
-        loop = asyncio.get_running_loop()
-        patience = loop.time() + self._settings.stream_idle_seconds
+    async def _admitted(self, texts: Sequence[str]) -> Sequence[Answer | Exception]:
+        """Answers to ``texts``; with a full queue, where a request is refused, the texts wait."""
+        deadline = time.perf_counter() + self._settings.stream_idle_seconds
+        asked = ScoreRequest(
+            texts, truncation=self._options.truncation, partial=True, deadline=deadline
+        )
         while True:
             try:
-                scored = await self._scorer.score(
-                    texts,
-                    timeout_seconds=patience - loop.time(),
-                    truncation=self._options.truncation,
-                )
+                scored = await self._scorer.score(asked)
             except errors.Overloaded as error:
-                wait = min(
-                    max(error.retry_after_seconds, _LEAST_RETRY_SECONDS), _MOST_RETRY_SECONDS
-                )
-                if loop.time() + wait > patience:
+                wait = min(max(error.retry_after_seconds, _MIN_RETRY_SECONDS), _MAX_RETRY_SECONDS)
+                if time.perf_counter() + wait > deadline:
                     raise
                 await asyncio.sleep(wait)
             else:
-                self._request.texts += scored.usage.texts
-                self._request.tokens += scored.usage.tokens
-                return list(zip(scored.predictions, scored.usages, strict=True))
+                self.usage.texts += scored.usage.texts
+                self.usage.tokens += scored.usage.tokens
+                return scored.answers
 
     def _refusal(
         self, number: int, name: str, error: Exception, *, resume_from: int | None = None
@@ -290,13 +295,13 @@ async def _ready(line: bytes) -> bytes:
 
 
 def _chunks(lines: Sequence[Line]) -> Iterator[Sequence[Line]]:
-    """``lines`` in runs of at most as many, and as long, as are scored together."""
+    """``lines`` in chunks that are scored together."""
     start = size = 0
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         length = len(line.content or b"")
-        if place > start and (place - start == _CHUNK_LINES or size + length > _CHUNK_BYTES):
-            yield lines[start:place]
-            start, size = place, 0
+        if index > start and (index - start == _CHUNK_LINES or size + length > _CHUNK_BYTES):
+            yield lines[start:index]
+            start, size = index, 0
         size += length
     if start < len(lines):
         yield lines[start:]
@@ -311,9 +316,9 @@ ROUTES = (
             summary="Classify a stream of lines",
             description="Newline-delimited JSON in both directions, for any number of lines. The "
             "service answers each line in order, with a result or an error, while the client still "
-            "sends later lines. Blank lines do not get an answer. A line may also be a JSON string, "
-            "the text alone. Read while you write: the service reads from a client only as fast as "
-            "the client reads the answers.",
+            "sends later lines. Blank lines do not get an answer. A line may also be a JSON "
+            "string, the text alone. Read while you write: the service reads from a client only as "
+            "fast as the client reads the answers.",
             tag="classify",
             query=Options,
             media_types=MEDIA_TYPES,

@@ -1,3 +1,3 @@
 "use strict";
-// no validator: it would send the document to a server of Swagger's
+// without a validator, which would send the document to a server of Swagger
 window.ui = SwaggerUIBundle({ url: "openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null });

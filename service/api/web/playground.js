@@ -1,5 +1,5 @@
 "use strict";
-// Texts are shown through textContent only: what a person typed is never read as HTML.
+// The page shows texts through textContent only, so that a typed text is never read as HTML.
 
 const $ = (id) => document.getElementById(id);
 const element = (name, properties = {}, ...children) => {
@@ -10,7 +10,7 @@ const element = (name, properties = {}, ...children) => {
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const signed = (value) => (value < 0 ? "\u2212" : "+") + Math.abs(value).toFixed(3);
 
-// what was asked last, and its answers; drawing reads nothing else
+// the last request and its answers; the draw functions read nothing else
 let shown = null;
 
 async function call(path, body) {
@@ -48,7 +48,7 @@ async function classify() {
       call("v1/classify", asked),
       call("v1/activations", named),
     ]);
-    // offsets count code points, JavaScript's strings UTF-16 units
+    // offsets count code points, but JavaScript's strings count UTF-16 units
     shown = { asked, characters: Array.from(text), result: answer.results[0], model: answer.model, activations };
     drawScores();
     drawUnits();
@@ -76,7 +76,7 @@ function drawScores() {
     }),
   );
   const parts = [`${usage.tokens_used} of ${usage.tokens} tokens read`, `${usage.unknown_tokens} unknown`];
-  if (usage.truncated) parts.push("the rest was cut off");
+  if (usage.truncated) parts.push("the rest was left out");
   if (polarity !== null) parts.push(`polarity ${signed(polarity)}`);
   $("usage").textContent = parts.join(", ") + ".";
 }
@@ -94,7 +94,7 @@ function note({ unknown, truncated }) {
   return unknown ? "unknown word" : "";
 }
 
-// tokens with the value that colours each, and the value of full colour
+// tokens with their values, and the value that gets the full colour
 function coloured() {
   if ($("by-unit").checked) {
     const unit = shown.activations.units[$("unit").value || 0];
@@ -118,18 +118,18 @@ function drawWords() {
     word.classList.toggle("unknown", unknown);
     word.classList.toggle("unread", Boolean(truncated));
     const colour = value < 0 ? "--against" : "--for";
-    // never more than 40 % of the colour, so that the word on it can still be read
+    // at most 40 % of the colour, so that the word stays readable
     word.style.backgroundColor = `rgba(var(${colour}), ${(0.4 * Math.abs(value)) / full})`;
     word.dataset.value = value;
     pieces.push(word);
     position = end;
   }
   const rest = slice(position);
-  // activations are of what was read only
+  // activations exist only for the tokens that the model read
   pieces.push(shown.result.usage.truncated && rest.trim() ? element("span", { className: "unread", title: "not read" }, rest) : rest);
   $("words").replaceChildren(...pieces);
   $("legend").textContent =
-    `Green: ${name}; red: against. Strongest: ${full.toFixed(3)}. Dotted: a word the model does not know. Struck through: not read.`;
+    `Green: ${name}; red: against. Strongest: ${full.toFixed(3)}. Dotted: unknown word. Struck through: not read.`;
   if ($("by-unit").checked) $("legend").textContent = $("legend").textContent.replace("Green: ", "Green: positive activation of ").replace("red: against", "red: negative");
   $("value-name").textContent = $("by-unit").checked ? "Activation" : "Contribution";
   $("values").tBodies[0].replaceChildren(

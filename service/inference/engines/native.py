@@ -29,7 +29,8 @@ class NativeEngine:
             path = paths[0]
         elif path not in paths:
             raise ConfigurationError(
-                f"{path!r} is not a dispatch path of this processor; choose one of {', '.join(paths)}"
+                f"{path!r} is not a dispatch path of this processor; choose one of "
+                f"{', '.join(paths)}"
             )
         self.name = f"native-{path}"
         self._network = kernel().Network(path=path, **network_arguments(artifact))

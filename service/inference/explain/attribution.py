@@ -1,8 +1,8 @@
-"""What each token adds to a label's logit, in NumPy: the definition of what the kernel computes.
+"""The contribution of each token to the logit of a label, in NumPy: the reference for the kernel.
 
-A text is compared with a baseline of as many ``<unk>``. Every operation of the network passes the
-difference that it makes on to its inputs by a rule that is exact, so that over all tokens the
-contributions sum to ``logit - baseline logit``. That is DeepLIFT (A. Shrikumar, P. Greenside,
+A text is compared with a baseline of as many ``<unk>``. Each operation of the network distributes
+its difference over its inputs by an exact rule, so the contributions of all tokens sum to
+``logit - baseline logit``. That is DeepLIFT (A. Shrikumar, P. Greenside,
 A. Kundaje, *Learning Important Features Through Propagating Activation Differences*, ICML 2017),
 with the Aumann-Shapley rule for each operation of several inputs:
 
@@ -13,8 +13,8 @@ with the Aumann-Shapley rule for each operation of several inputs:
   is the largest;
 * softmax: as its gradient, with the logarithmic mean of ``p`` and ``p0`` in place of ``p``.
 
-One walk over the text and its baseline records, for each cell, the factors by which differences are
-passed on; a walk backwards multiplies them. Integrated gradients (Sundararajan et al. 2017) would
+One walk over the text and its baseline records, for each cell, the factors by which a difference
+passes on. A walk backwards multiplies these factors. Integrated gradients (Sundararajan et al. 2017) would
 take twenty to a hundred such walks.
 """
 
@@ -27,11 +27,17 @@ from numpy.typing import NDArray
 from valence.service.classifier.architecture import GATES
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.vocabulary import UNKNOWN_ID, WordIds
-
-Floats = NDArray[np.float64]
-
-# Below this a difference of two values of a function has lost the digits that a series still has.
-_SMALL = 0.05
+from valence.service.inference.explain.cell_steps import (
+    Floats,
+    gru,
+    gru_back,
+    lstm,
+    lstm_back,
+    quotient,
+    rnn,
+    rnn_back,
+    tanh_secant,
+)
 
 
 class Contributions(NamedTuple):
@@ -62,7 +68,7 @@ class NumpyAttributor:
         ]
 
     def attribute(self, ids: WordIds, label: int) -> Contributions:
-        """What each token of ``ids`` ``(tokens,)`` adds to the logit of the label of that index."""
+        """The contribution of each of ``ids`` ``(tokens,)`` to the logit of label ``label``."""
         weights = self._tensors["output.weight"][label].astype(np.float64)  # (P,)
         bias = float(self._tensors["output.bias"][label])
         if len(ids) == 0:
@@ -73,8 +79,8 @@ class NumpyAttributor:
         units = self._architecture.hidden_size
         for layer, directions in zip(reversed(self._layers), reversed(walks), strict=True):
             below = [
-                direction.walk_back(walk, multipliers[:, place * units : (place + 1) * units])
-                for place, (direction, walk) in enumerate(zip(layer, directions, strict=True))
+                direction.walk_back(walk, multipliers[:, index * units : (index + 1) * units])
+                for index, (direction, walk) in enumerate(zip(layer, directions, strict=True))
             ]
             multipliers = np.sum(below, axis=0)
         contributions = (multipliers * (embedded[:, 0] - embedded[:, 1])).sum(axis=1)  # (T,)
@@ -82,7 +88,7 @@ class NumpyAttributor:
         return Contributions(contributions.astype(np.float32), logit, baseline)
 
     def activations(self, ids: WordIds) -> NDArray[np.float32]:
-        """The last layer's hidden states ``(tokens, directions, units)``, each token's in place."""
+        """The hidden states of the last layer, ``(tokens, directions, units)``, in text order."""
         architecture = self._architecture
         shape = (len(ids), architecture.directions, architecture.hidden_size)
         if len(ids) == 0:
@@ -125,9 +131,9 @@ class NumpyAttributor:
 
 
 class _Walk(NamedTuple):
-    """One direction's states over text and baseline, tokens in the order of the text.
+    """The states of one direction over text and baseline, tokens in the order of the text.
 
-    ``factors`` are those by which a step passes differences on: what they are is the cell's.
+    ``factors`` are the factors by which a step passes differences on; each cell has its own.
     """
 
     hidden: Floats  # (T, 2, H)
@@ -140,15 +146,13 @@ class _Direction:
     def __init__(self, artifact: Artifact, *, layer: int, direction: int) -> None:
         architecture = artifact.manifest.architecture
         suffix = f"l{layer}{('', '_reverse')[direction]}"
-        # as fp64 once, and not at every step
+        # converted to fp64 once, not at every step
         self._input, self._recurrent, self._input_bias, self._recurrent_bias = (
             artifact.tensors[f"recurrent.{kind}_{suffix}"].astype(np.float64)
             for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
-        self._step = {"lstm": _lstm, "gru": _gru, "rnn": _rnn}[architecture.cell]
-        self._step_back = {"lstm": _lstm_back, "gru": _gru_back, "rnn": _rnn_back}[
-            architecture.cell
-        ]
+        self._step = {"lstm": lstm, "gru": gru, "rnn": rnn}[architecture.cell]
+        self._step_back = {"lstm": lstm_back, "gru": gru_back, "rnn": rnn_back}[architecture.cell]
         self._gates = GATES[architecture.cell]
         self._units = architecture.hidden_size
         self._order = slice(None, None, -1 if direction else 1)
@@ -168,7 +172,7 @@ class _Direction:
         return _Walk(np.stack(states)[self._order], np.stack(factors)[self._order])
 
     def walk_back(self, walk: _Walk, multipliers: Floats) -> Floats:
-        """Multipliers ``(T, columns)`` of the inputs, from those ``(T, H)`` of the states."""
+        """The multipliers ``(T, columns)`` of the inputs, from those of the states ``(T, H)``."""
         carried_hidden = np.zeros(self._units)
         carried_memory = carried_hidden
         rows = []
@@ -183,124 +187,12 @@ class _Direction:
         return np.stack(rows[::-1])[self._order] @ self._input
 
 
-# Each cell's step, of text and baseline at once: from the gates' inputs and recurrent products
-# (2, gates, H) and the states (2, H) before, to h and c (2, H) and the factors (factors, H). Its
-# step back: from the factors and the multipliers of h and c (H,), to those of the gates' inputs and
-# recurrent products (gates, H), of c before, and of h before where not through a product.
-
-
-def _lstm(
-    inputs: Floats, recurrent: Floats, _hidden: Floats, memory: Floats
-) -> tuple[Floats, Floats, Floats]:
-    gates = inputs + recurrent
-    i, f, o = (_sigmoid(gates[:, gate]) for gate in (0, 1, 3))
-    g = np.tanh(gates[:, 2])
-    new = f * memory + i * g
-    squashed = np.tanh(new)
-    factors = [
-        _mean(g) * _sigmoid_secant(i, gates[:, 0]),
-        _mean(memory) * _sigmoid_secant(f, gates[:, 1]),
-        _mean(i) * _tanh_secant(g, gates[:, 2]),
-        _mean(squashed) * _sigmoid_secant(o, gates[:, 3]),
-        _mean(f),
-        _mean(o) * _tanh_secant(squashed, new),
-    ]
-    return o * squashed, new, np.stack(factors)
-
-
-def _lstm_back(
-    factors: Floats, hidden: Floats, memory: Floats
-) -> tuple[Floats, Floats, Floats, Floats]:
-    memory = memory + hidden * factors[5]
-    gates = factors[:4] * np.stack([memory, memory, memory, hidden])
-    return gates, gates, memory * factors[4], np.zeros_like(hidden)
-
-
-def _gru(
-    inputs: Floats, recurrent: Floats, hidden: Floats, _memory: Floats
-) -> tuple[Floats, Floats, Floats]:
-    gates = inputs + recurrent
-    r, z = _sigmoid(gates[:, 0]), _sigmoid(gates[:, 1])
-    # the reset gate multiplies the recurrent product
-    candidate = inputs[:, 2] + r * recurrent[:, 2]
-    n = np.tanh(candidate)
-    factors = [
-        _mean(recurrent[:, 2]) * _sigmoid_secant(r, gates[:, 0]),
-        _mean(hidden - n) * _sigmoid_secant(z, gates[:, 1]),
-        (1 - _mean(z)) * _tanh_secant(n, candidate),
-        _mean(r),
-        _mean(z),
-    ]
-    new = n + z * (hidden - n)
-    return new, new, np.stack(factors)
-
-
-def _gru_back(
-    factors: Floats, hidden: Floats, memory: Floats
-) -> tuple[Floats, Floats, Floats, Floats]:
-    candidate = hidden * factors[2]
-    r, z = candidate * factors[0], hidden * factors[1]
-    return (
-        np.stack([r, z, candidate]),
-        np.stack([r, z, candidate * factors[3]]),
-        memory,
-        hidden * factors[4],
-    )
-
-
-def _rnn(
-    inputs: Floats, recurrent: Floats, _hidden: Floats, _memory: Floats
-) -> tuple[Floats, Floats, Floats]:
-    gate = (inputs + recurrent)[:, 0]
-    new = np.tanh(gate)
-    return new, new, _tanh_secant(new, gate)[np.newaxis]
-
-
-def _rnn_back(
-    factors: Floats, hidden: Floats, memory: Floats
-) -> tuple[Floats, Floats, Floats, Floats]:
-    gate = (hidden * factors[0])[np.newaxis]
-    return gate, gate, memory, np.zeros_like(hidden)
-
-
-def _sigmoid(x: Floats) -> Floats:
-    values: Floats = 0.5 * np.tanh(0.5 * x) + 0.5
-    return values
-
-
-def _mean(pair: Floats) -> Floats:
-    mean: Floats = 0.5 * (pair[0] + pair[1])
-    return mean
-
-
-def _sigmoid_secant(values: Floats, at: Floats) -> Floats:
-    """The slope between sigmoid's two ``values`` ``(2, H)``, taken ``at`` ``(2, H)``."""
-    s, s0 = values
-    d = at[0] - at[1]
-    # sigmoid(x) - sigmoid(y) = tanh((x - y) / 2) (s + s0 - 2 s s0)
-    series = (0.5 - d * d / 24) * (s + s0 - 2 * s * s0)
-    return _quotient(s - s0, d, series)
-
-
-def _tanh_secant(values: Floats, at: Floats) -> Floats:
-    """The slope between tanh's two ``values`` ``(2, H)``, taken ``at`` ``(2, H)``."""
-    t, t0 = values
-    d = at[0] - at[1]
-    # tanh(x) - tanh(y) = tanh(x - y) (1 - t t0)
-    return _quotient(t - t0, d, (1 - d * d / 3) * (1 - t * t0))
-
-
-def _quotient(rise: Floats, run: Floats, series: Floats) -> Floats:
-    small = np.abs(run) < _SMALL
-    slope: Floats = np.where(small, series, rise / np.where(small, 1.0, run))
-    return slope
-
-
 def _max_shares(hidden: Floats) -> Floats:
-    """For each unit, the shares ``(T, D)`` of the way along which each token is the largest.
+    """For each unit, the shares ``(T, D)`` of the way on which each token is the largest.
 
-    On the way ``h0 + a (h - h0)``, ``a`` from 0 to 1, each token is a line, and the largest one
-    walks along their upper envelope: from the highest at 0 always to the line that crosses next.
+    On the way ``h0 + a (h - h0)``, ``a`` from 0 to 1, each token is a line. The largest token
+    follows the upper envelope of the lines: from the highest line at 0 always to the line that
+    crosses next.
     """
     slopes = hidden[:, 0] - hidden[:, 1]  # (T, D)
     lines = hidden[:, 1]
@@ -316,7 +208,7 @@ def _max_shares(hidden: Floats) -> Floats:
         crossing = np.maximum(crossings.min(axis=0), at)
         until = np.minimum(crossing, 1.0)
         shares[top, every] += until - at
-        # of those that cross there, the steepest stays on top
+        # of the lines that cross there, the steepest stays on top
         first = np.where(crossings <= crossing, slopes, -np.inf).argmax(axis=0)
         top = np.where(crossing < 1, first, top)
         at = until
@@ -335,9 +227,9 @@ def _attend(hidden: Floats, attention: Floats, weights: Floats) -> tuple[Floats,
     # the logarithmic mean: the secant of exp
     d = scores[:, 0] - scores[:, 1]
     series = np.sqrt(shares[:, 0] * shares[:, 1]) * (1 + d * d / 24)
-    between = _quotient(shares[:, 0] - shares[:, 1], d, series)  # (T,)
-    # shares sum to 1 on both sides, which says what becomes of the normalizer's difference
+    between = quotient(shares[:, 0] - shares[:, 1], d, series)  # (T,)
+    # shares sum to 1 on both sides, which determines the difference of the normalizer
     of_score = between * (of_share - between @ of_share / between.sum())
-    secants = _tanh_secant(squashed.swapaxes(0, 1), hidden.swapaxes(0, 1))
+    secants = tanh_secant(squashed.swapaxes(0, 1), hidden.swapaxes(0, 1))
     multipliers = shares.mean(axis=1)[:, None] * weights + of_score[:, None] * attention * secants
     return pooled, multipliers

@@ -1,7 +1,7 @@
-"""Why a text got its label: what each of its tokens added, and which units of the network spoke up.
+"""Explanations: the contribution of each token to a label, and the most telling units.
 
-:mod:`valence.service.inference.explain.attribution` says how; the native kernel does the same in fp32 where it was
-built. Nothing here is made before someone asks.
+:mod:`valence.service.inference.explain.attribution` defines the method. The native kernel, where it
+is built, computes the same in fp32. The attributor is made for the first request that needs it.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from valence.service.inference.engines.native import native_available
 from valence.service.inference.explain.attribution import Contributions, NumpyAttributor
 from valence.service.inference.explain.native import NativeAttributor
 
-# Differences of logits smaller than this are held to an absolute error instead of a relative one.
-_LEAST_DIFFERENCE = 0.01
+# Below this difference of logits the error is absolute instead of relative.
+_MIN_DIFFERENCE = 0.01
 
 Activations = NDArray[np.float32]
 
 
 class TokenContribution(TypedDict):
-    """What a token added to the logit; ``text[start:end]`` is the token, in code points.
+    """The contribution of a token to the logit; ``text[start:end]`` is the token, in code points.
 
-    ``unknown``: the model does not know the word, whatever it was read as. ``truncated``: it was
-    not read, and adds 0. A dictionary, since that is what it will be in the answer, and an object
-    more for each token would cost as much as the rest of it.
+    ``unknown``: the word is outside the vocabulary, even if it was read as another word.
+    ``truncated``: the token was not read, and contributes 0. This is a dictionary because the
+    answer needs one; one more object for each token would cost as much as the rest of the answer.
     """
 
     start: int
@@ -43,13 +43,14 @@ class TokenContribution(TypedDict):
 
 
 class Explanation(NamedTuple):
-    """Every token's contribution to the logit of ``label``, in the order of the text.
+    """The contribution of each token to the logit of ``label``, in the order of the text.
 
-    ``baseline_logit`` is that of as many unknown words; ``sum`` is that of the contributions, and
-    should be ``logit - baseline_logit``. ``completeness_error`` is by how much it is not, relative
-    to that difference (but to 0.01 at least). All are of the attributor's network: the logit of an
-    engine that rounds otherwise may differ by that. Of a text read in several
-    windows, logits and contributions are the windows' means, weighted as their predictions are.
+    ``baseline_logit`` is the logit of as many unknown words. ``sum`` is the sum of the
+    contributions, and should be ``logit - baseline_logit``. ``completeness_error`` is the distance
+    between the two, relative to that difference (to 0.01 at least). All values are of the
+    attributor's network; the logit of an engine with other rounding may differ. For a text with
+    several windows, logits and contributions are the means over the windows, with the weights of
+    their predictions.
     """
 
     label: str
@@ -61,10 +62,10 @@ class Explanation(NamedTuple):
 
 
 class UnitActivation(NamedTuple):
-    """One unit's hidden state at every token that was read.
+    """The hidden state of one unit at each token that was read.
 
-    ``telling`` ranks units for this text: how far the unit's output weights lie apart between
-    labels, times how far its activation varies over the tokens.
+    ``telling`` ranks units for this text: the range of the unit's output weights over the labels,
+    times the standard deviation of its activation over the tokens.
     """
 
     direction: str
@@ -74,14 +75,14 @@ class UnitActivation(NamedTuple):
 
 
 class TextActivations(NamedTuple):
-    """Units, the most telling first, and the tokens ``(token, unknown)`` that they read."""
+    """Units, the most telling first, and the tokens ``(token, unknown)`` that were read."""
 
     tokens: list[tuple[Token, bool]]
     units: list[UnitActivation]
 
 
 class Question:
-    """A document in the queue with the label to explain; its length is what it costs there."""
+    """A document with the label to explain; its length is its cost in the queue."""
 
     __slots__ = ("cost", "ids", "label", "unknown")
 
@@ -100,11 +101,11 @@ class Attributor(Protocol):
 
     @property
     def cost(self) -> int:
-        """What a token costs, in tokens of a prediction by the native engine."""
+        """The cost of a token, in tokens of a prediction by the native engine."""
         ...
 
     def attribute(self, ids: WordIds, label: int) -> Contributions:
-        """What each token of ``ids`` ``(tokens,)`` adds to the logit of the label of that index."""
+        """The contribution of each of ``ids`` ``(tokens,)`` to the logit of label ``label``."""
         ...
 
     def activations(self, ids: WordIds) -> Activations:
@@ -112,13 +113,13 @@ class Attributor(Protocol):
         ...
 
 
-def attributor(artifact: Artifact) -> Attributor:
-    """The kernel's, or NumPy's where the kernel was not built."""
+def make_attributor(artifact: Artifact) -> Attributor:
+    """The attributor of the kernel, or the one in NumPy where the kernel is not built."""
     return NativeAttributor(artifact) if native_available() else NumpyAttributor(artifact)
 
 
 class Explainer:
-    """Explains the answers of one classifier, whichever engine gave them."""
+    """Explains the answers of one classifier, whichever engine computed them."""
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
@@ -127,7 +128,7 @@ class Explainer:
     @property
     def _ready(self) -> Attributor:
         if self._attributor is None:
-            self._attributor = attributor(self._classifier.artifact)
+            self._attributor = make_attributor(self._classifier.artifact)
         return self._attributor
 
     def attribute(self, questions: Sequence[Question]) -> list[Contributions]:
@@ -139,9 +140,9 @@ class Explainer:
         return [self._ready.activations(question.ids) for question in questions]
 
     def questions(self, reading: WindowedText, label: str) -> list[Question]:
-        """What is to be asked about a text as it was read: a question a window.
+        """The questions about an encoded text: one for each window.
 
-        Raises ``ValueError`` for no label of the model.
+        Raises ``ValueError`` for a label that the model does not have.
         """
         index = self._classifier.manifest.labels.index(label)
         return [
@@ -157,9 +158,9 @@ class Explainer:
         questions: Sequence[Question],
         answers: Sequence[Contributions],
     ) -> Explanation:
-        """From the :meth:`questions` of ``text`` so read, of the same label, and their answers."""
+        """The explanation of ``text`` from its :meth:`questions` and their answers."""
         tokens = list(iter_spans(text))
-        windows, weights = self._places(len(tokens), truncation)
+        windows, weights = self._window_tokens(len(tokens), truncation)
         total = np.zeros(len(tokens))
         read = np.zeros(len(tokens), dtype=bool)
         unknown = np.zeros(len(tokens), dtype=bool)
@@ -174,12 +175,12 @@ class Explainer:
             baseline += weight * answer.baseline_logit
         if not read.all():
             left = np.flatnonzero(~read).tolist()
-            unknown[left] = self._unknown(text[slice(*tokens[place])] for place in left)
-        # of a network that explodes over so many tokens; the completeness error will tell
+            unknown[left] = self._unknown(text[slice(*tokens[index])] for index in left)
+        # A network may explode over so many tokens; the completeness error shows it.
         total[~np.isfinite(total)] = 0.0
         added = float(total.sum())
         difference = logit - baseline
-        error = abs(added - difference) / max(abs(difference), _LEAST_DIFFERENCE)
+        error = abs(added - difference) / max(abs(difference), _MIN_DIFFERENCE)
         return Explanation(
             label, logit, baseline, added, error,
             [
@@ -196,16 +197,16 @@ class Explainer:
             ],
         )  # fmt: skip
 
-    def telling(self, text: str, activations: Activations, *, most: int) -> TextActivations:
-        """The ``most`` most telling units of ``text``, of its first window's ``activations``."""
+    def rank_units(self, text: str, activations: Activations, *, max_units: int) -> TextActivations:
+        """The ``max_units`` most telling units of ``text``, by ``activations`` of its first window."""
         tokens = tokenize(text)[: len(activations)]
         weights = self._classifier.artifact.tensors["output.weight"]  # (labels, pooled)
         _, directions, units = activations.shape
-        # of max_mean pooling, a unit's two weights together
+        # with max_mean pooling, the two weights of a unit count together
         apart = np.ptp(weights, axis=0).reshape(-1, directions, units).sum(axis=0)
         spread = activations.std(axis=0) if len(tokens) else np.zeros_like(apart)
         telling = apart * spread  # (directions, units)
-        order = np.argsort(-telling, axis=None, kind="stable")[:most]
+        order = np.argsort(-telling, axis=None, kind="stable")[:max_units]
         return TextActivations(
             list(zip(tokens, self._unknown(token.surface for token in tokens), strict=True)),
             [
@@ -215,14 +216,14 @@ class Explainer:
                     float(telling[direction, unit]),
                     activations[:, direction, unit].tolist(),
                 )
-                for direction, unit in (divmod(int(place), units) for place in order)
+                for direction, unit in (divmod(int(index), units) for index in order)
             ],
         )
 
-    def _places(
+    def _window_tokens(
         self, tokens: int, truncation: Truncation
     ) -> tuple[list[NDArray[np.int64]], list[float]]:
-        """Which tokens each window read, and what its answer weighs."""
+        """The indices of the tokens of each window, and the weights of the windows."""
         parts = truncations.select_ranges(tokens, self._classifier.manifest.max_tokens, truncation)
         places = [np.arange(part.start, part.stop) for part in parts]
         if truncation != "window":

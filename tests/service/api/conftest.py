@@ -20,7 +20,7 @@ from valence.service.api.operations import openapi
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.errors import MethodNotAllowed, UnknownPath
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.models import Models
 from valence.service.inference.scorer import Scorer
 from valence.service.observability.log import Log

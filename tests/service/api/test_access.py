@@ -77,7 +77,7 @@ async def test_requests_and_texts_are_counted_by_the_name_of_the_key(serve, file
 
 
 async def test_a_changed_key_file_is_reloaded_unless_it_is_broken(serve, file, monkeypatch):
-    monkeypatch.setattr("valence.service.api.http.authorization._LOOK_SECONDS", 0)
+    monkeypatch.setattr("valence.service.api.http.authorization._CHECK_SECONDS", 0)
     served = serve(api_keys_file=str(file))
     file.write_text(line("alice", "another"))
     assert await status(served, **{"X-API-Key": "another"}) == 200

@@ -4,6 +4,7 @@ import re
 import pytest
 from valence.service import errors
 from valence.service.api.application import ROUTES
+from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import KINDS, describe
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import Operation, Route
@@ -169,7 +170,7 @@ async def test_an_answer_that_fails_midway_is_logged_safely(served):
         raise ValueError(CANARY)
 
     async def handler(context, request):
-        return broken
+        return Outcome(broken)
 
     route = Route(
         method="POST",
@@ -186,7 +187,7 @@ async def test_an_answer_that_fails_midway_is_logged_safely(served):
 
 
 async def test_a_dialect_formats_its_own_errors(served):
-    from valence.service.api.http.request import Response
+    from valence.service.api.http.response import Response
 
     async def fail(context, request):
         raise errors.UnknownModel("gone")

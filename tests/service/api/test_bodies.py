@@ -1,17 +1,17 @@
 """Request bodies that arrive slowly, exceed the limit, or repeat a field."""
 
 import asyncio
+import functools
 import json
 
 import pytest
-from valence.service.api.http.body_limits import BodyLimits
-from valence.service.api.http.request import Request
+from valence.service.api.http.body import BodyLimits, BodyReader
 from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded
+from valence.service.inference.admission import Admission, QueueLimits, estimate_body
+from valence.service.inference.fair_queue import FairQueue
 
-SCOPE = {"type": "http", "headers": [], "method": "POST", "path": "/"}
 
-
-def request_of(limits, *chunks, pause=0.0):
+def reader_of(limits, *chunks, pause=0.0, require_room=None):
     waiting = list(chunks)
 
     async def receive():
@@ -22,40 +22,40 @@ def request_of(limits, *chunks, pause=0.0):
             "more_body": bool(waiting),
         }
 
-    return Request(SCOPE, receive, limits=limits)
+    return BodyReader(receive, {}, limits, require_room)
 
 
 async def test_a_body_is_read_completely_and_its_memory_released():
-    limits = BodyLimits(most=6, memory=9, idle_seconds=5)
-    request = request_of(limits, b"ab", b"", b"cdef")
-    assert await request.body() == b"abcdef"
-    assert limits.held == 6
-    request.release()
-    assert limits.held == 0
+    limits = BodyLimits(max_body_bytes=6, max_total_bytes=9, idle_seconds=5)
+    reader = reader_of(limits, b"ab", b"", b"cdef")
+    assert await reader.read() == b"abcdef"
+    assert limits.held_bytes == 6
+    reader.release()
+    assert limits.held_bytes == 0
 
 
 async def test_one_byte_over_the_limit_is_refused():
     """However the body is sent."""
     with pytest.raises(BodyTooLarge):
-        await request_of(BodyLimits(6, 9, 5), b"abc", b"defg").body()
+        await reader_of(BodyLimits(6, 9, 5), b"abc", b"defg").read()
 
 
 async def test_all_bodies_together_stay_within_the_memory():
-    limits = BodyLimits(most=6, memory=9, idle_seconds=5)
-    first, second = request_of(limits, b"abcdef"), request_of(limits, b"abcd")
-    await first.body()
+    limits = BodyLimits(max_body_bytes=6, max_total_bytes=9, idle_seconds=5)
+    first, second = reader_of(limits, b"abcdef"), reader_of(limits, b"abcd")
+    await first.read()
     with pytest.raises(Overloaded):
-        await second.body()
+        await second.read()
     second.release()
     first.release()
-    third = request_of(limits, b"abcd")
-    assert await third.body() == b"abcd"
+    third = reader_of(limits, b"abcd")
+    assert await third.read() == b"abcd"
 
 
 async def test_a_body_that_arrives_too_slowly_is_refused():
-    limits = BodyLimits(most=600, memory=900, idle_seconds=0.05)
+    limits = BodyLimits(max_body_bytes=600, max_total_bytes=900, idle_seconds=0.05)
     with pytest.raises(BodyTooSlow, match=r"may take 0.05 seconds"):
-        await request_of(limits, *[b"a"] * 100, pause=0.01).body()
+        await reader_of(limits, *[b"a"] * 100, pause=0.01).read()
 
 
 @pytest.mark.parametrize(
@@ -110,35 +110,33 @@ async def test_unusual_json_and_unicode_get_the_documented_status(served, body, 
     assert answer.status_code == status
 
 
+def full_queue() -> Admission:
+    """The admission of a model with no room for anything more."""
+    queue = FairQueue()
+    queue.items = queue.tokens = 1
+    return Admission(queue, QueueLimits(1, 1), max_tokens=50)
+
+
+def full_reader(body):
+    require_room = functools.partial(full_queue().require_room_for_body, within_seconds=1)
+    return reader_of(BodyLimits(10**6, 10**6, 5), body, require_room=require_room)
+
+
 async def test_a_large_body_is_refused_before_its_json_is_parsed():
-    """The queue has no room for the texts."""
-    asked = []
-
-    def no_room(*guess: int) -> None:
-        asked.append(guess)
-        raise Overloaded("full", retry_after_seconds=1)
-
-    def limits() -> BodyLimits:
-        return BodyLimits(10**6, 10**6, 5, no_room)
-
     texts = ["déjà vu", 'she said "no", and left', "a" * 30] * 300
     escaped = json.dumps({"texts": texts}).encode()
     plain = json.dumps({"texts": texts}, ensure_ascii=False).encode()
     for body in (escaped, plain):
         with pytest.raises(Overloaded):
-            await request_of(limits(), body).body()
-    # estimated from the beginning; an escape counts as one character, outside ASCII two bytes count
-    # as one
-    (characters, of_escaped), (halved, of_plain) = asked
-    assert characters == pytest.approx(len(escaped) - 2 * 5 * 300, rel=0.02)
-    assert halved == len(plain) // 2
-    assert [of_escaped, of_plain] == pytest.approx([900, 900], rel=0.02)
-    # a small body costs too little, and the model of the other body is not known yet
+            await full_reader(body).read()
+    # Estimated from the first bytes: an escape is one character, two bytes outside ASCII are one.
+    costs = [estimate_body(body, max_tokens=50) for body in (escaped, plain)]
+    characters = [len(escaped) - 2 * 5 * 300, len(plain) / 2]
+    assert [cost.tokens for cost in costs] == pytest.approx([n / 5 for n in characters], rel=0.02)
+    assert [cost.items for cost in costs] == pytest.approx([900, 900], rel=0.02)
+    # A small body costs too little, and the model of the others is still unknown.
     for body in (b" " * 8_192, b'{"model": "topic"}' + b" " * 9_000):
-        assert await request_of(limits(), body).body() == body
-    elsewhere = request_of(limits(), b" " * 9_000)
-    elsewhere.parameters = {"name": "topic"}
-    assert len(await elsewhere.body()) == 9_000
+        assert await full_reader(body).read() == body
 
 
 @pytest.mark.parametrize(
@@ -153,11 +151,8 @@ async def test_a_large_body_is_refused_before_its_json_is_parsed():
 )
 @pytest.mark.parametrize("text", [b'"aa"', rb'"]"', rb'"\"texts\": ["'])
 async def test_admission_for_another_model_ignores_the_default_one(around, text):
-    def no_room(*guess: int) -> None:
-        raise Overloaded("full", retry_after_seconds=1)
-
     body = around % b", ".join([text] * 3_000)
-    assert await request_of(BodyLimits(10**6, 10**6, 5, no_room), body).body() == body
+    assert await full_reader(body).read() == body
     mine = body.replace(b"model", b"label")
     with pytest.raises(Overloaded):
-        await request_of(BodyLimits(10**6, 10**6, 5, no_room), mine).body()
+        await full_reader(mine).read()

@@ -9,7 +9,7 @@ from valence.service.api.v1.schemas import ClassifyResponse
 from valence.service.classifier import artifact
 from valence.service.errors import InvalidRequest
 
-from tests.service.api.blocked import Blocked, slow
+from tests.support.blocked_engines import Blocked, slow
 
 LABELS = ("negative", "neutral", "positive")
 
@@ -310,14 +310,14 @@ async def test_the_in_process_call_gives_the_answer_of_http(served):
 @pytest.mark.parametrize("over_http", [True, False])
 async def test_an_explanation_gets_the_time_the_scores_left(served, monkeypatch, over_http):
     batcher, allowed = served.models.get()._batcher, []
-    submit = batcher.submit_to
+    submit = batcher.submit_work
 
     def slow(work, documents, *, within_seconds, **options):
         allowed.append(within_seconds)
         time.sleep(0.1)
         return submit(work, documents, within_seconds=within_seconds, **options)
 
-    monkeypatch.setattr(batcher, "submit_to", slow)
+    monkeypatch.setattr(batcher, "submit_work", slow)
     fields = {"text": "good", "explain": True}
     if over_http:
         assert (await served.classify(**fields)).status_code == 200

@@ -15,7 +15,7 @@ from valence.service.api.dialects.open_inference.schemas import InferError
 from valence.service.api.dialects.vllm import OpenAIError
 from valence.service.api.http.problems import ProblemDetails
 
-from tests.service.api.blocked import Blocked, slow
+from tests.support.blocked_engines import Blocked, slow
 
 LABELS = ("negative", "neutral", "positive")
 TEXTS = ["Good good movie.", "not bad", "", "the movie was very bad!"]

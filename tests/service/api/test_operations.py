@@ -6,7 +6,7 @@ from valence.service.api.application import ROUTES
 from valence.service.api.operations import openapi
 from valence.service.api.v1.models import ModelCard, ModelList
 
-from tests.conftest import CountingEngine
+from tests.support.tiny_models import CountingEngine
 
 
 def sample(text: str, name: str, **labels: str) -> float:

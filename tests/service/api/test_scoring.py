@@ -4,7 +4,7 @@ import pydantic_core
 import pytest
 from valence.service.api.http.scoring import TURN_TEXTS, to_json
 
-from tests.turns import counted
+from tests.support.event_loop_turns import counted
 
 
 @pytest.mark.parametrize("count", [0, 1, TURN_TEXTS, TURN_TEXTS + 1, 3 * TURN_TEXTS])

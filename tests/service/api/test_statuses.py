@@ -16,14 +16,15 @@ import httpx
 import pytest
 from valence.service.api import pages
 from valence.service.api.application import ROUTES
-from valence.service.api.http.request import Response
+from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Route
 from valence.service.api.operations import openapi
 from valence.service.keys import key_file
 from valence.service.settings import Settings
 
-from tests.service.api.blocked import Blocked, slow
 from tests.service.api.conftest import documented
+from tests.support.blocked_engines import Blocked, slow
 
 DOCUMENT = openapi.build_document(ROUTES, Settings())
 SECRET = "valence_secret"
@@ -124,7 +125,7 @@ async def cause_internal_error(serve: Any, route: Route, _tmp_path: Any) -> http
 
 async def request_before_start(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     # the liveness route answers 503 only when an engine hangs
-    is_liveness = route.handler.__name__ == "live"
+    is_liveness = route.handler.__name__ == "check_liveness"
     served = serve(opened=is_liveness)
     if is_liveness:
         served.models.get()._batcher._busy_since = 1e-9
@@ -176,8 +177,8 @@ async def test_each_documented_status_matches_its_description(serve, tmp_path, r
 
 
 async def test_an_undocumented_status_is_noticed(serve):
-    async def teapot(_context: Any, _request: Any) -> Response:
-        return Response(b"", status=418)
+    async def teapot(_context: Any, _request: Any) -> Outcome:
+        return Outcome(Response(b"", status=418))
 
     served = serve()
     route = dataclasses.replace(ROUTES[0], handler=teapot)

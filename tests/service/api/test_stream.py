@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from valence.service.api.v1.schemas import StreamAnswer
 
-from tests.service.api.blocked import Blocked, slow
+from tests.support.blocked_engines import Blocked, slow
 
 PATH = "/v1/classify/stream"
 

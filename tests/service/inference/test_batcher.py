@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from valence.service.errors import DeadlineExceeded, Overloaded
 from valence.service.inference import batcher as batching
-from valence.service.inference.batcher import Batcher, QueueLimits
+from valence.service.inference.admission import Admission, Cost, QueueLimits
+from valence.service.inference.batcher import Batcher
+from valence.service.inference.fair_queue import FairQueue
 
 
 class RecordingMetrics:
@@ -58,13 +60,17 @@ def make(
 ) -> Batcher[int]:
     made: Batcher[int] = Batcher(
         work,
-        limits=QueueLimits(items, tokens),
+        admission=Admission(FairQueue(), QueueLimits(items, tokens), max_tokens=50),
         worker=ThreadPoolExecutor(1),
         metrics=metrics or RecordingMetrics(),  # type: ignore[arg-type]
     )
     # a slow engine goes to the thread, a fast engine runs on the loop
     made.calibrate(overhead_seconds=0.0, seconds_per_token=1.0 if threaded else 1e-7)
     return made
+
+
+def reserve(batcher, items, tokens, within_seconds):
+    return batcher._admission.reserve(Cost(items, tokens), within_seconds=within_seconds)
 
 
 REQUESTS = st.lists(
@@ -201,12 +207,12 @@ async def test_a_reservation_is_kept_when_others_arrive() -> None:
     batcher = make(gate, threaded=True, items=10, tokens=100)
     running = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
-    with batcher.promised(items=2, tokens=50, within_seconds=1000) as admitted:
+    with reserve(batcher, 2, 50, 1000) as reserved:
         other = batcher.submit(documents([1] * 50))
         # more than reserved, and longer than the batcher would admit now
-        late = batcher.submit(documents([1] * 51, [1]), within_seconds=10, admitted=admitted)
+        late = batcher.submit(documents([1] * 51, [1]), within_seconds=10, reserved=reserved)
         with pytest.raises(DeadlineExceeded):
-            batcher.submit(documents([1]), within_seconds=0, admitted=admitted)
+            batcher.submit(documents([1]), within_seconds=0, reserved=reserved)
     gate.opened.set()
     await asyncio.gather(running.future, other.future, late.future)
 
@@ -256,14 +262,14 @@ async def test_reserved_room_is_not_given_to_others():
     batcher = make(gate, threaded=True, items=10, tokens=100)
     running = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
-    with batcher.promised(items=2, tokens=99, within_seconds=1000):
+    with reserve(batcher, 2, 99, 1000):
         with pytest.raises(Overloaded, match="the queue has 2 texts with 99 tokens"):
             batcher.submit(documents([1] * 2))
-        with pytest.raises(Overloaded), batcher.promised(items=1, tokens=2, within_seconds=1000):
+        with pytest.raises(Overloaded), reserve(batcher, 1, 2, 1000):
             raise AssertionError("the promise was made")
         # the rest of the room is free
         other = batcher.submit(documents([1]))
-    with pytest.raises(ZeroDivisionError), batcher.promised(items=1, tokens=9, within_seconds=1000):
+    with pytest.raises(ZeroDivisionError), reserve(batcher, 1, 9, 1000):
         1 / 0  # noqa: B018
     # the reservations are released, also those that could not be made
     last = batcher.submit(documents([1] * 99))
@@ -277,10 +283,10 @@ async def test_a_reservation_is_refused_if_its_answers_would_be_late():
     running = batcher.submit(documents([1]))
     await asyncio.sleep(0.01)
     waiting = batcher.submit(documents([1] * 300))
-    with batcher.promised(items=1, tokens=300, within_seconds=1201):
-        with pytest.raises(Overloaded), batcher.promised(items=1, tokens=300, within_seconds=1799):
+    with reserve(batcher, 1, 300, 1201):
+        with pytest.raises(Overloaded), reserve(batcher, 1, 300, 1799):
             raise AssertionError("the promise was made")
-        with batcher.promised(items=1, tokens=300, within_seconds=1801):
+        with reserve(batcher, 1, 300, 1801):
             pass
     gate.opened.set()
     await asyncio.gather(running.future, waiting.future)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from valence.service.classifier.classifier import Classifier, Prediction, Usage
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.cache import AnswerCache
-from valence.service.inference.scorer import Scored, Scorer, Stages
+from valence.service.inference.scored import Scored, ScoreRequest, Stages
+from valence.service.inference.scorer import Scorer
 from valence.service.observability.metrics.service import Metrics
 
 
@@ -90,7 +91,7 @@ async def test_a_cached_text_gets_its_answer_without_computation(tiny_artifact):
 
     async def answers(scorer: Scorer, texts: list[str]) -> Scored:
         # the duration is not part of the answer
-        return (await scorer.score(texts, timeout_seconds=5))._replace(stages=Stages())
+        return (await scorer.score(ScoreRequest(texts)))._replace(stages=Stages())
 
     expected = await answers(plain, texts)
     assert await answers(scorer, texts[:2]) == await answers(plain, texts[:2])
@@ -102,8 +103,8 @@ async def test_a_cached_text_gets_its_answer_without_computation(tiny_artifact):
 
 async def test_hits_and_misses_and_all_predictions_are_counted(tiny_artifact):
     metrics, scorer = make(tiny_artifact, ZeroEngine(), AnswerCache(max_bytes=100_000))
-    await scorer.score(["good"], timeout_seconds=5)
-    await scorer.score(["good", "bad"], timeout_seconds=5)
+    await scorer.score(ScoreRequest(["good"]))
+    await scorer.score(ScoreRequest(["good", "bad"]))
     scorer.report()
     totals: dict[str, float] = {}
     for family in text_string_to_metric_families(metrics.exposition().decode()):

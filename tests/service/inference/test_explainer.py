@@ -12,9 +12,10 @@ from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.tokenizer import tokenize
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import Overloaded, TextTooLong
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.engines.reference import ReferenceEngine
 from valence.service.inference.explain.explainer import Explainer
+from valence.service.inference.scored import ScoreRequest
 from valence.service.inference.scorer import Scorer
 from valence.service.observability.metrics.service import Metrics
 
@@ -39,7 +40,7 @@ def short(tiny_artifact):
 
 
 async def explain(scorer: Scorer, *texts: str, **options):
-    scored = await scorer.score(texts, timeout_seconds=30, explain=True, **options)
+    scored = await scorer.score(ScoreRequest(texts, explain=True, **options))
     labels = [explanation.label for explanation in scored.explanations]
     assert labels == [prediction.label for prediction in scored.predictions]
     return scored.explanations
@@ -71,7 +72,7 @@ async def test_a_misspelled_word_contributes_like_its_correction(tiny_artifact, 
         token["contribution"] for token in right.tokens
     ]
     assert wrong.tokens[-1]["contribution"] != 0
-    found = await scorer.activations("good moive", most=1, timeout_seconds=30)
+    found = await scorer.activations(ScoreRequest(["good moive"]), max_units=1)
     assert [unknown for _, unknown in found.tokens] == [False, True]
 
 
@@ -138,7 +139,7 @@ async def test_predictions_and_explanations_share_only_the_queue(tiny_artifact):
     scorer = make(tiny_artifact)
     answers = await asyncio.gather(
         *(
-            explain(scorer, TEXT) if turn % 2 else scorer.score([TEXT], timeout_seconds=30)
+            explain(scorer, TEXT) if turn % 2 else scorer.score(ScoreRequest([TEXT]))
             for turn in range(20)
         )
     )
@@ -157,7 +158,7 @@ async def test_predictions_and_explanations_share_only_the_queue(tiny_artifact):
 
 async def test_the_most_influential_units_come_first(tiny_artifact):
     scorer = make(tiny_artifact)
-    found = await scorer.activations(TEXT, most=5, timeout_seconds=30)
+    found = await scorer.activations(ScoreRequest([TEXT]), max_units=5)
     assert [token for token, _ in found.tokens] == tokenize(TEXT)
     assert [unknown for _, unknown in found.tokens].count(True) == 3
     telling = [unit.telling for unit in found.units]
@@ -165,12 +166,12 @@ async def test_the_most_influential_units_come_first(tiny_artifact):
     assert telling == sorted(telling, reverse=True)
     assert {unit.direction for unit in found.units} <= {"forward", "backward"}
     assert all(len(unit.activations) == 12 for unit in found.units)
-    everything = await scorer.activations(TEXT, most=1000, timeout_seconds=30)
+    everything = await scorer.activations(ScoreRequest([TEXT]), max_units=1000)
     assert len(everything.units) == 8  # two directions of four
 
 
 async def test_a_text_without_tokens_has_empty_activations(tiny_artifact):
-    found = await make(tiny_artifact).activations("", most=2, timeout_seconds=30)
+    found = await make(tiny_artifact).activations(ScoreRequest([""]), max_units=2)
     assert found.tokens == []
     assert [unit.activations for unit in found.units] == [[], []]
 

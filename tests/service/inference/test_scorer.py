@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.truncation import TRUNCATIONS
 from valence.service.errors import InvalidRequest, TextTooLong, Unavailable, UnknownModel
-from valence.service.inference.batcher import QueueLimits
+from valence.service.inference.admission import QueueLimits
 from valence.service.inference.cache import AnswerCache
 from valence.service.inference.engines.reference import ReferenceEngine
 from valence.service.inference.models import Models, Phase
+from valence.service.inference.scored import ScoreRequest
 from valence.service.inference.scorer import Scorer
 from valence.service.observability.metrics.service import Metrics
 
-from tests.turns import counted
+from tests.support.event_loop_turns import counted
 
 TEXTS = st.lists(
     st.text(alphabet=st.sampled_from("good bad movie .!n't"), max_size=60), min_size=1, max_size=9
@@ -44,7 +45,7 @@ def engine(tiny_artifact):
 def test_a_prediction_does_not_depend_on_its_batch(tiny_artifact, engine, requests):
     async def run():
         scorer = make(tiny_artifact, engine)
-        return await asyncio.gather(*(scorer.score(texts, timeout_seconds=5) for texts in requests))
+        return await asyncio.gather(*(scorer.score(ScoreRequest(texts)) for texts in requests))
 
     classifier = Classifier(tiny_artifact)
     for texts, scored in zip(requests, asyncio.run(run()), strict=True):
@@ -63,7 +64,7 @@ async def test_a_truncated_text_scores_like_its_parts_alone(tiny_artifact, engin
     """Whatever the other texts of the request are."""
     scorer, classifier = make(tiny_artifact, engine), Classifier(tiny_artifact)
     texts = ["bad", LONG, "", LONG[:200] * 3, "not good"]
-    scored = await scorer.score(texts, timeout_seconds=5, truncation=truncation)
+    scored = await scorer.score(ScoreRequest(texts, truncation=truncation))
     for text, prediction, usage in zip(texts, scored.predictions, scored.usages, strict=True):
         reading = classifier.encode_windows(text, truncation)
         alone = [classifier.predict(engine.logits([ids]))[0] for ids in reading.windows]
@@ -78,12 +79,14 @@ async def test_a_truncated_text_scores_like_its_parts_alone(tiny_artifact, engin
 async def test_all_refused_texts_are_named_before_scoring(tiny_artifact, counting_engine):
     scorer = make(tiny_artifact, counting_engine)
     texts = ["good", LONG, "bad", LONG]
-    with pytest.raises(TextTooLong) as caught:
-        await scorer.score(texts, timeout_seconds=5, truncation="error")
-    assert [place for place, _ in caught.value.faults] == [1, 3]
+    with pytest.raises(TextTooLong, match="120 tokens"):
+        await scorer.score(ScoreRequest(texts, truncation="error"))
     assert counting_engine.calls == []
-    scored = await scorer.score(texts[::2], timeout_seconds=5, truncation="error")
-    assert len(scored.predictions) == 2
+    scored = await scorer.score(ScoreRequest(texts, truncation="error", partial=True))
+    assert [isinstance(answer, TextTooLong) for answer in scored.answers] == [False, True] * 2
+    assert scored.usage.texts == len(scored.predictions) == 2
+    refused = await scorer.score(ScoreRequest([LONG], truncation="error", partial=True))
+    assert (refused.usage.texts, len(refused.answers)) == (0, 1)
 
 
 async def test_each_truncation_has_its_own_cached_answers(tiny_artifact, counting_engine):
@@ -92,16 +95,18 @@ async def test_each_truncation_has_its_own_cached_answers(tiny_artifact, countin
     for _ in range(2):
         for truncation in ("head", "tail", "head_tail", "window"):
             answers = [
-                (await scorer.score([LONG], timeout_seconds=5, truncation=truncation))
+                (await scorer.score(ScoreRequest([LONG], truncation=truncation)))
                 for scorer in (cached, plain)
             ]
             # the duration is not part of the answers
             assert answers[0]._replace(stages=answers[1].stages) == answers[1]
-    await cached.score(["good"], timeout_seconds=5, truncation="error")
-    with pytest.raises(TextTooLong) as caught:
-        await cached.score(["good", "bad", LONG], timeout_seconds=5, truncation="error")
-    # the index counts the texts of the request, not those that the cache lacks
-    assert [place for place, _ in caught.value.faults] == [2]
+    await cached.score(ScoreRequest(["good"], truncation="error"))
+    texts = ["good", "bad", LONG]
+    with pytest.raises(TextTooLong):
+        await cached.score(ScoreRequest(texts, truncation="error"))
+    scored = await cached.score(ScoreRequest(texts, truncation="error", partial=True))
+    # in the order of the request's texts, not of those that the cache lacks
+    assert [isinstance(answer, TextTooLong) for answer in scored.answers] == [False, False, True]
 
 
 # 120 tokens make three windows of 50
@@ -112,7 +117,7 @@ async def test_more_windows_than_the_queue_can_hold_are_refused(
     tiny_artifact, counting_engine, limits, fits
 ):
     scorer = make(tiny_artifact, counting_engine, **limits)
-    request = scorer.score([LONG] * 2, timeout_seconds=5, truncation="window")
+    request = scorer.score(ScoreRequest([LONG] * 2, truncation="window"))
     if fits:
         assert [usage.windows for usage in (await request).usages] == [3, 3]
     else:
@@ -126,17 +131,17 @@ async def test_a_sentence_scores_like_a_whole_text(tiny_artifact, engine, trunca
     long = "" if truncation == "error" else "good " * 60 + "bad. "
     texts = ["Not good! The movie was bad.  Very bad :(", "", f"A {long}movie. Good"]
     for _ in range(2):
-        scored = await scorer.score(texts, timeout_seconds=5, truncation=truncation, sentences=True)
-        plain = await scorer.score(texts, timeout_seconds=5, truncation=truncation)
+        scored = await scorer.score(ScoreRequest(texts, truncation=truncation, sentences=True))
+        plain = await scorer.score(ScoreRequest(texts, truncation=truncation))
         # the rounding of an engine may differ with the batch
         for found, expected in zip(scored.predictions, plain.predictions, strict=True):
             assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
         assert scored.usages == plain.usages
     assert [len(found) for found in scored.sentences] == [3, 0, 3 if long else 2]
-    assert plain.sentences == []
+    assert not plain.sentences
     for text, found in zip(texts, scored.sentences, strict=True):
         for start, end, prediction, usage in found:
-            alone = await scorer.score([text[start:end]], timeout_seconds=5, truncation=truncation)
+            alone = await scorer.score(ScoreRequest([text[start:end]], truncation=truncation))
             expected = alone.predictions[0].probabilities
             assert prediction.probabilities == pytest.approx(expected, abs=1e-6)
             assert usage == alone.usages[0]
@@ -146,7 +151,7 @@ async def test_splitting_a_long_text_lets_others_run(tiny_artifact, counting_eng
     scorer = make(tiny_artifact, counting_engine)
     text = "Good movie. Not bad, is it " * 900
     async with counted() as turns:
-        scored = await scorer.score([text], timeout_seconds=60, sentences=True)
+        scored = await scorer.score(ScoreRequest([text], sentences=True))
     assert len(scored.sentences[0]) == 901
     # first its tokens are cut, then its sentences are found, with a turn after at least 256 of
     # either
@@ -155,10 +160,10 @@ async def test_splitting_a_long_text_lets_others_run(tiny_artifact, counting_eng
 
 async def test_sentences_count_in_the_queue(tiny_artifact, counting_engine):
     scorer = make(tiny_artifact, counting_engine, items=3)
-    request = scorer.score(["Good. Bad."], timeout_seconds=5, sentences=True)
+    request = scorer.score(ScoreRequest(["Good. Bad."], sentences=True))
     assert len((await request).sentences[0]) == 2
     with pytest.raises(InvalidRequest, match="4 windows and sentences"):
-        await scorer.score(["Good. Bad. Good."], timeout_seconds=5, sentences=True)
+        await scorer.score(ScoreRequest(["Good. Bad. Good."], sentences=True))
 
 
 def test_warming_up_measures_the_engine(tiny_artifact, monkeypatch):

@@ -6,19 +6,24 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from valence.service.classifier.artifact import Artifact
-from valence.training.behaviour.case_result import Capability, Told, beside, capability
+from valence.training.behaviour.capability import (
+    Capability,
+    ScoredText,
+    add_comparison,
+    summarize_cases,
+)
 from valence.training.corpora.example import Example
 from valence.training.evaluation.assessment import report
 from valence.training.evaluation.assessment.assessment import (
-    MOST_VALUES,
+    MAX_VALUES,
     Assessment,
-    assess,
-    compare,
-    mcnemar,
+    assess_predictions,
+    compare_predictions,
+    compute_mcnemar_p,
 )
-from valence.training.evaluation.assessment.mistakes import worst
-from valence.training.evaluation.assessment.texts import Texts
-from valence.training.metrics.predictions import Answers
+from valence.training.evaluation.assessment.mistakes import list_worst_mistakes
+from valence.training.evaluation.assessment.texts import EvaluationTexts
+from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import evaluate
 
 LABELS = ("negative", "neutral", "positive")
@@ -29,24 +34,26 @@ BAD = np.eye(3)[np.where(random.random(120) < 0.5, TRUTH, (TRUTH + 1) % 3)] * 0.
 SECRET = "the secret words of text"
 
 
-def texts(**columns: list[str]) -> Texts:
+def texts(**columns: list[str]) -> EvaluationTexts:
     examples = tuple(
         Example(f"{SECRET} {number} good movie", LABELS[truth], "file.csv")
         for number, truth in enumerate(TRUTH)
     )
-    return Texts("file.csv", examples, {name: tuple(values) for name, values in columns.items()})
+    return EvaluationTexts(
+        "file.csv", examples, {name: tuple(values) for name, values in columns.items()}
+    )
 
 
 def assessed(
     artifact: Artifact,
-    of: Texts,
+    of: EvaluationTexts,
     *,
-    against: tuple[str, Answers] | None = None,
+    against: tuple[str, Predictions] | None = None,
     behaviour: Sequence[Capability] = (),
 ) -> Assessment:
-    return assess(
+    return assess_predictions(
         of,
-        Answers.of(GOOD, TRUTH),
+        Predictions.from_probabilities(GOOD, TRUTH),
         evaluate(GOOD, TRUTH, labels=LABELS),
         model=artifact,
         against=against,
@@ -58,12 +65,15 @@ def assessed(
 def test_mcnemar_is_the_exact_binomial_test(counts: tuple[int, int]) -> None:
     few, total = min(counts), sum(counts)
     tail = sum(math.comb(total, k) for k in range(few + 1)) / 2**total
-    assert mcnemar(*counts) == pytest.approx(min(1.0, 2 * tail))
+    assert compute_mcnemar_p(*counts) == pytest.approx(min(1.0, 2 * tail))
 
 
 def test_only_a_better_model_is_reported_as_better() -> None:
-    good, bad = Answers.of(GOOD, TRUTH), Answers.of(BAD, TRUTH)
-    found = compare(good, "other:1", bad)
+    good, bad = (
+        Predictions.from_probabilities(GOOD, TRUTH),
+        Predictions.from_probabilities(BAD, TRUTH),
+    )
+    found = compare_predictions(good, "other:1", bad)
     change = found.changes["macro_f1"]
     assert 0 < change.low < change.value < change.high
     assert found.mcnemar_p < 0.01
@@ -71,7 +81,7 @@ def test_only_a_better_model_is_reported_as_better() -> None:
     accuracy = (GOOD.argmax(1) == TRUTH).mean() - (BAD.argmax(1) == TRUTH).mean()
     assert found.changes["accuracy"].value == pytest.approx(accuracy)
     assert found.only_model - found.only_other == pytest.approx(accuracy * 120)
-    same = compare(good, "other:1", good)
+    same = compare_predictions(good, "other:1", good)
     assert (same.changes["macro_f1"].value, same.mcnemar_p) == (0.0, 1.0)
 
 
@@ -84,8 +94,8 @@ def test_columns_are_slices_and_rare_values_share_a_slice(tiny_artifact: Artifac
         by_kind.setdefault(part.kind, []).append((part.name, part.texts))
         assert part.low <= part.value <= part.high
     assert sorted(by_kind["shop"]) == [("(empty)", 60), ("berlin", 60)]
-    assert len(by_kind["user"]) == MOST_VALUES + 1
-    assert by_kind["user"][-1] == ("6 rarer ones", 6)
+    assert len(by_kind["user"]) == MAX_VALUES + 1
+    assert by_kind["user"][-1] == ("6 rarer values", 6)
     assert sum(count for _, count in by_kind["user"]) == 120
     assert {"label"} <= by_kind.keys()
 
@@ -93,36 +103,38 @@ def test_columns_are_slices_and_rare_values_share_a_slice(tiny_artifact: Artifac
 def test_the_most_confident_mistakes_come_first() -> None:
     """Correct answers are never among them."""
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
-    answers = Answers.of(probabilities, np.array([1, 1, 1, 0]))
+    answers = Predictions.from_probabilities(probabilities, np.array([1, 1, 1, 0]))
     examples = tuple(Example(f"text {n}", "ba"[n == 3], "c") for n in range(4))
-    of = Texts("c", examples, {"shop": ("p", "q", "r", "s")})
-    found = list(worst(of, answers, ("a", "b"), most=9))
+    of = EvaluationTexts("c", examples, {"shop": ("p", "q", "r", "s")})
+    found = list(list_worst_mistakes(of, answers, ("a", "b"), most=9))
     assert [row["text"] for row in found] == ["text 0", "text 3", "text 2"]
     assert found[0]["given"] == ["a"]
     assert found[0]["labels"] == ["b"]
     assert found[0]["scores"] == {"a": 0.9, "b": 0.1}
     assert found[0]["shop"] == "p"
     assert found[0]["loss"] == pytest.approx(-math.log(0.1), abs=1e-5)
-    assert len(list(worst(of, answers, ("a", "b"), most=1))) == 1
-    assert list(worst(of, answers, ("a", "b"), most=0)) == []
+    assert len(list(list_worst_mistakes(of, answers, ("a", "b"), most=1))) == 1
+    assert list(list_worst_mistakes(of, answers, ("a", "b"), most=0)) == []
 
 
 def test_reports_are_complete_escape_names_and_hold_no_text(tiny_artifact: Artifact) -> None:
     shop = ["a|b" if number % 2 else "<script>alert(1)</script>" for number in range(120)]
-    failure = (Told(text="I don't <i>like* it.", label="ne|utral", polarity=-0.125),)
+    failure = (ScoredText(text="I don't <i>like* it.", label="ne|utral", polarity=-0.125),)
     tried = [
-        capability("negation", "minimum functionality", "no", [True, False], [failure]),
-        capability("typo", "invariance", "the same label", [True] * 8),
+        summarize_cases("negation", "minimum functionality", "no", [True, False], [failure]),
+        summarize_cases("typo", "invariance", "the same label", [True] * 8),
     ]
-    others = [capability("typo", "invariance", "the same label", [True, False, False])]
+    others = [summarize_cases("typo", "invariance", "the same label", [True, False, False])]
     found = assessed(
         tiny_artifact,
         texts(shop=shop),
-        against=("other:1", Answers.of(BAD, TRUTH)),
-        behaviour=beside(tried, others),
+        against=("other:1", Predictions.from_probabilities(BAD, TRUTH)),
+        behaviour=add_comparison(tried, others),
     )
     rows = {found.model: found.evaluation}
-    page, marked = (write(found, rows, "errors.jsonl") for write in (report.html, report.markdown))
+    page, marked = (
+        write(found, rows, "errors.jsonl") for write in (report.render_html, report.render_markdown)
+    )
     for written in (page, marked, found.model_dump_json()):
         assert SECRET not in written
     assert "<script>" not in page

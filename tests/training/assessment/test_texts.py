@@ -9,7 +9,12 @@ from valence.service.classifier.seal import sha256
 from valence.service.errors import ConfigurationError
 from valence.training.config.columns import Columns
 from valence.training.data.split import assign_split
-from valence.training.evaluation.assessment.texts import Choice, Texts, parse_mapping, read
+from valence.training.evaluation.assessment.texts import (
+    EvaluationTexts,
+    TextSelection,
+    parse_label_mapping,
+    read_evaluation_texts,
+)
 from valence.training.pipeline.training_run import Trained
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
@@ -19,7 +24,7 @@ pytestmark = pytest.mark.integration
 ROWS = "review,stars,shop\nThe film was great.,5,berlin\nawful,1,rome\n,3,\nugly,1,berlin\n"
 MAPPING = {"5": "positive", "1": "negative", "3": ""}
 
-Read = Callable[..., Texts]
+Read = Callable[..., EvaluationTexts]
 
 
 @pytest.fixture
@@ -36,14 +41,14 @@ def reading(tmp_path: Path, manifest: Manifest, silent: type[Reporter]) -> Read:
         of: Manifest = manifest,
         reporter: Reporter | None = None,
         **choice: object,
-    ) -> Texts:
+    ) -> EvaluationTexts:
         path = tmp_path / "reviews.csv"
         path.write_text(content)
-        return read(
+        return read_evaluation_texts(
             [str(path)],
             Columns("review", "stars"),
             of,
-            choice=Choice(MAPPING if mapping is None else mapping, **choice),
+            selection=TextSelection(MAPPING if mapping is None else mapping, **choice),
             reporter=reporter or silent(),
         )
 
@@ -56,7 +61,7 @@ def test_labels_are_mapped_or_left_out(reading: Read, silent: type[Reporter]) ->
     assert found.name == "reviews.csv"
     assert [example.label for example in found.examples] == ["positive", "negative", "negative"]
     assert found.columns == {"shop": ("berlin", "rome", "berlin"), "stars": ("5", "1", "1")}
-    assert reporter.said == ["1 texts are left out, as --map says"]
+    assert reporter.said == ["1 texts are left out because of --map"]
 
 
 def test_an_unknown_label_is_named_with_count_and_remedy(
@@ -76,7 +81,7 @@ def test_an_unknown_label_is_named_with_count_and_remedy(
 def test_a_missing_column_and_an_empty_file_are_refused(reading: Read) -> None:
     with pytest.raises(ConfigurationError, match=r"no column 'shops'; did you mean 'shop'"):
         reading(slices=("shops",))
-    with pytest.raises(ConfigurationError, match="no text is left to judge toy"):
+    with pytest.raises(ConfigurationError, match="no text is left to evaluate toy on"):
         reading(content="review,stars\n")
 
 
@@ -98,7 +103,7 @@ def test_a_training_file_is_evaluated_on_its_held_out_texts(
     for example, shop in zip(found.examples, found.columns["shop"], strict=True):
         assert f"number {shop[1:]} of" in example.text
     assert (
-        f"toy was trained on this file; judged are the {len(found.examples)} of its 60"
+        f"toy was trained on this file; evaluated are the {len(found.examples)} of 60"
         in (reporter.said[0])
     )
     assert len(reading(content, of=known, trained_on_too=True).examples) == 60
@@ -107,8 +112,8 @@ def test_a_training_file_is_evaluated_on_its_held_out_texts(
 @pytest.mark.parametrize("pair", ["5", "=positive", "a=b", ""])
 def test_an_invalid_or_ambiguous_mapping_is_refused(pair: str) -> None:
     with pytest.raises(ConfigurationError, match="5=positive"):
-        parse_mapping(["a=c", pair])
+        parse_label_mapping(["a=c", pair])
 
 
 def test_a_label_with_an_equals_sign_can_be_mapped() -> None:
-    assert parse_mapping(["a=b=positive", " 3 = "]) == {"a=b": "positive", "3": ""}
+    assert parse_label_mapping(["a=b=positive", " 3 = "]) == {"a=b": "positive", "3": ""}

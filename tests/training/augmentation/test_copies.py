@@ -8,8 +8,7 @@ import pytest
 from valence.training.config.schema import Distillation
 from valence.training.corpora.example import Example
 from valence.training.corpora.normal_form import normal_form
-from valence.training.data.augmentation import copies
-from valence.training.data.augmentation.neighbours import Neighbours
+from valence.training.data.near_words import Neighbours
 from valence.training.data.split import split_by_hash
 from valence.training.embeddings import glove, pretrained
 from valence.training.embeddings.table import VectorTable

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from valence.training.data.augmentation.neighbours import NEAREST, Neighbours
+from valence.training.data.near_words import NEAREST, Neighbours
 from valence.training.embeddings.table import VectorTable
 
 FUNCTION_WORDS = [f"the{place}" for place in range(200)]

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from valence.training.behaviour import suite, words
-from valence.training.behaviour.model_under_test import Subject
-from valence.training.behaviour.rewriting import REWRITES
+from valence.training.behaviour.model_under_test import ModelUnderTest
+from valence.training.behaviour.perturbations import PERTURBATIONS
 from valence.training.behaviour.templates import Expectation
 
 POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 HELD_OUT = [f"Mary didn't like Rome in {year}, a secret told here" for year in range(1950, 1990)]
-EXPECTED = {result.name: result for result in suite.expectations(POLARITY)}
+EXPECTED = {result.name: result for result in suite.build_expectations(POLARITY)}
 
 
 def as_probabilities(polarity: float) -> list[float]:
@@ -21,13 +21,13 @@ def as_probabilities(polarity: float) -> list[float]:
     return [max(0.0, -polarity), 1.0 - abs(polarity), max(0.0, polarity)]
 
 
-def subject(polarity: Callable[[str], float]) -> Subject:
+def subject(polarity: Callable[[str], float]) -> ModelUnderTest:
     """Return a classifier whose polarity of a text is ``polarity(text)``."""
 
     def answer(texts: Sequence[str]) -> np.ndarray:
         return np.array([as_probabilities(polarity(text)) for text in texts])
 
-    return Subject(tuple(POLARITY), answer, polarity=POLARITY)
+    return ModelUnderTest(tuple(POLARITY), answer, polarity=POLARITY)
 
 
 @functools.cache
@@ -57,7 +57,7 @@ def without(unknown: Sequence[str]) -> Callable[[str], float]:
 
 def rates(polarity: Callable[[str], float]) -> dict[str, float]:
     asked = subject(polarity)
-    found = suite.examine(asked, HELD_OUT, asked.given(HELD_OUT))
+    found = suite.run_suite(asked, HELD_OUT, asked.predict_labels(HELD_OUT))
     return {result.name: result.rate for result in found}
 
 
@@ -97,23 +97,23 @@ def test_a_shift_passes_up_to_the_margin() -> None:
 
 def test_without_a_polarity_only_rewritings_are_tested() -> None:
     """Without texts there is no test at all."""
-    asked = Subject(("a", "b"), lambda texts: np.array([[0.6, 0.4]] * len(texts)))
-    found = suite.examine(asked, HELD_OUT, asked.given(HELD_OUT))
-    assert [result.name for result in found] == list(REWRITES)
+    asked = ModelUnderTest(("a", "b"), lambda texts: np.array([[0.6, 0.4]] * len(texts)))
+    found = suite.run_suite(asked, HELD_OUT, asked.predict_labels(HELD_OUT))
+    assert [result.name for result in found] == list(PERTURBATIONS)
     assert {result.rate for result in found} == {1.0}
-    assert suite.examine(asked, [], np.zeros((0, 2), dtype=np.bool_)) == ()
+    assert suite.run_suite(asked, [], np.zeros((0, 2), dtype=np.bool_)) == ()
 
 
 def test_without_a_neutral_label_neutral_cases_are_skipped() -> None:
-    names = {result.name for result in suite.expectations({"bad": -1.0, "good": 1.0})}
+    names = {result.name for result in suite.build_expectations({"bad": -1.0, "good": 1.0})}
     assert set(EXPECTED) - names == {"neutral sentences", "negated neutral"}
 
 
 def test_shown_failures_are_never_held_out_texts() -> None:
     """They are sentences of the templates."""
     asked = subject(lambda text: 0.9 if len(text) % 2 else -0.9)
-    found = suite.examine(asked, HELD_OUT, asked.given(HELD_OUT))
-    assert min(result.rate for result in found if result.name in REWRITES) < 1
+    found = suite.run_suite(asked, HELD_OUT, asked.predict_labels(HELD_OUT))
+    assert min(result.rate for result in found if result.name in PERTURBATIONS) < 1
     told = [text.text for result in found for case in result.failures for text in case]
     assert told
     assert not [text for text in told if "secret" in text]
@@ -121,7 +121,7 @@ def test_shown_failures_are_never_held_out_texts() -> None:
     assert set(told) <= cases
     for one in found:
         for case in one.failures:
-            answers = asked.answers([text.text for text in case])
+            answers = asked.predict_sentiment([text.text for text in case])
             assert [(text.label, text.polarity) for text in case] == [
                 (answer.label, answer.polarity) for answer in answers
             ]
@@ -143,6 +143,6 @@ def test_every_capability_has_hundreds_of_cases(
 
 
 def test_the_cases_are_the_same_each_time() -> None:
-    assert [result.cases for result in suite.expectations(POLARITY)] == [
+    assert [result.cases for result in suite.build_expectations(POLARITY)] == [
         result.cases for result in EXPECTED.values()
     ]

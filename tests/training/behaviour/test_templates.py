@@ -1,11 +1,16 @@
 from __future__ import annotations
 
-from valence.training.behaviour.templates import MOST_CASES, alone, fill, twice
+from valence.training.behaviour.templates import (
+    MAX_CASES,
+    fill_templates,
+    make_pair_templates,
+    make_single_text_templates,
+)
 
 
 def test_each_template_is_filled_with_all_combinations() -> None:
-    found = fill(
-        alone("The {thing} was {good}.", "I left."),
+    found = fill_templates(
+        make_single_text_templates("The {thing} was {good}.", "I left."),
         thing=("film", "song"),
         good=("good", "nice"),
         unused=("a", "b"),
@@ -20,7 +25,9 @@ def test_each_template_is_filled_with_all_combinations() -> None:
 
 
 def test_an_article_fits_its_word() -> None:
-    found = fill(alone("It is {a_word}."), word=("awful", "bad", "Italian", "Muslim"))
+    found = fill_templates(
+        make_single_text_templates("It is {a_word}."), word=("awful", "bad", "Italian", "Muslim")
+    )
     assert [text for (text,) in found] == [
         "It is an awful.",
         "It is a bad.",
@@ -30,17 +37,19 @@ def test_an_article_fits_its_word() -> None:
 
 
 def test_texts_of_a_case_share_words_or_differ_in_one() -> None:
-    (both,) = fill((("{day}", "{day} {more}"),), day=("Monday",), more=("very",))
+    (both,) = fill_templates((("{day}", "{day} {more}"),), day=("Monday",), more=("very",))
     assert both == ("Monday", "Monday very")
-    (pair,) = fill(twice("I saw {a_term} {person}."), term=[("old", "young")], person=("man",))
+    (pair,) = fill_templates(
+        make_pair_templates("I saw {a_term} {person}."), term=[("old", "young")], person=("man",)
+    )
     assert pair == ("I saw an old man.", "I saw a young man.")
 
 
 def test_too_many_cases_are_sampled_without_replacement() -> None:
     """The sample is always the same."""
-    numbers = [str(number) for number in range(MOST_CASES + 1)]
-    all_of_them = fill(alone("{number}"), number=numbers[:-1])
+    numbers = [str(number) for number in range(MAX_CASES + 1)]
+    all_of_them = fill_templates(make_single_text_templates("{number}"), number=numbers[:-1])
     assert [text for (text,) in all_of_them] == numbers[:-1]
-    sample = fill(alone("{number}"), number=numbers)
-    assert len(set(sample)) == len(sample) == MOST_CASES
-    assert sample == fill(alone("{number}"), number=numbers)
+    sample = fill_templates(make_single_text_templates("{number}"), number=numbers)
+    assert len(set(sample)) == len(sample) == MAX_CASES
+    assert sample == fill_templates(make_single_text_templates("{number}"), number=numbers)

@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 from valence.training.char_lm import loop
-from valence.training.char_lm.config import CharacterConfiguration, Data, Network, Optimization
-from valence.training.char_lm.store import Saved
-from valence.training.char_lm.text import Document, Texts
+from valence.training.char_lm.checkpoint import CharacterCheckpoint
+from valence.training.char_lm.config import (
+    CharacterConfiguration,
+    CharacterData,
+    CharacterNetwork,
+    CharacterOptimization,
+)
+from valence.training.char_lm.documents import Document, DocumentSplits
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
@@ -26,31 +31,31 @@ def words(count: int, *, seed: int) -> str:
 
 
 @pytest.fixture(scope="session")
-def texts() -> Texts:
+def texts() -> DocumentSplits:
     parts = ((1500, 1), (200, 2), (200, 3))
-    return Texts(*((Document(words(count, seed=seed)),) for count, seed in parts))
+    return DocumentSplits(*((Document(words(count, seed=seed)),) for count, seed in parts))
 
 
 def configuration(**optimization: object) -> CharacterConfiguration:
     chosen = {"learning_rate": 0.1, "streams": 8, "epochs": 3, **optimization}
     return CharacterConfiguration(
         name="toy",
-        data=Data(files=("unused.txt",)),
-        network=Network(hidden_size=16, layers=2),
-        optimization=Optimization.model_validate(chosen),
+        data=CharacterData(files=("unused.txt",)),
+        network=CharacterNetwork(hidden_size=16, layers=2),
+        optimization=CharacterOptimization.model_validate(chosen),
     )
 
 
 @pytest.fixture(scope="session")
-def toy(texts: Texts, tmp_path_factory: pytest.TempPathFactory) -> Saved:
+def toy(texts: DocumentSplits, tmp_path_factory: pytest.TempPathFactory) -> CharacterCheckpoint:
     """Return a trained model."""
     return train(configuration(), texts, tmp_path_factory.mktemp("toy") / "toy.safetensors")
 
 
 def train(
-    chosen: CharacterConfiguration, texts: Texts, target: Path, *, fresh: bool = False
-) -> Saved:
-    return loop.fit(
+    chosen: CharacterConfiguration, texts: DocumentSplits, target: Path, *, fresh: bool = False
+) -> CharacterCheckpoint:
+    return loop.train_model(
         chosen,
         texts,
         target=target,

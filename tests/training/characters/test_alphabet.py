@@ -7,19 +7,19 @@ from valence.training.char_lm.alphabet import UNKNOWN, Alphabet
 
 
 def test_rare_characters_map_to_the_first_character() -> None:
-    alphabet = Alphabet.of("aabbbc", minimum_count=2)
+    alphabet = Alphabet.from_text("aabbbc", minimum_count=2)
     assert alphabet.characters == (UNKNOWN, "a", "b")
     assert alphabet.encode("abc!").tolist() == [1, 2, 0, 0]
     assert alphabet.decode([1, 2, 0]) == f"ab{UNKNOWN}"
 
 
 def test_the_character_for_others_is_not_counted_in_the_text() -> None:
-    assert Alphabet.of(f"{UNKNOWN * 9}a", minimum_count=1).characters == (UNKNOWN, "a")
+    assert Alphabet.from_text(f"{UNKNOWN * 9}a", minimum_count=1).characters == (UNKNOWN, "a")
 
 
 @given(st.text())
 def test_known_text_survives_a_round_trip(text: str) -> None:
-    alphabet = Alphabet.of(text, minimum_count=1)
+    alphabet = Alphabet.from_text(text, minimum_count=1)
     assert alphabet.decode(alphabet.encode(text)) == text
 
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 from valence.training.char_lm.config import Cell
-from valence.training.char_lm.model import CharacterModel, detach, seeded
+from valence.training.char_lm.model import CharacterModel, detach_state, initialize_weights
 
 
 def made(cell: Cell = "lstm", *, layers: int = 3) -> CharacterModel:
     model = CharacterModel(characters=7, cell=cell, hidden_size=5, layers=layers)
-    seeded(model, 0)
+    initialize_weights(model, 0)
     return model
 
 
@@ -19,7 +19,7 @@ def test_carrying_the_state_over_pieces_equals_one_pass(cell: Cell) -> None:
     text = torch.randint(7, (50, 2), generator=torch.Generator().manual_seed(0))
     whole, _ = model(text)
     first, state = model(text[:20])
-    second, _ = model(text[20:], detach(state))
+    second, _ = model(text[20:], detach_state(state))
     torch.testing.assert_close(torch.cat([first, second]), whole)
 
 
@@ -27,7 +27,7 @@ def test_gradients_stop_at_a_detached_state() -> None:
     model = made()
     text = torch.zeros((4, 1), dtype=torch.int64)
     _, state = model(text)
-    parts = [part for pair in detach(state) for part in pair]
+    parts = [part for pair in detach_state(state) for part in pair]
     assert len(parts) == 6
     assert not any(isinstance(part, Tensor) and part.requires_grad for part in parts)
 
@@ -39,7 +39,7 @@ def test_states_of_every_layer_are_returned() -> None:
 
 def test_the_seed_sets_the_weights_and_forget_gates_start_open() -> None:
     one, same, other = made(), made(), made()
-    seeded(other, 1)
+    initialize_weights(other, 1)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
     assert not torch.equal(one.output.weight, other.output.weight)
     biases = dict(one.named_parameters())["layers.0.bias_ih_l0"]

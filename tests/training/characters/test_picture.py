@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 from valence.training.char_lm import heatmap
-from valence.training.char_lm.interpretable_units import Found
+from valence.training.char_lm.interpretable_units import InterpretableUnit
 
 
 def test_the_page_holds_coloured_text_and_loads_nothing(tmp_path: Path) -> None:
     text = 'a <b> & "c"'
     values = np.linspace(-1, 1, len(text), dtype=np.float32)
     page = tmp_path / "cells" / "page.html"
-    heatmap.write(page, name="toy", text=text, units=[(Found("digit", 2, 5, 0.4, 0.31), values)])
+    heatmap.write_heatmap(
+        page, name="toy", text=text, units=[(InterpretableUnit("digit", 2, 5, 0.4, 0.31), values)]
+    )
     content = page.read_text(encoding="utf-8")
     (body,) = re.findall(r"<pre>(.*)</pre>", content, flags=re.DOTALL)
     assert unescape(re.sub(r"<[^>]*>", "", body)) == text
@@ -26,5 +28,7 @@ def test_the_page_holds_coloured_text_and_loads_nothing(tmp_path: Path) -> None:
 def test_adjacent_characters_of_one_colour_share_an_element(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     values = np.full(100, 0.5, dtype=np.float32)
-    heatmap.write(page, name="toy", text="a" * 100, units=[(Found("x", 1, 0, 1, 1), values)])
+    heatmap.write_heatmap(
+        page, name="toy", text="a" * 100, units=[(InterpretableUnit("x", 1, 0, 1, 1), values)]
+    )
     assert page.read_text(encoding="utf-8").count("<span") == 1

@@ -62,7 +62,7 @@ def test_an_error_in_the_data_prevents_the_training(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"(?s)conflicts: .*--unchecked") as error:
-        training_run.train(
+        training_run.train_classifier(
             configuration_of(contradicting, configured),
             run=Run(workspace, silent()),
         )
@@ -72,7 +72,7 @@ def test_an_error_in_the_data_prevents_the_training(
 def test_unchecked_training_ignores_faults_of_the_data(
     contradicting: Path, configured, workspace: Workspace, silent
 ) -> None:
-    made = training_run.train(
+    made = training_run.train_classifier(
         configuration_of(contradicting, configured),
         run=Run(workspace, silent()),
         with_baselines=False,
@@ -129,7 +129,7 @@ def test_the_training_data_of_a_model_have_not_drifted(
 ) -> None:
     """The model keeps a profile of its data."""
     made, workspace = stored
-    folder = store.path(made.tag)
+    folder = store.find_model(made.tag)
     kept = profile.read_profile(folder / artifact.REPORT / profile.FILE)
     assert kept is not None
     assert kept.texts == sum(made.manifest.training.splits.values())

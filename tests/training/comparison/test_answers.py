@@ -2,38 +2,40 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from valence.training.metrics.predictions import (
-    Answers,
+from valence.training.metrics.definitions import (
     CalibrationError,
-    Figure,
     LabelF1,
     MacroF1,
+    Metric,
     MicroF1,
 )
+from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import Evaluation, evaluate
 
 LABELS = ("a", "b", "c", "never")
 THRESHOLDS = (0.3, 0.5, 0.6, 0.9)
 
 
-def single() -> tuple[Answers, Evaluation]:
+def single() -> tuple[Predictions, Evaluation]:
     random = np.random.default_rng(3)
     probabilities = random.dirichlet([0.6] * 4, 500)
     truth = random.integers(3, size=500)
-    return Answers.of(probabilities, truth), evaluate(probabilities, truth, labels=LABELS)
+    return Predictions.from_probabilities(probabilities, truth), evaluate(
+        probabilities, truth, labels=LABELS
+    )
 
 
-def several() -> tuple[Answers, Evaluation]:
+def several() -> tuple[Predictions, Evaluation]:
     random = np.random.default_rng(4)
     probabilities = random.random((500, 4))
     truth = (random.random((500, 4)) < [0.5, 0.2, 0.6, 0.0]).astype(np.int64)
     return (
-        Answers.of(probabilities, truth, thresholds=THRESHOLDS),
+        Predictions.from_probabilities(probabilities, truth, thresholds=THRESHOLDS),
         evaluate(probabilities, truth, labels=LABELS, thresholds=THRESHOLDS),
     )
 
 
-def value(figure: Figure, answers: Answers) -> float:
+def value(figure: Metric, answers: Predictions) -> float:
     return float(figure.value(figure.columns(answers).sum(axis=0)))
 
 
@@ -60,6 +62,8 @@ def test_figures_of_a_subset_depend_only_on_the_subset(made) -> None:
 
 def test_truths_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match=r"shape \(3,\), expected \(2,\)"):
-        Answers.of(np.full((2, 2), 0.5), np.zeros(3, dtype=np.int64))
+        Predictions.from_probabilities(np.full((2, 2), 0.5), np.zeros(3, dtype=np.int64))
     with pytest.raises(ValueError, match=r"shape \(2,\), expected \(2, 2\)"):
-        Answers.of(np.full((2, 2), 0.5), np.zeros(2, dtype=np.int64), thresholds=(0.5, 0.5))
+        Predictions.from_probabilities(
+            np.full((2, 2), 0.5), np.zeros(2, dtype=np.int64), thresholds=(0.5, 0.5)
+        )

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from valence.training.metrics.definitions import FIGURES, bounds
-from valence.training.metrics.predictions import Answers
+from valence.training.metrics.bootstrap import estimate_bounds
+from valence.training.metrics.definitions import METRICS
+from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import evaluate
 
 random = np.random.default_rng(3)
@@ -22,19 +23,21 @@ def test_each_figure_of_all_texts_equals_the_evaluation(
     probabilities: np.ndarray, truth: np.ndarray, thresholds: tuple[float, ...] | None
 ) -> None:
     expected = evaluate(probabilities, truth, labels=LABELS, thresholds=thresholds)
-    answers = Answers.of(probabilities, truth, thresholds=thresholds)
-    for name, figure in FIGURES.items():
+    answers = Predictions.from_probabilities(probabilities, truth, thresholds=thresholds)
+    for name, figure in METRICS.items():
         value = float(figure.value(figure.columns(answers).sum(axis=0)))
         assert value == pytest.approx(getattr(expected, name), abs=1e-12), name
 
 
 def test_an_interval_contains_its_figure_and_narrows() -> None:
     """With more texts."""
-    few, many = (Answers.of(SINGLE[:count], TRUTH[:count]) for count in (50, 200))
-    for name, figure in FIGURES.items():
+    few, many = (
+        Predictions.from_probabilities(SINGLE[:count], TRUTH[:count]) for count in (50, 200)
+    )
+    for name, figure in METRICS.items():
         value = float(figure.value(figure.columns(many).sum(axis=0)))
-        low, high = bounds(many)[name]
+        low, high = estimate_bounds(many)[name]
         if name != "ece":  # resampling adds noise to an error of zero
             assert low < value < high
-        wide = bounds(few)[name]
+        wide = estimate_bounds(few)[name]
         assert high - low < wide[1] - wide[0]

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from valence.service.classifier.vocabulary import UNKNOWN, Vocabulary
 from valence.training.corpora.example import Example
-from valence.training.evaluation.slices import Slice, slices
-from valence.training.metrics.predictions import LabelF1, MicroF1
+from valence.training.evaluation.slices import Slice, make_slices
+from valence.training.metrics.definitions import LabelF1, MicroF1
 
 VOCABULARY = Vocabulary([UNKNOWN, "good", "bad"])
 
 
 def slices_of(examples: list[Example], *, labels: tuple[str, ...] = ("a", "b")) -> dict[str, Slice]:
-    found = slices(examples, labels=labels, vocabulary=VOCABULARY)
+    found = make_slices(examples, labels=labels, vocabulary=VOCABULARY)
     return {f"{part.kind}: {part.name}": part for part in found}
 
 
@@ -39,15 +39,15 @@ def test_a_text_is_in_a_slice_of_each_kind() -> None:
         "unknown words: over 15%": [3],
     }
     assert found["corpus: two"].size == 3
-    assert found["corpus: two"].judged is found["corpus: two"].texts
-    assert isinstance(found["corpus: two"].figure, MicroF1)
+    assert found["corpus: two"].scored is found["corpus: two"].texts
+    assert isinstance(found["corpus: two"].metric, MicroF1)
 
 
 def test_a_label_slice_is_judged_on_all_texts() -> None:
     """The classifier may give the label to any text."""
     part = slices_of([Example("good", "a", "one"), Example("bad", "b", "one")])["label: b"]
-    assert part.figure == LabelF1(1)
-    assert part.judged.all()
+    assert part.metric == LabelF1(1)
+    assert part.scored.all()
     assert part.size == 1
 
 

@@ -151,7 +151,7 @@ def run(
         *, seed: int = 0, teacher: str | tuple[str, ...] = str(encoder_folder), **data: object
     ) -> Trained:
         tuned = {"networks": 2, "learning_rate": 0.01} if str(encoder_folder) in teacher else {}
-        return training_run.train(
+        return training_run.train_classifier(
             configured(
                 distillation={"teacher": teacher, "copies": 1, **tuned},
                 optimization={"seed": seed},
@@ -175,11 +175,11 @@ def test_a_distilled_classifier_is_published_like_any_other(
     assert len(tuned.networks_sha256) == 2
     assert record.texts["augmented"] > 100
     assert {"accuracy", "macro_f1", "ece"} <= record.metrics["test"].keys()
-    loaded = artifact.load(store.path(made.tag))
+    loaded = artifact.load(store.find_model(made.tag))
     assert loaded.manifest.training.teacher == record
     assert made.evaluations["test"].macro_f1 > 0.8
     told = typer.testing.CliRunner().invoke(commands.app, ["show", "toy"]).stdout
-    card = model_card.render(made.manifest)
+    card = model_card.render_model_card(made.manifest)
     for part in (tuned.sha256, f"{record.texts['augmented']:,}", tuned.name):
         assert part in told
         assert part in card
@@ -204,13 +204,13 @@ def test_a_linear_and_a_self_teacher_can_be_combined(
     assert itself.source.startswith("torch==")
     assert made.evaluations["test"].macro_f1 > 0.8
     told = typer.testing.CliRunner().invoke(commands.app, ["show", "toy"]).stdout
-    card = model_card.render(made.manifest)
+    card = model_card.render_model_card(made.manifest)
     for part in (linear.source, itself.source, f"{record.texts['augmented']:,}"):
         assert part in told
         assert part in card
     assert itself.networks_sha256[0] in told
     assert card.count("fitted to the training texts") == 2
-    assert "by the mean of what they say" in card
+    assert "mean of the teachers' predictions" in card
 
 
 def test_several_teachers_give_their_mean(

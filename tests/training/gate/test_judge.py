@@ -10,8 +10,8 @@ from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier, Logits
 from valence.service.classifier.vocabulary import UNKNOWN, Vocabulary
 from valence.training.corpora.example import Example
-from valence.training.pipeline.gate.candidate import Contender
-from valence.training.pipeline.gate.judge import judge, judge_alone
+from valence.training.pipeline.gate.candidate import Candidate
+from valence.training.pipeline.gate.evaluation import evaluate_challenger, evaluate_first_version
 from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Check
 
@@ -55,7 +55,7 @@ def contender(tiny_folder):
         sure: float | None = None,
         words: Sequence[str] = WORDS,
         size: int = 1_000,
-    ) -> Contender:
+    ) -> Candidate:
         manifest = base.manifest.model_copy(update={"labels": LABELS, "max_tokens": 50})
         loaded = dataclasses.replace(base, manifest=manifest, vocabulary=Vocabulary(words))
         mistaken = frozenset(WORDS.index(f"w{number}") for number in range(int(400 * wrong)))
@@ -65,7 +65,7 @@ def contender(tiny_folder):
             right = np.clip(1 - wrong / (1 if corpus is None else 2), 0.4, 0.99)
             sure = manifest.temperature * float(np.log(2 * right / (1 - right)))
         engine = OracleEngine(wrong=mistaken, corpus=place, sure=sure)
-        return Contender("toy:1", Classifier(loaded), engine, size)
+        return Candidate("toy:1", Classifier(loaded), engine, size)
 
     return make
 
@@ -75,23 +75,25 @@ def failed(checks: tuple[Check, ...]) -> dict[str, str]:
 
 
 def test_a_better_challenger_passes_every_check(contender) -> None:
-    assert failed(judge(contender(0.3), contender(0.2), EXAMPLES, RULES)) == {}
+    assert failed(evaluate_challenger(contender(0.3), contender(0.2), EXAMPLES, RULES)) == {}
 
 
 def test_an_equal_challenger_fails_only_for_not_being_better(contender) -> None:
-    found = failed(judge(contender(0.2), contender(0.2), EXAMPLES, RULES))
+    found = failed(evaluate_challenger(contender(0.2), contender(0.2), EXAMPLES, RULES))
     assert found.keys() == {"macro-F1"}
     assert found["macro-F1"].startswith("macro-F1 is not higher")
 
 
 def test_the_verdict_on_a_worse_challenger_names_the_difference(contender) -> None:
-    found = failed(judge(contender(0.2), contender(0.3), EXAMPLES, RULES))
+    found = failed(evaluate_challenger(contender(0.2), contender(0.3), EXAMPLES, RULES))
     assert "macro-F1 is worse: 0.695, the champion's 0.792 (difference -0.097" in found["macro-F1"]
 
 
 def test_a_slice_that_gets_worse_is_named(contender) -> None:
     # the challenger is right on all songs and loses ten points on films
-    found = failed(judge(contender(0.4), contender(0.5, corpus="film"), EXAMPLES, RULES))
+    found = failed(
+        evaluate_challenger(contender(0.4), contender(0.5, corpus="film"), EXAMPLES, RULES)
+    )
     assert "F1, corpus film" in found
     assert "macro-F1" not in found
     assert "falls from 0.595 to 0.495" in found["F1, corpus film"]
@@ -99,26 +101,30 @@ def test_a_slice_that_gets_worse_is_named(contender) -> None:
 
 def test_a_slice_with_too_few_texts_is_shown_but_not_judged(contender) -> None:
     rules = RULES.model_copy(update={"slice_texts": 401})
-    checks = judge(contender(0.4), contender(0.5, corpus="film"), EXAMPLES, rules)
+    checks = evaluate_challenger(contender(0.4), contender(0.5, corpus="film"), EXAMPLES, rules)
     assert {check.passed for check in checks if "corpus" in check.name} == {None}
     assert "F1, corpus film" not in failed(checks)
 
 
 def test_an_overconfident_challenger_is_refused(contender) -> None:
-    found = failed(judge(contender(0.3), contender(0.25, sure=20.0), EXAMPLES, RULES))
+    found = failed(evaluate_challenger(contender(0.3), contender(0.25, sure=20.0), EXAMPLES, RULES))
     assert found.keys() == {"calibration error"}
 
 
 def test_a_challenger_with_fewer_known_words_is_refused(contender) -> None:
     words = [UNKNOWN, *LABELS, "film"]
-    found = failed(judge(contender(0.3), contender(0.2, words=words), EXAMPLES, RULES))
-    assert "unknown to it" in found["unknown words"]
+    found = failed(
+        evaluate_challenger(contender(0.3), contender(0.2, words=words), EXAMPLES, RULES)
+    )
+    assert "are unknown to the challenger" in found["unknown words"]
 
 
 def test_a_challenger_over_the_size_budget_is_refused(contender) -> None:
     sizes = (30_000_000, 30_000_001)
     at, past = (
-        judge(contender(0.3, size=20_000_000), contender(0.2, size=size), EXAMPLES, RULES)
+        evaluate_challenger(
+            contender(0.3, size=20_000_000), contender(0.2, size=size), EXAMPLES, RULES
+        )
         for size in sizes
     )
     assert failed(at) == {}
@@ -126,7 +132,9 @@ def test_a_challenger_over_the_size_budget_is_refused(contender) -> None:
 
 
 def test_growth_of_a_small_model_is_allowed(contender) -> None:
-    grown = judge(contender(0.3, size=100), contender(0.2, size=20_000_000), EXAMPLES, RULES)
+    grown = evaluate_challenger(
+        contender(0.3, size=100), contender(0.2, size=20_000_000), EXAMPLES, RULES
+    )
     assert failed(grown) == {}
 
 
@@ -152,27 +160,30 @@ def test_a_challenger_misled_by_rewriting_is_refused(
 ) -> None:
     """Unless its accuracy is higher."""
 
-    def misled(steady: Contender) -> Contender:
+    def misled(steady: Candidate) -> Candidate:
         # misled on a tenth of the texts, whose originals it gets right; a full stop is an unknown
         # word
         engine = SensitiveEngine(steady.engine, misled=range(360, 400))
         return dataclasses.replace(steady, engine=engine)
 
     name = "label changes, closing punctuation"
-    refused = failed(judge(contender(0.3), misled(contender(0.3)), EXAMPLES, RULES))
-    assert "10.0% of the texts change their label when rewritten so, 0.0%" in refused[name]
-    assert name not in failed(judge(contender(0.6), misled(contender(0.3)), EXAMPLES, RULES))
+    refused = failed(evaluate_challenger(contender(0.3), misled(contender(0.3)), EXAMPLES, RULES))
+    assert "10.0% of the texts change their label under this perturbation, 0.0%" in refused[name]
+    assert name not in failed(
+        evaluate_challenger(contender(0.6), misled(contender(0.3)), EXAMPLES, RULES)
+    )
 
 
 def test_a_slower_challenger_is_refused(contender, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "valence.training.pipeline.gate.judge.seconds_a_text", lambda *_: [1e-3, 1.6e-3]
+        "valence.training.pipeline.gate.evaluation.measure_seconds_per_text",
+        lambda *_: [1e-3, 1.6e-3],
     )
     rules = RULES.model_copy(update={"latency_ratio": 1.5})
-    found = failed(judge(contender(0.3), contender(0.2), EXAMPLES, rules))
+    found = failed(evaluate_challenger(contender(0.3), contender(0.2), EXAMPLES, rules))
     assert "1.60 times the champion's" in found["milliseconds a text"]
 
 
 def test_a_first_version_must_beat_the_most_frequent_label(contender) -> None:
-    assert failed(judge_alone(contender(0.2), EXAMPLES, RULES)) == {}
-    assert failed(judge_alone(contender(1.0), EXAMPLES, RULES))
+    assert failed(evaluate_first_version(contender(0.2), EXAMPLES, RULES)) == {}
+    assert failed(evaluate_first_version(contender(1.0), EXAMPLES, RULES))

@@ -35,7 +35,7 @@ def retrain(workspace: Workspace, silent: type[Reporter], configured: Configured
     """Return a function that retrains the toy classifier and returns the verdict."""
 
     def retrain(reporter: Reporter | None = None, **sections: object) -> Verdict:
-        verdict, path = retraining.retrain(
+        verdict, path = retraining.retrain_model(
             configured(**sections),
             run=Run(workspace, reporter or silent()),
             rules=RULES,
@@ -48,29 +48,29 @@ def retrain(workspace: Workspace, silent: type[Reporter], configured: Configured
 
 
 def champion() -> str:
-    return f"toy:{store.path('toy').name}"
+    return f"toy:{store.find_model('toy').name}"
 
 
 def test_a_first_version_that_learnt_is_promoted(retrain: Retrain) -> None:
     verdict = retrain()
     assert verdict.decision == "promoted"
     assert verdict.champion is None
-    assert store.current("toy").version == verdict.challenger.partition(":")[2]
-    assert verdict.summary() == f"promoted: {verdict.challenger} is champion, the first"
+    assert store.read_champion("toy").version == verdict.challenger.partition(":")[2]
+    assert verdict.summarize() == f"promoted: {verdict.challenger} is champion, the first"
 
 
 def test_a_first_version_that_learnt_nothing_is_not_promoted(retrain: Retrain) -> None:
     verdict = retrain(optimization=HASTY)
     assert verdict.decision == "kept"
-    assert "not clearly above" in verdict.summary()
-    assert "there is no champion" in verdict.summary()
-    assert store.current("toy") is None
+    assert "not clearly above" in verdict.summarize()
+    assert "there is no champion" in verdict.summarize()
+    assert store.read_champion("toy") is None
 
 
 def test_a_better_challenger_is_promoted_and_can_be_rolled_back(
     retrain: Retrain, workspace: Workspace, silent: type[Reporter], configured: Configured
 ) -> None:
-    worse = training_run.train(
+    worse = training_run.train_classifier(
         configured(optimization=HASTY),
         run=Run(workspace, silent()),
         with_baselines=False,
@@ -81,8 +81,8 @@ def test_a_better_challenger_is_promoted_and_can_be_rolled_back(
     assert verdict.champion == worse
     assert f"{worse}, which is being served, is the champion from now on" in reporter.said
     assert champion() == verdict.challenger
-    assert [change.how for change in store.current("toy").changes] == ["adopted", "promoted"]
-    store.rollback("toy")
+    assert [change.how for change in store.read_champion("toy").changes] == ["adopted", "promoted"]
+    store.roll_back("toy")
     assert champion() == worse
 
 
@@ -94,8 +94,8 @@ def test_a_worse_challenger_does_not_replace_the_champion(
     assert verdict.decision == "kept"
     assert verdict.reasons[0].startswith("macro-F1 is worse")
     assert champion() == first
-    assert set(store.versions("toy")) == {tag[4:] for tag in (first, verdict.challenger)}
-    assert verdict.summary().startswith(f"kept: {first} stays champion")
+    assert set(store.list_versions("toy")) == {tag[4:] for tag in (first, verdict.challenger)}
+    assert verdict.summarize().startswith(f"kept: {first} stays champion")
 
 
 def test_the_same_data_and_settings_are_not_trained_again(
@@ -113,8 +113,8 @@ def test_the_same_data_and_settings_are_not_trained_again(
 def test_a_rolled_back_version_is_not_promoted_automatically(retrain: Retrain) -> None:
     first = retrain(optimization={"epochs": 2}).challenger
     second = retrain(optimization=HASTY).challenger
-    store.promote(second)
-    store.rollback("toy")
+    store.promote_version(second)
+    store.roll_back("toy")
     verdict = retrain(optimization=HASTY)
     assert verdict.reasons[0].endswith("which was champion and is no more")
     assert champion() == first
@@ -128,10 +128,10 @@ def test_a_run_interrupted_after_training_resumes_with_judging(
     with pytest.raises(KeyboardInterrupt):
         retrain(stopped, optimization=HASTY)
     assert champion() == first
-    waiting = store.versions("toy")
+    waiting = store.list_versions("toy")
     reporter = silent()
     verdict = retrain(reporter, optimization=HASTY)
-    assert store.versions("toy") == waiting
+    assert store.list_versions("toy") == waiting
     assert any("only judged" in line for line in reporter.said)
     assert verdict.champion == first
 
@@ -147,10 +147,10 @@ def test_other_labels_are_refused_before_training(
         "rules": RULES,
     }
     with pytest.raises(ConfigurationError, match=r"'neutral'.*would have.*make promote"):
-        retraining.retrain(other, **arguments)
+        retraining.retrain_model(other, **arguments)
     several = configured().model_copy(update={"task": "multi_label"})
     with pytest.raises(ConfigurationError, match="single_label classifier, the challenger"):
-        retraining.retrain(several, **arguments)
+        retraining.retrain_model(several, **arguments)
     assert champion() == first
 
 
@@ -159,8 +159,8 @@ def test_labels_in_another_order_are_the_same_labels(
 ) -> None:
     retrain(optimization=HASTY)
     turned = configured().model_copy(update={"labels": ("positive", "neutral", "negative")})
-    store.promote("toy:latest")
-    verdict, _ = retraining.retrain(
+    store.promote_version("toy:latest")
+    verdict, _ = retraining.retrain_model(
         turned,
         run=Run(workspace, silent()),
         rules=RULES,
@@ -173,7 +173,7 @@ def test_the_verdict_includes_the_findings_of_the_data_checks(
     retrain: Retrain, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not [line for line in retrain(optimization=HASTY).data if "drift" in line]
-    store.promote("toy:latest")
+    store.promote_version("toy:latest")
     toy = catalog.CORPORA["toy"]
 
     def changed(path: Path) -> list[Example]:
@@ -197,7 +197,7 @@ def test_invalid_data_are_refused_before_training(
     monkeypatch.setattr("valence.training.checks.suite.run_quick_checks", lambda *_: [error])
     with pytest.raises(ConfigurationError, match="c: all wrong"):
         retrain()
-    assert store.versions("toy") == []
+    assert store.list_versions("toy") == []
 
 
 def test_two_simultaneous_retrainings_are_refused(retrain: Retrain, workspace: Workspace) -> None:
@@ -230,7 +230,7 @@ def test_the_verdict_is_a_table_and_a_file(retrain: Retrain, workspace: Workspac
     verdict = retrain(optimization=HASTY)
     pages = [path.read_text() for path in Path(workspace.root / "verdicts").glob("*.md")]
     page = next(page for page in pages if "FAILED" in page)
-    assert verdict.summary() in page
+    assert verdict.summarize() in page
     assert "| macro-F1 |" in page
     assert "| label changes, lower case |" in page
     assert "| not judged |" in page

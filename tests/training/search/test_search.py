@@ -25,7 +25,7 @@ from valence.training.experiments.search import space as spaces
 from valence.training.experiments.search import study as studies
 from valence.training.experiments.search import trial as trials
 from valence.training.experiments.search import winner
-from valence.training.experiments.search.search import Found, SearchFiles, SearchLimits
+from valence.training.experiments.search.search import SearchFiles, SearchLimits, SearchResult
 from valence.training.experiments.search.study import REASON, Study
 from valence.training.experiments.search.trial import EPOCHS
 from valence.training.pipeline import training_run
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.integration
 RATES = "[optimization]\nlearning_rate = { low = 0.001, high = 0.01, log = true }\n"
 SLOW = 0.006
 GOOD_OR_BAD = "[optimization]\nlearning_rate = { choices = [0.03, 0.000001] }\n"
-Search = Callable[..., Found]
+Search = Callable[..., SearchResult]
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +72,7 @@ def search(
         reporter: Reporter | None = None,
         fresh: bool = False,
         **sections: dict[str, object],
-    ) -> Found:
+    ) -> SearchResult:
         path = tmp_path / "space.toml"
         path.write_text(space)
         study_file = workspace.root / "search" / f"{study}.db"
@@ -82,8 +82,8 @@ def search(
         # a learning rate at which figures differ between epochs
         slow = {"learning_rate": SLOW, "batch_tokens": 500, **sections.pop("optimization", {})}
         sections["optimization"] = slow
-        return searches.search(
-            spaces.load(path, configured(**sections)),
+        return searches.run_search(
+            spaces.load_space(path, configured(**sections)),
             limits=SearchLimits(trials, minutes),
             files=SearchFiles(
                 study_file, tmp_path / "best.toml", command="valence search toy.toml"
@@ -97,7 +97,7 @@ def search(
 
 
 def trial_outcomes(
-    found: Found,
+    found: SearchResult,
 ) -> list[tuple[TrialState, dict[str, Any], float | None, list[float]]]:
     """Return the parts of each trial that do not depend on the clock."""
     return [
@@ -125,7 +125,7 @@ def test_the_written_best_configuration_reaches_its_score(
     assert text.startswith("# The best of 3 trials of study 'toy' (")
     assert f"trial {found.best.number}, dev macro-F1 {found.best.value:.4f}" in text
     assert "# Written by: valence search toy.toml" in text
-    made = training_run.train(
+    made = training_run.train_classifier(
         loader.load_configuration(tmp_path / "best.toml"),
         run=Run(workspace, silent()),
         with_baselines=False,
@@ -154,7 +154,7 @@ def test_a_study_continues_to_the_wanted_number_of_trials(
     reporter: Any = silent()
     again = search(trials=3, reporter=reporter)
     assert trial_outcomes(again) == trial_outcomes(both)
-    assert "study 'toy' has 3 trials already; for more, raise --trials" in reporter.said
+    assert "study 'toy' already has 3 trials; for more, raise --trials" in reporter.said
     # one process, or several in turn, give the same trials to the last digit
     assert trial_outcomes(search(study="whole", trials=3)) == trial_outcomes(both)
 
@@ -236,7 +236,7 @@ def test_a_trial_cut_by_the_time_limit_resumes(
     (checkpoint,) = (workspace.root / "search" / "toy").iterdir()
     assert checkpoint.suffix == ".safetensors"
     monkeypatch.setattr(trials, "time", time)
-    kept = trials.checkpoints.load(checkpoint)
+    kept = trials.checkpoints.load_checkpoint(checkpoint)
     assert kept is not None
     found = search(minutes=10.0, trials=1)
     (trial,) = found.trials
@@ -256,14 +256,14 @@ def test_without_time_no_trial_starts(search: Search, tmp_path: Path) -> None:
 
 def die_in_a_trial(monkeypatch: pytest.MonkeyPatch, search: Search, **options: Any) -> None:
     """Run a search whose process ends during a trial, which then seems to be running."""
-    proceed = searches._next
+    proceed = searches._run_next_trial
 
     def killed_training(*arguments: Any, **settings: Any) -> None:
         monkeypatch.setattr(Study, "postpone", lambda *_, **__: None)
         proceed(*arguments, **settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(searches, "_next", killed_training)
+        patch.setattr(searches, "_run_next_trial", killed_training)
         # within the first epoch, so that the next start has made no progress
         patch.setattr(trials, "time", clock(2, SystemExit))
         postpone = Study.postpone
@@ -285,7 +285,7 @@ def test_a_trial_of_a_dead_process_is_repeated_and_not_counted(
 def test_a_trial_that_always_dies_is_abandoned(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(studies.MOST_STARTS):
+    for _ in range(studies.MAX_STARTS):
         die_in_a_trial(monkeypatch, search)
     found = search(trials=2)
     first, second = found.trials
@@ -376,7 +376,9 @@ def test_a_study_of_another_search_is_refused_with_a_remedy(
     with pytest.raises(ConfigurationError) as caught:
         search(trials=2, **changes)
     assert f"study 'toy' has 1 trials of another {part}, which" in str(caught.value)
-    assert "begin another by --study NAME, or forget it by --fresh" in str(caught.value)
+    assert "start another study with --study NAME, or discard this one with --fresh" in str(
+        caught.value
+    )
     # and the study is unchanged
     assert trial_outcomes(search(trials=1)) == trial_outcomes(before)
     assert len(search(trials=1, fresh=True, **changes).trials) == 1
@@ -421,7 +423,7 @@ def test_a_file_that_is_not_a_study_is_left_unchanged(search: Search, workspace:
     path = workspace.root / "search" / "toy.db"
     path.parent.mkdir()
     path.write_bytes(b"something else " * 100)
-    with pytest.raises(ConfigurationError, match=r"toy.db is no study.*--fresh"):
+    with pytest.raises(ConfigurationError, match=r"toy.db is not a study.*--fresh"):
         search(trials=1)
     assert path.read_bytes().startswith(b"something else")
     assert len(search(trials=1, fresh=True).trials) == 1
@@ -464,7 +466,7 @@ def test_a_search_needs_no_test_texts(search: Search, monkeypatch: pytest.Monkey
 
 def test_several_processes_are_refused(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ConfigurationError, match="a search is one process"):
+    with pytest.raises(ConfigurationError, match="a search runs in one process"):
         search()
 
 
@@ -473,14 +475,14 @@ def test_a_configuration_outside_the_space_is_reported(
 ) -> None:
     reporter: Any = silent()
     found = search(trials=1, reporter=reporter, optimization={"learning_rate": 0.5})
-    assert "the configuration itself is outside the space and is not tried" in reporter.said
+    assert "the base configuration is outside of the space, so it is not tried" in reporter.said
     assert 0.001 <= found.trials[0].params["optimization.learning_rate"] <= 0.1
 
 
 def test_importances_need_enough_complete_trials(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searches, "_FEWEST_FOR_IMPORTANCES", 3)
+    monkeypatch.setattr(searches, "_MIN_TRIALS_FOR_IMPORTANCES", 3)
     space = RATES + "[regularization]\noutput_dropout = { low = 0.0, high = 0.5 }\n"
     assert search(space=space, trials=2).importances == {}
     found = search(space=space, trials=4)
@@ -497,7 +499,7 @@ def test_the_table_lists_the_best_trial_first(
     """It names the trials that were pruned or failed."""
     path = tmp_path / "space.toml"
     path.write_text(RATES)
-    space = spaces.load(path, configured())
+    space = spaces.load_space(path, configured())
 
     def trial(number: int, state: TrialState, value: float | None, epochs: int) -> FrozenTrial:
         return FrozenTrial(
@@ -514,7 +516,7 @@ def test_the_table_lists_the_best_trial_first(
             intermediate_values={},
         )
 
-    shown = winner.table(
+    shown = winner.make_table(
         [
             trial(0, TrialState.FAIL, None, 0),
             trial(1, TrialState.PRUNED, 0.9, 2),

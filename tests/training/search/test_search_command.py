@@ -109,7 +109,7 @@ def test_without_optuna_the_command_names_the_package(
     monkeypatch.setattr(search, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match="a search needs the extra 'search': pip install"):
         run(file)
-    assert (ROOT / search.REQUIREMENTS).is_file()
+    assert f"\n{search.EXTRA} = [" in (ROOT / "pyproject.toml").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", ["../up", "Upper", "a" * 64])
@@ -142,4 +142,4 @@ def test_a_killed_search_resumes_with_its_trials(file: Path) -> None:
     # more trials may have ended between the line and the kill
     result = run(file, "--trials", "6")
     assert result.exit_code == 0
-    assert "going on with study 'mine' after" in result.stderr or "already" in result.stderr
+    assert "continuing study 'mine' after" in result.stderr or "already" in result.stderr

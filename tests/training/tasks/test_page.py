@@ -28,9 +28,11 @@ def record(name: str, seed: int, score: float, **changes: object) -> Record:
 
 
 def test_a_row_has_fixed_seed_mean_and_linear_model() -> None:
-    (trec6,) = task.load(["trec6"])
+    (trec6,) = task.load_tasks(["trec6"])
     scores = {2: 0.89, 0: 0.9, 1: 0.88}
-    line = page.row(trec6, {seed: record("trec6", seed, score) for seed, score in scores.items()})
+    line = page.format_row(
+        trec6, {seed: record("trec6", seed, score) for seed, score in scores.items()}
+    )
     assert line == (
         "| trec6 | 4,800 / 530 (own) | accuracy | **90.0** | 89.0 (0, 1, 2) | 85.5 | 94.5 | 2.0 | "
         "a machine |"
@@ -38,17 +40,17 @@ def test_a_row_has_fixed_seed_mean_and_linear_model() -> None:
 
 
 def test_a_mean_without_the_fixed_seed_is_marked() -> None:
-    (tweets,) = task.load(["tweeteval_sentiment"])
-    line = page.row(tweets, {1: record(tweets.name, 1, 0.651, own_dev=False)})
+    (tweets,) = task.load_tasks(["tweeteval_sentiment"])
+    line = page.format_row(tweets, {1: record(tweets.name, 1, 0.651, own_dev=False)})
     assert "| 4,800 / 530 | macro recall |  | 65.1 (1) |" in line
 
 
 def test_a_repeated_task_changes_only_its_own_row(tmp_path: Path) -> None:
     path = tmp_path / "docs" / "page.md"
-    page.update(path, "imdb", "| imdb | old |")
-    page.update(path, "trec6", "| trec6 | first |")
+    page.update_row(path, "imdb", "| imdb | old |")
+    page.update_row(path, "trec6", "| trec6 | first |")
     path.write_text(f"{path.read_text()}What follows.\n")
-    page.update(path, "imdb", "| imdb | new |")
+    page.update_row(path, "imdb", "| imdb | new |")
     text = path.read_text()
     rows = [line for line in text.splitlines() if line.startswith(("| imdb", "| trec6"))]
     assert rows == ["| trec6 | first |", "| imdb | new |"]
@@ -59,5 +61,5 @@ def test_a_repeated_task_changes_only_its_own_row(tmp_path: Path) -> None:
 def test_a_page_without_a_table_keeps_its_text(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
     path.write_text("# Mine\n\nSomething.\n")
-    page.update(path, "sst2", "| sst2 | row |")
+    page.update_row(path, "sst2", "| sst2 | row |")
     assert path.read_text().startswith("# Mine\n\nSomething.\n\n<!-- experiments -->\n| task |")

@@ -11,8 +11,8 @@ import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.training.corpora.example import Example
-from valence.training.experiments.tasks import records, run, task
-from valence.training.experiments.tasks.run import Experiments, Summary
+from valence.training.experiments.tasks import experiments, records, task
+from valence.training.experiments.tasks.experiments import Experiments, Summary
 from valence.training.experiments.tasks.task import Task
 from valence.training.pipeline import training_run
 from valence.training.registry import store
@@ -80,7 +80,7 @@ def made(
             "track": False,
             **changes,
         }
-        return run.run_experiments(
+        return experiments.run_experiments(
             Experiments(**chosen),
             run=Run(workspace, silent()),
         )
@@ -92,17 +92,17 @@ def test_tasks_are_trained_and_tabulated(
     made: Callable[..., Summary], workspace: Workspace, tmp_path: Path
 ) -> None:
     assert made().trained == ("trec6, seed 0", "sst2, seed 0")
-    found = records.read(workspace.root / "experiments", "trec6")[0]
+    found = records.read_records(workspace.root / "experiments", "trec6")[0]
     assert (found.own_dev, found.dev, found.train + found.dev) == (True, 36, 360)
     assert found.score > 0.9
-    manifest = artifact.load(store.path("trec6")).manifest
+    manifest = artifact.load(store.find_model("trec6")).manifest
     assert found.score == manifest.metrics["dev"]["accuracy"]
-    assert found.baseline == manifest.baselines[run.LINEAR]["accuracy"]
+    assert found.baseline == manifest.baselines[experiments.LINEAR]["accuracy"]
     assert set(manifest.metrics) == set(manifest.intervals) == {"dev"}
     assert set(manifest.training.splits) == {"train", "dev"}
-    other = records.read(workspace.root / "experiments", "sst2")[0]
+    other = records.read_records(workspace.root / "experiments", "sst2")[0]
     assert (other.own_dev, other.dev) == (False, 60)
-    recall = artifact.load(store.path("sst2")).manifest.metrics["dev"]["macro_recall"]
+    recall = artifact.load(store.find_model("sst2")).manifest.metrics["dev"]["macro_recall"]
     assert other.score == recall
     page = (tmp_path / "page.md").read_text()
     assert f"| trec6 | {found.train} / 36 (own) | accuracy | **{100 * found.score:.1f}** |" in page
@@ -114,13 +114,13 @@ def test_a_finished_training_is_not_repeated(
 ) -> None:
     made(tasks=(small("trec6"),))
     before = (tmp_path / "page.md").read_text()
-    real, seeds = training_run.train, []
+    real, seeds = training_run.train_classifier, []
 
-    def train(configuration, **rest):
+    def train(configuration, run, **rest):
         seeds.append((configuration.optimization.seed, rest["with_baselines"]))
-        return real(configuration, **rest)
+        return real(configuration, run, **rest)
 
-    monkeypatch.setattr(training_run, "train", train)
+    monkeypatch.setattr(training_run, "train_classifier", train)
     again = made(tasks=(small("trec6"),))
     assert (again.known, again.trained, seeds) == (("trec6, seed 0",), (), [])
     assert (tmp_path / "page.md").read_text() == before
@@ -156,7 +156,7 @@ def test_changed_teacher_texts_are_trained_again(
     file = data / "sst2" / "unlabelled.jsonl"
     file.write_text('{"text": "A day at the sea."}\n')
     assert made(tasks=one).trained == ("trec6, seed 0",)
-    record = artifact.load(store.path("trec6")).manifest.training
+    record = artifact.load(store.find_model("trec6")).manifest.training
     assert record.teacher is not None
     assert record.teacher.texts["unlabelled"] == 1
     assert [(corpus.name, corpus.texts) for corpus in record.unlabelled] == [
@@ -185,7 +185,7 @@ def test_an_unexpected_error_is_reported_without_texts(
     def train(*_, **__):
         raise KeyError("a secret text")
 
-    monkeypatch.setattr(training_run, "train", train)
+    monkeypatch.setattr(training_run, "train_classifier", train)
     assert made().failed == ("trec6, seed 0", "sst2, seed 0")
     assert "secret" not in "".join(said)
     assert any(line.startswith("trec6, seed 0 failed: KeyError in test_running") for line in said)
@@ -207,7 +207,7 @@ def test_a_damaged_record_is_ignored(made: Callable[..., Summary], workspace: Wo
 def test_the_exit_code_of_the_command_reports_failures(
     data: Path, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task, "load", lambda wanted: tuple(small(one) for one in wanted))
+    monkeypatch.setattr(task, "load_tasks", lambda wanted: tuple(small(one) for one in wanted))
     arguments = [
         *("experiments", "--data", str(data), "--seed", "0", "--device", "cpu", "--no-track"),
         *("--workspace", str(workspace.root), "--page", str(tmp_path / "page.md")),
@@ -230,7 +230,7 @@ def test_one_teacher_is_fine_tuned_for_all_seeds(
     networks = [path.stem.partition("-")[2] for path in workspace.teachers.iterdir()]
     assert sorted(networks) == ["0", "0-logits", "1", "1-logits"]
     of_seeds = {
-        artifact.load(store.path(name)).manifest.training.teacher.targets_sha256
+        artifact.load(store.find_model(name)).manifest.training.teacher.targets_sha256
         for name in ("trec6", "trec6-seed1")
     }
     assert len(of_seeds) == 1

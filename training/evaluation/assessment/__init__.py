@@ -1,1 +1,4 @@
-"""The report of ``valence evaluate``: figures, slices, mistakes, selective prediction."""
+"""The assessment of a model: the report of ``valence evaluate``.
+
+An assessment holds scores, slices, worst mistakes, selective prediction and a comparison.
+"""

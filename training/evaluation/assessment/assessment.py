@@ -1,4 +1,4 @@
-"""All that is said of a model's answers to labelled texts."""
+"""The assessment of a model's predictions for labelled texts."""
 
 from __future__ import annotations
 
@@ -9,27 +9,39 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest
 from valence.service.classifier.artifact import Artifact
-from valence.training.behaviour.case_result import Capability
-from valence.training.evaluation.assessment.selective import Selective, selective
-from valence.training.evaluation.assessment.texts import Texts
-from valence.training.evaluation.slices import Slice, slices
-from valence.training.metrics.bootstrap import Resampling, difference, interval, value
-from valence.training.metrics.definitions import FIGURES, bounds, right
-from valence.training.metrics.predictions import Answers, MicroF1
+from valence.training.behaviour.capability import Capability
+from valence.training.evaluation.assessment.selective_prediction import (
+    SelectivePrediction,
+    measure_selective_prediction,
+)
+from valence.training.evaluation.assessment.texts import EvaluationTexts
+from valence.training.evaluation.slices import Slice, make_slices
+from valence.training.metrics.bootstrap import (
+    Resampling,
+    compute_value,
+    estimate_bounds,
+    estimate_difference,
+    estimate_interval,
+)
+from valence.training.metrics.definitions import METRICS, MicroF1, mark_correct
+from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import Evaluation
 
-# values of a column that get a slice of their own; what is rarer is one slice together
-MOST_VALUES = 20
-_LONGEST_VALUE = 60
-_OF_A_SLICE = Resampling(draws=1_000)
+# values of a column with a slice of their own; rarer values share one slice
+MAX_VALUES = 20
+_MAX_VALUE_LENGTH = 60
+_SLICE_RESAMPLING = Resampling(draws=1_000)
 
 
-class _Part(BaseModel):
+class _FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class SliceScore(_Part):
-    """A kind of texts: how many, the share given the right label (F1 of a label), its interval."""
+class SliceScore(_FrozenModel):
+    """The score of a slice with its interval: accuracy or micro-F1; for a label, its F1.
+
+    ``texts`` is the number of texts, ``against`` the score of another model.
+    """
 
     kind: str
     name: str
@@ -40,8 +52,11 @@ class SliceScore(_Part):
     against: float | None = None
 
 
-class Change(_Part):
-    """A figure of the model less the other's, and where 95 of 100 bootstrap samples of it lie."""
+class Change(_FrozenModel):
+    """A metric of the model minus that of the other model, with its 95 % interval.
+
+    ``other`` is the metric of the other model.
+    """
 
     other: float
     value: float
@@ -49,12 +64,12 @@ class Change(_Part):
     high: float
 
 
-class Comparison(_Part):
-    """The model beside another, on the same texts.
+class Comparison(_FrozenModel):
+    """The comparison with another model on the same texts.
 
-    ``only_model`` and ``only_other`` count the texts that one alone got right; ``mcnemar_p`` is the
-    probability of so uneven a count, or a more uneven one, if both were as good (Q. McNemar 1947;
-    the exact, two-sided test).
+    ``only_model`` and ``only_other`` count the texts that only one model labels correctly.
+    ``mcnemar_p`` is the probability of a count that is at least as uneven if both models are
+    equally good (Q. McNemar 1947; the exact, two-sided test).
     """
 
     other: str
@@ -64,102 +79,116 @@ class Comparison(_Part):
     mcnemar_p: float
 
 
-class Assessment(_Part):
-    """A model's answers to the texts called ``data``."""
+class Assessment(_FrozenModel):
+    """The assessment of a model on the texts called ``data``."""
 
     model: str
     data: str
     evaluation: Evaluation
     intervals: dict[str, tuple[float, float]]
     slices: tuple[SliceScore, ...]
-    selective: Selective
+    selective: SelectivePrediction
     behaviour: tuple[Capability, ...] = ()
     comparison: Comparison | None = None
 
 
-def assess(
-    texts: Texts,
-    answers: Answers,
+def assess_predictions(
+    texts: EvaluationTexts,
+    predictions: Predictions,
     evaluation: Evaluation,
     *,
     model: Artifact,
-    against: tuple[str, Answers] | None = None,
+    against: tuple[str, Predictions] | None = None,
     behaviour: Sequence[Capability] = (),
 ) -> Assessment:
-    """Judge ``answers`` to ``texts``, beside those of another model by its tag, if given.
+    """Assess ``predictions`` for ``texts``.
 
-    Both in the order of the manifest's labels. ``behaviour`` is what its tests found.
+    ``against`` is the tag of another model with its predictions for the same texts. All predictions
+    are in the order of the manifest's labels. ``behaviour`` holds the results of behavioural tests.
     """
     manifest = model.manifest
-    kinds = [
-        *slices(texts.examples, labels=manifest.labels, vocabulary=model.vocabulary),
-        *(part for name, values in texts.columns.items() for part in _by_value(name, values)),
+    slices = [
+        *make_slices(texts.examples, labels=manifest.labels, vocabulary=model.vocabulary),
+        *(
+            column_slice
+            for name, values in texts.columns.items()
+            for column_slice in _slice_by_value(name, values)
+        ),
     ]
     return Assessment(
         model=f"{manifest.name}:{manifest.version}",
         data=texts.name,
         evaluation=evaluation,
-        intervals=bounds(answers),
-        slices=tuple(_score(part, answers, against and against[1]) for part in kinds),
-        selective=selective(answers),
+        intervals=estimate_bounds(predictions),
+        slices=tuple(
+            _score_slice(slice_, predictions, against and against[1]) for slice_ in slices
+        ),
+        selective=measure_selective_prediction(predictions),
         behaviour=tuple(behaviour),
-        comparison=None if against is None else compare(answers, *against),
+        comparison=None if against is None else compare_predictions(predictions, *against),
     )
 
 
-def compare(answers: Answers, tag: str, other: Answers) -> Comparison:
-    """``answers`` beside those of the model ``tag`` to the same texts."""
+def compare_predictions(predictions: Predictions, tag: str, other: Predictions) -> Comparison:
+    """Compare ``predictions`` with those of the model ``tag`` for the same texts."""
     changes = {}
-    for name, figure in FIGURES.items():
-        found = difference(figure, other, answers)
-        value = float(figure.value(figure.columns(other).sum(axis=0)))
-        changes[name] = Change(other=value, value=found.value, low=found.low, high=found.high)
-    ours, theirs = right(answers) == 1, right(other) == 1
+    for name, metric in METRICS.items():
+        difference = estimate_difference(metric, other, predictions)
+        changes[name] = Change(
+            other=compute_value(metric, other),
+            value=difference.value,
+            low=difference.low,
+            high=difference.high,
+        )
+    ours, theirs = mark_correct(predictions) == 1, mark_correct(other) == 1
     only_model, only_other = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     return Comparison(
         other=tag,
         changes=changes,
         only_model=only_model,
         only_other=only_other,
-        mcnemar_p=mcnemar(only_model, only_other),
+        mcnemar_p=compute_mcnemar_p(only_model, only_other),
     )
 
 
-def mcnemar(first: int, second: int) -> float:
-    """The exact two-sided p where one model alone got ``first`` texts right, one ``second``."""
+def compute_mcnemar_p(first: int, second: int) -> float:
+    """The exact two-sided p.
+
+    ``first`` and ``second`` count the texts that only one of two models labels correctly.
+    """
     if first + second == 0:
         return 1.0
     return float(binomtest(first, first + second, 0.5).pvalue)
 
 
-def _by_value(column: str, values: Sequence[str]) -> list[Slice]:
+def _slice_by_value(column: str, values: Sequence[str]) -> list[Slice]:
     counts = Counter(values)
-    named = [value for value, _ in counts.most_common(MOST_VALUES)]
+    frequent = [value for value, _ in counts.most_common(MAX_VALUES)]
     array = np.array(values, dtype=object)
-    masks: Mapping[str, np.ndarray] = {value: array == value for value in named}
-    found = [
-        Slice(column, value[:_LONGEST_VALUE] or "(empty)", mask, mask, MicroF1())
+    masks: Mapping[str, np.ndarray] = {value: array == value for value in frequent}
+    slices = [
+        Slice(column, value[:_MAX_VALUE_LENGTH] or "(empty)", mask, mask, MicroF1())
         for value, mask in masks.items()
     ]
-    rest = len(counts) - len(named)
+    rest = len(counts) - len(frequent)
     if rest:
-        mask = ~np.isin(array, named)
-        found.append(Slice(column, f"{rest:,} rarer ones", mask, mask, MicroF1()))
-    return found
+        mask = ~np.isin(array, frequent)
+        slices.append(Slice(column, f"{rest:,} rarer values", mask, mask, MicroF1()))
+    return slices
 
 
-def _score(part: Slice, answers: Answers, other: Answers | None) -> SliceScore:
-    judged = answers.take(part.judged)
-    found = interval(part.figure, judged, _OF_A_SLICE)
+def _score_slice(slice_: Slice, predictions: Predictions, other: Predictions | None) -> SliceScore:
+    scored = predictions.take(slice_.scored)
+    interval = estimate_interval(slice_.metric, scored, _SLICE_RESAMPLING)
     against = None
     if other is not None:
-        against = value(part.figure, other.take(part.judged))
+        against = compute_value(slice_.metric, other.take(slice_.scored))
     return SliceScore(
-        kind=part.kind,
-        name=part.name,
-        texts=part.size,
-        value=found.value,
-        low=found.low,
-        high=found.high,
+        kind=slice_.kind,
+        name=slice_.name,
+        texts=slice_.size,
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
         against=against,
     )

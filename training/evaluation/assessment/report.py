@@ -1,4 +1,4 @@
-"""An assessment for people: Markdown, and HTML that is whole in itself; neither holds a text."""
+"""The report of an assessment, in Markdown and as self-contained HTML. It holds no texts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from valence.training.metrics.scores import Evaluation
 from valence.training.report import plots
 from valence.training.report.environment import make_environment
 
-# what Markdown would read as its own, in names that others gave
+# characters of names that Markdown would read as markup
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
-FIGURES = {
+METRIC_TITLES = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "macro_recall": "macro recall",
@@ -22,19 +22,19 @@ FIGURES = {
 }
 
 
-def markdown(found: Assessment, rows: Mapping[str, Evaluation], mistakes: str) -> str:
-    """The assessment as Markdown; ``mistakes`` is the file that lists them."""
-    return _render("assessment.md.jinja", found, rows, mistakes, escaped=False)
+def render_markdown(assessment: Assessment, rows: Mapping[str, Evaluation], mistakes: str) -> str:
+    """The report in Markdown; ``mistakes`` is the name of the file with the worst mistakes."""
+    return _render("assessment.md.jinja", assessment, rows, mistakes, escaped=False)
 
 
-def html(found: Assessment, rows: Mapping[str, Evaluation], mistakes: str) -> str:
-    """The assessment as a page without script or request."""
-    return _render("assessment.html.jinja", found, rows, mistakes, escaped=True)
+def render_html(assessment: Assessment, rows: Mapping[str, Evaluation], mistakes: str) -> str:
+    """The report as an HTML page, without scripts and requests."""
+    return _render("assessment.html.jinja", assessment, rows, mistakes, escaped=True)
 
 
 def _render(
     template: str,
-    found: Assessment,
+    assessment: Assessment,
     rows: Mapping[str, Evaluation],
     mistakes: str,
     *,
@@ -42,20 +42,22 @@ def _render(
 ) -> str:
     environment = make_environment(escaped=escaped)
     plain: Callable[[object], str] = str
-    environment.filters["name"] = plain if escaped else _name
+    # the plot is SVG made of numbers and fixed words only
+    plot = plots.plot_reliability(assessment.evaluation) if escaped else ""
+    reliability = Markup(plot)  # noqa: S704
+    environment.filters["name"] = plain if escaped else _escape_name
     environment.filters["percent"] = lambda share: f"{share:.1%}"
     environment.filters["number"] = lambda count: f"{count:,}"
     return environment.get_template(template).render(
-        found=found,
+        found=assessment,
         rows=rows,
-        figures=FIGURES,
+        figures=METRIC_TITLES,
         mistakes=mistakes,
-        behaviour=found.behaviour,
-        multi=found.evaluation.task == "multi_label",
-        # SVG that this program drew, of numbers and fixed words alone
-        reliability=Markup(plots.reliability(found.evaluation)) if escaped else "",  # noqa: S704
+        behaviour=assessment.behaviour,
+        multi=assessment.evaluation.task == "multi_label",
+        reliability=reliability,
     )
 
 
-def _name(text: object) -> str:
+def _escape_name(text: object) -> str:
     return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))

@@ -1,1 +1,1 @@
-"""Hyperparameter search by trials, with Optuna."""
+"""Hyperparameter search with Optuna."""

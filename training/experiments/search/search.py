@@ -1,4 +1,7 @@
-"""A search: trials until their number or the time is used up, the best so far on disk all along."""
+"""A hyperparameter search: trials up to a limit of number or time.
+
+The best configuration so far is always on disk.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from valence.training.embeddings import word_vectors
 from valence.training.experiments.search import trial as trials
 from valence.training.experiments.search import winner
 from valence.training.experiments.search.space import Choices, Incompatible, Space
-from valence.training.experiments.search.study import REASON, Study, opened
+from valence.training.experiments.search.study import REASON, Study, open_study
 from valence.training.experiments.search.trial import OutOfTime, Preparations
 from valence.training.runtime import distributed, seeds
 from valence.training.runtime.hashing import sha256_of_json
@@ -48,8 +51,8 @@ class SearchFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a search has come to, finished or not."""
+class SearchResult:
+    """The result of a search, finished or not."""
 
     study: str
     trials: tuple[FrozenTrial, ...]
@@ -58,11 +61,11 @@ class Found:
     interrupted: bool
 
 
-# with fewer complete trials, what sets the better ones apart is chance
-_FEWEST_FOR_IMPORTANCES = 10
+# with fewer complete trials, the differences between the trials are chance
+_MIN_TRIALS_FOR_IMPORTANCES = 10
 
 
-def search(
+def run_search(
     space: Space,
     *,
     limits: SearchLimits,
@@ -70,55 +73,53 @@ def search(
     run: Run,
     fresh: bool = False,
     unchecked: bool = False,
-) -> Found:
+) -> SearchResult:
     """Search ``space`` for the highest dev macro-F1, continuing the study of an earlier search.
 
     Whenever a trial is the best so far, its configuration is written to ``files.best``. A keyboard
     interrupt ends the search as a limit does. Raises :class:`ConfigurationError` for
-    another search of the study that is under way or was of something else, and, unless
-    ``unchecked``, for data that are wrong (:mod:`valence.training.checks.suite`).
+    a study that another process works on, for a study of other data or another space, and, unless
+    ``unchecked``, for faulty data (:mod:`valence.training.checks.suite`).
     """
     if distributed.world_size() > 1:
-        raise ConfigurationError("a search is one process; start it without torchrun")
+        raise ConfigurationError("a search runs in one process; start it without torchrun")
     end = time.monotonic() + (math.inf if limits.minutes is None else 60 * limits.minutes)
     seeds.repeat_exactly(run.device)
-    folder = files.study.with_suffix("")  # of its checkpoints
+    folder = files.study.with_suffix("")  # of the checkpoints
     seed = space.base.optimization.seed
-    with opened(files.study, space, seed=seed, fresh=fresh) as study:
+    with open_study(files.study, space, seed=seed, fresh=fresh) as study:
         if fresh:
             shutil.rmtree(folder, ignore_errors=True)
         preparations = Preparations(space.base, run)
         material = preparations.material
         if not unchecked:
             suite.check_before_training(space.base, material.loaded, material.splits, run.reporter)
-        study.begin(_fingerprint(space, preparations))
-        _say_start(study, space, limits, run.reporter)
+        study.begin(_make_fingerprint(space, preparations))
+        _report_start(study, space, limits, run.reporter)
         interrupted = False
         try:
             while len(study.trials) < limits.trials and time.monotonic() < end:
-                _next(
+                _run_next_trial(
                     study,
                     space,
                     preparations=preparations,
                     folder=folder,
                     end=end,
                 )
-                winner.write(files.best, study, space, files.study, files.command)
-                _say_end(study, limits, run.reporter, end)
+                winner.write_winner(files.best, study, space, files.study, files.command)
+                _report_end(study, limits, run.reporter, end)
         except OutOfTime:
-            run.reporter.say(
-                "the time is up; the trial that it cut short goes on with the next search"
-            )
+            run.reporter.say("the time is up; the next search continues the interrupted trial")
         except KeyboardInterrupt:
             interrupted = True
-        # a search that had nothing left to do leaves the file too
-        winner.write(files.best, study, space, files.study, files.command)
+        # write the file even if there was nothing left to do
+        winner.write_winner(files.best, study, space, files.study, files.command)
         complete = sum(trial.state is TrialState.COMPLETE for trial in study.trials)
-        importances = study.importances() if complete >= _FEWEST_FOR_IMPORTANCES else {}
-        return Found(study.name, tuple(study.trials), study.best, importances, interrupted)
+        importances = study.compute_importances() if complete >= _MIN_TRIALS_FOR_IMPORTANCES else {}
+        return SearchResult(study.name, tuple(study.trials), study.best, importances, interrupted)
 
 
-def _next(
+def _run_next_trial(
     study: Study,
     space: Space,
     *,
@@ -126,12 +127,12 @@ def _next(
     folder: Path,
     end: float,
 ) -> None:
-    """One trial, to its end."""
-    trial = study.next()
+    """Run one trial to its end."""
+    trial = study.ask_trial()
     try:
         value = trials.train_trial(
             trial,
-            space.configuration(trial.params),
+            space.make_configuration(trial.params),
             study=study,
             preparations=preparations,
             folder=folder,
@@ -149,58 +150,58 @@ def _next(
         raise
     else:
         study.complete(trial.number, value)
-    # no trial but this one had a checkpoint: the one that was interrupted is always the next
+    # only this trial has a checkpoint: an interrupted trial is always the next trial
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fingerprint(space: Space, preparations: Preparations) -> dict[str, str]:
-    """Hashes of all that trials must share to be compared."""
+def _make_fingerprint(space: Space, preparations: Preparations) -> dict[str, str]:
+    """The hashes of everything that comparable trials share."""
     sources = set(space.base.words.vectors)
     axis = space.axes.get("words.vectors")
     for value in axis.values if isinstance(axis, Choices) else ():
         sources.update(map(str, value if isinstance(value, list) else ()))
-    base = preparations.of(space.base)
+    base = preparations.prepare(space.base)
     return {
         "configuration": sha256_of_json(space.base.as_json()),
         "space": sha256_of_json(space.as_json()),
         "data": sha256_of_json(dict(base.identity)),
         "word vectors": sha256_of_json(
-            {source: _vectors(source, base.raw.in_domain_texts) for source in sources}
+            {source: _hash_vectors(source, base.raw.in_domain_texts) for source in sources}
         ),
     }
 
 
-def _vectors(source: str, texts: Sequence[str]) -> str:
+def _hash_vectors(source: str, texts: Sequence[str]) -> str:
     try:
         return word_vectors.make_record(source, texts).sha256
     except OSError as error:
-        raise ConfigurationError(f"vectors {source!r} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(f"cannot read the vectors {source!r}: {error.strerror}") from None
 
 
-def _say_start(study: Study, space: Space, limits: SearchLimits, reporter: Reporter) -> None:
+def _report_start(study: Study, space: Space, limits: SearchLimits, reporter: Reporter) -> None:
     done = len(study.trials)
     if done >= limits.trials:
-        reporter.say(f"study {study.name!r} has {done} trials already; for more, raise --trials")
+        reporter.say(f"study {study.name!r} already has {done} trials; for more, raise --trials")
     elif done:
-        reporter.say(f"going on with study {study.name!r} after {done} trials")
-    elif space.start() is None:
-        reporter.say("the configuration itself is outside the space and is not tried")
+        reporter.say(f"continuing study {study.name!r} after {done} trials")
+    elif space.encode_base() is None:
+        reporter.say("the base configuration is outside of the space, so it is not tried")
 
 
-def _say_end(study: Study, limits: SearchLimits, reporter: Reporter, end: float) -> None:
-    """What the last trial came to, and how long the others will take."""
-    every, best = study.trials, study.best
-    last = every[-1]
+def _report_end(study: Study, limits: SearchLimits, reporter: Reporter, end: float) -> None:
+    """Report the result of the last trial, and the time that remains."""
+    finished, best = study.trials, study.best
+    last = finished[-1]
     if last.state is TrialState.FAIL:
-        figure = f"failed: {last.user_attrs[REASON]}"
+        outcome = f"failed: {last.user_attrs[REASON]}"
     else:
         stopped = ", stopped early" if last.state is TrialState.PRUNED else ""
-        figure = f"dev macro-F1 {last.value:.4f}{stopped}"
-    known = "" if best is None else f" (best {best.value:.4f}, trial {best.number})"
-    seconds = [trial.duration.total_seconds() for trial in every if trial.duration is not None]
-    ahead = (limits.trials - len(every)) * sum(seconds) / len(seconds)
-    left = timedelta(seconds=math.ceil(max(0.0, min(ahead, end - time.monotonic()))))
+        outcome = f"dev macro-F1 {last.value:.4f}{stopped}"
+    best_so_far = "" if best is None else f" (best {best.value:.4f}, trial {best.number})"
+    seconds = [trial.duration.total_seconds() for trial in finished if trial.duration is not None]
+    remaining = (limits.trials - len(finished)) * sum(seconds) / len(seconds)
+    left = timedelta(seconds=math.ceil(max(0.0, min(remaining, end - time.monotonic()))))
     reporter.say(
-        f"trial {last.number}, {len(every)} of {limits.trials}: {figure}{known}, "
+        f"trial {last.number}, {len(finished)} of {limits.trials}: {outcome}{best_so_far}, "
         f"{seconds[-1]:.0f} s" + (f", about {left} left" if left else "")
     )

@@ -1,8 +1,9 @@
-"""The trials of a search, kept by Optuna in an SQLite file: what is done survives any interruption.
+"""The study of a search: Optuna keeps its trials in an SQLite file that survives interruptions.
 
-One process at a time is at a study, so a trial that is found running when it is opened died with
-its process. It is counted as failed and its values are tried again; the training itself goes on
-from its checkpoint. A trial that died :data:`MOST_STARTS` times is not tried again.
+Only one process at a time works on a study. So a trial that is running when the study is opened
+died with its process. The trial counts as failed and its values are tried again; the training
+continues from its checkpoint. The values of a trial that died :data:`MAX_STARTS` times are not
+tried again.
 """
 
 from __future__ import annotations
@@ -19,20 +20,23 @@ from valence.service.errors import ConfigurationError
 from valence.training.experiments.search.space import Space
 from valence.training.runtime.lock import hold_lock
 
-MOST_STARTS = 3
-# trials that are seen to their end before others are measured by their median, and the first epoch
-# that one may be stopped after: warm-up takes up much of the first
+MAX_STARTS = 3
+# trials before the first pruning by the median, and the first epoch after which a trial may be
+# pruned: warm-up takes much of the first epoch
 _UNPRUNED, _PRUNED_FROM = 5, 2
 
 REASON, RUN = "reason", "run"
-"""Of a trial that failed, why; and the key of its run (:func:`valence.training.trainer.network.run_key`)."""
+"""Attributes of a trial: why it failed, and the key of its run.
+
+The key is that of :func:`valence.training.trainer.network.run_key`.
+"""
 
 _FINGERPRINT = "fingerprint"
-_STARTS, _AGAIN = "starts", "again"
+_STARTS, _RETRY_OF = "starts", "again"
 
 
 class Study:
-    """What was tried in a space; made by :func:`opened`."""
+    """The trials in a space; made by :func:`open_study`."""
 
     def __init__(
         self, study: optuna.Study, storage: optuna.storages.RDBStorage, space: Space, seed: int
@@ -44,12 +48,12 @@ class Study:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the study."""
         return self._study.study_name
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """Those that came to an end, in their order: complete, pruned, or failed for a reason."""
+        """The finished trials in order: complete, pruned, or failed with a reason."""
         return [
             trial
             for trial in self._study.get_trials(deepcopy=False)
@@ -59,69 +63,70 @@ class Study:
 
     @property
     def best(self) -> FrozenTrial | None:
-        """The first of the complete ones with the highest dev macro-F1."""
+        """The first complete trial with the highest dev macro-F1."""
         complete = [trial for trial in self.trials if trial.state is TrialState.COMPLETE]
         return max(complete, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
 
-    def importances(self) -> dict[str, float]:
-        """The share of each key in what sets the better complete trials apart (PED-ANOVA:
-        Watanabe et al., IJCAI 2023), highest first.
+    def compute_importances(self) -> dict[str, float]:
+        """The importance of each key for the better complete trials, highest first.
+
+        The importance is a share, by PED-ANOVA (Watanabe et al., IJCAI 2023).
         """
         return optuna.importance.get_param_importances(self._study)
 
-    def next(self) -> Trial:
-        """A trial that was interrupted, else a new one.
+    def ask_trial(self) -> Trial:
+        """The interrupted trial if there is one, else a new trial.
 
-        Which one depends on the seed and on the trials that came to an end, so a search that was
-        interrupted proposes what it would have proposed.
+        The trial depends on the seed and on the finished trials, so an interrupted search proposes
+        the same trials as an uninterrupted search.
         """
         self._study.sampler = optuna.samplers.TPESampler(seed=self._seed + len(self.trials))
         return self._study.ask(self._space.distributions)
 
-    def same(self, run: str) -> FrozenTrial | None:
-        """A trial that came to an end and was of the same ``run``."""
+    def find_trial(self, run: str) -> FrozenTrial | None:
+        """A finished trial with the key ``run``."""
         return next((trial for trial in self.trials if trial.user_attrs.get(RUN) == run), None)
 
     def complete(self, number: int, value: float) -> None:
-        """The trial of this ``number`` reached a dev macro-F1 of ``value``."""
+        """Record that the trial ``number`` reached a dev macro-F1 of ``value``."""
         self._study.tell(number, value)
 
     def prune(self, number: int) -> None:
-        """It was stopped, being worse than half of the others after as many epochs."""
+        """Record that the trial was stopped below the median of the others after as many epochs."""
         self._study.tell(number, state=TrialState.PRUNED)
 
     def fail(self, number: int, reason: str) -> None:
-        """It cannot come to a figure, and counts."""
+        """Record that the trial has no result; the trial counts."""
         study = self._storage.get_study_id_from_name(self.name)
         trial = self._storage.get_trial_id_from_study_id_trial_number(study, number)
         self._storage.set_trial_user_attr(trial, REASON, reason)
         self._study.tell(number, state=TrialState.FAIL)
 
     def postpone(self, number: int, *, died: bool) -> None:
-        """It was interrupted: it does not count, and its values are the next to be tried.
+        """Record an interrupted trial: it does not count, and its values are tried next.
 
-        Unless it ``died`` too often.
+        A trial that ``died`` too often fails instead.
         """
-        every = self._study.get_trials(deepcopy=False)
-        trial = every[number]
+        trials = self._study.get_trials(deepcopy=False)
+        trial = trials[number]
         starts = trial.user_attrs.get(_STARTS, 0) + died
-        if starts >= MOST_STARTS:
+        if starts >= MAX_STARTS:
             self.fail(number, f"the search died in it {starts} times")
             return
         values = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-        again = {other.user_attrs.get(_AGAIN) for other in every}
-        if values.keys() == self._space.axes.keys() and number not in again:
-            self._study.enqueue_trial(values, user_attrs={_STARTS: starts, _AGAIN: number})
+        retried = {other.user_attrs.get(_RETRY_OF) for other in trials}
+        if values.keys() == self._space.axes.keys() and number not in retried:
+            self._study.enqueue_trial(values, user_attrs={_STARTS: starts, _RETRY_OF: number})
         self._study.tell(number, state=TrialState.FAIL)
 
     def begin(self, fingerprint: Mapping[str, str]) -> None:
-        """Go on where the study stands, or begin it with the configuration itself.
+        """Continue the study, or begin it with the base configuration.
 
-        Raises :class:`ConfigurationError` if a part of ``fingerprint`` is not what it began with.
+        Raises :class:`ConfigurationError` if a part of ``fingerprint`` has changed.
         """
         before = self._study.user_attrs.get(_FINGERPRINT)
         if before is None:
-            start = self._space.start()
+            start = self._space.encode_base()
             if start is not None:
                 self._study.enqueue_trial(start, skip_if_exists=True)
             self._study.set_user_attr(_FINGERPRINT, dict(fingerprint))
@@ -130,22 +135,23 @@ class Study:
             changed = sorted(key for key in keys if before.get(key) != fingerprint.get(key))
             raise ConfigurationError(
                 f"study {self.name!r} has {len(self.trials)} trials of another "
-                f"{' and another '.join(changed)}, which these could not be compared with; "
-                "begin another by --study NAME, or forget it by --fresh"
+                f"{' and another '.join(changed)}, which cannot be compared with new trials; "
+                "start another study with --study NAME, or discard this one with --fresh"
             )
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             self.postpone(trial.number, died=True)
 
 
 @contextmanager
-def opened(path: Path, space: Space, *, seed: int, fresh: bool) -> Iterator[Study]:
-    """The study in the file ``path``, named after it; ``fresh`` forgets what is there.
+def open_study(path: Path, space: Space, *, seed: int, fresh: bool) -> Iterator[Study]:
+    """The study in the file ``path``, named after the file; ``fresh`` discards earlier trials.
 
-    Raises :class:`ConfigurationError` while another process is at it, and for a file that is none.
+    Raises :class:`ConfigurationError` while another process works on the study, and for a file that
+    is not a study.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with hold_lock(path, work="at the same search", remedy="begin another by --study NAME"):
+    with hold_lock(path, work="at the same search", remedy="start another study with --study NAME"):
         if fresh:
             path.unlink(missing_ok=True)
         try:
@@ -154,8 +160,8 @@ def opened(path: Path, space: Space, *, seed: int, fresh: bool) -> Iterator[Stud
             )
         except (SQLAlchemyError, RuntimeError) as error:
             raise ConfigurationError(
-                f"{path} is no study, or one of another Optuna than {optuna.__version__} "
-                f"({type(error).__name__}); begin another by --study NAME, or forget it by --fresh"
+                f"{path} is not a study of Optuna {optuna.__version__} ({type(error).__name__}); "
+                "start another study with --study NAME, or discard this one with --fresh"
             ) from None
         try:
             study = optuna.create_study(

@@ -1,4 +1,4 @@
-"""One trial: a configuration trained as ever, its dev macro-F1 told after each epoch."""
+"""One trial of a search: a training that reports its dev macro-F1 after each epoch."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from valence.training.trainer import loop, network
 from valence.training.trainer.checkpoint import Epoch
 
 EPOCHS, CODE = "epochs", "code"
-"""What a trial keeps beside its values: what its epochs came to, and the code that trained it."""
+"""Attributes of a trial: the results of its epochs, and the version of the code."""
 
 
 class OutOfTime(Exception):
-    """The search's time is up; the trial goes on from its last epoch the next time."""
+    """The time of the search is up; the next search continues the trial from its last epoch."""
 
 
 class Preparations:
-    """Texts as word ids, and word vectors, made once for all trials that share them.
+    """Encoded texts and word vectors, made once for all trials that share them.
 
-    Streamed texts are a stream, which each trial reads from its start.
+    Each trial reads streamed texts from the start.
     """
 
     def __init__(
@@ -47,21 +47,25 @@ class Preparations:
     ) -> None:
         self._base = base
         self.run = run
-        self._taught: dict[str, TransferSet] = {}  # by what the teachers learn
+        self._transfer_sets: dict[
+            str, TransferSet
+        ] = {}  # by data.targets, which teachers depend on
         self._prepared: dict[str, Prepared] = {}
         self._vectors: dict[str, WordVectors | None] = {}
 
     @cached_property
     def material(self) -> RawData:
-        """The texts: the same for every trial."""
+        """The texts, which are the same for all trials."""
         return preparation.load_texts(self._base, self.run)
 
-    def of(self, configuration: Configuration) -> Prepared:
-        """The word ids of ``configuration``."""
+    def prepare(self, configuration: Configuration) -> Prepared:
+        """The texts, encoded for ``configuration``."""
         words = configuration.words
-        # a list of words is then part of the vocabulary
-        of_words = [words.vectors, words.unseen] if words.unseen else []
-        key = json.dumps([configuration.text.model_dump(), configuration.data.targets, of_words])
+        # with extra words, the vocabulary depends on the word vectors
+        vocabulary_keys = [words.vectors, words.unseen] if words.unseen else []
+        key = json.dumps(
+            [configuration.text.model_dump(), configuration.data.targets, vocabulary_keys]
+        )
         if self.material.source is not None or key not in self._prepared:
             prepared = preparation.encode_splits(
                 self.material,
@@ -69,36 +73,36 @@ class Preparations:
                 self.run,
             )
             if configuration.distillation is not None:
-                taught = self._taught_by(configuration, prepared)
-                prepared = taught.apply_to(prepared, configuration, self.run.reporter)
+                transfer = self._get_transfer_set(configuration, prepared)
+                prepared = transfer.apply_to(prepared, configuration, self.run.reporter)
             self._prepared[key] = prepared
         return self._prepared[key]
 
-    def _taught_by(self, configuration: Configuration, prepared: Prepared) -> TransferSet:
-        """What teachers say, whom no axis but what they learn themselves changes."""
+    def _get_transfer_set(self, configuration: Configuration, prepared: Prepared) -> TransferSet:
+        """The transfer set of the teachers, which depend on ``data.targets`` only."""
         targets = configuration.data.targets
-        if targets not in self._taught:
-            self._taught[targets] = transfer_set.make_transfer_set(
+        if targets not in self._transfer_sets:
+            self._transfer_sets[targets] = transfer_set.make_transfer_set(
                 configuration,
                 prepared,
-                None,  # which only a network that teaches itself would begin with
+                None,  # word vectors are only needed by a network that is its own teacher
                 self.run,
             )
-        return self._taught[targets]
+        return self._transfer_sets[targets]
 
-    def vectors(self, configuration: Configuration) -> WordVectors | None:
-        """The pre-trained columns of its embedding."""
+    def load_word_vectors(self, configuration: Configuration) -> WordVectors | None:
+        """The pre-trained columns of the embedding of ``configuration``."""
         words = configuration.words
         key = json.dumps([configuration.text.model_dump(), words.model_dump()])
         if key not in self._vectors:
             self._vectors[key] = network.load_word_vectors(
-                configuration, self.of(configuration), self.run
+                configuration, self.prepare(configuration), self.run
             )
         return self._vectors[key]
 
 
-class _Timed(Reporter):
-    """Draws its bar in terminals and is silent in logs; raises :class:`OutOfTime` at ``end``."""
+class _DeadlineReporter(Reporter):
+    """A reporter whose bar raises :class:`OutOfTime` at ``end``; it is silent in logs."""
 
     def __init__(self, reporter: Reporter, end: float) -> None:
         super().__init__(reporter.console, quiet_in_logs=True)
@@ -106,15 +110,15 @@ class _Timed(Reporter):
 
     @contextmanager
     def bar(self, title: str, *, total: int, done: int = 0, note: str = "") -> Iterator[Advance]:
-        """As any, but for its end."""
+        """A progress bar that raises :class:`OutOfTime` at the end of the search."""
         with super().bar(title, total=total, done=done, note=note) as advance:
 
-            def timed(*, tokens_per_second: float) -> None:
+            def advance_in_time(*, tokens_per_second: float) -> None:
                 advance(tokens_per_second=tokens_per_second)
                 if time.monotonic() >= self._end:
                     raise OutOfTime
 
-            yield timed
+            yield advance_in_time
 
 
 def train_trial(
@@ -126,20 +130,20 @@ def train_trial(
     folder: Path,
     end: float,
 ) -> float:
-    """The dev macro-F1 of the epoch that is chosen; test texts are not looked at.
+    """Train one trial. Returns the dev macro-F1 of the chosen epoch; test texts are not used.
 
-    A training that was interrupted goes on from its checkpoint in ``folder``; one that was seen to
-    its end before, by the same values after rounding, is not done again. Raises
-    :class:`TrialPruned`, :class:`OutOfTime` at ``end`` of the monotonic clock, and
+    An interrupted training continues from its checkpoint in ``folder``. The result of a finished
+    trial with the same values after rounding is reused. Raises :class:`TrialPruned`,
+    :class:`OutOfTime` at ``end`` of the monotonic clock, and
     :class:`valence.training.trainer.loop.Diverged`.
     """
-    prepared = preparations.of(configuration)
+    prepared = preparations.prepare(configuration)
     key = network.run_key(configuration, prepared.identity, prepared.vocabulary)
-    before = study.same(key)
+    before = study.find_trial(key)
     trial.set_user_attr(RUN, key)
     trial.set_user_attr(CODE, provenance.code_version())
     if before is not None:
-        return _again(trial, before)
+        return _repeat_result(trial, before)
     checkpoint = folder / f"{key}.safetensors"
     saved = checkpoints.load_checkpoint(checkpoint)
     history = list(saved.history) if saved is not None else []
@@ -148,17 +152,19 @@ def train_trial(
 
     def observe(epoch: Epoch) -> None:
         history.append(epoch)
-        trial.set_user_attr(EPOCHS, [asdict(one) for one in history])
+        trial.set_user_attr(EPOCHS, [asdict(past) for past in history])
         trial.report(epoch.dev_macro_f1, epoch.epoch)
         if trial.should_prune():
             raise TrialPruned
 
-    timed = replace(preparations.run, reporter=_Timed(preparations.run.reporter, end))
+    limited_run = replace(
+        preparations.run, reporter=_DeadlineReporter(preparations.run.reporter, end)
+    )
     network.train_network(
         configuration,
         prepared,
-        preparations.vectors(configuration),
-        run=timed,
+        preparations.load_word_vectors(configuration),
+        run=limited_run,
         checkpoint=checkpoint,
         observe=observe,
     )
@@ -167,8 +173,8 @@ def train_trial(
     ).dev_macro_f1
 
 
-def _again(trial: Trial, before: FrozenTrial) -> float:
-    """The end that the same training came to."""
+def _repeat_result(trial: Trial, before: FrozenTrial) -> float:
+    """The result of the finished trial ``before``, which had the same training."""
     if before.state is TrialState.FAIL:
         raise loop.Diverged(before.user_attrs[REASON])
     trial.set_user_attr(EPOCHS, before.user_attrs[EPOCHS])

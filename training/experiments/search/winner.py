@@ -1,4 +1,4 @@
-"""The best configuration of a search as a file that ``train`` takes, and its trials as a table."""
+"""The best configuration of a search as a TOML file, and the trials of a search as a table."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.markup import escape
 from rich.table import Table
 from valence.training.config import toml
-from valence.training.experiments.search.space import Space, at
+from valence.training.experiments.search.space import Space, get_value
 from valence.training.experiments.search.study import Study
 from valence.training.experiments.search.trial import EPOCHS
 
 _HEADER = """\
 # The best of {count} trials of study {study!r} ({file}): trial {number}, dev macro-F1 {value:.4f}.
-# The best of many on the same dev texts flatters itself a little; test texts were not looked at.
+# The best of many trials on the same dev texts looks slightly too good. Test texts were not used.
 # Written by: {command}
 {changes}
 """
 
 
-def write(out: Path, study: Study, space: Space, study_file: Path, command: str) -> None:
-    """Replace ``out`` by the best configuration so far, if there is one."""
+def write_winner(out: Path, study: Study, space: Space, study_file: Path, command: str) -> None:
+    """Write the best configuration so far to ``out``, if there is one."""
     best = study.best
     if best is None or best.value is None:
         return
-    chosen = space.configuration(best.params)
+    chosen = space.make_configuration(best.params)
     changes = [
         f"# {key} was {before}\n"
         for key in space.axes
-        if (before := at(space.base, key)) != at(chosen, key)
+        if (before := get_value(space.base, key)) != get_value(chosen, key)
     ]
     header = _HEADER.format(
         count=len(study.trials),
@@ -47,25 +47,25 @@ def write(out: Path, study: Study, space: Space, study_file: Path, command: str)
     unfinished.replace(out)
 
 
-def table(trials: Sequence[FrozenTrial], space: Space) -> Table:
-    """A row a trial, the best first, then those stopped early, then those that failed."""
+def make_table(trials: Sequence[FrozenTrial], space: Space) -> Table:
+    """A row for each trial: complete trials by score, then pruned, then failed trials."""
     titles = [key.rpartition(".")[2] for key in space.axes]
-    shown = Table("trial", "dev macro-F1", "epochs", "seconds", *titles)
+    table = Table("trial", "dev macro-F1", "epochs", "seconds", *titles)
     order = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-    for trial in sorted(trials, key=lambda one: (order.index(one.state), -(one.value or 0.0))):
+    for trial in sorted(trials, key=lambda past: (order.index(past.state), -(past.value or 0.0))):
         epochs = trial.user_attrs.get(EPOCHS, [])
-        values = [axis.value(trial.params[key]) for key, axis in space.axes.items()]
-        shown.add_row(
+        values = [axis.decode(trial.params[key]) for key, axis in space.axes.items()]
+        table.add_row(
             str(trial.number),
-            _figure(trial),
+            _format_score(trial),
             str(len(epochs)),
             f"{sum(epoch['seconds'] for epoch in epochs):.0f}",
             *(escape(str(value)) for value in values),
         )
-    return shown
+    return table
 
 
-def _figure(trial: FrozenTrial) -> str:
+def _format_score(trial: FrozenTrial) -> str:
     if trial.state is TrialState.FAIL:
         return "failed"
     return f"{trial.value:.4f}" + (" stopped" if trial.state is TrialState.PRUNED else "")

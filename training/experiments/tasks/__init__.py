@@ -1,1 +1,1 @@
-"""Public tasks: one recipe a task, and the table of their figures."""
+"""Public tasks: one recipe for each task, and the table of the results."""

@@ -1,4 +1,4 @@
-"""The table of experiments in a Markdown page, whose rows are replaced one by one."""
+"""The table of experiments in a Markdown page; each row is replaced separately."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from valence.training.experiments.tasks import task
 from valence.training.experiments.tasks.records import Record
 from valence.training.experiments.tasks.task import FIXED_SEED, Task
 
-_OPENED, _CLOSED = "<!-- experiments -->", "<!-- /experiments -->"
+_START, _END = "<!-- experiments -->", "<!-- /experiments -->"
 _INTRODUCTION = """\
 # Public tasks
 
@@ -24,45 +24,47 @@ _HEADER = (
 )
 
 
-def row(one: Task, found: Mapping[int, Record]) -> str:
-    """The task's row, of its records of one recipe and data by seed, at least one.
+def format_row(recipe: Task, results: Mapping[int, Record]) -> str:
+    """The row of a task. ``results`` holds the records of one recipe by seed, at least one.
 
-    Figures are percentages, minutes are a training's, without reading and encoding.
+    Scores are percentages. Minutes are of one training, without reading and encoding.
     """
-    seeds = sorted(found)
-    first = found[seeds[0]]
-    fixed = found.get(FIXED_SEED)
-    mean = fmean(record.score for record in found.values())
-    minutes = fmean(record.minutes for record in found.values())
+    seeds = sorted(results)
+    first = results[seeds[0]]
+    fixed = results.get(FIXED_SEED)
+    mean = fmean(record.score for record in results.values())
+    minutes = fmean(record.minutes for record in results.values())
     cells = (
-        one.name,
+        recipe.name,
         f"{first.train:,} / {first.dev:,}{' (own)' if first.own_dev else ''}",
-        one.metric.replace("_", " "),
-        "" if fixed is None else f"**{_percent(fixed.score)}**",
-        f"{_percent(mean)} ({', '.join(map(str, seeds))})",
-        _percent(first.baseline),
-        _percent(one.goal),
+        recipe.metric.replace("_", " "),
+        "" if fixed is None else f"**{_format_percent(fixed.score)}**",
+        f"{_format_percent(mean)} ({', '.join(map(str, seeds))})",
+        _format_percent(first.baseline),
+        _format_percent(recipe.goal),
         f"{minutes:.1f}",
         first.hardware,
     )
     return f"| {' | '.join(cells)} |"
 
 
-def update(path: Path, name: str, line: str) -> None:
-    """Put the row ``line`` of the task ``name`` into the table of ``path``; other rows stay."""
+def update_row(path: Path, name: str, line: str) -> None:
+    """Write the row ``line`` of the task ``name`` into the table of ``path``; keep other rows."""
     page = path.read_text(encoding="utf-8") if path.is_file() else _INTRODUCTION
-    before, opened, rest = page.partition(_OPENED)
-    inside, _, after = rest.partition(_CLOSED)
-    if not opened:
+    before, start, rest = page.partition(_START)
+    inside, _, after = rest.partition(_END)
+    if not start:
         before, after = f"{page.rstrip()}\n\n", "\n"
     rows = {match[1]: match[0] for match in re.finditer(r"^\| (\w+) \|.*$", inside, re.MULTILINE)}
     rows[name] = line
-    table = "\n".join([_HEADER, *(rows[known] for known in task.names() if known in rows)])
+    table = "\n".join(
+        [_HEADER, *(rows[known] for known in task.list_task_names() if known in rows)]
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(f"{before}{_OPENED}\n{table}\n{_CLOSED}{after}", encoding="utf-8")
+    unfinished.write_text(f"{before}{_START}\n{table}\n{_END}{after}", encoding="utf-8")
     unfinished.replace(path)
 
 
-def _percent(share: float) -> str:
+def _format_percent(share: float) -> str:
     return f"{100 * share:.1f}"

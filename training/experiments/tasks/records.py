@@ -1,4 +1,4 @@
-"""What each training of a task came to, kept so that none is made twice."""
+"""The results of trainings of tasks, kept so that no training is repeated."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from valence.training.runtime.hashing import sha256_of_json
 
 
 class Record(BaseModel):
-    """One training, of one seed.
+    """The result of one training with one seed.
 
-    ``recipe`` names all that the result depends on but the seed and the code: settings and data;
-    ``data`` the data alone.
+    ``recipe`` identifies the settings and the data, without the seed and the code. ``data``
+    identifies the data.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,55 +28,55 @@ class Record(BaseModel):
     tag: str
     train: int  # texts
     dev: int
-    own_dev: bool  # dev was cut from train
+    own_dev: bool  # dev texts were split from train
     score: float
-    baseline: float  # the linear model's on the same data
+    baseline: float  # score of the linear model on the same data
     minutes: float
     hardware: str
     code_version: str
 
 
-def recipe_of(configuration: Configuration) -> tuple[str, str]:
-    """The names of ``configuration`` without its seed, and of its data."""
+def identify_recipe(configuration: Configuration) -> tuple[str, str]:
+    """The identifiers of ``configuration`` without its seed, and of its data."""
     data = configuration.data
-    contents = [_hashes(patterns) for patterns in (data.files, data.dev) if patterns]
+    contents = [_hash_files(patterns) for patterns in (data.files, data.dev) if patterns]
     settings = configuration.as_json()
     settings.pop("name")
-    # where the files lie does not matter
+    # the location of the files does not matter
     columns = {"text": data.text, "label": data.label, "split": data.split}
     settings["data"] = {}
     if configuration.unlabelled is not None:
         settings["unlabelled"] = {
             **configuration.unlabelled.model_dump(mode="json"),
-            "files": _hashes(configuration.unlabelled.files),
+            "files": _hash_files(configuration.unlabelled.files),
         }
     settings["optimization"] = {
         **configuration.optimization.model_dump(mode="json"),
         "seed": None,
     }
-    of_data = _digest([contents, columns])
-    return _digest([settings, of_data]), of_data
+    data_id = _digest([contents, columns])
+    return _digest([settings, data_id]), data_id
 
 
-def _hashes(patterns: Sequence[str]) -> list[JsonValue]:
-    """Of the files that ``patterns`` name."""
+def _hash_files(patterns: Sequence[str]) -> list[JsonValue]:
+    """The hashes of the files of ``patterns``."""
     return [files.sha256(path) for path in files.find_files(patterns)]
 
 
-def read(folder: Path, task: str) -> dict[int, Record]:
-    """The records of a task, by seed; one that is damaged counts as none."""
-    found = {}
+def read_records(folder: Path, task: str) -> dict[int, Record]:
+    """The records of a task by seed; damaged records are ignored."""
+    records = {}
     for path in sorted((folder / task).glob("seed-*.json")):
         try:
             record = Record.model_validate_json(path.read_bytes())
         except ValidationError:
             continue
-        found[record.seed] = record
-    return found
+        records[record.seed] = record
+    return records
 
 
-def write(folder: Path, record: Record) -> None:
-    """Replace the record of the task and seed, whole or not at all."""
+def write_record(folder: Path, record: Record) -> None:
+    """Replace the record of the task and seed atomically."""
     path = folder / record.task / f"seed-{record.seed}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
@@ -84,9 +84,9 @@ def write(folder: Path, record: Record) -> None:
     unfinished.replace(path)
 
 
-def baseline_of(records: Mapping[int, Record], data: str) -> float | None:
-    """The linear model's score on these data, if one was trained."""
-    return next((one.baseline for one in records.values() if one.data == data), None)
+def find_baseline(records: Mapping[int, Record], data: str) -> float | None:
+    """The score of the linear model on ``data``, if a record has it."""
+    return next((record.baseline for record in records.values() if record.data == data), None)
 
 
 def _digest(content: object) -> str:

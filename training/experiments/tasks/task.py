@@ -1,4 +1,4 @@
-"""A public task: its recipe as a TOML file, and the configuration that it makes of texts."""
+"""A public task: its recipe in a TOML file, and the configuration for its texts."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from valence.training.metrics.scores import Evaluation
 
 FOLDER = Path(__file__).parent / "configs"
 FIXED_SEED = 0
-"""The seed whose figure is the task's: chosen before any was seen."""
+"""The seed of the score of a task, fixed before any result was known."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFiles:
-    """Files of train and, where the task has them, of dev texts; and their columns.
+    """The files of train texts and, if any, dev texts, with the names of their columns.
 
-    ``unlabelled`` are files of texts without labels, whose column of texts is the same.
+    ``unlabelled`` are files of texts without labels, with the same text column.
     """
 
     train: tuple[str, ...]
@@ -48,7 +48,7 @@ class _Section(BaseModel):
 
 
 class Hub(_Section):
-    """Where the Hugging Face Hub has the task, and its columns there."""
+    """The data set of the task on the Hugging Face Hub, with its columns."""
 
     name: str = Field(description="OWNER/NAME, or OWNER/NAME:CONFIG")
     text: str = "text"
@@ -56,13 +56,13 @@ class Hub(_Section):
 
 
 class Task(_Section):
-    """A recipe: the sections of a configuration that do not depend on where texts lie."""
+    """A recipe: the sections of a configuration that do not depend on the location of the texts."""
 
     name: str
     metric: Literal["accuracy", "macro_recall"]
-    goal: float = Field(gt=0.0, lt=1.0, description="what the best LSTMs published reach, about")
+    goal: float = Field(gt=0.0, lt=1.0, description="about the best published score of an LSTM")
     hub: Hub
-    torchtext: str | None = Field(default=None, description="what torchtext calls it")
+    torchtext: str | None = Field(default=None, description="the name of the task in torchtext")
     text: Text = Text()
     words: Words = Words()
     network: Network = Network()
@@ -71,29 +71,28 @@ class Task(_Section):
     distillation: Distillation | None = None
     unlabelled: tuple[str, ...] = Field(
         default=(),
-        description="tasks, maybe this one, whose unlabelled texts are read",
+        description="tasks whose unlabelled texts are read; may include this task",
     )
 
     @model_validator(mode="after")
-    def _somebody_to_read_them(self) -> Task:
+    def _check_unlabelled_is_read(self) -> Task:
         schema.check_unlabelled_use(self.unlabelled, self.words, self.distillation)
         return self
 
     def score(self, evaluation: Evaluation) -> float:
-        """The figure that the task is judged by, in [0, 1]."""
+        """The score of the task in [0, 1]: its metric in ``evaluation``."""
         return float(getattr(evaluation, self.metric))
 
-    def configuration(self, found: TaskFiles, *, seed: int) -> Configuration:
-        """The whole configuration for the texts that were ``found``, labels being theirs.
+    def make_configuration(self, task_files: TaskFiles, *, seed: int) -> Configuration:
+        """The configuration for ``task_files``, with the labels of these files.
 
-        A model of another seed than :data:`FIXED_SEED` has a name of its own, so that the task's
-        name alone is always the model that the task's figure is of. A teacher has the recipe's seed
-        whatever ``seed`` is, so that one teaches all.
+        With :data:`FIXED_SEED` the model has the name of the task; with another seed the name has a
+        suffix. The teacher always has the seed of the recipe, so that all seeds share a teacher.
         """
-        table = Columns(text=found.text, label=found.label)
+        table = Columns(text=task_files.text, label=task_files.label)
         examples = [
             example
-            for path in files.find_files((*found.dev, *found.train))
+            for path in files.find_files((*task_files.dev, *task_files.train))
             for example in files.read_examples(
                 path, files.resolve_encoding(path, table).table, corpus=path.name
             )
@@ -106,19 +105,19 @@ class Task(_Section):
         content["optimization"]["seed"] = seed
         if self.distillation is not None:
             content["distillation"] = self.distillation.model_dump(mode="json")
-        if found.unlabelled:
-            content["unlabelled"] = {"files": list(found.unlabelled), "text": found.text}
+        if task_files.unlabelled:
+            content["unlabelled"] = {"files": list(task_files.unlabelled), "text": task_files.text}
         return loader.parse_configuration(
             {
                 "name": self.name if seed == FIXED_SEED else f"{self.name}-seed{seed}",
                 "labels": labels,
                 "polarity": autoconfig.infer_polarity(labels),
                 "data": {
-                    "files": list(found.train),
-                    "dev": list(found.dev),
-                    "split": "hash" if found.dev else "stratified",
-                    "text": found.text,
-                    "label": found.label,
+                    "files": list(task_files.train),
+                    "dev": list(task_files.dev),
+                    "split": "hash" if task_files.dev else "stratified",
+                    "text": task_files.text,
+                    "label": task_files.label,
                 },
                 **content,
             },
@@ -126,18 +125,24 @@ class Task(_Section):
         )
 
 
-def names() -> tuple[str, ...]:
-    """The tasks there are, those of few texts first, so that a mistake shows soon."""
+def list_task_names() -> tuple[str, ...]:
+    """The names of all tasks, small tasks first, so that mistakes show early."""
     return ("trec6", "banking77", "clinc150", "tweeteval_sentiment", "sst5", "sst2", "imdb")
 
 
-def load(wanted: Sequence[str]) -> tuple[Task, ...]:
-    """The tasks called ``wanted``, all if there are none; raises :class:`ConfigurationError`."""
-    unknown = [name for name in wanted if name not in names()]
+def load_tasks(names: Sequence[str]) -> tuple[Task, ...]:
+    """The tasks in ``names``, or all tasks for empty ``names``.
+
+    Raises :class:`ConfigurationError` for an unknown name.
+    """
+    known = list_task_names()
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise ConfigurationError(f"no task {unknown[0]!r}; there are {', '.join(names())}")
+        raise ConfigurationError(
+            f"there is no task {unknown[0]!r}; known tasks are {', '.join(known)}"
+        )
     return tuple(
         loader.load_model(FOLDER / f"{name}.toml", Task)
-        for name in names()
-        if not wanted or name in wanted
+        for name in known
+        if not names or name in names
     )

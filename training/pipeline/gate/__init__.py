@@ -1,1 +1,1 @@
-"""The gate: judges a challenger against the champion."""
+"""The gate: evaluates a challenger against the champion, and decides on its promotion."""

@@ -1,4 +1,4 @@
-"""What the gate decided and why: as a file for machines, as a table for people."""
+"""The verdict of the gate, with its reasons: JSON for programs, tables for people."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from valence.training.pipeline.gate.rules import Rules
 Decision = Literal["promoted", "kept"]
 
 
-class _Part(BaseModel):
+class _FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Check(_Part):
-    """One thing that was looked at.
+class Check(_FrozenModel):
+    """One check of the gate.
 
-    ``passed`` is None where there was too little to judge by. ``champion`` and ``challenger`` are
-    the figures compared, ``low`` and ``high`` bound their difference.
+    ``passed`` is None where there were too few texts. ``champion`` and ``challenger`` are the
+    compared values, ``low`` and ``high`` the bounds of their difference.
     """
 
     name: str
@@ -32,54 +32,54 @@ class Check(_Part):
     low: float | None = None
     high: float | None = None
     reason: str = ""
-    """Why it failed, in a sentence; empty if it did not."""
+    """Why the check failed, in one sentence; empty if it did not fail."""
 
 
-class Verdict(_Part):
-    """The whole of a verdict's JSON file."""
+class Verdict(_FrozenModel):
+    """A verdict; its fields are the JSON file."""
 
     model: str
     challenger: str
     champion: str | None
-    """Who was champion when the challenger came; None for the first version of a model."""
+    """The champion at the time of the verdict; None for the first version of a model."""
     decision: Decision
     at: str
     """UTC, ISO 8601."""
     held_out_texts: int
     held_out: str
-    """Which texts they are compared on, and how it is known that neither was trained on them."""
+    """The texts of the comparison, and why neither model was trained on them."""
     data: tuple[str, ...] = ()
-    """What the checks of the data say: no reasons by themselves, but often the cause."""
+    """The findings of the data checks: not reasons of the verdict, but often the cause."""
     rules: Rules
     checks: tuple[Check, ...]
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the champion was kept; none for a promotion."""
+        """Why the champion was kept; empty for a promotion."""
         return tuple(check.reason for check in self.checks if check.passed is False)
 
-    def summary(self) -> str:
-        """One line."""
+    def summarize(self) -> str:
+        """The verdict in one line."""
         if self.decision == "promoted":
             instead = f" instead of {self.champion}" if self.champion else ", the first"
             return f"promoted: {self.challenger} is champion{instead}"
         stays = f"{self.champion} stays champion" if self.champion else "there is no champion"
         return f"kept: {stays}, {self.challenger} is not promoted: " + "; ".join(self.reasons)
 
-    def table(self) -> Table:
-        """For a terminal."""
-        made = Table("check", "texts", "champion", "challenger", "difference", "limit", "")
+    def make_table(self) -> Table:
+        """The checks as a table for a terminal."""
+        table = Table("check", "texts", "champion", "challenger", "difference", "limit", "")
         for row in self._rows():
-            made.add_row(*row)
-        return made
+            table.add_row(*row)
+        return table
 
-    def markdown(self) -> str:
-        """For a page."""
+    def render_markdown(self) -> str:
+        """The verdict as a Markdown page."""
         head = ("check", "texts", "champion", "challenger", "difference", "limit", "")
         lines = [
             f"# {self.model}: {self.decision}",
             "",
-            self.summary() + ".",
+            self.summarize() + ".",
             "",
             f"Compared on {self.held_out_texts:,} texts: {self.held_out}.",
             "",
@@ -92,13 +92,16 @@ class Verdict(_Part):
         return "\n".join(lines) + "\n"
 
     def write(self, folder: Path) -> Path:
-        """Write ``CHALLENGER-TIME.json`` and ``.md`` into ``folder``; the path of the first."""
+        """Write ``CHALLENGER-TIME.json`` and ``.md`` into ``folder``.
+
+        Returns the path of the JSON file.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        # a verdict is kept, even of a challenger that is judged again
+        # the time keeps earlier verdicts on the same challenger
         moment = self.at.partition("+")[0].replace(":", "").replace("-", "")
         path = folder / f"{self.challenger.replace(':', '-')}-{moment}.json"
         for target, content in (
-            (path.with_suffix(".md"), self.markdown()),
+            (path.with_suffix(".md"), self.render_markdown()),
             (path, self.model_dump_json(indent=2) + "\n"),
         ):
             unfinished = target.with_name(f".{target.name}")
@@ -107,22 +110,22 @@ class Verdict(_Part):
         return path
 
     def _rows(self) -> list[tuple[str, ...]]:
-        words = {True: "passed", False: "FAILED", None: "not judged"}
+        results = {True: "passed", False: "FAILED", None: "not judged"}
         return [
             (
                 check.name,
                 "" if check.texts is None else f"{check.texts:,}",
-                _figure(check.champion),
-                _figure(check.challenger),
+                _format_value(check.champion),
+                _format_value(check.challenger),
                 ""
                 if check.low is None or check.high is None
                 else f"{check.low:+.4f} to {check.high:+.4f}",
                 check.limit,
-                words[check.passed],
+                results[check.passed],
             )
             for check in self.checks
         ]
 
 
-def _figure(value: float | None) -> str:
+def _format_value(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"

@@ -12,17 +12,20 @@ import time
 from typing import Any
 
 from valence.service.api.dialects.huggingface.schemas import PredictParameters, PredictRequest
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context
-from valence.service.api.http.scoring import TURN_TEXTS, require_within_limits, score, to_json
+from valence.service.api.http.scoring import TURN_TEXTS, require_within_limits, score_texts, to_json
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import InvalidRequest
-from valence.service.inference.scorer import Scored, Scorer
+from valence.service.inference.scored import Scored, ScoreRequest
+from valence.service.inference.scorer import Scorer
 
 _FUNCTIONS = {"single_label": "softmax", "multi_label": "sigmoid"}
 
 
-async def predict(context: Context, request: Request) -> Response:
+async def predict(context: Context, request: Request) -> Outcome:
     """Answer ``POST /predict``, ``POST /`` and ``POST /models/{name}``."""
     started = time.perf_counter()
     body = await request.json(PredictRequest)
@@ -32,20 +35,20 @@ async def predict(context: Context, request: Request) -> Response:
     scorer = context.models.get(request.parameters.get("name"))
     _require_calibrated(body, parameters, scorer)
     require_within_limits(texts, context.settings, field="inputs")
-    scorer, scored = await score(
-        context, request, texts, model=scorer.name, truncation=_choose_truncation(body, parameters)
-    )
+    asked = ScoreRequest(texts, truncation=_choose_truncation(body, parameters))
+    scorer, scored = await score_texts(context, request, asked, model=scorer.name)
     rows = await rank_labels(scorer, scored, top_k=parameters.top_k)
-    return Response(
+    response = Response(
         await to_json(rows[0] if is_one_text and body.parameters is None else rows),
         headers=build_compute_headers(scorer, scored, seconds=time.perf_counter() - started),
     )
+    return Outcome.of(response, scorer, scored)
 
 
 async def rank_labels(
     scorer: Scorer, scored: Scored, *, top_k: int | None = None
 ) -> list[list[dict[str, Any]]]:
-    """Labels and scores of each text, likeliest first. Ties keep the order of the model's labels."""
+    """Labels and scores of each text, likeliest first; ties keep the order of the labels."""
     labels = scorer.manifest.labels
     rows = []
     for prediction in scored.predictions:
@@ -93,5 +96,6 @@ def _require_calibrated(
     if parameters.function_to_apply not in (None, function):
         raise InvalidRequest.for_field(
             "parameters.function_to_apply",
-            f"the scores of {scorer.name!r} are calibrated for {function}; use {function} or leave the field out",
+            f"the scores of {scorer.name!r} are calibrated for {function}; use {function} or leave "
+            "the field out",
         )

@@ -15,8 +15,10 @@ from valence.service.api.dialects.huggingface.schemas import (
     PredictRequest,
     PredictResponse,
 )
+from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import Problem
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Handler, Operation, Route
 from valence.service.api.operations.health import check_readiness
 from valence.service.api.v1.examples import LIMITS
@@ -26,7 +28,7 @@ from valence.service.version import VERSION
 _ERROR_TYPES = {429: "Overloaded", 500: "Backend", 503: "Unhealthy", 504: "Backend"}
 
 
-async def show_info(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def show_info(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /info``."""
     scorer = context.models.get()
     labels = scorer.manifest.labels
@@ -53,13 +55,13 @@ async def show_info(context: Context, request: Request) -> Response:  # noqa: AR
         docker_label=None,
         limits=model_limits,
     )
-    return Response(answer.model_dump_json().encode())
+    return Outcome(Response(answer.model_dump_json().encode()))
 
 
-async def check_health(context: Context, request: Request) -> Response:
+async def check_health(context: Context, request: Request) -> Outcome:
     """Answer ``GET /health``. As in TEI the answer is empty if the models are ready."""
     await check_readiness(context, request)
-    return Response(b"", media_type="text/plain")
+    return Outcome(Response(b"", media_type="text/plain"))
 
 
 def refuse(problem: Problem, request_id: str) -> Response:  # noqa: ARG001

@@ -12,31 +12,38 @@ from valence.service.api.dialects.open_inference.schemas import (
     InferRequest,
     Parameters,
 )
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.outcome import Outcome
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context
-from valence.service.api.http.scoring import require_within_limits, score
+from valence.service.api.http.scoring import require_within_limits, score_texts
 from valence.service.api.http.validation import parse
 from valence.service.classifier.truncation import TRUNCATIONS, Truncation
 from valence.service.errors import InvalidRequest
-from valence.service.inference.scorer import Scored, Scorer
+from valence.service.inference.scored import Scored, ScoreRequest
+from valence.service.inference.scorer import Scorer
 
 OCTETS = "application/octet-stream"
 _OUTPUTS = ("label", "probabilities")
 
 
-async def infer(context: Context, request: Request) -> Response:
+async def infer(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v2/models/{name}[/versions/{version}]/infer``."""
     name = model_in_path(request)
     context.models.get(name)
     request.require_media("application/json", OCTETS)
-    content, binary = tensors.split_body(await request.body(), request.header(tensors.HEADER))
+    content, binary = tensors.split_body(
+        await request.body.read(), request.headers.get(tensors.HEADER)
+    )
     body = parse(InferRequest, content)
     wanted = _read_outputs(body)
     truncation = _read_truncation(body.parameters)
     texts = _read_texts(body.inputs, binary)
     require_within_limits(texts, context.settings, field="inputs.0.data")
-    scorer, scored = await score(context, request, texts, model=name, truncation=truncation)
-    return _build_answer(scorer, scored, request_id=body.id, wanted=wanted)
+    asked = ScoreRequest(texts, truncation=truncation)
+    scorer, scored = await score_texts(context, request, asked, model=name)
+    response = _build_answer(scorer, scored, request_id=body.id, wanted=wanted)
+    return Outcome.of(response, scorer, scored)
 
 
 def _read_outputs(body: InferRequest) -> list[tuple[str, bool]]:
@@ -110,8 +117,8 @@ def _read_texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
         if size != len(binary) or isinstance(size, bool):
             raise InvalidRequest.for_field(
                 f"{field}.parameters.binary_data_size",
-                f"{len(binary)} bytes follow the JSON, and binary_data_size must be this number; the "
-                "header Inference-Header-Content-Length is the length of the JSON",
+                f"{len(binary)} bytes follow the JSON, and binary_data_size must be this number; "
+                "the header Inference-Header-Content-Length is the length of the JSON",
             )
         texts = tensors.decode_binary_texts(binary, field=f"{field}.data")
     shape = tensor.shape
@@ -129,8 +136,9 @@ def _read_texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
 def _build_answer(
     scorer: Scorer, scored: Scored, *, request_id: str | None, wanted: Sequence[tuple[str, bool]]
 ) -> Response:
-    labels = [prediction.label for prediction in scored.predictions]
-    rows = [prediction.probabilities for prediction in scored.predictions]
+    predictions = scored.predictions
+    labels = [prediction.label for prediction in predictions]
+    rows = [prediction.probabilities for prediction in predictions]
     outputs: list[dict[str, Any]] = []
     binary: list[bytes] = []
     for name, as_binary in wanted:

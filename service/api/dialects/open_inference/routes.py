@@ -21,32 +21,34 @@ from valence.service.api.dialects.open_inference.schemas import (
     ServerMetadata,
     TensorMetadata,
 )
+from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import Problem
-from valence.service.api.http.request import Request, Response
+from valence.service.api.http.request import Request
+from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Handler, Operation, Route
 from valence.service.api.operations import health
 from valence.service.version import VERSION
 
 
-async def show_server(context: Context, request: Request) -> Response:  # noqa: ARG001
+async def show_server(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /v2``."""
     answer = ServerMetadata(name="valence", version=VERSION, extensions=["binary_tensor_data"])
-    return Response(answer.model_dump_json().encode())
+    return Outcome(Response(answer.model_dump_json().encode()))
 
 
-async def check_liveness(context: Context, request: Request) -> Response:
+async def check_liveness(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/health/live``."""
     await health.check_liveness(context, request)
-    return Response(b'{"live":true}')
+    return Outcome(Response(b'{"live":true}'))
 
 
-async def check_readiness(context: Context, request: Request) -> Response:
+async def check_readiness(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/health/ready``."""
     await health.check_readiness(context, request)
-    return Response(b'{"ready":true}')
+    return Outcome(Response(b'{"ready":true}'))
 
 
-async def show_model(context: Context, request: Request) -> Response:
+async def show_model(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/models/{name}[/versions/{version}]``."""
     scorer = context.models.get(model_in_path(request))
     labels = scorer.manifest.labels
@@ -61,13 +63,13 @@ async def show_model(context: Context, request: Request) -> Response:
         ],
         labels=list(labels),
     )
-    return Response(answer.model_dump_json().encode())
+    return Outcome(Response(answer.model_dump_json().encode()))
 
 
-async def show_model_ready(context: Context, request: Request) -> Response:
+async def show_model_ready(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/models/{name}[/versions/{version}]/ready``."""
     scorer = context.models.get(model_in_path(request))
-    return Response(pydantic_core.to_json({"name": scorer.name, "ready": True}))
+    return Outcome(Response(pydantic_core.to_json({"name": scorer.name, "ready": True})))
 
 
 def refuse(problem: Problem, request_id: str) -> Response:  # noqa: ARG001

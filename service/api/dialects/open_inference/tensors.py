@@ -1,8 +1,9 @@
 """Tensors of the Open Inference Protocol, as JSON and with the binary data extension.
 
 With the extension a body is a JSON object followed by the binary tensors, one after the other. The
-header ``Inference-Header-Content-Length`` has the length of the JSON. A BYTES tensor is the sequence
-of its elements, each with its length before it as four bytes, least significant byte first.
+header ``Inference-Header-Content-Length`` has the length of the JSON. A BYTES tensor is the
+sequence of its elements, each with its length before it as four bytes, least significant byte
+first.
 """
 
 from __future__ import annotations

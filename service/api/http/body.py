@@ -1,0 +1,145 @@
+"""The body of a request: read within limits on its size, its speed and all bodies' memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.types import Receive
+from valence.service.api.http.disconnect import ClientGone
+from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded, UnsupportedMedia
+
+# A body that is read whole and comes more slowly than this is not worth its connection.
+MIN_BYTES_PER_SECOND = 1024
+
+
+@dataclass(slots=True)
+class BodyLimits:
+    """The limits of all bodies, and the memory that bodies hold now.
+
+    A body may have ``max_body_bytes``. All bodies together may hold ``max_total_bytes``, of which
+    they hold ``held_bytes``.
+    """
+
+    max_body_bytes: int
+    max_total_bytes: int
+    idle_seconds: float
+    held_bytes: int = 0
+
+
+class BodyReader:
+    """Reads the body of one request, and accounts for the memory that the body holds.
+
+    ``require_room`` raises for a body that the model could not answer now; it is None when the
+    model is not known before the body is parsed.
+    """
+
+    __slots__ = ("_headers", "_held_bytes", "_limits", "_receive", "require_room")
+
+    def __init__(
+        self,
+        receive: Receive,
+        headers: Mapping[bytes, bytes],
+        limits: BodyLimits,
+        require_room: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._receive = receive
+        self._headers = headers
+        self._limits = limits
+        self.require_room = require_room
+        self._held_bytes = 0
+
+    async def read(self) -> bytes:
+        """The whole body; at most the limit is read, whatever length is declared.
+
+        Raises :class:`UnsupportedMedia` for a compressed body, :class:`BodyTooLarge`,
+        :class:`BodyTooSlow`, :class:`Overloaded`, or :class:`ClientGone`.
+        """
+        self._require_uncompressed()
+        # The server refuses a length that is not a number; the bytes are counted in any case.
+        length = self._headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length[:19]) > self._limits.max_body_bytes:
+            raise self._too_large()
+        body, more = await self._next_chunk()
+        if more:
+            body = await self._read_rest(body)
+        if self.require_room is not None:
+            self.require_room(body)
+        return body
+
+    def stream(self) -> Callable[[], Awaitable[bytes | None]]:
+        """A function that reads a body of any length, chunk by chunk; None marks its end.
+
+        Each call lets the client send more, so a caller that calls later slows the client down. A
+        call raises :class:`ClientGone` when the client disconnects. Raises
+        :class:`UnsupportedMedia` at once for a compressed body.
+        """
+        self._require_uncompressed()
+        ended = False
+
+        async def read_chunk() -> bytes | None:
+            nonlocal ended
+            if ended:
+                return None
+            message = await self._receive()
+            if message["type"] != "http.request":
+                raise ClientGone
+            ended = not message.get("more_body", False)
+            chunk: bytes = message.get("body", b"")
+            return chunk
+
+        return read_chunk
+
+    def release(self) -> None:
+        """Give the memory of the body back to the total."""
+        self._limits.held_bytes -= self._held_bytes
+        self._held_bytes = 0
+
+    async def _read_rest(self, body: bytes) -> bytes:
+        """A body that comes in several chunks, of which ``body`` is the first."""
+        chunks, more = [body], True
+        limits = self._limits
+        started = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(started + limits.idle_seconds) as timeout:
+                while more:
+                    chunk, more = await self._next_chunk()
+                    chunks.append(chunk)
+                    allowed = max(limits.idle_seconds, self._held_bytes / MIN_BYTES_PER_SECOND)
+                    timeout.reschedule(started + allowed)
+        except TimeoutError:
+            raise BodyTooSlow(
+                f"a body may take {limits.idle_seconds:g} seconds, or longer if it arrives at "
+                f"{MIN_BYTES_PER_SECOND} bytes per second; send the body faster"
+            ) from None
+        return b"".join(chunks)
+
+    async def _next_chunk(self) -> tuple[bytes, bool]:
+        """The next chunk of the body, and whether more chunks follow."""
+        message = await self._receive()
+        if message["type"] != "http.request":
+            raise ClientGone
+        chunk: bytes = message.get("body", b"")
+        limits = self._limits
+        self._held_bytes += len(chunk)
+        limits.held_bytes += len(chunk)
+        if self._held_bytes > limits.max_body_bytes:
+            raise self._too_large()
+        if limits.held_bytes > limits.max_total_bytes:
+            raise Overloaded(
+                f"the {limits.max_total_bytes} bytes of memory for bodies are in use; try again "
+                "after the time in Retry-After",
+                retry_after_seconds=1.0,
+            )
+        return chunk, message.get("more_body", False)
+
+    def _require_uncompressed(self) -> None:
+        if self._headers.get(b"content-encoding", b"identity") not in (b"", b"identity"):
+            raise UnsupportedMedia(
+                "this service does not read compressed bodies; send the body uncompressed"
+            )
+
+    def _too_large(self) -> BodyTooLarge:
+        limit = self._limits.max_body_bytes
+        return BodyTooLarge(f"a body may have {limit} bytes; send fewer texts per request")

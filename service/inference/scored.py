@@ -1,0 +1,106 @@
+"""What is asked about texts, and the answer: a result or a fault for each text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from operator import lt
+from typing import NamedTuple
+
+from valence.service.classifier.classifier import Prediction, Usage
+from valence.service.classifier.truncation import Truncation
+from valence.service.errors import TextTooLong
+from valence.service.inference.explain.explainer import Explanation
+from valence.service.inference.long_texts import Sentence
+
+
+class ScoreRequest(NamedTuple):
+    """Texts to score, how, and how long their answer is waited for."""
+
+    texts: Sequence[str]
+    truncation: Truncation = "head"
+    """Which tokens are read of a text that is longer than the model reads."""
+    sentences: bool = False
+    """Whether each sentence of a text is scored too."""
+    explain: bool = False
+    """Whether the contribution of each token to the label is computed."""
+    partial: bool = False
+    """Whether the other texts are scored when ``truncation`` refuses some of them."""
+    deadline: float = math.inf
+    """When the answer is no longer waited for, in seconds of ``time.perf_counter``."""
+    disconnect: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Makes a context that ends the wait within it when the client disconnects."""
+
+    def wait(
+        self, deadline: float, disconnect: Callable[[], AbstractContextManager[None]]
+    ) -> ScoreRequest:
+        """The same request with another deadline and disconnect; cheaper than ``_replace``."""
+        return ScoreRequest(*self[:5], deadline, disconnect)
+
+
+Answer = tuple[Prediction, Usage]
+"""The result of one text: a plain pair, because a thousand of them are made for a request."""
+
+
+class TotalUsage(NamedTuple):
+    """What was read of all texts of a request."""
+
+    texts: int = 0
+    characters: int = 0
+    tokens: int = 0
+    tokens_used: int = 0
+    unknown_tokens: int = 0
+    truncated_texts: int = 0
+
+
+class Stages(NamedTuple):
+    """Seconds that a request spent in each stage; all are 0 for answers from the cache."""
+
+    tokenize: float = 0.0
+    queue: float = 0.0
+    infer: float = 0.0
+
+
+class Scored(NamedTuple):
+    """The answer to a request: a result or a fault for each text, in order.
+
+    Only ``partial`` requests have faults. ``usage`` counts the texts that have results.
+    """
+
+    answers: Sequence[Answer | TextTooLong]
+    usage: TotalUsage
+    stages: Stages
+    sentences: Sequence[Sequence[Sentence]] = ()
+    """The sentences of each text that has a result, if they are asked for."""
+    explanations: Sequence[Explanation] = ()
+    """The explanation of each text that has a result, if they are asked for."""
+
+    @property
+    def predictions(self) -> list[Prediction]:
+        """The predictions of the texts that have results, in order."""
+        return [answer[0] for answer in self.answers if isinstance(answer, tuple)]
+
+    @property
+    def usages(self) -> list[Usage]:
+        """What was read of the texts that have results, in order."""
+        return [answer[1] for answer in self.answers if isinstance(answer, tuple)]
+
+
+def sum_usages(usages: Sequence[Usage]) -> TotalUsage:
+    """The sums of ``usages``, one for each text."""
+    if len(usages) == 1:
+        only = usages[0]
+        return TotalUsage(1, *only[:4], truncated_texts=int(only.truncated))
+    if not usages:
+        return TotalUsage()
+    # one column at a time: with a thousand texts, the sums hold the event loop
+    characters, tokens, used, unknown, _ = zip(*usages, strict=True)
+    return TotalUsage(
+        texts=len(usages),
+        characters=sum(characters),
+        tokens=sum(tokens),
+        tokens_used=sum(used),
+        unknown_tokens=sum(unknown),
+        truncated_texts=sum(map(lt, used, tokens)),
+    )

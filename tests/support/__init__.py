@@ -1,0 +1,1 @@
+"""What several test suites share: fakes, servers, small models, generated files."""

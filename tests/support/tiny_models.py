@@ -1,0 +1,81 @@
+"""Models with random weights, and an engine whose answers a test can compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from valence.service.classifier import artifact
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.manifest import CorpusRecord, Manifest, Training
+from valence.service.classifier.vocabulary import Vocabulary
+
+WORDS = ("<unk>", "good", "bad", "movie", "the", "was", "and", "not", "very", "a", ".", "!", "n't")
+
+
+def save_tiny_model(
+    folder: Path,
+    *,
+    name: str = "sentiment",
+    version: str = "1",
+    seed: int = 0,
+    max_tokens: int = 50,
+    thresholds: Mapping[str, float] | None = None,
+) -> Path:
+    """Save and seal a model folder with random weights: right shapes, random answers."""
+    labels = ("negative", "neutral", "positive") if name == "sentiment" else ("business", "sport")
+    architecture = Architecture(
+        vocabulary_size=len(WORDS), embedding_size=5, hidden_size=4, labels=len(labels)
+    )
+    manifest = Manifest(
+        name=name,
+        version=version,
+        task="single_label" if thresholds is None else "multi_label",
+        labels=labels,
+        polarity={"negative": -1.0, "neutral": 0.0, "positive": 1.0} if len(labels) == 3 else None,
+        thresholds=dict(thresholds or {}),
+        architecture=architecture,
+        max_tokens=max_tokens,
+        temperature=1.25,
+        metrics={"test": {"macro_f1": 0.5}},
+        training=Training(
+            corpora=(CorpusRecord(name="none", source="random weights", sha256="0" * 64, texts=0),),
+            splits={"train": 0, "dev": 0, "test": 0},
+            split_sha256={"train": "0" * 64, "dev": "0" * 64, "test": "0" * 64},
+            configuration={},
+            seed=seed,
+            code_version="test",
+            packages={},
+            hardware="any",
+            started="2026-01-01T00:00:00Z",
+            seconds=0.0,
+            peak_memory_bytes=0,
+            epochs=0,
+        ),
+    )
+    random = np.random.default_rng(seed)
+    tensors = {
+        tensor: random.standard_normal(shape).astype(np.float32)
+        for tensor, shape in architecture.tensor_shapes().items()
+    }
+    artifact.save(folder, manifest, Vocabulary(WORDS), tensors)
+    return folder
+
+
+class CountingEngine:
+    """Engine with computable answers: the logit of label k is the number of times word id k occurs.
+
+    ``calls`` holds the document lengths of each batch.
+    """
+
+    name = "counting"
+
+    def __init__(self, labels: int = 3) -> None:
+        self.labels = labels
+        self.calls: list[list[int]] = []
+
+    def logits(self, documents: Sequence[np.ndarray]) -> np.ndarray:
+        self.calls.append([len(document) for document in documents])
+        rows = [np.bincount(d, minlength=self.labels + 1)[1 : self.labels + 1] for d in documents]
+        return np.array(rows, dtype=np.float32).reshape(len(documents), self.labels)

@@ -1,0 +1,57 @@
+"""Break the service in every known way, and count what is lost: ``make chaos``.
+
+It takes about half an hour on two cores. ``--only`` names parts, ``--share`` runs a share of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.trials.bench.measure import say
+from tests.trials.chaos import fuzz, overload, restarts, slow, soak
+from tests.trials.chaos.finding import Finding, markdown, publish
+
+PAGE = Path("docs/measured/faults.md")
+PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
+    "overload": lambda share: overload.run(seconds=60 * share),
+    "restarts": lambda share: restarts.run(times=max(2, int(20 * share))),
+    "slow": lambda share: slow.run(clients=max(10, int(500 * share))),
+    "fuzz": lambda share: fuzz.run(requests=int(10_000 * share), made=int(100_000 * share)),
+    "tokenizer": lambda share: fuzz.tokenizer(int(1_000_000 * share)),
+    "soak": lambda share: soak.run(requests=int(1_000_000 * share)),
+}
+
+
+def main() -> int:
+    """Run the parts and print the table; return 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.trials.chaos", description=__doc__)
+    parser.add_argument("--only", help=f"parts, separated by commas: {', '.join(PARTS)}")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="share of every count and duration"
+    )
+    arguments = parser.parse_args()
+    names = arguments.only.split(",") if arguments.only else list(PARTS)
+    unknown = [name for name in names if name not in PARTS]
+    if unknown or not 0 < arguments.share <= 1:
+        parser.error(f"no part {', '.join(unknown)}" if unknown else "a share is in (0, 1]")
+    findings: list[Finding] = []
+    cores = os.sched_getaffinity(0)
+    for name in names:
+        of_part = []
+        for finding in PARTS[name](arguments.share):
+            of_part.append(finding)
+            say(f"{finding.fault}: {'held' if finding.held else 'BROKEN'}: {finding.lost}")
+        os.sched_setaffinity(0, cores)
+        if arguments.share == 1.0:
+            publish(name, of_part, PAGE)
+        findings += of_part
+    sys.stdout.write(markdown(findings))
+    return int(not all(finding.held for finding in findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,1 +1,0 @@
-"""Copies of texts with words left out or replaced by near words."""
