@@ -146,7 +146,7 @@ wheel: $(BASE) ## Build the package with its native engine into dist/
 	$(PIP) wheel --no-deps --wheel-dir dist .
 
 sanitize: ## Run the native kernel under AddressSanitizer and UndefinedBehaviorSanitizer
-	tests/service/inference/native/sanitize.sh
+	tests/service/inference/engines/kernel/sanitize.sh
 
 # Targets of older versions, and what follows the name of the command that does the same.
 NOW_check = $(WHAT_HINT)

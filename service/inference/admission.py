@@ -113,8 +113,8 @@ class Admission:
         ):
             raise Overloaded(
                 f"the queue has {waiting_items} texts with {waiting_tokens} tokens and may have "
-                f"{self._limits.items} texts and {self._limits.tokens} tokens, so this request does "
-                "not fit; try again after the time in Retry-After",
+                f"{self._limits.items} texts and {self._limits.tokens} tokens, so this request "
+                "does not fit; try again after the time in Retry-After",
                 retry_after_seconds=waiting_tokens / self.tokens_per_second,
             )
         require_time(within_seconds)

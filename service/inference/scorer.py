@@ -7,12 +7,12 @@ import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Executor
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from valence.service.classifier.classifier import Classifier, Document, Prediction, Usage
 from valence.service.classifier.vocabulary import WordIds
-from valence.service.errors import DeadlineExceeded, TextTooLong
+from valence.service.errors import TextTooLong
 from valence.service.inference import long_texts
 from valence.service.inference.admission import Admission, QueueLimits
 from valence.service.inference.batcher import Batcher
@@ -29,16 +29,13 @@ from valence.service.inference.scored import (
     TotalUsage,
     sum_usages,
 )
+from valence.service.inference.waiting import wait_for_answers
 from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
 
 # Tokenizing holds the event loop. A large request gives other requests a turn after so many
 # characters, which are tokenized in about a quarter of a millisecond.
 _TURN_CHARACTERS = 2_000
-# uvloop has no timer for a request that waits for ever.
-_MAX_TIMER_SECONDS = 86_400.0
-
-Result = TypeVar("Result")
 
 
 class Scorer:
@@ -153,7 +150,7 @@ class Scorer:
                 within_seconds=request.deadline - encoded,
                 reserved=reserved,
             )
-        predictions = await self._wait_for_answers(ticket, request)
+        predictions = await wait_for_answers(self._batcher, ticket, request)
         usages = [document.usage for document in documents]
         usage, stages = self._record(ticket, predictions, usages, encoded - arrived)
         return Scored(list(zip(predictions, usages, strict=True)), usage, stages)
@@ -182,7 +179,7 @@ class Scorer:
                 reserved=reserved and len(ids) <= len(request.texts),
             )
         predictions, sentences = long_texts.merge(
-            self.classifier, sound, await self._wait_for_answers(ticket, request)
+            self.classifier, sound, await wait_for_answers(self._batcher, ticket, request)
         )
         usages = [text.usage for text in sound]
         usage, stages = self._record(ticket, predictions, usages, encoded - arrived)
@@ -207,11 +204,8 @@ class Scorer:
     ) -> tuple[TotalUsage, Stages]:
         """Write a request whose labels are known into the metrics."""
         usage = sum_usages(usages)
-        stages = Stages(
-            tokenize_seconds,
-            ticket.started - ticket.enqueued,
-            time.perf_counter() - ticket.started,
-        )
+        now = time.perf_counter()
+        stages = Stages(tokenize_seconds, ticket.started - ticket.enqueued, now - ticket.started)
         self._metrics.count_scored(
             _labels(predictions),
             ScoringRecord(usage.tokens, usage.unknown_tokens, usage.truncated_texts, *stages),
@@ -235,7 +229,7 @@ class Scorer:
             list(chain.from_iterable(questions_by_text)),
             within_seconds=request.deadline - time.perf_counter(),
         )
-        answers = iter(await self._wait_for_answers(ticket, request))
+        answers = iter(await wait_for_answers(self._batcher, ticket, request))
         explanations = []
         for text, label, questions in zip(texts, labels, questions_by_text, strict=True):
             contributions = list(islice(answers, len(questions)))
@@ -262,7 +256,7 @@ class Scorer:
             questions,
             within_seconds=request.deadline - time.perf_counter(),
         )
-        (activations,) = await self._wait_for_answers(ticket, request)
+        (activations,) = await wait_for_answers(self._batcher, ticket, request)
         return explainer.rank_units(text, activations, max_units=max_units)
 
     def count_uncertain(self, texts: int) -> None:
@@ -294,38 +288,6 @@ class Scorer:
                 characters = 0
                 await asyncio.sleep(0)
         return documents
-
-    async def _wait_for_answers(
-        self, ticket: Ticket[Result], request: ScoreRequest
-    ) -> list[Result]:
-        # After one turn of the event loop an idle engine has answered a small request. Only a
-        # request that waits longer pays for a timer and for watching its connection.
-        try:
-            await asyncio.sleep(0)
-            if not ticket.future.done():
-                with request.disconnect():
-                    await self._wait_until(request.deadline, ticket)
-        except BaseException:
-            # the request was cancelled, or its client has disconnected
-            self._batcher.abandon(ticket)
-            raise
-        return ticket.future.result()
-
-    async def _wait_until(self, deadline: float, ticket: Ticket[Any]) -> None:
-        seconds = min(deadline - time.perf_counter(), _MAX_TIMER_SECONDS)
-        timer = ticket.future.get_loop().call_later(seconds, self._expire, ticket)
-        try:
-            # a cancelled waiter cancels the future, as abandoning the ticket does
-            await ticket.future
-        finally:
-            timer.cancel()
-
-    def _expire(self, ticket: Ticket[Any]) -> None:
-        error = DeadlineExceeded(
-            "the answer was not ready within the time allowed; send fewer texts per request or try "
-            "again later"
-        )
-        self._batcher.abandon(ticket, error)
 
     def _predict(self, documents: list[WordIds]) -> list[Prediction]:
         return self.classifier.predict(self.engine.logits(documents))

@@ -98,5 +98,5 @@ def test_training_code_is_only_in_its_own_stage():
 
 def test_the_bento_holds_only_the_service():
     bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text("utf-8"))
-    # tests/service/test_bento.py says what `valence` holds there
+    # tests/service/registry/test_bento.py says what `valence` holds there
     assert [path for path in bento["include"] if not path.startswith("valence/")] == []

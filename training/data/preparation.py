@@ -93,7 +93,9 @@ def load_texts(configuration: Configuration, run: Run) -> RawData:
     cache, reporter = run.workspace.corpora, run.reporter
     unlabelled = load_unlabelled(configuration.unlabelled, splits, cache=cache, reporter=reporter)
     teacher_texts = select_for_teacher(unlabelled, settings, splits, reporter=reporter)
-    augmented_texts = text_copies.make_augmented_texts(settings, splits, cache=cache, reporter=reporter)
+    augmented_texts = text_copies.make_augmented_texts(
+        settings, splits, cache=cache, reporter=reporter
+    )
     return RawData(loaded, splits, source, augmented_texts, unlabelled, teacher_texts)
 
 

@@ -9,26 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
-import pydantic_core
-from pydantic import TypeAdapter, ValidationError
 from starlette.types import Message, Receive, Scope, Send
 from valence.service import errors
 from valence.service.api.http.outcome import ModelFailure, Outcome
-from valence.service.api.http.problems import describe
 from valence.service.api.http.request import Request
 from valence.service.api.http.routes import Context, Operation, Route
-from valence.service.api.http.scoring import require_short
-from valence.service.api.http.validation import readable
 from valence.service.api.v1.examples import STREAMED
 from valence.service.api.v1.ndjson import Line, LineSplitter
 from valence.service.api.v1.schemas import Options, StreamAnswer, StreamLine
-from valence.service.classifier.result import UNCERTAIN, format_result
-from valence.service.inference.scored import Answer, ScoreRequest
-from valence.service.inference.scorer import Scorer
+from valence.service.api.v1.stream_lines import LineAnswerer
 
 MEDIA_TYPES = ("application/x-ndjson", "application/jsonl", "application/json-lines")
 
@@ -38,11 +30,6 @@ _CHUNK_LINES = 256
 _CHUNK_BYTES = 64 * 1024
 # The chunks that may wait to be written: one is scored while another waits.
 _MAX_CHUNKS_AHEAD = 1
-# Parsing and writing hold the event loop. Other requests get a turn after so many lines, which take
-# about a third of a millisecond.
-_TURN_LINES = 32
-# The time between two attempts to enter a full queue; each attempt tokenizes the texts again.
-_MIN_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.05, 1.0
 # A connection that is closed with unread bytes loses the last bytes written to it. So the service
 # reads on for so long after the last line.
 _LINGER_SECONDS = 1.0
@@ -56,18 +43,9 @@ async def classify_stream(context: Context, request: Request) -> Outcome:
         read = request.stream(MEDIA_TYPES)
     except errors.UnsupportedMedia as error:
         raise ModelFailure(error, scorer) from error
-    stream = Stream(context, request, scorer, options, read)
-    return Outcome(stream, scorer.name, scorer.version, stream.usage)
-
-
-class StreamUsage:
-    """What a stream has scored so far."""
-
-    __slots__ = ("texts", "tokens")
-
-    def __init__(self) -> None:
-        self.texts = 0
-        self.tokens = 0
+    answerer = LineAnswerer(context, request, scorer, options)
+    stream = Stream(context, answerer, read)
+    return Outcome(stream, scorer.name, scorer.version, answerer.usage)
 
 
 class Stream:
@@ -76,18 +54,13 @@ class Stream:
     def __init__(
         self,
         context: Context,
-        request: Request,
-        scorer: Scorer,
-        options: Options,
+        answerer: LineAnswerer,
         read: Callable[[], Awaitable[bytes | None]],
     ) -> None:
         self._context = context
         self._settings = context.settings
-        self._request = request
-        self._scorer = scorer
-        self._options = options
+        self._answerer = answerer
         self._read = read
-        self.usage = StreamUsage()
         self._answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(_MAX_CHUNKS_AHEAD)
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
@@ -96,10 +69,10 @@ class Stream:
         Raises :class:`ClientGone` when the client hangs up, ``TimeoutError`` when it stops reading.
         """
         answering: asyncio.Task[bytes] | None = None
-        reading = asyncio.create_task(self._read_on())
+        reading = asyncio.create_task(self._read_lines())
         try:
-            # The first read tells a client that sent "Expect: 100-continue" to go on, but only before
-            # the answer begins. One turn of the event loop starts the task, another its first read.
+            # The first read tells a client that sent "Expect: 100-continue" to go on, but only
+            # before the answer begins. One turn of the event loop starts the task, another its first read.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             await self._write(send, _START)
@@ -119,16 +92,18 @@ class Stream:
         async with asyncio.timeout(self._settings.stream_idle_seconds):
             await send(message)
 
-    async def _read_on(self) -> None:
+    async def _read_lines(self) -> None:
         """Read lines and start to answer them, until the body or the stream ends."""
         lines = LineSplitter(max_bytes=self._settings.max_body_bytes)
         ending = asyncio.create_task(self._context.models.ending.wait())
         try:
             while (data := await self._next(ending)) is not None:
-                await self._have_answered(lines.feed(data))
-            await self._have_answered(lines.finish())
+                await self._start_answers(lines.feed(data))
+            await self._start_answers(lines.finish())
         except (errors.Unavailable, errors.DeadlineExceeded) as error:
-            last = self._refusal(lines.next_number, "", error, resume_from=lines.next_number)
+            last = self._answerer.refuse(
+                lines.next_number, "", error, resume_from=lines.next_number
+            )
             await self._answers.put(asyncio.create_task(_ready(last)))
             await self._linger()
         finally:
@@ -166,119 +141,11 @@ class Stream:
                 while await self._read() is not None:
                     pass
 
-    async def _have_answered(self, lines: Sequence[Line]) -> None:
+    async def _start_answers(self, lines: Sequence[Line]) -> None:
         for chunk in _chunks(lines):
-            await self._answers.put(asyncio.create_task(self._answer(chunk)))
-
-    async def _answer(self, lines: Sequence[Line]) -> bytes:
-        """The answers to a chunk of lines, each a line."""
-        asked: list[tuple[str, str | errors.RequestError]] = []
-        for line in lines:
-            asked.append(self._parse(line))
-            if not len(asked) % _TURN_LINES:
-                await asyncio.sleep(0)
-        texts = [text for _, text in asked if isinstance(text, str)]
-        bucket = self._request.caller.bucket
-        if bucket is not None:
-            # a stream over the rate of its key is not refused; the service reads from it more slowly
-            await asyncio.sleep(bucket.wait_seconds())
-            bucket.take(len(texts))
-        answers = iter(await self._score(texts))
-        labels, options = self._scorer.manifest.labels, self._options
-        written = []
-        for (number, _), (name, text) in zip(lines, asked, strict=True):
-            answer = next(answers) if isinstance(text, str) else text
-            if isinstance(answer, Exception):
-                written.append(self._refusal(number, name, answer))
-            else:
-                shaped: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
-                shaped |= format_result(
-                    labels, *answer, top_k=options.top_k, min_confidence=options.min_confidence
-                )
-                if shaped["label"] == UNCERTAIN:
-                    self._scorer.count_uncertain(1)
-                written.append(pydantic_core.to_json(shaped))
-            if not len(written) % _TURN_LINES:
-                await asyncio.sleep(0)
-        written.append(b"")
-        return b"\n".join(written)
-
-    def _parse(self, line: Line) -> tuple[str, str | errors.RequestError]:
-        """The id of a line, or "", and its text or its error."""
-        if line.content is None:
-            limit = self._settings.max_body_bytes
-            message = f"a line may have {limit} bytes; split or shorten its text"
-            return "", errors.BodyTooLarge(message)
-        content = line.content.removeprefix(_BYTE_ORDER_MARK) if line.number == 1 else line.content
-        name = ""
-        try:
-            if content.lstrip()[:1] == b'"':
-                text = _TEXT.validate_json(content)
-            else:
-                asked: StreamLine = _LINE.validate_json(content)
-                name, text = asked.id, asked.text
-            require_short(text, self._settings, field="text")
-        except ValidationError as error:
-            return name, readable(error)
-        except errors.RequestError as error:
-            return name, error
-        return name, text
-
-    async def _score(self, texts: Sequence[str]) -> Sequence[Answer | Exception]:
-        """An answer or an error for each text; an error of one text does not affect the others."""
-        if not texts:
-            return []
-        try:
-            scored = await self._admitted(texts)
-        except (errors.Overloaded, errors.DeadlineExceeded) as error:
-            return [error] * len(texts)
-        except Exception as error:
-            if len(texts) == 1:
-                return [error]
-            half = len(texts) // 2
-            return [*await self._score(texts[:half]), *await self._score(texts[half:])]
-        return scored
-
-    async def _admitted(self, texts: Sequence[str]) -> Sequence[Answer | Exception]:
-        """Answers to ``texts``; with a full queue, where a request is refused, the texts wait."""
-        deadline = time.perf_counter() + self._settings.stream_idle_seconds
-        asked = ScoreRequest(
-            texts, truncation=self._options.truncation, partial=True, deadline=deadline
-        )
-        while True:
-            try:
-                scored = await self._scorer.score(asked)
-            except errors.Overloaded as error:
-                wait = min(max(error.retry_after_seconds, _MIN_RETRY_SECONDS), _MAX_RETRY_SECONDS)
-                if time.perf_counter() + wait > deadline:
-                    raise
-                await asyncio.sleep(wait)
-            else:
-                self.usage.texts += scored.usage.texts
-                self.usage.tokens += scored.usage.tokens
-                return scored.answers
-
-    def _refusal(
-        self, number: int, name: str, error: Exception, *, resume_from: int | None = None
-    ) -> bytes:
-        problem = describe(error)
-        self._context.metrics.count_rejection(problem.kind.slug)
-        if problem.kind.status == 500:
-            self._context.log.failure("unexpected error", error, request_id=self._request.id)
-        content: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
-        content["error"] = {
-            "type": problem.kind.uri,
-            "title": problem.kind.title,
-            "detail": problem.detail,
-        }
-        if resume_from is not None:
-            content["resume_from"] = resume_from
-        return pydantic_core.to_json(content)
+            await self._answers.put(asyncio.create_task(self._answerer.answer(chunk)))
 
 
-_LINE = StreamLine.__pydantic_validator__
-_TEXT: TypeAdapter[str] = TypeAdapter(str)
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _START: Message = {
     "type": "http.response.start",
     "status": 200,

@@ -1,4 +1,4 @@
-"""The native engine: the kernel of ``service/inference/engines/kernel``, without torch in the process."""
+"""The native engine: the kernel of ``engines/kernel``, without torch in the process."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ with the Aumann-Shapley rule for each operation of several inputs:
 * softmax: as its gradient, with the logarithmic mean of ``p`` and ``p0`` in place of ``p``.
 
 One walk over the text and its baseline records, for each cell, the factors by which a difference
-passes on. A walk backwards multiplies these factors. Integrated gradients (Sundararajan et al. 2017) would
-take twenty to a hundred such walks.
+passes on. A walk backwards multiplies these factors. Integrated gradients (Sundararajan et al.
+2017) would take twenty to a hundred such walks.
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ class Explainer:
         )  # fmt: skip
 
     def rank_units(self, text: str, activations: Activations, *, max_units: int) -> TextActivations:
-        """The ``max_units`` most telling units of ``text``, by ``activations`` of its first window."""
+        """The ``max_units`` most telling units, by ``activations`` of the text's first window."""
         tokens = tokenize(text)[: len(activations)]
         weights = self._classifier.artifact.tensors["output.weight"]  # (labels, pooled)
         _, directions, units = activations.shape

@@ -1,4 +1,4 @@
-"""Attributions by the native kernel, as :mod:`valence.service.inference.explain.attribution` defines them."""
+"""Attributions by the native kernel, as ``attribution.py`` in this folder defines them."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from valence.training.char_lm import checkpoint, loop
 from valence.training.char_lm.checkpoint import CharacterCheckpoint
 from valence.training.char_lm.documents import Document, DocumentSplits
 
-from tests.training.characters.conftest import configuration, train
+from tests.training.char_lm.conftest import configuration, train
 
 pytestmark = pytest.mark.integration
 

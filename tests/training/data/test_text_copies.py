@@ -8,6 +8,7 @@ import pytest
 from valence.training.config.schema import Distillation
 from valence.training.corpora.example import Example
 from valence.training.corpora.normal_form import normal_form
+from valence.training.data import text_copies
 from valence.training.data.near_words import Neighbours
 from valence.training.data.split import split_by_hash
 from valence.training.embeddings import glove, pretrained
@@ -19,7 +20,7 @@ WORDS = ("film", "movie", "great", "meal", "dreadful", "boring", "goes")
 
 def augment(texts, neighbours, *, excluded=(), **settings):
     given, apart = ([Example(text, "", "") for text in part] for part in (texts, excluded))
-    return copies.augment(given, neighbours, excluded=apart, **settings)
+    return text_copies.augment(given, neighbours, excluded=apart, **settings)
 
 
 TEXTS = ["The film was great in the end.", "A dreadful meal!", "Boring", "So it goes, as they say."]
@@ -91,18 +92,22 @@ def test_copies_avoid_held_out_texts_and_use_near_words(
 ) -> None:
     splits = split_by_hash(examples)
     asked: list[tuple[Neighbours, dict[str, Any]]] = []
-    monkeypatch.setattr(copies, "augment", lambda _, near, **rest: asked.append((near, rest)) or ())
+    monkeypatch.setattr(
+        text_copies, "augment", lambda _, near, **rest: asked.append((near, rest)) or ()
+    )
     words = {word: row for row, word in enumerate([*map(str, range(200)), "the", "film"])}
     monkeypatch.setattr(pretrained, "fetch", lambda package, cache, progress: cache)
     monkeypatch.setattr(
         glove, "read_glove", lambda _: VectorTable(words, np.ones((202, 2), dtype=np.float32))
     )
     settings = Distillation(copies=2, seed=3)
-    copies.make_augmented_texts(settings, splits, cache=tmp_path, reporter=silent())
+    text_copies.make_augmented_texts(settings, splits, cache=tmp_path, reporter=silent())
     [(near, rest)] = asked
     assert rest["excluded"] == (*splits.dev, *splits.test)
     assert (rest["copies"], rest["seed"]) == (2, 3)
     assert near.replace("film", 0.5) == "the"
     for none in (None, Distillation(copies=0)):
-        assert copies.make_augmented_texts(none, splits, cache=tmp_path, reporter=silent()) == ()
+        assert (
+            text_copies.make_augmented_texts(none, splits, cache=tmp_path, reporter=silent()) == ()
+        )
     assert len(asked) == 1

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 import valence.training.cli.main as commands
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
@@ -157,7 +156,7 @@ def test_a_file_is_trained_on_and_evaluated_by_commands(
 ) -> None:
     train = training_run.train_classifier
 
-    def small(configuration: Configuration, **options: object) -> Trained:
+    def small(configuration: Configuration, run: Run, **options: object) -> Trained:
         # a configuration that fetches nothing and takes a second
         changed = configuration.model_copy(
             update={
@@ -168,7 +167,7 @@ def test_a_file_is_trained_on_and_evaluated_by_commands(
                 ),
             }
         )
-        return train(changed, **{**options, "device": torch.device("cpu")})
+        return train(changed, run, **options)
 
     monkeypatch.setattr(training_run, "train_classifier", small)
     arguments = ["--data", str(table), "--text", "review", "--label", "stars", "--name", "stars"]

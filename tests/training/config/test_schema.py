@@ -9,7 +9,7 @@ from valence.training.config.loader import load_configuration, parse_configurati
 from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
 
-CONFIGS = sorted((Path(__file__).parents[2] / "training" / "config" / "presets").glob("*.toml"))
+CONFIGS = sorted((Path(__file__).parents[3] / "training" / "config" / "presets").glob("*.toml"))
 LEAST: dict[str, Any] = {"name": "mine", "labels": ["a", "b"], "data": {"corpora": ["vader"]}}
 EXPECTED = {"test": 0.5, "ece": 0.1, "minutes": 1.0}
 

@@ -11,7 +11,7 @@ from valence.training.config.schema import Configuration
 from valence.training.experiments.search import space as spaces
 from valence.training.experiments.search.space import Incompatible, Space
 
-ROOT = Path(__file__).parents[3] / "training"
+ROOT = Path(__file__).parents[4] / "training"
 CONFIGS = sorted((ROOT / "config" / "presets").glob("*.toml"))
 
 

@@ -91,7 +91,7 @@ def test_every_process_finds_the_same_near_duplicates() -> None:
         "texts = [Example(' '.join(map(str, range(n, n + 12))), '', '') for n in range(60)]\n"
         "print(list(map(int, find_near_duplicates(texts[::2], texts[1::2]))))\n"
     )
-    root = Path(__file__).parent.parent.parent
+    root = Path(__file__).parents[3]
     answers = {
         subprocess.run(
             [sys.executable, "-c", code],

@@ -1,7 +1,7 @@
 import pytest
 from valence.service.api.v1.schemas import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS, ClassifyResponse
 
-from tests.service.api.test_operations import metrics, sample
+from tests.service.api.operations.test_health import metrics, sample
 
 # the tiny model reads 50 tokens; the text has 20 unknown words, 11 "movie" and 20 "good"
 LONG = "zzz " * 20 + "movie " * 11 + "good " * 20

@@ -30,7 +30,7 @@ from valence.training.runtime.workspace import Workspace
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONFIGURATION = """
 name = "toy"
 labels = ["negative", "neutral", "positive"]

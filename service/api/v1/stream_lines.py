@@ -1,0 +1,161 @@
+"""The answers to the lines of a stream: parse, score and write a chunk of lines."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pydantic_core
+from pydantic import TypeAdapter, ValidationError
+from valence.service import errors
+from valence.service.api.http.problems import describe
+from valence.service.api.http.request import Request
+from valence.service.api.http.routes import Context
+from valence.service.api.http.scoring import require_short
+from valence.service.api.http.validation import readable
+from valence.service.api.v1.ndjson import Line
+from valence.service.api.v1.schemas import Options, StreamLine
+from valence.service.classifier.result import UNCERTAIN, format_result
+from valence.service.inference.scored import Answer, ScoreRequest
+from valence.service.inference.scorer import Scorer
+
+# Parsing and writing hold the event loop. Other requests get a turn after so many lines, which take
+# about a third of a millisecond.
+_TURN_LINES = 32
+# The time between two attempts to enter a full queue; each attempt tokenizes the texts again.
+_MIN_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.05, 1.0
+_LINE = StreamLine.__pydantic_validator__
+_TEXT: TypeAdapter[str] = TypeAdapter(str)
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class StreamUsage:
+    """What a stream has scored so far."""
+
+    __slots__ = ("texts", "tokens")
+
+    def __init__(self) -> None:
+        self.texts = 0
+        self.tokens = 0
+
+
+class LineAnswerer:
+    """Answers the lines of one stream, and counts what it has scored in ``usage``."""
+
+    def __init__(
+        self, context: Context, request: Request, scorer: Scorer, options: Options
+    ) -> None:
+        self._context = context
+        self._settings = context.settings
+        self._request = request
+        self._scorer = scorer
+        self._options = options
+        self.usage = StreamUsage()
+
+    async def answer(self, lines: Sequence[Line]) -> bytes:
+        """The answers to a chunk of lines, each a line."""
+        asked: list[tuple[str, str | errors.RequestError]] = []
+        for line in lines:
+            asked.append(self._parse(line))
+            if not len(asked) % _TURN_LINES:
+                await asyncio.sleep(0)
+        texts = [text for _, text in asked if isinstance(text, str)]
+        bucket = self._request.caller.bucket
+        if bucket is not None:
+            # a stream over the rate of its key is not refused, but read more slowly
+            await asyncio.sleep(bucket.wait_seconds())
+            bucket.take(len(texts))
+        answers = iter(await self._score(texts))
+        labels, options = self._scorer.manifest.labels, self._options
+        written = []
+        for (number, _), (name, text) in zip(lines, asked, strict=True):
+            answer = next(answers) if isinstance(text, str) else text
+            if isinstance(answer, Exception):
+                written.append(self.refuse(number, name, answer))
+            else:
+                shaped: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
+                shaped |= format_result(
+                    labels, *answer, top_k=options.top_k, min_confidence=options.min_confidence
+                )
+                if shaped["label"] == UNCERTAIN:
+                    self._scorer.count_uncertain(1)
+                written.append(pydantic_core.to_json(shaped))
+            if not len(written) % _TURN_LINES:
+                await asyncio.sleep(0)
+        written.append(b"")
+        return b"\n".join(written)
+
+    def _parse(self, line: Line) -> tuple[str, str | errors.RequestError]:
+        """The id of a line, or "", and its text or its error."""
+        if line.content is None:
+            limit = self._settings.max_body_bytes
+            message = f"a line may have {limit} bytes; split or shorten its text"
+            return "", errors.BodyTooLarge(message)
+        content = line.content.removeprefix(_BYTE_ORDER_MARK) if line.number == 1 else line.content
+        name = ""
+        try:
+            if content.lstrip()[:1] == b'"':
+                text = _TEXT.validate_json(content)
+            else:
+                asked: StreamLine = _LINE.validate_json(content)
+                name, text = asked.id, asked.text
+            require_short(text, self._settings, field="text")
+        except ValidationError as error:
+            return name, readable(error)
+        except errors.RequestError as error:
+            return name, error
+        return name, text
+
+    async def _score(self, texts: Sequence[str]) -> Sequence[Answer | Exception]:
+        """An answer or an error for each text; an error of one text does not affect the others."""
+        if not texts:
+            return []
+        try:
+            scored = await self._score_when_admitted(texts)
+        except (errors.Overloaded, errors.DeadlineExceeded) as error:
+            return [error] * len(texts)
+        except Exception as error:
+            if len(texts) == 1:
+                return [error]
+            half = len(texts) // 2
+            return [*await self._score(texts[:half]), *await self._score(texts[half:])]
+        return scored
+
+    async def _score_when_admitted(self, texts: Sequence[str]) -> Sequence[Answer | Exception]:
+        """Answers to ``texts``; with a full queue, where a request is refused, the texts wait."""
+        deadline = time.perf_counter() + self._settings.stream_idle_seconds
+        asked = ScoreRequest(
+            texts, truncation=self._options.truncation, partial=True, deadline=deadline
+        )
+        while True:
+            try:
+                scored = await self._scorer.score(asked)
+            except errors.Overloaded as error:
+                wait = min(max(error.retry_after_seconds, _MIN_RETRY_SECONDS), _MAX_RETRY_SECONDS)
+                if time.perf_counter() + wait > deadline:
+                    raise
+                await asyncio.sleep(wait)
+            else:
+                self.usage.texts += scored.usage.texts
+                self.usage.tokens += scored.usage.tokens
+                return scored.answers
+
+    def refuse(
+        self, number: int, name: str, error: Exception, *, resume_from: int | None = None
+    ) -> bytes:
+        """The answer to a line that has no result; ``resume_from`` ends the stream."""
+        problem = describe(error)
+        self._context.metrics.count_rejection(problem.kind.slug)
+        if problem.kind.status == 500:
+            self._context.log.failure("unexpected error", error, request_id=self._request.id)
+        content: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
+        content["error"] = {
+            "type": problem.kind.uri,
+            "title": problem.kind.title,
+            "detail": problem.detail,
+        }
+        if resume_from is not None:
+            content["resume_from"] = resume_from
+        return pydantic_core.to_json(content)
