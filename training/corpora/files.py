@@ -49,7 +49,8 @@ def find_files(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path
         elif path.is_file():
             files = [path]
         else:
-            files = sorted(Path(one) for one in glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute patterns too
+            matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - absolute patterns too
+            files = sorted(map(Path, matches))
             files = [one for one in files if one.is_file()]
         if not files:
             raise ConfigurationError(
@@ -131,8 +132,8 @@ def read_examples(
 ) -> Iterator[Example]:
     """The rows of ``path`` in their order, duplicates and all; a row without text has an empty one.
 
-    With ``part`` those that begin in these bytes of it, see :class:`valence.service.files.tables.Rows`. Raises
-    :class:`ConfigurationError`.
+    With ``part``, the rows that begin in these bytes of the file; see
+    :class:`valence.service.files.tables.Rows`. Raises :class:`ConfigurationError`.
     """
     for place, row in read_rows(path, table, part=part):
         where = f"{path}, {place}"
@@ -186,7 +187,7 @@ def _label(value: Any, table: Columns, place: str) -> str | tuple[str, ...]:
 
 
 def _name(value: Any, table: Columns, place: str) -> str:
-    """A label as text; 4.0 becomes 4, because an empty cell turns a column of numbers into floats."""
+    """A label as text; 4.0 becomes 4, because an empty cell turns numbers into floats."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -8,7 +8,8 @@ Rules of thumb, taken from the published configurations (``docs/training-log.md`
   network, since an average tells short texts apart badly;
 * epochs until the network has taken ``STEPS`` steps, at least 4 and at most 40, so that few texts
   are seen often enough;
-* files that are streamed (:mod:`valence.training.data.stream`) are passed once, or for ``MAX_STEPS`` steps;
+* files that are streamed (:mod:`valence.training.data.stream`) are passed once, or for
+  ``MAX_STEPS`` steps;
   what is said of all texts here is said of a sample.
 """
 

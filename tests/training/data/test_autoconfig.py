@@ -60,13 +60,6 @@ def configure(tmp_path: Path, silent: type[Reporter]) -> Callable[..., Configura
             task="multi_label" if settings["multi_label"] else "single_label",
             label_separator=str(settings["separator"]),
         )
-        columns = Columns(
-            str(settings["text"]),
-            str(settings["label"]),
-            str(settings["encoding"]),
-            task="multi_label" if settings["multi_label"] else "single_label",
-            label_separator=str(settings["separator"]),
-        )
         path = autoconfig.write_configuration(
             [str(pattern) for pattern in patterns],
             columns,
