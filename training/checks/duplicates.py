@@ -1,4 +1,4 @@
-"""Texts that are empty, or there more than once: in the files, and across splits."""
+"""Check for empty texts, and for copies of a text within the files and across splits."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from valence.training.corpora.example import Example
 from valence.training.data.near_duplicates import MAX_WITHDRAWN
 from valence.training.data.split import Splits
 
-# more of them than this, and most likely the wrong column was named
-_MOST_EMPTY = 0.5
+# With a larger share of empty texts, the wrong column was probably named.
+_MAX_EMPTY = 0.5
 _MANY_DUPLICATES = 0.5
-# labels that contradict each other this often cannot be learnt
-_MOST_CONFLICTS = 0.2
+# With a larger share of contradicting labels, the labels cannot be learnt.
+_MAX_CONFLICTS = 0.2
 
 
 def find_empty(loaded: Loaded) -> list[Finding]:
-    """Texts of nothing but white space."""
+    """Texts with nothing but white space."""
     found = [example for example, same in loaded.dropped if same is None]
     total = len(loaded.examples) + len(loaded.dropped)
     if not found:
         return []
-    if len(found) > _MOST_EMPTY * total:
+    if len(found) > _MAX_EMPTY * total:
         remedy = "name the column that holds the text"
         return [make_finding("empty", "error", found, total, f"most texts are empty; {remedy}")]
     return [make_finding("empty", "note", found, total, "empty texts, which are left out")]
 
 
 def find_duplicates(loaded: Loaded) -> list[Finding]:
-    """Texts that were kept once, of several that differ in case, punctuation, links, @names."""
+    """Copies of a text, which differ in case, punctuation, links or @names."""
     found = [example for example, same in loaded.dropped if same is not None]
     total = len(loaded.examples) + len(loaded.dropped)
     if not found:
@@ -44,7 +44,7 @@ def find_duplicates(loaded: Loaded) -> list[Finding]:
 
 
 def find_conflicts(loaded: Loaded) -> list[Finding]:
-    """Copies of a text that were given another label than it."""
+    """Copies of a text with another label."""
     found = [
         example
         for example, same in loaded.dropped
@@ -53,7 +53,7 @@ def find_conflicts(loaded: Loaded) -> list[Finding]:
     total = len(loaded.examples) + len(loaded.dropped)
     if not found:
         return []
-    severe = len(found) > _MOST_CONFLICTS * total
+    severe = len(found) > _MAX_CONFLICTS * total
     message = (
         "texts that are there before with another label; the first label is trained on. Decide "
         "which is right, and correct the others"
@@ -62,7 +62,7 @@ def find_conflicts(loaded: Loaded) -> list[Finding]:
 
 
 def find_across_splits(splits: Splits) -> list[Finding]:
-    """Texts of one split that are in another one too."""
+    """Copies of a text in two splits."""
     seen: dict[str, int] = {}
     found: list[Example] = []
     parts = (splits.train, splits.dev, splits.test)
@@ -78,7 +78,7 @@ def find_across_splits(splits: Splits) -> list[Finding]:
 
 
 def find_near_duplicates(splits: Splits) -> list[Finding]:
-    """Texts of one split that differ in a word or a sentence from one in another split."""
+    """Near-duplicates in two splits: texts that differ in a word or a sentence."""
     if not splits.near_duplicates:
         return []
     total = len(splits.train) + len(splits.dev) + len(splits.test) + splits.withdrawn

@@ -1,4 +1,4 @@
-"""Files whose encoding could not be told for certain."""
+"""Check for files whose encoding is a guess."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from valence.training.corpora.files import encoding_warning
 
 
 def find_guessed_encodings(loaded: Loaded) -> list[Finding]:
-    """A finding for each file that was read in an encoding that others fit as well."""
+    """A finding for each file that several encodings fit."""
     total = len(loaded.examples)
     return [
         Finding(

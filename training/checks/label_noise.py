@@ -1,4 +1,4 @@
-"""Labels that are most likely wrong, by confident learning.
+"""Find labels that are probably wrong, by confident learning.
 
 C. Northcutt, L. Jiang and I. Chuang, *Confident Learning: Estimating Uncertainty in Dataset
 Labels*, JAIR 2021, as cleanlab does it. The probabilities are those of the linear baseline, each
@@ -25,7 +25,7 @@ MISSING = "{package} is not installed: pip install 'valence[checks]', or leave i
 
 
 class Suspect(NamedTuple):
-    """A text whose label is most likely another one."""
+    """A text whose label is probably wrong, and the suggested label."""
 
     example: Example
     suggested: str
@@ -34,9 +34,9 @@ class Suspect(NamedTuple):
 
 
 def find_suspects(examples: Sequence[Example]) -> tuple[Suspect, ...]:
-    """The texts of one label each whose label is most likely wrong, the likeliest first.
+    """The single-label texts whose label is probably wrong, the most probable first.
 
-    A label of fewer than :data:`FOLDS` texts is left out. Raises :class:`ConfigurationError` where
+    Leaves out labels of fewer than :data:`FOLDS` texts. Raises :class:`ConfigurationError` if
     cleanlab is not installed.
     """
     try:
@@ -49,7 +49,7 @@ def find_suspects(examples: Sequence[Example]) -> tuple[Suspect, ...]:
     if len(labels) < 2:
         return ()
     given = np.array([labels.index(str(one.label)) for one in judged])
-    # words alone: pairs of them find as many wrong labels and take five times as long
+    # Words alone: pairs of words find as many wrong labels and take five times as long.
     features = TfidfVectorizer(sublinear_tf=True, strip_accents="unicode", dtype=np.float32)
     probabilities = cross_val_predict(
         LogisticRegression(C=2.0, max_iter=500),
@@ -74,7 +74,7 @@ def find_suspects(examples: Sequence[Example]) -> tuple[Suspect, ...]:
 
 
 def report_noise(found: Sequence[Suspect], total: int) -> list[Finding]:
-    """What to say of ``found`` among ``total`` texts."""
+    """The finding about the suspects ``found`` among ``total`` texts."""
     if not found:
         return []
     message = (

@@ -1,4 +1,4 @@
-"""Labels that are rare, missing where they are needed, or so common that they hide the others."""
+"""Check for labels that are rare, missing from a split, or far more frequent than others."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from valence.training.checks.finding import Finding, make_finding
 from valence.training.data.split import Splits
 
-# fewer training texts of a label than this teach little of it
+# A label with fewer training texts is hardly learnt.
 RARE = 20
-# times the texts of the rarest label, from which accuracy says little
+# The ratio of the most to the least frequent label above which accuracy says little.
 IMBALANCE = 10.0
 
 
 def balance(splits: Splits, labels: Sequence[str]) -> list[Finding]:
-    """How the training texts are spread over ``labels``."""
+    """Check the distribution of ``labels`` in the training texts."""
     counts = Counter(label for example in splits.train for label in example.labels)
     total = len(splits.train)
     missing = [label for label in labels if not counts[label]]
@@ -57,7 +57,7 @@ def balance(splits: Splits, labels: Sequence[str]) -> list[Finding]:
 
 
 def unjudged(splits: Splits, labels: Sequence[str]) -> list[Finding]:
-    """Labels that no dev or test text has, so that nothing is known of how well they are found."""
+    """Labels that no dev or no test text has, so that their scores are unknown."""
     found = []
     for name in splits.names[1:]:
         part = splits.of(name)

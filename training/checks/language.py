@@ -1,4 +1,4 @@
-"""Texts in another language than most."""
+"""Check for texts in another language than most."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from valence.training.checks.finding import Finding, Severity, make_finding
 from valence.training.checks.label_noise import MISSING
 from valence.training.corpora.example import Example
 
-# a shorter text is too little to tell a language by, and of a longer one this much is enough
-LEAST_LETTERS = 40
-_READ = 500
-# below this the likeliest of some hundred languages is a guess
+# The language of a text with fewer letters is uncertain.
+MIN_LETTERS = 40
+_MAX_CHARACTERS = 500  # of a text that are read
+# With a lower probability, the language is a guess among about a hundred languages.
 SURE = 0.9
 _MANY = 0.02
 
 
 def languages(examples: Sequence[Example]) -> list[Finding]:
-    """Judge in what languages the texts are, where they are long enough to tell.
+    """Check the languages of the texts that are long enough.
 
-    Raises :class:`ConfigurationError` where py3langid is not installed.
+    Raises :class:`ConfigurationError` if py3langid is not installed.
     """
     try:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -30,8 +30,8 @@ def languages(examples: Sequence[Example]) -> list[Finding]:
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     told: list[tuple[str, Example]] = []
     for example in examples:
-        text = example.text[:_READ]
-        if sum(map(str.isalpha, text)) >= LEAST_LETTERS:
+        text = example.text[:_MAX_CHARACTERS]
+        if sum(map(str.isalpha, text)) >= MIN_LETTERS:
             language, probability = identifier.classify(text)
             if probability >= SURE:
                 told.append((language, example))

@@ -1,7 +1,7 @@
-"""How many texts seem to hold personal data: a count, of patterns and their check digits.
+"""Count the texts that seem to contain personal data, by patterns and their check digits.
 
-A pattern cannot tell whose address it is, and names have none: what is counted is a lower bound
-for some kinds and an upper one for others.
+The count is a heuristic. A pattern cannot tell whose address it finds, and names have no pattern:
+the count is a lower bound for some kinds of data and an upper bound for others.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from valence.training.checks.finding import Finding, make_finding
 from valence.training.corpora.example import Example
 
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}", re.IGNORECASE)
-# an international prefix, or groups as phone numbers are written: not any long number
-# an international prefix, or groups as phone numbers are written: not any long number
+# A number with an international prefix, or in groups like a phone number; not every long number.
 _PHONE = re.compile(
     r"(?<![\w.,$£€#/-])(?<!\d )(?:"
     r"\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){6,12}"
@@ -34,7 +33,7 @@ _ADDRESS = re.compile(
 
 
 def suspected(examples: Sequence[Example]) -> list[Finding]:
-    """Texts with what looks like personal data, by kind."""
+    """The texts that seem to contain personal data, by kind."""
     found = []
     for kind, holds in KINDS.items():
         texts = [example for example in examples if holds(example.text)]
@@ -59,8 +58,11 @@ def is_card(number: str) -> bool:
 def is_iban(number: str) -> bool:
     """Whether ``number`` has the check digits of an IBAN: ISO 13616, ISO 7064 MOD 97-10."""
     plain = number.replace(" ", "")
-    turned = plain[4:] + plain[:4]
-    return 15 <= len(plain) <= 34 and int("".join(str(int(one, 36)) for one in turned)) % 97 == 1
+    rotated = plain[4:] + plain[:4]
+    return (
+        15 <= len(plain) <= 34
+        and int("".join(str(int(character, 36)) for character in rotated)) % 97 == 1
+    )
 
 
 def is_address(text: str) -> bool:
@@ -77,7 +79,7 @@ def _any(pattern: re.Pattern[str], holds: Callable[[str], bool]) -> Callable[[st
 
 
 def _email(text: str) -> bool:
-    # the pattern alone would try every word
+    # Without this test, the pattern would try every word.
     return "@" in text and _EMAIL.search(text) is not None
 
 

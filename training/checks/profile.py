@@ -1,4 +1,4 @@
-"""What data are like, in numbers: kept with a model, to see later how far new data have moved."""
+"""A profile of data in numbers; a model keeps it, so that the drift of new data can be measured."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from valence.service.errors import ArtifactError
 from valence.training.corpora.example import Example
 
 FILE = "profile.json"
-# of texts in tokens, as far as each; the last class has no end
+# Upper bounds of the classes of text lengths, in tokens; the last class has no bound.
 LENGTHS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024)
-# the words by whose shares vocabularies are compared; all others are one
+# The number of words whose shares are compared; all other words are one class.
 WORDS = 1_000
 
 

@@ -1,4 +1,4 @@
-"""The findings as files: JSON for programs, Markdown for people, suspects as a table to correct."""
+"""Write the findings: JSON for programs, Markdown for people, and a table of suspects."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Report(BaseModel):
 
 
 def write_report(folder: Path, checked: Checked, *, name: str, texts: int) -> None:
-    """Write all that was found about the ``texts`` texts of ``name`` into ``folder``.
+    """Write the findings about the ``texts`` texts of the model ``name`` into ``folder``.
 
-    The table of suspects quotes the texts, for who corrects labels has to read them; the other two
-    files do not.
+    The table of suspects quotes the texts, because the person who corrects labels must read them.
+    The other two files quote no text.
     """
     folder.mkdir(parents=True, exist_ok=True)
     report = Report(name=name, texts=texts, findings=checked.findings)

@@ -1,8 +1,8 @@
-"""What is wrong with data, said before a model is trained on it.
+"""Run the data checks before a model is trained.
 
-Each check is a function from texts to findings (:class:`Finding`), one kind a file. The quick ones
-precede every training, and an error among them stops it; those that take minutes, or packages that
-training does without, are made when asked for.
+Each check is a function from texts to findings (:class:`Finding`); a file has one kind of check.
+The quick checks precede every training, and an error among their findings stops it. Checks that
+take minutes, or need packages that training does not need, run on request.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SHOWN = 10
 
 
 class Checked(NamedTuple):
-    """All that was found, the gravest first, and the texts whose labels are suspect."""
+    """All findings, the most severe first, and the texts whose labels are probably wrong."""
 
     findings: tuple[Finding, ...]
     suspects: tuple[label_noise.Suspect, ...] = ()
@@ -55,7 +55,7 @@ class Checked(NamedTuple):
 
 
 def run_quick_checks(configuration: Configuration, loaded: Loaded, splits: Splits) -> list[Finding]:
-    """The checks that take seconds."""
+    """Run the checks that take seconds."""
     return [
         *encoding.find_guessed_encodings(loaded),
         *duplicates.find_empty(loaded),
@@ -78,10 +78,10 @@ def run_checks(
     slow: bool = True,
     against: str | None = None,
 ) -> Checked:
-    """Every check; without ``slow`` not those of language and of label noise.
+    """Run all checks; without ``slow``, leave out those of language and of label noise.
 
-    ``against`` is the model in the store whose data these are compared with. Raises
-    :class:`ConfigurationError` where ``slow`` needs a package that is not installed.
+    The data are compared with those of the stored model ``against``. Raises
+    :class:`ConfigurationError` if ``slow`` needs a package that is not installed.
     """
     found = run_quick_checks(configuration, loaded, splits)
     suspects: tuple[label_noise.Suspect, ...] = ()
@@ -97,7 +97,7 @@ def run_checks(
 
 
 def check_drift(loaded: Loaded, tag: str) -> list[Finding]:
-    """How far these data have moved from those of the model ``tag`` in the store."""
+    """Measure the drift of the data from those of the stored model ``tag``."""
     folder = store.find_model(tag)
     old = profile.read_profile(folder / artifact.REPORT / profile.FILE)
     if old is None:
@@ -120,9 +120,9 @@ def check_drift(loaded: Loaded, tag: str) -> list[Finding]:
 def check_before_training(
     configuration: Configuration, loaded: Loaded, splits: Splits, reporter: Reporter
 ) -> list[Finding]:
-    """What the quick checks find, the warnings said.
+    """Run the quick checks and report their warnings.
 
-    Raises :class:`ConfigurationError` if one says to stop.
+    Raises :class:`ConfigurationError` if a finding is an error.
     """
     found = run_quick_checks(configuration, loaded, splits)
     for one in found:
@@ -139,5 +139,5 @@ def check_before_training(
 
 
 def report_folder(workspace: Path, name: str) -> Path:
-    """Where reports on the data of the model ``name`` are kept."""
+    """The folder of the reports on the data of the model ``name``."""
     return workspace / "checks" / name

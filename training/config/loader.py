@@ -37,7 +37,7 @@ def parse_configuration(content: dict[str, Any], *, source: str) -> Configuratio
 
 
 def validate(content: dict[str, Any], kind: type[Model], *, source: str) -> Model:
-    """``content``, which came from ``source``, as a ``kind``; raises :class:`ConfigurationError`."""
+    """``content``, from ``source``, as a ``kind``; raises :class:`ConfigurationError`."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:

@@ -65,14 +65,14 @@ class Data(_Section):
     )
     dev: Names = Field(
         default=(),
-        description="Files of dev texts. All texts of `files` are then trained on, and there are no "
-        "test texts.",
+        description="Files of dev texts. All texts of `files` are then trained on, and there are "
+        "no test texts.",
     )
     split: Literal["hash", "stratified"] = Field(
         default="hash",
         description="How texts are split without `dev`. 'hash': a hash of the text assigns it to "
-        "train, dev or test. 'stratified': a tenth of each label's texts are dev, the others train; "
-        "test texts are elsewhere.",
+        "train, dev or test. 'stratified': a tenth of each label's texts are dev, the others "
+        "train; test texts are elsewhere.",
     )
     text: str = Field(default="text", description="Column of the files that holds the text.")
     label: str = Field(default="label", description="Column that holds the label or labels.")
@@ -84,8 +84,8 @@ class Data(_Section):
     )
     streamed: bool | None = Field(
         default=None,
-        description="Read files during training, for `steps` steps, instead of into memory. Without "
-        "this key, files larger than 256 MiB are streamed.",
+        description="Read files during training, for `steps` steps, instead of into memory. "
+        "Without this key, files larger than 256 MiB are streamed.",
     )
     targets: Literal["shares", "labels"] = Field(
         default="shares",
@@ -156,8 +156,8 @@ class Words(_Section):
     vectors: tuple[str, ...] = Field(
         default=("glove-6b-50d",),
         description="One or several sources, side by side: 'glove-6b-50d', 'all-minilm-l6-v2', a "
-        "file of vectors in word2vec or GloVe text format, a folder of another sentence encoder, or "
-        "'in-domain', which is learnt from the training texts and the [unlabelled] texts.",
+        "file of vectors in word2vec or GloVe text format, a folder of another sentence encoder, "
+        "or 'in-domain', which is learnt from the training texts and the [unlabelled] texts.",
     )
     encoder_size: int = Field(
         default=128, ge=1, description="Columns that the vectors of an encoder are reduced to."
@@ -168,8 +168,8 @@ class Words(_Section):
     unseen: int = Field(
         default=0,
         ge=0,
-        description="Add so many of the most frequent words of GloVe or of a file of vectors to the "
-        "vocabulary, even if no training text has them.",
+        description="Add so many of the most frequent words of GloVe or of a file of vectors to "
+        "the vocabulary, even if no training text has them.",
     )
 
     @field_validator("vectors", mode="before")
@@ -276,9 +276,9 @@ class Distillation(_Section):
     teacher: Names = Field(
         default=(MINILM,),
         min_length=1,
-        description="One or several teachers, whose mean is learnt: 'all-minilm-l6-v2' or the folder "
-        "of another sentence encoder, which is tuned; 'n-grams', a linear model; 'self', the network "
-        "trained on the labels alone first.",
+        description="One or several teachers, whose mean is learnt: 'all-minilm-l6-v2' or the "
+        "folder of another sentence encoder, which is tuned; 'n-grams', a linear model; 'self', "
+        "the network trained on the labels alone first.",
     )
     networks: int = Field(
         default=1,

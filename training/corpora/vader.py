@@ -34,7 +34,7 @@ _NEUTRAL = 0.5
 
 
 def read(archive: Path) -> Iterator[Example]:
-    """The sentences in the order of the files, texts repaired, duplicates and all."""
+    """The sentences in the order of the files, with repaired texts and with duplicates."""
     with zipfile.ZipFile(archive) as outer:
         inner = io.BytesIO(outer.read(_INNER))
     with tarfile.open(fileobj=inner, mode="r:gz") as tar:

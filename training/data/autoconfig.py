@@ -1,4 +1,4 @@
-"""From files of labelled texts to a configuration: what a user who only has data need not choose.
+"""Choose a configuration for files of labelled texts, so that the user need not choose.
 
 Rules of thumb, taken from the published configurations (``docs/training-log.md``):
 
@@ -8,7 +8,8 @@ Rules of thumb, taken from the published configurations (``docs/training-log.md`
   network, since an average tells short texts apart badly;
 * epochs until the network has taken ``STEPS`` steps, at least 4 and at most 40, so that few texts
   are seen often enough;
-* files that are streamed (:mod:`valence.training.data.stream`) are passed once, or for ``MOST_STEPS`` steps;
+* files that are streamed (:mod:`valence.training.data.stream`) are passed once, or for
+  ``MAX_STEPS`` steps;
   what is said of all texts here is said of a sample.
 """
 
@@ -38,8 +39,8 @@ FEW_TEXTS = 5_000
 LONG_TOKENS = 100
 STEPS = 600
 MAX_STEPS = 20_000
-_LEAST_EPOCHS, _MOST_EPOCHS = 4, 40
-# more labels than this are most likely no labels
+_MIN_EPOCHS, _MAX_EPOCHS = 4, 40
+# With more labels, the column is probably not a column of labels.
 MAX_LABELS = 1_000
 _POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 _HEADER = """\
@@ -104,9 +105,9 @@ def write_configuration(
 
 
 def _choose_sections(examples: Sequence[Example], share: float) -> dict[str, Any]:
-    """The sections that depend on how many texts there are, and how long they are.
+    """The sections that depend on the number and the lengths of the texts.
 
-    ``examples`` are a ``share`` of them; less than 1, if they are to be streamed.
+    ``examples`` are a ``share`` of all texts; the share is below 1 for streamed files.
     """
     lengths = np.array([len(tokenizer.find_surfaces(example.text)) for example in examples])
     longest = float(np.percentile(lengths, 99))
@@ -127,7 +128,7 @@ def _choose_sections(examples: Sequence[Example], share: float) -> dict[str, Any
                 "warmup_steps": min(100, steps // 10),
             },
         }
-    epochs = min(_MOST_EPOCHS, max(_LEAST_EPOCHS, math.ceil(STEPS / steps)))
+    epochs = min(_MAX_EPOCHS, max(_MIN_EPOCHS, math.ceil(STEPS / steps)))
     chosen: dict[str, Any] = {
         "text": {"max_tokens": max_tokens},
         "optimization": {
@@ -149,14 +150,14 @@ def _choose_sections(examples: Sequence[Example], share: float) -> dict[str, Any
 
 
 def infer_polarity(labels: Sequence[str]) -> dict[str, float] | None:
-    """What the labels are worth between -1 and 1, where their names say so."""
+    """The polarity of each label between -1 and 1, if all names of labels imply one; else None."""
     if not set(labels) <= set(_POLARITY):
         return None
     return {label: _POLARITY[label] for label in labels}
 
 
 def collect_labels(examples: Sequence[Example], table: Columns) -> list[str]:
-    """The labels of ``examples``, numbers in their order and names in theirs.
+    """The labels of ``examples``, sorted; numbers by their value.
 
     Raises :class:`ConfigurationError` for fewer than two, and for too many to be labels.
     """
@@ -185,7 +186,7 @@ def _holds_lists(path: Path, table: Columns) -> bool:
 
 
 def _name_model(paths: Sequence[Path], patterns: Sequence[str]) -> str:
-    """A model's name after the file, or after the folder that was given."""
+    """The name of a model, after the file or the folder of ``patterns``."""
     given = Path(patterns[0])
     source = given.resolve() if given.is_dir() else paths[0]
     name = next(

@@ -120,8 +120,8 @@ def encode_splits(raw: RawData, configuration: Configuration, run: Run) -> Prepa
             progress=run.reporter.say,
         ),
     )
-    # In training texts, a word that is too rare for the vocabulary is hardly ever a misspelled word,
-    # and the network learns the unknown word from such words. So training reads no word as its
+    # In training texts, a word that is too rare for the vocabulary is hardly ever a misspelled
+    # word, and the network learns the unknown word from such words. So training reads no word as its
     # nearest neighbour.
     exact = Vocabulary(words)
     train: TrainingTexts

@@ -53,7 +53,7 @@ class Splits:
 
     @property
     def judged(self) -> Split:
-        """The split that a classifier is evaluated on: test, or dev where there are no test texts."""
+        """The split that a classifier is evaluated on: test, or dev without test texts."""
         return "test" if self.test else "dev"
 
     def of(self, name: Split) -> tuple[Example, ...]:

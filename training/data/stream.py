@@ -141,6 +141,6 @@ class StreamedTexts:
 def _steps(optimization: Optimization) -> int:
     if optimization.steps is None:
         raise ConfigurationError(
-            "streamed data have no epochs: set optimization.steps, the number of batches to train on"
+            "streamed data have no epochs: set optimization.steps, the number of batches"
         )
     return optimization.steps

@@ -63,7 +63,7 @@ class EncoderClassifier(nn.Module):
         self.output = nn.Linear(hidden_size, labels)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Logits ``(B, K)`` of ``ids`` ``(B, T)``; ``mask`` ``(B, T)`` is 1 where there is a piece."""
+        """Logits ``(B, K)`` of ``ids`` ``(B, T)``; ``mask`` ``(B, T)`` is 1 at each piece."""
         hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state  # (B, T, H)
         weights = mask[:, :, None].to(hidden.dtype)
         mean = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)  # (B, H)

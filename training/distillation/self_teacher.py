@@ -2,8 +2,8 @@
 
 A student gains from an earlier copy of itself (Furlanello et al.: *Born-Again Neural Networks*,
 ICML 2018). It gains more beside a teacher that errs on other texts, such as n-grams: unlabelled
-texts pass the knowledge of two views of a text on to one network (Blum, Mitchell: *Combining Labeled
-and Unlabeled Data with Co-Training*, COLT 1998).
+texts pass the knowledge of two views of a text on to one network (Blum, Mitchell: *Combining
+Labeled and Unlabeled Data with Co-Training*, COLT 1998).
 """
 
 from __future__ import annotations

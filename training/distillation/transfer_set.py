@@ -72,7 +72,7 @@ def make_transfer_set(
     for name in settings.encoders:
         if not Encoder.is_encoder(name):
             raise ConfigurationError(
-                f"distillation.teacher {name!r} is not a folder; give the folder of a sentence encoder, "
+                f"distillation.teacher {name!r} is not a folder; give that of a sentence encoder, "
                 f"{MINILM!r}, {N_GRAMS!r} or {SELF!r}"
             )
     data = TeacherData(
@@ -140,7 +140,7 @@ def _label_texts(
 def _mix_labels(
     teacher: MeanTeacher, configuration: Configuration, data: TeacherData
 ) -> Iterator[Example]:
-    """The training texts, with the weighted mean of their labels and the teacher's probabilities."""
+    """The training texts with the weighted mean of their labels and the teacher's answers."""
     weight = _distillation_section(configuration).weight
     soft_labels = _soft_labels(teacher, configuration, [example.text for example in data.train])
     mixed = (1.0 - weight) * data.targets() + weight * soft_labels

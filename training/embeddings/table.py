@@ -1,4 +1,4 @@
-"""What a file or package of vectors holds: a row for each word."""
+"""The vectors of a file or package: a row for each word."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class VectorTable:
     values: NDArray[np.float32]
 
     def look_up(self, words: Iterable[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """The vectors of ``words``, ``(words, size)``, zero for those without, and who has one.
+        """The vectors of ``words``, ``(words, size)``, and a mask ``(words,)`` of the words found.
 
-        A hashtag that has none of its own takes that of its word.
+        The vector of a missing word is zero. A hashtag without a vector takes that of its word.
         """
         indices = np.array(
             [self.rows.get(word, self.rows.get(word.removeprefix("#"), -1)) for word in words]

@@ -11,19 +11,19 @@ from valence.training.embeddings.table import VectorTable
 
 
 def read_vectors(path: Path) -> VectorTable:
-    """A word and its numbers a line, blank-separated; word2vec's first line holds two counts.
+    """The vectors in the file at ``path``: one word and its numbers per line, blank-separated.
 
-    A word may hold blanks (GloVe's of 840 billion tokens have some), the first one does not.
-
-    Not read with ``torchtext.vocab.Vectors``: it leaves a pickle beside the file, reads it the next
-    time, and turns the verification of TLS certificates off for the whole process. Raises
-    :class:`ConfigurationError` for a file that cannot be read.
+    The first line of word2vec's format has two counts. A word may contain blanks (some words of
+    GloVe's 840 billion tokens do), except the first word. ``torchtext.vocab.Vectors`` is not used:
+    it leaves a pickle beside the file, reads that pickle the next time, and turns off the
+    verification of TLS certificates for the whole process. Raises :class:`ConfigurationError` for a
+    file that cannot be read.
     """
     rows: dict[str, int] = {}
     table: list[NDArray[np.float32]] = []
     number = 0
     try:
-        # a number too large for fp32 becomes infinite, and is refused as such below
+        # A number too large for fp32 becomes infinite, and is refused below.
         with path.open(encoding="utf-8", newline="\n") as file, np.errstate(over="ignore"):
             for number, line in enumerate(file, start=1):
                 word, *numbers = line.rstrip().rsplit(" ", len(table[0]) if table else -1)
@@ -31,8 +31,8 @@ def read_vectors(path: Path) -> VectorTable:
                     continue
                 row = np.array(numbers, dtype=np.float32)
                 if len(row) == 0 or (table and len(row) != len(table[0])):
-                    wanted = len(table[0]) if table else "some"
-                    raise ValueError(f"it holds {len(row)} numbers, expected {wanted}")
+                    expected = len(table[0]) if table else "some"
+                    raise ValueError(f"it holds {len(row)} numbers, expected {expected}")
                 if not np.isfinite(row).all():
                     raise ValueError("it holds a number that is not finite")
                 if rows.setdefault(word, len(table)) == len(table):

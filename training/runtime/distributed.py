@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-# While one process reads, evaluates or publishes, the others wait for it. torchrun notices at once if a
-# process dies, so the limit can be long.
+# While one process reads, evaluates or publishes, the others wait for it. torchrun notices at
+# once if a process dies, so the limit can be long.
 _TIMEOUT = timedelta(hours=6)
 
 

@@ -33,7 +33,7 @@ class Dropout:
         self._generator.manual_seed(seeds.derive(seed, Purpose.DROPOUT, step))
 
     def words(self, ids: Tensor) -> Tensor:
-        """``ids`` ``(B, T)`` with some words replaced by 0, the unknown word, which is learnt so."""
+        """``ids`` ``(B, T)`` with some words replaced by 0, the unknown word."""
         probability = self._probabilities.word_dropout
         if not probability:
             return ids

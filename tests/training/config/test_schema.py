@@ -186,7 +186,7 @@ def test_a_setting_that_no_teacher_uses_is_refused(
     [
         (
             {"unlabelled": {"files": "more.csv"}},
-            "only a teacher or in-domain vectors use vectors; add [distillation], or",
+            "only a teacher or in-domain vectors use unlabelled texts; add [distillation], or",
         ),
         (
             {"unlabelled": {}, "words": {"vectors": "in-domain"}},

@@ -94,7 +94,7 @@ def ids(texts: StreamedTexts, path: Path, count: int) -> list[torch.Tensor]:
 
 
 def pool(texts: StreamedTexts, number: int) -> EncodedTexts:
-    return texts._pool(number, texts._read(number, seed=0))
+    return texts._join_pool(number, texts._read(number, seed=0))
 
 
 def test_every_line_is_in_exactly_one_range(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ def test_several_processes_share_the_pool_of_one_process(
                 patch.setenv("RANK", str(rank))
                 shares.append(texts._read(number, seed=0))
             patch.setattr(distributed, "all_gather", lambda _, shares=shares: shares)
-            together = texts._pool(number, shares[0])
+            together = texts._join_pool(number, shares[0])
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
         everything = np.arange(len(alone))
         assert together.lengths.tolist() == alone.lengths.tolist()

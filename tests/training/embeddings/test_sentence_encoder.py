@@ -36,13 +36,13 @@ def test_an_encoded_word_is_not_encoded_again(
     one = Encoder(str(encoder_folder))
     first = encode_words(one, ["good", "bad", "good"], cache=tmp_path, progress=said.append)
     assert said == [f"{encoder_folder}: encoding 2 words"]
-    encoded, asked = sentence_encoder._encoded, []
+    encoded, asked = sentence_encoder._encode, []
 
     def watch(loaded: LoadedEncoder, words: list[str]) -> object:
         asked.append(words)
         return encoded(loaded, words)
 
-    monkeypatch.setattr(sentence_encoder, "_encoded", watch)
+    monkeypatch.setattr(sentence_encoder, "_encode", watch)
     second = encode_words(one, ["under", "good"], cache=tmp_path)
     assert asked == [["under"]]
     assert np.array_equal(second[1], first[0])
