@@ -192,6 +192,14 @@ class Valence:
         return scorers
 
 
+def install_gateway(service: Any) -> None:
+    """Have the workers of a BentoML service answer with its ``entry``, within the limits.
+
+    ``service`` has an ASGI application ``entry`` and ``metrics``, as :class:`Valence` has.
+    """
+    gateway.install(service, application=_application, make_limiter=_make_limiter)
+
+
 def _application() -> ASGIApp:
     application: ASGIApp = get_current_service().entry
     return application
@@ -220,4 +228,4 @@ def _count_refusal(reason: str) -> None:
     get_current_service().metrics.count_rejection(reason)
 
 
-gateway.install(Valence, application=_application, make_limiter=_make_limiter)
+install_gateway(Valence)

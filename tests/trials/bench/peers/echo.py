@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 import bentoml
-from valence.service.app import Valence, _Gateway
+from valence.service.app import Valence, install_gateway
 
 from tests.trials.bench.peers.answer import ANSWER
 
@@ -57,4 +57,4 @@ class Echo:
         return None
 
 
-Echo.add_asgi_middleware(_Gateway)
+install_gateway(Echo)
