@@ -2,7 +2,7 @@
 
 * Pages at the root of the repository (README.md and so on) become pages of the site.
 * Each module of ``extra.modules`` gets a page that mkdocstrings fills from its docstrings.
-* Links stay those that work in the repository. A link to a file that the site does not hold, such as
+* Links stay those that work in the repository. A link to a file that the site lacks, such as
   source code, becomes plain text.
 
 The names of functions are those of mkdocs' events.

@@ -93,8 +93,9 @@ def room_of(path: Path) -> str:
 
 
 def needed_modules(path: Path) -> set[str]:
-    """The modules of both packages that a file imports; of ``from a import b`` only ``a.b``, if it is
-    a module.
+    """The modules of both packages that a file imports.
+
+    Of ``from a import b`` only ``a.b``, if it is a module.
     """
     needed = set()
     for node in ast.walk(tree_of(path)):

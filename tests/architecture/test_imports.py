@@ -138,7 +138,8 @@ def test_texts_and_artifacts_are_read_without_heavy_imports() -> None:
         "import sys\n"
         "import valence.service.classifier.tokenizer, valence.service.classifier.vocabulary\n"
         "import valence.service.classifier.artifact, valence.service.classifier.classifier\n"
-        "heavy = {'torch', 'torchtext', 'bentoml', 'starlette', 'valence.training', 'pyarrow', 'sklearn'}\n"
+        "heavy = {'torch', 'torchtext', 'bentoml', 'starlette', 'valence.training', 'pyarrow',"
+        " 'sklearn'}\n"
         "print(sorted(heavy & sys.modules.keys()))\n"
     )
     done = subprocess.run(
@@ -151,8 +152,10 @@ def test_importing_the_service_reads_no_environment_or_torch() -> None:
     """The import neither reads the environment nor imports torch."""
     code = (
         "import sys\n"
-        "import valence.service.api.application, valence.service.inference.models, valence.service.inference.engines.factory\n"
-        "import valence.service.observability.metrics, valence.service.settings, valence.service.observability.log, valence.service.registry.models\n"
+        "import valence.service.api.application, valence.service.inference.models\n"
+        "import valence.service.inference.engines.factory, valence.service.settings\n"
+        "import valence.service.observability.metrics, valence.service.observability.log\n"
+        "import valence.service.registry.models\n"
         "print(sorted({'torch', 'bentoml', 'valence.training'} & sys.modules.keys()))\n"
     )
     environment = {"VALENCE_MAX_TEXTS": "not a number", "PATH": "/usr/bin:/bin"}

@@ -16,7 +16,8 @@ from tests.deploy.rendering import ROOT, render
 SKIPPED = {
     "CKV_K8S_11": "a CPU limit throttles a service that is idle most of the time",
     "CKV_K8S_14": "the tag is the version; your overlay sets the digest of the image you pushed",
-    "CKV_K8S_43": "the digest is known once the image is pushed; docs/operations/kubernetes.md says where it goes",
+    "CKV_K8S_43": "the digest is known once the image is pushed; "
+    "docs/operations/kubernetes.md says where it goes",
     "CKV_K8S_15": "our tags never move, so an image need not be pulled again",
     "CKV_DOCKER_7": "the base image is a build argument, whose default has a tag",
 }

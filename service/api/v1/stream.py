@@ -72,7 +72,8 @@ class Stream:
         reading = asyncio.create_task(self._read_lines())
         try:
             # The first read tells a client that sent "Expect: 100-continue" to go on, but only
-            # before the answer begins. One turn of the event loop starts the task, another its first read.
+            # before the answer begins. One turn of the event loop starts the task, another one
+            # its first read.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             await self._write(send, _START)

@@ -37,7 +37,8 @@ def test_an_unknown_configuration_names_the_nearest(typed: str) -> None:
 def test_an_unknown_model_names_the_nearest_and_all() -> None:
     held = ["sentiment:1", "sentiment:2", "topic:1"]
     assert describe_unknown("sentimnt:1", held) == (
-        "the model store does not have 'sentimnt:1'; did you mean 'sentiment'? it has sentiment, topic"
+        "the model store does not have 'sentimnt:1'; did you mean 'sentiment'? "
+        "it has sentiment, topic"
     )
     assert describe_unknown("sentiment:3", held).startswith(
         "the model store does not have 'sentiment:3'; did you mean 'sentiment'?"

@@ -1,4 +1,6 @@
-"""Run the benchmarks and write this processor's page in ``docs/measured/benchmarks``: ``make bench``.
+"""``make bench``: run the benchmarks and write this processor's page.
+
+The pages are in ``docs/measured/benchmarks``.
 
 python -m tests.trials.bench [--only PART] [--rounds N] [--seconds S] [--lines L] [--gigabytes G]
                       [--against REVISION]

@@ -68,7 +68,7 @@ def run(options: Options) -> Section:
     growth = max(stream.growth for stream in streams) / 2**20
     text = (
         f"{options.lines:,} sentences of the vader corpus as JSON lines, by the sentiment model: "
-        "`python -m valence.service.score` on a file, and `POST /v1/classify/stream` of a server over one "
+        "`valence score` on a file, and `POST /v1/classify/stream` of a server over one "
         "connection, which sends as fast as the server reads. Each side runs on its own core. "
         "Processor time is that of the command, its start included, and of the server's processes. "
         "Memory growth is the maximum over time of the growth of all processes of the server."

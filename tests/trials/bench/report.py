@@ -1,4 +1,4 @@
-"""``docs/measured/benchmarks``: one document per processor, and ``docs/measured/benchmarks.md``, which lists them.
+"""``docs/measured/benchmarks``: one document per processor, and the page that lists them.
 
 A document holds one section per part. The run that measured a part writes its section.
 """

@@ -1,4 +1,6 @@
-"""Plant faults in real data and count those that the data checks find: ``docs/measured/data-checks.md``.
+"""Plant faults in real data and count those that the data checks find.
+
+The figures go into ``docs/measured/data-checks.md``.
 
 ``python -m tests.trials.data_checks``. Seeds are fixed here; wrong labels are planted in ``bbc``,
 near-duplicates

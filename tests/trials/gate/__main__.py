@@ -1,4 +1,4 @@
-"""``python -m tests.trials.gate``: test the gate, and write the results into ``docs/measured/gate.md``."""
+"""``python -m tests.trials.gate``: test the gate, and write ``docs/measured/gate.md``."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ _INTRODUCTION = """\
 # The image, tried
 
 Written by `make smoke-image`; do not edit. The real Dockerfile is built, and podman runs it. The
-first column is the reason for the trial; [the image](kubernetes.md#the-image) describes its content.
+first column is the reason for the trial; [the image](kubernetes.md#the-image) describes what is in
+it.
 """
 
 

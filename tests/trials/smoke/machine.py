@@ -121,7 +121,7 @@ def _debootstrap(root: Path) -> None:
 
 
 def build_environment() -> Mapping[str, str]:
-    """Return variables for ``deploy/image/build.sh``: podman, with as much isolation as possible here."""
+    """Return variables for ``deploy/image/build.sh``: podman, isolated as far as possible here."""
     environment = {**os.environ, "BUILDER": "podman"}
     with tempfile.TemporaryDirectory(prefix="valence-smoke-") as context:
         probe = f"FROM {BASE}\nRUN true\n"

@@ -188,7 +188,8 @@ def test_an_unexpected_error_is_reported_without_texts(
     monkeypatch.setattr(training_run, "train_classifier", train)
     assert made().failed == ("trec6, seed 0", "sst2, seed 0")
     assert "secret" not in "".join(said)
-    assert any(line.startswith("trec6, seed 0 failed: KeyError in test_experiments") for line in said)
+    start = "trec6, seed 0 failed: KeyError in test_experiments"
+    assert any(line.startswith(start) for line in said)
 
 
 def test_no_training_starts_after_the_time_limit(made: Callable[..., Summary]) -> None:
