@@ -13,8 +13,8 @@ class Example:
     """A text and the label that people gave it; in a multi-label corpus all labels, possibly none.
 
     ``shares`` is the share of human raters that chose each label, if the corpus tells: a soft
-    target that expresses how certain the label is. The shares sum to 1, except in a multi-label corpus.
-    ``place`` is the position of the text in its corpus, such as ``line 7``.
+    target that expresses how certain the label is. The shares sum to 1, except in a multi-label
+    corpus. ``place`` is the position of the text in its corpus, such as ``line 7``.
     """
 
     text: str

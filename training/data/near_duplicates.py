@@ -3,8 +3,8 @@
 A text is the set of the words and of the pairs of neighbouring words of its normal form
 (:mod:`valence.training.corpora.normal_form`). Two texts are near-duplicates if their sets have a
 Jaccard similarity of :data:`SIMILARITY` or more. For candidates: A. Broder, *On the Resemblance and
-Containment of Documents*, SEQUENCES 1997; bands of minima: J. Leskovec, A. Rajaraman and J. Ullman, *Mining of
-Massive Datasets*, chapter 3. Candidates are compared exactly, so none is reported by
+Containment of Documents*, SEQUENCES 1997; bands of minima: J. Leskovec, A. Rajaraman and J. Ullman,
+*Mining of Massive Datasets*, chapter 3. Candidates are compared exactly, so none is reported by
 chance.
 """
 

@@ -121,8 +121,8 @@ def encode_splits(raw: RawData, configuration: Configuration, run: Run) -> Prepa
         ),
     )
     # In training texts, a word that is too rare for the vocabulary is hardly ever a misspelled
-    # word, and the network learns the unknown word from such words. So training reads no word as its
-    # nearest neighbour.
+    # word, and the network learns the unknown word from such words. So training reads no word as
+    # its nearest neighbour.
     exact = Vocabulary(words)
     train: TrainingTexts
     if raw.source is None:

@@ -1,10 +1,10 @@
 """Static word vectors from a sentence encoder: each word is encoded alone, then reduced.
 
-The transformer encodes each word once; training and serving look the vector up. As
-Tulkens and van Dongen, *Model2Vec: Fast State-of-the-Art Static Embeddings*, 2024,
-make whole models: the mean over a word's pieces (Reimers, Gurevych: *Sentence-BERT*, EMNLP 2019),
-then principal components. The components are whitened halfway, because a few directions
-hold most of the variance of an encoder's output and little information (Mu, Viswanath: *All-but-the-Top*, ICLR 2018).
+The transformer encodes each word once; training and serving look the vector up. As Tulkens and van
+Dongen, *Model2Vec: Fast State-of-the-Art Static Embeddings*, 2024, make whole models: the mean over
+a word's pieces (Reimers, Gurevych: *Sentence-BERT*, EMNLP 2019), then principal components. The
+components are whitened halfway, because a few directions hold most of the variance of an encoder's
+output and little information (Mu, Viswanath: *All-but-the-Top*, ICLR 2018).
 """
 
 from __future__ import annotations
