@@ -35,7 +35,9 @@ class Example:
 
         See :func:`valence.training.corpora.normal_form.normal_form`.
         """
-        if self._normal_form is None:
-            object.__setattr__(self, "_normal_form", normal_form(self.text))
-        assert self._normal_form is not None  # noqa: S101 - set above
-        return self._normal_form
+        form = self._normal_form
+        if form is None:
+            form = normal_form(self.text)
+            # the class is frozen for its users; this field is a cache of another one
+            object.__setattr__(self, "_normal_form", form)
+        return form

@@ -340,8 +340,10 @@ def test_the_module_reports_errors_without_importing_torch(
     assert done.returncode == 1
     assert done.stdout == ""
     assert lines == [
-        "error: absent.toml: no such file; "
-        "configurations that have a name: sentiment, sentiment-distilled, topic"
+        (
+            "error: absent.toml: no such file; "
+            "configurations that have a name: sentiment, sentiment-distilled, topic"
+        )
     ]
 
 
