@@ -329,15 +329,15 @@ class Scorer:
         documents = []
         characters = 0
         for text in request.texts:
+            characters += len(text)
+            if characters > _TURN_CHARACTERS:
+                characters = 0
+                await turns.give()
             if len(text) <= long_texts.ONE_TURN_CHARACTERS:
                 documents.append(classifier.encode_head(text))
             else:
                 encoded = await long_texts.encode(classifier, text, turns, max_tokens=max_tokens)
                 documents.append(classifier.select_head(text, encoded))
-            characters += len(text)
-            if characters > _TURN_CHARACTERS:
-                characters = 0
-                await turns.give()
         return documents
 
     def _predict(self, documents: list[WordIds]) -> list[Prediction]:

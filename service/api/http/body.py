@@ -10,9 +10,13 @@ from starlette.types import Receive
 from valence.service.api.http.disconnect import CancelOnDisconnect, ClientGone
 from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded, UnsupportedMedia
 from valence.service.inference.admission import LARGE_BODY
+from valence.service.inference.turns import Turns
 
 # A body that is read whole and comes more slowly than this is not worth its connection.
 MIN_BYTES_PER_SECOND = 1024
+# A larger body is parsed in a turn of the event loop in which no other large body is parsed: a
+# megabyte takes some milliseconds.
+_LONG_PARSE_BYTES = 128 * 1024
 
 
 @dataclass(slots=True)
@@ -69,6 +73,8 @@ class BodyReader:
         body, more = await self._next_chunk()
         if more:
             body = await self._read_rest(body)
+        if len(body) > _LONG_PARSE_BYTES:
+            await Turns().give()
         if self.require_room is not None:
             self.require_room(body)
         if len(body) > LARGE_BODY:
