@@ -1,4 +1,4 @@
-"""The contract of Amazon SageMaker for containers: ``GET /ping`` and ``POST /invocations``.
+"""The routes of Amazon SageMaker's containers: ``GET /ping`` and ``POST /invocations``.
 
 JSON bodies are those of Hugging Face's dialect. Batch transform splits files into JSON lines or
 CSV; the answer to these has one line per line, so that batch transform can join it to its input.
@@ -6,18 +6,15 @@ CSV; the answer to these has one line per line, so that batch transform can join
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 import time
-from typing import Any
 
-import pydantic_core
-from pydantic import BaseModel, ConfigDict, RootModel
+from pydantic import RootModel
 from valence.service import errors
 from valence.service.api.dialects.huggingface.predict import (
     build_compute_headers,
-    predict,
     rank_labels,
+    score_inputs,
 )
 from valence.service.api.dialects.huggingface.routes import (
     PREDICT_EXAMPLES,
@@ -31,25 +28,18 @@ from valence.service.api.dialects.huggingface.schemas import (
     PredictRequest,
     PredictResponse,
 )
+from valence.service.api.dialects.sagemaker import answers, records
+from valence.service.api.dialects.sagemaker.answers import CSV, JSON, LINES
 from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
-from valence.service.api.http.scoring import require_few, require_within_limits, score_texts
-from valence.service.api.http.validation import parse
-from valence.service.errors import InvalidRequest, MalformedBody
+from valence.service.api.http.scoring import score_texts
+from valence.service.errors import UnsupportedMedia
 from valence.service.inference.scored import ScoreRequest
-from valence.service.settings import Settings
 
-_JSON, _LINES, _CSV = "application/json", "application/jsonlines", "text/csv"
-
-
-class Line(BaseModel):
-    """One line of ``application/jsonlines``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    inputs: str
+_HEADER_PARAMETER = re.compile(r";\s*header\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
+_HEADERS = {"present": True, "absent": False}
 
 
 class PredictedLine(RootModel[list[PredictedLabel]]):
@@ -59,55 +49,48 @@ class PredictedLine(RootModel[list[PredictedLabel]]):
 async def invoke(context: Context, request: Request) -> Outcome:
     """Answer ``POST /invocations``."""
     started = time.perf_counter()
-    media_type = request.require_media(_JSON, _LINES, _CSV)
-    if media_type == _JSON:
-        return await predict(context, request)
-    body = await request.body.read()
-    texts = (_read_csv if media_type == _CSV else _read_json_lines)(body, context.settings)
-    if not texts:
-        raise InvalidRequest.for_field("body", "the body is empty; send one text per line")
-    require_within_limits(texts, context.settings, field="line")
-    scorer, scored = await score_texts(context, request, ScoreRequest(texts))
-    rows: list[Any] = await rank_labels(scorer, scored)
+    media_type = request.require_media(*answers.MEDIA_TYPES)
+    answer_type = answers.choose_media(
+        request.headers.get(b"accept", b""), default=JSON if media_type == JSON else LINES
+    )
+    has_header = True
+    if media_type == JSON:
+        scorer, scored, rows, is_one_text = await score_inputs(context, request)
+        if is_one_text and answer_type == JSON:
+            (rows,) = rows
+    else:
+        header = _read_header_parameter(request) if media_type == CSV else None
+        body = await request.body.read()
+        texts, _, has_header = (
+            await records.read_csv(body, context.settings, header=header)
+            if media_type == CSV
+            else await records.read_json_lines(body, context.settings)
+        )
+        scorer, scored = await score_texts(context, request, ScoreRequest(texts))
+        rows = await rank_labels(scorer, scored)
+    content = await answers.encode(rows, answer_type, header=has_header)
+    if answer_type == CSV:
+        answer_type = f"{CSV}; header={'present' if has_header else 'absent'}"
     response = Response(
-        b"".join(pydantic_core.to_json(row) + b"\n" for row in rows),
-        media_type=_LINES,
+        content,
+        media_type=answer_type,
         headers=build_compute_headers(scorer, scored, seconds=time.perf_counter() - started),
     )
     return Outcome.of(response, scorer, scored)
 
 
-def _read_json_lines(body: bytes, settings: Settings) -> list[str]:
-    # only a line feed ends a line, because a text may have any other separator
-    lines = body.removesuffix(b"\n").split(b"\n") if body else []
-    require_few(lines, settings, field="line")
-    texts = []
-    for index, line in enumerate(lines):
-        try:
-            texts.append(parse(Line, line).inputs)
-        except MalformedBody as error:
-            raise MalformedBody(f"line {index}: {error}") from None
-        except InvalidRequest as error:
-            raise InvalidRequest.for_field(f"line.{index}", str(error)) from None
-    return texts
-
-
-def _read_csv(body: bytes, settings: Settings) -> list[str]:
-    try:
-        rows = list(csv.reader(io.StringIO(body.decode(), newline=""), strict=True))
-    except UnicodeDecodeError:
-        raise MalformedBody("the body is not UTF-8") from None
-    except csv.Error as error:
-        raise MalformedBody(f"the body is not CSV: {error}") from None
-    require_few(rows, settings, field="line")
-    for index, row in enumerate(rows):
-        if len(row) != 1:
-            raise InvalidRequest.for_field(
-                f"line.{index}",
-                f"{len(row)} columns, there must be one, the text; put a text with commas in "
-                "quotes",
-            )
-    return [text for (text,) in rows]
+def _read_header_parameter(request: Request) -> bool | None:
+    """The parameter ``header`` of the media type ``text/csv``, as RFC 4180 defines it."""
+    given = request.headers.get(b"content-type", b"").decode("latin-1")
+    match = _HEADER_PARAMETER.search(given)
+    if match is None:
+        return None
+    if match[1].lower() not in _HEADERS:
+        raise UnsupportedMedia(
+            "the parameter header of text/csv must be present or absent; leave it out if a header "
+            f"has a column {records.TEXT_COLUMN}"
+        )
+    return _HEADERS[match[1].lower()]
 
 
 ROUTES = (
@@ -136,19 +119,29 @@ ROUTES = (
         operation=Operation(
             summary="Classify for SageMaker",
             description="JSON bodies as for /predict. The answer to JSON lines with `inputs`, or "
-            "to CSV with one column and without a header, has one line per line.",
+            "to CSV, has one line per line. CSV has one column, the text, or a header with a "
+            "column `inputs`; `header=present` and `header=absent` in the media type say which. "
+            "The header Accept chooses the media type of the answer. An answer in CSV has the "
+            "likeliest label and its score, below a header if the request has one. Lines are "
+            "counted from 1 in errors, and blank lines do not get an answer.",
             tag="sagemaker",
             request=PredictRequest,
             request_examples=PREDICT_EXAMPLES,
             other_requests={
-                _LINES: '{"inputs": "I love it."}\n{"inputs": "It broke."}\n',
-                _CSV: '"I love it, really."\nIt broke.\n',
+                LINES: '{"inputs": "I love it."}\n{"inputs": "It broke."}\n',
+                CSV: '"I love it, really."\nIt broke.\n',
             },
             response=PredictResponse,
             response_examples=PREDICTED,
-            other_responses={_LINES: [{"score": 0.9375, "label": "positive"}]},
+            other_responses={
+                LINES: [{"score": 0.9375, "label": "positive"}],
+                CSV: "positive,0.9375\nnegative,0.75\n",
+            },
             response_line=PredictedLine,
-            errors=tuple(error for error in SCORING_ERRORS if error is not errors.UnknownModel),
+            errors=(
+                *(error for error in SCORING_ERRORS if error is not errors.UnknownModel),
+                errors.NotAcceptable,
+            ),
             error=PredictError,
         ),
     ),
