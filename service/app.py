@@ -192,7 +192,7 @@ class Valence:
         from valence.service.inference.scorer import Scorer
         from valence.service.registry import models
 
-        limits = QueueLimits(self.settings.queue_items, self.settings.queue_tokens)
+        limits = QueueLimits.of(self.settings)
         memory = self.settings.cache_bytes
         cache = AnswerCache(max_bytes=memory) if memory else None
         scorers = []
