@@ -117,6 +117,7 @@ class Valence:
                 key_file.read(Path(checked.api_keys_file))
             elif not checked.allow_anonymous:
                 key_file.require_unless_loopback(supervisor.listening_host())
+            supervisor.require_free_port()
             if checked.engine.startswith("native"):
                 from valence.service.inference.engines import factory
 
@@ -127,14 +128,25 @@ class Valence:
             supervisor.refuse_to_start(error)
         if supervisor.worker_count(_NAME) > 1:
             metrics_folder.create()
-        supervisor.supervise_worker()
+        lines = _line_writer(sys.stderr, lambda dropped: None)  # noqa: ARG005
+
+        def tell(line: str) -> None:
+            lines.write(f"{line}\n")
+            lines.drain(_LAST_LINES_SECONDS)
+
+        supervisor.supervise_worker(
+            hung_seconds=checked.hung_seconds,
+            grace_seconds=checked.drain_seconds + checked.grace_seconds,
+            tell=tell,
+        )
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def start(self) -> None:
         """Let the models load while the server answers 503: health is reported from the start."""
-        from valence.service.server import sigterm, supervisor
+        from valence.service.server import heartbeat, sigterm, supervisor
 
         supervisor.end_with_parent()
+        heartbeat.send_heartbeats(hung_seconds=self.settings.hung_seconds)
         self._loading = asyncio.create_task(self._finish_loading())
         self._sharing = asyncio.create_task(self._share_gauges())
         # The server waits for all requests before it calls ``drain``, so streams are told to end
