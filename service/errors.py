@@ -9,6 +9,7 @@
         ├── RateLimited         the rate limit of the API key is reached
         ├── UnknownPath
         ├── MethodNotAllowed
+        ├── NotAcceptable       no media type of the answer is accepted
         ├── MalformedBody       not JSON
         ├── BodyTooLarge
         ├── BodyTooSlow         the body did not arrive in time
@@ -69,6 +70,10 @@ class MethodNotAllowed(RequestError):
     def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
         super().__init__(message)
         self.allowed = allowed
+
+
+class NotAcceptable(RequestError):
+    """The client accepts no media type that the route can answer in."""
 
 
 class MalformedBody(RequestError):
