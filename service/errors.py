@@ -3,6 +3,7 @@
     ValenceError
     ├── ArtifactError           a model folder that is damaged or not a model
     ├── ConfigurationError      a setting or configuration file that cannot be used
+    ├── NonFiniteAnswer         a model that computes NaN or infinity for a text
     └── RequestError            a request that the service refuses
         ├── Unauthorized        no API key, or an unknown one
         ├── RateLimited         the rate limit of the API key is reached
@@ -37,6 +38,10 @@ class ArtifactError(ValenceError):
 
 class ConfigurationError(ValenceError):
     """A setting or a configuration file has an invalid value."""
+
+
+class NonFiniteAnswer(ValenceError):
+    """A model computed NaN or infinity for a text; the answer would mean nothing."""
 
 
 class RequestError(ValenceError):

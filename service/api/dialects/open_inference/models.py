@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pydantic_core
+from valence.service import errors
 from valence.service.api.dialects.open_inference.inference import model_in_path
 from valence.service.api.dialects.open_inference.schemas import (
     Duration,
@@ -45,8 +46,17 @@ async def show_model(context: Context, request: Request) -> Outcome:
 
 
 async def show_model_ready(context: Context, request: Request) -> Outcome:
-    """Answer ``GET /v2/models/{name}[/versions/{version}]/ready``."""
-    scorer = context.models.get(model_in_path(request))
+    """Answer ``GET /v2/models/{name}[/versions/{version}]/ready``.
+
+    A probe has no API key, so the answer to it names no model but the one that it asks for.
+    """
+    name = model_in_path(request)
+    try:
+        scorer = context.models.get(name)
+    except errors.UnknownModel:
+        raise errors.UnknownModel(
+            f"the model {name!r} is not served; GET /v1/models lists the models"
+        ) from None
     return Outcome(Response(pydantic_core.to_json({"name": scorer.name, "ready": True})))
 
 

@@ -4,6 +4,7 @@ import struct
 
 import numpy as np
 import pytest
+from valence.service.keys import key_file
 
 PATH = "/v2/models/sentiment/infer"
 HEADER = "inference-header-content-length"
@@ -300,6 +301,18 @@ async def test_an_unknown_model_or_version_is_404_with_an_error(served, path):
     response = await served.client.get(path)
     assert response.status_code == 404
     assert set(response.json()) == {"error"}
+
+
+@pytest.mark.parametrize("path", ["other", "sentiment:2", "sentiment/versions/2"])
+async def test_a_probe_without_a_key_learns_no_names(serve, tmp_path, path):
+    keys = tmp_path / "keys"
+    keys.write_text(f"alice: sha256:{key_file.fingerprint(b'of-alice').hex()}\n")
+    served = serve(api_keys_file=str(keys))
+    answer = await served.client.get(f"/v2/models/{path}/ready")
+    assert answer.status_code == 404
+    assert "sentiment:1" not in answer.text
+    named = await served.client.get(f"/v2/models/{path}", headers={"X-API-Key": "of-alice"})
+    assert "the served models are sentiment:1" in named.json()["error"]
 
 
 async def test_server_and_models_describe_themselves(served):
