@@ -27,8 +27,6 @@ from valence.service.files.tables import Row, Rows
 from valence.service.inference.engines.interface import Engine
 from valence.service.score.parts import encode_part, join_parts
 
-# rows per part: scoring them takes some tenths of a second
-PART_ROWS = 4_096
 # windows per call of the engine
 _BATCH = 256
 _JOURNAL = "journal.json"
@@ -47,6 +45,8 @@ class Options:
     top_k: int = 0
     min_confidence: float = 0.0
     prefix: str = ""
+    part_rows: int = 4_096
+    """Rows of a part: scoring them takes some tenths of a second."""
 
 
 def read_engine_name(out: Path) -> str | None:
@@ -90,7 +90,7 @@ def score_file(
     columns: list[str] = []
     total = 0
     with closing(rows):
-        while chunk := list(islice(rows, PART_ROWS)):
+        while chunk := list(islice(rows, options.part_rows)):
             if not parts:
                 columns = [*_input_columns(chunk, options, added, source), *added]
             path = folder / f"{len(parts):08d}"
@@ -128,7 +128,6 @@ def _identify(
         "input": digest.hexdigest(),
         "model": f"{manifest.name}:{manifest.version}",
         "engine": engine.name,
-        "part_rows": PART_ROWS,
         **asdict(options),
     }
 
