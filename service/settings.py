@@ -136,11 +136,18 @@ class Settings(BaseModel):
         description="Time after SIGTERM in which the service still accepts requests, while "
         "`/readyz` answers 503.",
     )
+    grace_seconds: float = Field(
+        default=65.0,
+        gt=0,
+        description="Time after SIGTERM, and after `VALENCE_DRAIN_SECONDS`, in which the service "
+        "answers the requests that it has admitted. A worker that has not ended by then is killed, "
+        "and the service ends with status 1.",
+    )
     hung_seconds: float = Field(
         default=5.0,
         gt=0,
         description="Time after which a batch that is still running counts as hung. `/livez` then "
-        "answers 503.",
+        "answers 503. A worker that does nothing at all for this time is killed and replaced.",
     )
     api_keys_file: str = Field(
         default="",
