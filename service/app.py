@@ -191,7 +191,7 @@ class Valence:
 
     async def _finish_loading(self) -> None:
         from valence.service.errors import ValenceError
-        from valence.service.server import supervisor
+        from valence.service.server import announcement, supervisor
 
         try:
             scorers = await asyncio.wrap_future(self._loaded)
@@ -213,6 +213,7 @@ class Valence:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
+        await announcement.announce([scorer.name for scorer in scorers])
 
     def _load(self) -> list[Scorer]:
         from valence.service.classifier import artifact
@@ -223,7 +224,7 @@ class Valence:
         from valence.service.inference.scorer import Scorer
         from valence.service.registry import models
 
-        limits = QueueLimits(self.settings.queue_items, self.settings.queue_tokens)
+        limits = QueueLimits.of(self.settings)
         memory = self.settings.cache_bytes
         cache = AnswerCache(max_bytes=memory) if memory else None
         scorers = []

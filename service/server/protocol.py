@@ -67,6 +67,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._shutting_down = False
         self._refused_since = 0.0
         self._refusal = MALFORMED
+        self._answer: SingleWriteSend | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Register the connection, or refuse it if there are too many."""
@@ -85,6 +86,7 @@ class LimitedProtocol(HttpToolsProtocol):
         after a flood.
         """
         super().connection_lost(exc)
+        self._answer = None
         if self.cycle is not None and self.cycle.response_complete:
             self.cycle = None  # type: ignore[assignment]
 
@@ -139,7 +141,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refuse(self._refusal)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        super()._start_asgi_task(cycle, SingleWriteSend(self._limiter.application or app, cycle))
+        self._answer = SingleWriteSend(self._limiter.application or app, cycle)
+        super()._start_asgi_task(cycle, self._answer)
 
     def pause_writing(self) -> None:
         """Note since when the client does not read."""
@@ -185,23 +188,22 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def check_limits(self, now: float) -> None:
         """End what has lasted too long; ``now`` is the time of the event loop."""
-        limits = self._limits
+        limits, answer = self._limits, self._answer
+        idle_seconds = (answer and answer.idle_seconds) or limits.body_idle_seconds
         if self._refused_since:
             if now - self._refused_since > LINGER_SECONDS:
                 self.transport.abort()
         elif self.transport.is_closing():
             # an answer that the client does not read would keep the connection open for ever
-            if now - self._last_data > limits.body_idle_seconds:
+            if now - self._last_data > idle_seconds:
                 self.transport.abort()
+        elif answer is not None and answer.is_watched:
+            return
         elif self._headers_since:
             if now - self._headers_since > limits.header_seconds:
                 self._refuse(HEADERS_TOO_SLOW)
         elif self._write_paused_since:
-            if now - self._write_paused_since > limits.body_idle_seconds:
+            if now - self._write_paused_since > idle_seconds:
                 self.transport.abort()
-        elif (
-            self._in_body
-            and not self.flow.read_paused
-            and now - self._last_data > limits.body_idle_seconds
-        ):
+        elif self._in_body and not self.flow.read_paused and now - self._last_data > idle_seconds:
             self._refuse(BODY_STOPPED)

@@ -15,6 +15,9 @@ from starlette.types import Message, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 EXTENSION = "valence.http.response.whole"
+# The key, in the message ``http.response.start``, of the seconds for which a client may stand still
+# by the answer's own rule. The application then ends the answer itself.
+IDLE_SECONDS = "valence.http.response.idle_seconds"
 _EXTENSIONS: dict[str, dict[object, object]] = {EXTENSION: {}}
 
 
@@ -26,11 +29,18 @@ def supports_single_write(scope: Scope) -> bool:
 class SingleWriteSend:
     """Wraps the application ``app`` for one request of uvicorn, and adds the extension to it."""
 
-    __slots__ = ("_app", "_cycle")
+    __slots__ = ("_app", "_cycle", "idle_seconds")
 
     def __init__(self, app: Any, cycle: RequestResponseCycle) -> None:
         self._app = app
         self._cycle = cycle
+        self.idle_seconds = 0.0
+        """For how long the client may stand still by the answer's own rule; 0 without one."""
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the application watches over the time of this answer, which is not complete."""
+        return self.idle_seconds > 0 and not self._cycle.response_complete
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Any:  # noqa: ARG002
         """Call the application with a ``send`` of our own; returns its awaitable."""
@@ -40,6 +50,7 @@ class SingleWriteSend:
     async def _send(self, message: Message) -> None:
         cycle = self._cycle
         if "body" not in message or message["type"] != "http.response.start":
+            self.idle_seconds = message.get(IDLE_SECONDS, self.idle_seconds)
             await cycle.send(message)  # type: ignore[arg-type]
             return
         if cycle.flow.write_paused and not cycle.disconnected:

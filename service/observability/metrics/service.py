@@ -21,6 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from valence.service.observability import metrics_folder
 from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MAX_BUFFERED, observe_all
 from valence.service.observability.metrics.exposition import exposition
+from valence.service.observability.metrics.totals import ModelTotals, sum_by_model
 from valence.service.observability.request_record import RequestRecord
 from valence.service.pacing.debounce import Debounced
 
@@ -265,6 +266,12 @@ class Metrics:
         """All metrics in Prometheus' text format; with several workers, those of all workers."""
         self.set_gauges()
         return exposition(self._collectors())
+
+    def totals(self) -> dict[tuple[str, str], ModelTotals]:
+        """What each model has done, by name and version; with several workers, in all of them."""
+        return sum_by_model(
+            family for collector in self._collectors() for family in collector.collect()
+        )
 
     def _collectors(self) -> Iterator[Any]:
         process = CollectorRegistry()
