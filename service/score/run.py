@@ -35,8 +35,6 @@ from valence.service.files.tables import Row, Rows
 from valence.service.inference.engines.interface import Engine
 from valence.service.score.parts import encode_part, join_parts
 
-# A part with more characters ends earlier, since all its rows are in memory together.
-PART_CHARACTERS = 4_000_000
 # windows per call of the engine
 _BATCH = 256
 _JOURNAL = "journal.json"
@@ -57,6 +55,8 @@ class Options:
     prefix: str = ""
     part_rows: int = 4_096
     """Rows of a part: scoring them takes some tenths of a second."""
+    part_characters: int = 4_000_000
+    """A part with more characters ends earlier, since all its rows are in memory together."""
 
 
 def read_engine_name(out: Path) -> str | None:
@@ -100,7 +100,7 @@ def score_file(
     columns: list[str] = []
     total = 0
     with closing(rows):
-        while chunk := _take_part(rows, options.part_rows):
+        while chunk := _take_part(rows, options):
             if not parts:
                 columns = [*_input_columns(chunk, options, added, source), *added]
             path = folder / f"{len(parts):08d}"
@@ -123,14 +123,14 @@ def score_file(
     return total
 
 
-def _take_part(rows: Iterable[Row], max_rows: int) -> list[Row]:
+def _take_part(rows: Iterable[Row], options: Options) -> list[Row]:
     """The rows of the next part; they do not depend on the run."""
     chosen = []
     characters = 0
-    for row in islice(rows, max_rows):
+    for row in islice(rows, options.part_rows):
         chosen.append(row)
         characters += row.size
-        if characters > PART_CHARACTERS:
+        if characters > options.part_characters:
             break
     return chosen
 
@@ -150,7 +150,6 @@ def _identify(
         "input": digest.hexdigest(),
         "model": f"{manifest.name}:{manifest.version}",
         "engine": engine.name,
-        "part_characters": PART_CHARACTERS,
         **asdict(options),
     }
 

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from valence.service.api import pages
 
+from tests.support.page_files import pages_in
+
 WEB = Path(pages.__file__).parent / "web"
 PATHS = [route.path for route in pages.ROUTES]
 
@@ -38,12 +40,8 @@ async def test_an_unused_file_is_not_served(served):
         assert (await served.client.get(f"/assets/{name}")).status_code == 404
 
 
-async def test_without_page_files_the_answer_names_the_contract(served, monkeypatch):
-    monkeypatch.setattr(pages, "_WEB", WEB / "elsewhere")
-    pages._read_file.cache_clear()
-    try:
+async def test_without_page_files_the_answer_names_the_contract(served, tmp_path):
+    with pages_in(tmp_path):
         answer = await served.client.get("/")
-    finally:
-        pages._read_file.cache_clear()
     assert answer.status_code == 404
     assert "/openapi.json" in answer.json()["detail"]

@@ -218,7 +218,8 @@ async def test_buffered_values_equal_single_observations():
 async def test_buffered_values_are_flushed_without_a_scrape():
     metrics = Metrics(version="1")
     model = ModelMetrics(metrics, name="m", version="1", labels=("a",), engine="e")
-    for _ in range(2):
+    for texts in (1, 2):
         model.count_scored(["a"], ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))
         await asyncio.sleep(0.6)  # values are at most half a second late
-    assert list(families(metrics.exposition().decode())["valence_tokens"].values()) == [2]
+        tokens = families(metrics.exposition().decode())["valence_tokens"]
+        assert list(tokens.values()) == [texts]

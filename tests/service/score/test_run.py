@@ -166,13 +166,17 @@ def test_a_row_that_is_too_long_is_an_error(score, tmp_path, monkeypatch, name, 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_part_holds_few_characters(score, rows, tmp_path, monkeypatch, counting_engine, name):
+def test_a_part_holds_few_characters(score, rows, tmp_path, name):
     """Rows of any size fit into memory, and the output is the same."""
     source = write(tmp_path / name, rows)
     score(source, tmp_path / "whole.jsonl")
-    monkeypatch.setattr(run, "PART_CHARACTERS", 150)
     told = []
-    score(source, tmp_path / "parts.jsonl", advance=lambda *given: told.append(given[0]))
+    score(
+        source,
+        tmp_path / "parts.jsonl",
+        advance=lambda *given: told.append(given[0]),
+        part_characters=150,
+    )
     assert len(told) > 10
     assert told[-1] == len(rows)
     assert (tmp_path / "parts.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()

@@ -17,7 +17,6 @@ from typing import Self
 import psutil
 
 _READY_SECONDS = 120.0
-_END_SECONDS = 10.0
 
 
 class BenchError(Exception):
@@ -46,6 +45,9 @@ class Server:
     cores
     that it is pinned to (None: all); ``folder`` is its working folder (None: the current one).
     """
+
+    # what still runs this long after SIGTERM is killed
+    END_SECONDS = 10.0
 
     def __init__(
         self,
@@ -130,12 +132,12 @@ class Server:
         with contextlib.suppress(BenchError):
             self._tree()
         self._process.terminate()
-        _, alive = psutil.wait_procs(self._known, timeout=_END_SECONDS)
+        _, alive = psutil.wait_procs(self._known, timeout=self.END_SECONDS)
         for process in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(alive, timeout=_END_SECONDS)
-        self._process.wait(_END_SECONDS)
+        psutil.wait_procs(alive, timeout=self.END_SECONDS)
+        self._process.wait(self.END_SECONDS)
 
 
 def cpu_seconds(pids: Sequence[int]) -> float:

@@ -20,15 +20,18 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
 
+class QuickServer(Server):
+    END_SECONDS = 0.5
+
+
 def running(pid):
     # an ended orphan stays in the process table until the first process collects it
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-def test_a_server_and_its_descendants_are_counted_and_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr("tests.trials.bench.processes._END_SECONDS", 0.5)
+def test_a_server_and_its_descendants_are_counted_and_ended(tmp_path):
     port = free_port()
-    with Server(
+    with QuickServer(
         [sys.executable, "-c", PARENT, str(port)], port=port, log=tmp_path / "log"
     ) as server:
         assert 0 < server.ready_seconds < 30

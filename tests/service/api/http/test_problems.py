@@ -10,11 +10,9 @@ import dataclasses
 import json
 from collections.abc import AsyncIterator
 from typing import Any
-from unittest import mock
 
 import httpx
 import pytest
-from valence.service.api import pages
 from valence.service.api.application import ROUTES
 from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.response import Response
@@ -25,6 +23,7 @@ from valence.service.settings import Settings
 
 from tests.service.api.conftest import documented
 from tests.support.blocked_engines import Blocked, slow
+from tests.support.page_files import pages_in
 
 DOCUMENT = openapi.build_document(ROUTES, Settings())
 SECRET = "valence_secret"
@@ -74,11 +73,7 @@ async def request_missing_resource(serve: Any, route: Route, tmp_path: Any) -> h
     """Ask for a model or a page file that does not exist."""
     served = serve()
     if route.operation.tag == "pages":
-        pages._read_file.cache_clear()
-        with (
-            mock.patch.object(pages, "_WEB", tmp_path),
-            mock.patch.object(pages, "_SWAGGER", tmp_path),
-        ):
+        with pages_in(tmp_path):
             return await ask(served, route)
     if route.operation.query is not None:
         return await ask(served, route, params={"model": "none"})
