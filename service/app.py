@@ -128,7 +128,7 @@ class Valence:
             supervisor.refuse_to_start(error)
         if supervisor.worker_count(_NAME) > 1:
             metrics_folder.create()
-        lines = _line_writer(sys.stderr, lambda dropped: None)  # noqa: ARG005
+        lines = _error_writer()
 
         def tell(line: str) -> None:
             lines.write(f"{line}\n")
@@ -213,7 +213,8 @@ class Valence:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
-        await announcement.announce([scorer.name for scorer in scorers])
+        names = [scorer.name for scorer in scorers]
+        await announcement.announce(names, _error_writer().write)
 
     def _load(self) -> list[Scorer]:
         from valence.service.classifier import artifact
@@ -252,6 +253,11 @@ def _line_writer(stream: Any, count_dropped: Callable[[int], None]) -> LineWrite
     with contextlib.suppress(AttributeError, OSError):
         descriptor = stream.fileno()
     return LineWriter(descriptor, count_dropped)
+
+
+def _error_writer() -> LineWriter:
+    """A writer of lines for a person at a terminal; nobody counts those that nobody reads."""
+    return _line_writer(sys.stderr, lambda lines: None)  # noqa: ARG005
 
 
 def install_gateway(service: Any) -> None:

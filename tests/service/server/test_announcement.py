@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 
 import pytest
 from valence.service.server import announcement
@@ -18,7 +19,9 @@ def announce_beside_a_server(address, family=socket.AF_INET):
 
     async def run():
         loop = asyncio.get_running_loop()
-        announcing = asyncio.create_task(announcement.announce(["sentiment", "topic"]))
+        announcing = asyncio.create_task(
+            announcement.announce(["sentiment", "topic"], sys.stderr.write)
+        )
         await asyncio.sleep(0)
         assert not announcing.done()
         with socket.socket(family) as listening:
@@ -55,7 +58,7 @@ def test_a_container_gets_no_line(capsys, monkeypatch):
     monkeypatch.setenv("BENTOML_CONTAINERIZED", "true")
 
     async def run():
-        await announcement.announce(["sentiment"])
+        await announcement.announce(["sentiment"], sys.stderr.write)
 
     with asyncio.Runner(loop_factory=BatchAcceptLoop) as runner:
         runner.run(run())

@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.trials.bench.measure import say
-from tests.trials.chaos import fuzz, overload, restarts, slow, soak, worst
+from tests.trials.chaos import fuzz, hung, overload, restarts, slow, soak, unread_log, worst
 from tests.trials.chaos.finding import Finding, markdown, publish
 
 PAGE = Path("docs/measured/faults.md")
 PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "overload": lambda share: overload.run(seconds=60 * share),
     "restarts": lambda share: restarts.run(times=max(2, int(20 * share))),
+    "log": lambda share: unread_log.run(requests=max(8_000, int(20_000 * share))),
+    "hung": lambda share: hung.run(times=max(1, int(5 * share))),
     "slow": lambda share: slow.run(clients=max(10, int(500 * share))),
     "fuzz": lambda share: fuzz.run(requests=int(10_000 * share), made=int(100_000 * share)),
     "tokenizer": lambda share: fuzz.tokenizer(int(1_000_000 * share)),
