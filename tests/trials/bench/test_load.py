@@ -60,8 +60,8 @@ def test_a_closed_loop_counts_only_answers_in_its_window():
     assert 0 < result.answered <= 41
     assert len(seen) > result.answered
     assert result.per_second == result.answered / result.seconds
-    # two connections take turns at a server that serves one request at a time (Little's law); a busy
-    # machine makes both sides longer
+    # Two connections take turns at a server that serves one request at a time: Little's law. A busy
+    # machine makes both sides longer.
     assert result.p50 == pytest.approx(2 / result.per_second, rel=0.5)
 
 
@@ -87,10 +87,11 @@ def test_an_open_loop_keeps_its_schedule_while_a_server_stalls():
     assert result.lag_p99 < 0.1
 
 
-def test_an_unanswered_request_counts_with_its_waiting_time(monkeypatch):
-    monkeypatch.setattr(load, "_DRAIN_SECONDS", 0.2)
+def test_an_unanswered_request_counts_with_its_waiting_time():
     with server(stall=(1, 0.8)) as (port, _):
-        result = load.run(Job(port, REQUESTS, connections=1, seconds=0.3, warm_up=0.0, rate=18.0))
+        result = load.run(
+            Job(port, REQUESTS, 1, seconds=0.3, warm_up=0.0, rate=18.0, drain_seconds=0.2)
+        )
     assert result.failed == result.answered == 5
     assert result.p99 > 0.3
 
