@@ -48,7 +48,7 @@ SERVED = $(if $(call given,MODELS),$(if $(VALENCE_MODELS),,$(MODELS:%=--model %)
 # two installations at once into one environment would break it
 .NOTPARALLEL:
 .PHONY: help setup serve train evaluate retrain test unit lint format types bench chaos docs bento image clean
-.PHONY: lock manifests smoke-image trial wheel sanitize
+.PHONY: audit lock manifests smoke-image trial wheel sanitize
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
@@ -116,7 +116,7 @@ image: bento ## Build the container image TAG; VARIANT=gpu or training, BUILD_AR
 		$(or $(TAG),valence$(if $(filter training,$(VARIANT)),-training):latest)
 
 clean: ## Remove environments and all that was built; .valence stays
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-docs $(VENV)-lock $(VENV)-policies build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-bench $(VENV)-docs $(VENV)-lock $(VENV)-policies build dist *.egg-info
 	rm -rf .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find service training tests -name __pycache__ -prune -exec rm -rf {} +
 	find service -name '*.so' -exec rm -f {} +
@@ -131,6 +131,17 @@ lock: $(VENV)-lock/.installed ## Write requirements/locks anew, with hashes, for
 	$(LOCK_WITH) pyproject.toml --extra torch --output-file requirements/locks/gpu.txt
 	$(LOCK_WITH) pyproject.toml --extra training --output-file requirements/locks/training.txt
 	$(LOCK_WITH) --group sbom --output-file requirements/locks/sbom.txt
+
+# --strict, because pip-audit would pass over packages that it cannot ask about, and end with success.
+# Licences that would bind what is served with such a package are refused in the image.
+audit: $(BASE) $(VENV)-audit/.installed ## List licences in build/licences.md; look for vulnerabilities in the locks
+	@mkdir -p build
+	$(VENV)-audit/bin/pip-licenses --python $(BIN)/python --with-urls --order license --format markdown \
+		--output-file build/licences.md
+	$(VENV)-audit/bin/pip-licenses --python $(BIN)/python --summary --partial-match --fail-on "GPL;SSPL;UNKNOWN" \
+		--packages $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/\1/p' requirements/locks/cpu.txt)
+	$(VENV)-audit/bin/pip-audit --strict --disable-pip --require-hashes \
+		$(patsubst %,--requirement %,$(wildcard requirements/locks/*.txt))
 
 manifests: $(DEVELOPMENT) $(SCHEMAS)/.installed $(VENV)-policies/.installed ## Render and check all that deploy/ holds
 	$(BIN)/python -m tests.deploy

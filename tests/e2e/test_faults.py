@@ -1,6 +1,7 @@
 """How a served bento reacts to faults of clients, of its worker and of its operator."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -202,22 +204,23 @@ def test_weights_of_another_architecture_fail_with_one_line(bento, refused, tmp_
     assert "output.bias, outpux.bias" in line
 
 
-def with_nan(content: bytes) -> bytes:
-    """Replace the last float32 by NaN."""
-    return content[:-4] + struct.pack("<f", float("nan"))
+def with_last(value: float) -> Callable[[bytes], bytes]:
+    """Replace the last float32 by ``value``."""
+    return lambda content: content[:-4] + struct.pack("<f", value)
 
 
 @pytest.mark.parametrize(
     ("file", "change", "reason"),
     [
-        (seal.WEIGHTS, with_nan, "numbers that are not finite"),
+        (seal.WEIGHTS, with_last(math.nan), "numbers that are not finite"),
+        (seal.WEIGHTS, with_last(3e38), "sums in the network may not be finite"),
         (
             seal.VOCABULARY,
             lambda content: content.rsplit(b"\n", 2)[0] + b"\n",
             "the vocabulary has 12 words, the architecture requires 13",
         ),
     ],
-    ids=["tensors", "vocabulary"],
+    ids=["tensors", "sums", "vocabulary"],
 )
 def test_a_fault_only_the_worker_sees_fails_with_one_line(
     bento, refused, tmp_path, file, change, reason
