@@ -24,7 +24,8 @@ from valence.service.server import gateway
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
     from valence.service.inference.scorer import Scorer
-    from valence.service.server.connection_limits import ConnectionLimiter
+    from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
+    from valence.service.settings import Settings
 
 
 class Input(BaseModel):
@@ -207,21 +208,48 @@ def _application() -> ASGIApp:
 
 def _make_limiter(application: ASGIApp) -> ConnectionLimiter:
     """Make the limiter of a worker, before BentoML has created the service."""
-    from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
+    from valence.service.server.connection_limits import ConnectionLimiter
     from valence.service.settings import Settings
 
     settings = Settings.from_environment(os.environ)
-    max_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limits = ConnectionLimits(
+    # keep 64 descriptors for model files, logs and pipes
+    places = max(_raise_file_limit(settings.max_connections) - 64, 2)
+    connections = min(settings.max_connections, places - 1)
+    return ConnectionLimiter(
+        _limits(settings, connections, max(min((places - connections) // 2, connections), 1)),
+        _count_refusal,
+        application=application,
+    )
+
+
+def _raise_file_limit(connections: int) -> int:
+    """Let this process open files enough for ``connections``; return how many it may open.
+
+    Each connection may have a successor while its client reads its last answer, and as many
+    sockets may be refused.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 3 * connections + 128
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def _limits(settings: Settings, connections: int, lingering: int) -> ConnectionLimits:
+    from valence.service.server.connection_limits import ConnectionLimits
+
+    return ConnectionLimits(
         header_bytes=settings.max_header_bytes,
         headers=settings.max_headers,
         header_seconds=settings.header_timeout_seconds,
         body_idle_seconds=settings.body_idle_seconds,
         keep_alive_seconds=settings.keep_alive_seconds,
-        # keep 64 descriptors for model files, logs and pipes
-        connections=min(settings.max_connections, max(max_files - 64, 1)),
+        connections=connections,
+        lingering=lingering,
     )
-    return ConnectionLimiter(limits, _count_refusal, application=application)
 
 
 def _count_refusal(reason: str) -> None:

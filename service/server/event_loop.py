@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import uvloop
@@ -19,6 +19,8 @@ _MAX_ACCEPTS_PER_TURN = 512
 # When the backlog is full, the kernel drops SYNs silently, and clients retry with exponential
 # back-off. So the backlog is as large as the system allows: the kernel lowers this number.
 _BACKLOG = 65_535
+# The time for a TLS handshake; uvloop would wait for a minute.
+_HANDSHAKE_SECONDS = 10.0
 # The pause before accepting again, when neither admissions nor refusals are left.
 _PAUSE_SECONDS = 0.02
 
@@ -46,6 +48,8 @@ class BatchAcceptLoop(uvloop.Loop):
     """uvloop's loop, whose servers accept all waiting connections that ``admission`` allows."""
 
     admission: Admission | None = None
+    on_listening: Callable[[socket.socket], Awaitable[None]] | None = None
+    """Called once the server listens, with its socket."""
 
     async def create_server(  # type: ignore[override]
         self,
@@ -58,7 +62,10 @@ class BatchAcceptLoop(uvloop.Loop):
         if sock is None:
             return await super().create_server(protocol_factory, *args, **options)
         sock.listen(max(options.get("backlog", 0), _BACKLOG))
-        return BatchAcceptServer(self, sock, protocol_factory, ssl=options.get("ssl"))
+        server = BatchAcceptServer(self, sock, protocol_factory, ssl=options.get("ssl"))
+        if self.on_listening is not None:
+            await self.on_listening(sock)
+        return server
 
 
 class BatchAcceptServer:
@@ -156,7 +163,10 @@ class BatchAcceptServer:
     async def _connect(self, connection: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(
-                self._protocol_factory, connection, ssl=self._ssl
+                self._protocol_factory,
+                connection,
+                ssl=self._ssl,
+                ssl_handshake_timeout=_HANDSHAKE_SECONDS if self._ssl else None,
             )
         except OSError:
             # the client has closed the connection

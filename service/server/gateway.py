@@ -67,10 +67,10 @@ class Gateway:
         await self._bentoml(scope, receive, send)
 
     def _start(self, scope: Scope) -> None:
-        from valence.service.server import protocol
+        from valence.service.server import bounded_connection
         from valence.service.server.event_loop import BatchAcceptLoop
 
-        limiter = scope["state"][protocol.STATE] = self._make_limiter(self)
+        limiter = scope["state"][bounded_connection.STATE] = self._make_limiter(self)
         loop = asyncio.get_running_loop()
         if isinstance(loop, BatchAcceptLoop):
             loop.admission = limiter

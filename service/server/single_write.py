@@ -8,7 +8,8 @@ one-sentence request.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.types import Message, Scope
@@ -24,13 +25,20 @@ def supports_single_write(scope: Scope) -> bool:
 
 
 class SingleWriteSend:
-    """Wraps the application ``app`` for one request of uvicorn, and adds the extension to it."""
+    """Wraps the application ``app`` for one request of uvicorn, and adds the extension to it.
 
-    __slots__ = ("_app", "_cycle")
+    ``end`` is called instead of uvicorn's own closing after an answer that ends its connection.
+    An answer before the end of the body is such an answer.
+    """
 
-    def __init__(self, app: Any, cycle: RequestResponseCycle) -> None:
+    __slots__ = ("_app", "_cycle", "_end", "status")
+
+    def __init__(self, app: Any, cycle: RequestResponseCycle, end: Callable[[], None]) -> None:
         self._app = app
         self._cycle = cycle
+        self._end = end
+        self.status = 0
+        """The status of the answer; 0 before it."""
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Any:  # noqa: ARG002
         """Call the application with a ``send`` of our own; returns its awaitable."""
@@ -40,12 +48,15 @@ class SingleWriteSend:
     async def _send(self, message: Message) -> None:
         cycle = self._cycle
         if "body" not in message or message["type"] != "http.response.start":
-            await cycle.send(message)  # type: ignore[arg-type]
+            await self._send_part(message)
             return
         if cycle.flow.write_paused and not cycle.disconnected:
             await cycle.flow.drain()
         if cycle.disconnected:
             return
+        self.status = message["status"]
+        if cycle.more_body:
+            cycle.keep_alive = False
         headers = [*cycle.default_headers, *message["headers"]]
         if (b"connection", b"close") in headers:
             cycle.keep_alive = False
@@ -58,9 +69,30 @@ class SingleWriteSend:
         cycle.waiting_for_100_continue = False
         cycle.transport.write(content)
         cycle.message_event.set()
-        if not cycle.keep_alive:
-            cycle.transport.close()
-        cycle.on_response()
+        if cycle.keep_alive:
+            cycle.on_response()
+        else:
+            self._end()
+
+    async def _send_part(self, message: Message) -> None:
+        """Send a message of an answer in several messages."""
+        cycle = self._cycle
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if cycle.scope["http_version"] == "1.0" and not any(
+                name == b"content-length" for name, _ in message["headers"]
+            ):
+                # HTTP/1.0 has no chunks: the end of the connection is the end of the answer
+                cycle.chunked_encoding = False
+                cycle.expected_content_length = sys.maxsize
+        elif not message.get("more_body", False):
+            if cycle.expected_content_length > sys.maxsize // 2:
+                cycle.expected_content_length = len(message.get("body", b""))
+            if not cycle.keep_alive or cycle.more_body:
+                # uvicorn would close at once, and a client that still sends would lose the answer
+                cycle.keep_alive = True
+                cycle.on_response = self._end
+        await cycle.send(message)  # type: ignore[arg-type]
 
 
 def encode_head(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
