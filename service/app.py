@@ -24,8 +24,12 @@ from valence.service.server import gateway
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
     from valence.service.inference.scorer import Scorer
+    from valence.service.server.admin import AdminServer
     from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
     from valence.service.settings import Settings
+
+# a kubelet and a few scrapers keep some each
+_ADMIN_CONNECTIONS = 32
 
 
 class Input(BaseModel):
@@ -56,6 +60,7 @@ class Valence:
 
         from valence.service import settings, version
         from valence.service.api.application import allow_origins, create_app
+        from valence.service.api.operations import health
         from valence.service.inference.models import Models
         from valence.service.observability import log, metrics, tracing
 
@@ -73,6 +78,7 @@ class Valence:
             tracer=self._tracer,
         )
         self.entry = allow_origins(self.application)
+        self.admin = self.application.restrict(health.ADMIN_ROUTES)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
         # Loading runs in a thread while BentoML goes on to start the server.
         self._loaded = self._worker.submit(self._load)
@@ -90,7 +96,7 @@ class Valence:
         from valence.service.errors import ValenceError
         from valence.service.keys import key_file
         from valence.service.registry import models
-        from valence.service.server import supervisor
+        from valence.service.server import port, supervisor
 
         try:
             checked = settings.Settings.from_environment(os.environ)
@@ -106,6 +112,12 @@ class Valence:
                 seal.verify(folder)
         except ValenceError as error:
             supervisor.refuse_to_start(error)
+        try:
+            port.require_free(supervisor.listening_host(), checked.admin_port)
+        except OSError as error:
+            supervisor.refuse_to_start(
+                port.describe("VALENCE_ADMIN_PORT", checked.admin_port, error)
+            )
         supervisor.supervise_worker()
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
@@ -198,7 +210,9 @@ def install_gateway(service: Any) -> None:
 
     ``service`` has an ASGI application ``entry`` and ``metrics``, as :class:`Valence` has.
     """
-    gateway.install(service, application=_application, make_limiter=_make_limiter)
+    gateway.install(
+        service, application=_application, make_limiter=_make_limiter, make_admin=_make_admin
+    )
 
 
 def _application() -> ASGIApp:
@@ -220,6 +234,21 @@ def _make_limiter(application: ASGIApp) -> ConnectionLimiter:
         _count_refusal,
         application=application,
     )
+
+
+def _make_admin() -> AdminServer | None:
+    """Make the server of the probes' own port, if the settings name one."""
+    from valence.service.server.admin import AdminServer
+    from valence.service.server.connection_limits import ConnectionLimiter
+    from valence.service.settings import Settings
+
+    settings = Settings.from_environment(os.environ)
+    if not settings.admin_port:
+        return None
+    application = get_current_service().admin
+    limits = _limits(settings, _ADMIN_CONNECTIONS, _ADMIN_CONNECTIONS)
+    limiter = ConnectionLimiter(limits, _count_refusal, application=application)
+    return AdminServer(application, settings.admin_port, limiter)
 
 
 def _raise_file_limit(connections: int) -> int:

@@ -8,6 +8,7 @@ while the clients that are connected already continue to be served.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
@@ -19,6 +20,9 @@ _MAX_ACCEPTS_PER_TURN = 512
 # When the backlog is full, the kernel drops SYNs silently, and clients retry with exponential
 # back-off. So the backlog is as large as the system allows: the kernel lowers this number.
 _BACKLOG = 65_535
+# How much of an answer the kernel takes that the client has no room for yet. Without this bound the
+# kernel takes up to 4 MiB for each client that does not read.
+_UNSENT_BYTES = 65_536
 # The time for a TLS handshake; uvloop would wait for a minute.
 _HANDSHAKE_SECONDS = 10.0
 # The pause before accepting again, when neither admissions nor refusals are left.
@@ -62,6 +66,10 @@ class BatchAcceptLoop(uvloop.Loop):
         if sock is None:
             return await super().create_server(protocol_factory, *args, **options)
         sock.listen(max(options.get("backlog", 0), _BACKLOG))
+        if hasattr(socket, "TCP_NOTSENT_LOWAT") and sock.proto in (0, socket.IPPROTO_TCP):
+            with contextlib.suppress(OSError):
+                # accepted sockets inherit it
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         server = BatchAcceptServer(self, sock, protocol_factory, ssl=options.get("ssl"))
         if self.on_listening is not None:
             await self.on_listening(sock)

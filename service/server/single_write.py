@@ -16,6 +16,8 @@ from starlette.types import Message, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 EXTENSION = "valence.http.response.whole"
+# The pages and the OpenAPI document are larger, and their bytes are the same for all clients.
+_LARGE_BYTES = 32_768
 _EXTENSIONS: dict[str, dict[object, object]] = {EXTENSION: {}}
 
 
@@ -62,12 +64,15 @@ class SingleWriteSend:
             cycle.keep_alive = False
         elif not cycle.keep_alive:
             headers.append((b"connection", b"close"))
-        content = encode_head(message["status"], headers)
-        if cycle.scope["method"] != "HEAD":
-            content += message["body"]
+        head = encode_head(message["status"], headers)
+        body = message["body"] if cycle.scope["method"] != "HEAD" else b""
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
-        cycle.transport.write(content)
+        if len(body) < _LARGE_BYTES:
+            cycle.transport.write(head + body)
+        else:
+            # in one call of the system too, but without a copy for each client that reads slowly
+            cycle.transport.writelines((head, body))
         cycle.message_event.set()
         if cycle.keep_alive:
             cycle.on_response()
