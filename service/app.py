@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
     from valence.service.settings import Settings
 
+_NAME = "valence"
 # a kubelet and a few scrapers keep some each
 _ADMIN_CONNECTIONS = 32
+# how often a worker shares what its gauges say with the other workers
+_GAUGE_SECONDS = 0.5
 
 
 class Input(BaseModel):
@@ -51,7 +54,7 @@ class Input(BaseModel):
 
 
 # One worker, because BentoML does not restart a killed worker in a container: scale by replicas.
-@bentoml.service(name="valence", workers=1)
+@bentoml.service(name=_NAME, workers=1)
 class Valence:
     """Text classifiers behind ``POST /v1/classify``."""
 
@@ -62,12 +65,12 @@ class Valence:
         from valence.service.api.application import allow_origins, create_app
         from valence.service.api.operations import health
         from valence.service.inference.models import Models
-        from valence.service.observability import log, metrics, tracing
+        from valence.service.observability import log, metrics, metrics_folder, tracing
 
         self.settings = settings.Settings.from_environment(os.environ)
         self.log = log.Log(sys.stdout, access=self.settings.access_log)
         atexit.register(self.log.flush)
-        self.metrics = metrics.Metrics(version=version.VERSION)
+        self.metrics = metrics.Metrics(version=version.VERSION, folder=metrics_folder.enter())
         self.models = Models(hung_seconds=self.settings.hung_seconds)
         self._tracer = tracing.Tracer() if tracing.is_enabled(os.environ) else None
         self.application = create_app(
@@ -95,6 +98,7 @@ class Valence:
         from valence.service.classifier import seal
         from valence.service.errors import ValenceError
         from valence.service.keys import key_file
+        from valence.service.observability import metrics_folder
         from valence.service.registry import models
         from valence.service.server import port, supervisor
 
@@ -118,6 +122,8 @@ class Valence:
             supervisor.refuse_to_start(
                 port.describe("VALENCE_ADMIN_PORT", checked.admin_port, error)
             )
+        if supervisor.worker_count(_NAME) > 1:
+            metrics_folder.create()
         supervisor.supervise_worker()
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
@@ -127,6 +133,7 @@ class Valence:
 
         supervisor.end_with_parent()
         self._loading = asyncio.create_task(self._finish_loading())
+        self._sharing = asyncio.create_task(self._share_gauges())
         # The server waits for all requests before it calls ``drain``, so streams are told to end
         # at the signal itself.
         sigterm.call_at_sigterm(self.models.ending.set)
@@ -138,6 +145,7 @@ class Valence:
         """Answer the requests that were admitted."""
         self._loading.cancel()
         await self.models.close()
+        self._sharing.cancel()
         self.log.flush()
         if self._tracer is not None:
             # in a thread, because it waits for the collector while this loop sends its last answers
@@ -151,6 +159,16 @@ class Valence:
         return await classify_in_process(
             self.application.context, {k: v for k, v in fields.items() if v is not None}
         )
+
+    async def _share_gauges(self) -> None:
+        """Let the other workers know what the gauges of this one say: they may be scraped."""
+        from valence.service.inference.models import Phase
+
+        while self.metrics.shared:
+            self.models.report()
+            self.metrics.ready = self.models.phase is Phase.SERVING
+            self.metrics.set_gauges()
+            await asyncio.sleep(_GAUGE_SECONDS)
 
     async def _finish_loading(self) -> None:
         from valence.service.errors import ValenceError

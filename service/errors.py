@@ -3,11 +3,13 @@
     ValenceError
     ├── ArtifactError           a model folder that is damaged or not a model
     ├── ConfigurationError      a setting or configuration file that cannot be used
+    ├── NonFiniteAnswer         a model that computes NaN or infinity for a text
     └── RequestError            a request that the service refuses
         ├── Unauthorized        no API key, or an unknown one
         ├── RateLimited         the rate limit of the API key is reached
         ├── UnknownPath
         ├── MethodNotAllowed
+        ├── NotAcceptable       no media type of the answer is accepted
         ├── MalformedBody       not JSON
         ├── BodyTooLarge
         ├── BodyTooSlow         the body did not arrive in time
@@ -38,6 +40,10 @@ class ConfigurationError(ValenceError):
     """A setting or a configuration file has an invalid value."""
 
 
+class NonFiniteAnswer(ValenceError):
+    """A model computed NaN or infinity for a text; the answer would mean nothing."""
+
+
 class RequestError(ValenceError):
     """The service refuses a request."""
 
@@ -64,6 +70,10 @@ class MethodNotAllowed(RequestError):
     def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
         super().__init__(message)
         self.allowed = allowed
+
+
+class NotAcceptable(RequestError):
+    """The client accepts no media type that the route can answer in."""
 
 
 class MalformedBody(RequestError):

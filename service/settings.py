@@ -96,8 +96,8 @@ class Settings(BaseModel):
         default=10.0,
         gt=0,
         description="Maximum pause of a client while it sends a body or reads an answer. After "
-        "this time a body, except that of a stream, must also have arrived at 1 KiB per second or "
-        "faster.",
+        "this time a body must also have arrived at 1 KiB per second or faster. A stream has its "
+        "own rule, `VALENCE_STREAM_IDLE_SECONDS`.",
     )
     keep_alive_seconds: float = Field(
         default=75.0,

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Cell = Literal["lstm", "gru", "rnn"]
 Pooling = Literal["last", "max", "mean", "max_mean", "attention"]
 
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}
+
+# Bounds far above what a useful classifier of this kind has. A file beyond them is damaged, or was
+# made to exhaust the memory or the time of its reader.
+MAX_WORDS = 10_000_000
+MAX_LABELS = 10_000
+MAX_SIZE = 16_384
+"""Columns of the embedding, and units per direction."""
+MAX_LAYERS = 64
+MAX_NUMBERS = 2**32
+"""Numbers in all tensors together, and in the table of gates that an engine makes of them."""
 
 
 class Architecture(BaseModel):
@@ -29,14 +40,25 @@ class Architecture(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    vocabulary_size: int = Field(ge=1)
-    embedding_size: int = Field(ge=1)
-    hidden_size: int = Field(ge=1, description="units per direction")
-    layers: int = Field(default=1, ge=1)
+    vocabulary_size: int = Field(ge=1, le=MAX_WORDS)
+    embedding_size: int = Field(ge=1, le=MAX_SIZE)
+    hidden_size: int = Field(ge=1, le=MAX_SIZE, description="units per direction")
+    layers: int = Field(default=1, ge=1, le=MAX_LAYERS)
     cell: Cell = "lstm"
     bidirectional: bool = True
     pooling: Pooling = "max_mean"
-    labels: int = Field(ge=2)
+    labels: int = Field(ge=2, le=MAX_LABELS)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        numbers = sum(math.prod(shape) for shape in self.tensor_shapes().values())
+        gates = self.vocabulary_size * self.directions * GATES[self.cell] * self.hidden_size
+        for what, count in (("tensors", numbers), ("table of gates", gates)):
+            if count > MAX_NUMBERS:
+                raise ValueError(
+                    f"the {what} would have {count:,} numbers, at most {MAX_NUMBERS:,} are read"
+                )
+        return self
 
     @property
     def directions(self) -> int:

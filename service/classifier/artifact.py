@@ -35,6 +35,14 @@ __all__ = [
 
 Tensors = Mapping[str, NDArray[np.float32]]
 
+_EMBEDDING = "embedding.weight"
+_FIRST_WEIGHTS = ("recurrent.weight_ih_l0", "recurrent.weight_ih_l0_reverse")
+# Sums of trained networks are below some thousands, and fp32 ends at 3e38: the distance is for
+# engines that compute with scaled numbers.
+_MAX_SUM = 1e30
+# some dozens of bytes for each of the words that an architecture may have
+_MAX_VOCABULARY_BYTES = 512 * 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
@@ -70,6 +78,12 @@ def load(folder: Path) -> Artifact:
 
 
 def _read_vocabulary(path: Path, misspelled: Misspelled) -> Vocabulary:
+    size = path.stat().st_size
+    if size > _MAX_VOCABULARY_BYTES:
+        raise ArtifactError(
+            f"{path}: {size:,} bytes, a vocabulary may have {_MAX_VOCABULARY_BYTES:,}; train the "
+            "model again"
+        )
     try:
         # not splitlines(), which also splits at U+2028 and other characters that words may have
         words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
@@ -116,3 +130,25 @@ def _check_tensors(manifest: Manifest, vocabulary: Vocabulary, tensors: Tensors)
             )
         if not np.isfinite(tensor).all():
             raise ArtifactError(f"{name} has numbers that are not finite; train the model again")
+    _check_sums(tensors)
+
+
+def _check_sums(tensors: Tensors) -> None:
+    """Raise :class:`ArtifactError` if a sum in the network may overflow, for whatever text.
+
+    Hidden states lie in [-1, 1]. So no sum over them is larger than that of the absolute weights.
+    In the first layer each weight counts as often as the largest number in its column of the
+    embedding.
+    """
+    embedding = tensors[_EMBEDDING]
+    largest = np.maximum(embedding.max(axis=0), -embedding.min(axis=0)).astype(np.float64)  # (E,)
+    for name, tensor in tensors.items():
+        if name == _EMBEDDING:
+            continue
+        absolute = np.abs(tensor, dtype=np.float64)
+        sums = absolute @ largest if name in _FIRST_WEIGHTS else absolute.sum(axis=-1)
+        if sums.max() > _MAX_SUM:
+            raise ArtifactError(
+                f"{name} has numbers so large that sums in the network may not be finite; train "
+                "the model again"
+            )

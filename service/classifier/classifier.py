@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import compress
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.manifest import Manifest, Task
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
-from valence.service.errors import TextTooLong
+from valence.service.errors import NonFiniteAnswer, TextTooLong
 
 Logits = NDArray[np.float32]
 Probabilities = NDArray[np.float64]
@@ -175,6 +176,17 @@ class Classifier:
             )
             for row, polarity in zip(rows.tolist(), polarities, strict=True)
         ]
+
+
+def require_finite(values: NDArray[np.floating]) -> None:
+    """Raise :class:`NonFiniteAnswer` if ``values``, such as logits, have NaN or infinity."""
+    # The sum of the squares takes half of the time of isfinite, and is finite only if all values
+    # are. It may overflow for finite values, so then they are looked at one by one.
+    if not math.isfinite(np.vdot(values, values)) and not np.isfinite(values).all():
+        raise NonFiniteAnswer(
+            "the model computed a number that is not finite; its weights are damaged, or too "
+            "large for this text: train the model again"
+        )
 
 
 def _concatenate(pieces: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:

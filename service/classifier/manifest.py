@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
-from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.architecture import MAX_LABELS, Architecture
+from valence.service.classifier.labels import check_labels, check_task
 
 FORMAT_VERSION: Literal[1] = 1
+
+# Fitted temperatures are between 0.05 and 20. With a temperature in these bounds, a finite logit
+# has a finite quotient.
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 100.0
+MAX_TOKENS = 1_000_000
 
 Task = Literal["single_label", "multi_label"]
 """Whether a text has exactly one label, or any number of labels, each decided alone."""
@@ -174,7 +180,9 @@ class Manifest(_Part):
     version: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
     task: Task = "single_label"
     labels: tuple[str, ...] = Field(
-        min_length=2, description="The labels in the order of the logits."
+        min_length=2,
+        max_length=MAX_LABELS,
+        description="The labels in the order of the logits.",
     )
     polarity: dict[str, float] | None = Field(
         default=None,
@@ -182,9 +190,12 @@ class Manifest(_Part):
     )
     architecture: Architecture
     normalization: Normalization = Normalization()
-    max_tokens: int = Field(ge=1, description="Number of tokens that the model reads at once.")
+    max_tokens: int = Field(
+        ge=1, le=MAX_TOKENS, description="Number of tokens that the model reads at once."
+    )
     temperature: float = Field(
-        gt=0,
+        ge=MIN_TEMPERATURE,
+        le=MAX_TEMPERATURE,
         description="The divisor of the logits before softmax, or before sigmoid of a multi-label "
         "model (Guo et al. 2017).",
     )
@@ -211,7 +222,7 @@ class Manifest(_Part):
             raise ValueError(
                 f"{len(self.labels)} labels, but the architecture has {self.architecture.labels}"
             )
-        _check_task(self.task, self.labels, self.polarity, self.thresholds)
+        check_task(self.task, self.labels, self.polarity, self.thresholds)
         return self
 
 
@@ -238,39 +249,3 @@ def _file_name(value: JsonValue) -> JsonValue:
     if isinstance(value, list):
         return [_file_name(item) for item in value]
     return PurePath(value).name if isinstance(value, str) else value
-
-
-def check_labels(labels: Sequence[str], polarity: Mapping[str, float] | None) -> None:
-    """Raise ``ValueError`` unless labels differ and ``polarity``, if any, has exactly them."""
-    if len(set(labels)) != len(labels):
-        raise ValueError(f"labels {list(labels)} have a label twice")
-    if polarity is None:
-        return
-    if set(polarity) != set(labels):
-        raise ValueError(
-            f"polarity has values for {list(polarity)}, but the labels are {list(labels)}"
-        )
-    if any(abs(value) > 1 for value in polarity.values()):
-        raise ValueError(f"polarity values {list(polarity.values())} must lie in [-1, 1]")
-
-
-def _check_task(
-    task: Task,
-    labels: Sequence[str],
-    polarity: Mapping[str, float] | None,
-    thresholds: Mapping[str, float],
-) -> None:
-    if task == "single_label":
-        if thresholds:
-            raise ValueError(f"thresholds {list(thresholds)} are only for multi_label models")
-        return
-    if polarity is not None:
-        raise ValueError(
-            "polarity requires a single_label model: it is a mean over exclusive labels"
-        )
-    if set(thresholds) != set(labels):
-        raise ValueError(
-            f"thresholds has values for {list(thresholds)}, but the labels are {list(labels)}"
-        )
-    if not all(0 < value <= 1 for value in thresholds.values()):
-        raise ValueError(f"thresholds {list(thresholds.values())} must lie in (0, 1]")

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from valence.service.classifier import weights
 from valence.service.classifier.manifest import FORMAT_VERSION, Manifest
 from valence.service.errors import ArtifactError
@@ -25,6 +26,9 @@ _REQUIRED = frozenset({MANIFEST, WEIGHTS, VOCABULARY})
 # BentoML's model store writes this file into every folder
 _STORE_FILES = frozenset({"model.yaml"})
 # first bytes of a zip (torch.save) and of a pickle of protocol 2 and later
+# a report of thousands of labels has some megabytes; more than this is damaged or hostile
+_MAX_MANIFEST_BYTES = 32 * 2**20
+_MAX_VALUE_SHOWN = 40
 _CODE_SIGNATURES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
@@ -122,6 +126,12 @@ def _may_carry_code(path: Path) -> bool:
 
 
 def _read_manifest(path: Path) -> Manifest:
+    size = path.stat().st_size
+    if size > _MAX_MANIFEST_BYTES:
+        raise ArtifactError(
+            f"{path}: {size:,} bytes, a manifest may have {_MAX_MANIFEST_BYTES:,}; train the model "
+            "again"
+        )
     text = path.read_bytes()
     try:
         content = json.loads(text)
@@ -138,4 +148,12 @@ def _read_manifest(path: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise ArtifactError(f"{path}: {where}: {first['msg']}") from None
+        raise ArtifactError(f"{path}: {where}: {_explain(first)}") from None
+
+
+def _explain(error: ErrorDetails) -> str:
+    """The message of ``error`` with the value that is wrong, if the value is a number."""
+    message, value = error["msg"].removeprefix("Value error, "), error["input"]
+    if isinstance(value, int | float):
+        message += f", not {str(value)[:_MAX_VALUE_SHOWN]}"
+    return f"{message}; train the model again"

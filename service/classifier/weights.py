@@ -16,6 +16,8 @@ from valence.service.errors import ArtifactError
 # the file begins with the length of the header, little-endian
 _LENGTH_BYTES = 8
 _FLOAT_BYTES = 4
+# some hundreds of tensors, with room for remarks; the header is read into memory whole
+_MAX_HEADER_BYTES = 4 * 2**20
 
 
 def read_layout(path: Path, architecture: Architecture) -> dict[str, tuple[int, int]]:
@@ -55,6 +57,8 @@ def _read_header(path: Path) -> tuple[dict[str, Any], int]:
         start = _LENGTH_BYTES + int.from_bytes(file.read(_LENGTH_BYTES), "little")
         if size < _LENGTH_BYTES or start > size:
             raise _not_safetensors(path, "shorter than its header")
+        if start > _MAX_HEADER_BYTES:
+            raise _not_safetensors(path, f"a header of {start:,} bytes")
         text = file.read(start - _LENGTH_BYTES)
     try:
         header = json.loads(text)

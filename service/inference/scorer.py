@@ -9,11 +9,16 @@ from concurrent.futures import Executor
 from itertools import chain, islice
 from typing import Any
 
-import numpy as np
-from valence.service.classifier.classifier import Classifier, Document, Prediction, Usage
+from valence.service.classifier.classifier import (
+    Classifier,
+    Document,
+    Prediction,
+    Usage,
+    require_finite,
+)
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import TextTooLong
-from valence.service.inference import long_texts
+from valence.service.inference import long_texts, warm_up
 from valence.service.inference.admission import Admission, QueueLimits
 from valence.service.inference.batcher import Batcher
 from valence.service.inference.cache import AnswerCache
@@ -74,23 +79,15 @@ class Scorer:
         )
 
     def warm_up(self) -> None:
-        """Run every step once and measure the engine, before the first request pays for it."""
-        self.classifier.encode_head("It's a warm-up, isn't it?")
+        """Run every step once and measure the engine, before the first request pays for it.
+
+        Raises :class:`ArtifactError` if the model computes NaN or infinity.
+        """
+        warm_up.check_answers(self.classifier, self.engine)
         words = len(self.classifier.artifact.vocabulary)
-
-        def seconds(count: int, tokens: int) -> float:
-            documents = [
-                np.arange(row, row + tokens, dtype=np.int32) % words for row in range(count)
-            ]
-            started = time.perf_counter()
-            self._predict(documents)
-            return time.perf_counter() - started
-
-        # the minimum of a few runs: other work of the machine only adds time
-        smallest = min(seconds(1, 1) for _ in range(3))
-        large = min(seconds(32, 32) for _ in range(3))
+        overhead_seconds, seconds_per_token = warm_up.measure_speed(self._predict, words=words)
         self._batcher.calibrate(
-            overhead_seconds=smallest, seconds_per_token=max(large - smallest, 1e-7) / (32 * 32)
+            overhead_seconds=overhead_seconds, seconds_per_token=seconds_per_token
         )
 
     def score(self, request: ScoreRequest) -> Coroutine[Any, Any, Scored]:
@@ -290,7 +287,9 @@ class Scorer:
         return documents
 
     def _predict(self, documents: list[WordIds]) -> list[Prediction]:
-        return self.classifier.predict(self.engine.logits(documents))
+        logits = self.engine.logits(documents)
+        require_finite(logits)
+        return self.classifier.predict(logits)
 
 
 def _labels(predictions: Sequence[Prediction]) -> list[str]:

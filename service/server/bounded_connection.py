@@ -106,24 +106,23 @@ class BoundedConnection(HttpToolsProtocol):
 
     def check_limits(self, now: float) -> None:
         """End what has lasted too long; ``now`` is the time of the event loop."""
-        limits = self._limits
+        limits, answer = self._limits, self._answer
+        idle_seconds = (answer and answer.idle_seconds) or limits.body_idle_seconds
         if self._lingers_since:
             if now - self._lingers_since > LINGER_SECONDS:
                 self.transport.abort()
         elif self.transport.is_closing():
             # an answer that the client does not read would keep the connection open for ever
-            if now - self._last_data > limits.body_idle_seconds:
+            if now - self._last_data > idle_seconds:
                 self.transport.abort()
+        elif answer is not None and answer.is_watched:
+            return
         elif self._headers_since and now - self._headers_since > limits.header_seconds:
             self._refuse(HEADERS_TOO_SLOW)
         elif self._write_paused_since:
-            if now - self._write_paused_since > limits.body_idle_seconds:
+            if now - self._write_paused_since > idle_seconds:
                 self.transport.abort()
-        elif (
-            self._in_body
-            and not self.flow.read_paused
-            and now - self._last_data > limits.body_idle_seconds
-        ):
+        elif self._in_body and not self.flow.read_paused and now - self._last_data > idle_seconds:
             self._refuse(BODY_STOPPED)
 
     @property
@@ -146,7 +145,8 @@ class BoundedConnection(HttpToolsProtocol):
     @property
     def idle_since(self) -> float:
         """Since when there has been no request, in the time of the loop; infinity if there is."""
-        if self._lingers_since or self.transport.is_closing():
+        answer = self._answer
+        if self._lingers_since or self.transport.is_closing() or (answer and answer.is_watched):
             return math.inf
         if self._write_paused_since:
             return self._write_paused_since

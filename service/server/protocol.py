@@ -120,9 +120,8 @@ class LimitedProtocol(BoundedConnection):
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        answer = SingleWriteSend(self._limiter.application or app, cycle, self._end)
-        self._answer = answer
-        super()._start_asgi_task(cycle, answer)
+        self._answer = SingleWriteSend(self._limiter.application or app, cycle, self._end)
+        super()._start_asgi_task(cycle, self._answer)
 
     def _apply_rules(self, version: str, watched: list[tuple[bytes, bytes]]) -> None:
         """Refuse a request whose head others may read in another way."""

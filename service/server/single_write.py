@@ -18,6 +18,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 EXTENSION = "valence.http.response.whole"
 # The pages and the OpenAPI document are larger, and their bytes are the same for all clients.
 _LARGE_BYTES = 32_768
+# The key, in the message ``http.response.start``, of the seconds for which a client may stand still
+# by the answer's own rule. The application then ends the answer itself.
+IDLE_SECONDS = "valence.http.response.idle_seconds"
 _EXTENSIONS: dict[str, dict[object, object]] = {EXTENSION: {}}
 
 
@@ -33,7 +36,7 @@ class SingleWriteSend:
     An answer before the end of the body is such an answer.
     """
 
-    __slots__ = ("_app", "_cycle", "_end", "status")
+    __slots__ = ("_app", "_cycle", "_end", "idle_seconds", "status")
 
     def __init__(self, app: Any, cycle: RequestResponseCycle, end: Callable[[], None]) -> None:
         self._app = app
@@ -41,6 +44,13 @@ class SingleWriteSend:
         self._end = end
         self.status = 0
         """The status of the answer; 0 before it."""
+        self.idle_seconds = 0.0
+        """For how long the client may stand still by the answer's own rule; 0 without one."""
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the application watches over the time of this answer, which is not complete."""
+        return self.idle_seconds > 0 and not self._cycle.response_complete
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Any:  # noqa: ARG002
         """Call the application with a ``send`` of our own; returns its awaitable."""
@@ -50,6 +60,7 @@ class SingleWriteSend:
     async def _send(self, message: Message) -> None:
         cycle = self._cycle
         if "body" not in message or message["type"] != "http.response.start":
+            self.idle_seconds = message.get(IDLE_SECONDS, self.idle_seconds)
             await self._send_part(message)
             return
         if cycle.flow.write_paused and not cycle.disconnected:

@@ -38,6 +38,14 @@ def listening_host() -> str:
     return str(host or BentoMLContainer.http.host.get())
 
 
+def worker_count(name: str) -> int:
+    """How many workers BentoML will start for the service ``name``; 2 stands for several."""
+    from bentoml._internal.configuration.containers import BentoMLContainer
+
+    workers = BentoMLContainer.config.services.get()[name].get("workers")
+    return 1 if workers in (None, 1) else 2
+
+
 def refuse_to_start(reason: object) -> NoReturn:
     """End this process with status 78 and one line on standard error that gives the reason."""
     sys.stderr.write(f"valence: {reason}\n")

@@ -44,7 +44,7 @@ FLOORS = {
         ("service/api/http",),
         ("service/api/v1", "service/api/operations"),
         ("service/api/dialects/huggingface", "service/api/dialects/open_inference"),
-        ("service/api/dialects",),
+        ("service/api/dialects", "service/api/dialects/sagemaker"),
         ("service/api",),
         ("service/app.py",),
     ),

@@ -108,8 +108,10 @@ def rewrite() -> None:
 
     vllm.seconds_since_1970 = lambda: CREATED
     with tempfile.TemporaryDirectory() as folder:
-        app = application(artifact.load(save_tiny_model(Path(folder) / "sentiment")))
+        tiny = artifact.load(save_tiny_model(Path(folder) / "sentiment"))
         for file in requests():
+            # an application of its own, because answers with statistics depend on earlier requests
+            app = application(tiny)
             file.with_suffix(".answer").write_bytes(asyncio.run(answer(app, file.read_bytes())))
     sys.stdout.write(f"wrote {len(requests())} answers\n")
 

@@ -61,7 +61,8 @@ def test_limits_are_published():
     schemas = small["components"]["schemas"]
     assert schemas["ActivationsRequest"]["properties"]["text"]["maxLength"] == 9
     for name, field in (("PredictRequest", "inputs"), ("VllmRequest", "input")):
-        one, several = schemas[name]["properties"][field]["anyOf"]
+        one, several, *alone = schemas[name]["properties"][field]["anyOf"]
+        assert [form["items"]["maxLength"] for form in alone] == [9] * (name == "PredictRequest")
         assert (one["maxLength"], several["maxItems"]) == (9, 7)
         assert json.dumps(several).count('"maxLength": 9') == 1
     tensor = schemas["InferInput"]["properties"]["data"]["anyOf"][0]

@@ -66,6 +66,7 @@ ROWS: dict[str, tuple[Panel | Query, ...]] = {
         Panel("valence_request_duration_seconds", ("route",)),
         Panel("valence_key_requests", ("key",)),
         Panel("valence_key_texts", ("key",)),
+        Panel("valence_log_lines_dropped", ("pod",)),
     ),
     "Stages": (Panel("valence_stage_duration_seconds", ("stage",)),),
     "Queue and batches": (

@@ -44,7 +44,7 @@ class Checkout:
             stamp = folder / ".venv" / f".{group}"
             stamp.unlink(missing_ok=True)
             stamp.touch()
-        hidden = ("VALENCE_", "BENTOML_", "MAKE", "PYTHONPATH", "PROMETHEUS_")
+        hidden = ("VALENCE_", "BENTOML_", "ARGS", "MAKE", "PYTHONPATH", "PROMETHEUS_")
         self.variables = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,9 @@ import json
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
@@ -186,3 +188,56 @@ def test_the_documentation_is_rendered(page, server):
         ".opblock-summary-path", "nodes => nodes.map(n => n.dataset.path)"
     )
     assert set(paths) == set(httpx.get(f"{server.url}/openapi.json").json()["paths"])
+
+
+@pytest.fixture(scope="module")
+def prefixed(server) -> Iterator[tuple[str, list[str]]]:
+    """A proxy that removes ``/models/valence``; its address, and the paths that it forwarded."""
+    prefix, forwarded = "/models/valence", []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def forward(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            path = self.path.removeprefix(prefix)
+            if path == self.path:
+                self.send_error(404)
+                return
+            forwarded.append(path)
+            media_type = {"content-type": self.headers.get("content-type") or "text/plain"}
+            answer = httpx.request(
+                self.command, server.url + path, content=body, headers=media_type if body else {}
+            )
+            self.send_response(answer.status_code)
+            for name in ("content-type", "content-security-policy"):
+                if name in answer.headers:
+                    self.send_header(name, answer.headers[name])
+            self.send_header("content-length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = forward  # noqa: N815 - the names of the base class
+
+        def log_message(self, *_given: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{proxy.server_port}{prefix}", forwarded
+        proxy.shutdown()
+
+
+def test_pages_work_behind_a_prefix_that_a_proxy_removes(browser, prefixed):
+    url, forwarded = prefixed
+    page = browser.new_page()
+    page.goto(f"{url}/")
+    classify(page, "good")
+    page.goto(f"{url}/docs")
+    probe = page.locator("[id$=get_livez]")
+    probe.locator(".opblock-summary").first.click()
+    probe.locator(".try-out__btn").click()
+    forwarded.clear()
+    probe.locator(".execute").click()
+    probe.locator(".live-responses-table .response-col_status").first.wait_for()
+    assert forwarded == ["/livez"]
+    assert "200" in probe.locator(".live-responses-table .response-col_status").nth(1).inner_text()
+    page.close()

@@ -17,8 +17,15 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from valence.service.classifier.architecture import Cell, Pooling
-from valence.service.classifier.manifest import Misspelled, Task, check_labels
+from valence.service.classifier.architecture import (
+    MAX_LAYERS,
+    MAX_SIZE,
+    MAX_WORDS,
+    Cell,
+    Pooling,
+)
+from valence.service.classifier.labels import check_labels
+from valence.service.classifier.manifest import MAX_TOKENS, Misspelled, Task
 from valence.service.files.encodings import AUTO
 from valence.training.config.columns import Columns
 
@@ -131,12 +138,15 @@ class Text(_Section):
     """From text to word ids."""
 
     max_tokens: int = Field(
-        default=512, ge=1, description="Tokens of a text that are read, in training and in serving."
+        default=512,
+        ge=1,
+        le=MAX_TOKENS,
+        description="Tokens of a text that are read, in training and in serving.",
     )
     minimum_count: int = Field(
         default=2, ge=1, description="Rarer words of the training texts are unknown words."
     )
-    maximum_words: int = Field(default=100_000, ge=1)
+    maximum_words: int = Field(default=100_000, ge=1, le=MAX_WORDS)
     numbers: Numbers = Field(
         default="alike",
         description="'alike': all numbers are one word. 'own': frequent numbers are words of their "
@@ -160,11 +170,16 @@ class Words(_Section):
         "or 'in-domain', which is learnt from the training texts and the [unlabelled] texts.",
     )
     encoder_size: int = Field(
-        default=128, ge=1, description="Columns that the vectors of an encoder are reduced to."
+        default=128,
+        ge=1,
+        le=MAX_SIZE,
+        description="Columns that the vectors of an encoder are reduced to.",
     )
-    in_domain_size: int = Field(default=200, ge=1, description="Columns of 'in-domain'.")
+    in_domain_size: int = Field(
+        default=200, ge=1, le=MAX_SIZE, description="Columns of 'in-domain'."
+    )
     trainable: bool = Field(default=True, description="Tune the pre-trained columns.")
-    learned_size: int = Field(default=64, ge=0)
+    learned_size: int = Field(default=64, ge=0, le=MAX_SIZE)
     unseen: int = Field(
         default=0,
         ge=0,
@@ -190,8 +205,8 @@ class Network(_Section):
     """The recurrent part; see :class:`valence.service.classifier.architecture.Architecture`."""
 
     cell: Cell = "lstm"
-    hidden_size: int = Field(default=128, ge=1, description="Units per direction.")
-    layers: int = Field(default=1, ge=1)
+    hidden_size: int = Field(default=128, ge=1, le=MAX_SIZE, description="Units per direction.")
+    layers: int = Field(default=1, ge=1, le=MAX_LAYERS)
     bidirectional: bool = True
     pooling: Pooling = "max_mean"
 

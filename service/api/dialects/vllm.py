@@ -7,7 +7,7 @@ import uuid
 from typing import Annotated, Any, Literal
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, field_validator
 from pydantic_core import PydanticCustomError
 from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import Problem
@@ -22,6 +22,19 @@ from valence.service.inference.scorer import Scorer
 
 _NO_IDS = (
     "token ids belong to another vocabulary; send the text, these models have their own tokenizer"
+)
+_CALIBRATED = "this service returns only calibrated probabilities; leave {} out"
+# fields of vLLM, their values that change nothing here, and why other values are refused
+_SAME_ANSWER: tuple[tuple[str, tuple[object, ...], str], ...] = (
+    *(
+        (name, (True,), _CALIBRATED.format(name))
+        for name in ("use_activation", "softmax", "activation")
+    ),
+    ("priority", (0,), "must be 0; all requests have the same priority"),
+    ("encoding_format", ("float",), "must be float; probabilities are JSON numbers here"),
+    ("padding", ("do_not_pad",), "must be do_not_pad; these models read a text without padding"),
+    ("mm_processor_kwargs", ({},), "must be empty; these models read text alone"),
+    ("cache_salt", (), "cached answers have no salt here; leave cache_salt out"),
 )
 _ERROR_TYPES = {
     404: "NotFoundError",
@@ -52,6 +65,25 @@ class VllmRequest(BaseModel):
     )
     use_activation: StrictBool | None = Field(
         default=None, description="False, which means scores before calibration, is refused."
+    )
+    softmax: StrictBool | None = Field(
+        default=None, description="An earlier name of `use_activation`."
+    )
+    activation: StrictBool | None = Field(
+        default=None, description="An earlier name of `use_activation`."
+    )
+    add_special_tokens: StrictBool | None = Field(
+        default=None, description="Not used: these models have no special tokens."
+    )
+    encoding_format: str | None = Field(
+        default=None, description="Must be `float`: probabilities are JSON numbers."
+    )
+    padding: str | None = Field(default=None, description="Must be `do_not_pad`.")
+    mm_processor_kwargs: dict[str, JsonValue] | None = Field(
+        default=None, description="Must be empty: these models read text alone."
+    )
+    cache_salt: str | None = Field(
+        default=None, description="Refused: cached answers do not have a salt."
     )
     request_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")] | None = Field(
         default=None, description="Part of the id of the answer."
@@ -126,13 +158,7 @@ class OpenAIError(BaseModel):
 async def classify(context: Context, request: Request) -> Outcome:
     """Answer ``POST /classify``."""
     body = await request.json(VllmRequest)
-    if body.use_activation is False:
-        raise InvalidRequest.for_field(
-            "use_activation",
-            "this service returns only calibrated probabilities; leave use_activation out",
-        )
-    if body.priority:
-        raise InvalidRequest.for_field("priority", "must be 0; all requests have the same priority")
+    _require_same_answer(body)
     texts = [body.input] if isinstance(body.input, str) else body.input
     require_within_limits(texts, context.settings, field="input")
     truncation = _choose_truncation(body, context.models.get(body.model))
@@ -163,6 +189,14 @@ async def classify(context: Context, request: Request) -> Outcome:
         },
     }
     return Outcome.of(Response(await to_json(content)), scorer, scored)
+
+
+def _require_same_answer(body: VllmRequest) -> None:
+    """Raise :class:`InvalidRequest` for a field that asks for another answer than this one."""
+    for field, values, reason in _SAME_ANSWER:
+        value = getattr(body, field)
+        if value is not None and value not in values:
+            raise InvalidRequest.for_field(field, reason)
 
 
 def seconds_since_1970() -> int:

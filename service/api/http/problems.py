@@ -34,6 +34,9 @@ KINDS: dict[type[errors.RequestError], Kind] = {
     errors.UnknownPath: Kind(404, "unknown-path", "This path does not exist"),
     errors.UnknownModel: Kind(404, "unknown-model", "This model is not served"),
     errors.MethodNotAllowed: Kind(405, "method-not-allowed", "The path does not have this method"),
+    errors.NotAcceptable: Kind(
+        406, "not-acceptable", "The answer has no media type that the client accepts"
+    ),
     errors.BodyTooSlow: Kind(408, "request-timeout", "The body arrived too slowly"),
     errors.BodyTooLarge: Kind(413, "body-too-large", "The body is too large"),
     errors.UnsupportedMedia: Kind(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
+import pydantic_core
 from pydantic import BaseModel, ValidationError
 from valence.service.errors import InvalidRequest, MalformedBody
 
@@ -15,20 +17,65 @@ Model = TypeVar("Model", bound=BaseModel)
 MAX_FAULTS = 20
 _MAX_STEP_CHARACTERS = 64
 _FIELD = re.compile(rb'"[ \t\r\n]*:')
+# Windows writes it before a text in UTF-8, and it belongs to no text.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def parse(model: type[Model], content: bytes) -> Model:
     """``content``, which is JSON, as ``model``.
 
-    Raises :class:`MalformedBody` or :class:`InvalidRequest`.
+    A byte order mark is left out, as RFC 8259 allows. The null of an optional field means that the
+    field is absent: clients in typed languages write all fields. Raises :class:`MalformedBody` or
+    :class:`InvalidRequest`.
     """
+    content = content.removeprefix(BYTE_ORDER_MARK)
     try:
         # as model_validate_json, without its work for options that are not given
         parsed: Model = model.__pydantic_validator__.validate_json(content)
     except ValidationError as error:
-        raise readable(error) from None
+        parsed = _parse_without_nulls(model, content, error)
     _refuse_duplicates(content, len(parsed.model_fields_set))
     return parsed
+
+
+def _parse_without_nulls(model: type[Model], content: bytes, error: ValidationError) -> Model:
+    """``content`` as ``model``, without the fields that are null and caused ``error``.
+
+    Only a body that was refused pays for this second reading.
+    """
+    faults = error.errors(include_url=False)
+    nulls = [
+        fault["loc"]
+        for fault in faults
+        if fault["type"] not in ("extra_forbidden", "json_invalid", "missing")
+    ]
+    if not nulls:
+        raise readable(error) from None
+    fields = pydantic_core.from_json(content)
+    removed = [location for location in nulls if _remove_null(fields, location)]
+    if not removed:
+        raise readable(error) from None
+    try:
+        parsed: Model = model.__pydantic_validator__.validate_json(pydantic_core.to_json(fields))
+    except ValidationError as other:
+        required = any(fault["type"] == "missing" for fault in other.errors(include_url=False))
+        raise readable(error if required else other) from None
+    return parsed
+
+
+def _remove_null(value: Any, location: Sequence[int | str]) -> bool:
+    """Remove the field at ``location`` of ``value`` if it is null; whether it was."""
+    for step in location:
+        if isinstance(value, dict) and step in value:
+            if value[step] is None:
+                del value[step]
+                return True
+            value = value[step]
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return False
+    return False
 
 
 def parse_query(model: type[Model], query: bytes) -> Model:

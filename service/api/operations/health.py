@@ -13,6 +13,7 @@ from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context, Handler, Operation, Route
 from valence.service.api.operations import openapi
+from valence.service.api.operations.forwarded_prefix import read_prefix
 from valence.service.inference.models import Phase
 from valence.service.observability import metrics
 from valence.service.settings import Settings
@@ -49,9 +50,14 @@ async def show_metrics(context: Context, request: Request) -> Outcome:  # noqa: 
     return Outcome(Response(text, media_type=metrics.CONTENT_TYPE))
 
 
-async def show_document(context: Context, request: Request) -> Outcome:  # noqa: ARG001
-    """Answer ``GET /openapi.json``."""
-    return Outcome(Response(_document(context.routes, context.settings)))
+async def show_document(context: Context, request: Request) -> Outcome:
+    """Answer ``GET /openapi.json``; behind a proxy with its path as the server."""
+    document = _document(context.routes, context.settings)
+    prefix = read_prefix(request.headers)
+    if prefix:
+        servers = pydantic_core.to_json({"servers": [{"url": prefix}]})
+        document = b"%b,%b" % (servers[:-1], document[1:])
+    return Outcome(Response(document))
 
 
 @functools.lru_cache(maxsize=1)
@@ -132,7 +138,8 @@ ROUTES = (
         open=True,
         operation=Operation(
             summary="This document",
-            description="The contract of this API in OpenAPI 3.1.",
+            description="The contract of this API in OpenAPI 3.1. Behind a proxy that removes a "
+            "part of the path and says so in `X-Forwarded-Prefix`, `servers` has that part.",
             tag="operations",
             response="application/json",
         ),

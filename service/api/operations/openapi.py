@@ -119,13 +119,15 @@ def _publish_limits(schemas: dict[str, Any], settings: Settings) -> None:
     tensor["maxItems"] = settings.max_texts
     text, row = tensor["items"]["anyOf"]
     text["maxLength"] = row["items"]["maxLength"] = settings.max_characters
-    # one text or several; in a request of Hugging Face's each of several is a list of one
+    # one text or several; in a request of Hugging Face's each of several is a list of one, and so
+    # may be one text
     for schema, field in (("PredictRequest", "inputs"), ("VllmRequest", "input")):
-        one, several = schemas[schema]["properties"][field]["anyOf"]
+        one, several, *alone = schemas[schema]["properties"][field]["anyOf"]
         one["maxLength"] = settings.max_characters
         several["maxItems"] = settings.max_texts
         text = several["items"]
-        text.get("items", text)["maxLength"] = settings.max_characters
+        for item in (text.get("items", text), *(form["items"] for form in alone)):
+            item["maxLength"] = settings.max_characters
 
 
 def _operation(
@@ -238,11 +240,18 @@ def _other_content(
     """The content of bodies in other media types than JSON, by media type.
 
     A body with an example is text, or lines of ``schema``. A body without an example is binary and
-    does not have a schema.
+    does not have a schema. Lines that refer to a model have no text as their example.
     """
-    described = {"schema": schema or {"type": "string"}}
+    text = {"type": "string"}
     return {
-        media_type: {} if example is None else {**described, "example": example}
+        media_type: {}
+        if example is None
+        else {
+            "schema": text
+            if not schema or ("$ref" in schema and isinstance(example, str))
+            else schema,
+            "example": example,
+        }
         for media_type, example in examples.items()
     }
 

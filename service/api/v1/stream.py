@@ -15,12 +15,14 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 from valence.service import errors
 from valence.service.api.http.outcome import ModelFailure, Outcome
+from valence.service.api.http.problems import KINDS
 from valence.service.api.http.request import Request
 from valence.service.api.http.routes import Context, Operation, Route
 from valence.service.api.v1.examples import STREAMED
 from valence.service.api.v1.ndjson import Line, LineSplitter
 from valence.service.api.v1.schemas import Options, StreamAnswer, StreamLine
 from valence.service.api.v1.stream_lines import LineAnswerer
+from valence.service.server.single_write import IDLE_SECONDS
 
 MEDIA_TYPES = ("application/x-ndjson", "application/jsonl", "application/json-lines")
 
@@ -76,7 +78,7 @@ class Stream:
             # its first read.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            await self._write(send, _START)
+            await self._write(send, {**_START, IDLE_SECONDS: self._settings.stream_idle_seconds})
             while (answering := await self._answers.get()) is not None:
                 await self._write(send, _part(await answering))
             await reading
@@ -90,8 +92,15 @@ class Stream:
                 task.cancel()
 
     async def _write(self, send: Send, message: Message) -> None:
-        async with asyncio.timeout(self._settings.stream_idle_seconds):
-            await send(message)
+        try:
+            async with asyncio.timeout(self._settings.stream_idle_seconds):
+                await send(message)
+        except TimeoutError:
+            self._context.metrics.count_rejection(KINDS[errors.DeadlineExceeded].slug)
+            raise TimeoutError(
+                f"the client did not read its answers for {self._settings.stream_idle_seconds:g} "
+                "seconds"
+            ) from None
 
     async def _read_lines(self) -> None:
         """Read lines and start to answer them, until the body or the stream ends."""

@@ -14,7 +14,7 @@ from valence.service.api.http.problems import describe
 from valence.service.api.http.request import Request
 from valence.service.api.http.routes import Context
 from valence.service.api.http.scoring import require_short
-from valence.service.api.http.validation import readable
+from valence.service.api.http.validation import BYTE_ORDER_MARK, parse, readable
 from valence.service.api.v1.ndjson import Line
 from valence.service.api.v1.schemas import Options, StreamLine
 from valence.service.classifier.result import UNCERTAIN, format_result
@@ -26,9 +26,7 @@ from valence.service.inference.scorer import Scorer
 _TURN_LINES = 32
 # The time between two attempts to enter a full queue; each attempt tokenizes the texts again.
 _MIN_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.05, 1.0
-_LINE = StreamLine.__pydantic_validator__
 _TEXT: TypeAdapter[str] = TypeAdapter(str)
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class StreamUsage:
@@ -93,13 +91,14 @@ class LineAnswerer:
             limit = self._settings.max_body_bytes
             message = f"a line may have {limit} bytes; split or shorten its text"
             return "", errors.BodyTooLarge(message)
-        content = line.content.removeprefix(_BYTE_ORDER_MARK) if line.number == 1 else line.content
+        # files that were put together have a mark in their middle
+        content = line.content.removeprefix(BYTE_ORDER_MARK)
         name = ""
         try:
             if content.lstrip()[:1] == b'"':
                 text = _TEXT.validate_json(content)
             else:
-                asked: StreamLine = _LINE.validate_json(content)
+                asked = parse(StreamLine, line.content)
                 name, text = asked.id, asked.text
             require_short(text, self._settings, field="text")
         except ValidationError as error:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier import truncation as truncations
 from valence.service.classifier.artifact import Artifact
-from valence.service.classifier.classifier import Classifier, WindowedText
+from valence.service.classifier.classifier import Classifier, WindowedText, require_finite
 from valence.service.classifier.tokenizer import Token, iter_spans, tokenize
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
@@ -132,12 +132,24 @@ class Explainer:
         return self._attributor
 
     def attribute(self, questions: Sequence[Question]) -> list[Contributions]:
-        """Contributions for each question: the work that goes through the queue."""
-        return [self._ready.attribute(question.ids, question.label) for question in questions]
+        """Contributions for each question: the work that goes through the queue.
+
+        Raises :class:`NonFiniteAnswer` for a logit that is not finite.
+        """
+        answers = [self._ready.attribute(question.ids, question.label) for question in questions]
+        for answer in answers:
+            require_finite(np.array((answer.logit, answer.baseline_logit)))
+        return answers
 
     def activate(self, questions: Sequence[Question]) -> list[Activations]:
-        """Activations ``(tokens, directions, units)`` for each question, whatever its label."""
-        return [self._ready.activations(question.ids) for question in questions]
+        """Activations ``(tokens, directions, units)`` for each question, whatever its label.
+
+        Raises :class:`NonFiniteAnswer` for an activation that is not finite.
+        """
+        answers = [self._ready.activations(question.ids) for question in questions]
+        for activations in answers:
+            require_finite(activations)
+        return answers
 
     def questions(self, reading: WindowedText, label: str) -> list[Question]:
         """The questions about an encoded text: one for each window.

@@ -1,8 +1,8 @@
 """All metrics that the service exports.
 
-Each worker creates them after BentoML has set ``PROMETHEUS_MULTIPROC_DIR``, never at import: the
-client library decides by that variable whether values are in memory or in files that workers share.
-Labels come from the route table and the models, never from a request.
+Each worker creates them when it starts, never at import: a worker that is the only one keeps its
+values in memory, and several workers share theirs in files (``metrics_folder.py``). Labels come
+from the route table and the models, never from a request.
 """
 
 from valence.service.observability.metrics.exposition import CONTENT_TYPE

@@ -33,6 +33,9 @@ class _Exposition:
     def collect(self) -> Iterator[Metric]:
         for collector in self._collectors:
             for family in collector.collect():
+                if family.name.startswith(_BENTOML_PREFIX):
+                    # BentoML's own: a name may come only once
+                    continue
                 yield _sorted(family)
                 if family.name == "valence_request_duration_seconds":
                     yield _requests(family)
@@ -40,6 +43,7 @@ class _Exposition:
                     yield _bentoml_durations(family)
 
 
+_BENTOML_PREFIX = "bentoml_"
 _BENTOML_LABELS = ("endpoint", "http_response_code", "runner_name", "service_name")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import (
@@ -13,11 +14,14 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
+from valence.service.observability import metrics_folder
 from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MAX_BUFFERED, observe_all
 from valence.service.observability.metrics.exposition import exposition
+from valence.service.observability.metrics.totals import ModelTotals, sum_by_model
 from valence.service.observability.request_record import RequestRecord
 from valence.service.pacing.debounce import Debounced
 
@@ -29,13 +33,34 @@ _ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _TOKENS = (16, 64, 256, 1024, 4096, 16384, 65536)
 
 
-class Metrics:
-    """The metrics of the service, in their own registry."""
+class _SharedValues:
+    """Collects the values of all workers from the files in their folder."""
 
-    def __init__(self, *, version: str) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Any:
+        """All families, with the gauges of living workers only."""
+        files = metrics_folder.value_files(self._folder)
+        return MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """The metrics of the service, in their own registry.
+
+    With a ``folder`` several workers share them: it is the one that :func:`metrics_folder.enter`
+    gave. Without one they are in memory, where a killed worker leaves nothing behind and a full
+    disk does no harm.
+    """
+
+    def __init__(self, *, version: str, folder: Path | None = None) -> None:
         self._registry = CollectorRegistry()
-        self._multiprocess = "PROMETHEUS_MULTIPROC_DIR" in os.environ
-        if self._multiprocess:
+        self._folder = folder
+        # shared metrics never have the time of their creation, so none has it
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        if folder is None:
+            values.ValueClass = values.MutexValue
+        else:
             # By default the library asks the kernel for the process id at every update of a metric.
             process_id = os.getpid()
             values.ValueClass = values.MultiProcessValue(  # type: ignore[no-untyped-call]
@@ -63,14 +88,19 @@ class Metrics:
         """Whether requests are answered: the answer to the readiness probe."""
         self._ready = Gauge(
             "valence_ready",
-            "1 while requests are answered, 0 while starting and draining.",
-            multiprocess_mode="livemin",
+            "1 while a worker answers requests, 0 while starting and draining.",
+            multiprocess_mode="livemax",
             registry=registry,
         )
         self._rejected = Counter(
             "valence_rejected_requests",
             "Requests refused, by the error that refused them.",
             ("reason",),
+            registry=registry,
+        )
+        self._dropped_lines = Counter(
+            "valence_log_lines_dropped",
+            "Lines of the log that were not read in time or could not be written.",
             registry=registry,
         )
         self._key_requests = Counter(
@@ -218,19 +248,33 @@ class Metrics:
         self._buffered_rejections[reason] += 1
         self._flush_soon.request()
 
-    def exposition(self) -> bytes:
-        """All metrics in Prometheus' text format; with several workers, those of all workers."""
+    def count_dropped_lines(self, lines: int) -> None:
+        """Count lines of the log that nobody will read, from any thread."""
+        self._dropped_lines.inc(lines)
+
+    @property
+    def shared(self) -> bool:
+        """Whether several workers share the metrics."""
+        return self._folder is not None
+
+    def set_gauges(self) -> None:
+        """Let a scrape see :attr:`in_flight` and :attr:`ready`, whichever worker answers it."""
         self._in_flight.set(self.in_flight)
         self._ready.set(self.ready)
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format; with several workers, those of all workers."""
+        self.set_gauges()
         return exposition(self._collectors())
+
+    def totals(self) -> dict[tuple[str, str], ModelTotals]:
+        """What each model has done, by name and version; with several workers, in all of them."""
+        return sum_by_model(
+            family for collector in self._collectors() for family in collector.collect()
+        )
 
     def _collectors(self) -> Iterator[Any]:
         process = CollectorRegistry()
         ProcessCollector(registry=process)
         yield process
-        if self._multiprocess:
-            shared = CollectorRegistry()
-            MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
-            yield shared
-        else:
-            yield self._registry
+        yield self._registry if self._folder is None else _SharedValues(self._folder)

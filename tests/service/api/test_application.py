@@ -2,6 +2,7 @@ import json
 import re
 
 import httpx
+import numpy as np
 import pytest
 from valence.service import errors
 from valence.service.api.application import ROUTES
@@ -20,6 +21,17 @@ class FailingEngine:
 
     def logits(self, documents):
         raise FloatingPointError(f"while reading {CANARY}")
+
+
+class NanEngine:
+    """Computes NaN for a text of unknown words."""
+
+    name = "damaged"
+
+    def logits(self, documents):
+        rows = np.zeros((len(documents), 3), np.float32)
+        rows[[len(document) > 0 and not document.any() for document in documents]] = np.nan
+        return rows
 
 
 def leaf_classes(error: type[errors.ValenceError]) -> list[type[errors.ValenceError]]:
@@ -95,6 +107,48 @@ async def test_an_unexpected_error_is_500_without_message_or_trace(serve):
     assert re.fullmatch(r"test_application\.py:\d+", event["location"])
     assert event["request_id"] == request["request_id"] == response.json()["request_id"]
     assert request["level"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/classify", {"text": CANARY}),
+        ("/v1/classify", {"texts": ["good", CANARY], "granularity": "sentence"}),
+        ("/v1/classify", {"text": CANARY, "explain": True}),
+        ("/predict", {"inputs": CANARY}),
+        ("/invocations", {"inputs": CANARY}),
+        ("/classify", {"model": "sentiment", "input": CANARY}),
+        (
+            "/v2/models/sentiment/infer",
+            {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [CANARY]}]},
+        ),
+    ],
+)
+async def test_an_answer_that_is_not_finite_is_500_on_every_route(serve, path, body):
+    served = serve(engine=NanEngine())
+    response = await served.client.post(path, json=body)
+    assert response.status_code == 500
+    json.loads(response.content, parse_constant=pytest.fail)
+    event, request = served.lines()
+    assert (event["type"], event["request_id"]) == ("NonFiniteAnswer", request["request_id"])
+    assert (request["status"], request["level"]) == (500, "error")
+    served.metrics.flush()
+    counted = served.metrics.exposition().decode()
+    assert 'valence_rejected_requests_total{reason="unexpected"} 1.0' in counted
+    assert CANARY not in response.text + served.logged.getvalue() + counted
+
+
+async def test_a_line_that_is_not_finite_is_the_only_error_of_a_stream(serve):
+    served = serve(engine=NanEngine())
+    lines = [json.dumps({"text": text}) for text in ("good", CANARY, "bad")]
+    answer = await served.client.post(
+        "/v1/classify/stream",
+        content="\n".join(lines),
+        headers={"content-type": "application/x-ndjson"},
+    )
+    told = [json.loads(line, parse_constant=pytest.fail) for line in answer.text.splitlines()]
+    assert ["error" in line for line in told] == [False, True, False]
+    assert told[1]["error"]["type"] == "urn:valence:problem:unexpected"
 
 
 async def test_before_and_after_serving_all_but_liveness_is_503(serve):

@@ -249,7 +249,26 @@ def test_an_invalid_manifest_is_refused(folder: Path, content: bytes, reason: st
 @pytest.mark.parametrize(
     ("change", "reasons"),
     [
-        (lambda m: m.update(temperature=0), ["temperature", "greater than 0"]),
+        (lambda m: m.update(temperature=0), ["temperature", "or equal to 0.01, not 0"]),
+        (lambda m: m.update(temperature=5e-324), ["temperature", "or equal to 0.01, not 5e-324"]),
+        (lambda m: m.update(max_tokens=10**12), ["max_tokens", "not 1000000000000"]),
+        (lambda m: m["architecture"].update(layers=1e8), ["architecture.layers", "not 1000000"]),
+        (lambda m: m["architecture"].update(hidden_size=10**9), ["hidden_size", "to 16384"]),
+        (lambda m: m["architecture"].update(embedding_size=10**9), ["embedding_size", "to 16384"]),
+        (lambda m: m["architecture"].update(vocabulary_size=10**9), ["vocabulary_size"]),
+        (
+            lambda m: m["architecture"].update(vocabulary_size=10**6, hidden_size=4_096),
+            ["architecture", "the table of gates would have 32,768,000,000 numbers"],
+        ),
+        (
+            lambda m: m["architecture"].update(layers=64, hidden_size=16_384),
+            ["architecture", "the tensors would have"],
+        ),
+        (lambda m: m.update(labels=["a", "", "b"], polarity=None), ["label 2 is empty"]),
+        (
+            lambda m: m.update(labels=["a", "b", "c" * 2_000_000], polarity=None),
+            ["label 3 has 2,000,000 characters"],
+        ),
         (lambda m: m.update(temperature=float("inf")), ["temperature", "finite"]),
         (lambda m: m.update(extra=1), ["extra", "not permitted"]),
         (lambda m: m["normalization"].update(tokenizer="other-1"), ["normalization.tokenizer"]),
@@ -291,6 +310,22 @@ def test_a_manifest_with_impossible_values_is_refused(
             lambda t: t.update({"output.bias": np.array([0, np.inf, 0], np.float32)}),
             ["output.bias", "not finite"],
         ),
+        *(
+            (
+                lambda t, name=name: t.update({name: t[name] * np.float32(1e37)}),
+                [f"{name} has numbers so large that sums in the network may not be finite"],
+            )
+            for name in ("output.weight", "output.bias", "recurrent.weight_hh_l0_reverse")
+        ),
+        (
+            lambda t: t.update(
+                {
+                    name: t[name] * np.float32(1e16)
+                    for name in ("embedding.weight", "recurrent.weight_ih_l0")
+                }
+            ),
+            ["recurrent.weight_ih_l0 has numbers so large"],
+        ),
     ],
 )
 def test_weights_of_another_architecture_are_refused(
@@ -298,6 +333,25 @@ def test_weights_of_another_architecture_are_refused(
 ) -> None:
     edit_tensors(folder, change)
     check_refused(folder, WEIGHTS, *reasons)
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "reason"),
+    [
+        (MANIFEST, "valence.service.classifier.seal._MAX_MANIFEST_BYTES", "bytes, a manifest may"),
+        (WEIGHTS, "valence.service.classifier.weights._MAX_HEADER_BYTES", "a header of"),
+        (
+            VOCABULARY,
+            "valence.service.classifier.artifact._MAX_VOCABULARY_BYTES",
+            "bytes, a vocabulary may",
+        ),
+    ],
+)
+def test_a_file_that_is_too_large_is_not_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, bound: str, reason: str
+) -> None:
+    monkeypatch.setattr(bound, 10)
+    check_refused(folder, name, reason)
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float8_e4m3fn])

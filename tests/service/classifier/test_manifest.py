@@ -3,14 +3,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import to_probabilities
+from valence.service.classifier.labels import check_labels
 from valence.service.classifier.manifest import (
     FORMAT_VERSION,
     Manifest,
+    Task,
     TeacherRecord,
-    check_labels,
     strip_paths,
 )
 
@@ -43,10 +46,17 @@ def test_vectors_of_an_artifact_are_null_one_or_a_list(content: dict[str, Any]) 
         ({"polarity": {"negative": -1.0}}, "polarity has values for"),
         ({"polarity": {"negative": -2, "neutral": 0, "positive": 1}}, r"must lie in \[-1, 1\]"),
         ({"polarity": {"negative": math.nan, "neutral": 0, "positive": 1}}, "finite"),
-        ({"temperature": 0.0}, "greater than 0"),
+        ({"temperature": 0.0}, "greater than or equal to 0.01"),
+        ({"temperature": 5e-324}, "greater than or equal to 0.01"),
+        ({"temperature": 100.1}, "less than or equal to 100"),
         ({"temperature": math.nan}, "finite"),
         ({"temperature": math.inf}, "finite"),
         ({"max_tokens": 0}, "greater than or equal to 1"),
+        ({"max_tokens": 1_000_001}, "less than or equal to 1000000"),
+        ({"labels": ["a", "", "c"]}, "label 2 is empty"),
+        ({"labels": ["a", " \u3000", "c"]}, "label 2 is empty"),
+        ({"labels": ["a", "b", "c" * 2_000_000]}, "label 3 has 2,000,000 characters"),
+        ({"labels": [str(number) for number in range(10_001)]}, "at most 10000 items"),
         ({"format_version": 2}, "format_version"),
         ({"task": "regression"}, "task"),
         ({"thresholds": {"positive": 0.5}}, "only for multi_label models"),
@@ -107,6 +117,25 @@ def test_an_old_artifact_with_a_single_teacher_is_read() -> None:
     read = TeacherRecord.model_validate({**one, **rest})
     assert read == TeacherRecord.model_validate({"teachers": [one], **rest})
     assert [teacher.name for teacher in read.teachers] == ["mine"]
+
+
+def test_an_error_about_labels_is_short(content: dict[str, Any]) -> None:
+    """A damaged file may have many labels, and long ones."""
+    polarity = {f"{number} {'x' * 1_000}": 0.5 for number in range(5_000)}
+    with pytest.raises(ValidationError) as refused:
+        Manifest.model_validate({**content, "polarity": polarity})
+    (error,) = refused.value.errors()
+    assert len(error["msg"]) < 1_000
+    assert "and 4,990 more" in error["msg"]
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.05, 20.0, 100.0])
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+def test_a_temperature_in_bounds_keeps_numbers_finite(task: Task, temperature: float) -> None:
+    largest = np.finfo(np.float32).max
+    logits = np.array([[largest, -largest, 0.0], [-largest, -largest, -largest]], np.float32)
+    found = to_probabilities(logits, temperature=temperature, task=task)
+    assert np.isfinite(found).all()
 
 
 def test_labels_may_lack_polarity() -> None:

@@ -1,4 +1,6 @@
 import asyncio
+import dataclasses
+import io
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,15 +8,25 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from valence.service.classifier.classifier import Classifier
+from valence.service.classifier.classifier import Classifier, require_finite
 from valence.service.classifier.truncation import TRUNCATIONS
-from valence.service.errors import InvalidRequest, TextTooLong, Unavailable, UnknownModel
+from valence.service.errors import (
+    ArtifactError,
+    InvalidRequest,
+    NonFiniteAnswer,
+    TextTooLong,
+    Unavailable,
+    UnknownModel,
+)
 from valence.service.inference.admission import QueueLimits
 from valence.service.inference.cache import AnswerCache
+from valence.service.inference.engines import factory, native
 from valence.service.inference.engines.reference import ReferenceEngine
+from valence.service.inference.explain.attribution import Contributions
 from valence.service.inference.models import Models, Phase
 from valence.service.inference.scored import ScoreRequest
 from valence.service.inference.scorer import Scorer
+from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
 
 from tests.support.event_loop_turns import counted
@@ -33,6 +45,14 @@ def make(artifact, engine, *, items=1000, tokens=100_000, cache=None) -> Scorer:
         worker=ThreadPoolExecutor(1),
         metrics=Metrics(version="test"),
     )
+
+
+PATHS = native.available_paths() if native.native_available() else ()
+
+
+@pytest.fixture(params=["reference", *(f"native-{path}" for path in PATHS)])
+def engine_name(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +204,67 @@ def test_warming_up_measures_the_engine(tiny_artifact, monkeypatch):
     scorer.warm_up()
     assert scorer._batcher._overhead_seconds == pytest.approx(0.002001)
     assert scorer._batcher._seconds_per_token == pytest.approx(1023e-6 / 1024)
+
+
+def test_a_model_that_computes_nan_is_refused_by_name(tiny_artifact, engine_name):
+    """Each weight is finite, and their products overflow."""
+    tensors = dict(tiny_artifact.tensors)
+    tensors["output.weight"] = np.sign(tensors["output.weight"]) * np.float32(3e38)
+    damaged = dataclasses.replace(tiny_artifact, tensors=tensors)
+    log = Log(io.StringIO())
+    scorer = make(damaged, factory.create(damaged, name=engine_name, log=log))
+    with pytest.raises(ArtifactError, match=rf"sentiment:1 computes .* engine {engine_name}"):
+        scorer.warm_up()
+    make(tiny_artifact, factory.create(tiny_artifact, name=engine_name, log=log)).warm_up()
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+async def test_a_nan_answer_is_the_error_of_its_request(tiny_artifact, counting_engine, wrong):
+    class DamagedEngine:
+        name = "damaged"
+
+        def logits(self, documents):
+            rows = counting_engine.logits(documents)
+            rows[[len(document) == 2 for document in documents], 1] = wrong
+            return rows
+
+    scorer = make(tiny_artifact, DamagedEngine())
+    bad, *good = await asyncio.gather(
+        *(scorer.score(ScoreRequest([text])) for text in ("good bad", "good", "bad movie was")),
+        return_exceptions=True,
+    )
+    assert isinstance(bad, NonFiniteAnswer)
+    assert [scored.predictions[0].label for scored in good] == ["negative", "neutral"]
+
+
+def test_the_largest_finite_numbers_are_answers():
+    """The sum of their squares overflows, without a warning."""
+    largest = np.finfo(np.float32).max
+    require_finite(np.array([[largest, -largest]], np.float32))
+    require_finite(np.zeros((0, 3), np.float32))
+    with pytest.raises(NonFiniteAnswer):
+        require_finite(np.array([[largest, 0.0], [np.nan, 0.0]], np.float32))
+
+
+class DamagedAttributor:
+    """Computes other numbers than the engine does."""
+
+    cost = 1
+
+    def attribute(self, ids, label):
+        return Contributions(np.zeros(len(ids), np.float32), 0.5, np.nan)
+
+    def activations(self, ids):
+        return np.full((len(ids), 2, 4), np.inf, np.float32)
+
+
+async def test_an_explanation_that_is_not_finite_is_an_error(tiny_artifact, counting_engine):
+    scorer = make(tiny_artifact, counting_engine)
+    scorer._explainer._attributor = DamagedAttributor()
+    with pytest.raises(NonFiniteAnswer):
+        await scorer.score(ScoreRequest(["good movie"], explain=True))
+    with pytest.raises(NonFiniteAnswer):
+        await scorer.activations(ScoreRequest(["good movie"]), max_units=2)
 
 
 def test_models_are_found_only_while_serving(tiny_artifact, engine):

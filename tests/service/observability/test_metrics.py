@@ -1,24 +1,95 @@
 import asyncio
 import os
+import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
 from valence.service.observability.request_record import RequestRecord
 
+# prints its exposition for each number of requests in flight that it reads
 WORKER = """
+import os, sys
+from valence.service.observability import metrics_folder
 from valence.service.observability.metrics import Metrics, ModelMetrics
 from valence.service.observability.request_record import RequestRecord
-metrics = Metrics(version="1")
+from prometheus_client import Counter
+metrics = Metrics(version="1", folder=metrics_folder.enter())
+# as BentoML does
+Counter("bentoml_service_request", "Of BentoML.", ["endpoint"]).labels("/r").inc()
 model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
 metrics.count_request(RequestRecord("GET", "/r", 200, 0.003, model="m", version="1"))
 model.count_batch(items=2, tokens=9)
 model.set_queue(items=1, tokens=4, age_seconds=0.5)
-print(metrics.exposition().decode())
+for line in sys.stdin:
+    metrics.in_flight, metrics.ready = map(int, line.split())
+    print(metrics.exposition().decode() + "# END", flush=True)
 """
+PROMTOOL = shutil.which("promtool")
+
+
+class Worker:
+    """A process with metrics."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def exposition(self, *, in_flight: int = 0, ready: bool = True) -> str:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{in_flight} {int(ready)}\n")
+        self.process.stdin.flush()
+        lines = iter(self.process.stdout.readline, "# END\n")
+        return "".join(lines)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        # the kernel has freed its locks before it can be waited for; nobody waits here
+        os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+
+
+@pytest.fixture
+def start_worker(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    with ExitStack() as stack:
+
+        def start(*, shared: bool = True) -> Worker:
+            variables = {"_VALENCE_METRICS_FOLDER": str(tmp_path)} if shared else {}
+            process = subprocess.Popen(
+                [sys.executable, "-c", WORKER],
+                env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": "/nowhere", **variables},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            stack.callback(process.communicate)
+            return Worker(process)
+
+        yield start
+
+
+def require_valid(text: str) -> None:
+    """Check the rules of the text format, by Python's reader and, if it is here, by Go's."""
+    types = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
+    assert len(types) == len(set(types))
+    series = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len(series) == len(set(series))
+    assert {family.name for family in text_string_to_metric_families(text)}
+    if PROMTOOL:
+        done = subprocess.run(
+            [PROMTOOL, "check", "metrics"],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def families(text: str) -> dict[str, dict[str, float]]:
@@ -63,16 +134,16 @@ def test_every_metric_has_its_unit_and_help():
             assert family.name.endswith(("_seconds", "_items", "_tokens"))
 
 
-def run_worker(folder: Path) -> str:
-    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
-    return subprocess.run(
-        [sys.executable, "-c", WORKER], env=environment, check=True, capture_output=True, text=True
-    ).stdout
+def value(text: str, name: str) -> float:
+    (found,) = families(text)[name].values()
+    return found
 
 
-def test_metrics_of_several_workers_are_merged_as_valid_text(tmp_path):
-    run_worker(tmp_path)
-    found = families(run_worker(tmp_path))
+def test_metrics_of_several_workers_are_merged_as_valid_text(start_worker):
+    start_worker().exposition()
+    text = start_worker().exposition()
+    require_valid(text)
+    found = families(text)
     assert sum(found["valence_requests"].values()) == 2
     assert sum(found["bentoml_service_request"].values()) == 2
     items = found["valence_batch_items"]
@@ -81,6 +152,43 @@ def test_metrics_of_several_workers_are_merged_as_valid_text(tmp_path):
     assert buckets == sorted(buckets)
     assert "valence_build_info" in found
     assert "process_resident_memory_bytes" in found
+
+
+def test_metrics_of_the_only_worker_are_valid_text(start_worker):
+    text = start_worker(shared=False).exposition(in_flight=3)
+    require_valid(text)
+    assert value(text, "valence_requests_in_flight") == 3
+    assert value(text, "bentoml_service_request") == 1
+
+
+def test_the_gauges_of_a_killed_worker_are_dropped(start_worker):
+    killed, other = start_worker(), start_worker()
+    killed.exposition(in_flight=5, ready=False)
+    before = other.exposition(in_flight=1)
+    assert value(before, "valence_requests_in_flight") == 6
+    assert value(before, "valence_queue_items") == 2
+    killed.kill()
+    after = other.exposition(in_flight=1)
+    assert value(after, "valence_requests_in_flight") == 1
+    assert value(after, "valence_queue_items") == 1
+    # what it counted has happened
+    assert value(after, "valence_requests") == 2
+
+
+def test_a_worker_that_is_ready_makes_the_server_ready(start_worker):
+    ready, starting = start_worker(), start_worker()
+    assert value(starting.exposition(ready=False), "valence_ready") == 0
+    assert value(ready.exposition(ready=True), "valence_ready") == 1
+    assert value(starting.exposition(ready=False), "valence_ready") == 1
+    ready.kill()
+    assert value(starting.exposition(ready=False), "valence_ready") == 0
+
+
+def test_dropped_lines_of_the_log_are_counted():
+    metrics = Metrics(version="1")
+    assert value(metrics.exposition().decode(), "valence_log_lines_dropped") == 0
+    metrics.count_dropped_lines(7)
+    assert value(metrics.exposition().decode(), "valence_log_lines_dropped") == 7
 
 
 async def test_buffered_values_equal_single_observations():

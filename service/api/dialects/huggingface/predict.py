@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from valence.service.api.dialects.huggingface.schemas import PredictParameters, PredictRequest
 from valence.service.api.http.outcome import Outcome
@@ -25,12 +25,33 @@ from valence.service.inference.scorer import Scorer
 _FUNCTIONS = {"single_label": "softmax", "multi_label": "sigmoid"}
 
 
+class Predicted(NamedTuple):
+    """The answer to a request of /predict, before it is written."""
+
+    scorer: Scorer
+    scored: Scored
+    rows: list[Any]
+    """The labels of each text with their scores, likeliest first."""
+    is_flat: bool
+    """Whether the answer is the only row alone."""
+
+
 async def predict(context: Context, request: Request) -> Outcome:
     """Answer ``POST /predict``, ``POST /`` and ``POST /models/{name}``."""
     started = time.perf_counter()
+    scorer, scored, rows, is_flat = await score_inputs(context, request)
+    response = Response(
+        await to_json(rows[0] if is_flat else rows),
+        headers=build_compute_headers(scorer, scored, seconds=time.perf_counter() - started),
+    )
+    return Outcome.of(response, scorer, scored)
+
+
+async def score_inputs(context: Context, request: Request) -> Predicted:
+    """The scores of the texts of a JSON body."""
     body = await request.json(PredictRequest)
-    is_one_text = isinstance(body.inputs, str)
-    texts = [body.inputs] if isinstance(body.inputs, str) else [text for (text,) in body.inputs]
+    inputs = body.inputs
+    texts = [inputs] if isinstance(inputs, str) else [text for (text,) in inputs]
     parameters = body.parameters or PredictParameters()
     scorer = context.models.get(request.parameters.get("name"))
     _require_calibrated(body, parameters, scorer)
@@ -38,11 +59,7 @@ async def predict(context: Context, request: Request) -> Outcome:
     asked = ScoreRequest(texts, truncation=_choose_truncation(body, parameters))
     scorer, scored = await score_texts(context, request, asked, model=scorer.name)
     rows = await rank_labels(scorer, scored, top_k=parameters.top_k)
-    response = Response(
-        await to_json(rows[0] if is_one_text and body.parameters is None else rows),
-        headers=build_compute_headers(scorer, scored, seconds=time.perf_counter() - started),
-    )
-    return Outcome.of(response, scorer, scored)
+    return Predicted(scorer, scored, rows, isinstance(inputs, str) and body.parameters is None)
 
 
 async def rank_labels(
@@ -80,7 +97,7 @@ def _choose_truncation(body: PredictRequest, parameters: PredictParameters) -> T
     truncate = body.truncate if body.truncate is not None else parameters.truncation
     if truncate is False:
         return "error"
-    return "tail" if body.truncation_direction == "Left" else "head"
+    return "tail" if body.truncation_direction in ("Left", "left") else "head"
 
 
 def _require_calibrated(

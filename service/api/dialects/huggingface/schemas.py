@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictBool, field_validator
 from pydantic_core import PydanticCustomError
 from valence.service.api.v1.models import Limits
 
-_PAIR = (
-    "a list of strings is a pair of texts, which these models do not read; send a batch as "
-    '[["first text"], ["second text"]]'
-)
+_BATCH = 'send a batch as [["first text"], ["second text"]]'
+_PAIR = f"a list of strings is a pair of texts, which these models do not read; {_BATCH}"
 
 
 class PredictParameters(BaseModel):
@@ -35,13 +33,21 @@ class PredictParameters(BaseModel):
 _OneText = Annotated[list[str], Field(min_length=1, max_length=1)]
 
 
+def _add_list_of_one(schema: dict[str, Any]) -> None:
+    """Publish the list of one string, which is read as that string."""
+    schema["anyOf"].append(
+        {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 1}
+    )
+
+
 class PredictRequest(BaseModel):
     """One text, or a batch: a list of lists with one text each."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     inputs: str | Annotated[list[_OneText], Field(min_length=1)] = Field(
-        description='One text, or a batch: `[["first"], ["second"]]`.'
+        description='One text, `"text"` or `["text"]`, or a batch: `[["first"], ["second"]]`.',
+        json_schema_extra=_add_list_of_one,
     )
     parameters: PredictParameters | None = Field(
         default=None, description="If given, the answer to one text is a list of lists too."
@@ -50,7 +56,7 @@ class PredictRequest(BaseModel):
         default=None,
         description="False: a text longer than the model reads is an error. Otherwise it is cut.",
     )
-    truncation_direction: Literal["Left", "Right"] = Field(
+    truncation_direction: Literal["Left", "Right", "left", "right"] = Field(
         default="Right", description="The end of a long text that is cut off."
     )
     raw_scores: StrictBool = Field(
@@ -69,8 +75,8 @@ class PredictRequest(BaseModel):
             return inputs
         if not isinstance(inputs, list) or not inputs:
             raise PydanticCustomError("inputs", 'give a string, or a batch [["first"], ["second"]]')
-        if any(isinstance(item, str) for item in inputs):
-            raise PydanticCustomError("inputs", _PAIR)
+        if isinstance(inputs[0], str):
+            return _read_strings(inputs)
         for index, item in enumerate(inputs):
             if not isinstance(item, list) or not all(isinstance(text, str) for text in item):
                 raise PydanticCustomError(
@@ -84,6 +90,20 @@ class PredictRequest(BaseModel):
                     {"index": index, "count": len(item)},
                 )
         return inputs
+
+
+def _read_strings(inputs: list[object]) -> str:
+    """The text of a list that begins with a string; a list of one string is one text."""
+    if len(inputs) == 1:
+        return str(inputs[0])
+    if len(inputs) == 2 and isinstance(inputs[1], str):
+        raise PydanticCustomError("inputs", _PAIR)
+    raise PydanticCustomError(
+        "inputs",
+        "a list of {count} items that begins with a string is neither a pair nor a batch; "
+        + _BATCH,
+        {"count": len(inputs)},
+    )
 
 
 class PredictedLabel(BaseModel):

@@ -6,19 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pydantic_core
-from valence.service.api.dialects.open_inference import tensors
-from valence.service.api.dialects.open_inference.schemas import (
-    InferInput,
-    InferRequest,
-    Parameters,
-)
+from valence.service.api.dialects.open_inference import parameters, tensors
+from valence.service.api.dialects.open_inference.schemas import InferInput, InferRequest
 from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context
 from valence.service.api.http.scoring import require_within_limits, score_texts
 from valence.service.api.http.validation import parse
-from valence.service.classifier.truncation import TRUNCATIONS, Truncation
 from valence.service.errors import InvalidRequest
 from valence.service.inference.scored import Scored, ScoreRequest
 from valence.service.inference.scorer import Scorer
@@ -36,8 +31,8 @@ async def infer(context: Context, request: Request) -> Outcome:
         await request.body.read(), request.headers.get(tensors.HEADER)
     )
     body = parse(InferRequest, content)
-    wanted = _read_outputs(body)
-    truncation = _read_truncation(body.parameters)
+    truncation, default = parameters.read_request(body.parameters)
+    wanted = _read_outputs(body, default=default)
     texts = _read_texts(body.inputs, binary)
     require_within_limits(texts, context.settings, field="inputs.0.data")
     asked = ScoreRequest(texts, truncation=truncation)
@@ -46,9 +41,8 @@ async def infer(context: Context, request: Request) -> Outcome:
     return Outcome.of(response, scorer, scored)
 
 
-def _read_outputs(body: InferRequest) -> list[tuple[str, bool]]:
-    """The wanted outputs as ``(name, whether it is binary data)``."""
-    default = _read_flag(body.parameters, "binary_data_output", False, field="parameters")
+def _read_outputs(body: InferRequest, *, default: bool) -> list[tuple[str, bool]]:
+    """The wanted outputs as ``(name, whether it is binary)``; ``default`` where it is not said."""
     if not body.outputs:
         return [(name, default) for name in _OUTPUTS]
     wanted: list[tuple[str, bool]] = []
@@ -58,39 +52,11 @@ def _read_outputs(body: InferRequest) -> list[tuple[str, bool]]:
             raise InvalidRequest.for_field(f"{field}.name", f"must be {' or '.join(_OUTPUTS)}")
         if output.name in [name for name, _ in wanted]:
             raise InvalidRequest.for_field(f"{field}.name", "given twice; give it once")
-        if "classification" in output.parameters:
-            raise InvalidRequest.for_field(
-                f"{field}.parameters.classification",
-                "not supported; ask for the outputs label and probabilities",
-            )
-        _refuse_shared_memory(output.parameters, field=field)
-        flag = _read_flag(output.parameters, "binary_data", default, field=f"{field}.parameters")
-        wanted.append((output.name, flag))
-    return wanted
-
-
-def _read_flag(parameters: Parameters, name: str, default: bool, *, field: str) -> bool:
-    value = parameters.get(name, default)
-    if not isinstance(value, bool):
-        raise InvalidRequest.for_field(f"{field}.{name}", "must be true or false")
-    return value
-
-
-def _refuse_shared_memory(parameters: Parameters, *, field: str) -> None:
-    if any(name.startswith("shared_memory") for name in parameters):
-        raise InvalidRequest.for_field(
-            f"{field}.parameters", "shared memory is not supported; send the data in the request"
+        binary = parameters.is_binary(
+            output.parameters, output=output.name, default=default, field=field
         )
-
-
-def _read_truncation(parameters: Parameters) -> Truncation:
-    value = parameters.get("truncation", "head")
-    for truncation in TRUNCATIONS:
-        if value == truncation:
-            return truncation
-    raise InvalidRequest.for_field(
-        "parameters.truncation", f"must be one of {', '.join(TRUNCATIONS)}"
-    )
+        wanted.append((output.name, binary))
+    return wanted
 
 
 def _read_texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
@@ -101,7 +67,7 @@ def _read_texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
     field = "inputs.0"
     if tensor.datatype != "BYTES":
         raise InvalidRequest.for_field(f"{field}.datatype", "must be BYTES")
-    _refuse_shared_memory(tensor.parameters, field=field)
+    encoded = parameters.is_base64(tensor.parameters, field=field)
     size = tensor.parameters.get("binary_data_size")
     if size is None:
         if tensor.data is None:
@@ -121,6 +87,8 @@ def _read_texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
                 "the header Inference-Header-Content-Length is the length of the JSON",
             )
         texts = tensors.decode_binary_texts(binary, field=f"{field}.data")
+    if encoded:
+        texts = tensors.decode_base64_texts(texts, field=f"{field}.data")
     shape = tensor.shape
     if not shape or (len(shape) == 2 and shape[1] != 1):
         raise InvalidRequest.for_field(f"{field}.shape", "must be [n] or [n, 1]: one text per row")

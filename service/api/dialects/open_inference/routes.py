@@ -9,17 +9,24 @@ from __future__ import annotations
 import pydantic_core
 from pydantic import BaseModel, JsonValue
 from valence.service import errors
-from valence.service.api.dialects.open_inference.inference import OCTETS, infer, model_in_path
+from valence.service.api.dialects.open_inference.inference import OCTETS, infer
+from valence.service.api.dialects.open_inference.models import (
+    show_configuration,
+    show_model,
+    show_model_ready,
+    show_statistics,
+)
 from valence.service.api.dialects.open_inference.schemas import (
     InferError,
     InferRequest,
     InferResponse,
     Live,
+    ModelConfiguration,
     ModelMetadata,
     ModelReady,
     Ready,
     ServerMetadata,
-    TensorMetadata,
+    Statistics,
 )
 from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import Problem
@@ -29,10 +36,12 @@ from valence.service.api.http.routes import SCORING_ERRORS, Context, Handler, Op
 from valence.service.api.operations import health
 from valence.service.version import VERSION
 
+_EXTENSIONS = ["binary_tensor_data", "model_configuration", "statistics"]
+
 
 async def show_server(context: Context, request: Request) -> Outcome:  # noqa: ARG001
     """Answer ``GET /v2``."""
-    answer = ServerMetadata(name="valence", version=VERSION, extensions=["binary_tensor_data"])
+    answer = ServerMetadata(name="valence", version=VERSION, extensions=_EXTENSIONS)
     return Outcome(Response(answer.model_dump_json().encode()))
 
 
@@ -46,30 +55,6 @@ async def check_readiness(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/health/ready``."""
     await health.check_readiness(context, request)
     return Outcome(Response(b'{"ready":true}'))
-
-
-async def show_model(context: Context, request: Request) -> Outcome:
-    """Answer ``GET /v2/models/{name}[/versions/{version}]``."""
-    scorer = context.models.get(model_in_path(request))
-    labels = scorer.manifest.labels
-    answer = ModelMetadata(
-        name=scorer.name,
-        versions=[scorer.version],
-        platform="valence",
-        inputs=[TensorMetadata(name="text", datatype="BYTES", shape=[-1])],
-        outputs=[
-            TensorMetadata(name="label", datatype="BYTES", shape=[-1]),
-            TensorMetadata(name="probabilities", datatype="FP32", shape=[-1, len(labels)]),
-        ],
-        labels=list(labels),
-    )
-    return Outcome(Response(answer.model_dump_json().encode()))
-
-
-async def show_model_ready(context: Context, request: Request) -> Outcome:
-    """Answer ``GET /v2/models/{name}[/versions/{version}]/ready``."""
-    scorer = context.models.get(model_in_path(request))
-    return Outcome(Response(pydantic_core.to_json({"name": scorer.name, "ready": True})))
 
 
 def refuse(problem: Problem, request_id: str) -> Response:  # noqa: ARG001
@@ -91,6 +76,34 @@ _METADATA: JsonValue = {
         {"name": "probabilities", "datatype": "FP32", "shape": [-1, 3]},
     ],
     "labels": ["negative", "neutral", "positive"],
+}
+
+
+_CONFIGURATION: JsonValue = {
+    "name": "sentiment",
+    "platform": "valence",
+    "max_batch_size": 0,
+    "input": [{"name": "text", "data_type": "TYPE_STRING", "dims": [-1]}],
+    "output": [
+        {"name": "label", "data_type": "TYPE_STRING", "dims": [-1]},
+        {"name": "probabilities", "data_type": "TYPE_FP32", "dims": [-1, 3]},
+    ],
+}
+_STATISTICS: JsonValue = {
+    "model_stats": [
+        {
+            "name": "sentiment",
+            "version": "1",
+            "inference_count": 12,
+            "execution_count": 5,
+            "inference_stats": {
+                "success": {"count": 7, "ns": 3_500_000},
+                "queue": {"count": 7, "ns": 400_000},
+                "compute_input": {"count": 7, "ns": 600_000},
+                "compute_infer": {"count": 7, "ns": 2_500_000},
+            },
+        }
+    ]
 }
 
 
@@ -190,7 +203,7 @@ def _infer_route(path: str) -> Route:
 _SERVER: JsonValue = {
     "name": "valence",
     "version": VERSION,
-    "extensions": ["binary_tensor_data"],
+    "extensions": [*_EXTENSIONS],
 }
 
 
@@ -214,6 +227,21 @@ def _model_routes(path: str) -> tuple[Route, ...]:
             ),
             logged=False,
         ),
+        _get_route(
+            f"{path}/config",
+            show_configuration,
+            _operation(
+                path,
+                "Show the configuration of a model as Triton does",
+                ModelConfiguration,
+                _CONFIGURATION,
+            ),
+        ),
+        _get_route(
+            f"{path}/stats",
+            show_statistics,
+            _operation(path, "Show what a model has done as Triton does", Statistics, _STATISTICS),
+        ),
         _infer_route(f"{path}/infer"),
     )
 
@@ -231,6 +259,16 @@ ROUTES = (
         check_readiness,
         _operation("/v2/health/ready", "Are the models loaded and warm?", Ready, {"ready": True}),
         logged=False,
+    ),
+    _get_route(
+        "/v2/models/stats",
+        show_statistics,
+        _operation(
+            "/v2/models/stats",
+            "Show what all models have done as Triton does",
+            Statistics,
+            _STATISTICS,
+        ),
     ),
     *_model_routes("/v2/models/{name}"),
     *_model_routes("/v2/models/{name}/versions/{version}"),

@@ -35,7 +35,9 @@ class InferInput(BaseModel):
     datatype: str = Field(description="Must be `BYTES`.")
     parameters: Parameters = Field(
         default={},
-        description="`binary_data_size`: number of bytes after the JSON, if texts are binary.",
+        description="`binary_data_size`: number of bytes after the JSON, if texts are binary. "
+        "`content_type`: `str`, the default, or `base64` for texts in base64. Other parameters are "
+        "refused.",
     )
     data: Annotated[list[Any], WithJsonSchema(_TEXTS)] | None = Field(
         default=None, description="The texts as strings, flat or nested as in `shape`."
@@ -64,7 +66,8 @@ class InferRequest(BaseModel):
     parameters: Parameters = Field(
         default={},
         description="`binary_data_output`: the default of `binary_data` of the outputs. "
-        "`truncation`: as in `/v1/classify`. Other parameters have no effect.",
+        "`truncation`: as in `/v1/classify`. `priority`, `timeout` and `content_type: str` have no "
+        "effect. Other parameters are refused.",
     )
     inputs: list[InferInput] = Field(json_schema_extra={"minItems": 1, "maxItems": 1})
     outputs: list[InferOutput] = Field(
@@ -119,6 +122,62 @@ class ModelMetadata(BaseModel):
     inputs: list[TensorMetadata]
     outputs: list[TensorMetadata]
     labels: Annotated[list[str], Field(description="The labels in the order of `probabilities`.")]
+
+
+class TensorConfiguration(BaseModel):
+    """An input or output. In ``dims``, -1 stands for the number of texts."""
+
+    name: str
+    data_type: Literal["TYPE_STRING", "TYPE_FP32"]
+    dims: list[int]
+
+
+class ModelConfiguration(BaseModel):
+    """The configuration of a model, with the fields of Triton's that apply."""
+
+    name: str
+    platform: str
+    max_batch_size: Annotated[
+        int, Field(description="0: the first dimension of the tensors is the number of texts.")
+    ]
+    input: list[TensorConfiguration]
+    output: list[TensorConfiguration]
+
+
+class Duration(BaseModel):
+    """How often something was done, and how long that took in total."""
+
+    count: int
+    ns: Annotated[int, Field(description="Nanoseconds.")]
+
+
+class InferStatistics(BaseModel):
+    """The requests that were answered with scores, and their stages."""
+
+    success: Duration
+    queue: Duration
+    compute_input: Annotated[Duration, Field(description="Tokenizing.")]
+    compute_infer: Annotated[Duration, Field(description="The network.")]
+
+
+class ModelStatistics(BaseModel):
+    """What one model has done since the server started, as `/metrics` counts it."""
+
+    name: str
+    version: str
+    inference_count: Annotated[
+        int, Field(description="Texts that the network has read; a window counts as a text.")
+    ]
+    execution_count: Annotated[int, Field(description="Batches that the network has read.")]
+    inference_stats: InferStatistics
+
+
+class Statistics(BaseModel):
+    """The statistics of one model, or of all."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_stats: list[ModelStatistics]
 
 
 class Live(BaseModel):

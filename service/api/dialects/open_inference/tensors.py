@@ -8,6 +8,7 @@ first.
 
 from __future__ import annotations
 
+import base64
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -76,6 +77,24 @@ def decode_json_texts(data: Sequence[Any], shape: Sequence[int], *, field: str) 
         if not isinstance(element, str):
             raise InvalidRequest.for_field(field, f"element {index} is not a string")
     return list(data)
+
+
+def decode_base64_texts(elements: Sequence[str], *, field: str) -> list[str]:
+    """The texts whose UTF-8 ``elements`` hold in base64, as the codec of MLServer writes them.
+
+    Raises :class:`InvalidRequest` for an element that is not base64 of UTF-8.
+    """
+    texts = []
+    for index, element in enumerate(elements):
+        try:
+            texts.append(base64.b64decode(element, validate=True).decode())
+        except ValueError:
+            raise InvalidRequest.for_field(
+                field,
+                f"element {index} is not base64 of a text in UTF-8, which the content type base64 "
+                "says; leave content_type out for plain texts",
+            ) from None
+    return texts
 
 
 def encode_texts(texts: Sequence[str]) -> bytes:

@@ -16,6 +16,12 @@ async def test_one_text_gets_a_flat_list_and_a_batch_gets_lists(served):
     assert both[1] == one
 
 
+async def test_a_list_of_one_string_is_one_text(served):
+    one = (await predict(served, inputs="good movie")).json()
+    assert (await predict(served, inputs=["good movie"])).json() == one
+    assert (await predict(served, inputs=["good movie"], parameters={})).json() == [one]
+
+
 async def test_with_parameters_one_text_gets_a_list_of_lists(served):
     one = (await predict(served, inputs="good movie")).json()
     for parameters in ({}, {"top_k": None}, {"function_to_apply": "softmax"}):
@@ -32,12 +38,12 @@ async def test_top_k_keeps_the_likeliest(served, top_k, kept):
     ("inputs", "said"),
     [
         (["a", "b"], '[["first text"], ["second text"]]'),
-        (["a", "b", "c"], "pair"),
-        (["a"], "pair"),
+        (["a", "b", "c"], "a list of 3 items that begins with a string is neither a pair"),
+        (["a", 1], "neither a pair nor a batch"),
         ([["a", "b"]], "item 0 has 2 texts"),
         ([["a"], []], "item 1 has 0 texts"),
         ([["a"], [1]], "item 1 is not a list of one text"),
-        ([["a"], "b"], "pair"),
+        ([["a"], "b"], "item 1 is not a list of one text"),
         ([], "give a string, or a batch"),
         (1, "give a string, or a batch"),
         (None, "give a string, or a batch"),
@@ -61,7 +67,7 @@ async def test_pairs_and_other_shapes_are_refused_with_a_remedy(served, inputs, 
         ({"parameters": {"top_k": 0}}, "parameters.top_k"),
         ({"parameters": {"top_k": True}}, "parameters.top_k"),
         ({"parameters": {"max_length": 3}}, "parameters.max_length"),
-        ({"truncation_direction": "left"}, "truncation_direction"),
+        ({"truncation_direction": "LEFT"}, "truncation_direction"),
         ({"truncate": "no"}, "truncate"),
         ({"prompt_name": "x"}, "prompt_name"),
     ],
@@ -79,6 +85,8 @@ async def test_unsupported_and_unknown_fields_are_refused(served, body, field):
         ({"truncate": True}, "head"),
         ({"truncate": True, "truncation_direction": "Right"}, "head"),
         ({"truncation_direction": "Left"}, "tail"),
+        ({"truncation_direction": "left"}, "tail"),
+        ({"truncation_direction": "right"}, "head"),
         ({"parameters": {"truncation": True}}, "head"),
         ({"truncate": True, "parameters": {"truncation": False}}, "head"),
     ],

@@ -1,8 +1,10 @@
+import base64
 import json
 import struct
 
 import numpy as np
 import pytest
+from valence.service.keys import key_file
 
 PATH = "/v2/models/sentiment/infer"
 HEADER = "inference-header-content-length"
@@ -84,6 +86,11 @@ async def test_data_may_be_a_column(served):
             "shared memory is not supported",
         ),
         (tensor("good", parameters={"x": [1]}), "parameters"),
+        (tensor("good", parameters={"lowercase": True}), "inputs.0.parameters.lowercase: not a"),
+        (tensor("good", parameters={"content_type": "hf"}), "must be str or base64"),
+        (tensor("good", parameters={"content_type": "base64"}), "element 0 is not base64"),
+        (tensor("/w==", parameters={"content_type": "base64"}), "element 0 is not base64"),
+        (tensor("ü", parameters={"content_type": "base64"}), "element 0 is not base64"),
         (tensor("good", extra=1), "extra"),
         (tensor(), "at least one text"),
     ],
@@ -106,6 +113,8 @@ async def test_exactly_one_input_is_required(served):
         ([{"name": "label"}, {"name": "label"}], "twice"),
         ([{"name": "label", "parameters": {"classification": 1}}], "not supported; ask for"),
         ([{"name": "label", "parameters": {"binary_data": 1}}], "true or false"),
+        ([{"name": "label", "parameters": {"content_type": "base64"}}], "must be str here"),
+        ([{"name": "label", "parameters": {"x": 1}}], "outputs.0.parameters.x: not a parameter"),
         (
             [{"name": "label", "parameters": {"shared_memory_region": "x"}}],
             "shared memory is not supported",
@@ -131,6 +140,90 @@ async def test_truncation_can_be_set_as_a_parameter(served):
     for truncation in ("error", "none", True):
         response = await infer(served, tensor(long), parameters={"truncation": truncation})
         assert response.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"),
+    [
+        ({"temperature": 0.5}, "parameters.temperature"),
+        ({"x" * 100: 0.5}, f"parameters.{'x' * 64}"),
+        ({"sequence_id": 7}, "parameters.sequence_id"),
+        ({"content_type": "base64"}, "parameters.content_type"),
+    ],
+    ids=str,
+)
+async def test_a_parameter_without_effect_is_refused(served, parameters, field):
+    response = await infer(served, tensor("good"), parameters=parameters)
+    assert response.status_code == 422
+    assert response.json()["error"].startswith(f"{field}: ")
+
+
+async def test_a_parameter_that_changes_nothing_is_taken(served):
+    plain = (await infer(served, tensor("good"))).content
+    parameters = {"priority": 1, "timeout": 10_000, "content_type": "str"}
+    assert (await infer(served, tensor("good"), parameters=parameters)).content == plain
+    given = tensor("good", parameters={"content_type": "str"})
+    outputs = [
+        {"name": "label", "parameters": {"content_type": "str"}},
+        {"name": "probabilities", "parameters": {"content_type": "np"}},
+    ]
+    assert (await infer(served, given, outputs=outputs)).content == plain
+
+
+async def test_texts_in_base64_are_decoded(served):
+    texts = ["good", "", "Ünïcödé movie"]
+    encoded = [base64.b64encode(text.encode()).decode() for text in texts]
+    expected = (await infer(served, tensor(*texts))).content
+    given = {"content_type": "base64"}
+    assert (await infer(served, tensor(*encoded, parameters=given))).content == expected
+    content = binary(*encoded)
+    head = tensor(*encoded, data=None, parameters={**given, "binary_data_size": len(content)})
+    body = json.dumps({"inputs": [head]}).encode()
+    answer = await served.client.post(
+        PATH, content=body + content, headers={HEADER: str(len(body))}
+    )
+    assert answer.content == expected
+
+
+async def test_statistics_count_what_was_answered(served):
+    async def statistics(path):
+        (model,) = (await served.client.get(path)).json()["model_stats"]
+        return model
+
+    path = "/v2/models/sentiment/versions/1/stats"
+    assert (await statistics(path))["inference_stats"]["success"] == {"count": 0, "ns": 0}
+    await infer(served, tensor("good", "bad", "movie"))
+    await served.classify(text="good")
+    await infer(served, tensor("good", datatype="FP32"))
+    model = await statistics(path)
+    assert (model["name"], model["version"]) == ("sentiment", "1")
+    assert (model["inference_count"], model["execution_count"]) == (4, 2)
+    stages = model["inference_stats"]
+    assert [stage["count"] for stage in stages.values()] == [2] * 4
+    parts = sum(stages[name]["ns"] for name in ("queue", "compute_input", "compute_infer"))
+    assert stages["success"]["ns"] == pytest.approx(parts, abs=2)
+    assert stages["compute_infer"]["ns"] > 0
+    for other in ("/v2/models/sentiment/stats", "/v2/models/stats"):
+        assert await statistics(other) == model
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v2/", 404),
+        ("GET", "/v2/nothing", 404),
+        ("POST", "/v2/repository/index", 404),
+        ("GET", "/v2/models/sentiment/trace/setting", 404),
+        ("GET", "/v2/models/other/stats", 404),
+        ("GET", "/v2/models/sentiment/infer", 405),
+        ("DELETE", "/v2/models/sentiment", 405),
+    ],
+)
+async def test_every_error_below_v2_has_an_error(served, method, path, status):
+    response = await served.client.request(method, path)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/json"
+    assert set(response.json()) == {"error"}
 
 
 async def test_binary_texts_are_read_like_json_texts(served):
@@ -210,9 +303,22 @@ async def test_an_unknown_model_or_version_is_404_with_an_error(served, path):
     assert set(response.json()) == {"error"}
 
 
+@pytest.mark.parametrize("path", ["other", "sentiment:2", "sentiment/versions/2"])
+async def test_a_probe_without_a_key_learns_no_names(serve, tmp_path, path):
+    keys = tmp_path / "keys"
+    keys.write_text(f"alice: sha256:{key_file.fingerprint(b'of-alice').hex()}\n")
+    served = serve(api_keys_file=str(keys))
+    answer = await served.client.get(f"/v2/models/{path}/ready")
+    assert answer.status_code == 404
+    assert "sentiment:1" not in answer.text
+    named = await served.client.get(f"/v2/models/{path}", headers={"X-API-Key": "of-alice"})
+    assert "the served models are sentiment:1" in named.json()["error"]
+
+
 async def test_server_and_models_describe_themselves(served):
     get = served.client.get
-    assert (await get("/v2")).json()["extensions"] == ["binary_tensor_data"]
+    extensions = (await get("/v2")).json()["extensions"]
+    assert extensions == ["binary_tensor_data", "model_configuration", "statistics"]
     model = (await get("/v2/models/sentiment")).json()
     assert model == (await get("/v2/models/sentiment/versions/1")).json()
     assert model["versions"] == ["1"]

@@ -54,6 +54,13 @@ async def test_token_ids_are_refused_with_the_reason(served, given):
     ("body", "field"),
     [
         ({"use_activation": False}, "use_activation"),
+        ({"softmax": False}, "softmax"),
+        ({"activation": False}, "activation"),
+        ({"encoding_format": "base64"}, "encoding_format"),
+        ({"padding": "max_length"}, "padding"),
+        ({"mm_processor_kwargs": {"a": 1}}, "mm_processor_kwargs"),
+        ({"cache_salt": "x"}, "cache_salt"),
+        ({"dimensions": 2}, "dimensions"),
         ({"priority": 1}, "priority"),
         ({"truncate_prompt_tokens": 7}, "truncate_prompt_tokens"),
         ({"truncate_prompt_tokens": 51}, "truncate_prompt_tokens"),
@@ -85,6 +92,27 @@ async def test_a_long_text_is_cut_only_on_request(served, most, side, as_native)
     (result,) = (await served.classify(text=TOO_LONG, truncation=as_native)).json()["results"]
     scores = {score["label"]: score["score"] for score in result["scores"]}
     assert answer.json()["data"][0]["probs"] == list(dict(sorted(scores.items())).values())
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        {"add_special_tokens": True},
+        {"add_special_tokens": False},
+        {"softmax": True},
+        {"activation": True},
+        {"encoding_format": "float"},
+        {"padding": "do_not_pad"},
+        {"mm_processor_kwargs": {}},
+        {"user": "me", "priority": 0},
+    ],
+    ids=str,
+)
+async def test_a_field_that_changes_nothing_is_taken(served, harmless):
+    plain = (await classify(served, input="good bad bad")).json()
+    answer = await classify(served, input="good bad bad", **harmless)
+    assert answer.status_code == 200
+    assert answer.json()["data"] == plain["data"]
 
 
 async def test_the_activation_of_the_model_may_be_requested(served):

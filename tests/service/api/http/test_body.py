@@ -101,7 +101,9 @@ async def test_a_field_name_inside_a_text_is_not_a_field(served, body):
         ('{"text": "' + "a" * 10_000_000 + '"}', 413),
         (b'{"text": "\xff"}', 400),
         (b'{"text": "\xed\xa0\x80"}', 400),
-        ("\ufeff{}", 400),
+        ("\ufeff{}", 422),
+        ('\ufeff{"text": "a"}', 200),
+        ('\ufeff\ufeff{"text": "a"}', 400),
     ],
     ids=lambda value: repr(value)[:24],
 )

@@ -104,6 +104,10 @@ async def send_other_media_type(serve: Any, route: Route, _tmp_path: Any) -> htt
     return await ask(serve(), route, headers={"Content-Type": "text/html"})
 
 
+async def accept_other_media_type(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+    return await ask(serve(), route, headers={"Accept": "text/html"})
+
+
 async def send_other_shape(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     if route.operation.query is not None:
         return await ask(serve(), route, params={"no-such": "1"})
@@ -149,6 +153,7 @@ CAUSES = {
     400: send_malformed,
     401: send_without_key,
     404: request_missing_resource,
+    406: accept_other_media_type,
     408: send_slowly,
     413: send_too_large,
     415: send_other_media_type,

@@ -122,7 +122,7 @@ async def test_an_unknown_model_is_404_and_lists_the_models(served, name):
         ({"text": "a", "top_k": 0}, "top_k"),
         ({"text": "a", "top_k": True}, "top_k"),
         ({"text": "a", "topk": 1}, "topk"),
-        ({"text": None}, "text"),
+        ({"text": None}, "body"),
         ({"text": "a", "model": ""}, "model"),
         ({"text": "a", "model": "m" * 129}, "model"),
         (["a"], "body"),

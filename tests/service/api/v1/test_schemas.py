@@ -137,7 +137,6 @@ async def test_an_id_is_returned_unchanged_and_never_logged(served):
         ({"texts": ["a"], "ids": []}, "ids"),
         ({"texts": ["a", "b"], "ids": ["c", None]}, "ids.1"),
         ({"text": "a", "truncation": "middle"}, "truncation"),
-        ({"text": "a", "truncation": None}, "truncation"),
         ({"text": "a", "granularity": "word"}, "granularity"),
         ({"text": "a", "min_confidence": -0.1}, "min_confidence"),
         ({"text": "a", "min_confidence": 1.1}, "min_confidence"),

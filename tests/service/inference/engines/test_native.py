@@ -147,6 +147,21 @@ def test_a_text_scores_the_same_alone_and_in_a_batch(path: str, lengths: list[in
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("batch", [2, 32, 500])
+def test_a_batch_changes_scores_by_no_more_than_documented(path: str, batch: int) -> None:
+    """The first of the paths is the default of this processor; the guide has the same bounds."""
+    artifact = build(pooling="max_mean", hidden_size=128)
+    engine = NativeEngine(artifact, path=path)
+    random = np.random.default_rng(2)
+    texts = documents(np.clip(random.lognormal(2.8, 0.8, 500), 1, 200).astype(int).tolist())
+    alone = np.concatenate([engine.logits([text]) for text in texts])
+    together = np.concatenate(
+        [engine.logits(texts[start : start + batch]) for start in range(0, len(texts), batch)]
+    )
+    assert distance(together, alone) <= (1e-3 if path.endswith("bf16") else 1e-6)
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_an_empty_text_gets_the_output_bias(path: str) -> None:
     artifact = build(hidden_size=8)
     logits = NativeEngine(artifact, path=path).logits(documents((0, 4, 0)))
