@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.trials.bench.measure import say
-from tests.trials.chaos import fuzz, overload, restarts, slow, soak
+from tests.trials.chaos import fuzz, linger, overload, probes, restarts, slow, soak
 from tests.trials.chaos.finding import Finding, markdown, publish
 
 PAGE = Path("docs/measured/faults.md")
@@ -20,6 +20,12 @@ PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "overload": lambda share: overload.run(seconds=60 * share),
     "restarts": lambda share: restarts.run(times=max(2, int(20 * share))),
     "slow": lambda share: slow.run(clients=max(10, int(500 * share))),
+    "linger": lambda share: linger.run(
+        clients=max(24, int(768 * share)), seconds=max(2.0, 8 * share)
+    ),
+    "probes": lambda share: probes.run(
+        clients=max(24, int(1_536 * share)), seconds=max(4.0, 20 * share)
+    ),
     "fuzz": lambda share: fuzz.run(requests=int(10_000 * share), made=int(100_000 * share)),
     "tokenizer": lambda share: fuzz.tokenizer(int(1_000_000 * share)),
     "soak": lambda share: soak.run(requests=int(1_000_000 * share)),
