@@ -20,6 +20,7 @@ from valence.service.api.http.scoring import (
     require_few,
     score_texts,
     to_json,
+    to_nested_json,
 )
 from valence.service.api.http.validation import MAX_FAULTS, readable
 from valence.service.api.v1.examples import CLASSIFIED
@@ -30,9 +31,9 @@ from valence.service.api.v1.schemas import (
     Options,
 )
 from valence.service.classifier.result import UNCERTAIN, format_judgement, format_result
-from valence.service.inference.long_texts import Sentence
-from valence.service.inference.scored import Answer, Scored, ScoreRequest
+from valence.service.inference.scored import Answer, Scored, ScoreRequest, Sentence
 from valence.service.inference.scorer import Scorer
+from valence.service.inference.turns import Turns
 from valence.service.settings import Settings
 
 _TEXT_TOO_LONG = {
@@ -51,9 +52,14 @@ async def classify(context: Context, request: Request) -> Outcome:
     )
     try:
         answer = await _answer(asked, scorer, scored, too_long)
-    except errors.InvalidRequest as error:
+        content = (
+            await to_nested_json(answer, Turns(scored.deadline))
+            if asked.explain or asked.granularity == "sentence"
+            else await to_json(answer)
+        )
+    except errors.RequestError as error:
         raise ModelFailure(error, scorer) from error
-    return Outcome.of(Response(await to_json(answer)), scorer, scored)
+    return Outcome.of(Response(content), scorer, scored)
 
 
 async def classify_in_process(context: Context, fields: dict[str, object]) -> dict[str, Any]:
@@ -67,7 +73,11 @@ async def classify_in_process(context: Context, fields: dict[str, object]) -> di
     texts = _texts(asked, context.settings)
     too_long = _require_short_texts(texts, asked, context.settings)
     scored = await scorer.score(_score_request(asked, texts, too_long)._replace(deadline=deadline))
-    return await _answer(asked, scorer, scored, too_long)
+    answer = await _answer(asked, scorer, scored, too_long)
+    for result in answer["results"]:
+        if result and "explanation" in result:
+            result["explanation"]["tokens"] = list(result["explanation"]["tokens"])
+    return answer
 
 
 def _require_short_texts(
@@ -87,7 +97,9 @@ def _score_request(
     if too_long:
         texts = [text for index, text in enumerate(texts) if index not in too_long]
     sentences = asked.granularity == "sentence"
-    return ScoreRequest(texts, asked.truncation, sentences, asked.explain, partial=True)
+    return ScoreRequest(
+        texts, asked.truncation, sentences, asked.explain, partial=True, scores=asked.top_k
+    )
 
 
 async def _answer(
@@ -123,7 +135,9 @@ async def _answer(
         if asked.explain:
             shaped["explanation"] = next(explanations)._asdict()
         if asked.granularity == "sentence":
-            shaped["sentences"] = await _shape_sentences(scorer, next(sentences), asked)
+            shaped["sentences"] = await _shape_sentences(
+                scorer, next(sentences), asked, Turns(scored.deadline)
+            )
         results.append(name | shaped if ids else shaped)
         if not len(results) % TURN_TEXTS:
             await asyncio.sleep(0)
@@ -172,7 +186,7 @@ def _refusal(faults: Mapping[int, str], asked: ClassifyRequest) -> errors.Invali
 
 
 async def _shape_sentences(
-    scorer: Scorer, sentences: Sequence[Sentence], asked: Options
+    scorer: Scorer, sentences: Sequence[Sentence], asked: Options, turns: Turns
 ) -> list[Any]:
     """The sentences of a text as plain values."""
     shaped: list[Any] = []
@@ -191,8 +205,8 @@ async def _shape_sentences(
             }
         )
         if not len(shaped) % TURN_TEXTS:
-            await asyncio.sleep(0)
-    await asyncio.sleep(0)
+            await turns.give()
+    await turns.give()
     return shaped
 
 

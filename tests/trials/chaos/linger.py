@@ -67,6 +67,7 @@ def _beside(
     with_them = statistics.median(beside) if beside else float("nan")
     held = {kind.name: max(crowd.held.get(kind.name, 0.0) for crowd in crowds) for kind in kinds}
     longest = max(held[kind.name] for kind in kinds if kind in BODIES)
+    longest_by_kind = ", ".join(f"{kind} {lasted:.1f} s" for kind, lasted in held.items())
     came = sum(crowd.connections for crowd in crowds)
     return Finding(
         fault=f"strangers without a key: {name}",
@@ -74,8 +75,8 @@ def _beside(
         "beside an owner of a key with a quarter of the peak; alternating with as many strangers "
         "at a socket that is not read",
         lost=f"the owner's p99 {without * 1e3:.1f} ms to {with_them * 1e3:.1f} ms "
-        f"({with_them / without:.2f} times); {failed} of its requests failed{broken}; the longest held "
-        f"connection: {', '.join(f'{kind} {time:.1f} s' for kind, time in held.items())}",
+        f"({with_them / without:.2f} times); {failed} of its requests failed{broken}; "
+        f"the longest held connection: {longest_by_kind}",
         promise=f"no request of an owner fails; p99 within {_MOST_RATIO} times; no body is held "
         f"for longer than {LINGER_SECONDS:g} s after its answer",
         held=with_them <= _MOST_RATIO * without
