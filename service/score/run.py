@@ -35,9 +35,7 @@ from valence.service.files.tables import Row, Rows
 from valence.service.inference.engines.interface import Engine
 from valence.service.score.parts import encode_part, join_parts
 
-# Rows per part: scoring them takes some tenths of a second. A part with more characters ends
-# earlier, since all its rows are in memory together.
-PART_ROWS = 4_096
+# A part with more characters ends earlier, since all its rows are in memory together.
 PART_CHARACTERS = 4_000_000
 # windows per call of the engine
 _BATCH = 256
@@ -57,6 +55,8 @@ class Options:
     top_k: int = 0
     min_confidence: float = 0.0
     prefix: str = ""
+    part_rows: int = 4_096
+    """Rows of a part: scoring them takes some tenths of a second."""
 
 
 def read_engine_name(out: Path) -> str | None:
@@ -100,7 +100,7 @@ def score_file(
     columns: list[str] = []
     total = 0
     with closing(rows):
-        while chunk := _take_part(rows):
+        while chunk := _take_part(rows, options.part_rows):
             if not parts:
                 columns = [*_input_columns(chunk, options, added, source), *added]
             path = folder / f"{len(parts):08d}"
@@ -123,11 +123,11 @@ def score_file(
     return total
 
 
-def _take_part(rows: Iterable[Row]) -> list[Row]:
+def _take_part(rows: Iterable[Row], max_rows: int) -> list[Row]:
     """The rows of the next part; they do not depend on the run."""
     chosen = []
     characters = 0
-    for row in islice(rows, PART_ROWS):
+    for row in islice(rows, max_rows):
         chosen.append(row)
         characters += row.size
         if characters > PART_CHARACTERS:
@@ -150,7 +150,6 @@ def _identify(
         "input": digest.hexdigest(),
         "model": f"{manifest.name}:{manifest.version}",
         "engine": engine.name,
-        "part_rows": PART_ROWS,
         "part_characters": PART_CHARACTERS,
         **asdict(options),
     }

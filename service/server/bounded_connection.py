@@ -15,7 +15,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from valence.service.server.connection_limits import LINGER_BYTES, LINGER_SECONDS
 from valence.service.server.refusals import (
     BODY_STOPPED,
     HEADERS_TOO_SLOW,
@@ -109,7 +108,7 @@ class BoundedConnection(HttpToolsProtocol):
         limits, answer = self._limits, self._answer
         idle_seconds = (answer and answer.idle_seconds) or limits.body_idle_seconds
         if self._lingers_since:
-            if now - self._lingers_since > LINGER_SECONDS:
+            if now - self._lingers_since > limits.linger_seconds:
                 self.transport.abort()
         elif self.transport.is_closing():
             # an answer that the client does not read would keep the connection open for ever
@@ -227,5 +226,5 @@ class BoundedConnection(HttpToolsProtocol):
     def _discard(self, data: bytes) -> None:
         """Count what a client sends that has had its last answer."""
         self._lingering_bytes += len(data)
-        if self._lingering_bytes > LINGER_BYTES:
+        if self._lingering_bytes > self._limits.linger_bytes:
             self.transport.abort()

@@ -17,15 +17,6 @@ from valence.service.server.refusals import TOO_MANY_CONNECTIONS
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-# How long a client may take to read an answer that ends its connection, and how much the client may
-# still send meanwhile, which is discarded. A connection that lasted longer would be held by a
-# client that is no longer served; one that ended at once would lose the answer.
-LINGER_SECONDS = 5.0
-LINGER_BYTES = 16 * 1024 * 1024
-# A connection without a request makes room for a new one after this time, if all places are taken:
-# after the shorter time if its client has classified nothing yet.
-_IDLE_SECONDS = 0.5
-_IDLE_CUSTOMER_SECONDS = 5.0
 _MAX_EVICTIONS_AT_ONCE = 64
 _EVICTION_PAUSE_SECONDS = 0.1
 _SWEEP_SECONDS = 0.5
@@ -53,6 +44,15 @@ class ConnectionLimits:
     lingering: int
     """So many more connections may wait for their last answer to be read, and as many sockets for
     their refusal."""
+    linger_seconds: float = 5.0
+    """How long a client may take to read an answer that ends its connection: a connection that
+    ended at once would lose the answer."""
+    linger_bytes: int = 16 * 1024 * 1024
+    """How much such a client may still send, which is discarded."""
+    idle_seconds: float = 0.5
+    """After this time without a request a connection makes room, if all places are taken."""
+    idle_customer_seconds: float = 5.0
+    """The same for a client that has classified something."""
 
 
 class ConnectionLimiter:
@@ -78,7 +78,9 @@ class ConnectionLimiter:
         self._next_eviction = 0.0
         self._reserved = 0
         self._refusals = TokenBucket(_REFUSALS_PER_SECOND, capacity=_MAX_REFUSALS_AT_ONCE)
-        self._lingering = LingeringSockets(max_sockets=limits.lingering, seconds=LINGER_SECONDS)
+        self._lingering = LingeringSockets(
+            max_sockets=limits.lingering, seconds=limits.linger_seconds
+        )
         self._sweep_soon = Debounced(self._sweep, seconds=_SWEEP_SECONDS)
         self._sweep_lingering_soon = Debounced(
             self._sweep_lingering, seconds=_LINGERING_SWEEP_SECONDS
@@ -122,7 +124,11 @@ class ConnectionLimiter:
             return 0
         idle = []
         for connection in self._connections:
-            least = _IDLE_CUSTOMER_SECONDS if connection.is_customer else _IDLE_SECONDS
+            least = (
+                self.limits.idle_customer_seconds
+                if connection.is_customer
+                else self.limits.idle_seconds
+            )
             since = connection.idle_since
             if now - since > least and connection not in self._leaving:
                 idle.append((least, since, connection))

@@ -128,6 +128,10 @@ def supervise_worker(
         report_hung=lambda process: watch.kill(process, f"has not answered for {hung_seconds:g} s"),
         look=watch.end_grace,
     ).start()
+    # Workers write BentoML's lines before they have a log that waits for no reader. The default
+    # verbosity is 0, and below it only errors are written.
+    if os.environ.get("BENTOML_VERBOSITY", "0") == "0":
+        os.environ["BENTOML_VERBOSITY"] = "-1"
     quit_circus = SysHandler.quit
 
     def close_sockets_and_quit(handler: Any) -> None:

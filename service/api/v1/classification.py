@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -122,7 +121,8 @@ async def _answer(
     explanations, sentences = iter(scored.explanations), iter(scored.sentences)
     results: list[dict[str, Any] | None] = []
     faults: list[dict[str, Any]] = []
-    uncertain = 0
+    uncertain = written = 0
+    turns = Turns(scored.deadline)
     for index, answer in enumerate(answers):
         name = {"id": ids[index]} if ids else {}
         if not isinstance(answer, tuple):
@@ -135,12 +135,13 @@ async def _answer(
         if asked.explain:
             shaped["explanation"] = next(explanations)._asdict()
         if asked.granularity == "sentence":
-            shaped["sentences"] = await _shape_sentences(
-                scorer, next(sentences), asked, Turns(scored.deadline)
-            )
+            shaped["sentences"] = await _shape_sentences(scorer, next(sentences), asked, turns)
+            written += len(shaped["sentences"])
         results.append(name | shaped if ids else shaped)
-        if not len(results) % TURN_TEXTS:
-            await asyncio.sleep(0)
+        written += 1
+        if written >= TURN_TEXTS:
+            written = 0
+            await turns.give()
     if asked.min_confidence:
         scorer.count_uncertain(uncertain)
     return _envelope(scorer, scored, results, faults)
@@ -206,7 +207,6 @@ async def _shape_sentences(
         )
         if not len(shaped) % TURN_TEXTS:
             await turns.give()
-    await turns.give()
     return shaped
 
 

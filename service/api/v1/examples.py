@@ -187,6 +187,7 @@ CARD: dict[str, Any] = {
     "behaviour": {
         "typo": {"kind": "invariance", "tried": 1000, "passed": 961, "interval": [0.947, 0.971]}
     },
+    "restrictions": [],
     "training": {
         "started": "2026-01-01T00:00:00Z",
         "corpora": [

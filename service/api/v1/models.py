@@ -13,6 +13,7 @@ from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context, Operation, Route
 from valence.service.api.v1.examples import CARD
 from valence.service.api.v1.schemas import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
+from valence.service.classifier.licences import find_restrictions
 from valence.service.classifier.manifest import (
     BehaviourRecord,
     Manifest,
@@ -139,6 +140,13 @@ class ModelCard(BaseModel):
             "of cases tried and passed."
         ),
     ]
+    restrictions: Annotated[
+        list[str],
+        Field(
+            description="Data of the training that its owner allows for some uses only, such as "
+            "research, with the licence. Empty: none is recorded."
+        ),
+    ]
     training: Annotated[
         Training, Field(description="Data, configuration, code and hardware of the training.")
     ]
@@ -179,6 +187,7 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         intervals=manifest.intervals,
         baselines=manifest.baselines,
         behaviour=manifest.behaviour,
+        restrictions=find_restrictions(training),
         training=training.model_copy(update={"configuration": strip_paths(training.configuration)}),
     )
 

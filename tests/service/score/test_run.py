@@ -32,9 +32,7 @@ def rows_of(path: Path) -> list[dict[str, object]]:
 
 
 @pytest.fixture
-def score(tiny_artifact, counting_engine, monkeypatch):
-    monkeypatch.setattr(run, "PART_ROWS", 8)
-
+def score(tiny_artifact, counting_engine):
     def score(
         source: Path, out: Path, *, engine=counting_engine, advance=lambda *_: None, **given
     ) -> int:
@@ -44,6 +42,7 @@ def score(tiny_artifact, counting_engine, monkeypatch):
             in_format=tables.require_format(source),
             out_format=tables.require_format(out),
             encoding=encoding,
+            part_rows=8,
             **given,
         )
         classifier = Classifier(tiny_artifact)

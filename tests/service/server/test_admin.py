@@ -50,9 +50,8 @@ async def test_probes_are_answered_with_a_date(free):
     admin.close()
 
 
-async def test_idle_strangers_cannot_fill_the_port(free, monkeypatch):
-    monkeypatch.setattr("valence.service.server.connection_limits._IDLE_SECONDS", 0.05)
-    admin = make_admin(free, connections=3)
+async def test_idle_strangers_cannot_fill_the_port(free):
+    admin = make_admin(free, connections=3, idle_seconds=0.05)
     await admin.start("127.0.0.1")
     strangers = [await asyncio.open_connection("127.0.0.1", free) for _ in range(3)]
     await asyncio.sleep(0.1)

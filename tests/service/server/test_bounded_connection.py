@@ -8,7 +8,6 @@ import time
 
 import pytest
 from valence.service.api.http.response import Response
-from valence.service.server import bounded_connection, connection_limits
 
 from tests.support.protocol_servers import limits, port_of, started
 
@@ -52,19 +51,14 @@ async def answer_large(scope, receive, send):
     await Response(b"x" * 1_000_000)(scope, receive, send)
 
 
-@pytest.fixture(autouse=True)
-def short(monkeypatch):
-    monkeypatch.setattr(bounded_connection, "LINGER_SECONDS", LINGER)
-    monkeypatch.setattr(connection_limits, "_IDLE_SECONDS", 0.1)
-    monkeypatch.setattr(connection_limits, "_IDLE_CUSTOMER_SECONDS", 0.4)
-    monkeypatch.setattr(connection_limits, "_EVICTION_PAUSE_SECONDS", 0.0)
+SHORT = {"linger_seconds": LINGER, "idle_seconds": 0.1, "idle_customer_seconds": 0.4}
 
 
 @contextlib.asynccontextmanager
 async def serving(answer, **limited):
     """Yield a function that opens a connection; all are closed in the end."""
     writers = []
-    async with started(answer, limits(**limited), early=True) as server:
+    async with started(answer, limits(**SHORT | limited), early=True) as server:
 
         async def connect(sent=b""):
             reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
@@ -123,10 +117,8 @@ async def test_an_early_answer_reaches_a_client_that_sends_first():
         assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 401 ")
 
 
-async def test_a_linger_is_bounded_in_bytes(monkeypatch):
-    monkeypatch.setattr(bounded_connection, "LINGER_SECONDS", 60)
-    monkeypatch.setattr(bounded_connection, "LINGER_BYTES", 300_000)
-    async with serving(answer_whole) as connect:
+async def test_a_linger_is_bounded_in_bytes():
+    async with serving(answer_whole, linger_seconds=60, linger_bytes=300_000) as connect:
         _, writer = await connect(HELD["chunks"])
         sent = 0
         with contextlib.suppress(OSError):

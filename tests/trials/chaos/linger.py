@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from valence.service.server.connection_limits import LINGER_SECONDS
-
 from tests.trials.bench import load, texts
 from tests.trials.bench.load import Job
 from tests.trials.bench.processes import BenchError, Server, generator_cpu
@@ -24,6 +22,8 @@ from tests.trials.chaos.strangers import BODIES, OTHERS, Crowd, Kind, crowd_at
 _MOST_RATIO = 1.5
 _KEY = "valence_b3duZXItb2YtYS1rZXktaW4tYS10cmlhbC1vZi1jaGFvcw"
 _ROUNDS = 3
+# what the decision about connections states
+LINGER_SECONDS = 5.0
 # The sweep takes half a second, and a stranger that sends once per turn notices the closed
 # connection at its second try; on a busy machine a turn takes longer.
 _NOTICED_SECONDS = 5.0

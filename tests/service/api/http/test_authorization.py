@@ -1,9 +1,13 @@
+import io
 import json
 
 import pytest
 from valence.service.api.application import ROUTES, allow_origins
-from valence.service.errors import ConfigurationError
+from valence.service.api.http.authorization import Access
+from valence.service.errors import ConfigurationError, Unauthorized
 from valence.service.keys import key_file
+from valence.service.observability.log import Log
+from valence.service.settings import Settings
 
 GOOD = ["good"] * 9
 SECRET = "valence_the-secret-of-alice"
@@ -76,17 +80,25 @@ async def test_requests_and_texts_are_counted_by_the_name_of_the_key(serve, file
     assert SECRET not in exposed
 
 
-async def test_a_changed_key_file_is_reloaded_unless_it_is_broken(serve, file, monkeypatch):
-    monkeypatch.setattr("valence.service.api.http.authorization._CHECK_SECONDS", 0)
-    served = serve(api_keys_file=str(file))
+def test_a_changed_key_file_is_reloaded_unless_it_is_broken(file):
+    """A second after the last check at the latest."""
+    now, logged = 0.0, io.StringIO()
+    access = Access(Settings(api_keys_file=str(file)), Log(logged), clock=lambda: now)
+    old, new = {b"x-api-key": SECRET.encode()}, {b"x-api-key": b"another"}
     file.write_text(line("alice", "another"))
-    assert await status(served, **{"X-API-Key": "another"}) == 200
-    assert await status(served, **{"X-API-Key": SECRET}) == 401
+    now = 0.9
+    assert access.identify(old).key == "alice"
+    now = 1.0
+    assert access.identify(new).key == "alice"
+    with pytest.raises(Unauthorized):
+        access.identify(old)
     file.write_text("nonsense")
-    assert await status(served, **{"X-API-Key": "another"}) == 200
+    now = 2.0
+    assert access.identify(new).key == "alice"
     file.unlink()
-    assert await status(served, **{"X-API-Key": "another"}) == 200
-    events = [entry["event"] for entry in served.lines() if entry["event"] != "request"]
+    now = 3.0
+    assert access.identify(new).key == "alice"
+    events = [json.loads(entry)["event"] for entry in logged.getvalue().splitlines()]
     assert events == ["API keys read", "API keys not read", "API keys not read"]
 
 
