@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
     from valence.service.inference.scorer import Scorer
     from valence.service.observability.line_writer import LineWriter
-    from valence.service.server.connection_limits import ConnectionLimiter
-
+    from valence.service.server.admin import AdminServer
+    from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
+    from valence.service.settings import Settings
 
 _NAME = "valence"
+# a kubelet and a few scrapers keep some each
+_ADMIN_CONNECTIONS = 32
 # how often a worker shares what its gauges say with the other workers
 _GAUGE_SECONDS = 0.5
 # how long the end of a process waits for its last lines to be read
@@ -66,6 +69,7 @@ class Valence:
 
         from valence.service import settings, version
         from valence.service.api.application import allow_origins, create_app
+        from valence.service.api.operations import health
         from valence.service.inference.models import Models
         from valence.service.observability import (
             library_log,
@@ -91,6 +95,7 @@ class Valence:
             tracer=self._tracer,
         )
         self.entry = allow_origins(self.application)
+        self.admin = self.application.restrict(health.ADMIN_ROUTES)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
         # Loading runs in a thread while BentoML goes on to start the server.
         self._loaded = self._worker.submit(self._load)
@@ -109,7 +114,7 @@ class Valence:
         from valence.service.keys import key_file
         from valence.service.observability import metrics_folder
         from valence.service.registry import models
-        from valence.service.server import supervisor
+        from valence.service.server import port, supervisor
 
         try:
             checked = settings.Settings.from_environment(os.environ)
@@ -126,6 +131,12 @@ class Valence:
                 seal.verify(folder)
         except ValenceError as error:
             supervisor.refuse_to_start(error)
+        try:
+            port.require_free(supervisor.listening_host(), checked.admin_port)
+        except OSError as error:
+            supervisor.refuse_to_start(
+                port.describe("VALENCE_ADMIN_PORT", checked.admin_port, error)
+            )
         if supervisor.worker_count(_NAME) > 1:
             metrics_folder.create()
         lines = _error_writer()
@@ -265,7 +276,9 @@ def install_gateway(service: Any) -> None:
 
     ``service`` has an ASGI application ``entry`` and ``metrics``, as :class:`Valence` has.
     """
-    gateway.install(service, application=_application, make_limiter=_make_limiter)
+    gateway.install(
+        service, application=_application, make_limiter=_make_limiter, make_admin=_make_admin
+    )
 
 
 def _application() -> ASGIApp:
@@ -275,21 +288,63 @@ def _application() -> ASGIApp:
 
 def _make_limiter(application: ASGIApp) -> ConnectionLimiter:
     """Make the limiter of a worker, before BentoML has created the service."""
-    from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
+    from valence.service.server.connection_limits import ConnectionLimiter
     from valence.service.settings import Settings
 
     settings = Settings.from_environment(os.environ)
-    max_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limits = ConnectionLimits(
+    # keep 64 descriptors for model files, logs and pipes
+    places = max(_raise_file_limit(settings.max_connections) - 64, 2)
+    connections = min(settings.max_connections, places - 1)
+    return ConnectionLimiter(
+        _limits(settings, connections, max(min((places - connections) // 2, connections), 1)),
+        _count_refusal,
+        application=application,
+    )
+
+
+def _make_admin() -> AdminServer | None:
+    """Make the server of the probes' own port, if the settings name one."""
+    from valence.service.server.admin import AdminServer
+    from valence.service.server.connection_limits import ConnectionLimiter
+    from valence.service.settings import Settings
+
+    settings = Settings.from_environment(os.environ)
+    if not settings.admin_port:
+        return None
+    application = get_current_service().admin
+    limits = _limits(settings, _ADMIN_CONNECTIONS, _ADMIN_CONNECTIONS)
+    limiter = ConnectionLimiter(limits, _count_refusal, application=application)
+    return AdminServer(application, settings.admin_port, limiter)
+
+
+def _raise_file_limit(connections: int) -> int:
+    """Let this process open files enough for ``connections``; return how many it may open.
+
+    Each connection may have a successor while its client reads its last answer, and as many
+    sockets may be refused.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 3 * connections + 128
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def _limits(settings: Settings, connections: int, lingering: int) -> ConnectionLimits:
+    from valence.service.server.connection_limits import ConnectionLimits
+
+    return ConnectionLimits(
         header_bytes=settings.max_header_bytes,
         headers=settings.max_headers,
         header_seconds=settings.header_timeout_seconds,
         body_idle_seconds=settings.body_idle_seconds,
         keep_alive_seconds=settings.keep_alive_seconds,
-        # keep 64 descriptors for model files, logs and pipes
-        connections=min(settings.max_connections, max(max_files - 64, 1)),
+        connections=connections,
+        lingering=lingering,
     )
-    return ConnectionLimiter(limits, _count_refusal, application=application)
 
 
 def _count_refusal(reason: str) -> None:

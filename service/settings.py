@@ -129,6 +129,14 @@ class Settings(BaseModel):
         description="Maximum number of connections. Further connections get status 503. The "
         "maximum is smaller if the process may open only few files.",
     )
+    admin_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_535,
+        description="A second port, at the same address, that answers only `/livez`, `/healthz`, "
+        "`/readyz` and `/metrics`, over HTTP without TLS. It answers even if all "
+        "connections of the other port are taken. 0: none.",
+    )
     drain_seconds: float = Field(
         default=0.0,
         ge=0,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
@@ -118,6 +119,12 @@ class Application:
             settings.max_body_bytes, settings.body_memory_bytes, settings.body_idle_seconds
         )
         self._access = Access(context.settings, context.log)
+
+    def restrict(self, routes: Sequence[Route]) -> Application:
+        """An application with the keys, models and metrics of this one, for ``routes`` alone."""
+        restricted = copy.copy(self)
+        restricted._router = Router(routes)
+        return restricted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; raises only when the task is cancelled from outside."""

@@ -8,8 +8,9 @@ while the clients that are connected already continue to be served.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import uvloop
@@ -19,6 +20,11 @@ _MAX_ACCEPTS_PER_TURN = 512
 # When the backlog is full, the kernel drops SYNs silently, and clients retry with exponential
 # back-off. So the backlog is as large as the system allows: the kernel lowers this number.
 _BACKLOG = 65_535
+# How much of an answer the kernel takes that the client has no room for yet. Without this bound the
+# kernel takes up to 4 MiB for each client that does not read.
+_UNSENT_BYTES = 65_536
+# The time for a TLS handshake; uvloop would wait for a minute.
+_HANDSHAKE_SECONDS = 10.0
 # The pause before accepting again, when neither admissions nor refusals are left.
 _PAUSE_SECONDS = 0.02
 
@@ -46,6 +52,8 @@ class BatchAcceptLoop(uvloop.Loop):
     """uvloop's loop, whose servers accept all waiting connections that ``admission`` allows."""
 
     admission: Admission | None = None
+    on_listening: Callable[[socket.socket], Awaitable[None]] | None = None
+    """Called once the server listens, with its socket."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,9 +73,16 @@ class BatchAcceptLoop(uvloop.Loop):
         if sock is None:
             return await super().create_server(protocol_factory, *args, **options)
         sock.listen(max(options.get("backlog", 0), _BACKLOG))
+        if hasattr(socket, "TCP_NOTSENT_LOWAT") and sock.proto in (0, socket.IPPROTO_TCP):
+            with contextlib.suppress(OSError):
+                # accepted sockets inherit it
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+        server = BatchAcceptServer(self, sock, protocol_factory, ssl=options.get("ssl"))
+        if self.on_listening is not None:
+            await self.on_listening(sock)
         self.url = self.url or _url(sock, secure=options.get("ssl") is not None)
         self.listening.set()
-        return BatchAcceptServer(self, sock, protocol_factory, ssl=options.get("ssl"))
+        return server
 
 
 class BatchAcceptServer:
@@ -165,7 +180,10 @@ class BatchAcceptServer:
     async def _connect(self, connection: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(
-                self._protocol_factory, connection, ssl=self._ssl
+                self._protocol_factory,
+                connection,
+                ssl=self._ssl,
+                ssl_handshake_timeout=_HANDSHAKE_SECONDS if self._ssl else None,
             )
         except OSError:
             # the client has closed the connection

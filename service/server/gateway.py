@@ -8,14 +8,19 @@ and label metrics by the raw path.
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import uvicorn.config
+from valence.service.server import port, supervisor
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
+    from valence.service.server.admin import AdminServer
     from valence.service.server.connection_limits import ConnectionLimiter
 
 # BentoML's clients learn from it how to call the service, and only BentoML can answer it.
@@ -27,18 +32,22 @@ def install(
     *,
     application: Callable[[], ASGIApp],
     make_limiter: Callable[[ASGIApp], ConnectionLimiter],
+    make_admin: Callable[[], AdminServer | None],
 ) -> None:
     """Have the workers of the BentoML service ``service`` answer with our application.
 
     ``application`` returns it, once BentoML has created the service. ``make_limiter`` is called
-    when the server starts, with the application that gets all requests.
+    when the server starts, with the application that gets all requests. ``make_admin`` is called
+    when the server listens, and returns the server of another port, or None.
     """
     # The worker looks its protocol and its loop up in these tables, because BentoML passes neither.
     # uvicorn's own protocol waits for headers and bodies for ever, and uvloop accepts one
     # connection per turn.
     uvicorn.config.HTTP_PROTOCOLS["auto"] = "valence.service.server.protocol:LimitedProtocol"
     uvicorn.config.LOOP_FACTORIES["auto"] = "valence.service.server.event_loop:loop_factory"
-    service.add_asgi_middleware(Gateway, application=application, make_limiter=make_limiter)
+    service.add_asgi_middleware(
+        Gateway, application=application, make_limiter=make_limiter, make_admin=make_admin
+    )
 
 
 class Gateway:
@@ -50,10 +59,13 @@ class Gateway:
         *,
         application: Callable[[], ASGIApp],
         make_limiter: Callable[[ASGIApp], ConnectionLimiter],
+        make_admin: Callable[[], AdminServer | None],
     ) -> None:
         self._bentoml = app
         self._application = application
         self._make_limiter = make_limiter
+        self._make_admin = make_admin
+        self._admin: AdminServer | None = None
         self._outermost: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,15 +77,34 @@ class Gateway:
             self._start(scope)
         scope["app"] = self._outermost
         await self._bentoml(scope, receive, send)
+        if scope["type"] == "lifespan" and self._admin is not None:
+            # probes are answered to the very end
+            self._admin.close()
 
     def _start(self, scope: Scope) -> None:
-        from valence.service.server import protocol
+        from valence.service.server import bounded_connection
         from valence.service.server.event_loop import BatchAcceptLoop
 
-        limiter = scope["state"][protocol.STATE] = self._make_limiter(self)
+        limiter = scope["state"][bounded_connection.STATE] = self._make_limiter(self)
         loop = asyncio.get_running_loop()
         if isinstance(loop, BatchAcceptLoop):
             loop.admission = limiter
+            loop.on_listening = self._start_admin
         self._outermost = scope["app"]
         # What BentoML has around this object does nothing that the service needs.
         scope["app"].middleware_stack = self
+
+    async def _start_admin(self, listening: socket.socket) -> None:
+        """Listen on the other port, at the address of ``listening``."""
+        admin = self._make_admin()
+        if admin is None:
+            return
+        try:
+            await admin.start(listening.getsockname()[0])
+        except OSError as error:
+            # an exit by an exception would leave a traceback of the event loop
+            reason = port.describe("VALENCE_ADMIN_PORT", admin.port, error)
+            sys.stderr.write(f"valence: {reason}\n")
+            sys.stderr.flush()
+            os._exit(supervisor.CANNOT_START)
+        self._admin = admin

@@ -1,47 +1,32 @@
-"""uvicorn's HTTP protocol with limits on time, bytes and counts; uvicorn's own waits for ever.
-
-The time limits are checked for all connections together, twice a second, without a timer for each
-connection. So a request that arrives in one piece costs only two attributes.
-"""
+"""uvicorn's HTTP protocol with limits on bytes and counts, and with the rules of framing."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from valence.service.server.refusals import (
-    BODY_STOPPED,
-    HEADERS_TOO_LARGE,
-    HEADERS_TOO_SLOW,
-    MALFORMED,
-    TOO_MANY_CONNECTIONS,
-    Refusal,
-)
+import httptools
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from valence.service.server import framing
+from valence.service.server.bounded_connection import BoundedConnection
+from valence.service.server.refusals import HEADERS_TOO_LARGE, MALFORMED
 from valence.service.server.single_write import SingleWriteSend
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
-    from valence.service.server.connection_limits import ConnectionLimiter
 
-# the key of the ConnectionLimiter in the state of the server
-STATE = "valence.connections"
-# How long an idle connection stays open after the server has begun to shut down: a request may be
-# on its way already.
-_SHUTDOWN_IDLE_SECONDS = 0.25
+# Requests that wait for the answers before them. A segment of the network holds thousands of small
+# ones, each of which would take 2 KiB.
+_MAX_PIPELINED = 32
 
 
 class _StopParsing(Exception):
-    """Raised in a callback of the parser.
-
-    httptools turns it into an ``HttpParserCallbackError``, for which uvicorn calls
-    ``send_400_response``.
-    """
+    """Raised in a callback of the parser, which turns it into an ``HttpParserCallbackError``."""
 
 
-class LimitedProtocol(HttpToolsProtocol):
-    """Closes each connection that exceeds a limit; the limiter is in the state of the server."""
+class LimitedProtocol(BoundedConnection):
+    """Reads requests, and refuses each one that exceeds a limit or breaks a rule of HTTP."""
 
     def __init__(
         self,
@@ -51,64 +36,57 @@ class LimitedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._limiter: ConnectionLimiter = app_state[STATE]
-        self._limits = self._limiter.limits
-        # uvicorn reads these two
-        self.timeout_keep_alive = self._limits.keep_alive_seconds
-        self.ws_protocol_class = None
-        now = self.loop.time()
-        # when the headers that are awaited began, in the time of the loop; 0 if none are awaited
-        self._headers_since = now
         self._header_bytes = 0
-        self._in_body = False
-        self._last_data = now
-        self._write_paused_since = 0.0
-        self._shutting_down = False
-        self._refused_since = 0.0
+        # the headers of the next request that framing has rules for, and those of the last one
+        self._watched: list[tuple[bytes, bytes]] = []
+        self._usual: list[tuple[bytes, bytes]] | None = None
+        self._upgrade_offered = False
+        # bytes since the last piece of a body: sizes of chunks, their extensions, and trailers
+        self._framing_bytes = 0
+        self._trailers = 0
         self._refusal = MALFORMED
-        self._answer: SingleWriteSend | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Register the connection, or refuse it if there are too many."""
-        super().connection_made(transport)
-        self._limiter.register(self.connections)
-        if len(self.connections) > 2 * self._limits.connections:
-            self._limiter.count_refusal(TOO_MANY_CONNECTIONS.slug)
-            transport.abort()
-        elif len(self.connections) > self._limits.connections:
-            self._refuse(TOO_MANY_CONNECTIONS)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Drop the last request, because the request and this protocol refer to each other.
-
-        Objects in such a cycle stay in memory until the garbage collector runs: thousands of them
-        after a flood.
-        """
-        super().connection_lost(exc)
-        self._answer = None
-        if self.cycle is not None and self.cycle.response_complete:
-            self.cycle = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         """Parse ``data``; headers that are too large are refused before they are complete."""
-        if self._refused_since:
+        if self._lingers_since:
+            self._discard(data)
+            return
+        if self._stopped:
             return
         self._last_data = self.loop.time()
-        if not self._in_body:
+        if self._in_body:
+            self._framing_bytes += len(data)
+        else:
             if not self._headers_since:
                 self._headers_since = self._last_data
                 self._header_bytes = 0
             self._header_bytes += len(data)
-        super().data_received(data)
-        if (
-            self._headers_since
-            and self._header_bytes > self._limits.header_bytes
-            and not self._refused_since
+        self._unset_keepalive_if_required()
+        self._parse(data)
+        allowed = self._limits.header_bytes
+        if (self._headers_since and self._header_bytes > allowed) or (
+            self._in_body and self._framing_bytes > allowed
         ):
             self._refuse(HEADERS_TOO_LARGE)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, or discard a trailer."""
+        if self._in_body:
+            self._trailers += 1
+            if self._trailers > self._limits.headers:
+                self._refusal = HEADERS_TOO_LARGE
+                raise _StopParsing
+            return
+        name = name.lower()
+        if name in framing.WATCHED:
+            self._watched.append((name, value))
+        self.headers.append((name, value))
+
     def on_headers_complete(self) -> None:
-        """Begin the request, if its headers are within the limits."""
+        """Begin the request, if its head is within the limits and the rules."""
+        if len(self.pipeline) >= _MAX_PIPELINED:
+            self._stop(None)
+            raise _StopParsing
         if len(self.headers) > self._limits.headers or (
             self._header_bytes > self._limits.header_bytes
             and sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url)
@@ -116,93 +94,59 @@ class LimitedProtocol(HttpToolsProtocol):
         ):
             self._refusal = HEADERS_TOO_LARGE
             raise _StopParsing
+        watched, self._watched = self._watched, []
+        version = self.parser.get_http_version()
+        # nearly every request of a connection has the same one Host, and nothing else to look at
+        if watched != self._usual or version != "1.1" or self.parser.should_upgrade():
+            self._apply_rules(version, watched)
         self._headers_since = 0.0
         self._in_body = True
         super().on_headers_complete()
         if self._shutting_down:
             self.cycle.keep_alive = False
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._framing_bytes = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Note that the body is complete."""
+        if self._upgrade_offered:
+            # the parser has left out the body, which another parser reads
+            self._upgrade_offered = False
+            return
         self._in_body = False
         super().on_message_complete()
 
-    def shutdown(self) -> None:
-        """Answer the request that has begun, or one that arrives within a moment, then close."""
-        self._shutting_down = True
-        if self.cycle is None or self.cycle.response_complete:
-            self.loop.call_later(_SHUTDOWN_IDLE_SECONDS, super().shutdown)
-        else:
-            self.cycle.keep_alive = False
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        """Refuse what is not a valid request, in the format of every other error."""
-        self._refuse(self._refusal)
-
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._answer = SingleWriteSend(self._limiter.application or app, cycle)
+        self._answer = SingleWriteSend(self._limiter.application or app, cycle, self._end)
         super()._start_asgi_task(cycle, self._answer)
 
-    def pause_writing(self) -> None:
-        """Note since when the client does not read."""
-        self._write_paused_since = self.loop.time()
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        """Note that the client reads again."""
-        self._write_paused_since = 0.0
-        super().resume_writing()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Suppress uvicorn's warning: port scanners would fill the log with it."""
-
-    def _refuse(self, refusal: Refusal) -> None:
-        if self.transport.is_closing():
+    def _apply_rules(self, version: str, watched: list[tuple[bytes, bytes]]) -> None:
+        """Refuse a request whose head others may read in another way."""
+        fault = framing.find_fault(version, self.parser.get_method(), watched)
+        if fault is not None:
+            self._refusal = fault
+            raise _StopParsing
+        if len(watched) == 1 and version == "1.1":
+            self._usual = watched
             return
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            if cycle.response_started:
-                # part of its answer is sent, so no other answer can be sent
-                self.transport.abort()
-                return
-            cycle.disconnected = True
-            cycle.message_event.set()
-        self._limiter.count_refusal(refusal.slug)
-        self.transport.write(refusal.encode())
-        self._linger()
+        self._framing_bytes = self._trailers = 0
+        self.expect_100_continue = version == "1.1" and framing.expects_continue(watched)
+        self._upgrade_offered = self.parser.should_upgrade()
 
-    def _linger(self) -> None:
-        """End the writing side, and close once the client has closed its side.
-
-        To close a connection that holds unread data from the client would reset it, and the client
-        would lose the refusal.
-        """
-        if not self.transport.can_write_eof():
-            # TLS, which announces its end itself
-            self.transport.close()
-            return
-        self._refused_since = self.loop.time()
-        self.transport.write_eof()
-        self.flow.resume_reading()
-
-    def check_limits(self, now: float) -> None:
-        """End what has lasted too long; ``now`` is the time of the event loop."""
-        limits, answer = self._limits, self._answer
-        idle_seconds = (answer and answer.idle_seconds) or limits.body_idle_seconds
-        if self._refused_since:
-            if now - self._refused_since > limits.linger_seconds:
-                self.transport.abort()
-        elif self.transport.is_closing():
-            # an answer that the client does not read would keep the connection open for ever
-            if now - self._last_data > idle_seconds:
-                self.transport.abort()
-        elif answer is not None and answer.is_watched:
-            return
-        elif self._headers_since:
-            if now - self._headers_since > limits.header_seconds:
-                self._refuse(HEADERS_TOO_SLOW)
-        elif self._write_paused_since:
-            if now - self._write_paused_since > idle_seconds:
-                self.transport.abort()
-        elif self._in_body and not self.flow.read_paused and now - self._last_data > idle_seconds:
-            self._refuse(BODY_STOPPED)
+    def _parse(self, data: bytes) -> None:
+        # uvicorn's own method would write lines into the log that are not JSON
+        try:
+            while True:
+                try:
+                    self.parser.feed_data(data)
+                except httptools.HttpParserUpgrade as offer:
+                    data = data[offer.args[0] :]
+                    self.parser = framing.resume_body(self, self.headers)
+                else:
+                    return
+        except httptools.HttpParserError:
+            if not self._stopped:
+                self._refuse(self._refusal)

@@ -34,10 +34,32 @@ class Refusal(NamedTuple):
 
 
 MALFORMED = Refusal(400, "malformed-request", "The request is not HTTP/1.1")
+HOST_UNCLEAR = Refusal(
+    400, "malformed-request", "The request must have one valid Host header (RFC 9112, section 3.2)"
+)
 HEADERS_TOO_SLOW = Refusal(408, "request-timeout", "The headers came too slowly")
 BODY_STOPPED = Refusal(408, "request-timeout", "The body stopped coming")
+EXPECTATION_UNKNOWN = Refusal(
+    417, "expectation-unknown", "The header Expect may only be 100-continue"
+)
 HEADERS_TOO_LARGE = Refusal(431, "headers-too-large", "The headers are too large or too many")
+NOT_IMPLEMENTED = Refusal(
+    501,
+    "not-implemented",
+    "The service has no method CONNECT and no Transfer-Encoding other than chunked",
+)
 TOO_MANY_CONNECTIONS = Refusal(
     503, "too-many-connections", "The service has as many connections as it may have"
 )
-REFUSALS = (MALFORMED, HEADERS_TOO_SLOW, BODY_STOPPED, HEADERS_TOO_LARGE, TOO_MANY_CONNECTIONS)
+VERSION_UNKNOWN = Refusal(505, "version-not-supported", "The service speaks HTTP/1.1 and HTTP/1.0")
+REFUSALS = (
+    MALFORMED,
+    HOST_UNCLEAR,
+    HEADERS_TOO_SLOW,
+    BODY_STOPPED,
+    EXPECTATION_UNKNOWN,
+    HEADERS_TOO_LARGE,
+    NOT_IMPLEMENTED,
+    TOO_MANY_CONNECTIONS,
+    VERSION_UNKNOWN,
+)

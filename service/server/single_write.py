@@ -8,13 +8,16 @@ one-sentence request.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.types import Message, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 EXTENSION = "valence.http.response.whole"
+# The pages and the OpenAPI document are larger, and their bytes are the same for all clients.
+_LARGE_BYTES = 32_768
 # The key, in the message ``http.response.start``, of the seconds for which a client may stand still
 # by the answer's own rule. The application then ends the answer itself.
 IDLE_SECONDS = "valence.http.response.idle_seconds"
@@ -27,13 +30,20 @@ def supports_single_write(scope: Scope) -> bool:
 
 
 class SingleWriteSend:
-    """Wraps the application ``app`` for one request of uvicorn, and adds the extension to it."""
+    """Wraps the application ``app`` for one request of uvicorn, and adds the extension to it.
 
-    __slots__ = ("_app", "_cycle", "idle_seconds")
+    ``end`` is called instead of uvicorn's own closing after an answer that ends its connection.
+    An answer before the end of the body is such an answer.
+    """
 
-    def __init__(self, app: Any, cycle: RequestResponseCycle) -> None:
+    __slots__ = ("_app", "_cycle", "_end", "idle_seconds", "status")
+
+    def __init__(self, app: Any, cycle: RequestResponseCycle, end: Callable[[], None]) -> None:
         self._app = app
         self._cycle = cycle
+        self._end = end
+        self.status = 0
+        """The status of the answer; 0 before it."""
         self.idle_seconds = 0.0
         """For how long the client may stand still by the answer's own rule; 0 without one."""
 
@@ -51,27 +61,54 @@ class SingleWriteSend:
         cycle = self._cycle
         if "body" not in message or message["type"] != "http.response.start":
             self.idle_seconds = message.get(IDLE_SECONDS, self.idle_seconds)
-            await cycle.send(message)  # type: ignore[arg-type]
+            await self._send_part(message)
             return
         if cycle.flow.write_paused and not cycle.disconnected:
             await cycle.flow.drain()
         if cycle.disconnected:
             return
+        self.status = message["status"]
+        if cycle.more_body:
+            cycle.keep_alive = False
         headers = [*cycle.default_headers, *message["headers"]]
         if (b"connection", b"close") in headers:
             cycle.keep_alive = False
         elif not cycle.keep_alive:
             headers.append((b"connection", b"close"))
-        content = encode_head(message["status"], headers)
-        if cycle.scope["method"] != "HEAD":
-            content += message["body"]
+        head = encode_head(message["status"], headers)
+        body = message["body"] if cycle.scope["method"] != "HEAD" else b""
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
-        cycle.transport.write(content)
+        if len(body) < _LARGE_BYTES:
+            cycle.transport.write(head + body)
+        else:
+            # in one call of the system too, but without a copy for each client that reads slowly
+            cycle.transport.writelines((head, body))
         cycle.message_event.set()
-        if not cycle.keep_alive:
-            cycle.transport.close()
-        cycle.on_response()
+        if cycle.keep_alive:
+            cycle.on_response()
+        else:
+            self._end()
+
+    async def _send_part(self, message: Message) -> None:
+        """Send a message of an answer in several messages."""
+        cycle = self._cycle
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if cycle.scope["http_version"] == "1.0" and not any(
+                name == b"content-length" for name, _ in message["headers"]
+            ):
+                # HTTP/1.0 has no chunks: the end of the connection is the end of the answer
+                cycle.chunked_encoding = False
+                cycle.expected_content_length = sys.maxsize
+        elif not message.get("more_body", False):
+            if cycle.expected_content_length > sys.maxsize // 2:
+                cycle.expected_content_length = len(message.get("body", b""))
+            if not cycle.keep_alive or cycle.more_body:
+                # uvicorn would close at once, and a client that still sends would lose the answer
+                cycle.keep_alive = True
+                cycle.on_response = self._end
+        await cycle.send(message)  # type: ignore[arg-type]
 
 
 def encode_head(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes:

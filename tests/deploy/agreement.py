@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from valence.service.api.application import ROUTES
+from valence.service.api.operations.health import ADMIN_ROUTES
 from valence.service.errors import ConfigurationError
 from valence.service.settings import PREFIX, Settings
 from valence.service.version import VERSION
@@ -85,7 +86,6 @@ def _pod(pod: Resource, image: Image, resources: list[Resource]) -> Iterator[str
     if pod.get("enableServiceLinks") is not False:
         yield f"links to Services are {PREFIX} variables, which the service refuses"
     (container,) = pod["containers"]
-    yield from _container(container, image)
     settings = {
         entry["name"]: entry.get("value", "")
         for entry in container.get("env", ())
@@ -96,6 +96,7 @@ def _pod(pod: Resource, image: Image, resources: list[Resource]) -> Iterator[str
     except ConfigurationError as error:
         yield str(error)
         return
+    yield from _container(container, image, given.admin_port)
     mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     if set(mounts.values()) != volumes.keys():
@@ -123,16 +124,18 @@ def _pod(pod: Resource, image: Image, resources: list[Resource]) -> Iterator[str
         yield f"there is no ServiceAccount {account}"
 
 
-def _container(container: Resource, image: Image) -> Iterator[str]:
-    served = {route.path for route in ROUTES if route.method == "GET" and route.open}
+def _container(container: Resource, image: Image, admin_port: int) -> Iterator[str]:
+    probed = ADMIN_ROUTES if admin_port else ROUTES
+    served = {route.path for route in probed if route.method == "GET" and route.open}
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    if set(ports.values()) != {image.port}:
-        yield f"ports {ports}, the image listens on {image.port}"
+    listens = {image.port, admin_port} - {0}
+    if set(ports.values()) != listens:
+        yield f"ports {ports}, the image listens on {' and '.join(map(str, sorted(listens)))}"
     for probe, wanted in _PROBES.items():
         get = container.get(probe, {}).get("httpGet", {})
         if get.get("path") not in wanted & served:
             yield f"{probe} asks {get.get('path')}, not one of {sorted(wanted)}"
-        if ports.get(get.get("port"), get.get("port")) != image.port:
+        if ports.get(get.get("port"), get.get("port")) != (admin_port or image.port):
             yield f"{probe} asks port {get.get('port')}"
     security = container.get("securityContext", {})
     for name, expected in (
@@ -164,12 +167,12 @@ def _names(resources: list[Resource]) -> Iterator[str]:
     for service in services.values():
         if service["spec"].get("clusterIP") == "None":
             continue  # the Service of a Job: see tests.deploy.jobs
-        (port,) = service["spec"]["ports"]
         (container,) = deployments[service["metadata"]["name"]]["spec"]["template"]["spec"][
             "containers"
         ]
-        if port["targetPort"] not in {port["name"] for port in container["ports"]}:
-            yield f"Service {service['metadata']['name']}: no port {port['targetPort']}"
+        for port in service["spec"]["ports"]:
+            if port["targetPort"] not in {one["name"] for one in container["ports"]}:
+                yield f"Service {service['metadata']['name']}: no port {port['targetPort']}"
     for monitor in named(resources, "ServiceMonitor").values():
         for service in services.values():
             if service["spec"].get("clusterIP") == "None":
@@ -180,10 +183,10 @@ def _names(resources: list[Resource]) -> Iterator[str]:
             if labels.get(spec["jobLabel"]) != "valence":
                 yield 'ServiceMonitor: its jobLabel does not make job="valence", which rules select'
         for endpoint in monitor["spec"]["endpoints"]:
-            if endpoint["path"] not in {route.path for route in ROUTES}:
+            if endpoint["path"] not in {route.path for route in ADMIN_ROUTES}:
                 yield f"ServiceMonitor: {endpoint['path']} is not served"
-            if endpoint["port"] != "http":
-                yield f"ServiceMonitor: no port {endpoint['port']}"
+            if endpoint["port"] != "admin":
+                yield f"ServiceMonitor: port {endpoint['port']}, which clients can fill"
     for route in named(resources, "HTTPRoute").values():
         for path in (
             m["path"]["value"] for r in route["spec"]["rules"] for m in r.get("matches", ())

@@ -168,8 +168,10 @@ def test_the_network_policy_denies_by_default(rendered):
     policies = named(rendered["production"], "NetworkPolicy")
     denied = policies["deny-all"]["spec"]
     assert denied == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    (rule,) = policies["admit-callers"]["spec"]["ingress"]
-    assert all(peer["namespaceSelector"]["matchLabels"] for peer in rule["from"])
+    clients, scrapers = policies["admit-callers"]["spec"]["ingress"]
+    for rule, port in ((clients, "http"), (scrapers, "admin")):
+        assert all(peer["namespaceSelector"]["matchLabels"] for peer in rule["from"])
+        assert rule["ports"] == [{"port": port}]
 
 
 def _linted(dockerfile: Path) -> list[str]:
@@ -202,6 +204,12 @@ MISTAKES = {
     "wrong probe path": (BASE, "path: /livez", "path: /alive", "livenessProbe asks /alive"),
     "liveness asks readiness": (BASE, "path: /livez", "path: /readyz", "livenessProbe asks"),
     "wrong port": (BASE, "containerPort: 3000", "containerPort: 8080", "listens on 3000"),
+    "port that nobody listens on": (
+        BASE, "containerPort: 3001", "containerPort: 3002", "listens on 3000 and 3001",
+    ),
+    "probes on the port of clients": (
+        BASE, "port: admin", "port: http", "livenessProbe asks port http",
+    ),
     "missing seccomp": (BASE, "type: RuntimeDefault", "type: Unconfined", "seccompProfile"),
     "uid that is not the image's": (BASE, "runAsUser: 10001", "runAsUser: 10002", "runAsUser"),
     "root that can be written": (

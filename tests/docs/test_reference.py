@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from valence.service.api.application import ROUTES
 from valence.service.api.http.problems import KINDS, UNEXPECTED
 from valence.service.api.v1.schemas import ClassifyRequest
+from valence.service.server.refusals import REFUSALS
 from valence.training.char_lm.config import CharacterConfiguration
 from valence.training.config.schema import Configuration
 
@@ -23,8 +24,6 @@ DOCS = Path(__file__).parents[2] / "docs"
 API = DOCS / "reference" / "api.md"
 CONFIGURATION = DOCS / "reference" / "configuration.md"
 SWITCHING = DOCS / "guide" / "switching.md"
-# answered on a connection, before there is a request
-HEADERS_TOO_LARGE = 431
 
 
 def rows(page: Path, heading: str) -> list[list[str]]:
@@ -96,7 +95,7 @@ def test_the_endpoints_are_the_routes() -> None:
 
 def test_the_statuses_are_those_of_errors() -> None:
     listed = {int(row[0]) for row in rows(API, "Statuses")}
-    assert listed == {HEADERS_TOO_LARGE, *(kind.status for kind in (*KINDS.values(), UNEXPECTED))}
+    assert listed == {kind.status for kind in (*KINDS.values(), UNEXPECTED, *REFUSALS)}
 
 
 def test_the_options_are_the_fields_of_a_request() -> None:

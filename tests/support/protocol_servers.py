@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-from valence.service.server import protocol
+from valence.service.server import bounded_connection, protocol
 from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
 
 Answer = Callable[[Any, Any, Any], Awaitable[None]]
@@ -22,6 +22,7 @@ def limits(**other: float) -> ConnectionLimits:
         "body_idle_seconds": 5,
         "keep_alive_seconds": 5,
         "connections": 10,
+        "lingering": 10,
     }
     return ConnectionLimits(**usual | other)  # type: ignore[arg-type]
 
@@ -31,22 +32,27 @@ async def started(
     answer: Answer,
     limited: ConnectionLimits,
     refused: Callable[[str], None] = lambda reason: None,
+    *,
+    early: bool = False,
     **options: Any,
 ) -> AsyncIterator[uvicorn.Server]:
     """Serve ``answer``, which is called once per request, until the block ends.
 
-    ``options`` are passed to :class:`ConnectionLimiter`.
+    It is called when the body is complete, or, if ``early``, when the headers are. ``options`` are
+    passed to :class:`ConnectionLimiter`.
     """
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            scope["state"][protocol.STATE] = ConnectionLimiter(limited, refused, **options)
+            scope["state"][bounded_connection.STATE] = ConnectionLimiter(
+                limited, refused, **options
+            )
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
             await send({"type": "lifespan.shutdown.complete"})
             return
-        while (await receive()).get("more_body"):
+        while not early and (await receive()).get("more_body"):
             pass
         await answer(scope, receive, send)
 

@@ -175,7 +175,8 @@ class BodyReader:
         return chunk, message.get("more_body", False)
 
     def _require_uncompressed(self) -> None:
-        if self._headers.get(b"content-encoding", b"identity") not in (b"", b"identity"):
+        encoding = self._headers.get(b"content-encoding")
+        if encoding and encoding.strip().lower() not in (b"", b"identity"):
             raise UnsupportedMedia(
                 "this service does not read compressed bodies; send the body uncompressed"
             )

@@ -25,6 +25,8 @@ from valence.service.errors import InvalidRequest, UnsupportedMedia
 # Valence's own header, and the one by which Envoy, and so Istio, tells a service its time limit.
 TIMEOUT_HEADERS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
 _MILLISECONDS = re.compile(rb"0{0,9}[1-9][0-9]{0,8}")
+# what UTF-8 and its subset are called in charset=
+_CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 _WATCHED = nullcontext()
@@ -83,14 +85,23 @@ class Request(NamedTuple):
     def require_media(self, *types: str) -> str:
         """The media type of the body: the first of ``types`` if the request names none.
 
-        Raises :class:`UnsupportedMedia` for a media type that is not one of ``types``.
+        Raises :class:`UnsupportedMedia` for a media type that is not one of ``types``, and for a
+        charset other than UTF-8 and its subset US-ASCII.
         """
         given = self.headers.get(b"content-type", b"")
-        media_type = given.split(b";", 1)[0].strip().lower().decode("latin-1")
+        media_type, *parameters = given.decode("latin-1").lower().split(";")
+        media_type = media_type.strip()
         if media_type and media_type not in types:
             raise UnsupportedMedia(
                 f"this path reads {' or '.join(types)}; send the header Content-Type: {types[0]}"
             )
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip() == "charset" and value.strip(' \t"') not in _CHARSETS:
+                raise UnsupportedMedia(
+                    "this service reads bodies in UTF-8; convert the body, and leave the charset "
+                    "out of Content-Type"
+                )
         return media_type or types[0]
 
     def query(self, model: type[Model]) -> Model:

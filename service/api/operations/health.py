@@ -93,7 +93,8 @@ def _probe_route(
     )
 
 
-ROUTES = (
+# the routes of the port of VALENCE_ADMIN_PORT
+ADMIN_ROUTES = (
     _probe_route(
         "/livez",
         check_liveness,
@@ -127,6 +128,9 @@ ROUTES = (
             response="text/plain",
         ),
     ),
+)
+ROUTES = (
+    *ADMIN_ROUTES,
     Route(
         method="GET",
         path="/openapi.json",

@@ -1,6 +1,7 @@
 import json
 import re
 
+import httpx
 import numpy as np
 import pytest
 from valence.service import errors
@@ -9,6 +10,7 @@ from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import KINDS, describe
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import Operation, Route
+from valence.service.api.operations import health
 from valence.service.inference.models import Phase
 
 CANARY = "xyzzy-canary-1f3a"
@@ -311,3 +313,18 @@ async def test_with_a_collector_every_request_becomes_a_span(serve):
     assert all(seconds >= 0 for seconds in done.stages.values())
     assert (refused.status, refused.stages) == (400, None)
     assert CANARY not in repr(tracer.finished)
+
+
+async def test_a_restricted_application_answers_its_routes_alone(serve):
+    """With the same keys, metrics and models as the whole one."""
+    served = serve()
+    admin = served.app.restrict(health.ADMIN_ROUTES)
+    transport = httpx.ASGITransport(app=admin)
+    async with httpx.AsyncClient(transport=transport, base_url="http://valence") as client:
+        for path in ("/livez", "/healthz", "/readyz", "/metrics"):
+            assert (await client.get(path)).status_code == 200
+        for path in ("/v1/classify", "/", "/openapi.json"):
+            assert (await client.get(path)).status_code == 404
+        told = (await client.get("/metrics")).text
+    assert 'valence_rejected_requests_total{reason="unknown-path"} 3.0' in told
+    assert (await served.client.get("/v1/models")).status_code == 200

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import socket
 from contextlib import closing
 
@@ -145,9 +147,12 @@ class FakeTlsLoop(loop_factory()):
 
     handshakes = 0
 
-    async def connect_accepted_socket(self, protocol_factory, sock, *, ssl=None, **options):
-        self.handshakes += ssl is not None
-        return await super().connect_accepted_socket(protocol_factory, sock, **options)
+    async def connect_accepted_socket(
+        self, protocol_factory, sock, *, ssl=None, ssl_handshake_timeout=None
+    ):
+        # uvloop would wait for a minute
+        self.handshakes += ssl is not None and ssl_handshake_timeout <= 10
+        return await super().connect_accepted_socket(protocol_factory, sock)
 
 
 def test_over_tls_the_protocol_refuses_excess_connections(listening, clients):
@@ -188,3 +193,30 @@ def test_a_closed_server_accepts_no_connections(loop, listening, clients):
     for transport in made:
         transport.abort()
     loop.run_until_complete(asyncio.sleep(0.01))
+
+
+def test_the_kernel_takes_little_for_a_client_that_reads_nothing(loop, listening):
+    written = []
+
+    class Flood(asyncio.Protocol):
+        def connection_made(self, transport):
+            connection = transport.get_extra_info("socket")
+            with (
+                contextlib.suppress(BlockingIOError),
+                socket.socket(fileno=os.dup(connection.fileno())) as same,
+            ):
+                same.setblocking(False)
+                while sum(written) < 8_000_000:
+                    written.append(same.send(b"x" * 65_536))
+            transport.abort()
+
+    async def run():
+        server = await loop.create_server(Flood, sock=listening)
+        client = socket.create_connection(listening.getsockname())
+        await asyncio.sleep(0.1)
+        client.close()
+        server.close()
+
+    loop.run_until_complete(run())
+    # what is in the client's own window, and 64 KiB
+    assert 0 < sum(written) < 1_000_000

@@ -206,7 +206,7 @@ def test_the_tables_list_each_private_name_in_the_code() -> None:
     assert not {path: names for path, names in unlisted.items() if names}
 
 
-@pytest.mark.parametrize("name", ["event_loop", "protocol"])
+@pytest.mark.parametrize("name", ["bounded_connection", "event_loop", "protocol"])
 def test_the_tables_list_each_inherited_name_in_the_code(name: str) -> None:
     module = importlib.import_module(f"valence.service.server.{name}")
     listed = {n for row in ROWS for n in row.names if f"service/server/{name}.py" in row.files}

@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import math
 import socket
 from dataclasses import replace
 
@@ -10,7 +11,8 @@ from valence.service.server.connection_limits import ConnectionLimiter
 
 from tests.support.protocol_servers import limits, port_of, started
 
-REQUEST = b"GET / HTTP/1.1\r\nhost: valence\r\n\r\n"
+HEAD = b"GET / HTTP/1.1\r\nhost: valence\r\n"
+REQUEST = HEAD + b"\r\n"
 LIMITS = limits(header_seconds=0.1, body_idle_seconds=0.1)
 refused = collections.Counter()
 
@@ -56,9 +58,9 @@ async def test_a_request_in_flight_at_shutdown_is_answered(server):
     [
         (b"xyzzy\r\n\r\n", 400, "malformed-request"),
         (b"GET / HTTP/1.1\r\nhost", 408, "request-timeout"),
-        (b"POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\nxy", 408, "request-timeout"),
-        (b"GET / HTTP/1.1\r\na: " + b"a" * 1000, 431, "headers-too-large"),
-        (b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 21 + b"\r\n", 431, "headers-too-large"),
+        (b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nxy", 408, "request-timeout"),
+        (HEAD + b"a: " + b"a" * 1000, 431, "headers-too-large"),
+        (HEAD + b"a:\r\n" * 21 + b"\r\n", 431, "headers-too-large"),
     ],
 )
 async def test_refusals_below_the_application_are_counted(server, sent, status, reason):
@@ -99,12 +101,20 @@ async def test_a_refused_client_that_stays_is_disconnected():
         writer.close()
 
 
+class FakeConnection:
+    """A connection of a limiter that has been without a request since a time, or has one."""
+
+    def __init__(self, *, idle_since=math.inf, customer=False):
+        self.idle_since = idle_since
+        self.is_customer = customer
+
+
 async def test_a_limiter_refuses_up_to_its_limit_outside_the_loop():
     counted = []
     limiter = ConnectionLimiter(LIMITS, counted.append)
-    limiter.register(set(range(LIMITS.connections - 1)))
+    limiter.register({FakeConnection() for _ in range(LIMITS.connections - 1)})
     assert limiter.capacity() == 1
-    limiter.register(set(range(LIMITS.connections + 1)))
+    limiter.register({FakeConnection() for _ in range(LIMITS.connections + 1)})
     assert limiter.capacity() == 0
     assert limiter.refusal_capacity() == LIMITS.connections
     limiter.register(set())
@@ -129,7 +139,7 @@ async def test_an_expected_connection_takes_room_once():
         assert limiter.capacity() == LIMITS.connections - number
         limiter.reserve()
         assert limiter.capacity() == LIMITS.connections - number - 1
-        connections.add(number)
+        connections.add(FakeConnection())
         limiter.register(connections)
     assert limiter.capacity() == 0
     connections.pop()
@@ -157,7 +167,7 @@ async def test_refusals_take_a_limited_share_of_the_time():
 
 async def test_the_limit_of_headers_is_allowed(server):
     reader, writer = await connect(server)
-    writer.write(b"GET / HTTP/1.1\r\n" + b"a:\r\n" * LIMITS.headers + b"\r\n")
+    writer.write(HEAD + b"a:\r\n" * (LIMITS.headers - 1) + b"\r\n")
     assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
     assert not refused
     writer.close()

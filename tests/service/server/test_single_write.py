@@ -18,7 +18,8 @@ HEADERS = {
 
 
 async def answer(scope, receive, send):
-    await Response(b'"ok"', headers=HEADERS.get(scope["path"], ()))(scope, receive, send)
+    body = b"x" * 100_000 if scope["path"] == "/large" else b'"ok"'
+    await Response(body, headers=HEADERS.get(scope["path"], ()))(scope, receive, send)
 
 
 @pytest.fixture
@@ -69,6 +70,14 @@ async def test_head_has_the_length_but_no_body(ask):
     received, _ = await ask(request(method="HEAD"))
     assert b"content-length: 4\r\n" in received
     assert received.endswith(b"\r\n\r\n")
+
+
+async def test_a_large_answer_arrives_whole(ask):
+    received, ended = await ask(request("/large") + request())
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.endswith(b"\r\ncontent-length: 100000")
+    assert body.startswith(b"x" * 100_000 + b"HTTP/1.1 200 OK\r\n")
+    assert not ended
 
 
 @pytest.mark.parametrize("content", [request("/close"), request(version="1.0")])

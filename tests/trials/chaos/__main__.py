@@ -12,7 +12,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.trials.bench.measure import say
-from tests.trials.chaos import fuzz, hung, overload, restarts, slow, soak, unread_log, worst
+from tests.trials.chaos import (
+    fuzz,
+    hung,
+    linger,
+    overload,
+    probes,
+    restarts,
+    slow,
+    soak,
+    unread_log,
+    worst,
+)
 from tests.trials.chaos.finding import Finding, markdown, publish
 
 PAGE = Path("docs/measured/faults.md")
@@ -22,6 +33,12 @@ PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "log": lambda share: unread_log.run(requests=max(8_000, int(20_000 * share))),
     "hung": lambda share: hung.run(times=max(1, int(5 * share))),
     "slow": lambda share: slow.run(clients=max(10, int(500 * share))),
+    "linger": lambda share: linger.run(
+        clients=max(24, int(768 * share)), seconds=max(2.0, 8 * share)
+    ),
+    "probes": lambda share: probes.run(
+        clients=max(24, int(1_536 * share)), seconds=max(4.0, 20 * share)
+    ),
     "fuzz": lambda share: fuzz.run(requests=int(10_000 * share), made=int(100_000 * share)),
     "tokenizer": lambda share: fuzz.tokenizer(int(1_000_000 * share)),
     "soak": lambda share: soak.run(requests=int(1_000_000 * share)),

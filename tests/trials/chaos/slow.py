@@ -94,7 +94,7 @@ def _closed(client: socket.socket) -> bool:
 
 
 @contextlib.contextmanager
-def _unread_port(clients: int) -> Iterator[int]:
+def unread_port(clients: int) -> Iterator[int]:
     """Yield the port of a socket that accepts clients and never reads. The crowd shares a core with
     the load generator, and costs the generator the same here as at the server."""
     with socket.create_server(("127.0.0.1", 0), backlog=clients) as listener:
@@ -136,7 +136,7 @@ def run(*, clients: int = 500, seconds: float = _WINDOW_SECONDS) -> Iterator[Fin
         rate = load.run(closed).per_second / 4
         normal = Job(port=server.port, requests=bodies, connections=64, seconds=seconds, rate=rate)
         for _ in range(_ROUNDS):
-            with _unread_port(clients) as unread:
+            with unread_port(clients) as unread:
                 elsewhere.append(_beside(unread, normal, clients, most, leave=True)[0])
             result, left = _beside(server.port, normal, clients, most, leave=False)
             here.append(result)

@@ -211,6 +211,13 @@ async def test_another_media_type_or_encoding_is_415(served, dialect, headers):
     check_error(dialect, await post(served, dialect, dialect.ask(["good"]), **headers), 415)
 
 
+async def test_another_charset_than_utf_8_is_415(served, dialect):
+    for charset, status in (("utf-8", 200), ("utf-16", 415)):
+        media_type = {"content-type": f"{dialect.media_type}; charset={charset}"}
+        response = await post(served, dialect, dialect.ask(["good"]), **media_type)
+        assert response.status_code == status
+
+
 @pytest.mark.parametrize("size", [2000, 2001])
 async def test_a_body_too_large_is_413(serve, dialect, size):
     served = serve(max_body_bytes=2000)

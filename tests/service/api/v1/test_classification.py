@@ -220,6 +220,12 @@ async def test_a_declared_length_over_the_limit_is_refused_unread(serve):
         ({"content-type": "application/x-www-form-urlencoded"}, 415),
         ({"content-encoding": "gzip"}, 415),
         ({"content-encoding": "identity"}, 200),
+        ({"content-encoding": "Identity"}, 200),
+        ({"content-encoding": "identity, gzip"}, 415),
+        ({"content-type": 'application/json; charset="UTF-8"; profile=a'}, 200),
+        ({"content-type": "application/json;charset=us-ascii"}, 200),
+        ({"content-type": "application/json; charset=utf-16"}, 415),
+        ({"content-type": "application/json; profile=a; Charset=latin-1"}, 415),
     ],
 )
 async def test_only_uncompressed_json_is_accepted(served, headers, status):

@@ -156,6 +156,8 @@ async def test_an_invalid_query_is_refused_before_reading_lines(served, query, s
         ({"content-type": "Application/JSONL; charset=utf-8"}, 200),
         ({"content-type": "application/json-lines"}, 200),
         ({"content-type": "application/json"}, 415),
+        ({"content-type": "application/x-ndjson; charset=utf-16"}, 415),
+        ({"content-encoding": "Identity"}, 200),
         ({"content-encoding": "gzip"}, 415),
     ],
 )

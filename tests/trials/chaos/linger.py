@@ -1,0 +1,94 @@
+"""Strangers hold as many connections as there may be: are the owners of keys served beside them?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.trials.bench import load, texts
+from tests.trials.bench.load import Job
+from tests.trials.bench.processes import BenchError, Server, generator_cpu
+from tests.trials.chaos.finding import Finding
+from tests.trials.chaos.served import serve
+from tests.trials.chaos.slow import unread_port
+from tests.trials.chaos.strangers import BODIES, OTHERS, Crowd, Kind, crowd_at
+
+_MOST_RATIO = 1.5
+_KEY = "valence_b3duZXItb2YtYS1rZXktaW4tYS10cmlhbC1vZi1jaGFvcw"
+_ROUNDS = 3
+# what the decision about connections states
+LINGER_SECONDS = 5.0
+# The sweep takes half a second, and a stranger that sends once per turn notices the closed
+# connection at its second try; on a busy machine a turn takes longer.
+_NOTICED_SECONDS = 5.0
+
+
+def run(*, clients: int = 768, seconds: float = 8.0) -> Iterator[Finding]:
+    """Alternate the load of an owner beside strangers elsewhere and beside strangers here."""
+    os.sched_setaffinity(0, {generator_cpu()})
+    with tempfile.TemporaryDirectory(prefix="valence-keys-") as folder:
+        keys = Path(folder) / "keys"
+        keys.write_text(f"owner: sha256:{hashlib.sha256(_KEY.encode()).hexdigest()}\n", "utf-8")
+        for name, kinds in (("bodies", BODIES), ("every kind", BODIES + OTHERS)):
+            with serve(settings={"VALENCE_API_KEYS_FILE": str(keys)}) as server:
+                yield _beside(server, name, kinds, clients=clients, seconds=seconds)
+
+
+def _beside(
+    server: Server, name: str, kinds: tuple[Kind, ...], *, clients: int, seconds: float
+) -> Finding:
+    requests = [_owned(text) for text in texts.sentences(2_000)]
+    closed = Job(port=server.port, requests=requests, connections=64, seconds=3.0, warm_up=2.0)
+    rate = load.run(closed).per_second / 4
+    job = Job(port=server.port, requests=requests, connections=64, seconds=seconds, rate=rate)
+    alone, beside, crowds, failed = [], [], list[Crowd](), 0
+    broken = ""
+    for _ in range(_ROUNDS):
+        with unread_port(clients) as elsewhere, crowd_at(elsewhere, clients, kinds):
+            alone.append(load.run(job).p99)
+        with crowd_at(server.port, clients, kinds) as end:
+            # An owner connects when the strangers have settled.
+            time.sleep(1.0)
+            try:
+                result = load.run(job)
+                beside.append(result.p99)
+                failed += result.failed
+            except (BenchError, OSError) as error:
+                failed += 1
+                broken = f", {error}"
+            crowds.append(end())
+    without = statistics.median(alone)
+    with_them = statistics.median(beside) if beside else float("nan")
+    held = {kind.name: max(crowd.held.get(kind.name, 0.0) for crowd in crowds) for kind in kinds}
+    longest = max(held[kind.name] for kind in kinds if kind in BODIES)
+    longest_by_kind = ", ".join(f"{kind} {lasted:.1f} s" for kind, lasted in held.items())
+    came = sum(crowd.connections for crowd in crowds)
+    return Finding(
+        fault=f"strangers without a key: {name}",
+        tried=f"{clients} strangers, {came:,} connections in {_ROUNDS} rounds of {seconds:g} s, "
+        "beside an owner of a key with a quarter of the peak; alternating with as many strangers "
+        "at a socket that is not read",
+        lost=f"the owner's p99 {without * 1e3:.1f} ms to {with_them * 1e3:.1f} ms "
+        f"({with_them / without:.2f} times); {failed} of its requests failed{broken}; "
+        f"the longest held connection: {longest_by_kind}",
+        promise=f"no request of an owner fails; p99 within {_MOST_RATIO} times; no body is held "
+        f"for longer than {LINGER_SECONDS:g} s after its answer",
+        held=with_them <= _MOST_RATIO * without
+        and not failed
+        and longest <= LINGER_SECONDS + _NOTICED_SECONDS,
+    )
+
+
+def _owned(text: str) -> bytes:
+    body = json.dumps({"text": text}).encode()
+    head = (
+        "POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"X-API-Key: {_KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
