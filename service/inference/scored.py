@@ -32,11 +32,17 @@ class ScoreRequest(NamedTuple):
     disconnect: Callable[[], AbstractContextManager[None]] = nullcontext
     """Makes a context that ends the wait within it when the client disconnects."""
 
+    charge: Callable[[int], None] | None = None
+    """Takes the tokens that enter the queue from the rate of an API key."""
+
     def wait(
-        self, deadline: float, disconnect: Callable[[], AbstractContextManager[None]]
+        self,
+        deadline: float,
+        disconnect: Callable[[], AbstractContextManager[None]],
+        charge: Callable[[int], None] | None,
     ) -> ScoreRequest:
-        """The same request with another deadline and disconnect; cheaper than ``_replace``."""
-        return ScoreRequest(*self[:5], deadline, disconnect)
+        """The same request, for which somebody waits and pays; cheaper than ``_replace``."""
+        return ScoreRequest(*self[:5], deadline, disconnect, charge)
 
 
 Answer = tuple[Prediction, Usage]

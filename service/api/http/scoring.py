@@ -31,11 +31,13 @@ async def score_texts(
     :func:`require_within_limits`, since only the dialect knows where in the body a text stands.
     """
     scorer = context.models.get(model)
-    request.caller.charge(len(asked.texts))
     try:
+        request.caller.charge(len(asked.texts))
         scored = await scorer.score(
             asked.wait(
-                request.deadline(context.settings.request_timeout_seconds), request.disconnect
+                request.deadline(context.settings.request_timeout_seconds),
+                request.disconnect,
+                request.caller.charge_tokens,
             )
         )
     except Exception as error:

@@ -83,8 +83,10 @@ async def show(context: Context, request: Request) -> Outcome:
         (asked.text,),
         deadline=time.perf_counter() + context.settings.request_timeout_seconds,
         disconnect=request.disconnect,
+        charge=request.caller.charge_tokens,
     )
     try:
+        request.caller.charge(1)
         activations = await scorer.activations(score_request, max_units=asked.units)
     except Exception as error:
         raise ModelFailure(error, scorer) from error

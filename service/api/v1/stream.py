@@ -35,6 +35,8 @@ _MAX_CHUNKS_AHEAD = 1
 # A connection that is closed with unread bytes loses the last bytes written to it. So the service
 # reads on for so long after the last line.
 _LINGER_SECONDS = 1.0
+# What ends a stream before its body, after a last line with the reason.
+_ENDS = (errors.Unavailable, errors.DeadlineExceeded, errors.Unauthorized, errors.Forbidden)
 
 
 async def classify_stream(context: Context, request: Request) -> Outcome:
@@ -108,9 +110,10 @@ class Stream:
         ending = asyncio.create_task(self._context.models.ending.wait())
         try:
             while (data := await self._next(ending)) is not None:
+                self._answerer.renew_key()
                 await self._start_answers(lines.feed(data))
             await self._start_answers(lines.finish())
-        except (errors.Unavailable, errors.DeadlineExceeded) as error:
+        except _ENDS as error:
             last = self._answerer.refuse(
                 lines.next_number, "", error, resume_from=lines.next_number
             )
