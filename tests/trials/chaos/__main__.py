@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.trials.bench.measure import say
-from tests.trials.chaos import fuzz, overload, restarts, slow, soak
+from tests.trials.chaos import fuzz, keys, overload, restarts, slow, soak
 from tests.trials.chaos.finding import Finding, markdown, publish
 
 PAGE = Path("docs/measured/faults.md")
 PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "overload": lambda share: overload.run(seconds=60 * share),
     "restarts": lambda share: restarts.run(times=max(2, int(20 * share))),
+    "keys": lambda share: keys.run(times=max(1, int(10 * share))),
     "slow": lambda share: slow.run(clients=max(10, int(500 * share))),
     "fuzz": lambda share: fuzz.run(requests=int(10_000 * share), made=int(100_000 * share)),
     "tokenizer": lambda share: fuzz.tokenizer(int(1_000_000 * share)),
