@@ -60,8 +60,8 @@ def test_a_closed_loop_counts_only_answers_in_its_window():
     assert 0 < result.answered <= 41
     assert len(seen) > result.answered
     assert result.per_second == result.answered / result.seconds
-    # two connections take turns at a server that serves one request at a time (Little's law); a busy
-    # machine makes both sides longer
+    # Two connections take turns at a server that serves one request at a time: Little's law. A busy
+    # machine makes both sides longer.
     assert result.p50 == pytest.approx(2 / result.per_second, rel=0.5)
 
 
