@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import gc
 import os
 import resource
@@ -22,14 +23,19 @@ from pydantic import BaseModel, ConfigDict
 from valence.service.server import gateway
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp
     from valence.service.inference.scorer import Scorer
+    from valence.service.observability.line_writer import LineWriter
     from valence.service.server.connection_limits import ConnectionLimiter
 
 
 _NAME = "valence"
 # how often a worker shares what its gauges say with the other workers
 _GAUGE_SECONDS = 0.5
+# how long the end of a process waits for its last lines to be read
+_LAST_LINES_SECONDS = 1.0
 
 
 class Input(BaseModel):
@@ -61,12 +67,20 @@ class Valence:
         from valence.service import settings, version
         from valence.service.api.application import allow_origins, create_app
         from valence.service.inference.models import Models
-        from valence.service.observability import log, metrics, metrics_folder, tracing
+        from valence.service.observability import (
+            library_log,
+            log,
+            metrics,
+            metrics_folder,
+            tracing,
+        )
 
         self.settings = settings.Settings.from_environment(os.environ)
-        self.log = log.Log(sys.stdout, access=self.settings.access_log)
-        atexit.register(self.log.flush)
         self.metrics = metrics.Metrics(version=version.VERSION, folder=metrics_folder.enter())
+        self._lines = _line_writer(sys.stdout, self.metrics.count_dropped_lines)
+        self.log = log.Log(self._lines, access=self.settings.access_log)
+        library_log.install(self.log)
+        atexit.register(self._write_last_lines)
         self.models = Models(hung_seconds=self.settings.hung_seconds)
         self._tracer = tracing.Tracer() if tracing.is_enabled(os.environ) else None
         self.application = create_app(
@@ -103,6 +117,7 @@ class Valence:
                 key_file.require_keys(Path(checked.api_keys_file))
             elif not checked.allow_anonymous:
                 key_file.require_unless_loopback(supervisor.listening_host())
+            supervisor.require_free_port()
             if checked.engine.startswith("native"):
                 from valence.service.inference.engines import factory
 
@@ -113,14 +128,25 @@ class Valence:
             supervisor.refuse_to_start(error)
         if supervisor.worker_count(_NAME) > 1:
             metrics_folder.create()
-        supervisor.supervise_worker()
+        lines = _line_writer(sys.stderr, lambda dropped: None)  # noqa: ARG005
+
+        def tell(line: str) -> None:
+            lines.write(f"{line}\n")
+            lines.drain(_LAST_LINES_SECONDS)
+
+        supervisor.supervise_worker(
+            hung_seconds=checked.hung_seconds,
+            grace_seconds=checked.drain_seconds + checked.grace_seconds,
+            tell=tell,
+        )
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def start(self) -> None:
         """Let the models load while the server answers 503: health is reported from the start."""
-        from valence.service.server import sigterm, supervisor
+        from valence.service.server import heartbeat, sigterm, supervisor
 
         supervisor.end_with_parent()
+        heartbeat.send_heartbeats(hung_seconds=self.settings.hung_seconds)
         self._loading = asyncio.create_task(self._finish_loading())
         self._sharing = asyncio.create_task(self._share_gauges())
         # The server waits for all requests before it calls ``drain``, so streams are told to end
@@ -159,9 +185,13 @@ class Valence:
             self.metrics.set_gauges()
             await asyncio.sleep(_GAUGE_SECONDS)
 
+    def _write_last_lines(self) -> None:
+        self.log.flush()
+        self._lines.drain(_LAST_LINES_SECONDS)
+
     async def _finish_loading(self) -> None:
         from valence.service.errors import ValenceError
-        from valence.service.server import supervisor
+        from valence.service.server import announcement, supervisor
 
         try:
             scorers = await asyncio.wrap_future(self._loaded)
@@ -175,6 +205,7 @@ class Valence:
             finally:
                 # An exception in this task would not end the process. ``finally``, because writing
                 # the log may fail.
+                self._write_last_lines()
                 os._exit(supervisor.CANNOT_START)
         # how long the event loop and the thread of the engine wait for each other at most
         sys.setswitchinterval(0.0005)
@@ -182,6 +213,7 @@ class Valence:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
+        await announcement.announce([scorer.name for scorer in scorers])
 
     def _load(self) -> list[Scorer]:
         from valence.service.classifier import artifact
@@ -192,7 +224,7 @@ class Valence:
         from valence.service.inference.scorer import Scorer
         from valence.service.registry import models
 
-        limits = QueueLimits(self.settings.queue_items, self.settings.queue_tokens)
+        limits = QueueLimits.of(self.settings)
         memory = self.settings.cache_bytes
         cache = AnswerCache(max_bytes=memory) if memory else None
         scorers = []
@@ -210,6 +242,16 @@ class Valence:
             scorer.warm_up()
             scorers.append(scorer)
         return scorers
+
+
+def _line_writer(stream: Any, count_dropped: Callable[[int], None]) -> LineWriter:
+    """A writer to a standard stream of this process, which drops all if the stream is closed."""
+    from valence.service.observability.line_writer import LineWriter
+
+    descriptor = None
+    with contextlib.suppress(AttributeError, OSError):
+        descriptor = stream.fileno()
+    return LineWriter(descriptor, count_dropped)
 
 
 def install_gateway(service: Any) -> None:

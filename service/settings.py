@@ -68,6 +68,25 @@ class Settings(BaseModel):
     max_characters: int = Field(
         default=100_000, ge=1, description="Maximum number of characters in one text."
     )
+    max_windows: int = Field(
+        default=8192,
+        ge=1,
+        description="Maximum number of windows and sentences of the texts of one request, with "
+        "truncation `window` or granularity `sentence`. The first window of a text does not "
+        "count. A request with more gets status 422.",
+    )
+    max_explained_tokens: int = Field(
+        default=65_536,
+        ge=1,
+        description="Maximum number of tokens of the texts of one request with `explain`, those "
+        "that the model does not read included. A request with more gets status 422.",
+    )
+    max_answer_bytes: int = Field(
+        default=8 * 1024 * 1024,
+        ge=65_536,
+        description="Maximum size of an answer, estimated before the texts are scored. A request "
+        "with a larger answer gets status 422.",
+    )
     queue_items: int = Field(
         default=8192,
         ge=1,
@@ -89,8 +108,8 @@ class Settings(BaseModel):
     )
     body_memory_bytes: int = Field(
         default=64 * 1024 * 1024,
-        description="Maximum memory for the bodies of all requests together. When the memory is "
-        "used up, requests get status 429.",
+        description="Maximum memory for the bodies, texts and large answers of all requests "
+        "together. When the memory is used up, requests get status 429.",
     )
     max_header_bytes: int = Field(
         default=32_768,
@@ -133,11 +152,18 @@ class Settings(BaseModel):
         description="Time after SIGTERM in which the service still accepts requests, while "
         "`/readyz` answers 503.",
     )
+    grace_seconds: float = Field(
+        default=65.0,
+        gt=0,
+        description="Time after SIGTERM, and after `VALENCE_DRAIN_SECONDS`, in which the service "
+        "answers the requests that it has admitted. A worker that has not ended by then is killed, "
+        "and the service ends with status 1.",
+    )
     hung_seconds: float = Field(
         default=5.0,
         gt=0,
         description="Time after which a batch that is still running counts as hung. `/livez` then "
-        "answers 503.",
+        "answers 503. A worker that does nothing at all for this time is killed and replaced.",
     )
     api_keys_file: str = Field(
         default="",

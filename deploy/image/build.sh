@@ -36,6 +36,7 @@ mkdir -p "$context"
 rm "$context/bento.bento"
 cp -r requirements/locks "$context/locks"
 cp deploy/image/verify.py "$context"
+cp LICENSE NOTICE "$context/bento"
 target=
 if [ "$variant" = training ]; then
     target="--target training"
@@ -44,9 +45,11 @@ fi
 # Only the owner may read the model files, and the image runs as another user.
 chmod -R a+rX "$context"
 (cd "$context/bento" && find . -type f -print0 | sort -z | xargs -0 sha256sum) > "$context/SHA256SUMS"
+restrictions=$("${PYTHON:-.venv/bin/python}" deploy/image/restrictions.py "$context/bento")
 
 # shellcheck disable=SC2086 # these variables hold several words on purpose
 $build ${BUILD_ARGS:-} $target --build-arg "VARIANT=$variant" \
     --build-arg "VERSION=$(sed -n 's/^VERSION = "\(.*\)"/\1/p' service/version.py)" \
+    --build-arg "RESTRICTIONS=$restrictions" \
     --build-arg "REVISION=$(git rev-parse HEAD 2> /dev/null || echo unknown)" \
     --file deploy/image/Dockerfile --tag "$tag" "$context"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -164,7 +165,7 @@ class Application:
                     exchange.arrived,
                     exchange.caller,
                 )
-                outcome = await route.handler(self.context, request)
+                outcome = await self._handle(route, request)
                 exchange.outcome = outcome
                 response = outcome.response
             except ClientGone:
@@ -186,6 +187,17 @@ class Application:
             metrics.in_flight -= 1
             body.release()
             self._account(exchange)
+
+    async def _handle(self, route: Route, request: Request) -> Outcome:
+        """The answer of ``route``; raises :class:`ClientGone` when the client disconnects."""
+        try:
+            return await route.handler(self.context, request)
+        except asyncio.CancelledError:
+            if request.body.lost_client():
+                raise ClientGone from None
+            raise
+        finally:
+            request.body.unwatch()
 
     def _admit(self, headers: Mapping[bytes, bytes], exchange: _Exchange, route: Route) -> None:
         """Find the caller of a request.

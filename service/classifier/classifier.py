@@ -13,7 +13,7 @@ from valence.service.classifier import truncation as truncations
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.manifest import Manifest, Task
 from valence.service.classifier.truncation import Truncation
-from valence.service.classifier.vocabulary import WordIds
+from valence.service.classifier.vocabulary import Encoded, WordIds
 from valence.service.errors import NonFiniteAnswer, TextTooLong
 
 Logits = NDArray[np.float32]
@@ -97,9 +97,12 @@ class Classifier:
 
     def encode_head(self, text: str) -> Document:
         """The ids of the first ``max_tokens`` tokens of ``text``."""
-        ids, known, tokens = self.artifact.vocabulary.encode(
-            text, max_tokens=self.manifest.max_tokens
-        )
+        encoded = self.artifact.vocabulary.encode(text, max_tokens=self.manifest.max_tokens)
+        return self.select_head(text, encoded)
+
+    def select_head(self, text: str, encoded: Encoded) -> Document:
+        """As :meth:`encode_head`, for a text of which ``max_tokens`` tokens are ``encoded``."""
+        ids, known, tokens = encoded
         used = len(ids)
         return Document(ids, Usage(len(text), tokens, used, used - int(np.count_nonzero(known))))
 
@@ -109,8 +112,12 @@ class Classifier:
         Raises :class:`TextTooLong` for more than ``max_tokens`` tokens if ``truncation`` is
         ``error``.
         """
+        return self.select_windows(text, self.artifact.vocabulary.encode(text), truncation)
+
+    def select_windows(self, text: str, encoded: Encoded, truncation: Truncation) -> WindowedText:
+        """As :meth:`encode_windows`, for a text that is ``encoded``."""
         limit = self.manifest.max_tokens
-        ids, known, tokens = self.artifact.vocabulary.encode(text)
+        ids, known, tokens = encoded
         ranges = truncations.select_ranges(tokens, limit, truncation)
         if not ranges:
             message = (
@@ -124,6 +131,7 @@ class Classifier:
             weights, used = truncations.count_new_tokens(ranges), tokens
             unknown_tokens = tokens - int(np.count_nonzero(known))
         else:
+            # copies: the ids of the whole text need not stay in memory
             windows, unknown = _concatenate(windows), _concatenate(unknown)
             weights, used = (1,), len(windows[0])
             unknown_tokens = int(np.count_nonzero(unknown[0]))
@@ -190,7 +198,7 @@ def require_finite(values: NDArray[np.floating]) -> None:
 
 
 def _concatenate(pieces: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
-    return pieces if len(pieces) == 1 else (np.concatenate(pieces),)
+    return (np.concatenate(pieces),)
 
 
 def to_probabilities(

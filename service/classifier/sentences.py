@@ -8,7 +8,7 @@ usual here as edited prose.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 from valence.service.classifier.tokenizer import Token, is_emoticon, iter_tokens
@@ -93,8 +93,7 @@ def iter_sentences(text: str) -> Iterator[Span | None]:
         is_word, may_end = kind
         after += 1
         if may_end:
-            after = _skip_closers(tokens, at)
-            is_word = any(_is_word(token.surface) for token in tokens[at:after])
+            after, is_word = yield from _skip_closers(tokens, at)
         has_word = has_word or is_word
         if after == len(tokens):
             break
@@ -129,9 +128,13 @@ def _may_end(surface: str) -> bool:
     return surface == "." or any(kind.fullmatch(surface) for kind in kinds) or is_emoticon(surface)
 
 
-def _skip_closers(tokens: Sequence[Token], at: int) -> int:
-    """The index after the token ``at``, which may end a sentence, and after its closing tokens."""
+def _skip_closers(tokens: Sequence[Token], at: int) -> Generator[None, None, tuple[int, bool]]:
+    """The index after the token ``at``, which may end a sentence, and after its closing tokens.
+
+    Also whether one of these tokens says something. In steps, because a text may have no others.
+    """
     after = at + 1
+    is_word = _is_word(tokens[at].surface)
     while after < len(tokens):
         token = tokens[after]
         touches = token.start == tokens[after - 1].end
@@ -139,8 +142,10 @@ def _skip_closers(tokens: Sequence[Token], at: int) -> int:
             not _may_end(token.surface) or _ACRONYM.fullmatch(token.surface)
         ):
             break
+        is_word = is_word or _is_word(token.surface)
         after += 1
-    return after
+        yield
+    return after, is_word
 
 
 def _is_end(text: str, tokens: Sequence[Token], *, first: int, at: int, after: int) -> bool:

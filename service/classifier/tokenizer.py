@@ -99,6 +99,12 @@ def find_surfaces(text: str) -> list[str]:
     return _PATTERN.findall(text)
 
 
+def iter_surfaces(text: str) -> Iterator[str]:
+    """Like :func:`find_surfaces`, one token at a time."""
+    for match in _PATTERN.finditer(text):
+        yield match[0]
+
+
 def tokenize(text: str) -> list[Token]:
     """The tokens of ``text`` in order, with their offsets."""
     return list(iter_tokens(text))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Generator, Iterable, Iterator
 from itertools import chain, pairwise
 from typing import NamedTuple
 
@@ -92,6 +93,35 @@ class Vocabulary:
         tokens = len(ids) + (sum(map(self._pieces.count, uncut)) if uncut else 0)
         return Encoded(np.abs(signed), signed > UNKNOWN_ID, tokens)
 
+    def encode_in_steps(
+        self, text: str, *, max_tokens: int | None = None
+    ) -> Generator[None, None, Encoded]:
+        """As :meth:`encode`, in steps of a few look-ups each, so that the caller can pause.
+
+        A look-up of an unknown word takes a hundred times as long as that of a known piece, so a
+        long text may take a second.
+        """
+        pieces = self._pieces
+        ids = array("i")
+        tokens = 0
+        for piece in text.split():
+            if len(piece) <= pieces.MAX_CHARACTERS:
+                if max_tokens is not None and len(ids) >= max_tokens:
+                    tokens += pieces.count(piece)
+                else:
+                    found = pieces[piece]
+                    ids.extend(found)
+                    tokens += len(found)
+                yield
+                continue
+            for surface in tokenizer.iter_surfaces(piece):
+                if max_tokens is None or len(ids) < max_tokens:
+                    ids.append(pieces.find(surface))
+                tokens += 1
+                yield
+        signed = np.array(ids[:max_tokens], dtype=np.int32)
+        return Encoded(np.abs(signed), signed > UNKNOWN_ID, tokens)
+
 
 class _Pieces(dict[str, tuple[int, ...]]):
     """Cache from a piece of text between white space to the ids of its tokens.
@@ -104,7 +134,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
     each process.
     """
 
-    _MAX_CHARACTERS = 32
+    MAX_CHARACTERS = 32
 
     def __init__(self, ids: dict[str, int], spelling: SpellingIndex | None) -> None:
         super().__init__()
@@ -143,7 +173,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
         if ids is not None:
             return ids
         ids = tuple(map(self.find, tokenizer.find_surfaces(piece)))
-        if len(piece) > self._MAX_CHARACTERS or not self._private.isdisjoint(ids):
+        if len(piece) > self.MAX_CHARACTERS or not self._private.isdisjoint(ids):
             return ids
         if min(ids) > UNKNOWN_ID:
             if len(self) < self._limit:

@@ -22,12 +22,18 @@ from typing import IO, Any, NamedTuple
 from valence.service.errors import ConfigurationError
 from valence.service.files import delimiters, encodings
 from valence.service.files.encodings import is_gzipped
+from valence.service.files.lines import (
+    MAX_ROW,
+    TOO_LONG,
+    RowLines,
+    RowTooLong,
+    read_lines,
+    read_lines_within,
+)
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 _EXTENSIONS = {".ndjson": "jsonl", **{f".{name}": name for name in FORMATS}}
-# the maximum size of a field; a larger field most likely has an open quotation mark
-_MAX_FIELD = 10_000_000
-_PARQUET_ROWS = 4_096
+_PARQUET_ROWS = 256
 # the part of the file that decides on the delimiter
 _SAMPLE_LINES = 64
 _SAMPLE_CHARACTERS = 2**20
@@ -36,11 +42,15 @@ _MAX_CHARACTERS_SHOWN = 40
 
 
 class Row(NamedTuple):
-    """The values of a row by column, its place in the file, and its fault if it has one."""
+    """The values of a row by column, its place in the file, and its fault if it has one.
+
+    ``size`` is the number of its characters in the file; of Parquet, those of its texts.
+    """
 
     values: dict[str, Any]
     place: str
     fault: str = ""
+    size: int = 0
 
 
 class Rows:
@@ -105,26 +115,32 @@ class Rows:
             self._file = self._path.open("rb")
             self.size = self._path.stat().st_size
             with self._file as file:
-                stream = encodings.decompress(file, self._path)
-                source = stream if self._part is None else _lines_within(file, *self._part)
-                lines = self._decode_lines(source, encoding)  # type: ignore[arg-type]
+                lines = self._decode_lines(file, encoding)
                 yield from (
                     self._read_json(lines) if form == "jsonl" else self._read_csv(lines, form)
                 )
         except OSError as error:
             raise ConfigurationError(f"{self._path}: cannot be read: {error.strerror}") from None
 
-    def _decode_lines(self, stream: IO[bytes], encoding: str) -> Iterator[str]:
+    def _decode_lines(self, file: IO[bytes], encoding: str) -> Iterator[str | None]:
+        """The lines of ``file``; None for a line that is too long."""
         number = 0
+        stream = encodings.decompress(file, self._path)
         try:
             if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
-                for number, line in enumerate(stream, 1):
+                encoded = (
+                    read_lines(stream)
+                    if self._part is None
+                    else read_lines_within(stream, *self._part)
+                )
+                for number, line in enumerate(encoded, 1):
                     # the byte order mark does not belong to the name of the first column
-                    yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+                    codec = "utf-8-sig" if number == 1 else "utf-8"
+                    yield None if line is None else line.decode(codec)
             else:
                 # a line feed may have several bytes in other encodings, so decode before splitting
                 with io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
-                    for number, decoded in enumerate(text, 1):  # noqa: B007 - told in the error
+                    for number, decoded in enumerate(read_lines(text), 1):  # noqa: B007 - for errors
                         yield decoded
         except UnicodeDecodeError as error:
             byte = f"the byte 0x{error.object[error.start]:02x} is not {error.encoding.upper()}"
@@ -144,11 +160,14 @@ class Rows:
                 "again, or remove .gz from the name of a file that is not compressed"
             ) from None
 
-    def _read_json(self, lines: Iterator[str]) -> Iterator[Row]:
+    def _read_json(self, lines: Iterator[str | None]) -> Iterator[Row]:
         for number, line in enumerate(lines, 1):
+            place = f"line {number}{self._from}"
+            if line is None:
+                yield Row({}, place, TOO_LONG)
+                continue
             if not line.strip():
                 continue
-            place = f"line {number}{self._from}"
             try:
                 values = json.loads(line)
             except (ValueError, RecursionError) as error:
@@ -158,25 +177,32 @@ class Rows:
             if not isinstance(values, dict):
                 yield Row({}, place, f"a {type(values).__name__}, not an object")
             elif self._columns is None:
-                yield Row(values, place)
+                yield Row(values, place, size=len(line))
             else:
                 if any(name not in values for name in self._columns):
                     self._choose_columns(list(values), place)
-                yield Row({name: values[name] for name in self._columns}, place)
+                shown = {name: values[name] for name in self._columns}
+                yield Row(shown, place, size=len(line))
 
-    def _read_csv(self, lines: Iterator[str], form: str) -> Iterator[Row]:
-        csv.field_size_limit(_MAX_FIELD)
+    def _read_csv(self, lines: Iterator[str | None], form: str) -> Iterator[Row]:
+        csv.field_size_limit(MAX_ROW)
         sample = list(_take_sample(lines))
-        delimiter = delimiters.detect_delimiter(sample, form, columns=self._columns or ())
-        lines = itertools.chain(sample, lines)
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        delimiter = delimiters.detect_delimiter(
+            [line for line in sample if line is not None], form, columns=self._columns or ()
+        )
+        source = RowLines(itertools.chain(sample, lines))
+        reader = csv.reader(source, delimiter=delimiter, strict=True)
         head = self._read_head(reader)
         columns = self._choose_columns(head, "line 1")
         places = [(name, head.index(name)) for name in columns]
         while True:
-            place = f"line {reader.line_num + 1}"  # the first line of a row with line breaks
+            place = f"line {source.number + 1}"  # the first line of a row with line breaks
+            source.start_row()
             try:
                 cells = next(reader, None)
+            except RowTooLong:
+                yield Row({}, place, TOO_LONG)
+                continue
             except csv.Error as error:
                 yield Row(
                     {},
@@ -187,19 +213,22 @@ class Rows:
             if cells is None:
                 return
             if len(cells) == len(head):
-                yield Row({name: cells[index] for name, index in places}, place)
+                values = {name: cells[index] for name, index in places}
+                yield Row(values, place, size=source.size)
             elif cells:
                 fault = (
                     f"{len(cells)} fields, the header has {len(head)}; put a field with "
                     f"{delimiter!r} or a line break in quotes"
                 )
-                yield Row(dict(zip(head, cells, strict=False)), place, fault)
+                yield Row(dict(zip(head, cells, strict=False)), place, fault, source.size)
 
     def _read_head(self, reader: Iterator[list[str]]) -> list[str]:
         try:
             return next(reader, [])
         except csv.Error as error:
             raise ConfigurationError(f"{self._path}, line 1: {error}") from None
+        except RowTooLong:
+            raise ConfigurationError(f"{self._path}, line 1: {TOO_LONG}") from None
 
     def _read_parquet(self) -> Iterator[Row]:
         pyarrow = import_pyarrow()
@@ -213,7 +242,8 @@ class Rows:
                 for batch in file.iter_batches(_PARQUET_ROWS, columns=columns):
                     for values in batch.to_pylist():
                         self._parquet_rows += 1
-                        yield Row(values, f"row {self._parquet_rows}")
+                        size = sum(len(value) for value in values.values() if _has_length(value))
+                        yield Row(values, f"row {self._parquet_rows}", size=size)
         except (OSError, pyarrow.ArrowException) as error:
             raise ConfigurationError(
                 f"{self._path}: cannot be read as a Parquet file: {error}"
@@ -235,23 +265,18 @@ class Rows:
         return names if self._columns is None else tuple(dict.fromkeys(self._columns))
 
 
-def _take_sample(lines: Iterator[str]) -> Iterator[str]:
+def _take_sample(lines: Iterator[str | None]) -> Iterator[str | None]:
     """The first lines; fewer if the lines are long."""
     characters = 0
     for line in itertools.islice(lines, _SAMPLE_LINES):
         yield line
-        characters += len(line)
+        characters += len(line or "")
         if characters > _SAMPLE_CHARACTERS:
             return
 
 
-def _lines_within(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
-    """The lines whose first byte is in the range from ``start`` to ``end``."""
-    if start:
-        file.seek(start - 1)
-        file.readline()  # the rest of a line that begins before ``start``
-    while file.tell() < end and (line := file.readline()):
-        yield line
+def _has_length(value: object) -> bool:
+    return isinstance(value, str | bytes)
 
 
 def detect_format(path: Path) -> str | None:

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 from valence.service.errors import DeadlineExceeded, InvalidRequest, Overloaded
 from valence.service.inference.fair_queue import QUANTUM_TOKENS, FairQueue
+from valence.service.inference.request_cost import RequestLimits
+from valence.service.settings import Settings
 
 # A larger body is refused for want of room before its JSON is read.
 LARGE_BODY = 8_192
@@ -29,6 +31,8 @@ LARGE_TEXTS_CHARACTERS = 2_000
 _MAX_SHARE_OF_TIME = 0.5
 # In English text, spaces counted. Only the early checks depend on it.
 _CHARACTERS_PER_TOKEN = 5
+# In the densest text that people write; a text that is read whole may be denser still.
+_CHARACTERS_PER_DENSE_TOKEN = 3
 # Outside ASCII; few characters take more.
 _BYTES_PER_CHARACTER = 2
 _BYTES_PER_ESCAPE = len(rb"\u00e9")
@@ -36,14 +40,30 @@ _SAMPLE_BYTES = 1_024
 _MODEL = b'"model"'
 _TEXTS = re.compile(rb'"texts"[ \t\r\n]*:[ \t\r\n]*\[')
 _NOT_RESERVED = nullcontext(False)
+_REQUEST_LIMITS = RequestLimits()
 
 
 @dataclass(frozen=True, slots=True)
 class QueueLimits:
-    """The most that may wait; a larger request is admitted only to an empty queue."""
+    """The most that may wait, and the most that one request may cost.
+
+    A request with more texts or tokens than may wait is admitted only to an empty queue.
+    """
 
     items: int
     tokens: int
+    request: RequestLimits = _REQUEST_LIMITS
+
+    @classmethod
+    def of(cls, settings: Settings) -> QueueLimits:
+        """The limits in ``settings``."""
+        return cls(
+            settings.queue_items,
+            settings.queue_tokens,
+            RequestLimits(
+                settings.max_windows, settings.max_explained_tokens, settings.max_answer_bytes
+            ),
+        )
 
 
 class Cost(NamedTuple):
@@ -154,8 +174,8 @@ class Admission:
         if items > texts and (items > self._limits.items or tokens > self._limits.tokens):
             raise InvalidRequest(
                 f"the texts have {items} windows and sentences of {tokens} tokens together, a "
-                f"request may have {self._limits.items} of {self._limits.tokens}; send fewer or "
-                "shorter texts per request"
+                f"request may have {self._limits.items} of {self._limits.tokens} (queue_items, "
+                "queue_tokens); send fewer or shorter texts per request"
             )
 
     @contextmanager
@@ -176,16 +196,22 @@ class Admission:
             self._reserved_tokens -= cost.tokens
 
     def reserve_texts(
-        self, texts: Sequence[str], *, within_seconds: float
+        self, texts: Sequence[str], *, within_seconds: float, whole: bool = False
     ) -> AbstractContextManager[bool]:
         """As :meth:`reserve`, for texts that are not tokenized yet.
 
-        Small texts reserve nothing, and the context then yields False.
+        Small texts reserve nothing, and the context then yields False. Texts that are read
+        ``whole``, in windows or sentence by sentence, reserve all their tokens. So only a few long
+        ones are split at the same time.
         """
         characters = len(texts[0]) if len(texts) == 1 else sum(map(len, texts))
         if characters <= LARGE_TEXTS_CHARACTERS:
             return _NOT_RESERVED
-        cost = estimate_texts(characters, len(texts), max_tokens=self._max_tokens)
+        cost = (
+            Cost(len(texts), characters // _CHARACTERS_PER_DENSE_TOKEN)
+            if whole
+            else estimate_texts(characters, len(texts), max_tokens=self._max_tokens)
+        )
         return self.reserve(cost, within_seconds=within_seconds)
 
     def _wait_seconds(self, tokens: int) -> float:

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from valence.service.classifier.classifier import Classifier, Prediction, Usage, WindowedText
 from valence.service.classifier.sentences import Span, iter_sentences, split_sentences
 from valence.service.classifier.truncation import Truncation
-from valence.service.classifier.vocabulary import WordIds
+from valence.service.classifier.vocabulary import Encoded, WordIds
 from valence.service.errors import TextTooLong
+from valence.service.inference.request_cost import RequestCost
+from valence.service.inference.scored import ScoreRequest, Sentence
+from valence.service.inference.turns import Turns
 
 # The event loop turns after so many characters. Finding sentences makes a character several times
 # as expensive as tokenizing alone, so these are fewer than for plain texts.
 _TURN_CHARACTERS = 1_000
-# One step of the sentence finder is a token; so many steps take as long.
-_TURN_STEPS = 256
-
-
-class Sentence(NamedTuple):
-    """A sentence of a text, ``text[start:end]``, scored as if it were the whole text."""
-
-    start: int
-    end: int
-    prediction: Prediction
-    usage: Usage
+# A longer text is encoded in many turns. Strange words, the slowest, of one turn take some
+# milliseconds.
+ONE_TURN_CHARACTERS = 2_000
 
 
 class SplitText(NamedTuple):
-    """A text as it is scored: the whole text, and its sentences if they are asked for."""
+    """A text as it is scored: the whole text, and its sentences if they are asked for.
+
+    ``known`` marks the tokens of the whole text that the vocabulary has.
+    """
 
     text: str
     whole: WindowedText
     spans: Sequence[Span]
     sentences: Sequence[WindowedText]
+    known: NDArray[np.bool_]
 
     @property
     def usage(self) -> Usage:
@@ -44,48 +44,77 @@ class SplitText(NamedTuple):
 
 
 async def split_texts(
-    classifier: Classifier, texts: Sequence[str], truncation: Truncation, *, sentences: bool
+    classifier: Classifier, request: ScoreRequest, cost: RequestCost, turns: Turns
 ) -> list[SplitText | TextTooLong]:
-    """Split each text, or return the fault of a text that ``truncation`` refuses.
+    """Split each text, or return the fault of a text that the truncation refuses.
 
-    Other requests get turns of the event loop while many characters are split.
+    Other requests get turns of the event loop while many characters are split. Windows, sentences
+    and tokens to explain are added to ``cost`` as they are found.
     """
     split: list[SplitText | TextTooLong] = []
     characters = 0
+    truncation = request.truncation
     # a sentence of a text that is short enough is short enough too
     of_sentences: Truncation = "head" if truncation == "error" else truncation
-    for text in texts:
-        try:
-            whole = classifier.encode_windows(text, truncation)
-        except TextTooLong as fault:
-            split.append(fault)
-            continue
-        spans = await _find_spans(text) if sentences else ()
-        readings = []
-        for start, end in spans:
-            readings.append(classifier.encode_windows(text[start:end], of_sentences))
-            characters += end - start
-            if characters > _TURN_CHARACTERS:
-                characters = 0
-                await asyncio.sleep(0)
-        split.append(SplitText(text, whole, spans, readings))
+    for text in request.texts:
         characters += len(text)
         if characters > _TURN_CHARACTERS:
             characters = 0
-            await asyncio.sleep(0)
+            await turns.give()
+        encoded = await encode(classifier, text, turns)
+        try:
+            whole = classifier.select_windows(text, encoded, truncation)
+        except TextTooLong as fault:
+            split.append(fault)
+            continue
+        cost.add_windows(whole.usage.windows - 1)
+        if request.explain:
+            cost.add_explained(whole.usage.tokens)
+        spans = await _find_spans(text, cost, turns) if request.sentences else ()
+        readings = []
+        for start, end in spans:
+            sentence = text[start:end]
+            reading = classifier.select_windows(
+                sentence, await encode(classifier, sentence, turns), of_sentences
+            )
+            cost.add_windows(reading.usage.windows - 1)
+            readings.append(reading)
+            characters += end - start
+            if characters > _TURN_CHARACTERS:
+                characters = 0
+                await turns.give()
+        split.append(SplitText(text, whole, spans, readings, encoded.known))
     return split
 
 
-async def _find_spans(text: str) -> list[Span]:
-    """The sentences of ``text``; those of a long text are found in many turns of the event loop."""
+async def encode(
+    classifier: Classifier, text: str, turns: Turns, *, max_tokens: int | None = None
+) -> Encoded:
+    """The word ids of ``text``; those of a long text are found in many turns."""
+    vocabulary = classifier.artifact.vocabulary
+    if len(text) <= ONE_TURN_CHARACTERS:
+        return vocabulary.encode(text, max_tokens=max_tokens)
+    return await turns.run(vocabulary.encode_in_steps(text, max_tokens=max_tokens))
+
+
+async def _find_spans(text: str, cost: RequestCost, turns: Turns) -> list[Span]:
+    """The sentences of ``text``; those of a long text are found in many turns."""
     if len(text) <= _TURN_CHARACTERS:
-        return split_sentences(text)
+        spans = split_sentences(text)
+        cost.add_windows(len(spans))
+        cost.add_results(len(spans))
+        return spans
+    return await turns.run(_collect_spans(text, cost))
+
+
+def _collect_spans(text: str, cost: RequestCost) -> Generator[None, None, list[Span]]:
     spans = []
-    for count, span in enumerate(iter_sentences(text)):
+    for span in iter_sentences(text):
         if span is not None:
+            cost.add_windows(1)
+            cost.add_results(1)
             spans.append(span)
-        if not count % _TURN_STEPS:
-            await asyncio.sleep(0)
+        yield
     return spans
 
 

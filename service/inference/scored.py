@@ -12,7 +12,19 @@ from valence.service.classifier.classifier import Prediction, Usage
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import TextTooLong
 from valence.service.inference.explain.explainer import Explanation
-from valence.service.inference.long_texts import Sentence
+
+
+class Sentence(NamedTuple):
+    """A sentence of a text, ``text[start:end]``, scored as if it were the whole text."""
+
+    start: int
+    end: int
+    prediction: Prediction
+    usage: Usage
+
+
+def _hold_nothing(count: int) -> None:
+    """Count no memory: what a request holds that does not come over HTTP."""
 
 
 class ScoreRequest(NamedTuple):
@@ -31,7 +43,10 @@ class ScoreRequest(NamedTuple):
     """When the answer is no longer waited for, in seconds of ``time.perf_counter``."""
     disconnect: Callable[[], AbstractContextManager[None]] = nullcontext
     """Makes a context that ends the wait within it when the client disconnects."""
-
+    scores: int = 0
+    """The number of labels in each result of the answer; 0 means all."""
+    hold: Callable[[int], None] = _hold_nothing
+    """Counts bytes that the request holds until it is answered; raises :class:`Overloaded`."""
     charge: Callable[[int], None] | None = None
     """Takes the tokens that enter the queue from the rate of an API key."""
 
@@ -39,10 +54,11 @@ class ScoreRequest(NamedTuple):
         self,
         deadline: float,
         disconnect: Callable[[], AbstractContextManager[None]],
+        hold: Callable[[int], None],
         charge: Callable[[int], None] | None,
     ) -> ScoreRequest:
-        """The same request, for which somebody waits and pays; cheaper than ``_replace``."""
-        return ScoreRequest(*self[:5], deadline, disconnect, charge)
+        """The same request with these waits, memory and rate; cheaper than ``_replace``."""
+        return ScoreRequest(*self[:5], deadline, disconnect, self.scores, hold, charge)
 
 
 Answer = tuple[Prediction, Usage]
@@ -81,6 +97,14 @@ class Scored(NamedTuple):
     """The sentences of each text that has a result, if they are asked for."""
     explanations: Sequence[Explanation] = ()
     """The explanation of each text that has a result, if they are asked for."""
+    cost: int = 0
+    """The tokens of the texts, and those that the engine read more than once.
+
+    Windows overlap, a sentence is read besides its text, and an explanation costs several readings.
+    Texts whose answers were in the cache cost nothing.
+    """
+    deadline: float = math.inf
+    """When the rest of a long work, such as writing the answer, is to be given up."""
 
     @property
     def predictions(self) -> list[Prediction]:

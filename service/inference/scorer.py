@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Executor
@@ -23,9 +23,15 @@ from valence.service.inference.admission import Admission, QueueLimits
 from valence.service.inference.batcher import Batcher
 from valence.service.inference.cache import AnswerCache
 from valence.service.inference.engines.interface import Engine
-from valence.service.inference.explain.explainer import Explainer, Explanation, TextActivations
+from valence.service.inference.explain.explainer import (
+    Explainer,
+    Explanation,
+    TextActivations,
+    find_places,
+)
 from valence.service.inference.fair_queue import FairQueue, Ticket
 from valence.service.inference.long_texts import SplitText
+from valence.service.inference.request_cost import LARGE_ANSWER, RequestCost
 from valence.service.inference.scored import (
     Answer,
     Scored,
@@ -34,6 +40,7 @@ from valence.service.inference.scored import (
     TotalUsage,
     sum_usages,
 )
+from valence.service.inference.turns import Turns
 from valence.service.inference.waiting import wait_for_answers
 from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
@@ -66,6 +73,11 @@ class Scorer:
         self.version = self.manifest.version
         self._cache = cache
         self._explainer = Explainer(classifier)
+        self._limits = limits.request
+        one = self._count_cost(scores=0)
+        one.add_results(1)
+        # fewer texts have an answer that needs no account
+        self._few_texts = LARGE_ANSWER // one.answer_bytes
         self._metrics = ModelMetrics(
             metrics,
             name=self.name,
@@ -96,13 +108,18 @@ class Scorer:
         Explanations wait in the same queue once the labels are known, at their own cost.
 
         Raises :class:`TextTooLong`, before any text is scored, if the truncation refuses a text
-        and the request is not ``partial``; :class:`InvalidRequest` when windows and sentences are
-        more than the queue may ever hold; :class:`Overloaded` when the queue is full; and
+        and the request is not ``partial``; :class:`InvalidRequest` when the request costs more than
+        one may, or has more windows and sentences than the queue may ever hold;
+        :class:`Overloaded` when the queue is full; and
         :class:`DeadlineExceeded` when the deadline passes. A caller that is cancelled leaves the
         queue. The request's ``disconnect`` is entered only if the answer is not ready at once.
         """
         if request.sentences or request.explain:
             return self._score_split(request)
+        if len(request.texts) > self._few_texts:
+            cost = self._count_cost(request.scores)
+            cost.add_results(len(request.texts))
+            cost.hold(request.hold)
         # the cache keeps the answers for whole texts, without explanations
         if self._cache is not None:
             return self._score_cached(self._cache, request)
@@ -114,13 +131,13 @@ class Scorer:
         answers: list[Answer | TextTooLong | None] = [cache.get(key) for key in keys]
         hits = [answer[0] for answer in answers if isinstance(answer, tuple)]
         missing = [index for index, answer in enumerate(answers) if answer is None]
-        stages, misses = Stages(), 0
+        stages, misses, cost = Stages(), 0, 0
         if missing:
             score = self._score_heads if request.truncation == "head" else self._score_split
             computed = await score(
                 request._replace(texts=[request.texts[index] for index in missing])
             )
-            stages, misses = computed.stages, computed.usage.texts
+            stages, misses, cost = computed.stages, computed.usage.texts, computed.cost
             for index, answer in zip(missing, computed.answers, strict=True):
                 answers[index] = answer
                 if isinstance(answer, tuple):
@@ -128,7 +145,7 @@ class Scorer:
         self._metrics.count_cached(_labels(hits), hits=len(hits), misses=misses)
         complete = [answer for answer in answers if answer is not None]
         usages = [answer[1] for answer in complete if isinstance(answer, tuple)]
-        return Scored(complete, sum_usages(usages), stages)
+        return Scored(complete, sum_usages(usages), stages, cost=cost)
 
     async def _score_heads(self, request: ScoreRequest) -> Scored:
         """Score the first tokens of each text: the shortest way, which most requests take."""
@@ -136,10 +153,12 @@ class Scorer:
         texts = request.texts
         within_seconds = request.deadline - arrived
         with self.admission.reserve_texts(texts, within_seconds=within_seconds) as reserved:
+            if reserved:
+                request.hold(_size(texts))
             documents = (
-                [self.classifier.encode_head(texts[0])]
-                if len(texts) == 1
-                else await self._encode(texts)
+                await self._encode(request)
+                if reserved or len(texts) > 1
+                else [self.classifier.encode_head(texts[0])]
             )
             encoded = time.perf_counter()
             ticket = self._batcher.submit(
@@ -150,16 +169,25 @@ class Scorer:
         predictions = await wait_for_answers(self._batcher, ticket, request)
         usages = [document.usage for document in documents]
         usage, stages = self._record(ticket, predictions, usages, encoded - arrived)
-        return Scored(list(zip(predictions, usages, strict=True)), usage, stages)
+        answers = list(zip(predictions, usages, strict=True))
+        return Scored(answers, usage, stages, cost=usage.tokens)
 
     async def _score_split(self, request: ScoreRequest) -> Scored:
         """Score texts in windows or sentences, or with explanations."""
         arrived = time.perf_counter()
-        within_seconds = request.deadline - arrived
-        with self.admission.reserve_texts(request.texts, within_seconds=within_seconds) as reserved:
-            split = await long_texts.split_texts(
-                self.classifier, request.texts, request.truncation, sentences=request.sentences
-            )
+        turns, cost = Turns(request.deadline), self._count_cost(request.scores)
+        whole = request.sentences or request.explain or request.truncation == "window"
+        with self.admission.reserve_texts(
+            request.texts,
+            within_seconds=request.deadline - arrived,
+            whole=whole,
+        ) as reserved:
+            if reserved:
+                request.hold(_size(request.texts))
+            cost.add_results(len(request.texts))
+            split = await long_texts.split_texts(self.classifier, request, cost, turns)
+            if request.sentences or request.explain:
+                cost.hold(request.hold)
             faults = [text for text in split if isinstance(text, TextTooLong)]
             if faults and not request.partial:
                 raise faults[0]
@@ -172,17 +200,19 @@ class Scorer:
             ticket = self._batcher.submit(
                 ids,
                 within_seconds=request.deadline - encoded,
-                # the reservation was for one document a text
-                reserved=reserved and len(ids) <= len(request.texts),
+                # of texts that are not read whole, the reservation is for one document each
+                reserved=reserved and (whole or len(ids) <= len(request.texts)),
             )
         predictions, sentences = long_texts.merge(
             self.classifier, sound, await wait_for_answers(self._batcher, ticket, request)
         )
         usages = [text.usage for text in sound]
         usage, stages = self._record(ticket, predictions, usages, encoded - arrived)
+        tokens = usage.tokens + sum(map(len, ids)) - usage.tokens_used
         explanations: Sequence[Explanation] = ()
         if request.explain:
-            explanations = await self._explain(request, sound, predictions)
+            explanations, explained = await self._explain(request, sound, predictions, turns)
+            tokens += explained
         results = zip(predictions, usages, strict=True)
         return Scored(
             [text if isinstance(text, TextTooLong) else next(results) for text in split],
@@ -190,6 +220,8 @@ class Scorer:
             stages,
             sentences if request.sentences else (),
             explanations,
+            tokens,
+            request.deadline,
         )
 
     def _record(
@@ -214,29 +246,31 @@ class Scorer:
         request: ScoreRequest,
         texts: Sequence[SplitText],
         predictions: Sequence[Prediction],
-    ) -> list[Explanation]:
+        turns: Turns,
+    ) -> tuple[list[Explanation], int]:
+        """An explanation of each of ``texts``, and what they cost in tokens of the engine."""
         explainer = self._explainer
         labels = [prediction.label for prediction in predictions]
         questions_by_text = [
             explainer.questions(text.whole, label)
             for text, label in zip(texts, labels, strict=True)
         ]
+        asked = list(chain.from_iterable(questions_by_text))
         ticket = self._batcher.submit_work(
             explainer.attribute,
-            list(chain.from_iterable(questions_by_text)),
+            asked,
             within_seconds=request.deadline - time.perf_counter(),
         )
         answers = iter(await wait_for_answers(self._batcher, ticket, request))
         explanations = []
         for text, label, questions in zip(texts, labels, questions_by_text, strict=True):
             contributions = list(islice(answers, len(questions)))
+            places = await turns.run(find_places(text.text, text.known))
             explanations.append(
-                explainer.explanation(
-                    text.text, label, request.truncation, questions, contributions
-                )
+                explainer.explanation(places, label, request.truncation, contributions)
             )
-            await asyncio.sleep(0)
-        return explanations
+            await turns.give()
+        return explanations, sum(map(len, asked))
 
     async def activations(self, request: ScoreRequest, *, max_units: int) -> TextActivations:
         """The ``max_units`` units of the network that tell most about the one text of ``request``.
@@ -244,9 +278,16 @@ class Scorer:
         Each unit comes with its activation at each token that is read. Raises what :meth:`score`
         raises.
         """
-        explainer = self._explainer
+        explainer, architecture = self._explainer, self.manifest.architecture
         (text,) = request.texts
-        reading = self.classifier.encode_windows(text, "head")
+        encoded = await long_texts.encode(
+            self.classifier, text, Turns(request.deadline), max_tokens=self.manifest.max_tokens
+        )
+        reading = self.classifier.select_windows(text, encoded, "head")
+        cost = self._count_cost(scores=0)
+        units = min(max_units, architecture.directions * architecture.hidden_size)
+        cost.add_numbers(units * reading.usage.tokens_used)
+        cost.hold(request.hold)
         questions = explainer.questions(reading, self.manifest.labels[0])
         ticket = self._batcher.submit_work(
             explainer.activate,
@@ -254,7 +295,8 @@ class Scorer:
             within_seconds=request.deadline - time.perf_counter(),
         )
         (activations,) = await wait_for_answers(self._batcher, ticket, request)
-        return explainer.rank_units(text, activations, max_units=max_units)
+        ranked = explainer.rank_units(text, activations, max_units=max_units)
+        return ranked._replace(cost=sum(map(len, questions)))
 
     def count_uncertain(self, texts: int) -> None:
         """Count ``texts`` that were answered without a label, because none is likely enough."""
@@ -274,22 +316,36 @@ class Scorer:
         self._batcher.report()
         self._metrics.flush()
 
-    async def _encode(self, texts: Sequence[str]) -> list[Document]:
-        encode = self.classifier.encode_head
+    def _count_cost(self, scores: int) -> RequestCost:
+        """An account of the cost of one request, for ``scores`` labels in each result."""
+        return RequestCost(self._limits, self.manifest.labels, scores=scores)
+
+    async def _encode(self, request: ScoreRequest) -> list[Document]:
+        classifier, max_tokens = self.classifier, self.manifest.max_tokens
+        turns = Turns(request.deadline)
         documents = []
         characters = 0
-        for text in texts:
-            documents.append(encode(text))
+        for text in request.texts:
             characters += len(text)
             if characters > _TURN_CHARACTERS:
                 characters = 0
-                await asyncio.sleep(0)
+                await turns.give()
+            if len(text) <= long_texts.ONE_TURN_CHARACTERS:
+                documents.append(classifier.encode_head(text))
+            else:
+                encoded = await long_texts.encode(classifier, text, turns, max_tokens=max_tokens)
+                documents.append(classifier.select_head(text, encoded))
         return documents
 
     def _predict(self, documents: list[WordIds]) -> list[Prediction]:
         logits = self.engine.logits(documents)
         require_finite(logits)
         return self.classifier.predict(logits)
+
+
+def _size(texts: Sequence[str]) -> int:
+    """The bytes of memory of ``texts``: a character takes one to four."""
+    return sum(map(sys.getsizeof, texts))
 
 
 def _labels(predictions: Sequence[Prediction]) -> list[str]:

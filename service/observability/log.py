@@ -11,7 +11,7 @@ import json
 import time
 import traceback
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol
 
 from valence.service.observability.request_record import RequestRecord
 from valence.service.pacing.debounce import Debounced
@@ -20,13 +20,26 @@ _WRITE_SECONDS = 0.1
 _MAX_BUFFERED = 512
 
 
+class Stream(Protocol):
+    """Where the lines go.
+
+    A service gives a writer that neither waits nor raises (``line_writer.py``).
+    """
+
+    def write(self, text: str, /) -> object:
+        """Write whole lines."""
+
+    def flush(self) -> object:
+        """Let others see what was written."""
+
+
 class Log:
     """Writes to ``stream``; with ``access=False`` it leaves out the lines of requests.
 
     Call :meth:`flush` before the process ends.
     """
 
-    def __init__(self, stream: TextIO, *, access: bool = True) -> None:
+    def __init__(self, stream: Stream, *, access: bool = True) -> None:
         self._stream = stream
         self._access = access
         self._buffered: list[str] = []

@@ -11,24 +11,32 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from valence.service.classifier.classifier import Classifier, Prediction, Usage, WindowedText
+import numpy as np
+from valence.service.classifier.classifier import (
+    Classifier,
+    Prediction,
+    Usage,
+    WindowedText,
+    require_finite,
+)
 from valence.service.classifier.result import UNCERTAIN
 from valence.service.classifier.truncation import Truncation
-from valence.service.errors import ConfigurationError, TextTooLong
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.errors import ConfigurationError, NonFiniteAnswer, TextTooLong
 from valence.service.files.encodings import AUTO, is_gzipped
 from valence.service.files.tables import Row, Rows
 from valence.service.inference.engines.interface import Engine
 from valence.service.score.parts import encode_part, join_parts
 
-# rows per part: scoring them takes some tenths of a second
-PART_ROWS = 4_096
+# A part with more characters ends earlier, since all its rows are in memory together.
+PART_CHARACTERS = 4_000_000
 # windows per call of the engine
 _BATCH = 256
 _JOURNAL = "journal.json"
@@ -47,6 +55,8 @@ class Options:
     top_k: int = 0
     min_confidence: float = 0.0
     prefix: str = ""
+    part_rows: int = 4_096
+    """Rows of a part: scoring them takes some tenths of a second."""
 
 
 def read_engine_name(out: Path) -> str | None:
@@ -90,7 +100,7 @@ def score_file(
     columns: list[str] = []
     total = 0
     with closing(rows):
-        while chunk := list(islice(rows, PART_ROWS)):
+        while chunk := _take_part(rows, options.part_rows):
             if not parts:
                 columns = [*_input_columns(chunk, options, added, source), *added]
             path = folder / f"{len(parts):08d}"
@@ -113,6 +123,18 @@ def score_file(
     return total
 
 
+def _take_part(rows: Iterable[Row], max_rows: int) -> list[Row]:
+    """The rows of the next part; they do not depend on the run."""
+    chosen = []
+    characters = 0
+    for row in islice(rows, max_rows):
+        chosen.append(row)
+        characters += row.size
+        if characters > PART_CHARACTERS:
+            break
+    return chosen
+
+
 def _identify(
     source: Path, classifier: Classifier, engine: Engine, options: Options
 ) -> dict[str, Any]:
@@ -128,7 +150,7 @@ def _identify(
         "input": digest.hexdigest(),
         "model": f"{manifest.name}:{manifest.version}",
         "engine": engine.name,
-        "part_rows": PART_ROWS,
+        "part_characters": PART_CHARACTERS,
         **asdict(options),
     }
 
@@ -218,19 +240,39 @@ def _score_texts(
     windows = [window for item in valid for window in item.windows]
     # windows of similar length in one batch, the longest first
     order = sorted(range(len(windows)), key=lambda index: -len(windows[index]))
-    predictions: list[Prediction | None] = [None] * len(windows)
+    predictions: list[Prediction | NonFiniteAnswer | None] = [None] * len(windows)
     for start in range(0, len(order), _BATCH):
         chosen = order[start : start + _BATCH]
-        logits = engine.logits([windows[index] for index in chosen])
-        for index, prediction in zip(chosen, classifier.predict(logits), strict=True):
-            predictions[index] = prediction
-    complete = [prediction for prediction in predictions if prediction is not None]
-    merged = iter(classifier.merge_windows(valid, complete))
+        answers = _predict([windows[index] for index in chosen], classifier, engine)
+        for index, answer in zip(chosen, answers, strict=True):
+            predictions[index] = answer
+    left = iter(predictions)
     for item in encoded:
         if isinstance(item, TextTooLong):
             yield {"error": str(item)}
-        else:
-            yield _result_columns(next(merged), item.usage, classifier, options)
+            continue
+        of_text = list(islice(left, len(item.windows)))
+        fault = next((one for one in of_text if isinstance(one, NonFiniteAnswer)), None)
+        if fault is not None:
+            yield {"error": str(fault)}
+            continue
+        complete = [one for one in of_text if isinstance(one, Prediction)]
+        (merged,) = classifier.merge_windows([item], complete)
+        yield _result_columns(merged, item.usage, classifier, options)
+
+
+def _predict(
+    windows: Sequence[WordIds], classifier: Classifier, engine: Engine
+) -> list[Prediction | NonFiniteAnswer]:
+    """A prediction for each window, or the fault of a window whose logits are not finite."""
+    logits = engine.logits(windows)
+    try:
+        require_finite(logits)
+    except NonFiniteAnswer as error:
+        finite = [bool(np.isfinite(row).all()) for row in logits]
+        predictions = iter(classifier.predict(logits[finite]))
+        return [next(predictions) if sound else error for sound in finite]
+    return list(classifier.predict(logits))
 
 
 def _result_columns(

@@ -16,8 +16,6 @@ from valence.service.server.refusals import TOO_MANY_CONNECTIONS
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-# how long a refused client may take to read the refusal; what it still sends is discarded
-LINGER_SECONDS = 5.0
 _SWEEP_SECONDS = 0.5
 # Refused sockets are looked at more often, because each one that is closed makes room for another
 # refusal.
@@ -41,6 +39,8 @@ class ConnectionLimits:
     connections: int
     """Connections above it are refused; as many sockets again may wait for their refusal to be
     read."""
+    linger_seconds: float = 5.0
+    """A refused client may take this long to read the refusal; what it still sends is discarded."""
 
 
 class ConnectionLimiter:
@@ -63,7 +63,9 @@ class ConnectionLimiter:
         self._connections: set[Any] = set()
         self._reserved = 0
         self._refusals = TokenBucket(_REFUSALS_PER_SECOND, capacity=_MAX_REFUSALS_AT_ONCE)
-        self._lingering = LingeringSockets(max_sockets=limits.connections, seconds=LINGER_SECONDS)
+        self._lingering = LingeringSockets(
+            max_sockets=limits.connections, seconds=limits.linger_seconds
+        )
         self._sweep_soon = Debounced(self._sweep, seconds=_SWEEP_SECONDS)
         self._sweep_lingering_soon = Debounced(
             self._sweep_lingering, seconds=_LINGERING_SWEEP_SECONDS

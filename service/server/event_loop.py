@@ -47,6 +47,13 @@ class BatchAcceptLoop(uvloop.Loop):
 
     admission: Admission | None = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.listening = asyncio.Event()
+        """Set when the first server of this loop listens."""
+        self.url = ""
+        """Where this server answers."""
+
     async def create_server(  # type: ignore[override]
         self,
         protocol_factory: Callable[[], asyncio.Protocol],
@@ -58,6 +65,8 @@ class BatchAcceptLoop(uvloop.Loop):
         if sock is None:
             return await super().create_server(protocol_factory, *args, **options)
         sock.listen(max(options.get("backlog", 0), _BACKLOG))
+        self.url = self.url or _url(sock, secure=options.get("ssl") is not None)
+        self.listening.set()
         return BatchAcceptServer(self, sock, protocol_factory, ssl=options.get("ssl"))
 
 
@@ -170,3 +179,15 @@ def loop_factory(
 ) -> Callable[[], asyncio.AbstractEventLoop]:
     """Return the class of the loop; uvicorn calls this function."""
     return BatchAcceptLoop
+
+
+def _url(listening: socket.socket, *, secure: bool) -> str:
+    """The address of ``listening`` as a person would type it into a browser."""
+    if listening.family not in (socket.AF_INET, socket.AF_INET6):
+        return str(listening.getsockname())
+    host, port, *_ = listening.getsockname()
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not listened on
+        host = "localhost"
+    elif ":" in host:
+        host = f"[{host}]"
+    return f"{'https' if secure else 'http'}://{host}:{port}"

@@ -10,7 +10,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from valence.service.server.connection_limits import LINGER_SECONDS
 from valence.service.server.refusals import (
     BODY_STOPPED,
     HEADERS_TOO_LARGE,
@@ -191,7 +190,7 @@ class LimitedProtocol(HttpToolsProtocol):
         limits, answer = self._limits, self._answer
         idle_seconds = (answer and answer.idle_seconds) or limits.body_idle_seconds
         if self._refused_since:
-            if now - self._refused_since > LINGER_SECONDS:
+            if now - self._refused_since > limits.linger_seconds:
                 self.transport.abort()
         elif self.transport.is_closing():
             # an answer that the client does not read would keep the connection open for ever

@@ -6,16 +6,26 @@ at once. A worker that cannot start ends the server, because BentoML would start
 
 At SIGTERM the first process would keep its copy of the listening socket until its worker has ended.
 Connections made meanwhile would wait in vain, and be cut off. So it closes its copy at once.
+
+A worker that hangs neither ends nor answers. It is killed: when its heartbeats stop, or when it has
+not ended within the grace after SIGTERM.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import ctypes
+import errno
 import os
 import signal
+import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, NoReturn
+
+from valence.service.server import heartbeat
 
 # EX_CONFIG of sysexits.h: another start would end the same way
 CANNOT_START = 78
@@ -26,16 +36,56 @@ _RETRY_SECONDS = 0.1
 # PR_SET_PDEATHSIG of linux/prctl.h
 _SET_PARENT_DEATH_SIGNAL = 1
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# programs send them to ask for something else, and a process without a handler ends by them
+_IGNORED_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
+# how long the first process may take to end after its workers have been killed
+_END_SECONDS = 5.0
 
 
 def listening_host() -> str:
     """The address that ``bentoml serve`` was told to listen on."""
-    import click
     from bentoml._internal.configuration.containers import BentoMLContainer
 
+    return str(_option("host") or BentoMLContainer.http.host.get())
+
+
+def _listening_port() -> int:
+    from bentoml._internal.configuration.containers import BentoMLContainer
+
+    port = _option("port")
+    return int(BentoMLContainer.http.port.get() if port is None else port)
+
+
+def _option(name: str) -> Any:
+    """The value of an option of ``bentoml serve``; None outside of this command."""
+    import click
+
     context = click.get_current_context(silent=True)
-    host = context.params.get("host") if context else None
-    return str(host or BentoMLContainer.http.host.get())
+    return context.params.get(name) if context else None
+
+
+def require_free_port() -> None:
+    """Refuse to start if no server can listen on the address; BentoML would show a traceback."""
+    host, port = listening_host(), _listening_port()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            # two servers that start together can both bind
+            probe.listen()
+    except OSError as error:
+        reason = _PORT_REASONS.get(
+            error.errno or 0, f"{error.strerror}; choose another with --host"
+        )
+        refuse_to_start(f"cannot listen on port {port} of {host}: {reason}")
+
+
+_PORT_REASONS = {
+    errno.EADDRINUSE: "another program listens there; stop it, or choose another port with --port",
+    errno.EACCES: "this user may not use the port; choose one above 1023 with --port",
+    errno.EADDRNOTAVAIL: "this machine does not have the address; choose another with --host",
+}
 
 
 def worker_count(name: str) -> int:
@@ -48,23 +98,44 @@ def worker_count(name: str) -> int:
 
 def refuse_to_start(reason: object) -> NoReturn:
     """End this process with status 78 and one line on standard error that gives the reason."""
-    sys.stderr.write(f"valence: {reason}\n")
+    # past the buffer of Python, which on a full disk would change the status
+    with contextlib.suppress(OSError):
+        os.write(2, f"valence: {reason}\n".encode())
     sys.exit(CANNOT_START)
 
 
-def supervise_worker() -> None:
-    """Learn at once when the worker ends, and stop listening at once at SIGTERM.
+def supervise_worker(
+    *, hung_seconds: float, grace_seconds: float, tell: Callable[[str], None]
+) -> None:
+    """Learn at once when the worker ends or hangs, and stop listening at once at SIGTERM.
 
     A worker that cannot start ends this process too, with the same status. Another worker is
-    replaced or, in a container, ends this process with status 1. Call it in the main thread.
+    replaced or, in a container, ends this process with status 1. A worker without a heartbeat for
+    ``hung_seconds`` is killed, and so is one that runs ``grace_seconds`` after SIGTERM. ``tell``
+    writes a line for the operator. Call it in the main thread.
     """
     # BentoML's process manager
     from circus.sighandler import SysHandler
 
-    signal.signal(signal.SIGCHLD, _WorkerWatch().handle_sigchld)
+    watch = _WorkerWatch(grace_seconds=grace_seconds, tell=tell)
+    signal.signal(signal.SIGCHLD, watch.handle_sigchld)
+    for number in _IGNORED_SIGNALS:
+        # workers inherit it
+        signal.signal(number, signal.SIG_IGN)
+    heartbeat.HeartbeatWatch(
+        heartbeat.open_pipe(),
+        hung_seconds=hung_seconds,
+        report_hung=lambda process: watch.kill(process, f"has not answered for {hung_seconds:g} s"),
+        look=watch.end_grace,
+    ).start()
+    # Workers write BentoML's lines before they have a log that waits for no reader. The default
+    # verbosity is 0, and below it only errors are written.
+    if os.environ.get("BENTOML_VERBOSITY", "0") == "0":
+        os.environ["BENTOML_VERBOSITY"] = "-1"
     quit_circus = SysHandler.quit
 
     def close_sockets_and_quit(handler: Any) -> None:
+        watch.begin_grace()
         for listening in handler.controller.arbiter.sockets.values():
             _close_descriptor(listening.fileno())
         quit_circus(handler)
@@ -90,10 +161,14 @@ def _close_descriptor(descriptor: int) -> None:
 
 
 class _WorkerWatch:
-    """Reacts to the end of the worker."""
+    """Reacts to the end of the worker, and ends a worker that does not end by itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, grace_seconds: float, tell: Callable[[str], None]) -> None:
+        self._grace_seconds = grace_seconds
+        self._tell = tell
         self._replaced_at = -_MIN_RESTART_SECONDS
+        # when the grace after SIGTERM ends, in monotonic time
+        self._grace_ends: float | None = None
 
     def handle_sigchld(self, signal_number: int, frame: object) -> None:  # noqa: ARG002
         """Handle SIGCHLD: a child process has ended."""
@@ -111,8 +186,11 @@ class _WorkerWatch:
         if status in _ENDING_SIGNALS if killed else status == 0:
             return
         how = f"was killed by signal {status}" if killed else f"ended with status {status}"
-        sys.stderr.write(f"valence: the worker {how}\n")
-        sys.stderr.flush()
+        self._tell(f"valence: the worker {how}")
+        if self._grace_ends is not None:
+            # other workers still answer, so the end is orderly but for its status
+            atexit.register(_end, 1)
+            return
         if "BENTOML_CONTAINERIZED" in os.environ:
             _end(1)
         now = time.monotonic()
@@ -121,6 +199,34 @@ class _WorkerWatch:
             arbiter = _arbiter()
             if arbiter is not None:
                 arbiter.loop.add_callback_from_signal(_start_worker, arbiter)
+
+    def kill(self, process: int, reason: str) -> None:
+        """Kill a worker, stopped or not, if it still runs."""
+        try:
+            if os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                return
+        except ChildProcessError:
+            return
+        self._tell(f"valence: the worker {reason} and is killed")
+        os.kill(process, signal.SIGKILL)
+
+    def begin_grace(self) -> None:
+        """Note that the server has been told to end."""
+        if self._grace_ends is None:
+            self._grace_ends = time.monotonic() + self._grace_seconds
+
+    def end_grace(self) -> None:
+        """After the grace, kill the workers that still run; later end this process."""
+        if self._grace_ends is None:
+            return
+        seconds = time.monotonic() - self._grace_ends
+        if seconds >= _END_SECONDS:
+            _end(1)
+        if seconds >= 0:
+            arbiter = _arbiter()
+            watchers = arbiter.iter_watchers() if arbiter is not None else ()
+            for process in [process for watcher in watchers for process in list(watcher.processes)]:
+                self.kill(process, f"has not ended {self._grace_seconds:g} s after SIGTERM")
 
 
 def _end(status: int) -> NoReturn:

@@ -57,7 +57,7 @@ def application(tiny: Artifact) -> Application:
     scorer = Scorer(
         Classifier(tiny),
         WideLogitsEngine(),
-        limits=QueueLimits(settings.queue_items, settings.queue_tokens),
+        limits=QueueLimits.of(settings),
         worker=ThreadPoolExecutor(1),
         metrics=metrics,
     )

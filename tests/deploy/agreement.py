@@ -112,6 +112,8 @@ def _pod(pod: Resource, image: Image, resources: list[Resource]) -> Iterator[str
     stop = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     bounds = Settings.model_fields["request_timeout_seconds"].metadata
     longest = max(bound.le for bound in bounds if hasattr(bound, "le"))
+    # the service then ends a worker that hangs, and its log says so
+    longest = max(longest, given.grace_seconds)
     if pod["terminationGracePeriodSeconds"] <= stop + longest:
         yield f"terminationGracePeriodSeconds is not above {stop + longest:g} s"
     if given.drain_seconds:

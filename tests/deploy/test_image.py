@@ -4,7 +4,9 @@ complete.
 
 from __future__ import annotations
 
+import json
 import re
+import runpy
 import tomllib
 
 import pytest
@@ -100,3 +102,23 @@ def test_the_bento_holds_only_the_service():
     bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text("utf-8"))
     # tests/service/registry/test_bento.py says what `valence` holds there
     assert [path for path in bento["include"] if not path.startswith("valence/")] == []
+
+
+def test_an_image_is_labelled_with_the_limits_of_its_models(tmp_path, save_tiny):
+    """By the licences that the models in it record."""
+    describe = runpy.run_path(str(ROOT / "deploy" / "image" / "restrictions.py"))[
+        "describe_restrictions"
+    ]
+    for name in ("sentiment", "topic"):
+        save_tiny(tmp_path / "models" / name / "1", name=name)
+    assert describe(tmp_path) == ""
+    path = tmp_path / "models" / "topic" / "1" / "model.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    manifest["training"]["corpora"][0] |= {"name": "bbc", "license": "provided for research"}
+    path.write_text(json.dumps(manifest), "utf-8")
+    assert describe(tmp_path) == "topic: bbc: provided for research"
+    last = stages()[-1]
+    assert 'valence.models.restrictions="${RESTRICTIONS}"' in last
+    assert "ARG RESTRICTIONS=\n" in last
+    script = (ROOT / "deploy" / "image" / "build.sh").read_text("utf-8")
+    assert '--build-arg "RESTRICTIONS=$restrictions"' in script

@@ -76,9 +76,13 @@ class FailedStart(NamedTuple):
 
 
 @contextmanager
-def _serving(target: Path | str, *, cwd: Path, home: Path, **settings: str) -> Iterator[Server]:
+def _serving(
+    target: Path | str, *, cwd: Path, home: Path, log: int | None = None, **settings: str
+) -> Iterator[Server]:
     """Run ``bentoml serve`` on a free loopback port until it is ready; kill its processes at the
     end.
+
+    Output goes to the descriptor ``log``, or to a file.
     """
     port = _free_port()
     output = cwd / f"output-{port}.txt"
@@ -87,7 +91,7 @@ def _serving(target: Path | str, *, cwd: Path, home: Path, **settings: str) -> I
             [BENTOML, "serve", str(target), "--host", "127.0.0.1", "--port", str(port)],
             cwd=cwd,
             env=_environment(home, **settings),
-            stdout=stream,
+            stdout=stream if log is None else log,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,

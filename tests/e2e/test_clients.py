@@ -107,6 +107,17 @@ def refused(**options):
         ask(**options)
     except InferenceServerException as error:
         return [error.status(), error.message()]
+def failed(call, *arguments):
+    try:
+        call(*arguments)
+    except InferenceServerException as error:
+        return [error.status(), error.message()]
+def counted(model):
+    (said,) = client.get_inference_statistics(model)["model_stats"]
+    return said["inference_stats"]["success"]["count"], said["inference_count"]
+before = counted("sentiment")
+ask()
+after = counted("sentiment")
 wanted = http.InferRequestedOutput
 print(json.dumps({
     "live": client.is_server_live(), "ready": client.is_server_ready(),
@@ -114,6 +125,16 @@ print(json.dumps({
                     client.is_model_ready("other"), client.is_model_ready("sentiment", "2")],
     "server": client.get_server_metadata(),
     "model": client.get_model_metadata("sentiment", "1"),
+    "config": client.get_model_config("sentiment", "1"),
+    "counted": [two - one for one, two in zip(before, after)],
+    "all counted": len(client.get_inference_statistics()["model_stats"]),
+    "not there": [failed(client.get_model_repository_index), failed(client.load_model, "sentiment"),
+                  failed(client.get_trace_settings, "sentiment"), failed(client.get_log_settings),
+                  failed(client.get_cuda_shared_memory_status),
+                  failed(client.get_model_config, "other")],
+    "parameter": refused(parameters={"temperature": 0.5}),
+    "sequence": refused(sequence_id=7, sequence_start=True),
+    "harmless": ask(priority=1, timeout=1_000_000),
     "binary": ask(request_id="42"),
     "json": ask(binary=False, outputs=[wanted("label", binary_data=False),
                                        wanted("probabilities", binary_data=False)]),
@@ -139,8 +160,14 @@ def test_the_triton_client_gets_the_native_scores(server, native):
     assert said["server"]["name"] == "valence"
     labels = said["model"]["labels"]
     assert said["model"]["versions"] == ["1"]
+    assert said["config"]["output"][1]["dims"] == [-1, len(labels)]
+    assert said["counted"] == [1, len(TEXTS)]
+    assert said["all counted"] == 2
+    for status, message in said["not there"]:
+        assert status == "404"
+        assert "openapi.json" in message or "the model 'other'" in message
     expected = [[scores[label] for label in labels] for scores in native]
-    for way in ("binary", "json", "mixed"):
+    for way in ("harmless", "binary", "json", "mixed"):
         answer = said[way]
         assert answer["probabilities type"] == "float32"
         for row, scores in zip(answer["probabilities"], expected, strict=True):
@@ -157,6 +184,8 @@ def test_the_triton_client_gets_the_native_scores(server, native):
         ("unknown", "404", "the model 'other' is not served"),
         ("classification", "422", "label and probabilities"),
         ("empty", "422", "at least one text"),
+        ("parameter", "422", "parameters.temperature: not a parameter"),
+        ("sequence", "422", "keep nothing between requests"),
         ("not utf-8", "422", "not UTF-8"),
         ("compressed", "415", "compressed"),
     ):
@@ -183,6 +212,7 @@ def test_sagemaker_can_call_its_two_paths(server, native):
         (json.dumps({"inputs": [[text] for text in TEXTS]}), "application/json"),
         (lines, "application/jsonlines"),
         ("".join(f'"{text}"\n' for text in TEXTS), "text/csv"),
+        ("\ufeffinputs\n" + "\n".join(f'"{text}"\n' for text in TEXTS), "text/csv"),
     ):
         answer = httpx.post(
             f"{server.url}/invocations", content=content, headers={"content-type": media_type}

@@ -5,26 +5,32 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from valence.service.classifier import seal
 from valence.training.config.loader import parse_configuration
 from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
 from valence.training.corpora.archive import Package
 from valence.training.corpora.catalog import Corpus
 from valence.training.corpora.example import Example
-from valence.training.embeddings import glove, pretrained
-from valence.training.embeddings.table import VectorTable
+from valence.training.embeddings import glove
 from valence.training.pipeline import training_run
 from valence.training.pipeline.training_run import Trained
 from valence.training.runtime.progress import Advance, Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
+
+from tests.support.glove_wheels import write_glove
+from tests.support.model_stores import models_in
 
 TELLING = {
     "negative": ("awful", "dreadful", "boring", "ugly"),
@@ -93,16 +99,37 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def near_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def pin_archive(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType, Path], None]:
+    """Return a function that makes an archive the published one of a module with a ``PACKAGE``."""
+
+    def pin_archive(module: ModuleType, archive: Path) -> None:
+        package = replace(module.PACKAGE, sha256=seal.sha256(archive))
+        monkeypatch.setattr(module, "PACKAGE", package)
+
+    return pin_archive
+
+
+@pytest.fixture
+def publish_glove(
+    pin_archive: Callable[[ModuleType, Path], None],
+) -> Callable[[Path, Sequence[str], NDArray[np.float32]], None]:
+    """Return a function that replaces GloVe: ``publish_glove(cache, words, values)``."""
+
+    def publish_glove(cache: Path, words: Sequence[str], values: NDArray[np.float32]) -> None:
+        pin_archive(glove, write_glove(cache, words, values))
+
+    return publish_glove
+
+
+@pytest.fixture
+def near_words(publish_glove: Callable[..., None], workspace: Workspace) -> None:
     """Replace GloVe by vectors of the toy words, for the copies that a teacher labels."""
     words = sorted(
         {word.lower() for example in toy_examples() for word in example.text[:-1].split()}
     )
     function_words = [f"function{place}" for place in range(200)]
-    rows = {word: row for row, word in enumerate([*function_words, *words])}
-    values = np.random.default_rng(0).normal(size=(len(rows), 50)).astype(np.float32)
-    monkeypatch.setattr(pretrained, "fetch", lambda package, cache, progress: cache)
-    monkeypatch.setattr(glove, "read_glove", lambda _: VectorTable(rows, values))
+    values = np.random.default_rng(0).normal(size=(len(function_words) + len(words), 50))
+    publish_glove(workspace.corpora, [*function_words, *words], values.astype(np.float32))
 
 
 @contextmanager
@@ -123,19 +150,6 @@ def toy_corpus(workspace: Workspace) -> Iterator[Package]:
         # a toy does not need hundreds of sentences of each kind
         patch.setattr("valence.training.behaviour.templates.MAX_CASES", 20)
         yield package
-
-
-@contextmanager
-def models_in(folder: Path) -> Iterator[None]:
-    """Use ``folder`` as the model store of BentoML."""
-    from bentoml._internal.configuration.containers import BentoMLContainer
-    from bentoml._internal.models import ModelStore
-
-    folder.mkdir(parents=True, exist_ok=True)
-    before = BentoMLContainer.model_store.get()
-    BentoMLContainer.model_store.set(ModelStore(folder))
-    yield
-    BentoMLContainer.model_store.set(before)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from valence.service.classifier.licences import find_restrictions
 from valence.service.errors import ConfigurationError
 from valence.training.cli.options import ModelArgument
 
@@ -56,6 +57,7 @@ def _make_lines(manifest: Manifest) -> list[str]:
         ("task", f"{manifest.task}: {', '.join(manifest.labels)}"),
         ("trained", f"{training.started}, in {training.seconds:,.0f} s, {training.epochs} epochs"),
     ]
+    told += [("for some uses", line) for line in find_restrictions(training)]
     for corpus in training.corpora:
         read = "" if corpus.read is None else f" of {corpus.read:,}"
         license_ = corpus.license or "licence not stated"

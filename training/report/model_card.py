@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from valence.service.classifier.licences import find_restrictions
 from valence.service.classifier.manifest import Manifest, strip_paths
 from valence.training.config import toml
 from valence.training.metrics.scores import Evaluation
@@ -47,6 +48,7 @@ def render_model_card(manifest: Manifest) -> str:
         commit=commit[0] if commit else None,
         changed=manifest.training.code_version.endswith("+changes"),
         configuration=format_configuration(manifest),
+        restrictions=find_restrictions(manifest.training),
     )
 
 

@@ -1,4 +1,4 @@
-"""The body of a request: read within limits on its size, its speed and all bodies' memory."""
+"""The body of a request: read within limits on its size, its speed and all requests' memory."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.types import Receive
-from valence.service.api.http.disconnect import ClientGone
+from valence.service.api.http.disconnect import CancelOnDisconnect, ClientGone
 from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded, UnsupportedMedia
+from valence.service.inference.admission import LARGE_BODY
+from valence.service.inference.turns import Turns
 
 # A body that is read whole and comes more slowly than this is not worth its connection.
 MIN_BYTES_PER_SECOND = 1024
+# A larger body is parsed in a turn of the event loop in which no other large body is parsed: a
+# megabyte takes some milliseconds.
+_LONG_PARSE_BYTES = 128 * 1024
 
 
 @dataclass(slots=True)
 class BodyLimits:
-    """The limits of all bodies, and the memory that bodies hold now.
+    """The limits of all bodies, and the memory that requests hold now.
 
-    A body may have ``max_body_bytes``. All bodies together may hold ``max_total_bytes``, of which
-    they hold ``held_bytes``.
+    A body may have ``max_body_bytes``. Bodies, texts and large answers of all requests together may
+    hold ``max_total_bytes``, of which they hold ``held_bytes``.
     """
 
     max_body_bytes: int
@@ -29,13 +34,13 @@ class BodyLimits:
 
 
 class BodyReader:
-    """Reads the body of one request, and accounts for the memory that the body holds.
+    """Reads the body of one request, and accounts for the memory that the request holds.
 
     ``require_room`` raises for a body that the model could not answer now; it is None when the
     model is not known before the body is parsed.
     """
 
-    __slots__ = ("_headers", "_held_bytes", "_limits", "_receive", "require_room")
+    __slots__ = ("_headers", "_held_bytes", "_limits", "_receive", "_watch", "require_room")
 
     def __init__(
         self,
@@ -49,9 +54,13 @@ class BodyReader:
         self._limits = limits
         self.require_room = require_room
         self._held_bytes = 0
+        self._watch: CancelOnDisconnect | None = None
 
     async def read(self) -> bytes:
         """The whole body; at most the limit is read, whatever length is declared.
+
+        After a large body the connection is watched: if the client disconnects, the task that has
+        read the body is cancelled at its next turn, whatever it does then.
 
         Raises :class:`UnsupportedMedia` for a compressed body, :class:`BodyTooLarge`,
         :class:`BodyTooSlow`, :class:`Overloaded`, or :class:`ClientGone`.
@@ -64,9 +73,31 @@ class BodyReader:
         body, more = await self._next_chunk()
         if more:
             body = await self._read_rest(body)
+        if len(body) > _LONG_PARSE_BYTES:
+            await Turns().give()
         if self.require_room is not None:
             self.require_room(body)
+        if len(body) > LARGE_BODY:
+            self._watch = CancelOnDisconnect(self._receive)
+            self._watch.start()
         return body
+
+    @property
+    def watched(self) -> bool:
+        """Whether the connection is watched while the request is answered."""
+        return self._watch is not None
+
+    def lost_client(self) -> bool:
+        """Whether the request was cancelled because its client disconnected; it then goes on."""
+        if self._watch is None or not self._watch.gone:
+            return False
+        self._watch.uncancel()
+        return True
+
+    def unwatch(self) -> None:
+        """Watch the connection no longer: the answer is about to be sent."""
+        if self._watch is not None:
+            self._watch.stop()
 
     def stream(self) -> Callable[[], Awaitable[bytes | None]]:
         """A function that reads a body of any length, chunk by chunk; None marks its end.
@@ -91,10 +122,27 @@ class BodyReader:
 
         return read_chunk
 
-    def release(self) -> None:
-        """Give the memory of the body back to the total."""
-        self._limits.held_bytes -= self._held_bytes
-        self._held_bytes = 0
+    def hold(self, count: int) -> None:
+        """Count ``count`` bytes more until :meth:`release`.
+
+        Raises :class:`Overloaded` if that is too much beside what other requests hold. A request
+        that holds memory alone is within the limits of one request.
+        """
+        limits = self._limits
+        self._held_bytes += count
+        limits.held_bytes += count
+        if self._held_bytes < limits.held_bytes > limits.max_total_bytes:
+            raise Overloaded(
+                f"the {limits.max_total_bytes} bytes of memory for bodies, texts and answers are "
+                "in use; try again after the time in Retry-After",
+                retry_after_seconds=1.0,
+            )
+
+    def release(self, count: int | None = None) -> None:
+        """Give ``count`` bytes back to the total, or all that the request holds."""
+        released = self._held_bytes if count is None else count
+        self._limits.held_bytes -= released
+        self._held_bytes -= released
 
     async def _read_rest(self, body: bytes) -> bytes:
         """A body that comes in several chunks, of which ``body`` is the first."""
@@ -121,17 +169,9 @@ class BodyReader:
         if message["type"] != "http.request":
             raise ClientGone
         chunk: bytes = message.get("body", b"")
-        limits = self._limits
-        self._held_bytes += len(chunk)
-        limits.held_bytes += len(chunk)
-        if self._held_bytes > limits.max_body_bytes:
+        if self._held_bytes + len(chunk) > self._limits.max_body_bytes:
             raise self._too_large()
-        if limits.held_bytes > limits.max_total_bytes:
-            raise Overloaded(
-                f"the {limits.max_total_bytes} bytes of memory for bodies are in use; try again "
-                "after the time in Retry-After",
-                retry_after_seconds=1.0,
-            )
+        self.hold(len(chunk))
         return chunk, message.get("more_body", False)
 
     def _require_uncompressed(self) -> None:

@@ -19,14 +19,19 @@ class ClientGone(Exception):
 class CancelOnDisconnect:
     """A context that ends with :class:`ClientGone` when the client disconnects."""
 
-    __slots__ = ("_gone", "_receive", "_task", "_timer", "_watcher")
+    __slots__ = ("_receive", "_task", "_timer", "_watcher", "gone")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._gone = False
+        self.gone = False
+        """Whether the client disconnected, so that the task in the context was cancelled."""
         self._watcher: asyncio.Task[None] | None = None
 
     def __enter__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Begin to watch for the current task."""
         self._task = asyncio.current_task()
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(_WATCH_AFTER_SECONDS, self._start_watcher)
@@ -37,17 +42,25 @@ class CancelOnDisconnect:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.stop()
+        if self.gone and kind is asyncio.CancelledError:
+            self.uncancel()
+            raise ClientGone from None
+
+    def stop(self) -> None:
+        """Watch no longer."""
         self._timer.cancel()
-        task, watcher = self._task, self._watcher
+        watcher = self._watcher
         # The tasks refer to this object. Without this, the circle of references would live until
         # the garbage collector runs.
         self._task = self._watcher = None
         if watcher is not None:
             watcher.cancel()
-        if self._gone and kind is asyncio.CancelledError:
-            if task is not None:
-                task.uncancel()
-            raise ClientGone from None
+
+    def uncancel(self) -> None:
+        """Let the current task go on after its cancellation, which the watch has asked for."""
+        if (task := asyncio.current_task()) is not None:
+            task.uncancel()
 
     def _start_watcher(self) -> None:
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
@@ -55,6 +68,6 @@ class CancelOnDisconnect:
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._gone = True
+        self.gone = True
         if self._task is not None:
             self._task.cancel()

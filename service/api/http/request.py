@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from starlette.types import Receive
@@ -26,6 +27,7 @@ TIMEOUT_HEADERS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
 _MILLISECONDS = re.compile(rb"0{0,9}[1-9][0-9]{0,8}")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
+_WATCHED = nullcontext()
 # A prefix of the worker and a count: unique, at a tenth of the cost of a UUID.
 _request_ids = map(f"{os.urandom(8).hex()}-{{:x}}".format, itertools.count(1))
 
@@ -60,9 +62,12 @@ class Request(NamedTuple):
         """
         return min(time.perf_counter() + max_seconds, self.arrived + self._client_seconds())
 
-    def disconnect(self) -> CancelOnDisconnect:
-        """A context that ends with :class:`ClientGone` when the client disconnects."""
-        return CancelOnDisconnect(self.receive)
+    def disconnect(self) -> AbstractContextManager[None]:
+        """A context that ends with :class:`ClientGone` when the client disconnects.
+
+        The body of a large request watches the connection already.
+        """
+        return _WATCHED if self.body.watched else CancelOnDisconnect(self.receive)
 
     async def json(self, model: type[Model]) -> Model:
         """The body as ``model``.

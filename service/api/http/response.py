@@ -5,6 +5,10 @@ from __future__ import annotations
 from starlette.types import Message, Receive, Scope, Send
 from valence.service.server.single_write import supports_single_write
 
+# A larger answer is sent in pieces of this size, as fast as its client reads. So the bytes that the
+# connection holds are few, and the answer counts as the request's until its client has read it.
+_PIECE_BYTES = 64 * 1024
+
 
 class Response:
     """A complete response; an ASGI application.
@@ -37,6 +41,14 @@ class Response:
             "status": self.status,
             "headers": list(self.headers),
         }
+        if len(self.body) > _PIECE_BYTES:
+            await send(start)
+            for offset in range(0, len(self.body), _PIECE_BYTES):
+                end = offset + _PIECE_BYTES
+                piece = self.body[offset:end]
+                more = end < len(self.body)
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
+            return
         if supports_single_write(scope):
             start["body"] = self.body
             await send(start)

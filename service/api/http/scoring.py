@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pydantic_core
+from valence.service.api.http.disconnect import ClientGone
 from valence.service.api.http.outcome import ModelFailure
 from valence.service.api.http.request import Request
 from valence.service.api.http.routes import Context
 from valence.service.errors import InvalidRequest
 from valence.service.inference.scored import Scored, ScoreRequest
 from valence.service.inference.scorer import Scorer
+from valence.service.inference.turns import Turns
 from valence.service.settings import Settings
 
 # Building and writing an answer hold the event loop. A large answer gives other requests a turn
@@ -37,9 +39,14 @@ async def score_texts(
             asked.wait(
                 request.deadline(context.settings.request_timeout_seconds),
                 request.disconnect,
+                request.body.hold,
                 request.caller.charge_tokens,
             )
         )
+    except asyncio.CancelledError:
+        if request.body.lost_client():
+            raise ModelFailure(ClientGone(), scorer) from None
+        raise
     except Exception as error:
         raise ModelFailure(error, scorer) from error
     return scorer, scored
@@ -56,6 +63,60 @@ async def to_json(answer: dict[str, Any] | list[Any]) -> bytes:
         written = await _array(value) if isinstance(value, list) else pydantic_core.to_json(value)
         fields.append(pydantic_core.to_json(name) + b":" + written)
     return b"{" + b",".join(fields) + b"}"
+
+
+# A number, or a token of an explanation, is written a hundred times as fast as a result.
+_TURN_VALUES = 1_024
+
+
+async def to_nested_json(answer: dict[str, Any], turns: Turns) -> bytes:
+    """``answer`` as JSON, of which each item may be long; it is written in ``turns``.
+
+    Long sequences may be lists or make lists of their slices.
+    """
+    parts: list[bytes] = []
+    await _write(answer, parts, turns)
+    return b"".join(parts)
+
+
+async def _write(value: Any, parts: list[bytes], turns: Turns) -> None:
+    if not _is_long(value):
+        parts.append(pydantic_core.to_json(value, fallback=list))
+    elif isinstance(value, dict):
+        mark = b"{"
+        for name, field in value.items():
+            parts += (mark, pydantic_core.to_json(name), b":")
+            await _write(field, parts, turns)
+            mark = b","
+        parts.append(b"}")
+    else:
+        parts.append(b"[")
+        results = isinstance(value, list) and isinstance(value[0], dict)
+        length = TURN_TEXTS if results else _TURN_VALUES
+        for start in range(0, len(value), length):
+            await _write_slice(value[start : start + length], parts, turns)
+            await turns.give()
+        # the comma after the last item
+        parts[-1] = b"]"
+
+
+async def _write_slice(items: list[Any], parts: list[bytes], turns: Turns) -> None:
+    """Write ``items`` of a list, each followed by a comma of its own part."""
+    if not any(map(_is_long, items)):
+        parts += (pydantic_core.to_json(items)[1:-1], b",")
+        return
+    for item in items:
+        await _write(item, parts, turns)
+        parts.append(b",")
+
+
+def _is_long(value: object) -> bool:
+    """Whether ``value`` is a long sequence, or has one."""
+    if isinstance(value, dict):
+        return any(map(_is_long, value.values()))
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return False
+    return len(value) > TURN_TEXTS or (isinstance(value, list) and any(map(_is_long, value)))
 
 
 async def _array(items: list[Any]) -> bytes:

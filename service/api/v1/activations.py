@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from valence.service import errors
+from valence.service.api.http.disconnect import ClientGone
 from valence.service.api.http.outcome import ModelFailure, Outcome
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
-from valence.service.api.http.scoring import require_short
+from valence.service.api.http.scoring import require_short, to_nested_json
 from valence.service.api.v1.schemas import ModelName
 from valence.service.inference.scored import ScoreRequest, TotalUsage
+from valence.service.inference.turns import Turns
 
 _DEFAULT_UNITS = 24
 
@@ -81,34 +83,32 @@ async def show(context: Context, request: Request) -> Outcome:
     scorer = context.models.get(asked.model)
     score_request = ScoreRequest(
         (asked.text,),
-        deadline=time.perf_counter() + context.settings.request_timeout_seconds,
+        deadline=request.deadline(context.settings.request_timeout_seconds),
         disconnect=request.disconnect,
+        hold=request.body.hold,
         charge=request.caller.charge_tokens,
     )
     try:
         request.caller.charge(1)
         activations = await scorer.activations(score_request, max_units=asked.units)
+        # an ActivationsResponse as plain values: there may be a hundred thousand numbers
+        answer = {
+            "model": {"name": scorer.name, "version": scorer.version},
+            "tokens": [
+                {"start": token.start, "end": token.end, "unknown": unknown}
+                for token, unknown in activations.tokens
+            ],
+            "units": [unit._asdict() for unit in activations.units],
+        }
+        content = await to_nested_json(answer, Turns(score_request.deadline))
+    except asyncio.CancelledError:
+        if request.body.lost_client():
+            raise ModelFailure(ClientGone(), scorer) from None
+        raise
     except Exception as error:
         raise ModelFailure(error, scorer) from error
-    answer = ActivationsResponse(
-        model=ModelName(name=scorer.name, version=scorer.version),
-        tokens=[
-            ReadToken(start=token.start, end=token.end, unknown=unknown)
-            for token, unknown in activations.tokens
-        ],
-        # fixed-point and bf16 states may leave [-1, 1] by a rounding
-        units=[
-            Unit(
-                direction=unit.direction,
-                unit=unit.unit,
-                telling=unit.telling,
-                activations=[min(1.0, max(-1.0, value)) for value in unit.activations],
-            )
-            for unit in activations.units
-        ],
-    )
     return Outcome(
-        Response(answer.model_dump_json().encode()),
+        Response(content),
         scorer.name,
         scorer.version,
         TotalUsage(texts=1, tokens=len(activations.tokens)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +19,7 @@ from valence.service.api.http.scoring import (
     require_few,
     score_texts,
     to_json,
+    to_nested_json,
 )
 from valence.service.api.http.validation import MAX_FAULTS, readable
 from valence.service.api.v1.examples import CLASSIFIED
@@ -30,9 +30,9 @@ from valence.service.api.v1.schemas import (
     Options,
 )
 from valence.service.classifier.result import UNCERTAIN, format_judgement, format_result
-from valence.service.inference.long_texts import Sentence
-from valence.service.inference.scored import Answer, Scored, ScoreRequest
+from valence.service.inference.scored import Answer, Scored, ScoreRequest, Sentence
 from valence.service.inference.scorer import Scorer
+from valence.service.inference.turns import Turns
 from valence.service.settings import Settings
 
 _TEXT_TOO_LONG = {
@@ -51,9 +51,14 @@ async def classify(context: Context, request: Request) -> Outcome:
     )
     try:
         answer = await _answer(asked, scorer, scored, too_long)
-    except errors.InvalidRequest as error:
+        content = (
+            await to_nested_json(answer, Turns(scored.deadline))
+            if asked.explain or asked.granularity == "sentence"
+            else await to_json(answer)
+        )
+    except errors.RequestError as error:
         raise ModelFailure(error, scorer) from error
-    return Outcome.of(Response(await to_json(answer)), scorer, scored)
+    return Outcome.of(Response(content), scorer, scored)
 
 
 async def classify_in_process(context: Context, fields: dict[str, object]) -> dict[str, Any]:
@@ -67,7 +72,11 @@ async def classify_in_process(context: Context, fields: dict[str, object]) -> di
     texts = _texts(asked, context.settings)
     too_long = _require_short_texts(texts, asked, context.settings)
     scored = await scorer.score(_score_request(asked, texts, too_long)._replace(deadline=deadline))
-    return await _answer(asked, scorer, scored, too_long)
+    answer = await _answer(asked, scorer, scored, too_long)
+    for result in answer["results"]:
+        if result and "explanation" in result:
+            result["explanation"]["tokens"] = list(result["explanation"]["tokens"])
+    return answer
 
 
 def _require_short_texts(
@@ -87,7 +96,9 @@ def _score_request(
     if too_long:
         texts = [text for index, text in enumerate(texts) if index not in too_long]
     sentences = asked.granularity == "sentence"
-    return ScoreRequest(texts, asked.truncation, sentences, asked.explain, partial=True)
+    return ScoreRequest(
+        texts, asked.truncation, sentences, asked.explain, partial=True, scores=asked.top_k
+    )
 
 
 async def _answer(
@@ -110,7 +121,8 @@ async def _answer(
     explanations, sentences = iter(scored.explanations), iter(scored.sentences)
     results: list[dict[str, Any] | None] = []
     faults: list[dict[str, Any]] = []
-    uncertain = 0
+    uncertain = written = 0
+    turns = Turns(scored.deadline)
     for index, answer in enumerate(answers):
         name = {"id": ids[index]} if ids else {}
         if not isinstance(answer, tuple):
@@ -123,10 +135,13 @@ async def _answer(
         if asked.explain:
             shaped["explanation"] = next(explanations)._asdict()
         if asked.granularity == "sentence":
-            shaped["sentences"] = await _shape_sentences(scorer, next(sentences), asked)
+            shaped["sentences"] = await _shape_sentences(scorer, next(sentences), asked, turns)
+            written += len(shaped["sentences"])
         results.append(name | shaped if ids else shaped)
-        if not len(results) % TURN_TEXTS:
-            await asyncio.sleep(0)
+        written += 1
+        if written >= TURN_TEXTS:
+            written = 0
+            await turns.give()
     if asked.min_confidence:
         scorer.count_uncertain(uncertain)
     return _envelope(scorer, scored, results, faults)
@@ -172,7 +187,7 @@ def _refusal(faults: Mapping[int, str], asked: ClassifyRequest) -> errors.Invali
 
 
 async def _shape_sentences(
-    scorer: Scorer, sentences: Sequence[Sentence], asked: Options
+    scorer: Scorer, sentences: Sequence[Sentence], asked: Options, turns: Turns
 ) -> list[Any]:
     """The sentences of a text as plain values."""
     shaped: list[Any] = []
@@ -191,8 +206,7 @@ async def _shape_sentences(
             }
         )
         if not len(shaped) % TURN_TEXTS:
-            await asyncio.sleep(0)
-    await asyncio.sleep(0)
+            await turns.give()
     return shaped
 
 

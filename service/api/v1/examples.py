@@ -153,6 +153,9 @@ LIMITS: dict[str, Any] = {
     "max_tokens": 128,
     "max_id_characters": 128,
     "max_explained_texts": 32,
+    "max_windows": 8192,
+    "max_explained_tokens": 65_536,
+    "max_answer_bytes": 8_388_608,
     "queue_items": 8192,
     "queue_tokens": 262144,
     "request_timeout_seconds": 5.0,
@@ -185,6 +188,7 @@ CARD: dict[str, Any] = {
     "behaviour": {
         "typo": {"kind": "invariance", "tried": 1000, "passed": 961, "interval": [0.947, 0.971]}
     },
+    "restrictions": [],
     "training": {
         "started": "2026-01-01T00:00:00Z",
         "corpora": [

@@ -13,6 +13,7 @@ from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context, Operation, Route
 from valence.service.api.v1.examples import CARD
 from valence.service.api.v1.schemas import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
+from valence.service.classifier.licences import find_restrictions
 from valence.service.classifier.manifest import (
     BehaviourRecord,
     Manifest,
@@ -36,13 +37,23 @@ class Limits(BaseModel):
     max_tokens: Annotated[int, Field(description="Tokens of a text that the model reads at once.")]
     max_id_characters: int
     max_explained_texts: Annotated[int, Field(description="Texts in a request with `explain`.")]
+    max_windows: Annotated[
+        int, Field(description="Windows and sentences of the texts of a request.")
+    ]
+    max_explained_tokens: Annotated[
+        int, Field(description="Tokens of the texts of a request with `explain`.")
+    ]
+    max_answer_bytes: Annotated[
+        int, Field(description="Size of an answer, estimated before the texts are scored.")
+    ]
     queue_items: int
     queue_tokens: int
     request_timeout_seconds: Annotated[
         float, Field(description="The maximum for `X-Request-Timeout-Ms` too.")
     ]
     body_memory_bytes: Annotated[
-        int, Field(description="Memory for the bodies of all requests together.")
+        int,
+        Field(description="Memory for bodies, texts and large answers of all requests."),
     ]
     max_header_bytes: int
     max_headers: int
@@ -75,6 +86,9 @@ def limits(settings: Settings, manifest: Manifest) -> Limits:
         max_tokens=manifest.max_tokens,
         max_id_characters=MAX_ID_CHARACTERS,
         max_explained_texts=MAX_EXPLAINED_TEXTS,
+        max_windows=settings.max_windows,
+        max_explained_tokens=settings.max_explained_tokens,
+        max_answer_bytes=settings.max_answer_bytes,
         queue_items=settings.queue_items,
         queue_tokens=settings.queue_tokens,
         request_timeout_seconds=settings.request_timeout_seconds,
@@ -131,6 +145,13 @@ class ModelCard(BaseModel):
             "of cases tried and passed."
         ),
     ]
+    restrictions: Annotated[
+        list[str],
+        Field(
+            description="Data of the training that its owner allows for some uses only, such as "
+            "research, with the licence. Empty: none is recorded."
+        ),
+    ]
     training: Annotated[
         Training, Field(description="Data, configuration, code and hardware of the training.")
     ]
@@ -171,6 +192,7 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         intervals=manifest.intervals,
         baselines=manifest.baselines,
         behaviour=manifest.behaviour,
+        restrictions=find_restrictions(training),
         training=training.model_copy(update={"configuration": strip_paths(training.configuration)}),
     )
 

@@ -30,6 +30,11 @@ class LineSplitter:
         """The number of the first line that is not complete yet."""
         return self._number
 
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of the line that is not complete yet."""
+        return self._size if self._begun else 0
+
     def feed(self, data: bytes) -> list[Line]:
         """The lines that ``data`` completes."""
         first, *others = data.split(b"\n")

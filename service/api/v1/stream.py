@@ -14,6 +14,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 from valence.service import errors
+from valence.service.api.http.body import BodyReader
 from valence.service.api.http.outcome import ModelFailure, Outcome
 from valence.service.api.http.problems import KINDS
 from valence.service.api.http.request import Request
@@ -32,6 +33,8 @@ _CHUNK_LINES = 256
 _CHUNK_BYTES = 64 * 1024
 # The chunks that may wait to be written: one is scored while another waits.
 _MAX_CHUNKS_AHEAD = 1
+# The answer to a line, for the account of memory.
+_ANSWER_BYTES = 512
 # A connection that is closed with unread bytes loses the last bytes written to it. So the service
 # reads on for so long after the last line.
 _LINGER_SECONDS = 1.0
@@ -48,8 +51,17 @@ async def classify_stream(context: Context, request: Request) -> Outcome:
     except errors.UnsupportedMedia as error:
         raise ModelFailure(error, scorer) from error
     answerer = LineAnswerer(context, request, scorer, options)
-    stream = Stream(context, answerer, read)
+    stream = Stream(context, answerer, read, request.body)
     return Outcome(stream, scorer.name, scorer.version, answerer.usage)
+
+
+class _NoRoom(Exception):
+    """The memory of all requests is used up; ``number`` is the first line that is not answered."""
+
+    def __init__(self, number: int, error: errors.Overloaded) -> None:
+        super().__init__(str(error))
+        self.number = number
+        self.error = error
 
 
 class Stream:
@@ -60,12 +72,16 @@ class Stream:
         context: Context,
         answerer: LineAnswerer,
         read: Callable[[], Awaitable[bytes | None]],
+        body: BodyReader,
     ) -> None:
         self._context = context
         self._settings = context.settings
         self._answerer = answerer
         self._read = read
-        self._answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(_MAX_CHUNKS_AHEAD)
+        self._body = body
+        self._answers: asyncio.Queue[tuple[asyncio.Task[bytes], int] | None] = asyncio.Queue(
+            _MAX_CHUNKS_AHEAD
+        )
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer until the body ends, or the service does.
@@ -81,15 +97,17 @@ class Stream:
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             await self._write(send, {**_START, IDLE_SECONDS: self._settings.stream_idle_seconds})
-            while (answering := await self._answers.get()) is not None:
+            while (begun := await self._answers.get()) is not None:
+                answering, held = begun
                 await self._write(send, _part(await answering))
+                self._body.release(held)
             await reading
             await self._write(send, _part(b"", more=False))
         finally:
             reading.cancel()
             left = [answering] if answering else []
             while not self._answers.empty():
-                left += [task for task in (self._answers.get_nowait(),) if task]
+                left += [begun[0] for begun in (self._answers.get_nowait(),) if begun]
             for task in left:
                 task.cancel()
 
@@ -108,17 +126,21 @@ class Stream:
         """Read lines and start to answer them, until the body or the stream ends."""
         lines = LineSplitter(max_bytes=self._settings.max_body_bytes)
         ending = asyncio.create_task(self._context.models.ending.wait())
+        unfinished = 0
         try:
             while (data := await self._next(ending)) is not None:
                 self._answerer.renew_key()
-                await self._start_answers(lines.feed(data))
+                complete = lines.feed(data)
+                self._body.release(unfinished)
+                unfinished = 0
+                await self._start_answers(complete)
+                unfinished = lines.held_bytes
+                self._hold(unfinished, lines.next_number)
             await self._start_answers(lines.finish())
         except _ENDS as error:
-            last = self._answerer.refuse(
-                lines.next_number, "", error, resume_from=lines.next_number
-            )
-            await self._answers.put(asyncio.create_task(_ready(last)))
-            await self._linger()
+            await self._end(lines.next_number, error)
+        except _NoRoom as full:
+            await self._end(full.number, full.error)
         finally:
             ending.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -148,6 +170,19 @@ class Stream:
             "ended the stream; send this line and those after it again"
         )
 
+    async def _end(self, number: int, error: errors.RequestError) -> None:
+        """Answer the lines from ``number`` on with ``error``: they are to be sent again."""
+        last = self._answerer.refuse(number, "", error, resume_from=number)
+        await self._answers.put((asyncio.create_task(_ready(last)), 0))
+        await self._linger()
+
+    def _hold(self, count: int, number: int) -> None:
+        """Count the memory of lines from ``number`` on; raises :class:`_NoRoom`."""
+        try:
+            self._body.hold(count)
+        except errors.Overloaded as error:
+            raise _NoRoom(number, error) from error
+
     async def _linger(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LINGER_SECONDS):
@@ -156,7 +191,9 @@ class Stream:
 
     async def _start_answers(self, lines: Sequence[Line]) -> None:
         for chunk in _chunks(lines):
-            await self._answers.put(asyncio.create_task(self._answerer.answer(chunk)))
+            held = sum(_ANSWER_BYTES + len(line.content or b"") for line in chunk)
+            self._hold(held, chunk[0].number)
+            await self._answers.put((asyncio.create_task(self._answerer.answer(chunk)), held))
 
 
 _START: Message = {

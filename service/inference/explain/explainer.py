@@ -6,15 +6,17 @@ is built, computes the same in fp32. The attributor is made for the first reques
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol, TypedDict
+from array import array
+from collections.abc import Generator, Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple, Protocol, TypedDict, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier import truncation as truncations
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier, WindowedText, require_finite
-from valence.service.classifier.tokenizer import Token, iter_spans, tokenize
+from valence.service.classifier.tokenizer import Token, iter_spans, iter_tokens
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.inference.engines.native import native_available
@@ -31,8 +33,7 @@ class TokenContribution(TypedDict):
     """The contribution of a token to the logit; ``text[start:end]`` is the token, in code points.
 
     ``unknown``: the word is outside the vocabulary, even if it was read as another word.
-    ``truncated``: the token was not read, and contributes 0. This is a dictionary because the
-    answer needs one; one more object for each token would cost as much as the rest of the answer.
+    ``truncated``: the token was not read, and contributes 0.
     """
 
     start: int
@@ -40,6 +41,76 @@ class TokenContribution(TypedDict):
     contribution: float
     unknown: bool
     truncated: bool
+
+
+class Places(NamedTuple):
+    """Where the tokens of a text start and end, and which are outside the vocabulary."""
+
+    starts: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    unknown: NDArray[np.bool_]
+
+
+def find_places(text: str, known: NDArray[np.bool_]) -> Generator[None, None, Places]:
+    """The places of the tokens of ``text``, of which ``known`` are in the vocabulary; in steps."""
+    borders = array("i")
+    for span in iter_spans(text):
+        borders.extend(span)
+        yield
+    starts_and_ends = np.array(borders, dtype=np.int32).reshape(-1, 2)
+    return Places(starts_and_ends[:, 0], starts_and_ends[:, 1], ~known)
+
+
+class TokenContributions(Sequence[TokenContribution]):
+    """The contributions of the tokens of a text, in columns.
+
+    A dictionary for each token would take twenty times the memory, and a text may have a hundred
+    thousand tokens.
+    """
+
+    __slots__ = ("_contributions", "_places", "_read")
+
+    def __init__(
+        self,
+        places: Places,
+        contributions: NDArray[np.float64],
+        read: NDArray[np.bool_],
+    ) -> None:
+        self._places = places
+        self._contributions = contributions
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    @overload
+    def __getitem__(self, index: int) -> TokenContribution: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[TokenContribution]: ...
+
+    def __getitem__(self, index: int | slice) -> TokenContribution | list[TokenContribution]:
+        if not isinstance(index, slice):
+            place = range(len(self))[index]
+            return self[place : place + 1][0]
+        starts, ends, unknown = self._places
+        return [
+            {
+                "start": start,
+                "end": end,
+                "contribution": contribution,
+                "unknown": new,
+                "truncated": not was_read,
+            }
+            for start, end, contribution, new, was_read in zip(
+                starts[index].tolist(),
+                ends[index].tolist(),
+                self._contributions[index].tolist(),
+                unknown[index].tolist(),
+                self._read[index].tolist(),
+                strict=True,
+            )
+        ]
 
 
 class Explanation(NamedTuple):
@@ -58,7 +129,7 @@ class Explanation(NamedTuple):
     baseline_logit: float
     sum: float
     completeness_error: float
-    tokens: list[TokenContribution]
+    tokens: TokenContributions
 
 
 class UnitActivation(NamedTuple):
@@ -79,16 +150,17 @@ class TextActivations(NamedTuple):
 
     tokens: list[tuple[Token, bool]]
     units: list[UnitActivation]
+    cost: int = 0
+    """What they cost, in tokens of the engine."""
 
 
 class Question:
     """A document with the label to explain; its length is its cost in the queue."""
 
-    __slots__ = ("cost", "ids", "label", "unknown")
+    __slots__ = ("cost", "ids", "label")
 
-    def __init__(self, ids: WordIds, unknown: NDArray[np.bool_], label: int, cost: int) -> None:
+    def __init__(self, ids: WordIds, label: int, cost: int) -> None:
         self.ids = ids
-        self.unknown = unknown
         self.label = label
         self.cost = cost
 
@@ -157,67 +229,46 @@ class Explainer:
         Raises ``ValueError`` for a label that the model does not have.
         """
         index = self._classifier.manifest.labels.index(label)
-        return [
-            Question(ids, unknown, index, self._ready.cost)
-            for ids, unknown in zip(reading.windows, reading.unknown, strict=True)
-        ]
+        return [Question(ids, index, self._ready.cost) for ids in reading.windows]
 
     def explanation(
         self,
-        text: str,
+        places: Places,
         label: str,
         truncation: Truncation,
-        questions: Sequence[Question],
         answers: Sequence[Contributions],
     ) -> Explanation:
-        """The explanation of ``text`` from its :meth:`questions` and their answers."""
-        tokens = list(iter_spans(text))
-        windows, weights = self._window_tokens(len(tokens), truncation)
-        total = np.zeros(len(tokens))
-        read = np.zeros(len(tokens), dtype=bool)
-        unknown = np.zeros(len(tokens), dtype=bool)
+        """The explanation of a text from its places and the answers to its :meth:`questions`."""
+        tokens = len(places.starts)
+        windows, weights = self._window_tokens(tokens, truncation)
+        total = np.zeros(tokens)
+        read = np.zeros(tokens, dtype=bool)
         logit = baseline = 0.0
-        for places, weight, question, answer in zip(
-            windows, weights, questions, answers, strict=True
-        ):
-            total[places] += weight * answer.contributions
-            read[places] = True
-            unknown[places] = question.unknown
+        for window, weight, answer in zip(windows, weights, answers, strict=True):
+            total[window] += weight * answer.contributions
+            read[window] = True
             logit += weight * answer.logit
             baseline += weight * answer.baseline_logit
-        if not read.all():
-            left = np.flatnonzero(~read).tolist()
-            unknown[left] = self._unknown(text[slice(*tokens[index])] for index in left)
         # A network may explode over so many tokens; the completeness error shows it.
         total[~np.isfinite(total)] = 0.0
         added = float(total.sum())
         difference = logit - baseline
         error = abs(added - difference) / max(abs(difference), _MIN_DIFFERENCE)
         return Explanation(
-            label, logit, baseline, added, error,
-            [
-                {
-                    "start": start,
-                    "end": end,
-                    "contribution": contribution,
-                    "unknown": new,
-                    "truncated": left_out,
-                }
-                for (start, end), contribution, new, left_out in zip(
-                    tokens, total.tolist(), unknown.tolist(), (~read).tolist(), strict=True
-                )
-            ],
-        )  # fmt: skip
+            label, logit, baseline, added, error, TokenContributions(places, total, read)
+        )
 
     def rank_units(self, text: str, activations: Activations, *, max_units: int) -> TextActivations:
         """The ``max_units`` most telling units, by ``activations`` of the text's first window."""
-        tokens = tokenize(text)[: len(activations)]
+        tokens = list(islice(iter_tokens(text), len(activations)))
         weights = self._classifier.artifact.tensors["output.weight"]  # (labels, pooled)
         _, directions, units = activations.shape
         # with max_mean pooling, the two weights of a unit count together
         apart = np.ptp(weights, axis=0).reshape(-1, directions, units).sum(axis=0)
-        spread = activations.std(axis=0) if len(tokens) else np.zeros_like(apart)
+        spread = activations.std(axis=0) if tokens else np.zeros_like(apart)
         telling = apart * spread  # (directions, units)
+        # fixed-point and bf16 states may leave [-1, 1] by a rounding
+        activations = np.clip(activations, -1.0, 1.0)
         order = np.argsort(-telling, axis=None, kind="stable")[:max_units]
         return TextActivations(
             list(zip(tokens, self._unknown(token.surface for token in tokens), strict=True)),

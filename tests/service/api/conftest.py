@@ -105,7 +105,7 @@ async def serve(tiny_artifact: Artifact, counting_engine: Any) -> AsyncIterator[
         scorer = Scorer(
             Classifier(artifact),
             engine,
-            limits=QueueLimits(settings.queue_items, settings.queue_tokens),
+            limits=QueueLimits.of(settings),
             worker=ThreadPoolExecutor(1),
             metrics=metrics,
         )

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from valence.service.classifier.spelling import SpellingIndex, _keys
@@ -64,8 +63,8 @@ def test_the_index_holds_the_keys_used_for_lookup(word: str) -> None:
     assert set(index._keys.tolist()) == (set(_keys(word)) if word.isalpha() else set())
 
 
-def test_a_word_that_only_shares_a_hash_key_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("valence.service.classifier.spelling._PRIME", 1)
-    words = ["entirely", "other", "words", "goods", "gods", "doog"]
-    assert SpellingIndex(words).find("good") == 3
-    assert SpellingIndex(words[:3]).find("good") is None
+def test_a_word_that_only_shares_a_hash_key_is_not_found() -> None:
+    other, word = "aiaiiea", "tnidomm"
+    assert _keys(other)[0] == _keys(word)[0]
+    assert SpellingIndex([other, "tnidom", "tnidommm"]).find(word) == 1
+    assert SpellingIndex([other]).find(word) is None

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from valence.service.classifier.vocabulary import UNKNOWN_ID, Vocabulary
 from valence.service.errors import ArtifactError
 
@@ -181,3 +183,27 @@ def test_pieces_with_equal_hashes_are_distinguished() -> None:
     assert hash(one) == hash(two)
     vocabulary = Vocabulary(["<unk>", "good"])
     assert [vocabulary.encode(text).tokens for text in (one, two, one)] == [1, 2, 1]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    text=st.text(alphabet=st.sampled_from("godlve so.,!'t#6\U0001f600\n "), max_size=200),
+    limit=st.sampled_from([None, 0, 1, 7, 50]),
+)
+def test_encoding_in_steps_gives_the_same(text: str, limit: int | None) -> None:
+    vocabulary = Vocabulary(WORDS, misspelled="nearest")
+    at_once = vocabulary.encode(text, max_tokens=limit)
+    steps = vocabulary.encode_in_steps(text, max_tokens=limit)
+    taken = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            in_steps = end.value
+            break
+        taken += 1
+    assert in_steps.ids.tolist() == at_once.ids.tolist()
+    assert in_steps.ids.dtype == at_once.ids.dtype
+    assert in_steps.known.tolist() == at_once.known.tolist()
+    assert in_steps.tokens == at_once.tokens
+    assert taken >= len(text.split())

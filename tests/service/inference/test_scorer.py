@@ -2,6 +2,7 @@ import asyncio
 import dataclasses
 import io
 import itertools
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,6 +13,7 @@ from valence.service.classifier.classifier import Classifier, require_finite
 from valence.service.classifier.truncation import TRUNCATIONS
 from valence.service.errors import (
     ArtifactError,
+    DeadlineExceeded,
     InvalidRequest,
     NonFiniteAnswer,
     TextTooLong,
@@ -24,6 +26,7 @@ from valence.service.inference.engines import factory, native
 from valence.service.inference.engines.reference import ReferenceEngine
 from valence.service.inference.explain.attribution import Contributions
 from valence.service.inference.models import Models, Phase
+from valence.service.inference.request_cost import RequestLimits
 from valence.service.inference.scored import ScoreRequest
 from valence.service.inference.scorer import Scorer
 from valence.service.observability.log import Log
@@ -36,12 +39,12 @@ TEXTS = st.lists(
 )
 
 
-def make(artifact, engine, *, items=1000, tokens=100_000, cache=None) -> Scorer:
+def make(artifact, engine, *, items=1000, tokens=100_000, cache=None, **request) -> Scorer:
     return Scorer(
         Classifier(artifact),
         engine,
         cache=cache,
-        limits=QueueLimits(items, tokens),
+        limits=QueueLimits(items, tokens, RequestLimits(**request)),
         worker=ThreadPoolExecutor(1),
         metrics=Metrics(version="test"),
     )
@@ -118,8 +121,9 @@ async def test_each_truncation_has_its_own_cached_answers(tiny_artifact, countin
                 (await scorer.score(ScoreRequest([LONG], truncation=truncation)))
                 for scorer in (cached, plain)
             ]
-            # the duration is not part of the answers
-            assert answers[0]._replace(stages=answers[1].stages) == answers[1]
+            # the duration and the cost are not part of the answers
+            cached_answer = answers[0]._replace(stages=answers[1].stages, cost=answers[1].cost)
+            assert cached_answer == answers[1]
     await cached.score(ScoreRequest(["good"], truncation="error"))
     texts = ["good", "bad", LONG]
     with pytest.raises(TextTooLong):
@@ -184,6 +188,81 @@ async def test_sentences_count_in_the_queue(tiny_artifact, counting_engine):
     assert len((await request).sentences[0]) == 2
     with pytest.raises(InvalidRequest, match="4 windows and sentences"):
         await scorer.score(ScoreRequest(["Good. Bad. Good."], sentences=True))
+
+
+SENTENCES = {"sentences": True}
+EXPLAINED = {"explain": True}
+WINDOWS = {"truncation": "window"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "limits", "said"),
+    [
+        (["Good. " * 9], SENTENCES, {"max_windows": 8}, "max_windows"),
+        (["Good. " * 999], SENTENCES, {"max_windows": 998}, "max_windows"),
+        (["Good. " * 5] * 2, SENTENCES, {"max_windows": 9}, "max_windows"),
+        (["good " * 125] * 2, WINDOWS, {"max_windows": 3}, "max_windows"),
+        (["good " * 6] * 2, EXPLAINED, {"max_explained_tokens": 11}, "max_explained_tokens"),
+        (["good " * 9_000], EXPLAINED, {"max_explained_tokens": 8_999}, "max_explained_tokens"),
+        (["good"] * 200, {}, {"max_answer_bytes": 65_536}, "max_answer_bytes"),
+        (["good"] * 200, WINDOWS, {"max_answer_bytes": 65_536}, "max_answer_bytes"),
+        (["Good. " * 200], SENTENCES, {"max_answer_bytes": 65_536}, "max_answer_bytes"),
+        (["good " * 700], EXPLAINED, {"max_answer_bytes": 65_536}, "max_answer_bytes"),
+    ],
+)
+async def test_a_request_over_a_limit_is_refused_unscored(
+    tiny_artifact, counting_engine, texts, options, limits, said
+):
+    """With one more of what is limited it is refused, and with the limit it is answered."""
+    request = ScoreRequest(texts, **options)
+    scorer = make(tiny_artifact, counting_engine, items=10_000, **limits)
+    with pytest.raises(InvalidRequest, match=said):
+        await scorer.score(request)
+    assert counting_engine.calls == []
+    if said != "max_answer_bytes":
+        enough = {name: limit + 1 for name, limit in limits.items()}
+        await make(tiny_artifact, counting_engine, items=10_000, **enough).score(request)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ScoreRequest(["good bad " * 20_000] * 20),
+        ScoreRequest(["good, bad," * 9_000] * 20, truncation="tail"),
+        ScoreRequest(["Good. " * 1_000] * 200, sentences=True),
+        ScoreRequest(["Good. " * 1_000] * 32, explain=True),
+    ],
+)
+async def test_splitting_ends_at_the_deadline(tiny_artifact, counting_engine, request_):
+    scorer = make(tiny_artifact, counting_engine, items=10**6, max_windows=10**6)
+    started = time.perf_counter()
+    with pytest.raises(DeadlineExceeded):
+        await scorer.score(request_._replace(deadline=started + 0.01))
+    assert time.perf_counter() - started < 1.0
+    assert counting_engine.calls == []
+
+
+async def test_a_long_text_is_split_in_many_turns(tiny_artifact, counting_engine):
+    """Whatever is asked about it, and even if no white space divides it."""
+    scorer = make(tiny_artifact, counting_engine, items=10_000)
+    for text in ("good," * 20_000, "good " * 20_000):
+        for truncation in TRUNCATIONS:
+            async with counted() as turns:
+                await scorer.score(ScoreRequest([text], truncation=truncation, partial=True))
+            assert turns.count > 20_000 / 256, truncation
+
+
+async def test_the_cost_counts_what_is_read_more_than_once(tiny_artifact, counting_engine):
+    scorer = make(tiny_artifact, counting_engine)
+
+    async def cost(text, **options):
+        return (await scorer.score(ScoreRequest([text], **options))).cost
+
+    assert await cost("good " * 120) == 120
+    # three windows of 50 tokens
+    assert await cost("good " * 120, truncation="window") == 150
+    assert await cost("Good. Bad.", sentences=True) == 4 + 4
+    assert await cost("good bad", explain=True) == 2 + 2 * scorer._explainer._ready.cost
 
 
 def test_warming_up_measures_the_engine(tiny_artifact, monkeypatch):

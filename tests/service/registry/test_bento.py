@@ -5,17 +5,16 @@ from pathlib import Path
 import pytest
 import yaml
 from valence.service.errors import ConfigurationError
-from valence.service.registry import bento, models
+from valence.service.registry import bento
 from valence.service.settings import Settings
 
-
-def serve(monkeypatch: pytest.MonkeyPatch, *tags: str) -> None:
-    folders = [Path("models", *tag.split(":")) for tag in tags]
-    monkeypatch.setattr(models, "folders", lambda settings: folders)
+# for BentoML's own imports
+pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 
 
-def test_the_bento_holds_the_versions_that_would_be_served(monkeypatch) -> None:
-    serve(monkeypatch, "sentiment:2", "topic:1")
+def test_the_bento_holds_the_versions_that_would_be_served(put) -> None:
+    put("sentiment", "2")
+    put("topic", "1")
     content = yaml.safe_load(bento.render_bentofile(Settings()))
     assert content["models"] == ["sentiment:2", "topic:1"]
     written = yaml.safe_load(bento.FILE.read_text())
@@ -23,32 +22,32 @@ def test_the_bento_holds_the_versions_that_would_be_served(monkeypatch) -> None:
     assert {**written, "models": content["models"]} == content
 
 
-def test_the_bento_serves_the_configured_models(monkeypatch) -> None:
-    serve(monkeypatch, "reviews:7")
+def test_the_bento_serves_the_configured_models(put) -> None:
+    put("sentiment", "2")
+    put("reviews", "7")
     content = yaml.safe_load(bento.render_bentofile(Settings(models=("reviews",))))
     assert content["models"] == ["reviews:7"]
     assert {"name": "VALENCE_MODELS", "value": "reviews"} in content["envs"]
 
 
-def test_without_models_no_bento_is_built(monkeypatch) -> None:
-    def no_folders(settings: Settings) -> list[Path]:
-        raise ConfigurationError("the model store has none of sentiment, topic")
-
-    monkeypatch.setattr(models, "folders", no_folders)
+@pytest.mark.usefixtures("put")
+def test_without_models_no_bento_is_built() -> None:
     with pytest.raises(SystemExit, match="error: the model store has none"):
         bento.main()
 
 
-def test_the_context_holds_the_packages_as_they_are_imported(monkeypatch, tmp_path) -> None:
-    serve(monkeypatch, "sentiment:2")
+def test_the_context_holds_the_packages_as_they_are_imported(put, tmp_path) -> None:
+    put("sentiment", "2")
     content = bento.render_bentofile(Settings())
-    bento.lay_out_context(content, tmp_path)
-    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    context = tmp_path / "context"
+    context.mkdir()
+    bento.lay_out_context(content, context)
+    names = {path.relative_to(context).as_posix() for path in context.rglob("*")}
     assert {"valence/__init__.py", "valence/py.typed", "valence/service/app.py"} <= names
     assert not [n for n in names if "__pycache__" in n or n.endswith((".cpp", ".h"))]
     assert not names & {"valence/service/python", "valence/training"}
     requirements = yaml.safe_load(content)["python"]["requirements_txt"]
-    assert (tmp_path / requirements).read_text() == bento.REQUIREMENTS.read_text()
+    assert (context / requirements).read_text() == bento.REQUIREMENTS.read_text()
 
 
 def test_bentoml_build_alone_lacks_the_requirements() -> None:

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 from valence.service.errors import ArtifactError, ConfigurationError
 from valence.service.registry import models
@@ -8,26 +6,6 @@ from valence.service.settings import Settings
 
 # for BentoML's own imports
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
-
-
-@pytest.fixture
-def put(tmp_path, save_tiny):
-    """Return a function that saves a model into the test's own model store."""
-    import bentoml
-    from bentoml._internal.configuration.containers import BentoMLContainer
-    from bentoml._internal.models import ModelStore
-
-    folder = tmp_path / "models"
-    folder.mkdir()
-    before = BentoMLContainer.model_store.get()
-    BentoMLContainer.model_store.set(ModelStore(folder))
-
-    def put(name: str, version: str) -> None:
-        with bentoml.models.create(f"{name}:{version}") as model:
-            save_tiny(Path(model.path), name=name, version=version)
-
-    yield put
-    BentoMLContainer.model_store.set(before)
 
 
 def tags(**fields: object) -> list[str]:

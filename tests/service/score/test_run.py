@@ -6,10 +6,11 @@ import json
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from valence.service.classifier.classifier import Classifier
 from valence.service.errors import ConfigurationError
-from valence.service.files import encodings, tables
+from valence.service.files import encodings, lines, tables
 from valence.service.score import parts, run
 
 TEXTS = [f"good movie {number} bad " * (number % 7) for number in range(50)]
@@ -31,9 +32,7 @@ def rows_of(path: Path) -> list[dict[str, object]]:
 
 
 @pytest.fixture
-def score(tiny_artifact, counting_engine, monkeypatch):
-    monkeypatch.setattr(run, "PART_ROWS", 8)
-
+def score(tiny_artifact, counting_engine):
     def score(
         source: Path, out: Path, *, engine=counting_engine, advance=lambda *_: None, **given
     ) -> int:
@@ -43,6 +42,7 @@ def score(tiny_artifact, counting_engine, monkeypatch):
             in_format=tables.require_format(source),
             out_format=tables.require_format(out),
             encoding=encoding,
+            part_rows=8,
             **given,
         )
         classifier = Classifier(tiny_artifact)
@@ -140,6 +140,67 @@ def test_an_invalid_row_has_an_error_and_others_are_scored(score, tmp_path):
         "line 4: column 'text' does not have a text",
     ]
     assert scored[3]["more"] == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_row_that_is_too_long_is_an_error(score, tmp_path, monkeypatch, name, encoding):
+    if name == "in.parquet":
+        pytest.skip("a row of Parquet has no lines")
+    monkeypatch.setattr(lines, "MAX_ROW", 60)
+    texts = ["good", "x" * 70, "bad", "y" * 500, "good movie"]
+    if "json" in name:
+        content = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    else:
+        content = "text\n" + "".join(f"{text}\n" for text in texts)
+    data = content.encode(encoding)
+    source = tmp_path / name
+    source.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    score(source, tmp_path / "out.jsonl", encoding=encoding)
+    scored = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["text"] for row in scored if not row["error"]][:2] == ["good", "bad"]
+    assert scored[-1]["text"] == "good movie"
+    first = 1 if "json" in name else 2
+    assert scored[1]["error"].startswith(f"line {first + 1}: more than 4,000,000 characters")
+    assert scored[3]["error"].startswith(f"line {first + 3}: more than 4,000,000 characters")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_part_holds_few_characters(score, rows, tmp_path, monkeypatch, counting_engine, name):
+    """Rows of any size fit into memory, and the output is the same."""
+    source = write(tmp_path / name, rows)
+    score(source, tmp_path / "whole.jsonl")
+    monkeypatch.setattr(run, "PART_CHARACTERS", 150)
+    told = []
+    score(source, tmp_path / "parts.jsonl", advance=lambda *given: told.append(given[0]))
+    assert len(told) > 10
+    assert told[-1] == len(rows)
+    assert (tmp_path / "parts.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("truncation", ["head", "window"])
+def test_a_row_that_is_not_finite_is_an_error(
+    score, tmp_path, counting_engine, tiny_artifact, wrong, truncation
+):
+    bad_id = tiny_artifact.vocabulary.id("bad")
+
+    class DamagedEngine:
+        name = "damaged"
+
+        def logits(self, documents):
+            logits = counting_engine.logits(documents)
+            logits[[bad_id in document for document in documents], 0] = wrong
+            return logits
+
+    texts = ["good", "good " * 100 + "bad", "movie", "bad", "good " * 100]
+    source = write(tmp_path / "in.jsonl", [{"text": text} for text in texts])
+    score(source, tmp_path / "out.jsonl", engine=DamagedEngine(), truncation=truncation)
+    scored = rows_of(tmp_path / "out.jsonl")
+    wanted = [False, truncation == "window", False, True, False]
+    assert ["not finite" in (row["error"] or "") for row in scored] == wanted
+    assert [row["label"] is None for row in scored] == wanted
+    assert "NaN" not in (tmp_path / "out.jsonl").read_text()
 
 
 def test_a_row_with_too_few_cells_is_an_error(score, tmp_path):

@@ -3,9 +3,9 @@
 import asyncio
 import collections
 import socket
+from dataclasses import replace
 
 import pytest
-from valence.service.server import protocol
 from valence.service.server.connection_limits import ConnectionLimiter
 
 from tests.support.protocol_servers import limits, port_of, started
@@ -86,17 +86,17 @@ async def test_a_client_refused_while_sending_gets_the_reason(server):
         await opened.wait_closed()
 
 
-async def test_a_refused_client_that_stays_is_disconnected(server, monkeypatch):
-    monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.1)
-    reader, writer = await connect(server)
-    writer.write(b"xyzzy\r\n\r\n")
-    assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
-    for _ in range(100):
-        if not server.server_state.connections:
-            break
-        await asyncio.sleep(0.05)
-    assert not server.server_state.connections
-    writer.close()
+async def test_a_refused_client_that_stays_is_disconnected():
+    async with started(answer, replace(LIMITS, linger_seconds=0.1)) as server:
+        reader, writer = await connect(server)
+        writer.write(b"xyzzy\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+        for _ in range(40):
+            if not server.server_state.connections:
+                break
+            await asyncio.sleep(0.05)
+        assert not server.server_state.connections
+        writer.close()
 
 
 async def test_a_limiter_refuses_up_to_its_limit_outside_the_loop():

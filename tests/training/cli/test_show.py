@@ -8,6 +8,7 @@ import typer.testing
 import valence.training.cli.main as commands
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError, ConfigurationError
+from valence.training.cli.show import _make_lines
 from valence.training.config import loader
 from valence.training.pipeline.training_run import Trained
 from valence.training.report import model_card
@@ -42,6 +43,16 @@ def test_a_model_shows_its_origin_and_its_scores(stored: Stored) -> None:
         "licence not stated" if not manifest.training.corpora[0].license else "none",
     ):
         assert part in told
+
+
+def test_a_model_of_data_for_research_says_so(stored: Stored) -> None:
+    manifest = stored[0].manifest
+    (corpus,) = manifest.training.corpora
+    limited = corpus.model_copy(update={"license": "provided for research"})
+    training = manifest.training.model_copy(update={"corpora": (limited,)})
+    told = _make_lines(manifest.model_copy(update={"training": training}))
+    assert f"for some uses {corpus.name}: provided for research" in told
+    assert not [line for line in _make_lines(manifest) if line.startswith("for some uses")]
 
 
 def test_the_artifact_holds_the_whole_lineage(stored: Stored) -> None:

@@ -184,13 +184,13 @@ def test_the_delimiter_is_detected_from_the_rows(tmp_path: Path, name: str, deli
     assert labelled_texts(path) == ROWS
 
 
-def test_a_field_over_the_size_limit_is_refused(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("valence.service.files.tables._MAX_FIELD", 200)
+def test_a_row_over_the_size_limit_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("valence.service.files.lines.MAX_ROW", 200)
     path = tmp_path / "a.csv"
-    path.write_text(f"review,stars\n{'x' * 200},1\n")
-    assert labelled_texts(path) == [("x" * 200, "1")]
-    path.write_text(f"review,stars\n{'x' * 201},1\n")
-    assert "line 2: field larger than field limit (200)" in refusal_of(path)
+    path.write_text(f"review,stars\n{'x' * 197},1\n")
+    assert labelled_texts(path) == [("x" * 197, "1")]
+    path.write_text(f"review,stars\n{'x' * 198},1\n")
+    assert "line 2: more than 4,000,000 characters" in refusal_of(path)
 
 
 def test_files_folders_and_globs_give_each_file_once(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
@@ -273,13 +274,13 @@ def test_streaming_requires_a_number_of_steps(file: Path, train: Callable[..., T
         train(configured(file, steps=None))
 
 
-def test_large_files_are_streamed_and_others_on_request(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = configured(file).data.model_copy(update={"streamed": None})
-    monkeypatch.setattr(large_files, "LARGE_BYTES", file.stat().st_size)
+def test_large_files_are_streamed_and_others_on_request(tmp_path: Path) -> None:
+    path = tmp_path / "large.jsonl"
+    path.touch()
+    data = configured(path).data.model_copy(update={"streamed": None})
+    os.truncate(path, large_files.LARGE_BYTES)  # a hole, which takes no space
     assert not large_files.is_streamed(data)
-    monkeypatch.setattr(large_files, "LARGE_BYTES", file.stat().st_size - 1)
+    os.truncate(path, large_files.LARGE_BYTES + 1)
     assert large_files.is_streamed(data)
     assert not large_files.is_streamed(data.model_copy(update={"streamed": False}))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from valence.training.corpora.normal_form import normal_form
 from valence.training.data import text_copies
 from valence.training.data.near_words import Neighbours
 from valence.training.data.split import split_by_hash
-from valence.training.embeddings import glove, pretrained
 from valence.training.embeddings.table import VectorTable
 from valence.training.runtime.progress import Reporter
 
@@ -89,17 +89,15 @@ def test_copies_avoid_held_out_texts_and_use_near_words(
     silent: type[Reporter],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    publish_glove: Callable[..., None],
 ) -> None:
     splits = split_by_hash(examples)
     asked: list[tuple[Neighbours, dict[str, Any]]] = []
     monkeypatch.setattr(
         text_copies, "augment", lambda _, near, **rest: asked.append((near, rest)) or ()
     )
-    words = {word: row for row, word in enumerate([*map(str, range(200)), "the", "film"])}
-    monkeypatch.setattr(pretrained, "fetch", lambda package, cache, progress: cache)
-    monkeypatch.setattr(
-        glove, "read_glove", lambda _: VectorTable(words, np.ones((202, 2), dtype=np.float32))
-    )
+    words = [*map(str, range(200)), "the", "film"]
+    publish_glove(tmp_path, words, np.ones((202, 2), dtype=np.float32))
     settings = Distillation(copies=2, seed=3)
     text_copies.make_augmented_texts(settings, splits, cache=tmp_path, reporter=silent())
     [(near, rest)] = asked

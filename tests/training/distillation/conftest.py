@@ -9,6 +9,7 @@ import pytest
 from valence.training.config.schema import Distillation
 from valence.training.corpora.example import Example
 from valence.training.data.split import Splits, split_by_hash
+from valence.training.distillation import fine_tuning
 from valence.training.distillation.encoder_teacher import EncoderTeacher
 from valence.training.distillation.teacher import TeacherData
 from valence.training.embeddings.encoder_model import Encoder
@@ -22,6 +23,12 @@ LABELS = ("negative", "neutral", "positive")
 @pytest.fixture(scope="session")
 def splits(examples: list[Example]) -> Splits:
     return split_by_hash(examples)
+
+
+@pytest.fixture(autouse=True)
+def _few_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reduce the pieces per batch, so that the toy texts make enough batches to learn from."""
+    monkeypatch.setattr(fine_tuning, "_BATCH_PIECES", 128)
 
 
 @pytest.fixture

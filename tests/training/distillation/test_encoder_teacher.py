@@ -22,12 +22,6 @@ LABELS = ("negative", "neutral", "positive")
 Make = Callable[..., EncoderTeacher]
 
 
-@pytest.fixture(autouse=True)
-def _few_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reduce the pieces per batch, so that the toy texts make enough batches to learn from."""
-    monkeypatch.setattr(fine_tuning, "_BATCH_PIECES", 128)
-
-
 @pytest.fixture
 def tuned(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Return the texts that each network was fine-tuned on."""

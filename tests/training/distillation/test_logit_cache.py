@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from valence.training.distillation import logit_cache
 from valence.training.distillation.logit_cache import LogitCache
 from valence.training.runtime.progress import Reporter
 
@@ -30,22 +29,23 @@ def test_cached_answers_are_found_by_text(tmp_path: Path, silent: type[Reporter]
 
 
 def test_an_interruption_loses_only_the_current_batch(
-    tmp_path: Path, silent: type[Reporter], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, silent: type[Reporter]
 ) -> None:
-    monkeypatch.setattr(logit_cache, "_CHUNK_TEXTS", 2)
+    texts = [str(number) for number in range(16_384)]
+    asked: list[Sequence[str]] = []
 
     def interrupted_answers(texts: Sequence[str]) -> NDArray[np.float32]:
-        if "four" in texts:
+        asked.append(texts)
+        if len(asked) == 2:
             raise KeyboardInterrupt
         return lengths(texts)
 
-    path, texts = tmp_path / "of.safetensors", ["one", "two", "three", "four"]
-    reporter = silent()
+    path, reporter = tmp_path / "of.safetensors", silent()
     with pytest.raises(KeyboardInterrupt):
         LogitCache(path).add(texts, interrupted_answers, who="it", reporter=reporter)
-    assert "it answers 4 texts" in reporter.said
+    assert "it answers 16,384 texts" in reporter.said
     assert reporter.said[1].startswith("it answers: 50%, ")
-    assert LogitCache(path).missing(texts) == ["three", "four"]
+    assert LogitCache(path).missing(texts) == asked[1] == texts[8_192:]
 
 
 def test_a_damaged_cache_counts_as_empty_and_is_replaced(

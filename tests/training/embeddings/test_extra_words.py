@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.training.embeddings import extra_words, glove, pretrained
-from valence.training.embeddings.table import VectorTable
+from valence.training.embeddings import extra_words, glove
 
 
 @pytest.fixture
@@ -25,11 +25,9 @@ def test_extra_words_are_the_first_of_a_file(file: str, tmp_path: Path) -> None:
 
 
 def test_extra_words_are_the_first_of_glove(
-    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    file: str, tmp_path: Path, publish_glove: Callable[..., None]
 ) -> None:
-    table = VectorTable({"the": 0, "of": 1}, np.zeros((2, 50), dtype=np.float32))
-    monkeypatch.setattr(pretrained, "fetch", lambda package, cache, progress: cache)
-    monkeypatch.setattr(glove, "read_glove", lambda _: table)
+    publish_glove(tmp_path, ["the", "of"], np.zeros((2, 50), dtype=np.float32))
     assert extra_words.select_extra_words([glove.NAME, file], 1, cache=tmp_path) == ("the",)
 
 

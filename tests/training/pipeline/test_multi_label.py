@@ -34,6 +34,8 @@ from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
+from tests.support.model_stores import models_in
+
 pytestmark = pytest.mark.integration
 
 LABELS = ("cold", "late", "rude")
@@ -76,8 +78,6 @@ def visited(
     silent: type[Reporter],
 ) -> Iterator[tuple[Trained, Workspace]]:
     """Yield a multi-label classifier in its own store, with its corpus in place."""
-    from tests.training.conftest import models_in
-
     folder = tmp_path_factory.mktemp("visits")
     workspace = Workspace(folder / "workspace")
     content = "".join(f"{'|'.join(e.labels)}\t{e.text}\n" for e in synthetic_examples()).encode()

@@ -61,6 +61,18 @@ def test_every_table_has_rows_of_equal_length(manifest: Manifest) -> None:
     assert "<b>" not in card.replace("\\<b\\>", "")
 
 
+def test_a_card_says_that_its_model_is_for_research(manifest: Manifest) -> None:
+    corpus = manifest.training.corpora[0]
+    limited = corpus.model_copy(update={"license": "articles [copyright], for research"})
+    card = model_card.render_model_card(changed(manifest, corpora=(limited,)))
+    assert "**For some uses only.**" in card
+    assert f"- {corpus.name}: articles \\[copyright\\], for research\n" in card
+    assert "license: other" in card.split("---")[1]
+    free = model_card.render_model_card(manifest)
+    assert "uses only" not in free
+    assert "license:" not in free
+
+
 def test_the_configuration_in_a_card_is_complete(manifest: Manifest) -> None:
     """It trains the same classifier."""
     written = model_card.format_configuration(manifest, paths=True)

@@ -32,6 +32,11 @@ def test_a_terminal_has_a_bar_with_speed_time_and_dev_metric() -> None:
     assert re.search(r"\d:\d\d:\d\d\S* left dev macro-F1 0.7", said)
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.mark.parametrize(
     ("value", "live"), [("true", False), ("1", False), ("", True), ("false", True), ("0", True)]
 )
@@ -41,8 +46,7 @@ def test_a_terminal_in_ci_gets_a_log(
     monkeypatch.setenv("CI", value)
     monkeypatch.setenv("FORCE_COLOR", "1")
     # the properties of a stream that rich uses
-    monkeypatch.setattr("sys.stderr", terminal := io.StringIO())
-    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
     reporter = Reporter()
     assert reporter.console.is_terminal is live
     with reporter.bar("epoch 1/2", total=1) as advance:

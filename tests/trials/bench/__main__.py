@@ -58,7 +58,7 @@ def main() -> None:
         started = time.perf_counter()
         section = parts.run(part, options)
         # write each part immediately, so that a later failure loses nothing
-        page = arguments.output / report.file_name()
+        page = arguments.output / report.file_name(*report.find_processor())
         report.write(page, {part: section}, order=list(parts.PARTS))
         report.write_index(arguments.output.with_suffix(".md"), arguments.output)
         for goal in section.goals:

@@ -34,7 +34,7 @@ class Application:
         scorer = Scorer(
             self.classifier,
             self.engine,
-            limits=QueueLimits(settings.queue_items, settings.queue_tokens),
+            limits=QueueLimits.of(settings),
             worker=ThreadPoolExecutor(1),
             metrics=self.metrics,
         )

@@ -25,7 +25,6 @@ from tests.trials.bench.measure import percentile
 from tests.trials.bench.processes import BenchError, cpu_seconds
 
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
-_DRAIN_SECONDS = 5.0
 _CONNECT_SECONDS = 5.0
 
 
@@ -36,6 +35,7 @@ class Job:
     With a ``rate`` (requests per second) the loop is open, otherwise closed. ``spacing`` describes
     the arrivals of an open loop: ``even``, or ``poisson``, as from many independent clients.
     ``pids`` are the processes of the server, whose processor time is measured in the same window.
+    Requests without an answer are waited for ``drain_seconds`` after the window.
     """
 
     port: int
@@ -47,6 +47,7 @@ class Job:
     spacing: str = "even"
     seed: int = 0
     pids: Sequence[int] = ()
+    drain_seconds: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class _Run:
             if not closed and now >= closes:
                 cpu_after, closes, closed = cpu_seconds(job.pids), clock(), True
             settled = len(free) == len(connections) and not self._due
-            if closed and (settled or now > closes + _DRAIN_SECONDS):
+            if closed and (settled or now > closes + job.drain_seconds):
                 break
             self._send(free, start=start, now=now, closed=closed)
             # an open loop never sleeps: waking up would take longer than a request

@@ -147,12 +147,11 @@ def write_index(path: Path, folder: Path) -> None:
     path.write_text(_INDEX + table + "\n", encoding="utf-8")
 
 
-def file_name() -> str:
-    """Return the name of this processor's document: its name and its best instruction set.
+def file_name(name: str, flags: set[str]) -> str:
+    """Return the name of a processor's document: its ``name`` and the best of its ``flags``.
 
     In virtual machines very different processors are called "EPYC" or "Xeon".
     """
-    name, flags = _processor()
     best = [flag for flag in _FLAGS if flag in flags][-1:]
     words = re.findall(r"[a-z0-9]+", re.sub(r"\((R|TM)\)", "", " ".join([name, *best])).lower())
     return "-".join(words) + ".md"
@@ -160,7 +159,7 @@ def file_name() -> str:
 
 def hardware() -> str:
     """Return one line about this machine."""
-    name, flags = _processor()
+    name, flags = find_processor()
     has = ", ".join(flag for flag in _FLAGS if flag in flags) or "no vector flags known"
     gibibytes = psutil.virtual_memory().total / 2**30
     return (
@@ -169,7 +168,8 @@ def hardware() -> str:
     )
 
 
-def _processor() -> tuple[str, set[str]]:
+def find_processor() -> tuple[str, set[str]]:
+    """Return the name and the instruction flags of this processor."""
     name, flags = platform.processor() or platform.machine(), set[str]()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

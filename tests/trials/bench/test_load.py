@@ -87,10 +87,11 @@ def test_an_open_loop_keeps_its_schedule_while_a_server_stalls():
     assert result.lag_p99 < 0.1
 
 
-def test_an_unanswered_request_counts_with_its_waiting_time(monkeypatch):
-    monkeypatch.setattr(load, "_DRAIN_SECONDS", 0.2)
+def test_an_unanswered_request_counts_with_its_waiting_time():
     with server(stall=(1, 0.8)) as (port, _):
-        result = load.run(Job(port, REQUESTS, connections=1, seconds=0.3, warm_up=0.0, rate=18.0))
+        result = load.run(
+            Job(port, REQUESTS, 1, seconds=0.3, warm_up=0.0, rate=18.0, drain_seconds=0.2)
+        )
     assert result.failed == result.answered == 5
     assert result.p99 > 0.3
 

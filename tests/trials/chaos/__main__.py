@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.trials.bench.measure import say
-from tests.trials.chaos import fuzz, keys, overload, restarts, slow, soak
+from tests.trials.chaos import fuzz, keys, overload, restarts, slow, soak, worst
 from tests.trials.chaos.finding import Finding, markdown, publish
 
 PAGE = Path("docs/measured/faults.md")
@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "fuzz": lambda share: fuzz.run(requests=int(10_000 * share), made=int(100_000 * share)),
     "tokenizer": lambda share: fuzz.tokenizer(int(1_000_000 * share)),
     "soak": lambda share: soak.run(requests=int(1_000_000 * share)),
+    "worst": lambda share: worst.run(seconds=1_200 * share),
 }
 
 

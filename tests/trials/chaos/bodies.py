@@ -195,7 +195,7 @@ async def _application(scratch: Path, log: Log) -> Application:
     scorer = Scorer(
         Classifier(loaded),
         factory.create(loaded, name="auto", log=log),
-        limits=QueueLimits(_SETTINGS.queue_items, _SETTINGS.queue_tokens),
+        limits=QueueLimits.of(_SETTINGS),
         worker=ThreadPoolExecutor(1),
         metrics=metrics,
     )

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.trials.bench import report
+
 _INTRODUCTION = """\
 # Faults
 
@@ -49,7 +51,8 @@ def publish(
     A new page begins with the ``introduction``.
     """
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
-    machine = f"{_processor()}, {os.cpu_count()} cores, Linux {platform.release()}"
+    processor, _ = report.find_processor()
+    machine = f"{processor}, {os.cpu_count()} cores, Linux {platform.release()}"
     opened, closed = f"<!-- {part} -->", f"<!-- /{part} -->"
     section = f"{opened}\n{day}; {machine}.\n\n{markdown(findings)}{closed}\n"
     page = path.read_text(encoding="utf-8") if path.exists() else introduction
@@ -59,10 +62,3 @@ def publish(
     else:
         page = page[:start] + section + page[end + len(closed) + 1 :]
     path.write_text(page, encoding="utf-8")
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()

@@ -17,9 +17,6 @@ from dataclasses import dataclass, field
 from tests.trials.bench.load import Answer
 from tests.trials.bench.measure import percentile
 
-# a request that still waits this long after the last one was sent never gets an answer
-_SETTLE_SECONDS = 15.0
-
 
 @dataclass
 class Flood:
@@ -69,9 +66,18 @@ class _Connection:
 
 
 def run(
-    port: int, requests: Sequence[bytes], *, rate: float, seconds: float, most_connections: int
+    port: int,
+    requests: Sequence[bytes],
+    *,
+    rate: float,
+    seconds: float,
+    most_connections: int,
+    settle_seconds: float = 15.0,
 ) -> Flood:
-    """Send ``rate`` requests per second, evenly spaced, for ``seconds``."""
+    """Send ``rate`` requests per second, evenly spaced, for ``seconds``.
+
+    A request that still waits ``settle_seconds`` after the last one was sent never gets an answer.
+    """
     flood = Flood(seconds=seconds)
     connections: dict[int, _Connection] = {}
     # may hold connections that the server has closed meanwhile
@@ -82,9 +88,7 @@ def run(
         while True:
             now = time.perf_counter()
             sending = now - started < seconds
-            if not sending and (
-                answered == flood.sent or now - started > seconds + _SETTLE_SECONDS
-            ):
+            if not sending and (answered == flood.sent or now - started > seconds + settle_seconds):
                 break
             due = int((now - started) * rate) if sending else 0
             while flood.sent < due:

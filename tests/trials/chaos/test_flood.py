@@ -55,9 +55,9 @@ def port() -> Iterator[int]:
     loop.close()
 
 
-def run(port: int, *bodies: bytes, rate: float = 200, most: int = 50) -> flood.Flood:
+def run(port: int, *bodies: bytes, most: int = 50, **given: float) -> flood.Flood:
     requests = [post("/", body) for body in bodies]
-    return flood.run(port, requests, rate=rate, seconds=0.5, most_connections=most)
+    return flood.run(port, requests, rate=200, seconds=0.5, most_connections=most, **given)
 
 
 def test_every_request_is_accounted_for(port):
@@ -76,9 +76,8 @@ def test_a_refusal_without_retry_after_is_counted(port):
     assert wave.without_retry_after == wave.statuses[429] > 0
 
 
-def test_requests_without_an_answer_are_counted(port, monkeypatch):
-    monkeypatch.setattr(flood, "_SETTLE_SECONDS", 0.2)
-    wave = run(port, b"good", b"none", most=200)
+def test_requests_without_an_answer_are_counted(port):
+    wave = run(port, b"good", b"none", most=200, settle_seconds=0.2)
     assert wave.unanswered == wave.sent - wave.statuses[200] > 0
     assert set(wave.statuses) == {200}
 
@@ -89,7 +88,6 @@ def test_a_closing_connection_gets_no_further_request(port):
     assert wave.unanswered == 0
 
 
-def test_the_number_of_open_connections_is_limited(port, monkeypatch):
-    monkeypatch.setattr(flood, "_SETTLE_SECONDS", 0.2)
-    wave = run(port, b"none", most=7)
+def test_the_number_of_open_connections_is_limited(port):
+    wave = run(port, b"none", most=7, settle_seconds=0.2)
     assert wave.sent == wave.unanswered == 7

@@ -158,3 +158,26 @@ async def test_admission_for_another_model_ignores_the_default_one(around, text)
     mine = body.replace(b"model", b"label")
     with pytest.raises(Overloaded):
         await full_reader(mine).read()
+
+
+async def test_answers_count_like_bodies_until_the_release():
+    limits = BodyLimits(max_body_bytes=6, max_total_bytes=9, idle_seconds=5)
+    first, second = reader_of(limits, b"abcd"), reader_of(limits, b"ab")
+    await first.read()
+    first.hold(4)
+    with pytest.raises(Overloaded, match="9 bytes of memory for bodies, texts and answers"):
+        await second.read()
+    second.release()
+    first.release(3)
+    assert limits.held_bytes == 5
+    first.release()
+    assert limits.held_bytes == 0
+
+
+async def test_a_request_that_is_alone_may_hold_what_it_needs():
+    limits = BodyLimits(max_body_bytes=6, max_total_bytes=9, idle_seconds=5)
+    reader = reader_of(limits, b"abcdef")
+    await reader.read()
+    reader.hold(100)
+    with pytest.raises(Overloaded):
+        await reader_of(limits, b"a").read()

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import math
 import time
 
@@ -8,6 +9,7 @@ from valence.service.api.v1.classification import classify_in_process
 from valence.service.api.v1.schemas import ClassifyResponse
 from valence.service.classifier import artifact
 from valence.service.errors import InvalidRequest
+from valence.service.inference.request_cost import RequestCost, RequestLimits
 
 from tests.support.blocked_engines import Blocked, slow
 
@@ -325,3 +327,106 @@ async def test_an_explanation_gets_the_time_the_scores_left(served, monkeypatch,
         await classify_in_process(served.app.context, fields)
     scored, explained = allowed
     assert scored - explained >= 0.1
+
+
+WORDS, SENTENCES = "a " * 50_000, "a. " * 33_000
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        ("/v1/classify", {"texts": [WORDS] * 32, "explain": True}, "max_explained_tokens"),
+        ("/v1/classify", {"texts": [SENTENCES] * 32, "granularity": "sentence"}, "max_windows"),
+        ("/v1/classify", {"texts": ["good"] * 200}, "max_answer_bytes"),
+        ("/predict", {"inputs": [["good"]] * 200}, "max_answer_bytes"),
+        ("/classify", {"input": ["good"] * 200}, "max_answer_bytes"),
+        ("/invocations", {"inputs": [["good"]] * 200}, "max_answer_bytes"),
+        (
+            "/v2/models/sentiment/infer",
+            {
+                "inputs": [
+                    {"name": "text", "shape": [200], "datatype": "BYTES", "data": ["good"] * 200}
+                ]
+            },
+            "max_answer_bytes",
+        ),
+        ("/v1/activations", {"text": WORDS, "units": 1024}, "max_answer_bytes"),
+    ],
+)
+async def test_a_request_that_costs_too_much_is_422_unscored(serve, path, content, said):
+    """Whatever the dialect; the error names the limit, which the model's card says."""
+    limits = {} if said != "max_answer_bytes" else {"max_answer_bytes": 65_536}
+    served = serve(**limits)
+    if path == "/v1/activations":
+        served.models.get()._limits = RequestLimits(max_answer_bytes=1_000)
+    response = await served.client.post(path, json=content)
+    assert response.status_code == 422
+    assert said in response.text
+    assert "send fewer or shorter texts per request" in response.text
+    assert served.engine.calls == []
+    (card,) = (await served.client.get("/v1/models")).json()["models"]
+    assert card["limits"][said] == getattr(served.app.context.settings, said)
+    assert served.app._bodies.held_bytes == 0
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"texts": ["good bad"] * 150},
+        {"texts": ["Good. Bad."] * 150, "granularity": "sentence"},
+        {"texts": ["good bad"] * 30, "explain": True},
+    ],
+)
+async def test_an_answer_is_no_larger_than_was_counted(serve, asked, monkeypatch):
+    counted = []
+    monkeypatch.setattr(RequestCost, "hold", lambda cost, _: counted.append(cost.answer_bytes))
+    served = serve()
+    served.models.get()._few_texts = 1
+    response = await served.classify(**asked)
+    assert response.status_code == 200
+    # the envelope of an answer has some hundred bytes
+    assert len(response.content) - 300 < counted[-1] < 6 * len(response.content)
+
+
+async def test_what_a_large_request_holds_is_counted_and_released(serve):
+    served = serve(engine=Blocked(), body_memory_bytes=4 * 1024 * 1024)
+    slow(served)
+    bodies = served.app._bodies
+    asked = {"texts": ["Good movie. " * 2_000] * 4, "granularity": "sentence"}
+    served.models.get()._limits = RequestLimits(max_windows=10**6)
+    running = asyncio.create_task(served.classify(**asked))
+    while bodies.held_bytes <= 4 * 2**20:
+        assert not running.done(), running.result().text
+        await asyncio.sleep(0.01)
+    refused = await served.classify(texts=["good " * 2_000] * 2)
+    assert refused.status_code == 429
+    assert "memory for bodies, texts and answers" in refused.json()["detail"]
+    served.engine.opened.set()
+    assert (await running).status_code == 200
+    assert bodies.held_bytes == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/classify", "/classify"])
+async def test_work_ends_when_the_client_of_a_large_request_leaves(served, monkeypatch, path):
+    """Also before its texts are in the queue."""
+    monkeypatch.setattr("valence.service.api.http.disconnect._WATCH_AFTER_SECONDS", 0.01)
+    texts = ["Good movie. " * 8_000] * 40
+    asked = {"texts": texts, "truncation": "window"} if path[1] == "v" else {"input": texts}
+    body = json.dumps(asked).encode()
+    messages = [{"type": "http.request", "body": body}]
+
+    async def receive():
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    async def send(message):
+        raise AssertionError("nobody is there")
+
+    scope = {"type": "http", "method": "POST", "path": path, "headers": []}
+    started = time.perf_counter()
+    await served.app(scope, receive, send)
+    assert served.lines()[-1]["status"] == 499
+    assert served.lines()[-1]["model"] == "sentiment"
+    assert time.perf_counter() - started < 1.5
+    assert served.engine.calls == []
+    assert served.app._bodies.held_bytes == 0
+    assert (await served.classify(text="good")).status_code == 200

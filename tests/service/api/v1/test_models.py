@@ -41,6 +41,20 @@ async def test_a_model_card_has_the_whole_lineage_but_no_path(
     assert card["training"]["configuration"]["data"]["files"] == ["reviews.csv", "*.csv"]
 
 
+async def test_a_model_of_data_for_research_says_so(
+    serve: Callable[..., object], tiny_artifact: Artifact
+) -> None:
+    free = await serve().client.get("/v1/models/sentiment")
+    assert free.json()["restrictions"] == []
+    corpus = tiny_artifact.manifest.training.corpora[0]
+    limited = corpus.model_copy(update={"name": "bbc", "license": "provided for research"})
+    training = tiny_artifact.manifest.training.model_copy(update={"corpora": (limited,)})
+    manifest = tiny_artifact.manifest.model_copy(update={"training": training})
+    served = serve(artifact=dataclasses.replace(tiny_artifact, manifest=manifest))
+    (card,) = (await served.client.get("/v1/models")).json()["models"]
+    assert card["restrictions"] == ["bbc: provided for research"]
+
+
 def test_a_configuration_without_files_is_shown_unchanged() -> None:
     """It has no word vectors either."""
     for plain in ({}, {"data": {"corpora": ["bbc"]}, "words": {"vectors": None}}):

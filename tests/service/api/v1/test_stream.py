@@ -280,3 +280,23 @@ async def test_every_stream_has_its_own_headers(served: Any) -> None:
     assert [len(found) for found in ids] == [1, 1, 1]
     assert len({found[0] for found in ids}) == 3
     assert len({len(answer.headers.raw) for answer in answers}) == 1
+
+
+async def test_lines_that_are_not_complete_count_in_the_memory(serve):
+    """A stream that has no room ends, and names the line to resume from."""
+    served = serve(body_memory_bytes=2048, max_body_bytes=2048)
+    first, second = Connection(served), Connection(served)
+    first.write(b'"good"\n"' + b"a" * 1500)
+    assert [answer["line"] for answer in await first.read()] == [1]
+    await asyncio.sleep(0.01)
+    assert served.app._bodies.held_bytes == 1501
+    second.write(b'"good"\n"bad"\n')
+    (last,) = await second.read()
+    assert last["resume_from"] == last["line"] == 1
+    assert last["error"]["type"].endswith("overloaded")
+    second.write(b"", more=False)
+    await second.task
+    first.write(b'"\n', more=False)
+    assert [answer["line"] for answer in await first.read()] == [2]
+    await first.task
+    assert served.app._bodies.held_bytes == 0

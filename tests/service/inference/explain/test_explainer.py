@@ -14,9 +14,10 @@ from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import Overloaded, TextTooLong
 from valence.service.inference.admission import QueueLimits
 from valence.service.inference.engines.reference import ReferenceEngine
-from valence.service.inference.explain.explainer import Explainer
+from valence.service.inference.explain.explainer import Explainer, find_places
 from valence.service.inference.scored import ScoreRequest
 from valence.service.inference.scorer import Scorer
+from valence.service.inference.turns import Turns
 from valence.service.observability.metrics.service import Metrics
 
 TEXT = "The \U0001f600 movie was n't bad, zyx!  Very good."
@@ -85,7 +86,9 @@ def test_contributions_sum_to_the_logit_of_the_engine(tiny_artifact, label):
         logit = engine.logits(reading.windows)[0, classifier.manifest.labels.index(label)]
         questions = explainer.questions(reading, label)
         answers = explainer.attribute(questions)
-        explanation = explainer.explanation(text, label, "head", questions, answers)
+        known = classifier.artifact.vocabulary.encode(text).known
+        places = asyncio.run(Turns().run(find_places(text, known)))
+        explanation = explainer.explanation(places, label, "head", answers)
         assert explanation.label == label
         assert explanation.logit == pytest.approx(logit, abs=1e-4)
         assert explanation.sum == sum(token["contribution"] for token in explanation.tokens)

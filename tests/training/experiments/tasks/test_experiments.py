@@ -71,7 +71,7 @@ def made(
 ) -> Callable[..., Summary]:
     """Return a function that runs experiments on both tasks: ``made(seeds=(0, 1))``."""
 
-    def made(**changes: object) -> Summary:
+    def made(*, reporter: Reporter | None = None, **changes: object) -> Summary:
         chosen = {
             "tasks": (small("trec6"), small("sst2", metric="macro_recall")),
             "seeds": (0,),
@@ -82,7 +82,7 @@ def made(
         }
         return experiments.run_experiments(
             Experiments(**chosen),
-            run=Run(workspace, silent()),
+            run=Run(workspace, reporter or silent()),
         )
 
     return made
@@ -179,17 +179,16 @@ def test_a_failed_training_does_not_affect_the_others(
 def test_an_unexpected_error_is_reported_without_texts(
     made: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch, silent: type[Reporter]
 ) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(silent, "say", lambda _, message: said.append(message))
+    reporter = silent()
 
     def train(*_, **__):
         raise KeyError("a secret text")
 
     monkeypatch.setattr(training_run, "train_classifier", train)
-    assert made().failed == ("trec6, seed 0", "sst2, seed 0")
-    assert "secret" not in "".join(said)
+    assert made(reporter=reporter).failed == ("trec6, seed 0", "sst2, seed 0")
+    assert "secret" not in "".join(reporter.said)
     start = "trec6, seed 0 failed: KeyError in test_experiments"
-    assert any(line.startswith(start) for line in said)
+    assert any(line.startswith(start) for line in reporter.said)
 
 
 def test_no_training_starts_after_the_time_limit(made: Callable[..., Summary]) -> None:

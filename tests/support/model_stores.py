@@ -1,0 +1,22 @@
+"""Model stores of BentoML that only a test uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def models_in(folder: Path) -> Iterator[None]:
+    """Use ``folder`` as the model store of BentoML."""
+    from bentoml._internal.configuration.containers import BentoMLContainer
+    from bentoml._internal.models import ModelStore
+
+    folder.mkdir(parents=True, exist_ok=True)
+    before = BentoMLContainer.model_store.get()
+    BentoMLContainer.model_store.set(ModelStore(folder))
+    try:
+        yield
+    finally:
+        BentoMLContainer.model_store.set(before)

@@ -1,0 +1,44 @@
+import json
+
+from valence.service.api.application import ROUTES
+from valence.service.api.v1.examples import LIMITS
+from valence.service.classifier.truncation import TRUNCATIONS
+
+from tests.trials.chaos import worst
+from tests.trials.chaos.worst_requests import list_cases
+
+SMALL = LIMITS | {"max_characters": 4_000, "max_texts": 64, "max_body_bytes": 65_536}
+CASES = list_cases(SMALL, ["sentiment", "topic"])
+# these share the handler of /predict
+SAME = {"/"}
+
+
+def test_every_route_that_reads_texts_is_tried():
+    paths = {case.path.partition("?")[0] for case in CASES}
+    for route in ROUTES:
+        if route.method == "POST" and route.path not in SAME and "version" not in route.path:
+            assert paths & {route.path.format(name=name) for name in ("sentiment", "topic")}, route
+
+
+def test_every_combination_of_options_is_tried():
+    tried = set()
+    for case in CASES:
+        if case.path == "/v1/classify":
+            asked = json.loads(case.make_body())
+            options = ("truncation", "granularity", "explain", "top_k", "model")
+            tried.add(tuple(asked.get(option) for option in options))
+    # the first two requests name neither truncation nor model
+    tried = {one for one in tried if None not in (one[0], one[4])}
+    assert len(tried) == len(TRUNCATIONS) * 2 * 2 * 2 * 2
+
+
+def test_requests_are_within_the_limits_on_bodies():
+    """A larger body would be refused unread, and show nothing."""
+    sizes = [len(case.make_body()) for case in CASES[2:]]
+    assert max(sizes) <= SMALL["max_body_bytes"]
+    assert max(sizes) > 0.6 * SMALL["max_body_bytes"]
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+def test_the_limit_is_that_of_the_shipped_deployment():
+    assert worst._read_memory_limit() == 408 * 2**20
