@@ -119,7 +119,7 @@ class Valence:
         try:
             checked = settings.Settings.from_environment(os.environ)
             if checked.api_keys_file:
-                key_file.read(Path(checked.api_keys_file))
+                key_file.require_keys(Path(checked.api_keys_file))
             elif not checked.allow_anonymous:
                 key_file.require_unless_loopback(supervisor.listening_host())
             supervisor.require_free_port()

@@ -6,6 +6,7 @@
     ├── NonFiniteAnswer         a model that computes NaN or infinity for a text
     └── RequestError            a request that the service refuses
         ├── Unauthorized        no API key, or an unknown one
+        ├── Forbidden           the API key does not have the scope of the route
         ├── RateLimited         the rate limit of the API key is reached
         ├── UnknownPath
         ├── MethodNotAllowed
@@ -50,6 +51,14 @@ class RequestError(ValenceError):
 
 class Unauthorized(RequestError):
     """The request does not have an API key, or has an unknown one."""
+
+
+class Forbidden(RequestError):
+    """The API key of the request does not have the ``scope`` of the route."""
+
+    def __init__(self, message: str, *, scope: str) -> None:
+        super().__init__(message)
+        self.scope = scope
 
 
 class RateLimited(RequestError):

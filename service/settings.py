@@ -6,8 +6,17 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from valence.service.errors import ConfigurationError
+from valence.service.pacing.token_bucket import MAX_RATE, MIN_RATE
 
 PREFIX = "VALENCE_"
 
@@ -17,6 +26,13 @@ def _split(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
+
+
+def _require_rate(rate: float) -> float:
+    """Raise ``ValueError`` unless ``rate`` is a rate that a limit can have, or 0 for no limit."""
+    if rate and not MIN_RATE <= rate <= MAX_RATE:
+        raise ValueError(f"a rate is from {MIN_RATE:f} to {MAX_RATE:.0f}, or 0 for no limit")
+    return rate
 
 
 class Settings(BaseModel):
@@ -168,11 +184,16 @@ class Settings(BaseModel):
         description="Allow requests without API keys on an address other than loopback. Without "
         "this permission and without API keys the service does not start on such an address.",
     )
-    key_texts_per_second: float = Field(
+    key_texts_per_second: Annotated[float, AfterValidator(_require_rate)] = Field(
         default=0.0,
-        ge=0,
-        description="Rate limit, in texts per second, for each API key without a rate of its own. "
-        "Above the limit requests get status 429. 0: no limit.",
+        description="Rate limit, in texts per second, for each API key without a rate of its own, "
+        "in each replica. Above the limit requests get status 429. 0: no limit.",
+    )
+    key_tokens_per_second: Annotated[float, AfterValidator(_require_rate)] = Field(
+        default=0.0,
+        description="Rate limit, in tokens per second, for each API key without a rate of its own, "
+        "in each replica. Tokens count as often as the model reads them. Above the limit requests "
+        "get status 429. 0: no limit.",
     )
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         default=(),

@@ -15,8 +15,9 @@ from valence.service.api.dialects import vllm
 from valence.service.api.dialects.huggingface import routes as huggingface
 from valence.service.api.dialects.open_inference import routes as open_inference
 from valence.service.api.dialects.sagemaker import routes as sagemaker
-from valence.service.api.http.authorization import ANONYMOUS, Access, Caller
+from valence.service.api.http.authorization import Access
 from valence.service.api.http.body import BodyLimits, BodyReader
+from valence.service.api.http.caller import ANONYMOUS
 from valence.service.api.http.disconnect import ClientGone
 from valence.service.api.http.outcome import ModelFailure, Outcome
 from valence.service.api.http.problems import describe, problem_json
@@ -96,7 +97,8 @@ class _Exchange:
 
     route: Route | None = None
     status = _CLIENT_GONE
-    key = trace_id = ""
+    caller = ANONYMOUS
+    trace_id = ""
     outcome = _NO_OUTCOME
     span: Span | None = None
 
@@ -118,7 +120,7 @@ class Application:
         self._bodies = BodyLimits(
             settings.max_body_bytes, settings.body_memory_bytes, settings.body_idle_seconds
         )
-        self._access = Access(context.settings, context.log)
+        self._access = Access(context.settings, context.log, context.metrics.keys)
 
     def restrict(self, routes: Sequence[Route]) -> Application:
         """An application with the keys, models and metrics of this one, for ``routes`` alone."""
@@ -155,9 +157,8 @@ class Application:
                     trace = self._trace(exchange, traceparent, route)
                     if trace is not None:
                         identification.append((b"traceparent", trace.header))
-                caller = ANONYMOUS
                 if self._access.required and not route.open:
-                    caller = self._admit(headers, exchange)
+                    self._admit(headers, exchange, route)
                 if parameters:
                     # the path names the model, which may be another than the default
                     body.require_room = None
@@ -169,7 +170,7 @@ class Application:
                     parameters,
                     scope.get("query_string", b""),
                     exchange.arrived,
-                    caller,
+                    exchange.caller,
                 )
                 outcome = await self._handle(route, request)
                 exchange.outcome = outcome
@@ -205,12 +206,14 @@ class Application:
         finally:
             request.body.unwatch()
 
-    def _admit(self, headers: Mapping[bytes, bytes], exchange: _Exchange) -> Caller:
-        """The caller of a request; raises :class:`Unauthorized` or :class:`RateLimited`."""
-        caller = self._access.identify(headers)
-        exchange.key = caller.key
+    def _admit(self, headers: Mapping[bytes, bytes], exchange: _Exchange, route: Route) -> None:
+        """Find the caller of a request.
+
+        Raises :class:`Unauthorized`, :class:`Forbidden` or :class:`RateLimited`.
+        """
+        exchange.caller = caller = self._access.identify(headers)
+        caller.require_scope(route.scope)
         caller.admit()
-        return caller
 
     def _require_room(self, body: bytes) -> None:
         """Raise :class:`Overloaded` if ``body`` is large and the default model has no room."""
@@ -235,7 +238,8 @@ class Application:
             version,
             usage.texts,
             usage.tokens,
-            exchange.key,
+            exchange.caller.name,
+            exchange.caller.charged_tokens,
             exchange.trace_id,
             stages._asdict() if span is not None and stages else None,
         )

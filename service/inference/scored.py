@@ -47,15 +47,18 @@ class ScoreRequest(NamedTuple):
     """The number of labels in each result of the answer; 0 means all."""
     hold: Callable[[int], None] = _hold_nothing
     """Counts bytes that the request holds until it is answered; raises :class:`Overloaded`."""
+    charge: Callable[[int], None] | None = None
+    """Takes the tokens that enter the queue from the rate of an API key."""
 
     def wait(
         self,
         deadline: float,
         disconnect: Callable[[], AbstractContextManager[None]],
         hold: Callable[[int], None],
+        charge: Callable[[int], None] | None,
     ) -> ScoreRequest:
-        """The same request with these waits and this memory; cheaper than ``_replace``."""
-        return ScoreRequest(*self[:5], deadline, disconnect, self.scores, hold)
+        """The same request with these waits, memory and rate; cheaper than ``_replace``."""
+        return ScoreRequest(*self[:5], deadline, disconnect, self.scores, hold, charge)
 
 
 Answer = tuple[Prediction, Usage]

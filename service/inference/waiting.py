@@ -22,9 +22,11 @@ async def wait_for_answers(
 ) -> list[Result]:
     """The answers of ``ticket``, which ``batcher`` holds for ``request``.
 
-    A request that is cancelled, or whose client disconnects, leaves the queue. Raises
-    :class:`DeadlineExceeded` at the deadline.
+    The rate of the request's API key pays for the tokens. A request that is cancelled, or whose
+    client disconnects, leaves the queue. Raises :class:`DeadlineExceeded` at the deadline.
     """
+    if request.charge is not None:
+        request.charge(ticket.waiting_tokens)
     # After one turn of the event loop an idle engine has answered a small request. Only a request
     # that waits longer pays for a timer and for watching its connection.
     try:

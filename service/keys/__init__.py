@@ -1,1 +1,1 @@
-"""API keys: the file of their hashes, and ``valence keys``. Imports only ``errors``."""
+"""API keys: their file, its changes, and ``valence keys``. Imports only ``errors``, ``pacing``."""

@@ -1,45 +1,45 @@
-"""The file of API keys: their names and hashes.
+"""The file of API keys: their names, hashes, scopes and rates.
 
-A line of the file is ``NAME: sha256:HEX``, and ``texts_per_second=N`` after it for a key with its
-own rate. ``#`` begins a comment. Several lines may have the same name, so that the old key works
-until all clients have the new one. A key is 256 random bits, so a fast hash is safe; a slow hash
-would take time from every request. ``valence keys new NAME`` makes a key and its line.
+A line of the file is ``NAME: sha256:HEX``, and after it ``scopes=LIST``, ``texts_per_second=N`` and
+``tokens_per_second=N`` for a key with its own scopes and rates. ``#`` begins a comment. Several
+lines may have the same name, so that the old key works until all clients have the new one. A key is
+256 random bits, so a fast hash is safe; a slow hash would take time from every request.
+``valence keys new NAME`` makes a key and its line.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import ipaddress
-import re
+import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from valence.service.errors import ConfigurationError
+from valence.service.keys.key import Key, fingerprint, parse_line
 
-# With these characters a name needs no quoting in a log, a metric and this file.
-NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_LINE = re.compile(
-    rf"(?P<name>{NAME.pattern}):\s*sha256:(?P<digest>[0-9a-f]{{64}})"
-    r"(\s+texts_per_second=(?P<rate>[0-9]+(\.[0-9]+)?))?"
-)
-# With this prefix people, and scanners for leaked secrets, recognise a key.
-PREFIX = "valence_"
-SECRET_BYTES = 32
+# About ten thousand keys. Each of them takes time from every request, and reading them holds the
+# event loop.
+MAX_BYTES = 1024 * 1024
+_REMEDY = "make one with `valence keys new NAME`"
 
 
-class Key(NamedTuple):
-    """One line of the file, which holds the hash of the key and not the key."""
+class Fault(NamedTuple):
+    """Why a line holds no key; ``reason`` never has the content of the line."""
 
-    name: str
-    digest: bytes
-    texts_per_second: float | None
+    line: int
+    reason: str
 
 
-def fingerprint(secret: bytes) -> bytes:
-    """The hash of a key: SHA-256, 32 bytes."""
-    return hashlib.sha256(secret).digest()
+class Reading(NamedTuple):
+    """What a file holds: its keys, and its lines that are not valid."""
+
+    keys: tuple[Key, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    reason: str = ""
+    """Why there is no key at all."""
 
 
 def find(keys: Iterable[Key], secret: bytes) -> Key | None:
@@ -55,38 +55,67 @@ def find(keys: Iterable[Key], secret: bytes) -> Key | None:
     return found
 
 
-def read(path: Path) -> tuple[Key, ...]:
-    """Read the keys of a file.
+def read(path: Path) -> Reading:
+    """Read the file at ``path``; an invalid line costs the other lines nothing.
 
-    Raises :class:`ConfigurationError` if the file cannot be read, is invalid or has no key.
+    A missing file, and one that cannot be a file of keys, has no keys. Raises ``OSError`` if a file
+    is there and cannot be read now.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"the API keys in {path} cannot be read: {error}; make one with `valence keys new NAME`"
-        ) from None
-    keys = []
+        content = _read_bytes(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Reading(reason="there is no such file")
+    if content is None:
+        return Reading(reason=f"not a regular file of at most {MAX_BYTES} bytes")
+    keys: dict[bytes, tuple[int, Key]] = {}
+    faults = []
+    # Only the comments may have other characters than ASCII, so an undecodable byte elsewhere is a
+    # fault of its line.
+    lines = content.decode("utf-8-sig", errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
-        content = line.partition("#")[0].strip()
-        if not content:
+        text = line.partition("#")[0].strip()
+        if not text:
             continue
-        match = _LINE.fullmatch(content)
-        if match is None:
-            # without the line itself, which may contain a key by mistake
-            raise ConfigurationError(
-                f"{path}, line {number} is not `NAME: sha256:HEX [texts_per_second=N]`; "
-                "make one with `valence keys new NAME`"
-            )
-        rate = match["rate"]
-        keys.append(
-            Key(match["name"], bytes.fromhex(match["digest"]), float(rate) if rate else None)
-        )
-    if not keys:
+        try:
+            key = parse_line(text)
+        except ConfigurationError as error:
+            faults.append(Fault(number, str(error)))
+            continue
+        first, known = keys.setdefault(key.digest, (number, key))
+        if known != key:
+            faults.append(Fault(number, f"the key of line {first} again, with other fields"))
+    found = tuple(key for _, key in keys.values())
+    return Reading(found, tuple(faults), "" if found else "no line is valid")
+
+
+def require_keys(path: Path) -> Reading:
+    """As :func:`read`, for a start: raises :class:`ConfigurationError` if there is no key."""
+    try:
+        reading = read(path)
+    except OSError as error:
         raise ConfigurationError(
-            f"{path} contains no API key; make one with `valence keys new NAME`"
-        )
-    return tuple(keys)
+            f"the API keys in {path} cannot be read: {error.strerror}; {_REMEDY}"
+        ) from None
+    if reading.faults and not reading.keys:
+        number, reason = reading.faults[0]
+        raise ConfigurationError(f"{path}, line {number}: {reason}; {_REMEDY}")
+    if not reading.keys:
+        raise ConfigurationError(f"no API keys in {path}: {reading.reason}; {_REMEDY}")
+    return reading
+
+
+def _read_bytes(path: Path) -> bytes | None:
+    """The content of a regular file, or None for anything that cannot be a file of keys."""
+    # without this flag, opening a pipe would block the event loop
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    return content if len(content) <= MAX_BYTES else None
 
 
 def require_unless_loopback(host: str) -> None:

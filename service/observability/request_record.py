@@ -27,6 +27,8 @@ class RequestRecord(NamedTuple):
     tokens: int = 0
     key: str = ""
     """The name of the API key, never the key itself."""
+    key_tokens: int = 0
+    """The tokens that were taken from the rate of the key."""
     trace_id: str = ""
     stages: Mapping[str, float] | None = None
     """Seconds by the name of the stage, in the order of the stages."""

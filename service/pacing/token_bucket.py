@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+# With rates beyond these, a wait or a balance would no longer be a number.
+MIN_RATE, MAX_RATE = 1e-6, 1e12
+
 
 class TokenBucket:
     """A token bucket (the idea of RFC 2697) that may go into debt.
+
+    ``rate`` is between :data:`MIN_RATE` and :data:`MAX_RATE`.
 
     The bucket begins full, with ``capacity`` tokens, and gains ``rate`` tokens per second. A
     request is admitted if the bucket holds any token. The cost of the request is taken later, when

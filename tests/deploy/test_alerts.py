@@ -59,6 +59,11 @@ def shares(part: str, whole: str, *, share: int) -> Series:
     return {f"{part}{{{MODEL}}}": f"0+{share}x180", f"{whole}{{{MODEL}}}": "0+100x180"}
 
 
+def key_lines(valid: int, invalid: int) -> Series:
+    sample = f"valence_keys{{{POD},state="
+    return {f'{sample}"valid"}}': f"{valid}x30", f'{sample}"invalid"}}': f"{invalid}x30"}
+
+
 class Case(NamedTuple):
     minutes: int
     firing: Series
@@ -88,6 +93,11 @@ CASES = {
         10,
         {f"up{{{POD}}}": "1x20", f"valence_ready{{{POD}}}": "0x20"},
         {f"up{{{POD}}}": "1x20", f"valence_ready{{{POD}}}": "0x4 1x20"},
+    ),
+    "ValenceKeysUnread": Case(
+        10,
+        {**key_lines(5, 0), f"valence_keys_unread{{{POD}}}": "0x4 1x20"},
+        {**key_lines(5, 0), f"valence_keys_unread{{{POD}}}": "1x3 0x20"},
     ),
     "ValenceLabelsDrift": Case(1600, labels(70, 20), labels(70, 60), step=5),
     "ValenceUnknownWords": Case(150, shares(*UNKNOWN, share=16), shares(*UNKNOWN, share=14)),
@@ -154,6 +164,22 @@ def test_every_alert_has_a_case(rendered):
 def test_prometheus_accepts_the_rules(promtool, rule_file):
     checked = run(promtool, "check", "rules", rule_file)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("valid", "invalid", "firing"), [(5, 1, True), (0, 0, True), (5, 0, False)]
+)
+def test_lost_lines_of_keys_fire_the_alert(promtool, rule_file, valid, invalid, firing):
+    path = unit_test(
+        rule_file,
+        "ValenceKeysUnread",
+        key_lines(valid, invalid) | {f"valence_keys_unread{{{POD}}}": "0x30"},
+        step=1,
+        minutes=10,
+        firing=firing,
+    )
+    tested = run(promtool, "test", "rules", path)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
 @pytest.mark.parametrize("firing", [True, False], ids=["fires", "is silent"])

@@ -45,3 +45,12 @@ def test_settings_are_immutable():
 
 def test_every_setting_has_a_description():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize("unit", ["TEXTS", "TOKENS"])
+@pytest.mark.parametrize("rate", ["-1", "inf", "nan", "5e-324", "1e13"])
+def test_a_rate_that_no_limit_can_have_is_refused(unit, rate):
+    """With 5e-324 a refused request would get 500, because its Retry-After is infinite."""
+    with pytest.raises(ConfigurationError, match=f"VALENCE_KEY_{unit}_PER_SECOND='{rate}': a rate"):
+        Settings.from_environment({f"VALENCE_KEY_{unit}_PER_SECOND": rate})
+    assert not Settings().key_tokens_per_second

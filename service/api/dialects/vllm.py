@@ -37,6 +37,7 @@ _SAME_ANSWER: tuple[tuple[str, tuple[object, ...], str], ...] = (
     ("cache_salt", (), "cached answers have no salt here; leave cache_salt out"),
 )
 _ERROR_TYPES = {
+    403: "PermissionDeniedError",
     404: "NotFoundError",
     429: "RateLimitError",
     500: "InternalServerError",

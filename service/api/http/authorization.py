@@ -1,74 +1,59 @@
-"""API keys and their rates: who may send requests, and how many texts."""
+"""API keys and their rates: which requests are let in, and as whose."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-from valence.service.errors import ConfigurationError, RateLimited, Unauthorized
+from valence.service.api.http.caller import ANONYMOUS, Account, Caller
+from valence.service.errors import Unauthorized
 from valence.service.keys import key_file
+from valence.service.keys.file_watch import FileWatch
+from valence.service.keys.key import Key
+from valence.service.keys.key_file import Reading
 from valence.service.observability.log import Log
+from valence.service.observability.metrics.keys import KeyMetrics
 from valence.service.pacing.token_bucket import TokenBucket
 from valence.service.settings import Settings
 
-# The file is checked for changes at most this often, and only when there are requests.
-_CHECK_SECONDS = 1.0
 _BEARER = b"bearer "
-
-
-class Caller(NamedTuple):
-    """The sender of a request: the name of its API key, and the bucket of the key's rate."""
-
-    key: str = ""
-    bucket: TokenBucket | None = None
-
-    def admit(self) -> None:
-        """Take one text from the key's rate; raises :class:`RateLimited` if none is left."""
-        bucket = self.bucket
-        if bucket is None:
-            return
-        wait = bucket.wait_seconds()
-        if wait:
-            raise RateLimited(
-                f"this API key may send {bucket.rate:.12g} texts per second; try again after the "
-                "time in Retry-After",
-                retry_after_seconds=wait,
-            )
-        bucket.take(1)
-
-    def charge(self, texts: int) -> None:
-        """Take the texts of an admitted request from the key's rate, but for the one it paid."""
-        if self.bucket is not None and texts > 1:
-            self.bucket.take(texts - 1)
-
-
-ANONYMOUS = Caller()
+# The lines that are not valid of which the log has the numbers and reasons.
+_MAX_FAULTS = 8
 
 
 class Access:
     """Knows callers by the keys of the settings' file; without a file every caller is anonymous.
 
-    The file is read again when it changes. A new file that cannot be read is logged, and the keys
-    before it stay valid. Raises :class:`ConfigurationError` if the first file cannot be read.
+    The file is read again when it changes, and its keys replace those before: a line that is
+    missing or not valid lets nobody in, and neither does a missing file. Only while a file is there
+    and cannot be read do the keys before it stay valid. The log and the metrics tell both. Raises
+    :class:`ConfigurationError` if the first file has no key.
     """
 
     def __init__(
-        self, settings: Settings, log: Log, *, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        log: Log,
+        metrics: KeyMetrics,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.required = bool(settings.api_keys_file)
         self._path = Path(settings.api_keys_file)
-        self._default_rate = settings.key_texts_per_second
+        self._general_rates = settings.key_texts_per_second, settings.key_tokens_per_second
         self._log = log
+        self._metrics = metrics
         self._clock = clock
-        self._keys: tuple[key_file.Key, ...] = ()
-        self._buckets: dict[str, TokenBucket] = {}
-        self._file_state: tuple[int, ...] = ()
-        self._checked = clock()
+        self._reading = Reading()
+        self._unread = ""
+        self._buckets: dict[tuple[str, str, float], TokenBucket] = {}
+        self._accounts: dict[bytes, Account] = {}
+        self._watch = FileWatch(self._path, clock=clock)
         if self.required:
-            self._file_state = self._read_state()
-            self._use(key_file.read(self._path))
+            self._watch.take_change()
+            self._use(key_file.require_keys(self._path))
+            self._tell_faults()
 
     def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
         """The caller of a request of ``headers``; raises :class:`Unauthorized`."""
@@ -81,43 +66,95 @@ class Access:
                 "this service requires an API key; send it as `Authorization: Bearer KEY` or as "
                 "`X-API-Key: KEY`"
             )
-        key = key_file.find(self._keys, secret)
+        key = key_file.find(self._reading.keys, secret)
         if key is None:
             raise Unauthorized("this service does not know the API key; ask its operator for a key")
-        return Caller(key.name, self._buckets.get(key.name))
+        return Caller(self._accounts[key.digest], self._find_account)
+
+    def _find_account(self, digest: bytes) -> Account | None:
+        self._reload_if_changed()
+        return self._accounts.get(digest)
 
     def _reload_if_changed(self) -> None:
-        now = self._clock()
-        if now - self._checked < _CHECK_SECONDS:
+        if not self._watch.take_change():
             return
-        self._checked = now
         try:
-            state = self._read_state()
-            if state != self._file_state:
-                self._file_state = state
-                self._use(key_file.read(self._path))
-                self._log.event("info", "API keys read", keys=len(self._keys))
-        except ConfigurationError as error:
-            self._log.event("error", "API keys not read", reason=str(error))
+            reading = key_file.read(self._path)
+        except OSError as error:
+            self._watch.forget()
+            self._keep(f"{self._path}: {error.strerror}")
+            return
+        if reading == self._reading and not self._unread:
+            return
+        self._unread = ""
+        self._use(reading)
+        if reading.keys:
+            self._log.event("info", "API keys read", keys=len(reading.keys))
+        else:
+            self._log.event(
+                "error",
+                "API keys withdrawn",
+                reason=f"{self._path}: {reading.reason}; nobody gets in",
+            )
+        self._tell_faults()
 
-    def _read_state(self) -> tuple[int, ...]:
-        """A value that changes with the file; a missing file has one too."""
-        try:
-            status = self._path.stat()
-        except OSError:
-            return ()
-        return status.st_ino, status.st_mtime_ns, status.st_size
+    def _keep(self, reason: str) -> None:
+        """Keep the keys of a file that cannot be read, and tell why it cannot be read."""
+        self._metrics.set_unread(unread=True)
+        if reason != self._unread:
+            self._unread = reason
+            keys = len(self._reading.keys)
+            self._log.event("error", "API keys not read", reason=reason, keys=keys)
 
-    def _use(self, keys: tuple[key_file.Key, ...]) -> None:
-        self._keys = keys
-        rates = {key.name: key.texts_per_second or self._default_rate for key in keys}
-        self._buckets = {
-            name: self._buckets[name]
-            if name in self._buckets and self._buckets[name].rate == rate
-            else TokenBucket(rate, capacity=max(rate, 1.0), clock=self._clock)
-            for name, rate in rates.items()
-            if rate
+    def _use(self, reading: Reading) -> None:
+        """Let in the keys of ``reading``, and nobody else."""
+        self._reading = reading
+        before, self._buckets = self._buckets, {}
+        self._accounts = {
+            key.digest: Account(
+                key,
+                *(
+                    self._make_bucket((key.name, unit, rate), before) if rate else None
+                    for unit, rate in self._rates_of(key)
+                ),
+            )
+            for key in reading.keys
         }
+        self._metrics.set_lines(valid=len(reading.keys), invalid=len(reading.faults))
+        self._metrics.set_unread(unread=False)
+
+    def _rates_of(self, key: Key) -> tuple[tuple[str, float], tuple[str, float]]:
+        texts, tokens = self._general_rates
+        return (
+            ("texts", key.texts_per_second or texts),
+            ("tokens", key.tokens_per_second or tokens),
+        )
+
+    def _make_bucket(
+        self,
+        limit: tuple[str, str, float],
+        before: Mapping[tuple[str, str, float], TokenBucket],
+    ) -> TokenBucket:
+        """The bucket of a name's rate, which all lines of that name and rate share.
+
+        It keeps the balance that it had ``before``.
+        """
+        bucket = self._buckets.get(limit) or before.get(limit)
+        if bucket is None:
+            rate = limit[2]
+            bucket = TokenBucket(rate, capacity=max(rate, 1.0), clock=self._clock)
+        self._buckets[limit] = bucket
+        return bucket
+
+    def _tell_faults(self) -> None:
+        faults = self._reading.faults
+        if faults:
+            self._log.event(
+                "error",
+                "API key lines skipped",
+                lines=len(faults),
+                first=[fault._asdict() for fault in faults[:_MAX_FAULTS]],
+            )
 
 
 def _secret(headers: Mapping[bytes, bytes]) -> bytes:

@@ -31,6 +31,7 @@ class Kind:
 KINDS: dict[type[errors.RequestError], Kind] = {
     errors.MalformedBody: Kind(400, "malformed-body", "The body is not JSON"),
     errors.Unauthorized: Kind(401, "unauthorized", "No valid API key"),
+    errors.Forbidden: Kind(403, "forbidden", "The API key does not have the scope"),
     errors.UnknownPath: Kind(404, "unknown-path", "This path does not exist"),
     errors.UnknownModel: Kind(404, "unknown-model", "This model is not served"),
     errors.MethodNotAllowed: Kind(405, "method-not-allowed", "The path does not have this method"),
@@ -51,7 +52,6 @@ KINDS: dict[type[errors.RequestError], Kind] = {
     errors.Unavailable: Kind(503, "unavailable", "The service is starting or draining"),
     errors.DeadlineExceeded: Kind(504, "deadline-exceeded", "No answer within the time allowed"),
 }
-_CHALLENGE = (b"www-authenticate", b'Bearer realm="valence"')
 UNEXPECTED = Kind(500, "unexpected", "Internal error")
 
 
@@ -105,11 +105,19 @@ def _headers(error: Exception) -> tuple[tuple[bytes, bytes], ...]:
             return (_retry_after(1.0),)
         case errors.BodyTooSlow():
             return ((b"connection", b"close"),)
-        case errors.Unauthorized():
-            return (_CHALLENGE,)
+        case errors.Unauthorized() | errors.Forbidden():
+            return (_challenge(error),)
         case errors.MethodNotAllowed():
             return ((b"allow", ", ".join(error.allowed).encode()),)
     return ()
+
+
+def _challenge(error: errors.Unauthorized | errors.Forbidden) -> tuple[bytes, bytes]:
+    """The challenge of RFC 6750, section 3, with the scope that a valid key lacks."""
+    challenge = 'Bearer realm="valence"'
+    if isinstance(error, errors.Forbidden):
+        challenge += f', error="insufficient_scope", scope="{error.scope}"'
+    return b"www-authenticate", challenge.encode()
 
 
 def problem_json(problem: Problem, request_id: str) -> Response:

@@ -16,8 +16,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from starlette.types import Receive
-from valence.service.api.http.authorization import ANONYMOUS, Caller
 from valence.service.api.http.body import BodyReader
+from valence.service.api.http.caller import ANONYMOUS, Caller
 from valence.service.api.http.disconnect import CancelOnDisconnect
 from valence.service.api.http.validation import Model, parse, parse_query
 from valence.service.errors import InvalidRequest, UnsupportedMedia

@@ -14,6 +14,7 @@ from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.errors import RequestError
 from valence.service.inference.models import Models
+from valence.service.keys.key import Scope
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
 from valence.service.settings import Settings
@@ -91,6 +92,8 @@ class Route:
     """Whether each request has a line in the log. Probes and scrapes would flood the log."""
     open: bool = False
     """Whether the route needs no API key where the service requires keys."""
+    scope: Scope = "classify"
+    """What an API key must permit, unless the route is open."""
     headers: tuple[tuple[bytes, bytes], ...] = API_HEADERS
     """The headers of each answer, errors included."""
     refuse: Callable[[Problem, str], Response] = problem_json

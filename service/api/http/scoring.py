@@ -33,13 +33,14 @@ async def score_texts(
     :func:`require_within_limits`, since only the dialect knows where in the body a text stands.
     """
     scorer = context.models.get(model)
-    request.caller.charge(len(asked.texts))
     try:
+        request.caller.charge(len(asked.texts))
         scored = await scorer.score(
             asked.wait(
                 request.deadline(context.settings.request_timeout_seconds),
                 request.disconnect,
                 request.body.hold,
+                request.caller.charge_tokens,
             )
         )
     except asyncio.CancelledError:

@@ -121,6 +121,7 @@ ADMIN_ROUTES = (
         path="/metrics",
         handler=show_metrics,
         logged=False,
+        scope="metrics",
         operation=Operation(
             summary="Metrics for Prometheus",
             description="The metrics in the text format of Prometheus.",

@@ -49,6 +49,12 @@ _SECURITY_SCHEMES = {
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {}]
 _HEADERS = {
     401: {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}},
+    403: {
+        "WWW-Authenticate": {
+            "description": "`Bearer`, with the scope that the API key lacks.",
+            "schema": {"type": "string"},
+        }
+    },
     405: {"Allow": {"description": "The methods of the path.", "schema": {"type": "string"}}},
     429: {
         "Retry-After": {
@@ -258,7 +264,7 @@ def _other_content(
 
 def _error_responses(route: Route, names: dict[Any, dict[str, str]]) -> dict[str, Any]:
     by_status: dict[int, list[Kind]] = {UNEXPECTED.status: [UNEXPECTED]}
-    of_keys = () if route.open else (errors.Unauthorized, errors.RateLimited)
+    of_keys = () if route.open else (errors.Unauthorized, errors.Forbidden, errors.RateLimited)
     of_bodies = (errors.BodyTooSlow,) if errors.BodyTooLarge in route.operation.errors else ()
     for error in dict.fromkeys((*route.operation.errors, *of_keys, *of_bodies)):
         by_status.setdefault(KINDS[error].status, []).append(KINDS[error])

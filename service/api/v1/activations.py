@@ -86,8 +86,10 @@ async def show(context: Context, request: Request) -> Outcome:
         deadline=request.deadline(context.settings.request_timeout_seconds),
         disconnect=request.disconnect,
         hold=request.body.hold,
+        charge=request.caller.charge_tokens,
     )
     try:
+        request.caller.charge(1)
         activations = await scorer.activations(score_request, max_units=asked.units)
         # an ActivationsResponse as plain values: there may be a hundred thousand numbers
         answer = {

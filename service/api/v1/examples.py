@@ -169,6 +169,7 @@ LIMITS: dict[str, Any] = {
     "stream_idle_seconds": 60.0,
     "max_connections": 1024,
     "key_texts_per_second": None,
+    "key_tokens_per_second": None,
 }
 _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 

@@ -71,6 +71,10 @@ class Limits(BaseModel):
         float | None,
         Field(description="Rate of an API key without a rate of its own. Null: no limit."),
     ]
+    key_tokens_per_second: Annotated[
+        float | None,
+        Field(description="The same rate, in tokens. Null: no limit."),
+    ]
 
 
 def limits(settings: Settings, manifest: Manifest) -> Limits:
@@ -98,6 +102,7 @@ def limits(settings: Settings, manifest: Manifest) -> Limits:
         stream_idle_seconds=settings.stream_idle_seconds,
         max_connections=settings.max_connections,
         key_texts_per_second=settings.key_texts_per_second or None,
+        key_tokens_per_second=settings.key_tokens_per_second or None,
     )
 
 

@@ -38,6 +38,8 @@ _ANSWER_BYTES = 512
 # A connection that is closed with unread bytes loses the last bytes written to it. So the service
 # reads on for so long after the last line.
 _LINGER_SECONDS = 1.0
+# What ends a stream before its body, after a last line with the reason.
+_ENDS = (errors.Unavailable, errors.DeadlineExceeded, errors.Unauthorized, errors.Forbidden)
 
 
 async def classify_stream(context: Context, request: Request) -> Outcome:
@@ -127,6 +129,7 @@ class Stream:
         unfinished = 0
         try:
             while (data := await self._next(ending)) is not None:
+                self._answerer.renew_key()
                 complete = lines.feed(data)
                 self._body.release(unfinished)
                 unfinished = 0
@@ -134,7 +137,7 @@ class Stream:
                 unfinished = lines.held_bytes
                 self._hold(unfinished, lines.next_number)
             await self._start_answers(lines.finish())
-        except (errors.Unavailable, errors.DeadlineExceeded) as error:
+        except _ENDS as error:
             await self._end(lines.next_number, error)
         except _NoRoom as full:
             await self._end(full.number, full.error)

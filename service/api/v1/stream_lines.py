@@ -52,6 +52,13 @@ class LineAnswerer:
         self._options = options
         self.usage = StreamUsage()
 
+    def renew_key(self) -> None:
+        """Raise :class:`Unauthorized` or :class:`Forbidden` if the API key no longer permits this.
+
+        A stream may last longer than its key.
+        """
+        self._request.caller.renew("classify")
+
     async def answer(self, lines: Sequence[Line]) -> bytes:
         """The answers to a chunk of lines, each a line."""
         asked: list[tuple[str, str | errors.RequestError]] = []
@@ -60,11 +67,8 @@ class LineAnswerer:
             if not len(asked) % _TURN_LINES:
                 await asyncio.sleep(0)
         texts = [text for _, text in asked if isinstance(text, str)]
-        bucket = self._request.caller.bucket
-        if bucket is not None:
-            # a stream over the rate of its key is not refused, but read more slowly
-            await asyncio.sleep(bucket.wait_seconds())
-            bucket.take(len(texts))
+        # a stream over the rate of its key is not refused, but read more slowly
+        await self._request.caller.pace(len(texts))
         answers = iter(await self._score(texts))
         labels, options = self._scorer.manifest.labels, self._options
         written = []
@@ -126,7 +130,11 @@ class LineAnswerer:
         """Answers to ``texts``; with a full queue, where a request is refused, the texts wait."""
         deadline = time.perf_counter() + self._settings.stream_idle_seconds
         asked = ScoreRequest(
-            texts, truncation=self._options.truncation, partial=True, deadline=deadline
+            texts,
+            truncation=self._options.truncation,
+            partial=True,
+            deadline=deadline,
+            charge=self._request.caller.charge_tokens,
         )
         while True:
             try:

@@ -10,7 +10,7 @@ import json
 import numpy as np
 import pytest
 from valence.service.api.application import ROUTES
-from valence.service.keys import key_file
+from valence.service.keys.key import fingerprint
 
 CANARY = "xyzzy-canary-1f3a"
 SECRET = "valence_canary-key-77c1"
@@ -50,7 +50,7 @@ class FailingEngine:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 async def test_the_canary_is_in_no_log_metric_header_or_error(serve, tmp_path, route):
-    (tmp_path / "keys").write_text(f"alice: sha256:{key_file.fingerprint(SECRET.encode()).hex()}\n")
+    (tmp_path / "keys").write_text(f"alice: sha256:{fingerprint(SECRET.encode()).hex()}\n")
     limits = {"max_characters": 600, "max_body_bytes": 4000, "body_memory_bytes": 100_000}
     settings = {"api_keys_file": str(tmp_path / "keys"), **limits}
     variants = (

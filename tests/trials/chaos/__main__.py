@@ -15,6 +15,7 @@ from tests.trials.bench.measure import say
 from tests.trials.chaos import (
     fuzz,
     hung,
+    keys,
     linger,
     overload,
     probes,
@@ -32,6 +33,7 @@ PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "restarts": lambda share: restarts.run(times=max(2, int(20 * share))),
     "log": lambda share: unread_log.run(requests=max(8_000, int(20_000 * share))),
     "hung": lambda share: hung.run(times=max(1, int(5 * share))),
+    "keys": lambda share: keys.run(times=max(1, int(10 * share))),
     "slow": lambda share: slow.run(clients=max(10, int(500 * share))),
     "linger": lambda share: linger.run(
         clients=max(24, int(768 * share)), seconds=max(2.0, 8 * share)

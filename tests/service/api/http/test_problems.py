@@ -18,7 +18,7 @@ from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Route
 from valence.service.api.operations import openapi
-from valence.service.keys import key_file
+from valence.service.keys.key import fingerprint
 from valence.service.settings import Settings
 
 from tests.service.api.conftest import documented
@@ -57,6 +57,12 @@ async def send_without_key(serve: Any, route: Route, tmp_path: Any) -> httpx.Res
     return await ask(serve(api_keys_file=keys_file(tmp_path)), route)
 
 
+async def send_other_scope(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
+    other = "metrics" if route.scope == "classify" else "classify"
+    served = serve(api_keys_file=keys_file(tmp_path, f" scopes={other}"))
+    return await ask(served, route, headers={"X-API-Key": SECRET})
+
+
 async def exceed_rate(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
     served = serve(api_keys_file=keys_file(tmp_path, " texts_per_second=0.01"))
     await served.client.get("/v1/models", headers={"X-API-Key": SECRET})
@@ -65,7 +71,7 @@ async def exceed_rate(serve: Any, route: Route, tmp_path: Any) -> httpx.Response
 
 def keys_file(folder: Any, rate: str = "") -> str:
     file = folder / "keys"
-    file.write_text(f"alice: sha256:{key_file.fingerprint(SECRET.encode()).hex()}{rate}\n")
+    file.write_text(f"alice: sha256:{fingerprint(SECRET.encode()).hex()}{rate}\n")
     return str(file)
 
 
@@ -147,6 +153,7 @@ CAUSES = {
     200: succeed,
     400: send_malformed,
     401: send_without_key,
+    403: send_other_scope,
     404: request_missing_resource,
     406: accept_other_media_type,
     408: send_slowly,
