@@ -98,3 +98,26 @@ class Route:
     """The headers of each answer, errors included."""
     refuse: Callable[[Problem, str], Response] = problem_json
     """Gives an error the shape that the clients of this route expect."""
+
+
+def make_get_route(
+    path: str,
+    handler: Handler,
+    operation: Operation,
+    *,
+    refuse: Callable[[Problem, str], Response],
+    logged: bool = True,
+) -> Route:
+    """A GET route of a dialect, whose errors have the shape of ``refuse``.
+
+    A route that is not ``logged`` is a probe, and needs no API key.
+    """
+    return Route(
+        method="GET",
+        path=path,
+        handler=handler,
+        operation=operation,
+        logged=logged,
+        open=not logged,
+        refuse=refuse,
+    )

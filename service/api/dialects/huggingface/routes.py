@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pydantic_core
@@ -19,7 +20,13 @@ from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import Problem
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
-from valence.service.api.http.routes import SCORING_ERRORS, Context, Handler, Operation, Route
+from valence.service.api.http.routes import (
+    SCORING_ERRORS,
+    Context,
+    Operation,
+    Route,
+    make_get_route,
+)
 from valence.service.api.operations.health import check_readiness
 from valence.service.api.v1.examples import LIMITS
 from valence.service.api.v1.models import limits
@@ -136,17 +143,7 @@ def _predict_route(path: str, *, description: str, in_path: bool = False) -> Rou
     )
 
 
-def _get_route(path: str, handler: Handler, operation: Operation, *, logged: bool = True) -> Route:
-    return Route(
-        method="GET",
-        path=path,
-        handler=handler,
-        operation=operation,
-        refuse=refuse,
-        logged=logged,
-        # probes do not have an API key
-        open=not logged,
-    )
+_get_route = partial(make_get_route, refuse=refuse)
 
 
 ROUTES = (

@@ -6,6 +6,8 @@ may be binary data, which is the default of Triton's client.
 
 from __future__ import annotations
 
+from functools import partial
+
 import pydantic_core
 from pydantic import BaseModel, JsonValue
 from valence.service import errors
@@ -32,7 +34,13 @@ from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import Problem
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
-from valence.service.api.http.routes import SCORING_ERRORS, Context, Handler, Operation, Route
+from valence.service.api.http.routes import (
+    SCORING_ERRORS,
+    Context,
+    Operation,
+    Route,
+    make_get_route,
+)
 from valence.service.api.operations import health
 from valence.service.version import VERSION
 
@@ -131,17 +139,7 @@ def _operation(path: str, summary: str, response: type[BaseModel], example: Json
     )
 
 
-def _get_route(path: str, handler: Handler, operation: Operation, *, logged: bool = True) -> Route:
-    return Route(
-        method="GET",
-        path=path,
-        handler=handler,
-        operation=operation,
-        refuse=refuse,
-        logged=logged,
-        # probes do not have an API key
-        open=not logged,
-    )
+_get_route = partial(make_get_route, refuse=refuse)
 
 
 def _infer_route(path: str) -> Route:
