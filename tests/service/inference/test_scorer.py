@@ -230,7 +230,7 @@ async def test_a_request_over_a_limit_is_refused_unscored(
         ScoreRequest(["good bad " * 20_000] * 20),
         ScoreRequest(["good, bad," * 9_000] * 20, truncation="tail"),
         ScoreRequest(["Good. " * 1_000] * 200, sentences=True),
-        ScoreRequest(["Good. " * 1_000] * 32, explain=True),
+        ScoreRequest(["Good. " * 1_000] * 320, explain=True),
     ],
 )
 async def test_splitting_ends_at_the_deadline(tiny_artifact, counting_engine, request_):
