@@ -234,7 +234,8 @@ async def test_a_request_over_a_limit_is_refused_unscored(
     ],
 )
 async def test_splitting_ends_at_the_deadline(tiny_artifact, counting_engine, request_):
-    scorer = make(tiny_artifact, counting_engine, items=10**6, max_windows=10**6)
+    limits = {"max_windows": 10**6, "max_explained_tokens": 10**9, "max_answer_bytes": 10**12}
+    scorer = make(tiny_artifact, counting_engine, items=10**6, **limits)
     started = time.perf_counter()
     with pytest.raises(DeadlineExceeded):
         await scorer.score(request_._replace(deadline=started + 0.01))
