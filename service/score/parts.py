@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from valence.service.errors import ConfigurationError
-from valence.service.files.delimiters import DELIMITERS
+from valence.service.files.dialects import DELIMITERS
 from valence.service.files.parquet import import_pyarrow
 
 

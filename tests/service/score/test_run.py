@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from valence.service.classifier.classifier import Classifier
 from valence.service.errors import ConfigurationError
-from valence.service.files import encodings, formats, lines
+from valence.service.files import compression, formats, lines
 from valence.service.files.rows import Rows
 from valence.service.score import parts, run
 
@@ -23,7 +23,7 @@ def write(path: Path, rows: list[dict[str, object]]) -> Path:
     columns = list(rows[0])
     piece = path.with_name("piece")
     piece.write_bytes(parts.encode_part(rows, columns, form))
-    parts.join_parts([piece], path, columns, form, gz=encodings.is_gzipped(path))
+    parts.join_parts([piece], path, columns, form, gz=compression.is_gzipped(path))
     return path
 
 
