@@ -24,7 +24,7 @@ from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Check, Verdict
 from valence.training.registry import store
 from valence.training.runtime import provenance
-from valence.training.runtime.lock import hold_lock
+from valence.service.files.lock import hold_lock
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.tracking.tracker import UNTRACKED, Tracking

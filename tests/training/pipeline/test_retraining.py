@@ -15,7 +15,7 @@ from valence.training.pipeline import retraining, training_run
 from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Verdict
 from valence.training.registry import store
-from valence.training.runtime.lock import hold_lock
+from valence.service.files.lock import hold_lock
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
