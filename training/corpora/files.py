@@ -20,7 +20,9 @@ from valence.service.classifier.manifest import CorpusRecord
 from valence.service.errors import ConfigurationError
 from valence.service.files import encodings
 from valence.service.files.encodings import Encoding
-from valence.service.files.tables import FORMATS, Rows, detect_format, require_format, shorten
+from valence.service.files.formats import FORMATS, detect_format, require_format
+from valence.service.files.rows import Rows
+from valence.service.files.table import shorten
 from valence.training.config.columns import Columns
 from valence.training.corpora import folders, hub, torchtext_sets
 from valence.training.corpora.example import Example
@@ -133,7 +135,7 @@ def read_examples(
     """The rows of ``path`` in their order, duplicates and all; a row without text has an empty one.
 
     With ``part``, the rows that begin in these bytes of the file; see
-    :class:`valence.service.files.tables.Rows`. Raises :class:`ConfigurationError`.
+    :class:`valence.service.files.rows.Rows`. Raises :class:`ConfigurationError`.
     """
     for place, row in read_rows(path, table, part=part):
         where = f"{path}, {place}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from valence.service.errors import ConfigurationError
 from valence.service.files.encodings import is_gzipped
-from valence.service.files.tables import detect_format
+from valence.service.files.formats import detect_format
 from valence.training.config.columns import Columns
 from valence.training.corpora import files
 from valence.training.corpora.example import Example

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ConfigurationError
-from valence.service.files.tables import Rows, require_format
+from valence.service.files.formats import require_format
+from valence.service.files.rows import Rows
 from valence.training.config.columns import Columns
 from valence.training.corpora import files
 from valence.training.corpora.example import Example
