@@ -1,41 +1,69 @@
-"""Rows of Parquet files, a few at a time."""
+"""Parquet files: their schema, their rows, and batches of rows with the types of the file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from valence.service.errors import ConfigurationError
 from valence.service.files.table import Row, Table
+
+if TYPE_CHECKING:
+    import pyarrow
 
 _ROWS = 256
 
 
 def read_parquet(table: Table) -> Iterator[Row]:
     """The rows of ``table``. Raises :class:`ConfigurationError`."""
-    pyarrow = import_pyarrow()
+    columns = list(table.choose_columns(read_schema(table.path).names))
+    for batch in read_batches(table, columns):
+        with _name_file(table.path):
+            rows = batch.to_pylist()
+        for values in rows:
+            table.rows += 1
+            size = sum(len(value) for value in values.values() if _has_length(value))
+            yield Row(values, f"row {table.rows}", size=size)
+
+
+def read_schema(path: Path) -> pyarrow.Schema:
+    """The columns of a file with their types. Raises :class:`ConfigurationError`."""
+    with _name_file(path):
+        return import_pyarrow().parquet.read_schema(path)
+
+
+def read_batches(
+    table: Table, columns: Sequence[str] | None = None
+) -> Iterator[pyarrow.RecordBatch]:
+    """A few rows at a time, with their types. Raises :class:`ConfigurationError`."""
+    parquet = import_pyarrow().parquet
+    with (
+        _name_file(table.path),
+        table.path.open("rb") as table.file,
+        parquet.ParquetFile(table.file) as file,
+    ):
+        table.size = file.metadata.num_rows
+        yield from file.iter_batches(_ROWS, columns=columns)
+
+
+@contextmanager
+def _name_file(path: Path) -> Iterator[None]:
+    """Turn errors of reading into :class:`ConfigurationError`."""
     try:
-        with (
-            table.path.open("rb") as table.file,
-            pyarrow.parquet.ParquetFile(table.file) as file,
-        ):
-            table.size = file.metadata.num_rows
-            columns = list(table.choose_columns(file.schema_arrow.names))
-            for batch in file.iter_batches(_ROWS, columns=columns):
-                for values in batch.to_pylist():
-                    table.rows += 1
-                    size = sum(len(value) for value in values.values() if _has_length(value))
-                    yield Row(values, f"row {table.rows}", size=size)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise ConfigurationError(
-            f"{table.path}: cannot be read as a Parquet file: {error}"
-        ) from None
+        yield
+    except (OSError, import_pyarrow().ArrowException) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ConfigurationError(f"{path}: cannot be read as a Parquet file: {reason}") from None
 
 
 def import_pyarrow() -> ModuleType:
     """Import pyarrow with Parquet; raises :class:`ConfigurationError` if it is not installed."""
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ModuleNotFoundError:
         raise ConfigurationError(

@@ -69,6 +69,11 @@ class Rows:
         self._table.close()
 
     @property
+    def columns(self) -> Sequence[str]:
+        """The columns of the header, once the first row is read, even of a table without rows."""
+        return self._table.columns
+
+    @property
     def size(self) -> int:
         """Bytes of the file; of Parquet, rows. 0 before the first row."""
         return self._table.size

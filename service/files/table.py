@@ -29,7 +29,8 @@ class Table:
     """The table in the file ``path``, of which ``wanted`` columns are read, or all.
 
     Readers set ``file`` and ``size`` when they open it. ``size`` is in bytes; readers that count
-    ``rows`` give it in rows.
+    ``rows`` give it in rows. ``columns`` are those that are read; a file without a header, such as
+    JSON Lines, does not have any.
     """
 
     def __init__(self, path: Path, wanted: Sequence[str] | None) -> None:
@@ -38,6 +39,7 @@ class Table:
         self.file: IO[bytes] | None = None
         self.size = 0
         self.rows = 0
+        self.columns: Sequence[str] = ()
 
     @property
     def read(self) -> int:
@@ -67,7 +69,8 @@ class Table:
                 raise ConfigurationError(f"{where}: no column {wanted!r}; {hint}columns: {known}")
             if names.count(wanted) > 1:
                 raise ConfigurationError(f"{where}: two columns are called {wanted!r}; rename one")
-        return names if self.wanted is None else tuple(dict.fromkeys(self.wanted))
+        self.columns = names if self.wanted is None else tuple(dict.fromkeys(self.wanted))
+        return self.columns
 
 
 def shorten(value: Any) -> str:
