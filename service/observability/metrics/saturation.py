@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# The mean over the time between two scrapes, so that a scrape misses nothing.
-WINDOW_SECONDS = 15.0
+# Long enough to even out the arrivals of requests, and short beside the time between two scrapes,
+# which delays an autoscaler too.
+WINDOW_SECONDS = 5.0
 # Refusals that another replica would have spared: no limit of the client itself caused them.
 REASONS = frozenset({"overloaded", "too-many-connections"})
 

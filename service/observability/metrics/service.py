@@ -98,7 +98,7 @@ class Metrics:
         """How full this worker is (:class:`Saturation`); whoever measures it sets it."""
         self._saturation = Gauge(
             "valence_saturation_ratio",
-            "Busy share of the busiest thread plus refused share of the requests, over 15 s; "
+            "Busy share of the busiest thread plus refused share of the requests, over 5 s; "
             "1 is full. Of several workers, the fullest.",
             multiprocess_mode="livemax",
             registry=registry,
