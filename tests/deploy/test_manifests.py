@@ -248,6 +248,10 @@ MISTAKES = {
         "docs/operations/runbook.md", "## ValenceRejects", "## Rejects",
         "no section ValenceRejects",
     ),
+    "metric that the adapter does not define": (
+        "deploy/components/autoscaling/autoscaler.yaml", "name: valence_saturation_ratio",
+        "name: valence_saturation", "the adapter does not define valence_saturation",
+    ),
     "backend that is not there": (
         "deploy/components/canary/route.yaml", "name: valence-canary", "name: valence-next",
         "no Service valence-next:80",
