@@ -48,7 +48,7 @@ SERVED = $(if $(call given,MODELS),$(if $(VALENCE_MODELS),,$(MODELS:%=--model %)
 # two installations at once into one environment would break it
 .NOTPARALLEL:
 .PHONY: help setup serve train evaluate retrain test unit lint format types bench chaos docs bento image clean
-.PHONY: audit lock manifests smoke-image trial wheel sanitize
+.PHONY: audit lock manifests smoke-image trial wheel sanitize kernel-arm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
@@ -157,7 +157,10 @@ wheel: $(BASE) ## Build the package with its native engine into dist/
 	$(PIP) wheel --no-deps --wheel-dir dist .
 
 sanitize: ## Run the native kernel under AddressSanitizer and UndefinedBehaviorSanitizer
-	tests/service/inference/engines/kernel/sanitize.sh
+	tests/service/inference/engines/kernel/paths.sh sanitize
+
+kernel-arm: ## Run the native kernel for 64-bit ARM, emulated by qemu, against the numbers of this machine
+	tests/service/inference/engines/kernel/paths.sh arm64
 
 # Targets of older versions, and what follows the name of the command that does the same.
 NOW_check = $(WHAT_HINT)
