@@ -116,10 +116,7 @@ class Application:
         self.context = context
         self._tracer = tracer
         self._router = Router(context.routes)
-        settings = context.settings
-        self._bodies = BodyLimits(
-            settings.max_body_bytes, settings.body_memory_bytes, settings.body_idle_seconds
-        )
+        self._bodies = BodyLimits.of(context.settings)
         self._access = Access(context.settings, context.log, context.metrics.keys)
 
     def restrict(self, routes: Sequence[Route]) -> Application:

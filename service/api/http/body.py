@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from starlette.types import Receive
 from valence.service.api.http.disconnect import CancelOnDisconnect, ClientGone
+from valence.service.api.http.validation import MAX_ITEMS
 from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded, UnsupportedMedia
 from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.turns import Turns
+from valence.service.settings import Settings
 
 # A body that is read whole and comes more slowly than this is not worth its connection.
 MIN_BYTES_PER_SECOND = 1024
@@ -23,14 +25,27 @@ _LONG_PARSE_BYTES = 128 * 1024
 class BodyLimits:
     """The limits of all bodies, and the memory that requests hold now.
 
-    A body may have ``max_body_bytes``. Bodies, texts and large answers of all requests together may
-    hold ``max_total_bytes``, of which they hold ``held_bytes``.
+    A body may have ``max_body_bytes`` and, in JSON, ``max_items`` strings and commas. Bodies, texts
+    and large answers of all requests together may hold ``max_total_bytes``, of which they hold
+    ``held_bytes``.
     """
 
     max_body_bytes: int
     max_total_bytes: int
     idle_seconds: float
+    max_items: int = MAX_ITEMS
     held_bytes: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> BodyLimits:
+        """The limits in ``settings``."""
+        return cls(
+            settings.max_body_bytes,
+            settings.body_memory_bytes,
+            settings.body_idle_seconds,
+            # a text may have an id, and commas are between them
+            4 * settings.max_texts + MAX_ITEMS,
+        )
 
 
 class BodyReader:
@@ -81,6 +96,11 @@ class BodyReader:
             self._watch = CancelOnDisconnect(self._receive)
             self._watch.start()
         return body
+
+    @property
+    def max_items(self) -> int:
+        """How many strings and commas a body of JSON may have."""
+        return self._limits.max_items
 
     @property
     def watched(self) -> bool:
