@@ -196,10 +196,8 @@ class Application:
         """The answer of ``route``; raises :class:`ClientGone` when the client disconnects."""
         try:
             return await route.handler(self.context, request)
-        except asyncio.CancelledError:
-            if request.body.lost_client():
-                raise ClientGone from None
-            raise
+        except asyncio.CancelledError as error:
+            raise request.body.find_cause(error) from None
         finally:
             request.body.unwatch()
 

@@ -107,12 +107,15 @@ class BodyReader:
         """Whether the connection is watched while the request is answered."""
         return self._watch is not None
 
-    def lost_client(self) -> bool:
-        """Whether the request was cancelled because its client disconnected; it then goes on."""
-        if self._watch is None or not self._watch.gone:
-            return False
-        self._watch.uncancel()
-        return True
+    def find_cause(self, error: BaseException) -> BaseException:
+        """Why the request ends with ``error``: :class:`ClientGone` if its client disconnected.
+
+        The task was cancelled then, and goes on. Any other error is its own cause.
+        """
+        if isinstance(error, asyncio.CancelledError) and self._watch and self._watch.gone:
+            self._watch.uncancel()
+            return ClientGone()
+        return error
 
     def unwatch(self) -> None:
         """Watch the connection no longer: the answer is about to be sent."""
