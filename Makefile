@@ -101,8 +101,9 @@ bench: ## Measure; ONLY=http ROUNDS=3 SECONDS=2, or ONLY=revision AGAINST=HEAD~1
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(AGAINST),--against "$$AGAINST") \
 		$(if $(GIGABYTES),--gigabytes $(GIGABYTES))
 
-chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way; ONLY=overload SHARE=0.1
-	$(BIN)/python -m tests.trials.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
+chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way; ONLY=overload SHARE=0.1, ONLY=worst TRIES=200
+	$(BIN)/python -m tests.trials.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE)) \
+		$(if $(TRIES),--tries $(TRIES))
 
 docs: $(VENV)-docs/.installed ## Build the documentation as a site, and check its links
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict

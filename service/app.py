@@ -123,7 +123,9 @@ class Valence:
                 key_file.require_keys(Path(checked.api_keys_file))
             elif not checked.allow_anonymous:
                 key_file.require_unless_loopback(supervisor.listening_host())
-            supervisor.require_free_port()
+            host = supervisor.listening_host()
+            port.require_free(host, supervisor.listening_port(), option="--port")
+            port.require_free(host, checked.admin_port, option="VALENCE_ADMIN_PORT")
             if checked.engine.startswith("native"):
                 from valence.service.inference.engines import factory
 
@@ -132,12 +134,6 @@ class Valence:
                 seal.verify(folder)
         except ValenceError as error:
             supervisor.refuse_to_start(error)
-        try:
-            port.require_free(supervisor.listening_host(), checked.admin_port)
-        except OSError as error:
-            supervisor.refuse_to_start(
-                port.describe("VALENCE_ADMIN_PORT", checked.admin_port, error)
-            )
         if supervisor.worker_count(_NAME) > 1:
             metrics_folder.create()
         lines = _error_writer()
