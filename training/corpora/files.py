@@ -20,6 +20,7 @@ from valence.service.classifier.manifest import CorpusRecord
 from valence.service.errors import ConfigurationError
 from valence.service.files import encodings
 from valence.service.files.encodings import Encoding
+from valence.service.files.missing import is_missing
 from valence.service.files.tables import FORMATS, Rows, detect_format, require_format, shorten
 from valence.training.config.columns import Columns
 from valence.training.corpora import folders, hub, torchtext_sets
@@ -138,7 +139,7 @@ def read_examples(
     for place, row in read_rows(path, table, part=part):
         where = f"{path}, {place}"
         text = row[table.text]
-        if text is None:
+        if is_missing(text):
             text = ""
         if not isinstance(text, str):
             raise ConfigurationError(
@@ -171,7 +172,7 @@ def _label(value: Any, table: Columns, place: str) -> str | tuple[str, ...]:
         if isinstance(value, str):
             value = value.split(table.label_separator)
         elif not isinstance(value, list):
-            value = [] if value is None else [value]
+            value = [] if is_missing(value) else [value]
         return tuple(dict.fromkeys(name for item in value if (name := _name(item, table, place))))
     if isinstance(value, list | dict):
         raise ConfigurationError(
@@ -188,7 +189,7 @@ def _label(value: Any, table: Columns, place: str) -> str | tuple[str, ...]:
 
 def _name(value: Any, table: Columns, place: str) -> str:
     """A label as text; 4.0 becomes 4, because an empty cell turns numbers into floats."""
-    if value is None:
+    if is_missing(value):
         return ""
     if isinstance(value, bool):
         return str(value).lower()
