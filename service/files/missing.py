@@ -14,3 +14,13 @@ def is_missing(value: object) -> bool:
     if isinstance(value, float):
         return not math.isfinite(value)
     return value is None or (isinstance(value, Decimal) and not value.is_finite())
+
+
+def read_text(value: object) -> str | None:
+    """The text in a cell; None if the cell has something else.
+
+    A missing text is an empty one, as it is in CSV: training leaves it out, scoring says so.
+    """
+    if is_missing(value):
+        return ""
+    return value if isinstance(value, str) else None
