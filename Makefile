@@ -68,8 +68,10 @@ evaluate: ## Evaluate MODEL on its test texts, or on DATA=; AGAINST=MODEL compar
 	$(VALENCE) evaluate $(MODEL) $(if $(DATA),--data "$$DATA") $(COLUMNS_OF_DATA) \
 		$(if $(AGAINST),--against "$$AGAINST") $(ARGS)
 
+# make ends with 2 for each code but 0
 retrain: $(BASE) $(TRACKING) $(HUB) ## Train as `make train` does, and promote the new version if it is better
-	$(VALENCE) retrain $(WHAT) $(ARGS)
+	@$(VALENCE) retrain $(WHAT) $(ARGS) || { code=$$?; echo "valence retrain ended with $$code, and make ends with 2:" \
+		"call $(VALENCE) itself where the code counts, as in cron" >&2; exit $$code; }
 
 # The networks of the tests have a few units: threads would wait for each other more than they compute.
 test unit: export OMP_NUM_THREADS := 1

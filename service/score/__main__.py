@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from valence.service.files.tables import FORMATS
+    from valence.service.files.formats import FORMATS
 
     parser = argparse.ArgumentParser(
         prog="valence score",
@@ -71,11 +71,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from valence.service.files import encodings, tables
+    from valence.service.files import encodings, formats
     from valence.service.score import run
 
-    in_format = tables.require_format(arguments.source, arguments.in_format)
-    out_format = tables.require_format(arguments.out, arguments.out_format)
+    in_format = formats.require_format(arguments.source, arguments.in_format)
+    out_format = formats.require_format(arguments.out, arguments.out_format)
     if not arguments.source.is_file():
         raise ConfigurationError(f"{arguments.source} is not a file")
     encoding = arguments.encoding

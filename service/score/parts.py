@@ -1,4 +1,4 @@
-"""Encode scored rows as parts of a file, and join parts to a file, in the formats of ``tables``."""
+"""Encode scored rows as parts of a file, and join parts to a file, in any format."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from valence.service.errors import ConfigurationError
-from valence.service.files import tables
-from valence.service.files.delimiters import DELIMITERS
+from valence.service.files.dialects import DELIMITERS
+from valence.service.files.parquet import import_pyarrow
 
 
 def encode_part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> bytes:
@@ -31,11 +31,9 @@ def encode_part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: st
                 "JSON Lines (.jsonl)"
             )
     if form == "parquet":
-        table = tables.import_pyarrow().table(
-            {name: [row.get(name) for row in rows] for name in columns}
-        )
+        table = import_pyarrow().table({name: [row.get(name) for row in rows] for name in columns})
         sink = io.BytesIO()
-        tables.import_pyarrow().parquet.write_table(table, sink)
+        import_pyarrow().parquet.write_table(table, sink)
         return sink.getvalue()
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=DELIMITERS[form], lineterminator="\n")
@@ -63,7 +61,7 @@ def join_parts(
 
 
 def _join_parquet(parts: Sequence[Path], out: Path) -> None:
-    arrow = tables.import_pyarrow()
+    arrow = import_pyarrow()
     parquet = arrow.parquet
     # a column may have only nulls in one part, and a type in another
     schemas = [parquet.read_schema(piece) for piece in parts]

@@ -30,8 +30,10 @@ from valence.service.classifier.result import UNCERTAIN
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import ConfigurationError, NonFiniteAnswer, TextTooLong
-from valence.service.files.encodings import AUTO, is_gzipped
-from valence.service.files.tables import Row, Rows
+from valence.service.files.compression import is_gzipped
+from valence.service.files.encodings import AUTO
+from valence.service.files.rows import Rows
+from valence.service.files.table import Row
 from valence.service.inference.engines.interface import Engine
 from valence.service.score.parts import encode_part, join_parts
 

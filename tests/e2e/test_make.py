@@ -121,6 +121,14 @@ def test_an_old_target_translates_its_variables(checkout: Checkout) -> None:
         assert f"/valence {command}" in checkout.run(*arguments).stderr
 
 
+@pytest.mark.parametrize("code", [1, 3])
+def test_make_retrain_prints_the_code_that_make_hides(checkout: Checkout, code: int) -> None:
+    done = checkout.run("retrain", f"VALENCE=sh -c 'exit {code}' valence")
+    assert done.returncode == 2
+    assert f"valence retrain ended with {code}, and make ends with 2: call" in done.stderr
+    assert checkout.run("retrain", "VALENCE=true").stderr == ""
+
+
 def test_every_command_of_the_readme_is_a_target(repository: Path) -> None:
     readme = (repository / "README.md").read_text()
     known = targets((repository / "Makefile").read_text())

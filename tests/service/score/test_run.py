@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from valence.service.classifier.classifier import Classifier
 from valence.service.errors import ConfigurationError
-from valence.service.files import encodings, lines, tables
+from valence.service.files import compression, formats, lines
+from valence.service.files.rows import Rows
 from valence.service.score import parts, run
 
 TEXTS = [f"good movie {number} bad " * (number % 7) for number in range(50)]
@@ -18,16 +19,16 @@ NAMES = ("in.csv", "in.tsv", "in.jsonl", "in.csv.gz", "in.jsonl.gz", "in.parquet
 
 
 def write(path: Path, rows: list[dict[str, object]]) -> Path:
-    form = tables.require_format(path)
+    form = formats.require_format(path)
     columns = list(rows[0])
     piece = path.with_name("piece")
     piece.write_bytes(parts.encode_part(rows, columns, form))
-    parts.join_parts([piece], path, columns, form, gz=encodings.is_gzipped(path))
+    parts.join_parts([piece], path, columns, form, gz=compression.is_gzipped(path))
     return path
 
 
 def rows_of(path: Path) -> list[dict[str, object]]:
-    with closing(tables.Rows(path, tables.require_format(path))) as rows:
+    with closing(Rows(path, formats.require_format(path))) as rows:
         return [row.values for row in rows]
 
 
@@ -39,8 +40,8 @@ def score(tiny_artifact, counting_engine):
         encoding = given.pop("encoding", "utf-8")
         options = run.Options(
             text_column=given.pop("text_column", "text"),
-            in_format=tables.require_format(source),
-            out_format=tables.require_format(out),
+            in_format=formats.require_format(source),
+            out_format=formats.require_format(out),
             encoding=encoding,
             part_rows=8,
             **given,
