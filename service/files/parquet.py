@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from valence.service.errors import ConfigurationError
 from valence.service.files.table import Row, Table
@@ -22,11 +22,15 @@ def read_parquet(table: Table) -> Iterator[Row]:
     columns = list(table.choose_columns(read_schema(table.path).names))
     for batch in read_batches(table, columns):
         with _name_file(table.path):
-            rows = batch.to_pylist()
+            rows = _list_rows(batch)
         for values in rows:
             table.rows += 1
+            place = f"row {table.rows}"
+            if values is None:
+                yield Row({}, place, "a value cannot be read, such as a text that is not UTF-8")
+                continue
             size = sum(len(value) for value in values.values() if _has_length(value))
-            yield Row(values, f"row {table.rows}", size=size)
+            yield Row(values, place, size=size)
 
 
 def read_schema(path: Path) -> pyarrow.Schema:
@@ -72,6 +76,17 @@ def import_pyarrow() -> ModuleType:
         ) from None
     module: ModuleType = pyarrow
     return module
+
+
+def _list_rows(batch: pyarrow.RecordBatch) -> list[dict[str, Any] | None]:
+    """The values of each row; None for one with a value that Python does not have."""
+    try:
+        return batch.to_pylist()  # type: ignore[no-any-return]
+    except (UnicodeDecodeError, ValueError, OverflowError):
+        if len(batch) == 1:
+            return [None]
+    half = len(batch) // 2
+    return [*_list_rows(batch.slice(0, half)), *_list_rows(batch.slice(half))]
 
 
 def _has_length(value: object) -> bool:

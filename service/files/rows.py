@@ -1,4 +1,4 @@
-"""Rows of CSV, TSV, JSON Lines and Parquet files, read one at a time. All but Parquet may be .gz.
+"""Rows of tables of every format, read one at a time, with bounded memory.
 
 A fault of one row is part of the row, so that the caller can continue. A fault of the file is an
 error with its place and remedy. Errors never have values of rows, which may be texts.
@@ -6,31 +6,33 @@ error with its place and remedy. Errors never have values of rows, which may be 
 
 from __future__ import annotations
 
-import codecs
-import gzip
 import io
-import zlib
+import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import IO
 
 from valence.service.errors import ConfigurationError
-from valence.service.files import encodings
+from valence.service.files import dialects, encodings, formats
+from valence.service.files.compression import open_unpacked
 from valence.service.files.delimited import read_delimited
-from valence.service.files.json_lines import read_json_lines
-from valence.service.files.lines import read_lines, read_lines_within
+from valence.service.files.fasttext import read_fasttext
+from valence.service.files.json_objects import has_object_lines, read_json
 from valence.service.files.parquet import read_parquet
 from valence.service.files.table import Row, Table
+from valence.service.files.text import Text
+from valence.service.files.workbook import read_workbook
 
 
 class Rows:
     """The rows of the file ``path``, in order. Close it, for example with ``contextlib.closing``.
 
-    If ``encoding`` is "auto", :mod:`valence.service.files.encodings` detects it.
-    :mod:`valence.service.files.delimiters` detects the delimiter. With ``columns`` each row has
-    exactly these columns, and a file or a JSON object without one of them is refused. ``read`` of
-    ``size`` bytes (rows, for Parquet) have been read so far. ``part`` is a range of bytes ``(start,
-    end)``: only the rows of JSON Lines that begin in it, for UTF-8 and uncompressed files.
+    If ``encoding`` is "auto", :mod:`valence.service.files.encodings` detects it; two codecs, as in
+    ``utf-8,cp1252``, are tried line by line. :mod:`valence.service.files.dialects` detects the
+    delimiter, and the ``quoting`` if it is "auto". With ``columns`` each row has exactly these
+    columns, and a file or a JSON object without one of them is refused. ``part`` is a range of
+    bytes ``(start, end)``: only the rows of JSON Lines that begin in it, for files that
+    :func:`has_plain_lines`.
 
     Raises :class:`ConfigurationError` for an unknown ``encoding``; iteration raises it for a file
     that cannot be read.
@@ -42,24 +44,17 @@ class Rows:
         form: str,
         *,
         encoding: str = encodings.AUTO,
+        quoting: str = dialects.AUTO,
         columns: Sequence[str] | None = None,
         part: tuple[int, int] | None = None,
     ) -> None:
-        try:
-            if encoding != encodings.AUTO:
-                codecs.lookup(encoding)
-        except LookupError:
+        _check_encoding(path, encoding)
+        if quoting not in dialects.QUOTINGS:
             raise ConfigurationError(
-                f"{path}: {encoding!r} is not an encoding; common ones are utf-8, cp1252 and "
-                "utf-16, and auto detects it"
-            ) from None
-        self._part = part
-        # line numbers count from the first byte of the part
-        self._from = f" from byte {part[0]:,}" if part and part[0] else ""
+                f"{quoting!r} is not a quoting; known are {', '.join(dialects.QUOTINGS)}"
+            )
         self._table = Table(path, columns)
-        self._rows = (
-            read_parquet(self._table) if form == "parquet" else self._read_text(form, encoding)
-        )
+        self._rows = self._read(form, encoding, quoting, part)
 
     def __iter__(self) -> Iterator[Row]:
         return self._rows
@@ -69,9 +64,23 @@ class Rows:
         self._table.close()
 
     @property
-    def columns(self) -> Sequence[str]:
-        """The columns of the header, once the first row is read, even of a table without rows."""
+    def columns(self) -> tuple[str, ...]:
+        """The columns of each row; of JSON, those of the first object. Reads up to the first row.
+
+        Raises :class:`ConfigurationError` for a file that cannot be read.
+        """
+        if not self._table.columns:
+            first = list(itertools.islice(self._rows, 1))
+            self._rows = itertools.chain(first, self._rows)
         return self._table.columns
+
+    def require_column(self, name: str, *, option: str) -> None:
+        """Raise :class:`ConfigurationError` if the file does not have the column ``name``.
+
+        ``option`` is what names another one. The function reads up to the first row.
+        """
+        if self.columns:
+            self._table.require_column(name, option=option)
 
     @property
     def size(self) -> int:
@@ -83,58 +92,62 @@ class Rows:
         """How much of ``size`` has been read, including buffered bytes."""
         return self._table.read
 
-    def _read_text(self, form: str, encoding: str) -> Iterator[Row]:
+    def _read(
+        self, form: str, encoding: str, quoting: str, part: tuple[int, int] | None
+    ) -> Iterator[Row]:
+        if form == "parquet":
+            return read_parquet(self._table)
+        if form == "xlsx":
+            return read_workbook(self._table)
+        return self._read_text(form, encoding, quoting, part)
+
+    def _read_text(
+        self, form: str, encoding: str, quoting: str, part: tuple[int, int] | None
+    ) -> Iterator[Row]:
         table = self._table
         if encoding == encodings.AUTO:
             encoding = encodings.detect_file_encoding(table.path).name
         try:
-            table.file = table.path.open("rb")
+            table.file, stream = (
+                open_unpacked(table.path) if part is None else _open_plain(table.path)
+            )
             table.size = table.path.stat().st_size
-            with table.file as file:
-                lines = self._decode_lines(file, encoding)
-                yield from (
-                    read_json_lines(table, lines, self._from)
-                    if form == "jsonl"
-                    else read_delimited(table, lines, form)
-                )
+            with table.file, stream:
+                if part is not None and table.wanted is not None:
+                    table.columns = tuple(table.wanted)  # of the object that the file begins with
+                text = Text(table, stream, encoding, part)
+                if form == "jsonl":
+                    yield from read_json(table, text)
+                elif form == "fasttext":
+                    yield from read_fasttext(table, text)
+                else:
+                    yield from read_delimited(table, text, form, quoting)
         except OSError as error:
             raise ConfigurationError(f"{table.path}: cannot be read: {error.strerror}") from None
 
-    def _decode_lines(self, file: IO[bytes], encoding: str) -> Iterator[str | None]:
-        """The lines of ``file``; None for a line that is too long."""
-        number = 0
-        path = self._table.path
-        stream = encodings.decompress(file, path)
-        try:
-            if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
-                encoded = (
-                    read_lines(stream)
-                    if self._part is None
-                    else read_lines_within(stream, *self._part)
-                )
-                for number, line in enumerate(encoded, 1):
-                    # the byte order mark does not belong to the name of the first column
-                    codec = "utf-8-sig" if number == 1 else "utf-8"
-                    yield None if line is None else line.decode(codec)
-            else:
-                # a line feed may have several bytes in other encodings, so decode before splitting
-                with io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
-                    for number, decoded in enumerate(read_lines(text), 1):  # noqa: B007 - for errors
-                        yield decoded
-        except UnicodeDecodeError as error:
-            byte = f"the byte 0x{error.object[error.start]:02x} is not {error.encoding.upper()}"
-            # other encodings than UTF-8 are decoded some lines ahead
-            where = "line" if error.encoding.startswith("utf-8") else "after line"
-            raise ConfigurationError(
-                f"{path}, {where} {number}{self._from}: {byte}; set the encoding, such as "
-                "--encoding cp1252"
-            ) from None
-        except UnicodeError as error:
-            raise ConfigurationError(
-                f"{path}, after line {number}: {error}; see --encoding"
-            ) from None
-        except (gzip.BadGzipFile, EOFError, zlib.error):
-            raise ConfigurationError(
-                f"{path}, after line {number}: not gzip, damaged or cut short; copy the file "
-                "again, or remove .gz from the name of a file that is not compressed"
-            ) from None
+
+def has_plain_lines(path: Path) -> bool:
+    """Whether the file at ``path`` is JSON Lines in UTF-8 that can be read from any byte on."""
+    if formats.detect_format(path) != "jsonl":
+        return False
+    table = Table(path, None)
+    file, stream = open_unpacked(path)
+    with closing(file):
+        text = Text(table, stream, "utf-8")
+        return stream is file and has_object_lines(text) and text.find_line_end() == "\n"
+
+
+def _open_plain(path: Path) -> tuple[io.BufferedReader, io.BufferedReader]:
+    file = path.open("rb")
+    return file, file
+
+
+def _check_encoding(path: Path, encoding: str) -> None:
+    try:
+        if encoding != encodings.AUTO:
+            encodings.split_encodings(encoding)
+    except LookupError:
+        raise ConfigurationError(
+            f"{path}: {encoding!r} is not an encoding; common ones are utf-8, cp1252 and utf-16; "
+            "utf-8,cp1252 reads lines that are not in UTF-8 as cp1252, and auto detects it"
+        ) from None

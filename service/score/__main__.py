@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     from valence.service.classifier.result import UNREADABLE
-    from valence.service.files.formats import FORMATS
+    from valence.service.files.dialects import QUOTINGS
+    from valence.service.files.formats import FORMATS, READABLE
     from valence.service.score import options
 
     parser = argparse.ArgumentParser(
@@ -78,10 +79,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--encoding",
         default="auto",
-        help="encoding of a CSV, TSV or JSONL input; default: detect it",
+        help="encoding of IN; utf-8,cp1252 reads lines that are not in UTF-8 as cp1252; default: "
+        "detect it",
     )
     parser.add_argument(
-        "--in-format", choices=FORMATS, help="format of IN; default: by its extension"
+        "--quoting",
+        choices=QUOTINGS,
+        default="auto",
+        help="how a field of CSV or TSV has a quotation mark within it; none: quotation marks "
+        "enclose no fields; default: detect it",
+    )
+    parser.add_argument(
+        "--in-format",
+        choices=READABLE,
+        help="format of IN; default: by its content and extension",
     )
     parser.add_argument(
         "--out-format", choices=FORMATS, help="format of OUT; default: by its extension"
@@ -111,10 +122,10 @@ def _run(arguments: argparse.Namespace) -> None:
     from valence.service.score.options import Options, ScoreOptions
 
     in_format = formats.require_format(arguments.source, arguments.in_format)
-    out_format = formats.require_format(arguments.out, arguments.out_format)
+    out_format = formats.require_output_format(arguments.out, arguments.out_format)
     run.require_paths(arguments.source, arguments.out)
     encoding = arguments.encoding
-    if encoding == encodings.AUTO and in_format != "parquet":
+    if encoding == encodings.AUTO and in_format not in formats.BINARY:
         detected = encodings.detect_file_encoding(arguments.source)
         encoding = detected.name
         if detected.guessed:
@@ -124,6 +135,7 @@ def _run(arguments: argparse.Namespace) -> None:
         in_format=in_format,
         out_format=out_format,
         encoding=encoding,
+        quoting=arguments.quoting,
         score=ScoreOptions(
             arguments.truncation,
             arguments.top_k,

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from valence.service.classifier.result import MinConfidence, TopK, Unreadable
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import ConfigurationError
+from valence.service.files import dialects
 from valence.service.files.encodings import AUTO
 
 _Number = TypeVar("_Number", int, float)
@@ -51,6 +52,7 @@ class Options:
     in_format: str
     out_format: str
     encoding: str = AUTO
+    quoting: str = dialects.AUTO
     score: ScoreOptions = field(default_factory=ScoreOptions)
     prefix: str = ""
     part_rows: int = 4_096

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from valence.service.errors import ConfigurationError
-from valence.service.files.delimiters import DELIMITERS
+from valence.service.files.dialects import DELIMITERS
 from valence.service.files.parquet import import_pyarrow
 from valence.service.score.arrays import make_schema
 from valence.service.score.plain import find_obstacle

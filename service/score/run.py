@@ -7,7 +7,6 @@ on the run that wrote it, so the output is the same with and without interruptio
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +17,9 @@ from typing import Any
 
 from valence.service.classifier.classifier import Classifier
 from valence.service.errors import ConfigurationError
-from valence.service.files.encodings import is_gzipped
+from valence.service.files.compression import is_gzipped
 from valence.service.files.failures import name_path
 from valence.service.files.lock import hold_lock
-from valence.service.files.table import shorten
 from valence.service.inference.engines.interface import Engine
 from valence.service.score.journal import Journal, write_atomically
 from valence.service.score.options import Options
@@ -29,7 +27,6 @@ from valence.service.score.parts import Layout, plan_layout
 from valence.service.score.sources import Part, RowPart, Source, TablePart, open_source
 from valence.service.score.texts import Fault, TextScorer
 
-_MAX_COLUMNS_SHOWN = 20
 _READ_BYTES = 1 << 20
 
 
@@ -87,7 +84,7 @@ def score_file(
         journal = Journal(out)
         journal.require(identity)
         with closing(open_source(source, options)) as opened:
-            _require_column(opened, options.text_column, source)
+            opened.require_column(options.text_column)
             layout = plan_layout(
                 opened, scorer, source, form=options.out_format, prefix=options.prefix
             )
@@ -135,17 +132,6 @@ class _Run:
         content = self.layout.encode(part, self.scorer.score(texts))
         self.journal.begin(self.identity)
         write_atomically(path, content)
-
-
-def _require_column(source: Source, column: str, path: Path) -> None:
-    if source.columns and column not in source.columns:
-        near = difflib.get_close_matches(column, source.columns, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        shown = ", ".join(map(shorten, source.columns[:_MAX_COLUMNS_SHOWN]))
-        raise ConfigurationError(
-            f"{path}: no column {column!r}; {hint}set the column with the texts by --text-column; "
-            f"columns: {shown}"
-        )
 
 
 def _identify(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from valence.service.errors import ConfigurationError
+from valence.service.files import missing
 from valence.service.files.parquet import import_pyarrow, read_batches, read_schema
 from valence.service.files.rows import Rows
 from valence.service.files.table import Row, Table
@@ -41,13 +41,21 @@ class Part(Protocol):
 
 
 class Source(Protocol):
-    """A file of texts: ``columns``, their types as a ``schema``, and how much is read.
+    """A file of texts.
 
     Only a source whose rows may become an Arrow table has a ``schema``.
     """
 
-    columns: Sequence[str]
-    schema: pyarrow.Schema | None
+    @property
+    def columns(self) -> Sequence[str]:
+        """The names of the columns."""
+
+    @property
+    def schema(self) -> pyarrow.Schema | None:
+        """The types of the columns."""
+
+    def require_column(self, name: str) -> None:
+        """Raise :class:`ConfigurationError` for a file with columns, but without this one."""
 
     @property
     def share(self) -> float:
@@ -68,7 +76,7 @@ def open_source(path: Path, options: Options) -> Source:
 
 @dataclass(frozen=True)
 class RowPart:
-    """Rows of CSV, TSV or JSON Lines."""
+    """Rows of a file that has no types of Arrow."""
 
     rows: Sequence[Row]
 
@@ -94,33 +102,47 @@ class RowPart:
 
 
 class RowSource:
-    """A file of CSV, TSV or JSON Lines."""
+    """A file that has no types of Arrow."""
 
     def __init__(self, path: Path, options: Options) -> None:
         self._options = options
         self.schema: pyarrow.Schema | None = None
-        self._rows = Rows(path, options.in_format, encoding=options.encoding)
-        first = list(islice(self._rows, 1))
-        self._left = chain(first, self._rows)
-        self.columns = self._rows.columns
-        if options.in_format == "jsonl":
+        self._rows = self._open(path)
+        try:
+            self._read_columns(path)
+        except BaseException:
+            self._rows.close()
+            raise
+
+    def _read_columns(self, path: Path) -> None:
+        options = self._options
+        self.columns: Sequence[str] = self._rows.columns
+        if options.in_format in ("jsonl", "fasttext"):
             self._survey(path)
         elif options.out_format == "parquet":
             arrow = import_pyarrow()
             self.schema = arrow.schema([(name, arrow.string()) for name in self.columns])
+
+    def _open(self, path: Path) -> Rows:
+        options = self._options
+        return Rows(path, options.in_format, encoding=options.encoding, quoting=options.quoting)
 
     def _survey(self, path: Path) -> None:
         """Learn the columns of a file without a header, and their types, from all of its rows."""
         options = self._options
 
         def read_chunks() -> Iterator[Sequence[Row]]:
-            rows = Rows(path, options.in_format, encoding=options.encoding)
-            with closing(rows):
+            with closing(self._open(path)) as rows:
                 yield from _take_parts(iter(rows), options)
 
         self.columns = survey_columns(path, read_chunks, options.out_format)
         if options.out_format == "parquet":
             self.schema = survey_types(path, read_chunks, self.columns)
+
+    def require_column(self, name: str) -> None:
+        """Raise :class:`ConfigurationError` for a file with columns, but without this one."""
+        if self.columns and name not in self.columns:
+            self._rows.require_column(name, option="--text-column")
 
     @property
     def share(self) -> float:
@@ -129,7 +151,7 @@ class RowSource:
 
     def read_parts(self) -> Iterator[Part]:
         """The rows, as many at a time as the options allow."""
-        for rows in _take_parts(self._left, self._options):
+        for rows in _take_parts(iter(self._rows), self._options):
             yield RowPart(rows)
 
     def close(self) -> None:
@@ -181,6 +203,10 @@ class ParquetSource:
                     f"{path}: the column {options.text_column!r} has values of the type {kind}, "
                     "not texts; set the column with the texts by --text-column"
                 )
+
+    def require_column(self, name: str) -> None:
+        """Raise :class:`ConfigurationError` for a file without this column."""
+        self._table.require_column(name, option="--text-column")
 
     @property
     def share(self) -> float:
@@ -245,12 +271,10 @@ def _take_part(rows: Iterator[Row], options: Options) -> Sequence[Row]:
 
 
 def _find_text(row: Row, column: str) -> str | Fault:
-    value = row.values.get(column)
     if row.fault:
         return Fault(f"{row.place}: {row.fault}")
-    if isinstance(value, str):
-        return value
-    # a NaN is how some programs write that a value is missing
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    return Fault(f"{row.place}: column {column!r} has a {type(value).__name__}, not a text")
+    value = row.values.get(column)
+    text = missing.read_text(value)
+    if text is None:
+        return Fault(f"{row.place}: column {column!r} has a {type(value).__name__}, not a text")
+    return text

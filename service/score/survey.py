@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from valence.service.errors import ConfigurationError
 from valence.service.files.parquet import import_pyarrow
-from valence.service.files.table import Row, shorten
+from valence.service.files.table import Row, show_name
 
 if TYPE_CHECKING:
     import pyarrow
@@ -104,7 +104,7 @@ def _merge(path: Path, before: pyarrow.Field, after: pyarrow.Field) -> pyarrow.F
 def _mixed(path: Path, name: str, where: str) -> ConfigurationError:
     place = f"{path}, {where}" if where else str(path)
     return ConfigurationError(
-        f"{place}: the column {shorten(name)} has values that one column of Parquet cannot hold, "
+        f"{place}: {show_name(name)} has values that one column of Parquet cannot hold, "
         f"such as numbers and texts, or numbers that are too large; {_REMEDY}"
     )
 
@@ -117,7 +117,7 @@ def _require_characters(path: Path, rows: Sequence[Row]) -> None:
         for name, value in row.values.items():
             if not _is_encodable({name: value}):
                 raise ConfigurationError(
-                    f"{path}, {row.place}: the column {shorten(name)} has half of a character; "
+                    f"{path}, {row.place}: {show_name(name)} has half of a character; "
                     f"{_REMEDY}, or mend the text"
                 )
 

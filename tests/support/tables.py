@@ -18,7 +18,7 @@ from valence.service.files.rows import Rows
 
 def write_table(path: Path, rows: list[dict[str, Any]]) -> Path:
     """Write ``rows`` in the format that the name tells."""
-    form = formats.require_format(path)
+    form = formats.require_output_format(path)
     if form == "parquet":
         parquet.write_table(pyarrow.Table.from_pylist(rows), path)
         return path

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from valence.service.errors import ConfigurationError
+from valence.service.files import dialects
 from valence.service.files.encodings import AUTO
 from valence.training.config.columns import Columns
 from valence.training.config.locations import PRESETS, find_configuration
@@ -43,6 +44,13 @@ EncodingOption = Annotated[
         help="Encoding of the files of --data, such as cp1252; auto: recognized file by file."
     ),
 ]
+QuotingOption = Annotated[
+    str,
+    typer.Option(
+        help="How CSV and TSV files of --data have a quotation mark within a text: double or "
+        "backslash; none: quotation marks enclose no texts; auto: recognized file by file.",
+    ),
+]
 TrackOption = Annotated[
     bool, typer.Option(help="Record the run in MLflow and TensorBoard, if they are installed.")
 ]
@@ -74,8 +82,8 @@ class DataOptions:
     data: Annotated[
         list[str] | None,
         typer.Option(
-            help="Labelled texts of your own: a CSV, TSV, JSON Lines or Parquet file, a folder or "
-            "a glob. May be repeated.",
+            help="Labelled texts of your own: a file (CSV, TSV, JSON, Parquet, Excel, fastText), a "
+            "folder or a glob. May be repeated.",
             show_default=False,
         ),
     ] = None
@@ -88,6 +96,7 @@ class DataOptions:
         str, typer.Option(help="Separator of the labels, if they are one string.")
     ] = "|"
     encoding: EncodingOption = AUTO
+    quoting: QuotingOption = dialects.AUTO
     name: Annotated[
         str | None,
         typer.Option(
@@ -115,6 +124,7 @@ class DataOptions:
                     self.encoding,
                     task="multi_label" if self.multi_label else "single_label",
                     label_separator=self.separator,
+                    quoting=self.quoting,
                 ),
                 name=self.name,
                 workspace=workspace,

@@ -90,6 +90,7 @@ def write_configuration(
         "text": columns.text,
         "label": columns.label,
         **({"encoding": columns.encoding} if columns.encoding != AUTO else {}),
+        **({"quoting": columns.quoting} if columns.quoting != AUTO else {}),
         **({"label_separator": columns.label_separator} if columns.label_separator != "|" else {}),
     }
     content |= _choose_sections(loaded.examples, share)

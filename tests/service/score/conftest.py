@@ -24,7 +24,7 @@ def score(tiny_artifact, counting_engine) -> Score:
         options = Options(
             text_column=given.pop("text_column", "text"),
             in_format=formats.require_format(source),
-            out_format=formats.require_format(out),
+            out_format=formats.require_output_format(out),
             encoding=given.pop("encoding", "utf-8"),
             part_rows=8,
             score=ScoreOptions(**{name: given.pop(name) for name in chosen}),

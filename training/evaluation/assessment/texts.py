@@ -138,7 +138,13 @@ def read_evaluation_texts(
 
 def _read_columns(path: Path, table: Columns, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The values of the columns ``names`` in each row of the file, as strings."""
-    rows = Rows(path, require_format(path), encoding=table.encoding, columns=tuple(names))
+    rows = Rows(
+        path,
+        require_format(path),
+        encoding=table.encoding,
+        quoting=table.quoting,
+        columns=tuple(names),
+    )
     with closing(rows):
         for row in rows:
             if row.fault:
