@@ -130,10 +130,7 @@ class Application:
         self.context = context
         self._tracer = tracer
         self._router = Router(context.routes)
-        settings = context.settings
-        self._bodies = BodyLimits(
-            settings.max_body_bytes, settings.body_memory_bytes, settings.body_idle_seconds
-        )
+        self._bodies = BodyLimits.of(context.settings)
         self._access = Access(context.settings, context.log, context.metrics.keys)
 
     def restrict(self, routes: Sequence[Route]) -> Application:
@@ -155,10 +152,10 @@ class Application:
                 route, request = self._open(scope, headers, exchange, body)
                 exchange.outcome = outcome = await route.handler(self.context, request)
                 response = outcome.response
-            except asyncio.CancelledError:
-                if body.lost_client():
-                    return
-                raise
+            except asyncio.CancelledError as error:
+                if body.find_cause(error) is error:
+                    raise
+                return
             except Exception as error:
                 failed = self._fail(error, exchange)
                 if failed is None:

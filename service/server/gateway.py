@@ -102,11 +102,12 @@ class Gateway:
         admin = self._make_admin()
         if admin is None:
             return
+        host = listening.getsockname()[0]
         try:
-            await admin.start(listening.getsockname()[0])
+            await admin.start(host)
         except OSError as error:
             # an exit by an exception would leave a traceback of the event loop
-            reason = port.describe("VALENCE_ADMIN_PORT", admin.port, error)
+            reason = port.describe(host, admin.port, error, option="VALENCE_ADMIN_PORT")
             sys.stderr.write(f"valence: {reason}\n")
             sys.stderr.flush()
             os._exit(supervisor.CANNOT_START)

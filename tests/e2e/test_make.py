@@ -121,6 +121,14 @@ def test_an_old_target_translates_its_variables(checkout: Checkout) -> None:
         assert f"/valence {command}" in checkout.run(*arguments).stderr
 
 
+@pytest.mark.parametrize("code", [1, 3])
+def test_make_retrain_prints_the_code_that_make_hides(checkout: Checkout, code: int) -> None:
+    done = checkout.run("retrain", f"VALENCE=sh -c 'exit {code}' valence")
+    assert done.returncode == 2
+    assert f"valence retrain ended with {code}, and make ends with 2: call" in done.stderr
+    assert checkout.run("retrain", "VALENCE=true").stderr == ""
+
+
 def test_every_command_of_the_readme_is_a_target(repository: Path) -> None:
     readme = (repository / "README.md").read_text()
     known = targets((repository / "Makefile").read_text())
@@ -293,3 +301,12 @@ def test_wheel_holds_the_native_engine(checkout: Checkout) -> None:
 @pytest.mark.slow
 def test_the_sanitizers_find_no_fault_in_the_kernel(checkout: Checkout) -> None:
     checkout.make("sanitize")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("aarch64-linux-gnu-g++") is None or shutil.which("qemu-aarch64-static") is None,
+    reason="g++-aarch64-linux-gnu or qemu-user-static is not installed",
+)
+def test_the_kernel_for_arm_agrees_with_that_of_this_machine(checkout: Checkout) -> None:
+    assert " logits of neon agree" in checkout.make("kernel-arm")

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from starlette.types import Message, Receive
 from valence.service.api.http.disconnect import CancelOnDisconnect, ClientGone
+from valence.service.api.http.validation import MAX_ITEMS
 from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded, UnsupportedMedia
 from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.turns import Turns
+from valence.service.settings import Settings
 
 # A body that is read whole and comes more slowly than this is not worth its connection.
 MIN_BYTES_PER_SECOND = 1024
@@ -25,14 +27,27 @@ _WATCHED = nullcontext()
 class BodyLimits:
     """The limits of all bodies, and the memory that requests hold now.
 
-    A body may have ``max_body_bytes``. Bodies, texts and large answers of all requests together may
-    hold ``max_total_bytes``, of which they hold ``held_bytes``.
+    A body may have ``max_body_bytes`` and, in JSON, ``max_items`` strings and commas. Bodies, texts
+    and large answers of all requests together may hold ``max_total_bytes``, of which they hold
+    ``held_bytes``.
     """
 
     max_body_bytes: int
     max_total_bytes: int
     idle_seconds: float
+    max_items: int = MAX_ITEMS
     held_bytes: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> BodyLimits:
+        """The limits in ``settings``."""
+        return cls(
+            settings.max_body_bytes,
+            settings.body_memory_bytes,
+            settings.body_idle_seconds,
+            # a text may have an id, and commas are between them
+            4 * settings.max_texts + MAX_ITEMS,
+        )
 
 
 class BodyReader:
@@ -92,12 +107,20 @@ class BodyReader:
         """
         return CancelOnDisconnect(self._receive) if self._watch is None else _WATCHED
 
-    def lost_client(self) -> bool:
-        """Whether the request was cancelled because its client disconnected; it then goes on."""
-        if self._watch is None or not self._watch.gone:
-            return False
-        self._watch.uncancel()
-        return True
+    @property
+    def max_items(self) -> int:
+        """How many strings and commas a body of JSON may have."""
+        return self._limits.max_items
+
+    def find_cause(self, error: BaseException) -> BaseException:
+        """Why the request ends with ``error``: :class:`ClientGone` if its client disconnected.
+
+        The task was cancelled then, and goes on. Any other error is its own cause.
+        """
+        if isinstance(error, asyncio.CancelledError) and self._watch and self._watch.gone:
+            self._watch.uncancel()
+            return ClientGone()
+        return error
 
     def unwatch(self) -> None:
         """Watch the connection no longer: the answer is about to be sent."""

@@ -68,7 +68,7 @@ class Request(NamedTuple):
         # what nearly every client sends is compared without taking it apart
         if self.headers.get(b"content-type") != b"application/json":
             self.require_media("application/json")
-        return parse(model, await self.body.read())
+        return parse(model, await self.body.read(), max_items=self.body.max_items)
 
     def require_media(self, *types: str) -> str:
         """The media type of the body: the first of ``types`` if the request names none.
