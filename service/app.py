@@ -55,6 +55,7 @@ class Input(BaseModel):
     model: Any = None
     top_k: Any = None
     min_confidence: Any = None
+    unreadable: Any = None
     truncation: Any = None
     granularity: Any = None
     explain: Any = None

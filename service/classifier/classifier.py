@@ -28,6 +28,8 @@ class Usage(NamedTuple):
     tokens_used: int
     unknown_tokens: int
     windows: int = 1
+    unreadable: bool = False
+    """Whether the model knows no token that it reads, as written or as a misspelling."""
 
     @property
     def truncated(self) -> bool:
@@ -103,8 +105,12 @@ class Classifier:
     def select_head(self, text: str, encoded: Encoded) -> Document:
         """As :meth:`encode_head`, for a text of which ``max_tokens`` tokens are ``encoded``."""
         ids, known, tokens = encoded
-        used = len(ids)
-        return Document(ids, Usage(len(text), tokens, used, used - int(np.count_nonzero(known))))
+        used, found = len(ids), int(np.count_nonzero(known))
+        # a misspelled word is unknown, and has the id of the word that it is read as
+        unreadable = not found and not ids.any()
+        return Document(
+            ids, Usage(len(text), tokens, used, used - found, unreadable=bool(unreadable))
+        )
 
     def encode_windows(self, text: str, truncation: Truncation) -> WindowedText:
         """The ids of the tokens of ``text`` that ``truncation`` selects.
@@ -135,7 +141,8 @@ class Classifier:
             windows, unknown = _concatenate(windows), _concatenate(unknown)
             weights, used = (1,), len(windows[0])
             unknown_tokens = int(np.count_nonzero(unknown[0]))
-        usage = Usage(len(text), tokens, used, unknown_tokens, windows=len(windows))
+        unreadable = unknown_tokens == used and not any(window.any() for window in windows)
+        usage = Usage(len(text), tokens, used, unknown_tokens, len(windows), unreadable)
         return WindowedText(windows, weights, usage, unknown)
 
     def merge_windows(

@@ -81,9 +81,10 @@ def _make_row(table: Table, text: Text, values: Any, place: str, *, size: int, d
         if values and not table.columns:
             table.choose_columns(list(values), place)
         return Row(values, place, size=size)
-    if any(name not in values for name in table.wanted):
+    if not table.columns:
         table.choose_columns(list(values), place)
-    return Row({name: values[name] for name in table.wanted}, place, size=size)
+    # a field that a later object lacks is missing, as null is
+    return Row({name: values.get(name) for name in table.wanted}, place, size=size)
 
 
 class _JsonValues:

@@ -17,10 +17,15 @@ def is_missing(value: object) -> bool:
 
 
 def read_text(value: object) -> str | None:
-    """The text in a cell; None if the cell has something else.
+    """The text in a cell, which may be bytes of UTF-8; None if the cell has something else.
 
     A missing text is an empty one, as it is in CSV: training leaves it out, scoring says so.
     """
     if is_missing(value):
         return ""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return None
     return value if isinstance(value, str) else None

@@ -80,7 +80,7 @@ class Rows:
         ``option`` is what names another one. The function reads up to the first row.
         """
         if self.columns:
-            self._table.require_column(name, option)
+            self._table.require_column(name, option=option)
 
     @property
     def size(self) -> int:
@@ -113,6 +113,8 @@ class Rows:
             )
             table.size = table.path.stat().st_size
             with table.file, stream:
+                if part is not None and table.wanted is not None:
+                    table.columns = tuple(table.wanted)  # of the object that the file begins with
                 text = Text(table, stream, encoding, part)
                 if form == "jsonl":
                     yield from read_json(table, text)

@@ -74,15 +74,15 @@ class Table:
         )
         return self._choose(names, place)
 
-    def require_column(self, name: str, option: str) -> None:
+    def require_column(self, name: str, *, option: str) -> None:
         """Raise :class:`ConfigurationError` if the table does not have the column ``name``.
 
         ``option`` is what names another one. A table of JSON without objects has no columns.
         """
         if self.columns and name not in self.columns:
+            near = _find_near(name, self.columns)
             raise ConfigurationError(
-                f"{self.path} does not have the column {name!r}; {self._hint}; set the column by "
-                f"{option}"
+                f"{self.path}: no column {name!r}; {near}set the column by {option}; {self._hint}"
             )
 
     def _choose(self, names: Sequence[str], place: str) -> Sequence[str]:
@@ -91,9 +91,8 @@ class Table:
             raise ConfigurationError(f"{where}: the file does not have columns")
         for wanted in names if self.wanted is None else self.wanted:
             if wanted not in names:
-                near = difflib.get_close_matches(wanted, filter(_NAME.fullmatch, names), n=1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise ConfigurationError(f"{where}: no column {wanted!r}; {hint}{self._hint}")
+                near = _find_near(wanted, names)
+                raise ConfigurationError(f"{where}: no column {wanted!r}; {near}{self._hint}")
             if names.count(wanted) > 1:
                 numbers = [str(number) for number, name in enumerate(names, 1) if name == wanted]
                 shown = "" if self.wanted is None else f", {wanted!r}"
@@ -105,12 +104,22 @@ class Table:
         return self.columns
 
 
+def show_name(name: str) -> str:
+    """A column for a message, without its name if that may be a text."""
+    return f"the column {name!r}" if _NAME.fullmatch(name) else "a column"
+
+
 def describe_columns(names: Sequence[str]) -> str:
     """The names for a message, except those that may be texts: of several words, or long."""
     shown = [name for name in names if _NAME.fullmatch(name)][:_MAX_COLUMNS_SHOWN]
     others = len(names) - len(shown)
     more = f"{others} others" if others and shown else f"{others} columns" if others else ""
     return "columns: " + " and ".join(filter(None, (", ".join(map(repr, shown)), more)))
+
+
+def _find_near(wanted: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(wanted, filter(_NAME.fullmatch, names), n=1)
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def _is_header(names: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
+from valence.service.files.lock import hold_lock
 from valence.training.checks import suite
 from valence.training.config.schema import Configuration
 from valence.training.data.label_names import show_labels
@@ -25,7 +26,6 @@ from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Check, Verdict
 from valence.training.registry import store
 from valence.training.runtime import provenance
-from valence.training.runtime.lock import hold_lock
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.tracking.tracker import UNTRACKED, Tracking

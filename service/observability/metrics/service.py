@@ -147,7 +147,7 @@ class Metrics:
         )
         self.uncertain_texts = Counter(
             "valence_uncertain_texts",
-            "Texts answered without a label: none reached the request's min_confidence.",
+            "Texts answered without a label: none reached min_confidence, or no token was known.",
             by_model,
             registry=registry,
         )

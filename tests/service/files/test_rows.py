@@ -15,6 +15,10 @@ from valence.service.files.table import Row
 from tests.support.table_files import PACKERS, pack_zip, write_workbook
 
 CANARY = "zanzibar"
+# without the time, which would be in the names of tests
+TAR = gzip.compress(b"a" * 257 + b"ustar" + b"\0" * 99, mtime=0)
+PACKED_LINE = gzip.compress(b'{"text": "a"}\n', mtime=0)
+CUT_ZIP = b"PK\x03\x04" + pack_zip(b"text\n")[14:40]
 
 
 @pytest.fixture
@@ -300,8 +304,8 @@ def test_members_that_follow_each_other_are_one_file(put):
         ("a.csv", b"Rar!\x1a\x07\0" + b"\0" * 99, "is a RAR archive; unpack it"),
         ("a.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "save it as .xlsx"),
         ("a.csv.zip", b"PK\x05\x06" + b"\0" * 18, "is an empty ZIP archive"),
-        ("a.csv.zip", pack_zip(b"text\n")[:40], "the ZIP archive is damaged or cut short"),
-        ("a.csv.gz", gzip.compress(b"a" * 257 + b"ustar" + b"\0" * 99), "is a tar archive"),
+        ("a.csv.zip", CUT_ZIP, "the ZIP archive is damaged or cut short"),
+        ("a.csv.gz", TAR, "is a tar archive"),
     ],
 )
 def test_an_archive_is_refused_with_a_remedy(put, name, content, told):
@@ -398,7 +402,7 @@ def test_columns_are_known_without_rows(put, tmp_path):
         with closing(Rows(path, require_format(path))) as rows:
             assert rows.columns == ("text", "cat")
             rows.require_column("text", option="--text-column")
-            with pytest.raises(ConfigurationError, match="'review'; columns: 'text', 'cat'"):
+            with pytest.raises(ConfigurationError, match=r"'review'; .*columns: 'text', 'cat'"):
                 rows.require_column("review", option="--text-column")
             assert list(rows) == []
 
@@ -491,7 +495,7 @@ def test_no_message_has_a_text(put, name, columns, encoding):
         ("a.jsonl", '[{"text": "a"}]', False),
         ("a.jsonl", '{\n"text": "a"\n}\n', False),
         ("a.jsonl", '{"text": "a"}\r{"text": "b"}\r', False),
-        ("a.jsonl", gzip.compress(b'{"text": "a"}\n'), False),
+        ("a.jsonl", PACKED_LINE, False),
         ("a.csv", "text\na\n", False),
     ],
 )

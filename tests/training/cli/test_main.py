@@ -16,6 +16,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
+from valence.service.version import VERSION
 from valence.training.cli import options, train
 from valence.training.config.schema import Configuration, Expected
 from valence.training.corpora import catalog
@@ -90,6 +91,12 @@ def test_help_lists_every_command() -> None:
     for name in ("fetch", "train", "evaluate", "predict", "show"):
         assert name in result.output
         assert run(name, "--help").exit_code == 0
+
+
+def test_the_version_is_printed_without_a_command() -> None:
+    result = run("--version")
+    assert result.exit_code == 0
+    assert result.output == f"valence {VERSION}\n"
 
 
 def test_without_a_command_the_help_is_printed() -> None:

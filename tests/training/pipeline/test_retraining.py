@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from valence.service.errors import ConfigurationError
+from valence.service.files.lock import hold_lock
 from valence.training.checks.finding import Finding
 from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
@@ -15,7 +16,6 @@ from valence.training.pipeline import retraining, training_run
 from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Verdict
 from valence.training.registry import store
-from valence.training.runtime.lock import hold_lock
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
