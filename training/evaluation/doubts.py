@@ -18,7 +18,7 @@ from valence.training.metrics.predictions import Predictions
 
 # With a smaller share of known words, most of a text is the unknown word to the model.
 KNOWN = 0.5
-_RESAMPLING = Resampling()
+_RESAMPLING = Resampling(draws=1_000)
 # The first words of the Unicode names of letters whose languages have no spaces between words.
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
 
