@@ -48,7 +48,7 @@ SERVED = $(if $(call given,MODELS),$(if $(VALENCE_MODELS),,$(MODELS:%=--model %)
 # two installations at once into one environment would break it
 .NOTPARALLEL:
 .PHONY: help setup serve train evaluate retrain test unit lint format types bench chaos docs bento image clean
-.PHONY: audit lock manifests smoke-image trial wheel sanitize
+.PHONY: audit lock manifests smoke-image trial wheel sanitize kernel-arm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
@@ -103,8 +103,9 @@ bench: ## Measure; ONLY=http ROUNDS=3 SECONDS=2, or ONLY=revision AGAINST=HEAD~1
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(AGAINST),--against "$$AGAINST") \
 		$(if $(GIGABYTES),--gigabytes $(GIGABYTES))
 
-chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way; ONLY=overload SHARE=0.1
-	$(BIN)/python -m tests.trials.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
+chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way; ONLY=overload SHARE=0.1, ONLY=worst TRIES=200
+	$(BIN)/python -m tests.trials.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE)) \
+		$(if $(TRIES),--tries $(TRIES))
 
 docs: $(VENV)-docs/.installed ## Build the documentation as a site, and check its links
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
@@ -159,7 +160,10 @@ wheel: $(BASE) ## Build the package with its native engine into dist/
 	$(PIP) wheel --no-deps --wheel-dir dist .
 
 sanitize: ## Run the native kernel under AddressSanitizer and UndefinedBehaviorSanitizer
-	tests/service/inference/engines/kernel/sanitize.sh
+	tests/service/inference/engines/kernel/paths.sh sanitize
+
+kernel-arm: ## Run the native kernel for 64-bit ARM, emulated by qemu, against the numbers of this machine
+	tests/service/inference/engines/kernel/paths.sh arm64
 
 # Targets of older versions, and what follows the name of the command that does the same.
 NOW_check = $(WHAT_HINT)

@@ -325,3 +325,12 @@ def test_wheel_holds_the_native_engine(checkout: Checkout) -> None:
 @pytest.mark.slow
 def test_the_sanitizers_find_no_fault_in_the_kernel(checkout: Checkout) -> None:
     checkout.make("sanitize")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("aarch64-linux-gnu-g++") is None or shutil.which("qemu-aarch64-static") is None,
+    reason="g++-aarch64-linux-gnu or qemu-user-static is not installed",
+)
+def test_the_kernel_for_arm_agrees_with_that_of_this_machine(checkout: Checkout) -> None:
+    assert " logits of neon agree" in checkout.make("kernel-arm")
