@@ -1,9 +1,9 @@
 """A load that rises past what one replica can answer, and whether an autoscaler sees it in time.
 
-A real server is loaded by independent clients, at first by a fifth of its capacity, then by a load
-that doubles again and again. Its metrics are recorded each second. Then the rule of the autoscaler
-is replayed over the record, with every phase of its intervals. A replica that it adds must be ready
-before answers take twice their time.
+A real server is loaded by independent clients, at first by a small share of its capacity, then by a
+load that doubles again and again. Its metrics are recorded each second. Then the rule of the
+autoscaler is replayed over the record, with every phase of its intervals. A replica that it adds
+must be ready before answers take twice their time.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from tests.trials.chaos.finding import Finding
 from tests.trials.chaos.served import serve
 
 # shares of the capacity: at first, and at the end
-_FIRST, _LAST = 0.2, 1.5
+_FIRST, _LAST = 0.15, 1.5
 # The part of the time with the first load, which says how long answers usually take.
 _HOLD = 0.15
 # The load doubles in so many seconds of the ramp. The record is faster than the ramp.
-_DOUBLING_SECONDS = 180.0
+_DOUBLING_SECONDS = 300.0
 # the targets of which the record says whether they would do
 _TARGETS = tuple(share / 100 for share in range(20, 100, 5))
 # Answers are slow once so many seconds in a row have a p99 of twice the usual one: another program
@@ -258,11 +258,14 @@ def _judge(
     def of_capacity(at: float) -> str:
         return "never" if math.isinf(at) else f"{ramp.rate(at) / capacity:.0%}"
 
+    def span(times: Sequence[float]) -> str:
+        first, last = of_capacity(times[0]), of_capacity(times[-1])
+        return first if first == last else f"{first} to {last}"
+
     seen = wanted(rule)
     waits = _mean_waits(scrapes, _WAIT_SECONDS / times_faster)
     wait_seen = decisions(_WAIT_RULE, waits, faster, seconds=ramp.seconds)
     would_do = [target for target in _TARGETS if in_time(wanted(replace(rule, target=target)))]
-
     return Finding(
         fault="load that rises past one replica",
         tried=f"{_FIRST:.0%} of {capacity:,.0f} requests/s, then up to {_LAST:.0%}, doubling in "
@@ -270,10 +273,10 @@ def _judge(
         f"{rule.target:g} over the record, in {len(seen)} phases of a scrape each "
         f"{cluster.scrape:g} s and a sync each {cluster.sync:g} s, {cluster.start:g} s to start",
         lost=f"p99 {usual * 1e3:.1f} ms at first, twice that at {of_capacity(slow)} of the "
-        f"capacity; a replica wanted at {of_capacity(seen[0])} to {of_capacity(seen[-1])}, ready "
+        f"capacity; a replica wanted at {span(seen)}, ready "
         f"by {of_capacity(seen[-1] + faster.start)}; targets that would do: "
         f"{', '.join(f'{target:g}' for target in would_do) or 'none'}; by a mean wait in the queue "
-        f"of 50 ms, wanted at {of_capacity(wait_seen[0])} to {of_capacity(wait_seen[-1])}",
+        f"of 50 ms, wanted at {span(wait_seen)}",
         promise="more replicas wanted under the rising load only, and ready before p99 doubles",
         held=in_time(seen),
     )
@@ -302,8 +305,8 @@ def _mean_waits(scrapes: Sequence[Scrape], window: float) -> Callable[[float], f
 def _table(record: Sequence[Second], wave: flood.Flood, others: float) -> Finding:
     """Return what each load does to the answers and to the signal."""
     steps = []
-    for step in np.arange(_FIRST, _LAST, 0.1):
-        near = [second for second in record if abs(second.load - step) < 0.05]
+    for step in (_FIRST, *np.arange(0.2, _LAST, 0.1)):
+        near = [second for second in record if abs(second.load - step) < 0.2 * step]
         if near:
             steps.append(
                 f"{step:.0%}: p50 {_milli(near, 'p50')}, p99 {_milli(near, 'p99')}, wait "
