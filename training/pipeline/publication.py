@@ -104,7 +104,9 @@ def _make_manifest(
         labels=configuration.labels,
         polarity=configuration.polarity,
         architecture=model.architecture,
-        normalization=Normalization(misspelled=configuration.text.misspelled),
+        normalization=Normalization(
+            misspelled=configuration.text.misspelled, emoji=configuration.text.emoji
+        ),
         max_tokens=configuration.text.max_tokens,
         temperature=evaluation.temperature,
         thresholds=dict(zip(configuration.labels, thresholds or (), strict=thresholds is not None)),
