@@ -99,8 +99,8 @@ class Classifier:
 
     def encode_head(self, text: str) -> Document:
         """The ids of the first ``max_tokens`` tokens of ``text``."""
-        encoded = self.artifact.vocabulary.encode(text, max_tokens=self.manifest.max_tokens)
-        return self.select_head(text, encoded)
+        ids, unknown, tokens = self.artifact.vocabulary.encode_head(text, self.manifest.max_tokens)
+        return Document(ids, Usage(len(text), tokens, len(ids), unknown))
 
     def select_head(self, text: str, encoded: Encoded) -> Document:
         """As :meth:`encode_head`, for a text of which ``max_tokens`` tokens are ``encoded``."""
@@ -183,7 +183,8 @@ class Classifier:
         polarities: Sequence[float | None] = (
             [None] * len(rows)
             if self._polarity is None
-            else np.minimum(np.maximum(rows @ self._polarity, -1.0), 1.0).tolist()
+            # rounding may exceed the range by a little
+            else [min(max(value, -1.0), 1.0) for value in (rows @ self._polarity).tolist()]
         )
         return [
             Prediction(

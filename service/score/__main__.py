@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from valence.service.classifier.truncation import TRUNCATIONS
-from valence.service.errors import ConfigurationError, ValenceError
-from valence.service.files.failures import describe_failure
+from valence.service.errors import ConfigurationError
+from valence.service.files.failures import exit_in_one_line
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -26,13 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     try:
-        _run(_parser().parse_args(arguments))
-    except ValenceError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
-    except OSError as error:
-        sys.stderr.write(f"error: {describe_failure(error)}\n")
-        sys.exit(1)
+        with exit_in_one_line():
+            _run(_parser().parse_args(arguments))
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the same command resumes\n")
         sys.exit(INTERRUPTED)

@@ -11,7 +11,7 @@ from valence.service.errors import ConfigurationError
 from valence.service.files import dialects
 from valence.service.files.encodings import AUTO
 from valence.training.config.columns import Columns
-from valence.training.config.locations import PRESETS, find_configuration
+from valence.training.config.locations import PRESETS, find_configuration, find_near_name
 from valence.training.runtime.progress import Reporter
 
 if TYPE_CHECKING:
@@ -143,6 +143,18 @@ def override_optimization(configuration: Configured, **values: int | None) -> Co
     changes = {key: value for key, value in values.items() if value is not None}
     optimization = configuration.optimization.model_copy(update=changes)
     return configuration.model_copy(update={"optimization": optimization})
+
+
+def warn_of_near_name(name: str, reporter: Reporter) -> None:
+    """Report a new name that is probably a misspelling of that of a preset or a stored model."""
+    from valence.training.registry import store
+
+    near = find_near_name(name, {*store.list_names(), *(path.stem for path in PRESETS.iterdir())})
+    if near is not None:
+        reporter.say(
+            f"warning: {name!r} is the name of a new model, near to {near!r}; if you mean "
+            f"{near!r}, start again with that name"
+        )
 
 
 def torch_device(name: str) -> torch.device:

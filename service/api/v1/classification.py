@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from valence.service import errors
-from valence.service.api.http.outcome import ModelFailure, Outcome
+from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import KINDS
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
@@ -16,6 +16,7 @@ from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, 
 from valence.service.api.http.scoring import (
     TURN_TEXTS,
     faults_of_length,
+    name_failure,
     require_few,
     score_texts,
     to_json,
@@ -56,8 +57,8 @@ async def classify(context: Context, request: Request) -> Outcome:
             if asked.explain or asked.granularity == "sentence"
             else await to_json(answer)
         )
-    except errors.RequestError as error:
-        raise ModelFailure(error, scorer) from error
+    except BaseException as error:
+        raise name_failure(error, request, scorer) from None
     return Outcome.of(Response(content), scorer, scored)
 
 

@@ -112,6 +112,9 @@ class LineAnswerer:
         except ValidationError as error:
             return name, readable(error)
         except errors.RequestError as error:
+            # its frames lead to that of the caller, which holds the error: such circles would live
+            # until the garbage collector runs
+            error.__traceback__ = error.__context__ = None
             return name, error
         return name, text
 

@@ -249,3 +249,31 @@ def test_other_encodings_are_streamed_from_utf_8_copies(tmp_path: Path) -> None:
     assert [
         (example.text, example.label) for part in source.ranges for example in source.read(part)
     ] == ROWS * 4
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "null"])
+def test_a_label_that_is_no_finite_number_is_missing(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"review": "Fine", "stars": 4}}\n{{"review": "Bad", "stars": {value}}}\n')
+    assert "line 2: column 'stars' is empty; give the text a label" in refusal_of(path)
+    assert labelled_texts(path, TAGS) == [("Fine", ("4",)), ("Bad", ())]
+    path.write_text(f'{{"review": "Fine", "stars": ["a", {value}, "b"]}}\n')
+    assert labelled_texts(path, TAGS) == [("Fine", ("a", "b"))]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), None])
+def test_a_parquet_label_that_is_not_finite_is_missing(tmp_path: Path, value: float | None) -> None:
+    path = tmp_path / "a.parquet"
+    columns = {"stars": pyarrow.array([4.0, value]), "review": ["Fine", "Bad"]}
+    parquet.write_table(pyarrow.table(columns), path)
+    assert "row 2: column 'stars' is empty" in refusal_of(path)
+    assert labelled_texts(path, TAGS) == [("Fine", ("4",)), ("Bad", ())]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "null"])
+def test_a_text_that_is_not_finite_is_an_empty_text(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"review": {value}, "stars": 4}}\n')
+    assert labelled_texts(path) == [("", "4")]
+    path.write_text('{"review": 7.5, "stars": 4}\n')
+    assert "holds a float, not a text" in refusal_of(path)
