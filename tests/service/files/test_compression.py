@@ -13,7 +13,7 @@ from valence.service.files.compression import Damage, name_packing, open_unpacke
 from tests.support.table_files import PACKERS
 
 SIZE = 30_000_000
-CONTENT = random.Random(1).randbytes(300_000)
+CONTENT = random.Random(1).randbytes(600_000)
 
 
 @pytest.mark.parametrize("packing", PACKERS)
@@ -60,17 +60,7 @@ def test_a_bomb_is_unpacked_as_it_is_read(tmp_path, packing):
 
 def test_xz_that_needs_much_memory_is_refused(tmp_path):
     path = tmp_path / "a"
-    filters = [
-        {
-            "id": lzma.FILTER_LZMA2,
-            "dict_size": 2**29,
-            "mode": lzma.MODE_FAST,
-            "nice_len": 8,
-            "mf": lzma.MF_HC3,
-            "depth": 1,
-        }
-    ]
-    path.write_bytes(_claim_dictionary(lzma.compress(b"text\n" * 99, filters=filters[:0] or None)))
+    path.write_bytes(_claim_dictionary(lzma.compress(b"text\n" * 99)))
     file, stream = open_unpacked(path)
     with file, pytest.raises(Damage):
         stream.read()

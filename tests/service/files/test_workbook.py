@@ -16,6 +16,8 @@ from valence.service.files.table import Row
 
 from tests.support.table_files import write_workbook
 
+MOMENT = datetime.datetime.fromisoformat("2026-01-02")
+
 
 @pytest.fixture
 def put(tmp_path):
@@ -37,7 +39,7 @@ def test_cells_are_texts_whoever_wrote_them(put):
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.append(["text", "stars", "day", "good", "none"])
-    sheet.append(["Café,\nreally \N{GRINNING FACE}", 4, datetime.datetime(2026, 1, 2), True, None])
+    sheet.append(["Café,\nreally \N{GRINNING FACE}", 4, MOMENT, True, None])
     sheet.append([7, 4.5, datetime.date(2026, 1, 2), False, "=1+1"])
     content = io.BytesIO()
     book.save(content)
@@ -126,7 +128,7 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused(put, monkeypatch):
         read_all(put(write_workbook([["text"], *[["a" * 100]] * 100])))
 
 
-@pytest.mark.parametrize("place", ["ZZZZZZ2", "XFE2", "B999999999"])
+@pytest.mark.parametrize("place", ["XFE2", "ZZZ2", "B999999999"])
 def test_a_cell_far_away_takes_little_memory(put, place):
     """A library that fills the cells up to it would need all memory."""
     content = write_workbook([["text"], ["a"], ["b"]])
