@@ -179,6 +179,14 @@ def test_what_is_trained_is_a_preset_a_file_or_data(checkout: Checkout) -> None:
         assert planned in checkout.make("-n", "train", *arguments)
 
 
+def test_serve_installs_what_the_lock_names_by_its_hashes(checkout: Checkout) -> None:
+    planned = checkout.make("-n", "-W", "pyproject.toml", "serve").splitlines()
+    (locked,) = (line for line in planned if "requirements/locks/base.txt" in line)
+    assert "install --require-hashes --no-deps " in locked
+    (rest,) = (line for line in planned if "'valence[training]'" in line)
+    assert planned.index(locked) < planned.index(rest)
+
+
 def test_serve_serves_the_models_that_are_named(checkout: Checkout) -> None:
     planned = checkout.make("-n", "serve", "MODELS=topic sentiment", VALENCE_MODELS="")
     assert "valence serve --host 127.0.0.1 --port 3000 --model topic --model sent" in planned
