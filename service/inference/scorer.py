@@ -203,9 +203,8 @@ class Scorer:
                 # of texts that are not read whole, the reservation is for one document each
                 reserved=reserved and (whole or len(ids) <= len(request.texts)),
             )
-        predictions, sentences = long_texts.merge(
-            self.classifier, sound, await wait_for_answers(self._batcher, ticket, request)
-        )
+        answers = await wait_for_answers(self._batcher, ticket, request)
+        predictions, sentences = await long_texts.merge(self.classifier, sound, answers, turns)
         usages = [text.usage for text in sound]
         usage, stages = self._record(ticket, predictions, usages, encoded - arrived)
         tokens = usage.tokens + sum(map(len, ids)) - usage.tokens_used

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import yaml
 from valence.service.api.application import ROUTES
 from valence.service.api.operations.health import ADMIN_ROUTES
 from valence.service.errors import ConfigurationError
@@ -65,7 +66,20 @@ def findings(rendered: Rendered, root: Path) -> list[str]:
             found.append(f"{name}: its runbook_url does not lead to its section of {RUNBOOK}")
     found += [f"{RUNBOOK} has no section {name}" for name in sorted(alerts.keys() - sections)]
     found += [f"{RUNBOOK}: no alert {name}" for name in sorted(sections - alerts.keys())]
-    return found
+    return [*found, *_scaled(rendered, root)]
+
+
+def _scaled(rendered: Rendered, root: Path) -> Iterator[str]:
+    """Yield the metrics of autoscalers that the adapter does not define."""
+    values = root / "deploy" / "components" / "autoscaling" / "adapter-values.yaml"
+    custom = yaml.safe_load(values.read_text("utf-8"))["rules"]["custom"]
+    defined = {rule["name"]["as"] for rule in custom}
+    for resources in rendered.values():
+        for name, scaler in named(resources, "HorizontalPodAutoscaler").items():
+            for metric in scaler["spec"]["metrics"]:
+                read = metric["pods"]["metric"]["name"]
+                if read not in defined:
+                    yield f"HorizontalPodAutoscaler {name}: the adapter does not define {read}"
 
 
 def _image(image: Image) -> Iterator[str]:

@@ -101,6 +101,10 @@ MISTAKES = {
     "link to the section of another alert": (
         RULES, "#valencerejects", "#valencerestarts", "ValenceRejects: its runbook_url",
     ),
+    "metric that the adapter does not define": (
+        "deploy/components/autoscaling/autoscaler.yaml", "name: valence_saturation_ratio",
+        "name: valence_saturation", "the adapter does not define valence_saturation",
+    ),
     "backend that is not there": (
         "deploy/components/canary/weights.yaml", "name: valence-canary", "name: valence-next",
         "no Service valence-next:80",

@@ -64,6 +64,15 @@ def key_lines(valid: int, invalid: int) -> Series:
     return {f'{sample}"valid"}}': f"{valid}x30", f'{sample}"invalid"}}': f"{invalid}x30"}
 
 
+def saturation(*of_pods: str) -> Series:
+    """Return the constant saturation of some pods."""
+    labels = 'namespace="valence",job="valence",service="valence",pod='
+    return {
+        f'valence_saturation_ratio{{{labels}"{number}"}}': f"{value}x20"
+        for number, value in enumerate(of_pods)
+    }
+
+
 def retrain(*, success: str, active: str = "0x60", due: str = "604800x60") -> Series:
     """Return an hour of a CronJob whose last run was scheduled at second 600 of it."""
     values = {
@@ -95,6 +104,7 @@ CASES = {
         {f"valence_queue_age_seconds{{{MODEL}}}": "3x20"},
         {f"valence_queue_age_seconds{{{MODEL}}}": "2.5x20"},
     ),
+    "ValenceSaturated": Case(15, saturation("0.9", "0.85"), saturation("1.3", "0.35")),
     "ValenceRejects": Case(25, rejected(7, 0, 5), rejected(8, 500, 1)),
     "ValenceRestarts": Case(
         14,

@@ -309,7 +309,7 @@ def test_labels_missing_in_the_configuration_are_named(
     configured: Callable[..., Configuration], workspace: Workspace, silent: type[Reporter]
 ) -> None:
     lacking = configured().model_copy(update={"labels": ("negative", "positive")})
-    with pytest.raises(ConfigurationError, match=r"lack \['neutral'\], which the corpora use"):
+    with pytest.raises(ConfigurationError, match="lack 'neutral', which the corpora use"):
         training_run.load_splits(lacking, Run(workspace, silent()))
 
 
