@@ -14,6 +14,7 @@ import gc
 import os
 import resource
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 _NAME = "valence"
 # a kubelet and a few scrapers keep some each
 _ADMIN_CONNECTIONS = 32
-# how often a worker shares what its gauges say with the other workers
+# how often a worker measures its gauges and shares them with the other workers
 _GAUGE_SECONDS = 0.5
 # how long the end of a process waits for its last lines to be read
 _LAST_LINES_SECONDS = 1.0
@@ -54,6 +55,7 @@ class Input(BaseModel):
     model: Any = None
     top_k: Any = None
     min_confidence: Any = None
+    unreadable: Any = None
     truncation: Any = None
     granularity: Any = None
     explain: Any = None
@@ -156,6 +158,7 @@ class Valence:
         heartbeat.send_heartbeats(hung_seconds=self.settings.hung_seconds)
         self._loading = asyncio.create_task(self._finish_loading())
         self._sharing = asyncio.create_task(self._share_gauges())
+        self._measuring = asyncio.create_task(self._measure_saturation())
         # The server waits for all requests before it calls ``drain``, so streams are told to end
         # at the signal itself.
         sigterm.call_at_sigterm(self.models.ending.set)
@@ -168,6 +171,7 @@ class Valence:
         self._loading.cancel()
         await self.models.close()
         self._sharing.cancel()
+        self._measuring.cancel()
         self.log.flush()
         if self._tracer is not None:
             # in a thread, because it waits for the collector while this loop sends its last answers
@@ -190,6 +194,19 @@ class Valence:
             self.models.report()
             self.metrics.ready = self.models.phase is Phase.SERVING
             self.metrics.set_gauges()
+            await asyncio.sleep(_GAUGE_SECONDS)
+
+    async def _measure_saturation(self) -> None:
+        """Measure how full this worker is from when its models are loaded: loading is no load."""
+        from valence.service.observability.metrics import Saturation
+
+        # the engine's thread answers once it has loaded the models
+        engine = await asyncio.wrap_future(self._worker.submit(threading.get_native_id))
+        saturation = Saturation((threading.get_native_id(), engine))
+        while True:
+            self.metrics.saturation = saturation.measure(
+                answered=self.metrics.answered, refused=self.metrics.refused
+            )
             await asyncio.sleep(_GAUGE_SECONDS)
 
     def _write_last_lines(self) -> None:

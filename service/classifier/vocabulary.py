@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier import tokenizer
-from valence.service.classifier.manifest import Misspelled
+from valence.service.classifier.emoji import emoji_spellings
+from valence.service.classifier.manifest import EmojiWords, Misspelled
 from valence.service.classifier.spelling import SpellingIndex
 from valence.service.errors import ArtifactError
 
@@ -32,15 +33,33 @@ class Encoded(NamedTuple):
     tokens: int
 
 
+class EncodedHead(NamedTuple):
+    """The word ids ``(tokens_used,)`` of the beginning of a text.
+
+    ``unknown_tokens`` of them are outside the vocabulary; ``tokens`` is as in :class:`Encoded`.
+    """
+
+    ids: WordIds
+    unknown_tokens: int
+    tokens: int
+
+
 class Vocabulary:
     """The words of a classifier. The id of a word is its line in ``vocabulary.txt``.
 
     Id 0 is ``<unk>``. A word for padding does not exist: batches are ragged, or masked by length.
     If ``misspelled`` is ``nearest``, the words must be in the order of their frequency. A number in
-    the vocabulary has its own id, other numbers are ``<number>``.
+    the vocabulary has its own id, other numbers are ``<number>``. If ``emoji`` is ``named``, an
+    emoji has the id of the emoji without skin tone, and an emoticon that of its emoji.
     """
 
-    def __init__(self, words: Iterable[str], *, misspelled: Misspelled = "unknown") -> None:
+    def __init__(
+        self,
+        words: Iterable[str],
+        *,
+        misspelled: Misspelled = "unknown",
+        emoji: EmojiWords = "written",
+    ) -> None:
         self.words = tuple(words)
         if not self.words or self.words[UNKNOWN_ID] != UNKNOWN:
             raise ArtifactError(f"the first word of a vocabulary must be {UNKNOWN!r}")
@@ -59,8 +78,11 @@ class Vocabulary:
             repeated = next(a for a, b in pairwise(ordered) if a == b)
             raise ArtifactError(f"the vocabulary has {repeated!r} twice")
         self.misspelled: Misspelled = misspelled
+        self.emoji: EmojiWords = emoji
         self._pieces = _Pieces(
-            self._ids, SpellingIndex(self.words) if misspelled == "nearest" else None
+            self._ids,
+            SpellingIndex(self.words) if misspelled == "nearest" else None,
+            named_emoji=emoji == "named",
         )
 
     def __len__(self) -> int:
@@ -72,6 +94,10 @@ class Vocabulary:
     def __contains__(self, word: str) -> bool:
         return word in self._ids
 
+    def without_corrections(self) -> Vocabulary:
+        """The same words, read without correction of misspelled words."""
+        return Vocabulary(self.words, emoji=self.emoji)
+
     def id(self, surface: str) -> int:
         """The id for a token as written; 0 for ``<unk>``."""
         return abs(self._pieces.find(surface))
@@ -82,6 +108,24 @@ class Vocabulary:
 
     def encode(self, text: str, *, max_tokens: int | None = None) -> Encoded:
         """The ids of the first ``max_tokens`` tokens of ``text``, or of all tokens."""
+        ids, tokens = self._find_ids(text, max_tokens)
+        signed = np.array(ids, dtype=np.int32)
+        return Encoded(np.abs(signed), signed > UNKNOWN_ID, tokens)
+
+    def encode_head(self, text: str, max_tokens: int) -> EncodedHead:
+        """As :meth:`encode`, with the number of unknown tokens instead of a mask.
+
+        The vocabulary knows all tokens of most texts, and they need no array but the ids.
+        """
+        ids, tokens = self._find_ids(text, max_tokens)
+        unknown = 0
+        if ids and min(ids) <= UNKNOWN_ID:
+            unknown = sum([index <= UNKNOWN_ID for index in ids])
+            ids = [abs(index) for index in ids]
+        return EncodedHead(np.array(ids, dtype=np.int32), unknown, tokens)
+
+    def _find_ids(self, text: str, max_tokens: int | None) -> tuple[list[int], int]:
+        """The ids, negative for corrected words, and the number of tokens of the whole text."""
         # tokens do not have white space, so the pieces between white space are tokenized one by one
         pieces = text.split()
         uncut: list[str] = []
@@ -89,9 +133,8 @@ class Vocabulary:
             # each piece has at least one token, so tokens of later pieces are only counted
             pieces, uncut = pieces[:max_tokens], pieces[max_tokens:]
         ids = list(chain.from_iterable(map(self._pieces.__getitem__, pieces)))
-        signed = np.array(ids[:max_tokens], dtype=np.int32)
         tokens = len(ids) + (sum(map(self._pieces.count, uncut)) if uncut else 0)
-        return Encoded(np.abs(signed), signed > UNKNOWN_ID, tokens)
+        return ids[:max_tokens], tokens
 
     def encode_in_steps(
         self, text: str, *, max_tokens: int | None = None
@@ -136,10 +179,13 @@ class _Pieces(dict[str, tuple[int, ...]]):
 
     MAX_CHARACTERS = 32
 
-    def __init__(self, ids: dict[str, int], spelling: SpellingIndex | None) -> None:
+    def __init__(
+        self, ids: dict[str, int], spelling: SpellingIndex | None, *, named_emoji: bool
+    ) -> None:
         super().__init__()
         self._ids = ids
         self._spelling = spelling
+        self._named_emoji = named_emoji
         self._limit = 4 * len(ids)
         self._by_hash: dict[tuple[int, int], tuple[int, ...]] = {}
         kinds = (tokenizer.URL, tokenizer.USER, tokenizer.NUMBER)
@@ -153,7 +199,10 @@ class _Pieces(dict[str, tuple[int, ...]]):
         index = self._ids.get(word)
         if index is not None:
             return index
-        for spelling in tokenizer.alternative_spellings(word):
+        spellings = tokenizer.alternative_spellings(word)
+        if self._named_emoji:
+            spellings += emoji_spellings(word)
+        for spelling in spellings:
             index = self._ids.get(spelling)
             if index is not None:
                 return index

@@ -5,6 +5,7 @@ A compressed file of one megabyte may hold a line of a gigabyte.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import IO, AnyStr
 
@@ -18,23 +19,26 @@ TOO_LONG = (
 """The fault of a row that is larger than :data:`MAX_ROW`."""
 
 _SKIPPED_AT_ONCE = 2**20
-_ENDS = (b"\n", "\n")
 
 
 class RowTooLong(Exception):
     """The row that a parser reads has more than :data:`MAX_ROW` characters."""
 
 
-def read_lines(stream: IO[AnyStr]) -> Iterator[AnyStr | None]:
-    """Each line of ``stream`` with its end; None for a line of more than :data:`MAX_ROW`."""
+def read_lines(stream: IO[AnyStr], end: str = "\n") -> Iterator[AnyStr | None]:
+    """Each line of ``stream`` with its end; None for a line of more than :data:`MAX_ROW`.
+
+    ``end`` is the end of lines of a stream of text; that of bytes is always a line feed.
+    """
+    ends = (b"\n", end)
     while line := stream.readline(MAX_ROW + 1):
         if len(line) <= MAX_ROW:
             yield line
         else:
-            ended = line[-1:] in _ENDS
+            ended = line[-1:] in ends
             del line
             if not ended:
-                _skip_line(stream)
+                _skip_line(stream, ends)
             yield None
 
 
@@ -42,7 +46,7 @@ def read_lines_within(file: IO[bytes], start: int, end: int) -> Iterator[bytes |
     """As :func:`read_lines`: the lines whose first byte is in the range from start to end."""
     if start:
         file.seek(start - 1)
-        _skip_line(file)  # the rest of a line that begins before ``start``
+        _skip_line(file, (b"\n",))  # the rest of a line that begins before ``start``
     lines = read_lines(file)
     while file.tell() < end:
         try:
@@ -51,36 +55,49 @@ def read_lines_within(file: IO[bytes], start: int, end: int) -> Iterator[bytes |
             return
 
 
-def _skip_line(stream: IO[AnyStr]) -> None:
+def _skip_line(stream: IO[AnyStr], ends: tuple[bytes | str, ...]) -> None:
     """Read to the end of a line."""
     while piece := stream.readline(_SKIPPED_AT_ONCE):
-        if len(piece) < _SKIPPED_AT_ONCE or piece[-1:] in _ENDS:
+        if len(piece) < _SKIPPED_AT_ONCE or piece[-1:] in ends:
             return
 
 
 class RowLines(Iterator[str]):
     """The lines of one row after another, for a parser that asks for as many as a row needs.
 
-    ``number`` is the number of lines so far. Raises :class:`RowTooLong` in the middle of a row that
-    is too large; the next line begins another row then.
+    ``number`` is the number of lines so far, ``row`` are the lines of the row so far and ``size``
+    is the number of their characters. Raises :class:`RowTooLong` in the middle of a row that is too
+    large; the next line begins another row then.
     """
 
     def __init__(self, lines: Iterator[str | None]) -> None:
         self.number = 0
         self.size = 0
-        """Characters of the row so far."""
+        self.row: list[str] = []
         self._lines = lines
+        self._again: deque[str | None] = deque()
 
     def start_row(self) -> None:
-        """Begin the count of the characters of another row."""
+        """Begin another row."""
         self.size = 0
+        self.row.clear()
+
+    def return_lines(self) -> None:
+        """Read the lines of the row again, except the first one."""
+        again = self.row[1:]
+        self.number -= len(again)
+        self._again.extendleft(reversed(again))
 
     def __next__(self) -> str:
-        line = next(self._lines)
+        line = self._again.popleft() if self._again else next(self._lines)
+        if line is None and self.row:
+            self._again.appendleft(None)  # a row of its own
+            raise RowTooLong
         self.number += 1
         if line is None:
             raise RowTooLong
         self.size += len(line)
+        self.row.append(line)
         if self.size > MAX_ROW:
             raise RowTooLong
         return line

@@ -17,7 +17,7 @@ from valence.service.server import port, supervisor
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
     from valence.service.server.admin import AdminServer
@@ -68,11 +68,14 @@ class Gateway:
         self._admin: AdminServer | None = None
         self._outermost: ASGIApp | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer a request by our application, and all else by BentoML's."""
         if scope["type"] == "http" and scope["path"] != _SCHEMA_PATH:
-            await self._application()(scope, receive, send)
-            return
+            # not awaited here: a coroutine around each request would cost at each of its steps
+            return self._application()(scope, receive, send)
+        return self._delegate(scope, receive, send)
+
+    async def _delegate(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             self._start(scope)
         scope["app"] = self._outermost

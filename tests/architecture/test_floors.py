@@ -29,11 +29,11 @@ FLOORS = {
             "service/pacing",
             "service/inference/engines/kernel",
         ),
+        ("service/files",),
         (
             "service/python",
             "service/settings.py",
             "service/classifier",
-            "service/files",
             "service/keys",
             "service/observability",
             "service/server",

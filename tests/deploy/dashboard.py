@@ -81,6 +81,7 @@ ROWS: dict[str, tuple[Panel | Query, ...]] = {
         Panel("valence_rejected_requests", ("reason",)),
     ),
     "Saturation": (
+        Panel("valence_saturation_ratio", ("pod",)),
         Panel("valence_requests_in_flight", ("pod",)),
         Panel("valence_ready", ("pod",)),
         Panel("process_cpu_seconds", ("pod",)),
@@ -279,6 +280,8 @@ def _unit(panel: Panel, family: Family) -> str:
         return "s"
     if panel.metric.endswith("_bytes"):
         return "bytes"
+    if panel.metric.endswith("_ratio"):
+        return "percentunit"
     return "cps" if family.type == "counter" else "none"
 
 

@@ -4,9 +4,13 @@ complete.
 
 from __future__ import annotations
 
+import http.server
 import json
 import re
 import runpy
+import subprocess
+import sys
+import threading
 import tomllib
 
 import pytest
@@ -96,6 +100,38 @@ def test_training_code_is_only_in_its_own_stage():
     training = [stage for stage in stages() if "COPY training/" in stage]
     assert [stage.splitlines()[0] for stage in training] == ["${PYTHON} AS training"]
     assert "USER 10001:10001" in training[0]
+
+
+@pytest.mark.parametrize("variable", [None, "", "0", "PORT"])
+def test_the_health_check_asks_the_port_of_probes(variable):
+    """The port of ``VALENCE_ADMIN_PORT``, or else the image's own."""
+    asked = []
+
+    class Probe(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            """Say nothing."""
+
+    (command,) = re.findall(r"^    CMD (\[.*\])$", stages()[-1], re.MULTILINE)
+    (_, _, code) = json.loads(command)
+    with http.server.HTTPServer(("127.0.0.1", 0), Probe) as server:
+        port = str(server.server_port)
+        value = port if variable == "PORT" else variable
+        if variable != "PORT":
+            code = code.replace("3000", port)
+        environment = {} if value is None else {"VALENCE_ADMIN_PORT": value}
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        checked = subprocess.run(
+            [sys.executable, "-S", "-c", code], env=environment, check=False, timeout=20
+        )
+        thread.join(timeout=20)
+    assert asked == ["/livez"]
+    assert checked.returncode == 0
 
 
 def test_the_bento_holds_only_the_service():

@@ -25,7 +25,8 @@ from valence.service.classifier.architecture import (
     Pooling,
 )
 from valence.service.classifier.labels import check_labels
-from valence.service.classifier.manifest import MAX_TOKENS, Misspelled, Task
+from valence.service.classifier.manifest import MAX_TOKENS, EmojiWords, Misspelled, Task
+from valence.service.files import dialects
 from valence.service.files.encodings import AUTO
 from valence.training.config.columns import Columns
 
@@ -89,6 +90,11 @@ class Data(_Section):
     encoding: str = Field(
         default=AUTO, description="Encoding of the files; auto: recognized file by file."
     )
+    quoting: Literal[dialects.QUOTINGS] = Field(  # type: ignore[valid-type]
+        default=dialects.AUTO,
+        description="How CSV and TSV files have a quotation mark within a text: 'double' or "
+        "'backslash'; 'none': quotation marks enclose no texts; 'auto': recognized file by file.",
+    )
     streamed: bool | None = Field(
         default=None,
         description="Read files during training, for `steps` steps, instead of into memory. "
@@ -110,6 +116,7 @@ class Data(_Section):
             encoding=self.encoding,
             task=task,
             label_separator=self.label_separator,
+            quoting=self.quoting,
         )
 
     @property
@@ -157,6 +164,12 @@ class Text(_Section):
         description="How serving reads a word that is not in the vocabulary. 'unknown': as the "
         "unknown word. 'nearest': as the most frequent word that differs by one typing error "
         "(Damerau 1964).",
+    )
+    emoji: EmojiWords = Field(
+        default="named",
+        description="'written': an emoji is the word that is written. 'named': every emoji is in "
+        "the vocabulary and has the vectors of its name, one word in every skin tone; an emoticon "
+        "means the same as an emoji.",
     )
 
 

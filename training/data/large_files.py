@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from valence.service.classifier.manifest import CorpusRecord
+from valence.service.files.formats import is_packed
 from valence.training.config.columns import Columns
 from valence.training.config.schema import Data
 from valence.training.corpora import files, ranges
@@ -66,9 +67,8 @@ def is_streamed(data: Data, cache: Path | None = None) -> bool:
 
 def is_large(paths: Sequence[Path]) -> bool:
     """Whether the files at ``paths`` are streamed by default."""
-    packed = {".gz", ".parquet"}
     sizes = (
-        files.count_bytes(path) * (_EXPANSION if path.suffix.lower() in packed else 1)
+        files.count_bytes(path) * (_EXPANSION if path.is_file() and is_packed(path) else 1)
         for path in paths
     )
     return sum(sizes) > LARGE_BYTES

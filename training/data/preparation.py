@@ -15,17 +15,20 @@ from valence.training.corpora.catalog import Loaded
 from valence.training.corpora.example import Example
 from valence.training.data import large_files, near_duplicates, text_copies, vocabulary
 from valence.training.data.batches import EncodedTexts, TrainingTexts, encode_examples
+from valence.training.data.label_names import show_labels
 from valence.training.data.large_files import Source
 from valence.training.data.split import (
     SPLITS,
     Splits,
     hash_examples,
+    keep_rare_labels,
     split_by_hash,
     split_stratified,
 )
 from valence.training.data.stream import StreamedTexts
 from valence.training.data.unlabelled import Unlabelled, load_unlabelled, select_for_teacher
 from valence.training.embeddings import extra_words
+from valence.training.embeddings.emoji_names import list_emoji
 from valence.training.runtime.run import Run
 
 
@@ -109,21 +112,13 @@ def encode_splits(raw: RawData, configuration: Configuration, run: Run) -> Prepa
     labelled_texts = (example.text for example in (*splits.train, *raw.teacher_texts))
     words = vocabulary.build_vocabulary(
         (*labelled_texts, *raw.augmented_texts),
-        minimum_count=configuration.text.minimum_count,
-        maximum_words=configuration.text.maximum_words,
-        misspelled=configuration.text.misspelled,
-        numbers=configuration.text.numbers,
-        unseen=extra_words.select_extra_words(
-            configuration.words.vectors,
-            configuration.words.unseen,
-            cache=run.workspace.corpora,
-            progress=run.reporter.say,
-        ),
+        configuration.text,
+        unseen=_select_unseen_words(configuration, run),
     )
     # In training texts, a word that is too rare for the vocabulary is hardly ever a misspelled
     # word, and the network learns the unknown word from such words. So training reads no word as
     # its nearest neighbour.
-    exact = Vocabulary(words)
+    exact = words.without_corrections()
     train: TrainingTexts
     if raw.source is None:
         train = encode_examples(splits.train, exact, configuration)
@@ -139,6 +134,19 @@ def encode_splits(raw: RawData, configuration: Configuration, run: Run) -> Prepa
         if name != "train"
     }
     return Prepared(raw, hashes, words, train, held_out)
+
+
+def _select_unseen_words(configuration: Configuration, run: Run) -> tuple[str, ...]:
+    """The words that join the vocabulary even if no training text has them."""
+    settings = configuration.words
+    frequent = extra_words.select_extra_words(
+        settings.vectors,
+        settings.unseen,
+        cache=run.workspace.corpora,
+        progress=run.reporter.say,
+    )
+    named = configuration.text.emoji == "named" and settings.vectors
+    return (*frequent, *(list_emoji() if named else ()))
 
 
 def load_splits(configuration: Configuration, run: Run) -> tuple[Loaded, Splits]:
@@ -179,10 +187,12 @@ def _load_labelled(configuration: Configuration, run: Run) -> tuple[Loaded, Spli
     unknown = used - set(configuration.labels)
     if unknown:
         raise ConfigurationError(
-            f"labels {list(configuration.labels)} lack {sorted(unknown)}, which the corpora use; "
-            "add them to `labels` or leave the corpus out"
+            f"labels {show_labels(configuration.labels)} lack {show_labels(sorted(unknown))}, "
+            "which the corpora use; add them to `labels` or leave the corpus out"
         )
     splits = near_duplicates.remove_near_duplicates(_assign_splits(data, loaded, cache))
+    if source is None and not data.dev:
+        splits = keep_rare_labels(splits)
     missing = set(SPLITS if data.has_test else SPLITS[:2]) - set(splits.names)
     for name in sorted(missing):
         raise ConfigurationError(f"the {name} split is empty: too few texts to train on")
@@ -190,6 +200,11 @@ def _load_labelled(configuration: Configuration, run: Run) -> tuple[Loaded, Spli
         reporter.say(
             f"{splits.withdrawn:,} texts of train are left out: they differ in little from dev or "
             "test texts"
+        )
+    if splits.kept:
+        reporter.say(
+            f"{show_labels(splits.kept)}: train had no text of these labels, so one held-out text "
+            "of each is trained on"
         )
     return loaded, splits, source
 

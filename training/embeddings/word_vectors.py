@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from valence.training.embeddings import (
     pretrained,
     sentence_encoder,
 )
+from valence.training.embeddings.emoji_names import find_name
 from valence.training.embeddings.encoder_model import Encoder
 from valence.training.runtime.hashing import sha256_of
 
@@ -35,11 +36,13 @@ PACKAGES = (glove.PACKAGE, encoder_model.PACKAGE)
 class WordVectors:
     """One vector per word of a vocabulary, ``(words, size)``; zero where a source has no vector.
 
-    ``found`` ``(words,)`` marks the words that at least one source has.
+    ``found`` ``(words,)`` marks the words that at least one source has. ``shares`` holds the share
+    of the words that each source has, by the name of the source.
     """
 
     values: NDArray[np.float32]
     found: NDArray[np.bool_]
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 def load_word_vectors(
@@ -61,13 +64,16 @@ def load_word_vectors(
     words = list(vocabulary)
     columns: list[NDArray[np.float32]] = []
     found_anywhere = np.zeros(len(words), dtype=bool)
+    shares: dict[str, float] = {}
     for source in settings.vectors:
         if Encoder.is_encoder(source):
             # The first entry stands for unknown words; it is not a word.
             rows = sentence_encoder.encode_words(
                 Encoder(source), words[1:], cache=cache, progress=progress
             )
-            known = sentence_encoder.reduce_dimensions(rows, settings.encoder_size)
+            known = sentence_encoder.reduce_dimensions(
+                rows, settings.encoder_size, _select_plain_words(words[1:])
+            )
             values = np.vstack([np.zeros((1, known.shape[1]), dtype=np.float32), known])
             found = np.arange(len(words)) > 0
         elif source == IN_DOMAIN:
@@ -80,17 +86,25 @@ def load_word_vectors(
             values, found = pretrained.load_pretrained(
                 source, cache=cache, progress=progress
             ).look_up(words)
-        progress(f"{source}: vectors for {found.mean():.0%} of the words")
+        shares[source] = float(found.mean())
+        progress(f"{source}: vectors for {shares[source]:.0%} of the words")
         deviation = float(values[found].std()) if found.any() else 0.0
         columns.append(values * np.float32(SCALE / deviation) if deviation > 0.0 else values)
         found_anywhere |= found
-    return WordVectors(np.hstack(columns), found_anywhere)
+    return WordVectors(np.hstack(columns), found_anywhere, shares)
 
 
-def make_record(source: str, texts: Sequence[str]) -> VectorsRecord:
+def _select_plain_words(words: Sequence[str]) -> NDArray[np.bool_] | None:
+    """The words that are no emoji, so that two thousand names do not move the axes; or None."""
+    plain = np.array([find_name(word) is None for word in words])
+    return plain if plain.any() and not plain.all() else None
+
+
+def make_record(source: str, texts: Sequence[str], known: float | None = None) -> VectorsRecord:
     """The origin of the vectors of ``source``, for a model's record.
 
-    ``in-domain`` vectors are learnt from ``texts``.
+    ``in-domain`` vectors are learnt from ``texts``. ``known`` is the share of the words that the
+    source has.
     """
     if Encoder.is_encoder(source):
         encoder = Encoder(source)
@@ -106,10 +120,14 @@ def make_record(source: str, texts: Sequence[str]) -> VectorsRecord:
             source=glove.PACKAGE.requirement,
             sha256=glove.PACKAGE.sha256,
             license=glove.PACKAGE.license,
+            known=known,
         )
     if source == IN_DOMAIN:
         return VectorsRecord(
-            name=source, source=f"{len(texts):,} of one's own texts", sha256=sha256_of(texts)
+            name=source,
+            source=f"{len(texts):,} of one's own texts",
+            sha256=sha256_of(texts),
+            known=known,
         )
     path = Path(source)
-    return VectorsRecord(name=path.name, source=path.name, sha256=sha256(path))
+    return VectorsRecord(name=path.name, source=path.name, sha256=sha256(path), known=known)

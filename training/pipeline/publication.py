@@ -15,7 +15,7 @@ import torch
 from valence.service.classifier import artifact
 from valence.service.classifier.manifest import Manifest, Normalization, Training
 from valence.service.classifier.model import RecurrentClassifier, tensors
-from valence.training.checks import profile
+from valence.training.checks import language, profile
 from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data.preparation import Prepared
@@ -62,7 +62,7 @@ def publish_classifier(
         configuration,
         version=_make_version(clock.start, weights),
         training=_record_training(
-            prepared, configuration, epochs=selected.epoch, device=device, clock=clock
+            network, prepared, configuration, epochs=selected.epoch, device=device, clock=clock
         ),
     )
     with tempfile.TemporaryDirectory() as temporary:
@@ -104,7 +104,9 @@ def _make_manifest(
         labels=configuration.labels,
         polarity=configuration.polarity,
         architecture=model.architecture,
-        normalization=Normalization(misspelled=configuration.text.misspelled),
+        normalization=Normalization(
+            misspelled=configuration.text.misspelled, emoji=configuration.text.emoji
+        ),
         max_tokens=configuration.text.max_tokens,
         temperature=evaluation.temperature,
         thresholds=dict(zip(configuration.labels, thresholds or (), strict=thresholds is not None)),
@@ -120,6 +122,7 @@ def _make_manifest(
 
 
 def _record_training(
+    network: TrainedNetwork,
     prepared: Prepared,
     configuration: Configuration,
     *,
@@ -131,13 +134,14 @@ def _record_training(
     return Training(
         corpora=raw.loaded.records,
         vectors=tuple(
-            word_vectors.make_record(source, raw.in_domain_texts)
+            word_vectors.make_record(source, raw.in_domain_texts, network.vector_shares.get(source))
             for source in configuration.words.vectors
         ),
         teacher=prepared.teacher,
         unlabelled=raw.unlabelled.records,
         splits={name: len(splits.of(name)) for name in splits.names},
         split_sha256=dict(prepared.hashes),
+        language=language.detect_language([example.text for example in raw.loaded.examples]),
         label_counts={
             name: _count_labels(splits.of(name), configuration.labels) for name in splits.names
         },

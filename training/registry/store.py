@@ -64,9 +64,17 @@ def publish_model(folder: Path, manifest: Manifest) -> str:
             shutil.copytree(folder, model.path, dirs_exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         (Path(unfinished) / manifest.name / manifest.version).rename(target)
-    # without this file, BentoML would find the latest version by itself
-    _replace_file(target.parent / "latest", manifest.version)
+    serve_version(f"{manifest.name}:{manifest.version}")
     return str(model.tag)
+
+
+def serve_version(tag: str) -> None:
+    """Make ``name:version`` the latest version, which is served where there is no champion.
+
+    Without the file, BentoML would find the newest version by itself.
+    """
+    name, _, version = tag.partition(":")
+    _replace_file(bento_store.folder() / name / "latest", version)
 
 
 def find_model(tag: str) -> Path:
@@ -84,6 +92,11 @@ def find_model(tag: str) -> Path:
         ) from None
     except (BentoMLException, ValueError) as error:
         raise ArtifactError(f"{tag!r} is not a model tag: {error}") from None
+
+
+def list_names() -> list[str]:
+    """The names of the models in the store."""
+    return sorted(path.parent.name for path in bento_store.folder().glob("*/latest"))
 
 
 def list_versions(name: str) -> list[str]:

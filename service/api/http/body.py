@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 from valence.service.api.http.disconnect import CancelOnDisconnect, ClientGone
 from valence.service.api.http.validation import MAX_ITEMS
 from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded, UnsupportedMedia
@@ -19,6 +20,7 @@ MIN_BYTES_PER_SECOND = 1024
 # A larger body is parsed in a turn of the event loop in which no other large body is parsed: a
 # megabyte takes some milliseconds.
 _LONG_PARSE_BYTES = 128 * 1024
+_WATCHED = nullcontext()
 
 
 @dataclass(slots=True)
@@ -85,8 +87,9 @@ class BodyReader:
         length = self._headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:19]) > self._limits.max_body_bytes:
             raise self._too_large()
-        body, more = await self._next_chunk()
-        if more:
+        message = await self._receive()
+        body = self._take_chunk(message)
+        if message.get("more_body", False):
             body = await self._read_rest(body)
         if len(body) > _LONG_PARSE_BYTES:
             await Turns().give()
@@ -97,15 +100,17 @@ class BodyReader:
             self._watch.start()
         return body
 
+    def disconnect(self) -> AbstractContextManager[None]:
+        """A context that ends with :class:`ClientGone` when the client disconnects.
+
+        After a large body the connection is watched already.
+        """
+        return CancelOnDisconnect(self._receive) if self._watch is None else _WATCHED
+
     @property
     def max_items(self) -> int:
         """How many strings and commas a body of JSON may have."""
         return self._limits.max_items
-
-    @property
-    def watched(self) -> bool:
-        """Whether the connection is watched while the request is answered."""
-        return self._watch is not None
 
     def find_cause(self, error: BaseException) -> BaseException:
         """Why the request ends with ``error``: :class:`ClientGone` if its client disconnected.
@@ -175,8 +180,9 @@ class BodyReader:
         try:
             async with asyncio.timeout_at(started + limits.idle_seconds) as timeout:
                 while more:
-                    chunk, more = await self._next_chunk()
-                    chunks.append(chunk)
+                    message = await self._receive()
+                    chunks.append(self._take_chunk(message))
+                    more = message.get("more_body", False)
                     allowed = max(limits.idle_seconds, self._held_bytes / MIN_BYTES_PER_SECOND)
                     timeout.reschedule(started + allowed)
         except TimeoutError:
@@ -186,16 +192,15 @@ class BodyReader:
             ) from None
         return b"".join(chunks)
 
-    async def _next_chunk(self) -> tuple[bytes, bool]:
-        """The next chunk of the body, and whether more chunks follow."""
-        message = await self._receive()
+    def _take_chunk(self, message: Message) -> bytes:
+        """The chunk of the body in ``message``, which is counted and held."""
         if message["type"] != "http.request":
             raise ClientGone
         chunk: bytes = message.get("body", b"")
         if self._held_bytes + len(chunk) > self._limits.max_body_bytes:
             raise self._too_large()
         self.hold(len(chunk))
-        return chunk, message.get("more_body", False)
+        return chunk
 
     def _require_uncompressed(self) -> None:
         encoding = self._headers.get(b"content-encoding")

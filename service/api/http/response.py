@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.types import Message, Receive, Scope, Send
 from valence.service.server.single_write import supports_single_write
 
@@ -34,8 +36,24 @@ class Response:
             *headers,
         )
 
+    def is_whole(self, scope: Scope) -> bool:
+        """Whether the answer is sent in one message, :meth:`message`."""
+        return len(self.body) <= _PIECE_BYTES and supports_single_write(scope)
+
+    def message(self, headers: Iterable[tuple[bytes, bytes]] = ()) -> Message:
+        """The whole answer, with ``headers`` after those of its own."""
+        return {
+            "type": "http.response.start",
+            "status": self.status,
+            "headers": [*self.headers, *headers],
+            "body": self.body,
+        }
+
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send the response."""
+        if self.is_whole(scope):
+            await send(self.message())
+            return
         start: Message = {
             "type": "http.response.start",
             "status": self.status,
@@ -50,10 +68,6 @@ class Response:
                 piece = body[offset:end]
                 more = end < len(body)
                 await send({"type": "http.response.body", "body": piece, "more_body": more})
-            return
-        if supports_single_write(scope):
-            start["body"] = self.body
-            await send(start)
             return
         await send(start)
         await send({"type": "http.response.body", "body": self.body})

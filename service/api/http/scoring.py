@@ -37,7 +37,7 @@ async def score_texts(
         scored = await scorer.score(
             asked.wait(
                 request.deadline(context.settings.request_timeout_seconds),
-                request.disconnect,
+                request.body.disconnect,
                 request.body.hold,
                 request.caller.charge_tokens,
             )

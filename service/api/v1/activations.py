@@ -82,7 +82,7 @@ async def show(context: Context, request: Request) -> Outcome:
     score_request = ScoreRequest(
         (asked.text,),
         deadline=request.deadline(context.settings.request_timeout_seconds),
-        disconnect=request.disconnect,
+        disconnect=request.body.disconnect,
         hold=request.body.hold,
         charge=request.caller.charge_tokens,
     )

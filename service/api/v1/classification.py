@@ -30,7 +30,7 @@ from valence.service.api.v1.schemas import (
     ClassifyResponse,
     Options,
 )
-from valence.service.classifier.result import UNCERTAIN, format_judgement, format_result
+from valence.service.classifier.result import format_judgement, format_result
 from valence.service.inference.scored import Answer, Scored, ScoreRequest, Sentence
 from valence.service.inference.scorer import Scorer
 from valence.service.inference.turns import Turns
@@ -119,6 +119,7 @@ async def _answer(
         raise _refusal({index: str(fault) for index, fault in enumerate(answers)}, asked)
     ids = asked.ids or ([asked.id] if asked.id else [])
     labels, top_k, min_confidence = scorer.manifest.labels, asked.top_k, asked.min_confidence
+    unreadable = asked.unreadable
     explanations, sentences = iter(scored.explanations), iter(scored.sentences)
     results: list[dict[str, Any] | None] = []
     faults: list[dict[str, Any]] = []
@@ -130,9 +131,14 @@ async def _answer(
             results.append(None)
             faults.append({"index": index, **name, **_TEXT_TOO_LONG, "detail": str(answer)})
             continue
-        shaped = format_result(labels, *answer, top_k=top_k, min_confidence=min_confidence)
-        if min_confidence and shaped["label"] == UNCERTAIN:
-            uncertain += 1
+        shaped = format_result(
+            labels,
+            *answer,
+            top_k=top_k,
+            min_confidence=min_confidence,
+            unreadable=unreadable,
+        )
+        uncertain += "reason" in shaped
         if asked.explain:
             shaped["explanation"] = next(explanations)._asdict()
         if asked.granularity == "sentence":
@@ -143,7 +149,7 @@ async def _answer(
         if written >= TURN_TEXTS:
             written = 0
             await turns.give()
-    if asked.min_confidence:
+    if uncertain:
         scorer.count_uncertain(uncertain)
     return _envelope(scorer, scored, results, faults)
 
@@ -200,8 +206,10 @@ async def _shape_sentences(
                 **format_judgement(
                     scorer.manifest.labels,
                     sentence.prediction,
+                    sentence.usage,
                     top_k=asked.top_k,
                     min_confidence=asked.min_confidence,
+                    unreadable=asked.unreadable,
                 ),
                 "truncated": sentence.usage.truncated,
             }

@@ -17,7 +17,7 @@ from valence.service.api.http.scoring import require_short
 from valence.service.api.http.validation import BYTE_ORDER_MARK, parse, readable
 from valence.service.api.v1.ndjson import Line
 from valence.service.api.v1.schemas import Options, StreamLine
-from valence.service.classifier.result import UNCERTAIN, format_result
+from valence.service.classifier.result import format_result
 from valence.service.inference.scored import Answer, ScoreRequest
 from valence.service.inference.scorer import Scorer
 
@@ -79,9 +79,13 @@ class LineAnswerer:
             else:
                 shaped: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
                 shaped |= format_result(
-                    labels, *answer, top_k=options.top_k, min_confidence=options.min_confidence
+                    labels,
+                    *answer,
+                    top_k=options.top_k,
+                    min_confidence=options.min_confidence,
+                    unreadable=options.unreadable,
                 )
-                if shaped["label"] == UNCERTAIN:
+                if "reason" in shaped:
                     self._scorer.count_uncertain(1)
                 written.append(pydantic_core.to_json(shaped))
             if not len(written) % _TURN_LINES:

@@ -19,6 +19,7 @@ from tests.trials.chaos import (
     linger,
     overload,
     probes,
+    ramp,
     restarts,
     slow,
     soak,
@@ -42,6 +43,7 @@ PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "probes": lambda share: probes.run(
         clients=max(24, int(1_536 * share)), seconds=max(4.0, 20 * share)
     ),
+    "ramp": lambda share: ramp.run(seconds=max(20.0, 80 * share)),
     "fuzz": lambda share: fuzz.run(requests=int(10_000 * share), made=int(100_000 * share)),
     "tokenizer": lambda share: fuzz.tokenizer(int(1_000_000 * share)),
     "soak": lambda share: soak.run(requests=int(1_000_000 * share)),

@@ -1,0 +1,174 @@
+"""Whatever operation on files fails, a command ends with one line, and the store is whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import valence.training.cli.main as commands
+from valence.service.classifier import artifact
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.runtime.workspace import Workspace
+
+from tests.support.failing_files import failing_files
+from tests.support.model_stores import models_in
+
+pytestmark = pytest.mark.integration
+
+CONFIGURATION = """
+name = "toy"
+labels = ["negative", "neutral", "positive"]
+[data]
+corpora = ["toy"]
+[words]
+vectors = ""
+learned_size = 4
+[network]
+hidden_size = 4
+[optimization]
+epochs = 1
+"""
+QUICK = ("--engine", "reference", "--no-baselines")
+# each with the number of failures that it must survive at least
+COMMANDS = {
+    "promote": (("promote", "{tag}"), 3),
+    "rollback": (("rollback", "toy"), 3),
+    "evaluate": (("evaluate", "toy", *QUICK, "--workspace", "{workspace}"), 4),
+    "check": (("check", "{file}", "--quick", "--workspace", "{workspace}"), 3),
+}
+TRAIN = ("train", "{file}", "--no-baselines", "--no-track", "--device", "cpu", "--unchecked")
+SLOW = {
+    "train": ((*TRAIN, "--workspace", "{workspace}"), 10),
+}
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs ``valence``; it returns the exit code and the errors."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["valence", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            commands.main()
+        return int(ended.value.code or 0), capfd.readouterr().err
+
+    return run
+
+
+@pytest.fixture
+def places(
+    stored: tuple[Trained, Workspace], trained: tuple[Trained, Workspace, Path], tmp_path: Path
+) -> Callable[[str], dict[str, str]]:
+    """Return a function that makes a store and a workspace of its own, with two versions.
+
+    The older version was promoted first, so that a command can go back to it.
+    """
+    made, workspace, models = trained
+    file = tmp_path / "toy.toml"
+    file.write_text(CONFIGURATION)
+
+    def make(name: str) -> dict[str, str]:
+        folder = tmp_path / name
+        shutil.copytree(models, folder / "models")
+        shutil.copytree(workspace.root, folder / "workspace")
+        version = made.tag.partition(":")[2]
+        other = folder / "models" / "toy" / "1"
+        shutil.copytree(folder / "models" / "toy" / version, other)
+        return {
+            "tag": made.tag,
+            "models": str(folder / "models"),
+            "workspace": str(folder / "workspace"),
+            "file": str(file),
+            "folder": str(folder),
+        }
+
+    return make
+
+
+def champion_of_the_store() -> str:
+    """The champion, after a check that its files are whole."""
+    held = store.read_champion("toy")
+    assert held is not None
+    assert artifact.load(store.find_model(f"toy:{held.version}")).manifest.name == "toy"
+    return held.version
+
+
+def fail_at_each(
+    run: Run, places: Callable[[str], dict[str, str]], command: tuple[str, ...], *, most: int
+) -> int:
+    """Fail operations of a command, at most so many; return how many failures were told."""
+
+    def attempt(name: str, at: int) -> tuple[int, int, str]:
+        place = places(name)
+        with models_in(Path(place["models"])):
+            for version in (
+                "1",
+                *(() if command[0] == "promote" else (place["tag"].split(":")[1],)),
+            ):
+                store.promote_version(f"toy:{version}")
+            before = champion_of_the_store()
+            with failing_files(Path(place["folder"])) as files:
+                files.at = at
+                code, said = run(*(word.format(**place) for word in command))
+            after = champion_of_the_store()
+            assert after == before or command[0] in ("promote", "rollback")
+            assert all(
+                artifact.load(store.find_model(f"toy:{version}"))
+                for version in store.list_versions("toy")
+            )
+            if code:
+                again, _ = run(*(word.format(**place) for word in command))
+                assert again == 0, at
+        return code, files.count, said
+
+    code, count, said = attempt("counted", -1)
+    assert code == 0, said
+    told = 0
+    chosen = min(most, count)
+    steps = [1 + index * count // chosen for index in range(chosen)]
+    for at in steps:
+        code, _, said = attempt(f"failed-{at}", at)
+        if code:
+            told += 1
+            last = said.splitlines()[-1]
+            assert code == 1, said
+            assert last.startswith("error: "), said
+            assert os.strerror(errno.ENOSPC) in last, said
+            assert "Traceback" not in said
+    return told
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_failed_operation_breaks_the_store(run: Run, places, name: str) -> None:
+    command, least = COMMANDS[name]
+    assert fail_at_each(run, places, command, most=8) >= least
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*COMMANDS, *SLOW])
+def test_no_failed_operation_at_all_breaks_the_store(run: Run, places, name: str) -> None:
+    command, least = {**COMMANDS, **SLOW}[name]
+    assert fail_at_each(run, places, command, most=1_000) >= least
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("keys", "new", "a")])
+def test_a_full_standard_output_is_one_line(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "valence.training", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: No space left on device: the disk is full")
+    assert done.stderr.count("\n") == 1
