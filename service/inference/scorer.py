@@ -7,7 +7,6 @@ import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from itertools import chain, islice
 from typing import Any
 
 from valence.service.classifier.classifier import (
@@ -24,12 +23,8 @@ from valence.service.inference.admission import Admission, QueueLimits
 from valence.service.inference.batcher import Batcher
 from valence.service.inference.cache import AnswerCache
 from valence.service.inference.engines.interface import Engine
-from valence.service.inference.explain.explainer import (
-    Explainer,
-    Explanation,
-    TextActivations,
-    find_places,
-)
+from valence.service.inference.explain.explainer import Explanation, TextActivations
+from valence.service.inference.explanations import Explanations
 from valence.service.inference.fair_queue import FairQueue, Ticket
 from valence.service.inference.long_texts import SplitText
 from valence.service.inference.request_cost import LARGE_ANSWER, RequestCost
@@ -73,7 +68,6 @@ class Scorer:
         self.name = self.manifest.name
         self.version = self.manifest.version
         self._cache = cache
-        self._explainer = Explainer(classifier)
         self._limits = limits.request
         one = self._count_cost(scores=0)
         one.add_results(1)
@@ -92,6 +86,7 @@ class Scorer:
         self._batcher: Batcher[Prediction] = Batcher(
             self._predict, admission=self.admission, worker=worker, metrics=self._metrics
         )
+        self._explanations = Explanations(classifier, self._batcher)
 
     def warm_up(self) -> None:
         """Run every step once and measure the engine, before the first request pays for it.
@@ -213,7 +208,9 @@ class Scorer:
         tokens = usage.tokens + sum(map(len, ids)) - usage.tokens_used
         explanations: Sequence[Explanation] = ()
         if request.explain:
-            explanations, explained = await self._explain(request, sound, predictions, turns)
+            explanations, explained = await self._explanations.explain(
+                request, sound, predictions, turns
+            )
             tokens += explained
         results = zip(predictions, usages, strict=True)
         return Scored(
@@ -243,62 +240,14 @@ class Scorer:
         )
         return usage, stages
 
-    async def _explain(
-        self,
-        request: ScoreRequest,
-        texts: Sequence[SplitText],
-        predictions: Sequence[Prediction],
-        turns: Turns,
-    ) -> tuple[list[Explanation], int]:
-        """An explanation of each of ``texts``, and what they cost in tokens of the engine."""
-        explainer = self._explainer
-        labels = [prediction.label for prediction in predictions]
-        questions_by_text = [
-            explainer.questions(text.whole, label)
-            for text, label in zip(texts, labels, strict=True)
-        ]
-        asked = list(chain.from_iterable(questions_by_text))
-        ticket = self._batcher.submit_work(
-            explainer.attribute,
-            asked,
-            within_seconds=request.deadline - time.perf_counter(),
-        )
-        answers = iter(await wait_for_answers(self._batcher, ticket, request))
-        explanations = []
-        for text, label, questions in zip(texts, labels, questions_by_text, strict=True):
-            contributions = list(islice(answers, len(questions)))
-            places = await turns.run(find_places(text.text, text.known))
-            explanations.append(
-                explainer.explanation(places, label, request.truncation, contributions)
-            )
-            await turns.give()
-        return explanations, sum(map(len, asked))
-
     async def activations(self, request: ScoreRequest, *, max_units: int) -> TextActivations:
         """The ``max_units`` units of the network that tell most about the one text of ``request``.
 
         Each unit comes with its activation at each token that is read. Raises what :meth:`score`
         raises.
         """
-        explainer, architecture = self._explainer, self.manifest.architecture
-        (text,) = request.texts
-        encoded = await long_texts.encode(
-            self.classifier, text, Turns(request.deadline), max_tokens=self.manifest.max_tokens
-        )
-        reading = self.classifier.select_windows(text, encoded, "head")
         cost = self._count_cost(scores=0)
-        units = min(max_units, architecture.directions * architecture.hidden_size)
-        cost.add_numbers(units * reading.usage.tokens_used)
-        cost.hold(request.hold)
-        questions = explainer.questions(reading, self.manifest.labels[0])
-        ticket = self._batcher.submit_work(
-            explainer.activate,
-            questions,
-            within_seconds=request.deadline - time.perf_counter(),
-        )
-        (activations,) = await wait_for_answers(self._batcher, ticket, request)
-        ranked = explainer.rank_units(text, activations, max_units=max_units)
-        return ranked._replace(cost=sum(map(len, questions)))
+        return await self._explanations.show_activations(request, cost, max_units=max_units)
 
     def count_uncertain(self, texts: int) -> None:
         """Count ``texts`` that were answered without a label, because none is likely enough."""

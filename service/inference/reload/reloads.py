@@ -15,7 +15,7 @@ from valence.service.inference.model_loader import ModelLoader
 from valence.service.inference.models import Models
 from valence.service.inference.reload.candidate import Refusal, prepare
 from valence.service.inference.scorer import Scorer
-from valence.service.registry import bento_store, champion, models
+from valence.service.registry import champion, models
 from valence.service.registry.champion_watch import ChampionWatch, Sighting
 
 Result = TypeVar("Result")
@@ -178,6 +178,9 @@ class Reloads:
     def _find_followed(self, name: str) -> _Followed:
         followed = self._followed.get(name)
         if followed is None:
+            # it imports BentoML, which whoever imports the service need not have
+            from valence.service.registry import bento_store
+
             watch = ChampionWatch(bento_store.folder() / name)
             followed = self._followed[name] = _Followed(self._tags.get(name, name), watch)
             self._metrics.begin(name)
