@@ -5,7 +5,7 @@
     model.json          Manifest
     model.safetensors   the weights, fp32
     vocabulary.txt      one word per line, UTF-8
-    report/             the evaluation report (optional)
+    report/             the evaluation report and the golden answers (optional)
     SHA256SUMS          checksums of all these files, for ``sha256sum --check``
 
 Loading verifies everything. A file that is missing, unlisted, changed, of a wrong shape or able to
@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from valence.service.classifier import seal, weights
+from valence.service.classifier import golden, seal, weights
 from valence.service.classifier.architecture import Architecture
-from valence.service.classifier.manifest import Manifest, Misspelled
+from valence.service.classifier.golden import GoldenAnswer
+from valence.service.classifier.manifest import Manifest, Normalization
 from valence.service.classifier.seal import CHECKSUMS, MANIFEST, REPORT, VOCABULARY, WEIGHTS
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import ArtifactError
@@ -51,6 +52,7 @@ class Artifact:
     manifest: Manifest
     vocabulary: Vocabulary
     tensors: Tensors
+    golden: tuple[GoldenAnswer, ...] = ()
 
 
 def save(folder: Path, manifest: Manifest, vocabulary: Vocabulary, tensors: Tensors) -> None:
@@ -68,16 +70,17 @@ def save(folder: Path, manifest: Manifest, vocabulary: Vocabulary, tensors: Tens
 def load(folder: Path) -> Artifact:
     """Read and verify the classifier in ``folder``. Raises :class:`ArtifactError`."""
     manifest = seal.verify(folder)
-    vocabulary = _read_vocabulary(folder / VOCABULARY, manifest.normalization.misspelled)
+    vocabulary = _read_vocabulary(folder / VOCABULARY, manifest.normalization)
     tensors = _read_tensors(folder / WEIGHTS, manifest.architecture)
     try:
         _check_tensors(manifest, vocabulary, tensors)
     except ArtifactError as error:
         raise ArtifactError(f"{folder / WEIGHTS}: {error}") from None
-    return Artifact(manifest, vocabulary, tensors)
+    answers = golden.read(folder / REPORT / golden.FILE, labels=len(manifest.labels))
+    return Artifact(manifest, vocabulary, tensors, answers)
 
 
-def _read_vocabulary(path: Path, misspelled: Misspelled) -> Vocabulary:
+def _read_vocabulary(path: Path, normalization: Normalization) -> Vocabulary:
     size = path.stat().st_size
     if size > _MAX_VOCABULARY_BYTES:
         raise ArtifactError(
@@ -87,7 +90,7 @@ def _read_vocabulary(path: Path, misspelled: Misspelled) -> Vocabulary:
     try:
         # not splitlines(), which also splits at U+2028 and other characters that words may have
         words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-        return Vocabulary(words, misspelled=misspelled)
+        return Vocabulary(words, misspelled=normalization.misspelled, emoji=normalization.emoji)
     except UnicodeDecodeError as error:
         raise ArtifactError(f"{path}: not UTF-8 at byte {error.start}") from None
     except ArtifactError as error:

@@ -23,6 +23,12 @@ Task = Literal["single_label", "multi_label"]
 Misspelled = Literal["unknown", "nearest"]
 """How a model reads an unknown word: as ``<unk>``, or as a known word that is one typo away."""
 
+EmojiWords = Literal["written", "named"]
+"""How a model reads an emoji: as the word that is written, or as a word known by its name.
+
+A named emoji is the same word in every skin tone, and an emoticon means the same as an emoji.
+"""
+
 BehaviourKind = Literal["minimum functionality", "directional", "invariance"]
 """What a behaviour test checks: the label, the direction of the polarity, or that both stay."""
 
@@ -39,6 +45,11 @@ class Normalization(_Part):
         default="unknown",
         description="How the model reads a word outside the vocabulary: as the unknown word, or as "
         "the most frequent known word that is one typo away.",
+    )
+    emoji: EmojiWords = Field(
+        default="written",
+        description="How the model reads an emoji: as the word that is written, or, if it is "
+        "named, as one word in every skin tone and for emoticons too.",
     )
 
 

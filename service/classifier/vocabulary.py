@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier import tokenizer
-from valence.service.classifier.manifest import Misspelled
+from valence.service.classifier.emoji import emoji_spellings
+from valence.service.classifier.manifest import EmojiWords, Misspelled
 from valence.service.classifier.spelling import SpellingIndex
 from valence.service.errors import ArtifactError
 
@@ -48,10 +49,17 @@ class Vocabulary:
 
     Id 0 is ``<unk>``. A word for padding does not exist: batches are ragged, or masked by length.
     If ``misspelled`` is ``nearest``, the words must be in the order of their frequency. A number in
-    the vocabulary has its own id, other numbers are ``<number>``.
+    the vocabulary has its own id, other numbers are ``<number>``. If ``emoji`` is ``named``, an
+    emoji has the id of the emoji without skin tone, and an emoticon that of its emoji.
     """
 
-    def __init__(self, words: Iterable[str], *, misspelled: Misspelled = "unknown") -> None:
+    def __init__(
+        self,
+        words: Iterable[str],
+        *,
+        misspelled: Misspelled = "unknown",
+        emoji: EmojiWords = "written",
+    ) -> None:
         self.words = tuple(words)
         if not self.words or self.words[UNKNOWN_ID] != UNKNOWN:
             raise ArtifactError(f"the first word of a vocabulary must be {UNKNOWN!r}")
@@ -70,8 +78,11 @@ class Vocabulary:
             repeated = next(a for a, b in pairwise(ordered) if a == b)
             raise ArtifactError(f"the vocabulary has {repeated!r} twice")
         self.misspelled: Misspelled = misspelled
+        self.emoji: EmojiWords = emoji
         self._pieces = _Pieces(
-            self._ids, SpellingIndex(self.words) if misspelled == "nearest" else None
+            self._ids,
+            SpellingIndex(self.words) if misspelled == "nearest" else None,
+            named_emoji=emoji == "named",
         )
 
     def __len__(self) -> int:
@@ -82,6 +93,10 @@ class Vocabulary:
 
     def __contains__(self, word: str) -> bool:
         return word in self._ids
+
+    def without_corrections(self) -> Vocabulary:
+        """The same words, read without correction of misspelled words."""
+        return Vocabulary(self.words, emoji=self.emoji)
 
     def id(self, surface: str) -> int:
         """The id for a token as written; 0 for ``<unk>``."""
@@ -164,10 +179,13 @@ class _Pieces(dict[str, tuple[int, ...]]):
 
     MAX_CHARACTERS = 32
 
-    def __init__(self, ids: dict[str, int], spelling: SpellingIndex | None) -> None:
+    def __init__(
+        self, ids: dict[str, int], spelling: SpellingIndex | None, *, named_emoji: bool
+    ) -> None:
         super().__init__()
         self._ids = ids
         self._spelling = spelling
+        self._named_emoji = named_emoji
         self._limit = 4 * len(ids)
         self._by_hash: dict[tuple[int, int], tuple[int, ...]] = {}
         kinds = (tokenizer.URL, tokenizer.USER, tokenizer.NUMBER)
@@ -181,7 +199,10 @@ class _Pieces(dict[str, tuple[int, ...]]):
         index = self._ids.get(word)
         if index is not None:
             return index
-        for spelling in tokenizer.alternative_spellings(word):
+        spellings = tokenizer.alternative_spellings(word)
+        if self._named_emoji:
+            spellings += emoji_spellings(word)
+        for spelling in spellings:
             index = self._ids.get(spelling)
             if index is not None:
                 return index

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 # the key of the ConnectionLimiter in the state of the server
 STATE = "valence.connections"
+# The bytes of answers that a connection holds for a client that does not read, before its requests
+# wait. Larger answers count in the memory of all requests meanwhile, smaller ones do not.
+_UNREAD_BYTES = 16 * 1024
 # How long an idle connection stays open after the server has begun to shut down: a request may be
 # on its way already.
 _SHUTDOWN_IDLE_SECONDS = 0.25
@@ -70,6 +73,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Register the connection, or refuse it if there are too many."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(_UNREAD_BYTES)
         self._limiter.register(self.connections)
         if self._limiter.is_exceeded():
             self._refuse(TOO_MANY_CONNECTIONS)

@@ -25,7 +25,7 @@ from valence.service.classifier.architecture import (
     Pooling,
 )
 from valence.service.classifier.labels import check_labels
-from valence.service.classifier.manifest import MAX_TOKENS, Misspelled, Task
+from valence.service.classifier.manifest import MAX_TOKENS, EmojiWords, Misspelled, Task
 from valence.service.files import dialects
 from valence.service.files.encodings import AUTO
 from valence.training.config.columns import Columns
@@ -164,6 +164,12 @@ class Text(_Section):
         description="How serving reads a word that is not in the vocabulary. 'unknown': as the "
         "unknown word. 'nearest': as the most frequent word that differs by one typing error "
         "(Damerau 1964).",
+    )
+    emoji: EmojiWords = Field(
+        default="named",
+        description="'written': an emoji is the word that is written. 'named': every emoji is in "
+        "the vocabulary and has the vectors of its name, one word in every skin tone; an emoticon "
+        "means the same as an emoji.",
     )
 
 

@@ -28,6 +28,7 @@ from valence.training.data.split import (
 from valence.training.data.stream import StreamedTexts
 from valence.training.data.unlabelled import Unlabelled, load_unlabelled, select_for_teacher
 from valence.training.embeddings import extra_words
+from valence.training.embeddings.emoji_names import list_emoji
 from valence.training.runtime.run import Run
 
 
@@ -111,21 +112,13 @@ def encode_splits(raw: RawData, configuration: Configuration, run: Run) -> Prepa
     labelled_texts = (example.text for example in (*splits.train, *raw.teacher_texts))
     words = vocabulary.build_vocabulary(
         (*labelled_texts, *raw.augmented_texts),
-        minimum_count=configuration.text.minimum_count,
-        maximum_words=configuration.text.maximum_words,
-        misspelled=configuration.text.misspelled,
-        numbers=configuration.text.numbers,
-        unseen=extra_words.select_extra_words(
-            configuration.words.vectors,
-            configuration.words.unseen,
-            cache=run.workspace.corpora,
-            progress=run.reporter.say,
-        ),
+        configuration.text,
+        unseen=_select_unseen_words(configuration, run),
     )
     # In training texts, a word that is too rare for the vocabulary is hardly ever a misspelled
     # word, and the network learns the unknown word from such words. So training reads no word as
     # its nearest neighbour.
-    exact = Vocabulary(words)
+    exact = words.without_corrections()
     train: TrainingTexts
     if raw.source is None:
         train = encode_examples(splits.train, exact, configuration)
@@ -141,6 +134,19 @@ def encode_splits(raw: RawData, configuration: Configuration, run: Run) -> Prepa
         if name != "train"
     }
     return Prepared(raw, hashes, words, train, held_out)
+
+
+def _select_unseen_words(configuration: Configuration, run: Run) -> tuple[str, ...]:
+    """The words that join the vocabulary even if no training text has them."""
+    settings = configuration.words
+    frequent = extra_words.select_extra_words(
+        settings.vectors,
+        settings.unseen,
+        cache=run.workspace.corpora,
+        progress=run.reporter.say,
+    )
+    named = configuration.text.emoji == "named" and settings.vectors
+    return (*frequent, *(list_emoji() if named else ()))
 
 
 def load_splits(configuration: Configuration, run: Run) -> tuple[Loaded, Splits]:

@@ -7,38 +7,47 @@ from collections.abc import Iterable
 
 from torchtext.vocab import Vocab
 from valence.service.classifier import tokenizer
-from valence.service.classifier.manifest import Misspelled
+from valence.service.classifier.emoji import normalize_emoji
 from valence.service.classifier.vocabulary import UNKNOWN, Vocabulary
-from valence.training.config.schema import Numbers
+from valence.training.config.schema import Text
 
 _MAX_DIGITS = 7  # phone, card and account numbers have more, and a vocabulary is public
 
 
 def build_vocabulary(
-    texts: Iterable[str],
-    *,
-    minimum_count: int,
-    maximum_words: int,
-    misspelled: Misspelled = "unknown",
-    numbers: Numbers = "alike",
-    unseen: Iterable[str] = (),
+    texts: Iterable[str], settings: Text, *, unseen: Iterable[str] = ()
 ) -> Vocabulary:
     """The words that occur ``minimum_count`` times or more, most frequent first, after ``<unk>``.
 
-    All numbers are one word. With ``numbers="own"``, numbers that occur so often are words of their
-    own, and the other numbers are one word. Then come the other words of ``unseen`` that the
-    tokenizer keeps as one word; ``maximum_words`` does not count them.
+    All numbers are one word. With ``numbers = "own"``, numbers that occur so often are words of
+    their own, and the other numbers are one word. With ``emoji = "named"``, an emoji is one word in
+    every skin tone. Then come the other words of ``unseen`` that the tokenizer keeps as one word;
+    ``maximum_words`` does not count them.
     """
     surfaces = Counter(surface for text in texts for surface in tokenizer.find_surfaces(text))
-    own_numbers = _frequent_numbers(surfaces, minimum_count) if numbers == "own" else frozenset()
+    own_numbers = (
+        _frequent_numbers(surfaces, settings.minimum_count)
+        if settings.numbers == "own"
+        else frozenset()
+    )
     counts: Counter[str] = Counter()
     for surface, count in surfaces.items():  # each spelling is normalized once
-        counts[tokenizer.normalize(surface, own_numbers)] += count
+        word = tokenizer.normalize(surface, own_numbers)
+        counts[normalize_emoji(word) if settings.emoji == "named" else word] += count
     for word in [word for word in counts if "\ud800" <= word <= "\udfff"]:
         del counts[word]  # an unpaired surrogate, always a token of its own: files cannot store it
-    words = Vocab(counts, max_size=maximum_words, min_freq=minimum_count, specials=[UNKNOWN])
+    words = Vocab(
+        counts,
+        max_size=settings.maximum_words,
+        min_freq=settings.minimum_count,
+        specials=[UNKNOWN],
+    )
     added = (word for word in unseen if word not in words.stoi and _is_single_token(word))
-    return Vocabulary((*words.itos, *dict.fromkeys(added)), misspelled=misspelled)
+    return Vocabulary(
+        (*words.itos, *dict.fromkeys(added)),
+        misspelled=settings.misspelled,
+        emoji=settings.emoji,
+    )
 
 
 def holds_mostly_numbers(texts: Iterable[str]) -> bool:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier.classifier import to_probabilities
 from valence.service.classifier.manifest import TeacherRecord
-from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import ConfigurationError
 from valence.training.config.schema import MINILM, N_GRAMS, SELF, Configuration, Distillation
 from valence.training.corpora.example import Example
@@ -49,7 +48,7 @@ class TransferSet:
         self, prepared: Prepared, configuration: Configuration, reporter: Reporter
     ) -> Prepared:
         """``prepared`` with these examples as its training texts."""
-        exact = Vocabulary(prepared.vocabulary)
+        exact = prepared.vocabulary.without_corrections()
         train = encode_examples(self.examples, exact, configuration, use_shares=True)
         reporter.say(f"{len(self.examples):,} texts have a teacher, {train.tokens:,} tokens")
         return replace(prepared, train=train, teacher=self.record)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from valence.service.classifier import tokenizer
+from valence.service.classifier.emoji import normalize_emoji
 from valence.training.embeddings.table import VectorTable
 
 _WINDOW = 5  # words to either side
@@ -65,6 +66,7 @@ def _read(
         for surface in surfaces:
             if surface not in index_of_spelling:
                 word = tokenizer.normalize(surface, numbers)
+                word = word if word in numbers else normalize_emoji(word)
                 index_of_spelling[surface] = index_of.setdefault(word, len(index_of))
         documents.append(
             np.array([index_of_spelling[surface] for surface in surfaces], dtype=np.int32)

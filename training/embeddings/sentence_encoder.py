@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from valence.training.corpora.archive import Progress
+from valence.training.embeddings.emoji_names import find_name
 from valence.training.embeddings.encoder_model import Encoder, LoadedEncoder
 from valence.training.runtime import tensor_file
 
@@ -33,9 +34,10 @@ def encode_words(
 ) -> NDArray[np.float32]:
     """For each word the mean of the encoder's outputs for its pieces, ``(words, hidden)``.
 
-    A hashtag is read as its word. ``cache`` keeps the vectors, so the encoder reads new words only.
-    Raises as :meth:`Encoder.load` does.
+    A hashtag is read as its word, an emoji as its name. ``cache`` keeps the vectors, so the encoder
+    reads new words only. Raises as :meth:`Encoder.load` does.
     """
+    words = [find_name(word) or word for word in words]
     path = cache / f"encoded-{source.sha256()[:16]}.safetensors"
     vectors = _read_cache(path)
     new = [word for word in dict.fromkeys(words) if word not in vectors]
@@ -48,13 +50,18 @@ def encode_words(
     return np.stack([vectors[word] for word in words])
 
 
-def reduce_dimensions(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def reduce_dimensions(
+    rows: NDArray[np.float32], size: int, sample: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
     """The first ``size`` principal components of ``rows``, whitened halfway: ``(rows, size)``.
 
-    Fewer if ``rows`` have fewer components.
+    The components are those of the rows in ``sample`` ``(rows,)``, or of all rows. Fewer if they
+    have fewer components.
     """
-    centred = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
-    variances, directions = np.linalg.eigh(centred.T @ centred / len(centred))
+    measured = rows if sample is None else rows[sample]
+    centred = rows.astype(np.float64) - measured.mean(axis=0, dtype=np.float64)
+    fitted = centred if sample is None else centred[sample]
+    variances, directions = np.linalg.eigh(fitted.T @ fitted / len(fitted))
     size = min(size, int((variances > variances[-1] * 1e-9).sum()))
     first = np.argsort(variances)[::-1][:size]
     # The sign of an eigenvector is arbitrary; here its largest entry is positive.

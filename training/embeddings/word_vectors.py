@@ -20,6 +20,7 @@ from valence.training.embeddings import (
     pretrained,
     sentence_encoder,
 )
+from valence.training.embeddings.emoji_names import find_name
 from valence.training.embeddings.encoder_model import Encoder
 from valence.training.runtime.hashing import sha256_of
 
@@ -70,7 +71,9 @@ def load_word_vectors(
             rows = sentence_encoder.encode_words(
                 Encoder(source), words[1:], cache=cache, progress=progress
             )
-            known = sentence_encoder.reduce_dimensions(rows, settings.encoder_size)
+            known = sentence_encoder.reduce_dimensions(
+                rows, settings.encoder_size, _select_plain_words(words[1:])
+            )
             values = np.vstack([np.zeros((1, known.shape[1]), dtype=np.float32), known])
             found = np.arange(len(words)) > 0
         elif source == IN_DOMAIN:
@@ -89,6 +92,12 @@ def load_word_vectors(
         columns.append(values * np.float32(SCALE / deviation) if deviation > 0.0 else values)
         found_anywhere |= found
     return WordVectors(np.hstack(columns), found_anywhere, shares)
+
+
+def _select_plain_words(words: Sequence[str]) -> NDArray[np.bool_] | None:
+    """The words that are no emoji, so that two thousand names do not move the axes; or None."""
+    plain = np.array([find_name(word) is None for word in words])
+    return plain if plain.any() and not plain.all() else None
 
 
 def make_record(source: str, texts: Sequence[str], known: float | None = None) -> VectorsRecord:

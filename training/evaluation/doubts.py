@@ -18,7 +18,7 @@ from valence.training.metrics.predictions import Predictions
 
 # With a smaller share of known words, most of a text is the unknown word to the model.
 KNOWN = 0.5
-_RESAMPLING = Resampling()
+_RESAMPLING = Resampling(draws=1_000)
 # The first words of the Unicode names of letters whose languages have no spaces between words.
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
 
@@ -79,9 +79,9 @@ def doubt_calibration(
     if temperature != 1.0 or calibration.can_sharpen(logits, truth):
         return None
     return (
-        f"the probabilities are left as the network gives them: of {len(truth):,} dev texts "
-        f"{calibration.count_errors(logits, truth):,} are labelled wrong, and at least "
-        f"{calibration.MIN_TEXTS} and {calibration.MIN_ERRORS} are needed to make them surer"
+        "the probabilities are not made surer than the network gives them: that takes "
+        f"{calibration.MIN_TEXTS} dev texts, {calibration.MIN_ERRORS} of them labelled wrong, and "
+        f"these are {len(truth):,}, {calibration.count_errors(logits, truth):,} of them wrong"
     )
 
 

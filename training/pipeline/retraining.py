@@ -198,7 +198,12 @@ class _Gate:
     def judge_challenger(self, champion: str | None, challenger: str) -> Verdict:
         """The verdict on ``challenger``."""
         if champion is None:
-            return self.make_verdict(challenger, None, self.judge_first_version(challenger))
+            return self.make_verdict(
+                challenger,
+                None,
+                self.judge_first_version(challenger),
+                held_out="a hash of each text keeps the text out of the training",
+            )
         champion_model, challenger_model = (
             load_candidate(tag, engine=self.engine) for tag in (champion, challenger)
         )

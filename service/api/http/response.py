@@ -61,10 +61,12 @@ class Response:
         }
         if len(self.body) > _PIECE_BYTES:
             await send(start)
-            for offset in range(0, len(self.body), _PIECE_BYTES):
+            # many clients may read the same page, each at its own speed
+            body = memoryview(self.body)
+            for offset in range(0, len(body), _PIECE_BYTES):
                 end = offset + _PIECE_BYTES
-                piece = self.body[offset:end]
-                more = end < len(self.body)
+                piece = body[offset:end]
+                more = end < len(body)
                 await send({"type": "http.response.body", "body": piece, "more_body": more})
             return
         await send(start)

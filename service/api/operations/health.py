@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 
 import pydantic_core
@@ -40,13 +41,16 @@ async def check_readiness(context: Context, request: Request) -> Outcome:  # noq
     return _status("ready")
 
 
-async def show_metrics(context: Context, request: Request) -> Outcome:  # noqa: ARG001
+async def show_metrics(context: Context, request: Request) -> Outcome:
     """Answer ``GET /metrics``."""
     context.models.report()
     context.metrics.ready = context.models.phase is Phase.SERVING
     context.metrics.flush()
     # with several workers this reads the files of all workers
     text = await asyncio.to_thread(context.metrics.exposition)
+    # it counts until it is read, but is not refused: who looks after the service needs it most then
+    with contextlib.suppress(errors.Overloaded):
+        request.body.hold(len(text))
     return Outcome(Response(text, media_type=metrics.CONTENT_TYPE))
 
 

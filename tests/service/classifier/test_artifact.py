@@ -501,3 +501,22 @@ def test_words_are_read_as_the_manifest_says(folder: Path, said: dict[str, str],
     seal(folder)
     vocabulary = artifact.load(folder).vocabulary
     assert vocabulary.words[vocabulary.id("moive")] == word
+
+
+@pytest.mark.parametrize(
+    ("said", "known"), [({}, False), ({"emoji": "written"}, False), ({"emoji": "named"}, True)]
+)
+def test_emoji_are_read_as_the_manifest_says(
+    folder: Path, said: dict[str, str], known: bool
+) -> None:
+    """Older models read an emoji as it is written."""
+    words = (folder / VOCABULARY).read_text().split()
+    (folder / VOCABULARY).write_text("".join(f"{word}\n" for word in (*words[:-1], "👍")))
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["normalization"]["emoji"]
+    manifest["normalization"] |= said
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    seal(folder)
+    vocabulary = artifact.load(folder).vocabulary
+    assert vocabulary.knows("👍")
+    assert vocabulary.knows("👍🏽") == known

@@ -97,7 +97,7 @@ def test_quotation_marks_of_an_unquoted_file_are_kept(put, delimiter, count):
     ("content", "expected"),
     [
         # texts that begin or end with quotation marks, each line by itself
-        ('text\tcat\n"open\ta\nmiddle\tb\nclose"\ta\n', ['"open', "middle", 'close"']),
+        ("text\tcat\n" + '"open\ta\nclose"\tb\n' * 3, ['"open', 'close"'] * 3),
         ('text\tcat\n"good" film\ta\n"bad\tb\n', ['"good" film', '"bad']),
         ('text\tcat\nnice\ta\n"never closed\tb\nlast\tb\n', ["nice", '"never closed', "last"]),
         ('text,cat\n"open,a\nsay "x",b\nclose",a\n', ['"open', 'say "x"', 'close"']),
@@ -120,6 +120,9 @@ def test_a_row_that_can_be_read_in_two_ways_stops_with_its_line(put):
     assert CANARY not in said
     assert values_of(path, quoting="double") == [("x", "1"), (f"{CANARY}, a\nb", "c")]
     assert values_of(path, quoting="none")[1:] == [(f'"{CANARY}', " a"), ('b"', "c")]
+    assert ", line 2: the quotation mark" in refusal_of(
+        put("c.tsv", 'text\tcat\n"open\ta\nmiddle\tb\nclose"\ta\n')
+    )
     late = "text\tcat\n" + "x\ty\n" * 5_000 + '"open\ta\nmiddle\tb\nclose"\ta\n'
     assert ", line 5002: the quotation mark" in refusal_of(put("b.tsv", late))
 

@@ -25,7 +25,9 @@ metrics = Metrics(version="1", folder=metrics_folder.enter())
 # as BentoML does
 Counter("bentoml_service_request", "Of BentoML.", ["endpoint"]).labels("/r").inc()
 model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
-metrics.count_request(RequestRecord("GET", "/r", 200, 0.003, model="m", version="1"))
+metrics.count_request(
+    RequestRecord("GET", "/r", 200, 0.003, model="m", version="1", texts=2, key="k", key_tokens=7)
+)
 model.count_batch(items=2, tokens=9)
 model.set_queue(items=1, tokens=4, age_seconds=0.5)
 for line in sys.stdin:
@@ -173,6 +175,8 @@ def test_the_gauges_of_a_killed_worker_are_dropped(start_worker):
     assert value(after, "valence_queue_items") == 1
     # what it counted has happened
     assert value(after, "valence_requests") == 2
+    assert value(after, "valence_key_texts") == 4
+    assert value(after, "valence_key_tokens") == 14
 
 
 def test_a_worker_that_is_ready_makes_the_server_ready(start_worker):

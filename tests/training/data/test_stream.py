@@ -15,7 +15,7 @@ from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
 from valence.training.config.columns import Columns
 from valence.training.config.loader import parse_configuration
-from valence.training.config.schema import Configuration
+from valence.training.config.schema import Configuration, Text
 from valence.training.corpora import ranges
 from valence.training.corpora.example import Example
 from valence.training.corpora.ranges import Range
@@ -83,8 +83,7 @@ def stream(path: Path, silent: type[Reporter]) -> StreamedTexts:
     source = opened(path, silent)
     words = vocabulary.build_vocabulary(
         (e.text for e in large_files.load_sample(source).examples),
-        minimum_count=1,
-        maximum_words=9999,
+        Text(minimum_count=1, maximum_words=9999),
     )
     return StreamedTexts(source, words, configured(path), silent())
 

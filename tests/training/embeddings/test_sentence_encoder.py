@@ -76,3 +76,12 @@ def test_reduction_gives_scaled_principal_components() -> None:
     np.testing.assert_allclose(covariance, np.diag(deviations), atol=1e-3)
     # a direction without variance is left out
     assert reduce_dimensions(rows, 6).shape == (500, 5)
+
+
+def test_rows_outside_the_sample_do_not_move_the_components() -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
+    strange = np.vstack([rows, np.full((50, 6), 9, dtype=np.float32)])
+    sample = np.arange(len(strange)) < len(rows)
+    alone, together = reduce_dimensions(rows, 3), reduce_dimensions(strange, 3, sample)
+    np.testing.assert_allclose(together[:200], alone, atol=1e-5)
+    assert np.abs(reduce_dimensions(strange, 3)[:200] - alone).max() > 0.1

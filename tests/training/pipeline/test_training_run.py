@@ -250,6 +250,24 @@ def test_a_published_model_reads_misspellings_as_configured(run: Train, misspell
     assert loaded.vocabulary.misspelled == misspelled
 
 
+@pytest.mark.parametrize("emoji", ["written", "named"])
+def test_a_published_model_reads_emoji_as_configured(
+    run: Train, tmp_path: Path, emoji: str
+) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("film 1 2\nface 3 1\ngrinning 5 5\n")
+    loaded = load(run(text={"emoji": emoji}, words={"vectors": str(vectors)}))
+    assert loaded.manifest.normalization.emoji == loaded.vocabulary.emoji == emoji
+    assert [loaded.vocabulary.knows(face) for face in ("😀", "👍🏽")] == [emoji == "named"] * 2
+
+
+def test_without_vectors_no_emoji_is_added(run: Train) -> None:
+    """A row of random numbers would say nothing."""
+    loaded = load(run(text={"emoji": "named"}, words={"vectors": []}))
+    assert loaded.vocabulary.emoji == "named"
+    assert not loaded.vocabulary.knows("😀")
+
+
 def test_a_published_model_reads_numbers_as_configured(run: Train, tmp_path: Path) -> None:
     draw = random.Random(0)
     plots = [f"{one}{other}" for one in ("ba", "de", "gi", "ko", "lu") for other in "bdfglmnrst"]

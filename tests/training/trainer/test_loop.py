@@ -13,7 +13,7 @@ import torch
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.model import RecurrentClassifier
 from valence.service.errors import ConfigurationError
-from valence.training.config.schema import Configuration
+from valence.training.config.schema import Configuration, Text
 from valence.training.corpora.example import Example
 from valence.training.data import vocabulary
 from valence.training.data.batches import EncodedTexts
@@ -43,7 +43,7 @@ def encoded(examples: Sequence[Example]) -> tuple[EncodedTexts, EncodedTexts, in
     """Return the encoded train and dev texts of the toy corpus, and the size of the vocabulary."""
     parts = split_by_hash(examples)
     words = vocabulary.build_vocabulary(
-        (e.text for e in parts.train), minimum_count=1, maximum_words=999
+        (e.text for e in parts.train), Text(minimum_count=1, maximum_words=999)
     )
     labels = ("negative", "neutral", "positive")
     train, dev = (

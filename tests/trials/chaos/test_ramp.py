@@ -4,7 +4,8 @@ from itertools import pairwise
 import pytest
 
 from tests.trials.chaos import flood
-from tests.trials.chaos.ramp import Ramp, Scrape, Second, _judge, _record, find_slow
+from tests.trials.chaos.load_record import Ramp, Scrape, Second, join
+from tests.trials.chaos.ramp import _judge, find_slow
 
 EXPOSITION = """\
 # HELP valence_saturation_ratio Busy share.
@@ -56,7 +57,7 @@ def test_requests_come_at_the_rates_of_the_ramp():
 def test_answers_belong_to_the_second_of_their_sending():
     wave = flood.Flood(accepted=[0.3, 0.1, 0.2], accepted_at=[1.5, 0.5, 1.1])
     before, after = Scrape(1, 0.0, 0.0, 0, 0), Scrape(2, 0.4, 0.01, 2, 2)
-    (found,) = _record(wave, [before, after], RAMP, 200.0)
+    (found,) = join(wave, [before, after], RAMP, 200.0)
     assert found == Second(2, 0.5, 0.2, 0.3, 0.005, 0.4, 0.5)
 
 
