@@ -22,6 +22,7 @@ from tests.trials.chaos import (
     restarts,
     slow,
     soak,
+    swap,
     unread_log,
     worst,
 )
@@ -44,6 +45,11 @@ PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "fuzz": lambda share: fuzz.run(requests=int(10_000 * share), made=int(100_000 * share)),
     "tokenizer": lambda share: fuzz.tokenizer(int(1_000_000 * share)),
     "soak": lambda share: soak.run(requests=int(1_000_000 * share)),
+    "swap": lambda share: swap.run(
+        swaps=max(10, int(1_000 * share)),
+        damaged=max(6, int(100 * share)),
+        kills=max(3, int(50 * share)),
+    ),
     "worst": lambda share: worst.run(seconds=1_200 * share),
 }
 
