@@ -55,18 +55,30 @@ def _beside(
     requests = [_owned(text) for text in texts.sentences(2_000)]
     closed = Job(port=server.port, requests=requests, connections=64, seconds=3.0, warm_up=2.0)
     rate = load.run(closed).per_second / 4
-    job = Job(port=server.port, requests=requests, connections=64, seconds=seconds, rate=rate)
+    job = Job(
+        port=server.port,
+        requests=requests,
+        connections=64,
+        seconds=seconds,
+        rate=rate,
+        pids=server.pids(),
+    )
     alone, beside, crowds, failed = [], [], list[Crowd](), 0
+    # of the same requests; other programs change it less than the time that they wait
+    processor = {"alone": 0.0, "beside": 0.0}
     broken = ""
     for _ in range(_ROUNDS):
         with unread_port(clients) as elsewhere, crowd_at(elsewhere, clients, kinds):
-            alone.append(load.run(job).p99)
+            result = load.run(job)
+            alone.append(result.p99)
+            processor["alone"] += result.cpu_seconds
         with crowd_at(server.port, clients, kinds) as end:
             # An owner connects when the strangers have settled.
             time.sleep(1.0)
             try:
                 result = load.run(job)
                 beside.append(result.p99)
+                processor["beside"] += result.cpu_seconds
                 failed += result.failed
             except (BenchError, OSError) as error:
                 failed += 1
@@ -84,9 +96,10 @@ def _beside(
         "beside an owner of a key with a quarter of the peak; alternating with as many strangers "
         "at a socket that is not read",
         lost=f"the owner's p99 {without * 1e3:.1f} ms to {with_them * 1e3:.1f} ms "
-        f"({with_them / without:.2f} times); {failed} of its requests failed{broken}; "
-        f"probes on the port of VALENCE_ADMIN_PORT: {probing.describe()}; the longest held "
-        f"connection: {longest_by_kind}",
+        f"({with_them / without:.2f} times), for "
+        f"{processor['beside'] / processor['alone']:.2f} times the processor time of the server; "
+        f"{failed} of its requests failed{broken}; probes on the port of VALENCE_ADMIN_PORT: "
+        f"{probing.describe()}; the longest held connection: {longest_by_kind}",
         promise=f"no request of an owner fails; p99 within {_MOST_RATIO} times; every probe is "
         f"answered with 200; no body is held for longer than {LINGER_SECONDS:g} s after its answer",
         held=with_them <= _MOST_RATIO * without
