@@ -9,6 +9,7 @@ the result is marked as a guess.
 from __future__ import annotations
 
 import codecs
+import io
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -120,7 +121,14 @@ def split_encodings(names: str) -> tuple[str, str | None]:
     ``utf-8,cp1252`` names two. Raises :class:`LookupError` for an unknown name.
     """
     first, _, second = (name.strip() for name in names.partition(","))
-    return codecs.lookup(first).name, codecs.lookup(second).name if second else None
+    return _find_codec(first), _find_codec(second) if second else None
+
+
+def _find_codec(name: str) -> str:
+    io.TextIOWrapper(io.BytesIO(), name)  # refuses a codec that is not one of text
+    found = codecs.lookup(name).name
+    # the reader leaves out a byte order mark in any case
+    return "utf-8" if found == "utf-8-sig" else found
 
 
 def _find_wide(prefix: bytes) -> str | None:

@@ -104,6 +104,7 @@ def test_chinese_in_utf_16_has_few_zeros(name: str) -> None:
 def test_two_encodings_are_split() -> None:
     assert encodings.split_encodings("utf-8, cp1252") == ("utf-8", "cp1252")
     assert encodings.split_encodings("UTF8") == ("utf-8", None)
-    for wrong in ("utf-99", "utf-8,utf-99"):
+    assert encodings.split_encodings("utf-8-sig") == ("utf-8", None)
+    for wrong in ("utf-99", "utf-8,utf-99", "hex"):
         with pytest.raises(LookupError):
             encodings.split_encodings(wrong)
