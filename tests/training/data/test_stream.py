@@ -115,7 +115,9 @@ def test_a_fault_of_a_row_is_reported_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     good = b'{"text": "fine", "label": "a"}\n'
     path.write_bytes(good * 3 + b'{"text": "fine"}\n')
-    with pytest.raises(ConfigurationError, match=r"bad.jsonl, line 3 from byte 10: no column"):
+    with pytest.raises(
+        ConfigurationError, match=r"bad.jsonl, line 3 from byte 10: column 'label' is empty"
+    ):
         list(ranges.read_range(Range(path, 10, path.stat().st_size), TABLE, corpus=""))
 
 
