@@ -31,7 +31,7 @@ export BENTOML_DO_NOT_TRACK := True
 # recipe make would expand a $, and the shell would read spaces, quotes and semicolons. `override` with
 # `value` keeps make from expanding a value that comes from the command line or the environment.
 VALUES := AGAINST ARGS BENTOML_HOME BUILD_ARGS CONFIG DATA ENCODING GIGABYTES HOST IN LABEL LM MINUTES MODEL \
-	MODELS ONLY OUT PORT PYTHON RANKS RESTARTS ROUNDS SECONDS SEEDS SHARE SPACE TAG TASKS TEXT TRIALS \
+	MODELS ONLY OUT PORT PYTHON QUOTING RANKS RESTARTS ROUNDS SECONDS SEEDS SHARE SPACE TAG TASKS TEXT TRIALS \
 	TRIES VARIANT
 $(foreach name,$(VALUES),$(if $(filter command environment,$(firstword $(origin $(name)))),\
 	$(eval override $(name) := $$(value $(name)))))
@@ -46,7 +46,8 @@ arguments = words=$$($(BIN)/python -c 'import os, shlex, sys; sys.tracebacklimit
 train_missing = set -f; for name in $$GIVEN_$(1); do \
 	test -e "$$BENTOML_HOME/models/$${name%%:*}/latest" || $(VALENCE) train "$$name" || exit; done
 # the columns and the encoding of DATA, if the user names them
-COLUMNS_OF_DATA = $(call option,--text,TEXT) $(call option,--label,LABEL) $(call option,--encoding,ENCODING)
+COLUMNS_OF_DATA = $(call option,--text,TEXT) $(call option,--label,LABEL) $(call option,--encoding,ENCODING) \
+	$(call option,--quoting,QUOTING)
 # $(call given,VARIABLE): whether the user set VARIABLE
 given = $(filter-out file undefined,$(origin $(1)))
 # what to train: DATA, whose model is called after the file unless the user sets MODEL, or CONFIG

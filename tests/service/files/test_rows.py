@@ -304,6 +304,9 @@ def test_members_that_follow_each_other_are_one_file(put):
     ("name", "content", "told"),
     [
         ("a.csv", b"7z\xbc\xaf\x27\x1c" + b"\0" * 99, "is a 7-Zip archive; unpack it"),
+        ("a.csv", b"ARROW1\0\0" + b"\0" * 99, "is a file of Arrow; save it as Parquet"),
+        ("a.csv", pack_zip(b"<x/>", "content.xml"), "is an OpenDocument file; save it as .xlsx"),
+        ("a.csv", pack_zip(b"x", "xl/workbook.bin"), "is a binary workbook; save it as .xlsx"),
         ("a.csv", b"Rar!\x1a\x07\0" + b"\0" * 99, "is a RAR archive; unpack it"),
         ("a.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "save it as .xlsx"),
         ("a.csv.zip", b"PK\x05\x06" + b"\0" * 18, "is an empty ZIP archive"),
