@@ -12,10 +12,13 @@ from valence.service.errors import ConfigurationError
 from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data import large_files
+from valence.training.data.batches import EncodedTexts
 from valence.training.data.preparation import load_splits, prepare
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
+
+POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 
 
 def write(path: Path, examples: Sequence[Example]) -> str:
@@ -101,3 +104,39 @@ def test_texts_with_given_splits_are_never_streamed(
     assert not large_files.is_streamed(with_dev.data)
     assert not large_files.is_streamed(with_split.data)
     assert large_files.is_streamed(without.data)
+
+
+def test_counterfactuals_are_trained_on_and_not_held_out(
+    configured: Callable[..., Configuration], workspace: Workspace, silent: type[Reporter]
+) -> None:
+    plain, more = (
+        prepare(configured(polarity=POLARITY, **sections), Run(workspace, silent()))
+        for sections in ({}, {"counterfactuals": {"people": 0.5}})
+    )
+    made = more.raw.counterfactuals
+    assert len(made) > 100
+    assert not plain.raw.counterfactuals
+    assert more.raw.splits == plain.raw.splits
+    assert more.hashes == plain.hashes
+    assert isinstance(more.train, EncodedTexts)
+    assert isinstance(plain.train, EncodedTexts)
+    assert len(more.train) == len(plain.train) + len(made)
+    assert len(more.held_out["dev"]) == len(plain.held_out["dev"])
+
+
+def test_streamed_texts_have_no_counterfactuals(
+    configured: Callable[..., Configuration],
+    tmp_path: Path,
+    workspace: Workspace,
+    silent: type[Reporter],
+    examples: list[Example],
+) -> None:
+    file = write(tmp_path / "texts.csv", examples)
+    chosen = configured(
+        data={"corpora": [], "files": file, "streamed": True},
+        optimization={"steps": 5},
+        polarity=POLARITY,
+        counterfactuals={"people": 0.5},
+    )
+    with pytest.raises(ConfigurationError, match=r"counterfactuals: .*data\.streamed = false"):
+        prepare(chosen, Run(workspace, silent()))
