@@ -26,29 +26,47 @@ PIP := $(BIN)/python -m pip $(PIP_OPTIONS)
 
 export BENTOML_HOME ?= $(CURDIR)/.valence/bentoml
 export BENTOML_DO_NOT_TRACK := True
-STORE := $(BENTOML_HOME)/models
 
-# Values that a shell could misread reach the recipes through the environment.
-export TEXT DATA LABEL ENCODING AGAINST BUILD_ARGS
+# A value of the user reaches a recipe as GIVEN_NAME in the environment, letter by letter. In the text of a
+# recipe make would expand a $, and the shell would read spaces, quotes and semicolons. `override` with
+# `value` keeps make from expanding a value that comes from the command line or the environment.
+VALUES := AGAINST ARGS BENTOML_HOME BUILD_ARGS CONFIG DATA ENCODING GIGABYTES HOST IN LABEL LM MINUTES MODEL \
+	MODELS ONLY OUT PORT PYTHON RANKS RESTARTS ROUNDS SECONDS SEEDS SHARE SPACE TAG TASKS TEXT TRIALS \
+	TRIES VARIANT
+$(foreach name,$(VALUES),$(if $(filter command environment,$(firstword $(origin $(name)))),\
+	$(eval override $(name) := $$(value $(name)))))
+$(foreach name,$(VALUES),$(eval export GIVEN_$(name) = $$($(name))))
+export BUILD_ARGS
+# $(call option,--option,VARIABLE): the option with the value, if there is one
+option = $(if $($(2)),$(1) "$$GIVEN_$(2)")
+# $(call arguments,VARIABLE): make the words of a value, which may have quotes, the arguments of the shell
+arguments = words=$$($(BIN)/python -c 'import os, shlex, sys; sys.tracebacklimit = 0; \
+	print(shlex.join(shlex.split(os.environ.get(sys.argv[1], ""))))' GIVEN_$(1)) && eval "set -- $$words"
+# train those of the models $$GIVEN_VARIABLE that the store lacks
+train_missing = set -f; for name in $$GIVEN_$(1); do \
+	test -e "$$BENTOML_HOME/models/$${name%%:*}/latest" || $(VALENCE) train "$$name" || exit; done
 # the columns and the encoding of DATA, if the user names them
-COLUMNS_OF_DATA = $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "$$LABEL") \
-	$(if $(ENCODING),--encoding "$$ENCODING")
+COLUMNS_OF_DATA = $(call option,--text,TEXT) $(call option,--label,LABEL) $(call option,--encoding,ENCODING)
 # $(call given,VARIABLE): whether the user set VARIABLE
-given = $(filter-out file,$(origin $(1)))
+given = $(filter-out file undefined,$(origin $(1)))
 # what to train: DATA, whose model is called after the file unless the user sets MODEL, or CONFIG
-WHAT = $(if $(DATA),--data "$$DATA" $(COLUMNS_OF_DATA) $(if $(call given,MODEL),--name $(MODEL)),$(CONFIG))
+WHAT = $(if $(DATA),--data "$$GIVEN_DATA" $(COLUMNS_OF_DATA) \
+	$(if $(call given,MODEL),--name "$$GIVEN_MODEL"),"$$GIVEN_CONFIG")
 # RANKS processes train together. If one ends with an error, all start again from the last epoch, with a
 # new rendezvous store each time: torchrun's own store would still name the addresses of the old processes.
-TORCHRUN = TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 $(BIN)/torchrun --standalone --nproc-per-node $(RANKS) \
-	--max-restarts $(or $(RESTARTS),3) -m valence.training
-# the models to serve, if the user names them; VALENCE_MODELS goes first
-SERVED = $(if $(call given,MODELS),$(if $(VALENCE_MODELS),,$(MODELS:%=--model %)))
+TORCHRUN = TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 $(BIN)/torchrun --standalone --nproc-per-node "$$GIVEN_RANKS" \
+	--max-restarts "$${GIVEN_RESTARTS:-3}" -m valence.training
+# the models to serve are arguments of the shell, if the user names them; VALENCE_MODELS goes first
+SERVED = set --$(if $(call given,MODELS),$(if $(VALENCE_MODELS),,; for name in $$GIVEN_MODELS; do \
+	set -- "$$@" --model "$$name"; done))
+# what an image is called, unless TAG says it
+IMAGE = valence$(if $(filter training,$(VARIANT)),-training):latest
 
 .DEFAULT_GOAL := help
 # two installations at once into one environment would break it
 .NOTPARALLEL:
 .PHONY: help setup serve train evaluate retrain test unit lint format types bench chaos docs bento image clean
-.PHONY: audit lock manifests smoke-image trial wheel sanitize
+.PHONY: audit lock manifests smoke-image trial wheel sanitize kernel-arm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
@@ -56,28 +74,34 @@ help: ## List the targets
 
 setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub ## Create .venv with all that `valence` needs
 
-serve: $(BASE) $(MODELS:%=$(STORE)/%/latest) ## Train what is missing, then serve; MODELS="NAME NAME" HOST= PORT=
-	$(VALENCE) serve --host $(HOST) --port $(PORT) $(SERVED)
+serve: $(BASE) ## Train what is missing, then serve; MODELS="NAME NAME" HOST= PORT=
+	@$(call train_missing,MODELS)
+	@set -f; $(SERVED); exec $(VALENCE) serve --host "$$GIVEN_HOST" --port "$$GIVEN_PORT" "$$@"
 
 train: $(BASE) $(TRACKING) $(HUB)
 train: ## Train MODEL=topic, CONFIG=FILE or DATA=FILE TEXT=COLUMN LABEL=COLUMN; RANKS=2 ARGS="--seed 1"
-	$(if $(RANKS),$(TORCHRUN),$(VALENCE)) train $(WHAT) $(ARGS)
+	@$(call arguments,ARGS) && $(if $(RANKS),$(TORCHRUN),$(VALENCE)) train $(WHAT) "$$@"
 
-evaluate: $(BASE) $(HUB) $(STORE)/$(MODEL)/latest
+evaluate: $(BASE) $(HUB)
 evaluate: ## Evaluate MODEL on its test texts, or on DATA=; AGAINST=MODEL compares
-	$(VALENCE) evaluate $(MODEL) $(if $(DATA),--data "$$DATA") $(COLUMNS_OF_DATA) \
-		$(if $(AGAINST),--against "$$AGAINST") $(ARGS)
+	@$(call train_missing,MODEL)
+	@$(call arguments,ARGS) && $(VALENCE) evaluate "$$GIVEN_MODEL" $(call option,--data,DATA) $(COLUMNS_OF_DATA) \
+		$(call option,--against,AGAINST) "$$@"
 
+# make ends with 2 for each code but 0
 retrain: $(BASE) $(TRACKING) $(HUB) ## Train as `make train` does, and promote the new version if it is better
-	$(VALENCE) retrain $(WHAT) $(ARGS)
+	@$(call arguments,ARGS) && { $(VALENCE) retrain $(WHAT) "$$@" || { code=$$?; \
+		echo "valence retrain ended with $$code, and make ends with 2:" \
+		"call $(VALENCE) itself where the code counts, as in cron" >&2; exit $$code; }; }
 
 # The networks of the tests have a few units: threads would wait for each other more than they compute.
 test unit: export OMP_NUM_THREADS := 1
 test: lint types $(SCHEMAS)/.installed ## Run every check and test
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
+	@$(call arguments,ARGS) && $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 "$$@"
 
 unit: $(DEVELOPMENT) ## Run the tests that take no longer than two minutes together
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not (e2e or integration or slow)" $(ARGS)
+	@$(call arguments,ARGS) && $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
+		-m "not (e2e or integration or slow)" "$$@"
 
 lint: $(DEVELOPMENT) ## Check the style
 	$(BIN)/ruff check .
@@ -95,25 +119,27 @@ types: $(DEVELOPMENT) ## Check the types, strictly
 	done
 	$(BIN)/mypy
 
-bench: $(VENV)-bench/.installed $(MODELS:%=$(STORE)/%/latest)
+bench: $(VENV)-bench/.installed $(BASE)
 bench: ## Measure; ONLY=http ROUNDS=3 SECONDS=2, or ONLY=revision AGAINST=HEAD~1 (or A..B)
-	$(VENV)-bench/bin/python -m tests.trials.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
-		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(AGAINST),--against "$$AGAINST") \
-		$(if $(GIGABYTES),--gigabytes $(GIGABYTES))
+	@$(call train_missing,MODELS)
+	$(VENV)-bench/bin/python -m tests.trials.bench $(call option,--only,ONLY) $(call option,--rounds,ROUNDS) \
+		$(call option,--seconds,SECONDS) $(call option,--against,AGAINST) $(call option,--gigabytes,GIGABYTES)
 
-chaos: $(VENV)/.chaos $(MODELS:%=$(STORE)/%/latest) ## Break the service in every known way; ONLY=overload SHARE=0.1
-	$(BIN)/python -m tests.trials.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
+chaos: $(VENV)/.chaos ## Break the service in every known way; ONLY=overload SHARE=0.1, ONLY=worst TRIES=200
+	@$(call train_missing,MODELS)
+	$(BIN)/python -m tests.trials.chaos $(call option,--only,ONLY) $(call option,--share,SHARE) \
+		$(call option,--tries,TRIES)
 
 docs: $(VENV)-docs/.installed ## Build the documentation as a site, and check its links
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
 	@echo "open build/site/index.html"
 
-bento: $(BASE) $(MODELS:%=$(STORE)/%/latest) ## Package the service with the models that it would serve
+bento: $(BASE) ## Package the service with the models that it would serve
+	@$(call train_missing,MODELS)
 	$(VALENCE) bento
 
 image: bento ## Build the container image TAG; VARIANT=gpu or training, BUILD_ARGS="--build-arg ..."
-	deploy/image/build.sh $(or $(VARIANT),cpu) \
-		$(or $(TAG),valence$(if $(filter training,$(VARIANT)),-training):latest)
+	deploy/image/build.sh "$${GIVEN_VARIANT:-cpu}" "$${GIVEN_TAG:-$(IMAGE)}"
 
 clean: ## Remove environments and all that was built; .valence stays
 	rm -rf $(VENV) $(VENV)-audit $(VENV)-bench $(VENV)-docs $(VENV)-lock $(VENV)-policies build dist *.egg-info
@@ -123,14 +149,20 @@ clean: ## Remove environments and all that was built; .valence stays
 
 ##@ For maintainers
 
-LOCK_WITH = $(VENV)-lock/bin/uv pip compile --quiet --no-header --no-annotate --generate-hashes \
-	--python-version 3.11 --python-platform x86_64-manylinux_2_28 --constraints $(CONSTRAINTS)
+LOCK_BASE_WITH = $(VENV)-lock/bin/uv pip compile --quiet --no-header --no-annotate --generate-hashes \
+	--python-version 3.11 --universal --constraints $(CONSTRAINTS)
+LOCK_WITH = $(LOCK_BASE_WITH:--universal=--python-platform x86_64-manylinux_2_28)
 
-lock: $(VENV)-lock/.installed ## Write requirements/locks anew, with hashes, for the image
+# base.txt is for every platform and Python, and leaves out torch with its CUDA: the builds of torch for CPU
+# and for CUDA have one version and different hashes.
+lock: $(VENV)-lock/.installed ## Write requirements/locks anew, with hashes, for images and `make serve`
 	$(LOCK_WITH) pyproject.toml --output-file requirements/locks/cpu.txt
 	$(LOCK_WITH) pyproject.toml --extra torch --output-file requirements/locks/gpu.txt
 	$(LOCK_WITH) pyproject.toml --extra training --output-file requirements/locks/training.txt
 	$(LOCK_WITH) --group sbom --output-file requirements/locks/sbom.txt
+	$(LOCK_BASE_WITH) $$(sed -n 's/^\(torch\|triton\|cuda-[^=]*\|nvidia-[^=]*\)==.*/--no-emit-package \1/p' \
+		requirements/locks/gpu.txt | grep -v nvidia-ml-py) \
+		pyproject.toml --extra training --output-file requirements/locks/base.txt
 
 # --strict, because pip-audit would pass over packages that it cannot ask about, and end with success.
 # Licences that would bind what is served with such a package are refused in the image.
@@ -148,7 +180,7 @@ manifests: $(DEVELOPMENT) $(SCHEMAS)/.installed $(VENV)-policies/.installed ## R
 	$(BIN)/python -m pytest -q tests/deploy
 
 smoke-image: bento $(DEVELOPMENT) ## Build the image and run it by podman, into docs/operations/image.md; ONLY=limits
-	$(BIN)/python -m tests.trials.smoke $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m tests.trials.smoke $(call option,--only,ONLY)
 
 trial: $(DEVELOPMENT) ## Test the gate with worse, equal and better challengers and kill -9, into docs/measured/gate.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.gate
@@ -157,26 +189,32 @@ wheel: $(BASE) ## Build the package with its native engine into dist/
 	$(PIP) wheel --no-deps --wheel-dir dist .
 
 sanitize: ## Run the native kernel under AddressSanitizer and UndefinedBehaviorSanitizer
-	tests/service/inference/engines/kernel/sanitize.sh
+	tests/service/inference/engines/kernel/paths.sh sanitize
+
+kernel-arm: ## Run the native kernel for 64-bit ARM, emulated by qemu, against the numbers of this machine
+	tests/service/inference/engines/kernel/paths.sh arm64
 
 # Targets of older versions, and what follows the name of the command that does the same.
 NOW_check = $(WHAT_HINT)
-NOW_search = $(WHAT_HINT)$(if $(TRIALS), --trials $(TRIALS))$(if $(MINUTES), --minutes $(MINUTES))$(if \
-	$(SPACE), --space $(SPACE))$(if $(OUT), --out $(OUT))
-NOW_promote = $(or $(TAG),NAME:VERSION)
-NOW_rollback = $(MODEL)
-NOW_show = $(MODEL)
-NOW_experiments = --data $(if $(DATA),DATA,FOLDER)$(TASKS:%= --task %)$(SEEDS:%= --seed %)
-NOW_faithfulness = $(MODEL)
-NOW_typos = $(MODEL)
-NOW_predict = $(MODEL) "TEXT"
-NOW_score = $(or $(IN),IN) $(or $(OUT),OUT) --model $(MODEL)
-NOW_lm = training/char_lm/configs/$(or $(LM),news).toml
-NOW_sample = $(or $(LM),news)
-NOW_cells = $(or $(LM),news)
-# TEXT, DATA, LABEL and ENCODING are shown by name: make would expand their values
-WHAT_HINT = $(if $(DATA),--data DATA$(if $(TEXT), --text TEXT)$(if $(LABEL), --label LABEL)$(if \
-	$(ENCODING), --encoding ENCODING)$(if $(call given,MODEL), --name $(MODEL)),$(CONFIG))
+NOW_search = $(WHAT_HINT)$(call hint, --trials ,TRIALS)$(call hint, --minutes ,MINUTES)$(call \
+	hint, --space ,SPACE)$(call hint, --out ,OUT)
+NOW_promote = $(or $(call hint,,TAG),NAME:VERSION)
+NOW_rollback = $(call hint,,MODEL)
+NOW_show = $(call hint,,MODEL)
+NOW_experiments = --data $(or $(call hint,,DATA),FOLDER)$(call hint, --task ,TASKS)$(call hint, --seed ,SEEDS)
+NOW_faithfulness = $(call hint,,MODEL)
+NOW_typos = $(call hint,,MODEL)
+NOW_predict = $(call hint,,MODEL) "TEXT"
+NOW_score = $(or $(call hint,,IN),IN) $(or $(call hint,,OUT),OUT) --model $(call hint,,MODEL)
+NOW_lm = $(call quote,training/char_lm/configs/$(or $(LM),news).toml)
+NOW_sample = $(or $(call hint,,LM),news)
+NOW_cells = $(or $(call hint,,LM),news)
+WHAT_HINT = $(if $(DATA),$(call hint,--data ,DATA)$(call hint, --text ,TEXT)$(call hint, --label ,LABEL)$(call \
+	hint, --encoding ,ENCODING)$(if $(call given,MODEL),$(call hint, --name ,MODEL)),$(call hint,,CONFIG))
+# $(call hint,OPTION,VARIABLE): OPTION and the value as a shell reads it, if there is a value
+hint = $(if $($(2)),$(1)$(call quote,$($(2))))
+quote = $(if $(call special,$(1)),'$(subst ','\'',$(1))',$(1))
+special = $(word 2,$(1))$(strip $(foreach sign,' " ` ; & | < > * ? ( ) [ ] { } ! ~ \ \# $$,$(findstring $(sign),$(1))))
 OLD := check search promote rollback show experiments faithfulness typos predict score lm sample cells
 
 .PHONY: $(OLD)
@@ -184,21 +222,20 @@ $(OLD): export HINT = $(VALENCE) $@ $(NOW_$@)$(if $(ARGS), $(ARGS))
 $(OLD):
 	@printf '%s\n' "make $@ is called now: $$HINT ($(VALENCE) $@ --help)" >&2; exit 2
 
-$(STORE)/%/latest: | $(BASE)
-	$(VALENCE) train $*
-
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else \
+	@"$$GIVEN_PYTHON" -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else \
 		f"Valence needs Python 3.11 or newer, this is {v[0]}.{v[1]}; name another with PYTHON=...")'
-	$(PYTHON) -m venv $(VENV)
+	"$$GIVEN_PYTHON" -m venv $(VENV)
 
 # The pip of a new environment can be too old for dependency groups. The native engine is built in place;
-# the second --quiet hides a general warning of setuptools about folders, and shows errors.
-$(BASE): pyproject.toml setup.py requirements/runtime.txt $(CONSTRAINTS) \
+# the second --quiet hides a general warning of setuptools about folders, and shows errors. The last line adds
+# torch, which the lock leaves out.
+$(BASE): pyproject.toml setup.py requirements/runtime.txt requirements/locks/base.txt $(CONSTRAINTS) \
 		$(wildcard service/inference/engines/kernel/*.cpp service/inference/engines/kernel/*.h) | $(BIN)/python
 	@echo "installing what serving and training need into $(VENV)"
 	$(PIP) install --upgrade -c $(CONSTRAINTS) pip
 	$(PIP) --quiet install --no-deps -e .
+	$(PIP) install --require-hashes --no-deps --requirement requirements/locks/base.txt
 	$(PIP) install -c $(CONSTRAINTS) 'valence[training]'
 	@touch $@
 
@@ -215,7 +252,7 @@ $(VENV)/.chaos: $(DEVELOPMENT)
 # with, and checkov needs other versions.
 $(VENV)-%/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "installing the packages for $* into $(VENV)-$*"
-	$(PYTHON) -m venv $(VENV)-$*
+	"$$GIVEN_PYTHON" -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install --upgrade -c $(CONSTRAINTS) pip
 	$(if $(filter bench,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) --quiet install --no-deps -e .)
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install $(if $(filter policies,$*),,-c $(CONSTRAINTS)) \

@@ -26,9 +26,10 @@ from valence.service.api.http.response import Response
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import API_HEADERS, Context, Route
 from valence.service.api.operations import health
-from valence.service.api.v1 import activations, classification, models, stream
+from valence.service.api.v1 import activations, classification, models, reload, stream
 from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.models import Models, Phase
+from valence.service.inference.reload.reloads import Reloads
 from valence.service.observability import tracing
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
@@ -44,6 +45,7 @@ ROUTES: tuple[Route, ...] = (
     *activations.ROUTES,
     *stream.ROUTES,
     *models.ROUTES,
+    *reload.ROUTES,
     *huggingface.ROUTES,
     *vllm.ROUTES,
     *open_inference.ROUTES,
@@ -69,9 +71,13 @@ def create_app(
     metrics: Metrics,
     log: Log,
     tracer: Tracer | None = None,
+    reloads: Reloads | None = None,
 ) -> Application:
-    """The whole API on ``models``; a ``tracer`` makes a span for each request."""
-    return Application(Context(settings, models, metrics, log, ROUTES), tracer)
+    """The whole API on ``models``; a ``tracer`` makes a span for each request.
+
+    Without ``reloads`` the models stay as they are.
+    """
+    return Application(Context(settings, models, metrics, log, ROUTES, reloads), tracer)
 
 
 def allow_origins(application: Application) -> ASGIApp:
@@ -101,12 +107,26 @@ class _Exchange:
     trace_id = ""
     outcome = _NO_OUTCOME
     span: Span | None = None
+    headers: list[tuple[bytes, bytes]]
+    """The headers of this answer alone."""
 
     def __init__(self, headers: Mapping[bytes, bytes], method: str, path: str) -> None:
         self.arrived = time.perf_counter()
         self.id = request_id(headers)
         self.method = method
         self.path = path
+
+    def identify(self, send: Send, headers: Sequence[tuple[bytes, bytes]]) -> Send:
+        """A ``send`` that adds ``headers`` to the answer, and notes its status."""
+
+        async def send_identified(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+                # a copy, because some answers share the message
+                message = {**message, "headers": [*message["headers"], *headers]}
+            await send(message)
+
+        return send_identified
 
 
 class Application:
@@ -116,10 +136,7 @@ class Application:
         self.context = context
         self._tracer = tracer
         self._router = Router(context.routes)
-        settings = context.settings
-        self._bodies = BodyLimits(
-            settings.max_body_bytes, settings.body_memory_bytes, settings.body_idle_seconds
-        )
+        self._bodies = BodyLimits.of(context.settings)
         self._access = Access(context.settings, context.log, context.metrics.keys)
 
     def restrict(self, routes: Sequence[Route]) -> Application:
@@ -132,62 +149,37 @@ class Application:
         """Answer one request; raises only when the task is cancelled from outside."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         exchange = _Exchange(headers, scope["method"], scope["path"])
-        identification = self._identification(exchange.id)
-        route_headers: tuple[tuple[bytes, bytes], ...] = API_HEADERS
+        exchange.headers = self._identification(exchange.id)
         body = BodyReader(receive, headers, self._bodies, self._require_room)
-
-        async def send_identified(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                exchange.status = message["status"]
-                # a copy, because some answers share the message
-                message = {
-                    **message,
-                    "headers": [*message["headers"], *identification, *route_headers],
-                }
-            await send(message)
-
         metrics = self.context.metrics
         metrics.in_flight += 1
         try:
             try:
-                route, parameters = self._router.find(scope["method"], scope["path"])
-                exchange.route, route_headers = route, route.headers
-                traceparent = headers.get(b"traceparent", b"")
-                if traceparent or self._tracer is not None:
-                    trace = self._trace(exchange, traceparent, route)
-                    if trace is not None:
-                        identification.append((b"traceparent", trace.header))
-                if self._access.required and not route.open:
-                    self._admit(headers, exchange, route)
-                if parameters:
-                    # the path names the model, which may be another than the default
-                    body.require_room = None
-                request = Request(
-                    exchange.id,
-                    headers,
-                    receive,
-                    body,
-                    parameters,
-                    scope.get("query_string", b""),
-                    exchange.arrived,
-                    exchange.caller,
-                )
-                outcome = await self._handle(route, request)
-                exchange.outcome = outcome
+                route, request = self._open(scope, headers, exchange, body)
+                exchange.outcome = outcome = await route.handler(self.context, request)
                 response = outcome.response
-            except ClientGone:
+            except asyncio.CancelledError as error:
+                if body.find_cause(error) is error:
+                    raise
                 return
-            except ModelFailure as failure:
-                exchange.outcome = _NO_OUTCOME._replace(
-                    model=failure.model, version=failure.version
-                )
-                if isinstance(failure.error, ClientGone):
-                    return
-                response = self._refuse(failure.error, exchange)
             except Exception as error:
-                response = self._refuse(error, exchange)
+                failed = self._fail(error, exchange)
+                if failed is None:
+                    return
+                response = failed
+            finally:
+                body.unwatch()
+            added = (
+                *exchange.headers,
+                *(exchange.route.headers if exchange.route else API_HEADERS),
+            )
             try:
-                await response(scope, receive, send_identified)
+                if isinstance(response, Response) and response.is_whole(scope):
+                    # nearly every answer, without the steps in between
+                    exchange.status = response.status
+                    await send(response.message(added))
+                else:
+                    await response(scope, receive, exchange.identify(send, added))
             except Exception as error:
                 self._record_break(error, exchange)
         finally:
@@ -195,16 +187,36 @@ class Application:
             body.release()
             self._account(exchange)
 
-    async def _handle(self, route: Route, request: Request) -> Outcome:
-        """The answer of ``route``; raises :class:`ClientGone` when the client disconnects."""
-        try:
-            return await route.handler(self.context, request)
-        except asyncio.CancelledError:
-            if request.body.lost_client():
-                raise ClientGone from None
-            raise
-        finally:
-            request.body.unwatch()
+    def _open(
+        self, scope: Scope, headers: dict[bytes, bytes], exchange: _Exchange, body: BodyReader
+    ) -> tuple[Route, Request]:
+        """The route of a request, and the request for its handler, if the caller may use it.
+
+        Raises what :meth:`Router.find` and :meth:`_admit` raise.
+        """
+        route, parameters = self._router.find(scope["method"], scope["path"])
+        exchange.route = route
+        traceparent = headers.get(b"traceparent", b"")
+        if traceparent or self._tracer is not None:
+            trace = self._trace(exchange, traceparent, route)
+            if trace is not None:
+                exchange.headers.append((b"traceparent", trace.header))
+        if self._access.required and not route.open:
+            self._admit(headers, exchange, route)
+        if parameters:
+            # the path names the model, which may be another than the default
+            body.require_room = None
+        query = scope.get("query_string", b"")
+        return route, Request(
+            exchange.id, headers, body, parameters, query, exchange.arrived, exchange.caller
+        )
+
+    def _fail(self, error: Exception, exchange: _Exchange) -> Response | None:
+        """The answer to a request that failed by ``error``; None for a client that is gone."""
+        if isinstance(error, ModelFailure):
+            exchange.outcome = _NO_OUTCOME._replace(model=error.model, version=error.version)
+            error = error.error
+        return None if isinstance(error, ClientGone) else self._refuse(error, exchange)
 
     def _admit(self, headers: Mapping[bytes, bytes], exchange: _Exchange, route: Route) -> None:
         """Find the caller of a request.

@@ -28,6 +28,8 @@ class Usage(NamedTuple):
     tokens_used: int
     unknown_tokens: int
     windows: int = 1
+    unreadable: bool = False
+    """Whether the model knows no token that it reads, as written or as a misspelling."""
 
     @property
     def truncated(self) -> bool:
@@ -97,14 +99,19 @@ class Classifier:
 
     def encode_head(self, text: str) -> Document:
         """The ids of the first ``max_tokens`` tokens of ``text``."""
-        encoded = self.artifact.vocabulary.encode(text, max_tokens=self.manifest.max_tokens)
-        return self.select_head(text, encoded)
+        ids, unknown, tokens = self.artifact.vocabulary.encode_head(text, self.manifest.max_tokens)
+        used = len(ids)
+        # a misspelled word is unknown, and has the id of the word that it is read as
+        unreadable = unknown == used and not ids.any()
+        return Document(ids, Usage(len(text), tokens, used, unknown, unreadable=bool(unreadable)))
 
     def select_head(self, text: str, encoded: Encoded) -> Document:
         """As :meth:`encode_head`, for a text of which ``max_tokens`` tokens are ``encoded``."""
         ids, known, tokens = encoded
         used = len(ids)
-        return Document(ids, Usage(len(text), tokens, used, used - int(np.count_nonzero(known))))
+        unknown = used - int(np.count_nonzero(known))
+        unreadable = unknown == used and not ids.any()
+        return Document(ids, Usage(len(text), tokens, used, unknown, unreadable=bool(unreadable)))
 
     def encode_windows(self, text: str, truncation: Truncation) -> WindowedText:
         """The ids of the tokens of ``text`` that ``truncation`` selects.
@@ -135,7 +142,8 @@ class Classifier:
             windows, unknown = _concatenate(windows), _concatenate(unknown)
             weights, used = (1,), len(windows[0])
             unknown_tokens = int(np.count_nonzero(unknown[0]))
-        usage = Usage(len(text), tokens, used, unknown_tokens, windows=len(windows))
+        unreadable = unknown_tokens == used and not any(window.any() for window in windows)
+        usage = Usage(len(text), tokens, used, unknown_tokens, len(windows), unreadable)
         return WindowedText(windows, weights, usage, unknown)
 
     def merge_windows(
@@ -176,7 +184,8 @@ class Classifier:
         polarities: Sequence[float | None] = (
             [None] * len(rows)
             if self._polarity is None
-            else np.minimum(np.maximum(rows @ self._polarity, -1.0), 1.0).tolist()
+            # rounding may exceed the range by a little
+            else [min(max(value, -1.0), 1.0) for value in (rows @ self._polarity).tolist()]
         )
         return [
             Prediction(

@@ -88,6 +88,13 @@ class VectorsRecord(_Part):
     )
     sha256: str = Field(description="Hash of the fetched file, or of these texts.")
     license: str = ""
+    known: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of the words of the vocabulary that have a vector; null for an encoder, "
+        "which makes one for any word.",
+    )
 
 
 class TeacherOrigin(_Part):
@@ -160,6 +167,10 @@ class Training(_Part):
     )
     splits: dict[str, int] = Field(description="Number of texts in train, dev and test.")
     split_sha256: dict[str, str] = Field(description="Hash of the texts and labels of each split.")
+    language: str | None = Field(
+        default=None,
+        description="Language of most texts by ISO 639-1, as detected; null if it is not known.",
+    )
     label_counts: dict[str, dict[str, int]] = Field(
         default={}, description="Number of texts of each label, by split."
     )

@@ -3,38 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
+from pydantic import Field
 from valence.service.classifier.classifier import Prediction, Usage
 
 UNCERTAIN = "uncertain"
 """The label of a text without a likely enough label; its ``labels`` are empty then."""
 
+TopK = Annotated[int, Field(ge=1)]
+"""How many of the likeliest labels have a score in the result."""
+MinConfidence = Annotated[float, Field(ge=0, le=1)]
+"""The lowest score of a likeliest label that is given."""
+Unreadable = Literal["uncertain", "label"]
+"""What a text gets of which the model knows no token: :data:`UNCERTAIN`, or its likeliest label."""
+UNREADABLE: tuple[str, ...] = get_args(Unreadable)
+Reason = Literal["empty", "unknown_words", "min_confidence"]
+"""Why a label is :data:`UNCERTAIN`: no token, no known token, or no likely enough label."""
+
+
+def find_doubt(
+    likeliest: float, usage: Usage, *, min_confidence: float, unreadable: Unreadable
+) -> Reason | None:
+    """Why a text whose likeliest label has this probability is uncertain; None if it is not."""
+    if usage.unreadable and unreadable == "uncertain":
+        return "unknown_words" if usage.tokens else "empty"
+    return None if likeliest >= min_confidence else "min_confidence"
+
 
 def format_judgement(
     labels: Sequence[str],
     prediction: Prediction,
+    usage: Usage,
     *,
     top_k: int = 0,
     min_confidence: float = 0.0,
+    unreadable: Unreadable = "uncertain",
 ) -> dict[str, Any]:
     """Label, ranked scores and polarity as values for JSON.
 
     ``labels`` are in the order of the probabilities. ``top_k`` is the number of scores; 0 means
-    all. If no score reaches ``min_confidence``, the label is :data:`UNCERTAIN`, and the scores
-    stay.
+    all. If :func:`find_doubt` finds a reason, the label is :data:`UNCERTAIN`, ``reason`` has the
+    reason, and the scores stay.
     """
     label, probabilities, polarity, given_labels = prediction
     # sorting is stable, so ties keep the order of the labels, as in the choice of the label
     ranked = sorted(range(len(labels)), key=probabilities.__getitem__, reverse=True)
-    certain = probabilities[ranked[0]] >= min_confidence
+    reason = find_doubt(
+        probabilities[ranked[0]], usage, min_confidence=min_confidence, unreadable=unreadable
+    )
+    scores = [
+        {"label": labels[index], "score": probabilities[index]}
+        for index in (ranked[:top_k] if top_k else ranked)
+    ]
+    if reason is None:
+        return {
+            "label": label,
+            "labels": list(given_labels),
+            "scores": scores,
+            "polarity": polarity,
+        }
     return {
-        "label": label if certain else UNCERTAIN,
-        "labels": list(given_labels) if certain else [],
-        "scores": [
-            {"label": labels[index], "score": probabilities[index]}
-            for index in (ranked[:top_k] if top_k else ranked)
-        ],
+        "label": UNCERTAIN,
+        "reason": reason,
+        "labels": [],
+        "scores": scores,
         "polarity": polarity,
     }
 
@@ -46,9 +79,17 @@ def format_result(
     *,
     top_k: int = 0,
     min_confidence: float = 0.0,
+    unreadable: Unreadable = "uncertain",
 ) -> dict[str, Any]:
-    """The :func:`judgement` and the usage of a text."""
-    formatted = format_judgement(labels, prediction, top_k=top_k, min_confidence=min_confidence)
+    """The :func:`format_judgement` and the usage of a text."""
+    formatted = format_judgement(
+        labels,
+        prediction,
+        usage,
+        top_k=top_k,
+        min_confidence=min_confidence,
+        unreadable=unreadable,
+    )
     formatted["usage"] = {
         "characters": usage.characters,
         "tokens": usage.tokens,

@@ -33,6 +33,17 @@ class Encoded(NamedTuple):
     tokens: int
 
 
+class EncodedHead(NamedTuple):
+    """The word ids ``(tokens_used,)`` of the beginning of a text.
+
+    ``unknown_tokens`` of them are outside the vocabulary; ``tokens`` is as in :class:`Encoded`.
+    """
+
+    ids: WordIds
+    unknown_tokens: int
+    tokens: int
+
+
 class Vocabulary:
     """The words of a classifier. The id of a word is its line in ``vocabulary.txt``.
 
@@ -97,6 +108,24 @@ class Vocabulary:
 
     def encode(self, text: str, *, max_tokens: int | None = None) -> Encoded:
         """The ids of the first ``max_tokens`` tokens of ``text``, or of all tokens."""
+        ids, tokens = self._find_ids(text, max_tokens)
+        signed = np.array(ids, dtype=np.int32)
+        return Encoded(np.abs(signed), signed > UNKNOWN_ID, tokens)
+
+    def encode_head(self, text: str, max_tokens: int) -> EncodedHead:
+        """As :meth:`encode`, with the number of unknown tokens instead of a mask.
+
+        The vocabulary knows all tokens of most texts, and they need no array but the ids.
+        """
+        ids, tokens = self._find_ids(text, max_tokens)
+        unknown = 0
+        if ids and min(ids) <= UNKNOWN_ID:
+            unknown = sum([index <= UNKNOWN_ID for index in ids])
+            ids = [abs(index) for index in ids]
+        return EncodedHead(np.array(ids, dtype=np.int32), unknown, tokens)
+
+    def _find_ids(self, text: str, max_tokens: int | None) -> tuple[list[int], int]:
+        """The ids, negative for corrected words, and the number of tokens of the whole text."""
         # tokens do not have white space, so the pieces between white space are tokenized one by one
         pieces = text.split()
         uncut: list[str] = []
@@ -104,9 +133,8 @@ class Vocabulary:
             # each piece has at least one token, so tokens of later pieces are only counted
             pieces, uncut = pieces[:max_tokens], pieces[max_tokens:]
         ids = list(chain.from_iterable(map(self._pieces.__getitem__, pieces)))
-        signed = np.array(ids[:max_tokens], dtype=np.int32)
         tokens = len(ids) + (sum(map(self._pieces.count, uncut)) if uncut else 0)
-        return Encoded(np.abs(signed), signed > UNKNOWN_ID, tokens)
+        return ids[:max_tokens], tokens
 
     def encode_in_steps(
         self, text: str, *, max_tokens: int | None = None

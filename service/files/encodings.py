@@ -1,20 +1,20 @@
 """Detection of the encoding of a file from a bounded part of its beginning.
 
-A byte order mark decides. Bytes that decode as UTF-8 are almost certainly UTF-8. Zero bytes are a
-sign of UTF-16 and UTF-32. Otherwise charset-normalizer guesses among the encodings of the web
-(WHATWG Encoding Standard), and the result is marked as a guess.
+A byte order mark decides. Bytes that decode as UTF-8 are almost certainly UTF-8. Many zero bytes
+that all belong to ASCII characters are a sign of UTF-16 and UTF-32; a lone one is a character.
+Otherwise charset-normalizer guesses among the encodings of the web (WHATWG Encoding Standard), and
+the result is marked as a guess.
 """
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import unicodedata
-import zlib
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from valence.service.errors import ConfigurationError
+from valence.service.files.compression import Damage, open_unpacked
 
 AUTO = "auto"
 PREFIX_BYTES = 2**20
@@ -28,6 +28,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# in ASCII text in UTF-16 half of the bytes are zeros
+_MANY_ZEROS = 0.2
 _WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 # in the order of their use: of two that fit equally well, the first is the guess
 _GUESSES = (
@@ -59,9 +61,10 @@ def detect_file_encoding(path: Path) -> Encoding:
     Raises :class:`ConfigurationError` for an unreadable file, and if no encoding fits.
     """
     try:
-        with path.open("rb") as file:
-            prefix = decompress(file, path).read(PREFIX_BYTES)
-    except (gzip.BadGzipFile, EOFError, zlib.error):
+        file, stream = open_unpacked(path)
+        with file:
+            prefix = stream.read(PREFIX_BYTES)
+    except Damage:
         # the reader of the rows reports the damaged line
         return Encoding("utf-8")
     except OSError as error:
@@ -76,28 +79,57 @@ def detect_file_encoding(path: Path) -> Encoding:
 
 def detect_encoding(prefix: bytes) -> Encoding | None:
     """The encoding of text that begins with ``prefix``; None if no encoding fits."""
+    name = detect_unicode(prefix)
+    if name is not None:
+        return Encoding(name)
+    # no text of another encoding has that many zeros
+    return None if _share_of_zeros(prefix) > _MANY_ZEROS else _guess(prefix)
+
+
+def detect_unicode(prefix: bytes) -> str | None:
+    """The encoding of text that begins with ``prefix`` if it is one of Unicode."""
     for mark, name in _MARKS:
         if prefix.startswith(mark):
-            return Encoding(name)
-    if b"\0" in prefix:
-        wide = max(_WIDE, key=lambda name: _count_ascii(prefix, name))
-        return Encoding(wide) if _count_ascii(prefix, wide) else None
-    if _decode(prefix, "utf-8") is not None:
-        return Encoding("utf-8")
+            return name
+    if b"\0" in prefix and (wide := _find_wide(prefix)) is not None:
+        return wide
     # text with a few damaged characters is still UTF-8; the reader refuses the damaged byte
-    if _is_mostly_utf8(prefix):
-        return Encoding("utf-8")
-    return _guess(prefix)
+    valid = _decode(prefix, "utf-8") is not None or _is_mostly_utf8(prefix)
+    return "utf-8" if valid else None
 
 
-def decompress(file: IO[bytes], path: Path) -> IO[bytes]:
-    """``file``, decompressed if the name of ``path`` ends in .gz."""
-    return gzip.GzipFile(fileobj=file) if is_gzipped(path) else file  # type: ignore[return-value]
+def is_utf8(content: bytes) -> bool:
+    """Whether all of ``content`` is text in UTF-8."""
+    return _decode(content, "utf-8") is not None and _find_wide(content) is None
 
 
-def is_gzipped(path: Path) -> bool:
-    """Whether the name of the file ends in .gz."""
-    return path.suffix.lower() == ".gz"
+def split_encodings(names: str) -> tuple[str, str | None]:
+    """The codec of ``names``, and the codec of the lines that the first one cannot decode, if any.
+
+    ``utf-8,cp1252`` names two. Raises :class:`LookupError` for an unknown name.
+    """
+    first, _, second = (name.strip() for name in names.partition(","))
+    return codecs.lookup(first).name, codecs.lookup(second).name if second else None
+
+
+def _find_wide(prefix: bytes) -> str | None:
+    """The encoding of :data:`_WIDE` that ``prefix`` is in, if it is in one."""
+    share = _share_of_zeros(prefix)
+    if not share:
+        return None
+    name = max(_WIDE, key=lambda name: _count_ascii(prefix, name))
+    text = _decode(prefix, name)
+    if text is None or not _count_ascii(prefix, name):
+        return None
+    if _decode(prefix, "utf-8") is not None:
+        # ASCII in UTF-16 is valid UTF-8 with a zero for each character
+        return name if share > _MANY_ZEROS else None
+    # a file of Chinese in UTF-16 has few zeros, and those of its line ends are among them
+    return name if text[:1].isascii() or "\n" in text or "\r" in text else None
+
+
+def _share_of_zeros(prefix: bytes) -> float:
+    return prefix.count(0) / max(1, len(prefix))
 
 
 def _decode(prefix: bytes, name: str) -> str | None:
@@ -109,9 +141,11 @@ def _decode(prefix: bytes, name: str) -> str | None:
 
 
 def _count_ascii(prefix: bytes, name: str) -> int:
-    """The number of ASCII characters in ``prefix``; 0 if it does not decode or has zeros."""
+    """The number of ASCII characters in ``prefix``; 0 if it does not decode or has many zeros."""
     text = _decode(prefix, name)
-    return 0 if text is None or "\0" in text else sum(char.isascii() for char in text)
+    if text is None or text.count("\0") > _MANY_ZEROS * len(text):
+        return 0
+    return sum(char.isascii() for char in text)
 
 
 def _is_mostly_utf8(prefix: bytes) -> bool:
@@ -129,7 +163,7 @@ def _guess(prefix: bytes) -> Encoding | None:
         if not line.isascii() and size < _SAMPLE_BYTES:
             lines.append(line[:_SAMPLE_BYTES])
             size += len(lines[-1])
-    sample = b"".join(lines)
+    sample = b"".join(lines).replace(b"\0", b"")
     fitting = [
         # a match stands for all encodings that decode the sample to the same text
         (name, (_share_of_misfits(str(match)), match.chaos, -match.coherence))

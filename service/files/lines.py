@@ -5,7 +5,9 @@ A compressed file of one megabyte may hold a line of a gigabyte.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import IO, AnyStr
 
 MAX_ROW = 4_000_000
@@ -18,23 +20,26 @@ TOO_LONG = (
 """The fault of a row that is larger than :data:`MAX_ROW`."""
 
 _SKIPPED_AT_ONCE = 2**20
-_ENDS = (b"\n", "\n")
 
 
 class RowTooLong(Exception):
     """The row that a parser reads has more than :data:`MAX_ROW` characters."""
 
 
-def read_lines(stream: IO[AnyStr]) -> Iterator[AnyStr | None]:
-    """Each line of ``stream`` with its end; None for a line of more than :data:`MAX_ROW`."""
+def read_lines(stream: IO[AnyStr], end: str = "\n") -> Iterator[AnyStr | None]:
+    """Each line of ``stream`` with its end; None for a line of more than :data:`MAX_ROW`.
+
+    ``end`` is the end of lines of a stream of text; that of bytes is always a line feed.
+    """
+    ends = (b"\n", end)
     while line := stream.readline(MAX_ROW + 1):
         if len(line) <= MAX_ROW:
             yield line
         else:
-            ended = line[-1:] in _ENDS
+            ended = line[-1:] in ends
             del line
             if not ended:
-                _skip_line(stream)
+                _skip_line(stream, ends)
             yield None
 
 
@@ -42,7 +47,7 @@ def read_lines_within(file: IO[bytes], start: int, end: int) -> Iterator[bytes |
     """As :func:`read_lines`: the lines whose first byte is in the range from start to end."""
     if start:
         file.seek(start - 1)
-        _skip_line(file)  # the rest of a line that begins before ``start``
+        _skip_line(file, (b"\n",))  # the rest of a line that begins before ``start``
     lines = read_lines(file)
     while file.tell() < end:
         try:
@@ -51,36 +56,68 @@ def read_lines_within(file: IO[bytes], start: int, end: int) -> Iterator[bytes |
             return
 
 
-def _skip_line(stream: IO[AnyStr]) -> None:
+def _skip_line(stream: IO[AnyStr], ends: tuple[bytes | str, ...]) -> None:
     """Read to the end of a line."""
     while piece := stream.readline(_SKIPPED_AT_ONCE):
-        if len(piece) < _SKIPPED_AT_ONCE or piece[-1:] in _ENDS:
+        if len(piece) < _SKIPPED_AT_ONCE or piece[-1:] in ends:
             return
 
 
 class RowLines(Iterator[str]):
     """The lines of one row after another, for a parser that asks for as many as a row needs.
 
-    ``number`` is the number of lines so far. Raises :class:`RowTooLong` in the middle of a row that
+    ``row`` are the lines of the row so far. Raises :class:`RowTooLong` in the middle of a row that
     is too large; the next line begins another row then.
     """
 
     def __init__(self, lines: Iterator[str | None]) -> None:
-        self.number = 0
-        self.size = 0
-        """Characters of the row so far."""
-        self._lines = lines
+        self.row: list[str] = []
+        self._lines = self._source = lines
+        self._lines_above = 0
+        self._again: deque[str | None] = deque()
 
-    def start_row(self) -> None:
-        """Begin the count of the characters of another row."""
-        self.size = 0
+    @property
+    def number(self) -> int:
+        """The number of lines so far."""
+        return self._lines_above + len(self.row)
+
+    @property
+    def size(self) -> int:
+        """The characters of the row so far."""
+        return sum(map(len, self.row))
+
+    def start_row(self) -> int:
+        """Begin another row; returns the number of its first line."""
+        self._lines_above += len(self.row)
+        self.row.clear()
+        return self._lines_above + 1
+
+    def return_lines(self) -> None:
+        """Read the lines of the row again, except the first one."""
+        self._again.extendleft(reversed(self.row[1:]))
+        del self.row[1:]
+        self._lines = self._reread()
 
     def __next__(self) -> str:
         line = next(self._lines)
-        self.number += 1
-        if line is None:
+        if line is None or self.row:
+            return self._continue(line)
+        self.row.append(line)
+        return line
+
+    def _continue(self, line: str | None) -> str:
+        """Take a line that is too long, or is not the first one of its row."""
+        if line is None and self.row:
+            self._again.appendleft(None)  # a row of its own
+            self._lines = self._reread()
             raise RowTooLong
-        self.size += len(line)
-        if self.size > MAX_ROW:
+        self.row.append(line or "")
+        if line is None or self.size > MAX_ROW:
             raise RowTooLong
         return line
+
+    def _reread(self) -> Iterator[str | None]:
+        while self._again:
+            yield self._again.popleft()
+        self._lines = self._source
+        yield from islice(self._source, 1)

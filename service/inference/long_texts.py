@@ -23,6 +23,8 @@ _TURN_CHARACTERS = 1_000
 # A longer text is encoded in many turns. Strange words, the slowest, of one turn take some
 # milliseconds.
 ONE_TURN_CHARACTERS = 2_000
+# Windows of so many texts or sentences are merged in one turn, in one or two milliseconds.
+_TURN_READINGS = 64
 
 
 class SplitText(NamedTuple):
@@ -65,7 +67,8 @@ async def split_texts(
         try:
             whole = classifier.select_windows(text, encoded, truncation)
         except TextTooLong as fault:
-            split.append(fault)
+            # without the frames, which lead to this list
+            split.append(fault.with_traceback(None))
             continue
         cost.add_windows(whole.usage.windows - 1)
         if request.explain:
@@ -123,20 +126,33 @@ def windows(texts: Sequence[SplitText]) -> list[WordIds]:
     return [ids for text in texts for reading in _readings(text) for ids in reading.windows]
 
 
-def merge(
-    classifier: Classifier, texts: Sequence[SplitText], predictions: Sequence[Prediction]
+async def merge(
+    classifier: Classifier,
+    texts: Sequence[SplitText],
+    predictions: Sequence[Prediction],
+    turns: Turns,
 ) -> tuple[list[Prediction], list[tuple[Sentence, ...]]]:
     """Merge the predictions for :func:`windows` into one for each text and each sentence."""
-    readings = [reading for text in texts for reading in _readings(text)]
-    combined = iter(classifier.merge_windows(readings, predictions))
+    rest = iter(predictions)
     wholes, sentences = [], []
+    merged = 0
     for text in texts:
-        wholes.append(next(combined))
+        of_text: list[Prediction] = []
+        readings = _readings(text)
+        for start in range(0, len(readings), _TURN_READINGS):
+            some = readings[start : start + _TURN_READINGS]
+            count = sum(len(reading.windows) for reading in some)
+            of_text += classifier.merge_windows(some, list(islice(rest, count)))
+            merged += len(some)
+            if merged >= _TURN_READINGS:
+                merged = 0
+                await turns.give()
+        wholes.append(of_text[0])
         sentences.append(
             tuple(
                 Sentence(*span, prediction, reading.usage)
                 for span, reading, prediction in zip(
-                    text.spans, text.sentences, islice(combined, len(text.spans)), strict=True
+                    text.spans, text.sentences, of_text[1:], strict=True
                 )
             )
         )

@@ -18,7 +18,7 @@ _RESULT_BYTES = 384
 _SCORE_BYTES = 56
 _TOKEN_BYTES = 104
 # Smaller answers are not counted in the memory that all requests hold together.
-LARGE_ANSWER = 64 * 1024
+LARGE_ANSWER = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)

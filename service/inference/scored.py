@@ -125,7 +125,7 @@ def sum_usages(usages: Sequence[Usage]) -> TotalUsage:
     if not usages:
         return TotalUsage()
     # one column at a time: with a thousand texts, the sums hold the event loop
-    characters, tokens, used, unknown, _ = zip(*usages, strict=True)
+    characters, tokens, used, unknown, _, _ = zip(*usages, strict=True)
     return TotalUsage(
         texts=len(usages),
         characters=sum(characters),

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Executor
-from itertools import chain, islice
+from functools import partial
 from typing import Any
 
 from valence.service.classifier.classifier import (
@@ -23,12 +23,8 @@ from valence.service.inference.admission import Admission, QueueLimits
 from valence.service.inference.batcher import Batcher
 from valence.service.inference.cache import AnswerCache
 from valence.service.inference.engines.interface import Engine
-from valence.service.inference.explain.explainer import (
-    Explainer,
-    Explanation,
-    TextActivations,
-    find_places,
-)
+from valence.service.inference.explain.explainer import Explanation, TextActivations
+from valence.service.inference.explanations import Explanations
 from valence.service.inference.fair_queue import FairQueue, Ticket
 from valence.service.inference.long_texts import SplitText
 from valence.service.inference.request_cost import LARGE_ANSWER, RequestCost
@@ -72,7 +68,6 @@ class Scorer:
         self.name = self.manifest.name
         self.version = self.manifest.version
         self._cache = cache
-        self._explainer = Explainer(classifier)
         self._limits = limits.request
         one = self._count_cost(scores=0)
         one.add_results(1)
@@ -86,9 +81,12 @@ class Scorer:
             engine=engine.name,
         )
         self.admission = Admission(FairQueue(), limits, max_tokens=self.manifest.max_tokens)
+        # not a bound method: in a circle of references, a replaced scorer would keep its memory
+        self._predict = partial(_predict, classifier, engine)
         self._batcher: Batcher[Prediction] = Batcher(
             self._predict, admission=self.admission, worker=worker, metrics=self._metrics
         )
+        self._explanations = Explanations(classifier, self._batcher)
 
     def warm_up(self) -> None:
         """Run every step once and measure the engine, before the first request pays for it.
@@ -203,15 +201,16 @@ class Scorer:
                 # of texts that are not read whole, the reservation is for one document each
                 reserved=reserved and (whole or len(ids) <= len(request.texts)),
             )
-        predictions, sentences = long_texts.merge(
-            self.classifier, sound, await wait_for_answers(self._batcher, ticket, request)
-        )
+        answers = await wait_for_answers(self._batcher, ticket, request)
+        predictions, sentences = await long_texts.merge(self.classifier, sound, answers, turns)
         usages = [text.usage for text in sound]
         usage, stages = self._record(ticket, predictions, usages, encoded - arrived)
         tokens = usage.tokens + sum(map(len, ids)) - usage.tokens_used
         explanations: Sequence[Explanation] = ()
         if request.explain:
-            explanations, explained = await self._explain(request, sound, predictions, turns)
+            explanations, explained = await self._explanations.explain(
+                request, sound, predictions, turns
+            )
             tokens += explained
         results = zip(predictions, usages, strict=True)
         return Scored(
@@ -241,66 +240,31 @@ class Scorer:
         )
         return usage, stages
 
-    async def _explain(
-        self,
-        request: ScoreRequest,
-        texts: Sequence[SplitText],
-        predictions: Sequence[Prediction],
-        turns: Turns,
-    ) -> tuple[list[Explanation], int]:
-        """An explanation of each of ``texts``, and what they cost in tokens of the engine."""
-        explainer = self._explainer
-        labels = [prediction.label for prediction in predictions]
-        questions_by_text = [
-            explainer.questions(text.whole, label)
-            for text, label in zip(texts, labels, strict=True)
-        ]
-        asked = list(chain.from_iterable(questions_by_text))
-        ticket = self._batcher.submit_work(
-            explainer.attribute,
-            asked,
-            within_seconds=request.deadline - time.perf_counter(),
-        )
-        answers = iter(await wait_for_answers(self._batcher, ticket, request))
-        explanations = []
-        for text, label, questions in zip(texts, labels, questions_by_text, strict=True):
-            contributions = list(islice(answers, len(questions)))
-            places = await turns.run(find_places(text.text, text.known))
-            explanations.append(
-                explainer.explanation(places, label, request.truncation, contributions)
-            )
-            await turns.give()
-        return explanations, sum(map(len, asked))
-
     async def activations(self, request: ScoreRequest, *, max_units: int) -> TextActivations:
         """The ``max_units`` units of the network that tell most about the one text of ``request``.
 
         Each unit comes with its activation at each token that is read. Raises what :meth:`score`
         raises.
         """
-        explainer, architecture = self._explainer, self.manifest.architecture
-        (text,) = request.texts
-        encoded = await long_texts.encode(
-            self.classifier, text, Turns(request.deadline), max_tokens=self.manifest.max_tokens
-        )
-        reading = self.classifier.select_windows(text, encoded, "head")
         cost = self._count_cost(scores=0)
-        units = min(max_units, architecture.directions * architecture.hidden_size)
-        cost.add_numbers(units * reading.usage.tokens_used)
-        cost.hold(request.hold)
-        questions = explainer.questions(reading, self.manifest.labels[0])
-        ticket = self._batcher.submit_work(
-            explainer.activate,
-            questions,
-            within_seconds=request.deadline - time.perf_counter(),
-        )
-        (activations,) = await wait_for_answers(self._batcher, ticket, request)
-        ranked = explainer.rank_units(text, activations, max_units=max_units)
-        return ranked._replace(cost=sum(map(len, questions)))
+        return await self._explanations.show_activations(request, cost, max_units=max_units)
 
     def count_uncertain(self, texts: int) -> None:
         """Count ``texts`` that were answered without a label, because none is likely enough."""
         self._metrics.count_uncertain(texts)
+
+    def enter_service(self) -> None:
+        """Let the metrics name this version as one that is served."""
+        self._metrics.set_served()
+
+    def leave_service(self, *, version_stays: bool) -> None:
+        """Write the last counts, and take the version out of the metrics unless it stays.
+
+        It stays if another scorer serves it.
+        """
+        self._metrics.flush()
+        if not version_stays:
+            self._metrics.retire()
 
     async def drain(self) -> None:
         """Return when every admitted request has its answer."""
@@ -337,10 +301,11 @@ class Scorer:
                 documents.append(classifier.select_head(text, encoded))
         return documents
 
-    def _predict(self, documents: list[WordIds]) -> list[Prediction]:
-        logits = self.engine.logits(documents)
-        require_finite(logits)
-        return self.classifier.predict(logits)
+
+def _predict(classifier: Classifier, engine: Engine, documents: list[WordIds]) -> list[Prediction]:
+    logits = engine.logits(documents)
+    require_finite(logits)
+    return classifier.predict(logits)
 
 
 def _size(texts: Sequence[str]) -> int:

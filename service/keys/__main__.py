@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from valence.service.errors import ConfigurationError
+from valence.service.files.failures import exit_in_one_line
 from valence.service.keys.key import (
     DEFAULT_SCOPE,
     SCOPES,
@@ -80,4 +81,5 @@ def _checked(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with exit_in_one_line():
+        sys.exit(main())

@@ -19,7 +19,8 @@ from pathlib import Path
 import valence
 import yaml  # type: ignore[import-untyped]
 from valence import service
-from valence.service.errors import ConfigurationError, ValenceError
+from valence.service.errors import ConfigurationError
+from valence.service.files.failures import exit_in_one_line
 from valence.service.registry import models
 from valence.service.settings import Settings
 
@@ -70,11 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ``arguments``, by default those of this process, are handed on to ``bentoml build``.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    with tempfile.TemporaryDirectory() as temporary:
-        try:
-            content = render_bentofile(Settings.from_environment(os.environ))
-        except ValenceError as error:
-            sys.exit(f"error: {error}")
+    with exit_in_one_line(), tempfile.TemporaryDirectory() as temporary:
+        content = render_bentofile(Settings.from_environment(os.environ))
         lay_out_context(content, Path(temporary))
         command = [sys.executable, "-m", "bentoml", "build", *arguments, temporary]
         # BentoML refuses files outside of the current folder; no shell reads the command

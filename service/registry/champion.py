@@ -30,8 +30,8 @@ class Change(_Frozen):
     at: str
     """UTC, ISO 8601."""
     how: Literal["adopted", "promoted", "rolled back"]
-    """``adopted``: the version was served already, as the latest one, when the first candidate
-    was compared with it."""
+    """``adopted``: the version was served already, as the latest one, and passed the gate as a
+    first version before the first candidate was compared with it."""
 
 
 class Champion(_Frozen):

@@ -8,30 +8,43 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from valence.service.classifier.truncation import TRUNCATIONS
-from valence.service.errors import ConfigurationError, ValenceError
+from valence.service.errors import ConfigurationError
+from valence.service.files.failures import exit_in_one_line
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command. An error that Valence raises on purpose is one line, with exit code 1."""
+    """Run the command.
+
+    An error that Valence raises on purpose, and one of the operating system, is one line, with exit
+    code 1. A signal from the keyboard ends the command with 130.
+    """
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     try:
-        _run(_parser().parse_args(arguments))
-    except ValenceError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
+        with exit_in_one_line():
+            _run(_parser().parse_args(arguments))
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; the same command resumes\n")
+        sys.exit(INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:
-    from valence.service.files.tables import FORMATS
+    from valence.service.classifier.result import UNREADABLE
+    from valence.service.files.dialects import QUOTINGS
+    from valence.service.files.formats import FORMATS, READABLE
+    from valence.service.score import options
 
     parser = argparse.ArgumentParser(
         prog="valence score",
         description="Score a file of texts. OUT has the columns of IN and label, "
         "probability_LABEL for each label, characters, tokens, tokens_used, unknown_tokens, "
-        "windows, truncated, and error for a row without a score. An interrupted command resumes "
-        "when it is started again.",
+        "windows, truncated, reason for a label that is uncertain, and error for a row without a "
+        "score. An interrupted command resumes when it is started again.",
     )
     parser.add_argument("source", metavar="IN", type=Path)
     parser.add_argument("out", metavar="OUT", type=Path)
@@ -47,18 +60,39 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--truncation", choices=TRUNCATIONS, default="head")
     parser.add_argument(
         "--top-k",
-        type=int,
+        type=_checked(options.parse_top_k),
         default=0,
         help="write the probabilities of only the k likeliest labels",
     )
-    parser.add_argument("--min-confidence", type=float, default=0.0)
+    parser.add_argument(
+        "--min-confidence",
+        type=_checked(options.parse_min_confidence),
+        default=0.0,
+        help="lowest probability of a label that is given; below it the label is uncertain",
+    )
+    parser.add_argument(
+        "--unreadable",
+        choices=UNREADABLE,
+        default="uncertain",
+        help="what a text gets of which the model knows no word, such as an empty text",
+    )
     parser.add_argument(
         "--encoding",
         default="auto",
-        help="encoding of a CSV, TSV or JSONL input; default: detect it",
+        help="encoding of IN; utf-8,cp1252 reads lines that are not in UTF-8 as cp1252; default: "
+        "detect it",
     )
     parser.add_argument(
-        "--in-format", choices=FORMATS, help="format of IN; default: by its extension"
+        "--quoting",
+        choices=QUOTINGS,
+        default="auto",
+        help="how a field of CSV or TSV has a quotation mark within it; none: quotation marks "
+        "enclose no fields; default: detect it",
+    )
+    parser.add_argument(
+        "--in-format",
+        choices=READABLE,
+        help="format of IN; default: by its content and extension",
     )
     parser.add_argument(
         "--out-format", choices=FORMATS, help="format of OUT; default: by its extension"
@@ -70,28 +104,44 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> None:
-    from valence.service.files import encodings, tables
-    from valence.service.score import run
+def _checked(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """``parse`` as a type of :mod:`argparse`."""
 
-    in_format = tables.require_format(arguments.source, arguments.in_format)
-    out_format = tables.require_format(arguments.out, arguments.out_format)
-    if not arguments.source.is_file():
-        raise ConfigurationError(f"{arguments.source} is not a file")
+    def parse_argument(text: str) -> Any:
+        try:
+            return parse(text)
+        except ConfigurationError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse_argument
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from valence.service.files import encodings, formats
+    from valence.service.score import run
+    from valence.service.score.options import Options, ScoreOptions
+
+    in_format = formats.require_format(arguments.source, arguments.in_format)
+    out_format = formats.require_output_format(arguments.out, arguments.out_format)
+    run.require_paths(arguments.source, arguments.out)
     encoding = arguments.encoding
-    if encoding == encodings.AUTO and in_format != "parquet":
+    if encoding == encodings.AUTO and in_format not in formats.BINARY:
         detected = encodings.detect_file_encoding(arguments.source)
         encoding = detected.name
         if detected.guessed:
             sys.stderr.write(detected.guess_warning(f"{arguments.source} is") + "\n")
-    options = run.Options(
+    options = Options(
         text_column=arguments.text_column,
         in_format=in_format,
         out_format=out_format,
         encoding=encoding,
-        truncation=arguments.truncation,
-        top_k=arguments.top_k,
-        min_confidence=arguments.min_confidence,
+        quoting=arguments.quoting,
+        score=ScoreOptions(
+            arguments.truncation,
+            arguments.top_k,
+            arguments.min_confidence,
+            arguments.unreadable,
+        ),
         prefix=arguments.prefix,
     )
     if arguments.fresh:

@@ -1,4 +1,4 @@
-"""Encode scored rows as parts of a file, and join parts to a file, in the formats of ``tables``."""
+"""The layout of the file of scores: encode parts of it, and join the parts."""
 
 from __future__ import annotations
 
@@ -6,74 +6,176 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from valence.service.errors import ConfigurationError
-from valence.service.files import tables
-from valence.service.files.delimiters import DELIMITERS
+from valence.service.files.dialects import DELIMITERS
+from valence.service.files.parquet import import_pyarrow
+from valence.service.score.arrays import make_schema
+from valence.service.score.plain import find_obstacle
+from valence.service.score.sources import Part, Source
+from valence.service.score.texts import Scores, TextScorer
+
+if TYPE_CHECKING:
+    import pyarrow
 
 
-def encode_part(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str) -> bytes:
-    """``rows`` as a part of a file.
+@dataclass(frozen=True)
+class Layout:
+    """The columns of OUT: those of IN with their types, then those of the scores.
 
-    Raises :class:`ConfigurationError` for a row with a column that ``columns`` does not have.
+    ``added`` has the names of the scores in OUT. ``schema`` is that of IN, for Parquet.
     """
-    if form == "jsonl":
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode(
-            "utf-8", "surrogatepass"
+
+    form: str
+    columns: Sequence[str]
+    added: Mapping[str, str]
+    schema: pyarrow.Schema | None = None
+    scores: Sequence[pyarrow.Field] = ()
+    """The columns of the scores, for Parquet."""
+
+    def encode(self, part: Part, scores: Scores) -> bytes:
+        """A part of the file."""
+        if self.form == "parquet":
+            return self._encode_table(part, scores)
+        rows = [
+            row | dict(zip(self.added.values(), values, strict=True))
+            for row, values in zip(part.to_rows(), zip(*scores.values(), strict=True), strict=True)
+        ]
+        if self.form == "jsonl":
+            return b"".join(map(_encode_json, rows))
+        return _encode_delimited(
+            ([row.get(name) for name in self._names()] for row in rows), self.form
         )
-    for row in rows:
-        for name in row.keys() - set(columns):
-            raise ConfigurationError(
-                f"the first row does not have the column {name!r}, which a table requires; write "
-                "JSON Lines (.jsonl)"
-            )
-    if form == "parquet":
-        table = tables.import_pyarrow().table(
-            {name: [row.get(name) for row in rows] for name in columns}
-        )
+
+    def join(self, parts: Sequence[Path], out: Path, *, gz: bool) -> None:
+        """Join ``parts`` to the file ``out``: the same parts give the same bytes."""
+        if self.form == "parquet":
+            self._join_tables(parts, out)
+            return
+        with out.open("wb") as file:
+            # without name and time in the head of a gzip file, so that equal parts give equal bytes
+            sink: Any = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if gz else file
+            if self.form in DELIMITERS:
+                sink.write(_encode_delimited([self._names()], self.form))
+            for piece in parts:
+                sink.write(piece.read_bytes())
+            if gz:
+                sink.close()
+
+    def _names(self) -> list[str]:
+        return [*self.columns, *self.added.values()]
+
+    def _encode_table(self, part: Part, scores: Scores) -> bytes:
+        arrow = import_pyarrow()
+        table = part.to_table(self.schema)
+        for values, field in zip(scores.values(), self.scores, strict=True):
+            table = table.append_column(field, arrow.array(values, field.type))
         sink = io.BytesIO()
-        tables.import_pyarrow().parquet.write_table(table, sink)
+        arrow.parquet.write_table(table, sink)
         return sink.getvalue()
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=DELIMITERS[form], lineterminator="\n")
-    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
-    return text.getvalue().encode("utf-8", "surrogatepass")
+
+    def _join_tables(self, parts: Sequence[Path], out: Path) -> None:
+        parquet = import_pyarrow().parquet
+        with parquet.ParquetWriter(out, self._table_schema()) as writer:
+            for piece in parts:
+                writer.write_table(parquet.read_table(piece, schema=self._table_schema()))
+
+    def _table_schema(self) -> pyarrow.Schema:
+        schema: Any = self.schema
+        for field in self.scores:
+            schema = schema.append(field)
+        return schema
 
 
-def join_parts(
-    parts: Sequence[Path], out: Path, columns: Sequence[str], form: str, *, gz: bool
-) -> None:
-    """Join ``parts`` to the file ``out``: the same parts give the same bytes."""
-    if form == "parquet":
-        _join_parquet(parts, out)
-        return
-    with out.open("wb") as file:
-        # without name and time in the head of a gzip file, so that equal parts give equal bytes
-        sink: Any = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if gz else file
-        if form in DELIMITERS:
-            head = dict(zip(columns, columns, strict=True))
-            sink.write(encode_part([head], columns, form))
-        for piece in parts:
-            sink.write(piece.read_bytes())
-        if gz:
-            sink.close()
+def plan_layout(
+    source: Source, scorer: TextScorer, path: Path, *, form: str, prefix: str
+) -> Layout:
+    """The layout for the file ``path``, which ``source`` reads.
+
+    Raises :class:`ConfigurationError`, by column, for what a file of this form cannot hold.
+    """
+    added = {name: f"{prefix}{name}" for name in scorer.columns}
+    for name in source.columns:
+        if name in added.values():
+            raise ConfigurationError(
+                f"{path} already has a column {name!r}; set a prefix for the added columns, such "
+                "as --prefix predicted_"
+            )
+    if form != "parquet":
+        _require_plain(source.schema, path, form)
+        return Layout(form, source.columns, added)
+    _require_writable(source.schema, path)
+    scores = [field.with_name(added[field.name]) for field in make_schema(scorer)]
+    return Layout(form, source.columns, added, source.schema, scores)
 
 
-def _join_parquet(parts: Sequence[Path], out: Path) -> None:
-    arrow = tables.import_pyarrow()
-    parquet = arrow.parquet
-    # a column may have only nulls in one part, and a type in another
-    schemas = [parquet.read_schema(piece) for piece in parts]
-    schema = arrow.unify_schemas(schemas, promote_options="permissive")
-    with parquet.ParquetWriter(out, schema) as writer:
-        for piece in parts:
-            writer.write_table(parquet.read_table(piece, memory_map=True).cast(schema))
+def _require_plain(schema: pyarrow.Schema | None, path: Path, form: str) -> None:
+    for field in schema or ():
+        obstacle = find_obstacle(field.type)
+        if obstacle:
+            raise ConfigurationError(
+                f"{path}: the column {field.name!r} has {obstacle}, which {form.upper()} cannot "
+                "hold; write Parquet (.parquet), or leave the column out of the input"
+            )
+
+
+def _require_writable(schema: pyarrow.Schema | None, path: Path) -> None:
+    arrow = import_pyarrow()
+    for field in schema or ():
+        alone = arrow.schema([field])
+        try:
+            arrow.parquet.write_table(alone.empty_table(), io.BytesIO())
+        except arrow.ArrowException:
+            raise ConfigurationError(
+                f"{path}: the column {field.name!r} has values of the type {field.type}, which "
+                "Parquet cannot hold; write JSON Lines (.jsonl)"
+            ) from None
+
+
+class _Lines(list[str]):
+    """Lines of CSV that end in a line feed alone, with carriage returns in quotes."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
+
+
+def _encode_delimited(rows: Iterator[Sequence[Any]] | Sequence[Sequence[Any]], form: str) -> bytes:
+    lines = _Lines()
+    # the writer puts the characters of its line end in quotes, and each row is one call of `write`
+    writer = csv.writer(lines, delimiter=DELIMITERS[form], lineterminator="\r\n")
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return "".join(lines).encode()
 
 
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    return _encode_json(value).decode().rstrip("\n") if isinstance(value, dict | list) else value
+
+
+def _encode_json(value: Any) -> bytes:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return _encode_json(_replace_non_finite(value))
+    try:
+        return text.encode() + b"\n"
+    except UnicodeEncodeError:
+        # half of a character, which JSON can hold as an escape
+        return json.dumps(value, allow_nan=False).encode() + b"\n"
+
+
+def _replace_non_finite(value: Any) -> Any:
+    """``value`` with null for a NaN, and the name of an infinity: JSON has no such numbers."""
+    if isinstance(value, dict):
+        return {name: _replace_non_finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_replace_non_finite(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    return value

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 # the key of the ConnectionLimiter in the state of the server
 STATE = "valence.connections"
+# The bytes of answers that a connection holds for a client that does not read, before its requests
+# wait. Larger answers count in the memory of all requests meanwhile, smaller ones do not.
+_UNREAD_BYTES = 16 * 1024
 # How long an idle connection stays open after the server has begun to shut down: a request may be
 # on its way already.
 _SHUTDOWN_IDLE_SECONDS = 0.25
@@ -48,13 +51,14 @@ class BoundedConnection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._limiter: ConnectionLimiter = app_state[STATE]
         self._limits = self._limiter.limits
-        # uvicorn reads these two
-        self.timeout_keep_alive = self._limits.keep_alive_seconds
+        # uvicorn reads it
         self.ws_protocol_class = None
         now = self.loop.time()
         # when the headers that are awaited began, in the time of the loop; 0 if none are awaited
         self._headers_since = now
         self._in_body = False
+        # since when the next request is awaited, after an answer; 0 if none is awaited
+        self._kept_since = 0.0
         self._last_data = now
         self._write_paused_since = 0.0
         self._shutting_down = False
@@ -69,6 +73,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Register the connection, or refuse it if there are too many."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(_UNREAD_BYTES)
         self._limiter.register(self.connections)
         if self._limiter.is_exceeded():
             self._refuse(TOO_MANY_CONNECTIONS)
@@ -92,6 +97,20 @@ class BoundedConnection(HttpToolsProtocol):
             self.loop.call_later(_SHUTDOWN_IDLE_SECONDS, super().shutdown)
         else:
             self.cycle.keep_alive = False
+
+    def on_response_complete(self) -> None:
+        """Begin the next request that waits, or wait for one.
+
+        uvicorn's own method starts a timer, which the next request has to cancel.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._kept_since = self.loop.time()
 
     def pause_writing(self) -> None:
         """Note since when the client does not read."""
@@ -123,6 +142,8 @@ class BoundedConnection(HttpToolsProtocol):
                 self.transport.abort()
         elif self._in_body and not self.flow.read_paused and now - self._last_data > idle_seconds:
             self._refuse(BODY_STOPPED)
+        elif self._kept_since and now - self._kept_since > limits.keep_alive_seconds:
+            self.transport.close()
 
     @property
     def descriptor(self) -> int:
@@ -213,7 +234,6 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _linger(self) -> None:
         """End the writing side, and close once the client has closed its side, or after a while."""
-        self._unset_keepalive_if_required()
         self._limiter.leave(self)
         if not self.transport.can_write_eof():
             # TLS, which announces its end itself

@@ -17,7 +17,7 @@ from valence.service.server import port, supervisor
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
     from valence.service.server.admin import AdminServer
@@ -68,11 +68,14 @@ class Gateway:
         self._admin: AdminServer | None = None
         self._outermost: ASGIApp | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer a request by our application, and all else by BentoML's."""
         if scope["type"] == "http" and scope["path"] != _SCHEMA_PATH:
-            await self._application()(scope, receive, send)
-            return
+            # not awaited here: a coroutine around each request would cost at each of its steps
+            return self._application()(scope, receive, send)
+        return self._delegate(scope, receive, send)
+
+    async def _delegate(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             self._start(scope)
         scope["app"] = self._outermost
@@ -99,11 +102,12 @@ class Gateway:
         admin = self._make_admin()
         if admin is None:
             return
+        host = listening.getsockname()[0]
         try:
-            await admin.start(listening.getsockname()[0])
+            await admin.start(host)
         except OSError as error:
             # an exit by an exception would leave a traceback of the event loop
-            reason = port.describe("VALENCE_ADMIN_PORT", admin.port, error)
+            reason = port.describe(host, admin.port, error, option="VALENCE_ADMIN_PORT")
             sys.stderr.write(f"valence: {reason}\n")
             sys.stderr.flush()
             os._exit(supervisor.CANNOT_START)

@@ -1,20 +1,40 @@
-"""A port that the service will listen on later."""
+"""A port that the service will listen on later, and the reason why it cannot."""
 
 from __future__ import annotations
 
+import errno
 import socket
 
+from valence.service.errors import ConfigurationError
 
-def require_free(host: str, port: int) -> None:
-    """Raise :class:`OSError` if another process listens on ``port`` of ``host``."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    with socket.socket(family, kind, protocol) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
+_REASONS = {
+    errno.EADDRINUSE: "another program listens there; stop it, or choose another port with {}",
+    errno.EACCES: "this user may not use the port; choose one above 1023 with {}",
+    errno.EADDRNOTAVAIL: "this machine does not have the address; choose another with --host",
+}
 
 
-def describe(setting: str, port: int, error: OSError) -> str:
-    """The message that the service cannot listen on the port of a setting."""
-    return f"{setting}={port}: {error.strerror or error}; set it to a port that is free, or to 0"
+def require_free(host: str, port: int, *, option: str) -> None:
+    """Raise :class:`ConfigurationError` unless a server can listen on ``port`` of ``host``.
+
+    ``option`` is what sets the port.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            # two servers that start together can both bind
+            listening.listen()
+    except OSError as error:
+        raise ConfigurationError(describe(host, port, error, option=option)) from None
+
+
+def describe(host: str, port: int, error: OSError, *, option: str) -> str:
+    """The message that the service cannot listen on ``port`` of ``host``, and the remedy."""
+    reason = _REASONS.get(
+        error.errno or 0, f"{error.strerror or error}; choose another with --host"
+    )
+    return f"cannot listen on port {port} of {host}: {reason.format(option)}"

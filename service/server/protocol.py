@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -61,7 +62,7 @@ class LimitedProtocol(BoundedConnection):
                 self._headers_since = self._last_data
                 self._header_bytes = 0
             self._header_bytes += len(data)
-        self._unset_keepalive_if_required()
+        self._kept_since = 0.0
         self._parse(data)
         allowed = self._limits.header_bytes
         if (self._headers_since and self._header_bytes > allowed) or (
@@ -101,9 +102,7 @@ class LimitedProtocol(BoundedConnection):
             self._apply_rules(version, watched)
         self._headers_since = 0.0
         self._in_body = True
-        super().on_headers_complete()
-        if self._shutting_down:
-            self.cycle.keep_alive = False
+        self._begin_request(version)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -118,6 +117,41 @@ class LimitedProtocol(BoundedConnection):
             return
         self._in_body = False
         super().on_message_complete()
+
+    def _begin_request(self, version: str) -> None:
+        """Hand the request to the application, or let it wait for the answers before it.
+
+        uvicorn's own method asks the parser again for what is known here, and has limits of its
+        own.
+        """
+        scope, parser, before = self.scope, self.parser, self.cycle
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["method"] = parser.get_method().decode("ascii")
+        if version != "1.1":
+            scope["http_version"] = version
+        scope["path"] = self.root_path + (urllib.parse.unquote(path) if "%" in path else path)
+        scope["raw_path"] = self.root_path.encode("ascii") + url.path
+        scope["query_string"] = url.query or b""
+        keep_alive = version != "1.0" and parser.should_keep_alive() and not self._shutting_down
+        self.cycle = RequestResponseCycle(
+            scope,
+            self.transport,
+            self.flow,
+            self.logger,
+            self.access_logger,
+            self.access_log,
+            self.server_state.default_headers,
+            asyncio.Event(),
+            self.expect_100_continue,
+            keep_alive,
+            self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answer = SingleWriteSend(self._limiter.application or app, cycle, self._end)

@@ -62,7 +62,15 @@ class SingleWriteSend:
         if "body" not in message or message["type"] != "http.response.start":
             self.idle_seconds = message.get(IDLE_SECONDS, self.idle_seconds)
             await self._send_part(message)
-            return
+        else:
+            await self._send_whole(message)
+        # The request lasts until its client has read the answer, so that its memory counts.
+        if cycle.flow.write_paused and not cycle.disconnected:
+            await cycle.flow.drain()
+
+    async def _send_whole(self, message: Message) -> None:
+        """Send an answer in one message."""
+        cycle = self._cycle
         if cycle.flow.write_paused and not cycle.disconnected:
             await cycle.flow.drain()
         if cycle.disconnected:

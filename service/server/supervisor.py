@@ -16,10 +16,8 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
-import errno
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -49,7 +47,8 @@ def listening_host() -> str:
     return str(_option("host") or BentoMLContainer.http.host.get())
 
 
-def _listening_port() -> int:
+def listening_port() -> int:
+    """The port that ``bentoml serve`` was told to listen on."""
     from bentoml._internal.configuration.containers import BentoMLContainer
 
     port = _option("port")
@@ -62,30 +61,6 @@ def _option(name: str) -> Any:
 
     context = click.get_current_context(silent=True)
     return context.params.get(name) if context else None
-
-
-def require_free_port() -> None:
-    """Refuse to start if no server can listen on the address; BentoML would show a traceback."""
-    host, port = listening_host(), _listening_port()
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            # two servers that start together can both bind
-            probe.listen()
-    except OSError as error:
-        reason = _PORT_REASONS.get(
-            error.errno or 0, f"{error.strerror}; choose another with --host"
-        )
-        refuse_to_start(f"cannot listen on port {port} of {host}: {reason}")
-
-
-_PORT_REASONS = {
-    errno.EADDRINUSE: "another program listens there; stop it, or choose another port with --port",
-    errno.EACCES: "this user may not use the port; choose one above 1023 with --port",
-    errno.EADDRNOTAVAIL: "this machine does not have the address; choose another with --host",
-}
 
 
 def worker_count(name: str) -> int:

@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import yaml
 from valence.service.api.application import ROUTES
 from valence.service.api.operations.health import ADMIN_ROUTES
 from valence.service.errors import ConfigurationError
 from valence.service.settings import PREFIX, Settings
 from valence.service.version import VERSION
 
-from tests.deploy import jobs
+from tests.deploy import gateway, jobs, network
 from tests.deploy.expressions import rules
 from tests.deploy.rendering import Rendered, Resource, named, pods
 
@@ -35,7 +37,7 @@ class Image:
         self.port = int(re.findall(r"^EXPOSE (\d+)$", final, re.MULTILINE)[0])
         self.home = re.findall(r"BENTOML_HOME=(\S+)", final)[0]
         self.listens = re.findall(r'"--port", "(\d+)"', final)[0]
-        self.health = re.findall(r"http://127\.0\.0\.1:(\d+)(/\w+)", final)[0]
+        self.health = re.findall(r"http://127\.0\.0\.1:%d(/\w+)'.* or (\d+)\)", final)[0]
         self.version = re.findall(r"^ARG VERSION=(\S+)$", final, re.MULTILINE)[0]
 
 
@@ -48,24 +50,43 @@ def findings(rendered: Rendered, root: Path) -> list[str]:
             found += [f"{overlay}: {where}: {finding}" for finding in _pod(pod, image, resources)]
         found += [f"{overlay}: {finding}" for finding in _names(resources)]
         found += [f"{overlay}: {finding}" for finding in jobs.findings(resources, image.uid)]
+        found += [f"{overlay}: {finding}" for finding in network.findings(resources)]
+        found += [f"{overlay}: {finding}" for finding in gateway.findings(resources)]
     runbook = (root / RUNBOOK).read_text("utf-8")
     sections = set(re.findall(r"^## (\w+)$", runbook, re.MULTILINE))
     alerts = {
         rule["alert"]: rule for r in rendered.values() for rule in rules(r) if "alert" in rule
     }
     for name, rule in alerts.items():
-        if rule["annotations"].get("runbook_url") != f"{RUNBOOK}#{name.lower()}":
+        link = urlsplit(rule["annotations"].get("runbook_url", ""))
+        page = Path(RUNBOOK).relative_to("docs").with_suffix(".html")
+        if link.scheme != "https" or not link.netloc or not link.path.endswith(f"/{page}"):
+            found.append(f"{name}: its runbook_url is no address of {page}")
+        if link.fragment != name.lower():
             found.append(f"{name}: its runbook_url does not lead to its section of {RUNBOOK}")
     found += [f"{RUNBOOK} has no section {name}" for name in sorted(alerts.keys() - sections)]
     found += [f"{RUNBOOK}: no alert {name}" for name in sorted(sections - alerts.keys())]
-    return found
+    return [*found, *_scaled(rendered, root)]
+
+
+def _scaled(rendered: Rendered, root: Path) -> Iterator[str]:
+    """Yield the metrics of autoscalers that the adapter does not define."""
+    values = root / "deploy" / "components" / "autoscaling" / "adapter-values.yaml"
+    custom = yaml.safe_load(values.read_text("utf-8"))["rules"]["custom"]
+    defined = {rule["name"]["as"] for rule in custom}
+    for resources in rendered.values():
+        for name, scaler in named(resources, "HorizontalPodAutoscaler").items():
+            for metric in scaler["spec"]["metrics"]:
+                read = metric["pods"]["metric"]["name"]
+                if read not in defined:
+                    yield f"HorizontalPodAutoscaler {name}: the adapter does not define {read}"
 
 
 def _image(image: Image) -> Iterator[str]:
-    if not str(image.port) == image.listens == image.health[0]:
-        yield f"Dockerfile: ports {image.port}, {image.listens} and {image.health[0]} differ"
-    if image.health[1] not in _PROBES["livenessProbe"]:
-        yield f"Dockerfile: HEALTHCHECK asks {image.health[1]}"
+    if not str(image.port) == image.listens == image.health[1]:
+        yield f"Dockerfile: ports {image.port}, {image.listens} and {image.health[1]} differ"
+    if image.health[0] not in _PROBES["livenessProbe"]:
+        yield f"Dockerfile: HEALTHCHECK asks {image.health[0]}"
     if Path(image.home).parent != Path("/tmp"):
         yield f"Dockerfile: {image.home} is not in /tmp, the one folder that can be written"
     if image.version != VERSION:
@@ -115,8 +136,13 @@ def _pod(pod: Resource, image: Image, resources: list[Resource]) -> Iterator[str
     longest = max(bound.le for bound in bounds if hasattr(bound, "le"))
     # the service then ends a worker that hangs, and its log says so
     longest = max(longest, given.grace_seconds)
-    if pod["terminationGracePeriodSeconds"] <= stop + longest:
+    grace = pod["terminationGracePeriodSeconds"]
+    if grace <= stop + longest:
         yield f"terminationGracePeriodSeconds is not above {stop + longest:g} s"
+    # what hangs never drains; what does not hang answers within the deadline of a request
+    least = stop + given.request_timeout_seconds
+    if not least < container["livenessProbe"].get("terminationGracePeriodSeconds", grace) < grace:
+        yield f"the grace of the livenessProbe is not between {least:g} and {grace} s"
     if given.drain_seconds:
         yield "VALENCE_DRAIN_SECONDS waits once more after the preStop sleep"
     account = pod["serviceAccountName"]
@@ -137,6 +163,9 @@ def _container(container: Resource, image: Image, admin_port: int) -> Iterator[s
             yield f"{probe} asks {get.get('path')}, not one of {sorted(wanted)}"
         if ports.get(get.get("port"), get.get("port")) != (admin_port or image.port):
             yield f"{probe} asks port {get.get('port')}"
+        waits = container.get(probe, {}).get("timeoutSeconds", 0)
+        if not 0 < waits <= container.get(probe, {}).get("periodSeconds", 10):
+            yield f"{probe} says no timeoutSeconds, or more than its period"
     security = container.get("securityContext", {})
     for name, expected in (
         ("allowPrivilegeEscalation", False),
@@ -149,7 +178,7 @@ def _container(container: Resource, image: Image, admin_port: int) -> Iterator[s
     if not {"cpu", "memory"} <= resources["requests"].keys() or "memory" not in resources["limits"]:
         yield "no requests of cpu and memory, or no limit of memory"
     tag = container["image"].partition(":")[2]
-    if tag.partition("-")[0] != VERSION:
+    if "@sha256:" not in container["image"] and tag.partition("-")[0] != VERSION:
         yield f"image {container['image']} is not of version {VERSION}"
 
 
@@ -187,17 +216,6 @@ def _names(resources: list[Resource]) -> Iterator[str]:
                 yield f"ServiceMonitor: {endpoint['path']} is not served"
             if endpoint["port"] != "admin":
                 yield f"ServiceMonitor: port {endpoint['port']}, which clients can fill"
-    for route in named(resources, "HTTPRoute").values():
-        for path in (
-            m["path"]["value"] for r in route["spec"]["rules"] for m in r.get("matches", ())
-        ):
-            if path not in {served.path for served in ROUTES}:
-                yield f"HTTPRoute: {path} is not served"
-        for rule in route["spec"]["rules"]:
-            for backend in rule["backendRefs"]:
-                ports = services.get(backend["name"], {}).get("spec", {}).get("ports", [])
-                if backend["port"] not in {port["port"] for port in ports}:
-                    yield f"HTTPRoute: no Service {backend['name']}:{backend['port']}"
     for kind in ("HorizontalPodAutoscaler", "ScaledObject"):
         for scaler in named(resources, kind).values():
             target = scaler["spec"]["scaleTargetRef"]["name"]

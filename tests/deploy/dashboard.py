@@ -81,6 +81,7 @@ ROWS: dict[str, tuple[Panel | Query, ...]] = {
         Panel("valence_rejected_requests", ("reason",)),
     ),
     "Saturation": (
+        Panel("valence_saturation_ratio", ("pod",)),
         Panel("valence_requests_in_flight", ("pod",)),
         Panel("valence_ready", ("pod",)),
         Panel("process_cpu_seconds", ("pod",)),
@@ -147,6 +148,8 @@ ROWS: dict[str, tuple[Panel | Query, ...]] = {
     ),
     "Release": (
         Panel("valence_model_info", ("model", "version", "engine")),
+        Panel("valence_model_reload", ("model", "outcome")),
+        Panel("valence_model_refused", ("pod", "model")),
         Panel("valence_build_info", ("service_version",)),
     ),
 }
@@ -279,6 +282,8 @@ def _unit(panel: Panel, family: Family) -> str:
         return "s"
     if panel.metric.endswith("_bytes"):
         return "bytes"
+    if panel.metric.endswith("_ratio"):
+        return "percentunit"
     return "cps" if family.type == "counter" else "none"
 
 

@@ -22,11 +22,15 @@ from tests.deploy.rendering import Rendered, title
 
 # labels that Prometheus adds to scraped metrics
 _ADDED = {"job", "namespace", "pod", "instance", "service", "container"}
-# metrics of others: Prometheus has some for every target, the kubelet's cAdvisor for every
-# container,
-# NVIDIA's DCGM exporter for every GPU; with the labels that distinguish ours
+# metrics of others: Prometheus has some for every target, kube-state-metrics for every CronJob, the
+# kubelet's cAdvisor for every container, NVIDIA's DCGM exporter for every GPU; with the labels that
+# distinguish ours
 ELSEWHERE = {
     "up": _ADDED,
+    "kube_cronjob_next_schedule_time": {"namespace", "cronjob"},
+    "kube_cronjob_status_active": {"namespace", "cronjob"},
+    "kube_cronjob_status_last_schedule_time": {"namespace", "cronjob"},
+    "kube_cronjob_status_last_successful_time": {"namespace", "cronjob"},
     "container_cpu_cfs_throttled_periods_total": {"namespace", "pod", "container"},
     "container_cpu_cfs_periods_total": {"namespace", "pod", "container"},
     "DCGM_FI_DEV_GPU_UTIL": {"namespace", "pod", "container", "gpu"},
@@ -49,7 +53,9 @@ def live_exposition() -> str:
                 "POST", "/v1/classify", status, 0.01, model="m", version="1", key="k", texts=1
             )
         )
+    model.set_served()
     metrics.keys.set_lines(valid=1, invalid=1)
+    metrics.reloads.begin("m")
     for refusal in (*KINDS.values(), *REFUSALS):
         metrics.count_rejection(refusal.slug)
     model.count_scored(("a",), ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))

@@ -21,6 +21,8 @@ resources:
 components:
   - ../../components/autoscaling-keda
   - ../../components/canary
+  - ../../components/gateway
+  - ../../components/signature
 """
 _TRAINING = """
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -73,15 +75,25 @@ def title(resource: Resource) -> str:
     return f"{resource['kind']} {resource['metadata']['name']}"
 
 
-def pods(resources: list[Resource]) -> dict[str, Resource]:
-    """Return the specification of every serving pod, by the resource that creates it."""
+def serving_pods(resources: list[Resource]) -> dict[str, Resource]:
+    """Return the template of every serving pod, by the resource that creates it."""
     found = {}
     for resource in resources:
         if resource["kind"] == "Deployment":
-            found[title(resource)] = resource["spec"]["template"]["spec"]
+            found[title(resource)] = resource["spec"]["template"]
         elif resource["kind"] == "InferenceService":
-            found[title(resource)] = resource["spec"]["predictor"]
+            predictor = resource["spec"]["predictor"]
+            # KServe gives the pods these labels and some of its own
+            found[title(resource)] = {
+                "metadata": {"labels": predictor.get("labels", {})},
+                "spec": predictor,
+            }
     return found
+
+
+def pods(resources: list[Resource]) -> dict[str, Resource]:
+    """Return the specification of every serving pod, by the resource that creates it."""
+    return {where: template["spec"] for where, template in serving_pods(resources).items()}
 
 
 def training_pods(resources: list[Resource]) -> dict[str, Resource]:

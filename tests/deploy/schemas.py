@@ -1,10 +1,9 @@
 """Check that every field of every resource exists and has its type; unknown fields are refused.
 
 Kubernetes' own kinds are checked against its schemas of the oldest and the newest supported
-version.
-Custom resources are checked as TypeScript literals against types generated from their schemas,
-which
-refuse additional fields. A kind without a validator is a finding.
+version. Custom resources are checked as TypeScript literals against types generated from their
+schemas, which refuse additional fields, or against the tables of :mod:`tests.deploy.fields` and
+:mod:`tests.deploy.kserve`. A kind without a validator is a finding.
 """
 
 from __future__ import annotations
@@ -19,43 +18,19 @@ from typing import Any
 
 import kubernetes_validate
 
+from tests.deploy import fields, kserve
 from tests.deploy.rendering import ROOT, Rendered, Resource, title
 
 VERSIONS = ("1.32", "1.37")
 TYPES = Path(os.environ.get("VALENCE_SCHEMAS", ROOT / ".venv" / "schemas")) / "node_modules"
 # apiVersion and kind -> place of the type
-_CUSTOM = {
+CUSTOM = {
     ("monitoring.coreos.com/v1", "ServiceMonitor"): "prometheus-operator",
     ("monitoring.coreos.com/v1", "PrometheusRule"): "prometheus-operator",
     ("keda.sh/v1alpha1", "ScaledObject"): "keda",
+    ("gateway.networking.k8s.io/v1", "Gateway"): "gateway-api",
     ("gateway.networking.k8s.io/v1", "HTTPRoute"): "gateway-api",
 }
-# KServe publishes no schema in a package registry. A predictor has the fields of a pod's
-# specification
-# and these (ComponentExtensionSpec); the fields of the pod are checked as a pod.
-_PREDICTOR = {
-    "minReplicas": int,
-    "maxReplicas": int,
-    "scaleTarget": int,
-    "scaleMetric": str,
-    "timeout": int,
-    "containerConcurrency": int,
-    "canaryTrafficPercent": int,
-}
-# Kubeflow publishes none either: fields of its training operator 1.9; templates are checked as
-# pods.
-_PYTORCH_JOB = {
-    "nprocPerNode": str,
-    "elasticPolicy": {
-        "rdzvBackend": str, "rdzvPort": int, "rdzvHost": str, "rdzvId": str,
-        "minReplicas": int, "maxReplicas": int, "maxRestarts": int, "standalone": bool,
-    },
-    "runPolicy": {
-        "activeDeadlineSeconds": int, "backoffLimit": int, "cleanPodPolicy": str,
-        "ttlSecondsAfterFinished": int, "suspend": bool, "managedBy": str,
-    },
-}  # fmt: skip
-_REPLICAS = {"replicas": int, "restartPolicy": str, "template": dict}
 
 
 def custom_types_installed() -> bool:
@@ -72,7 +47,7 @@ def uncovered(rendered: Rendered) -> list[str]:
     }
     return [
         f"no validator covers {'/'.join(identity)}: its types come with npm, which is not here"
-        for identity in sorted(kinds & _CUSTOM.keys())
+        for identity in sorted(kinds & CUSTOM.keys())
     ]
 
 
@@ -88,13 +63,16 @@ def findings(rendered: Rendered) -> list[str]:
 
 def _findings(resource: Resource) -> Iterator[str]:
     identity = (resource["apiVersion"], resource["kind"])
-    if identity in _CUSTOM:
+    if identity in CUSTOM:
         return
     if identity == ("serving.kserve.io/v1beta1", "InferenceService"):
-        yield from _inference_service(resource)
+        yield from kserve.findings(resource)
+        yield from _findings(kserve.split(resource)[1])
         return
-    if identity == ("kubeflow.org/v1", "PyTorchJob"):
-        yield from _pytorch_job(resource)
+    if identity in fields.KINDS:
+        yield from fields.findings(resource["spec"], fields.KINDS[identity])
+        if resource["kind"] == "PyTorchJob":
+            yield from _pytorch_templates(resource["spec"])
         return
     yield from _of_kubernetes(json.dumps(resource))
 
@@ -118,46 +96,13 @@ def _of_kubernetes(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _inference_service(resource: Resource) -> Iterator[str]:
-    spec = resource["spec"]
-    yield from (f"unknown field spec.{name}" for name in spec.keys() - {"predictor"})
-    predictor = dict(spec["predictor"])
-    for name, type_ in _PREDICTOR.items():
-        value = predictor.pop(name, None)
-        if value is not None and not isinstance(value, type_):
-            yield f"spec.predictor.{name} is no {type_.__name__}"
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": resource["metadata"]["name"]},
-        "spec": predictor,
-    }
-    yield from _findings(pod)
-
-
-def _pytorch_job(resource: Resource) -> Iterator[str]:
-    spec = dict(resource["spec"])
-    replicas = spec.pop("pytorchReplicaSpecs", {})
-    yield from _fields(spec, _PYTORCH_JOB, "spec")
+def _pytorch_templates(spec: dict[str, Any]) -> Iterator[str]:
+    replicas = spec.get("pytorchReplicaSpecs", {})
     if not replicas:
         yield "spec.pytorchReplicaSpecs is missing"
-    for role, made in replicas.items():
-        if role not in ("Master", "Worker"):
-            yield f"unknown role spec.pytorchReplicaSpecs.{role}"
-        yield from _fields(made, _REPLICAS, f"spec.pytorchReplicaSpecs.{role}")
+    for made in replicas.values():
         template = {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "any"}}
         yield from _findings({**template, "template": made.get("template")})
-
-
-def _fields(given: dict[str, Any], known: dict[str, Any], where: str) -> Iterator[str]:
-    for name, value in given.items():
-        type_ = known.get(name)
-        if type_ is None:
-            yield f"unknown field {where}.{name}"
-        elif isinstance(type_, dict):
-            yield from _fields(value, type_, f"{where}.{name}")
-        elif type(value) is not type_:
-            yield f"{where}.{name} is no {type_.__name__}"
 
 
 def custom_findings(rendered: Rendered, workplace: Path) -> list[str]:
@@ -165,7 +110,7 @@ def custom_findings(rendered: Rendered, workplace: Path) -> list[str]:
     named: dict[str, str] = {}
     for overlay, resources in rendered.items():
         for number, resource in enumerate(resources):
-            package = _CUSTOM.get((resource["apiVersion"], resource["kind"]))
+            package = CUSTOM.get((resource["apiVersion"], resource["kind"]))
             if package is not None:
                 file = f"{overlay}-{number}.ts"
                 named[file] = f"{overlay}: {title(resource)}"

@@ -64,6 +64,32 @@ def key_lines(valid: int, invalid: int) -> Series:
     return {f'{sample}"valid"}}': f"{valid}x30", f'{sample}"invalid"}}': f"{invalid}x30"}
 
 
+def saturation(*of_pods: str) -> Series:
+    """Return the constant saturation of some pods."""
+    labels = 'namespace="valence",job="valence",service="valence",pod='
+    return {
+        f'valence_saturation_ratio{{{labels}"{number}"}}': f"{value}x20"
+        for number, value in enumerate(of_pods)
+    }
+
+
+def retrain(*, success: str, active: str = "0x60", due: str = "604800x60") -> Series:
+    """Return an hour of a CronJob whose last run was scheduled at second 600 of it."""
+    values = {
+        "status_last_schedule_time": "_x9 600x50",
+        "status_last_successful_time": success,
+        "status_active": active,
+        "next_schedule_time": due,
+    }
+    labels = 'namespace="valence",cronjob="valence-retrain"'
+    return {f"kube_cronjob_{name}{{{labels}}}": samples for name, samples in values.items()}
+
+
+def versions(pod: str, service: str, version: str, values: str = "1x40") -> Series:
+    labels = f'namespace="valence",job="valence",service="{service}",pod="{pod}"'
+    return {f'valence_model_info{{{labels},model="m",version="{version}",engine="e"}}': values}
+
+
 class Case(NamedTuple):
     minutes: int
     firing: Series
@@ -83,6 +109,7 @@ CASES = {
         {f"valence_queue_age_seconds{{{MODEL}}}": "3x20"},
         {f"valence_queue_age_seconds{{{MODEL}}}": "2.5x20"},
     ),
+    "ValenceSaturated": Case(15, saturation("0.9", "0.85"), saturation("1.3", "0.35")),
     "ValenceRejects": Case(25, rejected(7, 0, 5), rejected(8, 500, 1)),
     "ValenceRestarts": Case(
         14,
@@ -99,9 +126,27 @@ CASES = {
         {**key_lines(5, 0), f"valence_keys_unread{{{POD}}}": "0x4 1x20"},
         {**key_lines(5, 0), f"valence_keys_unread{{{POD}}}": "1x3 0x20"},
     ),
+    "ValenceModelRefused": Case(
+        10,
+        {f'valence_model_refused{{{POD},model="m"}}': "0x4 1x20"},
+        {f'valence_model_refused{{{POD},model="m"}}': "0x4 1 0x20"},
+    ),
+    "ValenceVersionsMixed": Case(
+        25,
+        versions("a", "valence", "1") | versions("b", "valence", "2"),
+        # a canary; and a replaced version, whose gauge workers that share metrics set to 0
+        versions("a", "valence", "2")
+        | versions("a", "valence", "1", "1x8 0x30")
+        | versions("b", "valence-canary", "3"),
+    ),
     "ValenceLabelsDrift": Case(1600, labels(70, 20), labels(70, 60), step=5),
     "ValenceUnknownWords": Case(150, shares(*UNKNOWN, share=16), shares(*UNKNOWN, share=14)),
     "ValenceTruncates": Case(150, shares(*TRUNCATED, share=6), shares(*TRUNCATED, share=4)),
+    "ValenceRetrainFailed": Case(
+        40,
+        retrain(success="0x60", active="0x9 1x5 0x45"),
+        retrain(success="0x20 1500x40", active="0x9 1x15 0x35"),
+    ),
     "ValenceAbsent": Case(
         10,
         {f"up{{{POD}}}": "0x20"},
@@ -177,6 +222,32 @@ def test_lost_lines_of_keys_fire_the_alert(promtool, rule_file, valid, invalid, 
         step=1,
         minutes=10,
         firing=firing,
+    )
+    tested = run(promtool, "test", "rules", path)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+@pytest.mark.parametrize(
+    ("series", "minutes", "firing"),
+    [
+        # the very first run fails: there is no time of a success
+        (retrain(success="_x60"), 40, True),
+        # a run that is still training
+        (retrain(success="0x60", active="1x60"), 40, False),
+        # the failure is silent again after a run that succeeds
+        (retrain(success="0x30 1800x30"), 50, False),
+        # the controller starts no runs: the next one was due before the hour began
+        (retrain(success="700x60", due="0x180"), 170, True),
+        (retrain(success="700x60", due="0x180"), 100, False),
+    ],
+    ids=["first run", "still training", "succeeded later", "never started", "started late"],
+)
+def test_a_retraining_is_told_by_its_last_run(promtool, rule_file, series, minutes, firing):
+    longer = {
+        name: f"{values} {values.split()[-1].split('x')[0]}x130" for name, values in series.items()
+    }
+    path = unit_test(
+        rule_file, "ValenceRetrainFailed", longer, step=1, minutes=minutes, firing=firing
     )
     tested = run(promtool, "test", "rules", path)
     assert tested.returncode == 0, tested.stdout + tested.stderr

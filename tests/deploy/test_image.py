@@ -4,9 +4,13 @@ complete.
 
 from __future__ import annotations
 
+import http.server
 import json
 import re
 import runpy
+import subprocess
+import sys
+import threading
 import tomllib
 
 import pytest
@@ -69,7 +73,20 @@ def test_a_lock_holds_the_pins_of_its_requirements(lock, parts):
         assert required(part).items() <= locked(lock).items()
 
 
-@pytest.mark.parametrize("lock", ["cpu", "gpu", "training", "sbom"])
+def test_the_base_lock_is_the_training_lock_without_torch():
+    """Whose builds for CPU and for CUDA have other hashes: `make serve` takes either."""
+    base, training = locked("base"), locked("training")
+    torch = training.keys() - base.keys()
+    assert {"torch", "triton", "nvidia-cublas"} <= torch
+    assert all(
+        name in ("torch", "triton") or name.startswith(("cuda-", "nvidia-")) for name in torch
+    )
+    assert {name: base[name] for name in training.keys() - torch} == {
+        name: training[name] for name in training.keys() - torch
+    }
+
+
+@pytest.mark.parametrize("lock", ["base", "cpu", "gpu", "training", "sbom"])
 def test_every_version_of_a_lock_has_its_hashes(lock):
     blocks = re.split(
         r"^(?=[\w.-]+==)", (LOCKS / f"{lock}.txt").read_text("utf-8"), flags=re.MULTILINE
@@ -96,6 +113,38 @@ def test_training_code_is_only_in_its_own_stage():
     training = [stage for stage in stages() if "COPY training/" in stage]
     assert [stage.splitlines()[0] for stage in training] == ["${PYTHON} AS training"]
     assert "USER 10001:10001" in training[0]
+
+
+@pytest.mark.parametrize("variable", [None, "", "0", "PORT"])
+def test_the_health_check_asks_the_port_of_probes(variable):
+    """The port of ``VALENCE_ADMIN_PORT``, or else the image's own."""
+    asked = []
+
+    class Probe(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            """Say nothing."""
+
+    (command,) = re.findall(r"^    CMD (\[.*\])$", stages()[-1], re.MULTILINE)
+    (_, _, code) = json.loads(command)
+    with http.server.HTTPServer(("127.0.0.1", 0), Probe) as server:
+        port = str(server.server_port)
+        value = port if variable == "PORT" else variable
+        if variable != "PORT":
+            code = code.replace("3000", port)
+        environment = {} if value is None else {"VALENCE_ADMIN_PORT": value}
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        checked = subprocess.run(
+            [sys.executable, "-S", "-c", code], env=environment, check=False, timeout=20
+        )
+        thread.join(timeout=20)
+    assert asked == ["/livez"]
+    assert checked.returncode == 0
 
 
 def test_the_bento_holds_only_the_service():

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.deploy import agreement, checks, schemas
+from tests.deploy.mistakes import CUSTOM_MISTAKES, MISTAKES
 from tests.deploy.rendering import ROOT, kustomize, named, pods, render, training_pods
 
 pytestmark = pytest.mark.integration
@@ -22,8 +23,6 @@ types_of_custom_resources = pytest.mark.skipif(
     not schemas.custom_types_installed(),
     reason="the types of the custom resources are not installed; `make manifests` does it",
 )
-BASE = "deploy/base/release/deployment.yaml"
-RULES = "deploy/components/monitoring/rules.yaml"
 
 
 def test_oldest_and_newest_kubernetes_know_every_field(rendered):
@@ -53,9 +52,9 @@ def test_a_custom_kind_without_a_validator_is_a_finding(
         f"{resource['apiVersion']}/{resource['kind']}"
         for resources in rendered.values()
         for resource in resources
-        if resource["kind"] in ("ServiceMonitor", "PrometheusRule", "ScaledObject", "HTTPRoute")
+        if (resource["apiVersion"], resource["kind"]) in schemas.CUSTOM
     }
-    assert len(custom) == 4
+    assert len(custom) == len(schemas.CUSTOM)
     assert {re.findall(r"no validator covers (\S+):", finding)[0] for finding in found} == custom
 
 
@@ -198,97 +197,6 @@ def test_every_skipped_rule_of_hadolint_has_a_reason():
     ignored = [number for number, line in enumerate(lines) if "hadolint ignore" in line]
     assert len(ignored) == 1
     assert all(re.match(r"# (?!hadolint)\w", lines[number - 1]) for number in ignored)
-
-
-MISTAKES = {
-    "wrong probe path": (BASE, "path: /livez", "path: /alive", "livenessProbe asks /alive"),
-    "liveness asks readiness": (BASE, "path: /livez", "path: /readyz", "livenessProbe asks"),
-    "wrong port": (BASE, "containerPort: 3000", "containerPort: 8080", "listens on 3000"),
-    "port that nobody listens on": (
-        BASE, "containerPort: 3001", "containerPort: 3002", "listens on 3000 and 3001",
-    ),
-    "probes on the port of clients": (
-        BASE, "port: admin", "port: http", "livenessProbe asks port http",
-    ),
-    "missing seccomp": (BASE, "type: RuntimeDefault", "type: Unconfined", "seccompProfile"),
-    "uid that is not the image's": (BASE, "runAsUser: 10001", "runAsUser: 10002", "runAsUser"),
-    "root that can be written": (
-        BASE, "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "readOnlyRoot",
-    ),
-    "links to Services": (
-        BASE, "enableServiceLinks: false", "enableServiceLinks: true", "links to Services",
-    ),
-    "unknown field": (BASE, "periodSeconds: 10", "periodSecond: 10", "periodSecond"),
-    "unknown setting": (BASE, "VALENCE_API_KEYS_FILE", "VALENCE_API_KEY_FILE", "is not a setting"),
-    "leaving told twice": (
-        BASE, "- name: VALENCE_API_KEYS_FILE",
-        '- {name: VALENCE_DRAIN_SECONDS, value: "5"}\n            - name: VALENCE_API_KEYS_FILE',
-        "VALENCE_DRAIN_SECONDS",
-    ),
-    "home that cannot be written": (
-        "deploy/image/Dockerfile", "BENTOML_HOME=/tmp/bentoml", "BENTOML_HOME=/var/lib/bentoml",
-        "is not in /tmp",
-    ),
-    "grace too short": (BASE, "PeriodSeconds: 75", "PeriodSeconds: 30", "terminationGrace"),
-    "kind that nothing validates": (
-        "deploy/base/service-account.yaml", "kind: ServiceAccount", "kind: ServiceAcount",
-        "no validator covers v1/ServiceAcount",
-    ),
-    "port that the Service does not find": (
-        "deploy/base/release/service.yaml", "targetPort: http", "targetPort: https",
-        "no port https",
-    ),
-    "typo in a metric": (
-        RULES, "valence_rejected_requests_total", "valence_reject_requests_total", "exposes no",
-    ),
-    "value that a label never has": (RULES, "overloaded|", "overload|", "reason='overload'"),
-    "bucket that is none": (RULES, 'le="0.25"', 'le="0.3"', "le='0.3'"),
-    "expression that does not parse": (RULES, "> 0.01", "> > 0.01", "ValenceRejects"),
-    "alert without a runbook": (
-        "docs/operations/runbook.md", "## ValenceRejects", "## Rejects",
-        "no section ValenceRejects",
-    ),
-    "backend that is not there": (
-        "deploy/components/canary/route.yaml", "name: valence-canary", "name: valence-next",
-        "no Service valence-next:80",
-    ),
-    "volume that is not claimed": (
-        "deploy/components/training/job.yaml", "claimName: valence-workspace",
-        "claimName: workspace", "on no volume that is claimed",
-    ),
-    "command that is none": (
-        "deploy/components/retrain/retrain.yaml", "- retrain\n", "- retrian\n",
-        "there is no command retrian",
-    ),
-    "option that is none": (
-        "deploy/components/retrain/retrain.yaml", "- --kept-exit-code", "- --kept-code", "retrain:",
-    ),
-    "more ranks than pods": (
-        "deploy/components/training/job.yaml", "--nnodes=2", "--nnodes=3", "not as many as pods",
-    ),
-    "rendezvous that nobody keeps": (
-        "deploy/components/training/service.yaml", "port: 29400", "port: 29500", "--rdzv-endpoint",
-    ),
-    "store that outlives processes": (
-        "deploy/components/training-kubeflow/job.yaml", "TORCH_DISABLE_SHARE", "TORCH_SHARE",
-        "would look for dead ones",
-    ),
-    "unknown field of a PyTorchJob": (
-        "deploy/components/training-kubeflow/job.yaml", "maxRestarts", "maxRestart", "maxRestart",
-    ),
-    "unknown field of a PyTorchJob's pod": (
-        "deploy/components/training-kubeflow/job.yaml", "enableServiceLinks", "serviceLinks",
-        "serviceLinks",
-    ),
-    "uid of the image": (
-        "deploy/image/Dockerfile", "USER 10001:10001", "USER 10003:10003", "10003",
-    ),
-}  # fmt: skip
-CUSTOM_MISTAKES = (
-    ("deploy/components/monitoring/service-monitor.yaml", "scrapeTim", "scrapeTIM", "scrapeTIM"),
-    ("deploy/components/autoscaling-keda/scaled-object.yaml", "15", "15s", "not assignable"),
-    ("deploy/components/canary/route.yaml", "weight: 5\n", "weigth: 5\n", "weigth"),
-)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

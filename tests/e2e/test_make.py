@@ -113,12 +113,20 @@ def test_an_old_target_translates_its_variables(checkout: Checkout) -> None:
     for arguments, command in [
         (["show", "MODEL=topic"], "show topic"),
         (["score", "IN=a.csv", "OUT=b.csv", "ARGS=--top-k 2"], "score a.csv b.csv"),
-        (["check", "DATA=a.csv", "LABEL=stars"], "check --data DATA --label LABEL ("),
+        (["check", "DATA=a.csv", "LABEL=stars"], "check --data a.csv --label stars ("),
         (["search", "TRIALS=3"], "search sentiment --trials 3 ("),
         (["promote", "TAG=topic:1"], "promote topic:1 ("),
         (["lm", "LM=mine"], "lm training/char_lm/configs/mine.toml ("),
     ]:
         assert f"/valence {command}" in checkout.run(*arguments).stderr
+
+
+@pytest.mark.parametrize("code", [1, 3])
+def test_make_retrain_prints_the_code_that_make_hides(checkout: Checkout, code: int) -> None:
+    done = checkout.run("retrain", f"VALENCE=sh -c 'exit {code}' valence")
+    assert done.returncode == 2
+    assert f"valence retrain ended with {code}, and make ends with 2: call" in done.stderr
+    assert checkout.run("retrain", "VALENCE=true").stderr == ""
 
 
 def test_every_command_of_the_readme_is_a_target(repository: Path) -> None:
@@ -143,11 +151,6 @@ def test_make_test_runs_the_style_and_type_checks(checkout: Checkout) -> None:
         assert command in planned
 
 
-def test_chaos_lists_its_parts_and_forwards_the_share(checkout: Checkout) -> None:
-    planned = checkout.make("-n", "chaos", "ONLY=soak", "SHARE=0.1")
-    assert "-m tests.trials.chaos --only soak --share 0.1" in planned
-
-
 def test_every_file_is_formatted(checkout: Checkout) -> None:
     assert "left unchanged" in checkout.make("format")
 
@@ -167,23 +170,12 @@ def test_a_value_with_shell_characters_reaches_the_command(checkout: Checkout) -
     assert not (checkout.folder / "pwned").exists()
 
 
-def test_what_is_trained_is_a_preset_a_file_or_data(checkout: Checkout) -> None:
-    for arguments, planned in [
-        ([], "valence train sentiment "),
-        (["MODEL=topic"], "valence train topic "),
-        (["CONFIG=mine.toml"], "valence train mine.toml "),
-        (["DATA=a.csv"], 'valence train --data "$DATA"  '),
-        (["DATA=a.csv", "MODEL=mine", "TEXT=x"], '--data "$DATA" --text "$TEXT"   --name mine '),
-        (["RANKS=2"], "torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m valence.train"),
-    ]:
-        assert planned in checkout.make("-n", "train", *arguments)
-
-
-def test_serve_serves_the_models_that_are_named(checkout: Checkout) -> None:
-    planned = checkout.make("-n", "serve", "MODELS=topic sentiment", VALENCE_MODELS="")
-    assert "valence serve --host 127.0.0.1 --port 3000 --model topic --model sent" in planned
-    assert "--model" not in checkout.make("-n", "serve")
-    assert "--model" not in checkout.make("-n", "serve", "MODELS=topic", VALENCE_MODELS="topic")
+def test_serve_installs_what_the_lock_names_by_its_hashes(checkout: Checkout) -> None:
+    planned = checkout.make("-n", "-W", "pyproject.toml", "serve").splitlines()
+    (locked,) = (line for line in planned if "requirements/locks/base.txt" in line)
+    assert "install --require-hashes --no-deps " in locked
+    (rest,) = (line for line in planned if "'valence[training]'" in line)
+    assert planned.index(locked) < planned.index(rest)
 
 
 def test_score_writes_a_file(checkout: Checkout) -> None:
@@ -317,3 +309,12 @@ def test_wheel_holds_the_native_engine(checkout: Checkout) -> None:
 @pytest.mark.slow
 def test_the_sanitizers_find_no_fault_in_the_kernel(checkout: Checkout) -> None:
     checkout.make("sanitize")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("aarch64-linux-gnu-g++") is None or shutil.which("qemu-aarch64-static") is None,
+    reason="g++-aarch64-linux-gnu or qemu-user-static is not installed",
+)
+def test_the_kernel_for_arm_agrees_with_that_of_this_machine(checkout: Checkout) -> None:
+    assert " logits of neon agree" in checkout.make("kernel-arm")

@@ -117,6 +117,19 @@ def test_the_playground_shows_what_the_api_answers(page, server):
     assert violations(page) == []
 
 
+def test_the_playground_says_why_a_label_is_uncertain(page, server):
+    page.goto(f"{server.url}/")
+    for text, said in (("", "has no word"), ("zzz qqq", "knows no word"), ("zzz good", None)):
+        page.fill("#text", text)
+        page.click("#classify")
+        status = page.locator("#status", has_text="Classified by")
+        status.wait_for()
+        assert (page.inner_text("#label") == "uncertain") is (said is not None)
+        assert page.is_visible("#reason") is (said is not None)
+        assert (said or "") in page.inner_text("#reason")
+        assert violations(page) == []
+
+
 def test_words_are_coloured_by_units_of_both_directions(page, server):
     page.goto(f"{server.url}/")
     classify(page, TEXT)

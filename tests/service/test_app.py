@@ -105,3 +105,35 @@ asyncio.run(ask(service.entry))
 assert not [name for name in sys.modules if name.startswith("opentelemetry.exporter")]
 """
     assert imported(code)
+
+
+MEASURED = """
+import asyncio, time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from valence.service import app
+from valence.service.observability.metrics import Metrics
+app._GAUGE_SECONDS = 0.02
+
+async def measure():
+    worker = ThreadPoolExecutor(1)
+    # the models load
+    worker.submit(time.sleep, 0.1)
+    service = SimpleNamespace(_worker=worker, metrics=Metrics(version="1"))
+    task = asyncio.create_task(app.Valence.inner._measure_saturation(service))
+    await asyncio.sleep(0.3)
+    idle = service.metrics.saturation
+    for _ in range(40):
+        ends = time.perf_counter() + 0.02
+        while time.perf_counter() < ends:
+            pass
+        await asyncio.sleep(0)
+    task.cancel()
+    assert idle < 0.5 < service.metrics.saturation <= 1, (idle, service.metrics.saturation)
+
+asyncio.run(measure())
+"""
+
+
+def test_the_saturation_of_a_worker_is_measured():
+    assert "prometheus_client" in imported(MEASURED)

@@ -21,7 +21,7 @@ from valence.training.corpora.example import Example
 
 FOLDS = 5
 _MANY = 0.02
-MISSING = "{package} is not installed: pip install 'valence[checks]', or leave it out by --quick"
+_MISSING = "cleanlab is not installed: pip install 'valence[checks]', or leave it out by --quick"
 
 
 class Suspect(NamedTuple):
@@ -33,16 +33,17 @@ class Suspect(NamedTuple):
     suggested_probability: float
 
 
-def find_suspects(examples: Sequence[Example]) -> tuple[Suspect, ...]:
+def find_suspects(examples: Sequence[Example]) -> tuple[Suspect, ...] | None:
     """The single-label texts whose label is probably wrong, the most probable first.
 
-    Leaves out labels of fewer than :data:`FOLDS` texts. Raises :class:`ConfigurationError` if
+    None if no text has a word of two letters, which the linear model reads. Leaves out labels of
+    fewer than :data:`FOLDS` texts. Raises :class:`ConfigurationError` if
     cleanlab is not installed.
     """
     try:
         from cleanlab.filter import find_label_issues
     except ModuleNotFoundError:
-        raise ConfigurationError(MISSING.format(package="cleanlab")) from None
+        raise ConfigurationError(_MISSING) from None
     counts = Counter(one.label for one in examples if isinstance(one.label, str))
     labels = sorted(label for label, count in counts.items() if count >= FOLDS)
     judged = [one for one in examples if one.label in labels]
@@ -50,10 +51,14 @@ def find_suspects(examples: Sequence[Example]) -> tuple[Suspect, ...]:
         return ()
     given = np.array([labels.index(str(one.label)) for one in judged])
     # Words alone: pairs of words find as many wrong labels and take five times as long.
-    features = TfidfVectorizer(sublinear_tf=True, strip_accents="unicode", dtype=np.float32)
+    vectorizer = TfidfVectorizer(sublinear_tf=True, strip_accents="unicode", dtype=np.float32)
+    try:
+        features = vectorizer.fit_transform(one.text for one in judged)
+    except ValueError:
+        return None
     probabilities = cross_val_predict(
         LogisticRegression(C=2.0, max_iter=500),
-        features.fit_transform(one.text for one in judged),
+        features,
         given,
         cv=StratifiedKFold(FOLDS, shuffle=True, random_state=0),
         method="predict_proba",
@@ -73,8 +78,11 @@ def find_suspects(examples: Sequence[Example]) -> tuple[Suspect, ...]:
     )
 
 
-def report_noise(found: Sequence[Suspect], total: int) -> list[Finding]:
+def report_noise(found: Sequence[Suspect] | None, total: int) -> list[Finding]:
     """The finding about the suspects ``found`` among ``total`` texts."""
+    if found is None:
+        message = "labels are not judged: no text holds a word of two letters or more"
+        return [make_finding("label_noise", "note", (), total, message)]
     if not found:
         return []
     message = (

@@ -1,13 +1,12 @@
-"""Check for texts in another language than most."""
+"""Detect the language of texts, and find texts in another language than most."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from valence.service.errors import ConfigurationError
+import numpy as np
 from valence.training.checks.finding import Finding, Severity, make_finding
-from valence.training.checks.label_noise import MISSING
 from valence.training.corpora.example import Example
 
 # The language of a text with fewer letters is uncertain.
@@ -16,23 +15,60 @@ _MAX_CHARACTERS = 500  # of a text that are read
 # With a lower probability, the language is a guess among about a hundred languages.
 SURE = 0.9
 _MANY = 0.02
+# Short texts are judged together, in passages of so many letters; so many passages tell a language.
+_PASSAGE_LETTERS, _PASSAGES = 200, 200
+
+
+def detect_language(texts: Sequence[str]) -> str | None:
+    """The ISO 639-1 code of the language of most of ``texts``, judged by a sample.
+
+    None if no language has more than half of the sample.
+    """
+    identify = _load_identifier()
+    told = [identify(passage) for passage in _collect_passages(texts)]
+    counts = Counter(language for language, probability in told if probability >= SURE)
+    language, count = next(iter(counts.most_common(1)), ("", 0))
+    return language if 2 * count > len(told) else None
+
+
+def _collect_passages(texts: Sequence[str]) -> list[str]:
+    """The passages that a sample of ``texts`` gives, the same for the same texts."""
+    passages: list[str] = []
+    parts: list[str] = []
+    letters = 0
+    places = np.random.default_rng(0).permutation(len(texts))
+    for place in places.tolist():
+        text = texts[place][:_MAX_CHARACTERS]
+        parts.append(text)
+        letters += sum(map(str.isalpha, text))
+        if letters >= _PASSAGE_LETTERS:
+            passages.append(" ".join(parts))
+            parts, letters = [], 0
+            if len(passages) == _PASSAGES:
+                return passages
+    if not passages and letters >= MIN_LETTERS:
+        passages.append(" ".join(parts))
+    return passages
+
+
+def _load_identifier() -> Callable[[str], tuple[str, float]]:
+    """The function from a text to its language and the probability of the language."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # the model takes half a second
+
+    classify: Callable[[str], tuple[str, float]] = LanguageIdentifier.from_model_file(
+        MODEL_FILE, norm_probs=True
+    ).classify
+    return classify
 
 
 def languages(examples: Sequence[Example]) -> list[Finding]:
-    """Check the languages of the texts that are long enough.
-
-    Raises :class:`ConfigurationError` if py3langid is not installed.
-    """
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ModuleNotFoundError:
-        raise ConfigurationError(MISSING.format(package="py3langid")) from None
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    """Check the languages of the texts that are long enough."""
+    identify = _load_identifier()
     told: list[tuple[str, Example]] = []
     for example in examples:
         text = example.text[:_MAX_CHARACTERS]
         if sum(map(str.isalpha, text)) >= MIN_LETTERS:
-            language, probability = identifier.classify(text)
+            language, probability = identify(text)
             if probability >= SURE:
                 told.append((language, example))
     if not told:

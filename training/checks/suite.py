@@ -20,6 +20,7 @@ from valence.training.checks import (
     labels,
     language,
     lengths,
+    numbers,
     pii,
     profile,
 )
@@ -65,7 +66,9 @@ def run_quick_checks(configuration: Configuration, loaded: Loaded, splits: Split
         *duplicates.find_near_duplicates(splits),
         *labels.balance(splits, configuration.labels),
         *labels.unjudged(splits, configuration.labels),
+        *labels.find_look_alikes(splits, configuration.labels),
         *lengths.lengths(loaded.examples, configuration.text.max_tokens),
+        *numbers.find_alike_numbers(loaded.examples, configuration.text.numbers),
         *pii.suspected(loaded.examples),
     ]
 
@@ -88,8 +91,9 @@ def run_checks(
     if slow:
         found += language.languages(loaded.examples)
         if configuration.task == "single_label":
-            suspects = label_noise.find_suspects(loaded.examples)
-            found += label_noise.report_noise(suspects, len(loaded.examples))
+            judged = label_noise.find_suspects(loaded.examples)
+            found += label_noise.report_noise(judged, len(loaded.examples))
+            suspects = judged or ()
     if against is not None:
         found += check_drift(loaded, against)
     order = ("error", "warning", "note")
@@ -132,7 +136,7 @@ def check_before_training(
     if errors:
         said = "\n".join(f"  {one.check}: {one.message}" for one in errors[:_SHOWN])
         raise ConfigurationError(
-            f"the data do not do for training:\n{said}\n`python -m training check` says where; "
+            f"the data do not do for training:\n{said}\n`valence check` says where; "
             "--unchecked trains all the same"
         )
     return found

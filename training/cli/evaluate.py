@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from valence.service.files import dialects
 from valence.service.files.encodings import AUTO
 from valence.training.cli import tables
 from valence.training.cli.options import (
@@ -15,6 +16,7 @@ from valence.training.cli.options import (
     EncodingOption,
     EngineOption,
     ModelArgument,
+    QuotingOption,
     WorkspaceOption,
 )
 from valence.training.cli.parameters import expand_options
@@ -36,8 +38,8 @@ class TextOptions:
     data: Annotated[
         list[str] | None,
         typer.Option(
-            help="Labelled texts instead of the model's own: a CSV, TSV, JSON Lines or Parquet "
-            "file, a folder or a glob. May be repeated.",
+            help="Labelled texts instead of the model's own: a file (CSV, TSV, JSON, Parquet, "
+            "Excel, fastText), a folder or a glob. May be repeated.",
             show_default=False,
         ),
     ] = None
@@ -52,6 +54,7 @@ class TextOptions:
         typer.Option(help="Separator of several labels.", show_default="as trained on"),
     ] = None
     encoding: EncodingOption = AUTO
+    quoting: QuotingOption = dialects.AUTO
     mapping: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,6 +90,7 @@ class TextOptions:
             encoding=self.encoding,
             task=manifest.task,
             label_separator=self.separator or str(known.get("label_separator", "|")),
+            quoting=self.quoting,
         )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from valence.service.errors import ValenceError
+from valence.service.files.failures import exit_in_one_line
 from valence.service.version import VERSION
 from valence.training.cli.cells import cells
 from valence.training.cli.check import check
@@ -43,14 +42,24 @@ _FORWARDED = (score, keys, bento)
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-@app.callback(epilog="Models, corpora and reports are kept in the folder .valence.")
-def describe(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Train, evaluate and serve text classifiers."""
-    if version:
+def print_version(wanted: bool) -> None:
+    """Print the version and end, if it is ``wanted``."""
+    if wanted:
         typer.echo(f"valence {VERSION}")
         raise typer.Exit
+
+
+@app.callback(epilog="Models, corpora and reports are kept in the folder .valence.")
+def describe(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=print_version),
+    ] = False,
+) -> None:
+    """Train, evaluate and serve text classifiers."""
+    # the option has ended the command, if it was given
+    del version
 
 
 for _group, _commands in GROUPS.items():
@@ -60,14 +69,11 @@ for _group, _commands in GROUPS.items():
 
 
 def main() -> None:
-    """Run a command; an error that Valence raises on purpose is one line and exit code 1.
+    """Run a command; an error on purpose, or of the system, is one line and exit code 1.
 
     Models are in the store that ``make`` uses too, unless ``BENTOML_HOME`` names another one.
     """
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("BENTOML_HOME", str((WORKSPACE / "bentoml").resolve()))
-    try:
+    with exit_in_one_line():
         app(prog_name="valence")
-    except ValenceError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)

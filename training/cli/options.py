@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from valence.service.errors import ConfigurationError
+from valence.service.files import dialects
 from valence.service.files.encodings import AUTO
 from valence.training.config.columns import Columns
-from valence.training.config.locations import PRESETS, find_configuration
+from valence.training.config.locations import PRESETS, find_configuration, find_near_name
 from valence.training.runtime.progress import Reporter
 
 if TYPE_CHECKING:
@@ -41,6 +42,13 @@ EncodingOption = Annotated[
     str,
     typer.Option(
         help="Encoding of the files of --data, such as cp1252; auto: recognized file by file."
+    ),
+]
+QuotingOption = Annotated[
+    str,
+    typer.Option(
+        help="How CSV and TSV files of --data have a quotation mark within a text: double or "
+        "backslash; none: quotation marks enclose no texts; auto: recognized file by file.",
     ),
 ]
 TrackOption = Annotated[
@@ -74,8 +82,8 @@ class DataOptions:
     data: Annotated[
         list[str] | None,
         typer.Option(
-            help="Labelled texts of your own: a CSV, TSV, JSON Lines or Parquet file, a folder or "
-            "a glob. May be repeated.",
+            help="Labelled texts of your own: a file (CSV, TSV, JSON, Parquet, Excel, fastText), a "
+            "folder or a glob. May be repeated.",
             show_default=False,
         ),
     ] = None
@@ -88,6 +96,7 @@ class DataOptions:
         str, typer.Option(help="Separator of the labels, if they are one string.")
     ] = "|"
     encoding: EncodingOption = AUTO
+    quoting: QuotingOption = dialects.AUTO
     name: Annotated[
         str | None,
         typer.Option(
@@ -115,6 +124,7 @@ class DataOptions:
                     self.encoding,
                     task="multi_label" if self.multi_label else "single_label",
                     label_separator=self.separator,
+                    quoting=self.quoting,
                 ),
                 name=self.name,
                 workspace=workspace,
@@ -133,6 +143,18 @@ def override_optimization(configuration: Configured, **values: int | None) -> Co
     changes = {key: value for key, value in values.items() if value is not None}
     optimization = configuration.optimization.model_copy(update=changes)
     return configuration.model_copy(update={"optimization": optimization})
+
+
+def warn_of_near_name(name: str, reporter: Reporter) -> None:
+    """Report a new name that is probably a misspelling of that of a preset or a stored model."""
+    from valence.training.registry import store
+
+    near = find_near_name(name, {*store.list_names(), *(path.stem for path in PRESETS.iterdir())})
+    if near is not None:
+        reporter.say(
+            f"warning: {name!r} is the name of a new model, near to {near!r}; if you mean "
+            f"{near!r}, start again with that name"
+        )
 
 
 def torch_device(name: str) -> torch.device:

@@ -18,6 +18,7 @@ from valence.training.cli.options import (
     WorkspaceOption,
     override_optimization,
     torch_device,
+    warn_of_near_name,
 )
 from valence.training.cli.parameters import expand_options
 from valence.training.runtime.progress import Reporter
@@ -69,6 +70,7 @@ def retrain(
     from valence.training.pipeline.gate.rules import Rules
     from valence.training.tracking.tracker import UNTRACKED, track_run
 
+    warn_of_near_name(chosen.name, reporter)
     tracker = track_run(options.workspace, reporter) if options.track else nullcontext(UNTRACKED)
     with tracker as tracking:
         verdict, path = retraining.retrain_model(

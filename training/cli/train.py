@@ -20,6 +20,7 @@ from valence.training.cli.options import (
     WorkspaceOption,
     override_optimization,
     torch_device,
+    warn_of_near_name,
 )
 from valence.training.cli.parameters import expand_options
 from valence.training.runtime import distributed
@@ -80,6 +81,7 @@ def train(
         from valence.training.pipeline import training_run
         from valence.training.tracking.tracker import UNTRACKED, track_run
 
+        warn_of_near_name(chosen.name, reporter)
         track = options.track and distributed.is_first()
         with (
             track_run(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking

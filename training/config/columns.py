@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from valence.service.classifier.manifest import Task
+from valence.service.files import dialects
 from valence.service.files.encodings import AUTO
 
 
@@ -17,3 +18,4 @@ class Columns:
     encoding: str = AUTO
     task: Task = "single_label"
     label_separator: str = "|"
+    quoting: str = dialects.AUTO

@@ -26,6 +26,7 @@ from valence.service.classifier.architecture import (
 )
 from valence.service.classifier.labels import check_labels
 from valence.service.classifier.manifest import MAX_TOKENS, EmojiWords, Misspelled, Task
+from valence.service.files import dialects
 from valence.service.files.encodings import AUTO
 from valence.training.config.columns import Columns
 
@@ -89,6 +90,11 @@ class Data(_Section):
     encoding: str = Field(
         default=AUTO, description="Encoding of the files; auto: recognized file by file."
     )
+    quoting: Literal[dialects.QUOTINGS] = Field(  # type: ignore[valid-type]
+        default=dialects.AUTO,
+        description="How CSV and TSV files have a quotation mark within a text: 'double' or "
+        "'backslash'; 'none': quotation marks enclose no texts; 'auto': recognized file by file.",
+    )
     streamed: bool | None = Field(
         default=None,
         description="Read files during training, for `steps` steps, instead of into memory. "
@@ -110,6 +116,7 @@ class Data(_Section):
             encoding=self.encoding,
             task=task,
             label_separator=self.label_separator,
+            quoting=self.quoting,
         )
 
     @property

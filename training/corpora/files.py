@@ -1,17 +1,19 @@
-"""Read the user's labelled texts: CSV, TSV, JSON Lines (gzipped or not) and Parquet files.
+"""Read the user's labelled texts: tables of every format that :mod:`valence.service.files` reads.
 
 Or folders of plain texts that are named after their labels (:mod:`.folders`).
 
-An error names the file, the line and the column. It may quote the label of a row, never the text.
+An error names the file, the line and the column. It never quotes a value of a row.
 """
 
 from __future__ import annotations
 
 import glob
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,10 +22,23 @@ from valence.service.classifier.manifest import CorpusRecord
 from valence.service.errors import ConfigurationError
 from valence.service.files import encodings
 from valence.service.files.encodings import Encoding
-from valence.service.files.tables import FORMATS, Rows, detect_format, require_format, shorten
+from valence.service.files.formats import (
+    BINARY,
+    READABLE,
+    detect_format,
+    has_table_name,
+    require_format,
+)
+from valence.service.files.missing import is_missing, read_text
+from valence.service.files.rows import Rows
+from valence.service.files.table import Row
 from valence.training.config.columns import Columns
 from valence.training.corpora import folders, hub, torchtext_sets
 from valence.training.corpora.example import Example
+
+# faulty rows that an error names, beside the first one, and how far they are looked for
+_MAX_PLACES = 5
+_MAX_ROWS_AHEAD = 100_000
 
 
 def find_files(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path, ...]:
@@ -43,9 +58,7 @@ def find_files(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path
         elif cache is not None and torchtext_sets.is_name(pattern):
             files = torchtext_sets.fetch_files(pattern, cache)
         elif path.is_dir():
-            files = sorted(one for one in path.rglob("*") if one.is_file() and detect_format(one))
-            if not files and folders.holds_labelled_texts(path):
-                files = [path]
+            files = _list_tables(path)
         elif path.is_file():
             files = [path]
         else:
@@ -54,7 +67,7 @@ def find_files(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path
             files = [one for one in files if one.is_file()]
         if not files:
             raise ConfigurationError(
-                f"{pattern}: no file of that name, and none of {', '.join(FORMATS)} under it, nor "
+                f"{pattern}: no file of that name, and none of {', '.join(READABLE)} under it, nor "
                 f"texts in folders named after labels (LABEL/*.txt); paths start at {Path.cwd()}"
             )
         for file in files:
@@ -62,6 +75,15 @@ def find_files(patterns: Sequence[str], cache: Path | None = None) -> tuple[Path
                 require_format(file)
             found[file] = None
     return tuple(found)
+
+
+def _list_tables(folder: Path) -> list[Path]:
+    """The tables in ``folder``, or the folder if it holds texts by label, or other files."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    tables = [path for path in files if has_table_name(path)]
+    if not tables and folders.holds_labelled_texts(folder):
+        return [folder]
+    return tables or [path for path in files if detect_format(path)]
 
 
 def name_files(paths: Sequence[Path]) -> tuple[str, ...]:
@@ -100,10 +122,12 @@ def resolve_encoding(path: Path, table: Columns) -> ResolvedColumns:
     For a folder, the encoding is that of its texts that are not UTF-8. Raises
     :class:`ConfigurationError` if the encoding is not recognized.
     """
-    if table.encoding != encodings.AUTO or detect_format(path) == "parquet":
+    if table.encoding != encodings.AUTO:
         return ResolvedColumns(table, None)
     if path.is_dir():
         return ResolvedColumns(table, folders.guess_encoding(path))
+    if detect_format(path) in BINARY:
+        return ResolvedColumns(table, None)
     found = encodings.detect_file_encoding(path)
     return ResolvedColumns(replace(table, encoding=found.name), found)
 
@@ -133,17 +157,16 @@ def read_examples(
     """The rows of ``path`` in their order, duplicates and all; a row without text has an empty one.
 
     With ``part``, the rows that begin in these bytes of the file; see
-    :class:`valence.service.files.tables.Rows`. Raises :class:`ConfigurationError`.
+    :class:`valence.service.files.rows.Rows`. Raises :class:`ConfigurationError`.
     """
     for place, row in read_rows(path, table, part=part):
         where = f"{path}, {place}"
-        text = row[table.text]
+        text = read_text(row[table.text])
         if text is None:
-            text = ""
-        if not isinstance(text, str):
+            kind = type(row[table.text]).__name__
             raise ConfigurationError(
-                f"{where}: column {table.text!r} holds a {type(text).__name__}, not a text; name "
-                "another column for the text"
+                f"{where}: column {table.text!r} holds a {kind}, not a text; name another column "
+                "for the text"
             )
         label = _label(row[table.label], table, where) if table.label else ""
         yield Example(text, label, corpus, place=place)
@@ -158,12 +181,25 @@ def read_rows(
             yield place, {table.text: text} | ({table.label: label} if table.label else {})
         return
     columns = (table.text, table.label) if table.label else (table.text,)
-    found = Rows(path, require_format(path), encoding=table.encoding, columns=columns, part=part)
+    form = "jsonl" if part else require_format(path)
+    found = Rows(
+        path, form, encoding=table.encoding, quoting=table.quoting, columns=columns, part=part
+    )
     with closing(found):
         for row in found:
             if row.fault:
-                raise ConfigurationError(f"{path}, {row.place}: {row.fault}")
+                raise ConfigurationError(f"{path}, {row.place}: {row.fault}{_name_faults(found)}")
             yield row.place, row.values
+
+
+def _name_faults(rows: Iterable[Row]) -> str:
+    """The places of the next faulty rows."""
+    places = [row.place for row in islice(rows, _MAX_ROWS_AHEAD) if row.fault]
+    if not places:
+        return ""
+    named = ", ".join(places[:_MAX_PLACES])
+    more = f" and {len(places) - _MAX_PLACES:,} more" if len(places) > _MAX_PLACES else ""
+    return f" (faulty too: {named}{more})"
 
 
 def _label(value: Any, table: Columns, place: str) -> str | tuple[str, ...]:
@@ -171,12 +207,12 @@ def _label(value: Any, table: Columns, place: str) -> str | tuple[str, ...]:
         if isinstance(value, str):
             value = value.split(table.label_separator)
         elif not isinstance(value, list):
-            value = [] if value is None else [value]
+            value = [] if is_missing(value) else [value]
         return tuple(dict.fromkeys(name for item in value if (name := _name(item, table, place))))
     if isinstance(value, list | dict):
         raise ConfigurationError(
-            f"{place}: column {table.label!r} holds {shorten(value)}, not one label; for several "
-            'labels a text set task = "multi_label"'
+            f"{place}: column {table.label!r} holds a {type(value).__name__}, not one label; for "
+            'several labels a text set task = "multi_label"'
         )
     name = _name(value, table, place)
     if not name:
@@ -188,15 +224,17 @@ def _label(value: Any, table: Columns, place: str) -> str | tuple[str, ...]:
 
 def _name(value: Any, table: Columns, place: str) -> str:
     """A label as text; 4.0 becomes 4, because an empty cell turns numbers into floats."""
-    if value is None:
+    if is_missing(value):
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Decimal):
+        value = float(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, str | int | float):
         return str(value).strip()
     raise ConfigurationError(
-        f"{place}: column {table.label!r} holds {shorten(value)}, which is no label; a label is a "
-        "text or a number"
+        f"{place}: column {table.label!r} holds a {type(value).__name__}, which is no label; a "
+        "label is a text or a number"
     )

@@ -6,20 +6,20 @@ The folders of labels may be in folders of splits, as in the Large Movie Review 
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
 from valence.service.files import encodings
+from valence.service.files.compression import ENDINGS, Damage, open_unpacked
 from valence.service.files.encodings import AUTO, Encoding
+from valence.service.files.lines import MAX_ROW
 
 SPLITS = ("train", "dev", "valid", "validation", "test")
 # The texts of that data set without a label.
 UNLABELLED = "unsup"
-_ENDINGS = (".txt", ".txt.gz")
+_ENDINGS = (".txt", *(f".txt{packing}" for packing in ENDINGS))
 
 
 def list_texts(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -46,7 +46,7 @@ def read_texts(folder: Path, encoding: str) -> Iterator[tuple[str, str, str]]:
     found = guess_encoding(folder).name if encoding == AUTO else encoding
     for label, path in list_texts(folder):
         content = _read_bytes(path)
-        name = "utf-8" if encoding == AUTO and _is_utf8(content) else found
+        name = "utf-8" if encoding == AUTO and encodings.is_utf8(content) else found
         try:
             text = content.decode("utf-8-sig" if name == "utf-8" else name)
         except UnicodeDecodeError as error:
@@ -71,7 +71,7 @@ def guess_encoding(folder: Path) -> Encoding:
     prefix = b""
     for _, path in list_texts(folder):
         content = _read_bytes(path)
-        if not _is_utf8(content):
+        if not encodings.is_utf8(content):
             others += 1
             if len(prefix) < encodings.PREFIX_BYTES:
                 prefix += content + b"\n"
@@ -82,14 +82,6 @@ def guess_encoding(folder: Path) -> Encoding:
             "--encoding cp1252"
         )
     return found
-
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return b"\0" not in content
 
 
 def sha256(folder: Path) -> str:
@@ -121,9 +113,15 @@ def _list_files(label: Path) -> Iterator[tuple[str, Path]]:
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return encodings.decompress(file, path).read()
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise ConfigurationError(f"{path}: not gzip, damaged or cut short; copy it anew") from None
+        file, stream = open_unpacked(path)
+        with file:
+            content = stream.read(MAX_ROW + 1)
+    except Damage:
+        raise ConfigurationError(
+            f"{path}: the compressed file is damaged or cut short; copy the file again"
+        ) from None
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > MAX_ROW:
+        raise ConfigurationError(f"{path}: more than {MAX_ROW:,} bytes; split or shorten the text")
+    return content

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from valence.service.errors import ConfigurationError
-from valence.service.files.tables import import_pyarrow
+from valence.service.files.parquet import import_pyarrow
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -8,12 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
-from valence.service.files.encodings import is_gzipped
-from valence.service.files.tables import detect_format
+from valence.service.files.rows import has_plain_lines
 from valence.training.config.columns import Columns
 from valence.training.corpora import files
 from valence.training.corpora.example import Example
@@ -33,21 +32,20 @@ class Range:
 
 def is_readable_in_place(path: Path, table: Columns) -> bool:
     """Whether the file at ``path`` can be read by ranges; ``table`` gives its encoding."""
-    plain = detect_format(path) == "jsonl" and not is_gzipped(path)
-    return plain and table.encoding.lower() in ("utf-8", "utf8")
+    return table.encoding.lower() in ("utf-8", "utf8") and has_plain_lines(path)
 
 
 def copy_as_json_lines(path: Path, table: Columns, folder: Path) -> Path:
     """``path`` itself if it can be read by ranges, else a copy in ``folder`` that can.
 
-    A gzipped file cannot be entered in the middle, a row of CSV may contain line breaks, and a row
-    group of Parquet may be larger than memory. The name of the copy is a hash of its source, and
-    the copy is written completely or not at all. Raises :class:`ConfigurationError` as
+    A compressed file cannot be entered in the middle, a row of CSV may contain line breaks, and a
+    row group of Parquet may be larger than memory. The name of the copy is a hash of its source.
+    The copy is written completely or not at all. Raises :class:`ConfigurationError` as
     :func:`valence.training.corpora.files.read_examples` does.
     """
     if is_readable_in_place(path, table):
         return path
-    source = [files.sha256(path), table.text, table.label, table.encoding]
+    source = [files.sha256(path), *map(str, astuple(table))]
     name = hashlib.sha256("\n".join(source).encode()).hexdigest()[:16]
     made = folder / f"{name}.jsonl"
     if made.is_file():
@@ -56,9 +54,9 @@ def copy_as_json_lines(path: Path, table: Columns, folder: Path) -> Path:
     unfinished = made.with_suffix(".unfinished")
     try:
         with unfinished.open("w", encoding="ascii") as file:
-            for _, row in files.read_rows(path, table):
-                kept = {table.text: row[table.text], table.label: row[table.label]}
-                file.write(json.dumps(kept) + "\n")
+            for example in files.read_examples(path, table, corpus=path.name):
+                labelled = {table.label: example.label} if table.label else {}
+                file.write(json.dumps({table.text: example.text, **labelled}) + "\n")
         unfinished.replace(made)
     except OSError as error:
         raise ConfigurationError(

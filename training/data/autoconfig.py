@@ -3,6 +3,7 @@
 Rules of thumb, taken from the published configurations (``docs/training-log.md``):
 
 * ``max_tokens`` so that 99 of 100 texts are read whole, in steps of 32 up to 512;
+* frequent numbers are words of their own if more than half of the words are numbers;
 * fewer than ``FEW_TEXTS`` texts, half of them of ``LONG_TOKENS`` or more: a small network over
   tuned GloVe words that averages what it reads and leaves much out in training; else the default
   network, since an average tells short texts apart badly;
@@ -27,12 +28,15 @@ import tomli_w
 from valence.service.classifier import tokenizer
 from valence.service.errors import ConfigurationError
 from valence.service.files.encodings import AUTO
+from valence.service.files.missing import is_missing
 from valence.training.config.columns import Columns
 from valence.training.config.loader import parse_configuration
 from valence.training.config.schema import Optimization
 from valence.training.corpora import catalog, files, hub, torchtext_sets
 from valence.training.corpora.example import Example
 from valence.training.data import large_files
+from valence.training.data.label_names import sort_labels
+from valence.training.data.vocabulary import holds_mostly_numbers
 from valence.training.runtime.progress import Reporter
 
 FEW_TEXTS = 5_000
@@ -44,7 +48,7 @@ _MIN_EPOCHS, _MAX_EPOCHS = 4, 40
 MAX_LABELS = 1_000
 _POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 _HEADER = """\
-# Chosen for {files} by `training train --data`, which writes it anew each time.
+# Chosen for {files} by `valence train --data`, which writes it anew each time.
 # To change a choice, copy this file and train the copy.
 
 """
@@ -90,6 +94,7 @@ def write_configuration(
         "text": columns.text,
         "label": columns.label,
         **({"encoding": columns.encoding} if columns.encoding != AUTO else {}),
+        **({"quoting": columns.quoting} if columns.quoting != AUTO else {}),
         **({"label_separator": columns.label_separator} if columns.label_separator != "|" else {}),
     }
     content |= _choose_sections(loaded.examples, share)
@@ -113,6 +118,9 @@ def _choose_sections(examples: Sequence[Example], share: float) -> dict[str, Any
     longest = float(np.percentile(lengths, 99))
     max_tokens = min(512, max(32, 32 * math.ceil(longest / 32)))
     few_and_long = len(examples) < FEW_TEXTS and float(np.median(lengths)) >= LONG_TOKENS
+    text: dict[str, Any] = {"max_tokens": max_tokens}
+    if holds_mostly_numbers(example.text for example in examples):
+        text["numbers"] = "own"
     batch_tokens = Optimization().batch_tokens
     # four fifths of the texts are trained on
     tokens = 0.8 * float(np.minimum(lengths, max_tokens).sum()) / share
@@ -120,7 +128,7 @@ def _choose_sections(examples: Sequence[Example], share: float) -> dict[str, Any
     if share < 1.0:
         steps = min(steps, MAX_STEPS)
         return {
-            "text": {"max_tokens": max_tokens},
+            "text": text,
             "optimization": {
                 "steps": steps,
                 "evaluate_every": max(1, steps // 20),
@@ -130,7 +138,7 @@ def _choose_sections(examples: Sequence[Example], share: float) -> dict[str, Any
         }
     epochs = min(_MAX_EPOCHS, max(_MIN_EPOCHS, math.ceil(STEPS / steps)))
     chosen: dict[str, Any] = {
-        "text": {"max_tokens": max_tokens},
+        "text": text,
         "optimization": {
             "epochs": epochs,
             "patience": max(2, epochs // 2),
@@ -173,16 +181,13 @@ def collect_labels(examples: Sequence[Example], table: Columns) -> list[str]:
             f"{len(examples):,} texts; name the column that holds the label, or write a "
             "configuration that lists them"
         )
-    try:
-        return sorted(found, key=float)
-    except ValueError:
-        return sorted(found)
+    return sort_labels(found)
 
 
 def _holds_lists(path: Path, table: Columns) -> bool:
     """Whether the first label in the file is a list."""
     values = (row[table.label] for _, row in files.read_rows(path, table))
-    return isinstance(next((value for value in values if value is not None), None), list)
+    return isinstance(next((value for value in values if not is_missing(value)), None), list)
 
 
 def _name_model(paths: Sequence[Path], patterns: Sequence[str]) -> str:

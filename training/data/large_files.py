@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 from valence.service.classifier.manifest import CorpusRecord
+from valence.service.errors import ConfigurationError
+from valence.service.files.formats import is_packed
 from valence.training.config.columns import Columns
 from valence.training.config.schema import Data
 from valence.training.corpora import files, ranges
@@ -66,9 +68,8 @@ def is_streamed(data: Data, cache: Path | None = None) -> bool:
 
 def is_large(paths: Sequence[Path]) -> bool:
     """Whether the files at ``paths`` are streamed by default."""
-    packed = {".gz", ".parquet"}
     sizes = (
-        files.count_bytes(path) * (_EXPANSION if path.suffix.lower() in packed else 1)
+        files.count_bytes(path) * (_EXPANSION if path.is_file() and is_packed(path) else 1)
         for path in paths
     )
     return sum(sizes) > LARGE_BYTES
@@ -89,6 +90,10 @@ def open_source(
         paths.append(ranges.copy_as_json_lines(path, resolved, folder))
         texts = ranges.count_lines(paths[-1])
         records.append(files.make_record(path, name, encoding).model_copy(update={"texts": texts}))
+    if not any(path.stat().st_size for path in paths):
+        raise ConfigurationError(
+            f"{', '.join(patterns)}: the file is empty: it has no row with a text"
+        )
     # Files that are read in place, and copies, are in UTF-8.
     columns = replace(columns, encoding="utf-8")
     return Source(

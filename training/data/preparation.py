@@ -16,11 +16,13 @@ from valence.training.corpora.example import Example
 from valence.training.counterfactuals.maker import make_counterfactuals
 from valence.training.data import large_files, near_duplicates, text_copies, vocabulary
 from valence.training.data.batches import EncodedTexts, TrainingTexts, encode_examples
+from valence.training.data.label_names import show_labels
 from valence.training.data.large_files import Source
 from valence.training.data.split import (
     SPLITS,
     Splits,
     hash_examples,
+    keep_rare_labels,
     split_by_hash,
     split_stratified,
 )
@@ -37,8 +39,7 @@ class RawData:
 
     ``source`` is set where the training texts are streamed. A teacher labels ``augmented_texts``,
     which are changed copies of training texts, and ``teacher_texts``, which come from the
-    unlabelled texts. ``counterfactuals``
-    are labelled copies of training texts with a change.
+    unlabelled texts. ``counterfactuals`` are labelled copies of training texts with a change.
     """
 
     loaded: Loaded
@@ -209,10 +210,12 @@ def _load_labelled(configuration: Configuration, run: Run) -> tuple[Loaded, Spli
     unknown = used - set(configuration.labels)
     if unknown:
         raise ConfigurationError(
-            f"labels {list(configuration.labels)} lack {sorted(unknown)}, which the corpora use; "
-            "add them to `labels` or leave the corpus out"
+            f"labels {show_labels(configuration.labels)} lack {show_labels(sorted(unknown))}, "
+            "which the corpora use; add them to `labels` or leave the corpus out"
         )
     splits = near_duplicates.remove_near_duplicates(_assign_splits(data, loaded, cache))
+    if source is None and not data.dev:
+        splits = keep_rare_labels(splits)
     missing = set(SPLITS if data.has_test else SPLITS[:2]) - set(splits.names)
     for name in sorted(missing):
         raise ConfigurationError(f"the {name} split is empty: too few texts to train on")
@@ -220,6 +223,11 @@ def _load_labelled(configuration: Configuration, run: Run) -> tuple[Loaded, Spli
         reporter.say(
             f"{splits.withdrawn:,} texts of train are left out: they differ in little from dev or "
             "test texts"
+        )
+    if splits.kept:
+        reporter.say(
+            f"{show_labels(splits.kept)}: train had no text of these labels, so one held-out text "
+            "of each is trained on"
         )
     return loaded, splits, source
 

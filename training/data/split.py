@@ -3,14 +3,15 @@
 The hash of a text's normal form (:mod:`valence.training.corpora.normal_form`) decides. Copies of a
 text therefore share its split, and a text keeps its split when data are added, removed or
 reordered. Near-duplicates have different hashes; :mod:`valence.training.data.near_duplicates`
-removes them from train.
+removes them from train. A label without a training text gets one
+(:func:`keep_rare_labels`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from valence.training.corpora.example import Example
@@ -37,7 +38,8 @@ class Splits:
     """The examples of each split, in their original order.
 
     ``near_duplicates`` are the pairs across two splits; ``withdrawn`` counts the texts that were
-    removed from train because of them.
+    removed from train because of them. ``kept`` are the labels whose only training text would be
+    held out by its hash (:func:`keep_rare_labels`).
     """
 
     train: tuple[Example, ...]
@@ -45,6 +47,7 @@ class Splits:
     test: tuple[Example, ...]
     near_duplicates: tuple[NearDuplicatePair, ...] = ()
     withdrawn: int = 0
+    kept: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[Split, ...]:
@@ -90,6 +93,35 @@ def split_stratified(examples: Iterable[Example]) -> Splits:
         train=tuple(example for index, example in enumerate(given) if index not in held_out),
         dev=tuple(example for index, example in enumerate(given) if index in held_out),
         test=(),
+    )
+
+
+def keep_rare_labels(splits: Splits) -> Splits:
+    """Move one held-out text of each label without a training text to train.
+
+    Otherwise the model could not learn the label at all. The first text by its hash moves, of dev
+    if dev has the label, because the gate judges on test. ``kept`` names these labels.
+    """
+    trained = {label for example in splits.train for label in example.labels}
+    held_out = (*splits.dev, *splits.test)
+    if all(trained.issuperset(example.labels) for example in held_out):
+        return splits
+    moved: list[Example] = []
+    kept: list[str] = []
+    for part in (splits.dev, splits.test):
+        for example in sorted(part, key=_hash_text):
+            missing = [label for label in example.labels if label not in trained]
+            if missing:
+                moved.append(example)
+                kept += missing
+                trained.update(missing)
+    places = {id(example) for example in moved}
+    return replace(
+        splits,
+        train=(*splits.train, *moved),
+        dev=tuple(example for example in splits.dev if id(example) not in places),
+        test=tuple(example for example in splits.test if id(example) not in places),
+        kept=tuple(kept),
     )
 
 

@@ -29,6 +29,7 @@ from valence.training.config.schema import Configuration, Optimization
 from valence.training.corpora.example import Example
 from valence.training.corpora.ranges import Range
 from valence.training.data.batches import Batch, EncodedTexts, EpochSteps, encode_examples
+from valence.training.data.label_names import show_labels
 from valence.training.data.large_files import Source
 from valence.training.data.split import assign_split
 from valence.training.runtime import distributed, seeds
@@ -133,8 +134,9 @@ class StreamedTexts:
         unknown = {label for example in examples for label in example.labels} - self._labels
         if unknown:
             raise ConfigurationError(
-                f"labels {sorted(self._labels)} lack {sorted(unknown)[:20]}, which texts outside "
-                "the sample have; list every label in the configuration's `labels`"
+                f"labels {show_labels(self._configuration.labels)} lack "
+                f"{show_labels(sorted(unknown))}, which texts outside the sample have; list every "
+                "label in the configuration's `labels`"
             )
 
 

@@ -50,6 +50,20 @@ def build_vocabulary(
     )
 
 
+def holds_mostly_numbers(texts: Iterable[str]) -> bool:
+    """Whether more than half of the words of ``texts`` are numbers.
+
+    A word is a token with a letter or a digit.
+    """
+    words = numbers = 0
+    for text in texts:
+        for surface in tokenizer.find_surfaces(text):
+            if any(map(str.isalnum, surface)):
+                words += 1
+                numbers += surface[0].isdigit()
+    return numbers > words / 2
+
+
 def _frequent_numbers(surfaces: Counter[str], minimum_count: int) -> frozenset[str]:
     """The numbers that occur ``minimum_count`` times or more and are short enough to publish."""
     counts: Counter[str] = Counter()

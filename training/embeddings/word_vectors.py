@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +36,13 @@ PACKAGES = (glove.PACKAGE, encoder_model.PACKAGE)
 class WordVectors:
     """One vector per word of a vocabulary, ``(words, size)``; zero where a source has no vector.
 
-    ``found`` ``(words,)`` marks the words that at least one source has.
+    ``found`` ``(words,)`` marks the words that at least one source has. ``shares`` holds the share
+    of the words that each source has, by the name of the source.
     """
 
     values: NDArray[np.float32]
     found: NDArray[np.bool_]
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 def load_word_vectors(
@@ -62,6 +64,7 @@ def load_word_vectors(
     words = list(vocabulary)
     columns: list[NDArray[np.float32]] = []
     found_anywhere = np.zeros(len(words), dtype=bool)
+    shares: dict[str, float] = {}
     for source in settings.vectors:
         if Encoder.is_encoder(source):
             # The first entry stands for unknown words; it is not a word.
@@ -83,11 +86,12 @@ def load_word_vectors(
             values, found = pretrained.load_pretrained(
                 source, cache=cache, progress=progress
             ).look_up(words)
-        progress(f"{source}: vectors for {found.mean():.0%} of the words")
+        shares[source] = float(found.mean())
+        progress(f"{source}: vectors for {shares[source]:.0%} of the words")
         deviation = float(values[found].std()) if found.any() else 0.0
         columns.append(values * np.float32(SCALE / deviation) if deviation > 0.0 else values)
         found_anywhere |= found
-    return WordVectors(np.hstack(columns), found_anywhere)
+    return WordVectors(np.hstack(columns), found_anywhere, shares)
 
 
 def _select_plain_words(words: Sequence[str]) -> NDArray[np.bool_] | None:
@@ -96,10 +100,11 @@ def _select_plain_words(words: Sequence[str]) -> NDArray[np.bool_] | None:
     return plain if plain.any() and not plain.all() else None
 
 
-def make_record(source: str, texts: Sequence[str]) -> VectorsRecord:
+def make_record(source: str, texts: Sequence[str], known: float | None = None) -> VectorsRecord:
     """The origin of the vectors of ``source``, for a model's record.
 
-    ``in-domain`` vectors are learnt from ``texts``.
+    ``in-domain`` vectors are learnt from ``texts``. ``known`` is the share of the words that the
+    source has.
     """
     if Encoder.is_encoder(source):
         encoder = Encoder(source)
@@ -115,10 +120,14 @@ def make_record(source: str, texts: Sequence[str]) -> VectorsRecord:
             source=glove.PACKAGE.requirement,
             sha256=glove.PACKAGE.sha256,
             license=glove.PACKAGE.license,
+            known=known,
         )
     if source == IN_DOMAIN:
         return VectorsRecord(
-            name=source, source=f"{len(texts):,} of one's own texts", sha256=sha256_of(texts)
+            name=source,
+            source=f"{len(texts):,} of one's own texts",
+            sha256=sha256_of(texts),
+            known=known,
         )
     path = Path(source)
-    return VectorsRecord(name=path.name, source=path.name, sha256=sha256(path))
+    return VectorsRecord(name=path.name, source=path.name, sha256=sha256(path), known=known)

@@ -14,7 +14,8 @@ from valence.training.behaviour.model_under_test import ModelUnderTest
 from valence.training.config.schema import Configuration
 from valence.training.data.batches import encode_texts
 from valence.training.data.preparation import Prepared
-from valence.training.evaluation import baselines
+from valence.training.evaluation import baselines, doubts
+from valence.training.evaluation.baselines import Baselines
 from valence.training.metrics import bootstrap, calibration, thresholds
 from valence.training.metrics.predictions import Floats, Predictions
 from valence.training.metrics.scores import Evaluation, evaluate
@@ -27,7 +28,8 @@ class FittedEvaluation:
 
     ``evaluations`` and ``intervals`` are by split, ``baselines`` are by name. Baselines are scored
     on test, or on dev where there are no test texts; ``behaviour`` is tested on the same texts.
-    ``thresholds`` holds one threshold for each label of a multi-label task, else None.
+    ``thresholds`` holds one threshold for each label of a multi-label task, else None. ``doubts``
+    are sentences for the user.
     """
 
     temperature: float
@@ -36,6 +38,7 @@ class FittedEvaluation:
     intervals: Mapping[str, dict[str, tuple[float, float]]]
     baselines: Mapping[str, Evaluation]
     behaviour: Sequence[Capability]
+    doubts: tuple[str, ...] = ()
 
 
 def evaluate_fitted_model(
@@ -88,7 +91,7 @@ def evaluate_fitted_model(
         [example.text for example in held_out],
         predictions[splits.judged].predicted,
     )
-    baseline_evaluations = (
+    fitted_baselines = (
         baselines.score_baselines(
             splits.train,
             held_out,
@@ -97,10 +100,26 @@ def evaluate_fitted_model(
             dev=splits.dev,
         )
         if with_baselines
-        else {}
+        else Baselines({})
+    )
+    judged, linear = predictions[splits.judged], fitted_baselines.linear
+    found = doubts.collect_doubts(
+        (
+            doubts.doubt_learning(judged, splits.judged),
+            None if linear is None else doubts.doubt_network(judged, linear, splits.judged),
+            fitted_baselines.left_out or None,
+            doubts.doubt_words((example.text for example in splits.dev), prepared.vocabulary),
+            doubts.doubt_calibration(outputs["dev"], encoded["dev"].truth, temperature),
+        )
     )
     return FittedEvaluation(
-        temperature, chosen_thresholds, evaluations, intervals, baseline_evaluations, behaviour
+        temperature,
+        chosen_thresholds,
+        evaluations,
+        intervals,
+        fitted_baselines.evaluations,
+        behaviour,
+        found,
     )
 
 

@@ -61,7 +61,7 @@ def evaluate_stored_model(
         if split != "train"
     }
     if with_baselines:
-        baseline_scores = score_baselines(manifest, splits)
+        baseline_scores = score_baselines(manifest, splits, run.reporter)
         scores |= {f"{name} ({splits.judged})": value for name, value in baseline_scores.items()}
     return scores
 
@@ -85,15 +85,23 @@ def load_own_splits(classifier: Classifier, run: Run) -> Splits:
     return splits
 
 
-def score_baselines(manifest: Manifest, splits: Splits) -> dict[str, Evaluation]:
-    """The evaluations of the baselines that fit the model, trained and scored on its splits."""
-    return baselines.score_baselines(
+def score_baselines(
+    manifest: Manifest, splits: Splits, reporter: Reporter
+) -> dict[str, Evaluation]:
+    """The evaluations of the baselines that fit the model, trained and scored on its splits.
+
+    The reporter tells of a baseline that is left out.
+    """
+    scored = baselines.score_baselines(
         splits.train,
         splits.of(splits.judged),
         labels=manifest.labels,
         task=manifest.task,
         dev=splits.dev,
     )
+    if scored.left_out:
+        reporter.say(f"warning: {scored.left_out}")
+    return scored.evaluations
 
 
 def evaluate_examples(

@@ -14,9 +14,15 @@ from scipy.special import logsumexp
 # right is practically certain. At 20 a classifier that is worse than chance is practically uniform.
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 
+# A temperature below 1 makes a classifier surer. How sure it may be is known from its errors alone:
+# without an error, the likelihood is best at the lowest temperature, however few the texts are.
+MIN_TEXTS, MIN_ERRORS = 50, 5
+
 
 def fit_temperature(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
     """The temperature in [0.05, 20] that minimizes the negative log likelihood of ``truth``.
+
+    It is at least 1 where :func:`can_sharpen` does not hold.
 
     ``logits`` is (N, K) and ``truth`` is (N,) label indices; probabilities are
     ``softmax(logits / temperature)``. In a multi-label task ``truth`` is (N, K), of 0 and 1, and
@@ -40,9 +46,31 @@ def fit_temperature(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> fl
         method="bounded",
         options={"xatol": 1e-6},
     )
-    candidates = (1.0, float(np.exp(minimum.x)))
+    fitted = float(np.exp(minimum.x))
+    if fitted < 1.0 and not can_sharpen(exact, truth):
+        return 1.0
+    candidates = (1.0, fitted)
     # min returns the first of equals: logits without information keep a temperature of 1
     return min(candidates, key=lambda t: negative_log_likelihood(exact, truth, temperature=t))
+
+
+def can_sharpen(logits: NDArray[np.floating], truth: NDArray[np.int64]) -> bool:
+    """Whether the texts are enough to make a classifier surer than its logits are.
+
+    They are at least :data:`MIN_TEXTS`, and at least :data:`MIN_ERRORS` of them are labelled wrong.
+    ``logits`` and ``truth`` are those of :func:`fit_temperature`.
+    """
+    return len(truth) >= MIN_TEXTS and count_errors(logits, truth) >= MIN_ERRORS
+
+
+def count_errors(logits: NDArray[np.floating], truth: NDArray[np.int64]) -> int:
+    """The number of texts that are labelled wrong.
+
+    In a multi-label task, those with a label whose probability is on the wrong side of one half.
+    """
+    if truth.ndim == 2:
+        return int(((logits > 0) != (truth == 1)).any(axis=1).sum())
+    return int((logits.argmax(axis=1) != truth).sum())
 
 
 def negative_log_likelihood(

@@ -8,15 +8,17 @@ that is in the registry already.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
+from valence.service.files.lock import hold_lock
 from valence.training.checks import suite
 from valence.training.config.schema import Configuration
-from valence.training.corpora.example import Example
-from valence.training.data.split import hash_examples
+from valence.training.data.label_names import show_labels
+from valence.training.data.split import Splits, hash_examples
 from valence.training.pipeline import training_run
 from valence.training.pipeline.gate import evaluation
 from valence.training.pipeline.gate.candidate import load_candidate
@@ -24,7 +26,6 @@ from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Check, Verdict
 from valence.training.registry import store
 from valence.training.runtime import provenance
-from valence.training.runtime.lock import hold_lock
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.tracking.tracker import UNTRACKED, Tracking
@@ -43,10 +44,11 @@ def retrain_model(
     Returns the verdict and its file. The verdict holds the findings of the quick data checks, and
     the drift from the champion's data.
 
-    Without a champion, servers serve the latest version of a model. So the latest version becomes
-    the champion first, and the challenger is not served before the verdict. Raises
-    :class:`ConfigurationError` if another process retrains the model, if the champion has other
-    labels, and for faulty data (:mod:`valence.training.checks.suite`).
+    Without a champion, servers serve the latest version of a model. So the latest version is judged
+    first, as a first version is: if it beats a constant answer, it becomes the champion; if not, it
+    stays what is served until the verdict. Raises :class:`ConfigurationError` if another process
+    retrains the model, if the champion has other labels, and for faulty data
+    (:mod:`valence.training.checks.suite`).
     """
     if not configuration.data.has_test:
         raise ConfigurationError(
@@ -56,34 +58,44 @@ def retrain_model(
     name = configuration.name
     folder = run.workspace.root / "verdicts"
     with hold_lock(folder / f".{name}", work=f"retraining {name}"):
-        champion = find_champion(name, run.reporter)
-        if champion is not None:
-            _check_same_labels(champion, configuration)
+        served = find_served(name)
+        if served is not None:
+            _check_same_labels(served, configuration)
+        champion = served if store.read_champion(name) is not None else None
         loaded, splits = training_run.load_splits(configuration, run)
         hashes = {part: hash_examples(getattr(splits, part)) for part in ("train", "dev", "test")}
+        gate = _Gate(splits, hashes["test"], rules, engine)
         challenger = _find_same_version(configuration, hashes)
-        texts = len(splits.test)
-        if challenger and (verdict := _reject_known_version(challenger, champion, texts, rules)):
+        if challenger and (verdict := _reject_known_version(challenger, champion, gate)):
             return verdict, verdict.write(folder)
         findings = suite.check_before_training(configuration, loaded, splits, run.reporter)
+        adopted: tuple[Check, ...] = ()
+        if served is not None and served not in (champion, challenger):
+            adopted = gate.judge_first_version(served)
+            champion = _adopt_version(served, adopted, run.reporter)
         if champion is not None:
             findings += suite.check_drift(loaded, champion)
+        doubts: tuple[str, ...] = ()
         if challenger is None:
-            challenger = training_run.train_classifier(
+            trained = training_run.train_classifier(
                 configuration,
                 run,
                 with_baselines=False,
                 tracking=tracking,
                 unchecked=True,  # the data are checked above
-            ).tag
+            )
+            challenger, doubts = trained.tag, trained.doubts
+            if served is not None and champion is None:
+                store.serve_version(served)
         else:
             run.reporter.say(
                 f"{challenger} has the same data and settings, so it is only evaluated"
             )
-        run.reporter.say(f"evaluating {challenger} on {texts:,} texts")
-        verdict = _evaluate(
-            champion, challenger, splits.test, hashes["test"], rules=rules, engine=engine
-        ).model_copy(update={"data": tuple(finding.line() for finding in findings)})
+        run.reporter.say(f"evaluating {challenger} on {len(splits.test):,} texts")
+        data = (*(finding.line() for finding in findings), *doubts)
+        verdict = gate.judge_challenger(champion, challenger).model_copy(
+            update={"data": data, "adopted": adopted if champion else ()}
+        )
         path = verdict.write(folder)
         # last, because only this step changes what servers serve
         if verdict.decision == "promoted":
@@ -91,35 +103,43 @@ def retrain_model(
         return verdict, path
 
 
-def find_champion(name: str, reporter: Reporter) -> str | None:
-    """The tag of the champion of ``name``; None for a model without versions.
+def find_served(name: str) -> str | None:
+    """The tag of the version of ``name`` that servers serve: the champion, or else the latest.
 
-    Without a champion, the latest version becomes the champion.
+    None for a model without versions.
     """
-    if not store.list_versions(name):
+    return f"{name}:{store.find_model(name).name}" if store.list_versions(name) else None
+
+
+def _adopt_version(tag: str, checks: Sequence[Check], reporter: Reporter) -> str | None:
+    """Make the version ``tag`` the champion if it passed all ``checks``; else None."""
+    reasons = [check.reason for check in checks if check.passed is False]
+    if reasons:
+        reporter.say(
+            f"{tag}, the served version, was never judged and does not become the champion: "
+            + "; ".join(reasons)
+        )
         return None
-    if store.read_champion(name) is None:
-        latest = store.find_model(f"{name}:latest").name
-        store.promote_version(f"{name}:{latest}", how="adopted")
-        reporter.say(f"{name}:{latest}, the served version, is now the champion")
-    return f"{name}:{store.find_model(name).name}"
+    store.promote_version(tag, how="adopted")
+    reporter.say(f"{tag}, the served version, was judged and is now the champion")
+    return tag
 
 
-def _check_same_labels(champion: str, configuration: Configuration) -> None:
-    manifest = artifact.load(store.find_model(champion)).manifest
+def _check_same_labels(served: str, configuration: Configuration) -> None:
+    manifest = artifact.load(store.find_model(served)).manifest
     here, there = set(configuration.labels), set(manifest.labels)
     if manifest.task != configuration.task:
         raise ConfigurationError(
-            f"the champion {champion} is a {manifest.task} classifier, the challenger would be "
+            f"{served}, which is served, is a {manifest.task} classifier, the challenger would be "
             f"{configuration.task}: they cannot be compared; train the challenger "
             "under another name"
         )
     if here != there:
         raise ConfigurationError(
-            f"the champion {champion} has the labels {sorted(there)}, the challenger would have "
-            f"{sorted(here)}: they cannot be compared, and clients expect the labels of the "
-            "champion; train the challenger under another name, or run `valence train` and "
-            "`valence promote`"
+            f"{served}, which is served, has the labels {show_labels(sorted(there))}, the "
+            f"challenger would have {show_labels(sorted(here))}: they cannot be compared, and "
+            "clients expect the labels of the served version; train the challenger under another "
+            "name, or run `valence train` and `valence promote`"
         )
 
 
@@ -137,9 +157,7 @@ def _find_same_version(configuration: Configuration, hashes: dict[str, str]) -> 
     return None
 
 
-def _reject_known_version(
-    tag: str, champion: str | None, texts: int, rules: Rules
-) -> Verdict | None:
+def _reject_known_version(tag: str, champion: str | None, gate: _Gate) -> Verdict | None:
     """The verdict on a version that is or was the champion; None for any other version.
 
     A version that was rolled back is never promoted again automatically.
@@ -155,51 +173,66 @@ def _reject_known_version(
         limit="other data or settings",
         reason=f"data and settings are those of {tag}, which {here}",
     )
-    return _make_verdict(tag, champion, (check,), texts=texts, rules=rules)
+    return gate.make_verdict(tag, champion, (check,))
 
 
-def _evaluate(
-    champion: str | None,
-    challenger: str,
-    examples: Sequence[Example],
-    test_hash: str,
-    *,
-    rules: Rules,
-    engine: str,
-) -> Verdict:
-    challenger_model = load_candidate(challenger, engine=engine)
-    held_out = "a hash of each text keeps the text out of every training"
-    checks: tuple[Check, ...]
-    if champion is None:
-        checks = evaluation.evaluate_first_version(challenger_model, examples, rules)
-    else:
-        champion_model = load_candidate(champion, engine=engine)
-        checks = evaluation.evaluate_challenger(champion_model, challenger_model, examples, rules)
-        if champion_model.manifest.training.split_sha256.get("test") == test_hash:
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """The held-out texts and the rules by which versions are judged."""
+
+    splits: Splits
+    test_hash: str
+    rules: Rules
+    engine: str
+
+    def judge_first_version(self, tag: str) -> tuple[Check, ...]:
+        """The checks of a version that no champion is compared with."""
+        return evaluation.evaluate_first_version(
+            load_candidate(tag, engine=self.engine),
+            self.splits.test,
+            self.rules,
+            train=self.splits.train,
+            dev=self.splits.dev,
+        )
+
+    def judge_challenger(self, champion: str | None, challenger: str) -> Verdict:
+        """The verdict on ``challenger``."""
+        if champion is None:
+            return self.make_verdict(
+                challenger,
+                None,
+                self.judge_first_version(challenger),
+                held_out="a hash of each text keeps the text out of the training",
+            )
+        champion_model, challenger_model = (
+            load_candidate(tag, engine=self.engine) for tag in (champion, challenger)
+        )
+        checks = evaluation.evaluate_challenger(
+            champion_model, challenger_model, self.splits.test, self.rules
+        )
+        held_out = "a hash of each text keeps the text out of every training"
+        if champion_model.manifest.training.split_sha256.get("test") == self.test_hash:
             held_out = "the test texts of both models"
-    return _make_verdict(
-        challenger, champion, checks, texts=len(examples), rules=rules, held_out=held_out
-    )
+        return self.make_verdict(challenger, champion, checks, held_out=held_out)
 
-
-def _make_verdict(
-    challenger: str,
-    champion: str | None,
-    checks: tuple[Check, ...],
-    *,
-    texts: int,
-    rules: Rules,
-    held_out: str = "not compared",
-) -> Verdict:
-    failed = any(check.passed is False for check in checks)
-    return Verdict(
-        model=challenger.partition(":")[0],
-        challenger=challenger,
-        champion=champion,
-        decision="kept" if failed else "promoted",
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-        held_out_texts=texts,
-        held_out=held_out,
-        rules=rules,
-        checks=checks,
-    )
+    def make_verdict(
+        self,
+        challenger: str,
+        champion: str | None,
+        checks: tuple[Check, ...],
+        *,
+        held_out: str = "not compared",
+    ) -> Verdict:
+        """The verdict that follows from ``checks``."""
+        failed = any(check.passed is False for check in checks)
+        return Verdict(
+            model=challenger.partition(":")[0],
+            challenger=challenger,
+            champion=champion,
+            decision="kept" if failed else "promoted",
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            held_out_texts=len(self.splits.test),
+            held_out=held_out,
+            rules=self.rules,
+            checks=checks,
+        )

@@ -26,13 +26,17 @@ __all__ = ["Trained", "Workspace", "load_splits", "train_classifier"]
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A trained and stored classifier: its tag, and its evaluations on dev and, if any, test."""
+    """A trained and stored classifier: its tag, and its evaluations on dev and, if any, test.
+
+    ``doubts`` are sentences for the user (:mod:`valence.training.evaluation.doubts`).
+    """
 
     tag: str
     manifest: Manifest
     evaluations: Mapping[str, Evaluation]
     baselines: Mapping[str, Evaluation]
     history: tuple[Epoch, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def judged(self) -> str:
@@ -93,10 +97,17 @@ def train_classifier(
                 trained, prepared, evaluation, configuration, device=run.device, clock=clock
             )
             tracking.finish(manifest)
+            for doubt in evaluation.doubts:
+                run.reporter.say(f"warning: {doubt}")
             # delete the checkpoint last: until then an interruption costs at most one epoch
             checkpoint.unlink(missing_ok=True)
             return Trained(
-                tag, manifest, evaluation.evaluations, evaluation.baselines, trained.history
+                tag,
+                manifest,
+                evaluation.evaluations,
+                evaluation.baselines,
+                trained.history,
+                evaluation.doubts,
             )
 
         return distributed.broadcast_from_first(publish)

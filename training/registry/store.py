@@ -64,9 +64,17 @@ def publish_model(folder: Path, manifest: Manifest) -> str:
             shutil.copytree(folder, model.path, dirs_exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         (Path(unfinished) / manifest.name / manifest.version).rename(target)
-    # without this file, BentoML would find the latest version by itself
-    _replace_file(target.parent / "latest", manifest.version)
+    serve_version(f"{manifest.name}:{manifest.version}")
     return str(model.tag)
+
+
+def serve_version(tag: str) -> None:
+    """Make ``name:version`` the latest version, which is served where there is no champion.
+
+    Without the file, BentoML would find the newest version by itself.
+    """
+    name, _, version = tag.partition(":")
+    _replace_file(bento_store.folder() / name / "latest", version)
 
 
 def find_model(tag: str) -> Path:
@@ -86,6 +94,11 @@ def find_model(tag: str) -> Path:
         raise ArtifactError(f"{tag!r} is not a model tag: {error}") from None
 
 
+def list_names() -> list[str]:
+    """The names of the models in the store."""
+    return sorted(path.parent.name for path in bento_store.folder().glob("*/latest"))
+
+
 def list_versions(name: str) -> list[str]:
     """The versions of ``name`` in the store, oldest first; empty for an unknown name."""
     try:
@@ -100,7 +113,7 @@ def read_champion(name: str) -> Champion | None:
 
 
 def promote_version(tag: str, *, how: Literal["adopted", "promoted"] = "promoted") -> Champion:
-    """Make ``name:version`` the champion of ``name``; servers serve it from their next start on.
+    """Make ``name:version`` the champion of ``name``, which running servers then reload.
 
     Nothing changes if the version is the champion already. Raises :class:`ArtifactError` for a
     version that the store does not hold.

@@ -19,6 +19,37 @@ FILE = "MODEL_CARD.md"
 MIN_TEXTS = 1_000
 # with fewer texts of a label, the card warns about the scores of the label
 MIN_LABEL_TEXTS = 50
+# names of the languages by ISO 639-1; another language is shown by its code
+LANGUAGES = {
+    "ar": "Arabic",
+    "cs": "Czech",
+    "da": "Danish",
+    "de": "German",
+    "el": "Greek",
+    "en": "English",
+    "es": "Spanish",
+    "fi": "Finnish",
+    "fr": "French",
+    "he": "Hebrew",
+    "hi": "Hindi",
+    "hu": "Hungarian",
+    "id": "Indonesian",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "nl": "Dutch",
+    "no": "Norwegian",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ro": "Romanian",
+    "ru": "Russian",
+    "sv": "Swedish",
+    "th": "Thai",
+    "tr": "Turkish",
+    "uk": "Ukrainian",
+    "vi": "Vietnamese",
+    "zh": "Chinese",
+}
 _COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 # characters of names that Markdown would read as markup
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
@@ -35,6 +66,7 @@ def render_model_card(manifest: Manifest) -> str:
     environment.filters["percent"] = lambda share: f"{share:.1%}"
     evaluations = read_evaluations(manifest)
     split = "test" if "test" in evaluations else next(iter(evaluations), None)
+    code = manifest.training.language
     commit = _COMMIT.search(manifest.training.code_version)
     return environment.get_template("model_card.md.jinja").render(
         manifest=manifest,
@@ -45,6 +77,7 @@ def render_model_card(manifest: Manifest) -> str:
         intervals=manifest.intervals.get(split or "", {}),
         weak=_find_weak_labels(manifest, evaluations.get(split or "")),
         few_texts=MIN_TEXTS,
+        language=LANGUAGES.get(code, f"language `{code}`") if code else None,
         commit=commit[0] if commit else None,
         changed=manifest.training.code_version.endswith("+changes"),
         configuration=format_configuration(manifest),

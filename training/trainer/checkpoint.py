@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from torch import Tensor
+from valence.service.files.lock import hold_lock
 from valence.training.runtime import tensor_file
-from valence.training.runtime.lock import hold_lock
 
 _PARTS = ("model", "average", "chosen", "optimizer")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from valence.service.classifier.architecture import Architecture
@@ -23,10 +23,14 @@ from valence.training.trainer.initialization import initialize
 
 @dataclass(frozen=True, slots=True)
 class TrainedNetwork:
-    """A network with the weights of its selected epoch, and the history of all epochs."""
+    """A network with the weights of its selected epoch, and the history of all epochs.
+
+    ``vector_shares`` is that of :class:`valence.training.embeddings.word_vectors.WordVectors`.
+    """
 
     model: RecurrentClassifier
     history: tuple[Epoch, ...]
+    vector_shares: Mapping[str, float] = field(default_factory=dict)
 
 
 def load_word_vectors(
@@ -68,7 +72,7 @@ def train_network(
     history = loop.train(
         model, prepared.train, prepared.held_out["dev"], plan, run=run, observe=observe
     )
-    return TrainedNetwork(model, history)
+    return TrainedNetwork(model, history, pretrained.shares if pretrained else {})
 
 
 def run_key(configuration: Configuration, hashes: Mapping[str, str], vocabulary: Vocabulary) -> str:

@@ -4,33 +4,50 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 from valence.service.api.http.disconnect import CancelOnDisconnect, ClientGone
+from valence.service.api.http.validation import MAX_ITEMS
 from valence.service.errors import BodyTooLarge, BodyTooSlow, Overloaded, UnsupportedMedia
 from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.turns import Turns
+from valence.service.settings import Settings
 
 # A body that is read whole and comes more slowly than this is not worth its connection.
 MIN_BYTES_PER_SECOND = 1024
 # A larger body is parsed in a turn of the event loop in which no other large body is parsed: a
 # megabyte takes some milliseconds.
 _LONG_PARSE_BYTES = 128 * 1024
+_WATCHED = nullcontext()
 
 
 @dataclass(slots=True)
 class BodyLimits:
     """The limits of all bodies, and the memory that requests hold now.
 
-    A body may have ``max_body_bytes``. Bodies, texts and large answers of all requests together may
-    hold ``max_total_bytes``, of which they hold ``held_bytes``.
+    A body may have ``max_body_bytes`` and, in JSON, ``max_items`` strings and commas. Bodies, texts
+    and large answers of all requests together may hold ``max_total_bytes``, of which they hold
+    ``held_bytes``.
     """
 
     max_body_bytes: int
     max_total_bytes: int
     idle_seconds: float
+    max_items: int = MAX_ITEMS
     held_bytes: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> BodyLimits:
+        """The limits in ``settings``."""
+        return cls(
+            settings.max_body_bytes,
+            settings.body_memory_bytes,
+            settings.body_idle_seconds,
+            # a text may have an id, and commas are between them
+            4 * settings.max_texts + MAX_ITEMS,
+        )
 
 
 class BodyReader:
@@ -70,8 +87,9 @@ class BodyReader:
         length = self._headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:19]) > self._limits.max_body_bytes:
             raise self._too_large()
-        body, more = await self._next_chunk()
-        if more:
+        message = await self._receive()
+        body = self._take_chunk(message)
+        if message.get("more_body", False):
             body = await self._read_rest(body)
         if len(body) > _LONG_PARSE_BYTES:
             await Turns().give()
@@ -82,17 +100,27 @@ class BodyReader:
             self._watch.start()
         return body
 
-    @property
-    def watched(self) -> bool:
-        """Whether the connection is watched while the request is answered."""
-        return self._watch is not None
+    def disconnect(self) -> AbstractContextManager[None]:
+        """A context that ends with :class:`ClientGone` when the client disconnects.
 
-    def lost_client(self) -> bool:
-        """Whether the request was cancelled because its client disconnected; it then goes on."""
-        if self._watch is None or not self._watch.gone:
-            return False
-        self._watch.uncancel()
-        return True
+        After a large body the connection is watched already.
+        """
+        return CancelOnDisconnect(self._receive) if self._watch is None else _WATCHED
+
+    @property
+    def max_items(self) -> int:
+        """How many strings and commas a body of JSON may have."""
+        return self._limits.max_items
+
+    def find_cause(self, error: BaseException) -> BaseException:
+        """Why the request ends with ``error``: :class:`ClientGone` if its client disconnected.
+
+        The task was cancelled then, and goes on. Any other error is its own cause.
+        """
+        if isinstance(error, asyncio.CancelledError) and self._watch and self._watch.gone:
+            self._watch.uncancel()
+            return ClientGone()
+        return error
 
     def unwatch(self) -> None:
         """Watch the connection no longer: the answer is about to be sent."""
@@ -152,8 +180,9 @@ class BodyReader:
         try:
             async with asyncio.timeout_at(started + limits.idle_seconds) as timeout:
                 while more:
-                    chunk, more = await self._next_chunk()
-                    chunks.append(chunk)
+                    message = await self._receive()
+                    chunks.append(self._take_chunk(message))
+                    more = message.get("more_body", False)
                     allowed = max(limits.idle_seconds, self._held_bytes / MIN_BYTES_PER_SECOND)
                     timeout.reschedule(started + allowed)
         except TimeoutError:
@@ -163,16 +192,15 @@ class BodyReader:
             ) from None
         return b"".join(chunks)
 
-    async def _next_chunk(self) -> tuple[bytes, bool]:
-        """The next chunk of the body, and whether more chunks follow."""
-        message = await self._receive()
+    def _take_chunk(self, message: Message) -> bytes:
+        """The chunk of the body in ``message``, which is counted and held."""
         if message["type"] != "http.request":
             raise ClientGone
         chunk: bytes = message.get("body", b"")
         if self._held_bytes + len(chunk) > self._limits.max_body_bytes:
             raise self._too_large()
         self.hold(len(chunk))
-        return chunk, message.get("more_body", False)
+        return chunk
 
     def _require_uncompressed(self) -> None:
         encoding = self._headers.get(b"content-encoding")

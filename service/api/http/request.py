@@ -12,13 +12,10 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
-from starlette.types import Receive
 from valence.service.api.http.body import BodyReader
 from valence.service.api.http.caller import ANONYMOUS, Caller
-from valence.service.api.http.disconnect import CancelOnDisconnect
 from valence.service.api.http.validation import Model, parse, parse_query
 from valence.service.errors import InvalidRequest, UnsupportedMedia
 
@@ -29,7 +26,6 @@ _MILLISECONDS = re.compile(rb"0{0,9}[1-9][0-9]{0,8}")
 _CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
-_WATCHED = nullcontext()
 # A prefix of the worker and a count: unique, at a tenth of the cost of a UUID.
 _request_ids = map(f"{os.urandom(8).hex()}-{{:x}}".format, itertools.count(1))
 
@@ -46,7 +42,6 @@ class Request(NamedTuple):
     id: str
     headers: Mapping[bytes, bytes]
     """The last value of each header, by its name in lower case."""
-    receive: Receive
     body: BodyReader
     parameters: Mapping[str, str]
     """The parameters of the path."""
@@ -64,13 +59,6 @@ class Request(NamedTuple):
         """
         return min(time.perf_counter() + max_seconds, self.arrived + self._client_seconds())
 
-    def disconnect(self) -> AbstractContextManager[None]:
-        """A context that ends with :class:`ClientGone` when the client disconnects.
-
-        The body of a large request watches the connection already.
-        """
-        return _WATCHED if self.body.watched else CancelOnDisconnect(self.receive)
-
     async def json(self, model: type[Model]) -> Model:
         """The body as ``model``.
 
@@ -80,7 +68,7 @@ class Request(NamedTuple):
         # what nearly every client sends is compared without taking it apart
         if self.headers.get(b"content-type") != b"application/json":
             self.require_media("application/json")
-        return parse(model, await self.body.read())
+        return parse(model, await self.body.read(), max_items=self.body.max_items)
 
     def require_media(self, *types: str) -> str:
         """The media type of the body: the first of ``types`` if the request names none.

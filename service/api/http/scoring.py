@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pydantic_core
-from valence.service.api.http.disconnect import ClientGone
 from valence.service.api.http.outcome import ModelFailure
 from valence.service.api.http.request import Request
 from valence.service.api.http.routes import Context
@@ -38,18 +37,23 @@ async def score_texts(
         scored = await scorer.score(
             asked.wait(
                 request.deadline(context.settings.request_timeout_seconds),
-                request.disconnect,
+                request.body.disconnect,
                 request.body.hold,
                 request.caller.charge_tokens,
             )
         )
-    except asyncio.CancelledError:
-        if request.body.lost_client():
-            raise ModelFailure(ClientGone(), scorer) from None
-        raise
-    except Exception as error:
-        raise ModelFailure(error, scorer) from error
+    except BaseException as error:
+        raise name_failure(error, request, scorer) from None
     return scorer, scored
+
+
+def name_failure(error: BaseException, request: Request, scorer: Scorer) -> BaseException:
+    """What to raise for an ``error`` of ``request``, so that it is counted for its model.
+
+    A task that was cancelled from outside stays cancelled.
+    """
+    cause = request.body.find_cause(error)
+    return ModelFailure(cause, scorer) if isinstance(cause, Exception) else cause
 
 
 async def to_json(answer: dict[str, Any] | list[Any]) -> bytes:

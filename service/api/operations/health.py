@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 
 import pydantic_core
@@ -40,29 +41,34 @@ async def check_readiness(context: Context, request: Request) -> Outcome:  # noq
     return _status("ready")
 
 
-async def show_metrics(context: Context, request: Request) -> Outcome:  # noqa: ARG001
+async def show_metrics(context: Context, request: Request) -> Outcome:
     """Answer ``GET /metrics``."""
     context.models.report()
     context.metrics.ready = context.models.phase is Phase.SERVING
     context.metrics.flush()
     # with several workers this reads the files of all workers
     text = await asyncio.to_thread(context.metrics.exposition)
+    # it counts until it is read, but is not refused: who looks after the service needs it most then
+    with contextlib.suppress(errors.Overloaded):
+        request.body.hold(len(text))
     return Outcome(Response(text, media_type=metrics.CONTENT_TYPE))
 
 
 async def show_document(context: Context, request: Request) -> Outcome:
     """Answer ``GET /openapi.json``; behind a proxy with its path as the server."""
-    document = _document(context.routes, context.settings)
+    document, rest = _document(context.routes, context.settings)
     prefix = read_prefix(request.headers)
     if prefix:
         servers = pydantic_core.to_json({"servers": [{"url": prefix}]})
-        document = b"%b,%b" % (servers[:-1], document[1:])
+        return Outcome(Response(b"%b," % servers[:-1], rest=rest))
     return Outcome(Response(document))
 
 
 @functools.lru_cache(maxsize=1)
-def _document(routes: tuple[Route, ...], settings: Settings) -> bytes:
-    return pydantic_core.to_json(openapi.build_document(routes, settings))
+def _document(routes: tuple[Route, ...], settings: Settings) -> tuple[bytes, bytes]:
+    """The document, and what follows its first character."""
+    document = pydantic_core.to_json(openapi.build_document(routes, settings))
+    return document, document[1:]
 
 
 def _status(status: str) -> Outcome:

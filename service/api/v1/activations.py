@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from valence.service import errors
-from valence.service.api.http.disconnect import ClientGone
-from valence.service.api.http.outcome import ModelFailure, Outcome
+from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
-from valence.service.api.http.scoring import require_short, to_nested_json
+from valence.service.api.http.scoring import name_failure, require_short, to_nested_json
 from valence.service.api.v1.schemas import ModelName
 from valence.service.inference.scored import ScoreRequest, TotalUsage
 from valence.service.inference.turns import Turns
@@ -84,7 +82,7 @@ async def show(context: Context, request: Request) -> Outcome:
     score_request = ScoreRequest(
         (asked.text,),
         deadline=request.deadline(context.settings.request_timeout_seconds),
-        disconnect=request.disconnect,
+        disconnect=request.body.disconnect,
         hold=request.body.hold,
         charge=request.caller.charge_tokens,
     )
@@ -101,12 +99,8 @@ async def show(context: Context, request: Request) -> Outcome:
             "units": [unit._asdict() for unit in activations.units],
         }
         content = await to_nested_json(answer, Turns(score_request.deadline))
-    except asyncio.CancelledError:
-        if request.body.lost_client():
-            raise ModelFailure(ClientGone(), scorer) from None
-        raise
-    except Exception as error:
-        raise ModelFailure(error, scorer) from error
+    except BaseException as error:
+        raise name_failure(error, request, scorer) from None
     return Outcome(
         Response(content),
         scorer.name,

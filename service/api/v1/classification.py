@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from valence.service import errors
-from valence.service.api.http.outcome import ModelFailure, Outcome
+from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import KINDS
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
@@ -16,6 +16,7 @@ from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, 
 from valence.service.api.http.scoring import (
     TURN_TEXTS,
     faults_of_length,
+    name_failure,
     require_few,
     score_texts,
     to_json,
@@ -29,7 +30,7 @@ from valence.service.api.v1.schemas import (
     ClassifyResponse,
     Options,
 )
-from valence.service.classifier.result import UNCERTAIN, format_judgement, format_result
+from valence.service.classifier.result import format_judgement, format_result
 from valence.service.inference.scored import Answer, Scored, ScoreRequest, Sentence
 from valence.service.inference.scorer import Scorer
 from valence.service.inference.turns import Turns
@@ -56,8 +57,8 @@ async def classify(context: Context, request: Request) -> Outcome:
             if asked.explain or asked.granularity == "sentence"
             else await to_json(answer)
         )
-    except errors.RequestError as error:
-        raise ModelFailure(error, scorer) from error
+    except BaseException as error:
+        raise name_failure(error, request, scorer) from None
     return Outcome.of(Response(content), scorer, scored)
 
 
@@ -118,6 +119,7 @@ async def _answer(
         raise _refusal({index: str(fault) for index, fault in enumerate(answers)}, asked)
     ids = asked.ids or ([asked.id] if asked.id else [])
     labels, top_k, min_confidence = scorer.manifest.labels, asked.top_k, asked.min_confidence
+    unreadable = asked.unreadable
     explanations, sentences = iter(scored.explanations), iter(scored.sentences)
     results: list[dict[str, Any] | None] = []
     faults: list[dict[str, Any]] = []
@@ -129,9 +131,14 @@ async def _answer(
             results.append(None)
             faults.append({"index": index, **name, **_TEXT_TOO_LONG, "detail": str(answer)})
             continue
-        shaped = format_result(labels, *answer, top_k=top_k, min_confidence=min_confidence)
-        if min_confidence and shaped["label"] == UNCERTAIN:
-            uncertain += 1
+        shaped = format_result(
+            labels,
+            *answer,
+            top_k=top_k,
+            min_confidence=min_confidence,
+            unreadable=unreadable,
+        )
+        uncertain += "reason" in shaped
         if asked.explain:
             shaped["explanation"] = next(explanations)._asdict()
         if asked.granularity == "sentence":
@@ -142,7 +149,7 @@ async def _answer(
         if written >= TURN_TEXTS:
             written = 0
             await turns.give()
-    if asked.min_confidence:
+    if uncertain:
         scorer.count_uncertain(uncertain)
     return _envelope(scorer, scored, results, faults)
 
@@ -199,8 +206,10 @@ async def _shape_sentences(
                 **format_judgement(
                     scorer.manifest.labels,
                     sentence.prediction,
+                    sentence.usage,
                     top_k=asked.top_k,
                     min_confidence=asked.min_confidence,
+                    unreadable=asked.unreadable,
                 ),
                 "truncated": sentence.usage.truncated,
             }

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
-from valence.service.classifier.result import UNCERTAIN
+from valence.service.classifier.result import (
+    UNCERTAIN,
+    MinConfidence,
+    Reason,
+    TopK,
+    Unreadable,
+)
 from valence.service.classifier.truncation import Truncation
 
 MAX_ID_CHARACTERS = 128
@@ -33,18 +39,20 @@ class Options(BaseModel):
         description="The model, as `name` or `name:version`. Absent: the default model.",
         json_schema_extra=_absent,
     )
-    top_k: int = Field(
+    top_k: TopK = Field(
         default=0,
-        ge=1,
         description="Return only the scores of the k likeliest labels.",
         json_schema_extra=_absent,
     )
-    min_confidence: float = Field(
+    min_confidence: MinConfidence = Field(
         default=0.0,
-        ge=0,
-        le=1,
         description="If the score of every label is lower than this, the label is "
         f"`{UNCERTAIN}`. The scores stay.",
+    )
+    unreadable: Unreadable = Field(
+        default="uncertain",
+        description="What a text gets of which the model knows no token, such as an empty text. "
+        f"`uncertain`: the label `{UNCERTAIN}`. `label`: the likeliest label. The scores stay.",
     )
     truncation: Truncation = Field(
         default="head",
@@ -130,8 +138,15 @@ class Judgement(BaseModel):
     """The labels and scores of one text."""
 
     label: Annotated[
-        str, Field(description=f"The likeliest label, or `{UNCERTAIN}` (see `min_confidence`).")
+        str, Field(description=f"The likeliest label, or `{UNCERTAIN}` (see `reason`).")
     ]
+    reason: Reason = Field(
+        default="empty",
+        description=f"Only present if the label is `{UNCERTAIN}`. `empty`: the text has no token. "
+        "`unknown_words`: the model knows no token that it reads of the text, as written or as a "
+        "misspelling (see `unreadable`). `min_confidence`: no score reaches `min_confidence`.",
+        json_schema_extra=_absent,
+    )
     labels: Annotated[
         list[str],
         Field(

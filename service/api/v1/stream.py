@@ -47,12 +47,27 @@ async def classify_stream(context: Context, request: Request) -> Outcome:
     options = request.query(Options)
     scorer = context.models.get(options.model or None)
     try:
+        _require_plain(options)
         read = request.stream(MEDIA_TYPES)
-    except errors.UnsupportedMedia as error:
+    except errors.RequestError as error:
         raise ModelFailure(error, scorer) from error
     answerer = LineAnswerer(context, request, scorer, options)
     stream = Stream(context, answerer, read, request.body)
     return Outcome(stream, scorer.name, scorer.version, answerer.usage)
+
+
+def _require_plain(options: Options) -> None:
+    """Raise :class:`InvalidRequest` for options that the answer to a line has no place for."""
+    for field, given in (
+        ("granularity", options.granularity != "document"),
+        ("explain", options.explain),
+    ):
+        if given:
+            raise errors.InvalidRequest.for_field(
+                field,
+                "a stream answers with the label of each line alone; send the text to "
+                "POST /v1/classify",
+            )
 
 
 class _NoRoom(Exception):
@@ -130,12 +145,15 @@ class Stream:
         try:
             while (data := await self._next(ending)) is not None:
                 self._answerer.renew_key()
-                complete = lines.feed(data)
-                self._body.release(unfinished)
-                unfinished = 0
-                await self._start_answers(complete)
-                unfinished = lines.held_bytes
-                self._hold(unfinished, lines.next_number)
+                # a socket yields up to 256 KiB at once, which may be as many lines
+                for start in range(0, len(data), _CHUNK_BYTES):
+                    complete = lines.feed(data[start : start + _CHUNK_BYTES])
+                    self._body.release(unfinished)
+                    unfinished = 0
+                    await self._start_answers(complete)
+                    unfinished = lines.held_bytes
+                    self._hold(unfinished, lines.next_number)
+                    await asyncio.sleep(0)
             await self._start_answers(lines.finish())
         except _ENDS as error:
             await self._end(lines.next_number, error)
@@ -235,7 +253,8 @@ ROUTES = (
             "service answers each line in order, with a result or an error, while the client still "
             "sends later lines. Blank lines do not get an answer. A line may also be a JSON "
             "string, the text alone. Read while you write: the service reads from a client only as "
-            "fast as the client reads the answers.",
+            "fast as the client reads the answers. `granularity=sentence` and `explain=true` are "
+            "refused.",
             tag="classify",
             query=Options,
             media_types=MEDIA_TYPES,

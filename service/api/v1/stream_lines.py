@@ -17,7 +17,7 @@ from valence.service.api.http.scoring import require_short
 from valence.service.api.http.validation import BYTE_ORDER_MARK, parse, readable
 from valence.service.api.v1.ndjson import Line
 from valence.service.api.v1.schemas import Options, StreamLine
-from valence.service.classifier.result import UNCERTAIN, format_result
+from valence.service.classifier.result import format_result
 from valence.service.inference.scored import Answer, ScoreRequest
 from valence.service.inference.scorer import Scorer
 
@@ -61,6 +61,9 @@ class LineAnswerer:
 
     async def answer(self, lines: Sequence[Line]) -> bytes:
         """The answers to a chunk of lines, each a line."""
+        if ":" not in self._options.model:
+            # A stream may last for days, and would keep a replaced version in memory.
+            self._scorer = self._context.models.renew(self._scorer)
         asked: list[tuple[str, str | errors.RequestError]] = []
         for line in lines:
             asked.append(self._parse(line))
@@ -79,9 +82,13 @@ class LineAnswerer:
             else:
                 shaped: dict[str, Any] = {"line": number, "id": name} if name else {"line": number}
                 shaped |= format_result(
-                    labels, *answer, top_k=options.top_k, min_confidence=options.min_confidence
+                    labels,
+                    *answer,
+                    top_k=options.top_k,
+                    min_confidence=options.min_confidence,
+                    unreadable=options.unreadable,
                 )
-                if shaped["label"] == UNCERTAIN:
+                if "reason" in shaped:
                     self._scorer.count_uncertain(1)
                 written.append(pydantic_core.to_json(shaped))
             if not len(written) % _TURN_LINES:
@@ -108,6 +115,9 @@ class LineAnswerer:
         except ValidationError as error:
             return name, readable(error)
         except errors.RequestError as error:
+            # its frames lead to that of the caller, which holds the error: such circles would live
+            # until the garbage collector runs
+            error.__traceback__ = error.__context__ = None
             return name, error
         return name, text
 

@@ -65,9 +65,17 @@ async function classify() {
   }
 }
 
+const REASONS = {
+  empty: "The text has no word to read.",
+  unknown_words: "The model knows no word of the text.",
+  min_confidence: "No label is likely enough.",
+};
+
 function drawScores() {
-  const { label, scores, polarity, usage } = shown.result;
+  const { label, reason, scores, polarity, usage } = shown.result;
   $("label").textContent = label;
+  $("reason").textContent = reason ? REASONS[reason] : "";
+  $("reason").hidden = !reason;
   $("scores").tBodies[0].replaceChildren(
     ...scores.map(({ label: name, score }) => {
       const meter = element("meter", { min: 0, max: 1, value: score });

@@ -7,6 +7,7 @@ from the route table and the models, never from a request.
 
 from valence.service.observability.metrics.exposition import CONTENT_TYPE
 from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
+from valence.service.observability.metrics.saturation import Saturation
 from valence.service.observability.metrics.service import Metrics
 
-__all__ = ["CONTENT_TYPE", "Metrics", "ModelMetrics", "ScoringRecord"]
+__all__ = ["CONTENT_TYPE", "Metrics", "ModelMetrics", "Saturation", "ScoringRecord"]

@@ -6,10 +6,9 @@ together.
 
 from __future__ import annotations
 
-import bisect
-import collections
 from collections.abc import Sequence
 
+import numpy as np
 from prometheus_client import Histogram
 
 # Counts reach the metrics after at most this time, or after this many requests.
@@ -24,9 +23,7 @@ def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
     (``service/server/README.md``).
     """
     if values:
-        counts = collections.Counter(
-            bisect.bisect_left(histogram._upper_bounds, value) for value in values
-        )
-        for bucket, count in counts.items():
-            histogram._buckets[bucket].inc(count)
+        counts = np.bincount(np.searchsorted(histogram._upper_bounds, values))
+        for bucket in np.flatnonzero(counts).tolist():
+            histogram._buckets[bucket].inc(int(counts[bucket]))
         histogram._sum.inc(sum(values))

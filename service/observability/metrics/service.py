@@ -22,7 +22,10 @@ from valence.service.observability import metrics_folder
 from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MAX_BUFFERED, observe_all
 from valence.service.observability.metrics.exposition import exposition
 from valence.service.observability.metrics.keys import KeyMetrics
+from valence.service.observability.metrics.reloads import ReloadMetrics
+from valence.service.observability.metrics.saturation import REASONS
 from valence.service.observability.metrics.totals import ModelTotals, sum_by_model
+from valence.service.observability.metrics.versions import Versions
 from valence.service.observability.request_record import RequestRecord
 from valence.service.pacing.debounce import Debounced
 
@@ -93,6 +96,17 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
+        self.saturation = 0.0
+        """How full this worker is (:class:`Saturation`); whoever measures it sets it."""
+        self._saturation = Gauge(
+            "valence_saturation_ratio",
+            "Busy share of the busiest thread plus refused share of the requests, over 5 s; "
+            "1 is full. Of several workers, the fullest.",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self.answered = self.refused = 0
+        """Requests that this worker has scored, and refused for want of capacity."""
         self._rejected = Counter(
             "valence_rejected_requests",
             "Requests refused, by the error that refused them.",
@@ -105,6 +119,7 @@ class Metrics:
             registry=registry,
         )
         self.keys = KeyMetrics(registry)
+        self.reloads = ReloadMetrics(registry)
         self.stage_seconds = Histogram(
             "valence_stage_duration_seconds",
             "Time of a request in each stage: tokenize, queue, infer.",
@@ -135,7 +150,7 @@ class Metrics:
         )
         self.uncertain_texts = Counter(
             "valence_uncertain_texts",
-            "Texts answered without a label: none reached the request's min_confidence.",
+            "Texts answered without a label: none reached min_confidence, or no token was known.",
             by_model,
             registry=registry,
         )
@@ -181,12 +196,30 @@ class Metrics:
             buckets=_TOKENS, registry=registry,
         )  # fmt: skip
         # not an Info, which the client library does not support across processes
-        self.model_info = Gauge(
+        model_info = Gauge(
             "valence_model_info",
             "1 for each model served, with the engine that computes it.",
             (*by_model, "engine"),
             multiprocess_mode="livemax",
             registry=registry,
+        )
+        self.versions = Versions(
+            model_info,
+            (self.queue_items, self.queue_tokens, self.queue_age_seconds),
+            (
+                self._request_seconds,
+                self.stage_seconds,
+                self.tokens,
+                self.unknown_tokens,
+                self.truncated_texts,
+                self.predictions,
+                self.uncertain_texts,
+                self.cache_hits,
+                self.cache_misses,
+                self.batch_items,
+                self.batch_tokens,
+            ),
+            shared=folder is not None,
         )
         build = Gauge(
             "valence_build_info",
@@ -221,10 +254,14 @@ class Metrics:
         rejections, self._buffered_rejections = self._buffered_rejections, collections.Counter()
         for reason, count in rejections.items():
             self._rejected.labels(reason).inc(count)
+            if reason in REASONS:
+                self.refused += count
         durations, self._buffered_seconds = self._buffered_seconds, {}
         for (route, method, status, model, version), seconds in durations.items():
             labels = (route, method, str(status), model, version)
             observe_all(self._request_seconds.labels(*labels), seconds)
+            if method == "POST" and status == 200:
+                self.answered += len(seconds)
 
     def count_rejection(self, reason: str) -> None:
         """Count one refused request, at the next :meth:`flush`.
@@ -244,8 +281,9 @@ class Metrics:
         return self._folder is not None
 
     def set_gauges(self) -> None:
-        """Let a scrape see :attr:`in_flight` and :attr:`ready`, whichever worker answers it."""
+        """Let a scrape see what the attributes say, whichever worker answers it."""
         self._in_flight.set(self.in_flight)
+        self._saturation.set(self.saturation)
         self._ready.set(self.ready)
 
     def exposition(self) -> bytes:

@@ -100,7 +100,7 @@ def test_usage_counts_the_read_tokens_of_a_long_text(
     (ids,) = reading.windows
     read = [classifier.artifact.vocabulary.words[index] for index in ids]
     assert {word: read.count(word) for word in words} == words
-    assert reading.usage == (len(LONG), 51, 50, unknown, 1)
+    assert reading.usage == (len(LONG), 51, 50, unknown, 1, False)
     assert reading.usage.truncated
 
 
@@ -108,7 +108,7 @@ def test_windows_cover_the_text_and_count_each_token_once(classifier: Classifier
     reading = classifier.encode_windows(LONG, "window")
     assert [len(ids) for ids in reading.windows] == [50, 50]
     assert reading.weights == (50, 1)
-    assert reading.usage == (len(LONG), 51, 51, 20, 2)
+    assert reading.usage == (len(LONG), 51, 51, 20, 2, False)
     assert not reading.usage.truncated
 
 
@@ -150,7 +150,7 @@ def test_windows_combine_to_the_weighted_mean(tiny_artifact: Artifact, logits: n
 def test_an_empty_text_is_an_empty_document(classifier: Classifier) -> None:
     document = classifier.encode_head("")
     assert document.ids.shape == (0,)
-    assert document.usage == (0, 0, 0, 0, 1)
+    assert document.usage == (0, 0, 0, 0, 1, True)
     assert not document.usage.truncated
 
 

@@ -7,6 +7,7 @@ from valence.service.classifier.classifier import Prediction, Usage
 from valence.service.classifier.result import format_judgement, format_result
 
 LABELS = ("a", "b", "c")
+READ = Usage(30, 6, 4, 1, 2)
 
 
 def prediction(*probabilities: float, polarity: float | None = None) -> Prediction:
@@ -15,7 +16,7 @@ def prediction(*probabilities: float, polarity: float | None = None) -> Predicti
 
 
 def test_scores_are_ranked_and_ties_keep_the_label_order() -> None:
-    found = format_judgement(LABELS, prediction(0.25, 0.5, 0.25))["scores"]
+    found = format_judgement(LABELS, prediction(0.25, 0.5, 0.25), READ)["scores"]
     assert found == [
         {"label": "b", "score": 0.5},
         {"label": "a", "score": 0.25},
@@ -27,31 +28,33 @@ def test_scores_are_ranked_and_ties_keep_the_label_order() -> None:
 def test_the_first_score_is_that_of_the_label_for_any_top_k(
     values: list[float], top_k: int
 ) -> None:
-    found = format_judgement(LABELS, prediction(*values), top_k=top_k)
+    found = format_judgement(LABELS, prediction(*values), READ, top_k=top_k)
     assert found["scores"][0]["label"] == found["label"]
     assert len(found["scores"]) == min(top_k or 3, 3)
 
 
 @pytest.mark.parametrize(("least", "label"), [(0.0, "b"), (0.5, "b"), (0.5000001, "uncertain")])
 def test_a_label_must_reach_the_requested_confidence(least: float, label: str) -> None:
-    found = format_judgement(LABELS, prediction(0.25, 0.5, 0.25), min_confidence=least, top_k=1)
+    asked = prediction(0.25, 0.5, 0.25)
+    found = format_judgement(LABELS, asked, READ, min_confidence=least, top_k=1)
     assert found["label"] == label
     assert found["labels"] == ([] if label == "uncertain" else ["b"])
+    assert found.get("reason") == ("min_confidence" if label == "uncertain" else None)
     assert found["scores"] == [{"label": "b", "score": 0.5}]
 
 
 def test_a_multi_label_model_gives_any_number_of_labels() -> None:
     for past in ((), ("a", "c")):
         asked = Prediction("a", (0.25, 0.125, 0.25), None, past)
-        assert format_judgement(LABELS, asked)["labels"] == list(past)
-        assert format_judgement(LABELS, asked, min_confidence=0.5)["labels"] == []
+        assert format_judgement(LABELS, asked, READ)["labels"] == list(past)
+        assert format_judgement(LABELS, asked, READ, min_confidence=0.5)["labels"] == []
 
 
 def test_a_result_holds_a_judgement_and_its_usage() -> None:
     asked = prediction(0.25, 0.5, 0.25, polarity=-0.5)
-    found = format_result(LABELS, asked, Usage(30, 6, 4, 1, 2))
+    found = format_result(LABELS, asked, READ)
     read = found.pop("usage")
-    assert found == format_judgement(LABELS, asked)
+    assert found == format_judgement(LABELS, asked, READ)
     assert read == {
         "characters": 30,
         "tokens": 6,
@@ -60,3 +63,16 @@ def test_a_result_holds_a_judgement_and_its_usage() -> None:
         "truncated": True,
         "windows": 2,
     }
+
+
+@pytest.mark.parametrize(("tokens", "reason"), [(0, "empty"), (3, "unknown_words")])
+def test_a_text_without_a_known_word_is_uncertain(tokens: int, reason: str) -> None:
+    asked = prediction(0.25, 0.5, 0.25, polarity=0.5)
+    usage = Usage(9, tokens, tokens, tokens, unreadable=True)
+    found = format_judgement(LABELS, asked, usage)
+    assert (found["label"], found["reason"], found["labels"]) == ("uncertain", reason, [])
+    assert found["scores"][0] == {"label": "b", "score": 0.5}
+    given_label = format_judgement(LABELS, asked, usage, unreadable="label")
+    assert given_label == format_judgement(LABELS, asked, READ)
+    unsure = format_judgement(LABELS, asked, usage, unreadable="label", min_confidence=0.6)
+    assert unsure["reason"] == "min_confidence"

@@ -207,3 +207,17 @@ def test_encoding_in_steps_gives_the_same(text: str, limit: int | None) -> None:
     assert in_steps.known.tolist() == at_once.known.tolist()
     assert in_steps.tokens == at_once.tokens
     assert taken >= len(text.split())
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    text=st.text(alphabet=st.sampled_from("godlve so.,!'t#6\U0001f600\n "), max_size=200),
+    limit=st.sampled_from([0, 1, 7, 50]),
+)
+def test_the_head_of_a_text_is_encoded_as_its_tokens(text: str, limit: int) -> None:
+    vocabulary = Vocabulary(WORDS, misspelled="nearest")
+    head, encoded = vocabulary.encode_head(text, limit), vocabulary.encode(text, max_tokens=limit)
+    assert head.ids.tolist() == encoded.ids.tolist()
+    assert head.ids.dtype == encoded.ids.dtype
+    assert head.unknown_tokens == len(encoded.known) - int(encoded.known.sum())
+    assert head.tokens == encoded.tokens

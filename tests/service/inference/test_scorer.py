@@ -263,7 +263,8 @@ async def test_the_cost_counts_what_is_read_more_than_once(tiny_artifact, counti
     # three windows of 50 tokens
     assert await cost("good " * 120, truncation="window") == 150
     assert await cost("Good. Bad.", sentences=True) == 4 + 4
-    assert await cost("good bad", explain=True) == 2 + 2 * scorer._explainer._ready.cost
+    each = scorer._explanations._explainer._ready.cost
+    assert await cost("good bad", explain=True) == 2 + 2 * each
 
 
 def test_warming_up_measures_the_engine(tiny_artifact, monkeypatch):
@@ -340,7 +341,7 @@ class DamagedAttributor:
 
 async def test_an_explanation_that_is_not_finite_is_an_error(tiny_artifact, counting_engine):
     scorer = make(tiny_artifact, counting_engine)
-    scorer._explainer._attributor = DamagedAttributor()
+    scorer._explanations._explainer._attributor = DamagedAttributor()
     with pytest.raises(NonFiniteAnswer):
         await scorer.score(ScoreRequest(["good movie"], explain=True))
     with pytest.raises(NonFiniteAnswer):

@@ -6,6 +6,8 @@ import pytest
 from valence.service.errors import ConfigurationError
 from valence.service.keys.key import Key, fingerprint, format_line, parse_line
 
+from tests.support.rates import REFUSED_RATES
+
 HASH = f"sha256:{'0' * 64}"
 DIGEST = bytes(32)
 
@@ -52,19 +54,7 @@ def test_a_scope_permits_itself_alone_and_admin_permits_all(scope):
         *(
             (f"alice: {HASH} {unit}_per_second={rate}", f"{unit}_per_second is not a number from")
             for unit in ("texts", "tokens")
-            for rate in (
-                "0",
-                "0.0",
-                "-1",
-                "fast",
-                "inf",
-                "nan",
-                "1e-7",
-                "1e13",
-                "5e-324",
-                "",
-                "1_0",
-            )
+            for rate in REFUSED_RATES
         ),
     ],
 )

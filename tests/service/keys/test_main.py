@@ -9,6 +9,8 @@ from valence.service.keys import key_file
 from valence.service.keys.__main__ import main
 from valence.service.keys.key import Key, parse_line
 
+from tests.support.rates import REFUSED_RATES
+
 HASH = f"sha256:{'0' * 64}"
 
 
@@ -58,24 +60,7 @@ def test_a_name_that_a_log_would_have_to_quote_is_refused(name, capsys):
     assert "is not a valid name" in capsys.readouterr().err
 
 
-VALUES = [
-    "0",
-    "0.0",
-    "-1",
-    "fast",
-    "inf",
-    "nan",
-    "1e-7",
-    "1e13",
-    "5e-324",
-    "",
-    "1_0",
-    "+1",
-    "\u0661",
-]
-
-
-@pytest.mark.parametrize("value", [*VALUES, "1", "2.5", "1e3", "0.000001", "007"])
+@pytest.mark.parametrize("value", [*REFUSED_RATES, "1", "2.5", "1e3", "0.000001", "007"])
 @pytest.mark.parametrize("unit", ["texts", "tokens"])
 def test_command_and_file_refuse_the_same_rates(unit, value, capsys):
     refused = []
@@ -88,7 +73,7 @@ def test_command_and_file_refuse_the_same_rates(unit, value, capsys):
         parse_line(f"a: {HASH} {unit}_per_second={value}")
     except ConfigurationError:
         refused.append("file")
-    assert refused == (["command", "file"] if value in VALUES else [])
+    assert refused == (["command", "file"] if value in REFUSED_RATES else [])
 
 
 def test_an_unknown_scope_is_refused_with_those_that_exist(capsys):

@@ -14,7 +14,7 @@ from valence.service.observability.metrics.model import ModelMetrics, ScoringRec
 from valence.service.observability.metrics.service import Metrics
 from valence.service.observability.request_record import RequestRecord
 
-# prints its exposition for each number of requests in flight that it reads
+# prints its exposition for each state that it reads
 WORKER = """
 import os, sys
 from valence.service.observability import metrics_folder
@@ -25,11 +25,13 @@ metrics = Metrics(version="1", folder=metrics_folder.enter())
 # as BentoML does
 Counter("bentoml_service_request", "Of BentoML.", ["endpoint"]).labels("/r").inc()
 model = ModelMetrics(metrics, name="m", version="1", labels=("a", "b"), engine="e")
-metrics.count_request(RequestRecord("GET", "/r", 200, 0.003, model="m", version="1"))
+metrics.count_request(
+    RequestRecord("GET", "/r", 200, 0.003, model="m", version="1", texts=2, key="k", key_tokens=7)
+)
 model.count_batch(items=2, tokens=9)
 model.set_queue(items=1, tokens=4, age_seconds=0.5)
 for line in sys.stdin:
-    metrics.in_flight, metrics.ready = map(int, line.split())
+    metrics.in_flight, metrics.ready, metrics.saturation = map(float, line.split())
     print(metrics.exposition().decode() + "# END", flush=True)
 """
 PROMTOOL = shutil.which("promtool")
@@ -41,10 +43,10 @@ class Worker:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
 
-    def exposition(self, *, in_flight: int = 0, ready: bool = True) -> str:
+    def exposition(self, *, in_flight: int = 0, ready: bool = True, saturation: float = 0.0) -> str:
         assert self.process.stdin
         assert self.process.stdout
-        self.process.stdin.write(f"{in_flight} {int(ready)}\n")
+        self.process.stdin.write(f"{in_flight} {int(ready)} {saturation}\n")
         self.process.stdin.flush()
         lines = iter(self.process.stdout.readline, "# END\n")
         return "".join(lines)
@@ -173,6 +175,8 @@ def test_the_gauges_of_a_killed_worker_are_dropped(start_worker):
     assert value(after, "valence_queue_items") == 1
     # what it counted has happened
     assert value(after, "valence_requests") == 2
+    assert value(after, "valence_key_texts") == 4
+    assert value(after, "valence_key_tokens") == 14
 
 
 def test_a_worker_that_is_ready_makes_the_server_ready(start_worker):
@@ -182,6 +186,38 @@ def test_a_worker_that_is_ready_makes_the_server_ready(start_worker):
     assert value(starting.exposition(ready=False), "valence_ready") == 1
     ready.kill()
     assert value(starting.exposition(ready=False), "valence_ready") == 0
+
+
+def test_the_fullest_living_worker_makes_the_saturation(start_worker):
+    full, other = start_worker(), start_worker()
+    assert value(full.exposition(saturation=1.4), "valence_saturation_ratio") == 1.4
+    assert value(other.exposition(saturation=0.3), "valence_saturation_ratio") == 1.4
+    full.kill()
+    assert value(other.exposition(saturation=0.3), "valence_saturation_ratio") == 0.3
+
+
+def test_two_servers_have_each_their_saturation(start_worker):
+    """The only worker of a server knows nothing of another server."""
+    full, other = start_worker(shared=False), start_worker(shared=False)
+    assert value(full.exposition(saturation=1.4), "valence_saturation_ratio") == 1.4
+    assert value(other.exposition(saturation=0.3), "valence_saturation_ratio") == 0.3
+
+
+def test_scored_and_refused_requests_are_told_apart():
+    """Errors of clients, probes and limits of clients are neither."""
+    metrics = counted_metrics()
+    for method, status, reason in (
+        ("POST", 200, ""),
+        ("POST", 200, ""),
+        ("POST", 422, "invalid-request"),
+        ("POST", 429, "overloaded"),
+        ("POST", 429, "rate-limited"),
+    ):
+        metrics.count_request(RequestRecord(method, "/r", status, 0.1, model="m", version="1"))
+        if reason:
+            metrics.count_rejection(reason)
+    metrics.count_rejection("too-many-connections")
+    assert (metrics.answered, metrics.refused) == (2, 2)
 
 
 def test_dropped_lines_of_the_log_are_counted():

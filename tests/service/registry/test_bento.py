@@ -31,9 +31,11 @@ def test_the_bento_serves_the_configured_models(put) -> None:
 
 
 @pytest.mark.usefixtures("put")
-def test_without_models_no_bento_is_built() -> None:
-    with pytest.raises(SystemExit, match="error: the model store has none"):
+def test_without_models_no_bento_is_built(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
         bento.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("error: the model store has none")
 
 
 def test_the_context_holds_the_packages_as_they_are_imported(put, tmp_path) -> None:

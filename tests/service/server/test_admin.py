@@ -7,7 +7,6 @@ import socket
 
 import pytest
 from valence.service.api.http.response import Response
-from valence.service.server import port
 from valence.service.server.admin import AdminServer
 from valence.service.server.connection_limits import ConnectionLimiter
 from valence.service.server.event_loop import BatchAcceptLoop
@@ -105,14 +104,3 @@ def test_a_full_first_port_leaves_the_second_one(free):
     loop.run_until_complete(run())
     loop.close()
     assert received[0].startswith(b"HTTP/1.1 200 OK\r\n")
-
-
-def test_a_port_in_use_is_told_with_its_setting(free):
-    port.require_free("127.0.0.1", free)
-    with (
-        socket.create_server(("127.0.0.1", free)),
-        pytest.raises(OSError, match="in use") as raised,
-    ):
-        port.require_free("127.0.0.1", free)
-    told = port.describe("VALENCE_ADMIN_PORT", free, raised.value)
-    assert told.startswith(f"VALENCE_ADMIN_PORT={free}: Address already in use; ")

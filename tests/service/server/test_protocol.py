@@ -225,3 +225,30 @@ async def test_a_request_whose_body_arrives_at_shutdown_is_answered(server):
     await asyncio.wait_for(ending, 5)
     writer.close()
     await writer.wait_closed()
+
+
+async def test_a_kept_connection_ends_in_time_and_silently():
+    refused.clear()
+    kept = limits(keep_alive_seconds=0.2)
+    async with started(answer, kept, lambda reason: refused.update((reason,))) as server:
+        reader, writer = await connect(server)
+        for _ in range(2):
+            writer.write(REQUEST)
+            assert (await reader.read(1000)).endswith(b"ok")
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert not refused
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_request_longer_than_a_pause_is_answered():
+    async def answer_late(scope, receive, send):
+        await asyncio.sleep(1.2)
+        await answer(scope, receive, send)
+
+    async with started(answer_late, limits(keep_alive_seconds=0.1)) as server:
+        reader, writer = await connect(server)
+        writer.write(REQUEST)
+        assert (await reader.read(1000)).endswith(b"ok")
+        writer.close()
+        await writer.wait_closed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 from valence.service.api.http.response import Response
@@ -104,3 +105,29 @@ async def test_only_a_server_with_the_extension_gets_one_message(extensions, mes
     await Response(b"1")({"type": "http", "extensions": extensions}, None, send)
     assert len(sent) == messages
     assert sent[-1]["body"] == b"1"
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+@pytest.mark.parametrize("size", [60_000, 100_000])
+async def test_a_request_lasts_until_its_answer_is_read(size, leaves):
+    """What it holds counts in the memory until then."""
+    answered = asyncio.Event()
+
+    async def answer_and_tell(scope, receive, send):
+        await Response(b"x" * size)(scope, receive, send)
+        answered.set()
+
+    loop = asyncio.get_running_loop()
+    async with started(answer_and_tell, limits()) as server:
+        server.servers[0].sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            client.setblocking(False)
+            await loop.sock_connect(client, ("127.0.0.1", port_of(server)))
+            await loop.sock_sendall(client, request())
+            await asyncio.sleep(0.1)
+            assert not answered.is_set()
+            received = 0
+            while received < size and not leaves:
+                received += len(await loop.sock_recv(client, 65_536))
+        await asyncio.wait_for(answered.wait(), 5)

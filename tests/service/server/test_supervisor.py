@@ -1,15 +1,13 @@
-"""What the first process does with a worker that hangs, with signals, and with a taken port."""
+"""What the first process does with a worker that hangs, and with signals."""
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
 import pytest
-from valence.service.server import supervisor
 from valence.service.server.supervisor import _WorkerWatch
 
 FIRST_PROCESS = """
@@ -61,26 +59,3 @@ def test_other_signals_do_not_end_the_first_process():
             assert process.poll() is None
         finally:
             process.kill()
-
-
-def refusal(monkeypatch, capfd, host: str, port: int) -> str:
-    given = {"host": host, "port": port}
-    monkeypatch.setattr(supervisor, "_option", given.get)
-    with pytest.raises(SystemExit) as ended:
-        supervisor.require_free_port()
-    assert ended.value.code == supervisor.CANNOT_START
-    (line,) = capfd.readouterr().err.splitlines()
-    return line
-
-
-def test_a_port_in_use_is_named_in_one_line(monkeypatch, capfd):
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        line = refusal(monkeypatch, capfd, "127.0.0.1", port)
-    assert line.startswith(f"valence: cannot listen on port {port} of 127.0.0.1: another program ")
-    supervisor.require_free_port()
-
-
-def test_an_address_of_another_machine_is_named(monkeypatch, capfd):
-    line = refusal(monkeypatch, capfd, "192.0.2.1", 3000)
-    assert line.startswith("valence: cannot listen on port 3000 of 192.0.2.1: this machine ")

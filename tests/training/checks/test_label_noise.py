@@ -52,6 +52,15 @@ def test_a_label_with_fewer_texts_than_folds_is_left_out() -> None:
     assert find_suspects(examples[-4:]) == ()
 
 
+@pytest.mark.parametrize("text", ["\U0001f600 \U0001f680", "a b", "!!! ?"])
+def test_texts_without_words_are_not_judged_and_a_note_says_so(text: str) -> None:
+    examples = [Example(text, label, "c") for label in ("a", "b") for _ in range(9)]
+    assert find_suspects(examples) is None
+    (said,) = report_noise(None, len(examples))
+    assert (said.severity, said.count) == ("note", 0)
+    assert "no text holds a word of two letters" in said.message
+
+
 def test_without_cleanlab_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
     with pytest.raises(ConfigurationError, match=r"cleanlab is not installed: pip install"):

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import sys
-
 import pytest
-from valence.service.errors import ConfigurationError
-from valence.training.checks.language import languages
+from valence.training.checks.language import detect_language, languages
 
 ENGLISH = "The government said on Monday that prices rose faster than it had expected this year."
 GERMAN = "Die Regierung sagte am Montag, dass die Preise schneller gestiegen sind als erwartet."
@@ -21,9 +18,28 @@ def test_one_language_and_short_texts_give_no_finding(texts) -> None:
     assert languages(texts("hm", ":)")) == []
 
 
-def test_without_the_library_the_package_to_install_is_named(
-    texts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "py3langid.langid", None)
-    with pytest.raises(ConfigurationError, match="py3langid is not installed"):
-        languages(texts(ENGLISH))
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", ENGLISH),
+        ("de", GERMAN),
+        ("fr", "Le service était lent et la chambre sentait mauvais, nous ne reviendrons pas."),
+        ("zh", "我非常喜欢这部电影，演员的表演真的很好看，故事也很感人。"),
+        ("th", "ผมชอบหนังเรื่องนี้มาก นักแสดงเล่นได้ดีจริงๆ"),
+    ],
+)
+def test_the_language_of_texts_is_detected(language: str, text: str) -> None:
+    assert detect_language([text] * 30) == language
+
+
+def test_short_texts_are_judged_together() -> None:
+    words = GERMAN.replace(",", "").replace(".", "").split()
+    pairs = [" ".join(words[place : place + 2]) for place in range(0, len(words), 2)]
+    assert detect_language(pairs * 20) == "de"
+
+
+@pytest.mark.parametrize(
+    "texts", [[], ["", " "], ["\U0001f600 :)"] * 50, ["12 45 78"] * 50, ["ok"]]
+)
+def test_texts_without_words_have_no_language(texts: list[str]) -> None:
+    assert detect_language(texts) is None

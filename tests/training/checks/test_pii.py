@@ -42,6 +42,54 @@ def test_text_that_only_resembles_personal_data_is_not_counted(text: str) -> Non
     assert [name for name, holds in KINDS.items() if holds(text)] == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12 45 78 90 12 34 56 72",  # small numbers side by side, whose check digit is right
+        "7 992 739 871 344 05",
+        "4111 1111 1111 1111 2222 3333",  # more groups than a card has
+        "1700000000002",  # a time in milliseconds
+        "41111 11111 11111 1",  # groups of another size
+    ],
+)
+def test_rows_of_numbers_are_no_payment_cards(text: str) -> None:
+    assert "payment card numbers" not in [name for name, holds in KINDS.items() if holds(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111111111111111",
+        "3782 822463 10005",  # American Express
+        "3056 930902 5904",  # Diners Club
+        "6011-1111-1111-1117",
+        "card 4111 1111 1111 1111 12/27",
+        "pan:5555555555554444;",
+    ],
+)
+def test_cards_in_the_groups_of_their_issuers_are_found(text: str) -> None:
+    assert KINDS["payment card numbers"](text)
+
+
+def test_check_digits_of_chance_are_a_note(texts) -> None:
+    """Order numbers of 16 digits, one of ten of which has the check digit of a card."""
+    numbers = [f"4{number:015d}" for number in range(200)]
+    (found,) = suspected(texts(*numbers))
+    assert (found.severity, found.count) == ("note", 20)
+    assert "by chance" in found.message
+    cards = [number for number in numbers if is_card(number)]
+    (found,) = suspected(texts(*cards))
+    assert (found.severity, found.count) == ("warning", 20)
+
+
+@pytest.mark.parametrize("orders", [0, 1, 19])
+def test_one_card_among_few_numbers_is_a_warning(texts, orders: int) -> None:
+    others = [f"4{number:015d}" for number in range(200)]
+    wrong = [number for number in others if not is_card(number)][:orders]
+    (found,) = suspected(texts("4111 1111 1111 1111", *wrong))
+    assert (found.severity, found.count) == ("warning", 1)
+
+
 def test_a_wrong_check_digit_is_refused() -> None:
     assert is_card("4111111111111111")
     assert not is_card("4111111111111112")

@@ -16,6 +16,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
+from valence.service.version import VERSION
 from valence.training.cli import options, train
 from valence.training.config.schema import Configuration, Expected
 from valence.training.corpora import catalog
@@ -92,6 +93,12 @@ def test_help_lists_every_command() -> None:
         assert run(name, "--help").exit_code == 0
 
 
+def test_the_version_is_printed_without_a_command() -> None:
+    result = run("--version")
+    assert result.exit_code == 0
+    assert result.output == f"valence {VERSION}\n"
+
+
 def test_without_a_command_the_help_is_printed() -> None:
     result = run()
     assert result.exit_code == 2
@@ -106,7 +113,9 @@ def test_training_prints_only_the_tag_to_standard_output(workspace: Workspace, f
     assert "vectors for" in result.stderr
     assert "macro-F1" in result.stderr
     assert "peak memory" in result.stderr
-    assert "warning" not in result.stderr
+    # one epoch teaches so small a network nothing
+    assert result.stderr.count("warning: ") == 1
+    assert "warning: the model has learnt nothing that test shows" in result.stderr
     # tracked by MLflow and TensorBoard, unless --no-track is given
     assert list(workspace.root.glob("mlruns/*/*/metrics/dev_macro_f1"))
     assert list(workspace.root.glob("curves/toy-*/events.out.tfevents.*"))

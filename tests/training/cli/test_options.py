@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from valence.service.errors import ConfigurationError
 from valence.service.registry.names import describe_unknown
 from valence.training.cli.parameters import expand_options
-from valence.training.config.locations import PRESETS, find_configuration
+from valence.training.config.locations import PRESETS, find_configuration, find_near_name
 
 
 def test_a_configuration_is_found_by_path_or_by_name(tmp_path: Path) -> None:
@@ -32,6 +32,25 @@ def test_a_preset_precedes_a_file_of_its_name(tmp_path: Path) -> None:
 def test_an_unknown_configuration_names_the_nearest(typed: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{typed}: no such file; .*'sentiment'.*topic"):
         find_configuration(Path(typed), (PRESETS,))
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("sentimnt", "sentiment"),
+        ("sentiments", "sentiment"),
+        ("topics", "topic"),
+        ("my-reveiws", "my-reviews"),
+        ("sentiment-distiled", "sentiment-distilled"),
+        ("topic", None),  # the name of a model
+        ("reviews-2025", None),  # another year
+        ("topic2", None),
+        ("tickets", None),
+    ],
+)
+def test_a_new_name_that_is_nearly_another_is_found(name: str, near: str | None) -> None:
+    known = ["sentiment", "sentiment-distilled", "topic", "my-reviews", "reviews-2024"]
+    assert find_near_name(name, known) == near
 
 
 def test_an_unknown_model_names_the_nearest_and_all() -> None:

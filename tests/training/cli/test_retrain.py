@@ -91,13 +91,22 @@ def test_training_keeps_the_champion_and_names_promote(call_command, workspace) 
     first = call_command("train", path, *common).stdout.strip()
     store.promote_version(first)
     second = call_command("train", path, "--seed", "1", *common)
-    assert f"{first} is the champion and stays what is served" in second.stderr
-    assert f"make promote TAG={second.stdout.strip()}" in second.stderr
+    assert f"{first} is the champion and is still what is served" in second.stderr
+    assert f"`valence promote {second.stdout.strip()}`" in second.stderr
     assert f"toy:{store.find_model('toy').name}" == first
 
 
 def test_a_missing_configuration_names_the_searched_places(call_command) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"training/config/presets/absent\.toml nor .*--data"
-    ):
+    with pytest.raises(ConfigurationError, match="absent: no such file; configurations that"):
         call_command("retrain", "absent")
+
+
+def test_a_name_near_a_preset_is_a_warning_once(call_command, workspace) -> None:
+    path = workspace.root / "configs" / "mine.toml"
+    common = ("--no-baselines", "--no-track", "--workspace", str(workspace.root))
+    call_command("promote", "--help")  # writes the file of the toy model
+    path.write_text(path.with_name("toy.toml").read_text().replace('"toy"', '"sentimnt"', 1))
+    made = call_command("train", str(path), *common)
+    assert "'sentimnt' is the name of a new model, near to 'sentiment'" in made.stderr
+    again = call_command("train", str(path), "--seed", "1", *common)
+    assert "name of a new model" not in again.stderr

@@ -110,6 +110,26 @@ def test_the_network_shrinks_for_longer_and_fewer_texts(configure, tmp_path: Pat
         assert 4 <= chosen.optimization.epochs <= 40
 
 
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("12 45 {} 7", "own"),
+        ("{}/10", "own"),
+        ("3.5, {}; -2", "own"),
+        ("room {} was 9", "alike"),
+        ("it cost {} in all", "alike"),
+        (":) {} !!", "own"),
+    ],
+)
+def test_texts_of_numbers_get_words_for_numbers(
+    configure, tmp_path: Path, text: str, numbers: str
+) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f'{i % 2},"{text.format(i)}"' for i in range(40)]
+    path.write_text("\n".join(["stars,review", *rows]))
+    assert configure(path).text.numbers == numbers
+
+
 def test_lists_of_labels_or_an_option_make_it_multi_label(configure, tmp_path: Path) -> None:
     lists = tmp_path / "a.jsonl"
     rows = [
@@ -196,3 +216,11 @@ def test_the_command_needs_either_a_configuration_or_data(
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         CliRunner().invoke(commands.app, ["train", *arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("value", ["null", "NaN", "-Infinity"])
+def test_a_missing_first_label_does_not_hide_lists(configure, tmp_path: Path, value: str) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [f'{{"review": "visit {n}", "stars": ["cold", "late"]}}' for n in range(9)]
+    path.write_text("\n".join([f'{{"review": "call", "stars": {value}}}', *rows]))
+    assert configure(path).labels == ("cold", "late")

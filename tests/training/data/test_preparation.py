@@ -14,6 +14,7 @@ from valence.training.corpora.example import Example
 from valence.training.data import large_files
 from valence.training.data.batches import EncodedTexts
 from valence.training.data.preparation import load_splits, prepare
+from valence.training.data.split import assign_split
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
@@ -104,6 +105,46 @@ def test_texts_with_given_splits_are_never_streamed(
     assert not large_files.is_streamed(with_dev.data)
     assert not large_files.is_streamed(with_split.data)
     assert large_files.is_streamed(without.data)
+
+
+def test_a_class_with_one_held_out_text_is_trained_on(
+    configured: Callable[..., Configuration],
+    tmp_path: Path,
+    workspace: Workspace,
+    silent: type[Reporter],
+    examples: list[Example],
+) -> None:
+    """And a line names it."""
+    rare = next(
+        one
+        for number in range(100)
+        if assign_split(one := Example(f"a single case {number}", "rare", "")) == "test"
+    )
+    path = write(tmp_path / "all.csv", [*examples, rare])
+    chosen = configured(data={"corpora": [], "files": path}).model_copy(
+        update={"labels": ("negative", "neutral", "positive", "rare")}
+    )
+    reporter = silent()
+    _, splits = load_splits(chosen, Run(workspace, reporter))
+    assert rare.text in texts(splits.train)
+    assert rare.text not in texts(splits.test)
+    assert any(line.startswith("'rare': train had no text of these") for line in reporter.said)
+
+
+def test_a_dev_file_of_the_user_is_never_trained_on(
+    given: Callable[..., Configuration],
+    workspace: Workspace,
+    silent: type[Reporter],
+    tmp_path: Path,
+    examples: list[Example],
+) -> None:
+    dev = [*examples[300:], Example("a single case", "rare", "")]
+    chosen = given(dev=write(tmp_path / "rare.csv", dev)).model_copy(
+        update={"labels": ("negative", "neutral", "positive", "rare")}
+    )
+    _, splits = load_splits(chosen, Run(workspace, silent()))
+    assert "a single case" in texts(splits.dev)
+    assert splits.kept == ()
 
 
 def test_counterfactuals_are_trained_on_and_not_held_out(

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from valence.training.corpora.example import Example
 from valence.training.corpora.normal_form import normal_form
 from valence.training.data import split
-from valence.training.data.split import hash_examples, split_by_hash, split_stratified
+from valence.training.data.split import (
+    Splits,
+    hash_examples,
+    keep_rare_labels,
+    split_by_hash,
+    split_stratified,
+)
 
 
 def assign_split(text: str) -> str:
@@ -126,3 +132,42 @@ def test_the_digest_depends_on_texts_labels_and_order() -> None:
     }
     assert len(digests) == 6
     assert hash_examples([a]) == hash_examples([Example("a", "x", "elsewhere", {"x": 1.0})])
+
+
+def test_a_label_without_a_training_text_keeps_one() -> None:
+    """Of dev, if dev has the label; the other texts stay where they are."""
+    common, (rare_dev, rare_test), only_test = (
+        labelled(a=3),
+        labelled(b=2),
+        labelled(c=2),
+    )
+    before = Splits((*common[:1],), (common[1], rare_dev), (common[2], rare_test, *only_test))
+    after = keep_rare_labels(before)
+    assert set(after.kept) == {"b", "c"}
+    assert rare_dev in after.train
+    assert after.dev == (common[1],)
+    assert after.test[:2] == (common[2], rare_test)
+    assert len(after.test) == 3
+    everything = (*after.train, *after.dev, *after.test)
+    assert Counter(e.text for e in everything) == Counter(
+        e.text for part in (before.train, before.dev, before.test) for e in part
+    )
+
+
+def test_a_text_with_several_rare_labels_keeps_all_of_them() -> None:
+    both = Example("both", ("b", "c"), "made up")
+    after = keep_rare_labels(Splits(tuple(labelled(a=2)), (both,), ()))
+    assert (after.kept, after.train[-1], after.dev) == (("b", "c"), both, ())
+
+
+def test_splits_that_train_every_label_stay_as_they_are() -> None:
+    parts = split_by_hash(labelled(a=60, b=60))
+    assert keep_rare_labels(parts) is parts
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_kept_text_depends_on_no_order(random) -> None:
+    train, held_out = labelled(a=2), labelled(b=5, c=4)
+    first = keep_rare_labels(Splits(tuple(train), (), tuple(held_out))).train
+    random.shuffle(held_out)
+    assert set(keep_rare_labels(Splits(tuple(train), (), tuple(held_out))).train) == set(first)

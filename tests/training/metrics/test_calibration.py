@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from valence.training.metrics.calibration import (
     MAX_TEMPERATURE,
+    MIN_ERRORS,
     MIN_TEMPERATURE,
+    MIN_TEXTS,
+    can_sharpen,
     fit_temperature,
     negative_log_likelihood,
 )
@@ -55,10 +58,59 @@ def test_uninformative_logits_keep_a_temperature_of_one() -> None:
 
 
 def test_extreme_temperatures_stay_within_the_bounds() -> None:
-    """The classifier is always right, or always wrong."""
-    logits = np.eye(3) / 2
-    assert fit_temperature(logits, np.array([0, 1, 2])) == pytest.approx(MIN_TEMPERATURE, rel=1e-3)
-    assert fit_temperature(logits, np.array([1, 2, 0])) == pytest.approx(MAX_TEMPERATURE, rel=1e-3)
+    logits = np.eye(3)[np.arange(1_000) % 3] / 1_000
+    right = np.arange(1_000) % 3
+    nearly = np.where(np.arange(1_000) < MIN_ERRORS, (right + 1) % 3, right)
+    wrong = (right + 1) % 3
+    assert fit_temperature(logits, nearly) == pytest.approx(MIN_TEMPERATURE, rel=1e-3)
+    assert fit_temperature(1_000 * logits, wrong) == pytest.approx(MAX_TEMPERATURE, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("texts", "errors", "sharper"),
+    [
+        (18, 0, False),  # few texts, all right
+        (18, 5, False),  # few texts
+        (2_000, 0, False),  # all right
+        (2_000, MIN_ERRORS - 1, False),
+        (MIN_TEXTS, MIN_ERRORS, True),
+        (2_000, 200, True),
+    ],
+)
+def test_few_or_perfect_texts_make_no_model_surer(texts: int, errors: int, sharper: bool) -> None:
+    """In a single-label and in a multi-label task."""
+    truth = np.arange(texts) % 2
+    logits = np.where(np.eye(2)[truth] == 1, 0.1, -0.1)
+    logits[:errors] *= -1
+    several = np.eye(2, dtype=np.int64)[truth]
+    for expected in (truth, several):
+        assert can_sharpen(logits, expected) is sharper
+        found = fit_temperature(logits, expected)
+        assert found < 0.5 if sharper else found == 1.0
+
+
+@pytest.mark.parametrize("texts", [18, 2_000])
+def test_few_texts_still_make_a_model_less_sure(texts: int) -> None:
+    """Calibration against overconfidence needs no more texts than before."""
+    truth = np.arange(texts) % 2
+    logits = np.where(np.eye(2)[truth] == 1, 20.0, -20.0)
+    logits[: texts // 3] *= -1
+    assert fit_temperature(logits, truth) > 5
+
+
+def test_a_small_dev_split_does_not_raise_the_test_brier() -> None:
+    """18 dev texts that are all right, of a model that is right in four of five test texts."""
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 2, 1_000)
+    right = random.random(1_000) < 0.8
+    logits = np.where(np.eye(2)[np.where(right, truth, 1 - truth)] == 1, 1.0, -1.0)
+    dev = np.flatnonzero(right)[:18]
+    temperature = fit_temperature(logits[dev], truth[dev])
+    briers = [
+        evaluate(softmax(logits / t, axis=1), truth, labels=("a", "b")).brier
+        for t in (temperature, 1.0, MIN_TEMPERATURE)
+    ]
+    assert briers[0] <= briers[1] < briers[2]
 
 
 def test_fp32_logits_are_fitted_in_fp64() -> None:

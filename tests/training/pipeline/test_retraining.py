@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from valence.service.errors import ConfigurationError
+from valence.service.files.lock import hold_lock
 from valence.training.checks.finding import Finding
 from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
@@ -15,7 +16,6 @@ from valence.training.pipeline import retraining, training_run
 from valence.training.pipeline.gate.rules import Rules
 from valence.training.pipeline.gate.verdict import Verdict
 from valence.training.registry import store
-from valence.training.runtime.lock import hold_lock
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
@@ -56,7 +56,9 @@ def test_a_first_version_that_learnt_is_promoted(retrain: Retrain) -> None:
     assert verdict.decision == "promoted"
     assert verdict.champion is None
     assert store.read_champion("toy").version == verdict.challenger.partition(":")[2]
-    assert verdict.summarize() == f"promoted: {verdict.challenger} is champion, the first"
+    said = verdict.summarize()
+    assert said.startswith(f"promoted: {verdict.challenger} is champion, the first; macro-F1 ")
+    assert ", a linear model's " in said
 
 
 def test_a_first_version_that_learnt_nothing_is_not_promoted(retrain: Retrain) -> None:
@@ -67,21 +69,77 @@ def test_a_first_version_that_learnt_nothing_is_not_promoted(retrain: Retrain) -
     assert store.read_champion("toy") is None
 
 
-def test_a_better_challenger_is_promoted_and_can_be_rolled_back(
-    retrain: Retrain, workspace: Workspace, silent: type[Reporter], configured: Configured
+@pytest.fixture
+def train(workspace: Workspace, silent: type[Reporter], configured: Configured):
+    """Return a function that trains the toy classifier without the gate; it returns the tag."""
+
+    def train(**sections: object) -> str:
+        return training_run.train_classifier(
+            configured(**sections), run=Run(workspace, silent()), with_baselines=False
+        ).tag
+
+    return train
+
+
+def test_a_served_version_is_judged_before_it_is_champion(
+    retrain: Retrain, train, silent: type[Reporter]
 ) -> None:
-    worse = training_run.train_classifier(
-        configured(optimization=HASTY),
-        run=Run(workspace, silent()),
-        with_baselines=False,
-    ).tag
+    served = train(optimization={"epochs": 2})
     reporter = silent()
     verdict = retrain(reporter)
+    assert verdict.champion == served
+    assert f"{served}, the served version, was judged and is now the champion" in reporter.said
+    assert [check.name for check in verdict.adopted] == [
+        "macro recall against a constant answer",
+        "macro-F1 beside the linear model",
+    ]
+    assert verdict.adopted[0].passed is True
+    assert "became the champion by:" in verdict.render_markdown()
+    assert store.read_champion("toy").changes[0].how == "adopted"
+
+
+def test_a_served_version_that_learnt_nothing_is_no_champion(
+    retrain: Retrain, train, silent: type[Reporter]
+) -> None:
+    """The challenger is judged as a first version."""
+    served = train(optimization=HASTY)
+    reporter = silent()
+    verdict = retrain(reporter)
+    assert (verdict.decision, verdict.champion, verdict.adopted) == ("promoted", None, ())
+    assert any(
+        line.startswith(f"{served}, the served version, was never") for line in reporter.said
+    )
+    assert [change.how for change in store.read_champion("toy").changes] == ["promoted"]
+    assert champion() == verdict.challenger
+
+
+def test_a_kept_challenger_is_not_served_without_champion(retrain: Retrain, train) -> None:
+    served = train(optimization=HASTY)
+    verdict = retrain(optimization={**HASTY, "seed": 1})
+    assert (verdict.decision, verdict.champion) == ("kept", None)
+    assert "there is no champion" in verdict.summarize()
+    assert len(store.list_versions("toy")) == 2
+    assert champion() == served
+
+
+def test_a_trained_version_is_judged_without_another_training(
+    retrain: Retrain, train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = train()
+    monkeypatch.setattr(training_run, "train_classifier", None)
+    verdict = retrain()
+    assert (verdict.decision, verdict.challenger, verdict.champion) == ("promoted", served, None)
+    assert champion() == served
+    assert retrain().decision == "kept"
+
+
+def test_a_better_challenger_is_promoted_and_can_be_rolled_back(retrain: Retrain, train) -> None:
+    worse = train(optimization=HASTY)
+    store.promote_version(worse)
+    verdict = retrain()
     assert verdict.decision == "promoted", verdict.reasons
     assert verdict.champion == worse
-    assert f"{worse}, which is being served, is the champion from now on" in reporter.said
     assert champion() == verdict.challenger
-    assert [change.how for change in store.read_champion("toy").changes] == ["adopted", "promoted"]
     store.roll_back("toy")
     assert champion() == worse
 
@@ -102,7 +160,7 @@ def test_the_same_data_and_settings_are_not_trained_again(
     retrain: Retrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     retrain()
-    monkeypatch.setattr(retraining.pipeline, "train", None)
+    monkeypatch.setattr(training_run, "train_classifier", None)
     verdict = retrain()
     assert verdict.decision == "kept"
     assert verdict.reasons == (
@@ -116,7 +174,7 @@ def test_a_rolled_back_version_is_not_promoted_automatically(retrain: Retrain) -
     store.promote_version(second)
     store.roll_back("toy")
     verdict = retrain(optimization=HASTY)
-    assert verdict.reasons[0].endswith("which was champion and is no more")
+    assert verdict.reasons[0].endswith("which was the champion before")
     assert champion() == first
 
 
@@ -124,7 +182,7 @@ def test_a_run_interrupted_after_training_resumes_with_judging(
     retrain: Retrain, silent: type[Reporter]
 ) -> None:
     first = retrain().challenger
-    stopped = silent(stop_saying="judging")
+    stopped = silent(stop_saying="evaluating")
     with pytest.raises(KeyboardInterrupt):
         retrain(stopped, optimization=HASTY)
     assert champion() == first
@@ -132,7 +190,7 @@ def test_a_run_interrupted_after_training_resumes_with_judging(
     reporter = silent()
     verdict = retrain(reporter, optimization=HASTY)
     assert store.list_versions("toy") == waiting
-    assert any("only judged" in line for line in reporter.said)
+    assert any("only evaluated" in line for line in reporter.said)
     assert verdict.champion == first
 
 
@@ -140,13 +198,13 @@ def test_other_labels_are_refused_before_training(
     retrain: Retrain, monkeypatch: pytest.MonkeyPatch, configured: Configured, workspace: Workspace
 ) -> None:
     first = retrain().challenger
-    monkeypatch.setattr(retraining.pipeline, "train", None)
+    monkeypatch.setattr(training_run, "train_classifier", None)
     other = configured().model_copy(update={"labels": ("negative", "positive")})
     arguments = {
         "run": Run(workspace, Reporter()),
         "rules": RULES,
     }
-    with pytest.raises(ConfigurationError, match=r"'neutral'.*would have.*make promote"):
+    with pytest.raises(ConfigurationError, match=r"'neutral'.*would have.*valence promote"):
         retraining.retrain_model(other, **arguments)
     several = configured().model_copy(update={"task": "multi_label"})
     with pytest.raises(ConfigurationError, match="single_label classifier, the challenger"):
@@ -218,10 +276,10 @@ def test_with_more_data_models_are_compared_on_unseen_texts(
         first = retrain()
     verdict = retrain()
     assert verdict.held_out_texts > first.held_out_texts
-    assert "a hash of the text" in verdict.held_out
+    assert "a hash of each text" in verdict.held_out
     assert retrain(optimization={"seed": 1}).held_out in (
         verdict.held_out,
-        "the test texts of both",
+        "the test texts of both models",
     )
 
 

@@ -146,3 +146,37 @@ def test_an_artifact_holds_the_card_of_its_model(stored: tuple[Trained, Workspac
     made, _ = stored
     written = store.find_model(made.tag) / artifact.REPORT / model_card.FILE
     assert written.read_text(encoding="utf-8") == model_card.render_model_card(made.manifest)
+
+
+@pytest.mark.parametrize(
+    ("code", "use", "limit"),
+    [
+        ("en", "labels English texts like", "**Language.** English, as detected"),
+        ("fr", "labels French texts like", "**Language.** French, as detected"),
+        ("zh", "labels Chinese texts like", "**Language.** Chinese, as detected"),
+        ("eu", "labels language `eu` texts like", "**Language.** language `eu`, as detected"),
+        (None, "labels texts like", "was not detected"),
+    ],
+)
+def test_a_card_names_the_detected_language(
+    manifest: Manifest, code: str | None, use: str, limit: str
+) -> None:
+    card = model_card.render_model_card(changed(manifest, language=code))
+    head = card.split("---")[1]
+    assert (f"language: {code}\n" in head) is (code is not None)
+    assert ("language:" in head) is (code is not None)
+    assert use in card
+    assert limit in card
+    assert ("sentences from templates are English" in card) is (code != "en")
+
+
+def test_a_card_tells_how_many_words_the_vectors_have(manifest: Manifest) -> None:
+    record = VectorsRecord(name="v", source="w", sha256="1" * 64, known=0.123)
+    card = model_card.render_model_card(changed(manifest, vectors=(record,)))
+    assert "They have 12.3% of the words of the vocabulary." in card
+    unknown = record.model_copy(update={"known": None})
+    assert "They have" not in model_card.render_model_card(changed(manifest, vectors=(unknown,)))
+
+
+def test_a_trained_model_records_the_language_of_its_texts(manifest: Manifest) -> None:
+    assert manifest.training.language == "en"

@@ -19,9 +19,12 @@ from tests.trials.chaos import (
     linger,
     overload,
     probes,
+    ramp,
     restarts,
     slow,
     soak,
+    steps,
+    swap,
     unread_log,
     worst,
 )
@@ -41,11 +44,23 @@ PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "probes": lambda share: probes.run(
         clients=max(24, int(1_536 * share)), seconds=max(4.0, 20 * share)
     ),
+    "ramp": lambda share: ramp.run(seconds=max(20.0, 80 * share)),
     "fuzz": lambda share: fuzz.run(requests=int(10_000 * share), made=int(100_000 * share)),
     "tokenizer": lambda share: fuzz.tokenizer(int(1_000_000 * share)),
     "soak": lambda share: soak.run(requests=int(1_000_000 * share)),
-    "worst": lambda share: worst.run(seconds=1_200 * share),
+    "swap": lambda share: swap.run(
+        swaps=max(10, int(1_000 * share)),
+        damaged=max(6, int(100 * share)),
+        kills=max(3, int(50 * share)),
+    ),
+    "worst": lambda share: _run_worst(int(_WORST_TRIES * share)),
 }
+_WORST_TRIES = 1_000
+
+
+def _run_worst(tries: int) -> Iterator[Finding]:
+    yield from worst.run(tries=tries)
+    yield from steps.run(tries=tries)
 
 
 def main() -> int:
@@ -55,6 +70,7 @@ def main() -> int:
     parser.add_argument(
         "--share", type=float, default=1.0, help="share of every count and duration"
     )
+    parser.add_argument("--tries", type=int, help="how many requests the part worst tries")
     arguments = parser.parse_args()
     names = arguments.only.split(",") if arguments.only else list(PARTS)
     unknown = [name for name in names if name not in PARTS]
@@ -64,7 +80,8 @@ def main() -> int:
     cores = os.sched_getaffinity(0)
     for name in names:
         of_part = []
-        for finding in PARTS[name](arguments.share):
+        tries = arguments.tries if name == "worst" else None
+        for finding in _run_worst(tries) if tries else PARTS[name](arguments.share):
             of_part.append(finding)
             say(f"{finding.fault}: {'held' if finding.held else 'BROKEN'}: {finding.lost}")
         os.sched_setaffinity(0, cores)

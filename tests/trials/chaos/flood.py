@@ -8,10 +8,12 @@ connections as the due requests need.
 from __future__ import annotations
 
 import collections
+import itertools
+import math
 import select
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.trials.bench.load import Answer
@@ -20,12 +22,16 @@ from tests.trials.bench.measure import percentile
 
 @dataclass
 class Flood:
-    """Results of all requests; latencies in seconds from the time of sending."""
+    """Results of all requests; latencies in seconds from the time of sending.
+
+    ``accepted_at`` has the time of sending of each accepted request, in seconds after the start.
+    """
 
     sent: int = 0
     seconds: float = 0.0
     statuses: collections.Counter[int] = field(default_factory=collections.Counter)
     accepted: list[float] = field(default_factory=list)
+    accepted_at: list[float] = field(default_factory=list)
     unanswered: int = 0
     without_retry_after: int = 0
 
@@ -65,16 +71,21 @@ class _Connection:
         return self.answered and not self.unsent and not self.ends
 
 
+def steady(rate: float) -> Iterator[float]:
+    """Yield the times of ``rate`` requests per second, evenly spaced, in seconds."""
+    return (number / rate for number in itertools.count(1))
+
+
 def run(
     port: int,
     requests: Sequence[bytes],
     *,
-    rate: float,
+    due: Iterable[float],
     seconds: float,
     most_connections: int,
     settle_seconds: float = 15.0,
 ) -> Flood:
-    """Send ``rate`` requests per second, evenly spaced, for ``seconds``.
+    """Send a request at each time that is ``due``, in seconds after the start, for ``seconds``.
 
     A request that still waits ``settle_seconds`` after the last one was sent never gets an answer.
     """
@@ -83,6 +94,8 @@ def run(
     # may hold connections that the server has closed meanwhile
     free: list[_Connection] = []
     answered = 0
+    times = iter(due)
+    next_due = next(times, math.inf)
     started = time.perf_counter()
     with select.epoll() as poll:
         while True:
@@ -90,8 +103,7 @@ def run(
             sending = now - started < seconds
             if not sending and (answered == flood.sent or now - started > seconds + settle_seconds):
                 break
-            due = int((now - started) * rate) if sending else 0
-            while flood.sent < due:
+            while sending and next_due <= now - started:
                 if free:
                     connection = free.pop()
                     if connection.socket.fileno() < 0:
@@ -106,17 +118,19 @@ def run(
                 connection.answered = False
                 connection.unsent = requests[flood.sent % len(requests)]
                 flood.sent += 1
+                next_due = next(times, math.inf)
                 if not _send(connection):
                     poll.modify(connection.socket, select.EPOLLIN | select.EPOLLOUT)
-            # busy waiting would slow the server down if both share the two threads of a core
-            wait = min(0.05, max(0.0, (due + 1) / rate - (time.perf_counter() - started)))
+            # busy waiting would slow the server down if both share the two threads of a core; a
+            # request may be due for which no connection is left
+            wait = min(0.05, max(0.001, next_due - (time.perf_counter() - started)))
             for number, event in poll.poll(wait if sending else 0.05):
                 connection = connections[number]
                 if event & select.EPOLLOUT and _send(connection):
                     poll.modify(connection.socket, select.EPOLLIN)
                 if event & ~select.EPOLLOUT:
                     waited = not connection.answered
-                    open_still = _receive(flood, connection)
+                    open_still = _receive(flood, connection, started)
                     answered += waited and connection.answered
                     if not open_still:
                         poll.unregister(connection.socket)
@@ -144,7 +158,7 @@ def _send(connection: _Connection) -> bool:
     return not connection.unsent
 
 
-def _receive(flood: Flood, connection: _Connection) -> bool:
+def _receive(flood: Flood, connection: _Connection, started: float) -> bool:
     """Receive available data; return False if the server has closed the connection."""
     try:
         data = connection.socket.recv(1 << 18)
@@ -163,6 +177,7 @@ def _receive(flood: Flood, connection: _Connection) -> bool:
     flood.statuses[status] += 1
     if status == 200:
         flood.accepted.append(time.perf_counter() - connection.asked)
+        flood.accepted_at.append(connection.asked - started)
     elif status in (429, 503) and b"\r\nretry-after:" not in connection.head.lower():
         flood.without_retry_after += 1
     connection.head = b""

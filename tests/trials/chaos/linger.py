@@ -1,4 +1,4 @@
-"""Strangers hold as many connections as there may be: are the owners of keys served beside them?"""
+"""Strangers hold as many connections as there may be: are owners of keys and probes served?"""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 
 from tests.trials.bench import load, texts
 from tests.trials.bench.load import Job
-from tests.trials.bench.processes import BenchError, Server, generator_cpu
+from tests.trials.bench.processes import BenchError, Server, free_port, generator_cpu
 from tests.trials.chaos.finding import Finding
+from tests.trials.chaos.probes import Probing
 from tests.trials.chaos.served import serve
 from tests.trials.chaos.slow import unread_port
 from tests.trials.chaos.strangers import BODIES, OTHERS, Crowd, Kind, crowd_at
@@ -36,28 +37,48 @@ def run(*, clients: int = 768, seconds: float = 8.0) -> Iterator[Finding]:
         keys = Path(folder) / "keys"
         keys.write_text(f"owner: sha256:{hashlib.sha256(_KEY.encode()).hexdigest()}\n", "utf-8")
         for name, kinds in (("bodies", BODIES), ("every kind", BODIES + OTHERS)):
-            with serve(settings={"VALENCE_API_KEYS_FILE": str(keys)}) as server:
-                yield _beside(server, name, kinds, clients=clients, seconds=seconds)
+            admin = free_port()
+            settings = {"VALENCE_API_KEYS_FILE": str(keys), "VALENCE_ADMIN_PORT": str(admin)}
+            with serve(settings=settings) as server, Probing(admin) as probing:
+                yield _beside(server, name, kinds, probing, clients=clients, seconds=seconds)
 
 
 def _beside(
-    server: Server, name: str, kinds: tuple[Kind, ...], *, clients: int, seconds: float
+    server: Server,
+    name: str,
+    kinds: tuple[Kind, ...],
+    probing: Probing,
+    *,
+    clients: int,
+    seconds: float,
 ) -> Finding:
     requests = [_owned(text) for text in texts.sentences(2_000)]
     closed = Job(port=server.port, requests=requests, connections=64, seconds=3.0, warm_up=2.0)
     rate = load.run(closed).per_second / 4
-    job = Job(port=server.port, requests=requests, connections=64, seconds=seconds, rate=rate)
+    job = Job(
+        port=server.port,
+        requests=requests,
+        connections=64,
+        seconds=seconds,
+        rate=rate,
+        pids=server.pids(),
+    )
     alone, beside, crowds, failed = [], [], list[Crowd](), 0
+    # of the same requests; other programs change it less than the time that they wait
+    processor = {"alone": 0.0, "beside": 0.0}
     broken = ""
     for _ in range(_ROUNDS):
         with unread_port(clients) as elsewhere, crowd_at(elsewhere, clients, kinds):
-            alone.append(load.run(job).p99)
+            result = load.run(job)
+            alone.append(result.p99)
+            processor["alone"] += result.cpu_seconds
         with crowd_at(server.port, clients, kinds) as end:
             # An owner connects when the strangers have settled.
             time.sleep(1.0)
             try:
                 result = load.run(job)
                 beside.append(result.p99)
+                processor["beside"] += result.cpu_seconds
                 failed += result.failed
             except (BenchError, OSError) as error:
                 failed += 1
@@ -75,12 +96,15 @@ def _beside(
         "beside an owner of a key with a quarter of the peak; alternating with as many strangers "
         "at a socket that is not read",
         lost=f"the owner's p99 {without * 1e3:.1f} ms to {with_them * 1e3:.1f} ms "
-        f"({with_them / without:.2f} times); {failed} of its requests failed{broken}; "
-        f"the longest held connection: {longest_by_kind}",
-        promise=f"no request of an owner fails; p99 within {_MOST_RATIO} times; no body is held "
-        f"for longer than {LINGER_SECONDS:g} s after its answer",
+        f"({with_them / without:.2f} times), for "
+        f"{processor['beside'] / processor['alone']:.2f} times the processor time of the server; "
+        f"{failed} of its requests failed{broken}; probes on the port of VALENCE_ADMIN_PORT: "
+        f"{probing.describe()}; the longest held connection: {longest_by_kind}",
+        promise=f"no request of an owner fails; p99 within {_MOST_RATIO} times; every probe is "
+        f"answered with 200; no body is held for longer than {LINGER_SECONDS:g} s after its answer",
         held=with_them <= _MOST_RATIO * without
         and not failed
+        and set(probing.seen) == {"200"}
         and longest <= LINGER_SECONDS + _NOTICED_SECONDS,
     )
 

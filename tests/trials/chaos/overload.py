@@ -82,7 +82,9 @@ def _overload(
         normal = _latency(port, seconds=1.0)
         rate = _TIMES * peaks[-1]
         with _highest_memory(server) as seen:
-            wave = flood.run(port, requests, rate=rate, seconds=seconds, most_connections=most)
+            wave = flood.run(
+                port, requests, due=flood.steady(rate), seconds=seconds, most_connections=most
+            )
         time.sleep(2.0)
         slower = _latency(port, seconds=1.0) / normal
         peaks.append(capacity())

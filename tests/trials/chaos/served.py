@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,26 @@ from tests.trials.bench.processes import Server, free_port, server_cpu
 
 
 @contextlib.contextmanager
-def serve(*, pinned: bool = True, settings: Mapping[str, str] = {}) -> Iterator[Server]:
-    """Run ``bentoml serve`` with the trained models in its own home, until it is ready."""
+def serve(
+    *,
+    pinned: bool = True,
+    settings: Mapping[str, str] = {},
+    wrap: Callable[[Sequence[str]], Sequence[str]] = lambda command: command,
+    prepare: Callable[[Path], None] = lambda _: None,
+) -> Iterator[Server]:
+    """Run ``bentoml serve`` with the trained models in its own home, until it is ready.
+
+    ``wrap`` makes the command that runs this command. ``prepare`` is given the model store before
+    the start.
+    """
     with tempfile.TemporaryDirectory(prefix="valence-chaos-") as scratch:
         home = Path(scratch) / "home"
         shutil.copytree(Path(os.environ["BENTOML_HOME"]) / "models", home / "models")
+        prepare(home / "models")
         port = free_port()
         command = [sys.executable, "-m", "bentoml", "serve", "valence.service.app:Valence"]
         with Server(
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
+            wrap([*command, "--host", "127.0.0.1", "--port", str(port)]),
             port=port,
             log=Path(scratch) / "log.txt",
             environment={"BENTOML_HOME": str(home), "VALENCE_ACCESS_LOG": "false", **settings},

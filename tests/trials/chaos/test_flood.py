@@ -57,7 +57,8 @@ def port() -> Iterator[int]:
 
 def run(port: int, *bodies: bytes, most: int = 50, **given: float) -> flood.Flood:
     requests = [post("/", body) for body in bodies]
-    return flood.run(port, requests, rate=200, seconds=0.5, most_connections=most, **given)
+    due = flood.steady(200)
+    return flood.run(port, requests, due=due, seconds=0.5, most_connections=most, **given)
 
 
 def test_every_request_is_accounted_for(port):
@@ -69,6 +70,8 @@ def test_every_request_is_accounted_for(port):
     assert (wave.unanswered, wave.without_retry_after) == (0, 0)
     assert wave.goodput == 2 * wave.statuses[200] == 2 * len(wave.accepted)
     assert wave.p99 == max(wave.accepted)
+    assert len(wave.accepted_at) == len(wave.accepted)
+    assert all(0 < at < 0.5 + 0.1 for at in wave.accepted_at)
 
 
 def test_a_refusal_without_retry_after_is_counted(port):

@@ -1,19 +1,22 @@
 """The worst requests that a client may send: the memory that each takes, and the probes beside it.
 
-Every combination of options of every route is tried with texts at the limits. The kernel resets
-the peak of a process's memory on request (``/proc/PID/clear_refs``), so each request has a peak of
-its own.
+Every combination of options of every route is tried with texts at the limits, and bodies with as
+many faults as fit. The server may use three quarters of the memory of the shipped deployment: the
+kernel kills it if it takes more. The kernel also resets the peak of a process's memory on request
+(``/proc/PID/clear_refs``), so each request has a peak of its own.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -22,9 +25,12 @@ import yaml
 
 from tests.trials.bench.measure import percentile, say
 from tests.trials.bench.processes import Server, generator_cpu
+from tests.trials.chaos import memory_group
+from tests.trials.chaos.case import Case
 from tests.trials.chaos.finding import Finding
+from tests.trials.chaos.memory_group import MemoryGroup
 from tests.trials.chaos.served import ask, serve
-from tests.trials.chaos.worst_requests import Case, list_cases
+from tests.trials.chaos.worst_requests import list_cases
 
 _DEPLOYMENT = Path("deploy/base/release/deployment.yaml")
 # of the shipped limit; the rest is to spare
@@ -51,7 +57,13 @@ class Attempt:
     seconds: float
     answer_bytes: int
     peak_bytes: int
-    probe_seconds: float
+    probes: Sequence[float]
+    """The seconds of each probe beside the request."""
+
+    @property
+    def probe_seconds(self) -> float:
+        """The seconds of the slowest probe."""
+        return max(self.probes)
 
     def describe(self) -> str:
         """The attempt in one line."""
@@ -62,35 +74,80 @@ class Attempt:
         )
 
 
-def run(*, seconds: float = 1_200.0) -> Iterator[Finding]:
-    """Try the requests one by one for ``seconds``; then the worst of them, many at once."""
-    os.sched_setaffinity(0, {generator_cpu()})
+class Limited:
+    """The memory that the servers of the trial may use, and who enforces it.
+
+    Where this user may make no control group, the peaks of the processes alone are compared.
+    """
+
+    def __init__(self, limit: int, group: MemoryGroup | None, refusal: str = "") -> None:
+        self.limit = limit
+        self._group = group
+        self._refusal = refusal
+
+    def serve(self) -> AbstractContextManager[Server]:
+        """A server within the limit."""
+        return serve(wrap=self._group.wrap) if self._group else serve()
+
+    @property
+    def kills(self) -> int:
+        """How many processes the kernel has killed for want of memory."""
+        return self._group.kills() if self._group else 0
+
+    def describe(self) -> str:
+        """What enforces the limit."""
+        share = f"{self.limit / 2**20:.0f} MiB, {_SHARE_OF_LIMIT:.0%} of the limit in {_DEPLOYMENT}"
+        if self._group:
+            return f"in a control group of {share}"
+        return f"the peaks of all processes against {share} (no control group: {self._refusal})"
+
+
+@contextlib.contextmanager
+def limit_memory() -> Iterator[Limited]:
+    """Servers of the block may use the memory of the deployment but for what is to spare."""
     limit = _read_memory_limit()
-    with serve() as server:
-        card, *others = ask(server.port, "/v1/models")["models"]
-        models = [card["name"], *(other["name"] for other in others)]
-        cases = list_cases(card["limits"], models)
-        with Probes(server.port) as alone:
-            time.sleep(_ALONE_SECONDS)
-        attempts: list[Attempt] = []
-        ends = time.perf_counter() + seconds
-        for case in cases:
-            made = attempt(server, case)
-            attempts.append(made)
-            if (
-                made.peak_bytes > limit
-                or made.seconds > _LONG_SECONDS
-                or made.probe_seconds > _MOST_PROBE_SECONDS
-            ):
-                say(made.describe())
-            if time.perf_counter() > ends or not made.peak_bytes:
-                break
-        yield _memory_finding(attempts, limit=limit, every=len(cases))
+    with contextlib.ExitStack() as stack:
+        try:
+            group = stack.enter_context(memory_group.limit_memory(limit))
+        except OSError as error:
+            yield Limited(limit, None, str(error))
+        else:
+            yield Limited(limit, group)
+
+
+def run(*, tries: int = 1_000) -> Iterator[Finding]:
+    """Try the first ``tries`` requests one by one; then the worst of them, many at once."""
+    os.sched_setaffinity(0, {generator_cpu()})
+    with limit_memory() as limited:
+        with limited.serve() as server:
+            card, *others = ask(server.port, "/v1/models")["models"]
+            models = [card["name"], *(other["name"] for other in others)]
+            cases = list_cases(card["limits"], models)
+            with Probes(server.port) as alone:
+                time.sleep(_ALONE_SECONDS)
+            attempts = list(_try_all(server, cases[:tries], limit=limited.limit))
+        yield _memory_finding(attempts, limited, every=len(cases))
         yield _probe_finding(attempts, alone=alone.longest)
-    accepted = [one for one in attempts if one.status == 200]
-    worst = sorted(accepted, key=lambda one: -one.peak_bytes)[:_AT_ONCE]
-    with serve() as server:
-        yield _crowd_finding(server, [one.case for one in worst], limit=limit)
+        accepted = [one for one in attempts if one.status == 200]
+        worst = sorted(accepted, key=lambda one: -one.peak_bytes)[:_AT_ONCE]
+        with limited.serve() as server:
+            yield _crowd_finding(server, [one.case for one in worst], limited)
+
+
+def _try_all(server: Server, cases: Sequence[Case], *, limit: int) -> Iterator[Attempt]:
+    """Send each request, until one ends the server."""
+    for case in cases:
+        made = attempt(server, case)
+        if (
+            made.peak_bytes > limit
+            or made.seconds > _LONG_SECONDS
+            or made.probe_seconds > _MOST_PROBE_SECONDS
+            or not made.status
+        ):
+            say(made.describe())
+        yield made
+        if not made.peak_bytes:
+            return
 
 
 def _read_memory_limit() -> int:
@@ -110,7 +167,7 @@ def attempt(server: Server, case: Case) -> Attempt:
         started = time.perf_counter()
         status, size = _exchange(server.port, request)
         seconds = time.perf_counter() - started
-    return Attempt(case, status, seconds, size, _read_peak(server), probes.longest)
+    return Attempt(case, status, seconds, size, _read_peak(server), probes.taken)
 
 
 class Probes:
@@ -122,7 +179,8 @@ class Probes:
     def __init__(self, port: int) -> None:
         self._port = port
         self._over = threading.Event()
-        self._taken: list[float] = []
+        self.taken: list[float] = []
+        """The seconds of each probe."""
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
@@ -136,18 +194,18 @@ class Probes:
     @property
     def longest(self) -> float:
         """The seconds of the slowest probe."""
-        return max(self._taken)
+        return max(self.taken)
 
     @property
     def p99(self) -> float:
         """The 99th percentile of the seconds of a probe."""
-        return percentile(sorted(self._taken), 0.99)
+        return percentile(sorted(self.taken), 0.99)
 
     def _run(self) -> None:
         while True:
             started = time.perf_counter()
             _exchange(self._port, _PROBE)
-            self._taken.append(time.perf_counter() - started)
+            self.taken.append(time.perf_counter() - started)
             if self._over.wait(_PROBE_PAUSE_SECONDS):
                 return
 
@@ -219,38 +277,42 @@ def _count(attempts: Sequence[Attempt]) -> str:
     return ", ".join(f"{count:,} x {status}" for status, count in sorted(statuses.items()))
 
 
-def _memory_finding(attempts: Sequence[Attempt], *, limit: int, every: int) -> Finding:
+def _memory_finding(attempts: Sequence[Attempt], limited: Limited, *, every: int) -> Finding:
     accepted = [one for one in attempts if one.status == 200] or attempts
     worst = sorted(attempts, key=lambda one: -one.peak_bytes)[:_SHOWN]
     peak = max(one.peak_bytes for one in accepted)
     return Finding(
         fault="the worst request",
         tried=f"{len(attempts):,} of {every:,} requests at the limits, every combination of "
-        "options of every route, one by one",
-        lost=f"{_count(attempts)}; an accepted request takes at most {peak / 2**20:.0f} MiB, all "
-        f"processes together; the worst: {'; '.join(one.describe() for one in worst)}",
-        promise=f"an answer to each, none 500; at most {limit / 2**20:.0f} MiB, which is "
-        f"{_SHARE_OF_LIMIT:.0%} of the limit in {_DEPLOYMENT}",
-        held=max(one.peak_bytes for one in attempts) <= limit
+        f"options of every route, one by one, {limited.describe()}",
+        lost=f"{_count(attempts)}; {limited.kills} killed; an accepted request takes at most "
+        f"{peak / 2**20:.0f} MiB, all processes together; the worst: "
+        f"{'; '.join(one.describe() for one in worst)}",
+        promise="an answer to each, none 500; no process killed; no peak above the limit",
+        held=not limited.kills
+        and max(one.peak_bytes for one in attempts) <= limited.limit
         and all(one.status not in (0, 500) for one in attempts),
     )
 
 
 def _probe_finding(attempts: Sequence[Attempt], *, alone: float) -> Finding:
     worst = sorted(attempts, key=lambda one: -one.probe_seconds)[:_SHOWN]
-    times = sorted(one.probe_seconds for one in attempts)
+    slowest = sorted(one.probe_seconds for one in attempts)
+    every = sorted(seconds for one in attempts for seconds in one.probes)
+    p99 = percentile(every, 0.99)
     return Finding(
         fault="probes beside the worst request",
         tried=f"GET /livez every {_PROBE_PAUSE_SECONDS * 1e3:.0f} ms beside each of these requests",
-        lost=f"the slowest probe of a request: p50 {percentile(times, 0.5) * 1e3:.0f} ms, p99 "
-        f"{percentile(times, 0.99) * 1e3:.0f} ms; {alone * 1e3:.0f} ms with no request; the worst: "
+        lost=f"{len(every):,} probes, p99 {p99 * 1e3:.0f} ms; the slowest probe of a request: p50 "
+        f"{percentile(slowest, 0.5) * 1e3:.0f} ms, p99 {percentile(slowest, 0.99) * 1e3:.0f} ms; "
+        f"{alone * 1e3:.0f} ms with no request; the worst: "
         f"{'; '.join(one.describe() for one in worst)}",
-        promise=f"no probe later than {_MOST_PROBE_SECONDS * 1e3:.0f} ms",
-        held=times[-1] <= _MOST_PROBE_SECONDS,
+        promise=f"p99 at most {_MOST_PROBE_SECONDS * 1e3:.0f} ms",
+        held=p99 <= _MOST_PROBE_SECONDS,
     )
 
 
-def _crowd_finding(server: Server, cases: Sequence[Case], *, limit: int) -> Finding:
+def _crowd_finding(server: Server, cases: Sequence[Case], limited: Limited) -> Finding:
     """The worst requests, several at once and then all again: do their costs add up?"""
     port = server.port
     _reset_peak(server)
@@ -262,13 +324,14 @@ def _crowd_finding(server: Server, cases: Sequence[Case], *, limit: int) -> Find
     return Finding(
         fault="the worst requests at once",
         tried=f"the {len(cases)} accepted requests that take most memory, {_AT_ONCE} at once, each "
-        "twice",
+        f"twice, {limited.describe()}",
         lost=f"{', '.join(f'{count} x {status}' for status, count in sorted(statuses.items()))}; "
-        f"{peak / 2**20:.0f} MiB; probes p99 {probes.p99 * 1e3:.0f} ms, slowest "
-        f"{probes.longest * 1e3:.0f} ms",
-        promise=f"answers by contract (200, 422, 429, 504); at most {limit / 2**20:.0f} MiB; no "
-        f"probe later than {_MOST_PROBE_SECONDS * 1e3:.0f} ms",
+        f"{limited.kills} killed; {peak / 2**20:.0f} MiB; probes p99 {probes.p99 * 1e3:.0f} ms, "
+        f"slowest {probes.longest * 1e3:.0f} ms",
+        promise="answers by contract (200, 422, 429, 504); no process killed; no peak above the "
+        f"limit; p99 of probes {_MOST_PROBE_SECONDS * 1e3:.0f} ms at most",
         held=set(statuses) <= {200, 422, 429, 504}
-        and 0 < peak <= limit
-        and probes.longest <= _MOST_PROBE_SECONDS,
+        and not limited.kills
+        and 0 < peak <= limited.limit
+        and probes.p99 <= _MOST_PROBE_SECONDS,
     )

@@ -10,38 +10,17 @@ import itertools
 import json
 import random
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-_JSON = "application/json"
+from tests.trials.chaos import faulty_requests
+from tests.trials.chaos.case import JSON, Case
+
 _TRUNCATIONS = ("head", "tail", "head_tail", "window", "error")
 _SEED = 25
 # bytes that a body has beside its texts
 _ENVELOPE = 4_096
-
-
-class Case(NamedTuple):
-    """A request, ready to be sent, and its name in a report."""
-
-    name: str
-    path: str
-    media_type: str
-    make_body: Callable[[], bytes]
-    headers: tuple[tuple[str, str], ...] = ()
-
-    def encode(self) -> bytes:
-        """The bytes of the whole request, after which the connection ends."""
-        body = self.make_body()
-        fields = {
-            "Host": "127.0.0.1",
-            "Content-Type": self.media_type,
-            "Content-Length": str(len(body)),
-            "Connection": "close",
-            **dict(self.headers),
-        }
-        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        return f"POST {self.path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 class Texts(NamedTuple):
@@ -64,6 +43,7 @@ def list_cases(limits: Mapping[str, Any], models: Sequence[str]) -> list[Case]:
         for make in (_classify, _dialects, _stream, _activations)
         for case in make(texts, limits, models)
     ]
+    cases += faulty_requests.list_cases(limits, models)
     random.Random(_SEED).shuffle(cases)
     return [*_known(limits), *cases]
 
@@ -113,7 +93,7 @@ def _json_case(name: str, path: str, content: Mapping[str, Any]) -> Case:
     return Case(
         f"{path}: {name}",
         path,
-        _JSON,
+        JSON,
         lambda: json.dumps(content, ensure_ascii=False).encode(),
     )
 

@@ -102,9 +102,13 @@ def run(root: Path, *, kills: int = KILLS, seed: int = 0) -> Iterator[Outcome]:
 def _answers() -> list[dict[str, object]]:
     # the measured fastest path of the native engine may differ from one measurement to the next
     classifier, engine = stored_model.load_stored_model("killed", "reference")
-    logits = engine.logits([classifier.encode_head(text).ids for text in _ASKED])
+    documents = [classifier.encode_head(text) for text in _ASKED]
+    predictions = classifier.predict(engine.logits([document.ids for document in documents]))
     labels = classifier.manifest.labels
-    return [format_judgement(labels, prediction) for prediction in classifier.predict(logits)]
+    return [
+        format_judgement(labels, prediction, document.usage)
+        for prediction, document in zip(predictions, documents, strict=True)
+    ]
 
 
 def _faults() -> list[str]:

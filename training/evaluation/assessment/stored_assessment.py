@@ -97,7 +97,7 @@ def assess_stored_model(
         behaviour = capability.add_comparison(behaviour, others)
     if read_texts is None and options.with_baselines:
         run.reporter.say("training the baselines on the same texts")
-        baselines = stored_model.score_baselines(manifest, splits)
+        baselines = stored_model.score_baselines(manifest, splits, run.reporter)
         rows |= {f"{name} ({texts.name})": value for name, value in baselines.items()}
     assessment = assess_predictions(
         texts,

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ConfigurationError
-from valence.service.files.tables import Rows, require_format
+from valence.service.files.formats import require_format
+from valence.service.files.rows import Rows
 from valence.training.config.columns import Columns
 from valence.training.corpora import files
 from valence.training.corpora.example import Example
@@ -137,7 +138,13 @@ def read_evaluation_texts(
 
 def _read_columns(path: Path, table: Columns, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The values of the columns ``names`` in each row of the file, as strings."""
-    rows = Rows(path, require_format(path), encoding=table.encoding, columns=tuple(names))
+    rows = Rows(
+        path,
+        require_format(path),
+        encoding=table.encoding,
+        quoting=table.quoting,
+        columns=tuple(names),
+    )
     with closing(rows):
         for row in rows:
             if row.fault:

@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from valence.service.errors import ConfigurationError
+from valence.service.files.lock import hold_lock
 from valence.training.experiments.search.space import Space
-from valence.training.runtime.lock import hold_lock
 
 MAX_STARTS = 3
 # trials before the first pruning by the median, and the first epoch after which a trial may be

@@ -9,15 +9,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from valence.service.errors import ValenceError
+from valence.service.errors import ConfigurationError, ValenceError
+from valence.training.evaluation.baselines import LINEAR
 from valence.training.experiments.tasks import files, page, records
 from valence.training.experiments.tasks.records import Record
 from valence.training.experiments.tasks.task import Task
 from valence.training.pipeline import training_run
 from valence.training.runtime.run import Run
 from valence.training.tracking.tracker import UNTRACKED, track_run
-
-LINEAR = "TF-IDF + logistic regression"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +102,8 @@ def _train_task(
             )
         training = trained.manifest.training
         if baseline is None:
+            if LINEAR not in trained.baselines:
+                raise ConfigurationError(f"{task.name}: the linear model cannot be fitted")
             baseline = task.score(trained.baselines[LINEAR])
         record = Record(
             task=task.name,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
-from valence.service.files.tables import FORMATS, detect_format
+from valence.service.files.formats import FORMATS, detect_format
 from valence.training.corpora import hub, torchtext_sets
 from valence.training.experiments.tasks.task import Task, TaskFiles
 

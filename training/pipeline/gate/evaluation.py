@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from valence.training.behaviour import invariance
 from valence.training.corpora.example import Example
+from valence.training.evaluation import baselines
+from valence.training.evaluation.baselines import Baselines
 from valence.training.evaluation.slices import make_slices
 from valence.training.metrics import bootstrap
 from valence.training.metrics.bootstrap import Difference, Resampling
+from valence.training.metrics.constant import compare_with_constant
 from valence.training.metrics.definitions import CalibrationError, MacroF1
 from valence.training.metrics.predictions import Predictions
 from valence.training.pipeline.gate.candidate import Candidate, measure_seconds_per_text
 from valence.training.pipeline.gate.rules import Rules
-from valence.training.pipeline.gate.verdict import Check
+from valence.training.pipeline.gate.verdict import LINEAR_CHECK, Check
 
 # texts of the measurement of speed
 _TIMED_TEXTS = 64
@@ -43,36 +45,63 @@ def evaluate_challenger(
 
 
 def evaluate_first_version(
-    challenger: Candidate, examples: Sequence[Example], rules: Rules
+    challenger: Candidate,
+    examples: Sequence[Example],
+    rules: Rules,
+    *,
+    train: Sequence[Example] = (),
+    dev: Sequence[Example] = (),
 ) -> tuple[Check, ...]:
-    """The check of a first version: it must beat a constant prediction of the commonest label."""
+    """The checks of a first version: it must beat a constant answer.
+
+    It is shown beside the linear model that is fitted to ``train`` and ``dev``, if there are any.
+    """
     labels = challenger.manifest.labels
     predictions, _ = challenger.predict_examples(examples, labels)
-    constant = np.zeros_like(predictions.probabilities)
-    constant[:, predictions.truth.sum(axis=0).argmax()] = 1.0
-    majority = Predictions(constant, constant == 1.0, predictions.truth, predictions.multi_label)
-    difference = bootstrap.estimate_difference(
-        MacroF1(), majority, predictions, Resampling(rules.draws, rules.seed, rules.confidence)
+    checks = [_check_learning(predictions, rules)]
+    if train:
+        fitted = baselines.score_baselines(
+            train, examples, labels=labels, task=challenger.manifest.task, dev=dev
+        )
+        checks.append(_show_linear_model(predictions, fitted))
+    return tuple(checks)
+
+
+def _check_learning(predictions: Predictions, rules: Rules) -> Check:
+    found = compare_with_constant(
+        predictions, Resampling(rules.draws, rules.seed, rules.confidence)
     )
-    passed = difference.low > 0
-    constant_score = bootstrap.compute_value(MacroF1(), majority)
-    challenger_score = bootstrap.compute_value(MacroF1(), predictions)
-    return (
-        Check(
-            name="macro-F1 against the commonest label",
-            passed=passed,
-            limit=f"higher with {rules.confidence:.0%} confidence",
-            texts=len(examples),
-            champion=constant_score,
-            challenger=challenger_score,
-            low=difference.low,
-            high=difference.high,
-            reason=""
-            if passed
-            else f"macro-F1 {challenger_score:.3f} is not clearly above {constant_score:.3f}, the "
-            "score of always predicting the commonest label "
-            f"{_format_interval(difference, rules.confidence)}",
-        ),
+    return Check(
+        name=f"{found.metric} against a constant answer",
+        passed=found.is_beaten,
+        limit=f"higher with {rules.confidence:.0%} confidence",
+        texts=len(predictions),
+        champion=found.constant,
+        challenger=found.value,
+        low=found.difference.low,
+        high=found.difference.high,
+        reason=""
+        if found.is_beaten
+        else f"{found.metric} {found.value:.3f} is not clearly above {found.constant:.3f}, the "
+        f"score of {found.answer} {_format_interval(found.difference, rules.confidence)}",
+    )
+
+
+def _show_linear_model(predictions: Predictions, fitted: Baselines) -> Check:
+    """The row of the linear model, which decides nothing."""
+    linear = fitted.linear
+    if linear is None:
+        return Check(name=LINEAR_CHECK, passed=None, limit=fitted.left_out, texts=len(predictions))
+    difference = bootstrap.estimate_difference(MacroF1(), linear, predictions)
+    return Check(
+        name=LINEAR_CHECK,
+        passed=None,
+        limit="shown, not judged",
+        texts=len(predictions),
+        champion=bootstrap.compute_value(MacroF1(), linear),
+        challenger=bootstrap.compute_value(MacroF1(), predictions),
+        low=difference.low,
+        high=difference.high,
     )
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from valence.training.pipeline.gate.rules import Rules
 
 Decision = Literal["promoted", "kept"]
+LINEAR_CHECK = "macro-F1 beside the linear model"
 
 
 class _FrozenModel(BaseModel):
@@ -48,8 +49,12 @@ class Verdict(_FrozenModel):
     held_out_texts: int
     held_out: str
     """The texts of the comparison, and why neither model was trained on them."""
+    adopted: tuple[Check, ...] = ()
+    """The checks by which the version that was served became the champion, if this run made it
+    the champion."""
     data: tuple[str, ...] = ()
-    """The findings of the data checks: not reasons of the verdict, but often the cause."""
+    """The findings of the data checks, and doubts about the challenger: not reasons of the verdict,
+    but often the cause."""
     rules: Rules
     checks: tuple[Check, ...]
 
@@ -62,9 +67,21 @@ class Verdict(_FrozenModel):
         """The verdict in one line."""
         if self.decision == "promoted":
             instead = f" instead of {self.champion}" if self.champion else ", the first"
-            return f"promoted: {self.challenger} is champion{instead}"
+            return (
+                f"promoted: {self.challenger} is champion{instead}{self._describe_linear_model()}"
+            )
         stays = f"{self.champion} stays champion" if self.champion else "there is no champion"
         return f"kept: {stays}, {self.challenger} is not promoted: " + "; ".join(self.reasons)
+
+    def _describe_linear_model(self) -> str:
+        """The comparison of a first version with the linear model; empty if there is none."""
+        for check in self.checks:
+            if check.name == LINEAR_CHECK and check.champion is not None:
+                return (
+                    f"; macro-F1 {check.challenger:.3f}, a linear model's {check.champion:.3f} "
+                    f"(difference {check.low:+.3f} to {check.high:+.3f})"
+                )
+        return ""
 
     def make_table(self) -> Table:
         """The checks as a table for a terminal."""
@@ -87,6 +104,9 @@ class Verdict(_FrozenModel):
             "|---|---:|---:|---:|---|---|---|",
             *("| " + " | ".join(row) + " |" for row in self._rows()),
         ]
+        if self.adopted:
+            lines += ["", f"{self.champion}, the served version, became the champion by:", ""]
+            lines += [f"- {_describe_check(check)}" for check in self.adopted]
         if self.data:
             lines += ["", "The data:", "", *(f"- {finding}" for finding in self.data)]
         return "\n".join(lines) + "\n"
@@ -125,6 +145,13 @@ class Verdict(_FrozenModel):
             )
             for check in self.checks
         ]
+
+
+def _describe_check(check: Check) -> str:
+    return (
+        f"{check.name}: {_format_value(check.challenger)} and {_format_value(check.champion)} "
+        f"({check.limit})"
+    )
 
 
 def _format_value(value: float | None) -> str:

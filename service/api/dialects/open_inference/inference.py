@@ -17,6 +17,7 @@ from valence.service.api.http.validation import parse
 from valence.service.errors import InvalidRequest
 from valence.service.inference.scored import Scored, ScoreRequest
 from valence.service.inference.scorer import Scorer
+from valence.service.settings import Settings
 
 OCTETS = "application/octet-stream"
 _OUTPUTS = ("label", "probabilities")
@@ -30,10 +31,10 @@ async def infer(context: Context, request: Request) -> Outcome:
     content, binary = tensors.split_body(
         await request.body.read(), request.headers.get(tensors.HEADER)
     )
-    body = parse(InferRequest, content)
+    body = parse(InferRequest, content, max_items=request.body.max_items)
     truncation, default = parameters.read_request(body.parameters)
     wanted = _read_outputs(body, default=default)
-    texts = _read_texts(body.inputs, binary)
+    texts = _read_texts(body.inputs, binary, context.settings)
     require_within_limits(texts, context.settings, field="inputs.0.data")
     asked = ScoreRequest(texts, truncation=truncation)
     scorer, scored = await score_texts(context, request, asked, model=name)
@@ -59,7 +60,7 @@ def _read_outputs(body: InferRequest, *, default: bool) -> list[tuple[str, bool]
     return wanted
 
 
-def _read_texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
+def _read_texts(inputs: Sequence[InferInput], binary: bytes, settings: Settings) -> list[str]:
     """The texts of the request, which must have exactly one input."""
     if len(inputs) != 1 or inputs[0].name != "text":
         raise InvalidRequest.for_field("inputs", "give exactly one input, named text")
@@ -86,7 +87,9 @@ def _read_texts(inputs: Sequence[InferInput], binary: bytes) -> list[str]:
                 f"{len(binary)} bytes follow the JSON, and binary_data_size must be this number; "
                 "the header Inference-Header-Content-Length is the length of the JSON",
             )
-        texts = tensors.decode_binary_texts(binary, field=f"{field}.data")
+        texts = tensors.decode_binary_texts(
+            binary, field=f"{field}.data", max_texts=settings.max_texts
+        )
     if encoded:
         texts = tensors.decode_base64_texts(texts, field=f"{field}.data")
     shape = tensor.shape

@@ -34,11 +34,19 @@ def split_body(body: bytes, header: bytes | None) -> tuple[bytes, bytes]:
     return body[:length], body[length:]
 
 
-def decode_binary_texts(content: bytes, *, field: str) -> list[str]:
-    """The elements of a BYTES tensor. Raises :class:`InvalidRequest` if one is not UTF-8."""
+def decode_binary_texts(content: bytes, *, field: str, max_texts: int) -> list[str]:
+    """The elements of a BYTES tensor.
+
+    Raises :class:`InvalidRequest` if one is not UTF-8, or as soon as there are too many.
+    """
     texts: list[str] = []
     offset = 0
     while offset < len(content):
+        if len(texts) == max_texts:
+            raise InvalidRequest.for_field(
+                field,
+                f"more than the {max_texts} texts that a request may have; send several requests",
+            )
         start = offset + _LENGTH.size
         if start > len(content):
             raise InvalidRequest.for_field(field, f"the length of element {len(texts)} is cut off")

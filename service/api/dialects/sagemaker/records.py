@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Callable
+from itertools import islice
 from typing import NamedTuple, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +22,9 @@ from valence.service.settings import Settings
 
 # the column with the texts, in files for the Hugging Face toolkit of SageMaker
 TEXT_COLUMN = "inputs"
+# the columns that a file may have beside that of the texts
+_COLUMNS_PER_TEXT = 64
+_QUOTED_OR_COMMA = re.compile(r'"[^"]*+(?:""[^"]*+)*+"?|,')
 # Blank lines are read so many at a time, before other requests get a turn.
 _TURN_LINES = 2_000
 
@@ -71,6 +76,7 @@ async def read_csv(body: bytes, settings: Settings, *, header: bool | None = Non
         text = body.removeprefix(BYTE_ORDER_MARK).decode()
     except UnicodeDecodeError:
         raise MalformedBody("the body is not UTF-8; send CSV in UTF-8") from None
+    _require_few_columns(text, settings.max_texts)
     # the module's own limit, which is one for the process, is lower than that of a text
     csv.field_size_limit(settings.max_body_bytes)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -102,6 +108,17 @@ async def read_csv(body: bytes, settings: Settings, *, header: bool | None = Non
             _refuse_line(number, f"{len(row)} columns, {there}; put a text with commas in quotes")
     texts = [row[column] for _, row in rows]
     return _require_texts(Records(texts, [number for number, _ in rows], has_header), settings)
+
+
+def _require_few_columns(text: str, max_texts: int) -> None:
+    """Raise :class:`InvalidRequest` for so many commas that one row would hold the event loop."""
+    most = _COLUMNS_PER_TEXT * max_texts
+    if text.count(",") > most and any(islice(_QUOTED_OR_COMMA.finditer(text), most, None)):
+        raise InvalidRequest.for_field(
+            "body",
+            f"more than {most} columns in all rows together; send the column of the texts alone, "
+            "and put a text with commas in quotes",
+        )
 
 
 def _find_column(rows: list[tuple[int, list[str]]], header: bool | None) -> tuple[int, int, bool]:

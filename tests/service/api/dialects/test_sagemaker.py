@@ -181,3 +181,13 @@ async def test_many_blank_lines_let_others_run(served):
         assert (await invoke(served, b"\n" * 100_000 + b"good", CSV)).status_code == 200
         assert (await invoke(served, b"\n" * 100_000 + b'{"inputs":"a"}', LINES)).status_code == 200
     assert turns.count > 90
+
+
+async def test_columns_are_bounded_before_a_row_is_read(served):
+    most = 64 * served.app.context.settings.max_texts
+    answer = await invoke(served, b"," * (most + 1), CSV)
+    assert answer.status_code == 422
+    assert f"body: more than {most} columns" in answer.text
+    # commas in quotes separate no columns
+    quoted = b'"' + b',""' * 30_000 + b'"\n'
+    assert (await invoke(served, quoted * 3, CSV)).status_code == 200

@@ -7,18 +7,20 @@ from hypothesis import strategies as st
 from valence.service.api.dialects.open_inference import tensors
 from valence.service.errors import InvalidRequest, MalformedBody
 
-TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"])))
+TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=99)
 
 
 @given(TEXTS)
 def test_texts_survive_binary_encoding(texts):
-    assert tensors.decode_binary_texts(tensors.encode_texts(texts), field="x") == texts
+    assert (
+        tensors.decode_binary_texts(tensors.encode_texts(texts), field="x", max_texts=99) == texts
+    )
 
 
 @given(st.binary())
 def test_arbitrary_bytes_are_decoded_or_refused(content):
     try:
-        texts = tensors.decode_binary_texts(content, field="x")
+        texts = tensors.decode_binary_texts(content, field="x", max_texts=99)
     except InvalidRequest:
         return
     assert tensors.encode_texts(texts) == content
@@ -29,7 +31,7 @@ def test_a_truncated_tensor_is_refused_or_has_whole_elements(texts, data):
     whole = tensors.encode_texts(texts)
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
     try:
-        found = tensors.decode_binary_texts(cut, field="x")
+        found = tensors.decode_binary_texts(cut, field="x", max_texts=99)
     except InvalidRequest:
         return
     assert found == texts[: len(found)]
@@ -47,7 +49,14 @@ def test_a_truncated_tensor_is_refused_or_has_whole_elements(texts, data):
 )
 def test_an_error_names_its_element(content, said):
     with pytest.raises(InvalidRequest, match=said):
-        tensors.decode_binary_texts(content, field="x")
+        tensors.decode_binary_texts(content, field="x", max_texts=99)
+
+
+def test_a_tensor_is_read_no_further_than_there_may_be_texts():
+    assert tensors.decode_binary_texts(bytes(4 * 99), field="x", max_texts=99) == [""] * 99
+    # the rest, which no element could be, is not looked at
+    with pytest.raises(InvalidRequest, match="more than the 99 texts"):
+        tensors.decode_binary_texts(bytes(4 * 99) + b"\xff" * 4, field="x", max_texts=99)
 
 
 def test_numbers_are_rows_of_little_endian_floats():

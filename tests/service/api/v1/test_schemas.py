@@ -94,21 +94,50 @@ async def test_a_request_without_a_valid_text_names_each_fault(serve):
 
 @pytest.mark.parametrize("text", ["zzz", "good", "good bad movie"])
 async def test_a_label_needs_the_requested_confidence(served, text):
-    plain = (await served.classify(text=text)).json()["results"][0]
+    asked = {"text": text, "unreadable": "label"}
+    plain = (await served.classify(**asked)).json()["results"][0]
     likeliest = plain["scores"][0]["score"]
     assert plain["labels"] == [plain["label"]]
-    sure = (await served.classify(text=text, min_confidence=likeliest)).json()["results"][0]
+    sure = (await served.classify(**asked, min_confidence=likeliest)).json()["results"][0]
     assert sure == plain
-    unsure = (await served.classify(text=text, min_confidence=likeliest + 1e-9)).json()
-    assert unsure["results"][0] == plain | {"label": "uncertain", "labels": []}
+    unsure = (await served.classify(**asked, min_confidence=likeliest + 1e-9)).json()
+    uncertain = {"label": "uncertain", "labels": [], "reason": "min_confidence"}
+    assert unsure["results"][0] == plain | uncertain
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "empty"), (" \n\t", "empty"), ("zzz", "unknown_words"), ("zzz " * 60, "unknown_words")],
+)
+@pytest.mark.parametrize("truncation", ["head", "tail", "window"])
+async def test_a_text_without_a_known_word_is_uncertain(served, text, reason, truncation):
+    asked = {"text": text, "truncation": truncation}
+    response = await served.classify(**asked)
+    ClassifyResponse.model_validate_json(response.content, strict=True)
+    found = response.json()["results"][0]
+    labelled = (await served.classify(**asked, unreadable="label")).json()["results"][0]
+    assert found == labelled | {"label": "uncertain", "labels": [], "reason": reason}
+    assert labelled["label"] == found["scores"][0]["label"]
+    again = (await served.classify(**asked)).json()["results"][0]
+    assert again == found
+    known = (await served.classify(text=f"{text[:50]} good", truncation=truncation)).json()
+    assert "reason" not in known["results"][0]
+
+
+async def test_a_sentence_without_a_known_word_is_uncertain(served):
+    response = await served.classify(text="Zzz qqq? Good movie.", granularity="sentence")
+    found = response.json()["results"][0]
+    assert "reason" not in found
+    assert [sentence.get("reason") for sentence in found["sentences"]] == ["unknown_words", None]
 
 
 async def test_uncertain_answers_are_counted_separately(served):
     """The likeliest labels are counted too."""
     await served.classify(texts=["good", "good " * 40], min_confidence=0.9)
+    await served.classify(text="")
     text = await metrics(served)
-    assert sample(text, "valence_uncertain_texts_total", model="sentiment") == 1
-    assert sample(text, "valence_predictions_total", label="negative") == 2
+    assert sample(text, "valence_uncertain_texts_total", model="sentiment") == 2
+    assert sample(text, "valence_predictions_total", label="negative") == 3
 
 
 async def test_an_id_is_returned_unchanged_and_never_logged(served):

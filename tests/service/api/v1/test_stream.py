@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 from typing import Any
 
 import numpy as np
 import pytest
+from valence.service import errors
 from valence.service.api.v1.schemas import StreamAnswer
 
 from tests.support.blocked_engines import Blocked, slow
@@ -149,6 +151,17 @@ async def test_an_invalid_query_is_refused_before_reading_lines(served, query, s
     assert response.status_code == status
 
 
+@pytest.mark.parametrize("query", ["explain=true", "granularity=sentence"])
+async def test_what_no_line_can_answer_is_refused_by_name(served, query):
+    field = query.partition("=")[0]
+    answer = await served.client.post(f"{PATH}?{query}", content=b'"good"')
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"{field}: a stream answers with the label")
+    assert "POST /v1/classify" in answer.json()["detail"]
+    default = {"explain": "false", "granularity": "document"}[field]
+    assert len(await lines_of(served, b'"good"', **{field: default})) == 1
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -274,6 +287,18 @@ async def test_a_stream_lets_others_run(served):
     assert connection.taken < 20
     connection.hang_up()
     await connection.task
+
+
+async def test_a_refused_line_leaves_no_garbage(served):
+    """Errors that referred to their frames would wait for the garbage collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(await lines_of(served, b'1\n{"text":2}\n{"a":1}\n' * 20)) == 60
+        left = [one for one in gc.get_objects() if type(one) is errors.InvalidRequest]
+    finally:
+        gc.enable()
+    assert not left
 
 
 async def test_every_stream_has_its_own_headers(served: Any) -> None:

@@ -180,4 +180,4 @@ async def test_a_text_without_tokens_has_empty_activations(tiny_artifact):
 
 
 def test_the_explainer_is_created_on_first_use(tiny_artifact):
-    assert make(tiny_artifact)._explainer._attributor is None
+    assert make(tiny_artifact)._explanations._explainer._attributor is None

@@ -14,6 +14,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 from valence.service.errors import ConfigurationError
+from valence.service.files.lock import hold_lock
 from valence.training.config import loader
 from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
@@ -29,7 +30,6 @@ from valence.training.experiments.search.search import SearchFiles, SearchLimits
 from valence.training.experiments.search.study import REASON, Study
 from valence.training.experiments.search.trial import EPOCHS
 from valence.training.pipeline import training_run
-from valence.training.runtime.lock import hold_lock
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace

@@ -187,3 +187,32 @@ def test_a_slower_challenger_is_refused(contender, monkeypatch: pytest.MonkeyPat
 def test_a_first_version_must_beat_the_most_frequent_label(contender) -> None:
     assert failed(evaluate_first_version(contender(0.2), EXAMPLES, RULES)) == {}
     assert failed(evaluate_first_version(contender(1.0), EXAMPLES, RULES))
+
+
+class GuessingEngine:
+    """Engine that answers at random, with the shares of the labels."""
+
+    name = "guessing"
+
+    def logits(self, documents: Sequence[np.ndarray]) -> Logits:
+        random = np.random.default_rng(0)
+        return np.eye(3, dtype=np.float32)[random.integers(0, 3, len(documents))]
+
+
+def test_a_first_version_that_guesses_is_refused(contender) -> None:
+    """Its macro-F1 is above that of the commonest label."""
+    guessing = dataclasses.replace(contender(0.2), engine=GuessingEngine())
+    found = failed(evaluate_first_version(guessing, EXAMPLES, RULES))
+    assert "is not clearly above 0.333" in found["macro recall against a constant answer"]
+
+
+def test_a_first_version_is_shown_beside_the_linear_model(contender) -> None:
+    checks = evaluate_first_version(
+        contender(0.2), EXAMPLES[600:], RULES, train=EXAMPLES[:500], dev=EXAMPLES[500:600]
+    )
+    shown = checks[1]
+    assert (shown.name, shown.passed) == ("macro-F1 beside the linear model", None)
+    assert shown.champion == 1.0  # the label is a word of the text
+    faces = [dataclasses.replace(one, text="\U0001f600") for one in EXAMPLES[:50]]
+    left_out = evaluate_first_version(contender(0.2), EXAMPLES[600:], RULES, train=faces)[1]
+    assert "the linear model is left out" in left_out.limit

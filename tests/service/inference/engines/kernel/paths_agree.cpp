@@ -1,8 +1,15 @@
 // Every dispatch path against the portable one over random shapes, without Python, so that the
-// kernel can run under sanitizers. `make sanitize` builds and runs it; see sanitize.sh.
+// kernel can run under sanitizers and emulated processors. `make sanitize` and `make kernel-arm`
+// build and run it; see paths.sh.
 //
-// The numbers a path must reach against torch are in test_native_engine.py; here the question is
-// whether any shape makes it read or write where it must not, or compute what C++ leaves undefined.
+//   paths_agree [ROUNDS]                every path against the portable one
+//   paths_agree ROUNDS write FILE       and the numbers of the portable path go into FILE
+//   paths_agree ROUNDS compare FILE     every path against the numbers in FILE: those of another
+//                                       processor, whose portable path is compiled for other
+//                                       instructions
+//
+// The numbers a path must reach against torch are in test_native.py; here the question is whether
+// any shape makes it read or write where it must not, or compute what C++ leaves undefined.
 
 #include <algorithm>
 #include <cmath>
@@ -86,9 +93,40 @@ struct Batch {
   }
 };
 
+// The numbers of another processor, in the order in which they are computed.
+class Record {
+ public:
+  Record(const char* mode, const char* path)
+      : writes_(mode != nullptr && std::strcmp(mode, "write") == 0),
+        file_(mode == nullptr ? nullptr : std::fopen(path, writes_ ? "wb" : "rb")) {
+    if (mode != nullptr && file_ == nullptr) {
+      std::printf("%s cannot be opened\n", path);
+      std::exit(1);
+    }
+  }
+  ~Record() {
+    if (file_ != nullptr) std::fclose(file_);
+  }
+  // Writes the numbers, or replaces them by those of the file; a file that is too short ends the
+  // program.
+  void exchange(std::vector<float>& numbers) {
+    if (file_ == nullptr || numbers.empty()) return;
+    const size_t done = writes_
+                            ? std::fwrite(numbers.data(), sizeof(float), numbers.size(), file_)
+                            : std::fread(numbers.data(), sizeof(float), numbers.size(), file_);
+    if (done == numbers.size()) return;
+    std::printf("the file of numbers is too short\n");
+    std::exit(1);
+  }
+
+ private:
+  bool writes_;
+  std::FILE* file_;
+};
+
 // Attributions of every path beside the portable one's, two threads at once. Of shapes drawn at
 // random a maximum may be shared by tokens, so the sum of contributions is held to what it is for.
-size_t explained(const Model& model, const Batch& batch, unsigned seed) {
+size_t explained(const Model& model, const Batch& batch, unsigned seed, Record& record) {
   const Description& description = model.description;
   size_t compared = 0;
   for (const AttributionPath& path : attribution_paths()) {
@@ -109,6 +147,8 @@ size_t explained(const Model& model, const Batch& batch, unsigned seed) {
       for (const float contribution : first) sum += contribution;
       std::vector<float> logits(description.labels);
       Network(kPortable, description).logits({document}, logits.data());
+      // once for each document: the list of paths differs from processor to processor
+      if (path.kernels == &kPortableAttribution) record.exchange(logits);
       if (first != second || found.logit != again.logit ||
           !(std::fabs(found.logit - logits[label]) <= 1e-3f) ||
           !(std::fabs(sum - (found.logit - found.baseline_logit)) <= 1e-2)) {
@@ -126,6 +166,7 @@ size_t explained(const Model& model, const Batch& batch, unsigned seed) {
 
 int main(int count, char** arguments) {
   const int rounds = count > 1 ? std::atoi(arguments[1]) : 8;
+  Record record(count > 3 ? arguments[2] : nullptr, count > 3 ? arguments[3] : nullptr);
   const std::vector<const Path*> paths = available_paths();
   size_t compared = 0, tokens = 0;
   for (int round = 0; round < rounds; ++round)
@@ -140,6 +181,7 @@ int main(int count, char** arguments) {
         const size_t numbers = batch.documents.size() * model.description.labels;
         std::vector<float> expected(numbers);
         Network(kPortable, model.description).logits(batch.documents, expected.data());
+        record.exchange(expected);
         for (const Path* path : paths) {
           const Network network(*path, model.description);
           std::vector<float> first(numbers), second(numbers);
@@ -149,19 +191,20 @@ int main(int count, char** arguments) {
           const float limit = path->format == Format::fp32 ? 1e-4f : 0.1f;
           for (size_t i = 0; i < numbers; ++i)
             if (!(std::fabs(first[i] - expected[i]) <= limit) || first[i] != second[i]) {
-              std::printf("%s differs from portable: seed %u, logit %zu: %g and %g, not %g\n",
+              std::printf("%s differs: seed %u, logit %zu: %g and %g, not %g\n",
                           path->name, seed, i, first[i], second[i], expected[i]);
               return 1;
             }
           compared += numbers;
         }
         if (round > 0) continue;
-        const size_t agreed = explained(model, batch, seed);
+        const size_t agreed = explained(model, batch, seed, record);
         if (agreed == 0) return 1;
         tokens += agreed;
       }
   for (const Path* path : paths) path->spin(10);
-  std::printf("%zu logits of %zu paths agree, contributions of %zu tokens sum to their logits\n",
-              compared, paths.size(), tokens);
+  std::printf("%zu logits of", compared);
+  for (const Path* path : paths) std::printf(" %s", path->name);
+  std::printf(" agree, contributions of %zu tokens sum to their logits\n", tokens);
   return compared > 0 ? 0 : 1;
 }

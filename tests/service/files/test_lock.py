@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.training.runtime.lock import hold_lock
+from valence.service.files.lock import hold_lock
 
 COUNT = """
 import sys
 from pathlib import Path
 from valence.service.errors import ConfigurationError
-from valence.training.runtime.lock import hold_lock
+from valence.service.files.lock import hold_lock
 path = Path(sys.argv[1])
 added = 0
 while added < 200:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from valence.service.files.delimiters import detect_delimiter
+from valence.service.files.dialects import detect_dialect
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,5 @@ from valence.service.files.delimiters import detect_delimiter
     ],
 )
 def test_the_delimiter_is_the_one_that_forms_a_table(content, form, columns, delimiter):
-    assert detect_delimiter(content.splitlines(keepends=True), form, columns=columns) == delimiter
+    lines = content.splitlines(keepends=True)
+    assert detect_dialect(lines, form, columns=columns).delimiter == delimiter

@@ -1,0 +1,67 @@
+"""Scores of Arrow arrays of texts: an array in, a column for each of the scores out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from valence.service.files.parquet import import_pyarrow
+from valence.service.score.texts import Fault, TextScorer
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_NOT_UTF8 = Fault("the bytes of the text are not UTF-8")
+
+
+def holds_texts(kind: pyarrow.DataType) -> bool:
+    """Whether an array of this type holds texts: strings, bytes of UTF-8, or nulls alone."""
+    types = import_pyarrow().types
+    if types.is_dictionary(kind):
+        return holds_texts(kind.value_type)
+    return holds_bytes(kind) or bool(types.is_null(kind))
+
+
+def holds_bytes(kind: pyarrow.DataType) -> bool:
+    """Whether each value of an array of this type is a text or bytes."""
+    types = import_pyarrow().types
+    return any(
+        test(kind)
+        for test in (
+            *(types.is_string, types.is_large_string, types.is_string_view),
+            *(types.is_binary, types.is_large_binary, types.is_binary_view),
+        )
+    )
+
+
+def read_texts(array: pyarrow.Array) -> list[str | Fault]:
+    """The texts of an array of a type that :func:`holds_texts`; a null is an empty text."""
+    arrow = import_pyarrow()
+    if arrow.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    try:
+        values = array.to_pylist()
+    except UnicodeDecodeError:
+        values = array.cast(arrow.large_binary()).to_pylist()
+    return [_read_text(value) for value in values]
+
+
+def _read_text(value: str | bytes | None) -> str | Fault:
+    if isinstance(value, str):
+        return value
+    try:
+        return "" if value is None else value.decode()
+    except UnicodeDecodeError:
+        return _NOT_UTF8
+
+
+def score_array(array: pyarrow.Array, scorer: TextScorer) -> pyarrow.RecordBatch:
+    """The scores of the texts of ``array``, with the columns of :func:`make_schema`."""
+    scores = scorer.score(read_texts(array))
+    return import_pyarrow().RecordBatch.from_pydict(scores, schema=make_schema(scorer))
+
+
+def make_schema(scorer: TextScorer) -> pyarrow.Schema:
+    """The columns of the scores with their Arrow types."""
+    arrow = import_pyarrow()
+    kinds = {str: arrow.string(), float: arrow.float64(), int: arrow.int64(), bool: arrow.bool_()}
+    return arrow.schema([(name, kinds[kind]) for name, kind in scorer.types.items()])

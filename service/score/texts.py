@@ -1,0 +1,138 @@
+"""The scores of texts as columns: label, probabilities, usage, reason and error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+from valence.service.classifier.classifier import (
+    Classifier,
+    Prediction,
+    Usage,
+    WindowedText,
+    require_finite,
+)
+from valence.service.classifier.result import UNCERTAIN, find_doubt
+from valence.service.classifier.vocabulary import WordIds
+from valence.service.errors import NonFiniteAnswer, TextTooLong
+from valence.service.inference.engines.interface import Engine
+from valence.service.score.options import ScoreOptions
+
+# windows per call of the engine
+_BATCH = 256
+_COUNTS = ("characters", "tokens", "tokens_used", "unknown_tokens", "windows")
+
+Scores = dict[str, list[Any]]
+"""The values of each column, one for each text; None where a text does not have a value."""
+
+
+class Fault(NamedTuple):
+    """Why there is no text to score."""
+
+    message: str
+
+
+class TextScorer:
+    """Scores texts with one classifier on one engine. The scores of a text depend on it alone.
+
+    ``columns`` are the names of the columns that :meth:`score` gives.
+    """
+
+    def __init__(
+        self, classifier: Classifier, engine: Engine, options: ScoreOptions | None = None
+    ) -> None:
+        self.classifier = classifier
+        self.engine = engine
+        self._options = options or ScoreOptions()
+        self._labels = classifier.manifest.labels
+        self._probabilities = tuple(f"probability_{label}" for label in self._labels)
+        self.columns = (
+            *("label", *self._probabilities),
+            *(*_COUNTS, "truncated", "reason", "error"),
+        )
+
+    @property
+    def types(self) -> dict[str, type]:
+        """The type of the values of each column."""
+        types: dict[str, type] = dict.fromkeys(self._probabilities, float)
+        types |= dict.fromkeys(_COUNTS, int)
+        types["truncated"] = bool
+        return {name: types.get(name, str) for name in self.columns}
+
+    def score(self, texts: Sequence[str | Fault]) -> Scores:
+        """The columns of ``texts``; a fault, and a text that cannot be scored, is an error."""
+        encoded = [self._encode(text) for text in texts]
+        predictions = iter(self._predict_windows(encoded))
+        rows = [self._judge(item, predictions) for item in encoded]
+        return {name: [row.get(name) for row in rows] for name in self.columns}
+
+    def _encode(self, text: str | Fault) -> WindowedText | Fault:
+        if isinstance(text, Fault):
+            return text
+        try:
+            return self.classifier.encode_windows(text, self._options.truncation)
+        except TextTooLong as error:
+            return Fault(str(error))
+
+    def _predict_windows(
+        self, encoded: Sequence[WindowedText | Fault]
+    ) -> list[Prediction | NonFiniteAnswer]:
+        """A prediction, or the fault, of each window of all texts."""
+        windows = [
+            window for item in encoded if not isinstance(item, Fault) for window in item.windows
+        ]
+        # windows of similar length in one batch, the longest first
+        order = sorted(range(len(windows)), key=lambda index: -len(windows[index]))
+        predictions: dict[int, Prediction | NonFiniteAnswer] = {}
+        for start in range(0, len(order), _BATCH):
+            chosen = order[start : start + _BATCH]
+            answers = self._predict([windows[index] for index in chosen])
+            predictions |= zip(chosen, answers, strict=True)
+        return [predictions[index] for index in range(len(windows))]
+
+    def _predict(self, windows: Sequence[WordIds]) -> list[Prediction | NonFiniteAnswer]:
+        """A prediction for each window, or the fault of a window whose logits are not finite."""
+        logits = self.engine.logits(windows)
+        try:
+            require_finite(logits)
+        except NonFiniteAnswer as error:
+            finite = [bool(np.isfinite(row).all()) for row in logits]
+            predictions = iter(self.classifier.predict(logits[finite]))
+            return [next(predictions) if sound else error for sound in finite]
+        return list(self.classifier.predict(logits))
+
+    def _judge(
+        self,
+        item: WindowedText | Fault,
+        predictions: Iterator[Prediction | NonFiniteAnswer],
+    ) -> dict[str, Any]:
+        """The columns of one text, which takes its windows from ``predictions``."""
+        if isinstance(item, Fault):
+            return {"error": item.message}
+        of_text = list(islice(predictions, len(item.windows)))
+        fault = next((one for one in of_text if isinstance(one, NonFiniteAnswer)), None)
+        if fault is not None:
+            return {"error": str(fault)}
+        complete = [one for one in of_text if isinstance(one, Prediction)]
+        (merged,) = self.classifier.merge_windows([item], complete)
+        return self._shape(merged, item.usage)
+
+    def _shape(self, prediction: Prediction, usage: Usage) -> dict[str, Any]:
+        options, probabilities = self._options, prediction.probabilities
+        ranked = sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)
+        shown = ranked[: options.top_k] if options.top_k else ranked
+        reason = find_doubt(
+            probabilities[ranked[0]],
+            usage,
+            min_confidence=options.min_confidence,
+            unreadable=options.unreadable,
+        )
+        return {
+            "label": prediction.label if reason is None else UNCERTAIN,
+            **{self._probabilities[index]: probabilities[index] for index in shown},
+            **{name: getattr(usage, name) for name in _COUNTS},
+            "truncated": usage.truncated,
+            "reason": reason,
+        }

@@ -1,0 +1,266 @@
+"""Whatever operation on files fails, a command ends with one line, and the store is whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import valence.training.cli.main as commands
+from valence.service.classifier import artifact
+from valence.training.pipeline.training_run import Trained
+from valence.training.registry import store
+from valence.training.runtime.workspace import Workspace
+
+from tests.support.failing_files import failing_files
+from tests.support.model_stores import models_in
+
+pytestmark = pytest.mark.integration
+
+CONFIGURATION = """
+name = "toy"
+labels = ["negative", "neutral", "positive"]
+[data]
+corpora = ["toy"]
+[words]
+vectors = ""
+learned_size = 4
+[network]
+hidden_size = 4
+[optimization]
+epochs = 1
+"""
+VERSE = """
+name = "verse"
+[data]
+files = ["{text}"]
+[network]
+hidden_size = 8
+layers = 1
+[optimization]
+streams = 8
+epochs = 1
+"""
+QUICK = ("--engine", "reference", "--no-baselines")
+# each with the number of failures that it must survive at least
+COMMANDS = {
+    "promote": (("promote", "{tag}"), 3),
+    "rollback": (("rollback", "toy"), 3),
+    "evaluate": (("evaluate", "toy", *QUICK, "--workspace", "{workspace}"), 4),
+    "check": (("check", "{file}", "--quick", "--workspace", "{workspace}"), 3),
+}
+TRAIN = ("train", "{file}", "--no-baselines", "--no-track", "--device", "cpu", "--unchecked")
+SLOW = {
+    "train": ((*TRAIN, "--workspace", "{workspace}"), 10),
+}
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs ``valence``; it returns the exit code and the errors."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["valence", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            commands.main()
+        return int(ended.value.code or 0), capfd.readouterr().err
+
+    return run
+
+
+@pytest.fixture
+def places(
+    stored: tuple[Trained, Workspace], trained: tuple[Trained, Workspace, Path], tmp_path: Path
+) -> Callable[[str], dict[str, str]]:
+    """Return a function that makes a store and a workspace of its own, with two versions.
+
+    The older version was promoted first, so that a command can go back to it.
+    """
+    made, workspace, models = trained
+    file = tmp_path / "toy.toml"
+    file.write_text(CONFIGURATION)
+    verse = tmp_path / "verse.toml"
+    (tmp_path / "verse.txt").write_text('He said "yes 1" (or no).\n' * 200)
+    verse.write_text(VERSE.format(text=tmp_path / "verse.txt"))
+    texts = tmp_path / "texts.csv"
+    texts.write_text("text\ngreat\n")
+
+    def make(name: str) -> dict[str, str]:
+        folder = tmp_path / name
+        shutil.copytree(models, folder / "models")
+        shutil.copytree(workspace.root, folder / "workspace")
+        version = made.tag.partition(":")[2]
+        other = folder / "models" / "toy" / "1"
+        shutil.copytree(folder / "models" / "toy" / version, other)
+        return {
+            "tag": made.tag,
+            "models": str(folder / "models"),
+            "workspace": str(folder / "workspace"),
+            "file": str(file),
+            "texts": str(texts),
+            "verse": str(verse),
+            "folder": str(folder),
+        }
+
+    return make
+
+
+def champion_of_the_store() -> str:
+    """The champion, after a check that its files are whole."""
+    held = store.read_champion("toy")
+    assert held is not None
+    assert artifact.load(store.find_model(f"toy:{held.version}")).manifest.name == "toy"
+    return held.version
+
+
+def fail_at_each(
+    run: Run, places: Callable[[str], dict[str, str]], command: tuple[str, ...], *, most: int
+) -> int:
+    """Fail operations of a command, at most so many; return how many failures were told."""
+
+    def attempt(name: str, at: int) -> tuple[int, int, str]:
+        place = places(name)
+        with models_in(Path(place["models"])):
+            for version in (
+                "1",
+                *(() if command[0] == "promote" else (place["tag"].split(":")[1],)),
+            ):
+                store.promote_version(f"toy:{version}")
+            before = champion_of_the_store()
+            with failing_files(Path(place["folder"])) as files:
+                files.at = at
+                code, said = run(*(word.format(**place) for word in command))
+            after = champion_of_the_store()
+            assert after == before or command[0] in ("promote", "rollback")
+            assert all(
+                artifact.load(store.find_model(f"toy:{version}"))
+                for version in store.list_versions("toy")
+            )
+            if code:
+                again, _ = run(*(word.format(**place) for word in command))
+                assert again == 0, at
+        return code, files.count, said
+
+    code, count, said = attempt("counted", -1)
+    assert code == 0, said
+    told = 0
+    chosen = min(most, count)
+    steps = [1 + index * count // chosen for index in range(chosen)]
+    for at in steps:
+        code, _, said = attempt(f"failed-{at}", at)
+        if code:
+            told += 1
+            last = said.splitlines()[-1]
+            assert code == 1, said
+            assert last.startswith("error: "), said
+            assert os.strerror(errno.ENOSPC) in last, said
+            assert "Traceback" not in said
+    return told
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_failed_operation_breaks_the_store(run: Run, places, name: str) -> None:
+    command, least = COMMANDS[name]
+    assert fail_at_each(run, places, command, most=8) >= least
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*COMMANDS, *SLOW])
+def test_no_failed_operation_at_all_breaks_the_store(run: Run, places, name: str) -> None:
+    command, least = {**COMMANDS, **SLOW}[name]
+    assert fail_at_each(run, places, command, most=1_000) >= least
+
+
+# what each command that works in this process writes to; all others only print
+ALL: dict[str, tuple[str, ...]] = {
+    **{name: command for name, (command, _) in {**COMMANDS, **SLOW}.items()},
+    "retrain": ("retrain", "{file}", "--no-track", "--device", "cpu", "--workspace", "{workspace}"),
+    "search": (
+        "search",
+        "{file}",
+        "--trials",
+        "1",
+        "--device",
+        "cpu",
+        "--workspace",
+        "{workspace}",
+    ),
+    "fetch": ("fetch", "toy", "--workspace", "{workspace}"),
+    "experiments": (
+        "experiments",
+        "--data",
+        "{folder}",
+        "--task",
+        "sst2",
+        "--no-track",
+        "--workspace",
+        "{workspace}",
+    ),
+    "lm": ("lm", "{verse}", "--device", "cpu", "--workspace", "{workspace}"),
+    "sample": ("sample", "toy", "--workspace", "{workspace}"),
+    "cells": ("cells", "toy", "--workspace", "{workspace}"),
+    "faithfulness": ("faithfulness", "toy", "--engine", "reference", "--workspace", "{workspace}"),
+    "typos": ("typos", "toy", "--engine", "reference", "--workspace", "{workspace}"),
+    "show": ("show", "toy"),
+    "predict": ("predict", "toy", "great", "--engine", "reference"),
+    "score": ("score", "{texts}", "{folder}/out.csv", "--model", "toy", "--engine", "reference"),
+    "keys": ("keys", "new", "name"),
+    "bento": ("bento",),
+}
+# it takes the place of the process
+ALONE = {"serve"}
+
+
+def test_every_command_is_tried() -> None:
+    names = {command.__name__ for group in commands.GROUPS.values() for command in group}
+    assert names == ALL.keys() | ALONE
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "code",
+    [
+        errno.ENOSPC,
+        *(pytest.param(code, marks=pytest.mark.slow) for code in (errno.EROFS, errno.EACCES)),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_one_line(
+    run: Run, places, monkeypatch: pytest.MonkeyPatch, name: str, code: int
+) -> None:
+    place = places("place")
+    monkeypatch.chdir(place["folder"])
+    with models_in(Path(place["models"])):
+        store.promote_version("toy:1")
+        store.promote_version(place["tag"])
+        before = champion_of_the_store()
+        with failing_files(Path(place["folder"]), code) as files:
+            files.always = True
+            ended, said = run(*(word.format(**place) for word in ALL[name]))
+        assert "Traceback" not in said
+        if ended:
+            assert ended == 1, said
+            # `experiments` tells the tasks that failed, each with its error
+            last = "failed: " if name == "experiments" else "error: "
+            assert said.splitlines()[-1].startswith(last), said
+        assert champion_of_the_store() == before
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("keys", "new", "a")])
+def test_a_full_standard_output_is_one_line(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "valence.training", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: No space left on device: the disk is full")
+    assert done.stderr.count("\n") == 1
