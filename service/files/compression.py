@@ -42,6 +42,8 @@ _TAR_MARK = slice(257, 262)
 # xz -9 needs 65 MiB
 _XZ_MEMORY = 2**28
 _XZ_BYTES = 2**16
+# a piece in which damage is found is lost
+_PIECE_BYTES = 2**16
 
 
 class Damage(Exception):
@@ -127,7 +129,7 @@ class _Unpacked(io.RawIOBase):
         filled = 0
         while filled < len(view) and self._damage is None:
             try:
-                data = self._source.read(len(view) - filled)
+                data = self._source.read(min(len(view) - filled, _PIECE_BYTES))
             except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
                 self._damage = Damage(str(error))
             except OSError as error:

@@ -35,6 +35,8 @@ INLINE_SECONDS = 0.002
 # last as long as that turn, up to this; otherwise a flood would take all the time from the requests
 # that were admitted.
 MAX_BATCH_SECONDS = 0.1
+# A longer batch runs on the thread after all, so that probes are answered meanwhile.
+MAX_INLINE_SECONDS = 0.05
 # For each so many requests that wait, a batch may last BATCH_SECONDS longer, up to so many times as
 # long. A request that comes then waits for many others anyway, and gains when they go faster.
 REQUESTS_PER_LENGTHENING = 8
@@ -172,7 +174,7 @@ class Batcher(Generic[Answer]):
             return
         self._metrics.count_batch(items=len(picked), tokens=tokens)
         seconds = self._overhead_seconds + tokens * self._seconds_per_token
-        if seconds <= max(INLINE_SECONDS, max_seconds):
+        if seconds <= min(max(INLINE_SECONDS, max_seconds), MAX_INLINE_SECONDS):
             self._finish(picked, tokens, *self._compute(picked, time.perf_counter))
             return
         self._busy_since = time.perf_counter()

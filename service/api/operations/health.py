@@ -56,17 +56,19 @@ async def show_metrics(context: Context, request: Request) -> Outcome:
 
 async def show_document(context: Context, request: Request) -> Outcome:
     """Answer ``GET /openapi.json``; behind a proxy with its path as the server."""
-    document = _document(context.routes, context.settings)
+    document, rest = _document(context.routes, context.settings)
     prefix = read_prefix(request.headers)
     if prefix:
         servers = pydantic_core.to_json({"servers": [{"url": prefix}]})
-        document = b"%b,%b" % (servers[:-1], document[1:])
+        return Outcome(Response(b"%b," % servers[:-1], rest=rest))
     return Outcome(Response(document))
 
 
 @functools.lru_cache(maxsize=1)
-def _document(routes: tuple[Route, ...], settings: Settings) -> bytes:
-    return pydantic_core.to_json(openapi.build_document(routes, settings))
+def _document(routes: tuple[Route, ...], settings: Settings) -> tuple[bytes, bytes]:
+    """The document, and what follows its first character."""
+    document = pydantic_core.to_json(openapi.build_document(routes, settings))
+    return document, document[1:]
 
 
 def _status(status: str) -> Outcome:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +22,8 @@ from valence.service.registry import champion, models
 from valence.service.registry.champion_watch import ChampionWatch, Sighting
 
 Result = TypeVar("Result")
+
+_NICENESS = 5
 
 
 class Reloaded(NamedTuple):
@@ -60,7 +65,9 @@ class Reloads:
         self._seconds = loader.settings.reload_seconds
         self._tags = models.tags(loader.settings)
         self._followed: dict[str, _Followed] = {}
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="reload")
+        self._thread = ThreadPoolExecutor(
+            1, thread_name_prefix="reload", initializer=_yield_to_requests
+        )
         self._turn = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -188,3 +195,13 @@ class Reloads:
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _yield_to_requests() -> None:
+    """Let the thread that loads have only the time of a core that requests leave.
+
+    Linux has a priority for each thread. With a very low one, a thread that holds the interpreter's
+    lock would wait long for a core that other programs want too.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -459,3 +459,23 @@ async def test_a_measured_slow_engine_moves_off_the_loop(
     assert threads[0]
     assert not threads[-1]
     assert batching.INLINE_SECONDS < 0.02
+
+
+async def test_a_batch_as_long_as_a_long_turn_leaves_the_loop_free() -> None:
+    """Probes are answered by the loop; the thread of the engine leaves it free."""
+    batches = []
+
+    def work(batch: list[np.ndarray]) -> list[int]:
+        inline = threading.current_thread() is threading.main_thread()
+        batches.append((inline, sum(map(len, batch))))
+        return lengths_of(batch)
+
+    batcher = make(work)
+    batcher.calibrate(overhead_seconds=0.0, seconds_per_token=2e-4)
+    tickets = [batcher.submit(documents(*[[1] * 20] * 25)) for _ in range(2)]
+    while not all(ticket.future.done() for ticket in tickets):
+        threading.Event().wait(1.2 * batching.MAX_BATCH_SECONDS)
+        await asyncio.sleep(0)
+    most = batching.MAX_INLINE_SECONDS / 2e-4
+    assert max(tokens for _, tokens in batches) > 1.2 * most
+    assert not [tokens for inline, tokens in batches if inline and tokens > 1.2 * most]

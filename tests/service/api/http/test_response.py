@@ -24,3 +24,18 @@ async def test_a_large_answer_is_sent_in_pieces(extensions, size):
     assert max(map(len, pieces)) <= 65_536
     if size > 65_536:
         assert [message["more_body"] for message in sent[1:]] == [True] * (len(sent) - 2) + [False]
+
+
+@pytest.mark.parametrize("extensions", [{}, {EXTENSION: {}}])
+async def test_what_answers_have_in_common_is_not_copied(extensions):
+    rest = bytes(200_000)
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await Response(b"own", rest=rest)({"type": "http", "extensions": extensions}, None, send)
+    assert dict(sent[0]["headers"])[b"content-length"] == b"200003"
+    pieces = [message["body"] for message in sent[1:] if message["body"]]
+    assert b"".join(pieces) == b"own" + rest
+    assert all(piece.obj is rest for piece in pieces[1:])

@@ -33,7 +33,7 @@ async def following(service: Service) -> AsyncIterator[None]:
 
 
 async def wait(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
