@@ -31,7 +31,7 @@ export BENTOML_DO_NOT_TRACK := True
 # recipe make would expand a $, and the shell would read spaces, quotes and semicolons. `override` with
 # `value` keeps make from expanding a value that comes from the command line or the environment.
 VALUES := AGAINST ARGS BENTOML_HOME BUILD_ARGS CONFIG DATA ENCODING GIGABYTES HOST IN LABEL LM MINUTES MODEL \
-	MODELS ONLY OUT PORT PYTHON RANKS RESTARTS ROUNDS SECONDS SEEDS SHARE SPACE TAG TASKS TEXT TRIALS \
+	MODELS ONLY OUT PORT PYTHON QUOTING RANKS RESTARTS ROUNDS SECONDS SEEDS SHARE SPACE TAG TASKS TEXT TRIALS \
 	TRIES VARIANT
 $(foreach name,$(VALUES),$(if $(filter command environment,$(firstword $(origin $(name)))),\
 	$(eval override $(name) := $$(value $(name)))))
@@ -46,7 +46,8 @@ arguments = words=$$($(BIN)/python -c 'import os, shlex, sys; sys.tracebacklimit
 train_missing = set -f; for name in $$GIVEN_$(1); do \
 	test -e "$$BENTOML_HOME/models/$${name%%:*}/latest" || $(VALENCE) train "$$name" || exit; done
 # the columns and the encoding of DATA, if the user names them
-COLUMNS_OF_DATA = $(call option,--text,TEXT) $(call option,--label,LABEL) $(call option,--encoding,ENCODING)
+COLUMNS_OF_DATA = $(call option,--text,TEXT) $(call option,--label,LABEL) $(call option,--encoding,ENCODING) \
+	$(call option,--quoting,QUOTING)
 # $(call given,VARIABLE): whether the user set VARIABLE
 given = $(filter-out file undefined,$(origin $(1)))
 # what to train: DATA, whose model is called after the file unless the user sets MODEL, or CONFIG
@@ -149,14 +150,20 @@ clean: ## Remove environments and all that was built; .valence stays
 
 ##@ For maintainers
 
-LOCK_WITH = $(VENV)-lock/bin/uv pip compile --quiet --no-header --no-annotate --generate-hashes \
-	--python-version 3.11 --python-platform x86_64-manylinux_2_28 --constraints $(CONSTRAINTS)
+LOCK_BASE_WITH = $(VENV)-lock/bin/uv pip compile --quiet --no-header --no-annotate --generate-hashes \
+	--python-version 3.11 --universal --constraints $(CONSTRAINTS)
+LOCK_WITH = $(LOCK_BASE_WITH:--universal=--python-platform x86_64-manylinux_2_28)
 
-lock: $(VENV)-lock/.installed ## Write requirements/locks anew, with hashes, for the image
+# base.txt is for every platform and Python, and leaves out torch with its CUDA: the builds of torch for CPU
+# and for CUDA have one version and different hashes.
+lock: $(VENV)-lock/.installed ## Write requirements/locks anew, with hashes, for images and `make serve`
 	$(LOCK_WITH) pyproject.toml --output-file requirements/locks/cpu.txt
 	$(LOCK_WITH) pyproject.toml --extra torch --output-file requirements/locks/gpu.txt
 	$(LOCK_WITH) pyproject.toml --extra training --output-file requirements/locks/training.txt
 	$(LOCK_WITH) --group sbom --output-file requirements/locks/sbom.txt
+	$(LOCK_BASE_WITH) $$(sed -n 's/^\(torch\|triton\|cuda-[^=]*\|nvidia-[^=]*\)==.*/--no-emit-package \1/p' \
+		requirements/locks/gpu.txt | grep -v nvidia-ml-py) \
+		pyproject.toml --extra training --output-file requirements/locks/base.txt
 
 # --strict, because pip-audit would pass over packages that it cannot ask about, and end with success.
 # Licences that would bind what is served with such a package are refused in the image.
@@ -222,12 +229,14 @@ $(BIN)/python:
 	"$$GIVEN_PYTHON" -m venv $(VENV)
 
 # The pip of a new environment can be too old for dependency groups. The native engine is built in place;
-# the second --quiet hides a general warning of setuptools about folders, and shows errors.
-$(BASE): pyproject.toml setup.py requirements/runtime.txt $(CONSTRAINTS) \
+# the second --quiet hides a general warning of setuptools about folders, and shows errors. The last line adds
+# torch, which the lock leaves out.
+$(BASE): pyproject.toml setup.py requirements/runtime.txt requirements/locks/base.txt $(CONSTRAINTS) \
 		$(wildcard service/inference/engines/kernel/*.cpp service/inference/engines/kernel/*.h) | $(BIN)/python
 	@echo "installing what serving and training need into $(VENV)"
 	$(PIP) install --upgrade -c $(CONSTRAINTS) pip
 	$(PIP) --quiet install --no-deps -e .
+	$(PIP) install --require-hashes --no-deps --requirement requirements/locks/base.txt
 	$(PIP) install -c $(CONSTRAINTS) 'valence[training]'
 	@touch $@
 

@@ -25,6 +25,7 @@ from valence.service.server import gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from starlette.types import ASGIApp
     from valence.service.inference.scorer import Scorer
@@ -72,7 +73,10 @@ class Valence:
         from valence.service import settings, version
         from valence.service.api.application import allow_origins, create_app
         from valence.service.api.operations import health
+        from valence.service.inference.cache import AnswerCache
+        from valence.service.inference.model_loader import ModelLoader
         from valence.service.inference.models import Models
+        from valence.service.inference.reload.reloads import Reloads
         from valence.service.observability import (
             library_log,
             log,
@@ -89,18 +93,28 @@ class Valence:
         atexit.register(self._write_last_lines)
         self.models = Models(hung_seconds=self.settings.hung_seconds)
         self._tracer = tracing.Tracer() if tracing.is_enabled(os.environ) else None
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        memory = self.settings.cache_bytes
+        self._loader = ModelLoader(
+            self.settings,
+            self._worker,
+            self.metrics,
+            self.log,
+            AnswerCache(max_bytes=memory) if memory else None,
+        )
+        self._reloads = Reloads(self._loader, self.models)
         self.application = create_app(
             settings=self.settings,
             models=self.models,
             metrics=self.metrics,
             log=self.log,
             tracer=self._tracer,
+            reloads=self._reloads,
         )
         self.entry = allow_origins(self.application)
         self.admin = self.application.restrict(health.ADMIN_ROUTES)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
         # Loading runs in a thread while BentoML goes on to start the server.
-        self._loaded = self._worker.submit(self._load)
+        self._loaded: Future[list[Scorer]] = self._worker.submit(self._load)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
@@ -157,6 +171,7 @@ class Valence:
         supervisor.end_with_parent()
         heartbeat.send_heartbeats(hung_seconds=self.settings.hung_seconds)
         self._loading = asyncio.create_task(self._finish_loading())
+        self._following = asyncio.create_task(self._follow_store())
         self._sharing = asyncio.create_task(self._share_gauges())
         self._measuring = asyncio.create_task(self._measure_saturation())
         # The server waits for all requests before it calls ``drain``, so streams are told to end
@@ -169,6 +184,8 @@ class Valence:
     async def drain(self) -> None:
         """Answer the requests that were admitted."""
         self._loading.cancel()
+        self._following.cancel()
+        self._reloads.close()
         await self.models.close()
         self._sharing.cancel()
         self._measuring.cancel()
@@ -219,6 +236,8 @@ class Valence:
 
         try:
             scorers = await asyncio.wrap_future(self._loaded)
+            # a future that keeps its result would keep the memory of replaced models
+            del self._loaded
             self.models.open(scorers)
         except Exception as error:
             try:
@@ -238,35 +257,18 @@ class Valence:
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
         names = [scorer.name for scorer in scorers]
+        del scorers
         await announcement.announce(names, _error_writer().write)
 
+    async def _follow_store(self) -> None:
+        await self._loading
+        if self.settings.reload == "watch":
+            await self._reloads.follow()
+
     def _load(self) -> list[Scorer]:
-        from valence.service.classifier import artifact
-        from valence.service.classifier.classifier import Classifier
-        from valence.service.inference.admission import QueueLimits
-        from valence.service.inference.cache import AnswerCache
-        from valence.service.inference.engines import factory
-        from valence.service.inference.scorer import Scorer
         from valence.service.registry import models
 
-        limits = QueueLimits.of(self.settings)
-        memory = self.settings.cache_bytes
-        cache = AnswerCache(max_bytes=memory) if memory else None
-        scorers = []
-        for folder in models.folders(self.settings):
-            loaded = artifact.load(folder)
-            engine = factory.create(loaded, name=self.settings.engine, log=self.log)
-            scorer = Scorer(
-                Classifier(loaded),
-                engine,
-                limits=limits,
-                worker=self._worker,
-                metrics=self.metrics,
-                cache=cache,
-            )
-            scorer.warm_up()
-            scorers.append(scorer)
-        return scorers
+        return [self._loader.load(folder) for folder in models.folders(self.settings)]
 
 
 def _line_writer(stream: Any, count_dropped: Callable[[int], None]) -> LineWriter:

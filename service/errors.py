@@ -18,6 +18,7 @@
         ├── InvalidRequest      JSON, but not in the documented shape
         ├── TextTooLong         more tokens than the model reads, with truncation "error"
         ├── UnknownModel
+        ├── ReloadRefused       the model store names a version that cannot be served
         ├── Overloaded          the queue is full
         ├── DeadlineExceeded    no answer within the time allowed
         └── Unavailable         starting or draining
@@ -123,6 +124,10 @@ class TextTooLong(RequestError):
 
 class UnknownModel(RequestError):
     """The service does not serve a model of this name."""
+
+
+class ReloadRefused(RequestError):
+    """The model store names a version that cannot be served; the version before serves on."""
 
 
 class Overloaded(RequestError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -86,6 +86,24 @@ class Settings(BaseModel):
         ge=65_536,
         description="Maximum size of an answer, estimated before the texts are scored. A request "
         "with a larger answer gets status 422.",
+    )
+    reload: Literal["watch", "off"] = Field(
+        default="watch",
+        description="`watch`: the service follows the champion of each model that is named without "
+        "a version, and serves a promoted version without a restart. `off`: it serves the versions "
+        "of its start until a restart, or until `POST /v1/models/{name}/reload`.",
+    )
+    reload_seconds: float = Field(
+        default=2.0,
+        ge=0.05,
+        le=3600,
+        description="Time between two looks at the champions in the model store.",
+    )
+    reload_slowdown: float = Field(
+        default=2.0,
+        ge=1.0,
+        description="How many times as long as the version before a version may compute for a "
+        "token. A slower version is not served without a restart.",
     )
     queue_items: int = Field(
         default=8192,

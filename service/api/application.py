@@ -26,9 +26,10 @@ from valence.service.api.http.response import Response
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import API_HEADERS, Context, Route
 from valence.service.api.operations import health
-from valence.service.api.v1 import activations, classification, models, stream
+from valence.service.api.v1 import activations, classification, models, reload, stream
 from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.models import Models, Phase
+from valence.service.inference.reload.reloads import Reloads
 from valence.service.observability import tracing
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
@@ -44,6 +45,7 @@ ROUTES: tuple[Route, ...] = (
     *activations.ROUTES,
     *stream.ROUTES,
     *models.ROUTES,
+    *reload.ROUTES,
     *huggingface.ROUTES,
     *vllm.ROUTES,
     *open_inference.ROUTES,
@@ -69,9 +71,13 @@ def create_app(
     metrics: Metrics,
     log: Log,
     tracer: Tracer | None = None,
+    reloads: Reloads | None = None,
 ) -> Application:
-    """The whole API on ``models``; a ``tracer`` makes a span for each request."""
-    return Application(Context(settings, models, metrics, log, ROUTES), tracer)
+    """The whole API on ``models``; a ``tracer`` makes a span for each request.
+
+    Without ``reloads`` the models stay as they are.
+    """
+    return Application(Context(settings, models, metrics, log, ROUTES, reloads), tracer)
 
 
 def allow_origins(application: Application) -> ASGIApp:

@@ -100,17 +100,18 @@ class Classifier:
     def encode_head(self, text: str) -> Document:
         """The ids of the first ``max_tokens`` tokens of ``text``."""
         ids, unknown, tokens = self.artifact.vocabulary.encode_head(text, self.manifest.max_tokens)
-        return Document(ids, Usage(len(text), tokens, len(ids), unknown))
+        used = len(ids)
+        # a misspelled word is unknown, and has the id of the word that it is read as
+        unreadable = unknown == used and not ids.any()
+        return Document(ids, Usage(len(text), tokens, used, unknown, unreadable=bool(unreadable)))
 
     def select_head(self, text: str, encoded: Encoded) -> Document:
         """As :meth:`encode_head`, for a text of which ``max_tokens`` tokens are ``encoded``."""
         ids, known, tokens = encoded
-        used, found = len(ids), int(np.count_nonzero(known))
-        # a misspelled word is unknown, and has the id of the word that it is read as
-        unreadable = not found and not ids.any()
-        return Document(
-            ids, Usage(len(text), tokens, used, used - found, unreadable=bool(unreadable))
-        )
+        used = len(ids)
+        unknown = used - int(np.count_nonzero(known))
+        unreadable = unknown == used and not ids.any()
+        return Document(ids, Usage(len(text), tokens, used, unknown, unreadable=bool(unreadable)))
 
     def encode_windows(self, text: str, truncation: Truncation) -> WindowedText:
         """The ids of the tokens of ``text`` that ``truncation`` selects.

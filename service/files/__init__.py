@@ -1,1 +1,1 @@
-"""Readers of CSV, TSV, JSON Lines and Parquet files. Imports ``errors`` only."""
+"""Readers of tables: CSV, TSV, JSON, Parquet, Excel, fastText. Imports ``errors`` only."""

@@ -34,14 +34,24 @@ _UNREADABLE = {
     b"Rar!\x1a\x07": "a RAR archive; unpack it",
     b"\x04\x22\x4d\x18": "compressed by LZ4; unpack it",
     b"\x1f\x9d": "compressed by compress; unpack it",
+    b"ARROW1": "a file of Arrow; save it as Parquet",
+    b"SQLite format 3": "a data base of SQLite; save the table as CSV",
     b"\xd0\xcf\x11\xe0": "an old or encrypted Office file; save it as .xlsx without a password, "
     "or as CSV",
 }
 _MARK_BYTES = 16
+# archives that are a document
+_DOCUMENTS = {
+    "content.xml": "an OpenDocument file; save it as .xlsx or CSV",
+    "xl/workbook.bin": "a binary workbook; save it as .xlsx or CSV",
+    "word/document.xml": "a document of Word; save its table as CSV",
+}
 _TAR_MARK = slice(257, 262)
 # xz -9 needs 65 MiB
 _XZ_MEMORY = 2**28
 _XZ_BYTES = 2**16
+# a piece in which damage is found is lost
+_PIECE_BYTES = 2**16
 
 
 class Damage(Exception):
@@ -82,6 +92,9 @@ def find_member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
         and not member.filename.startswith("__MACOSX/")
         and not Path(member.filename).name.startswith(".")
     ]
+    for member in found:
+        if member.filename in _DOCUMENTS:
+            raise ConfigurationError(f"{path} is {_DOCUMENTS[member.filename]}")
     if len(found) != 1:
         raise ConfigurationError(
             f"{path}: the ZIP archive has {len(found)} files, not one; unpack it and name the files"
@@ -127,7 +140,7 @@ class _Unpacked(io.RawIOBase):
         filled = 0
         while filled < len(view) and self._damage is None:
             try:
-                data = self._source.read(len(view) - filled)
+                data = self._source.read(min(len(view) - filled, _PIECE_BYTES))
             except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
                 self._damage = Damage(str(error))
             except OSError as error:

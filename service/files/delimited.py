@@ -35,7 +35,7 @@ def read_delimited(table: Table, text: Text, form: str, quoting: str) -> Iterato
     source = RowLines(itertools.chain(sample, lines))
     for _ in range(dialect.head_line):
         next(source)
-    yield from _DelimitedRows(table, text, source, dialect).read(known)
+    return _DelimitedRows(table, text, source, dialect).read(known)
 
 
 class _DelimitedRows:
@@ -53,13 +53,13 @@ class _DelimitedRows:
         head, columns = self._read_head(sample)
         width = len(head)
         places = [(name, head.index(name)) for name in columns]
-        source, text = self._source, self._text
+        source, text, reader = self._source, self._text, self._reader
+        lines = source.row
         certain = self._dialect.certain and self._dialect.quoting != "none"
         while True:
-            first = source.number + 1  # of a row with line breaks
-            source.start_row()
+            first = source.start_row()  # of a row with line breaks
             try:
-                cells = next(self._reader, None)
+                cells = next(reader, None)
             except (RowTooLong, csv.Error) as error:
                 yield self._explain_fault(error, first)
                 continue
@@ -68,9 +68,10 @@ class _DelimitedRows:
             if not cells:
                 continue
             # a row of several lines has a quotation mark in the first one
-            if not certain and '"' in source.row[0]:
+            if not certain and '"' in lines[0]:
                 certain = self._check_quotes(cells, first, width)
-            damage = text.find_damage("".join(source.row)) if text.damaged else ""
+            size = len(lines[0]) if len(lines) == 1 else source.size
+            damage = text.damaged and text.find_damage("".join(lines))
             if damage or len(cells) != width:
                 fault = damage or self._explain_width(cells, first, width)
                 sound = {
@@ -78,16 +79,15 @@ class _DelimitedRows:
                     for name, cell in zip(head, cells, strict=False)
                     if name in columns and not text.find_damage(cell)
                 }
-                yield Row(sound, f"line {first}", fault, source.size)
+                yield Row(sound, f"line {first}", fault, size)
             else:
                 values = {name: cells[index] for name, index in places}
-                yield Row(values, f"line {first}", size=source.size)
+                yield Row(values, f"line {first}", "", size)
 
     def _read_head(self, sample: Sequence[str]) -> tuple[list[str], Sequence[str]]:
         table, head = self._table, None
         while not head:  # a line may be blank
-            self._source.start_row()
-            place = f"line {self._source.number + 1}"
+            place = f"line {self._source.start_row()}"
             try:
                 head = next(self._reader, None)
             except csv.Error as error:

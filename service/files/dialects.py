@@ -23,6 +23,8 @@ _KNOWN = (",", ";", "\t", "|")
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 # the lines that decide on the delimiter
 _DELIMITER_LINES = 64
+# rows that are read as one so often are rows of a file of tabs without quoting
+_MERGES = 3
 _DOUBLED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 
 
@@ -125,44 +127,55 @@ def _detect_quoting(lines: Sequence[str], dialect: Dialect, *, whole: bool) -> D
     """``dialect`` with the quoting that rows that begin with ``lines`` need.
 
     A row that is whole only with its quotes decides. Without one, quotation marks mean nothing if
-    they make rows faulty, or if they make one row of lines that are rows themselves and other texts
-    have them in the middle, or the delimiter is a tab. Unless the lines are the ``whole`` file, the
-    last row may be cut off.
+    they make rows faulty, or if they make one row of lines that are rows themselves: more than once
+    in a file of tabs, or while other texts have them in the middle. Unless the lines are the
+    ``whole`` file, the last row may be cut off.
     """
     if not any('"' in line for line in lines):
         return dialect
-    rows = list(_parse_each(lines, dialect))
-    if not rows or not rows[0][1]:
+    rows = _parse_each(lines, dialect)
+    head, names = next(rows, ([], None))
+    if not names:
         return dialect
-    head, width = rows[0][0], len(rows[0][1])
     if any(
         len(field) > 1 and field[0] == field[-1] == '"'
         for field in head[0].rstrip("\r\n").split(dialect.delimiter)
     ):
         return dialect._replace(certain=True)
-    faults = merges = loose = False
-    for of_row, cells in rows[1:] if whole else rows[1:-1]:
-        if not any('"' in line for line in of_row):
+    faults = merges = loose = 0
+    for of_row, cells in rows if whole else _leave_out_last(rows):
+        if '"' not in of_row[0]:
             continue
-        sound = cells is not None and len(cells) == width
-        if sound and dialect.needs_quotes(of_row, width):
+        sound = cells is not None and len(cells) == len(names)
+        if sound and dialect.needs_quotes(of_row, len(names)):
             return dialect._replace(certain=True)
-        if not dialect.splits_each(of_row, width):
-            continue
-        faults |= cells is None
-        merges |= len(of_row) > 1
-        loose |= len(of_row) == 1 and any(
-            '"' in field and not field.startswith('"')
-            for field in of_row[0].split(dialect.delimiter)
-        )
-    if faults or (merges and (loose or dialect.delimiter == "\t")):
+        if dialect.splits_each(of_row, len(names)):
+            faults += cells is None
+            merges += len(of_row) > 1
+            loose += len(of_row) == 1 and any(
+                '"' in field and not field.startswith('"')
+                for field in of_row[0].split(dialect.delimiter)
+            )
+    several = loose > 0 or (dialect.delimiter == "\t" and merges >= _MERGES)
+    if faults or (merges and several):
         return dialect._replace(quoting="none", certain=True)
     return dialect
 
 
+_Parsed = tuple[list[str], list[str] | None]
+
+
+def _leave_out_last(rows: Iterator[_Parsed]) -> Iterator[_Parsed]:
+    before = next(rows, None)
+    for row in rows:
+        if before is not None:
+            yield before
+        before = row
+
+
 def _parse_each(
     lines: Sequence[str], dialect: Dialect, *, until_fault: bool = False
-) -> Iterator[tuple[list[str], list[str] | None]]:
+) -> Iterator[_Parsed]:
     """The lines and the fields of each row; None for the fields of a faulty row."""
     source = RowLines(iter(lines))
     reader = dialect.parse(source)

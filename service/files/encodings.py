@@ -9,7 +9,9 @@ the result is marked as a guess.
 from __future__ import annotations
 
 import codecs
+import io
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,12 +32,15 @@ _MARKS = (
 )
 # in ASCII text in UTF-16 half of the bytes are zeros
 _MANY_ZEROS = 0.2
+_SOME_ZEROS = 0.05
+_FEWEST_ZEROS = 16
 _WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 # in the order of their use: of two that fit equally well, the first is the guess
 _GUESSES = (
     *("cp1252", "cp1250", "cp1251", "cp1254", "cp1253", "cp1257", "cp1255", "cp1256", "koi8_r"),
     *("gb18030", "cp932", "euc_jp", "big5", "cp949", "mac_roman"),
 )
+_SINGLE_BYTE = {name for name in _GUESSES if name.startswith(("cp125", "koi8", "mac"))}
 # Insignificant differences of three measures: the share of signs within words, and the noise and
 # the incoherence that charset-normalizer finds.
 _TOLERANCES = (0.05, 0.05, 0.03)
@@ -82,8 +87,15 @@ def detect_encoding(prefix: bytes) -> Encoding | None:
     name = detect_unicode(prefix)
     if name is not None:
         return Encoding(name)
-    # no text of another encoding has that many zeros
-    return None if _share_of_zeros(prefix) > _MANY_ZEROS else _guess(prefix)
+    if _share_of_zeros(prefix) > _MANY_ZEROS:
+        return None  # no text of another encoding has that many
+    lines = [line for line in prefix.splitlines(keepends=True) if not line.isascii()]
+    others = [line for line in lines if _decode(line, "utf-8") is None]
+    guess = _guess(others)
+    if guess is not None and len(others) < len(lines) and guess.name in _SINGLE_BYTE:
+        # text of one byte a letter is never UTF-8 by chance
+        return Encoding(f"utf-8,{guess.name}", guessed=True)
+    return guess if len(others) == len(lines) else _guess(lines)
 
 
 def detect_unicode(prefix: bytes) -> str | None:
@@ -109,7 +121,14 @@ def split_encodings(names: str) -> tuple[str, str | None]:
     ``utf-8,cp1252`` names two. Raises :class:`LookupError` for an unknown name.
     """
     first, _, second = (name.strip() for name in names.partition(","))
-    return codecs.lookup(first).name, codecs.lookup(second).name if second else None
+    return _find_codec(first), _find_codec(second) if second else None
+
+
+def _find_codec(name: str) -> str:
+    io.TextIOWrapper(io.BytesIO(), name)  # refuses a codec that is not one of text
+    found = codecs.lookup(name).name
+    # the reader leaves out a byte order mark in any case
+    return "utf-8" if found == "utf-8-sig" else found
 
 
 def _find_wide(prefix: bytes) -> str | None:
@@ -117,13 +136,14 @@ def _find_wide(prefix: bytes) -> str | None:
     share = _share_of_zeros(prefix)
     if not share:
         return None
-    name = max(_WIDE, key=lambda name: _count_ascii(prefix, name))
+    name = max(_WIDE, key=lambda name: _rate_wide(prefix, name))
     text = _decode(prefix, name)
     if text is None or not _count_ascii(prefix, name):
         return None
     if _decode(prefix, "utf-8") is not None:
-        # ASCII in UTF-16 is valid UTF-8 with a zero for each character
-        return name if share > _MANY_ZEROS else None
+        # ASCII in UTF-16 is valid UTF-8 with a zero for each character, and so is some Chinese
+        several = share > _SOME_ZEROS and prefix.count(0) >= _FEWEST_ZEROS
+        return name if share > _MANY_ZEROS or several else None
     # a file of Chinese in UTF-16 has few zeros, and those of its line ends are among them
     return name if text[:1].isascii() or "\n" in text or "\r" in text else None
 
@@ -148,6 +168,15 @@ def _count_ascii(prefix: bytes, name: str) -> int:
     return sum(char.isascii() for char in text)
 
 
+def _rate_wide(prefix: bytes, name: str) -> tuple[bool, int]:
+    """Whether ``prefix`` has ends of lines in this encoding, and the number of ASCII characters.
+
+    In the other order of bytes, the Chinese number 1 is the letter N.
+    """
+    text = _decode(prefix, name) or ""
+    return "\n" in text or "\r" in text, _count_ascii(prefix, name)
+
+
 def _is_mostly_utf8(prefix: bytes) -> bool:
     """Whether nearly all non-ASCII characters of ``prefix`` decode."""
     text = prefix.decode("utf-8", "replace")
@@ -155,21 +184,21 @@ def _is_mostly_utf8(prefix: bytes) -> bool:
     return text.count("\N{REPLACEMENT CHARACTER}") <= other / 10
 
 
-def _guess(prefix: bytes) -> Encoding | None:
+def _guess(lines: Sequence[bytes]) -> Encoding | None:
     import charset_normalizer  # tens of milliseconds, for the few files that need it
 
-    lines, size = [], 0
-    for line in prefix.splitlines(keepends=True):
-        if not line.isascii() and size < _SAMPLE_BYTES:
-            lines.append(line[:_SAMPLE_BYTES])
-            size += len(lines[-1])
-    sample = b"".join(lines).replace(b"\0", b"")
+    chosen, size = [], 0
+    for line in lines:
+        if size < _SAMPLE_BYTES:
+            chosen.append(line[:_SAMPLE_BYTES])
+            size += len(chosen[-1])
+    sample = b"".join(chosen).replace(b"\0", b"")
     fitting = [
         # a match stands for all encodings that decode the sample to the same text
         (name, (_share_of_misfits(str(match)), match.chaos, -match.coherence))
         for match in charset_normalizer.from_bytes(sample, cp_isolation=list(_GUESSES))
         for name in match.could_be_from_charset
-        if name in _GUESSES and _decode(prefix, name) is not None
+        if name in _GUESSES and _decode(b"".join(lines), name) is not None
     ]
     if not fitting:
         return None

@@ -64,27 +64,30 @@ def _read_object_lines(table: Table, text: Text) -> Iterator[Row]:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else "not readable"
             yield Row({}, place, damage or f"not JSON ({reason}); {_REMEDY}")
             continue
-        yield _make_row(table, text, values, place, size=len(line), damage=damage)
+        if damage or not isinstance(values, dict) or not table.columns:
+            yield _make_row(table, text, values, Row({}, place, damage, len(line)))
+        elif table.wanted is None:
+            yield Row(values, place, "", len(line))
+        else:
+            # a field that a later object lacks is missing, as null is
+            yield Row({name: values.get(name) for name in table.wanted}, place, "", len(line))
 
 
-def _make_row(table: Table, text: Text, values: Any, place: str, *, size: int, damage: str) -> Row:
+def _make_row(table: Table, text: Text, values: Any, row: Row) -> Row:
+    """``row`` with ``values``, or with a fault if they are no object or are damaged."""
     if not isinstance(values, dict):
-        return Row({}, place, f"a {type(values).__name__}, not an object; {_REMEDY}")
-    if damage:
+        return row._replace(fault=f"a {type(values).__name__}, not an object; {_REMEDY}")
+    if row.fault:
         sound = {
             name: value
             for name, value in values.items()
             if not text.find_damage(json.dumps([name, value], ensure_ascii=False))
         }
-        return Row(sound, place, damage, size)
-    if table.wanted is None:
-        if values and not table.columns:
-            table.choose_columns(list(values), place)
-        return Row(values, place, size=size)
-    if not table.columns:
-        table.choose_columns(list(values), place)
-    # a field that a later object lacks is missing, as null is
-    return Row({name: values.get(name) for name in table.wanted}, place, size=size)
+        return row._replace(values=sound)
+    if values and not table.columns:
+        table.choose_columns(list(values), row.place)
+    names = values if table.wanted is None else table.wanted
+    return row._replace(values={name: values.get(name) for name in names})
 
 
 class _JsonValues:
@@ -109,10 +112,8 @@ class _JsonValues:
                 raise self._refuse("the array does not end; the file is cut short")
             place = f"line {self._line}"
             values, segment = self._take_value()
-            damage = self._text.find_damage(segment)
-            yield _make_row(
-                self._table, self._text, values, place, size=len(segment), damage=damage
-            )
+            row = Row({}, place, self._text.find_damage(segment), len(segment))
+            yield _make_row(self._table, self._text, values, row)
             if is_array and self._peek() == ",":
                 self._position += 1
                 if self._peek() == "]":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import IO, AnyStr
 
 MAX_ROW = 4_000_000
@@ -65,39 +66,58 @@ def _skip_line(stream: IO[AnyStr], ends: tuple[bytes | str, ...]) -> None:
 class RowLines(Iterator[str]):
     """The lines of one row after another, for a parser that asks for as many as a row needs.
 
-    ``number`` is the number of lines so far, ``row`` are the lines of the row so far and ``size``
-    is the number of their characters. Raises :class:`RowTooLong` in the middle of a row that is too
-    large; the next line begins another row then.
+    ``row`` are the lines of the row so far. Raises :class:`RowTooLong` in the middle of a row that
+    is too large; the next line begins another row then.
     """
 
     def __init__(self, lines: Iterator[str | None]) -> None:
-        self.number = 0
-        self.size = 0
         self.row: list[str] = []
-        self._lines = lines
+        self._lines = self._source = lines
+        self._lines_above = 0
         self._again: deque[str | None] = deque()
 
-    def start_row(self) -> None:
-        """Begin another row."""
-        self.size = 0
+    @property
+    def number(self) -> int:
+        """The number of lines so far."""
+        return self._lines_above + len(self.row)
+
+    @property
+    def size(self) -> int:
+        """The characters of the row so far."""
+        return sum(map(len, self.row))
+
+    def start_row(self) -> int:
+        """Begin another row; returns the number of its first line."""
+        self._lines_above += len(self.row)
         self.row.clear()
+        return self._lines_above + 1
 
     def return_lines(self) -> None:
         """Read the lines of the row again, except the first one."""
-        again = self.row[1:]
-        self.number -= len(again)
-        self._again.extendleft(reversed(again))
+        self._again.extendleft(reversed(self.row[1:]))
+        del self.row[1:]
+        self._lines = self._reread()
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
+        line = next(self._lines)
+        if line is None or self.row:
+            return self._continue(line)
+        self.row.append(line)
+        return line
+
+    def _continue(self, line: str | None) -> str:
+        """Take a line that is too long, or is not the first one of its row."""
         if line is None and self.row:
             self._again.appendleft(None)  # a row of its own
+            self._lines = self._reread()
             raise RowTooLong
-        self.number += 1
-        if line is None:
-            raise RowTooLong
-        self.size += len(line)
-        self.row.append(line)
-        if self.size > MAX_ROW:
+        self.row.append(line or "")
+        if line is None or self.size > MAX_ROW:
             raise RowTooLong
         return line
+
+    def _reread(self) -> Iterator[str | None]:
+        while self._again:
+            yield self._again.popleft()
+        self._lines = self._source
+        yield from islice(self._source, 1)

@@ -44,13 +44,13 @@ class Text:
         self._table = table
         self._stream = stream
         self._part = part
-        self._number = 0
         self.damaged = False
         """Whether :meth:`find_damage` may find any in the lines so far."""
         self.origin = f" from byte {part[0]:,}" if part and part[0] else ""
         """What follows the number of a line, which counts from the first byte of the part."""
-        # bytes of a line feed are a line feed in these encodings
-        self._splits_bytes = _is_ascii_compatible(self.codec)
+        # the bytes of a line feed are a line feed in UTF-8, and in others that share ASCII
+        shares_ascii = self._second is not None and _is_ascii_compatible(self.codec)
+        self._splits_bytes = self.codec == "utf-8" or shares_ascii
         self._prefix = b"" if part else self._peek()
 
     @cached_property
@@ -71,50 +71,38 @@ class Text:
     def read_lines(self, end: str = "\n") -> Iterator[str | None]:
         """Each line with its ``end``; None for a line that is too long.
 
-        Raises :class:`ConfigurationError`.
+        Iteration raises :class:`ConfigurationError`.
         """
-        try:
-            if self._splits_bytes:
-                yield from self._decode_lines(end)
-            else:
-                # a line feed has several bytes in other encodings, so decode before splitting
-                self.damaged = True
-                with io.TextIOWrapper(
-                    self._stream, self.codec, errors="surrogateescape", newline=end
-                ) as text:
-                    for line in read_lines(text, end):
-                        self._number += 1
-                        yield line.removeprefix("\ufeff") if line and self._number == 1 else line
-        except (Damage, UnicodeError) as error:
-            raise self._explain(error) from None
+        return self._decode_lines(end) if self._splits_bytes else self._split_text(end)
 
     def read_pieces(self) -> Iterator[str]:
-        """The text in pieces of any size. Raises :class:`ConfigurationError`."""
+        """The text in pieces of any size. Iteration raises :class:`ConfigurationError`."""
         if self._second is not None:
-            for line in self.read_lines():
+            for number, line in enumerate(self.read_lines()):
                 if line is None:
                     raise ConfigurationError(
-                        f"{self._table.path}, after line {self._number - 1}: a line is too long to "
-                        f"try two encodings; name one, such as --encoding {self.codec}"
+                        f"{self._table.path}, after line {number}: a line is too long to try two "
+                        f"encodings; name one, such as --encoding {self.codec}"
                     )
                 yield line
             return
         self.damaged = True
         mark_aware = "utf-8-sig" if self.codec == "utf-8" else self.codec
         decoder = codecs.getincrementaldecoder(mark_aware)("surrogateescape")
+        number = 0
         try:
             while data := self._stream.read(_PIECE_BYTES):
                 piece = decoder.decode(data)
-                self._number += piece.count("\n")
+                number += piece.count("\n")
                 yield piece
             yield decoder.decode(b"", final=True)
         except (Damage, UnicodeError) as error:
-            raise self._explain(error) from None
+            raise self._explain(error, number) from None
 
     def find_damage(self, text: str) -> str:
         """Why ``text`` of this file is not in its encoding; empty if it is."""
         found = None
-        if self.damaged and not text.isascii():
+        if self.damaged and not text.isascii() and not _is_encodable(text):
             found = _ESCAPED.search(text)
         if found is None:
             return ""
@@ -130,7 +118,7 @@ class Text:
         try:
             return self._stream.peek(encodings.PREFIX_BYTES)
         except Damage as error:
-            raise self._explain(error) from None
+            raise self._explain(error, 0) from None
 
     def _decode_lines(self, end: str) -> Iterator[str | None]:
         codec, second = self.codec, self._second
@@ -154,8 +142,21 @@ class Text:
                 except UnicodeDecodeError:
                     self.damaged = True
                     yield line.decode(second or codec, "surrogateescape")
-        finally:
-            self._number = number
+        except Damage as error:
+            raise self._explain(error, number) from None
+
+    def _split_text(self, end: str) -> Iterator[str | None]:
+        """The lines of an encoding in which a line feed has several bytes, or few know it."""
+        self.damaged = True
+        number = 0
+        try:
+            with io.TextIOWrapper(
+                self._stream, self.codec, errors="surrogateescape", newline=end
+            ) as text:
+                for number, line in enumerate(read_lines(text, end), 1):
+                    yield line.removeprefix("\N{BOM}") if line and number == 1 else line
+        except (Damage, UnicodeError) as error:
+            raise self._explain(error, number) from None
 
     def _split_bytes(self, end: str) -> Iterator[bytes | None]:
         # bytes as characters of Latin-1, for a splitter at another end
@@ -163,8 +164,8 @@ class Text:
             for line in read_lines(wrapped, end):
                 yield None if line is None else line.encode("latin-1")
 
-    def _explain(self, error: Damage | UnicodeError) -> ConfigurationError:
-        where = f"{self._table.path}, after line {self._number}"
+    def _explain(self, error: Damage | UnicodeError, line: int) -> ConfigurationError:
+        where = f"{self._table.path}, after line {line}"
         if isinstance(error, Damage):
             return ConfigurationError(
                 f"{where}: the compressed file is damaged or cut short; copy the file again"
@@ -172,6 +173,15 @@ class Text:
         # an error of one place has bytes of it
         reason = f"not in {self.codec}" if isinstance(error, UnicodeDecodeError) else str(error)
         return ConfigurationError(f"{where}: {reason}; see --encoding")
+
+
+def _is_encodable(text: str) -> bool:
+    """Whether ``text`` has no lone surrogate; faster than a search for one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_ascii_compatible(codec: str) -> bool:

@@ -29,6 +29,7 @@ class Models:
         self.ending = asyncio.Event()
         """Set when the process is told to end; long answers, such as streams, then stop."""
         self._scorers: dict[str, Scorer] = {}
+        self._replaced: set[Scorer] = set()
         self._default = ""
 
     def open(self, scorers: Sequence[Scorer]) -> None:
@@ -36,6 +37,34 @@ class Models:
         self._scorers = {scorer.name: scorer for scorer in scorers}
         self._default = scorers[0].name
         self.phase = Phase.SERVING
+        for scorer in scorers:
+            scorer.enter_service()
+
+    def replace(self, scorer: Scorer) -> Scorer:
+        """Serve ``scorer`` in place of the version before, which the caller then retires.
+
+        A request that has the version before ends with it, and later requests find ``scorer``.
+        Raises :class:`UnknownModel` for a name that is not served, and :class:`Unavailable` while
+        starting and draining; then nothing changes.
+        """
+        before = self.get(scorer.name)
+        self._scorers[scorer.name] = scorer
+        scorer.enter_service()
+        self._replaced.add(before)
+        return before
+
+    async def retire(self, before: Scorer) -> None:
+        """Return when the requests of ``before``, which was replaced, have their answers."""
+        try:
+            await before.drain()
+        finally:
+            self._replaced.discard(before)
+            now = self._scorers[before.name]
+            before.leave_service(version_stays=before.version == now.version)
+
+    def renew(self, scorer: Scorer) -> Scorer:
+        """The version that is served now under the name of ``scorer``."""
+        return self._scorers[scorer.name]
 
     def get(self, name: str | None = None) -> Scorer:
         """The model ``name`` or ``name:version``, or the default model.
@@ -76,11 +105,11 @@ class Models:
 
         A normal batch lasts less than a thousandth of ``hung_seconds``.
         """
-        return all(scorer.busy_seconds < self._hung_seconds for scorer in self._scorers.values())
+        return all(scorer.busy_seconds < self._hung_seconds for scorer in self._resident())
 
     def report(self) -> None:
         """Write the state of the queues into the metrics."""
-        for scorer in self._scorers.values():
+        for scorer in self._resident():
             scorer.report()
 
     def leave(self) -> None:
@@ -92,4 +121,7 @@ class Models:
         """Admit no more requests, and return when each admitted request has its answer."""
         self.ending.set()
         self.phase = Phase.DRAINING
-        await asyncio.gather(*(scorer.drain() for scorer in self._scorers.values()))
+        await asyncio.gather(*(scorer.drain() for scorer in self._resident()))
+
+    def _resident(self) -> tuple[Scorer, ...]:
+        return (*self._scorers.values(), *self._replaced)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 from valence.service.classifier.classifier import (
@@ -80,6 +81,8 @@ class Scorer:
             engine=engine.name,
         )
         self.admission = Admission(FairQueue(), limits, max_tokens=self.manifest.max_tokens)
+        # not a bound method: in a circle of references, a replaced scorer would keep its memory
+        self._predict = partial(_predict, classifier, engine)
         self._batcher: Batcher[Prediction] = Batcher(
             self._predict, admission=self.admission, worker=worker, metrics=self._metrics
         )
@@ -250,6 +253,19 @@ class Scorer:
         """Count ``texts`` that were answered without a label, because none is likely enough."""
         self._metrics.count_uncertain(texts)
 
+    def enter_service(self) -> None:
+        """Let the metrics name this version as one that is served."""
+        self._metrics.set_served()
+
+    def leave_service(self, *, version_stays: bool) -> None:
+        """Write the last counts, and take the version out of the metrics unless it stays.
+
+        It stays if another scorer serves it.
+        """
+        self._metrics.flush()
+        if not version_stays:
+            self._metrics.retire()
+
     async def drain(self) -> None:
         """Return when every admitted request has its answer."""
         await self._batcher.drain()
@@ -285,10 +301,11 @@ class Scorer:
                 documents.append(classifier.select_head(text, encoded))
         return documents
 
-    def _predict(self, documents: list[WordIds]) -> list[Prediction]:
-        logits = self.engine.logits(documents)
-        require_finite(logits)
-        return self.classifier.predict(logits)
+
+def _predict(classifier: Classifier, engine: Engine, documents: list[WordIds]) -> list[Prediction]:
+    logits = engine.logits(documents)
+    require_finite(logits)
+    return classifier.predict(logits)
 
 
 def _size(texts: Sequence[str]) -> int:

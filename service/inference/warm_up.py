@@ -15,10 +15,15 @@ from valence.service.inference.engines.interface import Engine
 _CHECKED_TOKENS = 256
 # shape of the batch that is measured
 _ROWS = _TOKENS = 32
+_SPEED_ROUNDS = 5
+# How far a probability may be from the one recorded in training. Engines that compute with short
+# numbers were up to 0.0011 away on test texts (docs/measured/benchmarks).
+_TOLERANCE, _COARSE_TOLERANCE = 1e-3, 1e-2
+_COARSE = ("bf16", "fp16", "int16")
 
 
 def check_answers(classifier: Classifier, engine: Engine) -> None:
-    """Raise :class:`ArtifactError` unless ``engine`` gives finite answers to a few documents.
+    """Raise :class:`ArtifactError` unless ``engine`` gives finite answers, and the golden ones.
 
     The weights of an artifact are finite, but their products may not be: a sum over large weights
     overflows, and infinity less infinity is NaN. The documents are a text, an empty one, the most
@@ -46,6 +51,41 @@ def check_answers(classifier: Classifier, engine: Engine) -> None:
             f"the engine {engine.name}: its weights are damaged or too large; serve another "
             "version, or train the model again"
         ) from None
+    _check_golden_answers(classifier, engine)
+
+
+def _check_golden_answers(classifier: Classifier, engine: Engine) -> None:
+    """Raise :class:`ArtifactError` if an answer is not the one recorded in the artifact."""
+    manifest, golden = classifier.manifest, classifier.artifact.golden
+    tolerance = _COARSE_TOLERANCE if engine.name.endswith(_COARSE) else _TOLERANCE
+    for answer in golden:
+        (found,) = classifier.predict(engine.logits([classifier.encode_head(answer.text).ids]))
+        distance = float(np.abs(np.subtract(found.probabilities, answer.probabilities)).max())
+        if distance > tolerance:
+            raise ArtifactError(
+                f"the model {manifest.name}:{manifest.version} answers a text of its training "
+                f"with a probability that is {distance:.2g} from the recorded one on the engine "
+                f"{engine.name}, {tolerance:g} is allowed: this version of Valence reads or "
+                "computes it in another way; serve it with the version that trained it, or train "
+                "the model again"
+            )
+
+
+def compare_speed(engine: Engine, other: Engine, *, words: int) -> float:
+    """How many times as long as ``other`` the ``engine`` computes, in time of the processor.
+
+    Both compute documents of the first ``words`` words, in turn. The time on the wall would also
+    count what else the processor does.
+    """
+
+    def seconds(measured: Engine) -> float:
+        documents = [np.arange(row, row + _TOKENS, dtype=np.int32) % words for row in range(_ROWS)]
+        started = time.thread_time()
+        measured.logits(documents)
+        return time.thread_time() - started
+
+    pairs = [(seconds(engine), seconds(other)) for _ in range(_SPEED_ROUNDS)]
+    return min(one for one, _ in pairs) / max(min(two for _, two in pairs), 1e-9)
 
 
 def measure_speed(

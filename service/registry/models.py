@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from valence.service.errors import ConfigurationError
+from valence.service.errors import ArtifactError, ConfigurationError
 from valence.service.registry import champion
 from valence.service.registry.names import describe_unknown
 from valence.service.settings import Settings
 
 DEFAULT_NAMES = ("sentiment", "topic")
+
+
+def tags(settings: Settings) -> dict[str, str]:
+    """The tag of each model that the settings name, or of each default model, by its name."""
+    return {tag.partition(":")[0]: tag for tag in settings.models or DEFAULT_NAMES}
+
+
+def find_folder(tag: str) -> Path:
+    """The folder of ``tag``, a name or ``name:version``, in a store that may be changing.
+
+    Raises :class:`ArtifactError` for a model that the store does not hold, or does not hold whole.
+    """
+    from bentoml.exceptions import BentoMLException
+
+    try:
+        return Path(champion.get(tag).path)
+    except (BentoMLException, OSError, ValueError) as error:
+        raise ArtifactError(
+            f"{tag} is not in the model store, or not whole: {error}; train or copy it again, or "
+            f"go back with `valence rollback {tag.partition(':')[0]}`"
+        ) from None
 
 
 def folders(settings: Settings) -> list[Path]:

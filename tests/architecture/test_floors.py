@@ -41,6 +41,7 @@ FLOORS = {
         ("service/observability/metrics", "service/registry", "service/inference/engines"),
         ("service/inference/explain", "service/score"),
         ("service/inference",),
+        ("service/inference/reload",),
         ("service/api/http",),
         ("service/api/v1", "service/api/operations"),
         ("service/api/dialects/huggingface", "service/api/dialects/open_inference"),
@@ -58,7 +59,7 @@ FLOORS = {
             "training/experiments",
         ),
         ("training/corpora", "training/behaviour"),
-        ("training/embeddings",),
+        ("training/embeddings", "training/counterfactuals"),
         ("training/data",),
         ("training/checks", "training/trainer"),
         (

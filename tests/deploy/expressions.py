@@ -53,7 +53,9 @@ def live_exposition() -> str:
                 "POST", "/v1/classify", status, 0.01, model="m", version="1", key="k", texts=1
             )
         )
+    model.set_served()
     metrics.keys.set_lines(valid=1, invalid=1)
+    metrics.reloads.begin("m")
     for refusal in (*KINDS.values(), *REFUSALS):
         metrics.count_rejection(refusal.slug)
     model.count_scored(("a",), ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))

@@ -85,6 +85,11 @@ def retrain(*, success: str, active: str = "0x60", due: str = "604800x60") -> Se
     return {f"kube_cronjob_{name}{{{labels}}}": samples for name, samples in values.items()}
 
 
+def versions(pod: str, service: str, version: str, values: str = "1x40") -> Series:
+    labels = f'namespace="valence",job="valence",service="{service}",pod="{pod}"'
+    return {f'valence_model_info{{{labels},model="m",version="{version}",engine="e"}}': values}
+
+
 class Case(NamedTuple):
     minutes: int
     firing: Series
@@ -120,6 +125,19 @@ CASES = {
         10,
         {**key_lines(5, 0), f"valence_keys_unread{{{POD}}}": "0x4 1x20"},
         {**key_lines(5, 0), f"valence_keys_unread{{{POD}}}": "1x3 0x20"},
+    ),
+    "ValenceModelRefused": Case(
+        10,
+        {f'valence_model_refused{{{POD},model="m"}}': "0x4 1x20"},
+        {f'valence_model_refused{{{POD},model="m"}}': "0x4 1 0x20"},
+    ),
+    "ValenceVersionsMixed": Case(
+        25,
+        versions("a", "valence", "1") | versions("b", "valence", "2"),
+        # a canary; and a replaced version, whose gauge workers that share metrics set to 0
+        versions("a", "valence", "2")
+        | versions("a", "valence", "1", "1x8 0x30")
+        | versions("b", "valence-canary", "3"),
     ),
     "ValenceLabelsDrift": Case(1600, labels(70, 20), labels(70, 60), step=5),
     "ValenceUnknownWords": Case(150, shares(*UNKNOWN, share=16), shares(*UNKNOWN, share=14)),

@@ -73,7 +73,20 @@ def test_a_lock_holds_the_pins_of_its_requirements(lock, parts):
         assert required(part).items() <= locked(lock).items()
 
 
-@pytest.mark.parametrize("lock", ["cpu", "gpu", "training", "sbom"])
+def test_the_base_lock_is_the_training_lock_without_torch():
+    """Whose builds for CPU and for CUDA have other hashes: `make serve` takes either."""
+    base, training = locked("base"), locked("training")
+    torch = training.keys() - base.keys()
+    assert {"torch", "triton", "nvidia-cublas"} <= torch
+    assert all(
+        name in ("torch", "triton") or name.startswith(("cuda-", "nvidia-")) for name in torch
+    )
+    assert {name: base[name] for name in training.keys() - torch} == {
+        name: training[name] for name in training.keys() - torch
+    }
+
+
+@pytest.mark.parametrize("lock", ["base", "cpu", "gpu", "training", "sbom"])
 def test_every_version_of_a_lock_has_its_hashes(lock):
     blocks = re.split(
         r"^(?=[\w.-]+==)", (LOCKS / f"{lock}.txt").read_text("utf-8"), flags=re.MULTILINE

@@ -170,6 +170,14 @@ def test_a_value_with_shell_characters_reaches_the_command(checkout: Checkout) -
     assert not (checkout.folder / "pwned").exists()
 
 
+def test_serve_installs_what_the_lock_names_by_its_hashes(checkout: Checkout) -> None:
+    planned = checkout.make("-n", "-W", "pyproject.toml", "serve").splitlines()
+    (locked,) = (line for line in planned if "requirements/locks/base.txt" in line)
+    assert "install --require-hashes --no-deps " in locked
+    (rest,) = (line for line in planned if "'valence[training]'" in line)
+    assert planned.index(locked) < planned.index(rest)
+
+
 def test_score_writes_a_file(checkout: Checkout) -> None:
     (checkout.folder / "in.csv").write_text("review\ngood\nbad movie\n")
     arguments = ("in.csv", "out.jsonl", "--model", "sentiment", "--text-column", "review")

@@ -19,6 +19,8 @@ WRITING = ("w", "a", "x", "+")
 class FailingFiles:
     """Counts the operations that change files under ``folder``, and fails the one numbered ``at``.
 
+    With ``always`` it fails each of them.
+
     Operations are opening a file to write, writing to it, syncing, renaming, deleting, and making
     a folder.
     """
@@ -27,6 +29,7 @@ class FailingFiles:
         self.folder = folder
         self.code = code
         self.at = -1
+        self.always = False
         self.count = 0
 
     def meet(self, path: Any) -> None:
@@ -34,7 +37,7 @@ class FailingFiles:
         if not str(path).startswith(str(self.folder)):
             return
         self.count += 1
-        if self.count == self.at:
+        if self.always or self.count == self.at:
             raise OSError(self.code, os.strerror(self.code), str(path))
 
 

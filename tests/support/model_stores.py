@@ -5,6 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from tests.support.tiny_models import save_tiny_model
+
+
+def put_model(name: str, version: str, **options: Any) -> Path:
+    """Save a tiny model with ``options`` into the store; return its folder."""
+    import bentoml
+
+    with bentoml.models.create(f"{name}:{version}") as model:
+        save_tiny_model(Path(model.path), name=name, version=version, **options)
+    return Path(bentoml.models.get(f"{name}:{version}").path)
 
 
 @contextmanager

@@ -21,14 +21,15 @@ Records = Sequence[dict[str, str]]
 
 def pack_zip(content: bytes, name: str = "table.csv") -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, content)
+    with zipfile.ZipFile(packed, "w") as archive:
+        # without the time, so that equal contents give equal bytes
+        archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return packed.getvalue()
 
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda content: content,
-    ".gz": lambda content: gzip.compress(content, 1),
+    ".gz": lambda content: gzip.compress(content, 1, mtime=0),
     ".bz2": lambda content: bz2.compress(content, 1),
     ".xz": lambda content: lzma.compress(content, preset=0),
     ".zst": lambda content: pyarrow.compress(content, codec="zstd", asbytes=True),

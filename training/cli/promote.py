@@ -16,5 +16,5 @@ def promote(
 
     champion = store.promote_version(tag)
     name = tag.partition(":")[0]
-    Reporter().say(f"{name}:{champion.version} is the champion; a server started now serves it")
+    Reporter().say(f"{name}:{champion.version} is the champion; servers of this store serve it")
     typer.echo(f"{name}:{champion.version}")

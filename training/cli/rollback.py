@@ -15,5 +15,5 @@ def rollback(
     from valence.training.registry import store
 
     champion = store.roll_back(name)
-    Reporter().say(f"{name}:{champion.version} is the champion; a server started now serves it")
+    Reporter().say(f"{name}:{champion.version} is the champion; servers of this store serve it")
     typer.echo(f"{name}:{champion.version}")

@@ -138,7 +138,22 @@ def load_corpora(
         counts[name] = Counts(read, empty, within, across, kept)
         numbers = {"texts": kept, "read": read, "empty": empty, "duplicates": within + across}
         records.append(source.record.model_copy(update=numbers))
+    if columns is not None:
+        own = [counts[source.record.name] for source in sources[len(names) :]]
+        _require_texts(", ".join(patterns), columns, own)
     return Loaded(tuple(examples), counts, tuple(records), tuple(dropped))
+
+
+def _require_texts(name: str, columns: Columns, counts: Sequence[Counts]) -> None:
+    """Raise :class:`ConfigurationError` for files without rows, and for rows without texts."""
+    rows = sum(count.read for count in counts)
+    if not rows:
+        raise ConfigurationError(f"{name}: the file is empty: it has no row with a text")
+    if rows == sum(count.empty for count in counts):
+        raise ConfigurationError(
+            f"{name}: the column {columns.text!r} is empty in all {rows:,} rows; name another "
+            "column for the text"
+        )
 
 
 def _published_source(name: str, cache: Path, progress: Progress | None) -> _Source:

@@ -44,6 +44,7 @@ def read_texts(folder: Path, encoding: str) -> Iterator[tuple[str, str, str]]:
     :class:`ConfigurationError`.
     """
     found = guess_encoding(folder).name if encoding == AUTO else encoding
+    found = found.rpartition(",")[2]  # of the texts that are not UTF-8
     for label, path in list_texts(folder):
         content = _read_bytes(path)
         name = "utf-8" if encoding == AUTO and encodings.is_utf8(content) else found

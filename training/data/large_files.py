@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from valence.service.classifier.manifest import CorpusRecord
+from valence.service.errors import ConfigurationError
 from valence.service.files.formats import is_packed
 from valence.training.config.columns import Columns
 from valence.training.config.schema import Data
@@ -89,6 +90,10 @@ def open_source(
         paths.append(ranges.copy_as_json_lines(path, resolved, folder))
         texts = ranges.count_lines(paths[-1])
         records.append(files.make_record(path, name, encoding).model_copy(update={"texts": texts}))
+    if not any(path.stat().st_size for path in paths):
+        raise ConfigurationError(
+            f"{', '.join(patterns)}: the file is empty: it has no row with a text"
+        )
     # Files that are read in place, and copies, are in UTF-8.
     columns = replace(columns, encoding="utf-8")
     return Source(

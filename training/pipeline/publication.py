@@ -12,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from valence.service.classifier import artifact
+from valence.service.classifier import artifact, golden
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.manifest import Manifest, Normalization, Training
 from valence.service.classifier.model import RecurrentClassifier, tensors
+from valence.service.inference.engines.reference import ReferenceEngine
 from valence.training.checks import language, profile
 from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
@@ -84,6 +87,10 @@ def publish_classifier(
         )
         card = folder / artifact.REPORT / model_card.FILE
         card.write_text(model_card.render_model_card(manifest), encoding="utf-8")
+        golden.write(
+            folder / artifact.REPORT / golden.FILE,
+            _record_answers(Artifact(manifest, prepared.vocabulary, weights)),
+        )
         artifact.save(folder, manifest, prepared.vocabulary, weights)
         return store.publish_model(folder, manifest), manifest
 
@@ -156,6 +163,19 @@ def _record_training(
         peak_memory_bytes=provenance.peak_memory_bytes(),
         epochs=epochs,
     )
+
+
+def _record_answers(trained: Artifact) -> list[golden.GoldenAnswer]:
+    """The answers by which a service will check that it serves what was trained."""
+    classifier, engine = Classifier(trained), ReferenceEngine(trained)
+    texts = golden.choose_texts(trained.vocabulary.words)
+    documents = [classifier.encode_head(text).ids for text in texts]
+    return [
+        golden.GoldenAnswer(text=text, probabilities=prediction.probabilities)
+        for text, prediction in zip(
+            texts, classifier.predict(engine.logits(documents)), strict=True
+        )
+    ]
 
 
 def _make_version(start: datetime, weights: artifact.Tensors) -> str:

@@ -113,7 +113,7 @@ def read_champion(name: str) -> Champion | None:
 
 
 def promote_version(tag: str, *, how: Literal["adopted", "promoted"] = "promoted") -> Champion:
-    """Make ``name:version`` the champion of ``name``; servers serve it from their next start on.
+    """Make ``name:version`` the champion of ``name``, which running servers then reload.
 
     Nothing changes if the version is the champion already. Raises :class:`ArtifactError` for a
     version that the store does not hold.

@@ -38,6 +38,9 @@ KINDS: dict[type[errors.RequestError], Kind] = {
     errors.NotAcceptable: Kind(
         406, "not-acceptable", "The answer has no media type that the client accepts"
     ),
+    errors.ReloadRefused: Kind(
+        409, "reload-refused", "The version in the model store cannot be served"
+    ),
     errors.BodyTooSlow: Kind(408, "request-timeout", "The body arrived too slowly"),
     errors.BodyTooLarge: Kind(413, "body-too-large", "The body is too large"),
     errors.UnsupportedMedia: Kind(

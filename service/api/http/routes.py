@@ -14,6 +14,7 @@ from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.errors import RequestError
 from valence.service.inference.models import Models
+from valence.service.inference.reload.reloads import Reloads
 from valence.service.keys.key import Scope
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
@@ -32,6 +33,7 @@ class Context:
     metrics: Metrics
     log: Log
     routes: tuple[Route, ...]
+    reloads: Reloads | None = None
 
 
 Handler = Callable[[Context, Request], Awaitable[Outcome]]

@@ -61,6 +61,9 @@ class LineAnswerer:
 
     async def answer(self, lines: Sequence[Line]) -> bytes:
         """The answers to a chunk of lines, each a line."""
+        if ":" not in self._options.model:
+            # A stream may last for days, and would keep a replaced version in memory.
+            self._scorer = self._context.models.renew(self._scorer)
         asked: list[tuple[str, str | errors.RequestError]] = []
         for line in lines:
             asked.append(self._parse(line))

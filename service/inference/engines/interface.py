@@ -12,7 +12,8 @@ from valence.service.classifier.vocabulary import WordIds
 class Engine(Protocol):
     """Computes what :class:`valence.service.classifier.model.RecurrentClassifier` defines.
 
-    Engines hold no state between calls and may be called from any one thread at a time.
+    Engines hold no state between calls, so that several threads may call one at a time: a reload
+    measures the engine that serves.
     """
 
     @property

@@ -49,7 +49,9 @@ class ModelMetrics:
         self._queue_age = metrics.queue_age_seconds.labels(*by_model)
         self._batch_items = metrics.batch_items.labels(*by_model)
         self._batch_tokens = metrics.batch_tokens.labels(*by_model)
-        metrics.model_info.labels(*by_model, engine).set(1)
+        self._metrics = metrics
+        self._names = (name, version, engine)
+        self._retired = False
         self._flush_soon = Debounced(self.flush, seconds=FLUSH_SECONDS)
         # buffered until the next flush
         self._records: list[ScoringRecord] = []
@@ -110,8 +112,19 @@ class ModelMetrics:
         self._batches.append((items, tokens))
         self._flush_soon.request()
 
+    def set_served(self) -> None:
+        """Name the version as one that is served."""
+        self._metrics.versions.enter(*self._names)
+
+    def retire(self) -> None:
+        """Take the version and its queue out of the gauges: requests no longer reach it."""
+        self._retired = True
+        self._metrics.versions.leave(*self._names)
+
     def set_queue(self, *, items: int, tokens: int, age_seconds: float) -> None:
         """Set the size and the age of the queue."""
+        if self._retired:
+            return
         self._queue_items.set(items)
         self._queue_tokens.set(tokens)
         self._queue_age.set(age_seconds)

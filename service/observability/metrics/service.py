@@ -22,8 +22,10 @@ from valence.service.observability import metrics_folder
 from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MAX_BUFFERED, observe_all
 from valence.service.observability.metrics.exposition import exposition
 from valence.service.observability.metrics.keys import KeyMetrics
+from valence.service.observability.metrics.reloads import ReloadMetrics
 from valence.service.observability.metrics.saturation import REASONS
 from valence.service.observability.metrics.totals import ModelTotals, sum_by_model
+from valence.service.observability.metrics.versions import Versions
 from valence.service.observability.request_record import RequestRecord
 from valence.service.pacing.debounce import Debounced
 
@@ -117,6 +119,7 @@ class Metrics:
             registry=registry,
         )
         self.keys = KeyMetrics(registry)
+        self.reloads = ReloadMetrics(registry)
         self.stage_seconds = Histogram(
             "valence_stage_duration_seconds",
             "Time of a request in each stage: tokenize, queue, infer.",
@@ -193,12 +196,30 @@ class Metrics:
             buckets=_TOKENS, registry=registry,
         )  # fmt: skip
         # not an Info, which the client library does not support across processes
-        self.model_info = Gauge(
+        model_info = Gauge(
             "valence_model_info",
             "1 for each model served, with the engine that computes it.",
             (*by_model, "engine"),
             multiprocess_mode="livemax",
             registry=registry,
+        )
+        self.versions = Versions(
+            model_info,
+            (self.queue_items, self.queue_tokens, self.queue_age_seconds),
+            (
+                self._request_seconds,
+                self.stage_seconds,
+                self.tokens,
+                self.unknown_tokens,
+                self.truncated_texts,
+                self.predictions,
+                self.uncertain_texts,
+                self.cache_hits,
+                self.cache_misses,
+                self.batch_items,
+                self.batch_tokens,
+            ),
+            shared=folder is not None,
         )
         build = Gauge(
             "valence_build_info",

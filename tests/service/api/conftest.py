@@ -21,7 +21,9 @@ from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.errors import MethodNotAllowed, UnknownPath
 from valence.service.inference.admission import QueueLimits
+from valence.service.inference.model_loader import ModelLoader
 from valence.service.inference.models import Models
+from valence.service.inference.reload.reloads import Reloads
 from valence.service.inference.scorer import Scorer
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
@@ -101,12 +103,21 @@ async def serve(tiny_artifact: Artifact, counting_engine: Any) -> AsyncIterator[
         models = Models(hung_seconds=settings.hung_seconds)
         logged = io.StringIO()
         log = Log(logged)
-        app = create_app(settings=settings, models=models, metrics=metrics, log=log, tracer=tracer)
+        worker = ThreadPoolExecutor(1)
+        reloads = Reloads(ModelLoader(settings, worker, metrics, log), models)
+        app = create_app(
+            settings=settings,
+            models=models,
+            metrics=metrics,
+            log=log,
+            tracer=tracer,
+            reloads=reloads,
+        )
         scorer = Scorer(
             Classifier(artifact),
             engine,
             limits=QueueLimits.of(settings),
-            worker=ThreadPoolExecutor(1),
+            worker=worker,
             metrics=metrics,
         )
         if opened:

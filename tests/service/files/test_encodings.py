@@ -73,3 +73,38 @@ def test_bytes_that_fit_no_encoding_are_refused_with_a_remedy(tmp_path: Path) ->
         encodings.detect_file_encoding(path)
     with pytest.raises(ConfigurationError, match=r"b.csv: cannot be read: No such file"):
         encodings.detect_file_encoding(tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize("name", ["cp1252", "cp1251", "koi8_r"])
+def test_lines_of_two_encodings_are_read_in_both(name: str) -> None:
+    other = (SAID[name] * 20).encode(name)
+    few = "Caf\u00e9, \u8bc4\u8bba\n".encode()
+    found = encodings.detect_encoding(b"text\n" + other + few)
+    assert found == Encoding(f"utf-8,{name}", guessed=True)
+    assert encodings.split_encodings(found.name)[0] == "utf-8"
+    assert "read as utf-8,cp" in found.guess_warning("a.csv is") or name == "koi8_r"
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_lone_zero_does_not_change_the_guess(name: str) -> None:
+    content = b"text,label\n" * 50 + (SAID[name] * 20).encode(name)
+    found = encodings.detect_encoding(content)
+    assert encodings.detect_encoding(content.replace(b"label", b"lab\0l", 3)) == found
+
+
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be"])
+def test_chinese_in_utf_16_has_few_zeros(name: str) -> None:
+    """Those of its line ends, and of characters whose code ends in zeros, such as the number 1."""
+    text = "\u597d\u770b\u4e00\u4e0a" * 50 + "\n"
+    content = text.encode(name) * 20
+    assert content.count(0) < len(content) / 4
+    assert encodings.detect_encoding(content) == Encoding(name)
+
+
+def test_two_encodings_are_split() -> None:
+    assert encodings.split_encodings("utf-8, cp1252") == ("utf-8", "cp1252")
+    assert encodings.split_encodings("UTF8") == ("utf-8", None)
+    assert encodings.split_encodings("utf-8-sig") == ("utf-8", None)
+    for wrong in ("utf-99", "utf-8,utf-99", "hex"):
+        with pytest.raises(LookupError):
+            encodings.split_encodings(wrong)

@@ -1,6 +1,7 @@
 """Random tables in every format, dialect, encoding and compression are read back, or refused.
 
-``pytest tests/service/files/test_round_trips.py -m slow`` tries :data:`MANY` of them.
+``pytest tests/service/files/test_round_trips.py -m slow -s`` tries :data:`MANY` of them, or as many
+as ``TABLES=`` says, and tells how many were read and refused.
 """
 
 from __future__ import annotations

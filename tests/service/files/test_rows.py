@@ -97,7 +97,7 @@ def test_quotation_marks_of_an_unquoted_file_are_kept(put, delimiter, count):
     ("content", "expected"),
     [
         # texts that begin or end with quotation marks, each line by itself
-        ('text\tcat\n"open\ta\nmiddle\tb\nclose"\ta\n', ['"open', "middle", 'close"']),
+        ("text\tcat\n" + '"open\ta\nclose"\tb\n' * 3, ['"open', 'close"'] * 3),
         ('text\tcat\n"good" film\ta\n"bad\tb\n', ['"good" film', '"bad']),
         ('text\tcat\nnice\ta\n"never closed\tb\nlast\tb\n', ["nice", '"never closed', "last"]),
         ('text,cat\n"open,a\nsay "x",b\nclose",a\n', ['"open', 'say "x"', 'close"']),
@@ -120,6 +120,9 @@ def test_a_row_that_can_be_read_in_two_ways_stops_with_its_line(put):
     assert CANARY not in said
     assert values_of(path, quoting="double") == [("x", "1"), (f"{CANARY}, a\nb", "c")]
     assert values_of(path, quoting="none")[1:] == [(f'"{CANARY}', " a"), ('b"', "c")]
+    assert ", line 2: the quotation mark" in refusal_of(
+        put("c.tsv", 'text\tcat\n"open\ta\nmiddle\tb\nclose"\ta\n')
+    )
     late = "text\tcat\n" + "x\ty\n" * 5_000 + '"open\ta\nmiddle\tb\nclose"\ta\n'
     assert ", line 5002: the quotation mark" in refusal_of(put("b.tsv", late))
 
@@ -301,6 +304,9 @@ def test_members_that_follow_each_other_are_one_file(put):
     ("name", "content", "told"),
     [
         ("a.csv", b"7z\xbc\xaf\x27\x1c" + b"\0" * 99, "is a 7-Zip archive; unpack it"),
+        ("a.csv", b"ARROW1\0\0" + b"\0" * 99, "is a file of Arrow; save it as Parquet"),
+        ("a.csv", pack_zip(b"<x/>", "content.xml"), "is an OpenDocument file; save it as .xlsx"),
+        ("a.csv", pack_zip(b"x", "xl/workbook.bin"), "is a binary workbook; save it as .xlsx"),
         ("a.csv", b"Rar!\x1a\x07\0" + b"\0" * 99, "is a RAR archive; unpack it"),
         ("a.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "save it as .xlsx"),
         ("a.csv.zip", b"PK\x05\x06" + b"\0" * 18, "is an empty ZIP archive"),

@@ -35,6 +35,17 @@ hidden_size = 4
 [optimization]
 epochs = 1
 """
+VERSE = """
+name = "verse"
+[data]
+files = ["{text}"]
+[network]
+hidden_size = 8
+layers = 1
+[optimization]
+streams = 8
+epochs = 1
+"""
 QUICK = ("--engine", "reference", "--no-baselines")
 # each with the number of failures that it must survive at least
 COMMANDS = {
@@ -74,6 +85,11 @@ def places(
     made, workspace, models = trained
     file = tmp_path / "toy.toml"
     file.write_text(CONFIGURATION)
+    verse = tmp_path / "verse.toml"
+    (tmp_path / "verse.txt").write_text('He said "yes 1" (or no).\n' * 200)
+    verse.write_text(VERSE.format(text=tmp_path / "verse.txt"))
+    texts = tmp_path / "texts.csv"
+    texts.write_text("text\ngreat\n")
 
     def make(name: str) -> dict[str, str]:
         folder = tmp_path / name
@@ -87,6 +103,8 @@ def places(
             "models": str(folder / "models"),
             "workspace": str(folder / "workspace"),
             "file": str(file),
+            "texts": str(texts),
+            "verse": str(verse),
             "folder": str(folder),
         }
 
@@ -157,6 +175,80 @@ def test_no_failed_operation_breaks_the_store(run: Run, places, name: str) -> No
 def test_no_failed_operation_at_all_breaks_the_store(run: Run, places, name: str) -> None:
     command, least = {**COMMANDS, **SLOW}[name]
     assert fail_at_each(run, places, command, most=1_000) >= least
+
+
+# what each command that works in this process writes to; all others only print
+ALL: dict[str, tuple[str, ...]] = {
+    **{name: command for name, (command, _) in {**COMMANDS, **SLOW}.items()},
+    "retrain": ("retrain", "{file}", "--no-track", "--device", "cpu", "--workspace", "{workspace}"),
+    "search": (
+        "search",
+        "{file}",
+        "--trials",
+        "1",
+        "--device",
+        "cpu",
+        "--workspace",
+        "{workspace}",
+    ),
+    "fetch": ("fetch", "toy", "--workspace", "{workspace}"),
+    "experiments": (
+        "experiments",
+        "--data",
+        "{folder}",
+        "--task",
+        "sst2",
+        "--no-track",
+        "--workspace",
+        "{workspace}",
+    ),
+    "lm": ("lm", "{verse}", "--device", "cpu", "--workspace", "{workspace}"),
+    "sample": ("sample", "toy", "--workspace", "{workspace}"),
+    "cells": ("cells", "toy", "--workspace", "{workspace}"),
+    "faithfulness": ("faithfulness", "toy", "--engine", "reference", "--workspace", "{workspace}"),
+    "typos": ("typos", "toy", "--engine", "reference", "--workspace", "{workspace}"),
+    "show": ("show", "toy"),
+    "predict": ("predict", "toy", "great", "--engine", "reference"),
+    "score": ("score", "{texts}", "{folder}/out.csv", "--model", "toy", "--engine", "reference"),
+    "keys": ("keys", "new", "name"),
+    "bento": ("bento",),
+}
+# it takes the place of the process
+ALONE = {"serve"}
+
+
+def test_every_command_is_tried() -> None:
+    names = {command.__name__ for group in commands.GROUPS.values() for command in group}
+    assert names == ALL.keys() | ALONE
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "code",
+    [
+        errno.ENOSPC,
+        *(pytest.param(code, marks=pytest.mark.slow) for code in (errno.EROFS, errno.EACCES)),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_one_line(
+    run: Run, places, monkeypatch: pytest.MonkeyPatch, name: str, code: int
+) -> None:
+    place = places("place")
+    monkeypatch.chdir(place["folder"])
+    with models_in(Path(place["models"])):
+        store.promote_version("toy:1")
+        store.promote_version(place["tag"])
+        before = champion_of_the_store()
+        with failing_files(Path(place["folder"]), code) as files:
+            files.always = True
+            ended, said = run(*(word.format(**place) for word in ALL[name]))
+        assert "Traceback" not in said
+        if ended:
+            assert ended == 1, said
+            # `experiments` tells the tasks that failed, each with its error
+            last = "failed: " if name == "experiments" else "error: "
+            assert said.splitlines()[-1].startswith(last), said
+        assert champion_of_the_store() == before
 
 
 @pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("keys", "new", "a")])

@@ -3,20 +3,27 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 from valence.service.errors import ConfigurationError
+from valence.service.files.formats import require_format
+from valence.service.score.options import Options
+from valence.service.score.sources import open_source
 from valence.training.config.columns import Columns
 from valence.training.corpora import catalog
 from valence.training.corpora.files import find_files, name_files, read_examples
 from valence.training.data import large_files
 from valence.training.runtime.progress import Reporter
 
+from tests.support.table_files import PACKERS, pack_zip, write_csv, write_workbook
+
 TABLE = Columns(text="review", label="stars")
 TAGS = dataclasses.replace(TABLE, task="multi_label")
+PACKED_HEADER = gzip.compress(b"review,stars\n", mtime=0)
 ROWS = [("Fine, really.", "4"), ('A "so-called"\nhotel', "1"), ("Café", "5")]
 
 
@@ -277,3 +284,157 @@ def test_a_text_that_is_not_finite_is_an_empty_text(tmp_path: Path, value: str) 
     assert labelled_texts(path) == [("", "4")]
     path.write_text('{"review": 7.5, "stars": 4}\n')
     assert "holds a float, not a text" in refusal_of(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"review,stars\n"),
+        ("a.jsonl", b""),
+        ("a.json", b"[]"),
+        ("a.csv.gz", PACKED_HEADER),
+    ],
+)
+def test_a_file_without_rows_is_told_to_be_empty(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=rf"{name}: the file is empty"):
+        catalog.load_corpora((), cache=tmp_path, patterns=[str(path)], columns=TABLE)
+    with pytest.raises(ConfigurationError, match=rf"{name}: the file is empty"):
+        large_files.open_source([str(path)], TABLE, tmp_path / "copies", Reporter(quiet=True))
+
+
+def test_rows_without_any_text_name_the_column_of_texts(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("review,stars\n,1\n  ,2\n")
+    with pytest.raises(ConfigurationError, match="column 'review' is empty in all 2 rows"):
+        catalog.load_corpora((), cache=tmp_path, patterns=[str(path)], columns=TABLE)
+
+
+def write_each_kind(folder: Path) -> list[Path]:
+    """One table in files of all kinds; the text of one row is missing."""
+    columns, rows = ("review", "stars"), [("Fine, really.", "4"), ("", "1"), ('say "x"\nA', "5")]
+    records = [dict(zip(columns, row, strict=True)) for row in rows]
+    nulls = [{**record, "review": record["review"] or None} for record in records]
+    csv_text = write_csv(columns, records)
+    contents = {
+        "a.csv": csv_text.encode(),
+        "b.csv": write_csv(columns, records, delimiter=";", lineterminator="\r").encode("utf-16"),
+        "c.csv": b"sep=;\r\n" + write_csv(columns, records, delimiter=";").encode(),
+        "d.csv": gzip.compress(csv_text.encode()),
+        "e.tsv": write_csv(columns, records, delimiter="\t").encode(),
+        "f.jsonl": "".join(json.dumps(one) + "\n" for one in nulls).encode(),
+        "g.json": json.dumps(nulls, indent=1).encode(),
+        "h.json": "\n".join(json.dumps(one, indent=1) for one in records).encode(),
+        "i.jsonl": "".join(json.dumps(one) + "\n" for one in records).replace('""', "NaN").encode(),
+        "k.jsonl": "".join(
+            json.dumps({name: value for name, value in one.items() if value is not None}) + "\n"
+            for one in nulls
+        ).encode(),
+        "l.xlsx": write_workbook([columns, *rows]),
+        "m.csv.zip": pack_zip(csv_text.encode(), "reviews.csv"),
+        **{f"n.csv{name}": pack(csv_text.encode()) for name, pack in PACKERS.items()},
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    for name, kind in (("o", pyarrow.string()), ("p", pyarrow.binary())):
+        values = pyarrow.array([one["review"] for one in nulls]).cast(kind)
+        stars = pyarrow.array([row[1] for row in rows])
+        parquet.write_table(
+            pyarrow.table({"review": values, "stars": stars}), folder / f"{name}.parquet"
+        )
+    return sorted(folder.iterdir())
+
+
+def test_training_reads_every_file_also_streamed(tmp_path: Path) -> None:
+    """A missing text is left out and counted, whatever the format."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    expected = [("Fine, really.", "4"), ("", "1"), ('say "x"\nA', "5")]
+    for path in write_each_kind(folder):
+        assert labelled_texts(path) == expected, path
+        loaded = catalog.load_corpora((), cache=tmp_path, patterns=[str(path)], columns=TABLE)
+        assert (loaded.records[0].texts, loaded.records[0].empty) == (2, 1), path
+        source = large_files.open_source(
+            [str(path)], TABLE, tmp_path / "copies", Reporter(quiet=True)
+        )
+        streamed = [one for part in source.ranges for one in source.read(part)]
+        assert [(one.text, one.label) for one in streamed] == [expected[0], expected[2]], path
+
+
+def test_scoring_and_training_read_the_same_texts(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for path in write_each_kind(folder):
+        options = Options("review", require_format(path), "jsonl")
+        with closing(open_source(path, options)) as source:
+            texts = [text for part in source.read_parts() for text in part.read_texts("review")]
+        assert texts == [text for text, _ in labelled_texts(path)], path
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "null"])
+def test_a_label_that_is_not_finite_is_missing(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"review": "x", "stars": 1}}\n{{"review": "y", "stars": {value}}}\n')
+    assert "line 2: column 'stars' is empty" in refusal_of(path)
+    assert labelled_texts(path, TAGS) == [("x", ("1",)), ("y", ())]
+    path.write_text(f'[{{"review": {value}, "stars": 1}}]')
+    assert labelled_texts(path) == [("", "1")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels"),
+    [
+        (pyarrow.float64(), ["1", "2"]),
+        (pyarrow.int8(), ["1", "2"]),
+        (pyarrow.decimal128(5, 2), ["1", "2"]),
+        (pyarrow.dictionary(pyarrow.int8(), pyarrow.string()), ["1", "2"]),
+    ],
+)
+def test_labels_of_parquet_are_texts_or_numbers(tmp_path: Path, kind, labels) -> None:
+    path = tmp_path / "a.parquet"
+    values = pyarrow.array(["1", "2"])
+    stars = values.dictionary_encode() if "dict" in str(kind) else values.cast(kind)
+    parquet.write_table(pyarrow.table({"review": ["a", "b"], "stars": stars}), path)
+    assert [label for _, label in labelled_texts(path)] == labels
+
+
+def test_a_text_of_parquet_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    texts = pyarrow.array([b"good", b"secret \xe9", b"bad"]).view(pyarrow.string())
+    parquet.write_table(pyarrow.table({"review": texts, "stars": ["1", "2", "3"]}), path)
+    said = refusal_of(path)
+    assert "row 2: a value cannot be read, such as a text that is not UTF-8" in said
+    assert "secret" not in said
+
+
+def test_the_other_faulty_rows_are_named_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    good = "caf\u00e9,1\n".encode() * 90
+    path.write_bytes(b"review,stars\n" + good + b"caf\xe9,1\n" * 7)
+    said = refusal_of(path)
+    assert "line 92: the byte 0xe9 is not UTF-8; set the encoding of the lines" in said
+    assert said.endswith("(faulty too: line 93, line 94, line 95, line 96, line 97 and 1 more)")
+    both = dataclasses.replace(TABLE, encoding="utf-8,cp1252")
+    assert {text for text, _ in labelled_texts(path, both)} == {"caf\u00e9"}
+
+
+def test_quoting_is_an_option_of_training(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('review\tstars\n"open\t1\nclose"\t2\n')
+    assert "--quoting none" in refusal_of(path)
+    chosen = dataclasses.replace(TABLE, quoting="none")
+    assert labelled_texts(path, chosen) == [('"open', "1"), ('close"', "2")]
+
+
+def test_a_folder_of_other_json_is_read_by_name_only(tmp_path: Path) -> None:
+    """A description of the data beside them is no data."""
+    (tmp_path / "a.csv").write_text("review,stars\nx,1\n")
+    (tmp_path / "dataset_infos.json").write_text('{"splits": 3}')
+    (tmp_path / "b.csv.xz").write_bytes(PACKERS[".xz"](b"review,stars\ny,2\n"))
+    assert [path.name for path in find_files([str(tmp_path)])] == ["a.csv", "b.csv.xz"]
+    (tmp_path / "a.csv").unlink()
+    (tmp_path / "b.csv.xz").unlink()
+    (tmp_path / "c.txt").write_text("__label__a x\n")
+    found = [path.name for path in find_files([str(tmp_path)])]
+    assert found == ["c.txt", "dataset_infos.json"]

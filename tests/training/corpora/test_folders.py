@@ -11,6 +11,8 @@ from valence.training.corpora import catalog, files, ranges
 from valence.training.data import large_files
 from valence.training.runtime.progress import Reporter
 
+from tests.support.table_files import PACKERS
+
 TABLE = Columns(text="text", label="label")
 
 
@@ -118,3 +120,32 @@ def test_a_folder_is_streamed_from_a_copy(reviews: Path, tmp_path: Path) -> None
     assert texts == {"Caf\u00e9", "Poor,\nreally.", "Fine."}
     assert large_files.load_sample(source).records[0].texts == 3
     assert not large_files.is_large([reviews])
+
+
+def test_texts_may_be_compressed_and_have_a_zero(tmp_path: Path) -> None:
+    text = "Caf\u00e9 \0 bon".encode()
+    texts = {
+        f"a/{number}.txt{ending}": pack(text)
+        for number, (ending, pack) in enumerate(PACKERS.items())
+    }
+    folder = put(tmp_path / "mine", {**texts, "b/1.txt": "other"})
+    found = list(files.read_examples(folder, TABLE, corpus="mine"))
+    assert {example.text for example in found if example.label == "a"} == {text.decode()}
+    assert len(found) == len(texts) + 1
+
+
+def test_a_text_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+    bomb = gzip.compress(b"x" * 20_000_000)
+    folder = put(tmp_path / "mine", {"a/1.txt.gz": bomb, "b/1.txt": "y"})
+    with pytest.raises(ConfigurationError, match=r"1.txt.gz: more than 4,000,000 bytes"):
+        list(files.read_examples(folder, replace(TABLE, encoding="utf-8"), corpus="mine"))
+
+
+def test_a_text_with_lines_of_two_encodings_is_read(tmp_path: Path) -> None:
+    mixed = (
+        "La pel\u00edcula est\u00e1 muy bien, \u00bfno?\n".encode("cp1252") * 20
+        + "\u8bc4\n".encode()
+    )
+    folder = put(tmp_path / "mine", {"a/1.txt": mixed, "b/1.txt": "y"})
+    (first, _) = files.read_examples(folder, TABLE, corpus="mine")
+    assert first.text.startswith("La pel\u00edcula est\u00e1")

@@ -73,9 +73,7 @@ def test_few_dev_texts_are_told_where_they_leave_the_temperature() -> None:
     logits = np.eye(2, dtype=np.float32)[truth]
     said = doubts.doubt_calibration(logits, truth, 1.0)
     assert said is not None
-    assert said.endswith(
-        "50 dev texts, 5 of them labelled wrong, and these are 18, 0 of them wrong"
-    )
+    assert "50 dev texts, 5 of them labelled wrong, and these are 18, 0 of them" in said
     assert doubts.doubt_calibration(logits, truth, 1.3) is None
     many = np.arange(200) % 2
     half = np.eye(2, dtype=np.float32)[np.where(np.arange(200) < 9, 1 - many, many)]

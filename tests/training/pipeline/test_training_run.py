@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import random
 import re
 from collections.abc import Callable
@@ -14,8 +15,11 @@ from valence.service.classifier import artifact
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.model import RecurrentClassifier
-from valence.service.errors import ConfigurationError
+from valence.service.errors import ArtifactError, ConfigurationError
+from valence.service.inference import warm_up
+from valence.service.inference.engines import factory
 from valence.service.inference.engines.reference import ReferenceEngine
+from valence.service.observability.log import Log
 from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
 from valence.training.data.batches import EncodedTexts
@@ -118,6 +122,20 @@ def test_a_report_is_sealed_into_the_model(stored: tuple[Trained, Workspace]) ->
     report = (folder / "report" / "report.html").read_text(encoding="utf-8")
     assert "toy" in report
     assert "report/report.html" in (folder / artifact.CHECKSUMS).read_text()
+
+
+def test_a_published_model_records_golden_answers(stored_artifact: Artifact) -> None:
+    """They are those of the engine that serves, and a change of the weights shows in them."""
+    assert len({answer.text for answer in stored_artifact.golden}) > 5
+    engine = factory.create(stored_artifact, name="auto", log=Log(io.StringIO()))
+    warm_up.check_answers(Classifier(stored_artifact), engine)
+    bias = stored_artifact.tensors["output.bias"].copy()
+    bias[0] += 0.05
+    changed = dataclasses.replace(
+        stored_artifact, tensors={**stored_artifact.tensors, "output.bias": bias}
+    )
+    with pytest.raises(ArtifactError, match="the recorded one"):
+        warm_up.check_answers(Classifier(changed), ReferenceEngine(changed))
 
 
 def test_a_published_model_scores_like_the_trained_network(

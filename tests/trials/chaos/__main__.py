@@ -24,6 +24,7 @@ from tests.trials.chaos import (
     slow,
     soak,
     steps,
+    swap,
     unread_log,
     worst,
 )
@@ -47,6 +48,11 @@ PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "fuzz": lambda share: fuzz.run(requests=int(10_000 * share), made=int(100_000 * share)),
     "tokenizer": lambda share: fuzz.tokenizer(int(1_000_000 * share)),
     "soak": lambda share: soak.run(requests=int(1_000_000 * share)),
+    "swap": lambda share: swap.run(
+        swaps=max(10, int(1_000 * share)),
+        damaged=max(6, int(100 * share)),
+        kills=max(3, int(50 * share)),
+    ),
     "worst": lambda share: _run_worst(int(_WORST_TRIES * share)),
 }
 _WORST_TRIES = 1_000

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 CLIENTS = 8
@@ -17,11 +17,24 @@ _END_SECONDS = 30.0
 
 
 class Clients:
-    """Threads that send requests without pause and compare each answer with the right one."""
+    """Threads that send requests without pause and compare each answer with the right one.
 
-    def __init__(self, port: int, expected: Sequence[tuple[str, object]]) -> None:
+    Each version in ``others`` has other answers to the same texts. ``pause`` are the seconds
+    between two requests of a thread.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        expected: Sequence[tuple[str, object]],
+        *,
+        others: Mapping[str, Sequence[tuple[str, object]]] = {},
+        pause: float = 0.0,
+    ) -> None:
         self._port = port
         self._expected = expected
+        self._others = others
+        self._pause = pause
         self._stop = threading.Event()
         self.seen: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -41,7 +54,10 @@ class Clients:
         connection: http.client.HTTPConnection | None = None
         while not self._stop.is_set():
             number += CLIENTS
-            text, right = self._expected[number % len(self._expected)]
+            if self._pause:
+                time.sleep(self._pause)
+            index = number % len(self._expected)
+            text, right = self._expected[index]
             if connection is None:
                 connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
                 try:
@@ -67,7 +83,10 @@ class Clients:
                 connection = None
                 continue
             if answer.status == 200:
-                self._count("right" if _alike(content["results"], right) else "wrong")
+                version = content["model"]["version"]
+                if version in self._others:
+                    _, right = self._others[version][index]
+                self._count("right" if alike(content["results"], right) else "wrong")
             else:
                 self._count(str(answer.status))
             if answer.will_close:
@@ -81,7 +100,7 @@ class Clients:
             self.seen[what] += 1
 
 
-def _alike(results: Any, right: Any) -> bool:
+def alike(results: Any, right: Any) -> bool:
     """Return whether two answers agree: after a restart another dispatch path may compute them."""
     (one,), (other,) = results, right
     found = {score["label"]: score["score"] for score in one["scores"]}

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -26,10 +26,10 @@ _READY_SECONDS = 10.0
 _END_SECONDS = 30.0
 
 
-class _Supervised:
+class Supervised:
     """The service, started again whenever its first process ends."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, settings: Mapping[str, str] = {}) -> None:
         self._port = port
         self._environment = {
             **os.environ,
@@ -37,6 +37,7 @@ class _Supervised:
             "VALENCE_ACCESS_LOG": "false",
             # as in a container, where BentoML leaves restarts to the supervisor
             "BENTOML_CONTAINERIZED": "1",
+            **settings,
         }
         self.start()
 
@@ -73,6 +74,10 @@ class _Supervised:
             time.sleep(0.02)
         return time.perf_counter() - started
 
+    def wait_until_down(self) -> None:
+        """Return when the old tree, which ends by itself, has freed its port, or after 2 s."""
+        _wait_for(lambda: not answers(self._port, "/readyz"), seconds=2.0)
+
     def end(self) -> None:
         tree = self.tree()
         self.process.terminate()
@@ -89,7 +94,7 @@ def run(*, times: int = 20) -> Iterator[Finding]:
         home = Path(scratch) / "home"
         shutil.copytree(Path(os.environ["BENTOML_HOME"]) / "models", home / "models")
         port = free_port()
-        service = _Supervised(home, port)
+        service = Supervised(home, port)
         try:
             service.wait_until_ready()
             expected = right_answers(port, texts.sentences(200))
@@ -100,7 +105,7 @@ def run(*, times: int = 20) -> Iterator[Finding]:
 
 
 def _terminate(
-    service: _Supervised, port: int, expected: Sequence[tuple[str, object]], *, times: int
+    service: Supervised, port: int, expected: Sequence[tuple[str, object]], *, times: int
 ) -> Finding:
     clients = Clients(port, expected)
     statuses: Counter[int] = Counter()
@@ -130,7 +135,7 @@ def _terminate(
 
 
 def _kill(
-    service: _Supervised, port: int, expected: Sequence[tuple[str, object]], *, times: int
+    service: Supervised, port: int, expected: Sequence[tuple[str, object]], *, times: int
 ) -> Finding:
     clients = Clients(port, expected)
     longest = 0.0
@@ -143,7 +148,7 @@ def _kill(
         started = time.perf_counter()
         # the rest of the old tree ends by itself; otherwise the next start would find its port
         # taken
-        _wait_for(lambda: not answers(port, "/readyz"), seconds=2.0)
+        service.wait_until_down()
         service.wait_until_ready()
         longest = max(longest, time.perf_counter() - started)
         left = [p for p in before if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]

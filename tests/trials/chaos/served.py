@@ -24,14 +24,17 @@ def serve(
     pinned: bool = True,
     settings: Mapping[str, str] = {},
     wrap: Callable[[Sequence[str]], Sequence[str]] = lambda command: command,
+    prepare: Callable[[Path], None] = lambda _: None,
 ) -> Iterator[Server]:
     """Run ``bentoml serve`` with the trained models in its own home, until it is ready.
 
-    ``wrap`` makes the command that runs this command.
+    ``wrap`` makes the command that runs this command. ``prepare`` is given the model store before
+    the start.
     """
     with tempfile.TemporaryDirectory(prefix="valence-chaos-") as scratch:
         home = Path(scratch) / "home"
         shutil.copytree(Path(os.environ["BENTOML_HOME"]) / "models", home / "models")
+        prepare(home / "models")
         port = free_port()
         command = [sys.executable, "-m", "bentoml", "serve", "valence.service.app:Valence"]
         with Server(

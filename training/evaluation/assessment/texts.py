@@ -154,6 +154,13 @@ def _read_columns(path: Path, table: Columns, names: Sequence[str]) -> Iterator[
 
 
 def _explain_unknown_labels(foreign: Counter[str], manifest: Manifest) -> str:
+    rows = sum(foreign.values())
+    if len(foreign) > max(_MAX_NAMED, rows / 2):
+        # these are texts, which a message does not quote
+        return (
+            f"the column of the label has {len(foreign):,} different values in {rows:,} rows; "
+            f"name the column with the labels, such as {manifest.labels[0]}, by --label"
+        )
     frequent = foreign.most_common(_MAX_NAMED)
     named = ", ".join(f"{label!r} ({count:,} texts)" for label, count in frequent)
     more = f" and {len(foreign) - len(frequent):,} more" if len(foreign) > len(frequent) else ""

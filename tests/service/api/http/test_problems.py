@@ -23,6 +23,7 @@ from valence.service.settings import Settings
 
 from tests.service.api.conftest import documented
 from tests.support.blocked_engines import Blocked, slow
+from tests.support.model_stores import models_in, put_model
 from tests.support.page_files import pages_in
 
 DOCUMENT = openapi.build_document(ROUTES, Settings())
@@ -45,8 +46,25 @@ async def ask(served: Any, route: Route, **given: Any) -> httpx.Response:
     return await served.client.request(route.method, path, headers=headers, **given)
 
 
-async def succeed(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
-    return await ask(serve(), route)
+def admit(serve: Any, route: Route, tmp_path: Any, **settings: Any) -> Any:
+    """Serve, with a client whose key permits the route if nobody may use it without one."""
+    if route.scope != "admin":
+        return serve(**settings)
+    served = serve(api_keys_file=keys_file(tmp_path, " scopes=admin"), **settings)
+    served.client.headers["X-API-Key"] = SECRET
+    return served
+
+
+async def succeed(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
+    with models_in(tmp_path / "models"):
+        put_model("sentiment", "1")
+        return await ask(admit(serve, route, tmp_path), route)
+
+
+async def refuse_reload(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
+    with models_in(tmp_path / "models"):
+        (put_model("sentiment", "2") / "SHA256SUMS").unlink()
+        return await ask(admit(serve, route, tmp_path), route)
 
 
 async def send_malformed(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
@@ -64,7 +82,8 @@ async def send_other_scope(serve: Any, route: Route, tmp_path: Any) -> httpx.Res
 
 
 async def exceed_rate(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
-    served = serve(api_keys_file=keys_file(tmp_path, " texts_per_second=0.01"))
+    scopes = "admin" if route.scope == "admin" else "classify,metrics"
+    served = serve(api_keys_file=keys_file(tmp_path, f" scopes={scopes} texts_per_second=0.01"))
     await served.client.get("/v1/models", headers={"X-API-Key": SECRET})
     return await ask(served, route, headers={"X-API-Key": SECRET})
 
@@ -77,7 +96,7 @@ def keys_file(folder: Any, rate: str = "") -> str:
 
 async def request_missing_resource(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
     """Ask for a model or a page file that does not exist."""
-    served = serve()
+    served = admit(serve, route, tmp_path)
     if route.operation.tag == "pages":
         with pages_in(tmp_path):
             return await ask(served, route)
@@ -128,10 +147,10 @@ async def cause_internal_error(serve: Any, route: Route, _tmp_path: Any) -> http
     return await ask(served, route)
 
 
-async def request_before_start(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+async def request_before_start(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
     # the liveness route answers 503 only when an engine hangs
     is_liveness = route.handler.__name__ == "check_liveness"
-    served = serve(opened=is_liveness)
+    served = admit(serve, route, tmp_path, opened=is_liveness)
     if is_liveness:
         served.models.get()._batcher._busy_since = 1e-9
         served.models._hung_seconds = 0.0
@@ -157,6 +176,7 @@ CAUSES = {
     404: request_missing_resource,
     406: accept_other_media_type,
     408: send_slowly,
+    409: refuse_reload,
     413: send_too_large,
     415: send_other_media_type,
     422: send_other_shape,

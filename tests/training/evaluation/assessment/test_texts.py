@@ -78,6 +78,15 @@ def test_an_unknown_label_is_named_with_count_and_remedy(
         reading(mapping={"5": "good"})
 
 
+def test_texts_in_the_column_of_labels_are_not_quoted(reading: Read) -> None:
+    rows = "".join(f"text {number},zanzibar is number {number}\n" for number in range(60))
+    with pytest.raises(ConfigurationError) as caught:
+        reading(f"review,stars\n{rows}", mapping={})
+    said = str(caught.value)
+    assert "the column of the label has 60 different values in 60 rows" in said
+    assert "zanzibar" not in said
+
+
 def test_a_missing_column_and_an_empty_file_are_refused(reading: Read) -> None:
     with pytest.raises(ConfigurationError, match=r"no column 'shops'; did you mean 'shop'"):
         reading(slices=("shops",))

@@ -1,0 +1,52 @@
+"""The loader of models: from a folder in the store to a scorer that is warm."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from valence.service.classifier import artifact
+from valence.service.classifier.artifact import Artifact
+from valence.service.classifier.classifier import Classifier
+from valence.service.inference.admission import QueueLimits
+from valence.service.inference.cache import AnswerCache
+from valence.service.inference.engines import factory
+from valence.service.inference.engines.interface import Engine
+from valence.service.inference.scorer import Scorer
+from valence.service.observability.log import Log
+from valence.service.observability.metrics.service import Metrics
+from valence.service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoader:
+    """Makes scorers that share the thread of the engines, the metrics and the cache."""
+
+    settings: Settings
+    worker: Executor
+    metrics: Metrics
+    log: Log
+    cache: AnswerCache | None = None
+
+    def load(self, folder: Path) -> Scorer:
+        """The warm scorer of the model in ``folder``; raises :class:`ArtifactError`."""
+        loaded = artifact.load(folder)
+        return self.make_scorer(Classifier(loaded), self.make_engine(loaded))
+
+    def make_engine(self, loaded: Artifact) -> Engine:
+        """The engine of the settings for ``loaded``."""
+        return factory.create(loaded, name=self.settings.engine, log=self.log)
+
+    def make_scorer(self, classifier: Classifier, engine: Engine) -> Scorer:
+        """The warm scorer of ``classifier`` on ``engine``; raises :class:`ArtifactError`."""
+        scorer = Scorer(
+            classifier,
+            engine,
+            limits=QueueLimits.of(self.settings),
+            worker=self.worker,
+            metrics=self.metrics,
+            cache=self.cache,
+        )
+        scorer.warm_up()
+        return scorer

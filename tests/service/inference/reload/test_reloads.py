@@ -1,0 +1,268 @@
+"""A running service follows the champion of its store; these are its promises meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import math
+import shutil
+import time
+import weakref
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from valence.service.errors import ReloadRefused, Unavailable
+from valence.service.inference.scored import ScoreRequest
+from valence.service.registry.champion_watch import ChampionWatch
+from valence.training.registry import store as registry
+
+from tests.service.inference.reload.conftest import IGNORED, Service
+from tests.support.model_stores import put_model
+
+pytestmark = pytest.mark.filterwarnings(IGNORED)
+TEXTS = ["a good movie", "not very good"]
+
+
+@contextlib.asynccontextmanager
+async def following(service: Service) -> AsyncIterator[None]:
+    task = asyncio.create_task(service.reloads.follow())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def wait(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def until(service: Service, version: str) -> None:
+    await wait(lambda: service.version == version)
+
+
+async def scores(service: Service, name: str = "sentiment"):
+    scorer = service.models.get(name)
+    request = ScoreRequest(TEXTS).wait(math.inf, contextlib.nullcontext, lambda _: None, None)
+    scored = await scorer.score(request)
+    return scorer.version, [answer[0].probabilities for answer in scored.answers]
+
+
+def expected(service: Service, version: str):
+    loaded = service.loader.load(service.store / "sentiment" / version)
+    ids = [loaded.classifier.encode_head(text).ids for text in TEXTS]
+    return [prediction.probabilities for prediction in loaded._predict(ids)]
+
+
+async def test_a_promoted_version_answers_without_a_restart(make_service):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    async with following(service):
+        await asyncio.sleep(0.15)
+        assert service.version == "1", "a version that nobody promoted"
+        registry.promote_version("sentiment:2")
+        await until(service, "2")
+        version, found = await scores(service)
+        assert version == "2"
+        for one, right in zip(found, expected(service, "2"), strict=True):
+            assert one == pytest.approx(right, abs=1e-6)
+        assert found != expected(service, "1")
+        registry.promote_version("sentiment:1")
+        await until(service, "1")
+        registry.roll_back("sentiment")
+        await until(service, "2")
+    assert service.sample("valence_model_reload_total", model="sentiment", outcome="reloaded") == 3
+    lines = [line for line in service.lines() if line["event"] == "model reloaded"]
+    assert [(line["previous"], line["version"]) for line in lines] == [
+        ("1", "2"), ("2", "1"), ("1", "2"),
+    ]  # fmt: skip
+
+
+async def test_requests_during_swaps_have_the_answer_of_a_version(make_service):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    right = {version: expected(service, version) for version in ("1", "2")}
+    seen = []
+
+    async def ask() -> None:
+        while True:
+            seen.append(await scores(service))
+
+    clients = [asyncio.create_task(ask()) for _ in range(4)]
+    for version in ("2", "1") * 3:
+        registry.promote_version(f"sentiment:{version}")
+        assert (await service.reloads.reload("sentiment")).version == version
+        await asyncio.sleep(0.02)
+    for client in clients:
+        assert not client.done()
+        client.cancel()
+    assert {version for version, _ in seen} == {"1", "2"}
+    for version, found in seen:
+        for one, other in zip(found, right[version], strict=True):
+            assert one == pytest.approx(other, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "outcome"),
+    [
+        (lambda folder: (folder / "vocabulary.txt").write_text("<unk>\n"), "damaged"),
+        (lambda folder: (folder / "SHA256SUMS").unlink(), "damaged"),
+        (lambda folder: (folder / "model.yaml").unlink(), "damaged"),
+        (shutil.rmtree, "damaged"),
+    ],
+)
+async def test_a_damaged_version_is_refused_once(make_service, spoil, outcome):
+    service = make_service()
+    folder = put_model("sentiment", "2", seed=2)
+    registry.promote_version("sentiment:2")
+    spoil(folder)
+    async with following(service):
+        await asyncio.sleep(0.5)
+        assert service.version == "1"
+        assert (await scores(service))[0] == "1"
+        (line,) = [line for line in service.lines() if line["level"] == "error"]
+        assert (line["event"], line["outcome"]) == ("model not reloaded", outcome)
+        assert line["serving"] == "1"
+        assert service.sample("valence_model_refused", model="sentiment") == 1
+        registry.promote_version("sentiment:1")
+        await wait(lambda: service.sample("valence_model_refused", model="sentiment") == 0)
+    assert service.sample("valence_model_reload_total", model="sentiment", outcome=outcome) == 1
+
+
+async def test_a_repaired_version_is_tried_again(make_service):
+    service = make_service()
+    folder = put_model("sentiment", "2", seed=2)
+    content = (folder / "vocabulary.txt").read_bytes()
+    (folder / "vocabulary.txt").write_bytes(b"<unk>\n")
+    registry.promote_version("sentiment:2")
+    async with following(service):
+        await asyncio.sleep(0.2)
+        assert service.version == "1"
+        (folder / "vocabulary.txt").write_bytes(content)
+        await until(service, "2")
+    assert service.sample("valence_model_refused", model="sentiment") == 0
+
+
+async def test_a_damaged_champion_file_is_told_once(make_service):
+    service = make_service()
+    (service.store / "sentiment" / "champion.json").write_text("{")
+    async with following(service):
+        await asyncio.sleep(0.3)
+    (line,) = [line for line in service.lines() if line["level"] == "error"]
+    assert line["outcome"] == "damaged"
+    assert service.version == "1"
+
+
+@pytest.mark.parametrize("models", ["sentiment:1", "sentiment:latest"])
+async def test_a_pinned_version_is_not_reloaded(make_service, models):
+    service = make_service(models=models)
+    put_model("sentiment", "2", seed=2)
+    registry.promote_version("sentiment:2")
+    async with following(service):
+        await asyncio.sleep(0.3)
+    assert service.version == "1"
+
+
+async def test_a_reload_on_request_tells_why_it_refuses(make_service):
+    service = make_service(reload="off")
+    assert (await service.reloads.reload("sentiment")).version == "1"
+    folder = put_model("sentiment", "2", seed=2)
+    (folder / "SHA256SUMS").unlink()
+    with pytest.raises(ReloadRefused, match=r"SHA256SUMS.*sentiment:1 serves on"):
+        await service.reloads.reload("sentiment")
+    assert service.version == "1"
+
+
+async def test_a_replaced_version_leaves_memory_and_metrics(make_service):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    scorer = service.models.get()
+    kept = [weakref.ref(scorer), weakref.ref(scorer.classifier), weakref.ref(scorer._batcher)]
+    info = {"model": "sentiment", "engine": scorer.engine.name}
+    assert service.sample("valence_model_info", version="1", **info) == 1
+    del scorer
+    # the collector never sees the models of the start again
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        registry.promote_version("sentiment:2")
+        await service.reloads.reload("sentiment")
+        await wait(lambda: not any(reference() for reference in kept))
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    assert service.sample("valence_model_info", version="1", **info) is None
+    assert service.sample("valence_model_info", version="2", **info) == 1
+    assert service.sample("valence_queue_items", model="sentiment", version="1") is None
+
+
+async def test_two_reloads_at_once_load_one_version_once(make_service):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    registry.promote_version("sentiment:2")
+    answers = await asyncio.gather(*(service.reloads.reload("sentiment") for _ in range(3)))
+    assert [answer.version for answer in answers] == ["2"] * 3
+    assert service.sample("valence_model_reload_total", model="sentiment", outcome="reloaded") == 1
+
+
+async def test_the_watch_outlives_an_unforeseen_error(make_service, monkeypatch):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    registry.promote_version("sentiment:2")
+    with monkeypatch.context() as patch:
+        patch.setattr(ChampionWatch, "look", lambda _: 1 / 0)
+        task = asyncio.create_task(service.reloads.follow())
+        await asyncio.sleep(0.3)
+    await until(service, "2")
+    task.cancel()
+    failures = [line["type"] for line in service.lines() if line["level"] == "error"]
+    assert failures == ["ZeroDivisionError"]
+
+
+async def test_a_load_that_fails_unforeseen_is_refused_without_text(make_service, monkeypatch):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    registry.promote_version("sentiment:2")
+
+    def fail(*_):
+        raise MemoryError("a text of a user")
+
+    monkeypatch.setattr(type(service.loader), "make_engine", fail)
+    with pytest.raises(ReloadRefused, match="MemoryError; sentiment:1 serves on") as error:
+        await service.reloads.reload("sentiment")
+    assert "user" not in str(error.value) + service.logged.getvalue()
+    assert service.sample("valence_model_reload_total", model="sentiment", outcome="failed") == 1
+
+
+async def test_a_version_that_is_ready_too_late_is_not_served(make_service):
+    """A service that drains serves no other version, and holds no task."""
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    registry.promote_version("sentiment:2")
+    reload = asyncio.create_task(service.reloads.reload("sentiment"))
+    await asyncio.sleep(0)
+    await service.models.close()
+    with pytest.raises(Unavailable):
+        await reload
+    assert [scorer.version for scorer in service.models._resident()] == ["1"]
+
+
+async def test_a_slow_load_does_not_hold_the_event_loop(make_service, monkeypatch):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    load = service.reloads._load
+
+    def load_slowly(*arguments):
+        time.sleep(0.3)
+        return load(*arguments)
+
+    monkeypatch.setattr(service.reloads, "_load", load_slowly)
+    reload = asyncio.create_task(service.reloads.reload("sentiment"))
+    await asyncio.sleep(0.05)
+    started = time.perf_counter()
+    assert (await scores(service))[0] == "1"
+    assert time.perf_counter() - started < 0.2
+    assert (await reload).version == "2"
