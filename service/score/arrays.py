@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from valence.service.files.parquet import import_pyarrow
-from valence.service.score.texts import Fault, TextScorer
+from valence.service.score.texts import Fault, Scores, TextScorer
 
 if TYPE_CHECKING:
     import pyarrow
@@ -56,8 +57,18 @@ def _read_text(value: str | bytes | None) -> str | Fault:
 
 def score_array(array: pyarrow.Array, scorer: TextScorer) -> pyarrow.RecordBatch:
     """The scores of the texts of ``array``, with the columns of :func:`make_schema`."""
-    scores = scorer.score(read_texts(array))
-    return import_pyarrow().RecordBatch.from_pydict(scores, schema=make_schema(scorer))
+    schema = make_schema(scorer)
+    columns = make_columns(scorer.score(read_texts(array)), schema)
+    return import_pyarrow().RecordBatch.from_arrays(columns, schema=schema)
+
+
+def make_columns(scores: Scores, fields: Iterable[pyarrow.Field]) -> list[pyarrow.Array]:
+    """The scores as an array for each of ``fields``."""
+    arrow = import_pyarrow()
+    return [
+        arrow.array([row[index] for row in scores], field.type)
+        for index, field in enumerate(fields)
+    ]
 
 
 def make_schema(scorer: TextScorer) -> pyarrow.Schema:

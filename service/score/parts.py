@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 from valence.service.errors import ConfigurationError
 from valence.service.files.dialects import DELIMITERS
 from valence.service.files.parquet import import_pyarrow
-from valence.service.score.arrays import make_schema
+from valence.service.score.arrays import make_columns, make_schema
 from valence.service.score.plain import find_obstacle
 from valence.service.score.sources import Part, Source
 from valence.service.score.texts import Scores, TextScorer
 
 if TYPE_CHECKING:
     import pyarrow
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,10 @@ class Layout:
         """A part of the file."""
         if self.form == "parquet":
             return self._encode_table(part, scores)
+        added = tuple(self.added.values())
         rows = [
-            row | dict(zip(self.added.values(), values, strict=True))
-            for row, values in zip(part.to_rows(), zip(*scores.values(), strict=True), strict=True)
+            row | dict(zip(added, values, strict=True))
+            for row, values in zip(part.to_rows(), scores, strict=True)
         ]
         if self.form == "jsonl":
             return b"".join(map(_encode_json, rows))
@@ -73,8 +76,8 @@ class Layout:
     def _encode_table(self, part: Part, scores: Scores) -> bytes:
         arrow = import_pyarrow()
         table = part.to_table(self.schema)
-        for values, field in zip(scores.values(), self.scores, strict=True):
-            table = table.append_column(field, arrow.array(values, field.type))
+        for column, field in zip(make_columns(scores, self.scores), self.scores, strict=True):
+            table = table.append_column(field, column)
         sink = io.BytesIO()
         arrow.parquet.write_table(table, sink)
         return sink.getvalue()
@@ -160,7 +163,7 @@ def _cell(value: Any) -> Any:
 
 def _encode_json(value: Any) -> bytes:
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text = _ENCODER.encode(value)
     except ValueError:
         return _encode_json(_replace_non_finite(value))
     try:

@@ -80,6 +80,7 @@ def score_file(
     out = out.resolve()
     scorer = TextScorer(classifier, engine, options.score)
     with hold_lock(out, work=f"scoring into {out}"):
+        before = _read_state(source)
         identity = _identify(source, classifier, engine, options)
         journal = Journal(out)
         journal.require(identity)
@@ -90,6 +91,10 @@ def score_file(
             )
             run = _Run(opened, scorer, layout, journal, identity)
             total, parts = run.write_parts(options.text_column, advance)
+        if _read_state(source) != before:
+            raise ConfigurationError(
+                f"{source} changed while it was scored; start over with --fresh when it is complete"
+            )
         joined = journal.folder / "joined"
         with name_path(joined):
             layout.join(parts, joined, gz=is_gzipped(out))
@@ -132,6 +137,12 @@ class _Run:
         content = self.layout.encode(part, self.scorer.score(texts))
         self.journal.begin(self.identity)
         write_atomically(path, content)
+
+
+def _read_state(source: Path) -> tuple[int, int, int]:
+    """What differs after a change of a file, or if another file has its name."""
+    state = source.stat()
+    return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def _identify(

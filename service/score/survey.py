@@ -30,7 +30,8 @@ def survey_columns(path: Path, read_chunks: Chunks, out_format: str) -> Sequence
     columns: dict[str, None] = {}
     for rows in read_chunks():
         for row in rows:
-            columns |= dict.fromkeys(row.values)
+            if row.values.keys() - columns.keys():
+                columns |= dict.fromkeys(row.values)
         if out_format != "jsonl":
             if len(columns) > _MAX_COLUMNS:
                 raise ConfigurationError(

@@ -22,10 +22,10 @@ from valence.service.score.options import ScoreOptions
 
 # windows per call of the engine
 _BATCH = 256
-_COUNTS = ("characters", "tokens", "tokens_used", "unknown_tokens", "windows")
+_COUNTS = Usage._fields[:5]
 
-Scores = dict[str, list[Any]]
-"""The values of each column, one for each text; None where a text does not have a value."""
+Scores = Sequence[tuple[Any, ...]]
+"""The values of all columns for each text; None where a text does not have a value."""
 
 
 class Fault(NamedTuple):
@@ -62,11 +62,13 @@ class TextScorer:
         return {name: types.get(name, str) for name in self.columns}
 
     def score(self, texts: Sequence[str | Fault]) -> Scores:
-        """The columns of ``texts``; a fault, and a text that cannot be scored, is an error."""
+        """The values of :attr:`columns` for each of ``texts``.
+
+        A fault, and a text that cannot be scored, has no value but an error.
+        """
         encoded = [self._encode(text) for text in texts]
         predictions = iter(self._predict_windows(encoded))
-        rows = [self._judge(item, predictions) for item in encoded]
-        return {name: [row.get(name) for row in rows] for name in self.columns}
+        return [self._judge(item, predictions) for item in encoded]
 
     def _encode(self, text: str | Fault) -> WindowedText | Fault:
         if isinstance(text, Fault):
@@ -107,32 +109,34 @@ class TextScorer:
         self,
         item: WindowedText | Fault,
         predictions: Iterator[Prediction | NonFiniteAnswer],
-    ) -> dict[str, Any]:
-        """The columns of one text, which takes its windows from ``predictions``."""
+    ) -> tuple[Any, ...]:
+        """The values of one text, which takes its windows from ``predictions``."""
         if isinstance(item, Fault):
-            return {"error": item.message}
+            return self._refuse(item.message)
         of_text = list(islice(predictions, len(item.windows)))
         fault = next((one for one in of_text if isinstance(one, NonFiniteAnswer)), None)
         if fault is not None:
-            return {"error": str(fault)}
+            return self._refuse(str(fault))
         complete = [one for one in of_text if isinstance(one, Prediction)]
         (merged,) = self.classifier.merge_windows([item], complete)
         return self._shape(merged, item.usage)
 
-    def _shape(self, prediction: Prediction, usage: Usage) -> dict[str, Any]:
+    def _refuse(self, message: str) -> tuple[Any, ...]:
+        return (*[None] * (len(self.columns) - 1), message)
+
+    def _shape(self, prediction: Prediction, usage: Usage) -> tuple[Any, ...]:
         options, probabilities = self._options, prediction.probabilities
-        ranked = sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)
-        shown = ranked[: options.top_k] if options.top_k else ranked
         reason = find_doubt(
-            probabilities[ranked[0]],
+            max(probabilities),
             usage,
             min_confidence=options.min_confidence,
             unreadable=options.unreadable,
         )
-        return {
-            "label": prediction.label if reason is None else UNCERTAIN,
-            **{self._probabilities[index]: probabilities[index] for index in shown},
-            **{name: getattr(usage, name) for name in _COUNTS},
-            "truncated": usage.truncated,
-            "reason": reason,
-        }
+        label = prediction.label if reason is None else UNCERTAIN
+        shown: Sequence[float | None] = probabilities
+        if options.top_k:
+            order = range(len(probabilities))
+            ranked = sorted(order, key=probabilities.__getitem__, reverse=True)
+            chosen = set(ranked[: options.top_k])
+            shown = [probabilities[index] if index in chosen else None for index in order]
+        return (label, *shown, *usage[: len(_COUNTS)], usage.truncated, reason, None)

@@ -59,7 +59,7 @@ FLOORS = {
             "training/experiments",
         ),
         ("training/corpora", "training/behaviour"),
-        ("training/embeddings",),
+        ("training/embeddings", "training/counterfactuals"),
         ("training/data",),
         ("training/checks", "training/trainer"),
         (

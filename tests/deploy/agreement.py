@@ -15,7 +15,7 @@ from valence.service.errors import ConfigurationError
 from valence.service.settings import PREFIX, Settings
 from valence.service.version import VERSION
 
-from tests.deploy import gateway, jobs, network
+from tests.deploy import gateway, jobs, kserve, network
 from tests.deploy.expressions import rules
 from tests.deploy.rendering import Rendered, Resource, named, pods
 
@@ -216,10 +216,17 @@ def _names(resources: list[Resource]) -> Iterator[str]:
                 yield f"ServiceMonitor: {endpoint['path']} is not served"
             if endpoint["port"] != "admin":
                 yield f"ServiceMonitor: port {endpoint['port']}, which clients can fill"
+    made_by_kserve = {
+        f"{name}-predictor": service
+        for name, service in named(resources, "InferenceService").items()
+    }
     for kind in ("HorizontalPodAutoscaler", "ScaledObject"):
         for scaler in named(resources, kind).values():
             target = scaler["spec"]["scaleTargetRef"]["name"]
-            if target not in deployments:
+            if target in made_by_kserve:
+                if made_by_kserve[target]["metadata"]["annotations"][kserve.CLASS] != "external":
+                    yield f"{kind}: KServe scales {target} too"
+            elif target not in deployments:
                 yield f"{kind}: no Deployment {target}"
             elif "replicas" in deployments[target]["spec"]:
                 yield f"{kind}: Deployment {target} says its replicas too"

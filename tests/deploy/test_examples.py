@@ -80,6 +80,19 @@ def test_a_cluster_accepts_the_example(mine):
     assert agreement.findings({"mine": mine}, ROOT) == []
 
 
+@pytest.mark.parametrize("scaled_twice", [False, True])
+def test_kserve_scales_by_the_metric_of_production(tmp_path, scaled_twice):
+    text = example("kserve")
+    if scaled_twice:
+        text = text.replace("value: external", "value: hpa")
+    resources = build(tmp_path, text)
+    (scaler,) = named(resources, "HorizontalPodAutoscaler").values()
+    assert scaler["spec"]["metrics"][0]["pods"]["metric"]["name"] == "valence_saturation_ratio"
+    assert schemas.findings({"mine": resources}) == []
+    twice = ["mine: HorizontalPodAutoscaler: KServe scales valence-predictor too"]
+    assert agreement.findings({"mine": resources}, ROOT) == (twice if scaled_twice else [])
+
+
 @pytest.mark.parametrize("patch", ["example", "none"])
 def test_training_reaches_one_index_or_none(tmp_path, patch):
     text = example("egress")

@@ -141,6 +141,17 @@ def test_memory_of_production_follows_from_the_measured_peak(rendered):
     assert limit >= 2 * peak
 
 
+def test_the_memory_limit_holds_the_worst_requests_and_a_quarter(rendered):
+    page = (ROOT / "docs" / "measured" / "faults.md").read_text("utf-8")
+    worst = page.partition("<!-- worst -->")[2].partition("<!-- /worst -->")[0]
+    (alone,) = re.findall(r"takes at most (\d+) MiB", worst)
+    (together,) = re.findall(r"(\d+) MiB; probes", worst)
+    for overlay in ("dev", "production"):
+        (container,) = pods(rendered[overlay])["Deployment valence"]["containers"]
+        limit = int(container["resources"]["limits"]["memory"].removesuffix("Mi"))
+        assert max(int(alone), int(together)) <= 0.75 * limit
+
+
 def test_memory_of_the_job_follows_from_the_measured_peak(rendered):
     page = (ROOT / "docs" / "operations" / "kubernetes.md").read_text("utf-8")
     (said,) = re.findall(r"memory of training .*?\| ([\d,]+) MiB", page)

@@ -365,6 +365,35 @@ class Distillation(_Section):
         return self
 
 
+class Counterfactuals(_Section):
+    """Labelled copies of training texts, each with a change that the network must understand.
+
+    They are for labels with a polarity. See :mod:`valence.training.counterfactuals`.
+    """
+
+    emoji: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the training texts that are copied with emoji.",
+    )
+    contrast: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=10.0,
+        description="Copies of clauses of training texts, plain, negated, strengthened and "
+        "weakened, as a share of the training texts.",
+    )
+    people: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=10.0,
+        description="Sentences about people of many groups, as a share of the training texts. "
+        "Texts that name a person are copied with other groups too.",
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of the copies.")
+
+
 class Expected(_Section):
     """The scores that this configuration reaches, with a margin for rounding on other machines.
 
@@ -395,6 +424,7 @@ class Configuration(_Section):
     optimization: Optimization = Optimization()
     unlabelled: UnlabelledTexts | None = None
     distillation: Distillation | None = None
+    counterfactuals: Counterfactuals | None = None
     expected: Expected | None = None
 
     @model_validator(mode="after")
@@ -402,6 +432,15 @@ class Configuration(_Section):
         check_labels(self.labels, self.polarity)
         if self.task == "multi_label" and self.polarity is not None:
             raise ValueError("polarity is for single_label classifiers; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _check_counterfactuals(self) -> Configuration:
+        if self.counterfactuals is not None and self.polarity is None:
+            raise ValueError(
+                "counterfactuals are for labels with a polarity; add `polarity`, or leave the "
+                "section out"
+            )
         return self
 
     @model_validator(mode="after")

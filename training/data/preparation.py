@@ -13,6 +13,7 @@ from valence.training.config.schema import Configuration, Data
 from valence.training.corpora import catalog, files
 from valence.training.corpora.catalog import Loaded
 from valence.training.corpora.example import Example
+from valence.training.counterfactuals.maker import make_counterfactuals
 from valence.training.data import large_files, near_duplicates, text_copies, vocabulary
 from valence.training.data.batches import EncodedTexts, TrainingTexts, encode_examples
 from valence.training.data.label_names import show_labels
@@ -38,12 +39,13 @@ class RawData:
 
     ``source`` is set where the training texts are streamed. A teacher labels ``augmented_texts``,
     which are changed copies of training texts, and ``teacher_texts``, which come from the
-    unlabelled texts.
+    unlabelled texts. ``counterfactuals`` are labelled copies of training texts with a change.
     """
 
     loaded: Loaded
     splits: Splits
     source: Source | None
+    counterfactuals: tuple[Example, ...]
     augmented_texts: tuple[str, ...]
     unlabelled: Unlabelled
     teacher_texts: tuple[Example, ...]
@@ -99,7 +101,27 @@ def load_texts(configuration: Configuration, run: Run) -> RawData:
     augmented_texts = text_copies.make_augmented_texts(
         settings, splits, cache=cache, reporter=reporter
     )
-    return RawData(loaded, splits, source, augmented_texts, unlabelled, teacher_texts)
+    counterfactuals = _make_counterfactuals(configuration, splits, source, run)
+    return RawData(
+        loaded, splits, source, counterfactuals, augmented_texts, unlabelled, teacher_texts
+    )
+
+
+def _make_counterfactuals(
+    configuration: Configuration, splits: Splits, source: Source | None, run: Run
+) -> tuple[Example, ...]:
+    settings, polarity = configuration.counterfactuals, configuration.polarity
+    if settings is None or polarity is None:
+        return ()
+    if source is not None:
+        raise ConfigurationError(
+            "counterfactuals: they are made of texts in memory, and these files are streamed; set "
+            "data.streamed = false, or leave the section out"
+        )
+    held_out = (*splits.dev, *splits.test)
+    made = make_counterfactuals(settings, splits.train, polarity, excluded=held_out)
+    run.reporter.say(f"{len(made):,} counterfactuals of training texts")
+    return made
 
 
 def encode_splits(raw: RawData, configuration: Configuration, run: Run) -> Prepared:
@@ -109,7 +131,8 @@ def encode_splits(raw: RawData, configuration: Configuration, run: Run) -> Prepa
     """
     splits = raw.splits
     hashes: dict[str, str] = {name: hash_examples(splits.of(name)) for name in splits.names}
-    labelled_texts = (example.text for example in (*splits.train, *raw.teacher_texts))
+    labelled = (*splits.train, *raw.counterfactuals, *raw.teacher_texts)
+    labelled_texts = (example.text for example in labelled)
     words = vocabulary.build_vocabulary(
         (*labelled_texts, *raw.augmented_texts),
         configuration.text,
@@ -121,7 +144,7 @@ def encode_splits(raw: RawData, configuration: Configuration, run: Run) -> Prepa
     exact = words.without_corrections()
     train: TrainingTexts
     if raw.source is None:
-        train = encode_examples(splits.train, exact, configuration)
+        train = encode_examples((*splits.train, *raw.counterfactuals), exact, configuration)
         size = f"{train.tokens:,} training tokens, {len(words):,} words"
     else:
         train = StreamedTexts(raw.source, exact, configuration, run.reporter)

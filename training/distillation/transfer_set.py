@@ -47,9 +47,10 @@ class TransferSet:
     def apply_to(
         self, prepared: Prepared, configuration: Configuration, reporter: Reporter
     ) -> Prepared:
-        """``prepared`` with these examples as its training texts."""
+        """``prepared`` with these examples and its counterfactuals as its training texts."""
         exact = prepared.vocabulary.without_corrections()
-        train = encode_examples(self.examples, exact, configuration, use_shares=True)
+        examples = (*self.examples, *prepared.raw.counterfactuals)
+        train = encode_examples(examples, exact, configuration, use_shares=True)
         reporter.say(f"{len(self.examples):,} texts have a teacher, {train.tokens:,} tokens")
         return replace(prepared, train=train, teacher=self.record)
 

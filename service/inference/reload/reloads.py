@@ -70,6 +70,7 @@ class Reloads:
         )
         self._turn = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
+        self._failures: set[type[Exception]] = set()
 
     async def follow(self) -> None:
         """Look at the store again and again, and serve what it names, until the service ends."""
@@ -80,6 +81,11 @@ class Reloads:
                     await self._follow_champion(scorer.name)
             except Unavailable:
                 return
+            except Exception as error:
+                # The watch outlives what nobody foresaw, and tells each kind of it once.
+                if type(error) not in self._failures:
+                    self._failures.add(type(error))
+                    self._log.failure("model watch failed", error)
 
     async def reload(self, name: str) -> Reloaded:
         """Serve what the model store means by the tag of ``name`` now.

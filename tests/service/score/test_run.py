@@ -404,3 +404,20 @@ def test_a_carriage_return_in_a_text_stays_in_its_row(score, tmp_path):
     for name in ("out.csv", "out.tsv"):
         score(source, tmp_path / name)
         assert [row["text"] for row in read_rows(tmp_path / name)] == texts
+
+
+@pytest.mark.parametrize("change", ["grown", "replaced"])
+def test_an_input_that_changes_meanwhile_is_refused(score, rows, tmp_path, change):
+    source, out = write_table(tmp_path / "in.csv", rows), tmp_path / "out.csv"
+    out.write_text("before")
+
+    def change_input(done, _share):
+        if done == 8 and change == "grown":
+            with source.open("a") as file:
+                file.write("51,good\n")
+        elif done == 8:
+            write_table(tmp_path / "other.csv", rows).replace(source)
+
+    with pytest.raises(ConfigurationError, match="changed while it was scored"):
+        score(source, out, advance=change_input)
+    assert out.read_text() == "before"

@@ -281,3 +281,40 @@ def test_a_column_without_texts_is_refused_with_its_type(score, tmp_path):
     parquet.write_table(table, tmp_path / "in.parquet")
     with pytest.raises(ConfigurationError, match="'text' has values of the type int64, not texts"):
         score(tmp_path / "in.parquet", tmp_path / "out.parquet")
+
+
+JSON_VALUES = {
+    "flag": [True, False, None],
+    "count": [1, 2**63 - 1, None],
+    "share": [0.1, 1e300, None],
+    "words": ["", "größe \u2028 \U0001f600", None],
+    "list": [[], [1, None], None],
+    "object": [{"a": 1, "b": {"c": "x"}}, {"a": None, "b": None}, None],
+}
+
+
+@pytest.mark.parametrize("out", ["out.jsonl", "out.jsonl.gz", "out.parquet", "out.csv", "out.tsv"])
+def test_every_value_of_json_comes_out_as_it_came_in(score, tmp_path, out):
+    rows = [
+        {name: values[number % 3] for name, values in JSON_VALUES.items()} | {"text": "good"}
+        for number in range(20)
+    ]
+    score(write_table(tmp_path / "in.jsonl", rows), tmp_path / out)
+    for row, found in zip(rows, read_rows(tmp_path / out), strict=True):
+        for name in JSON_VALUES:
+            value = row[name]
+            if "csv" not in out and "tsv" not in out:
+                assert found[name] == value, name
+            elif isinstance(value, list | dict | float | bool):
+                assert json.loads(found[name]) == value, name
+            else:
+                assert found[name] == ("" if value is None else str(value)), name
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.tsv", "in.csv.gz"])
+@pytest.mark.parametrize("out", ["out.csv", "out.tsv.gz", "out.jsonl", "out.parquet"])
+def test_every_cell_of_a_delimited_file_stays_a_text(score, tmp_path, name, out):
+    cells = ["", "007", "1e5", "nan", "NULL", "true", ' "x", ', "a\tb", "two\nlines", "=1+1"]
+    rows = [{"x": cell, "text": "good"} for cell in cells]
+    score(write_table(tmp_path / name, rows), tmp_path / out)
+    assert [row["x"] for row in read_rows(tmp_path / out)] == cells

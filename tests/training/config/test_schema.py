@@ -96,6 +96,10 @@ def test_an_unknown_key_is_named_with_the_nearest_known_key(
             {"data": {"files": "a.csv", "dev": "d.csv", "streamed": True}},
             "streamed texts are split by their hash; leave out dev and split",
         ),
+        (
+            {"counterfactuals": {"emoji": 0.1}},
+            "counterfactuals are for labels with a polarity; add `polarity`, or leave the section",
+        ),
         ({"data": {"files": "a.csv", "split": "random"}}, "data.split 'random': "),
         ({"words": {"vectors": "", "learned_size": 0}}, "learned_size must be at least 1"),
         ({"words": {"vectors": ["a", "a"]}}, "vectors ['a', 'a']: a source is named twice"),

@@ -12,11 +12,14 @@ from valence.service.errors import ConfigurationError
 from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data import large_files
+from valence.training.data.batches import EncodedTexts
 from valence.training.data.preparation import load_splits, prepare
 from valence.training.data.split import assign_split
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
+
+POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 
 
 def write(path: Path, examples: Sequence[Example]) -> str:
@@ -142,3 +145,39 @@ def test_a_dev_file_of_the_user_is_never_trained_on(
     _, splits = load_splits(chosen, Run(workspace, silent()))
     assert "a single case" in texts(splits.dev)
     assert splits.kept == ()
+
+
+def test_counterfactuals_are_trained_on_and_not_held_out(
+    configured: Callable[..., Configuration], workspace: Workspace, silent: type[Reporter]
+) -> None:
+    plain, more = (
+        prepare(configured(polarity=POLARITY, **sections), Run(workspace, silent()))
+        for sections in ({}, {"counterfactuals": {"people": 0.5}})
+    )
+    made = more.raw.counterfactuals
+    assert len(made) > 100
+    assert not plain.raw.counterfactuals
+    assert more.raw.splits == plain.raw.splits
+    assert more.hashes == plain.hashes
+    assert isinstance(more.train, EncodedTexts)
+    assert isinstance(plain.train, EncodedTexts)
+    assert len(more.train) == len(plain.train) + len(made)
+    assert len(more.held_out["dev"]) == len(plain.held_out["dev"])
+
+
+def test_streamed_texts_have_no_counterfactuals(
+    configured: Callable[..., Configuration],
+    tmp_path: Path,
+    workspace: Workspace,
+    silent: type[Reporter],
+    examples: list[Example],
+) -> None:
+    file = write(tmp_path / "texts.csv", examples)
+    chosen = configured(
+        data={"corpora": [], "files": file, "streamed": True},
+        optimization={"steps": 5},
+        polarity=POLARITY,
+        counterfactuals={"people": 0.5},
+    )
+    with pytest.raises(ConfigurationError, match=r"counterfactuals: .*data\.streamed = false"):
+        prepare(chosen, Run(workspace, silent()))

@@ -19,6 +19,7 @@ from tests.trials.chaos.probes import Probing
 from tests.trials.chaos.served import serve
 from tests.trials.chaos.slow import unread_port
 from tests.trials.chaos.strangers import BODIES, OTHERS, Crowd, Kind, crowd_at
+from tests.trials.chaos.worst import read_memory_limit
 
 _MOST_RATIO = 1.5
 _KEY = "valence_b3duZXItb2YtYS1rZXktaW4tYS10cmlhbC1vZi1jaGFvcw"
@@ -90,6 +91,7 @@ def _beside(
     longest = max(held[kind.name] for kind in kinds if kind in BODIES)
     longest_by_kind = ", ".join(f"{kind} {lasted:.1f} s" for kind, lasted in held.items())
     came = sum(crowd.connections for crowd in crowds)
+    peak, most = sum(part.peak for part in server.memory()), read_memory_limit()
     return Finding(
         fault=f"strangers without a key: {name}",
         tried=f"{clients} strangers, {came:,} connections in {_ROUNDS} rounds of {seconds:g} s, "
@@ -99,12 +101,15 @@ def _beside(
         f"({with_them / without:.2f} times), for "
         f"{processor['beside'] / processor['alone']:.2f} times the processor time of the server; "
         f"{failed} of its requests failed{broken}; probes on the port of VALENCE_ADMIN_PORT: "
-        f"{probing.describe()}; the longest held connection: {longest_by_kind}",
+        f"{probing.describe()}; {peak / 2**20:.0f} MiB; the longest held connection: "
+        f"{longest_by_kind}",
         promise=f"no request of an owner fails; p99 within {_MOST_RATIO} times; every probe is "
-        f"answered with 200; no body is held for longer than {LINGER_SECONDS:g} s after its answer",
+        f"answered with 200; at most {most / 2**20:.0f} MiB; no body is held for longer than "
+        f"{LINGER_SECONDS:g} s after its answer",
         held=with_them <= _MOST_RATIO * without
         and not failed
         and set(probing.seen) == {"200"}
+        and peak <= most
         and longest <= LINGER_SECONDS + _NOTICED_SECONDS,
     )
 

@@ -16,6 +16,7 @@ _HOST = b"Host: 127.0.0.1\r\n"
 _JSON = b"Content-Type: application/json\r\n"
 _LENGTH = b"Content-Length: 1000000\r\n\r\n"
 _CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n"
+_DOCUMENT = b"GET /openapi.json HTTP/1.1\r\n" + _HOST
 _CHUNK = b"1\r\n \r\n"
 # a turn of all strangers, each of which sends one piece in it
 _TURN_SECONDS = 1.0
@@ -46,7 +47,8 @@ OTHERS = (
     Kind("nothing", b""),
     Kind("headers", b"POST /v1/classify HTTP/1.1\r\n", b"a"),
     Kind("half-closed", BODIES[0].first, half_closed=True),
-    Kind("unread", (b"GET /openapi.json HTTP/1.1\r\n" + _HOST + b"\r\n") * 64, reads=False),
+    # a prefix makes an answer of their own
+    Kind("unread", (_DOCUMENT + b"X-Forwarded-Prefix: /any\r\n\r\n") * 64, reads=False),
 )
 
 

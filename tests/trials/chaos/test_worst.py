@@ -11,8 +11,8 @@ SMALL = LIMITS | {"max_characters": 4_000, "max_texts": 64, "max_body_bytes": 65
 EVERY = list_cases(SMALL, ["sentiment", "topic"])
 # faulty bodies are JSON that json.loads may be unable to read
 CASES = [case for case in EVERY if not case.name.endswith("faulty")]
-# these share the handler of /predict
-SAME = {"/"}
+# these share the handler of /predict, or read no texts
+SAME = {"/", "/v1/models/{name}/reload"}
 
 
 def test_every_route_that_reads_texts_is_tried():
@@ -43,4 +43,4 @@ def test_requests_are_within_the_limits_on_bodies():
 
 
 def test_the_limit_is_that_of_the_shipped_deployment():
-    assert worst._read_memory_limit() == 408 * 2**20
+    assert worst.read_memory_limit() == 408 * 2**20

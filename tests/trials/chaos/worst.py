@@ -105,7 +105,7 @@ class Limited:
 @contextlib.contextmanager
 def limit_memory() -> Iterator[Limited]:
     """Servers of the block may use the memory of the deployment but for what is to spare."""
-    limit = _read_memory_limit()
+    limit = read_memory_limit()
     with contextlib.ExitStack() as stack:
         try:
             group = stack.enter_context(memory_group.limit_memory(limit))
@@ -150,7 +150,7 @@ def _try_all(server: Server, cases: Sequence[Case], *, limit: int) -> Iterator[A
             return
 
 
-def _read_memory_limit() -> int:
+def read_memory_limit() -> int:
     """The bytes of memory that the deployment as shipped may use, without what must be to spare."""
     (container,) = yaml.safe_load(_DEPLOYMENT.read_text("utf-8"))["spec"]["template"]["spec"][
         "containers"

@@ -36,6 +36,7 @@ _FIXED = {
     "expected": "this key states the result of a finished configuration",
     "data": "all trials use the same texts; in [data] only targets can be searched",
     "distillation": "all trials learn from the same teacher; tune the teacher before",
+    "counterfactuals": "all trials use the same texts",
     "optimization.seed": "the best of several seeds is chance",
     "optimization.evaluate_every": "trials are compared after equally many steps",
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
-from valence.service.files.formats import FORMATS, detect_format
+from valence.service.files.formats import FORMATS, has_table_name
 from valence.training.corpora import hub, torchtext_sets
 from valence.training.experiments.tasks.task import Task, TaskFiles
 
@@ -69,7 +69,7 @@ def _list_files(folder: Path) -> list[Path]:
             f"{folder}: no such folder; --data is a folder with one subfolder for each task, or "
             f"{HUB} for the Hugging Face Hub, or {TORCHTEXT}"
         )
-    return sorted(path for path in folder.iterdir() if path.is_file() and detect_format(path))
+    return sorted(path for path in folder.iterdir() if path.is_file() and has_table_name(path))
 
 
 def _select_split(paths: Sequence[Path], split: Sequence[str]) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ import weakref
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from valence.service.errors import ReloadRefused
+from valence.service.errors import ReloadRefused, Unavailable
 from valence.service.inference.scored import ScoreRequest
+from valence.service.registry.champion_watch import ChampionWatch
 from valence.training.registry import store as registry
 
 from tests.service.inference.reload.conftest import IGNORED, Service
@@ -205,6 +206,48 @@ async def test_two_reloads_at_once_load_one_version_once(make_service):
     answers = await asyncio.gather(*(service.reloads.reload("sentiment") for _ in range(3)))
     assert [answer.version for answer in answers] == ["2"] * 3
     assert service.sample("valence_model_reload_total", model="sentiment", outcome="reloaded") == 1
+
+
+async def test_the_watch_outlives_an_unforeseen_error(make_service, monkeypatch):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    registry.promote_version("sentiment:2")
+    with monkeypatch.context() as patch:
+        patch.setattr(ChampionWatch, "look", lambda _: 1 / 0)
+        task = asyncio.create_task(service.reloads.follow())
+        await asyncio.sleep(0.3)
+    await until(service, "2")
+    task.cancel()
+    failures = [line["type"] for line in service.lines() if line["level"] == "error"]
+    assert failures == ["ZeroDivisionError"]
+
+
+async def test_a_load_that_fails_unforeseen_is_refused_without_text(make_service, monkeypatch):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    registry.promote_version("sentiment:2")
+
+    def fail(*_):
+        raise MemoryError("a text of a user")
+
+    monkeypatch.setattr(type(service.loader), "make_engine", fail)
+    with pytest.raises(ReloadRefused, match="MemoryError; sentiment:1 serves on") as error:
+        await service.reloads.reload("sentiment")
+    assert "user" not in str(error.value) + service.logged.getvalue()
+    assert service.sample("valence_model_reload_total", model="sentiment", outcome="failed") == 1
+
+
+async def test_a_version_that_is_ready_too_late_is_not_served(make_service):
+    """A service that drains serves no other version, and holds no task."""
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    registry.promote_version("sentiment:2")
+    reload = asyncio.create_task(service.reloads.reload("sentiment"))
+    await asyncio.sleep(0)
+    await service.models.close()
+    with pytest.raises(Unavailable):
+        await reload
+    assert [scorer.version for scorer in service.models._resident()] == ["1"]
 
 
 async def test_a_slow_load_does_not_hold_the_event_loop(make_service, monkeypatch):
