@@ -28,13 +28,12 @@ async def ask(entry):
     headers = [(b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": "/v1/classify", "headers": headers}
     await entry(scope, receive, send)
-    return json.loads(answer[1]["body"])
+    return json.loads(b"".join(message["body"] for message in answer[1:]))
 
 async def main():
     service = app.Valence()
     service._loading = asyncio.create_task(service._finish_loading())
     service._following = asyncio.create_task(service._follow_store())
-    service._sharing = asyncio.create_task(service._share_gauges())
     await service._loading
     before = weakref.ref(service.models.get())
     first = await ask(service.entry)
@@ -46,7 +45,10 @@ async def main():
         # frozen objects are freed by the counts of their references alone
         while before() is not None:
             await asyncio.sleep(0.02)
-    await service.drain()
+    service._following.cancel()
+    service._reloads.close()
+    await service.models.close()
+    service.log.flush()
     print(first["model"]["version"], second["model"]["version"])
 
 asyncio.run(main())
