@@ -211,7 +211,7 @@ NOW_lm = $(call quote,training/char_lm/configs/$(or $(LM),news).toml)
 NOW_sample = $(or $(call hint,,LM),news)
 NOW_cells = $(or $(call hint,,LM),news)
 WHAT_HINT = $(if $(DATA),$(call hint,--data ,DATA)$(call hint, --text ,TEXT)$(call hint, --label ,LABEL)$(call \
-	hint, --encoding ,ENCODING)$(if $(call given,MODEL),$(call hint, --name ,MODEL)),$(call hint,,CONFIG))
+	hint, --encoding ,ENCODING)$(call hint, --quoting ,QUOTING)$(if $(call given,MODEL),$(call hint, --name ,MODEL)),$(call hint,,CONFIG))
 # $(call hint,OPTION,VARIABLE): OPTION and the value as a shell reads it, if there is a value
 hint = $(if $($(2)),$(1)$(call quote,$($(2))))
 quote = $(if $(call special,$(1)),'$(subst ','\'',$(1))',$(1))

@@ -93,8 +93,10 @@ def test_every_value_reaches_its_command_unchanged(make: Make, value: str, given
             return make(target, **values)[-1]
         return make(target, *(f"{name}={text}" for name, text in values.items()))[-1]
 
-    columns = ["--text", value, "--label", value, "--encoding", value]
-    data = {"DATA": value, "TEXT": value, "LABEL": value, "ENCODING": value}
+    columns = [
+        word for name in ("text", "label", "encoding", "quoting") for word in (f"--{name}", value)
+    ]
+    data = dict.fromkeys(("DATA", "TEXT", "LABEL", "ENCODING", "QUOTING"), value)
     for target in ("train", "retrain"):
         named = run(target, **data, MODEL=value)
         assert named == ["valence", target, "--data", value, *columns, "--name", value]
@@ -167,8 +169,8 @@ def test_an_old_target_shows_a_command_that_a_shell_reads_right(make: Make, valu
         ("score", ("IN", "OUT", "MODEL"), ("", "", "--model")),
         (
             "check",
-            ("DATA", "TEXT", "LABEL", "ENCODING", "MODEL"),
-            ("--data", "--text", "--label", "--encoding", "--name"),
+            ("DATA", "TEXT", "LABEL", "ENCODING", "QUOTING", "MODEL"),
+            ("--data", "--text", "--label", "--encoding", "--quoting", "--name"),
         ),
         (
             "search",
