@@ -99,9 +99,11 @@ async def test_requests_during_swaps_have_the_answer_of_a_version(make_service):
         assert not client.done()
         client.cancel()
     assert {version for version, _ in seen} == {"1", "2"}
+    assert right["1"][0] != pytest.approx(right["2"][0], abs=0.02)
     for version, found in seen:
         for one, other in zip(found, right[version], strict=True):
-            assert one == pytest.approx(other, abs=1e-6)
+            # each load measures which number format is the fastest, and they round differently
+            assert one == pytest.approx(other, abs=2e-3)
 
 
 @pytest.mark.parametrize(
