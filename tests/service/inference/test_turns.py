@@ -8,6 +8,10 @@ from valence.service.inference.turns import Turns
 from tests.support.event_loop_turns import counted
 
 
+def hold_loop(seconds):
+    time.sleep(seconds)
+
+
 def count_to(number):
     for _ in range(number):
         yield
@@ -65,6 +69,29 @@ async def test_one_of_many_works_in_a_turn():
     assert [sorted(worked[start : start + 10]) for start in range(0, 200, 10)] == [
         list(range(10))
     ] * 20
+
+
+async def test_a_crowded_loop_lets_several_work_in_a_turn():
+    """A flood is refused for milliseconds in each turn: the admitted ones keep the engine busy."""
+    worked = []
+
+    async def work(name):
+        turns = Turns()
+        for _ in range(5):
+            hold_loop(0.0005)
+            worked.append(name)
+            await turns.give()
+
+    tasks = [asyncio.create_task(work(name)) for name in range(20)]
+    steps = []
+    while not all(task.done() for task in tasks):
+        before = len(worked)
+        await asyncio.sleep(0)
+        hold_loop(0.01)  # by others
+        steps.append(len(worked) - before)
+    # all begin at once; then about as long as the others, which is 20 pieces of half a millisecond
+    assert 5 < max(steps[3:]) <= 20
+    assert len(steps) < 40
 
 
 async def test_a_cancelled_worker_leaves_the_turns_to_the_others():
