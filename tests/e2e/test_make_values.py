@@ -161,10 +161,9 @@ def test_serve_serves_the_models_that_are_named(make: Make) -> None:
     assert make("serve", "MODELS=topic", VALENCE_MODELS="topic")[-1] == plain
 
 
-@pytest.mark.parametrize("value", HOSTILE)
+# a hint is one line
+@pytest.mark.parametrize("value", [value for value in HOSTILE if "\n" not in value])
 def test_an_old_target_shows_a_command_that_a_shell_reads_right(make: Make, value: str) -> None:
-    if "\n" in value:
-        pytest.skip("a hint is one line")
     for target, names, options in [
         ("score", ("IN", "OUT", "MODEL"), ("", "", "--model")),
         (
