@@ -100,18 +100,12 @@ class Classifier:
     def encode_head(self, text: str) -> Document:
         """The ids of the first ``max_tokens`` tokens of ``text``."""
         ids, unknown, tokens = self.artifact.vocabulary.encode_head(text, self.manifest.max_tokens)
-        used = len(ids)
-        # a misspelled word is unknown, and has the id of the word that it is read as
-        unreadable = unknown == used and not ids.any()
-        return Document(ids, Usage(len(text), tokens, used, unknown, unreadable=bool(unreadable)))
+        return _make_document(text, ids, unknown, tokens)
 
     def select_head(self, text: str, encoded: Encoded) -> Document:
         """As :meth:`encode_head`, for a text of which ``max_tokens`` tokens are ``encoded``."""
         ids, known, tokens = encoded
-        used = len(ids)
-        unknown = used - int(np.count_nonzero(known))
-        unreadable = unknown == used and not ids.any()
-        return Document(ids, Usage(len(text), tokens, used, unknown, unreadable=bool(unreadable)))
+        return _make_document(text, ids, len(ids) - int(np.count_nonzero(known)), tokens)
 
     def encode_windows(self, text: str, truncation: Truncation) -> WindowedText:
         """The ids of the tokens of ``text`` that ``truncation`` selects.
@@ -204,6 +198,14 @@ def require_finite(values: NDArray[np.floating]) -> None:
             "the model computed a number that is not finite; its weights are damaged, or too "
             "large for this text: train the model again"
         )
+
+
+def _make_document(text: str, ids: WordIds, unknown: int, tokens: int) -> Document:
+    """The head of ``text``: the ``ids`` of its first tokens, of which so many are unknown."""
+    used = len(ids)
+    # a misspelled word is unknown, and has the id of the word that it is read as
+    unreadable = unknown == used and not ids.any()
+    return Document(ids, Usage(len(text), tokens, used, unknown, unreadable=bool(unreadable)))
 
 
 def _concatenate(pieces: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:

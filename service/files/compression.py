@@ -208,7 +208,8 @@ def _open_member(file: IO[bytes], path: Path) -> _Source:
         raise ConfigurationError(
             f"{path}: the ZIP archive is damaged or cut short; copy the file again"
         ) from None
-    except (RuntimeError, NotImplementedError) as error:
+    except RuntimeError as error:
+        # it has a password, or is packed by a method that Python does not have
         raise ConfigurationError(f"{path}: {error}; unpack the archive") from None
 
 

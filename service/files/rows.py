@@ -15,7 +15,7 @@ from pathlib import Path
 from valence.service.errors import ConfigurationError
 from valence.service.files import dialects, encodings, formats
 from valence.service.files.compression import open_unpacked
-from valence.service.files.delimited import read_delimited
+from valence.service.files.delimited_text import read_delimited
 from valence.service.files.fasttext import read_fasttext
 from valence.service.files.json_objects import has_object_lines, read_json
 from valence.service.files.parquet import read_parquet

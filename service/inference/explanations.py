@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Sized
 from itertools import chain, islice
+from typing import TypeVar
 
 from valence.service.classifier.classifier import Classifier, Prediction
 from valence.service.inference import long_texts
@@ -20,6 +21,9 @@ from valence.service.inference.request_cost import RequestCost
 from valence.service.inference.scored import ScoreRequest
 from valence.service.inference.turns import Turns
 from valence.service.inference.waiting import wait_for_answers
+
+Query = TypeVar("Query", bound=Sized)
+Answer = TypeVar("Answer")
 
 
 class Explanations:
@@ -45,12 +49,7 @@ class Explanations:
             for text, label in zip(texts, labels, strict=True)
         ]
         asked = list(chain.from_iterable(questions_by_text))
-        ticket = self._batcher.submit_work(
-            explainer.attribute,
-            asked,
-            within_seconds=request.deadline - time.perf_counter(),
-        )
-        answers = iter(await wait_for_answers(self._batcher, ticket, request))
+        answers = iter(await self._compute(explainer.attribute, asked, request))
         explanations = []
         for text, label, questions in zip(texts, labels, questions_by_text, strict=True):
             contributions = list(islice(answers, len(questions)))
@@ -79,11 +78,18 @@ class Explanations:
         cost.add_numbers(units * reading.usage.tokens_used)
         cost.hold(request.hold)
         questions = explainer.questions(reading, manifest.labels[0])
-        ticket = self._batcher.submit_work(
-            explainer.activate,
-            questions,
-            within_seconds=request.deadline - time.perf_counter(),
-        )
-        (activations,) = await wait_for_answers(self._batcher, ticket, request)
+        (activations,) = await self._compute(explainer.activate, questions, request)
         ranked = explainer.rank_units(text, activations, max_units=max_units)
         return ranked._replace(cost=sum(map(len, questions)))
+
+    async def _compute(
+        self,
+        work: Callable[[list[Query]], Sequence[Answer]],
+        queries: Sequence[Query],
+        request: ScoreRequest,
+    ) -> list[Answer]:
+        """What ``work`` answers to ``queries``, after their wait in the queue."""
+        ticket = self._batcher.submit_work(
+            work, queries, within_seconds=request.deadline - time.perf_counter()
+        )
+        return await wait_for_answers(self._batcher, ticket, request)

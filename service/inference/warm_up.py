@@ -79,7 +79,7 @@ def compare_speed(engine: Engine, other: Engine, *, words: int) -> float:
     """
 
     def seconds(measured: Engine) -> float:
-        documents = [np.arange(row, row + _TOKENS, dtype=np.int32) % words for row in range(_ROWS)]
+        documents = _make_documents(_ROWS, _TOKENS, words)
         started = time.thread_time()
         measured.logits(documents)
         return time.thread_time() - started
@@ -97,7 +97,7 @@ def measure_speed(
     """
 
     def seconds(count: int, tokens: int) -> float:
-        documents = [np.arange(row, row + tokens, dtype=np.int32) % words for row in range(count)]
+        documents = _make_documents(count, tokens, words)
         started = time.perf_counter()
         work(documents)
         return time.perf_counter() - started
@@ -106,3 +106,8 @@ def measure_speed(
     smallest = min(seconds(1, 1) for _ in range(3))
     large = min(seconds(_ROWS, _TOKENS) for _ in range(3))
     return smallest, max(large - smallest, 1e-7) / (_ROWS * _TOKENS)
+
+
+def _make_documents(count: int, tokens: int, words: int) -> list[WordIds]:
+    """Documents of equal length, whose ids are below ``words``."""
+    return [np.arange(row, row + tokens, dtype=np.int32) % words for row in range(count)]

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from valence.service.files.state import State, describe_state
+
 # The file is looked at so often at most, and a change is taken so late at most.
 CHECK_SECONDS = 1.0
 # A file that changed so shortly ago may be half written, or change again within one tick of the
 # clock of its file system.
 SETTLE_SECONDS = 0.1
-
-State = tuple[int, ...]
 
 
 class FileWatch:
@@ -68,13 +68,7 @@ class FileWatch:
         """The state of the path, None if it cannot be seen, and its age in seconds."""
         try:
             status = self._path.stat()
-            state: State = (
-                status.st_dev,
-                status.st_ino,
-                status.st_size,
-                status.st_mtime_ns,
-                status.st_ctime_ns,
-            )
+            state = describe_state(status)
         except (FileNotFoundError, NotADirectoryError):
             try:
                 # the folder changed when the file was removed

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from valence.service.errors import ArtifactError
+from valence.service.files.state import State, describe_state
 from valence.service.registry import champion
 
 
@@ -16,7 +17,7 @@ class Sighting(NamedTuple):
     """The champion; empty if there is none."""
     fault: str = ""
     """Why the champion cannot be told."""
-    files: tuple[tuple[int, ...], ...] = ()
+    files: tuple[State, ...] = ()
     """The states of the folder of the champion, and of the files in it."""
 
 
@@ -28,7 +29,7 @@ class ChampionWatch:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._state: tuple[int, ...] | None = None
+        self._state: State | None = None
         self._version = ""
 
     def look(self) -> Sighting:
@@ -45,23 +46,16 @@ class ChampionWatch:
         except OSError as error:
             return Sighting(fault=f"{self._folder}: {error.strerror}")
 
-    def _files(self) -> tuple[tuple[int, ...], ...]:
+    def _files(self) -> tuple[State, ...]:
         folder = self._folder / self._version
         if not self._version or not folder.is_dir():
             return ()
         return (_state(folder), *(_state(path) for path in sorted(folder.iterdir())))
 
 
-def _state(path: Path) -> tuple[int, ...]:
-    """Numbers that change with the file at ``path``; empty if there is none."""
+def _state(path: Path) -> State:
+    """The state of the file at ``path``; empty if there is none."""
     try:
-        status = path.stat()
+        return describe_state(path.stat())
     except FileNotFoundError:
         return ()
-    return (
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    )

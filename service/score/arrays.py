@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from valence.service.files import missing_values
 from valence.service.files.parquet import import_pyarrow
 from valence.service.score.texts import Fault, Scores, TextScorer
 
@@ -43,16 +44,8 @@ def read_texts(array: pyarrow.Array) -> list[str | Fault]:
         values = array.to_pylist()
     except UnicodeDecodeError:
         values = array.cast(arrow.large_binary()).to_pylist()
-    return [_read_text(value) for value in values]
-
-
-def _read_text(value: str | bytes | None) -> str | Fault:
-    if isinstance(value, str):
-        return value
-    try:
-        return "" if value is None else value.decode()
-    except UnicodeDecodeError:
-        return _NOT_UTF8
+    texts = map(missing_values.read_text, values)
+    return [_NOT_UTF8 if text is None else text for text in texts]
 
 
 def score_array(array: pyarrow.Array, scorer: TextScorer) -> pyarrow.RecordBatch:

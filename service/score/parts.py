@@ -16,7 +16,7 @@ from valence.service.errors import ConfigurationError
 from valence.service.files.dialects import DELIMITERS
 from valence.service.files.parquet import import_pyarrow
 from valence.service.score.arrays import make_columns, make_schema
-from valence.service.score.plain import find_obstacle
+from valence.service.score.plain_values import find_obstacle
 from valence.service.score.sources import Part, Source
 from valence.service.score.texts import Scores, TextScorer
 

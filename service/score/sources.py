@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from valence.service.errors import ConfigurationError
-from valence.service.files import missing
+from valence.service.files import missing_values
 from valence.service.files.parquet import import_pyarrow, read_batches, read_schema
 from valence.service.files.rows import Rows
 from valence.service.files.table import Row, Table
 from valence.service.score.arrays import holds_bytes, holds_texts, read_texts
 from valence.service.score.options import Options
-from valence.service.score.plain import to_plain
+from valence.service.score.plain_values import to_plain
 from valence.service.score.survey import make_array, survey_columns, survey_types
 from valence.service.score.texts import Fault
 
@@ -274,7 +274,7 @@ def _find_text(row: Row, column: str) -> str | Fault:
     if row.fault:
         return Fault(f"{row.place}: {row.fault}")
     value = row.values.get(column)
-    text = missing.read_text(value)
+    text = missing_values.read_text(value)
     if text is None:
         return Fault(f"{row.place}: column {column!r} has a {type(value).__name__}, not a text")
     return text

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from string import Formatter
 
 from valence.service.classifier.manifest import BehaviourKind
+from valence.training.behaviour.grammar import add_article
 from valence.training.behaviour.model_under_test import SentimentPrediction
 
 Case = tuple[str, ...]
@@ -76,5 +77,5 @@ def _values(chosen: dict[str, Filler], index: int) -> dict[str, str]:
     for slot, filler in chosen.items():
         word = filler if isinstance(filler, str) else filler[index]
         values[slot] = word
-        values[f"a_{slot}"] = f"{'an' if word[0].lower() in 'aeiou' else 'a'} {word}"
+        values[f"a_{slot}"] = add_article(word)
     return values

@@ -29,7 +29,7 @@ from valence.service.files.formats import (
     has_table_name,
     require_format,
 )
-from valence.service.files.missing import is_missing, read_text
+from valence.service.files.missing_values import is_missing, read_text
 from valence.service.files.rows import Rows
 from valence.service.files.table import Row
 from valence.training.config.columns import Columns

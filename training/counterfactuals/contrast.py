@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
+from valence.training.behaviour.grammar import add_article, capitalize
 from valence.training.counterfactuals.frames import Found, Frame
 from valence.training.counterfactuals.sides import Counterfactual, Shares
 
@@ -148,17 +149,9 @@ class _Filler:
         chance, (subject, verb) = self._chance, self._frame
         plain = chance.choice(PLAIN)
         text = chance.choice(templates).format(
-            s=subject, S=_capitalize(subject), v=verb, n=_CONTRACTED.get(verb, f"{verb} not"),
-            a=self._adjective, A=_capitalize(self._adjective), an=_add_article(self._adjective),
+            s=subject, S=capitalize(subject), v=verb, n=_CONTRACTED.get(verb, f"{verb} not"),
+            a=self._adjective, A=capitalize(self._adjective), an=add_article(self._adjective),
             noun=chance.choice(NOUNS), aside=chance.choice(ASIDES), is_not=chance.choice(_IS_NOT),
-            p=plain, a_p=_add_article(plain), **more,
+            p=plain, a_p=add_article(plain), **more,
         )  # fmt: skip
-        return text if chance.random() < 0.3 else _capitalize(text)
-
-
-def _capitalize(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _add_article(word: str) -> str:
-    return f"{'an' if word[0].lower() in 'aeiou' else 'a'} {word}"
+        return text if chance.random() < 0.3 else capitalize(text)

@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Iterator
 
+from valence.training.behaviour.grammar import add_article, capitalize
 from valence.training.counterfactuals.contrast import NEUTRAL
 from valence.training.counterfactuals.sides import Counterfactual, Shares
 
@@ -97,11 +98,10 @@ def insert_group(text: str, shares: Shares, chance: random.Random) -> Iterator[C
     if match is None:
         return
     for term in chance.sample(TERMS, 2):
-        before = match["before"]
-        if before in ("a ", "an "):
-            before = f"{_article(term)} "
+        indefinite = match["before"] in ("a ", "an ")
+        named = add_article(term) if indefinite else match["before"] + term
         start, end = match.span()
-        yield Counterfactual(f"{text[:start]}{before}{term} {match['person']}{text[end:]}", shares)
+        yield Counterfactual(f"{text[:start]}{named} {match['person']}{text[end:]}", shares)
 
 
 def make_statements(count: int, chance: random.Random) -> Iterator[Counterfactual]:
@@ -113,13 +113,7 @@ def make_statements(count: int, chance: random.Random) -> Iterator[Counterfactua
         adjective = chance.choice(_ADJECTIVES[happy])
         template = chance.choice(_NEUTRAL if number % 3 == 0 else chance.choice(_FEELING))
         text = template.format(
-            term=term, person=person, who=who, a_term=f"{_article(term)} {term}",
-            adjective=adjective, an=f"{_article(adjective)} {adjective}",
+            term=term, person=person, who=who, a_term=add_article(term),
+            adjective=adjective, an=add_article(adjective),
         )  # fmt: skip
-        yield Counterfactual(
-            text[0].upper() + text[1:], NEUTRAL if number % 3 == 0 else _SHARES[happy]
-        )
-
-
-def _article(word: str) -> str:
-    return "an" if word[0].lower() in "aeiou" else "a"
+        yield Counterfactual(capitalize(text), NEUTRAL if number % 3 == 0 else _SHARES[happy])

@@ -28,7 +28,7 @@ import tomli_w
 from valence.service.classifier import tokenizer
 from valence.service.errors import ConfigurationError
 from valence.service.files.encodings import AUTO
-from valence.service.files.missing import is_missing
+from valence.service.files.missing_values import is_missing
 from valence.training.config.columns import Columns
 from valence.training.config.loader import parse_configuration
 from valence.training.config.schema import Optimization

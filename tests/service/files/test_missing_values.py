@@ -3,7 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from valence.service.files.missing import is_missing
+from valence.service.files.missing_values import is_missing
 
 
 @pytest.mark.parametrize(
