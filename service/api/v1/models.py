@@ -114,6 +114,14 @@ class ModelCard(BaseModel):
     default: Annotated[
         bool, Field(description="Whether the model answers requests without a model.")
     ]
+    versions: Annotated[
+        list[str],
+        Field(description="The versions in memory; each answers to `name:version`."),
+    ]
+    aliases: Annotated[
+        dict[str, str],
+        Field(description="The version of each alias; each answers to `name@alias`."),
+    ]
     task: Annotated[
         Task,
         Field(
@@ -182,6 +190,10 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         name=manifest.name,
         version=manifest.version,
         default=manifest.name == context.models.default,
+        versions=[one.version for one in context.models.versions(manifest.name)],
+        aliases={
+            alias: one.version for alias, one in context.models.aliases(manifest.name).items()
+        },
         task=manifest.task,
         labels=list(manifest.labels),
         thresholds=manifest.thresholds,
@@ -218,11 +230,11 @@ ROUTES = (
         handler=show_model,
         operation=Operation(
             summary="Show one model",
-            description="The same fields as in the list.",
+            description="The same fields as in the list, of any version in memory.",
             tag="models",
             response=ModelCard,
             response_examples={"sentiment": CARD},
-            parameters={"name": "The model, as `name` or `name:version`."},
+            parameters={"name": "The model, as `name`, `name:version` or `name@alias`."},
             errors=(errors.UnknownModel, errors.Unavailable),
         ),
     ),

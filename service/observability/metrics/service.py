@@ -119,7 +119,7 @@ class Metrics:
             registry=registry,
         )
         self.keys = KeyMetrics(registry)
-        self.reloads = ReloadMetrics(registry)
+        self.reloads = ReloadMetrics(registry, shared=folder is not None)
         self.stage_seconds = Histogram(
             "valence_stage_duration_seconds",
             "Time of a request in each stage: tokenize, queue, infer.",
