@@ -119,7 +119,8 @@ def _overload(
         tried=f"{sent / seconds / _ROUNDS / peak:.1f} times the peak, {peak:,.0f}/s, for "
         f"{seconds:.0f} s, {_ROUNDS} times: {sent:,} requests",
         lost=f"{answers}, {unanswered} unanswered; goodput {goodput:.0%} of the peak before and "
-        f"after, or of what was sent if that is less ({', '.join(f'{share:.0%}' for share in shares)}); accepted p99 {p99:.2f} s; "
+        "after, or of what was sent if that is less "
+        f"({', '.join(f'{share:.0%}' for share in shares)}); accepted p99 {p99:.2f} s; "
         f"memory +{growth / 2**20:.0f} MiB; a request 2 s later takes {slower:.1f} times the "
         "normal",
         promise="one answer each, by contract; goodput >= 90 %; p99 within the deadline of "
