@@ -32,7 +32,7 @@ export BENTOML_DO_NOT_TRACK := True
 # `value` keeps make from expanding a value that comes from the command line or the environment.
 VALUES := AGAINST ARGS BENTOML_HOME BUILD_ARGS CONFIG DATA ENCODING GIGABYTES HOST IN JOBS LABEL LM MINUTES \
 	MODEL MODELS ONLY OUT PORT PYTHON QUOTING RANKS RESTARTS ROUNDS SECONDS SEEDS SHARE SPACE TAG TASKS TEXT \
-	TRIALS TRIES VARIANT
+	TRIALS TRIES VARIANT WORKERS
 $(foreach name,$(VALUES),$(if $(filter command environment,$(firstword $(origin $(name)))),\
 	$(eval override $(name) := $$(value $(name)))))
 $(foreach name,$(VALUES),$(eval export GIVEN_$(name) = $$($(name))))
@@ -75,9 +75,10 @@ help: ## List the targets
 
 setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub ## Create .venv with all that `valence` needs
 
-serve: $(BASE) ## Train what is missing, then serve; MODELS="NAME NAME" HOST= PORT=
+serve: $(BASE) ## Train what is missing, then serve; MODELS="NAME NAME" HOST= PORT= WORKERS=auto
 	@$(call train_missing,MODELS)
-	@set -f; $(SERVED); exec $(VALENCE) serve --host "$$GIVEN_HOST" --port "$$GIVEN_PORT" "$$@"
+	@set -f; $(SERVED); exec $(VALENCE) serve --host "$$GIVEN_HOST" --port "$$GIVEN_PORT" \
+		$(call option,--workers,WORKERS) "$$@"
 
 train: $(BASE) $(TRACKING) $(HUB)
 train: ## Train MODEL=topic, CONFIG=FILE or DATA=FILE TEXT=COLUMN LABEL=COLUMN; RANKS=2 ARGS="--seed 1"
