@@ -12,10 +12,10 @@ _WORD_BYTES = 256
 
 
 def estimate_bytes(architecture: Architecture) -> int:
-    """The bytes that a model of this shape takes in memory.
+    """The bytes that a model of this shape takes in memory at most.
 
     These are its parameters, its words, and the table that the native engine folds from the words
-    and the input weights, which is the largest part.
+    and the input weights, which is the largest part. Engines with short numbers take less.
     """
     words = architecture.vocabulary_size
     parameters = sum(math.prod(shape) for shape in architecture.tensor_shapes().values())

@@ -100,9 +100,11 @@ class Models:
         Raises :class:`UnknownModel`, or :class:`Unavailable` while starting and draining.
         """
         self.require_serving()
-        scorer = self._scorers.get(self._default if name is None else name)
+        if name is None:
+            return self._scorers[self._default]
+        scorer = self._scorers.get(name)
         if scorer is None:
-            raise UnknownModel(self._describe_unknown(name or self._default))
+            raise UnknownModel(self._describe_unknown(name))
         if self._kept and name in self._kept:
             # the one that has answered last is the last one
             self._kept[name] = self._kept.pop(name)
@@ -189,6 +191,13 @@ class Models:
         A normal batch lasts less than a thousandth of ``hung_seconds``.
         """
         return all(scorer.busy_seconds < self._hung_seconds for scorer in self._resident())
+
+    @property
+    def busy(self) -> bool:
+        """Whether a text waits for an engine, or the thread of the engines computes a batch."""
+        return any(
+            scorer.admission.queue.items or scorer.busy_seconds for scorer in self._resident()
+        )
 
     def report(self) -> None:
         """Write the state of the queues into the metrics."""

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from valence.service.registry.alias_watch import AliasWatch, Sighting
 from valence.service.registry.tag import CHAMPION, Tag
+
+
+class Reloaded(NamedTuple):
+    """A model after a reload; ``previous`` is the version before, which may be the same."""
+
+    model: str
+    version: str
+    previous: str
 
 
 @dataclass(slots=True)

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from valence.service.classifier.architecture import Architecture
-from valence.service.errors import ReloadRefused, UnknownModel
+from valence.service.errors import ReloadRefused, UnknownModel, ValenceError
 from valence.service.inference.model_loader import ModelLoader
 from valence.service.inference.models import Models, Phase
 from valence.service.inference.reload.candidate import Refusal, find_or_prepare
-from valence.service.inference.reload.followed import Attempt, Followed
+from valence.service.inference.reload.followed import Attempt, Followed, Reloaded
 from valence.service.inference.reload.load_thread import LoadThread
+from valence.service.inference.reload.marks import ReloadMarks
 from valence.service.inference.reload.room import choose_leaving
+from valence.service.inference.reload.unload_rule import require_leavable
 from valence.service.inference.scorer import Scorer
 from valence.service.registry import models
 from valence.service.registry.alias_watch import AliasWatch, Sighting
 from valence.service.registry.names import describe_unknown
 from valence.service.registry.tag import Tag
-
-
-class Reloaded(NamedTuple):
-    """A model after a reload; ``previous`` is the version before, which may be the same."""
-
-    model: str
-    version: str
-    previous: str
 
 
 class Reloads:
@@ -49,6 +43,7 @@ class Reloads:
         self._followed: dict[str, Followed] = {}
         self._thread = LoadThread()
         self._turn = asyncio.Lock()
+        self._marks = ReloadMarks(loader.metrics.folder)
         self._retiring: set[asyncio.Task[None]] = set()
         self._failures: set[type[Exception]] = set()
 
@@ -64,6 +59,8 @@ class Reloads:
         for name in self._models.names:
             try:
                 await self._follow_model(name)
+            except UnknownModel:
+                continue
             except Exception as error:
                 # The watch outlives what nobody foresaw, and tells each kind of it once.
                 if type(error) not in self._failures and self._models.phase is not Phase.DRAINING:
@@ -71,21 +68,30 @@ class Reloads:
                     self._log.failure("model watch failed", error)
 
     async def reload(self, name: str) -> Reloaded:
-        """Serve what the model store means by the bare ``name`` now.
+        """Serve what the model store means by the bare ``name`` now, here and in other workers.
 
         Without a champion this is the latest version. Raises :class:`UnknownModel`,
         :class:`Unavailable`, and :class:`ReloadRefused` with the reason.
         """
-        return await self._serve(self._models.get(name).name)
+        return await self._serve_everywhere(self._models.get(name).name)
+
+    async def follow_marks(self) -> None:
+        """Look once for what other workers have reloaded on demand, and reload it here."""
+        # a refusal is in the log and the metrics; the folder ends with the server
+        with contextlib.suppress(ValenceError, OSError):
+            for name in self._marks.take():
+                await self._serve(name)
 
     async def load(self, text: str) -> Reloaded:
-        """Have the model ``text`` of the store in memory, whatever form its tag has.
+        """Have ``text`` of the store in memory: a bare name, a version, or an alias.
 
-        ``name:version`` stays until :meth:`unload`, or until it gives way to another one. Raises
+        A version stays until :meth:`unload`, or until it gives way to another one. Raises
         :class:`UnknownModel` for what the store does not hold, and what :meth:`reload` raises.
         """
-        self._require_one_worker()
+        self._models.require_serving()
         tag = Tag.parse(text)
+        if tag.version or tag.alias:
+            self._require_one_worker()
         held = await self.list_store()
         of_name = [one for one in held if one.name == tag.name]
         if not of_name:
@@ -93,9 +99,9 @@ class Reloads:
         if tag.version and tag not in of_name:
             known = ", ".join(map(str, of_name))
             raise UnknownModel(f"the model store does not have {text!r}; it has {known}")
+        if not (tag.version or tag.alias):
+            return await self._serve_everywhere(tag.name)
         followed = self._find_followed(tag.name)
-        if not tag.version and tag.alias in ("", followed.alias):
-            return await self._serve(tag.name)
         names = followed.names_of(tag.alias) if tag.alias else ()
         try:
             return await self._renew(followed, tag, names)
@@ -114,23 +120,11 @@ class Reloads:
         """
         self._require_one_worker()
         async with self._turn:
-            scorer, tag = self._models.get(text), Tag.parse(text)
-            means = self._models.names_of(scorer)
-            if tag.alias:
-                raise ReloadRefused(
-                    f"{text} is an alias of the model store; delete it with "
-                    f"`valence alias delete {text}`, and {scorer.name}:{scorer.version} leaves"
-                )
-            if tag.version and means:
-                raise ReloadRefused(
-                    f"{text} is what {', '.join(means)} means; let that mean another version first"
-                )
-            if tag.name == self._models.default and not tag.version:
-                raise ReloadRefused(
-                    f"{tag.name} answers requests without a model, and stays; "
-                    "VALENCE_DEFAULT_MODEL names another one"
-                )
-            self._settle(self._models.drop(*(self._models.all_names(text))))
+            scorer, tag = require_leavable(self._models, text), Tag.parse(text)
+            self._settle(self._models.drop(*self._models.all_names(text)))
+            if not tag.version:
+                self._metrics.set_refused(tag.name, refused=False)
+                self._followed.pop(tag.name, None)
             self._log.event("info", "model unloaded", model=scorer.name, names=(text,))
             return scorer
 
@@ -139,6 +133,11 @@ class Reloads:
         for retiring in self._retiring:
             retiring.cancel()
         self._thread.close()
+
+    async def _serve_everywhere(self, name: str) -> Reloaded:
+        answer = await self._serve(name)
+        self._marks.put(name)
+        return answer
 
     async def _serve(self, name: str) -> Reloaded:
         """Let the bare ``name`` mean what the store means by it."""
@@ -159,9 +158,10 @@ class Reloads:
     async def _follow_model(self, name: str) -> None:
         followed = self._find_followed(name)
         sightings = await self._thread.run(followed.watch.look)
-        for alias in self._models.aliases(name).keys() - sightings.keys():
-            self._settle(self._models.drop(f"{name}@{alias}"))
-            self._log.event("info", "alias deleted", model=name, alias=alias)
+        async with self._turn:
+            for alias in self._models.aliases(name).keys() - sightings.keys():
+                self._settle(self._models.drop(f"{name}@{alias}"))
+                self._log.event("info", "alias deleted", model=name, alias=alias)
         followed.attempts = {
             alias: followed.attempts.get(alias) or Attempt() for alias in sightings
         }
@@ -193,6 +193,8 @@ class Reloads:
         """
         name = tag.name
         async with self._turn:
+            if self._followed.get(name) is not followed:
+                raise UnknownModel(f"{name} was unloaded meanwhile; load it again")
             started = time.perf_counter()
             before = self._models.find(names[-1] if names else str(tag))
             previous = "" if before is None else before.version
@@ -222,8 +224,9 @@ class Reloads:
                     previous=previous,
                     seconds=round(time.perf_counter() - started, 3),
                 )
-            if tag.alias in followed.attempts:
-                followed.attempts[tag.alias].refused = None
+            attempt = followed.attempts.get(tag.alias or followed.alias)
+            if names and attempt is not None:
+                attempt.refused = None
             self._metrics.set_refused(name, refused=followed.refused)
             return Reloaded(name, scorer.version, previous or scorer.version)
 
@@ -265,8 +268,8 @@ class Reloads:
     async def _free(self, before: Scorer) -> None:
         await self._models.retire(before)
         del before
-        # What is left of it in circles of references is freed now: the collector rarely looks at
-        # old objects. The models of the start are frozen, so there are few to look at.
+        # Circles of references are freed now: the collector rarely looks at old objects. The models
+        # of the start are frozen, so there are few to look at.
         await self._thread.run(gc.collect)
 
     def _find_followed(self, name: str) -> Followed:
@@ -282,7 +285,6 @@ class Reloads:
         return followed
 
     def _require_one_worker(self) -> None:
-        self._models.require_serving()
         if self._loader.metrics.shared:
             raise ReloadRefused(
                 "a request reaches one of the workers of this service, and all of them follow "

@@ -99,7 +99,8 @@ def _change_route(deed: str, handler: Handler, summary: str, description: str) -
         operation=Operation(
             summary=summary,
             description=f"{description} Needs an API key with the scope `admin`. A service with "
-            "several workers refuses it, because a request reaches one of them.",
+            "several workers refuses it, because a request reaches one of them; it only loads "
+            "`name`.",
             tag="open inference protocol",
             parameters={"name": "The model, as `name`, `name:version` or `name@alias`."},
             request=RepositoryRequest,

@@ -99,6 +99,21 @@ async def test_a_model_that_was_not_served_is_loaded_by_its_name(served):
     assert (await classify(served, "topic")).status_code == 404
 
 
+async def test_a_look_does_not_load_again_what_is_unloaded(served):
+    registry.set_alias("topic@blue", "1")
+    reloads = served.app.context.reloads
+    for wait in range(4):
+        assert (await change(served, "load", "topic")).status_code == 200
+        looking = asyncio.create_task(reloads.look())
+        for _ in range(wait):
+            await asyncio.sleep(0.001)
+        assert (await change(served, "unload", "topic")).status_code == 200
+        await looking
+        assert (await classify(served, "topic")).status_code == 404
+        assert (await classify(served, "topic@blue")).status_code == 404
+        assert served.models.names == ("sentiment",)
+
+
 async def test_a_request_of_a_client_loads_nothing(served):
     for model in ("sentiment:2", "topic", "sentiment@blue", "topic:1"):
         answer = await classify(served, model)

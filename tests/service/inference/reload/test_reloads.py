@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from valence.service.errors import ReloadRefused, Unavailable
 from valence.service.inference.footprint import estimate_bytes
+from valence.service.inference.reload.marks import ReloadMarks
 from valence.service.inference.scored import ScoreRequest
 from valence.service.registry.alias_watch import AliasWatch
 from valence.training.registry import store as registry
@@ -101,6 +102,25 @@ async def test_an_alias_answers_once_it_is_set(make_service):
     assert [one.version for one in service.models.versions("sentiment")] == ["1"]
     events = [(line["event"], line.get("version")) for line in service.lines()]
     assert events == [("model reloaded", "2"), ("model reloaded", "3"), ("alias deleted", None)]
+
+
+async def test_the_metrics_tell_what_each_alias_means(make_service):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+
+    def meant(alias: str, version: str) -> float | None:
+        return service.sample(
+            "valence_model_alias", model="sentiment", alias=alias, version=version
+        )
+
+    registry.set_alias("sentiment@blue", "2")
+    await service.reloads.look()
+    assert (meant("", "1"), meant("blue", "2")) == (1, 1)
+    registry.set_alias("sentiment@blue", "1")
+    registry.promote_version("sentiment:2")
+    await service.reloads.look()
+    assert (meant("", "1"), meant("", "2")) == (None, 1)
+    assert (meant("blue", "1"), meant("blue", "2"), meant("champion", "2")) == (1, None, 1)
 
 
 async def test_the_aliases_of_the_start_answer_from_the_start(make_service):
@@ -191,6 +211,28 @@ async def test_an_alias_beyond_the_memory_budget_is_refused(make_service):
     await service.reloads.look()
     assert service.models.get("sentiment@blue").version == "4"
     assert service.version == service.models.get("sentiment@green").version == "3"
+
+
+async def test_a_reload_on_demand_reaches_the_other_workers(make_service, tmp_path):
+    """They follow no champion, as with VALENCE_RELOAD=off."""
+    one, two = make_service(), make_service()
+    for service in (one, two):
+        service.reloads._marks = ReloadMarks(tmp_path)
+    put_model("sentiment", "2", seed=2)
+    registry.promote_version("sentiment:2")
+    await two.reloads.follow_marks()
+    assert two.version == "1"
+    await one.reloads.reload("sentiment")
+    await two.reloads.follow_marks()
+    assert (one.version, two.version) == ("2", "2")
+    # a refusal there ends nothing, and the mark is not followed again
+    shutil.rmtree(two.store / "sentiment" / "2")
+    two.reloads._marks._seen = {}
+    await two.reloads.follow_marks()
+    assert two.lines()[-1]["outcome"] == "damaged"
+    lines = len(two.lines())
+    await two.reloads.follow_marks()
+    assert len(two.lines()) == lines
 
 
 async def test_requests_during_swaps_have_the_answer_of_a_version(make_service):
