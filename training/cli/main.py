@@ -13,6 +13,7 @@ from valence.training.cli.cells import cells
 from valence.training.cli.check import check
 from valence.training.cli.evaluate import evaluate
 from valence.training.cli.experiments import experiments
+from valence.training.cli.export import export
 from valence.training.cli.faithfulness import faithfulness
 from valence.training.cli.fetch import fetch
 from valence.training.cli.forwarding import SETTINGS, bento, keys, score
@@ -32,7 +33,7 @@ from valence.training.cli.typos import typos
 GROUPS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Train": (train, search, retrain),
     "Data": (fetch, check),
-    "Models": (show, evaluate, faithfulness, typos, experiments, promote, rollback),
+    "Models": (show, evaluate, faithfulness, typos, experiments, promote, rollback, export),
     "Serve": (serve, keys, bento),
     "Score": (score, predict),
     "Character model": (lm, sample, cells),
