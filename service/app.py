@@ -87,6 +87,7 @@ class Valence:
         from valence.service.inference.model_loader import ModelLoader
         from valence.service.inference.models import Models
         from valence.service.inference.reload.reloads import Reloads
+        from valence.service.inference.shadow.shadow import Shadow
         from valence.service.observability import (
             library_log,
             log,
@@ -104,6 +105,9 @@ class Valence:
         self.models = Models(hung_seconds=self.settings.hung_seconds)
         self._tracer = tracing.Tracer() if tracing.is_enabled(os.environ) else None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._shadows = [
+            Shadow(rule, self.models, self.metrics, self.log) for rule in self.settings.shadow
+        ]
         memory = self.settings.cache_bytes
         self._loader = ModelLoader(
             self.settings,
@@ -111,6 +115,7 @@ class Valence:
             self.metrics,
             self.log,
             AnswerCache(max_bytes=memory) if memory else None,
+            {shadow.rule.model: shadow.observe for shadow in self._shadows},
         )
         self._reloads = Reloads(self._loader, self.models)
         self._ready = asyncio.Event()
@@ -200,7 +205,7 @@ class Valence:
         self._measuring = asyncio.create_task(self._measure_saturation())
         # The server waits for all requests before it calls ``drain``, so streams are told to end
         # at the signal itself.
-        sigterm.call_at_sigterm(self.models.ending.set)
+        sigterm.call_at_sigterm(self._note_end)
         if self.settings.drain_seconds:
             sigterm.delay_sigterm(self.settings.drain_seconds, self.models.leave)
 
@@ -211,6 +216,8 @@ class Valence:
         self._following.cancel()
         self._agreeing.cancel()
         self._reloads.close()
+        for shadow in self._shadows:
+            await shadow.close()
         await self.models.close()
         self._sharing.cancel()
         self._measuring.cancel()
@@ -227,6 +234,16 @@ class Valence:
         return await classify_in_process(
             self.application.context, {k: v for k, v in fields.items() if v is not None}
         )
+
+    def _note_end(self) -> None:
+        """Tell streams to end; a worker that still loads lets go of the socket of the others."""
+        from valence.service.server.event_loop import BatchAcceptLoop
+
+        self.models.ending.set()
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, BatchAcceptLoop) and not self._ready.is_set():
+            loop.is_abandoned = True
+        self._ready.set()
 
     def _is_worth_keeping(self) -> bool:
         """False for one of several workers whose engine has hung: only it is replaced.

@@ -41,6 +41,48 @@ def _require_rate(rate: float) -> float:
     return rate
 
 
+class ShadowRule(BaseModel):
+    """A model whose challenger scores a share of its texts too."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(min_length=1)
+    challenger: str = Field(min_length=1)
+    """An alias of the model."""
+    share: float = Field(gt=0, le=1)
+    """Of the requests."""
+
+    @classmethod
+    def parse(cls, text: str) -> ShadowRule:
+        """The rule that ``text`` means, such as ``sentiment=challenger:0.1``.
+
+        Raises ``ValueError``.
+        """
+        model, mark, rest = text.partition("=")
+        challenger, other_mark, share = rest.rpartition(":")
+        try:
+            if mark and other_mark:
+                return cls(model=model.strip(), challenger=challenger.strip(), share=float(share))
+        except ValueError:
+            pass
+        raise ValueError(
+            f"{text!r} is not MODEL=ALIAS:SHARE, such as sentiment=challenger:0.1, with a share "
+            "above 0 and up to 1"
+        )
+
+
+def _parse_shadows(value: object) -> object:
+    """The shadow rules of a comma-separated string; raises ``ValueError``."""
+    if not isinstance(value, str):
+        return value
+    rules = [ShadowRule.parse(part.strip()) for part in value.split(",") if part.strip()]
+    names = [rule.model for rule in rules]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} has two challengers; give it one")
+    return tuple(rules)
+
+
 class Settings(BaseModel):
     """The settings of the service; the variable is ``VALENCE_`` and the name in capitals."""
 
@@ -117,6 +159,12 @@ class Settings(BaseModel):
         ge=1.0,
         description="How many times as long as the version before a version may compute for a "
         "token. A slower version is not served without a restart.",
+    )
+    shadow: Annotated[tuple[ShadowRule, ...], BeforeValidator(_parse_shadows)] = Field(
+        default=(),
+        description="Models whose challenger scores a share of the requests too, after their "
+        "answer, as `model=alias:share` separated by commas, such as `sentiment=challenger:0.1`. "
+        "No answer changes; the metrics show how the two versions differ. Empty: none.",
     )
     queue_items: int = Field(
         default=8192,

@@ -69,6 +69,8 @@ class BatchAcceptLoop(uvloop.Loop):
     """Called once the server listens, with its socket."""
     ready: asyncio.Event | None = None
     """Servers listen when it is set: a worker that starts leaves connections to the others."""
+    is_abandoned = False
+    """Set before ``ready`` if the worker ends without having been ready: it never accepts."""
     sharers = 1
     """How many workers accept from one socket, this one included."""
 
@@ -97,6 +99,10 @@ class BatchAcceptLoop(uvloop.Loop):
                 # accepted sockets inherit it
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         server = BatchAcceptServer(self, sock, protocol_factory, ssl=options.get("ssl"))
+        if self.is_abandoned:
+            # its owner closes the socket next, and connections that wait no longer wait in vain
+            server.close()
+            return server
         if self.on_listening is not None:
             await self.on_listening(sock)
         self.url = self.url or _url(sock, secure=options.get("ssl") is not None)
@@ -184,14 +190,6 @@ class BatchAcceptServer:
                 self._connect_soon(connection)
         self._pause()
 
-    def _share_of_waiting(self) -> int:
-        """How many of the waiting connections this worker takes in a turn, at least one."""
-        waiting = 0
-        with contextlib.suppress(AttributeError, OSError):
-            info = self._listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _WAITING.size)
-            (waiting,) = _WAITING.unpack(info)
-        return max(math.ceil(waiting / (_TURNS_OF_WAITING * self._loop.sharers)), 1)
-
     def _count_accepts(self, now: float) -> int:
         """How many of the waiting connections may be accepted in this turn."""
         if not self._accepted:
@@ -199,6 +197,14 @@ class BatchAcceptServer:
         others = now - self._accepted_at - self._accepted * _CONNECTION_SECONDS
         fair = int(others / _CONNECTION_SECONDS)
         return min(max(fair, _MIN_ACCEPTS_PER_TURN), _MAX_ACCEPTS_PER_TURN)
+
+    def _share_of_waiting(self) -> int:
+        """How many of the waiting connections this worker takes in a turn, at least one."""
+        waiting = 0
+        with contextlib.suppress(AttributeError, OSError):
+            info = self._listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _WAITING.size)
+            (waiting,) = _WAITING.unpack(info)
+        return max(math.ceil(waiting / (_TURNS_OF_WAITING * self._loop.sharers)), 1)
 
     def _pause(self) -> None:
         """Stop accepting for a moment: waiting connections would wake the loop in every turn."""

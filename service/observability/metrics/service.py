@@ -25,6 +25,7 @@ from valence.service.observability.metrics.keys import KeyMetrics
 from valence.service.observability.metrics.processes import ServerProcesses
 from valence.service.observability.metrics.reloads import ReloadMetrics
 from valence.service.observability.metrics.saturation import REASONS
+from valence.service.observability.metrics.shadow import ShadowMetrics
 from valence.service.observability.metrics.totals import ModelTotals, sum_by_model
 from valence.service.observability.metrics.versions import Versions
 from valence.service.observability.request_record import RequestRecord
@@ -122,6 +123,7 @@ class Metrics:
         )
         self.keys = KeyMetrics(registry)
         self.reloads = ReloadMetrics(registry)
+        self.shadow = ShadowMetrics(registry, shared=folder is not None)
         self.stage_seconds = Histogram(
             "valence_stage_duration_seconds",
             "Time of a request in each stage: tokenize, queue, infer.",

@@ -317,3 +317,20 @@ def test_connections_wait_for_a_worker_that_is_ready(loop, listening):
     for transport in made:
         transport.abort()
     loop.run_until_complete(asyncio.sleep(0.01))
+
+
+def test_a_worker_that_ends_before_it_is_ready_accepts_nothing(loop, listening, clients):
+    made = []
+
+    async def run():
+        loop.ready = asyncio.Event()
+        serving = asyncio.create_task(loop.create_server(lambda: Greeting(made), sock=listening))
+        await asyncio.sleep(0.01)
+        loop.is_abandoned = True
+        loop.ready.set()
+        server = await serving
+        assert not server.is_serving()
+        await asyncio.sleep(0.05)
+
+    loop.run_until_complete(run())
+    assert not made
