@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from valence.service.errors import ConfigurationError
-from valence.service.files.failures import name_path
+from valence.service.files.atomic_write import write_file
+from valence.service.score.tally import Tally
 
 _JOURNAL = "journal.json"
 
@@ -53,28 +53,26 @@ class Journal:
     def begin(self, identity: Mapping[str, Any]) -> None:
         """Write the journal, if it is not there."""
         if not self._path.exists():
-            self.folder.mkdir(exist_ok=True)
-            write_atomically(self._path, json.dumps(dict(identity), indent=1).encode())
+            write_file(self._path, json.dumps(dict(identity), indent=1))
 
     def find_part(self, number: int) -> Path:
         """The path of a part."""
         return self.folder / f"{number:08d}"
 
+    def note_faults(self, number: int, tally: Tally) -> None:
+        """Keep the faults of a part, if it has any; call it before the part is there."""
+        if tally.kinds:
+            write_file(self._find_tally(number), tally.to_json())
+
+    def read_faults(self, number: int) -> Tally:
+        """The faults of a part that is there."""
+        path = self._find_tally(number)
+        return Tally.from_json(path.read_text(encoding="utf-8")) if path.exists() else Tally()
+
+    def _find_tally(self, number: int) -> Path:
+        return self.folder / f"{number:08d}.faults"
+
     def delete(self) -> None:
         """Delete the parts and the journal."""
         if self.folder.exists():
             shutil.rmtree(self.folder)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write the whole file or nothing, even if the machine stops meanwhile."""
-    temporary = path.with_suffix(".writing")
-    try:
-        with name_path(temporary), temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -8,7 +8,6 @@ on the run that wrote it, so the output is the same with and without interruptio
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,15 +16,18 @@ from typing import Any
 
 from valence.service.classifier.classifier import Classifier
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import replace_file, require_path, write_file
 from valence.service.files.compression import is_gzipped
-from valence.service.files.failures import name_path
+from valence.service.files.fault import Fault
 from valence.service.files.lock import hold_lock
+from valence.service.files.state import describe_state
 from valence.service.inference.engines.interface import Engine
-from valence.service.score.journal import Journal, write_atomically
+from valence.service.score.journal import Journal
 from valence.service.score.options import Options
 from valence.service.score.parts import Layout, plan_layout
 from valence.service.score.sources import Part, RowPart, Source, TablePart, open_source
-from valence.service.score.texts import Fault, TextScorer
+from valence.service.score.tally import Tally, count_faults
+from valence.service.score.texts import TextScorer
 
 _READ_BYTES = 1 << 20
 
@@ -47,15 +49,15 @@ def require_paths(source: Path, out: Path) -> None:
     if not source.exists():
         raise ConfigurationError(f"{source} does not exist")
     if not source.is_file():
-        raise ConfigurationError(f"{source} is not a file")
+        what = "a folder" if source.is_dir() else "a device or a pipe"
+        raise ConfigurationError(
+            f"{source} is {what}; give the path of a file, which is read more than once"
+        )
     if not out.parent.is_dir():
         raise ConfigurationError(f"{out}: the folder {out.parent} does not exist; make it first")
-    if out.exists():
-        if not out.is_file():
-            what = "a folder" if out.is_dir() else "a device or a pipe"
-            raise ConfigurationError(f"{out} is {what}; give the path of a file to write")
-        if out.samefile(source):
-            raise ConfigurationError(f"{out} is the input; write to another file")
+    require_path(out)
+    if out.exists() and out.samefile(source):
+        raise ConfigurationError(f"{out} is the input; write to another file")
 
 
 def score_file(
@@ -66,8 +68,8 @@ def score_file(
     engine: Engine,
     options: Options,
     advance: Callable[[int, float], None] = lambda _rows, _share: None,
-) -> int:
-    """Write the rows of ``source`` with their scores to ``out``; returns the number of rows.
+) -> Tally:
+    """Write the rows of ``source`` with their scores to ``out``; returns what was found in them.
 
     After each part the function calls ``advance`` with the number of rows and the share of the
     input done so far. Raises :class:`ConfigurationError` for files that cannot be read with
@@ -80,7 +82,7 @@ def score_file(
     out = out.resolve()
     scorer = TextScorer(classifier, engine, options.score)
     with hold_lock(out, work=f"scoring into {out}"):
-        before = _read_state(source)
+        before = describe_state(source.stat())
         identity = _identify(source, classifier, engine, options)
         journal = Journal(out)
         journal.require(identity)
@@ -90,19 +92,15 @@ def score_file(
                 opened, scorer, source, form=options.out_format, prefix=options.prefix
             )
             run = _Run(opened, scorer, layout, journal, identity)
-            total, parts = run.write_parts(options.text_column, advance)
-        if _read_state(source) != before:
+            tally, parts = run.write_parts(options.text_column, advance)
+        if describe_state(source.stat()) != before:
             raise ConfigurationError(
                 f"{source} changed while it was scored; start over with --fresh when it is complete"
             )
-        joined = journal.folder / "joined"
-        with name_path(joined):
+        with replace_file(out, unfinished=journal.folder / "joined") as joined:
             layout.join(parts, joined, gz=is_gzipped(out))
-            with joined.open("rb") as file:
-                os.fsync(file.fileno())
-        joined.replace(out)
         journal.delete()
-    return total
+    return tally
 
 
 @dataclass(frozen=True)
@@ -115,34 +113,29 @@ class _Run:
 
     def write_parts(
         self, text_column: str, advance: Callable[[int, float], None]
-    ) -> tuple[int, Sequence[Path]]:
-        """Write the parts that are not there; returns the number of rows and all parts."""
+    ) -> tuple[Tally, Sequence[Path]]:
+        """Write the parts that are not there; returns what was found in the rows, and all parts."""
         parts: list[Path] = []
-        total = 0
-        for part in self.source.read_parts():
-            path = self.journal.find_part(len(parts))
-            if not path.exists():
-                self._write(path, part, part.read_texts(text_column))
-            parts.append(path)
-            total += len(part)
-            advance(total, self.source.share)
+        tally = Tally()
+        for number, part in enumerate(self.source.read_parts()):
+            parts.append(self.journal.find_part(number))
+            if not parts[-1].exists():
+                self._write(number, part, part.read_texts(text_column))
+            tally.add_part(len(part), self.journal.read_faults(number))
+            advance(tally.rows, self.source.share)
         if not parts:
             parts.append(self.journal.find_part(0))
             schema = self.source.schema
             empty = RowPart(()) if schema is None else TablePart(schema.empty_table())
-            self._write(parts[0], empty, [])
-        return total, parts
+            self._write(0, empty, [])
+        return tally, parts
 
-    def _write(self, path: Path, part: Part, texts: Sequence[str | Fault]) -> None:
-        content = self.layout.encode(part, self.scorer.score(texts))
+    def _write(self, number: int, part: Part, texts: Sequence[str | Fault]) -> None:
+        scores = self.scorer.score(texts)
+        content = self.layout.encode(part, scores)
         self.journal.begin(self.identity)
-        write_atomically(path, content)
-
-
-def _read_state(source: Path) -> tuple[int, int, int]:
-    """What differs after a change of a file, or if another file has its name."""
-    state = source.stat()
-    return state.st_ino, state.st_size, state.st_mtime_ns
+        self.journal.note_faults(number, count_faults(part, texts, scores))
+        write_file(self.journal.find_part(number), content)
 
 
 def _identify(

@@ -31,8 +31,9 @@ def score(tiny_artifact, counting_engine) -> Score:
             **given,
         )
         classifier = Classifier(tiny_artifact)
-        return run.score_file(
+        tally = run.score_file(
             source, out, classifier=classifier, engine=engine, options=options, advance=advance
         )
+        return tally.rows
 
     return score
