@@ -28,6 +28,10 @@ class Fault(str):
 
     kind: str
 
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """What makes the fault again in another process."""
+        return str(self), self.kind
+
     def place_in(self, place: str) -> Fault:
         """The fault with its ``place`` before it."""
         return Fault(f"{place}: {self}", self.kind)

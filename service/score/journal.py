@@ -10,7 +10,6 @@ from typing import Any
 
 from valence.service.errors import ConfigurationError
 from valence.service.files.atomic_write import write_file
-from valence.service.score.tally import Tally
 
 _JOURNAL = "journal.json"
 
@@ -58,19 +57,6 @@ class Journal:
     def find_part(self, number: int) -> Path:
         """The path of a part."""
         return self.folder / f"{number:08d}"
-
-    def note_faults(self, number: int, tally: Tally) -> None:
-        """Keep the faults of a part, if it has any; call it before the part is there."""
-        if tally.kinds:
-            write_file(self._find_tally(number), tally.to_json())
-
-    def read_faults(self, number: int) -> Tally:
-        """The faults of a part that is there."""
-        path = self._find_tally(number)
-        return Tally.from_json(path.read_text(encoding="utf-8")) if path.exists() else Tally()
-
-    def _find_tally(self, number: int) -> Path:
-        return self.folder / f"{number:08d}.faults"
 
     def delete(self) -> None:
         """Delete the parts and the journal."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from valence.service.files.atomic_write import write_file
 from valence.service.files.fault import Fault
 from valence.service.score.sources import Part
 from valence.service.score.texts import Scores
@@ -39,14 +41,14 @@ class Tally:
     rows: int = 0
     kinds: dict[str, Kind] = field(default_factory=dict)
 
-    def add(self, kind: str, place: str) -> None:
+    def count(self, kind: str, place: str) -> None:
         """Count a row of this ``kind``."""
         self.kinds.setdefault(kind, Kind()).add(1, (place,))
 
-    def add_part(self, rows: int, faults: Tally) -> None:
-        """Count the rows of a part, and the ``faults`` among them."""
-        self.rows += rows
-        for name, kind in faults.kinds.items():
+    def add(self, below: Tally) -> None:
+        """Add what was found in rows that are below these."""
+        self.rows += below.rows
+        for name, kind in below.kinds.items():
             self.kinds.setdefault(name, Kind()).add(kind.count, kind.places)
 
     def describe(self, text_column: str, error_column: str) -> Iterator[str]:
@@ -58,16 +60,6 @@ class Tally:
         for name, kind in kinds.items():
             yield f"with an error in the column {error_column!r}, {name}: {kind}"
 
-    def to_json(self) -> str:
-        """The kinds as JSON."""
-        return json.dumps({name: [kind.count, kind.places] for name, kind in self.kinds.items()})
-
-    @classmethod
-    def from_json(cls, content: str) -> Tally:
-        """What :meth:`to_json` returned."""
-        kinds = {name: Kind(*values) for name, values in json.loads(content).items()}
-        return cls(kinds=kinds)
-
 
 def count_faults(part: Part, texts: Sequence[str | Fault], scores: Scores) -> Tally:
     """The faults of the rows of ``part``, which has these ``texts`` with these ``scores``."""
@@ -75,7 +67,27 @@ def count_faults(part: Part, texts: Sequence[str | Fault], scores: Scores) -> Ta
     for index, (text, score) in enumerate(zip(texts, scores, strict=True)):
         fault = score[-1]
         if fault is not None:
-            tally.add(fault.kind, part.find_place(index))
+            tally.count(fault.kind, part.find_place(index))
         elif not text or text.isspace():
-            tally.add(MISSING, part.find_place(index))
+            tally.count(MISSING, part.find_place(index))
     return tally
+
+
+def write_tally(part: Path, tally: Tally) -> None:
+    """Write the kinds of a ``tally`` beside the file ``part``, if it has any."""
+    if tally.kinds:
+        kinds = {name: (kind.count, kind.places) for name, kind in tally.kinds.items()}
+        write_file(_find_tally(part), json.dumps(kinds))
+
+
+def read_tally(part: Path) -> Tally:
+    """The kinds that :func:`write_tally` wrote; the number of rows is not there."""
+    try:
+        kinds = json.loads(_find_tally(part).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Tally()
+    return Tally(kinds={name: Kind(*values) for name, values in kinds.items()})
+
+
+def _find_tally(part: Path) -> Path:
+    return part.with_name(f"{part.name}.faults")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
+
+import pyarrow
 import pytest
 from valence.service.classifier.classifier import Classifier
 from valence.service.files import formats
+from valence.service.files.fault import FORM, Fault
+from valence.service.files.table import Row
 from valence.service.score import run
 from valence.service.score.options import Options, ScoreOptions
-from valence.service.score.tally import Tally
+from valence.service.score.sources import RowPart, TablePart
+from valence.service.score.tally import Tally, read_tally, write_tally
+from valence.service.score.texts import TextScorer
 
 from tests.support.tables import write_table
 
@@ -19,21 +26,10 @@ def tally(tiny_artifact, counting_engine, tmp_path):
     """Return a function that scores a file, two rows a part; it returns the lines of the end."""
 
     def tally(source, **given) -> list[str]:
-        options = Options(
-            "text",
-            formats.require_format(source),
-            "jsonl",
-            "utf-8",
-            part_rows=2,
-            score=ScoreOptions(**given),
-        )
-        found = run.score_file(
-            source,
-            tmp_path / "out.jsonl",
-            classifier=Classifier(tiny_artifact),
-            engine=counting_engine,
-            options=options,
-        )
+        options = Options("text", formats.require_format(source), "jsonl", "utf-8", part_rows=2)
+        scorer = TextScorer(Classifier(tiny_artifact), counting_engine, ScoreOptions(**given))
+        out = tmp_path / "out.jsonl"
+        found = run.score_file(source, out, scorer=scorer, options=options)
         return list(found.describe("text", "error"))
 
     return tally
@@ -81,7 +77,7 @@ def test_a_long_text_is_counted_where_it_is_an_error(tally, tmp_path):
 def test_a_run_that_goes_on_counts_the_parts_before(tally, tmp_path, counting_engine, monkeypatch):
     source = write_table(tmp_path / "in.csv", [{"id": "1", "text": ""} for _ in range(6)])
     whole = tally(source)
-    logits, calls = run.TextScorer.score, []
+    logits, calls = TextScorer.score, []
 
     def interrupt(scorer, texts):
         calls.append(texts)
@@ -89,15 +85,31 @@ def test_a_run_that_goes_on_counts_the_parts_before(tally, tmp_path, counting_en
             raise KeyboardInterrupt
         return logits(scorer, texts)
 
-    monkeypatch.setattr(run.TextScorer, "score", interrupt)
+    monkeypatch.setattr(TextScorer, "score", interrupt)
     with pytest.raises(KeyboardInterrupt):
         tally(source)
     assert tally(source) == whole
     assert len(calls) == 4
 
 
-def test_a_tally_is_read_as_it_was_written():
+def test_a_tally_is_read_as_it_was_written(tmp_path):
     tally = Tally()
     for number in range(9):
-        tally.add(f"kind {number % 2}", f"line {number}")
-    assert Tally.from_json(tally.to_json()) == tally
+        tally.count(f"kind {number % 2}", f"line {number}")
+    write_tally(tmp_path / "1", tally)
+    assert read_tally(tmp_path / "1") == tally
+    assert read_tally(tmp_path / "2") == Tally()
+
+
+def test_parts_have_their_places_in_another_process(tmp_path):
+    table = pyarrow.table({"text": ["good", ""]})
+    for part, place in (
+        (RowPart([Row({}, "line 7", Fault("told", FORM))]), "line 7"),
+        (TablePart(table, 6), "row 7"),
+    ):
+        copy = pickle.loads(pickle.dumps(part))
+        assert copy.find_place(0) == place
+        assert copy.read_texts("text") == part.read_texts("text")
+        assert [getattr(text, "kind", "") for text in copy.read_texts("text")] == [
+            getattr(text, "kind", "") for text in part.read_texts("text")
+        ]
