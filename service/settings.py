@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 from valence.service.errors import ConfigurationError
+from valence.service.machine import cores
 from valence.service.pacing.token_bucket import MAX_RATE, MIN_RATE
 
 PREFIX = "VALENCE_"
@@ -26,6 +27,11 @@ def _split(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
+
+
+def _count(value: object) -> object:
+    """The number of processes that ``auto`` stands for, and any other number as it is."""
+    return cores.parse_processes(value) if isinstance(value, str) else value
 
 
 def _require_rate(rate: float) -> float:
@@ -98,6 +104,13 @@ class Settings(BaseModel):
         description="The engine that runs the models: `auto` (native if the CPU supports it, "
         "otherwise reference), `native`, `native-<path>` for one instruction set, `reference` "
         "(torch), or `cuda` (torch on a GPU).",
+    )
+    workers: Annotated[int, BeforeValidator(_count)] = Field(
+        default=1,
+        le=256,
+        description="The number of workers: processes with models of their own that answer on one "
+        "port. `auto`: one on each core that the service may use. Limits of connections, memory "
+        "and queues are those of each worker.",
     )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024,
