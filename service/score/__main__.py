@@ -52,7 +52,10 @@ def _parser() -> argparse.ArgumentParser:
         "--text-column", default="text", help="column with the texts; default: text"
     )
     parser.add_argument(
-        "--model", default="sentiment", help="NAME or NAME:VERSION; default: sentiment"
+        "--model",
+        default="sentiment",
+        help="NAME or NAME:VERSION of the model store, or the path of a folder such as ./model; "
+        "default: sentiment",
     )
     parser.add_argument(
         "--engine", default="auto", help="engine, as in VALENCE_ENGINE; default: auto"
@@ -150,11 +153,9 @@ def _run(arguments: argparse.Namespace) -> None:
     from valence.service.classifier.classifier import Classifier
     from valence.service.inference.engines import factory
     from valence.service.observability.log import Log
-    from valence.service.registry import models
-    from valence.service.settings import Settings
+    from valence.service.registry import locations
 
-    (folder,) = models.folders(Settings(models=(arguments.model,)))
-    loaded = artifact.load(folder)
+    loaded = artifact.load(locations.find_model(arguments.model))
     # the fastest engine may differ between runs, and engines round differently
     name = (
         run.read_engine_name(arguments.out) if arguments.engine == "auto" else None

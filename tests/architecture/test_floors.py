@@ -31,7 +31,6 @@ FLOORS = {
         ),
         ("service/files",),
         (
-            "service/python",
             "service/settings.py",
             "service/classifier",
             "service/keys",
@@ -41,13 +40,17 @@ FLOORS = {
         ("service/observability/metrics", "service/registry", "service/inference/engines"),
         ("service/inference/explain", "service/score"),
         ("service/inference",),
-        ("service/inference/reload",),
+        ("service/inference/reload", "service/estimator"),
         ("service/api/http",),
         ("service/api/v1", "service/api/operations"),
-        ("service/api/dialects/huggingface", "service/api/dialects/open_inference"),
+        (
+            "service/api/dialects/huggingface",
+            "service/client",
+            "service/api/dialects/open_inference",
+        ),
         ("service/api/dialects", "service/api/dialects/sagemaker"),
         ("service/api",),
-        ("service/app.py",),
+        ("service/app.py", "service/python"),
     ),
     "training": (
         (
