@@ -10,13 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import uvloop
 
-# Accepting takes some 30 us for each connection.
+# In each turn new connections get as much time as all else took in the turn before, within these
+# numbers. Thousand clients that come at once are soon accepted, and a client that is connected
+# already waits for a few of them, not for all.
+_MIN_ACCEPTS_PER_TURN = 4
 _MAX_ACCEPTS_PER_TURN = 512
+# to accept a connection, to read its first request and to refuse it for want of a key
+_CONNECTION_SECONDS = 0.0001
 # When the backlog is full, the kernel drops SYNs silently, and clients retry with exponential
 # back-off. So the backlog is as large as the system allows: the kernel lowers this number.
 _BACKLOG = 65_535
@@ -104,6 +110,9 @@ class BatchAcceptServer:
         self._connecting: set[asyncio.Task[Any]] = set()
         self._resume_timer: asyncio.TimerHandle | None = None
         self._serving = True
+        # how many were accepted in the last turn, and when, if more may be waiting; else 0
+        self._accepted = 0
+        self._accepted_at = 0.0
         loop.add_reader(listening, self._accept_waiting)
 
     @property
@@ -132,16 +141,17 @@ class BatchAcceptServer:
 
     def _accept_waiting(self) -> None:
         admission = self._loop.admission
-        capacity = _MAX_ACCEPTS_PER_TURN
-        if admission is not None:
-            capacity = min(admission.capacity(), capacity)
+        share = self._count_accepts(time.perf_counter())
+        capacity = share if admission is None else min(admission.capacity(), share)
+        self._accepted = 0
         for _ in range(capacity):
             if (connection := self._accept()) is None:
                 return
             self._connect_soon(connection)
-        if admission is None or capacity == _MAX_ACCEPTS_PER_TURN:
+        if admission is None or capacity == share:
+            self._accepted, self._accepted_at = capacity, time.perf_counter()
             return
-        for _ in range(min(admission.refusal_capacity(), _MAX_ACCEPTS_PER_TURN - capacity)):
+        for _ in range(admission.refusal_capacity()):
             if (connection := self._accept()) is None:
                 return
             if self._ssl is None:
@@ -150,6 +160,14 @@ class BatchAcceptServer:
                 # Nothing can be sent before the TLS handshake, so the protocol refuses it.
                 self._connect_soon(connection)
         self._pause()
+
+    def _count_accepts(self, now: float) -> int:
+        """How many of the waiting connections may be accepted in this turn."""
+        if not self._accepted:
+            return _MIN_ACCEPTS_PER_TURN
+        others = now - self._accepted_at - self._accepted * _CONNECTION_SECONDS
+        fair = int(others / _CONNECTION_SECONDS)
+        return min(max(fair, _MIN_ACCEPTS_PER_TURN), _MAX_ACCEPTS_PER_TURN)
 
     def _pause(self) -> None:
         """Stop accepting for a moment: waiting connections would wake the loop in every turn."""
