@@ -26,6 +26,7 @@ class Missing:
         ("typer", ("serve", "--port", "1"), "`valence serve` needs .* typer, .*'valence.serve.'$"),
         ("typer", ("score", "a", "b"), "`valence score` needs .* typer, .*'valence.score.'$"),
         ("rich", ("train",), "`valence train` needs the package rich, .*'valence.train.'$"),
+        ("bentoml", ("serve",), "`valence serve` needs .* bentoml, .*'valence.serve.'$"),
         ("bentoml", ("show", "no"), "`valence show` needs .* bentoml, .*'valence.train.'$"),
     ],
 )
