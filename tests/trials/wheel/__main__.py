@@ -43,10 +43,9 @@ def main() -> int:
                 continue
             python = pythons[version]
             started = time.monotonic()
-            wheels = [
-                build_wheel(copy_sources(base / f"{version}-{number}"), python)
-                for number in ("one", "two")
-            ]
+            # all copies before the first build, which takes long enough for somebody to edit a file
+            copies = [copy_sources(base / f"{version}-{number}") for number in ("one", "two")]
+            wheels = [build_wheel(copy, python) for copy in copies]
             seconds = (time.monotonic() - started) / 2
             sums = {hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels}
             failed |= len(sums) > 1
