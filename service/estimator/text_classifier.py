@@ -7,18 +7,13 @@ with the engines of the server.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any, Literal, NotRequired, Self, TypedDict, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter, ValidationError
-from valence.service.classifier import artifact
-from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.manifest import Manifest
 from valence.service.classifier.result import (
     UNCERTAIN,
@@ -32,12 +27,10 @@ from valence.service.errors import ConfigurationError
 from valence.service.estimator import scikit_learn
 from valence.service.estimator.texts import Texts, list_texts, refuse_row
 from valence.service.inference import warm_up
-from valence.service.inference.engines import factory
 from valence.service.inference.explain.explainer import Explainer, Explanation, find_places
-from valence.service.observability.log import Log
-from valence.service.registry import locations
 from valence.service.score.options import ScoreOptions
-from valence.service.score.texts import Fault, Judgement, TextScorer
+from valence.service.score.recipe import ScorerRecipe
+from valence.service.score.texts import Fault, Judgement
 
 # texts that are in memory as word ids together
 _PART = 4_096
@@ -73,15 +66,6 @@ class Result(TypedDict):
     usage: TextUsage
 
 
-@dataclass(frozen=True)
-class Source:
-    """What a classifier is made from; another process makes the same classifier from it."""
-
-    folder: Path
-    engine: str
-    options: ScoreOptions
-
-
 def load(
     source: str | os.PathLike[str],
     *,
@@ -110,7 +94,7 @@ def load(
         raise ConfigurationError(
             f"{first['loc'][0]}={first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}"
         ) from None
-    return TextClassifier(Source(locations.find_model(source).resolve(), engine, options))
+    return TextClassifier(ScorerRecipe.find(source, engine=engine, options=options))
 
 
 class TextClassifier:
@@ -121,13 +105,11 @@ class TextClassifier:
     :meth:`predict_proba`.
     """
 
-    def __init__(self, source: Source) -> None:
-        loaded = artifact.load(source.folder)
-        engine = factory.create(loaded, name=source.engine, log=Log(sys.stderr, access=False))
-        classifier = Classifier(loaded)
-        warm_up.check_answers(classifier, engine)
-        self._source = source
-        self._scorer = TextScorer(classifier, engine, source.options)
+    def __init__(self, recipe: ScorerRecipe) -> None:
+        self._recipe = recipe
+        self._scorer = recipe.make()
+        classifier = self._scorer.classifier
+        warm_up.check_answers(classifier, self._scorer.engine)
         self._explainer = Explainer(classifier)
         labels = classifier.manifest.labels
         # the place in the manifest of each class
@@ -196,7 +178,7 @@ class TextClassifier:
         if isinstance(texts, str):
             (result,) = self([texts])
             return result
-        options = self._source.options
+        options = self._recipe.options
         results = (
             format_result(
                 self.manifest.labels,
@@ -233,18 +215,18 @@ class TextClassifier:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """The options, as scikit-learn shows them. They do not change: load the model anew."""
-        options = self._source.options
+        options = self._recipe.options
         return {
-            "source": str(self._source.folder),
-            "engine": self._source.engine,
+            "source": str(self._recipe.folder),
+            "engine": self._recipe.engine,
             "truncation": options.truncation,
             "min_confidence": options.min_confidence,
             "unreadable": options.unreadable,
         }
 
-    def __reduce__(self) -> tuple[type[TextClassifier], tuple[Source]]:
+    def __reduce__(self) -> tuple[type[TextClassifier], tuple[ScorerRecipe]]:
         # another process reads the same folder, and verifies its seal
-        return type(self), (self._source,)
+        return type(self), (self._recipe,)
 
     def __repr__(self) -> str:
         manifest = self.manifest
@@ -265,7 +247,7 @@ class TextClassifier:
 
     def _doubt(self, judgement: Judgement) -> Reason | None:
         prediction, usage = judgement
-        options = self._source.options
+        options = self._recipe.options
         return find_doubt(
             max(prediction.probabilities),
             usage,
@@ -278,7 +260,7 @@ class TextClassifier:
         return () if self._doubt(judgement) else judgement[0].labels
 
     def _explain(self, text: str, label: str) -> Explanation:
-        classifier, truncation = self._scorer.classifier, self._source.options.truncation
+        classifier, truncation = self._scorer.classifier, self._recipe.options.truncation
         encoded = classifier.artifact.vocabulary.encode(text)
         reading = classifier.select_windows(text, encoded, truncation)
         answers = self._explainer.attribute(self._explainer.questions(reading, label))

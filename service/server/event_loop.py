@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
+import struct
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
@@ -26,6 +28,11 @@ _CONNECTION_SECONDS = 0.0001
 # When the backlog is full, the kernel drops SYNs silently, and clients retry with exponential
 # back-off. So the backlog is as large as the system allows: the kernel lowers this number.
 _BACKLOG = 65_535
+# Of the connections that wait, a worker takes one of so many for each worker in a turn. So workers
+# take turns: the one that is less busy turns more often, and takes more of them.
+_TURNS_OF_WAITING = 4
+# where linux/tcp.h has the connections that wait, for a socket that listens: tcpi_unacked
+_WAITING = struct.Struct("=24xI")
 # How much of an answer the kernel takes that the client has no room for yet. Without this bound the
 # kernel takes up to 4 MiB for each client that does not read.
 _UNSENT_BYTES = 65_536
@@ -60,6 +67,10 @@ class BatchAcceptLoop(uvloop.Loop):
     admission: Admission | None = None
     on_listening: Callable[[socket.socket], Awaitable[None]] | None = None
     """Called once the server listens, with its socket."""
+    ready: asyncio.Event | None = None
+    """Servers listen when it is set: a worker that starts leaves connections to the others."""
+    sharers = 1
+    """How many workers accept from one socket, this one included."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,6 +89,8 @@ class BatchAcceptLoop(uvloop.Loop):
         """As uvloop's method; with ``sock``, returns a :class:`BatchAcceptServer`."""
         if sock is None:
             return await super().create_server(protocol_factory, *args, **options)
+        if self.ready is not None:
+            await self.ready.wait()
         sock.listen(max(options.get("backlog", 0), _BACKLOG))
         if hasattr(socket, "TCP_NOTSENT_LOWAT") and sock.proto in (0, socket.IPPROTO_TCP):
             with contextlib.suppress(OSError):
@@ -142,6 +155,8 @@ class BatchAcceptServer:
     def _accept_waiting(self) -> None:
         admission = self._loop.admission
         share = self._count_accepts(time.perf_counter())
+        if self._loop.sharers > 1:
+            share = min(share, self._share_of_waiting())
         capacity = share if admission is None else min(admission.capacity(), share)
         self._accepted = 0
         for _ in range(capacity):
@@ -168,6 +183,14 @@ class BatchAcceptServer:
         others = now - self._accepted_at - self._accepted * _CONNECTION_SECONDS
         fair = int(others / _CONNECTION_SECONDS)
         return min(max(fair, _MIN_ACCEPTS_PER_TURN), _MAX_ACCEPTS_PER_TURN)
+
+    def _share_of_waiting(self) -> int:
+        """How many of the waiting connections this worker takes in a turn, at least one."""
+        waiting = 0
+        with contextlib.suppress(AttributeError, OSError):
+            info = self._listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _WAITING.size)
+            (waiting,) = _WAITING.unpack(info)
+        return max(math.ceil(waiting / (_TURNS_OF_WAITING * self._loop.sharers)), 1)
 
     def _pause(self) -> None:
         """Stop accepting for a moment: waiting connections would wake the loop in every turn."""

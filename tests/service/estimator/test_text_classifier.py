@@ -20,6 +20,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_s
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
+from valence.service.classifier import artifact
 from valence.service.errors import ArtifactError, ConfigurationError, InvalidTexts
 from valence.service.estimator import text_classifier
 
@@ -70,11 +71,7 @@ def test_classes_are_in_the_order_of_scikit_learn(tmp_path, save_tiny, monkeypat
     """Its metrics read the columns of probabilities in the order of the sorted labels."""
     model = valence.load(save_tiny(tmp_path / "m"))
     manifest = model.manifest
-    monkeypatch.setattr(
-        text_classifier.artifact,
-        "load",
-        lambda folder, load=text_classifier.artifact.load: _rename(load(folder)),
-    )
+    monkeypatch.setattr(artifact, "load", lambda folder, load=artifact.load: _rename(load(folder)))
     renamed = valence.load(tmp_path / "m")
     assert manifest.labels == ("negative", "neutral", "positive")
     assert renamed.classes_.tolist() == ["a", "m", "z"]

@@ -263,3 +263,41 @@ def test_the_kernel_takes_little_for_a_client_that_reads_nothing(loop, listening
     loop.run_until_complete(run())
     # what is in the client's own window, and 64 KiB
     assert 0 < sum(written) < 1_000_000
+
+
+def test_a_worker_takes_a_share_of_what_waits_in_a_turn(loop, listening, clients):
+    loop.sharers = 2
+    turns, made = serve(loop, listening, most_turns=1000)
+    assert made == CLIENTS
+    # an eighth of what waits in each turn, and single ones at the end
+    assert 15 < turns < 60
+
+
+def test_several_workers_never_exceed_the_room(loop, listening, clients):
+    loop.sharers = 2
+    loop.admission = FakeAdmission(most=1)
+    _, made = serve(loop, listening, most_turns=20)
+    assert made == loop.admission.expected <= 20
+
+
+def test_connections_wait_for_a_worker_that_is_ready(loop, listening):
+    made = []
+
+    async def run():
+        loop.ready = asyncio.Event()
+        serving = asyncio.create_task(loop.create_server(lambda: Greeting(made), sock=listening))
+        client = socket.create_connection(listening.getsockname())
+        client.setblocking(False)
+        with closing(client):
+            await asyncio.sleep(0.1)
+            assert not made
+            assert not loop.listening.is_set()
+            loop.ready.set()
+            server = await serving
+            assert await loop.sock_recv(client, 10) == b"hello"
+            server.close()
+
+    loop.run_until_complete(run())
+    for transport in made:
+        transport.abort()
+    loop.run_until_complete(asyncio.sleep(0.01))
