@@ -1,6 +1,6 @@
 """Build the wheel twice for each Python of this machine, and try it in new environments.
 
-    python -m tests.trials.wheel [--model FOLDER] [--only 3.12]
+    python -m tests.trials.wheel [--model FOLDER] [--only 3.12] [--builds 1]
 
 It needs a compiler and a package index, and takes about a minute for each Python.
 """
@@ -31,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.trials.wheel", description=__doc__)
     parser.add_argument("--model", type=Path, help="folder of a model; default: a tiny one")
     parser.add_argument("--only", choices=VERSIONS, nargs="*", default=VERSIONS, help="Pythons")
+    parser.add_argument("--builds", type=int, default=2, help="wheels of each Python to compare")
     arguments = parser.parse_args()
     pythons = find_pythons()
     failed = False
@@ -44,15 +45,17 @@ def main() -> int:
             python = pythons[version]
             started = time.monotonic()
             # all copies before the first build, which takes long enough for somebody to edit a file
-            copies = [copy_sources(base / f"{version}-{number}") for number in ("one", "two")]
+            copies = [
+                copy_sources(base / f"{version}-{number}") for number in range(arguments.builds)
+            ]
             wheels = [build_wheel(copy, python) for copy in copies]
-            seconds = (time.monotonic() - started) / 2
+            seconds = (time.monotonic() - started) / arguments.builds
             sums = {hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels}
             failed |= len(sums) > 1
             tried = try_wheel(wheels[0], python, model, base / f"environment-{version}")
             say(
                 f"{version}: {wheels[0].name}, {wheels[0].stat().st_size / 2**20:.2f} MiB, "
-                f"{'the same bytes twice' if len(sums) == 1 else 'OTHER BYTES'}; "
+                f"{arguments.builds} builds, {len(sums)} different; "
                 f"built in {seconds:.1f} s, installed in {tried.install_seconds:.1f} s, "
                 f"first label ({tried.label}, {tried.engine}) in {tried.answer_seconds:.2f} s; "
                 f"names: {', '.join(sorted(list_names(wheels[0])))}; "
