@@ -1,4 +1,4 @@
-"""The snippets of the guide for Python run, in the order of the page, on the real application."""
+"""The Python snippets of the documents run, in the order of a page, on the real application."""
 
 from __future__ import annotations
 
@@ -19,8 +19,20 @@ from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
 from valence.service.settings import Settings
 
-PAGE = Path(__file__).parents[2] / "docs" / "guide" / "python.md"
-SNIPPETS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parents[2]
+
+
+def find_snippets(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+SNIPPETS = {
+    page.relative_to(ROOT).as_posix(): snippets
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    if (snippets := find_snippets(page))
+}
+# what the snippets of a page say, so that they are known to have run to their end
+SAID = {"docs/guide/python.md": ["precision", "404 urn:valence:problem:unknown-model"]}
 
 
 class Nowhere:
@@ -97,12 +109,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save_tiny: Callable[
 
 
 @pytest.mark.usefixtures("_service")
-def test_the_snippets_of_the_page_run(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(SNIPPETS) >= 8
-    names: dict[str, object] = {"__name__": "guide"}
-    for snippet in SNIPPETS:
-        exec(compile(snippet, str(PAGE), "exec"), names)
+@pytest.mark.parametrize("page", SNIPPETS)
+def test_the_snippets_of_a_page_run(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {"__name__": "snippets"}
+    for snippet in SNIPPETS[page]:
+        exec(compile(snippet, page, "exec"), names)
     said = capsys.readouterr().out
-    assert "404 urn:valence:problem:unknown-model" in said
     assert "no label" not in said
-    assert "precision" in said
+    for expected in SAID.get(page, ()):
+        assert expected in said
+
+
+def test_the_snippets_of_the_pages_are_found() -> None:
+    assert {"README.md", "docs/guide/python.md"} <= SNIPPETS.keys()
+    assert len(SNIPPETS["docs/guide/python.md"]) >= 8
