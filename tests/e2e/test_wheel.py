@@ -33,7 +33,6 @@ def test_the_wheel_predicts_where_nothing_else_is(
     assert tried.engine.startswith("native-")
     assert tried.label in ("negative", "neutral", "positive", "uncertain")
     assert not {"torch", "bentoml", "starlette", "uvloop", "typer"} & set(tried.packages)
-    assert tried.install_seconds + tried.answer_seconds < 60
 
 
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
