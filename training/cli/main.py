@@ -26,11 +26,12 @@ from valence.training.cli.sample import sample
 from valence.training.cli.search import search
 from valence.training.cli.serve import serve
 from valence.training.cli.show import show
+from valence.training.cli.teach import teach
 from valence.training.cli.train import train
 from valence.training.cli.typos import typos
 
 GROUPS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Train": (train, search, retrain),
+    "Train": (train, search, retrain, teach),
     "Data": (fetch, check),
     "Models": (show, evaluate, faithfulness, typos, experiments, promote, rollback),
     "Serve": (serve, keys, bento),
