@@ -3,6 +3,7 @@
     ValenceError
     ├── ArtifactError           a model folder that is damaged or not a model
     ├── ConfigurationError      a setting or configuration file that cannot be used
+    ├── SourceError             a source of models that cannot be read, or holds no whole version
     ├── NonFiniteAnswer         a model that computes NaN or infinity for a text
     └── RequestError            a request that the service refuses
         ├── Unauthorized        no API key, or an unknown one
@@ -29,6 +30,11 @@ A message names the wrong value and the remedy, and never contains the text of a
 
 from __future__ import annotations
 
+from typing import Literal
+
+SourceOutcome = Literal["damaged", "missing", "too_large", "unreachable"]
+"""Why a version of a source of models was not copied."""
+
 
 class ValenceError(Exception):
     """Base of all errors raised on purpose."""
@@ -40,6 +46,17 @@ class ArtifactError(ValenceError):
 
 class ConfigurationError(ValenceError):
     """A setting or a configuration file has an invalid value."""
+
+
+class SourceError(ValenceError):
+    """A source of models cannot be read, or what it names cannot be served.
+
+    ``outcome`` is the kind of the fault, as in ``valence_model_pulls_total``.
+    """
+
+    def __init__(self, message: str, *, outcome: SourceOutcome) -> None:
+        super().__init__(message)
+        self.outcome = outcome
 
 
 class NonFiniteAnswer(ValenceError):

@@ -20,6 +20,8 @@ from valence.training.cli.lm import lm
 from valence.training.cli.options import WORKSPACE
 from valence.training.cli.predict import predict
 from valence.training.cli.promote import promote
+from valence.training.cli.pull import pull
+from valence.training.cli.push import push
 from valence.training.cli.retrain import retrain
 from valence.training.cli.rollback import rollback
 from valence.training.cli.sample import sample
@@ -32,7 +34,7 @@ from valence.training.cli.typos import typos
 GROUPS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Train": (train, search, retrain),
     "Data": (fetch, check),
-    "Models": (show, evaluate, faithfulness, typos, experiments, promote, rollback),
+    "Models": (show, evaluate, faithfulness, typos, experiments, promote, rollback, push, pull),
     "Serve": (serve, keys, bento),
     "Score": (score, predict),
     "Character model": (lm, sample, cells),

@@ -24,6 +24,7 @@ from valence.service.observability.metrics.exposition import exposition
 from valence.service.observability.metrics.keys import KeyMetrics
 from valence.service.observability.metrics.reloads import ReloadMetrics
 from valence.service.observability.metrics.saturation import REASONS
+from valence.service.observability.metrics.sources import SourceMetrics
 from valence.service.observability.metrics.totals import ModelTotals, sum_by_model
 from valence.service.observability.metrics.versions import Versions
 from valence.service.observability.request_record import RequestRecord
@@ -120,6 +121,7 @@ class Metrics:
         )
         self.keys = KeyMetrics(registry)
         self.reloads = ReloadMetrics(registry)
+        self.sources = SourceMetrics(registry)
         self.stage_seconds = Histogram(
             "valence_stage_duration_seconds",
             "Time of a request in each stage: tokenize, queue, infer.",
