@@ -56,6 +56,7 @@ def live_exposition() -> str:
     model.set_served()
     metrics.keys.set_lines(valid=1, invalid=1)
     metrics.reloads.begin("m")
+    metrics.sources.begin("m")
     for refusal in (*KINDS.values(), *REFUSALS):
         metrics.count_rejection(refusal.slug)
     model.count_scored(("a",), ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))
