@@ -12,24 +12,19 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from valence.service.classifier import seal
-from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError, ConfigurationError, SourceError
 from valence.service.registry import bento_store, placement
 from valence.service.registry.address import check_label
+from valence.service.sources.download import Download, too_large
 from valence.service.sources.source import Listing, Source, name_place
 
 CHAMPION = "champion"
 LATEST = "latest"
 _DOWNLOADS = "downloads"
 _MAX_ALIAS_BYTES = 2**20
-_MAX_LISTING_BYTES = 2**20
-_MAX_FILES = 256
 _MAX_ALIASES = 64
-_PIECE_BYTES = 2**20
 # versions that no alias names any more
 _KEPT = 4
-# what stays free on the disk beside a version
-_SPARE_BYTES = 16 * 2**20
 
 
 class _Pointer(BaseModel):
@@ -134,6 +129,8 @@ class Replica:
             if folder.is_dir():
                 if not verify:
                     return False
+                # of a process that was killed after it had placed the version
+                shutil.rmtree(self._find_download(name, version), ignore_errors=True)
                 try:
                     seal.verify(folder)
                 except ArtifactError:
@@ -151,124 +148,19 @@ class Replica:
 
     def _pull(self, name: str, version: str) -> None:
         """Download a version beside the store, verify it, and place it."""
-        place = f"{self._source.address}/{name}/{version}"
-        folder = self._enter_download(name, version)
-        checksums = self._fetch_checksums(place, name, version, folder)
-        sizes = self._measure(place, name, version, checksums)
-        for file, digest in checksums.items():
-            target = folder / file
-            # a download that was interrupted goes on behind its last whole file
-            if target.is_file() and seal.sha256(target) == digest:
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with name_place(f"{place}/{file}"):
-                self._download((name, version, file), target, sizes[file])
-            if seal.sha256(target) != digest:
-                target.unlink()
-                raise SourceError(
-                    f"{place}/{file}: the checksum is not the one in {seal.CHECKSUMS}: the file is "
-                    "damaged; push the version again",
-                    outcome="damaged",
-                )
-        placement.place_model(folder, self._verify(place, name, version, folder))
+        folder = self._find_download(name, version)
+        # those of other versions were interrupted
+        if folder.parent.is_dir():
+            for other in folder.parent.iterdir():
+                if other != folder:
+                    shutil.rmtree(other, ignore_errors=True)
+        download = Download(self._source, name, version, folder, max_bytes=self._max_bytes)
+        placement.place_model(folder, download.run())
         shutil.rmtree(folder)
 
-    def _verify(self, place: str, name: str, version: str, folder: Path) -> Manifest:
-        try:
-            manifest = seal.verify(folder)
-        except ArtifactError as error:
-            # what was downloaded is of no use
-            shutil.rmtree(folder)
-            raise SourceError(f"{place}: {error}", outcome="damaged") from None
-        if (manifest.name, manifest.version) != (name, version):
-            shutil.rmtree(folder)
-            raise SourceError(
-                f"{place}: holds {manifest.name}:{manifest.version}; push the version again",
-                outcome="damaged",
-            )
-        return manifest
-
-    def _enter_download(self, name: str, version: str) -> Path:
-        """The folder of a download; those of others were interrupted, and are deleted."""
-        downloads = bento_store.folder().parent / _DOWNLOADS
-        folder = downloads / f"{name}-{version}"
-        folder.mkdir(parents=True, exist_ok=True)
-        for other in downloads.iterdir():
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
-        return folder
-
-    def _fetch_checksums(
-        self, place: str, name: str, version: str, folder: Path
-    ) -> Mapping[str, str]:
-        listing = folder / seal.CHECKSUMS
-        with name_place(f"{place}/{seal.CHECKSUMS}"):
-            size = self._source.measure(name, version, [seal.CHECKSUMS]).get(seal.CHECKSUMS)
-            if size is None:
-                raise FileNotFoundError
-            if size > _MAX_LISTING_BYTES:
-                raise _too_large(f"{place}/{seal.CHECKSUMS}", size, _MAX_LISTING_BYTES)
-            self._download((name, version, seal.CHECKSUMS), listing, size)
-        try:
-            checksums = seal.read_checksums(listing)
-        except ArtifactError as error:
-            raise SourceError(f"{place}: {error}", outcome="damaged") from None
-        for file in checksums:
-            if not seal.is_part(file):
-                raise SourceError(
-                    f"{place}/{seal.CHECKSUMS}: names {file[:80]!r}, which is no file of a model; "
-                    "push the version again",
-                    outcome="damaged",
-                )
-        if len(checksums) > _MAX_FILES:
-            raise SourceError(
-                f"{place}: {len(checksums)} files, a model may have {_MAX_FILES}; train it again",
-                outcome="too_large",
-            )
-        return checksums
-
-    def _measure(
-        self, place: str, name: str, version: str, files: Iterable[str]
-    ) -> Mapping[str, int]:
-        """The sizes of ``files``, which fit the limit and the disk."""
-        with name_place(place):
-            sizes = self._source.measure(name, version, list(files))
-        for file in files:
-            if file not in sizes:
-                raise SourceError(
-                    f"{place}/{file}: missing at the source; push the version again",
-                    outcome="missing",
-                )
-        total = sum(sizes.values())
-        if total > self._max_bytes:
-            raise _too_large(place, total, self._max_bytes)
-        free = shutil.disk_usage(bento_store.folder()).free
-        # the download, and its copy in the store
-        if 2 * total + _SPARE_BYTES > free:
-            raise SourceError(
-                f"{place}: {total:,} bytes do not fit twice on the disk of the model store, which "
-                f"has {free:,} bytes left; free some space",
-                outcome="too_large",
-            )
-        return sizes
-
-    def _download(self, file: tuple[str, str, str], target: Path, size: int) -> None:
-        """Write one file of a version, of ``size`` bytes."""
-        left = size
-        with self._source.open(*file) as content, target.open("wb") as written:
-            while piece := content.read(_PIECE_BYTES):
-                left -= len(piece)
-                if left < 0:
-                    break
-                written.write(piece)
-        if left:
-            target.unlink()
-            told = f"more than {size:,}" if left < 0 else f"{size - left:,} of {size:,}"
-            raise SourceError(
-                f"{self._source.address}/{'/'.join(file)}: the source sent {told} bytes; it was "
-                "cut short or replaced meanwhile",
-                outcome="damaged",
-            )
+    @staticmethod
+    def _find_download(name: str, version: str) -> Path:
+        return bento_store.folder().parent / _DOWNLOADS / f"{name}-{version}"
 
     def _move_aliases(
         self, name: str, listing: Listing, contents: Mapping[str, tuple[str, bytes]]
@@ -328,7 +220,7 @@ class Replica:
 def _read_version(place: str, content: bytes) -> str:
     """The version that the file of an alias names."""
     if len(content) > _MAX_ALIAS_BYTES:
-        raise _too_large(place, len(content), _MAX_ALIAS_BYTES)
+        raise too_large(place, len(content), _MAX_ALIAS_BYTES)
     try:
         return check_label(_Pointer.model_validate_json(content).version, what="version")
     except ValidationError:
@@ -336,10 +228,3 @@ def _read_version(place: str, content: bytes) -> str:
             f"{place}: not the file of an alias; promote a version there with `valence promote`",
             outcome="damaged",
         ) from None
-
-
-def _too_large(place: str, size: int, allowed: int) -> SourceError:
-    return SourceError(
-        f"{place}: {size:,} bytes, {allowed:,} are allowed (VALENCE_MODEL_MAX_BYTES)",
-        outcome="too_large",
-    )
