@@ -30,9 +30,9 @@ export BENTOML_DO_NOT_TRACK := True
 # A value of the user reaches a recipe as GIVEN_NAME in the environment, letter by letter. In the text of a
 # recipe make would expand a $, and the shell would read spaces, quotes and semicolons. `override` with
 # `value` keeps make from expanding a value that comes from the command line or the environment.
-VALUES := AGAINST ARGS BENTOML_HOME BUILD_ARGS CONFIG DATA ENCODING GIGABYTES HOST IN LABEL LM MINUTES MODEL \
-	MODELS ONLY OUT PORT PYTHON QUOTING RANKS RESTARTS ROUNDS SECONDS SEEDS SHARE SPACE TAG TASKS TEXT TRIALS \
-	TRIES VARIANT
+VALUES := AGAINST ARGS BENTOML_HOME BUILD_ARGS CONFIG DATA ENCODING GIGABYTES HOST IN JOBS LABEL LM MINUTES \
+	MODEL MODELS ONLY OUT PORT PYTHON QUOTING RANKS RESTARTS ROUNDS SECONDS SEEDS SHARE SPACE TAG TASKS TEXT \
+	TRIALS TRIES VARIANT WORKERS
 $(foreach name,$(VALUES),$(if $(filter command environment,$(firstword $(origin $(name)))),\
 	$(eval override $(name) := $$(value $(name)))))
 $(foreach name,$(VALUES),$(eval export GIVEN_$(name) = $$($(name))))
@@ -75,9 +75,10 @@ help: ## List the targets
 
 setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.store ## Create .venv with all that `valence` needs
 
-serve: $(BASE) ## Train what is missing, then serve; MODELS="NAME NAME" HOST= PORT=
+serve: $(BASE) ## Train what is missing, then serve; MODELS="NAME NAME" HOST= PORT= WORKERS=auto
 	@$(call train_missing,MODELS)
-	@set -f; $(SERVED); exec $(VALENCE) serve --host "$$GIVEN_HOST" --port "$$GIVEN_PORT" "$$@"
+	@set -f; $(SERVED); exec $(VALENCE) serve --host "$$GIVEN_HOST" --port "$$GIVEN_PORT" \
+		$(call option,--workers,WORKERS) "$$@"
 
 train: $(BASE) $(TRACKING) $(HUB)
 train: ## Train MODEL=topic, CONFIG=FILE or DATA=FILE TEXT=COLUMN LABEL=COLUMN; RANKS=2 ARGS="--seed 1"
@@ -207,7 +208,7 @@ NOW_experiments = --data $(or $(call hint,,DATA),FOLDER)$(call hint, --task ,TAS
 NOW_faithfulness = $(call hint,,MODEL)
 NOW_typos = $(call hint,,MODEL)
 NOW_predict = $(call hint,,MODEL) "TEXT"
-NOW_score = $(or $(call hint,,IN),IN) $(or $(call hint,,OUT),OUT) --model $(call hint,,MODEL)
+NOW_score = $(or $(call hint,,IN),IN) $(or $(call hint,,OUT),OUT) --model $(call hint,,MODEL)$(call hint, --jobs ,JOBS)
 NOW_lm = $(call quote,training/char_lm/configs/$(or $(LM),news).toml)
 NOW_sample = $(or $(call hint,,LM),news)
 NOW_cells = $(or $(call hint,,LM),news)

@@ -68,6 +68,7 @@ def import_pyarrow() -> ModuleType:
     try:
         import pyarrow
         import pyarrow.compute
+        import pyarrow.ipc
         import pyarrow.parquet
     except ModuleNotFoundError:
         raise ConfigurationError(

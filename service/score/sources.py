@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -83,6 +84,10 @@ class RowPart:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # to pickle plain tuples takes a third of the time
+        return _make_rows, ([tuple(row) for row in self.rows],)
+
     def read_texts(self, column: str) -> list[str | Fault]:
         """The texts of a column; a row with a fault does not have one."""
         return [_find_text(row, column) for row in self.rows]
@@ -99,6 +104,10 @@ class RowPart:
             for field in schema
         ]
         return arrow.Table.from_arrays(arrays, schema=schema)
+
+
+def _make_rows(rows: Sequence[tuple[Any, ...]]) -> RowPart:
+    return RowPart([Row(*row) for row in rows])
 
 
 class RowSource:
@@ -168,6 +177,13 @@ class TablePart:
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # the library's own pickle of a slice has the whole of what it is a slice of
+        sink = io.BytesIO()
+        with import_pyarrow().ipc.new_stream(sink, self.table.schema) as writer:
+            writer.write_table(self.table)
+        return _read_table, (sink.getvalue(),)
+
     def read_texts(self, column: str) -> list[str | Fault]:
         """The texts of a column."""
         chunks = self.table.column(column).chunks
@@ -185,6 +201,10 @@ class TablePart:
     def to_table(self, schema: pyarrow.Schema) -> pyarrow.Table:  # noqa: ARG002 - it has it
         """The rows as they are."""
         return self.table
+
+
+def _read_table(stream: bytes) -> TablePart:
+    return TablePart(import_pyarrow().ipc.open_stream(stream).read_all())
 
 
 class ParquetSource:

@@ -45,7 +45,7 @@ class TextScorer:
     ) -> None:
         self.classifier = classifier
         self.engine = engine
-        self._options = options or ScoreOptions()
+        self.options = options or ScoreOptions()
         self._labels = classifier.manifest.labels
         self._probabilities = tuple(f"probability_{label}" for label in self._labels)
         self.columns = (
@@ -74,7 +74,7 @@ class TextScorer:
         if isinstance(text, Fault):
             return text
         try:
-            return self.classifier.encode_windows(text, self._options.truncation)
+            return self.classifier.encode_windows(text, self.options.truncation)
         except TextTooLong as error:
             return Fault(str(error))
 
@@ -125,7 +125,7 @@ class TextScorer:
         return (*[None] * (len(self.columns) - 1), message)
 
     def _shape(self, prediction: Prediction, usage: Usage) -> tuple[Any, ...]:
-        options, probabilities = self._options, prediction.probabilities
+        options, probabilities = self.options, prediction.probabilities
         reason = find_doubt(
             max(probabilities),
             usage,

@@ -22,6 +22,13 @@ def serve(
             show_default="VALENCE_MODELS, else `sentiment` and `topic`",
         ),
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            help="Processes that answer on the port, or `auto` for one on each core.",
+            show_default="VALENCE_WORKERS, else 1",
+        ),
+    ] = None,
 ) -> None:
     """Serve models of the store over HTTP, until a signal ends the server.
 
@@ -29,6 +36,8 @@ def serve(
     """
     if model:
         os.environ["VALENCE_MODELS"] = ",".join(model)
+    if workers is not None:
+        os.environ["VALENCE_WORKERS"] = workers
     command = [sys.executable, "-m", "bentoml", "serve", SERVICE]
     # the server takes the place of this process, so that signals reach it
     os.execv(sys.executable, [*command, "--host", host, "--port", str(port)])  # noqa: S606

@@ -64,6 +64,8 @@ def test_input_that_cannot_be_scored_is_one_line_and_status_1(monkeypatch, capsy
         (("--min-confidence", "80%"), "'80%' is not a probability"),
         (("--truncation", "middle"), "invalid choice: 'middle'"),
         (("--unreadable", "drop"), "invalid choice: 'drop'"),
+        (("--jobs", "0"), "'0' is not a number of processes: give 1 or more, or auto"),
+        (("--jobs", "all"), "'all' is not a number of processes"),
         (("--in-format", "xml"), "invalid choice: 'xml'"),
     ],
 )
