@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from pydantic import ValidationError
 from valence.service.errors import ArtifactError
 from valence.service.registry import champion
 from valence.service.registry.address import Address
 from valence.service.registry.champion import Champion
-from valence.service.sources.publication import move_alias
+from valence.service.sources.publication import move_alias, push_version
 from valence.service.sources.source import Source, open_source
 from valence.training.registry import store
 
@@ -25,6 +26,14 @@ def promote_version(source: Source, tag: str) -> Champion:
     if not version:
         raise ArtifactError(f"{tag!r} names no version; give NAME:VERSION")
     return _change(source, name, lambda before: store.make_promoted(before, version))
+
+
+def publish_version(source: Source, folder: Path) -> str:
+    """Copy the version in ``folder`` of the store to ``source`` and promote it there; its tag."""
+    push_version(source, folder)
+    tag = f"{folder.parent.name}:{folder.name}"
+    promote_version(source, tag)
+    return tag
 
 
 def roll_back(source: Source, name: str) -> Champion:
