@@ -12,8 +12,8 @@ from valence.service.observability.metrics.sources import SourceMetrics
 from valence.service.registry import bento_store, models
 from valence.service.registry.address import Address
 from valence.service.settings import Settings
+from valence.service.sources.kinds import open_source
 from valence.service.sources.replica import Replica
-from valence.service.sources.source import open_source
 
 # a source that fails is asked less and less often, up to so many times the usual pause
 _MAX_PAUSES = 20

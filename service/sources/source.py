@@ -1,4 +1,4 @@
-"""What every kind of source can do, and which kinds there are."""
+"""What every kind of source can do, and how the faults of its library are told."""
 
 from __future__ import annotations
 
@@ -51,17 +51,6 @@ class Source(Protocol):
     def write_alias(self, name: str, alias: str, content: bytes) -> None:
         """Write the file of an alias, in one step."""
         ...
-
-
-def open_source(address: Address) -> Source:
-    """The source at ``address``; raises :class:`ConfigurationError` without its package."""
-    if address.kind == "oci":
-        from valence.service.sources.artifact_registry import ArtifactRegistry
-
-        return ArtifactRegistry(address)
-    from valence.service.sources.file_tree import FileTree
-
-    return FileTree(address)
 
 
 @contextmanager

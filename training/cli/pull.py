@@ -26,8 +26,8 @@ def pull(
     """Copy a model of a source, with its aliases, into the store; it appears there verified."""
     from valence.service.registry import bento_store
     from valence.service.registry.address import Address
+    from valence.service.sources.kinds import open_source
     from valence.service.sources.replica import Replica
-    from valence.service.sources.source import open_source
 
     address = Address.parse(source)
     bento_store.folder().mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,9 @@ from valence.service.errors import ArtifactError
 from valence.service.registry import champion
 from valence.service.registry.address import Address
 from valence.service.registry.champion import Champion
+from valence.service.sources.kinds import open_source
 from valence.service.sources.publication import move_alias, push_version
-from valence.service.sources.source import Source, open_source
+from valence.service.sources.source import Source
 from valence.training.registry import store
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from valence.service.classifier import seal
 from valence.service.registry.address import Address
+from valence.service.sources.kinds import open_source
 from valence.service.sources.replica import Replica
-from valence.service.sources.source import Source, open_source
+from valence.service.sources.source import Source
 
 from tests.support.model_stores import models_in
 from tests.support.source_servers import make_hub, make_registry, serve_handler, serve_objects

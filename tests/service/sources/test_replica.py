@@ -222,7 +222,7 @@ from pathlib import Path
 from valence.service.registry import bento_store
 from valence.service.registry.address import Address
 from valence.service.sources.replica import Replica
-from valence.service.sources.source import open_source
+from valence.service.sources.kinds import open_source
 for number in itertools.count():
     bento_store.use(Path(sys.argv[2], str(number), "models"))
     Replica(open_source(Address.parse(sys.argv[1])), max_bytes=2**20).refresh("sentiment")
