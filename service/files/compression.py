@@ -120,6 +120,8 @@ def _unpack(file: io.BufferedReader[Any], path: Path) -> io.BufferedReader:
         start = stream.peek(_TAR_MARK.stop)
     except Damage:
         return stream  # reading raises it again
+    if packing is not None and name_packing(start) is not None:
+        raise ConfigurationError(f"{path} is compressed twice; unpack it once")
     if start[_TAR_MARK] == b"ustar":
         raise ConfigurationError(f"{path} is a tar archive; unpack it and name the files")
     return stream

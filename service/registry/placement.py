@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
-import time
 from pathlib import Path
 
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError
+from valence.service.files.atomic_write import make_unfinished_folder
 from valence.service.registry import bento_store
-
-_UNFINISHED = "unfinished-model-"
-# leftovers of a killed process are deleted after this time; copying a model takes seconds
-_LEFTOVER_SECONDS = 3_600
 
 
 def place_model(folder: Path, manifest: Manifest) -> str:
@@ -30,14 +24,10 @@ def place_model(folder: Path, manifest: Manifest) -> str:
     if target.exists():
         raise ArtifactError(f"the model store holds {manifest.name}:{manifest.version} already")
     # work beside the store: BentoML lists every folder inside the store as a model
-    store.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in store.parent.glob(f"{_UNFINISHED}*"):
-        if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
-            shutil.rmtree(leftover, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=store.parent) as unfinished:
+    with make_unfinished_folder(store.parent) as unfinished:
         with bento_store.create(
             f"{manifest.name}:{manifest.version}",
-            store=Path(unfinished),
+            store=unfinished,
             module="valence.service.classifier",
             labels={"task": manifest.task, "framework": "valence"},
             metadata={
@@ -54,15 +44,5 @@ def place_model(folder: Path, manifest: Manifest) -> str:
         ) as model:
             shutil.copytree(folder, model.path, dirs_exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        (Path(unfinished) / manifest.name / manifest.version).rename(target)
+        (unfinished / manifest.name / manifest.version).rename(target)
     return str(model.tag)
-
-
-def replace_file(path: Path, content: str) -> None:
-    """Write ``content`` to ``path`` atomically, and sync it to disk."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from valence.service.classifier.classifier import (
@@ -17,6 +17,7 @@ from valence.service.classifier.classifier import (
 from valence.service.classifier.result import UNCERTAIN, find_doubt
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import NonFiniteAnswer, TextTooLong
+from valence.service.files.fault import LENGTH, NUMBERS, Fault
 from valence.service.inference.engines.interface import Engine
 from valence.service.score.options import ScoreOptions
 
@@ -25,13 +26,10 @@ _BATCH = 256
 _COUNTS = Usage._fields[:5]
 
 Scores = Sequence[tuple[Any, ...]]
-"""The values of all columns for each text; None where a text does not have a value."""
+"""The values of all columns for each text; None where a text does not have a value.
 
-
-class Fault(NamedTuple):
-    """Why there is no text to score."""
-
-    message: str
+The last value, the error, is a :class:`~valence.service.files.fault.Fault`.
+"""
 
 
 class TextScorer:
@@ -76,7 +74,7 @@ class TextScorer:
         try:
             return self.classifier.encode_windows(text, self.options.truncation)
         except TextTooLong as error:
-            return Fault(str(error))
+            return Fault(str(error), LENGTH)
 
     def _predict_windows(
         self, encoded: Sequence[WindowedText | Fault]
@@ -112,17 +110,17 @@ class TextScorer:
     ) -> tuple[Any, ...]:
         """The values of one text, which takes its windows from ``predictions``."""
         if isinstance(item, Fault):
-            return self._refuse(item.message)
+            return self._refuse(item)
         of_text = list(islice(predictions, len(item.windows)))
         fault = next((one for one in of_text if isinstance(one, NonFiniteAnswer)), None)
         if fault is not None:
-            return self._refuse(str(fault))
+            return self._refuse(Fault(str(fault), NUMBERS))
         complete = [one for one in of_text if isinstance(one, Prediction)]
         (merged,) = self.classifier.merge_windows([item], complete)
         return self._shape(merged, item.usage)
 
-    def _refuse(self, message: str) -> tuple[Any, ...]:
-        return (*[None] * (len(self.columns) - 1), message)
+    def _refuse(self, fault: Fault) -> tuple[Any, ...]:
+        return (*[None] * (len(self.columns) - 1), fault)
 
     def _shape(self, prediction: Prediction, usage: Usage) -> tuple[Any, ...]:
         options, probabilities = self.options, prediction.probabilities

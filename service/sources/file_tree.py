@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import fsspec
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import replace_file
 from valence.service.registry.address import Address
 from valence.service.sources.source import Listing
 
@@ -104,11 +105,8 @@ class FileTree:
                 shutil.copyfileobj(content, target, _BLOCK_BYTES)
             return
         # a folder needs two steps for what others see in one
-        unfinished = Path(path).with_name(f".{Path(path).name}.unfinished")
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as target:
+        with replace_file(Path(path)) as unfinished, unfinished.open("wb") as target:
             shutil.copyfileobj(content, target, _BLOCK_BYTES)
-        unfinished.replace(path)
 
     def _path(self, *parts: str) -> str:
         return "/".join((self.address.location, *parts))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, ValidationError
 from valence.service.classifier import seal
 from valence.service.errors import ArtifactError, ConfigurationError, SourceError
+from valence.service.files.atomic_write import write_file
 from valence.service.registry import bento_store, placement
 from valence.service.registry.address import check_label
 from valence.service.sources.download import Download, too_large
@@ -198,7 +199,7 @@ class Replica:
         path = bento_store.folder() / name / file
         if path.is_file() and path.read_text(encoding="utf-8") == content:
             return False
-        placement.replace_file(path, content)
+        write_file(path, content)
         return True
 
     @contextmanager

@@ -26,6 +26,7 @@ FLOORS = {
             "service",
             "service/errors.py",
             "service/version.py",
+            "service/command",
             "service/machine",
             "service/pacing",
             "service/inference/engines/kernel",

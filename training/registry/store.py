@@ -14,6 +14,7 @@ import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError
+from valence.service.files.atomic_write import write_file
 from valence.service.registry import bento_store, champion, placement
 from valence.service.registry.champion import Champion, Change
 from valence.service.registry.names import describe_unknown
@@ -36,7 +37,7 @@ def serve_version(tag: str) -> None:
     Without the file, BentoML would find the newest version by itself.
     """
     name, _, version = tag.partition(":")
-    placement.replace_file(bento_store.folder() / name / "latest", version)
+    write_file(bento_store.folder() / name / "latest", version)
 
 
 def find_model(tag: str) -> Path:
@@ -146,7 +147,7 @@ def _make_change(
 
 def _write_champion(folder: Path, before: Champion | None, after: Champion) -> Champion:
     if after != before:
-        placement.replace_file(folder / champion.FILE, after.model_dump_json(indent=2) + "\n")
+        write_file(folder / champion.FILE, after.model_dump_json(indent=2) + "\n")
     return after
 
 
