@@ -31,12 +31,13 @@ from valence.training.cli.sample import sample
 from valence.training.cli.search import search
 from valence.training.cli.serve import serve
 from valence.training.cli.show import show
+from valence.training.cli.teach import teach
 from valence.training.cli.train import train
 from valence.training.cli.typos import typos
 from valence.training.cli.usage import UsageError, explain_usage
 
 GROUPS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Train": (train, search, retrain),
+    "Train": (train, search, retrain, teach),
     "Data": (fetch, check),
     "Models": (
         show,

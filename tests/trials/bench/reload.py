@@ -179,10 +179,15 @@ def _serve_mlserver(scratch: Path, versions: Sequence[Path]) -> Iterator[_Subjec
     models = scratch / "models"
     (models / _MODEL).mkdir(parents=True)
     port, path = free_port(), f"/v2/models/{_MODEL}/infer"
-    (models / "settings.json").write_text(
-        json.dumps({"host": "127.0.0.1", "http_port": port, "grpc_port": free_port(),
-                    "metrics_port": free_port(), "debug": False}), encoding="utf-8",
-    )  # fmt: skip
+    settings = {
+        "host": "127.0.0.1",
+        "http_port": port,
+        "grpc_port": free_port(),
+        "metrics_port": free_port(),
+        "metrics_dir": str(scratch),
+        "debug": False,
+    }
+    (models / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
 
     def write_settings(version: Path) -> None:
         settings = {
