@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -28,11 +29,13 @@ from valence.training.cli.sample import sample
 from valence.training.cli.search import search
 from valence.training.cli.serve import serve
 from valence.training.cli.show import show
+from valence.training.cli.teach import teach
 from valence.training.cli.train import train
 from valence.training.cli.typos import typos
+from valence.training.cli.usage import UsageError, explain_usage
 
 GROUPS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Train": (train, search, retrain),
+    "Train": (train, search, retrain, teach),
     "Data": (fetch, check),
     "Models": (show, evaluate, faithfulness, typos, experiments, promote, rollback, export),
     "Serve": (serve, keys, bento),
@@ -74,9 +77,17 @@ app.add_typer(shadow.app, name="shadow", rich_help_panel="Models")
 def main() -> None:
     """Run a command; an error on purpose, or of the system, is one line and exit code 1.
 
+    Wrong arguments are one line and exit code 2.
+
     Models are in the store that ``make`` uses too, unless ``BENTOML_HOME`` names another one.
     """
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("BENTOML_HOME", str((WORKSPACE / "bentoml").resolve()))
     with exit_in_one_line():
-        app(prog_name="valence")
+        try:
+            ended = app(prog_name="valence", standalone_mode=False)
+        except UsageError as error:
+            explain_usage(error)
+        except typer.Abort:
+            ended = 1
+        sys.exit(ended or 0)
