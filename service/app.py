@@ -62,8 +62,18 @@ class Input(BaseModel):
     explain: Any = None
 
 
-# One worker, because BentoML does not restart a killed worker in a container: scale by replicas.
-@bentoml.service(name=_NAME, workers=1)
+def _count_workers() -> int:
+    """The workers that the settings name; 1 for settings that :meth:`Valence.check` refuses."""
+    from valence.service.errors import ConfigurationError
+    from valence.service.settings import Settings
+
+    try:
+        return Settings.from_environment(os.environ).workers
+    except ConfigurationError:
+        return 1
+
+
+@bentoml.service(name=_NAME, workers=_count_workers())
 class Valence:
     """Text classifiers behind ``POST /v1/classify``."""
 
@@ -77,6 +87,7 @@ class Valence:
         from valence.service.inference.model_loader import ModelLoader
         from valence.service.inference.models import Models
         from valence.service.inference.reload.reloads import Reloads
+        from valence.service.inference.shadow.shadow import Shadow
         from valence.service.observability import (
             library_log,
             log,
@@ -94,6 +105,9 @@ class Valence:
         self.models = Models(hung_seconds=self.settings.hung_seconds)
         self._tracer = tracing.Tracer() if tracing.is_enabled(os.environ) else None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._shadows = [
+            Shadow(rule, self.models, self.metrics, self.log) for rule in self.settings.shadow
+        ]
         memory = self.settings.cache_bytes
         self._loader = ModelLoader(
             self.settings,
@@ -101,8 +115,10 @@ class Valence:
             self.metrics,
             self.log,
             AnswerCache(max_bytes=memory) if memory else None,
+            {shadow.rule.model: shadow.observe for shadow in self._shadows},
         )
         self._reloads = Reloads(self._loader, self.models)
+        self._ready = asyncio.Event()
         self.application = create_app(
             settings=self.settings,
             models=self.models,
@@ -128,6 +144,7 @@ class Valence:
         from valence.service.classifier import seal
         from valence.service.errors import ValenceError
         from valence.service.keys import key_file
+        from valence.service.machine import cores
         from valence.service.observability import metrics_folder
         from valence.service.registry import models
         from valence.service.server import port, supervisor
@@ -149,15 +166,20 @@ class Valence:
                 seal.verify(folder)
         except ValenceError as error:
             supervisor.refuse_to_start(error)
-        if supervisor.worker_count(_NAME) > 1:
+        workers = supervisor.worker_count(_NAME)
+        if workers > 1:
             metrics_folder.create()
+            cores.share_threads(workers)
+            # BentoML may have been told another number; the workers inherit it
+            os.environ[f"{settings.PREFIX}WORKERS"] = str(workers)
         lines = _error_writer()
 
         def tell(line: str) -> None:
             lines.write(f"{line}\n")
             lines.drain(_LAST_LINES_SECONDS)
 
-        supervisor.supervise_worker(
+        supervisor.supervise_workers(
+            workers,
             hung_seconds=checked.hung_seconds,
             grace_seconds=checked.drain_seconds + checked.grace_seconds,
             tell=tell,
@@ -167,16 +189,23 @@ class Valence:
     async def start(self) -> None:
         """Let the models load while the server answers 503: health is reported from the start."""
         from valence.service.server import heartbeat, sigterm, supervisor
+        from valence.service.server.event_loop import BatchAcceptLoop
 
+        loop = asyncio.get_running_loop()
+        if self.metrics.shared and isinstance(loop, BatchAcceptLoop):
+            loop.ready, loop.sharers = self._ready, self.settings.workers
         supervisor.end_with_parent()
-        heartbeat.send_heartbeats(hung_seconds=self.settings.hung_seconds)
+        heartbeat.send_heartbeats(
+            hung_seconds=self.settings.hung_seconds, is_alive=self._is_worth_keeping
+        )
         self._loading = asyncio.create_task(self._finish_loading())
         self._following = asyncio.create_task(self._follow_store())
+        self._agreeing = asyncio.create_task(self._follow_workers())
         self._sharing = asyncio.create_task(self._share_gauges())
         self._measuring = asyncio.create_task(self._measure_saturation())
         # The server waits for all requests before it calls ``drain``, so streams are told to end
         # at the signal itself.
-        sigterm.call_at_sigterm(self.models.ending.set)
+        sigterm.call_at_sigterm(self._note_end)
         if self.settings.drain_seconds:
             sigterm.delay_sigterm(self.settings.drain_seconds, self.models.leave)
 
@@ -185,7 +214,10 @@ class Valence:
         """Answer the requests that were admitted."""
         self._loading.cancel()
         self._following.cancel()
+        self._agreeing.cancel()
         self._reloads.close()
+        for shadow in self._shadows:
+            await shadow.close()
         await self.models.close()
         self._sharing.cancel()
         self._measuring.cancel()
@@ -202,6 +234,23 @@ class Valence:
         return await classify_in_process(
             self.application.context, {k: v for k, v in fields.items() if v is not None}
         )
+
+    def _note_end(self) -> None:
+        """Tell streams to end; a worker that still loads lets go of the socket of the others."""
+        from valence.service.server.event_loop import BatchAcceptLoop
+
+        self.models.ending.set()
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, BatchAcceptLoop) and not self._ready.is_set():
+            loop.is_abandoned = True
+        self._ready.set()
+
+    def _is_worth_keeping(self) -> bool:
+        """False for one of several workers whose engine has hung: only it is replaced.
+
+        Of the only worker a probe learns that, and decides.
+        """
+        return self.models.alive or not self.metrics.shared
 
     async def _share_gauges(self) -> None:
         """Let the other workers know what the gauges of this one say: they may be scraped."""
@@ -239,6 +288,7 @@ class Valence:
             # a future that keeps its result would keep the memory of replaced models
             del self._loaded
             self.models.open(scorers)
+            self._ready.set()
         except Exception as error:
             try:
                 if isinstance(error, ValenceError):
@@ -264,6 +314,13 @@ class Valence:
         await self._loading
         if self.settings.reload == "watch":
             await self._reloads.follow()
+
+    async def _follow_workers(self) -> None:
+        """Reload what another worker was told to reload."""
+        await self._ready.wait()
+        while self.metrics.shared:
+            await asyncio.sleep(_GAUGE_SECONDS)
+            await self._reloads.follow_marks()
 
     def _load(self) -> list[Scorer]:
         from valence.service.registry import models

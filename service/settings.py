@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 from valence.service.errors import ConfigurationError
+from valence.service.machine import cores
 from valence.service.pacing.token_bucket import MAX_RATE, MIN_RATE
 
 PREFIX = "VALENCE_"
@@ -28,11 +29,58 @@ def _split(value: object) -> object:
     return value
 
 
+def _count(value: object) -> object:
+    """The number of processes that ``auto`` stands for, and any other number as it is."""
+    return cores.parse_processes(value) if isinstance(value, str) else value
+
+
 def _require_rate(rate: float) -> float:
     """Raise ``ValueError`` unless ``rate`` is a rate that a limit can have, or 0 for no limit."""
     if rate and not MIN_RATE <= rate <= MAX_RATE:
         raise ValueError(f"a rate is from {MIN_RATE:f} to {MAX_RATE:.0f}, or 0 for no limit")
     return rate
+
+
+class ShadowRule(BaseModel):
+    """A model whose challenger scores a share of its texts too."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(min_length=1)
+    challenger: str = Field(min_length=1)
+    """An alias of the model."""
+    share: float = Field(gt=0, le=1)
+    """Of the requests."""
+
+    @classmethod
+    def parse(cls, text: str) -> ShadowRule:
+        """The rule that ``text`` means, such as ``sentiment=challenger:0.1``.
+
+        Raises ``ValueError``.
+        """
+        model, mark, rest = text.partition("=")
+        challenger, other_mark, share = rest.rpartition(":")
+        try:
+            if mark and other_mark:
+                return cls(model=model.strip(), challenger=challenger.strip(), share=float(share))
+        except ValueError:
+            pass
+        raise ValueError(
+            f"{text!r} is not MODEL=ALIAS:SHARE, such as sentiment=challenger:0.1, with a share "
+            "above 0 and up to 1"
+        )
+
+
+def _parse_shadows(value: object) -> object:
+    """The shadow rules of a comma-separated string; raises ``ValueError``."""
+    if not isinstance(value, str):
+        return value
+    rules = [ShadowRule.parse(part.strip()) for part in value.split(",") if part.strip()]
+    names = [rule.model for rule in rules]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} has two challengers; give it one")
+    return tuple(rules)
 
 
 class Settings(BaseModel):
@@ -56,6 +104,13 @@ class Settings(BaseModel):
         description="The engine that runs the models: `auto` (native if the CPU supports it, "
         "otherwise reference), `native`, `native-<path>` for one instruction set, `reference` "
         "(torch), or `cuda` (torch on a GPU).",
+    )
+    workers: Annotated[int, BeforeValidator(_count)] = Field(
+        default=1,
+        le=256,
+        description="The number of workers: processes with models of their own that answer on one "
+        "port. `auto`: one on each core that the service may use. Limits of connections, memory "
+        "and queues are those of each worker.",
     )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024,
@@ -104,6 +159,12 @@ class Settings(BaseModel):
         ge=1.0,
         description="How many times as long as the version before a version may compute for a "
         "token. A slower version is not served without a restart.",
+    )
+    shadow: Annotated[tuple[ShadowRule, ...], BeforeValidator(_parse_shadows)] = Field(
+        default=(),
+        description="Models whose challenger scores a share of the requests too, after their "
+        "answer, as `model=alias:share` separated by commas, such as `sentiment=challenger:0.1`. "
+        "No answer changes; the metrics show how the two versions differ. Empty: none.",
     )
     queue_items: int = Field(
         default=8192,

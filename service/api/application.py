@@ -137,7 +137,9 @@ class Application:
         self._tracer = tracer
         self._router = Router(context.routes)
         self._bodies = BodyLimits.of(context.settings)
-        self._access = Access(context.settings, context.log, context.metrics.keys)
+        self._access = Access(
+            context.settings, context.log, context.metrics.keys, folder=context.metrics.folder
+        )
 
     def restrict(self, routes: Sequence[Route]) -> Application:
         """An application with the keys, models and metrics of this one, for ``routes`` alone."""

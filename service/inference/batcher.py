@@ -77,6 +77,8 @@ class Batcher(Generic[Answer]):
         self._seconds_per_token = 1e-5
         self._last_finished = 0.0
         self._idle: asyncio.Event | None = None
+        self.timed = False
+        """Whether tickets are told the processor time of their documents."""
 
     def calibrate(self, *, overhead_seconds: float, seconds_per_token: float) -> None:
         """Start from a measured speed instead of a guess; every batch refines it."""
@@ -207,12 +209,15 @@ class Batcher(Generic[Answer]):
     def _compute(self, picked: Batch, clock: Callable[[], float]) -> tuple[list[Any], float]:
         """An answer or an error for each document, and the seconds by ``clock`` it all took."""
         started = clock()
+        began = time.thread_time() if self.timed else 0.0
         answers: list[Any] = []
         try:
             work = picked[0][0].work
             answers.extend(work([ticket.documents[index] for ticket, index in picked]))
             if len(answers) != len(picked):
                 raise RuntimeError(f"{len(answers)} answers for {len(picked)} documents")
+            if self.timed:
+                _share_time(picked, time.thread_time() - began)
         except Exception as error:
             first = picked[0][0]
             if all(ticket is first for ticket, _ in picked):
@@ -273,3 +278,10 @@ class Batcher(Generic[Answer]):
             self._schedule()
         elif self._idle is not None and not self._busy_since:
             self._idle.set()
+
+
+def _share_time(picked: Batch, seconds: float) -> None:
+    """Tell each ticket of a batch its share of ``seconds``, by tokens."""
+    per_token = seconds / sum(ticket.costs[index] for ticket, index in picked)
+    for ticket, index in picked:
+        ticket.seconds += per_token * ticket.costs[index]

@@ -20,7 +20,11 @@ _ONE_DOCUMENT = range(1)
 
 
 class Ticket(Generic[Answer]):
-    """The documents of one request; ``future`` yields their answers in the order given."""
+    """The documents of one request; ``future`` yields their answers in the order given.
+
+    ``seconds`` is the processor time of the engine for them, if the batcher is ``timed``. Of a
+    batch that requests share, each has its share by tokens.
+    """
 
     __slots__ = (
         "answers",
@@ -32,6 +36,7 @@ class Ticket(Generic[Answer]):
         "missing",
         "order",
         "position",
+        "seconds",
         "started",
         "waiting_tokens",
         "work",
@@ -63,6 +68,7 @@ class Ticket(Generic[Answer]):
         self.deficit = 0
         self.enqueued = time.perf_counter()
         self.started = 0.0
+        self.seconds = 0.0
 
     @property
     def waiting_items(self) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from valence.service.classifier import artifact
@@ -13,7 +14,7 @@ from valence.service.inference.admission import QueueLimits
 from valence.service.inference.cache import AnswerCache
 from valence.service.inference.engines import factory
 from valence.service.inference.engines.interface import Engine
-from valence.service.inference.scorer import Scorer
+from valence.service.inference.scorer import Observer, Scorer
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
 from valence.service.settings import Settings
@@ -28,6 +29,8 @@ class ModelLoader:
     metrics: Metrics
     log: Log
     cache: AnswerCache | None = None
+    observers: Mapping[str, Observer] = field(default_factory=dict)
+    """By the name of a model, what is told each of its answers."""
 
     def load(self, folder: Path) -> Scorer:
         """The warm scorer of the model in ``folder``; raises :class:`ArtifactError`."""
@@ -48,5 +51,8 @@ class ModelLoader:
             metrics=self.metrics,
             cache=self.cache,
         )
+        observer = self.observers.get(scorer.name)
+        if observer is not None:
+            scorer.observe(observer)
         scorer.warm_up()
         return scorer

@@ -66,6 +66,10 @@ class Models:
         """The version that is served now under the name of ``scorer``."""
         return self._scorers[scorer.name]
 
+    def find(self, name: str) -> Scorer | None:
+        """What ``name`` means now, in any phase; None if it means nothing."""
+        return self._scorers.get(name)
+
     def get(self, name: str | None = None) -> Scorer:
         """The model ``name`` or ``name:version``, or the default model.
 
@@ -106,6 +110,13 @@ class Models:
         A normal batch lasts less than a thousandth of ``hung_seconds``.
         """
         return all(scorer.busy_seconds < self._hung_seconds for scorer in self._resident())
+
+    @property
+    def busy(self) -> bool:
+        """Whether a text waits for an engine, or the thread of the engines computes a batch."""
+        return any(
+            scorer.admission.queue.items or scorer.busy_seconds for scorer in self._resident()
+        )
 
     def report(self) -> None:
         """Write the state of the queues into the metrics."""

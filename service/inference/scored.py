@@ -49,6 +49,9 @@ class ScoreRequest(NamedTuple):
     """Counts bytes that the request holds until it is answered; raises :class:`Overloaded`."""
     charge: Callable[[int], None] | None = None
     """Takes the tokens that enter the queue from the rate of an API key."""
+    shadow: bool = False
+    """Whether nobody is given the answer: then neither the cache nor the counts of texts and labels
+    know of it."""
 
     def wait(
         self,
@@ -105,6 +108,9 @@ class Scored(NamedTuple):
     """
     deadline: float = math.inf
     """When the rest of a long work, such as writing the answer, is to be given up."""
+    engine_seconds: float = 0.0
+    """The processor time of the engine for these texts alone; 0 where it is not known: nobody
+    observes the model, the engine read sentences too, or the cache had some of the answers."""
 
     @property
     def predictions(self) -> list[Prediction]:

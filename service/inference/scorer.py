@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
@@ -67,6 +67,7 @@ class Scorer:
         self.manifest = classifier.manifest
         self.name = self.manifest.name
         self.version = self.manifest.version
+        self._observer: Observer | None = None
         self._cache = cache
         self._limits = limits.request
         one = self._count_cost(scores=0)
@@ -100,6 +101,11 @@ class Scorer:
             overhead_seconds=overhead_seconds, seconds_per_token=seconds_per_token
         )
 
+    def observe(self, observer: Observer) -> None:
+        """Tell ``observer`` each request with its answer, and the time that the engine took."""
+        self._observer = observer
+        self._batcher.timed = True
+
     def score(self, request: ScoreRequest) -> Coroutine[Any, Any, Scored]:
         """A result or a fault for each text of ``request``.
 
@@ -112,6 +118,16 @@ class Scorer:
         :class:`DeadlineExceeded` when the deadline passes. A caller that is cancelled leaves the
         queue. The request's ``disconnect`` is entered only if the answer is not ready at once.
         """
+        if self._observer is not None:
+            return self._score_observed(self._observer, request)
+        return self._score(request)
+
+    async def _score_observed(self, observer: Observer, request: ScoreRequest) -> Scored:
+        scored = await self._score(request)
+        observer(self, request, scored)
+        return scored
+
+    def _score(self, request: ScoreRequest) -> Coroutine[Any, Any, Scored]:
         if request.sentences or request.explain:
             return self._score_split(request)
         if len(request.texts) > self._few_texts:
@@ -119,7 +135,7 @@ class Scorer:
             cost.add_results(len(request.texts))
             cost.hold(request.hold)
         # the cache keeps the answers for whole texts, without explanations
-        if self._cache is not None:
+        if self._cache is not None and not request.shadow:
             return self._score_cached(self._cache, request)
         return (self._score_heads if request.truncation == "head" else self._score_split)(request)
 
@@ -129,13 +145,15 @@ class Scorer:
         answers: list[Answer | TextTooLong | None] = [cache.get(key) for key in keys]
         hits = [answer[0] for answer in answers if isinstance(answer, tuple)]
         missing = [index for index, answer in enumerate(answers) if answer is None]
-        stages, misses, cost = Stages(), 0, 0
+        stages, misses, cost, engine_seconds = Stages(), 0, 0, 0.0
         if missing:
             score = self._score_heads if request.truncation == "head" else self._score_split
             computed = await score(
                 request._replace(texts=[request.texts[index] for index in missing])
             )
             stages, misses, cost = computed.stages, computed.usage.texts, computed.cost
+            if len(missing) == len(keys):
+                engine_seconds = computed.engine_seconds
             for index, answer in zip(missing, computed.answers, strict=True):
                 answers[index] = answer
                 if isinstance(answer, tuple):
@@ -143,7 +161,9 @@ class Scorer:
         self._metrics.count_cached(_labels(hits), hits=len(hits), misses=misses)
         complete = [answer for answer in answers if answer is not None]
         usages = [answer[1] for answer in complete if isinstance(answer, tuple)]
-        return Scored(complete, sum_usages(usages), stages, cost=cost)
+        return Scored(
+            complete, sum_usages(usages), stages, cost=cost, engine_seconds=engine_seconds
+        )
 
     async def _score_heads(self, request: ScoreRequest) -> Scored:
         """Score the first tokens of each text: the shortest way, which most requests take."""
@@ -166,9 +186,9 @@ class Scorer:
             )
         predictions = await wait_for_answers(self._batcher, ticket, request)
         usages = [document.usage for document in documents]
-        usage, stages = self._record(ticket, predictions, usages, encoded - arrived)
+        usage, stages = self._record(request, ticket, predictions, usages, encoded - arrived)
         answers = list(zip(predictions, usages, strict=True))
-        return Scored(answers, usage, stages, cost=usage.tokens)
+        return Scored(answers, usage, stages, cost=usage.tokens, engine_seconds=ticket.seconds)
 
     async def _score_split(self, request: ScoreRequest) -> Scored:
         """Score texts in windows or sentences, or with explanations."""
@@ -204,7 +224,7 @@ class Scorer:
         answers = await wait_for_answers(self._batcher, ticket, request)
         predictions, sentences = await long_texts.merge(self.classifier, sound, answers, turns)
         usages = [text.usage for text in sound]
-        usage, stages = self._record(ticket, predictions, usages, encoded - arrived)
+        usage, stages = self._record(request, ticket, predictions, usages, encoded - arrived)
         tokens = usage.tokens + sum(map(len, ids)) - usage.tokens_used
         explanations: Sequence[Explanation] = ()
         if request.explain:
@@ -221,10 +241,12 @@ class Scorer:
             explanations,
             tokens,
             request.deadline,
+            0.0 if request.sentences else ticket.seconds,
         )
 
     def _record(
         self,
+        request: ScoreRequest,
         ticket: Ticket[Prediction],
         predictions: Sequence[Prediction],
         usages: Sequence[Usage],
@@ -234,10 +256,11 @@ class Scorer:
         usage = sum_usages(usages)
         now = time.perf_counter()
         stages = Stages(tokenize_seconds, ticket.started - ticket.enqueued, now - ticket.started)
-        self._metrics.count_scored(
-            _labels(predictions),
-            ScoringRecord(usage.tokens, usage.unknown_tokens, usage.truncated_texts, *stages),
-        )
+        if not request.shadow:
+            self._metrics.count_scored(
+                _labels(predictions),
+                ScoringRecord(usage.tokens, usage.unknown_tokens, usage.truncated_texts, *stages),
+            )
         return usage, stages
 
     async def activations(self, request: ScoreRequest, *, max_units: int) -> TextActivations:
@@ -300,6 +323,9 @@ class Scorer:
                 encoded = await long_texts.encode(classifier, text, turns, max_tokens=max_tokens)
                 documents.append(classifier.select_head(text, encoded))
         return documents
+
+
+Observer = Callable[[Scorer, ScoreRequest, Scored], None]
 
 
 def _predict(classifier: Classifier, engine: Engine, documents: list[WordIds]) -> list[Prediction]:

@@ -33,14 +33,19 @@ class TokenBucket:
 
     def take(self, count: int) -> None:
         """Take ``count`` tokens; the balance may become negative."""
-        self._balance = self.balance() - count
+        self._fill()
+        self._balance -= count
 
     def balance(self) -> float:
         """The number of tokens now; a negative number is a debt."""
+        self._fill()
+        return self._balance
+
+    def _fill(self) -> None:
+        """Add what has come since the last time."""
         now = self._clock()
         self._balance = min(self._balance + (now - self._updated) * self.rate, self._capacity)
         self._updated = now
-        return self._balance
 
     def wait_seconds(self) -> float:
         """Seconds until the bucket holds one token; 0 if it holds one now."""

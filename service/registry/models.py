@@ -76,6 +76,12 @@ def folders(settings: Settings) -> list[Path]:
             f"VALENCE_DEFAULT_MODEL={default!r} is not served; the served models are "
             f"{', '.join(folders_by_name)}"
         )
+    for rule in settings.shadow:
+        if rule.model not in folders_by_name:
+            raise ConfigurationError(
+                f"VALENCE_SHADOW: {rule.model!r} is not served; the served models are "
+                f"{', '.join(folders_by_name)}"
+            )
     return [
         folders_by_name[name] for name in sorted(folders_by_name, key=lambda name: name != default)
     ]

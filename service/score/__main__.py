@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from valence.service.classifier.truncation import TRUNCATIONS
+from valence.service.command.parser import CommandParser
 from valence.service.errors import ConfigurationError
 from valence.service.files.failures import exit_in_one_line
 
@@ -33,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(INTERRUPTED)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> CommandParser:
     from valence.service.classifier.result import UNREADABLE
     from valence.service.files.dialects import QUOTINGS
     from valence.service.files.formats import FORMATS, READABLE
     from valence.service.score import options
 
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="valence score",
         description="Score a file of texts. OUT has the columns of IN and label, "
         "probability_LABEL for each label, characters, tokens, tokens_used, unknown_tokens, "
@@ -52,7 +54,10 @@ def _parser() -> argparse.ArgumentParser:
         "--text-column", default="text", help="column with the texts; default: text"
     )
     parser.add_argument(
-        "--model", default="sentiment", help="NAME or NAME:VERSION; default: sentiment"
+        "--model",
+        default="sentiment",
+        help="NAME or NAME:VERSION of the model store, or the path of a folder such as ./model; "
+        "default: sentiment",
     )
     parser.add_argument(
         "--engine", default="auto", help="engine, as in VALENCE_ENGINE; default: auto"
@@ -99,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--prefix", default="", help="prefix of the names of the added columns")
     parser.add_argument(
+        "--jobs",
+        type=_checked(options.parse_jobs),
+        default=1,
+        help="processes that score at the same time, or auto for one on each core; OUT is the same "
+        "with any number; default: 1",
+    )
+    parser.add_argument(
         "--fresh", action="store_true", help="start over instead of resuming an interrupted run"
     )
     return parser
@@ -119,11 +131,14 @@ def _checked(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 def _run(arguments: argparse.Namespace) -> None:
     from valence.service.files import encodings, formats
     from valence.service.score import run
+    from valence.service.score.jobs import Jobs
     from valence.service.score.options import Options, ScoreOptions
+    from valence.service.score.recipe import ScorerRecipe
 
-    in_format = formats.require_format(arguments.source, arguments.in_format)
     out_format = formats.require_output_format(arguments.out, arguments.out_format)
+    # before the file is opened, which for a pipe would wait
     run.require_paths(arguments.source, arguments.out)
+    in_format = formats.require_format(arguments.source, arguments.in_format)
     encoding = arguments.encoding
     if encoding == encodings.AUTO and in_format not in formats.BINARY:
         detected = encodings.detect_file_encoding(arguments.source)
@@ -136,40 +151,39 @@ def _run(arguments: argparse.Namespace) -> None:
         out_format=out_format,
         encoding=encoding,
         quoting=arguments.quoting,
-        score=ScoreOptions(
+        prefix=arguments.prefix,
+    )
+    if arguments.fresh:
+        run.delete_parts(arguments.out)
+    # the fastest engine may differ between runs and jobs, and engines round differently
+    engine = run.read_engine_name(arguments.out) if arguments.engine == "auto" else None
+    recipe = ScorerRecipe.find(
+        arguments.model,
+        engine=engine or arguments.engine,
+        options=ScoreOptions(
             arguments.truncation,
             arguments.top_k,
             arguments.min_confidence,
             arguments.unreadable,
         ),
-        prefix=arguments.prefix,
     )
-    if arguments.fresh:
-        run.delete_parts(arguments.out)
-    from valence.service.classifier import artifact
-    from valence.service.classifier.classifier import Classifier
-    from valence.service.inference.engines import factory
-    from valence.service.observability.log import Log
-    from valence.service.registry import models
-    from valence.service.settings import Settings
-
-    (folder,) = models.folders(Settings(models=(arguments.model,)))
-    loaded = artifact.load(folder)
-    # the fastest engine may differ between runs, and engines round differently
-    name = (
-        run.read_engine_name(arguments.out) if arguments.engine == "auto" else None
-    ) or arguments.engine
-    engine = factory.create(loaded, name=name, log=Log(sys.stderr, access=False))
+    scorer = recipe.make()
+    jobs = None
+    if arguments.jobs > 1:
+        recipe = replace(recipe, engine=scorer.engine.name)
+        jobs = Jobs(arguments.jobs, recipe, lambda line: sys.stderr.write(f"{line}\n"))
     with _progress() as advance:
-        rows = run.score_file(
+        tally = run.score_file(
             arguments.source,
             arguments.out,
-            classifier=Classifier(loaded),
-            engine=engine,
+            scorer=scorer,
             options=options,
+            jobs=jobs,
             advance=advance,
         )
-    sys.stderr.write(f"{rows:,} rows: {arguments.out}\n")
+    sys.stderr.write(f"{tally.rows:,} rows: {arguments.out}\n")
+    for line in tally.describe(options.text_column, f"{options.prefix}error"):
+        sys.stderr.write(f"{line}\n")
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from valence.service.classifier.result import MinConfidence, TopK, Unreadable
@@ -11,6 +11,7 @@ from valence.service.classifier.truncation import Truncation
 from valence.service.errors import ConfigurationError
 from valence.service.files import dialects
 from valence.service.files.encodings import AUTO
+from valence.service.machine import cores
 
 _Number = TypeVar("_Number", int, float)
 _TOP_K: TypeAdapter[int] = TypeAdapter(TopK)
@@ -27,6 +28,14 @@ def parse_min_confidence(text: str) -> float:
     return _parse(_MIN_CONFIDENCE, text, "a probability from 0 to 1, such as 0.8")
 
 
+def parse_jobs(text: str) -> int:
+    """A number of jobs; raises :class:`ConfigurationError` for another one than 1 or more."""
+    try:
+        return cores.parse_processes(text)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+
+
 def _parse(rule: TypeAdapter[_Number], text: str, wanted: str) -> _Number:
     try:
         return rule.validate_python(text)
@@ -40,7 +49,7 @@ class ScoreOptions:
 
     truncation: Truncation = "head"
     top_k: int = 0
-    min_confidence: float = 0.0
+    min_confidence: MinConfidence = 0.0
     unreadable: Unreadable = "uncertain"
 
 
@@ -53,15 +62,8 @@ class Options:
     out_format: str
     encoding: str = AUTO
     quoting: str = dialects.AUTO
-    score: ScoreOptions = field(default_factory=ScoreOptions)
     prefix: str = ""
     part_rows: int = 4_096
     """Rows of a part: scoring them takes some tenths of a second."""
     part_characters: int = 4_000_000
     """A part with more characters ends earlier, since all its rows are in memory together."""
-
-    def identify(self) -> dict[str, Any]:
-        """The options by name, flat, as the journal of a run has them."""
-        options = asdict(self)
-        score: dict[str, Any] = options.pop("score")
-        return options | score

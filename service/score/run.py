@@ -2,30 +2,31 @@
 
 A part has a fixed number of rows. It is written beside the output and renamed when it is complete.
 A run that finds parts of the same input, model and options skips their rows. A part does not depend
-on the run that wrote it, so the output is the same with and without interruptions.
+on the run or the process that wrote it, so the output is the same with and without interruptions,
+and with any number of jobs.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from valence.service.classifier.classifier import Classifier
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import replace_file, require_path
 from valence.service.files.compression import is_gzipped
-from valence.service.files.failures import name_path
 from valence.service.files.lock import hold_lock
-from valence.service.inference.engines.interface import Engine
-from valence.service.score.journal import Journal, write_atomically
+from valence.service.files.state import describe_state
+from valence.service.score.jobs import JobPool, Jobs, PartWriter
+from valence.service.score.journal import Journal
 from valence.service.score.options import Options
-from valence.service.score.parts import Layout, plan_layout
+from valence.service.score.parts import plan_layout
 from valence.service.score.sources import Part, RowPart, Source, TablePart, open_source
-from valence.service.score.texts import Fault, TextScorer
+from valence.service.score.tally import Tally, read_tally
+from valence.service.score.texts import TextScorer
 
 _READ_BYTES = 1 << 20
 
@@ -47,41 +48,42 @@ def require_paths(source: Path, out: Path) -> None:
     if not source.exists():
         raise ConfigurationError(f"{source} does not exist")
     if not source.is_file():
-        raise ConfigurationError(f"{source} is not a file")
+        what = "a folder" if source.is_dir() else "a device or a pipe"
+        raise ConfigurationError(
+            f"{source} is {what}; give the path of a file, which is read more than once"
+        )
     if not out.parent.is_dir():
         raise ConfigurationError(f"{out}: the folder {out.parent} does not exist; make it first")
-    if out.exists():
-        if not out.is_file():
-            what = "a folder" if out.is_dir() else "a device or a pipe"
-            raise ConfigurationError(f"{out} is {what}; give the path of a file to write")
-        if out.samefile(source):
-            raise ConfigurationError(f"{out} is the input; write to another file")
+    require_path(out)
+    if out.exists() and out.samefile(source):
+        raise ConfigurationError(f"{out} is the input; write to another file")
 
 
 def score_file(
     source: Path,
     out: Path,
     *,
-    classifier: Classifier,
-    engine: Engine,
+    scorer: TextScorer,
     options: Options,
+    jobs: Jobs | None = None,
     advance: Callable[[int, float], None] = lambda _rows, _share: None,
-) -> int:
-    """Write the rows of ``source`` with their scores to ``out``; returns the number of rows.
+) -> Tally:
+    """Write the rows of ``source`` with their scores to ``out``; returns what was found in them.
 
-    After each part the function calls ``advance`` with the number of rows and the share of the
-    input done so far. Raises :class:`ConfigurationError` for files that cannot be read with
-    ``options`` or written, if the folder of parts has parts of another input, model or options, and
-    if another process writes ``out``; ``OSError`` if the system cannot write, after which the same
-    call resumes. Until the end ``out`` is as it was.
+    With ``jobs``, whose recipe is that of ``scorer``, several processes score. After each part the
+    function calls ``advance`` with the number of rows and the share of the input done so far.
+
+    Raises :class:`ConfigurationError` for files that cannot be read with ``options`` or written, if
+    the folder of parts has parts of another input, model or options, if another process writes
+    ``out``, and if jobs die again and again; ``OSError`` if the system cannot write, after which
+    the same call resumes. Until the end ``out`` is as it was.
     """
     require_paths(source, out)
     # the file that a link names is replaced, and not the link
     out = out.resolve()
-    scorer = TextScorer(classifier, engine, options.score)
     with hold_lock(out, work=f"scoring into {out}"):
-        before = _read_state(source)
-        identity = _identify(source, classifier, engine, options)
+        before = describe_state(source.stat())
+        identity = _identify(source, scorer, options)
         journal = Journal(out)
         journal.require(identity)
         with closing(open_source(source, options)) as opened:
@@ -89,65 +91,59 @@ def score_file(
             layout = plan_layout(
                 opened, scorer, source, form=options.out_format, prefix=options.prefix
             )
-            run = _Run(opened, scorer, layout, journal, identity)
-            total, parts = run.write_parts(options.text_column, advance)
-        if _read_state(source) != before:
+            writing = (
+                nullcontext(PartWriter(scorer, layout, options.text_column))
+                if jobs is None
+                else jobs.open(layout, options.text_column)
+            )
+            with writing as writer:
+                run = _Run(opened, writer, journal, identity)
+                tally, parts = run.write_parts(advance)
+        if describe_state(source.stat()) != before:
             raise ConfigurationError(
                 f"{source} changed while it was scored; start over with --fresh when it is complete"
             )
-        joined = journal.folder / "joined"
-        with name_path(joined):
+        with replace_file(out, unfinished=journal.folder / "joined") as joined:
             layout.join(parts, joined, gz=is_gzipped(out))
-            with joined.open("rb") as file:
-                os.fsync(file.fileno())
-        joined.replace(out)
         journal.delete()
-    return total
+    return tally
 
 
 @dataclass(frozen=True)
 class _Run:
     source: Source
-    scorer: TextScorer
-    layout: Layout
+    writer: PartWriter | JobPool
     journal: Journal
     identity: Mapping[str, Any]
 
-    def write_parts(
-        self, text_column: str, advance: Callable[[int, float], None]
-    ) -> tuple[int, Sequence[Path]]:
-        """Write the parts that are not there; returns the number of rows and all parts."""
+    def write_parts(self, advance: Callable[[int, float], None]) -> tuple[Tally, Sequence[Path]]:
+        """Write the parts that are not there; returns what was found in the rows, and all parts."""
         parts: list[Path] = []
-        total = 0
+        tally = Tally()
         for part in self.source.read_parts():
             path = self.journal.find_part(len(parts))
-            if not path.exists():
-                self._write(path, part, part.read_texts(text_column))
             parts.append(path)
-            total += len(part)
-            advance(total, self.source.share)
+            for rows in (len(part),) if path.exists() else self._write(path, part):
+                tally.rows += rows
+                advance(tally.rows, self.source.share)
         if not parts:
             parts.append(self.journal.find_part(0))
             schema = self.source.schema
             empty = RowPart(()) if schema is None else TablePart(schema.empty_table())
-            self._write(parts[0], empty, [])
-        return total, parts
+            tally.rows += sum(self._write(parts[0], empty))
+        for rows in self.writer.finish():
+            tally.rows += rows
+            advance(tally.rows, self.source.share)
+        for path in parts:
+            tally.add(read_tally(path))
+        return tally, parts
 
-    def _write(self, path: Path, part: Part, texts: Sequence[str | Fault]) -> None:
-        content = self.layout.encode(part, self.scorer.score(texts))
+    def _write(self, path: Path, part: Part) -> Iterator[int]:
         self.journal.begin(self.identity)
-        write_atomically(path, content)
+        return self.writer.write(path, part)
 
 
-def _read_state(source: Path) -> tuple[int, int, int]:
-    """What differs after a change of a file, or if another file has its name."""
-    state = source.stat()
-    return state.st_ino, state.st_size, state.st_mtime_ns
-
-
-def _identify(
-    source: Path, classifier: Classifier, engine: Engine, options: Options
-) -> dict[str, Any]:
+def _identify(source: Path, scorer: TextScorer, options: Options) -> dict[str, Any]:
     digest = hashlib.sha256()
     try:
         with source.open("rb") as file:
@@ -155,10 +151,11 @@ def _identify(
                 digest.update(data)
     except OSError as error:
         raise ConfigurationError(f"{source}: cannot be read: {error.strerror}") from None
-    manifest = classifier.manifest
+    manifest = scorer.classifier.manifest
     return {
         "input": digest.hexdigest(),
         "model": f"{manifest.name}:{manifest.version}",
-        "engine": engine.name,
-        **options.identify(),
+        "engine": scorer.engine.name,
+        **asdict(options),
+        **asdict(scorer.options),
     }

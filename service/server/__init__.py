@@ -1,5 +1,6 @@
 """Everything that subclasses or patches uvicorn, uvloop, circus and BentoML's server.
 
 ``README.md`` lists the private names that it relies on. This folder imports only
-``service/pacing``. ``service/app.py`` imports it, and the API imports its ASGI extension.
+``service/pacing`` and ``service/machine``. ``service/app.py`` imports it, and the API imports its
+ASGI extension.
 """

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -122,28 +124,37 @@ class BoundedConnection(HttpToolsProtocol):
         self._write_paused_since = 0.0
         super().resume_writing()
 
-    def check_limits(self, now: float) -> None:
-        """End what has lasted too long; ``now`` is the time of the event loop."""
+    def check_limits(self, now: float) -> bool:
+        """End what has lasted too long, and return whether there was something to end.
+
+        ``now`` is the time of the event loop.
+        """
+        end = self._find_end(now)
+        if end is not None:
+            end()
+        return end is not None
+
+    def _find_end(self, now: float) -> Callable[[], None] | None:
+        """What ends that which has lasted too long; None if nothing has."""
         limits, answer = self._limits, self._answer
         idle_seconds = (answer and answer.idle_seconds) or limits.body_idle_seconds
         if self._lingers_since:
-            if now - self._lingers_since > limits.linger_seconds:
-                self.transport.abort()
+            late, end = now - self._lingers_since > limits.linger_seconds, self.transport.abort
         elif self.transport.is_closing():
             # an answer that the client does not read would keep the connection open for ever
-            if now - self._last_data > idle_seconds:
-                self.transport.abort()
+            late, end = now - self._last_data > idle_seconds, self.transport.abort
         elif answer is not None and answer.is_watched:
-            return
+            return None
         elif self._headers_since and now - self._headers_since > limits.header_seconds:
-            self._refuse(HEADERS_TOO_SLOW)
+            return partial(self._refuse, HEADERS_TOO_SLOW)
         elif self._write_paused_since:
-            if now - self._write_paused_since > idle_seconds:
-                self.transport.abort()
+            late, end = now - self._write_paused_since > idle_seconds, self.transport.abort
         elif self._in_body and not self.flow.read_paused and now - self._last_data > idle_seconds:
-            self._refuse(BODY_STOPPED)
-        elif self._kept_since and now - self._kept_since > limits.keep_alive_seconds:
-            self.transport.close()
+            return partial(self._refuse, BODY_STOPPED)
+        else:
+            kept = self._kept_since and now - self._kept_since > limits.keep_alive_seconds
+            late, end = bool(kept), self.transport.close
+        return end if late else None
 
     @property
     def descriptor(self) -> int:

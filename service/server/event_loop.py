@@ -9,17 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
+import struct
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import uvloop
 
-# Accepting takes some 30 us for each connection.
+# In each turn new connections get as much time as all else took in the turn before, within these
+# numbers. Thousand clients that come at once are soon accepted, and a client that is connected
+# already waits for a few of them, not for all.
+_MIN_ACCEPTS_PER_TURN = 4
 _MAX_ACCEPTS_PER_TURN = 512
+# to accept a connection, to read its first request and to refuse it for want of a key
+_CONNECTION_SECONDS = 0.0001
 # When the backlog is full, the kernel drops SYNs silently, and clients retry with exponential
 # back-off. So the backlog is as large as the system allows: the kernel lowers this number.
 _BACKLOG = 65_535
+# Of the connections that wait, a worker takes one of so many for each worker in a turn. So workers
+# take turns: the one that is less busy turns more often, and takes more of them.
+_TURNS_OF_WAITING = 4
+# where linux/tcp.h has the connections that wait, for a socket that listens: tcpi_unacked
+_WAITING = struct.Struct("=24xI")
 # How much of an answer the kernel takes that the client has no room for yet. Without this bound the
 # kernel takes up to 4 MiB for each client that does not read.
 _UNSENT_BYTES = 65_536
@@ -54,6 +67,12 @@ class BatchAcceptLoop(uvloop.Loop):
     admission: Admission | None = None
     on_listening: Callable[[socket.socket], Awaitable[None]] | None = None
     """Called once the server listens, with its socket."""
+    ready: asyncio.Event | None = None
+    """Servers listen when it is set: a worker that starts leaves connections to the others."""
+    is_abandoned = False
+    """Set before ``ready`` if the worker ends without having been ready: it never accepts."""
+    sharers = 1
+    """How many workers accept from one socket, this one included."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,12 +91,18 @@ class BatchAcceptLoop(uvloop.Loop):
         """As uvloop's method; with ``sock``, returns a :class:`BatchAcceptServer`."""
         if sock is None:
             return await super().create_server(protocol_factory, *args, **options)
+        if self.ready is not None:
+            await self.ready.wait()
         sock.listen(max(options.get("backlog", 0), _BACKLOG))
         if hasattr(socket, "TCP_NOTSENT_LOWAT") and sock.proto in (0, socket.IPPROTO_TCP):
             with contextlib.suppress(OSError):
                 # accepted sockets inherit it
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         server = BatchAcceptServer(self, sock, protocol_factory, ssl=options.get("ssl"))
+        if self.is_abandoned:
+            # its owner closes the socket next, and connections that wait no longer wait in vain
+            server.close()
+            return server
         if self.on_listening is not None:
             await self.on_listening(sock)
         self.url = self.url or _url(sock, secure=options.get("ssl") is not None)
@@ -104,6 +129,10 @@ class BatchAcceptServer:
         self._connecting: set[asyncio.Task[Any]] = set()
         self._resume_timer: asyncio.TimerHandle | None = None
         self._serving = True
+        # how many were accepted in the last turn, and when, if more may be waiting; else 0
+        self._accepted = 0
+        self._yielded = False
+        self._accepted_at = 0.0
         loop.add_reader(listening, self._accept_waiting)
 
     @property
@@ -132,16 +161,26 @@ class BatchAcceptServer:
 
     def _accept_waiting(self) -> None:
         admission = self._loop.admission
-        capacity = _MAX_ACCEPTS_PER_TURN
-        if admission is not None:
-            capacity = min(admission.capacity(), capacity)
+        share = self._count_accepts(time.perf_counter())
+        if self._loop.sharers > 1:
+            share = min(share, self._share_of_waiting())
+        capacity = share if admission is None else min(admission.capacity(), share)
+        self._accepted = 0
         for _ in range(capacity):
             if (connection := self._accept()) is None:
                 return
             self._connect_soon(connection)
-        if admission is None or capacity == _MAX_ACCEPTS_PER_TURN:
+        if admission is None or capacity == share:
+            self._accepted, self._accepted_at = capacity, time.perf_counter()
+            self._yielded = False
             return
-        for _ in range(min(admission.refusal_capacity(), _MAX_ACCEPTS_PER_TURN - capacity)):
+        if self._loop.sharers > 1 and not self._yielded:
+            # another worker may have room: what it has not taken after the pause is refused
+            self._yielded = True
+            self._pause()
+            return
+        self._yielded = False
+        for _ in range(admission.refusal_capacity()):
             if (connection := self._accept()) is None:
                 return
             if self._ssl is None:
@@ -150,6 +189,22 @@ class BatchAcceptServer:
                 # Nothing can be sent before the TLS handshake, so the protocol refuses it.
                 self._connect_soon(connection)
         self._pause()
+
+    def _count_accepts(self, now: float) -> int:
+        """How many of the waiting connections may be accepted in this turn."""
+        if not self._accepted:
+            return _MIN_ACCEPTS_PER_TURN
+        others = now - self._accepted_at - self._accepted * _CONNECTION_SECONDS
+        fair = int(others / _CONNECTION_SECONDS)
+        return min(max(fair, _MIN_ACCEPTS_PER_TURN), _MAX_ACCEPTS_PER_TURN)
+
+    def _share_of_waiting(self) -> int:
+        """How many of the waiting connections this worker takes in a turn, at least one."""
+        waiting = 0
+        with contextlib.suppress(AttributeError, OSError):
+            info = self._listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _WAITING.size)
+            (waiting,) = _WAITING.unpack(info)
+        return max(math.ceil(waiting / (_TURNS_OF_WAITING * self._loop.sharers)), 1)
 
     def _pause(self) -> None:
         """Stop accepting for a moment: waiting connections would wake the loop in every turn."""

@@ -36,8 +36,11 @@ def open_pipe() -> int:
     return reading
 
 
-def send_heartbeats(*, hung_seconds: float) -> None:
-    """Have the running event loop send heartbeats, if a first process waits for them."""
+def send_heartbeats(*, hung_seconds: float, is_alive: Callable[[], bool] = lambda: True) -> None:
+    """Have the running event loop send heartbeats, if a first process waits for them.
+
+    None is sent while ``is_alive`` says no: the first process then kills and replaces this worker.
+    """
     descriptor = _inherited_descriptor()
     if descriptor is None:
         return
@@ -45,8 +48,9 @@ def send_heartbeats(*, hung_seconds: float) -> None:
     beat = _BEAT.pack(os.getpid())
 
     def send() -> None:
-        with contextlib.suppress(OSError):
-            os.write(descriptor, beat)
+        if is_alive():
+            with contextlib.suppress(OSError):
+                os.write(descriptor, beat)
         loop.call_later(interval, send)
 
     send()

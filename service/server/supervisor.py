@@ -1,11 +1,14 @@
-"""What the first process of ``bentoml serve`` does when its worker ends, and when it ends itself.
+"""What the first process of ``bentoml serve`` does when a worker ends, and when it ends itself.
 
-BentoML checks its worker every ten seconds. Outside a container it starts another worker; inside a
+BentoML checks its workers every ten seconds. Outside a container it starts another worker; inside a
 container it leaves that to the supervisor of the container, and ends. With this module both happen
 at once. A worker that cannot start ends the server, because BentoML would start it again and again.
 
-At SIGTERM the first process would keep its copy of the listening socket until its worker has ended.
-Connections made meanwhile would wait in vain, and be cut off. So it closes its copy at once.
+Of several workers the others answer on. So one that ends is replaced in a container too, and one
+that cannot start ends the server only if no other one is left.
+
+At SIGTERM the first process would keep its copy of the listening socket until its workers have
+ended. Connections made meanwhile would wait in vain, and be cut off. So it closes its copy at once.
 
 A worker that hangs neither ends nor answers. It is killed: when its heartbeats stop, or when it has
 not ended within the grace after SIGTERM.
@@ -14,21 +17,23 @@ not ended within the grace after SIGTERM.
 from __future__ import annotations
 
 import atexit
+import collections
 import contextlib
 import ctypes
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from valence.service.machine import cores
 from valence.service.server import heartbeat
 
 # EX_CONFIG of sysexits.h: another start would end the same way
 CANNOT_START = 78
-# If a worker ends sooner than this after the last one, the next would probably end too: then the
-# check of BentoML, every ten seconds, is often enough.
+# If more than all workers end within this time, the next would probably end too: then the check of
+# BentoML, every ten seconds, is often enough.
 _MIN_RESTART_SECONDS = 10.0
 _RETRY_SECONDS = 0.1
 # PR_SET_PDEATHSIG of linux/prctl.h
@@ -64,11 +69,11 @@ def _option(name: str) -> Any:
 
 
 def worker_count(name: str) -> int:
-    """How many workers BentoML will start for the service ``name``; 2 stands for several."""
+    """How many workers BentoML will start for the service ``name``."""
     from bentoml._internal.configuration.containers import BentoMLContainer
 
-    workers = BentoMLContainer.config.services.get()[name].get("workers")
-    return 1 if workers in (None, 1) else 2
+    workers = BentoMLContainer.config.services.get()[name].get("workers") or 1
+    return cores.count_cores() if workers == "cpu_count" else int(workers)
 
 
 def refuse_to_start(reason: object) -> NoReturn:
@@ -79,20 +84,21 @@ def refuse_to_start(reason: object) -> NoReturn:
     sys.exit(CANNOT_START)
 
 
-def supervise_worker(
-    *, hung_seconds: float, grace_seconds: float, tell: Callable[[str], None]
+def supervise_workers(
+    count: int, *, hung_seconds: float, grace_seconds: float, tell: Callable[[str], None]
 ) -> None:
-    """Learn at once when the worker ends or hangs, and stop listening at once at SIGTERM.
+    """Learn at once when one of ``count`` workers ends or hangs, and stop listening at SIGTERM.
 
-    A worker that cannot start ends this process too, with the same status. Another worker is
-    replaced or, in a container, ends this process with status 1. A worker without a heartbeat for
+    If the last worker cannot start, this process ends too, with the same status. Another worker is
+    replaced or, if it is the only one and in a container, ends this process with status 1. A worker
+    without a heartbeat for
     ``hung_seconds`` is killed, and so is one that runs ``grace_seconds`` after SIGTERM. ``tell``
     writes a line for the operator. Call it in the main thread.
     """
     # BentoML's process manager
     from circus.sighandler import SysHandler
 
-    watch = _WorkerWatch(grace_seconds=grace_seconds, tell=tell)
+    watch = _WorkerWatch(count, grace_seconds=grace_seconds, tell=tell)
     signal.signal(signal.SIGCHLD, watch.handle_sigchld)
     for number in _IGNORED_SIGNALS:
         # workers inherit it
@@ -136,44 +142,60 @@ def _close_descriptor(descriptor: int) -> None:
 
 
 class _WorkerWatch:
-    """Reacts to the end of the worker, and ends a worker that does not end by itself."""
+    """Reacts to the end of a worker, and ends a worker that does not end by itself."""
 
-    def __init__(self, *, grace_seconds: float, tell: Callable[[str], None]) -> None:
+    def __init__(self, count: int, *, grace_seconds: float, tell: Callable[[str], None]) -> None:
+        self._count = count
         self._grace_seconds = grace_seconds
         self._tell = tell
-        self._replaced_at = -_MIN_RESTART_SECONDS
+        # when workers were replaced; the oldest first
+        self._replaced = collections.deque([-_MIN_RESTART_SECONDS] * count, maxlen=count)
+        # the processes whose end has been handled, and which the process manager has not reaped
+        self._ended: set[int] = set()
         # when the grace after SIGTERM ends, in monotonic time
         self._grace_ends: float | None = None
 
     def handle_sigchld(self, signal_number: int, frame: object) -> None:  # noqa: ARG002
-        """Handle SIGCHLD: a child process has ended."""
-        try:
-            # WNOWAIT, because the parent object in BentoML reads the status too
-            child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return
-        if child is None:
-            return
+        """Handle SIGCHLD: child processes have ended. One signal may stand for several of them."""
+        ended = {child.si_pid: child for child in _ended_children()}
+        before, self._ended = self._ended, set(ended)
+        for process, child in ended.items():
+            if process not in before:
+                self._handle_end(child)
+
+    def _handle_end(self, child: os.waitid_result) -> None:
         killed = child.si_code != os.CLD_EXITED
         status = child.si_status
-        if not killed and status == CANNOT_START:
+        cannot_start = not killed and status == CANNOT_START
+        if cannot_start and not self._living():
             _end(CANNOT_START)
         if status in _ENDING_SIGNALS if killed else status == 0:
             return
         how = f"was killed by signal {status}" if killed else f"ended with status {status}"
-        self._tell(f"valence: the worker {how}")
+        self._tell(f"valence: {self._name(child.si_pid)} {how}")
         if self._grace_ends is not None:
             # other workers still answer, so the end is orderly but for its status
             atexit.register(_end, 1)
             return
-        if "BENTOML_CONTAINERIZED" in os.environ:
+        if self._count == 1 and "BENTOML_CONTAINERIZED" in os.environ:
             _end(1)
         now = time.monotonic()
-        if now - self._replaced_at >= _MIN_RESTART_SECONDS:
-            self._replaced_at = now
-            arbiter = _arbiter()
-            if arbiter is not None:
-                arbiter.loop.add_callback_from_signal(_start_worker, arbiter)
+        arbiter = _arbiter()
+        if arbiter is None:
+            return
+        for watcher in arbiter.iter_watchers():
+            # BentoML would not replace it in a container
+            watcher.respawn = True
+        if not cannot_start and now - self._replaced[0] >= _MIN_RESTART_SECONDS:
+            self._replaced.append(now)
+            arbiter.loop.add_callback_from_signal(_start_worker, arbiter)
+
+    def _living(self) -> set[int]:
+        """The workers that have not ended."""
+        return set(_worker_processes()) - self._ended
+
+    def _name(self, process: int) -> str:
+        return "the worker" if self._count == 1 else f"worker {process}"
 
     def kill(self, process: int, reason: str) -> None:
         """Kill a worker, stopped or not, if it still runs."""
@@ -182,7 +204,7 @@ class _WorkerWatch:
                 return
         except ChildProcessError:
             return
-        self._tell(f"valence: the worker {reason} and is killed")
+        self._tell(f"valence: {self._name(process)} {reason} and is killed")
         os.kill(process, signal.SIGKILL)
 
     def begin_grace(self) -> None:
@@ -198,9 +220,7 @@ class _WorkerWatch:
         if seconds >= _END_SECONDS:
             _end(1)
         if seconds >= 0:
-            arbiter = _arbiter()
-            watchers = arbiter.iter_watchers() if arbiter is not None else ()
-            for process in [process for watcher in watchers for process in list(watcher.processes)]:
+            for process in _worker_processes():
                 self.kill(process, f"has not ended {self._grace_seconds:g} s after SIGTERM")
 
 
@@ -215,6 +235,27 @@ def _arbiter() -> Any:
 
     handler = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return handler.controller.arbiter if isinstance(handler, SysHandler) else None
+
+
+def _worker_processes() -> Sequence[int]:
+    """The processes of the workers, with those that have just ended."""
+    arbiter = _arbiter()
+    watchers = arbiter.iter_watchers() if arbiter is not None else ()
+    return [process for watcher in watchers for process in list(watcher.processes)]
+
+
+def _ended_children() -> Sequence[os.waitid_result]:
+    """The workers that have ended, and are not reaped yet."""
+    # before the process manager has begun, no worker is known, and any child is one
+    known = [(os.P_PID, process) for process in _worker_processes()] or [(os.P_ALL, 0)]
+    ended = []
+    for kind, process in known:
+        with contextlib.suppress(ChildProcessError):
+            # WNOWAIT, because the parent object in BentoML reads the status too
+            child = os.waitid(kind, process, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if child is not None:
+                ended.append(child)
+    return ended
 
 
 def _start_worker(arbiter: Any) -> None:

@@ -59,6 +59,11 @@ def _periods(kind: str) -> str:
     return f"sum by (pod) (rate({metric}[$__rate_interval]))"
 
 
+def _shadow_texts(outcomes: str) -> str:
+    metric = f'valence_shadow_texts_total{{{_SELECTOR},outcome=~"{outcomes}"}}'
+    return f"sum by (model, version, challenger) (rate({metric}[$__rate_interval]))"
+
+
 ROWS: dict[str, tuple[Panel | Query, ...]] = {
     "Requests": (
         Panel("valence_requests", ("route",)),
@@ -145,6 +150,21 @@ ROWS: dict[str, tuple[Panel | Query, ...]] = {
         Panel("valence_truncated_texts", ("model", "version"), of="valence_predictions"),
         Panel("valence_cache_hits", ("model", "version")),
         Panel("valence_cache_misses", ("model", "version")),
+    ),
+    "Shadow": (
+        Panel("valence_shadow_texts", ("model", "challenger", "outcome")),
+        Query(
+            "Disagreement by model, version, challenger",
+            "Share of the texts to which the challenger gives other labels, or none; "
+            "ValenceShadowDisagrees is above 25 % of an hour.",
+            "percentunit",
+            f"{_shadow_texts('differed|failed')} / {_shadow_texts('agreed|differed|failed')}",
+            "{{model}} {{version}} {{challenger}}",
+        ),
+        Panel("valence_shadow_predictions", ("model", "challenger", "source", "label")),
+        Panel("valence_shadow_probability_difference", ("model", "challenger")),
+        Panel("valence_shadow_engine_seconds", ("model", "challenger", "source")),
+        Panel("valence_shadow_share", ("pod", "model")),
     ),
     "Release": (
         Panel("valence_model_info", ("model", "version", "engine")),

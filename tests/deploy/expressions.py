@@ -56,6 +56,10 @@ def live_exposition() -> str:
     model.set_served()
     metrics.keys.set_lines(valid=1, invalid=1)
     metrics.reloads.begin("m")
+    metrics.shadow.begin("m", 0.1)
+    shadow = metrics.shadow.pair("m", "1", "2", ("a", "b"))
+    shadow.count_lost(1, "dropped")
+    shadow.flush()
     for refusal in (*KINDS.values(), *REFUSALS):
         metrics.count_rejection(refusal.slug)
     model.count_scored(("a",), ScoringRecord(1, 0, 0, 0.0, 0.0, 0.0))

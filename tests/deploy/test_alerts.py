@@ -64,6 +64,17 @@ def key_lines(valid: int, invalid: int) -> Series:
     return {f'{sample}"valid"}}': f"{valid}x30", f'{sample}"invalid"}}': f"{invalid}x30"}
 
 
+def shadows(differed: int, failed: int, agreed: int) -> Series:
+    """Return half an hour of texts that a challenger scored too."""
+    sample = f'valence_shadow_texts_total{{{MODEL},challenger="2",outcome='
+    return {
+        f'{sample}"agreed"}}': f"0+{agreed}x40",
+        f'{sample}"differed"}}': f"0+{differed}x40",
+        f'{sample}"failed"}}': f"0+{failed}x40",
+        f'{sample}"dropped"}}': "0+1000x40",
+    }
+
+
 def saturation(*of_pods: str) -> Series:
     """Return the constant saturation of some pods."""
     labels = 'namespace="valence",job="valence",service="valence",pod='
@@ -139,6 +150,7 @@ CASES = {
         | versions("a", "valence", "1", "1x8 0x30")
         | versions("b", "valence-canary", "3"),
     ),
+    "ValenceShadowDisagrees": Case(30, shadows(25, 5, 70), shadows(15, 5, 80)),
     "ValenceLabelsDrift": Case(1600, labels(70, 20), labels(70, 60), step=5),
     "ValenceUnknownWords": Case(150, shares(*UNKNOWN, share=16), shares(*UNKNOWN, share=14)),
     "ValenceTruncates": Case(150, shares(*TRUNCATED, share=6), shares(*TRUNCATED, share=4)),

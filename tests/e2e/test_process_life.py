@@ -6,7 +6,9 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self").exists(), reason="workers are found in /proc"),
 ]
 
-TWO_WORKERS = {"BENTOML_CONFIG_OPTIONS": "services.valence.workers=2"}
+TWO_WORKERS = {"VALENCE_WORKERS": "2"}
 HELD = b"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
 
 
@@ -105,6 +107,60 @@ def test_gauges_are_right_after_a_worker_is_killed(bento, serving, tmp_path, opt
         wait_until(lambda: len(workers_of(server)) == count and is_ready(server), seconds=30)
         wait_until(lambda: gauges(server) == (1, 0), seconds=5)
         assert gauges(server)[0] == 1
+
+
+def counted(server, name: str, **labels: str) -> float:
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(httpx.get(f"{server.url}/metrics").text)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+def ask(server, tallies: list[Counter[int]], ends: float) -> None:
+    """Send requests one after another; an answer counts under its status, a lost one under 0."""
+    tally: Counter[int] = Counter()
+    tallies.append(tally)
+    while time.monotonic() < ends:
+        with contextlib.suppress(httpx.TransportError), httpx.Client(timeout=20) as client:
+            while time.monotonic() < ends:
+                tally[0] += 1
+                answer = client.post(f"{server.url}/v1/classify", json={"text": "good"})
+                tally[0] -= 1
+                tally[answer.status_code] += 1
+
+
+@pytest.mark.parametrize(
+    "container", [{}, {"BENTOML_CONTAINERIZED": "true"}], ids=["", "container"]
+)
+def test_a_killed_worker_of_two_costs_its_open_requests(bento, serving, tmp_path, container):
+    clients = 4
+    with serving(bento, cwd=tmp_path, home=tmp_path / "home", **TWO_WORKERS, **container) as server:
+        before, tallies = workers_of(server), []
+        ends = time.monotonic() + 6
+        threads = [
+            threading.Thread(target=ask, args=(server, tallies, ends)) for _ in range(clients)
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(1)
+        answered_then = sum(sum(tally.values()) for tally in tallies)
+        os.kill(before[0], signal.SIGKILL)
+        for thread in threads:
+            thread.join()
+        total = sum(tallies, Counter())
+        # no client sees the new worker start, and each loses one request at most
+        assert total.keys() <= {0, 200}
+        assert 0 <= total[0] <= clients
+        wait_until(lambda: len(workers_of(server)) == 2, seconds=30)
+        assert before[0] not in workers_of(server)
+        wait_until(lambda: gauges(server) == (1, 0), seconds=5)
+        time.sleep(0.6)
+        # the killed worker had counted what was half a second old
+        requests = counted(server, "valence_requests_total", route="/v1/classify")
+        assert total[200] - answered_then <= requests <= total[200] + total[0]
+        assert server.stop() == 0
 
 
 def test_servers_of_one_workspace_keep_their_metrics(bento, serving, tmp_path):

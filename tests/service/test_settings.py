@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 from valence.service.errors import ConfigurationError
+from valence.service.machine import cores
 from valence.service.settings import Settings
 
 
@@ -29,13 +30,36 @@ def test_variables_are_read_and_converted():
         ("VALENCE_MAX_TEXTS", "0", "VALENCE_MAX_TEXTS='0'.*greater than or equal to 1"),
         ("VALENCE_MAX_TEXTS", "many", "valid integer.*Maximum number of texts in one request"),
         ("VALENCE_ENGINE", "gpu", "VALENCE_ENGINE='gpu'"),
+        ("VALENCE_WORKERS", "0", "VALENCE_WORKERS='0': '0' is not a number of processes: give 1"),
+        ("VALENCE_WORKERS", "all", "give 1 or more, or auto"),
         ("VALENCE_REQUEST_TIMEOUT_SECONDS", "61", "less than or equal to 60"),
+        ("VALENCE_SHADOW", "sentiment", "'sentiment' is not MODEL=ALIAS:SHARE, such as"),
+        ("VALENCE_SHADOW", "sentiment=:0.5", "is not MODEL=ALIAS:SHARE"),
+        ("VALENCE_SHADOW", "sentiment=a:0", "a share above 0 and up to 1"),
+        ("VALENCE_SHADOW", "sentiment=a:1.5", "a share above 0 and up to 1"),
+        ("VALENCE_SHADOW", "sentiment=a:nan", "a share above 0 and up to 1"),
+        ("VALENCE_SHADOW", "sentiment=a:much", "'sentiment=a:much' is not"),
+        ("VALENCE_SHADOW", "m=a:0.1,m=b:0.1", "'m' has two challengers; give it one"),
         ("VALENCE_QUEUE_ITEMS", "9", r"queue_items \(9\) must be at least max_texts \(1024\)"),
     ],
 )
 def test_an_invalid_value_is_named_with_its_remedy(variable, value, said):
     with pytest.raises(ConfigurationError, match=said):
         Settings.from_environment({variable: value})
+
+
+def test_workers_are_a_number_or_one_for_each_core(monkeypatch):
+    monkeypatch.setattr(cores, "count_cores", lambda: 12)
+    assert Settings().workers == 1
+    assert Settings.from_environment({"VALENCE_WORKERS": "3"}).workers == 3
+    assert Settings.from_environment({"VALENCE_WORKERS": "auto"}).workers == 12
+
+
+def test_the_shadows_of_models_are_read():
+    settings = Settings.from_environment({"VALENCE_SHADOW": "sentiment=challenger:0.1, topic=b:1"})
+    first, second = settings.shadow
+    assert (first.model, first.challenger, first.share) == ("sentiment", "challenger", 0.1)
+    assert (second.model, second.challenger, second.share) == ("topic", "b", 1.0)
 
 
 def test_settings_are_immutable():

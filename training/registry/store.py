@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,13 +15,10 @@ import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError
+from valence.service.files.atomic_write import make_unfinished_folder, write_file
 from valence.service.registry import bento_store, champion
 from valence.service.registry.champion import Champion, Change
 from valence.service.registry.names import describe_unknown
-
-_UNFINISHED = "unfinished-model-"
-# leftovers of a killed process are deleted after this time; copying a model takes seconds
-_LEFTOVER_SECONDS = 3_600
 
 
 def publish_model(folder: Path, manifest: Manifest) -> str:
@@ -39,14 +34,10 @@ def publish_model(folder: Path, manifest: Manifest) -> str:
     if target.exists():
         raise ArtifactError(f"the model store holds {manifest.name}:{manifest.version} already")
     # work beside the store: BentoML lists every folder inside the store as a model
-    store.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in store.parent.glob(f"{_UNFINISHED}*"):
-        if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
-            shutil.rmtree(leftover, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=store.parent) as unfinished:
+    with make_unfinished_folder(store.parent) as unfinished:
         with bento_store.create(
             f"{manifest.name}:{manifest.version}",
-            store=Path(unfinished),
+            store=unfinished,
             module="valence.service.classifier",
             labels={"task": manifest.task, "framework": "valence"},
             metadata={
@@ -63,7 +54,7 @@ def publish_model(folder: Path, manifest: Manifest) -> str:
         ) as model:
             shutil.copytree(folder, model.path, dirs_exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        (Path(unfinished) / manifest.name / manifest.version).rename(target)
+        (unfinished / manifest.name / manifest.version).rename(target)
     serve_version(f"{manifest.name}:{manifest.version}")
     return str(model.tag)
 
@@ -74,7 +65,7 @@ def serve_version(tag: str) -> None:
     Without the file, BentoML would find the newest version by itself.
     """
     name, _, version = tag.partition(":")
-    _replace_file(bento_store.folder() / name / "latest", version)
+    write_file(bento_store.folder() / name / "latest", version)
 
 
 def find_model(tag: str) -> Path:
@@ -165,7 +156,7 @@ def _write_champion(
     change = Change(version=version, at=datetime.now(UTC).isoformat(timespec="seconds"), how=how)
     changes = () if before is None else before.changes
     after = Champion(version=version, previous=previous, changes=(*changes, change))
-    _replace_file(folder / champion.FILE, after.model_dump_json(indent=2) + "\n")
+    write_file(folder / champion.FILE, after.model_dump_json(indent=2) + "\n")
     return after
 
 
@@ -179,16 +170,6 @@ def _lock_champion(folder: Path) -> Iterator[Champion | None]:
         yield champion.read(folder)
     finally:
         os.close(descriptor)
-
-
-def _replace_file(path: Path, content: str) -> None:
-    """Write ``content`` to ``path`` atomically, and sync it to disk."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def _join_names(names: list[str]) -> str:

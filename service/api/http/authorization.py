@@ -14,6 +14,7 @@ from valence.service.keys.key import Key
 from valence.service.keys.key_file import Reading
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.keys import KeyMetrics
+from valence.service.pacing.shared_bucket import SharedTokenBucket
 from valence.service.pacing.token_bucket import TokenBucket
 from valence.service.settings import Settings
 
@@ -28,7 +29,8 @@ class Access:
     The file is read again when it changes, and its keys replace those before: a line that is
     missing or not valid lets nobody in, and neither does a missing file. Only while a file is there
     and cannot be read do the keys before it stay valid. The log and the metrics tell both. Raises
-    :class:`ConfigurationError` if the first file has no key.
+    :class:`ConfigurationError` if the first file has no key. All processes with one ``folder``
+    share the rates of a key.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class Access:
         log: Log,
         metrics: KeyMetrics,
         *,
+        folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._folder = folder
         self.required = bool(settings.api_keys_file)
         self._path = Path(settings.api_keys_file)
         self._general_rates = settings.key_texts_per_second, settings.key_tokens_per_second
@@ -141,10 +145,18 @@ class Access:
         """
         bucket = self._buckets.get(limit) or before.get(limit)
         if bucket is None:
-            rate = limit[2]
-            bucket = TokenBucket(rate, capacity=max(rate, 1.0), clock=self._clock)
+            bucket = self._create_bucket(limit)
         self._buckets[limit] = bucket
         return bucket
+
+    def _create_bucket(self, limit: tuple[str, str, float]) -> TokenBucket:
+        name, unit, rate = limit
+        capacity = max(rate, 1.0)
+        if self._folder is None:
+            return TokenBucket(rate, capacity=capacity, clock=self._clock)
+        # a name has only characters that a file may have, and less than half of its length
+        path = self._folder / f"{name}.{unit}.{rate!r}.bucket"
+        return SharedTokenBucket(rate, capacity=capacity, path=path, clock=self._clock)
 
     def _tell_faults(self) -> None:
         faults = self._reading.faults

@@ -56,8 +56,8 @@ ROUTES = (
             description="Loads the champion of the model, or its latest version if it has no "
             "champion, checks it, and serves it in place of the version before. Requests that have "
             "begun end with the version before. Needs an API key with the scope `admin`. Of "
-            "several workers only the one that answers reloads; with `VALENCE_RELOAD=watch` all "
-            "follow the champion by themselves.",
+            "several workers the one that answers reloads first, and the others follow within "
+            "seconds.",
             tag="models",
             response=ReloadAnswer,
             response_examples={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
@@ -17,6 +18,7 @@ from valence.service.errors import ArtifactError, ReloadRefused, Unavailable, Va
 from valence.service.inference.model_loader import ModelLoader
 from valence.service.inference.models import Models
 from valence.service.inference.reload.candidate import Refusal, prepare
+from valence.service.inference.reload.marks import ReloadMarks
 from valence.service.inference.scorer import Scorer
 from valence.service.registry import champion, models
 from valence.service.registry.champion_watch import ChampionWatch, Sighting
@@ -69,6 +71,7 @@ class Reloads:
             1, thread_name_prefix="reload", initializer=_yield_to_requests
         )
         self._turn = asyncio.Lock()
+        self._marks = ReloadMarks(loader.metrics.folder)
         self._retiring: set[asyncio.Task[None]] = set()
         self._failures: set[type[Exception]] = set()
 
@@ -88,12 +91,23 @@ class Reloads:
                     self._log.failure("model watch failed", error)
 
     async def reload(self, name: str) -> Reloaded:
-        """Serve what the model store means by the tag of ``name`` now.
+        """Serve what the model store means by the tag of ``name`` now, here and in other workers.
 
         Without a champion this is the latest version. Raises :class:`UnknownModel`,
         :class:`Unavailable`, and :class:`ReloadRefused` with the reason.
         """
-        name = self._models.get(name).name
+        answer = await self._reload(self._models.get(name).name)
+        self._marks.put(answer.model)
+        return answer
+
+    async def follow_marks(self) -> None:
+        """Look once for what other workers have reloaded on demand, and reload it here."""
+        # a refusal is in the log and the metrics; the folder ends with the server
+        with contextlib.suppress(ValenceError, OSError):
+            for name in self._marks.take():
+                await self._reload(name)
+
+    async def _reload(self, name: str) -> Reloaded:
         followed = self._find_followed(name)
         sighting = await self._run(followed.watch.look)
         try:

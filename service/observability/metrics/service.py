@@ -22,8 +22,10 @@ from valence.service.observability import metrics_folder
 from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MAX_BUFFERED, observe_all
 from valence.service.observability.metrics.exposition import exposition
 from valence.service.observability.metrics.keys import KeyMetrics
+from valence.service.observability.metrics.processes import ServerProcesses
 from valence.service.observability.metrics.reloads import ReloadMetrics
 from valence.service.observability.metrics.saturation import REASONS
+from valence.service.observability.metrics.shadow import ShadowMetrics
 from valence.service.observability.metrics.totals import ModelTotals, sum_by_model
 from valence.service.observability.metrics.versions import Versions
 from valence.service.observability.request_record import RequestRecord
@@ -59,7 +61,8 @@ class Metrics:
 
     def __init__(self, *, version: str, folder: Path | None = None) -> None:
         self._registry = CollectorRegistry()
-        self._folder = folder
+        self.folder = folder
+        """The folder that several workers share; None for the only one."""
         # shared metrics never have the time of their creation, so none has it
         disable_created_metrics()  # type: ignore[no-untyped-call]
         if folder is None:
@@ -120,6 +123,7 @@ class Metrics:
         )
         self.keys = KeyMetrics(registry)
         self.reloads = ReloadMetrics(registry)
+        self.shadow = ShadowMetrics(registry, shared=folder is not None)
         self.stage_seconds = Histogram(
             "valence_stage_duration_seconds",
             "Time of a request in each stage: tokenize, queue, infer.",
@@ -278,7 +282,7 @@ class Metrics:
     @property
     def shared(self) -> bool:
         """Whether several workers share the metrics."""
-        return self._folder is not None
+        return self.folder is not None
 
     def set_gauges(self) -> None:
         """Let a scrape see what the attributes say, whichever worker answers it."""
@@ -298,7 +302,11 @@ class Metrics:
         )
 
     def _collectors(self) -> Iterator[Any]:
+        if self.folder is not None:
+            yield ServerProcesses(os.getppid())
+            yield _SharedValues(self.folder)
+            return
         process = CollectorRegistry()
         ProcessCollector(registry=process)
         yield process
-        yield self._registry if self._folder is None else _SharedValues(self._folder)
+        yield self._registry

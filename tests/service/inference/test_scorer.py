@@ -363,3 +363,26 @@ def test_models_are_found_only_while_serving(tiny_artifact, engine):
     assert models.phase is Phase.DRAINING
     with pytest.raises(Unavailable, match="draining"):
         models.all()
+
+
+async def test_the_engine_time_of_a_request_is_its_own(tiny_artifact, engine):
+    """A batch that two requests share is divided by their tokens."""
+    scorer = make(tiny_artifact, engine)
+    assert not (await scorer.score(ScoreRequest(["good"]))).engine_seconds, "nobody observes"
+    scorer.observe(lambda *_: None)
+    one, nine = await asyncio.gather(
+        scorer.score(ScoreRequest(["good"])), scorer.score(ScoreRequest(["good"] * 9))
+    )
+    assert one.engine_seconds > 0
+    assert nine.engine_seconds == pytest.approx(9 * one.engine_seconds)
+    for more in ({"truncation": "window"}, {"explain": True}):
+        assert (await scorer.score(ScoreRequest(["good movie"], **more))).engine_seconds > 0
+    assert not (await scorer.score(ScoreRequest(["good"], sentences=True))).engine_seconds
+
+
+async def test_the_engine_time_of_cached_answers_is_unknown(tiny_artifact, engine):
+    scorer = make(tiny_artifact, engine, cache=AnswerCache(max_bytes=100_000))
+    scorer.observe(lambda *_: None)
+    assert (await scorer.score(ScoreRequest(["good"]))).engine_seconds > 0
+    for texts in (["good"], ["good", "bad"]):
+        assert not (await scorer.score(ScoreRequest(texts))).engine_seconds

@@ -9,6 +9,7 @@ from valence.service.classifier.classifier import Classifier
 from valence.service.files import formats
 from valence.service.score import run
 from valence.service.score.options import Options, ScoreOptions
+from valence.service.score.texts import TextScorer
 
 Score = Callable[..., int]
 
@@ -21,18 +22,17 @@ def score(tiny_artifact, counting_engine) -> Score:
         source: Path, out: Path, *, engine=counting_engine, advance=lambda *_: None, **given
     ) -> int:
         chosen = {field.name for field in fields(ScoreOptions)} & given.keys()
+        scoring = ScoreOptions(**{name: given.pop(name) for name in chosen})
         options = Options(
             text_column=given.pop("text_column", "text"),
             in_format=formats.require_format(source),
             out_format=formats.require_output_format(out),
             encoding=given.pop("encoding", "utf-8"),
             part_rows=8,
-            score=ScoreOptions(**{name: given.pop(name) for name in chosen}),
             **given,
         )
-        classifier = Classifier(tiny_artifact)
-        return run.score_file(
-            source, out, classifier=classifier, engine=engine, options=options, advance=advance
-        )
+        scorer = TextScorer(Classifier(tiny_artifact), engine, scoring)
+        tally = run.score_file(source, out, scorer=scorer, options=options, advance=advance)
+        return tally.rows
 
     return score

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 
 import pytest
@@ -115,6 +116,20 @@ async def test_an_early_answer_reaches_a_client_that_sends_first():
         await writer.drain()
         await asyncio.sleep(0.05)
         assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 401 ")
+
+
+async def test_connections_that_end_together_end_in_several_turns():
+    async with serving(answer_whole, linger_seconds=1, lingering=64) as connect:
+        for _ in range(40):
+            reader, _ = await connect(HELD["length"])
+            await asyncio.wait_for(reader.read(), 5)
+        counts = [len(connect.open)]
+        assert counts == [40]
+        async with asyncio.timeout(5):
+            while counts[-1]:
+                await asyncio.sleep(0)
+                counts.append(len(connect.open))
+        assert max(before - after for before, after in itertools.pairwise(counts)) <= 20
 
 
 async def test_a_linger_is_bounded_in_bytes():

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import time
 from contextlib import closing
 
 import pytest
@@ -77,11 +78,48 @@ def serve(loop, listening, *, most_turns):
     return loop.run_until_complete(run())
 
 
-def test_simultaneous_connections_are_accepted_together(loop, listening, clients):
-    turns, made = serve(loop, listening, most_turns=1000)
-    assert made == CLIENTS
-    assert turns < CLIENTS / 5
-    assert {client.recv(10) for client in clients} == {b"hello"}
+class Turns(asyncio.Protocol):
+    """Notes the turn of the loop in which each connection was made; ``turn`` is the present one."""
+
+    turn = 0
+
+    def __init__(self, made):
+        self.made = made
+
+    def connection_made(self, transport):
+        self.made.append((transport, Turns.turn))
+
+
+def count_by_turn(loop, listening, *, busy):
+    """Return how many connections were made in each turn, of ``busy`` seconds of other work."""
+    made = []
+
+    async def run():
+        server = await loop.create_server(lambda: Turns(made), sock=listening)
+        for turn in range(CLIENTS):
+            Turns.turn = turn
+            if busy:
+                time.sleep(busy)  # noqa: ASYNC251 - work on the loop
+            await asyncio.sleep(0)
+        server.close()
+        for transport, _ in made:
+            transport.abort()
+        await asyncio.sleep(0.01)
+
+    loop.run_until_complete(run())
+    numbers = [turn for _, turn in made]
+    assert len(numbers) == CLIENTS
+    return [numbers.count(turn) for turn in sorted(set(numbers))]
+
+
+def test_clients_that_come_at_once_are_accepted_few_a_turn(loop, listening, clients):
+    assert max(count_by_turn(loop, listening, busy=0)) <= CLIENTS / 5
+
+
+def test_in_long_turns_as_many_are_accepted_as_take_that_time(loop, listening, clients):
+    by_turn = count_by_turn(loop, listening, busy=0.01)
+    assert max(by_turn) > CLIENTS / 2
+    assert len(by_turn) < CLIENTS / 10
 
 
 class FakeAdmission:
@@ -100,7 +138,7 @@ class FakeAdmission:
         self.expected -= 1
 
     def capacity(self):
-        return self.most
+        return self.most - self.expected
 
     def refusal_capacity(self):
         return self.refused_a_turn
@@ -121,8 +159,13 @@ def test_waiting_connections_are_accepted_when_there_is_room(loop, listening, cl
     loop.admission = FakeAdmission(most=10)
     made = []
 
+    def greet():
+        # a connection is made, and another one ends
+        loop.admission.release()
+        return Greeting(made)
+
     async def run():
-        server = await loop.create_server(lambda: Greeting(made), sock=listening)
+        server = await loop.create_server(greet, sock=listening)
         await seconds_until(lambda: len(made) == CLIENTS, most=10)
         server.close()
         await server.wait_closed()
@@ -220,3 +263,74 @@ def test_the_kernel_takes_little_for_a_client_that_reads_nothing(loop, listening
     loop.run_until_complete(run())
     # what is in the client's own window, and 64 KiB
     assert 0 < sum(written) < 1_000_000
+
+
+def test_a_worker_takes_a_share_of_what_waits_in_a_turn(loop, listening, clients):
+    loop.sharers = 2
+    turns, made = serve(loop, listening, most_turns=1000)
+    assert made == CLIENTS
+    # an eighth of what waits in each turn, and single ones at the end
+    assert 15 < turns < 60
+
+
+def test_several_workers_never_exceed_the_room(loop, listening, clients):
+    loop.sharers = 2
+    loop.admission = FakeAdmission(most=1)
+    _, made = serve(loop, listening, most_turns=20)
+    assert made == loop.admission.expected <= 20
+
+
+def test_a_full_worker_refuses_what_no_other_worker_takes(loop, listening, clients):
+    loop.sharers = 2
+    loop.admission = FakeAdmission(most=0, refused_a_turn=CLIENTS)
+    made = []
+
+    async def run():
+        server = await loop.create_server(lambda: Greeting(made), sock=listening)
+        await asyncio.sleep(0.005)
+        assert loop.admission.refused == 0
+        await seconds_until(lambda: loop.admission.refused == CLIENTS, most=10)
+        server.close()
+
+    loop.run_until_complete(run())
+    assert not made
+
+
+def test_connections_wait_for_a_worker_that_is_ready(loop, listening):
+    made = []
+
+    async def run():
+        loop.ready = asyncio.Event()
+        serving = asyncio.create_task(loop.create_server(lambda: Greeting(made), sock=listening))
+        client = socket.create_connection(listening.getsockname())
+        client.setblocking(False)
+        with closing(client):
+            await asyncio.sleep(0.1)
+            assert not made
+            assert not loop.listening.is_set()
+            loop.ready.set()
+            server = await serving
+            assert await loop.sock_recv(client, 10) == b"hello"
+            server.close()
+
+    loop.run_until_complete(run())
+    for transport in made:
+        transport.abort()
+    loop.run_until_complete(asyncio.sleep(0.01))
+
+
+def test_a_worker_that_ends_before_it_is_ready_accepts_nothing(loop, listening, clients):
+    made = []
+
+    async def run():
+        loop.ready = asyncio.Event()
+        serving = asyncio.create_task(loop.create_server(lambda: Greeting(made), sock=listening))
+        await asyncio.sleep(0.01)
+        loop.is_abandoned = True
+        loop.ready.set()
+        server = await serving
+        assert not server.is_serving()
+        await asyncio.sleep(0.05)
+
+    loop.run_until_complete(run())
+    assert not made

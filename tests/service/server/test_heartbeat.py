@@ -85,6 +85,21 @@ async def test_an_event_loop_sends_heartbeats(monkeypatch):
         os.close(reading)
 
 
+async def test_a_worker_that_is_not_worth_keeping_sends_none(monkeypatch):
+    reading = heartbeat.open_pipe()
+    alive = True
+    try:
+        heartbeat.send_heartbeats(hung_seconds=0.1, is_alive=lambda: alive)
+        alive = False
+        await asyncio.sleep(0.02)
+        assert os.read(reading, 4096)
+        await asyncio.sleep(0.05)
+        with pytest.raises(BlockingIOError):
+            os.read(reading, 4096)
+    finally:
+        os.close(reading)
+
+
 @pytest.mark.parametrize("given", ["", "x", "-1", "99999", "0"])
 async def test_without_a_first_process_no_heartbeat_is_sent(monkeypatch, given):
     monkeypatch.setenv("_VALENCE_HEARTBEAT", given)

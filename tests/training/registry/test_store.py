@@ -223,7 +223,7 @@ def test_the_remains_of_a_killed_publication_are_removed(
     command = [sys.executable, "-c", program, str(model_store), str(tiny_folder)]
     assert subprocess.run(command, check=False).returncode == -9
     assert bentoml.models.list() == []
-    (left,) = tmp_path.glob("unfinished-model-*")
+    (left,) = tmp_path.glob(".unfinished-*")
     store.publish_model(tiny_folder, artifact.load(tiny_folder).manifest)
     assert left.exists()  # another process may be writing it
     hours = time.time() - 7_200

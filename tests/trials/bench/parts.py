@@ -20,6 +20,7 @@ PARTS = {
     "path": "tests.trials.bench.request_path",
     "explain": "tests.trials.bench.explanations",
     "bulk": "tests.trials.bench.bulk",
+    "cores": "tests.trials.bench.cores",
     "training": "tests.trials.bench.training",
     "streaming": "tests.trials.bench.streaming",
     "revision": "tests.trials.bench.revision",

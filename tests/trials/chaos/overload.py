@@ -96,7 +96,11 @@ def _overload(
     p99 = max(wave.p99 for wave in waves)
     growth = max(one.growth for one in rounds)
     slower = max(one.slower for one in rounds)
-    around = [statistics.mean(pair) for pair in itertools.pairwise(peaks)]
+    # of a peak above what the generator can send, only what was sent can be answered
+    around = [
+        min(statistics.mean(pair), wave.sent / seconds)
+        for pair, wave in zip(itertools.pairwise(peaks), waves, strict=True)
+    ]
     shares = [wave.goodput / peak for wave, peak in zip(waves, around, strict=True)]
     goodput = sum(wave.goodput for wave in waves) / sum(around)
     answers = ", ".join(f"{count:,} x {status}" for status, count in sorted(statuses.items()))
@@ -115,7 +119,8 @@ def _overload(
         tried=f"{sent / seconds / _ROUNDS / peak:.1f} times the peak, {peak:,.0f}/s, for "
         f"{seconds:.0f} s, {_ROUNDS} times: {sent:,} requests",
         lost=f"{answers}, {unanswered} unanswered; goodput {goodput:.0%} of the peak before and "
-        f"after ({', '.join(f'{share:.0%}' for share in shares)}); accepted p99 {p99:.2f} s; "
+        "after, or of what was sent if that is less "
+        f"({', '.join(f'{share:.0%}' for share in shares)}); accepted p99 {p99:.2f} s; "
         f"memory +{growth / 2**20:.0f} MiB; a request 2 s later takes {slower:.1f} times the "
         "normal",
         promise="one answer each, by contract; goodput >= 90 %; p99 within the deadline of "

@@ -15,7 +15,7 @@ from tests.trials.bench.measure import percentile
 from tests.trials.bench.processes import free_port, generator_cpu
 from tests.trials.chaos.finding import Finding
 from tests.trials.chaos.served import serve
-from tests.trials.chaos.strangers import OTHERS, Kind, crowd_at
+from tests.trials.chaos.strangers import OTHERS, Kind, Plan, crowd_at
 
 _PROBES = ("/livez", "/healthz", "/readyz")
 _PATHS = (*_PROBES, "/metrics")
@@ -32,7 +32,7 @@ def run(*, clients: int = 1_536, seconds: float = 20.0) -> Iterator[Finding]:
     admin = free_port()
     with (
         serve(settings={"VALENCE_ADMIN_PORT": str(admin)}) as server,
-        crowd_at(server.port, clients, _CLIENTS) as end,
+        crowd_at(server.port, Plan(clients, _CLIENTS)) as end,
     ):
         seen, first, taken = Counter[str](), Counter[str](), []
         ends = time.perf_counter() + seconds

@@ -67,26 +67,51 @@ class _Stranger:
         self.kind = kind
         self.socket: socket.socket | None = None
         self.since = 0.0
+        # when the last piece was sent
+        self.sent = 0.0
 
 
-def hold(port: int, clients: int, kinds: tuple[Kind, ...], entered: Event, over: Event) -> Crowd:
-    """Keep ``clients`` strangers at ``port`` until ``over`` is set.
+@dataclass(frozen=True)
+class Plan:
+    """How many strangers of which kinds there are.
+
+    ``together``: those whose connections have ended all come again at the same moment.
+    """
+
+    clients: int
+    kinds: tuple[Kind, ...]
+    together: bool = False
+
+
+def hold(port: int, plan: Plan, entered: Event, over: Event) -> Crowd:
+    """Keep the strangers of ``plan`` at ``port`` until ``over`` is set.
 
     They run in a separate process, because threads would wait for each other.
     """
     crowd = Crowd()
-    strangers = [_Stranger(kinds[number % len(kinds)]) for number in range(clients)]
+    clients = plan.clients
+    strangers = [_Stranger(plan.kinds[number % len(plan.kinds)]) for number in range(clients)]
     with selectors.DefaultSelector() as selector:
         for stranger in strangers:
             _enter(port, stranger, selector, crowd)
         entered.set()
         while not over.is_set():
+            began = time.perf_counter()
+            if plan.together:
+                for stranger in strangers:
+                    if stranger.socket is None:
+                        _enter(port, stranger, selector, crowd)
             for begin in range(0, clients, 16):
                 some = strangers[begin : begin + 16]
-                for key, _ in selector.select(_TURN_SECONDS * len(some) / clients):
-                    _read(key.data, selector, crowd)
+                turn = began + _TURN_SECONDS * begin / clients
+                while (left := turn - time.perf_counter()) > 0:
+                    for key, _ in selector.select(left):
+                        _read(key.data, selector, crowd)
                 for stranger in some:
-                    _continue(port, stranger, selector, crowd)
+                    if stranger.socket is not None:
+                        _continue(stranger, selector, crowd)
+                    elif not plan.together and began - stranger.since > _RETURN_SECONDS:
+                        _enter(port, stranger, selector, crowd)
     for stranger in strangers:
         _note(stranger, crowd)
         if stranger.socket is not None:
@@ -101,6 +126,7 @@ def _enter(port: int, stranger: _Stranger, selector: selectors.BaseSelector, cro
         return
     connection.setblocking(False)
     stranger.socket, stranger.since = connection, time.perf_counter()
+    stranger.sent = 0.0
     crowd.connections += 1
     with contextlib.suppress(OSError):
         connection.send(stranger.kind.first)
@@ -110,19 +136,17 @@ def _enter(port: int, stranger: _Stranger, selector: selectors.BaseSelector, cro
         selector.register(connection, selectors.EVENT_READ, stranger)
 
 
-def _continue(
-    port: int, stranger: _Stranger, selector: selectors.BaseSelector, crowd: Crowd
-) -> None:
-    if stranger.socket is None:
-        if time.perf_counter() - stranger.since > _RETURN_SECONDS:
-            _enter(port, stranger, selector, crowd)
-    elif stranger.kind.piece or not stranger.kind.reads:
-        try:
-            stranger.socket.send(stranger.kind.piece or b"G")
-        except BlockingIOError:
-            return
-        except OSError:
-            _leave(stranger, selector, crowd)
+def _continue(stranger: _Stranger, selector: selectors.BaseSelector, crowd: Crowd) -> None:
+    if stranger.socket is None or (stranger.kind.reads and not stranger.kind.piece):
+        return
+    try:
+        stranger.socket.send(stranger.kind.piece or b"G")
+        stranger.sent = time.perf_counter()
+    except BlockingIOError:
+        return
+    except OSError:
+        # The piece before this one met a closed connection, or else this one would be sent.
+        _leave(stranger, selector, crowd, at=stranger.sent)
 
 
 def _read(stranger: _Stranger, selector: selectors.BaseSelector, crowd: Crowd) -> None:
@@ -144,8 +168,10 @@ def _read(stranger: _Stranger, selector: selectors.BaseSelector, crowd: Crowd) -
         _leave(stranger, selector, crowd)
 
 
-def _leave(stranger: _Stranger, selector: selectors.BaseSelector, crowd: Crowd) -> None:
-    _note(stranger, crowd)
+def _leave(
+    stranger: _Stranger, selector: selectors.BaseSelector, crowd: Crowd, *, at: float = 0.0
+) -> None:
+    _note(stranger, crowd, at=at)
     if stranger.socket is not None:
         with contextlib.suppress(KeyError, ValueError):
             selector.unregister(stranger.socket)
@@ -153,18 +179,18 @@ def _leave(stranger: _Stranger, selector: selectors.BaseSelector, crowd: Crowd) 
     stranger.socket, stranger.since = None, time.perf_counter()
 
 
-def _note(stranger: _Stranger, crowd: Crowd) -> None:
+def _note(stranger: _Stranger, crowd: Crowd, *, at: float = 0.0) -> None:
     if stranger.socket is not None:
-        name, held = stranger.kind.name, time.perf_counter() - stranger.since
+        name, held = stranger.kind.name, (at or time.perf_counter()) - stranger.since
         crowd.held[name] = max(crowd.held.get(name, 0.0), held)
 
 
 @contextlib.contextmanager
-def crowd_at(port: int, clients: int, kinds: tuple[Kind, ...]) -> Iterator[Callable[[], Crowd]]:
+def crowd_at(port: int, plan: Plan) -> Iterator[Callable[[], Crowd]]:
     """Have strangers at ``port`` in the block; the function ends them and returns what happened."""
     with multiprocessing.Manager() as manager, ProcessPoolExecutor(1) as pool:
         entered, over = manager.Event(), manager.Event()
-        crowd: Future[Crowd] = pool.submit(hold, port, clients, kinds, entered, over)
+        crowd: Future[Crowd] = pool.submit(hold, port, plan, entered, over)
         entered.wait(60)
 
         def end() -> Crowd:

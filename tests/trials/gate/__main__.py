@@ -22,9 +22,8 @@ PAGE = Path("docs/measured/gate.md")
 HEAD = """\
 # The gate, tried
 
-Written by `make trial`; [how the gate decides](decisions/0012-gate.md). Each run rewrites the
-sections
-of the trials that it ran.
+Written by `make trial`; [how the gate decides](../decisions/0012-gate.md). Each run rewrites the
+sections of the trials that it ran.
 """
 
 
@@ -51,10 +50,11 @@ def _table(rows: Sequence[Row], seconds: float) -> str:
     lines = [
         f"{TEXTS:,} sentences of the corpus `vader`, positive or negative, in a CSV file; a",
         f"network of 16 units; {seconds:,.0f} s in total. Of {len(equal)} equal challengers, which",
-        f"are other seeds on the same data, {promoted} were promoted. The fourth column has",
-        "macro-F1: the champion's, the challenger's, and the interval of their difference.",
+        f"are other seeds on the same data, {promoted} were promoted. The fourth column has the",
+        "score by which the gate compares them: of the commonest label or the champion, of the",
+        "challenger, and the interval of their difference.",
         "",
-        "| challenger | should be | was | macro-F1 | reasons |",
+        "| challenger | should be | was | score | reasons |",
         "|---|---|---|---|---|",
     ]
     for row in rows:
@@ -62,8 +62,8 @@ def _table(rows: Sequence[Row], seconds: float) -> str:
         figures = ""
         if check.champion is not None and check.low is not None:
             figures = (
-                f"{check.champion:.3f}, {check.challenger:.3f}, {check.low:+.3f} to "
-                f"{check.high:+.3f}"
+                f"{check.name} {check.champion:.3f}, {check.challenger:.3f}, {check.low:+.3f} "
+                f"to {check.high:+.3f}"
             )
         lines.append(
             f"| {row.challenger} | {row.wanted} | {row.verdict.decision} | {figures} | {reasons} |"

@@ -1,11 +1,16 @@
 import asyncio
 import dataclasses
+import io
 import json
 
 import pytest
 from valence.service.api.application import ROUTES, allow_origins
+from valence.service.api.http.authorization import Access
 from valence.service.errors import ConfigurationError
 from valence.service.keys.key import fingerprint
+from valence.service.observability.log import Log
+from valence.service.observability.metrics import Metrics
+from valence.service.settings import Settings
 
 GOOD = ["good"] * 9
 SECRET = "valence_the-secret-of-alice"
@@ -418,3 +423,21 @@ async def test_an_invalid_deadline_is_422_and_named(served, header, value):
     )
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["location"] == header.lower()
+
+
+def test_workers_of_one_server_share_the_rate_of_a_key(file, tmp_path):
+    settings = Settings(api_keys_file=str(file), key_texts_per_second=10, key_tokens_per_second=1)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+
+    def account_of(folder):
+        access = Access(settings, Log(io.StringIO()), Metrics(version="1").keys, folder=folder)
+        return access._find_account(fingerprint(SECRET.encode()))
+
+    one, two, alone = account_of(shared), account_of(shared), account_of(None)
+    one.texts.take(25)
+    one.tokens.take(3)
+    for account in (one, two):
+        assert -15 <= account.texts.balance() < -10
+        assert -2 <= account.tokens.balance() < -1
+    assert alone.texts.balance() == 10

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from valence.service.errors import ReloadRefused, Unavailable
+from valence.service.inference.reload.marks import ReloadMarks
 from valence.service.inference.scored import ScoreRequest
 from valence.service.registry.champion_watch import ChampionWatch
 from valence.training.registry import store as registry
@@ -78,6 +79,28 @@ async def test_a_promoted_version_answers_without_a_restart(make_service):
     assert [(line["previous"], line["version"]) for line in lines] == [
         ("1", "2"), ("2", "1"), ("1", "2"),
     ]  # fmt: skip
+
+
+async def test_a_reload_on_demand_reaches_the_other_workers(make_service, tmp_path):
+    """They follow no champion, as with VALENCE_RELOAD=off."""
+    one, two = make_service(), make_service()
+    for service in (one, two):
+        service.reloads._marks = ReloadMarks(tmp_path)
+    put_model("sentiment", "2", seed=2)
+    registry.promote_version("sentiment:2")
+    await two.reloads.follow_marks()
+    assert two.version == "1"
+    await one.reloads.reload("sentiment")
+    await two.reloads.follow_marks()
+    assert (one.version, two.version) == ("2", "2")
+    # a refusal there ends nothing, and the mark is not followed again
+    shutil.rmtree(two.store / "sentiment" / "2")
+    two.reloads._marks._seen = {}
+    await two.reloads.follow_marks()
+    assert two.lines()[-1]["outcome"] == "damaged"
+    lines = len(two.lines())
+    await two.reloads.follow_marks()
+    assert len(two.lines()) == lines
 
 
 async def test_requests_during_swaps_have_the_answer_of_a_version(make_service):

@@ -1,0 +1,1 @@
+"""What the machine offers to this process. This folder imports nothing of Valence."""
