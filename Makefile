@@ -73,7 +73,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
 		$(MAKEFILE_LIST)
 
-setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub ## Create .venv with all that `valence` needs
+setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store ## Create .venv with all that `valence` needs
 
 serve: $(BASE) ## Train what is missing, then serve; MODELS="NAME NAME" HOST= PORT= WORKERS=auto
 	@$(call train_missing,MODELS)
@@ -121,7 +121,7 @@ types: $(DEVELOPMENT) ## Check the types, strictly
 	done
 	$(BIN)/mypy
 
-bench: $(VENV)-bench/.installed $(BASE)
+bench: $(VENV)-bench/.installed $(if $(filter reload,$(ONLY)),$(VENV)-mlserver/.installed) $(BASE)
 bench: ## Measure; ONLY=http ROUNDS=3 SECONDS=2, or ONLY=revision AGAINST=HEAD~1 (or A..B)
 	@$(call train_missing,MODELS)
 	$(VENV)-bench/bin/python -m tests.trials.bench $(call option,--only,ONLY) $(call option,--rounds,ROUNDS) \
@@ -136,15 +136,15 @@ docs: $(VENV)-docs/.installed ## Build the documentation as a site, and check it
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
 	@echo "open build/site/index.html"
 
-bento: $(BASE) ## Package the service with the models that it would serve
-	@$(call train_missing,MODELS)
+bento: $(BASE) ## Package the service with the models that it would serve; with VALENCE_MODEL_SOURCE without
+	@$(if $(VALENCE_MODEL_SOURCE),,$(call train_missing,MODELS))
 	$(VALENCE) bento
 
-image: bento ## Build the container image TAG; VARIANT=gpu or training, BUILD_ARGS="--build-arg ..."
+image: bento ## Build the container image TAG; VARIANT=gpu, store or training, BUILD_ARGS="--build-arg ..."
 	deploy/image/build.sh "$${GIVEN_VARIANT:-cpu}" "$${GIVEN_TAG:-$(IMAGE)}"
 
 clean: ## Remove environments and all that was built; .valence stays
-	rm -rf $(VENV) $(VENV)-audit $(VENV)-bench $(VENV)-docs $(VENV)-lock $(VENV)-policies build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-bench $(VENV)-docs $(VENV)-lock $(VENV)-mlserver $(VENV)-policies build dist *.egg-info
 	rm -rf .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find service training tests -name __pycache__ -prune -exec rm -rf {} +
 	find service -name '*.so' -exec rm -f {} +
@@ -158,13 +158,14 @@ LOCK_WITH = $(LOCK_BASE_WITH:--universal=--python-platform x86_64-manylinux_2_28
 # base.txt is for every platform and Python, and leaves out torch with its CUDA: the builds of torch for CPU
 # and for CUDA have one version and different hashes.
 lock: $(VENV)-lock/.installed ## Write requirements/locks anew, with hashes, for images and `make serve`
-	$(LOCK_WITH) pyproject.toml --output-file requirements/locks/cpu.txt
-	$(LOCK_WITH) pyproject.toml --extra torch --output-file requirements/locks/gpu.txt
-	$(LOCK_WITH) pyproject.toml --extra training --output-file requirements/locks/training.txt
+	$(LOCK_WITH) requirements/runtime.txt --output-file requirements/locks/cpu.txt
+	$(LOCK_WITH) requirements/runtime.txt pyproject.toml --extra torch --output-file requirements/locks/gpu.txt
+	$(LOCK_WITH) requirements/runtime.txt pyproject.toml --extra store --output-file requirements/locks/store.txt
+	$(LOCK_WITH) pyproject.toml --extra train --extra store --output-file requirements/locks/training.txt
 	$(LOCK_WITH) --group sbom --output-file requirements/locks/sbom.txt
 	$(LOCK_BASE_WITH) $$(sed -n 's/^\(torch\|triton\|cuda-[^=]*\|nvidia-[^=]*\)==.*/--no-emit-package \1/p' \
 		requirements/locks/gpu.txt | grep -v nvidia-ml-py) \
-		pyproject.toml --extra training --output-file requirements/locks/base.txt
+		pyproject.toml --extra train --output-file requirements/locks/base.txt
 
 # --strict, because pip-audit would pass over packages that it cannot ask about, and end with success.
 # Licences that would bind what is served with such a package are refused in the image.
@@ -187,8 +188,12 @@ smoke-image: bento $(DEVELOPMENT) ## Build the image and run it by podman, into 
 trial: $(DEVELOPMENT) ## Test the gate with worse, equal and better challengers and kill -9, into docs/measured/gate.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.gate
 
-wheel: $(BASE) ## Build the package with its native engine into dist/
-	$(PIP) wheel --no-deps --wheel-dir dist .
+# The files of a wheel have times and modes, and setuptools would take what an earlier build left in build/.
+# So that the same sources give the same bytes, those are fixed, and this is removed.
+wheel: export SOURCE_DATE_EPOCH ?= 315532800
+wheel: $(BIN)/python ## Build the package with its native engine into dist/
+	rm -rf build/lib* build/bdist* build/temp*
+	umask 022 && $(PIP) wheel --no-deps --wheel-dir dist .
 
 sanitize: ## Run the native kernel under AddressSanitizer and UndefinedBehaviorSanitizer
 	tests/service/inference/engines/kernel/paths.sh sanitize
@@ -232,22 +237,22 @@ $(BIN)/python:
 # The pip of a new environment can be too old for dependency groups. The native engine is built in place;
 # the second --quiet hides a general warning of setuptools about folders, and shows errors. The last line adds
 # torch, which the lock leaves out.
-$(BASE): pyproject.toml setup.py requirements/runtime.txt requirements/locks/base.txt $(CONSTRAINTS) \
+$(BASE): pyproject.toml setup.py requirements/locks/base.txt $(CONSTRAINTS) \
 		$(wildcard service/inference/engines/kernel/*.cpp service/inference/engines/kernel/*.h) | $(BIN)/python
 	@echo "installing what serving and training need into $(VENV)"
 	$(PIP) install --upgrade -c $(CONSTRAINTS) pip
 	$(PIP) --quiet install --no-deps -e .
 	$(PIP) install --require-hashes --no-deps --requirement requirements/locks/base.txt
-	$(PIP) install -c $(CONSTRAINTS) 'valence[training]'
+	$(PIP) install -c $(CONSTRAINTS) 'valence[train]'
 	@touch $@
 
 # an extra of the package, or else a dependency group
 $(VENV)/.%: pyproject.toml $(CONSTRAINTS) | $(BASE)
 	@echo "installing the packages for $* into $(VENV)"
-	$(PIP) install -c $(CONSTRAINTS) $(if $(filter checks hub search tracking,$*),'valence[$*]',--group $*)
+	$(PIP) install -c $(CONSTRAINTS) $(if $(filter checks hub mlflow search store tracking,$*),'valence[$*]',--group $*)
 	@touch $@
 
-$(DEVELOPMENT): $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub
+$(DEVELOPMENT): $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store
 $(VENV)/.chaos: $(DEVELOPMENT)
 
 # Packages that must not meet ours. What the benchmarks compare with serves beside what it is compared
@@ -256,9 +261,9 @@ $(VENV)-%/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "installing the packages for $* into $(VENV)-$*"
 	"$$GIVEN_PYTHON" -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install --upgrade -c $(CONSTRAINTS) pip
-	$(if $(filter bench,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) --quiet install --no-deps -e .)
-	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install $(if $(filter policies,$*),,-c $(CONSTRAINTS)) \
-		$(if $(filter bench,$*),'valence[training]') --group $*
+	$(if $(filter bench mlserver,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) --quiet install --no-deps -e .)
+	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install $(if $(filter mlserver policies,$*),,-c $(CONSTRAINTS)) \
+		$(if $(filter bench,$*),'valence[train]') --group $*
 	@touch $@
 
 # Types of custom resources. Without npm, the tests that need them say that they are skipped.

@@ -1,1 +1,4 @@
-"""Readers of tables: CSV, TSV, JSON, Parquet, Excel, fastText. Imports ``errors`` only."""
+"""Readers of tables: CSV, TSV, JSON, Parquet, Excel, fastText. Writes files whole, under locks.
+
+Imports ``errors`` only.
+"""

@@ -120,6 +120,8 @@ def _unpack(file: io.BufferedReader[Any], path: Path) -> io.BufferedReader:
         start = stream.peek(_TAR_MARK.stop)
     except Damage:
         return stream  # reading raises it again
+    if packing is not None and name_packing(start) is not None:
+        raise ConfigurationError(f"{path} is compressed twice; unpack it once")
     if start[_TAR_MARK] == b"ustar":
         raise ConfigurationError(f"{path} is a tar archive; unpack it and name the files")
     return stream
@@ -194,7 +196,7 @@ def _open_zstd(file: IO[bytes], path: Path) -> _Source:
     except ModuleNotFoundError:
         raise ConfigurationError(
             f"{path}: Zstandard needs pyarrow, which is not installed: pip install "
-            "'valence[bulk]', or unpack the file"
+            "'valence[score]', or unpack the file"
         ) from None
     source: _Source = pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd")
     return source

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from valence.service.errors import ConfigurationError
 from valence.service.files import dialects
 from valence.service.files.dialects import Dialect
+from valence.service.files.fault import ENDS, FIELDS, QUOTES, SOUND, Fault
 from valence.service.files.lines import MAX_ROW, TOO_LONG, RowLines, RowTooLong
 from valence.service.files.table import Row, Table
 from valence.service.files.text import Text
@@ -20,6 +21,13 @@ _HEADER_LINES = 64
 _OPEN = "look for an open quotation mark, or one that must be doubled (see --quoting)"
 # an open quotation mark in a line makes the parser read until the end of the file
 _UNCLOSED = "unexpected end of data"
+# of a field without quotation marks
+_LONE_RETURN = "new-line character seen"
+_MIXED_ENDS = Fault(
+    "a carriage return is within the line; all lines must end in one way, so save the file with "
+    "line feeds",
+    ENDS,
+)
 
 
 def read_delimited(table: Table, text: Text, form: str, quoting: str) -> Iterator[Row]:
@@ -71,7 +79,7 @@ class _DelimitedRows:
             if not certain and '"' in lines[0]:
                 certain = self._check_quotes(cells, first, width)
             size = len(lines[0]) if len(lines) == 1 else source.size
-            damage = text.damaged and text.find_damage("".join(lines))
+            damage = text.find_damage("".join(lines)) if text.damaged else SOUND
             if damage or len(cells) != width:
                 fault = damage or self._explain_width(cells, first, width)
                 sound = {
@@ -82,7 +90,7 @@ class _DelimitedRows:
                 yield Row(sound, f"line {first}", fault, size)
             else:
                 values = {name: cells[index] for name, index in places}
-                yield Row(values, f"line {first}", "", size)
+                yield Row(values, f"line {first}", SOUND, size)
 
     def _read_head(self, sample: Sequence[str]) -> tuple[list[str], Sequence[str]]:
         table, head = self._table, None
@@ -91,7 +99,7 @@ class _DelimitedRows:
             try:
                 head = next(self._reader, None)
             except csv.Error as error:
-                raise ConfigurationError(f"{table.path}, {place}: {error}; {_OPEN}") from None
+                raise ConfigurationError(f"{table.path}, {place}: {_name_fault(error)}") from None
             except RowTooLong:
                 raise ConfigurationError(f"{table.path}, {place}: {TOO_LONG}") from None
             if head is None:
@@ -109,17 +117,18 @@ class _DelimitedRows:
         if isinstance(error, RowTooLong) or _UNCLOSED in str(error):
             # the lines below the open quotation mark are rows
             self._source.return_lines()
-        fault = TOO_LONG if isinstance(error, RowTooLong) else f"{error}; {_OPEN}"
-        return Row({}, f"line {first}", fault + self._name_lines(first))
+        fault = TOO_LONG if isinstance(error, RowTooLong) else _name_fault(error)
+        return Row({}, f"line {first}", Fault(fault + self._name_lines(first), fault.kind))
 
-    def _explain_width(self, cells: Sequence[str], first: int, width: int) -> str:
+    def _explain_width(self, cells: Sequence[str], first: int, width: int) -> Fault:
         delimiter = self._dialect.delimiter
         remedy = (
             f"remove {delimiter!r} from the texts, or set --quoting double"
             if self._dialect.quoting == "none"
             else f"put a field with {delimiter!r} or a line break in quotes"
         )
-        return f"{len(cells)} fields, the header has {width}; {remedy}{self._name_lines(first)}"
+        told = f"{len(cells)} fields, the header has {width}; {remedy}{self._name_lines(first)}"
+        return Fault(told, FIELDS)
 
     def _name_lines(self, first: int) -> str:
         last = self._source.number
@@ -156,6 +165,12 @@ class _DelimitedRows:
         except csv.Error:
             return False
         return len(row) == width
+
+
+def _name_fault(error: Exception) -> Fault:
+    if _LONE_RETURN in str(error):
+        return _MIXED_ENDS
+    return Fault(f"{error}; {_OPEN}", QUOTES)
 
 
 def _take_sample(lines: Iterator[str | None]) -> Iterator[str | None]:

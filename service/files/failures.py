@@ -9,7 +9,6 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NoReturn
 
 from valence.service.errors import ValenceError
@@ -22,6 +21,7 @@ _REMEDIES = {
     errno.EACCES: "this user may not do that; change the permissions or choose another path",
     errno.EPERM: "this user may not do that; change the permissions or choose another path",
     errno.ENOENT: "the file or its folder does not exist",
+    errno.EEXIST: "there is a file of this name; choose another path",
     errno.ENOTDIR: "a part of the path is a file and not a folder",
     errno.EISDIR: "the path is a folder; give the path of a file",
     errno.ENAMETOOLONG: "the name is too long for the file system; choose a shorter one",
@@ -45,17 +45,6 @@ def describe_failure(error: OSError) -> str:
     told = os.strerror(error.errno) if error.errno else "; ".join(str(error).splitlines())
     remedy = _REMEDIES.get(error.errno or 0)
     return f"{path}{told}" if remedy is None else f"{path}{told}: {remedy}"
-
-
-@contextmanager
-def name_path(path: Path) -> Iterator[None]:
-    """Give ``path`` to errors of the system that do not name one, such as that of a full disk."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None:
-            error.filename = str(path)
-        raise
 
 
 def find_failure(error: BaseException) -> OSError | None:

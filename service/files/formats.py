@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
@@ -70,6 +71,7 @@ def require_format(path: Path, form: str | None = None) -> str:
     found = detect_format(path)
     form = found if found in BINARY else form or found
     if form is None:
+        _require_unpackable(path)
         raise ConfigurationError(
             f"{path}: the extension must be one of {', '.join(READABLE[:-1])}, json or ndjson; "
             f"{', '.join(compression.ENDINGS)} may follow, except after parquet and xlsx"
@@ -98,6 +100,13 @@ def is_packed(path: Path) -> bool:
     with path.open("rb") as file:
         mark = file.read(_START_BYTES)
     return compression.name_packing(mark) is not None or mark.startswith(_PARQUET_MARK)
+
+
+def _require_unpackable(path: Path) -> None:
+    """Raise :class:`ConfigurationError` for an archive of which no file can be read."""
+    with suppress(OSError, Damage):
+        file, _ = compression.open_unpacked(path)
+        file.close()
 
 
 def _name_format(name: str) -> str | None:

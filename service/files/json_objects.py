@@ -9,6 +9,7 @@ from typing import Any
 
 from valence.service.errors import ConfigurationError
 from valence.service.files import lines
+from valence.service.files.fault import FORM, SOUND, Fault
 from valence.service.files.lines import TOO_LONG
 from valence.service.files.table import Row, Table
 from valence.service.files.text import Text
@@ -57,26 +58,27 @@ def _read_object_lines(table: Table, text: Text) -> Iterator[Row]:
             continue
         if not line.strip():
             continue
-        damage = text.find_damage(line) if text.damaged else ""
+        damage = text.find_damage(line) if text.damaged else SOUND
         try:
             values = json.loads(line)
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else "not readable"
-            yield Row({}, place, damage or f"not JSON ({reason}); {_REMEDY}")
+            yield Row({}, place, damage or Fault(f"not JSON ({reason}); {_REMEDY}", FORM))
             continue
         if damage or not isinstance(values, dict) or not table.columns:
             yield _make_row(table, text, values, Row({}, place, damage, len(line)))
         elif table.wanted is None:
-            yield Row(values, place, "", len(line))
+            yield Row(values, place, SOUND, len(line))
         else:
             # a field that a later object lacks is missing, as null is
-            yield Row({name: values.get(name) for name in table.wanted}, place, "", len(line))
+            yield Row({name: values.get(name) for name in table.wanted}, place, SOUND, len(line))
 
 
 def _make_row(table: Table, text: Text, values: Any, row: Row) -> Row:
     """``row`` with ``values``, or with a fault if they are no object or are damaged."""
     if not isinstance(values, dict):
-        return row._replace(fault=f"a {type(values).__name__}, not an object; {_REMEDY}")
+        told = f"a {type(values).__name__}, not an object; {_REMEDY}"
+        return row._replace(fault=Fault(told, FORM))
     if row.fault:
         sound = {
             name: value

@@ -6,16 +6,19 @@ A compressed file of one megabyte may hold a line of a gigabyte.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import IO, AnyStr
+
+from valence.service.files.fault import LENGTH, Fault
 
 MAX_ROW = 4_000_000
 """Bytes or characters of a line, and characters of all lines of one row."""
 
-TOO_LONG = (
+TOO_LONG = Fault(
     f"more than {MAX_ROW:,} characters; shorten or split the text, or look for an open quotation "
-    "mark"
+    "mark",
+    LENGTH,
 )
 """The fault of a row that is larger than :data:`MAX_ROW`."""
 
@@ -26,28 +29,45 @@ class RowTooLong(Exception):
     """The row that a parser reads has more than :data:`MAX_ROW` characters."""
 
 
-def read_lines(stream: IO[AnyStr], end: str = "\n") -> Iterator[AnyStr | None]:
-    """Each line of ``stream`` with its end; None for a line of more than :data:`MAX_ROW`.
-
-    ``end`` is the end of lines of a stream of text; that of bytes is always a line feed.
-    """
-    ends = (b"\n", end)
+def read_lines(stream: IO[bytes]) -> Iterator[bytes | None]:
+    """Each line of ``stream`` with its line feed; None for a line of over :data:`MAX_ROW` bytes."""
     while line := stream.readline(MAX_ROW + 1):
         if len(line) <= MAX_ROW:
             yield line
         else:
-            ended = line[-1:] in ends
+            is_whole = line.endswith(b"\n")
             del line
-            if not ended:
-                _skip_line(stream, ends)
+            if not is_whole:
+                _skip_line(stream)
             yield None
+
+
+def split_lines(pieces: Iterable[AnyStr], end: AnyStr) -> Iterator[AnyStr | None]:
+    """Each line of a text in ``pieces`` with its ``end``; None for one of over :data:`MAX_ROW`.
+
+    ``end`` is one character, so that no piece ends within it.
+    """
+    nothing: AnyStr = end[:0]
+    line, is_long = nothing, False
+    for piece in pieces:
+        parts = piece.split(end)
+        rest = parts.pop()
+        for part in parts:
+            line = line + part + end
+            yield None if is_long or len(line) > MAX_ROW else line
+            line, is_long = nothing, False
+        line = line + rest
+        if len(line) > MAX_ROW:
+            line, is_long = nothing, True
+    if line or is_long:
+        yield None if is_long else line
 
 
 def read_lines_within(file: IO[bytes], start: int, end: int) -> Iterator[bytes | None]:
     """As :func:`read_lines`: the lines whose first byte is in the range from start to end."""
     if start:
         file.seek(start - 1)
-        _skip_line(file, (b"\n",))  # the rest of a line that begins before ``start``
+        _skip_line(file)  # the rest of a line that begins before ``start``
     lines = read_lines(file)
     while file.tell() < end:
         try:
@@ -56,10 +76,10 @@ def read_lines_within(file: IO[bytes], start: int, end: int) -> Iterator[bytes |
             return
 
 
-def _skip_line(stream: IO[AnyStr], ends: tuple[bytes | str, ...]) -> None:
+def _skip_line(stream: IO[bytes]) -> None:
     """Read to the end of a line."""
     while piece := stream.readline(_SKIPPED_AT_ONCE):
-        if len(piece) < _SKIPPED_AT_ONCE or piece[-1:] in ends:
+        if piece.endswith(b"\n"):
             return
 
 
@@ -74,6 +94,7 @@ class RowLines(Iterator[str]):
         self.row: list[str] = []
         self._lines = self._source = lines
         self._lines_above = 0
+        self._continued = 0  # the characters below the first line of the row
         self._again: deque[str | None] = deque()
 
     @property
@@ -84,18 +105,20 @@ class RowLines(Iterator[str]):
     @property
     def size(self) -> int:
         """The characters of the row so far."""
-        return sum(map(len, self.row))
+        return len(self.row[0]) + self._continued if self.row else 0
 
     def start_row(self) -> int:
         """Begin another row; returns the number of its first line."""
         self._lines_above += len(self.row)
         self.row.clear()
+        self._continued = 0
         return self._lines_above + 1
 
     def return_lines(self) -> None:
         """Read the lines of the row again, except the first one."""
         self._again.extendleft(reversed(self.row[1:]))
         del self.row[1:]
+        self._continued = 0
         self._lines = self._reread()
 
     def __next__(self) -> str:
@@ -111,6 +134,8 @@ class RowLines(Iterator[str]):
             self._again.appendleft(None)  # a row of its own
             self._lines = self._reread()
             raise RowTooLong
+        if self.row:
+            self._continued += len(line or "")
         self.row.append(line or "")
         if line is None or self.size > MAX_ROW:
             raise RowTooLong

@@ -9,12 +9,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from valence.service.errors import ConfigurationError
+from valence.service.files.fault import DAMAGE, Fault
 from valence.service.files.table import Row, Table
 
 if TYPE_CHECKING:
     import pyarrow
 
 _ROWS = 256
+_UNREADABLE = Fault("a value cannot be read, such as a text that is not UTF-8", DAMAGE)
 
 
 def read_parquet(table: Table) -> Iterator[Row]:
@@ -27,7 +29,7 @@ def read_parquet(table: Table) -> Iterator[Row]:
             table.rows += 1
             place = f"row {table.rows}"
             if values is None:
-                yield Row({}, place, "a value cannot be read, such as a text that is not UTF-8")
+                yield Row({}, place, _UNREADABLE)
                 continue
             size = sum(len(value) for value in values.values() if _has_length(value))
             yield Row(values, place, size=size)
@@ -72,7 +74,7 @@ def import_pyarrow() -> ModuleType:
         import pyarrow.parquet
     except ModuleNotFoundError:
         raise ConfigurationError(
-            "Parquet needs pyarrow, which is not installed: pip install 'valence[bulk]', or use "
+            "Parquet needs pyarrow, which is not installed: pip install 'valence[score]', or use "
             "CSV or JSON Lines"
         ) from None
     module: ModuleType = pyarrow

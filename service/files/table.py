@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from valence.service.errors import ConfigurationError
+from valence.service.files.fault import SOUND, Fault
 
 _MAX_COLUMNS_SHOWN = 20
 # The names of columns in a message. The first line of a file without a header is a text.
@@ -23,7 +24,7 @@ class Row(NamedTuple):
 
     values: dict[str, Any]
     place: str
-    fault: str = ""
+    fault: Fault = SOUND
     size: int = 0
 
 
@@ -118,8 +119,14 @@ def describe_columns(names: Sequence[str]) -> str:
 
 
 def _find_near(wanted: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(wanted, filter(_NAME.fullmatch, names), n=1)
+    # a name that differs by case and spaces alone is no text
+    near = [name for name in names if _simplify(name) == _simplify(wanted)]
+    near += difflib.get_close_matches(wanted, filter(_NAME.fullmatch, names), n=1)
     return f"did you mean {near[0]!r}? " if near else ""
+
+
+def _simplify(name: str) -> str:
+    return name.strip().casefold()
 
 
 def _is_header(names: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:

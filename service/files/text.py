@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import itertools
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -15,13 +16,14 @@ from functools import cached_property
 from valence.service.errors import ConfigurationError
 from valence.service.files import encodings
 from valence.service.files.compression import Damage
-from valence.service.files.lines import read_lines, read_lines_within
+from valence.service.files.fault import DAMAGE, SOUND, Fault
+from valence.service.files.lines import read_lines, read_lines_within, split_lines
 from valence.service.files.table import Table
 
 _HEAD_CHARACTERS = 2**16
 _FIRST_END = re.compile(r"[^\r\n]*(\r\n|\r|\n)")
 _FIRST_END_OF_ROW = re.compile(r'(?:[^"\r\n]|"[^"]*")*(\r\n|\r|\n)')
-_PIECE_BYTES = 2**16
+_PIECE_BYTES = 2**14
 _ASCII = "".join(map(chr, range(128)))
 _ESCAPED = re.compile("[\udc80-\udcff]")
 
@@ -86,33 +88,29 @@ class Text:
                     )
                 yield line
             return
-        self.damaged = True
-        mark_aware = "utf-8-sig" if self.codec == "utf-8" else self.codec
-        decoder = codecs.getincrementaldecoder(mark_aware)("surrogateescape")
         number = 0
         try:
-            while data := self._stream.read(_PIECE_BYTES):
-                piece = decoder.decode(data)
+            for piece in self._decode_pieces():
                 number += piece.count("\n")
                 yield piece
-            yield decoder.decode(b"", final=True)
         except (Damage, UnicodeError) as error:
             raise self._explain(error, number) from None
 
-    def find_damage(self, text: str) -> str:
-        """Why ``text`` of this file is not in its encoding; empty if it is."""
+    def find_damage(self, text: str) -> Fault:
+        """Why ``text`` of this file is not in its encoding, if it is not."""
         found = None
         if self.damaged and not text.isascii() and not _is_encodable(text):
             found = _ESCAPED.search(text)
         if found is None:
-            return ""
+            return SOUND
         byte = f"the byte 0x{ord(found[0]) - 0xDC00:02x} is not {self.codec.upper()}"
         if self.codec == "utf-8":
-            return (
+            return Fault(
                 f"{byte}; set the encoding of the lines that are not in UTF-8 too, such as "
-                "--encoding utf-8,cp1252"
+                "--encoding utf-8,cp1252",
+                DAMAGE,
             )
-        return f"{byte}; set another encoding with --encoding"
+        return Fault(f"{byte}; set another encoding with --encoding", DAMAGE)
 
     def _peek(self) -> bytes:
         try:
@@ -127,7 +125,7 @@ class Text:
         elif end == "\n":
             encoded = read_lines(self._stream)
         else:
-            encoded = self._split_bytes(end)
+            encoded = split_lines(self._read_pieces(), end.encode())
         number = 0
         try:
             for number, line in enumerate(encoded, 1):
@@ -147,22 +145,35 @@ class Text:
 
     def _split_text(self, end: str) -> Iterator[str | None]:
         """The lines of an encoding in which a line feed has several bytes, or few know it."""
-        self.damaged = True
         number = 0
         try:
-            with io.TextIOWrapper(
-                self._stream, self.codec, errors="surrogateescape", newline=end
-            ) as text:
-                for number, line in enumerate(read_lines(text, end), 1):
-                    yield line.removeprefix("\N{BOM}") if line and number == 1 else line
+            for number, line in enumerate(split_lines(self._decode_pieces(), end), 1):  # noqa: B007 - for errors
+                yield line
         except (Damage, UnicodeError) as error:
             raise self._explain(error, number) from None
 
-    def _split_bytes(self, end: str) -> Iterator[bytes | None]:
-        # bytes as characters of Latin-1, for a splitter at another end
-        with io.TextIOWrapper(self._stream, "latin-1", newline=end) as wrapped:
-            for line in read_lines(wrapped, end):
-                yield None if line is None else line.encode("latin-1")
+    def _decode_pieces(self) -> Iterator[str]:
+        """The text without its byte order mark."""
+        codec = "utf-8-sig" if self.codec == "utf-8" else self.codec
+        decoder = codecs.getincrementaldecoder(codec)()
+        mark = "\N{BOM}"
+        for data in itertools.chain(self._read_pieces(), (b"",)):
+            before = decoder.getstate()
+            try:
+                piece = decoder.decode(data, final=not data)
+            except UnicodeDecodeError:
+                # only text behind a damaged byte is searched for damage, which takes time
+                self.damaged = True
+                decoder.errors = "surrogateescape"
+                decoder.setstate(before)
+                piece = decoder.decode(data, final=not data)
+            if piece:
+                yield piece.removeprefix(mark)
+                mark = ""
+
+    def _read_pieces(self) -> Iterator[bytes]:
+        while data := self._stream.read(_PIECE_BYTES):
+            yield data
 
     def _explain(self, error: Damage | UnicodeError, line: int) -> ConfigurationError:
         where = f"{self._table.path}, after line {line}"

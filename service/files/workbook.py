@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from valence.service.errors import ConfigurationError
+from valence.service.files.fault import FIELDS, SOUND, Fault
 from valence.service.files.table import Row, Table
 
 # what Excel can hold
@@ -62,7 +63,7 @@ def _import_openpyxl(table: Table) -> ModuleType:
     except ModuleNotFoundError:
         raise ConfigurationError(
             f"{table.path}: Excel workbooks need openpyxl, which is not installed: pip install "
-            "'valence[bulk]', or save the sheet as CSV"
+            "'valence[score]', or save the sheet as CSV"
         ) from None
     module: ModuleType = openpyxl
     return module
@@ -125,7 +126,8 @@ def _read_sheet(table: Table, sheet: Any, top: int, head: Sequence[str]) -> Iter
         if number <= top or not (beyond or any(cells)):
             continue
         values = {name: cells[index] for name, index in places}
-        fault = f"{beyond} cells are beyond the header, which has {width}" if beyond > 0 else ""
+        told = f"{beyond} cells are beyond the header, which has {width}"
+        fault = Fault(told, FIELDS) if beyond > 0 else SOUND
         yield Row(values, f"row {number}", fault, sum(map(len, cells)))
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from valence.service.command.parser import CommandParser
 from valence.service.errors import ConfigurationError
 from valence.service.files.failures import exit_in_one_line
 from valence.service.keys.key import (
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     The key is printed only here: the file holds its hash.
     """
-    parser = argparse.ArgumentParser(prog="valence keys", description="API keys")
+    parser = CommandParser(prog="valence keys", description="API keys")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     new = commands.add_parser("new", help="print a new key and its line of the keys file")
     new.add_argument(

@@ -110,27 +110,35 @@ def get(tag: str) -> bentoml.Model:
     versions = bento_store.folder() / name
     if not versions.is_dir():
         return bentoml.models.get(name)
-    found = read(versions, alias or CHAMPION)
-    if found is None:
+    chosen = find_version(versions, alias or CHAMPION)
+    if chosen is None:
         if alias:
             raise ArtifactError(
                 f"{name} has no alias {alias}; make it with `valence alias set {name}@{alias} "
                 f"VERSION`, {name} has these aliases: {', '.join(find_names(versions)) or 'none'}"
             )
         return bentoml.models.get(name)
-    if not (versions / found.version).is_dir():
-        raise ArtifactError(_describe_missing(name, found.version, alias or CHAMPION))
-    return bentoml.models.get(f"{name}:{found.version}")
+    return bentoml.models.get(f"{name}:{chosen}")
 
 
-def _describe_missing(name: str, version: str, alias: str) -> str:
+def find_version(folder: Path, alias: str = CHAMPION) -> str | None:
+    """The version that ``alias`` names among those in ``folder``; None if there is no such alias.
+
+    Raises :class:`ArtifactError` for a version that is not in the store.
+    """
+    found = read(folder, alias)
+    if found is None:
+        return None
+    name, version = folder.name, found.version
+    if (folder / version).is_dir():
+        return version
     if alias == CHAMPION:
-        return (
+        raise ArtifactError(
             f"the champion {name}:{version} is not in the model store any more; promote another "
             f"version with `valence promote {name}:VERSION`, or go back to the champion before "
             f"with `valence rollback {name}`"
         )
-    return (
+    raise ArtifactError(
         f"{name}:{version}, which {name}@{alias} names, is not in the model store any more; name "
         f"another version with `valence alias set {name}@{alias} VERSION`"
     )

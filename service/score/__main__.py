@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from valence.service.classifier.truncation import TRUNCATIONS
+from valence.service.command.parser import CommandParser
 from valence.service.errors import ConfigurationError
 from valence.service.files.failures import exit_in_one_line
 
@@ -34,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(INTERRUPTED)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> CommandParser:
     from valence.service.classifier.result import UNREADABLE
     from valence.service.files.dialects import QUOTINGS
     from valence.service.files.formats import FORMATS, READABLE
     from valence.service.score import options
 
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="valence score",
         description="Score a file of texts. OUT has the columns of IN and label, "
         "probability_LABEL for each label, characters, tokens, tokens_used, unknown_tokens, "
@@ -53,7 +54,10 @@ def _parser() -> argparse.ArgumentParser:
         "--text-column", default="text", help="column with the texts; default: text"
     )
     parser.add_argument(
-        "--model", default="sentiment", help="NAME or NAME:VERSION; default: sentiment"
+        "--model",
+        default="sentiment",
+        help="NAME or NAME:VERSION of the model store, or the path of a folder such as ./model; "
+        "default: sentiment",
     )
     parser.add_argument(
         "--engine", default="auto", help="engine, as in VALENCE_ENGINE; default: auto"
@@ -131,9 +135,10 @@ def _run(arguments: argparse.Namespace) -> None:
     from valence.service.score.options import Options, ScoreOptions
     from valence.service.score.recipe import ScorerRecipe
 
-    in_format = formats.require_format(arguments.source, arguments.in_format)
     out_format = formats.require_output_format(arguments.out, arguments.out_format)
+    # before the file is opened, which for a pipe would wait
     run.require_paths(arguments.source, arguments.out)
+    in_format = formats.require_format(arguments.source, arguments.in_format)
     encoding = arguments.encoding
     if encoding == encodings.AUTO and in_format not in formats.BINARY:
         detected = encodings.detect_file_encoding(arguments.source)
@@ -168,7 +173,7 @@ def _run(arguments: argparse.Namespace) -> None:
         recipe = replace(recipe, engine=scorer.engine.name)
         jobs = Jobs(arguments.jobs, recipe, lambda line: sys.stderr.write(f"{line}\n"))
     with _progress() as advance:
-        rows = run.score_file(
+        tally = run.score_file(
             arguments.source,
             arguments.out,
             scorer=scorer,
@@ -176,7 +181,9 @@ def _run(arguments: argparse.Namespace) -> None:
             jobs=jobs,
             advance=advance,
         )
-    sys.stderr.write(f"{rows:,} rows: {arguments.out}\n")
+    sys.stderr.write(f"{tally.rows:,} rows: {arguments.out}\n")
+    for line in tally.describe(options.text_column, f"{options.prefix}error"):
+        sys.stderr.write(f"{line}\n")
 
 
 @contextmanager

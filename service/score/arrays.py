@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from valence.service.errors import ConfigurationError
 from valence.service.files import missing_values
+from valence.service.files.fault import DAMAGE, Fault
 from valence.service.files.parquet import import_pyarrow
-from valence.service.score.texts import Fault, Scores, TextScorer
+from valence.service.score.texts import Scores, TextScorer
 
 if TYPE_CHECKING:
     import pyarrow
 
-_NOT_UTF8 = Fault("the bytes of the text are not UTF-8")
+_NOT_UTF8 = Fault("the bytes of the text are not UTF-8", DAMAGE)
 
 
 def holds_texts(kind: pyarrow.DataType) -> bool:

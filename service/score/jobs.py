@@ -18,11 +18,12 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import write_file
 from valence.service.machine.cores import hold_shared_threads
-from valence.service.score.journal import write_atomically
 from valence.service.score.parts import Layout
 from valence.service.score.recipe import ScorerRecipe
 from valence.service.score.sources import Part
+from valence.service.score.tally import count_faults, write_tally
 from valence.service.score.texts import TextScorer
 
 # Parts of each job that are in memory: one is scored while the next one waits.
@@ -41,8 +42,12 @@ class PartWriter:
 
     def write(self, path: Path, part: Part) -> Iterator[int]:
         """Write ``part`` whole or not at all; gives the number of rows that are written now."""
-        scores = self.scorer.score(part.read_texts(self.text_column))
-        write_atomically(path, self.layout.encode(part, scores))
+        texts = part.read_texts(self.text_column)
+        scores = self.scorer.score(texts)
+        content = self.layout.encode(part, scores)
+        # before the part, so that a part that is there has its faults
+        write_tally(path, count_faults(part, texts, scores))
+        write_file(path, content)
         yield len(part)
 
     def finish(self) -> Iterator[int]:

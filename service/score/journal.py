@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from valence.service.errors import ConfigurationError
-from valence.service.files.failures import name_path
+from valence.service.files.atomic_write import write_file
 
 _JOURNAL = "journal.json"
 
@@ -53,8 +52,7 @@ class Journal:
     def begin(self, identity: Mapping[str, Any]) -> None:
         """Write the journal, if it is not there."""
         if not self._path.exists():
-            self.folder.mkdir(exist_ok=True)
-            write_atomically(self._path, json.dumps(dict(identity), indent=1).encode())
+            write_file(self._path, json.dumps(dict(identity), indent=1))
 
     def find_part(self, number: int) -> Path:
         """The path of a part."""
@@ -64,17 +62,3 @@ class Journal:
         """Delete the parts and the journal."""
         if self.folder.exists():
             shutil.rmtree(self.folder)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write the whole file or nothing, even if the machine stops meanwhile."""
-    temporary = path.with_suffix(".writing")
-    try:
-        with name_path(temporary), temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -9,7 +9,6 @@ and with any number of jobs.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
@@ -17,14 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import replace_file, require_path
 from valence.service.files.compression import is_gzipped
-from valence.service.files.failures import name_path
 from valence.service.files.lock import hold_lock
+from valence.service.files.state import describe_state
 from valence.service.score.jobs import JobPool, Jobs, PartWriter
 from valence.service.score.journal import Journal
 from valence.service.score.options import Options
 from valence.service.score.parts import plan_layout
 from valence.service.score.sources import Part, RowPart, Source, TablePart, open_source
+from valence.service.score.tally import Tally, read_tally
 from valence.service.score.texts import TextScorer
 
 _READ_BYTES = 1 << 20
@@ -47,15 +48,15 @@ def require_paths(source: Path, out: Path) -> None:
     if not source.exists():
         raise ConfigurationError(f"{source} does not exist")
     if not source.is_file():
-        raise ConfigurationError(f"{source} is not a file")
+        what = "a folder" if source.is_dir() else "a device or a pipe"
+        raise ConfigurationError(
+            f"{source} is {what}; give the path of a file, which is read more than once"
+        )
     if not out.parent.is_dir():
         raise ConfigurationError(f"{out}: the folder {out.parent} does not exist; make it first")
-    if out.exists():
-        if not out.is_file():
-            what = "a folder" if out.is_dir() else "a device or a pipe"
-            raise ConfigurationError(f"{out} is {what}; give the path of a file to write")
-        if out.samefile(source):
-            raise ConfigurationError(f"{out} is the input; write to another file")
+    require_path(out)
+    if out.exists() and out.samefile(source):
+        raise ConfigurationError(f"{out} is the input; write to another file")
 
 
 def score_file(
@@ -66,8 +67,8 @@ def score_file(
     options: Options,
     jobs: Jobs | None = None,
     advance: Callable[[int, float], None] = lambda _rows, _share: None,
-) -> int:
-    """Write the rows of ``source`` with their scores to ``out``; returns the number of rows.
+) -> Tally:
+    """Write the rows of ``source`` with their scores to ``out``; returns what was found in them.
 
     With ``jobs``, whose recipe is that of ``scorer``, several processes score. After each part the
     function calls ``advance`` with the number of rows and the share of the input done so far.
@@ -81,7 +82,7 @@ def score_file(
     # the file that a link names is replaced, and not the link
     out = out.resolve()
     with hold_lock(out, work=f"scoring into {out}"):
-        before = _read_state(source)
+        before = describe_state(source.stat())
         identity = _identify(source, scorer, options)
         journal = Journal(out)
         journal.require(identity)
@@ -97,19 +98,15 @@ def score_file(
             )
             with writing as writer:
                 run = _Run(opened, writer, journal, identity)
-                total, parts = run.write_parts(advance)
-        if _read_state(source) != before:
+                tally, parts = run.write_parts(advance)
+        if describe_state(source.stat()) != before:
             raise ConfigurationError(
                 f"{source} changed while it was scored; start over with --fresh when it is complete"
             )
-        joined = journal.folder / "joined"
-        with name_path(joined):
+        with replace_file(out, unfinished=journal.folder / "joined") as joined:
             layout.join(parts, joined, gz=is_gzipped(out))
-            with joined.open("rb") as file:
-                os.fsync(file.fileno())
-        joined.replace(out)
         journal.delete()
-    return total
+    return tally
 
 
 @dataclass(frozen=True)
@@ -119,35 +116,31 @@ class _Run:
     journal: Journal
     identity: Mapping[str, Any]
 
-    def write_parts(self, advance: Callable[[int, float], None]) -> tuple[int, Sequence[Path]]:
-        """Write the parts that are not there; returns the number of rows and all parts."""
+    def write_parts(self, advance: Callable[[int, float], None]) -> tuple[Tally, Sequence[Path]]:
+        """Write the parts that are not there; returns what was found in the rows, and all parts."""
         parts: list[Path] = []
-        total = 0
+        tally = Tally()
         for part in self.source.read_parts():
             path = self.journal.find_part(len(parts))
             parts.append(path)
             for rows in (len(part),) if path.exists() else self._write(path, part):
-                total += rows
-                advance(total, self.source.share)
+                tally.rows += rows
+                advance(tally.rows, self.source.share)
         if not parts:
             parts.append(self.journal.find_part(0))
             schema = self.source.schema
             empty = RowPart(()) if schema is None else TablePart(schema.empty_table())
-            total += sum(self._write(parts[0], empty))
+            tally.rows += sum(self._write(parts[0], empty))
         for rows in self.writer.finish():
-            total += rows
-            advance(total, self.source.share)
-        return total, parts
+            tally.rows += rows
+            advance(tally.rows, self.source.share)
+        for path in parts:
+            tally.add(read_tally(path))
+        return tally, parts
 
     def _write(self, path: Path, part: Part) -> Iterator[int]:
         self.journal.begin(self.identity)
         return self.writer.write(path, part)
-
-
-def _read_state(source: Path) -> tuple[int, int, int]:
-    """What differs after a change of a file, or if another file has its name."""
-    state = source.stat()
-    return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def _identify(source: Path, scorer: TextScorer, options: Options) -> dict[str, Any]:

@@ -6,13 +6,13 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from valence.service.errors import ConfigurationError
 from valence.service.files import missing_values
+from valence.service.files.fault import TYPE, Fault
 from valence.service.files.parquet import import_pyarrow, read_batches, read_schema
 from valence.service.files.rows import Rows
 from valence.service.files.table import Row, Table
@@ -20,7 +20,6 @@ from valence.service.score.arrays import holds_bytes, holds_texts, read_texts
 from valence.service.score.options import Options
 from valence.service.score.plain_values import to_plain
 from valence.service.score.survey import make_array, survey_columns, survey_types
-from valence.service.score.texts import Fault
 
 if TYPE_CHECKING:
     import pyarrow
@@ -33,6 +32,9 @@ class Part(Protocol):
 
     def read_texts(self, column: str) -> list[str | Fault]:
         """The texts of a column. A missing text is an empty text."""
+
+    def find_place(self, index: int) -> str:
+        """The place of a row of the part in the file."""
 
     def to_rows(self) -> list[dict[str, Any]]:
         """The rows as values that JSON has."""
@@ -91,6 +93,10 @@ class RowPart:
     def read_texts(self, column: str) -> list[str | Fault]:
         """The texts of a column; a row with a fault does not have one."""
         return [_find_text(row, column) for row in self.rows]
+
+    def find_place(self, index: int) -> str:
+        """The place of a row of the part in the file."""
+        return self.rows[index].place
 
     def to_rows(self) -> list[dict[str, Any]]:
         """The rows; a row with a fault has some of its values, or none."""
@@ -170,9 +176,10 @@ class RowSource:
 
 @dataclass(frozen=True)
 class TablePart:
-    """Rows of Parquet."""
+    """Rows of Parquet, with so many rows ``above`` them."""
 
     table: pyarrow.Table
+    above: int = 0
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -182,12 +189,16 @@ class TablePart:
         sink = io.BytesIO()
         with import_pyarrow().ipc.new_stream(sink, self.table.schema) as writer:
             writer.write_table(self.table)
-        return _read_table, (sink.getvalue(),)
+        return _read_table, (sink.getvalue(), self.above)
 
     def read_texts(self, column: str) -> list[str | Fault]:
         """The texts of a column."""
         chunks = self.table.column(column).chunks
         return [text for chunk in chunks for text in read_texts(chunk)]
+
+    def find_place(self, index: int) -> str:
+        """The place of a row of the part in the file."""
+        return f"row {self.above + index + 1}"
 
     def to_rows(self) -> list[dict[str, Any]]:
         """The rows as values that JSON has."""
@@ -203,8 +214,8 @@ class TablePart:
         return self.table
 
 
-def _read_table(stream: bytes) -> TablePart:
-    return TablePart(import_pyarrow().ipc.open_stream(stream).read_all())
+def _read_table(stream: bytes, above: int) -> TablePart:
+    return TablePart(import_pyarrow().ipc.open_stream(stream).read_all(), above)
 
 
 class ParquetSource:
@@ -236,15 +247,13 @@ class ParquetSource:
     def read_parts(self) -> Iterator[Part]:
         """The rows, as many at a time as the options allow."""
         pieces: list[pyarrow.RecordBatch] = []
-        rows = size = 0
+        room = _Room(self._options)
         for batch in read_batches(self._table):
             start = 0
             for end, row_size in enumerate(_measure_rows(batch), 1):
-                rows += 1
-                size += row_size
-                if rows == self._options.part_rows or size > self._options.part_characters:
+                if room.fill(row_size):
                     yield self._make_part([*pieces, batch.slice(start, end - start)])
-                    pieces, rows, size, start = [], 0, 0, end
+                    pieces, start = [], end
             if start < len(batch):
                 pieces.append(batch.slice(start))
         if pieces:
@@ -252,8 +261,9 @@ class ParquetSource:
 
     def _make_part(self, pieces: Sequence[pyarrow.RecordBatch]) -> TablePart:
         table = import_pyarrow().Table.from_batches(pieces, schema=self.schema)
-        self._rows += table.num_rows
-        return TablePart(table)
+        part = TablePart(table, self._rows)
+        self._rows += len(part)
+        return part
 
     def close(self) -> None:
         """Close the file."""
@@ -275,26 +285,42 @@ def _measure_rows(batch: pyarrow.RecordBatch) -> Sequence[int]:
 
 def _take_parts(rows: Iterator[Row], options: Options) -> Iterator[Sequence[Row]]:
     """The rows in parts; the rows of a part do not depend on the run."""
-    while part := _take_part(rows, options):
+    part: list[Row] = []
+    room = _Room(options)
+    for row in rows:
+        part.append(row)
+        if room.fill(row.size):
+            yield part
+            part = []
+    if part:
         yield part
 
 
-def _take_part(rows: Iterator[Row], options: Options) -> Sequence[Row]:
-    chosen = []
-    characters = 0
-    for row in islice(rows, options.part_rows):
-        chosen.append(row)
-        characters += row.size
-        if characters > options.part_characters:
-            break
-    return chosen
+class _Room:
+    """The room of one part after another."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._rows = self._size = 0
+
+    def fill(self, size: int) -> bool:
+        """Put a row of this size into the part; whether the part is full then."""
+        self._rows += 1
+        self._size += size
+        is_full = (
+            self._rows == self._options.part_rows or self._size > self._options.part_characters
+        )
+        if is_full:
+            self._rows = self._size = 0
+        return is_full
 
 
 def _find_text(row: Row, column: str) -> str | Fault:
     if row.fault:
-        return Fault(f"{row.place}: {row.fault}")
+        return row.fault.place_in(row.place)
     value = row.values.get(column)
     text = missing_values.read_text(value)
     if text is None:
-        return Fault(f"{row.place}: column {column!r} has a {type(value).__name__}, not a text")
+        told = f"{row.place}: column {column!r} has a {type(value).__name__}, not a text"
+        return Fault(told, TYPE)
     return text

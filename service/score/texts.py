@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from valence.service.classifier.classifier import (
@@ -17,6 +17,7 @@ from valence.service.classifier.classifier import (
 from valence.service.classifier.result import UNCERTAIN, find_doubt
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import NonFiniteAnswer, TextTooLong
+from valence.service.files.fault import LENGTH, NUMBERS, Fault
 from valence.service.inference.engines.interface import Engine
 from valence.service.score.options import ScoreOptions
 
@@ -25,13 +26,14 @@ _BATCH = 256
 _COUNTS = Usage._fields[:5]
 
 Scores = Sequence[tuple[Any, ...]]
-"""The values of all columns for each text; None where a text does not have a value."""
+"""The values of all columns for each text; None where a text does not have a value.
+
+The last value, the error, is a :class:`~valence.service.files.fault.Fault`.
+"""
 
 
-class Fault(NamedTuple):
-    """Why there is no text to score."""
-
-    message: str
+Judgement = tuple[Prediction, Usage]
+"""What the model says about a text, and what it read of the text."""
 
 
 class TextScorer:
@@ -66,6 +68,16 @@ class TextScorer:
 
         A fault, and a text that cannot be scored, has no value but an error.
         """
+        return [
+            self._refuse(judged) if isinstance(judged, Fault) else self._shape(*judged)
+            for judged in self.judge(texts)
+        ]
+
+    def judge(self, texts: Sequence[str | Fault]) -> list[Judgement | Fault]:
+        """The prediction and the usage of each of ``texts``, or the fault of a text.
+
+        ``min_confidence`` and ``unreadable`` of the options play no part here.
+        """
         encoded = [self._encode(text) for text in texts]
         predictions = iter(self._predict_windows(encoded))
         return [self._judge(item, predictions) for item in encoded]
@@ -76,7 +88,7 @@ class TextScorer:
         try:
             return self.classifier.encode_windows(text, self.options.truncation)
         except TextTooLong as error:
-            return Fault(str(error))
+            return Fault(str(error), LENGTH)
 
     def _predict_windows(
         self, encoded: Sequence[WindowedText | Fault]
@@ -109,20 +121,20 @@ class TextScorer:
         self,
         item: WindowedText | Fault,
         predictions: Iterator[Prediction | NonFiniteAnswer],
-    ) -> tuple[Any, ...]:
-        """The values of one text, which takes its windows from ``predictions``."""
+    ) -> Judgement | Fault:
+        """The judgement of one text, which takes its windows from ``predictions``."""
         if isinstance(item, Fault):
-            return self._refuse(item.message)
+            return item
         of_text = list(islice(predictions, len(item.windows)))
         fault = next((one for one in of_text if isinstance(one, NonFiniteAnswer)), None)
         if fault is not None:
-            return self._refuse(str(fault))
+            return Fault(str(fault), NUMBERS)
         complete = [one for one in of_text if isinstance(one, Prediction)]
         (merged,) = self.classifier.merge_windows([item], complete)
-        return self._shape(merged, item.usage)
+        return merged, item.usage
 
-    def _refuse(self, message: str) -> tuple[Any, ...]:
-        return (*[None] * (len(self.columns) - 1), message)
+    def _refuse(self, fault: Fault) -> tuple[Any, ...]:
+        return (*[None] * (len(self.columns) - 1), fault)
 
     def _shape(self, prediction: Prediction, usage: Usage) -> tuple[Any, ...]:
         options, probabilities = self.options, prediction.probabilities

@@ -125,6 +125,7 @@ class BatchAcceptServer:
         self._serving = True
         # how many were accepted in the last turn, and when, if more may be waiting; else 0
         self._accepted = 0
+        self._yielded = False
         self._accepted_at = 0.0
         loop.add_reader(listening, self._accept_waiting)
 
@@ -138,9 +139,15 @@ class BatchAcceptServer:
         return self._serving
 
     def close(self) -> None:
-        """Stop accepting; connections stay open, and the owner of the socket closes the socket."""
+        """Stop accepting; connections stay open, and the owner of the socket closes the socket.
+
+        Of several workers the last one has what came to the socket of all: those connections are
+        accepted, and end after an answer.
+        """
         if not self._serving:
             return
+        if self._loop.sharers > 1:
+            self._accept_rest()
         self._serving = False
         if self._resume_timer is None:
             self._loop.remove_reader(self._listening)
@@ -165,7 +172,14 @@ class BatchAcceptServer:
             self._connect_soon(connection)
         if admission is None or capacity == share:
             self._accepted, self._accepted_at = capacity, time.perf_counter()
+            self._yielded = False
             return
+        if self._loop.sharers > 1 and not self._yielded:
+            # another worker may have room: what it has not taken after the pause is refused
+            self._yielded = True
+            self._pause()
+            return
+        self._yielded = False
         for _ in range(admission.refusal_capacity()):
             if (connection := self._accept()) is None:
                 return
@@ -175,6 +189,15 @@ class BatchAcceptServer:
                 # Nothing can be sent before the TLS handshake, so the protocol refuses it.
                 self._connect_soon(connection)
         self._pause()
+
+    def _accept_rest(self) -> None:
+        """Accept what waits, before the socket is closed."""
+        admission = self._loop.admission
+        room = _MAX_ACCEPTS_PER_TURN if admission is None else admission.capacity()
+        for _ in range(min(room, _MAX_ACCEPTS_PER_TURN)):
+            if (connection := self._accept()) is None:
+                return
+            self._connect_soon(connection)
 
     def _count_accepts(self, now: float) -> int:
         """How many of the waiting connections may be accepted in this turn."""
@@ -220,7 +243,7 @@ class BatchAcceptServer:
 
     async def _connect(self, connection: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(
+            _, protocol = await self._loop.connect_accepted_socket(
                 self._protocol_factory,
                 connection,
                 ssl=self._ssl,
@@ -231,6 +254,12 @@ class BatchAcceptServer:
             connection.close()
             if self._loop.admission is not None:
                 self._loop.admission.release()
+            return
+        if not self._serving:
+            # the server has told only the connections that it knew to end
+            shutdown = getattr(protocol, "shutdown", None)
+            if shutdown is not None:
+                shutdown()
 
 
 def loop_factory(

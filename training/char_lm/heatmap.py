@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
+from valence.service.files.atomic_write import write_file
 from valence.training.char_lm.interpretable_units import InterpretableUnit
 
 # steps between 0 and 1; neighbouring characters of the same step are one HTML element
@@ -44,8 +45,7 @@ def write_heatmap(
     page = environment.get_template("cells.html.jinja").render(
         name=name, units=[(unit, _split_spans(text, values)) for unit, values in units]
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    write_file(path, page)
 
 
 def _split_spans(text: str, values: NDArray[np.float32]) -> list[Span]:

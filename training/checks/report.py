@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
+from valence.service.files.atomic_write import replace_file, write_file
 from valence.training.checks.finding import Finding, locate
 from valence.training.checks.suite import Checked
 
@@ -29,12 +30,14 @@ def write_report(folder: Path, checked: Checked, *, name: str, texts: int) -> No
     The table of suspects quotes the texts, because the person who corrects labels must read them.
     The other two files quote no text.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     report = Report(name=name, texts=texts, findings=checked.findings)
-    (folder / JSON).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (folder / MARKDOWN).write_text(_markdown(report), encoding="utf-8")
+    write_file(folder / JSON, report.model_dump_json(indent=2) + "\n")
+    write_file(folder / MARKDOWN, _markdown(report))
     # of a row's parts none is a formula to a spreadsheet that opens the file: see _plain
-    with (folder / SUSPECTS).open("w", encoding="utf-8", newline="") as file:
+    with (
+        replace_file(folder / SUSPECTS) as unfinished,
+        unfinished.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(("place", "label", "suggested", "probability", "of_suggested", "text"))
         for one in checked.suspects:

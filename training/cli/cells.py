@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from valence.service.files.atomic_write import require_path
 from valence.training.cli.options import WORKSPACE, CharacterModelArgument, WorkspaceOption
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.workspace import Workspace
@@ -32,6 +33,8 @@ def cells(
 
     reporter = Reporter()
     places = Workspace(workspace)
+    output = output or places.characters / f"{model}-cells.html"
+    require_path(output)
     saved = checkpoint.load_checkpoint(checkpoint.checkpoint_path(places.characters, model))
     network = saved.build_network()
     texts = documents.load_documents(
@@ -55,6 +58,5 @@ def cells(
     chosen = [
         (one, outputs[:, (one.layer - 1) * network.hidden_size + one.unit]) for one in found[:units]
     ]
-    output = output or places.characters / f"{model}-cells.html"
     heatmap.write_heatmap(output, name=model, text=passage, units=chosen)
     typer.echo(output)

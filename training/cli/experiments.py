@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from valence.service.files.atomic_write import require_path
 from valence.training.cli.options import (
     WORKSPACE,
     DeviceOption,
@@ -73,6 +74,7 @@ def experiments(options: ExperimentOptions) -> None:
     from valence.training.experiments.tasks import task as tasks
 
     chosen = tasks.load_tasks(options.task or ())
+    require_path(options.page)
     from valence.training.experiments.tasks.experiments import Experiments, run_experiments
 
     reporter = Reporter()

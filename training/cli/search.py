@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import require_path
 from valence.training.cli.options import (
     WORKSPACE,
     ConfigurationArgument,
@@ -112,6 +113,7 @@ def search(
 
     folder = options.workspace / "search"
     out = options.out or folder / f"{study}.toml"
+    require_path(out)
     found = searches.run_search(
         space,
         limits=searches.SearchLimits(options.trials, options.minutes),

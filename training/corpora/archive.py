@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from valence.service.classifier.seal import sha256
 from valence.service.errors import ValenceError
+from valence.service.files.atomic_write import make_unfinished_folder
 
 Progress = Callable[[str], None]
 
@@ -54,11 +54,10 @@ def fetch(package: Package, cache: Path, *, progress: Progress | None = None) ->
             return path
         _tell(progress, f"{path} is damaged; fetching it anew")
     _tell(progress, f"fetching {package.requirement}")
-    cache.mkdir(parents=True, exist_ok=True)
     # Beside the destination, so that the last step is an atomic rename within one file system.
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-") as folder:
-        _download(package, Path(folder))
-        fresh = Path(folder) / package.filename
+    with make_unfinished_folder(cache) as folder:
+        _download(package, folder)
+        fresh = folder / package.filename
         if not fresh.is_file():
             raise FetchError(
                 f"{package.requirement}: the package index has no file {package.filename}; "

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import replace_file
 from valence.service.files.parquet import import_pyarrow
 
 if TYPE_CHECKING:
@@ -77,13 +78,13 @@ def fetch_files(pattern: str, cache: Path) -> list[Path]:
 def _write(rows: Dataset, path: Path) -> None:
     """Write the file completely or not at all."""
     pyarrow = import_pyarrow()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
     schema = pyarrow.schema([(name, _type(rows.features[name])) for name in _columns(rows)])
-    with pyarrow.parquet.ParquetWriter(unfinished, schema) as writer:
+    with (
+        replace_file(path) as unfinished,
+        pyarrow.parquet.ParquetWriter(unfinished, schema) as writer,
+    ):
         for part in _named(rows):
             writer.write_table(pyarrow.Table.from_pylist(part, schema=schema))
-    unfinished.replace(path)
 
 
 def _named(rows: Dataset) -> Iterator[list[dict[str, Any]]]:

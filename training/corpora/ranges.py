@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import replace_file
 from valence.service.files.rows import has_plain_lines
 from valence.training.config.columns import Columns
 from valence.training.corpora import files
@@ -50,21 +51,16 @@ def copy_as_json_lines(path: Path, table: Columns, folder: Path) -> Path:
     made = folder / f"{name}.jsonl"
     if made.is_file():
         return made
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = made.with_suffix(".unfinished")
     try:
-        with unfinished.open("w", encoding="ascii") as file:
+        with replace_file(made) as unfinished, unfinished.open("w", encoding="ascii") as file:
             for example in files.read_examples(path, table, corpus=path.name):
                 labelled = {table.label: example.label} if table.label else {}
                 file.write(json.dumps({table.text: example.text, **labelled}) + "\n")
-        unfinished.replace(made)
     except OSError as error:
         raise ConfigurationError(
             f"{path}: {error}; it is copied to {folder} to be read in any order, and needs "
             "the space of its text there"
         ) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
     return made
 
 

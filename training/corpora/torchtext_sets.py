@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import write_file
 
 PREFIX = "torchtext:"
 LABELS: Mapping[str, frozenset[str]] = {
@@ -59,10 +60,8 @@ def fetch_files(pattern: str, cache: Path) -> list[Path]:
                 f"{pattern}: it cannot be fetched: {type(error).__name__}: {str(error)[:200]}; "
                 "look whether its server can be reached, or name files of your own"
             ) from None
-        unfinished = path.with_suffix(".unfinished")
         lines = (json.dumps({"text": text, "label": label}) + "\n" for text, label in rows)
-        unfinished.write_text("".join(lines), encoding="utf-8")
-        unfinished.replace(path)
+        write_file(path, "".join(lines))
     return [path]
 
 

@@ -27,6 +27,7 @@ import numpy as np
 import tomli_w
 from valence.service.classifier import tokenizer
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import write_file
 from valence.service.files.encodings import AUTO
 from valence.service.files.missing_values import is_missing
 from valence.training.config.columns import Columns
@@ -100,11 +101,8 @@ def write_configuration(
     content |= _choose_sections(loaded.examples, share)
     folder = workspace / "configs"
     path = folder / f"{parse_configuration(content, source=', '.join(patterns)).name}.toml"
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        _HEADER.format(files=", ".join(files.name_files(paths))) + tomli_w.dumps(content),
-        encoding="utf-8",
-    )
+    header = _HEADER.format(files=", ".join(files.name_files(paths)))
+    write_file(path, header + tomli_w.dumps(content))
     reporter.say(f"{len(loaded.examples):,} texts, {len(labels)} labels; settings are in {path}")
     return path
 

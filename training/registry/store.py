@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,56 +14,22 @@ import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError
-from valence.service.registry import aliases, bento_store
+from valence.service.files.atomic_write import write_file
+from valence.service.registry import aliases, bento_store, placement
 from valence.service.registry.aliases import Alias, Change, How
 from valence.service.registry.names import describe_unknown
 from valence.service.registry.tag import CHAMPION, Tag
 
-_UNFINISHED = "unfinished-model-"
-# leftovers of a killed process are deleted after this time; copying a model takes seconds
-_LEFTOVER_SECONDS = 3_600
-
 
 def publish_model(folder: Path, manifest: Manifest) -> str:
-    """Copy the artifact in ``folder`` into the store. Returns its tag, ``name:version``.
+    """Copy the artifact in ``folder`` into the store, as its latest version. Returns its tag.
 
     The artifact appears in the store whole or not at all, even if the process is killed. Raises
     :class:`ArtifactError` if the store holds the version already.
     """
-    metrics = manifest.metrics.get("test", manifest.metrics.get("dev"))
-    scores = metrics if isinstance(metrics, dict) else {}
-    store = bento_store.folder()
-    target = store / manifest.name / manifest.version
-    if target.exists():
-        raise ArtifactError(f"the model store holds {manifest.name}:{manifest.version} already")
-    # work beside the store: BentoML lists every folder inside the store as a model
-    store.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in store.parent.glob(f"{_UNFINISHED}*"):
-        if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
-            shutil.rmtree(leftover, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=store.parent) as unfinished:
-        with bento_store.create(
-            f"{manifest.name}:{manifest.version}",
-            store=Path(unfinished),
-            module="valence.service.classifier",
-            labels={"task": manifest.task, "framework": "valence"},
-            metadata={
-                "labels": list(manifest.labels),
-                "seed": manifest.training.seed,
-                "code_version": manifest.training.code_version,
-                "data_sha256": {c.name: c.sha256 for c in manifest.training.corpora},
-                **{
-                    key: scores[key]
-                    for key in ("accuracy", "micro_f1", "macro_f1", "ece")
-                    if key in scores
-                },
-            },
-        ) as model:
-            shutil.copytree(folder, model.path, dirs_exist_ok=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (Path(unfinished) / manifest.name / manifest.version).rename(target)
-    serve_version(f"{manifest.name}:{manifest.version}")
-    return str(model.tag)
+    tag = placement.place_model(folder, manifest)
+    serve_version(tag)
+    return tag
 
 
 def serve_version(tag: str) -> None:
@@ -75,7 +38,7 @@ def serve_version(tag: str) -> None:
     Without the file, BentoML would find the newest version by itself.
     """
     name, _, version = tag.partition(":")
-    _replace_file(bento_store.folder() / name / "latest", version)
+    write_file(bento_store.folder() / name / "latest", version)
 
 
 def find_model(tag: str) -> Path:
@@ -136,7 +99,10 @@ def promote_version(tag: str, *, how: Literal["adopted", "promoted"] = "promoted
             f"{tag!r} names no version; the store holds these versions: "
             f"{_join_names(list_versions(name))}"
         )
-    return _move_alias(find_model(tag), CHAMPION, how)
+    model = find_model(tag)
+    with _lock_alias(model.parent, CHAMPION) as before:
+        after = make_moved(before, model.name, how=how)
+        return _write_alias(model.parent, CHAMPION, before, after)
 
 
 def set_alias(tag: str, version: str) -> Alias:
@@ -148,7 +114,10 @@ def set_alias(tag: str, version: str) -> Alias:
     """
     name, alias = _parse_alias(tag)
     model = find_model(f"{name}{version}" if version.startswith("@") else f"{name}:{version}")
-    return _move_alias(model, alias, "promoted" if alias == CHAMPION else "set")
+    with _lock_alias(model.parent, alias) as before:
+        how: How = "promoted" if alias == CHAMPION else "set"
+        after = make_moved(before, model.name, how=how)
+        return _write_alias(model.parent, alias, before, after)
 
 
 def delete_alias(tag: str) -> Alias:
@@ -172,6 +141,15 @@ def delete_alias(tag: str) -> Alias:
     return before
 
 
+def make_moved(before: Alias | None, version: str, *, how: How = "promoted") -> Alias:
+    """The alias after ``before`` when it names ``version``; ``before`` if it does already."""
+    if before is None:
+        return _make_change((), version, (), how)
+    if before.version == version:
+        return before
+    return _make_change(before.changes, version, (*before.previous, before.version), how)
+
+
 def roll_back(name: str) -> Alias:
     """Make the previous champion of ``name`` the champion; each further call goes back one more.
 
@@ -179,20 +157,27 @@ def roll_back(name: str) -> Alias:
     """
     folder = _find_versions(name)
     with _lock_alias(folder, CHAMPION) as before:
-        if before is None or not before.previous:
+        after = make_rolled_back(before, name)
+        if not (folder / after.version).is_dir():
             raise ArtifactError(
-                f"there is no champion of {name} to go back to; promote one of "
-                f"{_join_names(list_versions(name))} with `valence promote {name}:VERSION`"
+                f"{name}:{after.version}, the previous champion, is not in the model store any "
+                f"more; promote one of {_join_names(list_versions(name))}"
             )
-        *previous, version = before.previous
-        if not (folder / version).is_dir():
-            raise ArtifactError(
-                f"{name}:{version}, the previous champion, is not in the model store any more; "
-                f"promote one of {_join_names(list_versions(name))}"
-            )
-        after = _make_change(before, version, tuple(previous), "rolled back")
-        _write_alias(folder, CHAMPION, after)
-        return after
+        return _write_alias(folder, CHAMPION, before, after)
+
+
+def make_rolled_back(before: Alias | None, name: str) -> Alias:
+    """The champion after ``before``, the champion of ``name``, when it is rolled back.
+
+    Raises :class:`ArtifactError` without a previous champion.
+    """
+    if before is None or not before.previous:
+        raise ArtifactError(
+            f"there is no champion of {name} to go back to; promote one of "
+            f"{_join_names(list_versions(name))} with `valence promote {name}:VERSION`"
+        )
+    *previous, version = before.previous
+    return _make_change(before.changes, version, tuple(previous), "rolled back")
 
 
 def _parse_alias(tag: str) -> tuple[str, str]:
@@ -211,28 +196,20 @@ def _find_versions(name: str) -> Path:
     return folder
 
 
-def _move_alias(model: Path, alias: str, how: How) -> Alias:
-    """Let ``alias`` name the version in the folder ``model``."""
-    with _lock_alias(model.parent, alias) as before:
-        if before is not None and before.version == model.name:
-            return before
-        previous = () if before is None else (*before.previous, before.version)
-        after = _make_change(before, model.name, previous, how)
-        _write_alias(model.parent, alias, after)
-        return after
-
-
-def _make_change(before: Alias | None, version: str, previous: tuple[str, ...], how: How) -> Alias:
+def _make_change(
+    changes: tuple[Change, ...], version: str, previous: tuple[str, ...], how: How
+) -> Alias:
     change = Change(version=version, at=datetime.now(UTC).isoformat(timespec="seconds"), how=how)
-    changes = () if before is None else before.changes
     return Alias(version=version, previous=previous, changes=(*changes, change))
 
 
-def _write_alias(folder: Path, alias: str, content: Alias) -> None:
+def _write_alias(folder: Path, alias: str, before: Alias | None, after: Alias) -> Alias:
     path = aliases.find_file(folder, alias)
     if path.is_dir():
         raise ArtifactError(f"{path} is a version of the model; choose another name for the alias")
-    _replace_file(path, content.model_dump_json(indent=2) + "\n")
+    if after != before:
+        write_file(path, after.model_dump_json(indent=2) + "\n")
+    return after
 
 
 @contextmanager
@@ -245,16 +222,6 @@ def _lock_alias(folder: Path, alias: str) -> Iterator[Alias | None]:
         yield aliases.read(folder, alias)
     finally:
         os.close(descriptor)
-
-
-def _replace_file(path: Path, content: str) -> None:
-    """Write ``content`` to ``path`` atomically, and sync it to disk."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def _join_names(names: list[str]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 from valence.service.classifier.manifest import Manifest
+from valence.service.files.atomic_write import write_file
 from valence.training.behaviour.capability import Capability
 from valence.training.metrics.scores import Evaluation
 from valence.training.report import plots
@@ -57,5 +58,4 @@ def write_training_report(
         else None,
         reliability=Markup(plots.plot_reliability(main)),  # noqa: S704
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    write_file(path, page)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from valence.service.files.atomic_write import replace_file
 
 Tensors = dict[str, Tensor]
 
@@ -56,18 +56,14 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Tensors) -> None:
 
 def write_tensors(path: Path, parts: Mapping[str, Tensors], state: Mapping[str, Any]) -> None:
     """Replace ``path`` by tensors and JSON values; an interruption leaves the old file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         f"{part}/{name}": value.detach().contiguous().clone()
         for part, values in parts.items()
         for name, value in values.items()
     }
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
+    # a file that a stop of the machine damages is made again
+    with replace_file(path, sync=False) as unfinished:
         safetensors.torch.save_file(tensors, unfinished, metadata={_STATE: json.dumps(state)})
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path, parts: Sequence[str]) -> tuple[dict[str, Tensors], dict[str, Any]]:

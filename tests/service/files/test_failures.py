@@ -15,7 +15,6 @@ from valence.service.files.failures import (
     describe_failure,
     exit_in_one_line,
     find_failure,
-    name_path,
 )
 
 
@@ -33,15 +32,6 @@ def test_a_failure_names_path_and_remedy(tmp_path, code, told):
     said = describe_failure(OSError(code, os.strerror(code), str(tmp_path)))
     assert said.startswith(f"{tmp_path}: {os.strerror(code)}: ")
     assert told in said
-
-
-def test_a_failure_without_a_path_gets_the_path_of_its_file(tmp_path):
-    with pytest.raises(OSError, match="full") as caught, name_path(tmp_path / "a"):
-        raise OSError(errno.ENOSPC, "full")
-    assert describe_failure(caught.value).startswith(f"{tmp_path / 'a'}: No space left")
-    with pytest.raises(FileNotFoundError) as caught, name_path(tmp_path / "a"):
-        (tmp_path / "b").read_text()
-    assert describe_failure(caught.value).startswith(f"{tmp_path / 'b'}: ")
 
 
 def test_the_failure_behind_an_error_of_a_library_is_found(tmp_path):

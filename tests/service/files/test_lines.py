@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
 import tracemalloc
 
 import pytest
 from valence.service.files import lines
-from valence.service.files.lines import RowLines, RowTooLong, read_lines, read_lines_within
+from valence.service.files.lines import (
+    RowLines,
+    RowTooLong,
+    read_lines,
+    read_lines_within,
+    split_lines,
+)
 
 CONTENT = b"one\n" + b"x" * 25 + b"\n" + b"y" * 9 + b"\n" + b"z" * 10 + b"\nlast"
 
@@ -23,17 +30,24 @@ def test_a_line_that_is_too_long_is_skipped_alone():
     assert list(read_lines(io.BytesIO(CONTENT))) == expected
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r"])
+@pytest.mark.parametrize("size", [1, 2, 7, 100])
 @pytest.mark.parametrize("length", range(7, 30))
-def test_decoded_lines_of_every_length_are_kept_or_skipped(end, length):
-    text = io.TextIOWrapper(
-        io.BytesIO(f"a{end}{'x' * length}{end}b{end}".encode("utf-16")),
-        encoding="utf-16",
-        newline="",
-    )
-    first, *between, last = read_lines(text)
-    assert (first, last) == (f"a{end}", f"b{end}")
-    assert between == [f"{'x' * length}{end}" if length + len(end) <= 10 else None]
+def test_pieces_of_any_size_give_the_same_lines(end, size, length):
+    """A line of more than 10 characters with its end is skipped alone."""
+    text = f"a{end}{'x' * length}{end}{end}last"
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    long = f"{'x' * length}{end}"
+    expected = [f"a{end}", long if len(long) <= 10 else None, end, "last"]
+    assert list(split_lines(pieces, end)) == expected
+    encoded = [piece.encode() for piece in pieces]
+    assert list(split_lines(encoded, end.encode())) == [line and line.encode() for line in expected]
+
+
+@pytest.mark.parametrize("tail", ["", "x" * 9, "x" * 11])
+def test_the_last_line_needs_no_end(tail):
+    expected = ["a\n", *([tail if len(tail) <= 10 else None] if tail else [])]
+    assert list(split_lines(["a\n", *tail], "\n")) == expected
 
 
 @pytest.mark.parametrize("cut", range(len(CONTENT) + 1))
@@ -54,6 +68,19 @@ def test_a_row_of_many_lines_is_bounded_too():
     source.start_row()
     assert list(source) == ["a\n", "b\n"]
     assert (source.number, source.size) == (6, 4)
+
+
+def test_a_row_of_very_many_lines_takes_linear_time(monkeypatch):
+    """Each line costs as much as the one before."""
+    monkeypatch.setattr(lines, "MAX_ROW", 2_000_000)
+    source = RowLines(iter(["1\n"] * 2_000_000))
+    source.start_row()
+    started = time.process_time()
+    with pytest.raises(RowTooLong):
+        for _ in source:
+            pass
+    assert source.size == 2_000_002
+    assert time.process_time() - started < 10
 
 
 def test_a_line_of_a_gigabyte_takes_little_memory(monkeypatch, tmp_path):

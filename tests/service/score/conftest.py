@@ -32,6 +32,7 @@ def score(tiny_artifact, counting_engine) -> Score:
             **given,
         )
         scorer = TextScorer(Classifier(tiny_artifact), engine, scoring)
-        return run.score_file(source, out, scorer=scorer, options=options, advance=advance)
+        tally = run.score_file(source, out, scorer=scorer, options=options, advance=advance)
+        return tally.rows
 
     return score

@@ -26,12 +26,13 @@ from valence.service.classifier.classifier import Classifier
 from valence.service.score import __main__ as command
 from valence.service.score import run
 from valence.service.score.options import Options
+from valence.service.score.texts import TextScorer
 source, folder, name = sys.argv[1:]
 classifier = Classifier(artifact.load(save_tiny_model(Path(folder) / "sentiment")))
+scorer = TextScorer(classifier, CountingEngine())
 def score(arguments):
     options = Options("text", "csv", arguments.out.suffix[1:], "utf-8", part_rows=8)
-    run.score_file(arguments.source, arguments.out, classifier=classifier, engine=CountingEngine(),
-        options=options)
+    run.score_file(arguments.source, arguments.out, scorer=scorer, options=options)
 command._run = score
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 for size in [*range(0, 4000, 500), resource.RLIM_INFINITY]:

@@ -45,9 +45,10 @@ def score_by_jobs(
         "text", formats.require_format(source), formats.require_output_format(out), part_rows=8
     )
     jobs = Jobs(count, recipe, tell) if count > 1 else None
-    return run.score_file(
+    tally = run.score_file(
         source, out, scorer=recipe.make(), options=options, jobs=jobs, advance=advance
     )
+    return tally.rows
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="jobs are found in /proc")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import sys
 
 import pytest
@@ -38,10 +39,19 @@ def test_a_progress_bar_is_drawn_only_on_a_terminal(monkeypatch, stream, drawn):
     [
         (("in.txt", "out.csv"), "in.txt: the extension must be one of csv, tsv, jsonl, parquet"),
         (("in.csv", "out.parquet.gz"), "out.parquet.gz: the extension must be one of"),
-        (("in.csv", "out.csv"), "in.csv does not exist"),
+        (("missing.csv", "out.csv"), "missing.csv does not exist"),
+        (("folder.csv", "out.csv"), "folder.csv is a folder; give the path of a file"),
+        (("pipe.csv", "out.csv"), "pipe.csv is a device or a pipe; give the path of a file"),
     ],
 )
-def test_input_that_cannot_be_scored_is_one_line_and_status_1(monkeypatch, capsys, given, told):
+def test_input_that_cannot_be_scored_is_one_line_and_status_1(
+    monkeypatch, capsys, tmp_path, given, told
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("in.txt", "in.csv"):
+        (tmp_path / name).write_text("a text\n")
+    (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
     monkeypatch.setattr(sys, "argv", ["score", *given])
     with pytest.raises(SystemExit) as ended:
         command.main()

@@ -280,6 +280,22 @@ def test_several_workers_never_exceed_the_room(loop, listening, clients):
     assert made == loop.admission.expected <= 20
 
 
+def test_a_full_worker_refuses_what_no_other_worker_takes(loop, listening, clients):
+    loop.sharers = 2
+    loop.admission = FakeAdmission(most=0, refused_a_turn=CLIENTS)
+    made = []
+
+    async def run():
+        server = await loop.create_server(lambda: Greeting(made), sock=listening)
+        await asyncio.sleep(0.005)
+        assert loop.admission.refused == 0
+        await seconds_until(lambda: loop.admission.refused == CLIENTS, most=10)
+        server.close()
+
+    loop.run_until_complete(run())
+    assert not made
+
+
 def test_connections_wait_for_a_worker_that_is_ready(loop, listening):
     made = []
 
@@ -301,3 +317,26 @@ def test_connections_wait_for_a_worker_that_is_ready(loop, listening):
     for transport in made:
         transport.abort()
     loop.run_until_complete(asyncio.sleep(0.01))
+
+
+class Ending(Greeting):
+    def shutdown(self):
+        self.made[-1].close()
+
+
+def test_the_last_of_several_workers_answers_what_waits(loop, listening, clients):
+    loop.sharers = 2
+    made = []
+
+    async def run():
+        server = await loop.create_server(lambda: Ending(made), sock=listening)
+        server.close()
+        assert not server.is_serving()
+        await server.wait_closed()
+
+    loop.run_until_complete(run())
+    assert len(made) == CLIENTS
+    assert {client.recv(10) for client in clients} == {b"hello"}
+    # each connection was told to end, and nothing is left of them
+    loop.run_until_complete(asyncio.sleep(0.01))
+    assert {client.recv(10) for client in clients} == {b""}

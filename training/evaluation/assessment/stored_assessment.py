@@ -12,6 +12,7 @@ from typing import Any
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import write_file
 from valence.service.inference.engines.interface import Engine
 from valence.training.behaviour import capability, suite
 from valence.training.behaviour.capability import Capability
@@ -142,17 +143,12 @@ def _write_report(
     rows: Mapping[str, Evaluation],
     mistakes: Iterable[Mapping[str, Any]],
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps(mistake, ensure_ascii=False) + "\n" for mistake in mistakes]
     # surrogatepass: texts from JSON may hold lone surrogates, which UTF-8 refuses
-    (folder / MISTAKES).write_text("".join(lines), encoding="utf-8", errors="surrogatepass")
-    (folder / "evaluation.json").write_text(assessment.model_dump_json(indent=2) + "\n")
-    (folder / "report.md").write_text(
-        report.render_markdown(assessment, rows, MISTAKES), encoding="utf-8"
-    )
-    (folder / "report.html").write_text(
-        report.render_html(assessment, rows, MISTAKES), encoding="utf-8"
-    )
+    write_file(folder / MISTAKES, "".join(lines).encode(errors="surrogatepass"))
+    write_file(folder / "evaluation.json", assessment.model_dump_json(indent=2) + "\n")
+    write_file(folder / "report.md", report.render_markdown(assessment, rows, MISTAKES))
+    write_file(folder / "report.html", report.render_html(assessment, rows, MISTAKES))
 
 
 def _make_slug(name: str) -> str:

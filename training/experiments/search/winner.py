@@ -8,6 +8,7 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, TrialState
 from rich.markup import escape
 from rich.table import Table
+from valence.service.files.atomic_write import write_file
 from valence.training.config import toml
 from valence.training.experiments.search.space import Space, get_value
 from valence.training.experiments.search.study import Study
@@ -41,10 +42,7 @@ def write_winner(out: Path, study: Study, space: Space, study_file: Path, comman
         command=command,
         changes="".join(changes),
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(f"{out.name}.unfinished")
-    unfinished.write_text(header + toml.format_toml(chosen.as_json()), encoding="utf-8")
-    unfinished.replace(out)
+    write_file(out, header + toml.format_toml(chosen.as_json()))
 
 
 def make_table(trials: Sequence[FrozenTrial], space: Space) -> Table:

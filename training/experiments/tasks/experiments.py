@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError, ValenceError
+from valence.service.files.failures import describe_failure, find_failure
 from valence.training.evaluation.baselines import LINEAR
 from valence.training.experiments.tasks import files, page, records
 from valence.training.experiments.tasks.records import Record
@@ -136,7 +137,10 @@ def _train_task(
 
 def _describe_error(error: Exception) -> str:
     """The error without texts of the data: for foreign errors, only the type and the line."""
-    if isinstance(error, ValenceError | OSError):
+    if isinstance(error, ValenceError):
         return str(error)
+    failure = find_failure(error)
+    if failure is not None:
+        return describe_failure(failure)
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"

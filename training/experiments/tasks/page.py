@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 
+from valence.service.files.atomic_write import write_file
 from valence.training.experiments.tasks import task
 from valence.training.experiments.tasks.records import Record
 from valence.training.experiments.tasks.task import FIXED_SEED, Task
@@ -60,10 +60,7 @@ def update_row(path: Path, name: str, line: str) -> None:
     table = "\n".join(
         [_HEADER, *(rows[known] for known in task.list_task_names() if known in rows)]
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(f"{before}{_START}\n{table}\n{_END}{after}", encoding="utf-8")
-    unfinished.replace(path)
+    write_file(path, f"{before}{_START}\n{table}\n{_END}{after}")
 
 
 def _format_percent(share: float) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from valence.service.files.atomic_write import write_file
 from valence.training.config.schema import Configuration
 from valence.training.corpora import files
 from valence.training.runtime.hashing import sha256_of_json
@@ -78,10 +78,7 @@ def read_records(folder: Path, task: str) -> dict[int, Record]:
 def write_record(folder: Path, record: Record) -> None:
     """Replace the record of the task and seed atomically."""
     path = folder / record.task / f"seed-{record.seed}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_file(path, record.model_dump_json(indent=2) + "\n")
 
 
 def find_baseline(records: Mapping[int, Record], data: str) -> float | None:

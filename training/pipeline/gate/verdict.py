@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from rich.table import Table
+from valence.service.files.atomic_write import write_file
 from valence.training.pipeline.gate.rules import Rules
 
 Decision = Literal["promoted", "kept"]
@@ -116,7 +117,6 @@ class Verdict(_FrozenModel):
 
         Returns the path of the JSON file.
         """
-        folder.mkdir(parents=True, exist_ok=True)
         # the time keeps earlier verdicts on the same challenger
         moment = self.at.partition("+")[0].replace(":", "").replace("-", "")
         path = folder / f"{self.challenger.replace(':', '-')}-{moment}.json"
@@ -124,9 +124,7 @@ class Verdict(_FrozenModel):
             (path.with_suffix(".md"), self.render_markdown()),
             (path, self.model_dump_json(indent=2) + "\n"),
         ):
-            unfinished = target.with_name(f".{target.name}")
-            unfinished.write_text(content, encoding="utf-8")
-            unfinished.replace(target)
+            write_file(target, content)
         return path
 
     def _rows(self) -> list[tuple[str, ...]]:

@@ -1,0 +1,1 @@
+"""What commands share: the parser of their options. Imports nothing of the service."""
