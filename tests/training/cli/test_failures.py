@@ -21,7 +21,7 @@ from tests.training.cli.conftest import OUTPUT_BEFORE
 pytestmark = pytest.mark.integration
 
 # how the output of a command ends if it is whole
-END = {"cells": "</html>\n", "experiments": "<!-- /experiments -->\n"}
+END = {"cells": "</html>", "experiments": "<!-- /experiments -->\n"}
 QUICK = ("--engine", "reference", "--no-baselines")
 PLACE = ("--workspace", "{workspace}")
 # each with the number of failures that it must survive at least
