@@ -73,7 +73,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
 		$(MAKEFILE_LIST)
 
-setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub ## Create .venv with all that `valence` needs
+setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow ## Create .venv with all that `valence` needs
 
 serve: $(BASE) ## Train what is missing, then serve; MODELS="NAME NAME" HOST= PORT= WORKERS=auto
 	@$(call train_missing,MODELS)
@@ -158,13 +158,13 @@ LOCK_WITH = $(LOCK_BASE_WITH:--universal=--python-platform x86_64-manylinux_2_28
 # base.txt is for every platform and Python, and leaves out torch with its CUDA: the builds of torch for CPU
 # and for CUDA have one version and different hashes.
 lock: $(VENV)-lock/.installed ## Write requirements/locks anew, with hashes, for images and `make serve`
-	$(LOCK_WITH) pyproject.toml --output-file requirements/locks/cpu.txt
-	$(LOCK_WITH) pyproject.toml --extra torch --output-file requirements/locks/gpu.txt
-	$(LOCK_WITH) pyproject.toml --extra training --output-file requirements/locks/training.txt
+	$(LOCK_WITH) requirements/runtime.txt --output-file requirements/locks/cpu.txt
+	$(LOCK_WITH) requirements/runtime.txt pyproject.toml --extra torch --output-file requirements/locks/gpu.txt
+	$(LOCK_WITH) pyproject.toml --extra train --output-file requirements/locks/training.txt
 	$(LOCK_WITH) --group sbom --output-file requirements/locks/sbom.txt
 	$(LOCK_BASE_WITH) $$(sed -n 's/^\(torch\|triton\|cuda-[^=]*\|nvidia-[^=]*\)==.*/--no-emit-package \1/p' \
 		requirements/locks/gpu.txt | grep -v nvidia-ml-py) \
-		pyproject.toml --extra training --output-file requirements/locks/base.txt
+		pyproject.toml --extra train --output-file requirements/locks/base.txt
 
 # --strict, because pip-audit would pass over packages that it cannot ask about, and end with success.
 # Licences that would bind what is served with such a package are refused in the image.
@@ -187,8 +187,12 @@ smoke-image: bento $(DEVELOPMENT) ## Build the image and run it by podman, into 
 trial: $(DEVELOPMENT) ## Test the gate with worse, equal and better challengers and kill -9, into docs/measured/gate.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.gate
 
-wheel: $(BASE) ## Build the package with its native engine into dist/
-	$(PIP) wheel --no-deps --wheel-dir dist .
+# The files of a wheel have times and modes, and setuptools would take what an earlier build left in build/.
+# So that the same sources give the same bytes, those are fixed, and this is removed.
+wheel: export SOURCE_DATE_EPOCH ?= 315532800
+wheel: $(BIN)/python ## Build the package with its native engine into dist/
+	rm -rf build/lib* build/bdist* build/temp*
+	umask 022 && $(PIP) wheel --no-deps --wheel-dir dist .
 
 sanitize: ## Run the native kernel under AddressSanitizer and UndefinedBehaviorSanitizer
 	tests/service/inference/engines/kernel/paths.sh sanitize
@@ -232,22 +236,22 @@ $(BIN)/python:
 # The pip of a new environment can be too old for dependency groups. The native engine is built in place;
 # the second --quiet hides a general warning of setuptools about folders, and shows errors. The last line adds
 # torch, which the lock leaves out.
-$(BASE): pyproject.toml setup.py requirements/runtime.txt requirements/locks/base.txt $(CONSTRAINTS) \
+$(BASE): pyproject.toml setup.py requirements/locks/base.txt $(CONSTRAINTS) \
 		$(wildcard service/inference/engines/kernel/*.cpp service/inference/engines/kernel/*.h) | $(BIN)/python
 	@echo "installing what serving and training need into $(VENV)"
 	$(PIP) install --upgrade -c $(CONSTRAINTS) pip
 	$(PIP) --quiet install --no-deps -e .
 	$(PIP) install --require-hashes --no-deps --requirement requirements/locks/base.txt
-	$(PIP) install -c $(CONSTRAINTS) 'valence[training]'
+	$(PIP) install -c $(CONSTRAINTS) 'valence[train]'
 	@touch $@
 
 # an extra of the package, or else a dependency group
 $(VENV)/.%: pyproject.toml $(CONSTRAINTS) | $(BASE)
 	@echo "installing the packages for $* into $(VENV)"
-	$(PIP) install -c $(CONSTRAINTS) $(if $(filter checks hub search tracking,$*),'valence[$*]',--group $*)
+	$(PIP) install -c $(CONSTRAINTS) $(if $(filter checks hub mlflow search tracking,$*),'valence[$*]',--group $*)
 	@touch $@
 
-$(DEVELOPMENT): $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub
+$(DEVELOPMENT): $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow
 $(VENV)/.chaos: $(DEVELOPMENT)
 
 # Packages that must not meet ours. What the benchmarks compare with serves beside what it is compared
@@ -258,7 +262,7 @@ $(VENV)-%/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install --upgrade -c $(CONSTRAINTS) pip
 	$(if $(filter bench,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) --quiet install --no-deps -e .)
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install $(if $(filter policies,$*),,-c $(CONSTRAINTS)) \
-		$(if $(filter bench,$*),'valence[training]') --group $*
+		$(if $(filter bench,$*),'valence[train]') --group $*
 	@touch $@
 
 # Types of custom resources. Without npm, the tests that need them say that they are skipped.

@@ -32,7 +32,8 @@ setup(
             cxx_std=17,
             # ISO mode would forbid contracting a * b + c where the processor fuses it (ARM);
             # strict aliasing is kept. The kernel selects instruction sets itself, file by file.
-            extra_compile_args=["-O3", "-ffp-contract=fast", "-pthread"],
+            # Symbols of debuggers would name the folder of the build: the wheel would depend on it.
+            extra_compile_args=["-O3", "-g0", "-ffp-contract=fast", "-pthread"],
             extra_link_args=["-pthread"],
             optional=True,
         )

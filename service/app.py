@@ -205,7 +205,7 @@ class Valence:
         self._measuring = asyncio.create_task(self._measure_saturation())
         # The server waits for all requests before it calls ``drain``, so streams are told to end
         # at the signal itself.
-        sigterm.call_at_sigterm(self.models.ending.set)
+        sigterm.call_at_sigterm(self._note_end)
         if self.settings.drain_seconds:
             sigterm.delay_sigterm(self.settings.drain_seconds, self.models.leave)
 
@@ -234,6 +234,16 @@ class Valence:
         return await classify_in_process(
             self.application.context, {k: v for k, v in fields.items() if v is not None}
         )
+
+    def _note_end(self) -> None:
+        """Tell streams to end; a worker that still loads lets go of the socket of the others."""
+        from valence.service.server.event_loop import BatchAcceptLoop
+
+        self.models.ending.set()
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, BatchAcceptLoop) and not self._ready.is_set():
+            loop.is_abandoned = True
+        self._ready.set()
 
     def _is_worth_keeping(self) -> bool:
         """False for one of several workers whose engine has hung: only it is replaced.

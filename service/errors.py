@@ -3,7 +3,11 @@
     ValenceError
     ├── ArtifactError           a model folder that is damaged or not a model
     ├── ConfigurationError      a setting or configuration file that cannot be used
+    ├── InvalidTexts            texts of a Python program that are not texts
     ├── NonFiniteAnswer         a model that computes NaN or infinity for a text
+    ├── ServiceError            a service that gave valence.Client no answer
+    │   ├── ServiceRefused      an answer with an error
+    │   └── ServiceUnreachable  no answer at all, or none in time
     └── RequestError            a request that the service refuses
         ├── Unauthorized        no API key, or an unknown one
         ├── Forbidden           the API key does not have the scope of the route
@@ -29,6 +33,9 @@ A message names the wrong value and the remedy, and never contains the text of a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ValenceError(Exception):
     """Base of all errors raised on purpose."""
@@ -42,8 +49,41 @@ class ConfigurationError(ValenceError):
     """A setting or a configuration file has an invalid value."""
 
 
+class InvalidTexts(ValenceError, ValueError):
+    """What a Python program gave as texts is not a column of texts; the message names the row."""
+
+
 class NonFiniteAnswer(ValenceError):
     """A model computed NaN or infinity for a text; the answer would mean nothing."""
+
+
+class ServiceError(ValenceError):
+    """A service gave ``valence.Client`` no answer that it can use."""
+
+
+class ServiceRefused(ServiceError):
+    """The service answered with an error.
+
+    ``problem`` is its problem document (RFC 9457) with ``type``, ``title``, ``detail``,
+    ``request_id`` and perhaps ``errors``; it is empty if a proxy answered.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        problem: Mapping[str, Any],
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.problem = problem
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ServiceUnreachable(ServiceError):
+    """The service gave no answer at all, or none within the time allowed."""
 
 
 class RequestError(ValenceError):

@@ -3,7 +3,7 @@
 ``torchrun -m valence.training train`` starts it in several processes.
 """
 
-from valence.training.cli.main import main
+from valence.training.cli.entry import main
 
 if __name__ == "__main__":
     main()

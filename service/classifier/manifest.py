@@ -260,6 +260,7 @@ def strip_paths(configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         ("words", "vectors"),
         ("unlabelled", "files"),
         ("distillation", "teacher"),
+        ("distillation", "answers"),
     ):
         part = shown.get(section)
         if isinstance(part, dict) and part.get(key) is not None:

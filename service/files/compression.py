@@ -196,7 +196,7 @@ def _open_zstd(file: IO[bytes], path: Path) -> _Source:
     except ModuleNotFoundError:
         raise ConfigurationError(
             f"{path}: Zstandard needs pyarrow, which is not installed: pip install "
-            "'valence[bulk]', or unpack the file"
+            "'valence[score]', or unpack the file"
         ) from None
     source: _Source = pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd")
     return source

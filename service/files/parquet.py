@@ -74,7 +74,7 @@ def import_pyarrow() -> ModuleType:
         import pyarrow.parquet
     except ModuleNotFoundError:
         raise ConfigurationError(
-            "Parquet needs pyarrow, which is not installed: pip install 'valence[bulk]', or use "
+            "Parquet needs pyarrow, which is not installed: pip install 'valence[score]', or use "
             "CSV or JSON Lines"
         ) from None
     module: ModuleType = pyarrow

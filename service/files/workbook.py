@@ -63,7 +63,7 @@ def _import_openpyxl(table: Table) -> ModuleType:
     except ModuleNotFoundError:
         raise ConfigurationError(
             f"{table.path}: Excel workbooks need openpyxl, which is not installed: pip install "
-            "'valence[bulk]', or save the sheet as CSV"
+            "'valence[score]', or save the sheet as CSV"
         ) from None
     module: ModuleType = openpyxl
     return module

@@ -73,16 +73,27 @@ def get(tag: str) -> bentoml.Model:
     if version not in ("", ALIAS):
         return bentoml.models.get(tag)
     latest = bentoml.models.get(name)
-    champion = read(Path(latest.path).parent)
-    if champion is None:
+    chosen = find_version(Path(latest.path).parent)
+    if chosen is None:
         if version == ALIAS:
             raise NotFound(f"{name} has no champion")
         return latest
-    folder = Path(latest.path).parent / champion.version
-    if not folder.is_dir():
+    return bentoml.models.get(f"{name}:{chosen}")
+
+
+def find_version(folder: Path) -> str | None:
+    """The champion of the model whose versions are in ``folder``; None if none was promoted.
+
+    Raises :class:`ArtifactError` for a champion that is not in the store.
+    """
+    champion = read(folder)
+    if champion is None:
+        return None
+    if not (folder / champion.version).is_dir():
+        name = folder.name
         raise ArtifactError(
             f"the champion {name}:{champion.version} is not in the model store any more; promote "
             f"another version with `valence promote {name}:VERSION`, or go back to the champion "
             f"before with `valence rollback {name}`"
         )
-    return bentoml.models.get(f"{name}:{champion.version}")
+    return champion.version

@@ -54,7 +54,10 @@ def _parser() -> CommandParser:
         "--text-column", default="text", help="column with the texts; default: text"
     )
     parser.add_argument(
-        "--model", default="sentiment", help="NAME or NAME:VERSION; default: sentiment"
+        "--model",
+        default="sentiment",
+        help="NAME or NAME:VERSION of the model store, or the path of a folder such as ./model; "
+        "default: sentiment",
     )
     parser.add_argument(
         "--engine", default="auto", help="engine, as in VALENCE_ENGINE; default: auto"

@@ -49,7 +49,7 @@ class ScoreOptions:
 
     truncation: Truncation = "head"
     top_k: int = 0
-    min_confidence: float = 0.0
+    min_confidence: MinConfidence = 0.0
     unreadable: Unreadable = "uncertain"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,16 +21,19 @@ class ScorerRecipe:
 
     @classmethod
     def find(
-        cls, model: str, *, engine: str = "auto", options: ScoreOptions | None = None
+        cls,
+        model: str | os.PathLike[str],
+        *,
+        engine: str = "auto",
+        options: ScoreOptions | None = None,
     ) -> ScorerRecipe:
-        """The recipe of ``model``, a NAME or NAME:VERSION in the model store.
+        """The recipe of ``model``: a NAME or NAME:VERSION in the model store, or a folder.
 
-        Raises :class:`ConfigurationError` for a model that the store does not hold.
+        Raises :class:`ConfigurationError` for a model that is not there.
         """
-        from valence.service.registry import models
-        from valence.service.settings import Settings
+        from valence.service.registry import locations
 
-        (folder,) = models.folders(Settings(models=(model,)))
+        folder = locations.find_model(model).resolve()
         return cls(folder, engine, options or ScoreOptions())
 
     def make(self) -> TextScorer:

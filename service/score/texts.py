@@ -32,6 +32,10 @@ The last value, the error, is a :class:`~valence.service.files.fault.Fault`.
 """
 
 
+Judgement = tuple[Prediction, Usage]
+"""What the model says about a text, and what it read of the text."""
+
+
 class TextScorer:
     """Scores texts with one classifier on one engine. The scores of a text depend on it alone.
 
@@ -63,6 +67,16 @@ class TextScorer:
         """The values of :attr:`columns` for each of ``texts``.
 
         A fault, and a text that cannot be scored, has no value but an error.
+        """
+        return [
+            self._refuse(judged) if isinstance(judged, Fault) else self._shape(*judged)
+            for judged in self.judge(texts)
+        ]
+
+    def judge(self, texts: Sequence[str | Fault]) -> list[Judgement | Fault]:
+        """The prediction and the usage of each of ``texts``, or the fault of a text.
+
+        ``min_confidence`` and ``unreadable`` of the options play no part here.
         """
         encoded = [self._encode(text) for text in texts]
         predictions = iter(self._predict_windows(encoded))
@@ -107,17 +121,17 @@ class TextScorer:
         self,
         item: WindowedText | Fault,
         predictions: Iterator[Prediction | NonFiniteAnswer],
-    ) -> tuple[Any, ...]:
-        """The values of one text, which takes its windows from ``predictions``."""
+    ) -> Judgement | Fault:
+        """The judgement of one text, which takes its windows from ``predictions``."""
         if isinstance(item, Fault):
-            return self._refuse(item)
+            return item
         of_text = list(islice(predictions, len(item.windows)))
         fault = next((one for one in of_text if isinstance(one, NonFiniteAnswer)), None)
         if fault is not None:
-            return self._refuse(Fault(str(fault), NUMBERS))
+            return Fault(str(fault), NUMBERS)
         complete = [one for one in of_text if isinstance(one, Prediction)]
         (merged,) = self.classifier.merge_windows([item], complete)
-        return self._shape(merged, item.usage)
+        return merged, item.usage
 
     def _refuse(self, fault: Fault) -> tuple[Any, ...]:
         return (*[None] * (len(self.columns) - 1), fault)

@@ -69,6 +69,8 @@ class BatchAcceptLoop(uvloop.Loop):
     """Called once the server listens, with its socket."""
     ready: asyncio.Event | None = None
     """Servers listen when it is set: a worker that starts leaves connections to the others."""
+    is_abandoned = False
+    """Set before ``ready`` if the worker ends without having been ready: it never accepts."""
     sharers = 1
     """How many workers accept from one socket, this one included."""
 
@@ -97,6 +99,10 @@ class BatchAcceptLoop(uvloop.Loop):
                 # accepted sockets inherit it
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         server = BatchAcceptServer(self, sock, protocol_factory, ssl=options.get("ssl"))
+        if self.is_abandoned:
+            # its owner closes the socket next, and connections that wait no longer wait in vain
+            server.close()
+            return server
         if self.on_listening is not None:
             await self.on_listening(sock)
         self.url = self.url or _url(sock, secure=options.get("ssl") is not None)
@@ -125,6 +131,7 @@ class BatchAcceptServer:
         self._serving = True
         # how many were accepted in the last turn, and when, if more may be waiting; else 0
         self._accepted = 0
+        self._yielded = False
         self._accepted_at = 0.0
         loop.add_reader(listening, self._accept_waiting)
 
@@ -165,7 +172,14 @@ class BatchAcceptServer:
             self._connect_soon(connection)
         if admission is None or capacity == share:
             self._accepted, self._accepted_at = capacity, time.perf_counter()
+            self._yielded = False
             return
+        if self._loop.sharers > 1 and not self._yielded:
+            # another worker may have room: what it has not taken after the pause is refused
+            self._yielded = True
+            self._pause()
+            return
+        self._yielded = False
         for _ in range(admission.refusal_capacity()):
             if (connection := self._accept()) is None:
                 return

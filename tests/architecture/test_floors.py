@@ -33,7 +33,6 @@ FLOORS = {
         ),
         ("service/files",),
         (
-            "service/python",
             "service/settings.py",
             "service/classifier",
             "service/keys",
@@ -43,13 +42,17 @@ FLOORS = {
         ("service/observability/metrics", "service/registry", "service/inference/engines"),
         ("service/inference/explain", "service/score"),
         ("service/inference",),
-        ("service/inference/reload", "service/inference/shadow"),
+        ("service/inference/reload", "service/inference/shadow", "service/estimator"),
         ("service/api/http",),
         ("service/api/v1", "service/api/operations"),
-        ("service/api/dialects/huggingface", "service/api/dialects/open_inference"),
+        (
+            "service/api/dialects/huggingface",
+            "service/client",
+            "service/api/dialects/open_inference",
+        ),
         ("service/api/dialects", "service/api/dialects/sagemaker"),
         ("service/api",),
-        ("service/app.py",),
+        ("service/app.py", "service/python"),
     ),
     "training": (
         (

@@ -64,13 +64,26 @@ def test_only_the_gpu_lock_adds_torch_with_cuda():
     [
         ("cpu", ["runtime"]),
         ("gpu", ["runtime", "torch"]),
-        ("training", ["runtime", "torch", "training"]),
+        ("training", ["serve", "torch", "score", "train"]),
         ("sbom", ["sbom"]),
     ],
 )
 def test_a_lock_holds_the_pins_of_its_requirements(lock, parts):
     for part in parts:
         assert required(part).items() <= locked(lock).items()
+
+
+def test_the_extra_serve_is_the_runtime_and_the_command_line():
+    """A bento and the image have the runtime; pip reads the extra."""
+    lines = (ROOT / "requirements" / "runtime.txt").read_text("utf-8").splitlines()
+    runtime = {line for line in lines if not line.startswith("#")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    serve = set(project["optional-dependencies"]["serve"])
+    (command_line,) = serve - runtime
+    assert command_line.startswith("typer==")
+    assert runtime <= serve
+    needed = {re.split(r"[<>=!~ ]", requirement)[0] for requirement in project["dependencies"]}
+    assert needed <= pins("\n".join(runtime)).keys()
 
 
 def test_the_base_lock_is_the_training_lock_without_torch():

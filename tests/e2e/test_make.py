@@ -174,7 +174,7 @@ def test_serve_installs_what_the_lock_names_by_its_hashes(checkout: Checkout) ->
     planned = checkout.make("-n", "-W", "pyproject.toml", "serve").splitlines()
     (locked,) = (line for line in planned if "requirements/locks/base.txt" in line)
     assert "install --require-hashes --no-deps " in locked
-    (rest,) = (line for line in planned if "'valence[training]'" in line)
+    (rest,) = (line for line in planned if "'valence[train]'" in line)
     assert planned.index(locked) < planned.index(rest)
 
 

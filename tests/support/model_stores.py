@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.tiny_models import save_tiny_model
 
 
@@ -21,7 +23,10 @@ def put_model(name: str, version: str, **options: Any) -> Path:
 
 @contextmanager
 def models_in(folder: Path) -> Iterator[None]:
-    """Use ``folder`` as the model store of BentoML."""
+    """Use ``folder``, which is called ``models``, as the model store.
+
+    BentoML knows the store by its container, and commands that need no BentoML by its home.
+    """
     from bentoml._internal.configuration.containers import BentoMLContainer
     from bentoml._internal.models import ModelStore
 
@@ -29,6 +34,9 @@ def models_in(folder: Path) -> Iterator[None]:
     before = BentoMLContainer.model_store.get()
     BentoMLContainer.model_store.set(ModelStore(folder))
     try:
-        yield
+        with pytest.MonkeyPatch.context() as patch:
+            if folder.name == "models":
+                patch.setenv("BENTOML_HOME", str(folder.parent))
+            yield
     finally:
         BentoMLContainer.model_store.set(before)

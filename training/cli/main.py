@@ -15,6 +15,7 @@ from valence.training.cli.cells import cells
 from valence.training.cli.check import check
 from valence.training.cli.evaluate import evaluate
 from valence.training.cli.experiments import experiments
+from valence.training.cli.export import export
 from valence.training.cli.faithfulness import faithfulness
 from valence.training.cli.fetch import fetch
 from valence.training.cli.forwarding import SETTINGS, bento, keys, score
@@ -28,14 +29,15 @@ from valence.training.cli.sample import sample
 from valence.training.cli.search import search
 from valence.training.cli.serve import serve
 from valence.training.cli.show import show
+from valence.training.cli.teach import teach
 from valence.training.cli.train import train
 from valence.training.cli.typos import typos
 from valence.training.cli.usage import UsageError, explain_usage
 
 GROUPS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Train": (train, search, retrain),
+    "Train": (train, search, retrain, teach),
     "Data": (fetch, check),
-    "Models": (show, evaluate, faithfulness, typos, experiments, promote, rollback),
+    "Models": (show, evaluate, faithfulness, typos, experiments, promote, rollback, export),
     "Serve": (serve, keys, bento),
     "Score": (score, predict),
     "Character model": (lm, sample, cells),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -34,6 +35,9 @@ def serve(
 
     All settings are environment variables: docs/reference/settings.md lists them.
     """
+    if find_spec("bentoml") is None:
+        # otherwise the next program would say so, and not name the extra
+        raise ModuleNotFoundError("No module named 'bentoml'", name="bentoml")
     if model:
         os.environ["VALENCE_MODELS"] = ",".join(model)
     if workers is not None:

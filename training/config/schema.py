@@ -308,6 +308,13 @@ class Distillation(_Section):
         "folder of another sentence encoder, which is tuned; 'n-grams', a linear model; 'self', "
         "the network trained on the labels alone first.",
     )
+    answers: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Answers that `valence teach` wrote: the path of their file, or the name of "
+        "answers that Valence has. No teacher is then tuned or asked, a text without an answer "
+        "keeps its labels, and a copy without one is left out.",
+    )
     networks: int = Field(
         default=1,
         ge=1,
@@ -334,6 +341,13 @@ class Distillation(_Section):
         default=2,
         ge=0,
         description="Copies of each training text, with words left out or replaced by near words.",
+    )
+    counterfactuals: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Weight of the teacher in the targets of the [counterfactuals] without emoji; "
+        "the shares that are known from the change have the rest.",
     )
     sentences: bool = Field(
         default=False,

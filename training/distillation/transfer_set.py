@@ -9,32 +9,28 @@ all classifiers are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from valence.service.classifier.classifier import to_probabilities
-from valence.service.classifier.manifest import TeacherRecord
+from valence.service.classifier.manifest import Task, TeacherOrigin, TeacherRecord
 from valence.service.errors import ConfigurationError
-from valence.training.config.schema import MINILM, N_GRAMS, SELF, Configuration, Distillation
+from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
-from valence.training.data import targets
 from valence.training.data.batches import encode_examples
 from valence.training.data.preparation import Prepared
-from valence.training.data.split import Splits
-from valence.training.distillation.encoder_teacher import EncoderTeacher
-from valence.training.distillation.ngram_teacher import NGramTeacher
-from valence.training.distillation.self_teacher import SelfTeacher
-from valence.training.distillation.teacher import MeanTeacher, Teacher, TeacherData
-from valence.training.embeddings.encoder_model import Encoder
+from valence.training.data.targets import soft_targets
+from valence.training.distillation import answer_file, live_answers
+from valence.training.distillation.live_answers import distillation_section
 from valence.training.embeddings.word_vectors import WordVectors
-from valence.training.metrics.definitions import METRICS
-from valence.training.metrics.scores import evaluate
 from valence.training.runtime import distributed
 from valence.training.runtime.hashing import sha256_of
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
+
+_Shares = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,118 +43,148 @@ class TransferSet:
     def apply_to(
         self, prepared: Prepared, configuration: Configuration, reporter: Reporter
     ) -> Prepared:
-        """``prepared`` with these examples and its counterfactuals as its training texts."""
+        """``prepared`` with these examples as its training texts."""
         exact = prepared.vocabulary.without_corrections()
-        examples = (*self.examples, *prepared.raw.counterfactuals)
-        train = encode_examples(examples, exact, configuration, use_shares=True)
-        reporter.say(f"{len(self.examples):,} texts have a teacher, {train.tokens:,} tokens")
+        train = encode_examples(self.examples, exact, configuration, use_shares=True)
+        counts = ", ".join(f"{count:,} {kind}" for kind, count in self.record.texts.items())
+        reporter.say(
+            f"{len(self.examples):,} texts, {train.tokens:,} tokens; a teacher answers for {counts}"
+        )
         return replace(prepared, train=train, teacher=self.record)
 
 
+class Answers(Protocol):
+    """The answers of teachers that are asked now, or those of a file."""
+
+    def probabilities(self, texts: Sequence[str]) -> _Shares:
+        """Probabilities ``(N, K)``; NaN in the row of a text without an answer."""
+
+    @property
+    def origins(self) -> tuple[TeacherOrigin, ...]:
+        """The teachers; known after the first answers."""
+
+
 def make_transfer_set(
-    configuration: Configuration,
-    prepared: Prepared,
-    pretrained: WordVectors | None,
-    run: Run,
+    configuration: Configuration, prepared: Prepared, pretrained: WordVectors | None, run: Run
 ) -> TransferSet:
-    """Train the teachers, or load them from the workspace, and let them label all texts.
+    """Let teachers label all texts, or read what they have answered from the configured file.
 
-    Teachers learn from the training texts, are calibrated on the dev texts, and are evaluated on
-    dev and test. ``pretrained`` are the pre-trained columns of the network's embedding. Among
-    several processes, the first asks the teachers for all. Raises :class:`ConfigurationError` for
-    an unknown teacher, and :class:`FetchError`.
+    Teachers are evaluated on dev and test. ``pretrained`` are the pre-trained columns of the
+    network's embedding. Among several processes, the first asks the teachers for all. Raises
+    :class:`ConfigurationError` for an unknown teacher and for a file that does not fit, and
+    :class:`FetchError`.
     """
-    settings = _distillation_section(configuration)
-    for name in settings.encoders:
-        if not Encoder.is_encoder(name):
-            raise ConfigurationError(
-                f"distillation.teacher {name!r} is not a folder; give that of a sentence encoder, "
-                f"{MINILM!r}, {N_GRAMS!r} or {SELF!r}"
-            )
-    data = TeacherData(
-        prepared.raw.splits.train,
-        prepared.raw.splits.dev,
-        configuration.labels,
-        configuration.task,
-        use_shares=configuration.data.targets == "shares",
-    )
-    trained: dict[str, Teacher] = {}
-    if SELF in settings.teacher:  # all processes train it together
-        trained[SELF] = SelfTeacher(
-            configuration,
-            prepared,
-            pretrained,
-            data,
-            seed=settings.seed,
-            run=run,
+    settings = distillation_section(configuration)
+    if settings.answers is not None:
+        path = answer_file.find_answers(settings.answers)
+        stored = answer_file.read_answers(
+            path, labels=configuration.labels, task=configuration.task
         )
-
-    def make_teacher(name: str) -> Teacher:
-        if name in trained:
-            return trained[name]
-        if name == N_GRAMS:
-            return NGramTeacher(data, reporter=run.reporter)
-        return EncoderTeacher(Encoder(name), settings, data, run)
+        taught = _label_texts(stored, stored.record.metrics, configuration, prepared)
+        if not any(taught.record.texts.values()):
+            raise ConfigurationError(
+                f"distillation.answers: {path} has no answer about any of these texts; leave it "
+                "out, or write answers about them with `valence teach`"
+            )
+        return taught
+    itself = live_answers.train_self_teacher(configuration, prepared, pretrained, run)
 
     def label_texts() -> TransferSet:
-        teacher = MeanTeacher([make_teacher(name) for name in settings.teacher])
-        return _label_texts(teacher, configuration, prepared, data, run.reporter)
+        live = live_answers.make_answers(configuration, prepared, itself, run)
+        held_out = [name for name in prepared.raw.splits.names if name != "train"]
+        metrics = live_answers.score_answers(live, configuration, prepared, held_out)
+        for name, figures in metrics.items():
+            run.reporter.say(f"teacher on {name}: macro-F1 {figures['macro_f1']:.4f}")
+        return _label_texts(live, metrics, configuration, prepared)
 
     return distributed.broadcast_from_first(label_texts)
 
 
+def soften(probabilities: _Shares, *, temperature: float, task: Task) -> _Shares:
+    """The ``probabilities`` of logits that are divided by ``temperature``."""
+    if temperature == 1.0:
+        return probabilities
+    softened: _Shares = probabilities ** (1.0 / temperature)
+    others = (1.0 - probabilities) ** (1.0 / temperature)
+    if task == "single_label":
+        whole: _Shares = softened.sum(axis=1, keepdims=True)
+    else:
+        whole = softened + others
+    return softened / whole
+
+
 def _label_texts(
-    teacher: MeanTeacher,
+    answers: Answers,
+    metrics: Mapping[str, Mapping[str, float]],
     configuration: Configuration,
     prepared: Prepared,
-    data: TeacherData,
-    reporter: Reporter,
 ) -> TransferSet:
-    metrics = _score_teacher(teacher, configuration, prepared.raw.splits)
-    for name, figures in metrics.items():
-        reporter.say(f"teacher on {name}: macro-F1 {figures['macro_f1']:.4f}")
-    augmented = prepared.raw.augmented_texts
-    unlabelled = [example.text for example in prepared.raw.teacher_texts]
-    examples = (
-        *_mix_labels(teacher, configuration, data),
-        *_label_unlabelled(teacher, configuration, augmented, corpus="augmented"),
-        *_label_unlabelled(teacher, configuration, unlabelled, corpus="unlabelled"),
-    )
+    raw, settings = prepared.raw, distillation_section(configuration)
+    counts: dict[str, int] = {}
+
+    def answer(kind: str, texts: Sequence[str]) -> _Shares:
+        shares = np.zeros((0, len(configuration.labels)))
+        if texts:
+            shares = soften(
+                answers.probabilities(texts),
+                temperature=settings.temperature,
+                task=configuration.task,
+            )
+        counts[kind] = int((~np.isnan(shares[:, 0])).sum())
+        return shares
+
+    questions = live_answers.list_questions(configuration, raw)
+    given = live_answers.teacher_data(configuration, prepared).targets()
+    said = answer("labelled", questions.labelled)
+    examples = [*_mix(raw.splits.train, given, said, settings.weight, configuration)]
+    for kind, texts in (("augmented", questions.augmented), ("unlabelled", questions.unlabelled)):
+        examples += _label(texts, answer(kind, texts), configuration, corpus=kind)
+    asked = questions.counterfactuals
+    if asked:
+        said = answer("counterfactual", [example.text for example in asked])
+        known = _known_targets(asked, configuration)
+        examples += _mix(asked, known, said, settings.counterfactuals, configuration)
+    examples += questions.others
     record = TeacherRecord(
-        teachers=teacher.origins,
-        metrics=metrics,
-        texts={
-            "labelled": len(data.train),
-            "augmented": len(augmented),
-            "unlabelled": len(unlabelled),
-        },
+        teachers=answers.origins,
+        metrics={name: dict(figures) for name, figures in metrics.items()},
+        texts=counts,
         targets_sha256=sha256_of([example.text, example.shares] for example in examples),
     )
-    return TransferSet(examples, record)
+    return TransferSet(tuple(examples), record)
 
 
-def _mix_labels(
-    teacher: MeanTeacher, configuration: Configuration, data: TeacherData
+def _known_targets(
+    counterfactuals: Sequence[Example], configuration: Configuration
+) -> NDArray[np.float32]:
+    return soft_targets(
+        counterfactuals, labels=configuration.labels, task=configuration.task, use_shares=True
+    )
+
+
+def _mix(
+    examples: Sequence[Example],
+    given: NDArray[np.float32],
+    said: _Shares,
+    weight: float,
+    configuration: Configuration,
 ) -> Iterator[Example]:
-    """The training texts with the weighted mean of their labels and the teacher's answers."""
-    weight = _distillation_section(configuration).weight
-    soft_labels = _soft_labels(teacher, configuration, [example.text for example in data.train])
-    mixed = (1.0 - weight) * data.targets() + weight * soft_labels
-    for example, row in zip(data.train, mixed, strict=True):
+    """``examples`` with the weighted mean of the targets ``given`` and what the teacher ``said``.
+
+    A text without an answer keeps what is given.
+    """
+    mixed = np.where(np.isnan(said), given, (1.0 - weight) * given + weight * said)
+    for example, row in zip(examples, mixed, strict=True):
         yield replace(example, shares=_make_shares(configuration, row))
 
 
-def _label_unlabelled(
-    teacher: MeanTeacher,
-    configuration: Configuration,
-    texts: Sequence[str],
-    *,
-    corpus: str,
+def _label(
+    texts: Sequence[str], answers: _Shares, configuration: Configuration, *, corpus: str
 ) -> Iterator[Example]:
-    """Texts without labels, with the teacher's probabilities."""
-    if not texts:
-        return
-    for text, row in zip(texts, _soft_labels(teacher, configuration, texts), strict=True):
+    """Texts without labels that have an answer, with the teacher's probabilities."""
+    for text, row in zip(texts, answers, strict=True):
+        if np.isnan(row[0]):
+            continue
         shares = _make_shares(configuration, row)
         likeliest = max(shares, key=shares.__getitem__)
         likely = tuple(label for label, share in shares.items() if share >= 0.5)
@@ -166,46 +192,5 @@ def _label_unlabelled(
         yield Example(text, label, corpus, shares)
 
 
-def _soft_labels(
-    teacher: MeanTeacher, configuration: Configuration, texts: Sequence[str]
-) -> NDArray[np.float64]:
-    """The teacher's probabilities ``(N, K)``, softened by the configured temperature."""
-    return to_probabilities(
-        teacher.logits(texts),
-        temperature=_distillation_section(configuration).temperature,
-        task=configuration.task,
-    )
-
-
-def _score_teacher(
-    teacher: MeanTeacher, configuration: Configuration, splits: Splits
-) -> dict[str, dict[str, float]]:
-    """The teacher's scores on dev, and on test where there is one."""
-    scores: dict[str, dict[str, float]] = {}
-    for name in splits.names:
-        if name == "train":
-            continue
-        examples = splits.of(name)
-        logits = teacher.logits([example.text for example in examples])
-        answers = to_probabilities(logits, temperature=1.0, task=configuration.task)
-        truth = targets.label_indices(
-            examples, labels=configuration.labels, task=configuration.task
-        )
-        multi_label = configuration.task == "multi_label"
-        evaluation = evaluate(
-            answers,
-            truth,
-            labels=configuration.labels,
-            thresholds=[0.5] * len(configuration.labels) if multi_label else None,
-        )
-        scores[name] = {metric: float(getattr(evaluation, metric)) for metric in METRICS}
-    return scores
-
-
-def _make_shares(configuration: Configuration, row: NDArray[np.float64]) -> dict[str, float]:
+def _make_shares(configuration: Configuration, row: _Shares) -> dict[str, float]:
     return dict(zip(configuration.labels, map(float, row), strict=True))
-
-
-def _distillation_section(configuration: Configuration) -> Distillation:
-    assert configuration.distillation is not None  # noqa: S101 - the caller has checked
-    return configuration.distillation

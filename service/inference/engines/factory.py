@@ -14,6 +14,7 @@ from valence.service.observability.log import Log
 # How much faster the second-best path must measure to be preferred: less may be chance.
 _CLEARLY = 0.9
 _MEASURED_WORDS = 64
+_NATIVE = ("auto", "native")
 # engines that compute with torch, and where
 _TORCH = {"reference": "cpu", "cuda": "cuda"}
 
@@ -23,12 +24,15 @@ def create(artifact: Artifact, *, name: str, log: Log) -> Engine:
 
     ``auto`` is the native engine on the path that measures fastest here, or the reference engine
     with a line in ``log`` that says why. Raises :class:`ConfigurationError` for an engine that
-    cannot run here.
+    cannot run here, and for a name that is no engine's.
     """
     from valence.service.inference.engines.native import NativeEngine
 
     if name in _TORCH:
         return _torch(artifact, name)
+    if name not in _NATIVE and not name.startswith("native-"):
+        known = ", ".join((*_NATIVE, *_TORCH))
+        raise ConfigurationError(f"{name!r} is not an engine; choose one of {known}, native-PATH")
     try:
         path = name.removeprefix("native-") if "-" in name else _fastest_path(artifact)
         return NativeEngine(artifact, path=path)

@@ -20,11 +20,14 @@ from valence.service.inference.scored import Answer, Scored, ScoreRequest
 from valence.service.inference.scorer import Scorer
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
-from valence.service.observability.metrics.shadow import Lost
+from valence.service.observability.metrics.shadow import Lost, PairMetrics
 from valence.service.settings import ShadowRule
 
 # A fuller worker leaves its shadows out. Shadows count in the saturation too.
 MAX_SATURATION = 0.75
+# A longer turn of the event loop has read and answered many requests. The saturation, a mean over
+# seconds, tells later of a flood.
+_MAX_TURN_SECONDS = 0.002
 # What may wait, of all requests together. The texts of a large request wait and are scored in
 # parts, so that others come between.
 MAX_TEXTS = 1_024
@@ -32,6 +35,8 @@ MAX_CHARACTERS = 1_048_576
 _PART_TEXTS = 32
 # a text that has waited longer is forgotten
 _MAX_AGE_SECONDS = 1.0
+# Texts of several requests cost less together, so the first one waits for others.
+_GATHER_SECONDS = 0.02
 # time between two looks for room
 _PAUSE_SECONDS = 0.01
 
@@ -104,7 +109,7 @@ class Shadow:
                 self._texts + len(part.texts) > MAX_TEXTS
                 or self._characters + characters > MAX_CHARACTERS
             ):
-                self._count_lost(part, "dropped")
+                self._count_lost((part,), "dropped")
                 continue
             self._texts += len(part.texts)
             self._characters += characters
@@ -113,57 +118,88 @@ class Shadow:
             self._working = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
+        # A part that is scored alone shares no batch, like most texts of requests while there is
+        # room: so its time tells how the versions compare.
+        alone = True
         try:
+            await asyncio.sleep(_GATHER_SECONDS)
             while self._waiting:
-                if self._models.busy or self._metrics.saturation >= MAX_SATURATION:
+                if await self._find_room():
+                    await self._compare(self._take(alone=alone))
+                    alone = not alone
+                else:
                     self._forget_old()
                     await asyncio.sleep(_PAUSE_SECONDS)
-                else:
-                    part = self._waiting.popleft()
-                    self._release(part)
-                    await self._compare(part)
         finally:
             self._working = None
 
-    async def _compare(self, part: _Part) -> None:
-        challenger = self._find_challenger(part.served)
+    async def _find_room(self) -> bool:
+        """Whether requests leave time: seen in one turn of the event loop, which they get first."""
+        started = time.perf_counter()
+        await asyncio.sleep(0)
+        return (
+            time.perf_counter() - started <= _MAX_TURN_SECONDS
+            and not self._models.busy
+            and self._metrics.saturation < MAX_SATURATION
+        )
+
+    def _take(self, *, alone: bool) -> list[_Part]:
+        """The next part, with those behind it that one request may ask about if not ``alone``."""
+        first = self._waiting[0]
+        parts: list[_Part] = []
+        texts = 0
+        while self._waiting and not (parts and alone):
+            part = self._waiting[0]
+            texts += len(part.texts)
+            if texts > _PART_TEXTS or (part.served, part.truncation) != (
+                first.served,
+                first.truncation,
+            ):
+                break
+            parts.append(self._waiting.popleft())
+            self._release(part)
+        return parts
+
+    async def _compare(self, parts: Sequence[_Part]) -> None:
+        served, truncation = parts[0].served, parts[0].truncation
+        texts = [text for part in parts for text in part.texts]
+        challenger = self._find_challenger(served)
         if challenger is None:
             return
         try:
             scored = await challenger.score(
                 ScoreRequest(
-                    part.texts,
-                    part.truncation,
+                    texts,
+                    truncation,
                     partial=True,
                     deadline=time.perf_counter() + _MAX_AGE_SECONDS,
                     shadow=True,
                 )
             )
         except (Overloaded, DeadlineExceeded, Unavailable):
-            self._count_lost(part, "dropped")
+            self._count_lost(parts, "dropped")
             return
         except Exception as error:
             # Whatever fails here must not be seen by a client. Each kind is told once.
-            self._count_lost(part, "failed")
+            self._count_lost(parts, "failed")
             if (challenger.version, type(error)) not in self._failures:
                 self._failures.add((challenger.version, type(error)))
                 self._log.failure(
                     "shadow failed", error, model=challenger.name, version=challenger.version
                 )
             return
+        given = [answer for part in parts for answer in part.answers]
         pairs = [
             (answer[0], other[0])
-            for answer, other in zip(part.answers, scored.answers, strict=True)
+            for answer, other in zip(given, scored.answers, strict=True)
             if isinstance(other, tuple)
         ]
-        metrics = self._metrics.shadow.pair(
-            part.served.name, part.served.version, challenger.version, challenger.manifest.labels
-        )
+        metrics = self._find_metrics(served, challenger)
         metrics.count_compared(pairs)
-        if len(pairs) < len(part.texts):
-            metrics.count_lost(len(part.texts) - len(pairs), "failed")
-        elif part.engine_seconds:
-            metrics.count_engine(served=part.engine_seconds, challenger=scored.engine_seconds)
+        if len(pairs) < len(texts):
+            metrics.count_lost(len(texts) - len(pairs), "failed")
+        elif len(parts) == 1 and parts[0].engine_seconds:
+            metrics.count_engine(served=parts[0].engine_seconds, challenger=scored.engine_seconds)
 
     def _find_challenger(self, served: Scorer) -> Scorer | None:
         """The challenger, if it is loaded, is another version, and has the same labels."""
@@ -186,21 +222,23 @@ class Shadow:
     def _forget(self, parts: Iterable[_Part]) -> None:
         for part in parts:
             self._release(part)
-            self._count_lost(part, "dropped")
+            self._count_lost((part,), "dropped")
 
     def _release(self, part: _Part) -> None:
         self._texts -= len(part.texts)
         self._characters -= sum(map(len, part.texts))
 
-    def _count_lost(self, part: _Part, outcome: Lost) -> None:
-        challenger = self._find_challenger(part.served)
-        if challenger is not None:
-            self._metrics.shadow.pair(
-                part.served.name,
-                part.served.version,
-                challenger.version,
-                challenger.manifest.labels,
-            ).count_lost(len(part.texts), outcome)
+    def _count_lost(self, parts: Iterable[_Part], outcome: Lost) -> None:
+        for part in parts:
+            challenger = self._find_challenger(part.served)
+            if challenger is not None:
+                metrics = self._find_metrics(part.served, challenger)
+                metrics.count_lost(len(part.texts), outcome)
+
+    def _find_metrics(self, served: Scorer, challenger: Scorer) -> PairMetrics:
+        return self._metrics.shadow.pair(
+            served.name, served.version, challenger.version, challenger.manifest.labels
+        )
 
 
 def _split(served: Scorer, request: ScoreRequest, scored: Scored, now: float) -> Iterator[_Part]:

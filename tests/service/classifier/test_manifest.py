@@ -101,12 +101,15 @@ def test_paths_of_texts_and_teachers_lose_their_folders() -> None:
     told = {
         "data": {"files": ["/home/alice/a.csv"], "dev": ["/home/alice/b.csv"]},
         "unlabelled": {"files": ["/home/alice/more.csv"]},
-        "distillation": {"teacher": ["n-grams", "/home/alice/mine"]},
+        "distillation": {
+            "teacher": ["n-grams", "/home/alice/mine"],
+            "answers": "/home/alice/said.safetensors",
+        },
     }
     assert strip_paths(told) == {
         "data": {"files": ["a.csv"], "dev": ["b.csv"]},
         "unlabelled": {"files": ["more.csv"]},
-        "distillation": {"teacher": ["n-grams", "mine"]},
+        "distillation": {"teacher": ["n-grams", "mine"], "answers": "said.safetensors"},
     }
     assert strip_paths({"distillation": None}) == {"distillation": None}
 

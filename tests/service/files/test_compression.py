@@ -96,5 +96,5 @@ def test_zstandard_needs_a_package_that_is_named(tmp_path, monkeypatch):
     path = tmp_path / "a.zst"
     path.write_bytes(PACKERS[".zst"](b"text\n"))
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'valence\[bulk\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'valence\[score\]'"):
         open_unpacked(path)

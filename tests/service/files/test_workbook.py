@@ -170,5 +170,5 @@ def test_a_workbook_needs_a_package_that_is_named(put, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(ConfigurationError, match=r"openpyxl.*pip install 'valence\[bulk\]'"):
+    with pytest.raises(ConfigurationError, match=r"openpyxl.*pip install 'valence\[score\]'"):
         read_all(put(write_workbook([["text"]])))

@@ -280,6 +280,22 @@ def test_several_workers_never_exceed_the_room(loop, listening, clients):
     assert made == loop.admission.expected <= 20
 
 
+def test_a_full_worker_refuses_what_no_other_worker_takes(loop, listening, clients):
+    loop.sharers = 2
+    loop.admission = FakeAdmission(most=0, refused_a_turn=CLIENTS)
+    made = []
+
+    async def run():
+        server = await loop.create_server(lambda: Greeting(made), sock=listening)
+        await asyncio.sleep(0.005)
+        assert loop.admission.refused == 0
+        await seconds_until(lambda: loop.admission.refused == CLIENTS, most=10)
+        server.close()
+
+    loop.run_until_complete(run())
+    assert not made
+
+
 def test_connections_wait_for_a_worker_that_is_ready(loop, listening):
     made = []
 
@@ -301,3 +317,20 @@ def test_connections_wait_for_a_worker_that_is_ready(loop, listening):
     for transport in made:
         transport.abort()
     loop.run_until_complete(asyncio.sleep(0.01))
+
+
+def test_a_worker_that_ends_before_it_is_ready_accepts_nothing(loop, listening, clients):
+    made = []
+
+    async def run():
+        loop.ready = asyncio.Event()
+        serving = asyncio.create_task(loop.create_server(lambda: Greeting(made), sock=listening))
+        await asyncio.sleep(0.01)
+        loop.is_abandoned = True
+        loop.ready.set()
+        server = await serving
+        assert not server.is_serving()
+        await asyncio.sleep(0.05)
+
+    loop.run_until_complete(run())
+    assert not made

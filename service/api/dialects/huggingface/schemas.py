@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictBool, field_validator
 from pydantic_core import PydanticCustomError
-from valence.service.api.v1.models import Limits
+from valence.service.api.v1.cards import Limits
 
 _BATCH = 'send a batch as [["first text"], ["second text"]]'
 _PAIR = f"a list of strings is a pair of texts, which these models do not read; {_BATCH}"

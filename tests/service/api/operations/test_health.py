@@ -4,7 +4,7 @@ import threading
 import pytest
 from valence.service.api.application import ROUTES
 from valence.service.api.operations import openapi
-from valence.service.api.v1.models import ModelCard, ModelList
+from valence.service.api.v1.cards import ModelCard, ModelList
 
 from tests.support.tiny_models import CountingEngine
 

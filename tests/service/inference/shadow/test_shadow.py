@@ -7,6 +7,7 @@ import gc
 import io
 import json
 import random
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,6 +26,13 @@ from tests.support.tiny_models import save_tiny_model
 
 TEXTS = ["a good movie", "not very good", "the movie was bad!", "good"]
 PAIR = {"model": "sentiment", "version": "1", "challenger": "2"}
+
+
+@pytest.fixture(autouse=True)
+def _idle_machine(monkeypatch):
+    """Let no other load on the machine decide what is dropped."""
+    monkeypatch.setattr(shadows, "_MAX_TURN_SECONDS", 10.0)
+    monkeypatch.setattr(shadows, "_MAX_AGE_SECONDS", 10.0)
 
 
 class Service:
@@ -130,6 +138,28 @@ async def test_answers_and_their_counts_stay_as_without_a_shadow(tmp_path):
     assert service.sample("valence_shadow_share", {"model": "sentiment"}) == 1.0
 
 
+async def test_texts_of_several_requests_are_scored_together(tmp_path, monkeypatch):
+    """Every second time; alone, they tell the time of the engine."""
+    service = Service(tmp_path)
+    asked = []
+    score = service.challenger.score
+
+    def note(request):
+        asked.append(list(request.texts))
+        return score(request)
+
+    monkeypatch.setattr(service.challenger, "score", note)
+    alone = await service.answer(["good"])
+    for texts in (["bad"], ["movie", "good"], ["very"] * 40):
+        await service.answer(texts)
+    await service.answer(["not"], truncation="window")
+    await service.settle()
+    assert asked == [["good"], ["bad", "movie", "good"], ["very"] * 32, ["very"] * 8, ["not"]]
+    assert sum(service.outcomes().values()) == 45
+    seconds = service.sample("valence_shadow_engine_seconds_total", source="served")
+    assert seconds > alone.engine_seconds
+
+
 async def test_a_full_worker_leaves_out_its_shadows(tmp_path, monkeypatch):
     monkeypatch.setattr(shadows, "_MAX_AGE_SECONDS", 0.05)
     service = Service(tmp_path)
@@ -141,6 +171,26 @@ async def test_a_full_worker_leaves_out_its_shadows(tmp_path, monkeypatch):
     await service.answer()
     await service.settle()
     assert service.outcomes()["dropped"] == 4
+
+
+async def test_a_busy_event_loop_leaves_out_its_shadows(tmp_path, monkeypatch):
+    """A flood is seen at once, long before the saturation tells of it."""
+    monkeypatch.setattr(shadows, "_MAX_AGE_SECONDS", 0.05)
+    monkeypatch.setattr(shadows, "_MAX_TURN_SECONDS", 0.01)
+    service = Service(tmp_path)
+    flooded = True
+
+    def read_requests() -> None:
+        time.sleep(0.015)
+        if flooded:
+            loop.call_soon(read_requests)
+
+    loop = asyncio.get_running_loop()
+    loop.call_soon(read_requests)
+    await service.answer()
+    await service.settle()
+    flooded = False
+    assert service.outcomes() == {"dropped": 4}
 
 
 async def test_a_shadow_waits_for_the_texts_of_requests(tmp_path, monkeypatch):

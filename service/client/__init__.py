@@ -1,0 +1,1 @@
+"""``valence.Client`` and ``valence.AsyncClient``: calls of a service over HTTP."""

@@ -1,0 +1,1 @@
+"""Models in a Python program, without a server: what ``valence.load`` gives."""

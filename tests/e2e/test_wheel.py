@@ -1,0 +1,48 @@
+"""The wheel in a new environment, for each Python of this machine.
+
+``make test ARGS='-m slow tests/e2e/test_wheel.py'``, or ``python -m tests.trials.wheel`` for a line
+of figures for each Python. Both need a compiler and a package index.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.trials.wheel.installation import (
+    build_wheel,
+    copy_sources,
+    find_pythons,
+    list_names,
+    try_wheel,
+)
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("version", find_pythons())
+def test_the_wheel_predicts_where_nothing_else_is(
+    tmp_path: Path, tiny_folder: Path, version: str
+) -> None:
+    python = find_pythons()[version]
+    wheel = build_wheel(copy_sources(tmp_path / "sources"), python)
+    assert {name.partition("-")[0] for name in list_names(wheel)} == {"valence"}
+    tried = try_wheel(wheel, python, tiny_folder, tmp_path / "environment")
+    assert tried.engine.startswith("native-")
+    assert tried.label in ("negative", "neutral", "positive", "uncertain")
+    assert not {"torch", "bentoml", "starlette", "uvloop", "typer"} & set(tried.packages)
+
+
+def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+    """From another folder, and after another build that left files behind."""
+    python = next(iter(find_pythons().values()))
+    one, two = (copy_sources(tmp_path / name) for name in ("one", "two-with-a-longer-name"))
+    (two / "service" / "left_over.py").write_text("X = 1\n")
+    other = build_wheel(two, python).read_bytes()
+    (two / "service" / "left_over.py").unlink()
+    shutil.rmtree(two / "dist")
+    first = build_wheel(one, python)
+    assert build_wheel(two, python).read_bytes() == first.read_bytes() != other
+    assert build_wheel(one, python).read_bytes() == first.read_bytes()

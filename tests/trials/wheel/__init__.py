@@ -1,0 +1,1 @@
+"""Whether the wheel works where nothing else of Valence is: ``python -m tests.trials.wheel``."""
