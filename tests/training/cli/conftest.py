@@ -85,6 +85,8 @@ def places(
     made, workspace, models = trained
     file = tmp_path / "toy.toml"
     file.write_text(CONFIGURATION)
+    taught = tmp_path / "taught.toml"
+    taught.write_text(f'{CONFIGURATION}[distillation]\nteacher = "n-grams"\ncopies = 0\n')
     texts = tmp_path / "texts.csv"
     texts.write_text("text\ngreat\n")
 
@@ -106,6 +108,7 @@ def places(
             "models": str(folder / "models"),
             "workspace": str(folder / "workspace"),
             "file": str(file),
+            "taught": str(taught),
             "texts": str(texts),
             "verse": str(character_model / "verse.toml"),
             "folder": str(folder),

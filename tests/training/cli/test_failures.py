@@ -154,6 +154,8 @@ ALL: dict[str, tuple[str, ...]] = {
     "faithfulness": ("faithfulness", "toy", "--engine", "reference", "--workspace", "{workspace}"),
     "typos": ("typos", "toy", "--engine", "reference", "--workspace", "{workspace}"),
     "show": ("show", "toy"),
+    "teach": ("teach", "{taught}", "{folder}/answers.safetensors", "--device", "cpu", *PLACE),
+    "export": ("export", "mlflow", "toy", "--out", "{folder}/exported", "--engine", "reference"),
     "predict": ("predict", "toy", "great", "--engine", "reference"),
     "keys": ("keys", "new", "name"),
     "bento": ("bento",),
