@@ -73,7 +73,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
 		$(MAKEFILE_LIST)
 
-setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow ## Create .venv with all that `valence` needs
+setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store ## Create .venv with all that `valence` needs
 
 serve: $(BASE) ## Train what is missing, then serve; MODELS="NAME NAME" HOST= PORT= WORKERS=auto
 	@$(call train_missing,MODELS)
@@ -121,7 +121,7 @@ types: $(DEVELOPMENT) ## Check the types, strictly
 	done
 	$(BIN)/mypy
 
-bench: $(VENV)-bench/.installed $(BASE)
+bench: $(VENV)-bench/.installed $(if $(filter reload,$(ONLY)),$(VENV)-mlserver/.installed) $(BASE)
 bench: ## Measure; ONLY=http ROUNDS=3 SECONDS=2, or ONLY=revision AGAINST=HEAD~1 (or A..B)
 	@$(call train_missing,MODELS)
 	$(VENV)-bench/bin/python -m tests.trials.bench $(call option,--only,ONLY) $(call option,--rounds,ROUNDS) \
@@ -136,15 +136,15 @@ docs: $(VENV)-docs/.installed ## Build the documentation as a site, and check it
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
 	@echo "open build/site/index.html"
 
-bento: $(BASE) ## Package the service with the models that it would serve
-	@$(call train_missing,MODELS)
+bento: $(BASE) ## Package the service with the models that it would serve; with VALENCE_MODEL_SOURCE without
+	@$(if $(VALENCE_MODEL_SOURCE),,$(call train_missing,MODELS))
 	$(VALENCE) bento
 
-image: bento ## Build the container image TAG; VARIANT=gpu or training, BUILD_ARGS="--build-arg ..."
+image: bento ## Build the container image TAG; VARIANT=gpu, store or training, BUILD_ARGS="--build-arg ..."
 	deploy/image/build.sh "$${GIVEN_VARIANT:-cpu}" "$${GIVEN_TAG:-$(IMAGE)}"
 
 clean: ## Remove environments and all that was built; .valence stays
-	rm -rf $(VENV) $(VENV)-audit $(VENV)-bench $(VENV)-docs $(VENV)-lock $(VENV)-policies build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-bench $(VENV)-docs $(VENV)-lock $(VENV)-mlserver $(VENV)-policies build dist *.egg-info
 	rm -rf .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find service training tests -name __pycache__ -prune -exec rm -rf {} +
 	find service -name '*.so' -exec rm -f {} +
@@ -160,7 +160,8 @@ LOCK_WITH = $(LOCK_BASE_WITH:--universal=--python-platform x86_64-manylinux_2_28
 lock: $(VENV)-lock/.installed ## Write requirements/locks anew, with hashes, for images and `make serve`
 	$(LOCK_WITH) requirements/runtime.txt --output-file requirements/locks/cpu.txt
 	$(LOCK_WITH) requirements/runtime.txt pyproject.toml --extra torch --output-file requirements/locks/gpu.txt
-	$(LOCK_WITH) pyproject.toml --extra train --output-file requirements/locks/training.txt
+	$(LOCK_WITH) requirements/runtime.txt pyproject.toml --extra store --output-file requirements/locks/store.txt
+	$(LOCK_WITH) pyproject.toml --extra train --extra store --output-file requirements/locks/training.txt
 	$(LOCK_WITH) --group sbom --output-file requirements/locks/sbom.txt
 	$(LOCK_BASE_WITH) $$(sed -n 's/^\(torch\|triton\|cuda-[^=]*\|nvidia-[^=]*\)==.*/--no-emit-package \1/p' \
 		requirements/locks/gpu.txt | grep -v nvidia-ml-py) \
@@ -248,10 +249,10 @@ $(BASE): pyproject.toml setup.py requirements/locks/base.txt $(CONSTRAINTS) \
 # an extra of the package, or else a dependency group
 $(VENV)/.%: pyproject.toml $(CONSTRAINTS) | $(BASE)
 	@echo "installing the packages for $* into $(VENV)"
-	$(PIP) install -c $(CONSTRAINTS) $(if $(filter checks hub mlflow search tracking,$*),'valence[$*]',--group $*)
+	$(PIP) install -c $(CONSTRAINTS) $(if $(filter checks hub mlflow search store tracking,$*),'valence[$*]',--group $*)
 	@touch $@
 
-$(DEVELOPMENT): $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow
+$(DEVELOPMENT): $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store
 $(VENV)/.chaos: $(DEVELOPMENT)
 
 # Packages that must not meet ours. What the benchmarks compare with serves beside what it is compared
@@ -260,8 +261,8 @@ $(VENV)-%/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "installing the packages for $* into $(VENV)-$*"
 	"$$GIVEN_PYTHON" -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install --upgrade -c $(CONSTRAINTS) pip
-	$(if $(filter bench,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) --quiet install --no-deps -e .)
-	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install $(if $(filter policies,$*),,-c $(CONSTRAINTS)) \
+	$(if $(filter bench mlserver,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) --quiet install --no-deps -e .)
+	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install $(if $(filter mlserver policies,$*),,-c $(CONSTRAINTS)) \
 		$(if $(filter bench,$*),'valence[train]') --group $*
 	@touch $@
 

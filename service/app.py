@@ -97,6 +97,10 @@ class Valence:
         )
 
         self.settings = settings.Settings.from_environment(os.environ)
+        if self.settings.model_source:
+            from valence.service.sources import follower
+
+            follower.enter_store(self.settings)
         self.metrics = metrics.Metrics(version=version.VERSION, folder=metrics_folder.enter())
         self._lines = _line_writer(sys.stdout, self.metrics.count_dropped_lines)
         self.log = log.Log(self._lines, access=self.settings.access_log)
@@ -162,6 +166,12 @@ class Valence:
                 from valence.service.inference.engines import factory
 
                 factory.require(checked.engine)
+            if checked.model_source:
+                from valence.service.sources import follower
+
+                follower.enter_store(checked)
+                for fault in follower.fill_store(checked):
+                    sys.stderr.write(f"warning: {fault}; the copy of before is served\n")
             for folder in models.folders(checked):
                 seal.verify(folder)
         except ValenceError as error:
@@ -200,12 +210,13 @@ class Valence:
         )
         self._loading = asyncio.create_task(self._finish_loading())
         self._following = asyncio.create_task(self._follow_store())
+        self._pulling = asyncio.create_task(self._follow_source())
         self._agreeing = asyncio.create_task(self._follow_workers())
         self._sharing = asyncio.create_task(self._share_gauges())
         self._measuring = asyncio.create_task(self._measure_saturation())
         # The server waits for all requests before it calls ``drain``, so streams are told to end
         # at the signal itself.
-        sigterm.call_at_sigterm(self._note_end)
+        sigterm.call_at_sigterm(self.models.ending.set)
         if self.settings.drain_seconds:
             sigterm.delay_sigterm(self.settings.drain_seconds, self.models.leave)
 
@@ -214,6 +225,7 @@ class Valence:
         """Answer the requests that were admitted."""
         self._loading.cancel()
         self._following.cancel()
+        self._pulling.cancel()
         self._agreeing.cancel()
         self._reloads.close()
         for shadow in self._shadows:
@@ -234,16 +246,6 @@ class Valence:
         return await classify_in_process(
             self.application.context, {k: v for k, v in fields.items() if v is not None}
         )
-
-    def _note_end(self) -> None:
-        """Tell streams to end; a worker that still loads lets go of the socket of the others."""
-        from valence.service.server.event_loop import BatchAcceptLoop
-
-        self.models.ending.set()
-        loop = asyncio.get_running_loop()
-        if isinstance(loop, BatchAcceptLoop) and not self._ready.is_set():
-            loop.is_abandoned = True
-        self._ready.set()
 
     def _is_worth_keeping(self) -> bool:
         """False for one of several workers whose engine has hung: only it is replaced.
@@ -314,6 +316,17 @@ class Valence:
         await self._loading
         if self.settings.reload == "watch":
             await self._reloads.follow()
+
+    async def _follow_source(self) -> None:
+        await self._loading
+        if self.settings.model_source and self.settings.reload == "watch":
+            from valence.service.sources.follower import SourceFollower
+
+            follower = SourceFollower(self.settings, self.metrics.sources, self.log)
+            try:
+                await follower.follow()
+            finally:
+                follower.close()
 
     async def _follow_workers(self) -> None:
         """Reload what another worker was told to reload."""

@@ -4,6 +4,7 @@
     ├── ArtifactError           a model folder that is damaged or not a model
     ├── ConfigurationError      a setting or configuration file that cannot be used
     ├── InvalidTexts            texts of a Python program that are not texts
+    ├── SourceError             a source of models that cannot be read, or holds no whole version
     ├── NonFiniteAnswer         a model that computes NaN or infinity for a text
     ├── ServiceError            a service that gave valence.Client no answer
     │   ├── ServiceRefused      an answer with an error
@@ -34,7 +35,10 @@ A message names the wrong value and the remedy, and never contains the text of a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
+
+SourceOutcome = Literal["damaged", "missing", "too_large", "unreachable"]
+"""Why a version of a source of models was not copied."""
 
 
 class ValenceError(Exception):
@@ -51,6 +55,17 @@ class ConfigurationError(ValenceError):
 
 class InvalidTexts(ValenceError, ValueError):
     """What a Python program gave as texts is not a column of texts; the message names the row."""
+
+
+class SourceError(ValenceError):
+    """A source of models cannot be read, or what it names cannot be served.
+
+    ``outcome`` is the kind of the fault, as in ``valence_model_pulls_total``.
+    """
+
+    def __init__(self, message: str, *, outcome: SourceOutcome) -> None:
+        super().__init__(message)
+        self.outcome = outcome
 
 
 class NonFiniteAnswer(ValenceError):

@@ -98,6 +98,30 @@ class Settings(BaseModel):
         description="The model for requests that do not name a model. Empty: the first model in "
         "`VALENCE_MODELS`.",
     )
+    model_source: str = Field(
+        default="",
+        description="Where models come from: a folder (a read-only volume), `s3://BUCKET/PATH`, "
+        "`gs://BUCKET/PATH`, `hf://OWNER/NAME` or `oci://HOST/PATH`, laid out as a model store. "
+        "What the models to serve mean there is copied, verified, and followed. Empty: the model "
+        "store on this disk. All but a folder need the extra `valence[store]`.",
+    )
+    model_cache: str = Field(
+        default="",
+        description="Folder of the copies of `VALENCE_MODEL_SOURCE`. Empty: the folder `sources` "
+        "in `BENTOML_HOME`.",
+    )
+    model_source_seconds: float = Field(
+        default=3.0,
+        ge=0.05,
+        le=3600,
+        description="Time between two looks at `VALENCE_MODEL_SOURCE`.",
+    )
+    model_max_bytes: int = Field(
+        default=2**30,
+        ge=1024,
+        description="Maximum size of one version of a model at `VALENCE_MODEL_SOURCE`. A larger "
+        "version is refused before it is downloaded.",
+    )
     engine: str = Field(
         default="auto",
         pattern=r"^(auto|reference|cuda|native|native-[a-z0-9-]+)$",

@@ -15,8 +15,13 @@ def main(bento: Path) -> None:
     from valence.service.observability.log import Log
 
     folders = sorted(path.parent for path in bento.glob("models/*/*/model.json"))
+    if not folders and "VALENCE_MODEL_SOURCE" not in (bento / "bento.yaml").read_text("utf-8"):
+        sys.exit(
+            f"{bento} contains no models; train one with `make train` and build again, or name "
+            "where pods get them: VALENCE_MODEL_SOURCE=s3://BUCKET/PATH make image VARIANT=store"
+        )
     if not folders:
-        sys.exit(f"{bento} contains no models; train one with `make train` and build again")
+        factory.require("native")
     for folder in folders:
         # Loading a model reads every file and verifies its checksum.
         model = artifact.load(folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -23,6 +24,8 @@ CHECKSUMS = "SHA256SUMS"
 REPORT = "report"
 
 _REQUIRED = frozenset({MANIFEST, WEIGHTS, VOCABULARY})
+# no part begins with a dot, so a name cannot lead out of the folder
+_REPORT_FILE = re.compile(rf"{REPORT}(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
 # BentoML's model store writes this file into every folder
 _STORE_FILES = frozenset({"model.yaml"})
 # first bytes of a zip (torch.save) and of a pickle of protocol 2 and later
@@ -73,8 +76,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _verify_checksums(folder: Path) -> None:
-    listing = folder / CHECKSUMS
+def read_checksums(listing: Path) -> dict[str, str]:
+    """The SHA-256 of each file that ``listing`` names; raises :class:`ArtifactError`."""
     try:
         # not splitlines() or text mode, which accept some damaged ends of lines
         *lines, rest = listing.read_bytes().decode("ascii").split("\n")
@@ -92,6 +95,17 @@ def _verify_checksums(folder: Path) -> None:
         if len(digest) != 64 or not separator or name in listed:
             raise ArtifactError(f"{listing}: damaged at {line!r}; train or copy the model again")
         listed[name] = digest
+    return listed
+
+
+def is_part(name: str) -> bool:
+    """Whether a file may be called ``name``, a path relative to a model folder."""
+    return name in _REQUIRED or _REPORT_FILE.fullmatch(name) is not None
+
+
+def _verify_checksums(folder: Path) -> None:
+    listing = folder / CHECKSUMS
+    listed = read_checksums(listing)
     present = _contents(folder)
     for name in present:
         path = folder / name

@@ -26,11 +26,12 @@ from valence.service.classifier.truncation import Truncation
 from valence.service.errors import ConfigurationError
 from valence.service.estimator import scikit_learn
 from valence.service.estimator.texts import Texts, list_texts, refuse_row
+from valence.service.files.fault import Fault
 from valence.service.inference import warm_up
 from valence.service.inference.explain.explainer import Explainer, Explanation, find_places
 from valence.service.score.options import ScoreOptions
 from valence.service.score.recipe import ScorerRecipe
-from valence.service.score.texts import Fault, Judgement
+from valence.service.score.texts import Judgement
 
 # texts that are in memory as word ids together
 _PART = 4_096
@@ -241,7 +242,7 @@ class TextClassifier:
             judged: list[Judgement] = []
             for number, one in enumerate(self._scorer.judge(texts[start : start + _PART]), start):
                 if isinstance(one, Fault):
-                    raise refuse_row(number, one.message)
+                    raise refuse_row(number, str(one))
                 judged.append(one)
             yield judged
 

@@ -22,6 +22,7 @@ from valence import service
 from valence.service.errors import ConfigurationError
 from valence.service.files.failures import exit_in_one_line
 from valence.service.registry import models
+from valence.service.registry.address import Address
 from valence.service.settings import Settings
 
 FILE = Path("bentofile.yaml")
@@ -31,16 +32,23 @@ REQUIREMENTS = Path("requirements", "runtime.txt")
 def render_bentofile(settings: Settings) -> str:
     """``bentofile.yaml`` with the models of ``settings``, by version.
 
+    With a source of models it has none: the service gets them from there when it starts.
+
     Raises :class:`ConfigurationError` as :func:`valence.service.registry.models.folders` does, and
     if the current folder has no ``bentofile.yaml``.
     """
     if not FILE.is_file():
         raise ConfigurationError(f"{Path.cwd()} has no {FILE}; run this in a clone of Valence")
     content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    folders = models.folders(settings)
-    content["models"] = [f"{folder.parent.name}:{folder.name}" for folder in folders]
-    if settings.models:
+    if settings.model_source:
+        source = str(Address.parse(settings.model_source))
+        content["envs"].append({"name": "VALENCE_MODEL_SOURCE", "value": source})
+        content["models"], names = [], ",".join(settings.models)
+    else:
+        folders = models.folders(settings)
+        content["models"] = [f"{folder.parent.name}:{folder.name}" for folder in folders]
         names = ",".join(folder.parent.name for folder in folders)
+    if settings.models:
         content["envs"].append({"name": "VALENCE_MODELS", "value": names})
     text: str = yaml.safe_dump(content, sort_keys=False)
     return text

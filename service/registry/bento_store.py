@@ -20,6 +20,17 @@ def folder() -> Path:
     return Path(BentoMLContainer.model_store.get()._path)
 
 
+def home() -> Path:
+    """The folder of BentoML, in which its store of models lies unless a bento is served."""
+    return Path(BentoMLContainer.bentoml_home.get())
+
+
+def use(store: Path) -> None:
+    """Let the folder ``store`` be the store of this process."""
+    store.mkdir(parents=True, exist_ok=True)
+    BentoMLContainer.model_store.set(ModelStore(store))
+
+
 def create(
     tag: str,
     *,

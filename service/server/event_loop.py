@@ -69,8 +69,6 @@ class BatchAcceptLoop(uvloop.Loop):
     """Called once the server listens, with its socket."""
     ready: asyncio.Event | None = None
     """Servers listen when it is set: a worker that starts leaves connections to the others."""
-    is_abandoned = False
-    """Set before ``ready`` if the worker ends without having been ready: it never accepts."""
     sharers = 1
     """How many workers accept from one socket, this one included."""
 
@@ -99,10 +97,6 @@ class BatchAcceptLoop(uvloop.Loop):
                 # accepted sockets inherit it
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         server = BatchAcceptServer(self, sock, protocol_factory, ssl=options.get("ssl"))
-        if self.is_abandoned:
-            # its owner closes the socket next, and connections that wait no longer wait in vain
-            server.close()
-            return server
         if self.on_listening is not None:
             await self.on_listening(sock)
         self.url = self.url or _url(sock, secure=options.get("ssl") is not None)
@@ -145,9 +139,15 @@ class BatchAcceptServer:
         return self._serving
 
     def close(self) -> None:
-        """Stop accepting; connections stay open, and the owner of the socket closes the socket."""
+        """Stop accepting; connections stay open, and the owner of the socket closes the socket.
+
+        Of several workers the last one has what came to the socket of all: those connections are
+        accepted, and end after an answer.
+        """
         if not self._serving:
             return
+        if self._loop.sharers > 1:
+            self._accept_rest()
         self._serving = False
         if self._resume_timer is None:
             self._loop.remove_reader(self._listening)
@@ -189,6 +189,15 @@ class BatchAcceptServer:
                 # Nothing can be sent before the TLS handshake, so the protocol refuses it.
                 self._connect_soon(connection)
         self._pause()
+
+    def _accept_rest(self) -> None:
+        """Accept what waits, before the socket is closed."""
+        admission = self._loop.admission
+        room = _MAX_ACCEPTS_PER_TURN if admission is None else admission.capacity()
+        for _ in range(min(room, _MAX_ACCEPTS_PER_TURN)):
+            if (connection := self._accept()) is None:
+                return
+            self._connect_soon(connection)
 
     def _count_accepts(self, now: float) -> int:
         """How many of the waiting connections may be accepted in this turn."""
@@ -234,7 +243,7 @@ class BatchAcceptServer:
 
     async def _connect(self, connection: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(
+            _, protocol = await self._loop.connect_accepted_socket(
                 self._protocol_factory,
                 connection,
                 ssl=self._ssl,
@@ -245,6 +254,12 @@ class BatchAcceptServer:
             connection.close()
             if self._loop.admission is not None:
                 self._loop.admission.release()
+            return
+        if not self._serving:
+            # the server has told only the connections that it knew to end
+            shutdown = getattr(protocol, "shutdown", None)
+            if shutdown is not None:
+                shutdown()
 
 
 def loop_factory(

@@ -125,6 +125,8 @@ def _pod(pod: Resource, image: Image, resources: list[Resource]) -> Iterator[str
         return
     if "emptyDir" not in volumes.get(mounts.get("/tmp", ""), {}):
         yield "/tmp cannot be written"
+    if given.model_source and "emptyDir" not in volumes.get(mounts.get(given.model_cache, ""), {}):
+        yield f"VALENCE_MODEL_CACHE={given.model_cache} is on no volume that can be written"
     if given.api_keys_file:
         secret = volumes.get(mounts.get(str(Path(given.api_keys_file).parent), ""), {})
         if "secret" not in secret:

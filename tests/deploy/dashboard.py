@@ -170,6 +170,8 @@ ROWS: dict[str, tuple[Panel | Query, ...]] = {
         Panel("valence_model_info", ("model", "version", "engine")),
         Panel("valence_model_reload", ("model", "outcome")),
         Panel("valence_model_refused", ("pod", "model")),
+        Panel("valence_model_pulls", ("model", "outcome")),
+        Panel("valence_model_source_unread", ("pod", "model")),
         Panel("valence_build_info", ("service_version",)),
     ),
 }

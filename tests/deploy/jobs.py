@@ -30,6 +30,8 @@ def findings(resources: list[Resource], uid: int) -> Iterator[str]:
     for cron in named(resources, "CronJob").values():
         if cron["spec"]["concurrencyPolicy"] != "Forbid":
             yield f"{title(cron)}: two runs at once"
+        if "rollback" in str(cron["spec"]["jobTemplate"]) and not cron["spec"].get("suspend"):
+            yield f"{title(cron)}: goes back without anybody asking"
     for job in named(resources, "Job").values():
         yield from (f"{title(job)}: {finding}" for finding in _ranks(job, resources))
 
@@ -68,10 +70,16 @@ def _volumes(pod: Resource, container: Resource, claims: dict[str, Resource]) ->
     if "emptyDir" not in volumes.get(mounts.get("/tmp", ""), {}):
         yield "/tmp cannot be written"
     arguments = container["args"]
-    if "--workspace" not in arguments:
+    if "rollback" in arguments:
+        # it changes the store of BENTOML_HOME, or that of a source
+        if "--source" in arguments:
+            return
+        workspace = str(Path(_environment(container)["BENTOML_HOME"]).parent)
+    elif "--workspace" in arguments:
+        workspace = arguments[arguments.index("--workspace") + 1]
+    else:
         yield "no --workspace: the image's own folder cannot be written"
         return
-    workspace = arguments[arguments.index("--workspace") + 1]
     claim = volumes.get(mounts.get(workspace, ""), {}).get("persistentVolumeClaim", {})
     if claim.get("claimName") not in claims:
         yield f"{workspace} is on no volume that is claimed"

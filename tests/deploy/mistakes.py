@@ -14,7 +14,16 @@ SIGNATURE = "deploy/components/signature/policy.yaml"
 FETCHING = "deploy/components/workspace/admit-fetching.yaml"
 RULES = "deploy/components/monitoring/rules.yaml"
 
+FROM_STORE = "deploy/components/model-from-store"
+
 MISTAKES = {
+    "a copy of models that cannot be written": (
+        f"{FROM_STORE}/pods.yaml", "name: models\n    mountPath: /var/cache/valence",
+        "name: models\n    mountPath: /var/cache/other", "VALENCE_MODEL_CACHE",
+    ),
+    "a rollback that nobody asked for": (
+        f"{FROM_STORE}/rollback.yaml", "suspend: true", "suspend: false", "without anybody asking",
+    ),
     "wrong probe path": (BASE, "path: /livez", "path: /alive", "livenessProbe asks /alive"),
     "liveness asks readiness": (BASE, "path: /livez", "path: /readyz", "livenessProbe asks"),
     "wrong port": (BASE, "containerPort: 3000", "containerPort: 8080", "listens on 3000"),

@@ -36,6 +36,40 @@ components:
   - ../../components/training-kubeflow
   - ../../components/champion
 """
+_ROLLBACK = """
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - ../../base
+components:
+  - ../../components/workspace
+  - ../../components/champion
+  - ../../components/rollback
+"""
+_FROM_STORE = """
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - ../../base
+components:
+  - ../../components/monitoring
+  - ../../components/model-from-store
+"""
+_KSERVE_FROM_STORE = """
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - ../../kserve
+components:
+  - ../../components/model-from-store
+"""
+_OVERLAYS = {
+    "other-components": _OTHERS,
+    "training-components": _TRAINING,
+    "rollback": _ROLLBACK,
+    "model-from-store": _FROM_STORE,
+    "kserve-from-store": _KSERVE_FROM_STORE,
+}
 
 Resource = dict[str, Any]
 Rendered = dict[str, list[Resource]]
@@ -48,7 +82,7 @@ def render(deploy: Path, workplace: Path) -> Rendered:
     """
     tree = workplace / "deploy"
     shutil.copytree(deploy, tree)
-    for name, content in (("other-components", _OTHERS), ("training-components", _TRAINING)):
+    for name, content in _OVERLAYS.items():
         others = tree / "overlays" / name
         others.mkdir()
         (others / "kustomization.yaml").write_text(content, "utf-8")

@@ -142,6 +142,11 @@ CASES = {
         {f'valence_model_refused{{{POD},model="m"}}': "0x4 1x20"},
         {f'valence_model_refused{{{POD},model="m"}}': "0x4 1 0x20"},
     ),
+    "ValenceModelSourceUnread": Case(
+        10,
+        {f'valence_model_source_unread{{{POD},model="m"}}': "0x4 1x20"},
+        {f'valence_model_source_unread{{{POD},model="m"}}': "1x4 0x20"},
+    ),
     "ValenceVersionsMixed": Case(
         25,
         versions("a", "valence", "1") | versions("b", "valence", "2"),

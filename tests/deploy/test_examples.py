@@ -104,3 +104,18 @@ def test_training_reaches_one_index_or_none(tmp_path, patch):
     assert blocks == ([{"cidr": "192.0.2.10/32"}] if patch == "example" else [])
     cut_off = ["CronJob valence-retrain: no network policy lets it reach port 443"]
     assert list(network.findings(resources)) == ([] if patch == "example" else cut_off)
+
+
+def test_pods_and_job_read_the_source_of_your_own(tmp_path):
+    resources = build(tmp_path, example("source"))
+    source = "s3://acme-models/production"
+    (pod,) = pods(resources).values()
+    env = {entry["name"]: entry.get("value") for entry in pod["containers"][0]["env"]}
+    assert env["VALENCE_MODEL_SOURCE"] == source
+    assert env["VALENCE_MODEL_CACHE"] in {
+        mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]
+    }
+    (job,) = named(resources, "CronJob").values()
+    template = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert template["containers"][0]["args"][-2:] == ["--source", source]
+    assert agreement.findings({"mine": resources}, ROOT) == []

@@ -64,13 +64,21 @@ def test_only_the_gpu_lock_adds_torch_with_cuda():
     [
         ("cpu", ["runtime"]),
         ("gpu", ["runtime", "torch"]),
-        ("training", ["serve", "torch", "score", "train"]),
+        ("store", ["runtime", "store"]),
+        ("training", ["serve", "torch", "score", "train", "store"]),
         ("sbom", ["sbom"]),
     ],
 )
 def test_a_lock_holds_the_pins_of_its_requirements(lock, parts):
     for part in parts:
         assert required(part).items() <= locked(lock).items()
+
+
+def test_only_the_store_lock_adds_sources_of_models():
+    cpu, store = locked("cpu"), locked("store")
+    assert cpu.items() <= store.items()
+    assert not {"s3fs", "gcsfs", "oras", "botocore", "grpcio"} & cpu.keys()
+    assert unwanted(store) == []
 
 
 def test_the_extra_serve_is_the_runtime_and_the_command_line():
@@ -87,19 +95,22 @@ def test_the_extra_serve_is_the_runtime_and_the_command_line():
 
 
 def test_the_base_lock_is_the_training_lock_without_torch():
-    """Whose builds for CPU and for CUDA have other hashes: `make serve` takes either."""
+    """Whose builds for CPU and for CUDA have other hashes: `make serve` takes either.
+
+    Sources of models are for the image alone.
+    """
     base, training = locked("base"), locked("training")
-    torch = training.keys() - base.keys()
+    sources = locked("store").keys() - locked("cpu").keys() - base.keys()
+    torch = training.keys() - base.keys() - sources
     assert {"torch", "triton", "nvidia-cublas"} <= torch
     assert all(
         name in ("torch", "triton") or name.startswith(("cuda-", "nvidia-")) for name in torch
     )
-    assert {name: base[name] for name in training.keys() - torch} == {
-        name: training[name] for name in training.keys() - torch
-    }
+    shared = training.keys() - torch - sources
+    assert {name: base[name] for name in shared} == {name: training[name] for name in shared}
 
 
-@pytest.mark.parametrize("lock", ["base", "cpu", "gpu", "training", "sbom"])
+@pytest.mark.parametrize("lock", ["base", "cpu", "gpu", "store", "training", "sbom"])
 def test_every_version_of_a_lock_has_its_hashes(lock):
     blocks = re.split(
         r"^(?=[\w.-]+==)", (LOCKS / f"{lock}.txt").read_text("utf-8"), flags=re.MULTILINE

@@ -23,6 +23,8 @@ from valence.training.cli.lm import lm
 from valence.training.cli.options import WORKSPACE
 from valence.training.cli.predict import predict
 from valence.training.cli.promote import promote
+from valence.training.cli.pull import pull
+from valence.training.cli.push import push
 from valence.training.cli.retrain import retrain
 from valence.training.cli.rollback import rollback
 from valence.training.cli.sample import sample
@@ -37,7 +39,18 @@ from valence.training.cli.usage import UsageError, explain_usage
 GROUPS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Train": (train, search, retrain, teach),
     "Data": (fetch, check),
-    "Models": (show, evaluate, faithfulness, typos, experiments, promote, rollback, export),
+    "Models": (
+        show,
+        evaluate,
+        faithfulness,
+        typos,
+        experiments,
+        promote,
+        rollback,
+        push,
+        pull,
+        export,
+    ),
     "Serve": (serve, keys, bento),
     "Score": (score, predict),
     "Character model": (lm, sample, cells),

@@ -35,6 +35,20 @@ ModelArgument = Annotated[
         help="A model of the store: NAME (its champion, else its latest version) or NAME:VERSION."
     ),
 ]
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A folder, s3://BUCKET/PATH, gs://BUCKET/PATH, hf://OWNER/NAME or oci://HOST/PATH."
+    ),
+]
+AtSourceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        help="Change the champion there, as in `valence push`, and not in the store.",
+        show_default=False,
+    ),
+]
 CharacterModelArgument = Annotated[
     str, typer.Argument(help="A character model that `valence lm` trained, by its name.")
 ]

@@ -47,6 +47,14 @@ class RetrainOptions:
             help="Exit code if the champion is kept; 0 where any other code counts as a fault.",
         ),
     ] = KEPT
+    push: Annotated[
+        str | None,
+        typer.Option(
+            help="A source of models, as in `valence push`: a version that is promoted is copied "
+            "there, and promoted there too.",
+            show_default=False,
+        ),
+    ] = None
     track: TrackOption = True
     workspace: WorkspaceOption = WORKSPACE
 
@@ -68,8 +76,11 @@ def retrain(
     # torch takes seconds to import
     from valence.training.pipeline import retraining
     from valence.training.pipeline.gate.rules import Rules
+    from valence.training.registry import source_champion, store
     from valence.training.tracking.tracker import UNTRACKED, track_run
 
+    # before a training that would be for nothing
+    source = source_champion.open_address(options.push) if options.push else None
     warn_of_near_name(chosen.name, reporter)
     tracker = track_run(options.workspace, reporter) if options.track else nullcontext(UNTRACKED)
     with tracker as tracking:
@@ -84,5 +95,8 @@ def retrain(
         reporter.console.print(verdict.make_table())
     typer.echo(verdict.summarize())
     typer.echo(f"{path}, and {path.with_suffix('.md').name} to read")
+    if source is not None and verdict.decision != "kept":
+        pushed = source_champion.publish_version(source, store.find_model(chosen.name))
+        reporter.say(f"{pushed} is the champion at {source.address} too")
     if verdict.decision == "kept":
         raise typer.Exit(options.kept_exit_code)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from valence.service.errors import ConfigurationError
 from valence.service.files.atomic_write import require_path
-from valence.training.config.schema import Configuration
+from valence.training.config.schema import SELF, Configuration
 from valence.training.data.preparation import prepare
 from valence.training.data.split import hash_examples
 from valence.training.distillation import answer_file, live_answers
@@ -28,7 +28,10 @@ def export_answers(
     """
     check_output(configuration, output)
     prepared = prepare(configuration, run)
-    pretrained = network.load_word_vectors(configuration, prepared, run)
+    settings = live_answers.distillation_section(configuration)
+    # word vectors are only needed by a network that is its own teacher
+    own = SELF in settings.teacher
+    pretrained = network.load_word_vectors(configuration, prepared, run) if own else None
     itself = live_answers.train_self_teacher(configuration, prepared, pretrained, run)
     live = live_answers.make_answers(configuration, prepared, itself, run)
     metrics = live_answers.score_answers(live, configuration, prepared, ["dev"])
@@ -42,7 +45,6 @@ def export_answers(
     if questions.counterfactuals:
         kinds["counterfactual"] = tuple(example.text for example in questions.counterfactuals)
     texts = tuple(dict.fromkeys(text for asked in kinds.values() for text in asked))
-    settings = live_answers.distillation_section(configuration)
     record = AnswerRecord(
         sha256=answer_file.write_tensors(output, texts, live.probabilities(texts)),
         labels=configuration.labels,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,48 +14,21 @@ import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
 from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError
-from valence.service.files.atomic_write import make_unfinished_folder, write_file
-from valence.service.registry import bento_store, champion
+from valence.service.files.atomic_write import write_file
+from valence.service.registry import bento_store, champion, placement
 from valence.service.registry.champion import Champion, Change
 from valence.service.registry.names import describe_unknown
 
 
 def publish_model(folder: Path, manifest: Manifest) -> str:
-    """Copy the artifact in ``folder`` into the store. Returns its tag, ``name:version``.
+    """Copy the artifact in ``folder`` into the store, as its latest version. Returns its tag.
 
     The artifact appears in the store whole or not at all, even if the process is killed. Raises
     :class:`ArtifactError` if the store holds the version already.
     """
-    metrics = manifest.metrics.get("test", manifest.metrics.get("dev"))
-    scores = metrics if isinstance(metrics, dict) else {}
-    store = bento_store.folder()
-    target = store / manifest.name / manifest.version
-    if target.exists():
-        raise ArtifactError(f"the model store holds {manifest.name}:{manifest.version} already")
-    # work beside the store: BentoML lists every folder inside the store as a model
-    with make_unfinished_folder(store.parent) as unfinished:
-        with bento_store.create(
-            f"{manifest.name}:{manifest.version}",
-            store=unfinished,
-            module="valence.service.classifier",
-            labels={"task": manifest.task, "framework": "valence"},
-            metadata={
-                "labels": list(manifest.labels),
-                "seed": manifest.training.seed,
-                "code_version": manifest.training.code_version,
-                "data_sha256": {c.name: c.sha256 for c in manifest.training.corpora},
-                **{
-                    key: scores[key]
-                    for key in ("accuracy", "micro_f1", "macro_f1", "ece")
-                    if key in scores
-                },
-            },
-        ) as model:
-            shutil.copytree(folder, model.path, dirs_exist_ok=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (unfinished / manifest.name / manifest.version).rename(target)
-    serve_version(f"{manifest.name}:{manifest.version}")
-    return str(model.tag)
+    tag = placement.place_model(folder, manifest)
+    serve_version(tag)
+    return tag
 
 
 def serve_version(tag: str) -> None:
@@ -117,10 +89,18 @@ def promote_version(tag: str, *, how: Literal["adopted", "promoted"] = "promoted
         )
     model = find_model(tag)
     with _lock_champion(model.parent) as before:
-        if before is not None and before.version == model.name:
-            return before
-        previous = () if before is None else (*before.previous, before.version)
-        return _write_champion(model.parent, model.name, previous, before, how)
+        return _write_champion(model.parent, before, make_promoted(before, model.name, how=how))
+
+
+def make_promoted(
+    before: Champion | None, version: str, *, how: Literal["adopted", "promoted"] = "promoted"
+) -> Champion:
+    """The champion after ``before`` when ``version`` is promoted; ``before`` if it is the same."""
+    if before is None:
+        return _make_change((), version, (), how)
+    if before.version == version:
+        return before
+    return _make_change(before.changes, version, (*before.previous, before.version), how)
 
 
 def roll_back(name: str) -> Champion:
@@ -132,31 +112,42 @@ def roll_back(name: str) -> Champion:
     if not folder.is_dir():
         raise ArtifactError(f"the model store does not have {name!r}")
     with _lock_champion(folder) as before:
-        if before is None or not before.previous:
+        after = make_rolled_back(before, name)
+        if not (folder / after.version).is_dir():
             raise ArtifactError(
-                f"there is no champion of {name} to go back to; promote one of "
-                f"{_join_names(list_versions(name))} with `valence promote {name}:VERSION`"
+                f"{name}:{after.version}, the previous champion, is not in the model store any "
+                f"more; promote one of {_join_names(list_versions(name))}"
             )
-        *previous, version = before.previous
-        if not (folder / version).is_dir():
-            raise ArtifactError(
-                f"{name}:{version}, the previous champion, is not in the model store any more; "
-                f"promote one of {_join_names(list_versions(name))}"
-            )
-        return _write_champion(folder, version, tuple(previous), before, "rolled back")
+        return _write_champion(folder, before, after)
 
 
-def _write_champion(
-    folder: Path,
+def make_rolled_back(before: Champion | None, name: str) -> Champion:
+    """The champion after ``before``, the champion of ``name``, when it is rolled back.
+
+    Raises :class:`ArtifactError` without a previous champion.
+    """
+    if before is None or not before.previous:
+        raise ArtifactError(
+            f"there is no champion of {name} to go back to; promote one of "
+            f"{_join_names(list_versions(name))} with `valence promote {name}:VERSION`"
+        )
+    *previous, version = before.previous
+    return _make_change(before.changes, version, tuple(previous), "rolled back")
+
+
+def _make_change(
+    changes: tuple[Change, ...],
     version: str,
     previous: tuple[str, ...],
-    before: Champion | None,
     how: Literal["adopted", "promoted", "rolled back"],
 ) -> Champion:
     change = Change(version=version, at=datetime.now(UTC).isoformat(timespec="seconds"), how=how)
-    changes = () if before is None else before.changes
-    after = Champion(version=version, previous=previous, changes=(*changes, change))
-    write_file(folder / champion.FILE, after.model_dump_json(indent=2) + "\n")
+    return Champion(version=version, previous=previous, changes=(*changes, change))
+
+
+def _write_champion(folder: Path, before: Champion | None, after: Champion) -> Champion:
+    if after != before:
+        write_file(folder / champion.FILE, after.model_dump_json(indent=2) + "\n")
     return after
 
 

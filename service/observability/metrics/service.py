@@ -26,6 +26,7 @@ from valence.service.observability.metrics.processes import ServerProcesses
 from valence.service.observability.metrics.reloads import ReloadMetrics
 from valence.service.observability.metrics.saturation import REASONS
 from valence.service.observability.metrics.shadow import ShadowMetrics
+from valence.service.observability.metrics.sources import SourceMetrics
 from valence.service.observability.metrics.totals import ModelTotals, sum_by_model
 from valence.service.observability.metrics.versions import Versions
 from valence.service.observability.request_record import RequestRecord
@@ -123,6 +124,7 @@ class Metrics:
         )
         self.keys = KeyMetrics(registry)
         self.reloads = ReloadMetrics(registry)
+        self.sources = SourceMetrics(registry)
         self.shadow = ShadowMetrics(registry, shared=folder is not None)
         self.stage_seconds = Histogram(
             "valence_stage_duration_seconds",

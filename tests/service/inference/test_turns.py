@@ -1,8 +1,10 @@
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 from valence.service.errors import DeadlineExceeded
+from valence.service.inference import turns as module
 from valence.service.inference.turns import Turns
 
 from tests.support.event_loop_turns import counted
@@ -10,6 +12,14 @@ from tests.support.event_loop_turns import counted
 
 def hold_loop(seconds):
     time.sleep(seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that other programs do not move: ``clock.now`` is in seconds."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    return clock
 
 
 def count_to(number):
@@ -48,7 +58,7 @@ async def test_work_ends_at_the_deadline():
             await turns.run(work_for_ever())
 
 
-async def test_one_of_many_works_in_a_turn():
+async def test_one_of_many_works_in_a_turn(clock):
     """However many are at long work, another task waits for one of them."""
     worked = []
 
@@ -56,6 +66,7 @@ async def test_one_of_many_works_in_a_turn():
         turns = Turns()
         for _ in range(20):
             await turns.give()
+            clock.now += 0.0001
             worked.append(name)
 
     tasks = [asyncio.create_task(work(name)) for name in range(10)]
@@ -71,14 +82,14 @@ async def test_one_of_many_works_in_a_turn():
     ] * 20
 
 
-async def test_a_crowded_loop_lets_several_work_in_a_turn():
+async def test_a_crowded_loop_lets_several_work_in_a_turn(clock):
     """A flood is refused for milliseconds in each turn: the admitted ones keep the engine busy."""
     worked = []
 
     async def work(name):
         turns = Turns()
         for _ in range(5):
-            hold_loop(0.0005)
+            clock.now += 0.0005
             worked.append(name)
             await turns.give()
 
@@ -87,7 +98,7 @@ async def test_a_crowded_loop_lets_several_work_in_a_turn():
     while not all(task.done() for task in tasks):
         before = len(worked)
         await asyncio.sleep(0)
-        hold_loop(0.01)  # by others
+        clock.now += 0.01  # by others
         steps.append(len(worked) - before)
     # all begin at once; then about as long as the others, which is 20 pieces of half a millisecond
     assert 5 < max(steps[3:]) <= 20

@@ -31,6 +31,15 @@ def test_the_bento_serves_the_configured_models(put) -> None:
 
 
 @pytest.mark.usefixtures("put")
+def test_with_a_source_the_bento_holds_no_model() -> None:
+    content = yaml.safe_load(bento.render_bentofile(Settings(model_source="s3://bucket/models/")))
+    assert content["models"] == []
+    assert {"name": "VALENCE_MODEL_SOURCE", "value": "s3://bucket/models"} in content["envs"]
+    with pytest.raises(ConfigurationError, match="belong in the environment"):
+        bento.render_bentofile(Settings(model_source="s3://someone:secret@bucket/models"))
+
+
+@pytest.mark.usefixtures("put")
 def test_without_models_no_bento_is_built(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         bento.main()

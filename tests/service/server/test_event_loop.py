@@ -319,18 +319,24 @@ def test_connections_wait_for_a_worker_that_is_ready(loop, listening):
     loop.run_until_complete(asyncio.sleep(0.01))
 
 
-def test_a_worker_that_ends_before_it_is_ready_accepts_nothing(loop, listening, clients):
+class Ending(Greeting):
+    def shutdown(self):
+        self.made[-1].close()
+
+
+def test_the_last_of_several_workers_answers_what_waits(loop, listening, clients):
+    loop.sharers = 2
     made = []
 
     async def run():
-        loop.ready = asyncio.Event()
-        serving = asyncio.create_task(loop.create_server(lambda: Greeting(made), sock=listening))
-        await asyncio.sleep(0.01)
-        loop.is_abandoned = True
-        loop.ready.set()
-        server = await serving
+        server = await loop.create_server(lambda: Ending(made), sock=listening)
+        server.close()
         assert not server.is_serving()
-        await asyncio.sleep(0.05)
+        await server.wait_closed()
 
     loop.run_until_complete(run())
-    assert not made
+    assert len(made) == CLIENTS
+    assert {client.recv(10) for client in clients} == {b"hello"}
+    # each connection was told to end, and nothing is left of them
+    loop.run_until_complete(asyncio.sleep(0.01))
+    assert {client.recv(10) for client in clients} == {b""}

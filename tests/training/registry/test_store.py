@@ -11,6 +11,7 @@ import bentoml
 import pytest
 from valence.service.classifier import artifact
 from valence.service.errors import ArtifactError
+from valence.service.registry import placement
 from valence.training.registry import store
 
 pytestmark = pytest.mark.usefixtures("model_store")
@@ -53,7 +54,7 @@ def test_a_full_disk_keeps_the_last_good_model(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.shutil, "copytree", full)
+        patch.setattr(placement.shutil, "copytree", full)
         with pytest.raises(OSError, match="No space left"):
             store.publish_model(second, artifact.load(second).manifest)
     assert artifact.load(store.find_model("sentiment")).manifest.version == "1"
@@ -63,7 +64,7 @@ def test_a_full_disk_keeps_the_last_good_model(
 def test_a_failed_publication_leaves_nothing(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
-    copytree = store.shutil.copytree
+    copytree = placement.shutil.copytree
 
     def fail_midway(source: Path, target: str, **options: object) -> None:
         (Path(target) / artifact.MANIFEST).write_text("{}")
@@ -71,13 +72,13 @@ def test_a_failed_publication_leaves_nothing(
 
     manifest = artifact.load(tiny_folder).manifest
     with monkeypatch.context() as patch:
-        patch.setattr(store.shutil, "copytree", fail_midway)
+        patch.setattr(placement.shutil, "copytree", fail_midway)
         with pytest.raises((KeyboardInterrupt, OSError)):
             store.publish_model(tiny_folder, manifest)
     assert bentoml.models.list() == []
     with pytest.raises(ArtifactError, match="does not have 'sentiment'"):
         store.find_model("sentiment")
-    assert store.shutil.copytree is copytree
+    assert placement.shutil.copytree is copytree
     assert store.publish_model(tiny_folder, manifest) == "sentiment:1"
     artifact.load(store.find_model("sentiment"))
 
@@ -211,12 +212,13 @@ def test_the_remains_of_a_killed_publication_are_removed(
         "from bentoml._internal.configuration.containers import BentoMLContainer\n"
         "from bentoml._internal.models import ModelStore\n"
         "from valence.service.classifier import artifact\n"
+        "from valence.service.registry import placement\n"
         "from valence.training.registry import store\n"
         "BentoMLContainer.model_store.set(ModelStore(sys.argv[1]))\n"
         "def die(source, target, **_):\n"
         "    (Path(target) / 'model.json').write_text('{')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "store.shutil.copytree = die\n"
+        "placement.shutil.copytree = die\n"
         "folder = Path(sys.argv[2])\n"
         "store.publish_model(folder, artifact.load(folder).manifest)\n"
     )

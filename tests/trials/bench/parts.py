@@ -24,9 +24,11 @@ PARTS = {
     "training": "tests.trials.bench.training",
     "streaming": "tests.trials.bench.streaming",
     "revision": "tests.trials.bench.revision",
+    "reload": "tests.trials.bench.reload",
 }
-# run only on request: one part writes 10 GB, one needs a revision to compare with
-ASKED_FOR = ("streaming", "revision")
+# run only on request: one part writes 10 GB, one needs a revision to compare with, one needs
+# MLServer in an environment of its own
+ASKED_FOR = ("streaming", "revision", "reload")
 
 
 def run(part: str, options: Options) -> Section:

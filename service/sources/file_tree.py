@@ -1,0 +1,112 @@
+"""Sources that fsspec reads as trees of files: folders, S3, Google Cloud Storage, the Hub."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import replace_file
+from valence.service.registry.address import Address
+from valence.service.sources.source import Listing
+
+EXTRA = "valence[store]"
+_SUFFIX = ".json"
+_BLOCK_BYTES = 4 * 2**20
+# one of these differs once a file was replaced; each kind of tree has some of them
+_STATES = (
+    "size", "ETag", "etag", "LastModified", "generation", "updated", "mtime", "ino", "blob_id",
+)  # fmt: skip
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "s3": {
+        "config_kwargs": {
+            "connect_timeout": 5,
+            "read_timeout": 30,
+            "retries": {"max_attempts": 2, "mode": "standard"},
+        }
+    },
+    "gs": {"timeout": 30},
+}
+
+
+class FileTree:
+    """The source at ``address``: ``NAME/VERSION/FILE`` and ``NAME/ALIAS.json``, as in a store."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        options = {"use_listings_cache": False, "skip_instance_cache": True}
+        try:
+            self._files = fsspec.filesystem(
+                address.kind, **options, **_OPTIONS.get(address.kind, {})
+            )
+        except ImportError:
+            raise ConfigurationError(
+                f"{address.kind}:// needs another package: pip install '{EXTRA}'"
+            ) from None
+
+    def look(self, name: str) -> Listing:
+        """What the tree holds of the model ``name``."""
+        self._files.invalidate_cache()
+        try:
+            entries = self._files.ls(self._path(name), detail=True)
+        except FileNotFoundError:
+            return Listing()
+        versions, aliases = [], {}
+        for entry in entries:
+            base = str(entry["name"]).rstrip("/").rpartition("/")[2]
+            if entry["type"] == "directory":
+                versions.append(base)
+            elif base.endswith(_SUFFIX) and not base.startswith("."):
+                state = [str(entry.get(key)) for key in _STATES]
+                aliases[base.removesuffix(_SUFFIX)] = " ".join(state)
+        return Listing(tuple(sorted(versions)), aliases)
+
+    def read_alias(self, name: str, alias: str, *, limit: int) -> bytes:
+        """At most ``limit`` bytes of the file of an alias."""
+        with self._files.open(self._path(name, f"{alias}{_SUFFIX}"), "rb") as file:
+            content: bytes = file.read(limit)
+        return content
+
+    def measure(self, name: str, version: str, files: Sequence[str]) -> dict[str, int]:
+        """The size of each of ``files`` that is there."""
+        sizes = {}
+        for file in files:
+            with suppress(FileNotFoundError):
+                sizes[file] = int(self._files.info(self._path(name, version, file))["size"])
+        return sizes
+
+    def open(self, name: str, version: str, file: str) -> AbstractContextManager[IO[bytes]]:
+        """One file of a version; the content ends at the size that the file has now."""
+        path = self._path(name, version, file)
+        opened: AbstractContextManager[IO[bytes]] = self._files.open(
+            path, "rb", block_size=_BLOCK_BYTES
+        )
+        return opened
+
+    def write_version(self, name: str, version: str, folder: Path, files: Sequence[str]) -> None:
+        """Write ``files`` in this order."""
+        for file in files:
+            with (folder / file).open("rb") as content:
+                self._write((name, version, file), content)
+
+    def write_alias(self, name: str, alias: str, content: bytes) -> None:
+        """Write the file of an alias; object stores replace an object in one step."""
+        self._write((name, f"{alias}{_SUFFIX}"), io.BytesIO(content))
+
+    def _write(self, parts: Sequence[str], content: IO[bytes]) -> None:
+        path = self._path(*parts)
+        if self.address.kind != "file":
+            with self._files.open(path, "wb") as target:
+                shutil.copyfileobj(content, target, _BLOCK_BYTES)
+            return
+        # a folder needs two steps for what others see in one
+        with replace_file(Path(path)) as unfinished, unfinished.open("wb") as target:
+            shutil.copyfileobj(content, target, _BLOCK_BYTES)
+
+    def _path(self, *parts: str) -> str:
+        return "/".join((self.address.location, *parts))
