@@ -103,6 +103,7 @@ def places(
         version = made.tag.partition(":")[2]
         other = folder / "models" / "toy" / "1"
         shutil.copytree(folder / "models" / "toy" / version, other)
+        shutil.copytree(other, folder / "source" / "toy" / "2")
         return {
             "tag": made.tag,
             "models": str(folder / "models"),

@@ -156,6 +156,8 @@ ALL: dict[str, tuple[str, ...]] = {
     "show": ("show", "toy"),
     "teach": ("teach", "{taught}", "{folder}/answers.safetensors", "--device", "cpu", *PLACE),
     "export": ("export", "mlflow", "toy", "--out", "{folder}/exported", "--engine", "reference"),
+    "push": ("push", "{tag}", "{folder}/source"),
+    "pull": ("pull", "toy:2", "{folder}/source"),
     "predict": ("predict", "toy", "great", "--engine", "reference"),
     "keys": ("keys", "new", "name"),
     "bento": ("bento",),
