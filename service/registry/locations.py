@@ -40,9 +40,10 @@ def find_model(source: str | os.PathLike[str]) -> Path:
     """
     if isinstance(source, str):
         if _is_remote(source):
+            # the address may have a password
             raise ConfigurationError(
-                f"{source!r} is not on this machine; fetch the model into a folder and give the "
-                "path of the folder"
+                f"a model of a source ({source.partition(':')[0]}:) is not on this machine; copy "
+                "it into the model store by `valence pull NAME SOURCE`, and load it by its name"
             )
         if not _is_path(source):
             return _find_version(source, find_store() / "models")

@@ -54,14 +54,15 @@ def test_a_champion_that_is_gone_is_named(home, put):
         ("sentiment:9", "no version '9' of sentiment; it has 1"),
         ("sentiment:champion", "no champion; promote"),
         ("hf:owner/name", "not on this machine"),
-        ("https://host/model.tar", "not on this machine"),
+        ("s3://user:secret@host/models", r"source \(s3:\) is not on this machine.*valence pull"),
     ],
 )
 def test_a_model_that_is_not_there_is_refused(home, put, tag, fault):
     put("sentiment", "1")
     put("topic", "1")
-    with pytest.raises(ConfigurationError, match=fault):
+    with pytest.raises(ConfigurationError, match=fault) as refused:
         locations.find_model(tag)
+    assert "secret" not in str(refused.value)
 
 
 def test_an_empty_store_is_named(tmp_path, monkeypatch):
