@@ -16,11 +16,11 @@ from valence.service.errors import ArtifactError, ConfigurationError, SourceErro
 from valence.service.files.atomic_write import write_file
 from valence.service.registry import bento_store, placement
 from valence.service.registry.address import check_label
+from valence.service.registry.aliases import LATEST
+from valence.service.registry.tag import CHAMPION
 from valence.service.sources.download import Download, too_large
 from valence.service.sources.source import Listing, Source, name_place
 
-CHAMPION = "champion"
-LATEST = "latest"
 _DOWNLOADS = "downloads"
 _MAX_ALIAS_BYTES = 2**20
 _MAX_ALIASES = 64
@@ -81,7 +81,7 @@ class Replica:
             )
         faults: list[SourceError] = []
         contents = self._read_aliases(name, listing, faults)
-        wanted = {pinned: None} if pinned and pinned not in (CHAMPION, LATEST) else {}
+        wanted = {pinned: None} if pinned not in ("", LATEST) else {}
         wanted |= {moved: None for moved, _ in contents.values()}
         latest = max(listing.versions, default="")
         if latest and (pinned == LATEST or CHAMPION not in listing.aliases):

@@ -26,12 +26,13 @@ def pull(
     """Copy a model of a source, with its aliases, into the store; it appears there verified."""
     from valence.service.registry import bento_store
     from valence.service.registry.address import Address
+    from valence.service.registry.tag import Tag
     from valence.service.sources.kinds import open_source
     from valence.service.sources.replica import Replica
 
     address = Address.parse(source)
     bento_store.folder().mkdir(parents=True, exist_ok=True)
-    name, _, version = tag.partition(":")
+    name, version, _ = Tag.parse(tag)
     change = Replica(open_source(address), max_bytes=max_bytes).refresh(name, version, verify=True)
     for version in change.versions:
         Reporter().say(f"{name}:{version} was copied from {address}")
