@@ -9,8 +9,9 @@ import os
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
-from valence.service.registry import champion
+from valence.service.registry import aliases
 from valence.service.registry.names import describe_unknown
+from valence.service.registry.tag import CHAMPION, Tag
 
 STORE_VARIABLE = "BENTOML_HOME"
 _WORKSPACE_STORE = Path(".valence", "bentoml")
@@ -32,11 +33,12 @@ def find_store() -> Path:
 
 
 def find_model(source: str | os.PathLike[str]) -> Path:
-    """The folder of ``source``: a folder, or ``name``, ``name:version`` of the model store.
+    """The folder of ``source``: a folder, or a tag of the model store.
 
-    A string is the path of a folder if it has a separator (``./sentiment``) or begins with ``.`` or
-    ``~``. A bare name means the champion, or the latest version if none was promoted. Raises
-    :class:`ConfigurationError` for a model that is not there.
+    A tag is ``name``, ``name:version`` or ``name@alias``. A string is the path of a folder if it
+    has a separator (``./sentiment``) or begins with ``.`` or ``~``. A bare name means the champion,
+    or the latest version if none was promoted. Raises :class:`ConfigurationError` for a model that
+    is not there.
     """
     if isinstance(source, str):
         if _is_remote(source):
@@ -63,7 +65,7 @@ def _is_path(source: str) -> bool:
 
 
 def _find_version(tag: str, store: Path) -> Path:
-    name, _, version = tag.partition(":")
+    name, version, alias = Tag.parse(tag)
     versions = store / name
     if not name or not versions.is_dir():
         held = [path.name for path in store.iterdir() if path.is_dir()] if store.is_dir() else []
@@ -72,10 +74,13 @@ def _find_version(tag: str, store: Path) -> Path:
             f"{describe_unknown(tag, held)} (the store is {store}){here}; train the model with "
             f"`valence train`, give the path of its folder, or set {STORE_VARIABLE}"
         )
-    if version in ("", champion.ALIAS):
-        chosen = champion.find_version(versions)
-        if chosen is None and version:
-            raise ConfigurationError(f"{name} has no champion; promote one with `valence promote`")
+    if not version:
+        chosen = aliases.find_version(versions, alias or CHAMPION)
+        if chosen is None and alias:
+            raise ConfigurationError(
+                f"{name} has no alias {alias}; make it with `valence alias set {name}@{alias} "
+                "VERSION`"
+            )
         version = chosen or _LATEST
     if version == _LATEST:
         version = _read_latest(versions)

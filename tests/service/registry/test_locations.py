@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from valence.service.errors import ArtifactError, ConfigurationError
-from valence.service.registry import champion, locations
+from valence.service.registry import aliases, locations
 
 # for BentoML's own imports
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
@@ -27,15 +27,15 @@ def promote(home: Path, name: str, version: str) -> None:
 def test_a_tag_is_the_folder_that_bentoml_names(home, put, tag):
     put("sentiment", "1")
     put("sentiment", "2")
-    assert locations.find_model(tag) == Path(champion.get(tag).path)
+    assert locations.find_model(tag) == Path(aliases.get(tag).path)
 
 
 def test_a_bare_name_is_the_champion_once_there_is_one(home, put):
     put("sentiment", "1")
     put("sentiment", "2")
     promote(home, "sentiment", "1")
-    for tag in ("sentiment", "sentiment:champion", "sentiment:latest"):
-        assert locations.find_model(tag) == Path(champion.get(tag).path)
+    for tag in ("sentiment", "sentiment:champion", "sentiment@champion", "sentiment:latest"):
+        assert locations.find_model(tag) == Path(aliases.get(tag).path)
     assert locations.find_model("sentiment").name == "1"
 
 
@@ -52,7 +52,8 @@ def test_a_champion_that_is_gone_is_named(home, put):
         ("sentimnet", "did you mean 'sentiment'.*sentiment, topic.*valence train"),
         ("", "does not have ''"),
         ("sentiment:9", "no version '9' of sentiment; it has 1"),
-        ("sentiment:champion", "no champion; promote"),
+        ("sentiment:champion", "no alias champion; make it with"),
+        ("sentiment@blue", "no alias blue; make it with"),
         ("hf:owner/name", "not on this machine"),
         ("s3://user:secret@host/models", r"source \(s3:\) is not on this machine.*valence pull"),
     ],
