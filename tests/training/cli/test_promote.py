@@ -1,4 +1,4 @@
-"""``valence promote`` with evidence of shadow scoring."""
+"""``valence promote`` with evidence, and options of ``valence retrain`` that do not fit."""
 
 from __future__ import annotations
 
@@ -76,3 +76,9 @@ def test_evidence_and_a_source_do_not_go_together(server, tmp_path):
     with pytest.raises(ConfigurationError, match="promote without --shadow-from"):
         call("promote", "sentiment:2", "--shadow-from", server, "--source", tmp_path)
     assert champion() == "1"
+
+
+@pytest.mark.parametrize("options", [("--shadow-hours", 1), ("--shadow-from", "http://a/metrics")])
+def test_hours_and_servers_go_together(options, tmp_path):
+    with pytest.raises(ConfigurationError, match="--shadow-hours and --shadow-from go together"):
+        call("retrain", "sentiment", "--no-track", "--workspace", tmp_path, *options)
