@@ -110,35 +110,41 @@ def get(tag: str) -> bentoml.Model:
     versions = bento_store.folder() / name
     if not versions.is_dir():
         return bentoml.models.get(name)
-    chosen = find_version(versions, alias or CHAMPION)
-    if chosen is None:
-        if alias:
-            raise ArtifactError(
-                f"{name} has no alias {alias}; make it with `valence alias set {name}@{alias} "
-                f"VERSION`, {name} has these aliases: {', '.join(find_names(versions)) or 'none'}"
-            )
-        return bentoml.models.get(name)
-    return bentoml.models.get(f"{name}:{chosen}")
+    chosen = find_version(versions, alias)
+    return bentoml.models.get(name if chosen is None else f"{name}:{chosen}")
 
 
-def find_version(folder: Path, alias: str = CHAMPION) -> str | None:
-    """The version that ``alias`` names among those in ``folder``; None if there is no such alias.
+def find_version(folder: Path, alias: str = "") -> str | None:
+    """The version that ``alias`` names of the model whose versions are in ``folder``.
 
-    Raises :class:`ArtifactError` for a version that is not in the store.
+    Without an alias it is the champion, or None if no version was promoted. Raises
+    :class:`ArtifactError` for an alias that is not there, is damaged, or whose version is not in
+    the store.
     """
-    found = read(folder, alias)
+    name = folder.name
+    found = read(folder, alias or CHAMPION)
     if found is None:
-        return None
-    name, version = folder.name, found.version
-    if (folder / version).is_dir():
-        return version
-    if alias == CHAMPION:
+        if not alias:
+            return None
+        if alias == CHAMPION:
+            raise ArtifactError(f"{name} has no champion; promote one with `valence promote`")
         raise ArtifactError(
+            f"{name} has no alias {alias}; make it with `valence alias set {name}@{alias} "
+            f"VERSION`, {name} has these aliases: {', '.join(find_names(folder)) or 'none'}"
+        )
+    if not (folder / found.version).is_dir():
+        raise ArtifactError(_describe_missing(name, found.version, alias or CHAMPION))
+    return found.version
+
+
+def _describe_missing(name: str, version: str, alias: str) -> str:
+    if alias == CHAMPION:
+        return (
             f"the champion {name}:{version} is not in the model store any more; promote another "
             f"version with `valence promote {name}:VERSION`, or go back to the champion before "
             f"with `valence rollback {name}`"
         )
-    raise ArtifactError(
+    return (
         f"{name}:{version}, which {name}@{alias} names, is not in the model store any more; name "
         f"another version with `valence alias set {name}@{alias} VERSION`"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from valence.service.errors import ConfigurationError
 from valence.service.registry import aliases
 from valence.service.registry.names import describe_unknown
-from valence.service.registry.tag import CHAMPION, Tag
+from valence.service.registry.tag import Tag
 
 STORE_VARIABLE = "BENTOML_HOME"
 _WORKSPACE_STORE = Path(".valence", "bentoml")
@@ -35,10 +35,11 @@ def find_store() -> Path:
 def find_model(source: str | os.PathLike[str]) -> Path:
     """The folder of ``source``: a folder, or a tag of the model store.
 
-    A tag is ``name``, ``name:version`` or ``name@alias``. A string is the path of a folder if it
-    has a separator (``./sentiment``) or begins with ``.`` or ``~``. A bare name means the champion,
-    or the latest version if none was promoted. Raises :class:`ConfigurationError` for a model that
-    is not there.
+    A tag is ``name``, ``name:version`` or ``name@alias``.
+
+    A string is the path of a folder if it has a separator (``./sentiment``) or begins with ``.`` or
+    ``~``. A bare name means the champion, or the latest version if none was promoted. Raises
+    :class:`ConfigurationError` for a model that is not there.
     """
     if isinstance(source, str):
         if _is_remote(source):
@@ -75,13 +76,7 @@ def _find_version(tag: str, store: Path) -> Path:
             f"`valence train`, give the path of its folder, or set {STORE_VARIABLE}"
         )
     if not version:
-        chosen = aliases.find_version(versions, alias or CHAMPION)
-        if chosen is None and alias:
-            raise ConfigurationError(
-                f"{name} has no alias {alias}; make it with `valence alias set {name}@{alias} "
-                "VERSION`"
-            )
-        version = chosen or _LATEST
+        version = aliases.find_version(versions, alias) or _LATEST
     if version == _LATEST:
         version = _read_latest(versions)
     folder = versions / version

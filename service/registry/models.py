@@ -85,7 +85,7 @@ def folders(settings: Settings) -> list[Path]:
     if not folders_by_name:
         raise ConfigurationError(
             f"the model store has none of {', '.join(DEFAULT_NAMES)}; train them with "
-            "`valence train`"
+            "`valence train`, or name a source that has them in VALENCE_MODEL_SOURCE"
         )
     default = settings.default_model
     if default and default not in folders_by_name:

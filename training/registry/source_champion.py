@@ -26,7 +26,7 @@ def promote_version(source: Source, tag: str) -> Alias:
     name, _, version = tag.partition(":")
     if not version:
         raise ArtifactError(f"{tag!r} names no version; give NAME:VERSION")
-    return _change(source, name, lambda before: store.make_moved(before, version))
+    return _change(source, name, lambda before: store.make_moved(before, version, "promoted"))
 
 
 def publish_version(source: Source, folder: Path) -> str:

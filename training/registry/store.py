@@ -99,10 +99,7 @@ def promote_version(tag: str, *, how: Literal["adopted", "promoted"] = "promoted
             f"{tag!r} names no version; the store holds these versions: "
             f"{_join_names(list_versions(name))}"
         )
-    model = find_model(tag)
-    with _lock_alias(model.parent, CHAMPION) as before:
-        after = make_moved(before, model.name, how=how)
-        return _write_alias(model.parent, CHAMPION, before, after)
+    return _move_alias(find_model(tag), CHAMPION, how)
 
 
 def set_alias(tag: str, version: str) -> Alias:
@@ -114,10 +111,7 @@ def set_alias(tag: str, version: str) -> Alias:
     """
     name, alias = _parse_alias(tag)
     model = find_model(f"{name}{version}" if version.startswith("@") else f"{name}:{version}")
-    with _lock_alias(model.parent, alias) as before:
-        how: How = "promoted" if alias == CHAMPION else "set"
-        after = make_moved(before, model.name, how=how)
-        return _write_alias(model.parent, alias, before, after)
+    return _move_alias(model, alias, "promoted" if alias == CHAMPION else "set")
 
 
 def delete_alias(tag: str) -> Alias:
@@ -141,15 +135,6 @@ def delete_alias(tag: str) -> Alias:
     return before
 
 
-def make_moved(before: Alias | None, version: str, *, how: How = "promoted") -> Alias:
-    """The alias after ``before`` when it names ``version``; ``before`` if it does already."""
-    if before is None:
-        return _make_change((), version, (), how)
-    if before.version == version:
-        return before
-    return _make_change(before.changes, version, (*before.previous, before.version), how)
-
-
 def roll_back(name: str) -> Alias:
     """Make the previous champion of ``name`` the champion; each further call goes back one more.
 
@@ -163,7 +148,17 @@ def roll_back(name: str) -> Alias:
                 f"{name}:{after.version}, the previous champion, is not in the model store any "
                 f"more; promote one of {_join_names(list_versions(name))}"
             )
-        return _write_alias(folder, CHAMPION, before, after)
+        _write_alias(folder, CHAMPION, after)
+        return after
+
+
+def make_moved(before: Alias | None, version: str, how: How) -> Alias:
+    """The alias after ``before`` when it names ``version``; ``before`` if it does so already."""
+    if before is None:
+        return _make_change(before, version, (), how)
+    if before.version == version:
+        return before
+    return _make_change(before, version, (*before.previous, before.version), how)
 
 
 def make_rolled_back(before: Alias | None, name: str) -> Alias:
@@ -177,7 +172,7 @@ def make_rolled_back(before: Alias | None, name: str) -> Alias:
             f"{_join_names(list_versions(name))} with `valence promote {name}:VERSION`"
         )
     *previous, version = before.previous
-    return _make_change(before.changes, version, tuple(previous), "rolled back")
+    return _make_change(before, version, tuple(previous), "rolled back")
 
 
 def _parse_alias(tag: str) -> tuple[str, str]:
@@ -196,20 +191,26 @@ def _find_versions(name: str) -> Path:
     return folder
 
 
-def _make_change(
-    changes: tuple[Change, ...], version: str, previous: tuple[str, ...], how: How
-) -> Alias:
+def _move_alias(model: Path, alias: str, how: How) -> Alias:
+    """Let ``alias`` name the version in the folder ``model``."""
+    with _lock_alias(model.parent, alias) as before:
+        after = make_moved(before, model.name, how)
+        if after is not before:
+            _write_alias(model.parent, alias, after)
+        return after
+
+
+def _make_change(before: Alias | None, version: str, previous: tuple[str, ...], how: How) -> Alias:
     change = Change(version=version, at=datetime.now(UTC).isoformat(timespec="seconds"), how=how)
+    changes = () if before is None else before.changes
     return Alias(version=version, previous=previous, changes=(*changes, change))
 
 
-def _write_alias(folder: Path, alias: str, before: Alias | None, after: Alias) -> Alias:
+def _write_alias(folder: Path, alias: str, content: Alias) -> None:
     path = aliases.find_file(folder, alias)
     if path.is_dir():
         raise ArtifactError(f"{path} is a version of the model; choose another name for the alias")
-    if after != before:
-        write_file(path, after.model_dump_json(indent=2) + "\n")
-    return after
+    write_file(path, content.model_dump_json(indent=2) + "\n")
 
 
 @contextmanager

@@ -71,11 +71,11 @@ class ModelCard(BaseModel):
     versions: Annotated[
         list[str],
         Field(description="The versions in memory; each answers to `name:version`."),
-    ] = []
+    ]
     aliases: Annotated[
         dict[str, str],
         Field(description="The version of each alias; each answers to `name@alias`."),
-    ] = {}
+    ]
     task: Annotated[
         Task,
         Field(

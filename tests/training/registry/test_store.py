@@ -113,7 +113,7 @@ def named(tag: str = "sentiment") -> str:
 def test_a_bare_name_is_the_champion_or_else_the_latest(tmp_path: Path, save_tiny) -> None:
     assert named() == "3"
     assert store.read_champion("sentiment") is None
-    with pytest.raises(ArtifactError, match="has no alias champion; make it with"):
+    with pytest.raises(ArtifactError, match="has no champion; promote one"):
         store.find_model("sentiment:champion")
     store.promote_version("sentiment:1")
     folder = save_tiny(tmp_path / "4", version="4")
