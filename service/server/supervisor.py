@@ -38,6 +38,8 @@ _MIN_RESTART_SECONDS = 10.0
 _RETRY_SECONDS = 0.1
 # PR_SET_PDEATHSIG of linux/prctl.h
 _SET_PARENT_DEATH_SIGNAL = 1
+# The number of the first process, for its workers. Names with VALENCE_ are settings of operators.
+_FIRST_VARIABLE = "_VALENCE_FIRST_PROCESS"
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # programs send them to ask for something else, and a process without a handler ends by them
 _IGNORED_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
@@ -100,6 +102,7 @@ def supervise_workers(
 
     watch = _WorkerWatch(count, grace_seconds=grace_seconds, tell=tell)
     signal.signal(signal.SIGCHLD, watch.handle_sigchld)
+    os.environ[_FIRST_VARIABLE] = str(os.getpid())
     for number in _IGNORED_SIGNALS:
         # workers inherit it
         signal.signal(number, signal.SIG_IGN)
@@ -128,10 +131,14 @@ def end_with_parent() -> None:
     """Have the kernel send this worker SIGTERM when the first process ends; on Linux only.
 
     Without it the worker would go on listening, nothing would restart it, and the next server could
-    not listen.
+    not listen. If the first process has ended already, as one may that is killed while this worker
+    starts, the signal comes now.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    first = os.environ.pop(_FIRST_VARIABLE, "")
+    if first and first != str(os.getppid()):
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _close_descriptor(descriptor: int) -> None:

@@ -320,8 +320,12 @@ def test_connections_wait_for_a_worker_that_is_ready(loop, listening):
 
 
 class Ending(Greeting):
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        self.transport = transport
+
     def shutdown(self):
-        self.made[-1].close()
+        self.transport.close()
 
 
 def test_the_last_of_several_workers_answers_what_waits(loop, listening, clients):
@@ -339,4 +343,6 @@ def test_the_last_of_several_workers_answers_what_waits(loop, listening, clients
     assert {client.recv(10) for client in clients} == {b"hello"}
     # each connection was told to end, and nothing is left of them
     loop.run_until_complete(asyncio.sleep(0.01))
+    for client in clients:
+        client.settimeout(5)
     assert {client.recv(10) for client in clients} == {b""}

@@ -64,6 +64,39 @@ def test_other_signals_do_not_end_the_first_process():
             process.kill()
 
 
+# a first process that is killed while its worker starts
+KILLED = """
+import os, subprocess, sys, time
+from valence.service.server import supervisor
+supervisor.supervise_workers(2, hung_seconds=5, grace_seconds=5, tell=print)
+WORKER = (
+    "import os, time, sys\\n"
+    "from valence.service.server import supervisor\\n"
+    "if sys.argv[1] == 'late':\\n"
+    "    while os.getppid() == int(sys.argv[2]): time.sleep(0.01)\\n"
+    "supervisor.end_with_parent()\\n"
+    "print('follows', flush=True)\\n"
+    "time.sleep(60)\\n"
+)
+for when in ("early", "late"):
+    command = [sys.executable, "-c", WORKER, when, str(os.getpid())]
+    print(subprocess.Popen(command).pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_no_worker_outlives_a_first_process_that_is_killed():
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout
+        lines = [first.stdout.readline() for _ in range(3)]
+        assert "follows\n" in lines
+        first.kill()
+        # the pipe ends when both workers have ended
+        assert "follows" not in first.stdout.read()
+
+
 class Arbiter:
     """The process manager with workers of a test."""
 

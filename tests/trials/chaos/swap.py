@@ -22,8 +22,9 @@ from pathlib import Path
 
 import numpy as np
 from valence.service.classifier import artifact, golden, seal
-from valence.service.registry import champion
-from valence.service.registry.champion import Champion
+from valence.service.registry import aliases
+from valence.service.registry.aliases import Alias
+from valence.service.registry.tag import CHAMPION
 
 from tests.trials.bench import load, texts
 from tests.trials.bench.load import Job, Result, post
@@ -54,9 +55,9 @@ class _Store:
 
     def promote(self, version: str) -> None:
         """Make ``version`` the champion, in one step, as the product does."""
-        path = self.folder / champion.FILE
+        path = aliases.find_file(self.folder, CHAMPION)
         unfinished = path.with_name(f".{path.name}.trial")
-        unfinished.write_text(Champion(version=version).model_dump_json(), encoding="utf-8")
+        unfinished.write_text(Alias(version=version).model_dump_json(), encoding="utf-8")
         unfinished.replace(path)
 
 
