@@ -58,7 +58,9 @@ class Reloads:
         self._metrics.set_meanings(self._models.meanings())
         for name in self._models.names:
             try:
-                await self._follow_model(name)
+                # it may have been unloaded while others were looked at
+                if self._models.find(name) is not None:
+                    await self._follow_model(name)
             except UnknownModel:
                 continue
             except Exception as error:
