@@ -88,6 +88,7 @@ class Valence:
         from valence.service.inference.models import Models
         from valence.service.inference.reload.reloads import Reloads
         from valence.service.inference.shadow.shadow import Shadow
+        from valence.service.inference.split import Split
         from valence.service.observability import (
             library_log,
             log,
@@ -106,7 +107,10 @@ class Valence:
         self.log = log.Log(self._lines, access=self.settings.access_log)
         library_log.install(self.log)
         atexit.register(self._write_last_lines)
-        self.models = Models(hung_seconds=self.settings.hung_seconds)
+        self.models = Models(
+            hung_seconds=self.settings.hung_seconds,
+            splits=[Split(name, dict(weights)) for name, weights in self.settings.split],
+        )
         self._tracer = tracing.Tracer() if tracing.is_enabled(os.environ) else None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._shadows = [
@@ -288,7 +292,9 @@ class Valence:
             scorers = await asyncio.wrap_future(self._loaded)
             # a future that keeps its result would keep the memory of replaced models
             del self._loaded
-            self.models.open(scorers)
+            self.models.add(scorers)
+            await self._reloads.look()
+            self.models.open()
             self._ready.set()
         except Exception as error:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
@@ -20,6 +21,7 @@ from valence.service.machine import cores
 from valence.service.pacing.token_bucket import MAX_RATE, MIN_RATE
 
 PREFIX = "VALENCE_"
+_SHARE = re.compile(r"([a-z0-9][a-z0-9_-]{0,62}):([0-9]{1,9}(?:\.[0-9]{1,6})?)")
 
 
 def _split(value: object) -> object:
@@ -27,6 +29,28 @@ def _split(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
+
+
+def _read_split(value: object) -> object:
+    """The weights of aliases by model in ``NAME=ALIAS:WEIGHT,ALIAS:WEIGHT;NAME=...``."""
+    if not isinstance(value, str):
+        return value
+    splits: dict[str, dict[str, float]] = {}
+    for part in filter(None, map(str.strip, value.split(";"))):
+        name, _, shares = part.partition("=")
+        if name in splits:
+            raise ValueError(f"{name} is given twice")
+        splits[name] = {}
+        for share in shares.split(","):
+            match = _SHARE.fullmatch(share.strip())
+            if match is None or not float(match[2]):
+                raise ValueError(
+                    f"{part!r} is not NAME=ALIAS:WEIGHT,ALIAS:WEIGHT, with weights above 0"
+                )
+            if match[1] in splits[name]:
+                raise ValueError(f"{name} has the alias {match[1]} twice")
+            splits[name][match[1]] = float(match[2])
+    return tuple((name, tuple(weights.items())) for name, weights in splits.items())
 
 
 def _count(value: object) -> object:
@@ -90,8 +114,8 @@ class Settings(BaseModel):
 
     models: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         default=(),
-        description="The models to serve, as `name` or `name:version`, separated by commas. Empty: "
-        "`sentiment` and `topic`, if the model store has them.",
+        description="The models to serve, as `name`, `name:version` or `name@alias`, separated by "
+        "commas. Empty: `sentiment` and `topic`, if the model store has them.",
     )
     default_model: str = Field(
         default="",
@@ -166,23 +190,41 @@ class Settings(BaseModel):
         description="Maximum size of an answer, estimated before the texts are scored. A request "
         "with a larger answer gets status 422.",
     )
+    split: Annotated[
+        tuple[tuple[str, tuple[tuple[str, float], ...]], ...], BeforeValidator(_read_split)
+    ] = Field(
+        default=(),
+        description="Shares of the requests for a model that its aliases answer, such as "
+        "`sentiment=champion:95,challenger:5`; several models are separated by semicolons. "
+        "Requests with the same header `X-Split-Key` have the same alias. Requests that name an "
+        "alias or a version, as `name@alias`, are not split. Empty: no request is split.",
+    )
     reload: Literal["watch", "off"] = Field(
         default="watch",
-        description="`watch`: the service follows the champion of each model that is named without "
-        "a version, and serves a promoted version without a restart. `off`: it serves the versions "
-        "of its start until a restart, or until `POST /v1/models/{name}/reload`.",
+        description="`watch`: the service follows the aliases of its models, and the champion of "
+        "each model that is named without a version, and serves what they name without a restart. "
+        "`off`: it serves the versions of its start until a restart, or until "
+        "`POST /v1/models/{name}/reload`.",
     )
     reload_seconds: float = Field(
         default=2.0,
         ge=0.05,
         le=3600,
-        description="Time between two looks at the champions in the model store.",
+        description="Time between two looks at the aliases in the model store.",
     )
     reload_slowdown: float = Field(
         default=2.0,
         ge=1.0,
         description="How many times as long as the version before a version may compute for a "
         "token. A slower version is not served without a restart.",
+    )
+    resident_mib: int = Field(
+        default=1024,
+        ge=1,
+        description="Memory for the versions of all models of a process, in MiB, told from the "
+        "shapes of the models. To load a version beside them, the versions that no alias names "
+        "leave, the longest unused one first. If that is not enough, the version is refused. What "
+        "a bare name means is always loaded.",
     )
     shadow: Annotated[tuple[ShadowRule, ...], BeforeValidator(_parse_shadows)] = Field(
         default=(),
@@ -334,6 +376,11 @@ class Settings(BaseModel):
                 f"({self.max_body_bytes}), or the largest body allowed could never be read"
             )
         return self
+
+    @property
+    def resident_bytes(self) -> int:
+        """``resident_mib`` in bytes."""
+        return self.resident_mib * 2**20
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

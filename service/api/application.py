@@ -14,6 +14,7 @@ from valence.service.api import pages
 from valence.service.api.dialects import vllm
 from valence.service.api.dialects.huggingface import routes as huggingface
 from valence.service.api.dialects.open_inference import routes as open_inference
+from valence.service.api.dialects.open_inference.problems import refuse as refuse_open_inference
 from valence.service.api.dialects.sagemaker import routes as sagemaker
 from valence.service.api.http.authorization import Access
 from valence.service.api.http.body import BodyLimits, BodyReader
@@ -302,5 +303,5 @@ class Application:
         if exchange.route is not None:
             return exchange.route.refuse(problem, exchange.id)
         if exchange.path.startswith(_OPEN_INFERENCE):
-            return open_inference.refuse(problem, exchange.id)
+            return refuse_open_inference(problem, exchange.id)
         return problem_json(problem, exchange.id)

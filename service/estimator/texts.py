@@ -48,8 +48,10 @@ def _find_rows(texts: Any) -> Iterable[Any]:
         raise InvalidTexts(
             f"a {type(texts).__name__} has no rows in order; give a list of texts instead"
         )
-    if getattr(texts, "ndim", 1) != 1 or hasattr(texts, "column_names"):
-        raise InvalidTexts(f"the texts are a table of shape {_shape(texts)}; {_ONE_COLUMN}")
+    # what holds one column has one dimension, or tells none
+    shape = getattr(texts, "shape", (None,))
+    if len(shape) != 1:
+        raise InvalidTexts(f"the texts are a table of shape {tuple(shape)}; {_ONE_COLUMN}")
     for name in ("to_pylist", "tolist"):
         convert = getattr(texts, name, None)
         if convert is not None:
@@ -69,7 +71,3 @@ def _describe(row: object) -> str:
     if isinstance(row, list | tuple | Mapping):
         return f"a {type(row).__name__}, not a text; {_ONE_COLUMN}"
     return f"a {type(row).__name__}, not a text; convert it by str, or leave the row out"
-
-
-def _shape(texts: Any) -> str:
-    return str(getattr(texts, "shape", "unknown"))

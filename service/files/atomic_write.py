@@ -37,7 +37,8 @@ def replace_file(
     chosen = unfinished or path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         chosen.parent.mkdir(parents=True, exist_ok=True)
-        _delete_leftovers(chosen.parent, f".{glob.escape(path.name)}.*.unfinished")
+        if unfinished is None:
+            _delete_leftovers(path.parent, f".{glob.escape(path.name)}.*.unfinished")
         yield chosen
         if sync:
             with chosen.open("rb") as file:
@@ -59,9 +60,9 @@ def require_path(path: Path) -> None:
         raise ConfigurationError(f"{path} is {what}; give the path of a file to write")
 
 
-def write_file(path: Path, content: str | bytes) -> None:
+def write_file(path: Path, content: str | bytes, *, unfinished: Path | None = None) -> None:
     """Replace ``path`` by ``content``, a text in UTF-8; raises as :func:`replace_file` does."""
-    with replace_file(path) as unfinished, unfinished.open("wb") as file:
+    with replace_file(path, unfinished=unfinished) as chosen, chosen.open("wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 

@@ -122,11 +122,12 @@ class _DelimitedRows:
 
     def _explain_width(self, cells: Sequence[str], first: int, width: int) -> Fault:
         delimiter = self._dialect.delimiter
-        remedy = (
-            f"remove {delimiter!r} from the texts, or set --quoting double"
-            if self._dialect.quoting == "none"
-            else f"put a field with {delimiter!r} or a line break in quotes"
-        )
+        if len(cells) == width + 1 and not cells[-1]:
+            remedy = f"end the header with {delimiter!r} too, or no row"
+        elif self._dialect.quoting == "none":
+            remedy = f"remove {delimiter!r} from the texts, or set --quoting double"
+        else:
+            remedy = f"put a field with {delimiter!r} or a line break in quotes"
         told = f"{len(cells)} fields, the header has {width}; {remedy}{self._name_lines(first)}"
         return Fault(told, FIELDS)
 

@@ -95,14 +95,19 @@ class Table:
                 near = _find_near(wanted, names)
                 raise ConfigurationError(f"{where}: no column {wanted!r}; {near}{self._hint}")
             if names.count(wanted) > 1:
-                numbers = [str(number) for number, name in enumerate(names, 1) if name == wanted]
-                shown = "" if self.wanted is None else f", {wanted!r}"
-                raise ConfigurationError(
-                    f"{where}: the columns {' and '.join(numbers)} have the same name{shown}; "
-                    "rename one"
-                )
+                raise ConfigurationError(f"{where}: {self._explain_repetition(wanted, names)}")
         self.columns = tuple(dict.fromkeys(names if self.wanted is None else self.wanted))
         return self.columns
+
+    def _explain_repetition(self, repeated: str, names: Sequence[str]) -> str:
+        numbers = " and ".join(
+            str(number) for number, name in enumerate(names, 1) if name == repeated
+        )
+        if not repeated:
+            # as in a line above the header, and in a table with empty columns
+            return f"the columns {numbers} have no name; name or remove them; {self._hint}"
+        shown = "" if self.wanted is None else f", {repeated!r}"
+        return f"the columns {numbers} have the same name{shown}; rename one"
 
 
 def show_name(name: str) -> str:

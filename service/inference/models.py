@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from valence.service.errors import Unavailable, UnknownModel
 from valence.service.inference.scorer import Scorer
+from valence.service.inference.split import Split
+from valence.service.registry.tag import Tag
 
 
 class Phase(Enum):
@@ -21,57 +23,79 @@ class Phase(Enum):
 
 
 class Models:
-    """The served models by name; they answer between :meth:`open` and :meth:`close`."""
+    """The versions in memory by what they are called; they answer between open and close.
 
-    def __init__(self, *, hung_seconds: float = 5.0) -> None:
+    A version is in memory as long as something names it: the bare ``name``, an alias
+    ``name@alias``, or its own ``name:version`` if an operator keeps it (:meth:`keep`). Any resident
+    version also answers to ``name:version``.
+    """
+
+    def __init__(self, *, hung_seconds: float = 5.0, splits: Iterable[Split] = ()) -> None:
         self._hung_seconds = hung_seconds
+        self.splits = {split.name: split for split in splits}
+        """How the requests of a bare name are split among its aliases."""
         self.phase = Phase.STARTING
         self.ending = asyncio.Event()
         """Set when the process is told to end; long answers, such as streams, then stop."""
+        # what bare names and aliases mean
+        self._named: dict[str, Scorer] = {}
+        # by name:version, the one first that has not answered for longest
+        self._kept: dict[str, Scorer] = {}
+        # all of it: a request finds its version by one look-up
         self._scorers: dict[str, Scorer] = {}
         self._replaced: set[Scorer] = set()
         self._default = ""
 
-    def open(self, scorers: Sequence[Scorer]) -> None:
-        """Serve ``scorers``; the first one answers requests without a model."""
-        self._scorers = {scorer.name: scorer for scorer in scorers}
-        self._default = scorers[0].name
+    def open(self, scorers: Sequence[Scorer] = ()) -> None:
+        """Serve ``scorers``, each by its bare name, beside those that were added before."""
+        self.add(scorers)
         self.phase = Phase.SERVING
-        for scorer in scorers:
-            scorer.enter_service()
 
-    def replace(self, scorer: Scorer) -> Scorer:
-        """Serve ``scorer`` in place of the version before, which the caller then retires.
+    def add(self, scorers: Sequence[Scorer]) -> None:
+        """Have ``scorers`` in memory, each by its bare name; nothing answers before :meth:`open`.
 
-        A request that has the version before ends with it, and later requests find ``scorer``.
-        Raises :class:`UnknownModel` for a name that is not served, and :class:`Unavailable` while
-        starting and draining; then nothing changes.
+        The first one becomes the default model, if there is none.
         """
-        before = self.get(scorer.name)
-        self._scorers[scorer.name] = scorer
-        scorer.enter_service()
-        self._replaced.add(before)
-        return before
+        for scorer in scorers:
+            self.name(scorer, scorer.name)
+            self._default = self._default or scorer.name
+
+    def name(self, scorer: Scorer, *names: str) -> tuple[Scorer, ...]:
+        """Let each of ``names``, bare or with an alias, mean ``scorer`` from now on.
+
+        Returns the versions that nothing names any more, which the caller then retires. A request
+        that has found one of them ends with it. Raises :class:`Unavailable` while draining; then
+        nothing changes.
+        """
+        self._require_open()
+        return self._change(self._named | dict.fromkeys(names, scorer), self._kept)
+
+    def keep(self, scorer: Scorer) -> tuple[Scorer, ...]:
+        """Keep ``scorer`` in memory until :meth:`drop`, as :meth:`name` does with a name."""
+        self._require_open()
+        return self._change(self._named, self._kept | {_tag(scorer): scorer})
+
+    def drop(self, *names: str) -> tuple[Scorer, ...]:
+        """Let ``names``, of whatever form, mean nothing; returns what :meth:`name` returns."""
+        return self._change(
+            {name: scorer for name, scorer in self._named.items() if name not in names},
+            {name: scorer for name, scorer in self._kept.items() if name not in names},
+        )
 
     async def retire(self, before: Scorer) -> None:
-        """Return when the requests of ``before``, which was replaced, have their answers."""
+        """Return when the requests of ``before``, which nothing names, have their answers."""
         try:
             await before.drain()
         finally:
             self._replaced.discard(before)
-            now = self._scorers[before.name]
-            before.leave_service(version_stays=before.version == now.version)
-
-    def renew(self, scorer: Scorer) -> Scorer:
-        """The version that is served now under the name of ``scorer``."""
-        return self._scorers[scorer.name]
+            before.leave_service(version_stays=self.find(_tag(before)) is not None)
 
     def find(self, name: str) -> Scorer | None:
         """What ``name`` means now, in any phase; None if it means nothing."""
         return self._scorers.get(name)
 
     def get(self, name: str | None = None) -> Scorer:
-        """The model ``name`` or ``name:version``, or the default model.
+        """The model ``name``, ``name:version`` or ``name@alias``, or the default model.
 
         Raises :class:`UnknownModel`, or :class:`Unavailable` while starting and draining.
         """
@@ -79,19 +103,76 @@ class Models:
         if name is None:
             return self._scorers[self._default]
         scorer = self._scorers.get(name)
-        if scorer is not None:
-            return scorer
-        base, _, version = name.partition(":")
-        scorer = self._scorers.get(base)
-        if scorer is not None and version == scorer.version:
-            return scorer
-        served = ", ".join(f"{scorer.name}:{scorer.version}" for scorer in self._scorers.values())
-        raise UnknownModel(f"the model {name!r} is not served; the served models are {served}")
+        if scorer is None:
+            raise UnknownModel(self._describe_unknown(name))
+        if self._kept and name in self._kept:
+            # the one that has answered last is the last one
+            self._kept[name] = self._kept.pop(name)
+        return scorer
+
+    def choose(self, name: str | None, key: str) -> Scorer:
+        """As :meth:`get`, but a bare name with a split means the alias that ``key`` has there.
+
+        The share of an alias that is not in memory goes to what the bare name means.
+        """
+        split = self.splits.get(self._default if name is None else name)
+        if split is not None:
+            self.require_serving()
+            scorer = self._scorers.get(split.choose(key))
+            if scorer is not None:
+                return scorer
+        return self.get(name)
 
     def all(self) -> tuple[Scorer, ...]:
-        """Every served model, in the order of the settings."""
+        """What each bare name means, in the order of :attr:`names`."""
         self.require_serving()
-        return tuple(self._scorers.values())
+        return tuple(self._named[name] for name in self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The bare names of the models, in the order of the settings."""
+        return tuple(name for name, scorer in self._named.items() if name == scorer.name)
+
+    def aliases(self, name: str) -> dict[str, Scorer]:
+        """The versions that the aliases of the model ``name`` mean, by alias."""
+        prefix = f"{name}@"
+        return {
+            known.removeprefix(prefix): scorer
+            for known, scorer in sorted(self._named.items())
+            if known.startswith(prefix)
+        }
+
+    def versions(self, name: str) -> tuple[Scorer, ...]:
+        """The versions of the model ``name`` in memory, in the order of their names."""
+        found = {scorer.version: scorer for scorer in self._scorers.values() if scorer.name == name}
+        return tuple(found[version] for version in sorted(found))
+
+    def names_of(self, scorer: Scorer) -> tuple[str, ...]:
+        """The bare name and the aliases that mean ``scorer``."""
+        return tuple(name for name, meant in self._named.items() if meant is scorer)
+
+    def all_names(self, text: str) -> tuple[str, ...]:
+        """``text``, and all names and versions of the model if it is a bare name."""
+        return tuple(
+            name for name in {**self._kept, **self._named} if text in (name, Tag.parse(name).name)
+        )
+
+    def meanings(self) -> dict[tuple[str, str], str]:
+        """The version of each alias by model and alias; of the bare name the alias is empty."""
+        return {
+            (scorer.name, Tag.parse(name).alias): scorer.version
+            for name, scorer in self._named.items()
+        }
+
+    def remaining_without(self, *names: str) -> tuple[Scorer, ...]:
+        """The versions that would be in memory if ``names`` meant nothing."""
+        named = (scorer for name, scorer in self._named.items() if name not in names)
+        return tuple({*named, *self._kept.values()})
+
+    def kept_alone(self) -> tuple[Scorer, ...]:
+        """The versions that no alias and no bare name means, the longest unused one first."""
+        named = set(self._named.values())
+        return tuple(scorer for scorer in self._kept.values() if scorer not in named)
 
     @property
     def default(self) -> str:
@@ -135,4 +216,33 @@ class Models:
         await asyncio.gather(*(scorer.drain() for scorer in self._resident()))
 
     def _resident(self) -> tuple[Scorer, ...]:
-        return (*self._scorers.values(), *self._replaced)
+        """Every version in memory, those included that only end their requests."""
+        return tuple({*self._scorers.values(), *self._replaced})
+
+    def _change(self, named: dict[str, Scorer], kept: dict[str, Scorer]) -> tuple[Scorer, ...]:
+        """Replace all names at once; returns the versions that have none any more."""
+        before = set(self._scorers.values())
+        versions = {_tag(scorer): scorer for scorer in named.values()}
+        self._named, self._kept = named, kept
+        self._scorers = {**kept, **versions, **named}
+        after = set(self._scorers.values())
+        for scorer in after - before:
+            scorer.enter_service()
+        self._replaced |= before - after
+        return tuple(before - after)
+
+    def _require_open(self) -> None:
+        if self.phase is Phase.DRAINING:
+            raise Unavailable(f"the service is {self.phase.value}; try again shortly")
+
+    def _describe_unknown(self, name: str) -> str:
+        base = Tag.parse(name).name
+        known = [tag for tag in self._scorers if tag.startswith((f"{base}:", f"{base}@"))]
+        served = known or [_tag(scorer) for scorer in self.all()]
+        return (
+            f"the model {name!r} is not served; the served models are {', '.join(sorted(served))}"
+        )
+
+
+def _tag(scorer: Scorer) -> str:
+    return f"{scorer.name}:{scorer.version}"

@@ -9,8 +9,9 @@ import os
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
-from valence.service.registry import champion
+from valence.service.registry import aliases
 from valence.service.registry.names import describe_unknown
+from valence.service.registry.tag import Tag
 
 STORE_VARIABLE = "BENTOML_HOME"
 _WORKSPACE_STORE = Path(".valence", "bentoml")
@@ -32,7 +33,9 @@ def find_store() -> Path:
 
 
 def find_model(source: str | os.PathLike[str]) -> Path:
-    """The folder of ``source``: a folder, or ``name``, ``name:version`` of the model store.
+    """The folder of ``source``: a folder, or a tag of the model store.
+
+    A tag is ``name``, ``name:version`` or ``name@alias``.
 
     A string is the path of a folder if it has a separator (``./sentiment``) or begins with ``.`` or
     ``~``. A bare name means the champion, or the latest version if none was promoted. Raises
@@ -40,9 +43,10 @@ def find_model(source: str | os.PathLike[str]) -> Path:
     """
     if isinstance(source, str):
         if _is_remote(source):
+            # the address may have a password
             raise ConfigurationError(
-                f"{source!r} is not on this machine; fetch the model into a folder and give the "
-                "path of the folder"
+                f"a model of a source ({source.partition(':')[0]}:) is not on this machine; copy "
+                "it into the model store by `valence pull NAME SOURCE`, and load it by its name"
             )
         if not _is_path(source):
             return _find_version(source, find_store() / "models")
@@ -62,7 +66,7 @@ def _is_path(source: str) -> bool:
 
 
 def _find_version(tag: str, store: Path) -> Path:
-    name, _, version = tag.partition(":")
+    name, version, alias = Tag.parse(tag)
     versions = store / name
     if not name or not versions.is_dir():
         held = [path.name for path in store.iterdir() if path.is_dir()] if store.is_dir() else []
@@ -71,11 +75,8 @@ def _find_version(tag: str, store: Path) -> Path:
             f"{describe_unknown(tag, held)} (the store is {store}){here}; train the model with "
             f"`valence train`, give the path of its folder, or set {STORE_VARIABLE}"
         )
-    if version in ("", champion.ALIAS):
-        chosen = champion.find_version(versions)
-        if chosen is None and version:
-            raise ConfigurationError(f"{name} has no champion; promote one with `valence promote`")
-        version = chosen or _LATEST
+    if not version:
+        version = aliases.find_version(versions, alias) or _LATEST
     if version == _LATEST:
         version = _read_latest(versions)
     folder = versions / version

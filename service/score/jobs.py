@@ -47,7 +47,8 @@ class PartWriter:
         content = self.layout.encode(part, scores)
         # before the part, so that a part that is there has its faults
         write_tally(path, count_faults(part, texts, scores))
-        write_file(path, content)
+        # one job at a time writes a part, and the folder may have very many files to look through
+        write_file(path, content, unfinished=path.with_suffix(".writing"))
         yield len(part)
 
     def finish(self) -> Iterator[int]:

@@ -38,7 +38,7 @@ _MIN_RESTART_SECONDS = 10.0
 _RETRY_SECONDS = 0.1
 # PR_SET_PDEATHSIG of linux/prctl.h
 _SET_PARENT_DEATH_SIGNAL = 1
-# the number of the first process, for its workers; not of VALENCE_, which are the operator's settings
+# The number of the first process, for its workers. Names with VALENCE_ are settings of operators.
 _FIRST_VARIABLE = "_VALENCE_FIRST_PROCESS"
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # programs send them to ask for something else, and a process without a handler ends by them

@@ -8,9 +8,11 @@ seed 0. Its logits are far apart or equal, so that the scores have the same bits
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import sys
 import tempfile
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,12 +25,18 @@ from valence.service.classifier import artifact
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.inference.admission import QueueLimits
+from valence.service.inference.model_loader import ModelLoader
 from valence.service.inference.models import Models
+from valence.service.inference.reload.reloads import Reloads
 from valence.service.inference.scorer import Scorer
+from valence.service.keys.key import fingerprint
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
 from valence.service.settings import Settings
 
+from tests.support.model_stores import models_in, put_model
+
+REPOSITORY = "model_repository"
 GOLDEN = Path(__file__).parent / "golden"
 CREATED = 1745383213
 # only these headers of an answer belong to the contract; the others hold times and ids
@@ -36,6 +44,7 @@ KEPT = (
     "content-type",
     "inference-header-content-length",
     "retry-after",
+    "x-model-version",
     "x-compute-type",
     "x-compute-characters",
     "x-compute-tokens",
@@ -52,17 +61,47 @@ class WideLogitsEngine:
         return np.array(rows, dtype=np.float32).reshape(len(documents), 3)
 
 
-def application(tiny: Artifact) -> Application:
-    settings, metrics, models = Settings(), Metrics(version="test"), Models()
+@contextlib.asynccontextmanager
+async def serving(tiny: Artifact, file: Path, scratch: Path) -> AsyncIterator[Application]:
+    """Yield what answers ``file``: of the model repository, a service with a store and keys.
+
+    The store holds three versions, of which 1 is served and 2 was loaded.
+    """
+    if file.parent.name != REPOSITORY:
+        yield application(tiny)
+        return
+    keys = scratch / "keys"
+    digest = fingerprint(b"of-operator").hex()
+    keys.write_text(f"operator: sha256:{digest} scopes=admin\n")
+    with models_in(scratch / "models"):
+        for version in ("1", "2", "3"):
+            put_model("sentiment", version)
+        app = application(tiny, Settings(api_keys_file=str(keys), reload_slowdown=1e6))
+        assert app.context.reloads is not None
+        await app.context.reloads.load("sentiment:2")
+        yield app
+        app.context.reloads.close()
+
+
+def application(tiny: Artifact, settings: Settings = Settings()) -> Application:  # noqa: B008
+    metrics, models = Metrics(version="test"), Models()
+    worker = ThreadPoolExecutor(1)
     scorer = Scorer(
         Classifier(tiny),
         WideLogitsEngine(),
         limits=QueueLimits.of(settings),
-        worker=ThreadPoolExecutor(1),
+        worker=worker,
         metrics=metrics,
     )
     models.open([scorer])
-    return create_app(settings=settings, models=models, metrics=metrics, log=Log(io.StringIO()))
+    log = Log(io.StringIO())
+    return create_app(
+        settings=settings,
+        models=models,
+        metrics=metrics,
+        log=log,
+        reloads=Reloads(ModelLoader(settings, worker, metrics, log), models),
+    )
 
 
 async def answer(app: Application, request: bytes) -> bytes:
@@ -84,15 +123,21 @@ def requests() -> list[Path]:
 
 
 @pytest.mark.parametrize("file", requests(), ids=lambda file: f"{file.parent.name}/{file.stem}")
-async def test_answers_equal_their_golden_files_byte_for_byte(tiny_artifact, monkeypatch, file):
+# for BentoML's own imports
+@pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
+async def test_answers_equal_their_golden_files_byte_for_byte(
+    tiny_artifact, monkeypatch, tmp_path, file
+):
     monkeypatch.setattr(vllm, "seconds_since_1970", lambda: CREATED)
     expected = file.with_suffix(".answer").read_bytes()
-    assert await answer(application(tiny_artifact), file.read_bytes()) == expected
+    async with serving(tiny_artifact, file, tmp_path) as app:
+        assert await answer(app, file.read_bytes()) == expected
 
 
 def test_every_dialect_has_golden_files_and_no_file_is_unused():
     assert {file.parent.name for file in requests()} == {
         "huggingface",
+        REPOSITORY,
         "native",
         "open_inference",
         "sagemaker",
@@ -100,6 +145,12 @@ def test_every_dialect_has_golden_files_and_no_file_is_unused():
     }
     answers = {file.with_suffix("") for file in GOLDEN.glob("*/*.answer")}
     assert answers == {file.with_suffix("") for file in requests()}
+
+
+async def answered(tiny: Artifact, file: Path, request: bytes) -> bytes:
+    with tempfile.TemporaryDirectory() as scratch:
+        async with serving(tiny, file, Path(scratch)) as app:
+            return await answer(app, request)
 
 
 def rewrite() -> None:
@@ -111,8 +162,9 @@ def rewrite() -> None:
         tiny = artifact.load(save_tiny_model(Path(folder) / "sentiment"))
         for file in requests():
             # an application of its own, because answers with statistics depend on earlier requests
-            app = application(tiny)
-            file.with_suffix(".answer").write_bytes(asyncio.run(answer(app, file.read_bytes())))
+            file.with_suffix(".answer").write_bytes(
+                asyncio.run(answered(tiny, file, file.read_bytes()))
+            )
     sys.stdout.write(f"wrote {len(requests())} answers\n")
 
 

@@ -168,6 +168,7 @@ ROWS: dict[str, tuple[Panel | Query, ...]] = {
     ),
     "Release": (
         Panel("valence_model_info", ("model", "version", "engine")),
+        Panel("valence_model_alias", ("pod", "model", "alias", "version")),
         Panel("valence_model_reload", ("model", "outcome")),
         Panel("valence_model_refused", ("pod", "model")),
         Panel("valence_model_pulls", ("model", "outcome")),

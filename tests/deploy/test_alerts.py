@@ -98,7 +98,7 @@ def retrain(*, success: str, active: str = "0x60", due: str = "604800x60") -> Se
 
 def versions(pod: str, service: str, version: str, values: str = "1x40") -> Series:
     labels = f'namespace="valence",job="valence",service="{service}",pod="{pod}"'
-    return {f'valence_model_info{{{labels},model="m",version="{version}",engine="e"}}': values}
+    return {f'valence_model_alias{{{labels},model="m",alias="",version="{version}"}}': values}
 
 
 class Case(NamedTuple):

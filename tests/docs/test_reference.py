@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -23,6 +24,7 @@ from tests.docs import settings_table
 DOCS = Path(__file__).parents[2] / "docs"
 API = DOCS / "reference" / "api.md"
 CONFIGURATION = DOCS / "reference" / "configuration.md"
+INSTALL = DOCS / "guide" / "install.md"
 SWITCHING = DOCS / "guide" / "switching.md"
 
 
@@ -108,6 +110,12 @@ def test_a_line_to_switch_names_a_path_that_is_served(row: list[str]) -> None:
     paths = {route.path for route in ROUTES}
     for path in re.findall(r"(?:\$URL|GET |POST |URL \+ \")(/\w+)", row[1]):
         assert path in paths or path == "/models"
+
+
+def test_the_extras_are_listed() -> None:
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    listed = {row[0].strip("`") for row in rows(INSTALL, "Packages that only some commands need")}
+    assert listed - {""} == project["optional-dependencies"].keys()
 
 
 def test_the_settings_are_listed_with_default_and_meaning() -> None:

@@ -128,8 +128,10 @@ print(json.dumps({
     "config": client.get_model_config("sentiment", "1"),
     "counted": [two - one for one, two in zip(before, after)],
     "all counted": len(client.get_inference_statistics()["model_stats"]),
-    "not there": [failed(client.get_model_repository_index), failed(client.load_model, "sentiment"),
-                  failed(client.get_trace_settings, "sentiment"), failed(client.get_log_settings),
+    "for operators": [failed(client.get_model_repository_index),
+                      failed(client.load_model, "sentiment"),
+                      failed(client.unload_model, "sentiment")],
+    "not there": [failed(client.get_trace_settings, "sentiment"), failed(client.get_log_settings),
                   failed(client.get_cuda_shared_memory_status),
                   failed(client.get_model_config, "other")],
     "parameter": refused(parameters={"temperature": 0.5}),
@@ -163,6 +165,9 @@ def test_the_triton_client_gets_the_native_scores(server, native):
     assert said["config"]["output"][1]["dims"] == [-1, len(labels)]
     assert said["counted"] == [1, len(TEXTS)]
     assert said["all counted"] == 2
+    for status, message in said["for operators"]:
+        assert status == "403"
+        assert "--scope admin" in message
     for status, message in said["not there"]:
         assert status == "404"
         assert "openapi.json" in message or "the model 'other'" in message

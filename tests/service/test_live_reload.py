@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.support.model_stores import models_in, put_model
+from tests.support.tiny_models import save_tiny_model
 
 pytestmark = [
     pytest.mark.integration,
@@ -53,6 +54,57 @@ async def main():
 
 asyncio.run(main())
 """
+
+FROM_SOURCE = (
+    FOLLOWED.replace(
+        "    service = app.Valence()\n",
+        "    from valence.service.settings import Settings\n"
+        "    from valence.service.sources import follower\n"
+        "    settings = Settings.from_environment(os.environ)\n"
+        "    follower.enter_store(settings)\n"
+        "    assert follower.fill_store(settings) == []\n"
+        "    service = app.Valence()\n"
+        "    service._pulling = asyncio.create_task(service._follow_source())\n",
+    )
+    .replace(
+        "store.promote_version(",
+        "source_champion.promote_version(source_champion.open_address(settings.model_source), ",
+    )
+    .replace("registry import store", "registry import source_champion")
+    .replace("import asyncio, ", "import asyncio, os, ")
+    .replace(
+        "    service._following.cancel()",
+        "    service._pulling.cancel()\n    service._following.cancel()",
+    )
+)
+
+
+def test_a_process_answers_by_the_version_promoted_at_its_source(tmp_path):
+    """Its own store holds no model."""
+    source = tmp_path / "source"
+    for version, seed in (("1", 1), ("2", 2)):
+        save_tiny_model(source / "sentiment" / version, version=version, seed=seed)
+    (source / "sentiment" / "champion.json").write_text('{"version": "1"}')
+    environment = {
+        **os.environ,
+        "BENTOML_HOME": str(tmp_path / "home"),
+        "VALENCE_MODEL_SOURCE": str(source),
+        "VALENCE_MODEL_SOURCE_SECONDS": "0.05",
+        "VALENCE_RELOAD_SECONDS": "0.05",
+        "VALENCE_ACCESS_LOG": "false",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", FROM_SOURCE],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    *lines, last = done.stdout.splitlines()
+    assert last == "1 2"
+    assert sum('"event": "model pulled"' in line for line in lines) == 1
+    assert sum('"event": "model reloaded"' in line for line in lines) == 1
 
 
 def test_a_process_answers_by_the_promoted_version(tmp_path):

@@ -9,6 +9,14 @@ def test_an_empty_environment_gives_the_documented_defaults():
     assert Settings.from_environment({"PATH": "/bin"}) == Settings()
 
 
+def test_a_split_has_weights_by_model_and_alias():
+    text = "sentiment=champion:95, challenger:5; topic=blue:0.5,green:1000;"
+    assert Settings.from_environment({"VALENCE_SPLIT": text}).split == (
+        ("sentiment", (("champion", 95), ("challenger", 5))),
+        ("topic", (("blue", 0.5), ("green", 1000))),
+    )
+
+
 def test_variables_are_read_and_converted():
     settings = Settings.from_environment(
         {
@@ -33,6 +41,11 @@ def test_variables_are_read_and_converted():
         ("VALENCE_WORKERS", "0", "VALENCE_WORKERS='0': '0' is not a number of processes: give 1"),
         ("VALENCE_WORKERS", "all", "give 1 or more, or auto"),
         ("VALENCE_REQUEST_TIMEOUT_SECONDS", "61", "less than or equal to 60"),
+        ("VALENCE_SPLIT", "sentiment", "'sentiment' is not NAME=ALIAS:WEIGHT"),
+        ("VALENCE_SPLIT", "sentiment=champion:0", "weights above 0"),
+        ("VALENCE_SPLIT", "sentiment=champion:-1", "weights above 0"),
+        ("VALENCE_SPLIT", "sentiment=champion:1,champion:2", "has the alias champion twice"),
+        ("VALENCE_SPLIT", "a=b:1;a=b:1", "a is given twice"),
         ("VALENCE_SHADOW", "sentiment", "'sentiment' is not MODEL=ALIAS:SHARE, such as"),
         ("VALENCE_SHADOW", "sentiment=:0.5", "is not MODEL=ALIAS:SHARE"),
         ("VALENCE_SHADOW", "sentiment=a:0", "a share above 0 and up to 1"),

@@ -32,7 +32,8 @@ ConfigurationArgument = Annotated[
 ModelArgument = Annotated[
     str,
     typer.Argument(
-        help="A model of the store: NAME (its champion, else its latest version) or NAME:VERSION."
+        help="A model of the store: NAME (its champion, else its latest version), NAME:VERSION or "
+        "NAME@ALIAS."
     ),
 ]
 SourceArgument = Annotated[

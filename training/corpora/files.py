@@ -10,7 +10,7 @@ from __future__ import annotations
 import glob
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from decimal import Decimal
 from itertools import islice
@@ -31,7 +31,6 @@ from valence.service.files.formats import (
 )
 from valence.service.files.missing_values import is_missing, read_text
 from valence.service.files.rows import Rows
-from valence.service.files.table import Row
 from valence.training.config.columns import Columns
 from valence.training.corpora import folders, hub, torchtext_sets
 from valence.training.corpora.example import Example
@@ -159,7 +158,8 @@ def read_examples(
     With ``part``, the rows that begin in these bytes of the file; see
     :class:`valence.service.files.rows.Rows`. Raises :class:`ConfigurationError`.
     """
-    for place, row in read_rows(path, table, part=part):
+    rows = read_rows(path, table, part=part)
+    for place, row in rows:
         where = f"{path}, {place}"
         text = read_text(row[table.text])
         if text is None:
@@ -169,6 +169,12 @@ def read_examples(
                 "for the text"
             )
         label = _label(row[table.label], table, where) if table.label else ""
+        if table.label and label == "":
+            others = _name_places(_find_unlabelled(islice(rows, _MAX_ROWS_AHEAD), table.label))
+            raise ConfigurationError(
+                f"{where}: column {table.label!r} is empty; give the text a label or remove the "
+                f"row{others}"
+            )
         yield Example(text, label, corpus, place=place)
 
 
@@ -188,13 +194,24 @@ def read_rows(
     with closing(found):
         for row in found:
             if row.fault:
-                raise ConfigurationError(f"{path}, {row.place}: {row.fault}{_name_faults(found)}")
+                ahead = islice(found, _MAX_ROWS_AHEAD)
+                others = _name_places(row.place for row in ahead if row.fault)
+                raise ConfigurationError(f"{path}, {row.place}: {row.fault}{others}")
             yield row.place, row.values
 
 
-def _name_faults(rows: Iterable[Row]) -> str:
-    """The places of the next faulty rows."""
-    places = [row.place for row in islice(rows, _MAX_ROWS_AHEAD) if row.fault]
+def _find_unlabelled(rows: Iterable[tuple[str, Mapping[str, Any]]], column: str) -> Iterator[str]:
+    """The places of the rows without a label, up to a faulty row."""
+    with suppress(ConfigurationError):
+        for place, row in rows:
+            value = row[column]
+            if is_missing(value) or (isinstance(value, str) and not value.strip()):
+                yield place
+
+
+def _name_places(found: Iterable[str]) -> str:
+    """The places of other faulty rows, for a message."""
+    places = list(found)
     if not places:
         return ""
     named = ", ".join(places[:_MAX_PLACES])
@@ -214,12 +231,7 @@ def _label(value: Any, table: Columns, place: str) -> str | tuple[str, ...]:
             f"{place}: column {table.label!r} holds a {type(value).__name__}, not one label; for "
             'several labels a text set task = "multi_label"'
         )
-    name = _name(value, table, place)
-    if not name:
-        raise ConfigurationError(
-            f"{place}: column {table.label!r} is empty; give the text a label or remove the row"
-        )
-    return name
+    return _name(value, table, place)
 
 
 def _name(value: Any, table: Columns, place: str) -> str:

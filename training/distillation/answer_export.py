@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import require_path
 from valence.training.config.schema import SELF, Configuration
 from valence.training.data.preparation import prepare
 from valence.training.data.split import hash_examples
@@ -77,3 +78,4 @@ def check_output(configuration: Configuration, output: Path) -> None:
         )
     if not output.parent.is_dir():
         raise ConfigurationError(f"{output.parent}: no such folder; make it first")
+    require_path(output)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from valence.service.classifier import seal
 from valence.service.classifier.manifest import CorpusRecord, Task, TeacherOrigin
 from valence.service.errors import ConfigurationError
+from valence.service.files.atomic_write import write_file
 from valence.training.runtime import tensor_file
 
 PUBLISHED = Path(__file__).parent / "answers"
@@ -103,8 +104,7 @@ def write_tensors(path: Path, texts: Sequence[str], probabilities: NDArray[np.fl
 
 def write_record(path: Path, record: AnswerRecord) -> None:
     """Write the JSON file beside the answers at ``path``."""
-    content = record.model_dump_json(indent=2)
-    path.with_suffix(".json").write_text(f"{content}\n", encoding="utf-8")
+    write_file(path.with_suffix(".json"), record.model_dump_json(indent=2) + "\n")
 
 
 def find_answers(name: str) -> Path:

@@ -29,8 +29,8 @@ def doubt_learning(predictions: Predictions, split: str) -> str | None:
     if found.is_beaten:
         return None
     return (
-        f"the model has learnt nothing that {split} shows: {found.metric} {found.value:.3f} is not "
-        f"clearly above {found.constant:.3f}, that of {found.answer} "
+        f"{split} does not show that the model has learnt anything: {found.metric} "
+        f"{found.value:.3f} is not clearly above {found.constant:.3f}, that of {found.answer} "
         f"({_describe_range(found.difference)}, {len(predictions):,} texts)"
     )
 

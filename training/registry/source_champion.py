@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from valence.service.errors import ArtifactError
-from valence.service.registry import champion
 from valence.service.registry.address import Address
-from valence.service.registry.champion import Champion
+from valence.service.registry.aliases import Alias
+from valence.service.registry.tag import CHAMPION, Tag
 from valence.service.sources.kinds import open_source
 from valence.service.sources.publication import move_alias, push_version
 from valence.service.sources.source import Source
@@ -21,12 +21,12 @@ def open_address(text: str) -> Source:
     return open_source(Address.parse(text))
 
 
-def promote_version(source: Source, tag: str) -> Champion:
+def promote_version(source: Source, tag: str) -> Alias:
     """Make ``name:version`` the champion at ``source``; raises as :func:`store.promote_version`."""
-    name, _, version = tag.partition(":")
+    name, version, _ = Tag.parse(tag)
     if not version:
         raise ArtifactError(f"{tag!r} names no version; give NAME:VERSION")
-    return _change(source, name, lambda before: store.make_promoted(before, version))
+    return _change(source, name, lambda before: store.make_moved(before, version, "promoted"))
 
 
 def publish_version(source: Source, folder: Path) -> str:
@@ -37,24 +37,24 @@ def publish_version(source: Source, folder: Path) -> str:
     return tag
 
 
-def roll_back(source: Source, name: str) -> Champion:
+def roll_back(source: Source, name: str) -> Alias:
     """Make the previous champion at ``source`` the champion; nothing is deleted."""
     return _change(source, name, lambda before: store.make_rolled_back(before, name))
 
 
-def _change(source: Source, name: str, change: Callable[[Champion | None], Champion]) -> Champion:
-    made: list[Champion] = []
+def _change(source: Source, name: str, change: Callable[[Alias | None], Alias]) -> Alias:
+    made: list[Alias] = []
 
     def replace(content: bytes | None) -> tuple[str, bytes]:
         try:
-            before = None if content is None else Champion.model_validate_json(content)
+            before = None if content is None else Alias.model_validate_json(content)
         except ValidationError:
             raise ArtifactError(
-                f"{source.address}/{name}/{champion.FILE} cannot be read; delete it there and "
+                f"{source.address}/{name}/{CHAMPION}.json cannot be read; delete it there and "
                 "promote a version"
             ) from None
         made.append(change(before))
         return made[0].version, (made[0].model_dump_json(indent=2) + "\n").encode()
 
-    move_alias(source, name, champion.ALIAS, replace)
+    move_alias(source, name, CHAMPION, replace)
     return made[0]

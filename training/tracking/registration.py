@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from valence.service.classifier.manifest import Manifest
+from valence.service.files.atomic_write import make_unfinished_folder
 from valence.service.score.mlflow_model import describe_model
 from valence.service.score.recipe import ScorerRecipe
 from valence.training.tracking.mlflow import DEFAULTS
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
 
 
 def save_model(recipe: ScorerRecipe, out: Path) -> None:
-    """Write the model of ``recipe`` to the folder ``out``, as MLflow's own tools read it."""
+    """Write the model of ``recipe`` to the folder ``out``, as MLflow's own tools read it.
+
+    ``out`` is there whole or not at all.
+    """
     _set_defaults()
     from mlflow import pyfunc
 
-    pyfunc.save_model(out, **describe_model(recipe))
+    with make_unfinished_folder(out.parent) as folder:
+        pyfunc.save_model(folder / out.name, **describe_model(recipe))
+        (folder / out.name).rename(out)
 
 
 def register_model(recipe: ScorerRecipe, manifest: Manifest, *, folder: Path, alias: str) -> str:

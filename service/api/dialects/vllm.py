@@ -14,7 +14,13 @@ from valence.service.api.http.problems import Problem
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
-from valence.service.api.http.scoring import require_within_limits, score_texts, to_json
+from valence.service.api.http.scoring import (
+    describe_version,
+    find_scorer,
+    require_within_limits,
+    score_texts,
+    to_json,
+)
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import InvalidRequest
 from valence.service.inference.scored import ScoreRequest
@@ -54,7 +60,8 @@ class VllmRequest(BaseModel):
     input: str | list[str] = Field(description="One text, or a list of texts.")
     model: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
         default=None,
-        description="The model, as `name` or `name:version`. Absent: the default model.",
+        description="The model, as `name`, `name:version` or `name@alias`. Absent: the default "
+        "model.",
     )
     truncate_prompt_tokens: Annotated[int, Field(ge=-1, strict=True)] | None = Field(
         default=None,
@@ -162,9 +169,9 @@ async def classify(context: Context, request: Request) -> Outcome:
     _require_same_answer(body)
     texts = [body.input] if isinstance(body.input, str) else body.input
     require_within_limits(texts, context.settings, field="input")
-    truncation = _choose_truncation(body, context.models.get(body.model))
-    asked = ScoreRequest(texts, truncation=truncation)
-    scorer, scored = await score_texts(context, request, asked, model=body.model)
+    scorer = find_scorer(context, request, body.model)
+    asked = ScoreRequest(texts, truncation=_choose_truncation(body, scorer))
+    scored = await score_texts(context, request, asked, scorer)
     labels = scorer.manifest.labels
     data = [
         {
@@ -189,7 +196,8 @@ async def classify(context: Context, request: Request) -> Outcome:
             "prompt_tokens_details": None,
         },
     }
-    return Outcome.of(Response(await to_json(content)), scorer, scored)
+    response = Response(await to_json(content), headers=(describe_version(scorer),))
+    return Outcome.of(response, scorer, scored)
 
 
 def _require_same_answer(body: VllmRequest) -> None:

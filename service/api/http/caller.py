@@ -53,6 +53,18 @@ class Caller:
                 scope=scope,
             )
 
+    def require_operator(self, deed: str) -> None:
+        """Raise :class:`Forbidden` unless the caller has a key: nobody else may do ``deed``.
+
+        The scope of the route says which key.
+        """
+        if not self._account:
+            raise Forbidden(
+                f"without API keys nobody may {deed}; set VALENCE_API_KEYS_FILE, and make a key "
+                "with `valence keys new NAME --scope admin`",
+                scope="admin",
+            )
+
     def renew(self, scope: Scope) -> None:
         """Take the rates that the key has now, for a request that lasts.
 

@@ -19,22 +19,41 @@ from valence.service.settings import Settings
 # Building and writing an answer hold the event loop. A large answer gives other requests a turn
 # after so many texts, which take about a sixth of a millisecond.
 TURN_TEXTS = 32
+SPLIT_HEADER = b"x-split-key"
+
+
+def find_scorer(context: Context, request: Request, model: str | None = None) -> Scorer:
+    """The version that answers ``request`` about ``model``, or about the default model.
+
+    A request asks once, so that one version reads, checks and answers it. Where the requests of the
+    model are split, those with the same :data:`SPLIT_HEADER` have the same alias; without it the id
+    of the request decides. Raises what :meth:`Models.get` raises.
+    """
+    models = context.models
+    if not models.splits:
+        return models.get(model or None)
+    key = request.headers.get(SPLIT_HEADER)
+    return models.choose(model or None, key.decode("latin-1") if key else request.id)
+
+
+def describe_version(scorer: Scorer) -> tuple[bytes, bytes]:
+    """The header that names the version, for answers that have no place for it."""
+    return b"x-model-version", scorer.version.encode()
 
 
 async def score_texts(
-    context: Context, request: Request, asked: ScoreRequest, *, model: str | None = None
-) -> tuple[Scorer, Scored]:
-    """The answer of ``model``, or of the default model, to ``asked``; and the model.
+    context: Context, request: Request, asked: ScoreRequest, scorer: Scorer
+) -> Scored:
+    """The answer of ``scorer`` to ``asked``.
 
     The request sets the deadline of ``asked``, and its disconnect ends the wait. Its API key's rate
-    pays for the texts. Raises what :meth:`Models.get` raises, or :class:`ModelFailure` with what
-    :meth:`Scorer.score` raises. The caller checks the limits on texts, by
-    :func:`require_within_limits`, since only the dialect knows where in the body a text stands.
+    pays for the texts. Raises :class:`ModelFailure` with what :meth:`Scorer.score` raises. The
+    caller checks the limits on texts, by :func:`require_within_limits`, since only the dialect
+    knows where in the body a text stands.
     """
-    scorer = context.models.get(model)
     try:
         request.caller.charge(len(asked.texts))
-        scored = await scorer.score(
+        return await scorer.score(
             asked.wait(
                 request.deadline(context.settings.request_timeout_seconds),
                 request.body.disconnect,
@@ -44,7 +63,6 @@ async def score_texts(
         )
     except BaseException as error:
         raise name_failure(error, request, scorer) from None
-    return scorer, scored
 
 
 def name_failure(error: BaseException, request: Request, scorer: Scorer) -> BaseException:

@@ -10,7 +10,12 @@ from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
-from valence.service.api.http.scoring import name_failure, require_short, to_nested_json
+from valence.service.api.http.scoring import (
+    find_scorer,
+    name_failure,
+    require_short,
+    to_nested_json,
+)
 from valence.service.api.v1.schemas import ModelName
 from valence.service.inference.scored import ScoreRequest, TotalUsage
 from valence.service.inference.turns import Turns
@@ -29,8 +34,8 @@ class ActivationsRequest(BaseModel):
         Field(
             min_length=1,
             max_length=128,
-            description="The model, as `name` or `name:version`. Absent or null: the default "
-            "model.",
+            description="The model, as `name`, `name:version` or `name@alias`. Absent or null: "
+            "the default model.",
         ),
     ] = None
     units: Annotated[
@@ -78,7 +83,7 @@ async def show(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v1/activations``."""
     asked = await request.json(ActivationsRequest)
     require_short(asked.text, context.settings, field="text")
-    scorer = context.models.get(asked.model)
+    scorer = find_scorer(context, request, asked.model)
     score_request = ScoreRequest(
         (asked.text,),
         deadline=request.deadline(context.settings.request_timeout_seconds),

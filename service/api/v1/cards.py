@@ -68,6 +68,14 @@ class ModelCard(BaseModel):
     default: Annotated[
         bool, Field(description="Whether the model answers requests without a model.")
     ]
+    versions: Annotated[
+        list[str],
+        Field(description="The versions in memory; each answers to `name:version`."),
+    ]
+    aliases: Annotated[
+        dict[str, str],
+        Field(description="The version of each alias; each answers to `name@alias`."),
+    ]
     task: Annotated[
         Task,
         Field(

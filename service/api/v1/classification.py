@@ -16,6 +16,7 @@ from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, 
 from valence.service.api.http.scoring import (
     TURN_TEXTS,
     faults_of_length,
+    find_scorer,
     name_failure,
     require_few,
     score_texts,
@@ -47,9 +48,8 @@ async def classify(context: Context, request: Request) -> Outcome:
     asked = await request.json(ClassifyRequest)
     texts = _texts(asked, context.settings)
     too_long = _require_short_texts(texts, asked, context.settings)
-    scorer, scored = await score_texts(
-        context, request, _score_request(asked, texts, too_long), model=asked.model or None
-    )
+    scorer = find_scorer(context, request, asked.model)
+    scored = await score_texts(context, request, _score_request(asked, texts, too_long), scorer)
     try:
         answer = await _answer(asked, scorer, scored, too_long)
         content = (

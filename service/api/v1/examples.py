@@ -176,6 +176,8 @@ _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 CARD: dict[str, Any] = {
     **_MODEL,
     "default": True,
+    "versions": ["1"],
+    "aliases": {"champion": "1"},
     "task": "single_label",
     "labels": ["negative", "neutral", "positive"],
     "thresholds": {},

@@ -65,6 +65,10 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         name=manifest.name,
         version=manifest.version,
         default=manifest.name == context.models.default,
+        versions=[one.version for one in context.models.versions(manifest.name)],
+        aliases={
+            alias: one.version for alias, one in context.models.aliases(manifest.name).items()
+        },
         task=manifest.task,
         labels=list(manifest.labels),
         thresholds=manifest.thresholds,
@@ -101,11 +105,11 @@ ROUTES = (
         handler=show_model,
         operation=Operation(
             summary="Show one model",
-            description="The same fields as in the list.",
+            description="The same fields as in the list, of any version in memory.",
             tag="models",
             response=ModelCard,
             response_examples={"sentiment": CARD},
-            parameters={"name": "The model, as `name` or `name:version`."},
+            parameters={"name": "The model, as `name`, `name:version` or `name@alias`."},
             errors=(errors.UnknownModel, errors.Unavailable),
         ),
     ),

@@ -28,12 +28,7 @@ class ReloadAnswer(BaseModel):
 
 async def reload_model(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v1/models/{name}/reload``."""
-    if not request.caller.name:
-        raise errors.Forbidden(
-            "without API keys nobody may reload a model; set VALENCE_API_KEYS_FILE, and make a key "
-            "with `valence keys new NAME --scope admin`",
-            scope="admin",
-        )
+    request.caller.require_operator("reload a model")
     scorer = context.models.get(request.parameters["name"])
     if context.reloads is None:
         raise errors.Unavailable("this process does not reload models; restart it")
@@ -67,7 +62,7 @@ ROUTES = (
                     "previous": "20260101t120000000-1a2b3c4d",
                 }
             },
-            parameters={"name": "The model, as `name` or `name:version`."},
+            parameters={"name": "The model, as `name`, `name:version` or `name@alias`."},
             errors=(
                 errors.Forbidden,
                 errors.UnknownModel,

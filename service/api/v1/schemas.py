@@ -36,7 +36,8 @@ class Options(BaseModel):
         default="",
         min_length=1,
         max_length=128,
-        description="The model, as `name` or `name:version`. Absent: the default model.",
+        description="The model, as `name`, `name:version` or `name@alias`. Absent: the default "
+        "model.",
         json_schema_extra=_absent,
     )
     top_k: TopK = Field(

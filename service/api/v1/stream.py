@@ -19,6 +19,7 @@ from valence.service.api.http.outcome import ModelFailure, Outcome
 from valence.service.api.http.problems import KINDS
 from valence.service.api.http.request import Request
 from valence.service.api.http.routes import Context, Operation, Route
+from valence.service.api.http.scoring import find_scorer
 from valence.service.api.v1.examples import STREAMED
 from valence.service.api.v1.ndjson import Line, LineSplitter
 from valence.service.api.v1.schemas import Options, StreamAnswer, StreamLine
@@ -45,7 +46,7 @@ _ENDS = (errors.Unavailable, errors.DeadlineExceeded, errors.Unauthorized, error
 async def classify_stream(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v1/classify/stream``."""
     options = request.query(Options)
-    scorer = context.models.get(options.model or None)
+    scorer = find_scorer(context, request, options.model)
     try:
         _require_plain(options)
         read = request.stream(MEDIA_TYPES)

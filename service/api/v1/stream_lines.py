@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from valence.service import errors
 from valence.service.api.http.problems import describe
 from valence.service.api.http.request import Request
 from valence.service.api.http.routes import Context
-from valence.service.api.http.scoring import require_short
+from valence.service.api.http.scoring import find_scorer, require_short
 from valence.service.api.http.validation import BYTE_ORDER_MARK, parse, readable
 from valence.service.api.v1.ndjson import Line
 from valence.service.api.v1.schemas import Options, StreamLine
@@ -61,9 +62,10 @@ class LineAnswerer:
 
     async def answer(self, lines: Sequence[Line]) -> bytes:
         """The answers to a chunk of lines, each a line."""
-        if ":" not in self._options.model:
-            # A stream may last for days, and would keep a replaced version in memory.
-            self._scorer = self._context.models.renew(self._scorer)
+        # A stream may last for days, and would keep a replaced version in memory. What it asks for
+        # may have no name any more: it ends with the version that it has.
+        with contextlib.suppress(errors.UnknownModel, errors.Unavailable):
+            self._scorer = find_scorer(self._context, self._request, self._options.model)
         asked: list[tuple[str, str | errors.RequestError]] = []
         for line in lines:
             asked.append(self._parse(line))

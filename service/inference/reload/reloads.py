@@ -1,54 +1,28 @@
-"""The reloads of a service: a promoted version is served without a restart."""
+"""The reloads of a service: what the model store names is served without a restart."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import gc
-import os
-import sys
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from collections.abc import Sequence
 
-from valence.service.errors import ArtifactError, ReloadRefused, Unavailable, ValenceError
+from valence.service.classifier.architecture import Architecture
+from valence.service.errors import ReloadRefused, UnknownModel, ValenceError
 from valence.service.inference.model_loader import ModelLoader
-from valence.service.inference.models import Models
-from valence.service.inference.reload.candidate import Refusal, prepare
+from valence.service.inference.models import Models, Phase
+from valence.service.inference.reload.candidate import Refusal, find_or_prepare
+from valence.service.inference.reload.followed import Attempt, Followed, Reloaded
+from valence.service.inference.reload.load_thread import LoadThread
 from valence.service.inference.reload.marks import ReloadMarks
+from valence.service.inference.reload.room import choose_leaving
+from valence.service.inference.reload.unload_rule import require_leavable
 from valence.service.inference.scorer import Scorer
-from valence.service.registry import champion, models
-from valence.service.registry.champion_watch import ChampionWatch, Sighting
-
-Result = TypeVar("Result")
-
-_NICENESS = 5
-
-
-class Reloaded(NamedTuple):
-    """A model after a reload; ``previous`` is the version before, which may be the same."""
-
-    model: str
-    version: str
-    previous: str
-
-
-@dataclass(slots=True)
-class _Followed:
-    """What is known of a model in the store."""
-
-    tag: str
-    watch: ChampionWatch
-    seen: Sighting | None = None
-    refused: Sighting | None = None
-
-    @property
-    def pinned(self) -> bool:
-        """Whether the tag names one version, or the latest one, and so no champion."""
-        return self.tag.partition(":")[2] not in ("", champion.ALIAS)
+from valence.service.registry import models
+from valence.service.registry.alias_watch import AliasWatch, Sighting
+from valence.service.registry.names import describe_unknown
+from valence.service.registry.tag import Tag
 
 
 class Reloads:
@@ -66,10 +40,8 @@ class Reloads:
         self._metrics = loader.metrics.reloads
         self._seconds = loader.settings.reload_seconds
         self._tags = models.tags(loader.settings)
-        self._followed: dict[str, _Followed] = {}
-        self._thread = ThreadPoolExecutor(
-            1, thread_name_prefix="reload", initializer=_yield_to_requests
-        )
+        self._followed: dict[str, Followed] = {}
+        self._thread = LoadThread()
         self._turn = asyncio.Lock()
         self._marks = ReloadMarks(loader.metrics.folder)
         self._retiring: set[asyncio.Task[None]] = set()
@@ -77,151 +49,244 @@ class Reloads:
 
     async def follow(self) -> None:
         """Look at the store again and again, and serve what it names, until the service ends."""
-        while True:
+        while self._models.phase is not Phase.DRAINING:
             await asyncio.sleep(self._seconds)
+            await self.look()
+
+    async def look(self) -> None:
+        """Serve what the aliases in the store mean now; faults are told and end nothing."""
+        self._metrics.set_meanings(self._models.meanings())
+        for name in self._models.names:
             try:
-                for scorer in self._models.all():
-                    await self._follow_champion(scorer.name)
-            except Unavailable:
-                return
+                await self._follow_model(name)
+            except UnknownModel:
+                continue
             except Exception as error:
                 # The watch outlives what nobody foresaw, and tells each kind of it once.
-                if type(error) not in self._failures:
+                if type(error) not in self._failures and self._models.phase is not Phase.DRAINING:
                     self._failures.add(type(error))
                     self._log.failure("model watch failed", error)
 
     async def reload(self, name: str) -> Reloaded:
-        """Serve what the model store means by the tag of ``name`` now, here and in other workers.
+        """Serve what the model store means by the bare ``name`` now, here and in other workers.
 
         Without a champion this is the latest version. Raises :class:`UnknownModel`,
         :class:`Unavailable`, and :class:`ReloadRefused` with the reason.
         """
-        answer = await self._reload(self._models.get(name).name)
-        self._marks.put(answer.model)
-        return answer
+        return await self._serve_everywhere(self._models.get(name).name)
 
     async def follow_marks(self) -> None:
         """Look once for what other workers have reloaded on demand, and reload it here."""
         # a refusal is in the log and the metrics; the folder ends with the server
         with contextlib.suppress(ValenceError, OSError):
             for name in self._marks.take():
-                await self._reload(name)
+                await self._serve(name)
 
-    async def _reload(self, name: str) -> Reloaded:
-        followed = self._find_followed(name)
-        sighting = await self._run(followed.watch.look)
+    async def load(self, text: str) -> Reloaded:
+        """Have ``text`` of the store in memory: a bare name, a version, or an alias.
+
+        A version stays until :meth:`unload`, or until it gives way to another one. Raises
+        :class:`UnknownModel` for what the store does not hold, and what :meth:`reload` raises.
+        """
+        self._models.require_serving()
+        tag = Tag.parse(text)
+        if tag.version or tag.alias:
+            self._require_one_worker()
+        held = await self.list_store()
+        of_name = [one for one in held if one.name == tag.name]
+        if not of_name:
+            raise UnknownModel(describe_unknown(text, map(str, held)))
+        if tag.version and tag not in of_name:
+            known = ", ".join(map(str, of_name))
+            raise UnknownModel(f"the model store does not have {text!r}; it has {known}")
+        if not (tag.version or tag.alias):
+            return await self._serve_everywhere(tag.name)
+        followed = self._find_followed(tag.name)
+        names = followed.names_of(tag.alias) if tag.alias else ()
         try:
-            return await self._renew(name, followed)
+            return await self._renew(followed, tag, names)
         except Refusal as refusal:
-            followed.refused = sighting
-            version = self._models.get(name).version
-            raise ReloadRefused(f"{refusal}; {name}:{version} serves on") from None
+            raise ReloadRefused(str(refusal)) from None
+
+    async def list_store(self) -> list[Tag]:
+        """The versions of all models in the store."""
+        return await self._thread.run(models.list_tags)
+
+    async def unload(self, text: str) -> Scorer:
+        """Let go of ``name:version``, or of all versions of ``name``; returns what it meant.
+
+        Raises :class:`UnknownModel`, and :class:`ReloadRefused` for what answers requests without a
+        model, or by an alias.
+        """
+        self._require_one_worker()
+        async with self._turn:
+            scorer, tag = require_leavable(self._models, text), Tag.parse(text)
+            self._settle(self._models.drop(*self._models.all_names(text)))
+            if not tag.version:
+                self._metrics.set_refused(tag.name, refused=False)
+                self._followed.pop(tag.name, None)
+            self._log.event("info", "model unloaded", model=scorer.name, names=(text,))
+            return scorer
 
     def close(self) -> None:
         """Begin no further reload."""
         for retiring in self._retiring:
             retiring.cancel()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.close()
 
-    async def _follow_champion(self, name: str) -> None:
+    async def _serve_everywhere(self, name: str) -> Reloaded:
+        answer = await self._serve(name)
+        self._marks.put(name)
+        return answer
+
+    async def _serve(self, name: str) -> Reloaded:
+        """Let the bare ``name`` mean what the store means by it."""
         followed = self._find_followed(name)
-        if followed.pinned:
-            return
-        sighting = await self._run(followed.watch.look)
-        seen, followed.seen = followed.seen, sighting
-        served = self._models.get(name).version
-        if not sighting.fault and sighting.version in ("", served):
-            if followed.refused is not None:
-                followed.refused = None
-                self._metrics.clear(name)
+        sighting = (await self._thread.run(followed.watch.look)).get(followed.alias)
+        names = (name,) if sighting is None else followed.names_of(followed.alias)
+        try:
+            return await self._renew(followed, followed.tag, names)
+        except Refusal as refusal:
+            served = self._models.find(name)
+            if served is None:
+                raise ReloadRefused(str(refusal)) from None
+            attempt = followed.attempts.setdefault(followed.alias, Attempt())
+            attempt.refused = sighting or Sighting()
+            self._metrics.set_refused(name, refused=True)
+            raise ReloadRefused(f"{refusal}; {name}:{served.version} serves on") from None
+
+    async def _follow_model(self, name: str) -> None:
+        followed = self._find_followed(name)
+        sightings = await self._thread.run(followed.watch.look)
+        async with self._turn:
+            for alias in self._models.aliases(name).keys() - sightings.keys():
+                self._settle(self._models.drop(f"{name}@{alias}"))
+                self._log.event("info", "alias deleted", model=name, alias=alias)
+        followed.attempts = {
+            alias: followed.attempts.get(alias) or Attempt() for alias in sightings
+        }
+        for alias, sighting in sightings.items():
+            await self._follow_alias(followed, alias, sighting)
+        self._metrics.set_refused(name, refused=followed.refused)
+
+    async def _follow_alias(self, followed: Followed, alias: str, sighting: Sighting) -> None:
+        names, attempt = followed.names_of(alias), followed.attempts[alias]
+        seen, attempt.seen = attempt.seen, sighting
+        meant = [self._models.find(name) for name in names]
+        if not sighting.fault and all(
+            scorer is not None and scorer.version == sighting.version for scorer in meant
+        ):
+            attempt.refused = None
             return
         # a version that was refused is tried again once its files have changed and stay
-        if followed.refused is not None and (sighting == followed.refused or sighting != seen):
+        if attempt.refused is not None and (sighting == attempt.refused or sighting != seen):
             return
         try:
-            await self._renew(name, followed)
-        except Refusal:
-            followed.refused = sighting
+            await self._renew(followed, Tag(followed.tag.name, alias=alias), names)
+        except Refusal as refusal:
+            attempt.refused, attempt.crowded = sighting, refusal.outcome == "no_room"
 
-    async def _renew(self, name: str, followed: _Followed) -> Reloaded:
-        """Serve what the tag means; counts and logs it, and raises :class:`Refusal`."""
+    async def _renew(self, followed: Followed, tag: Tag, names: tuple[str, ...]) -> Reloaded:
+        """Let ``names`` mean what ``tag`` means in the store; counts, logs and raises refusals.
+
+        Without ``names`` the version is kept under its own.
+        """
+        name = tag.name
         async with self._turn:
+            if self._followed.get(name) is not followed:
+                raise UnknownModel(f"{name} was unloaded meanwhile; load it again")
             started = time.perf_counter()
-            served = self._models.get(name)
+            before = self._models.find(names[-1] if names else str(tag))
+            previous = "" if before is None else before.version
             try:
-                scorer = await self._run(lambda: self._load(followed.tag, served))
+                scorer, loaded = await self._load(tag, names)
             except Refusal as refusal:
                 self._metrics.count(name, refusal.outcome)
                 self._log.event(
                     "error",
                     "model not reloaded",
                     model=name,
-                    serving=served.version,
+                    names=names or (str(tag),),
+                    serving=previous,
                     outcome=refusal.outcome,
                     reason=str(refusal),
                 )
                 raise
-            followed.refused = None
-            if scorer is None:
-                self._metrics.clear(name)
-                return Reloaded(name, served.version, served.version)
-            retiring = asyncio.create_task(self._retire(self._models.replace(scorer)))
+            self._settle(self._models.name(scorer, *names) if names else self._models.keep(scorer))
+            if loaded or previous not in ("", scorer.version):
+                self._metrics.count(name, "reloaded")
+                self._log.event(
+                    "info",
+                    "model reloaded",
+                    model=name,
+                    names=names or (str(tag),),
+                    version=scorer.version,
+                    previous=previous,
+                    seconds=round(time.perf_counter() - started, 3),
+                )
+            attempt = followed.attempts.get(tag.alias or followed.alias)
+            if names and attempt is not None:
+                attempt.refused = None
+            self._metrics.set_refused(name, refused=followed.refused)
+            return Reloaded(name, scorer.version, previous or scorer.version)
+
+    async def _load(self, tag: Tag, names: tuple[str, ...]) -> tuple[Scorer, bool]:
+        """The scorer of ``tag`` for ``names``, ready to be served, and whether it was loaded now.
+
+        Versions that give way to it leave once it is loaded; what a bare name means is served
+        whatever the memory budget. Raises :class:`Refusal`.
+        """
+        served = self._models.find(tag.name)
+        resident = {scorer.version: scorer for scorer in self._models.versions(tag.name)}
+        others, idle = self._models.remaining_without(*names), self._models.kept_alone()
+        budget = self._loader.settings.resident_bytes
+        required = served is not None and tag.name in names
+        leaving: list[Scorer] = []
+
+        def make_room(architecture: Architecture) -> None:
+            leaving.extend(
+                choose_leaving(architecture, others, idle, budget_bytes=budget, required=required)
+            )
+
+        scorer, loaded = await self._thread.run(
+            lambda: find_or_prepare(self._loader, str(tag), resident, served, make_room)
+        )
+        self._settle(self._models.drop(*(f"{one.name}:{one.version}" for one in leaving)))
+        return scorer, loaded
+
+    def _settle(self, left: Sequence[Scorer]) -> None:
+        """Free the versions that nothing names any more once their requests have answers."""
+        self._metrics.set_meanings(self._models.meanings())
+        if left:
+            for followed in self._followed.values():
+                followed.forget_crowd()
+        for scorer in left:
+            retiring = asyncio.create_task(self._free(scorer))
             self._retiring.add(retiring)
             retiring.add_done_callback(self._retiring.discard)
-            self._metrics.count(name, "reloaded")
-            self._log.event(
-                "info",
-                "model reloaded",
-                model=name,
-                version=scorer.version,
-                previous=served.version,
-                seconds=round(time.perf_counter() - started, 3),
-            )
-            return Reloaded(name, scorer.version, served.version)
 
-    def _load(self, tag: str, served: Scorer) -> Scorer | None:
-        """The scorer of ``tag``, ready to be served; None if its version is served already."""
-        # Of an unexpected error the log may have the type alone: its message could quote a text.
-        try:
-            try:
-                folder = models.find_folder(tag)
-            except ArtifactError as error:
-                raise Refusal("damaged", str(error)) from None
-            return None if folder.name == served.version else prepare(self._loader, folder, served)
-        except Refusal:
-            raise
-        except Exception as error:
-            reason = str(error) if isinstance(error, ValenceError) else type(error).__name__
-            raise Refusal("failed", f"{tag} could not be loaded: {reason}") from None
-
-    async def _retire(self, before: Scorer) -> None:
-        """Free the version before once its requests have their answers."""
+    async def _free(self, before: Scorer) -> None:
         await self._models.retire(before)
         del before
-        # What is left of it in circles of references is freed now: the collector rarely looks at
-        # old objects. The models of the start are frozen, so there are few to look at.
-        await self._run(gc.collect)
+        # Circles of references are freed now: the collector rarely looks at old objects. The models
+        # of the start are frozen, so there are few to look at.
+        await self._thread.run(gc.collect)
 
-    def _find_followed(self, name: str) -> _Followed:
+    def _find_followed(self, name: str) -> Followed:
         followed = self._followed.get(name)
         if followed is None:
             # it imports BentoML, which whoever imports the service need not have
             from valence.service.registry import bento_store
 
-            watch = ChampionWatch(bento_store.folder() / name)
-            followed = self._followed[name] = _Followed(self._tags.get(name, name), watch)
+            watch = AliasWatch(bento_store.folder() / name)
+            tag = Tag.parse(self._tags.get(name, name))
+            followed = self._followed[name] = Followed(tag, watch)
             self._metrics.begin(name)
         return followed
 
-    async def _run(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-
-def _yield_to_requests() -> None:
-    """Let the thread that loads have only the time of a core that requests leave.
-
-    Linux has a priority for each thread. With a very low one, a thread that holds the interpreter's
-    lock would wait long for a core that other programs want too.
-    """
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+    def _require_one_worker(self) -> None:
+        if self._loader.metrics.shared:
+            raise ReloadRefused(
+                "a request reaches one of the workers of this service, and all of them follow "
+                "aliases; name the version with `valence alias set NAME@ALIAS VERSION`"
+            )

@@ -123,7 +123,7 @@ class Metrics:
             registry=registry,
         )
         self.keys = KeyMetrics(registry)
-        self.reloads = ReloadMetrics(registry)
+        self.reloads = ReloadMetrics(registry, shared=folder is not None)
         self.sources = SourceMetrics(registry)
         self.shadow = ShadowMetrics(registry, shared=folder is not None)
         self.stage_seconds = Histogram(

@@ -166,6 +166,7 @@ def test_every_route_that_reads_json_is_in_the_table() -> None:
     reading = {
         route.path.format(name="sentiment", version="1")
         for route in ROUTES
-        if route.operation.request is not None
+        # the bodies of operators have no text
+        if route.operation.request is not None and route.scope != "admin"
     }
     assert {body.path for body in BODIES.values()} == reading

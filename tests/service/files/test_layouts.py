@@ -50,6 +50,7 @@ def zip_files(*members: tuple[str, str]) -> bytes:
         ("wide.txt.csv", 'text,label\r\n"good, film",a\r\n"bad\r\nfilm",b'.encode("utf-16"), CRLF),
         ("inner.csv", 'text,label\r\n"good, film",a\r\n"bad\nfilm",b\r\n', BOTH),
         ("ended.csv", "text,label,\ngood,a,\nbad,b,\n", PLAIN),
+        ("nameless.csv", "text,label,,\ngood,a,,\nbad,b,,\n", PLAIN),
         ("ended-rows.csv", "text,label\ngood,a,\nbad,b,\n", [FIELDS, FIELDS]),
         ("index.csv", ",text,label\n0,good,a\n1,bad,b\n", PLAIN),
         ("blank.csv", "\n\ntext,label\n\ngood,a\n\n\nbad,b\n\n", PLAIN),
@@ -129,3 +130,14 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, name, content, told):
         read_rows(tmp_path, name, content)
     assert told in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("first", ["text,label,,", "My report,label,,"])
+def test_columns_without_a_name_are_told_where_all_are_wanted(tmp_path, first):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{first}\ngood,a,,\n")
+    with (
+        pytest.raises(ConfigurationError, match="the columns 3 and 4 have no name; name or remove"),
+        closing(Rows(path, "csv")) as rows,
+    ):
+        list(rows)

@@ -55,7 +55,7 @@ async def test_a_request_of_the_version_before_is_answered(make, counting_engine
     slow(Served(models))
     waiting = asyncio.create_task(models.get().score(ScoreRequest(["good"])))
     await asyncio.sleep(0.02)
-    before = models.replace(make(counting_engine, "2"))
+    (before,) = models.name(make(counting_engine, "2"), "sentiment")
     retiring = asyncio.create_task(models.retire(before))
     assert models.get().version == "2"
     with pytest.raises(UnknownModel):
@@ -75,7 +75,7 @@ async def test_a_hung_version_before_is_seen_and_drained(make, counting_engine):
     slow(Served(models))
     waiting = asyncio.create_task(models.get().score(ScoreRequest(["good"])))
     await asyncio.sleep(0.02)
-    models.replace(make(counting_engine, "2"))
+    models.name(make(counting_engine, "2"), "sentiment")
     await asyncio.sleep(0.02)
     assert not models.alive
     closing = asyncio.create_task(models.close())
@@ -91,25 +91,70 @@ async def test_the_same_version_again_stays_in_the_metrics(make, counting_engine
     models = Models()
     models.open([make(counting_engine)])
     again = make(counting_engine)
-    await models.retire(models.replace(again))
+    (before,) = models.name(again, "sentiment")
+    await models.retire(before)
     info = {"model": "sentiment", "version": "1", "engine": "counting"}
     assert again.metrics._registry.get_sample_value("valence_model_info", info) == 1
 
 
-async def test_only_a_served_name_is_replaced_while_serving(make, counting_engine):
+async def test_a_service_that_drains_gives_no_name(make, counting_engine):
     models = Models()
     models.open([make(counting_engine)])
-    with pytest.raises(UnknownModel, match="topic"):
-        models.replace(make(counting_engine, name="topic"))
     await models.close()
     with pytest.raises(Unavailable, match="draining"):
-        models.replace(make(counting_engine, "2"))
+        models.name(make(counting_engine, "2"), "sentiment")
+    with pytest.raises(Unavailable, match="draining"):
+        models.keep(make(counting_engine, "2"))
     assert [scorer.version for scorer in models._resident()] == ["1"]
 
 
 async def test_the_default_and_the_order_stay(make, counting_engine):
     models = Models()
     models.open([make(counting_engine), make(counting_engine, name="topic")])
-    models.replace(make(counting_engine, "2"))
+    models.name(make(counting_engine, "2"), "sentiment")
     assert [(one.name, one.version) for one in models.all()] == [("sentiment", "2"), ("topic", "1")]
-    assert models.get() is models.get("sentiment:2") is models.renew(models.get())
+    assert models.get() is models.get("sentiment:2") is models.find("sentiment")
+
+
+async def test_a_version_stays_while_something_names_it(make, counting_engine):
+    models, first, second = Models(), make(counting_engine), make(counting_engine, "2")
+    models.open([first])
+    assert models.name(second, "sentiment@blue", "sentiment@green") == ()
+    assert models.get("sentiment@blue") is models.get("sentiment:2") is second
+    assert models.get("sentiment") is models.get("sentiment:1") is models.get() is first
+    assert models.aliases("sentiment") == {"blue": second, "green": second}
+    assert [one.version for one in models.versions("sentiment")] == ["1", "2"]
+    assert models.drop("sentiment@blue") == ()
+    assert models.get("sentiment:2") is second
+    with pytest.raises(UnknownModel, match="the served models are sentiment:1, sent"):
+        models.get("sentiment@blue")
+    assert models.drop("sentiment@green") == (second,)
+    with pytest.raises(UnknownModel):
+        models.get("sentiment:2")
+    assert second in models._resident(), "it may still end requests"
+    await models.retire(second)
+    assert models._resident() == (first,)
+
+
+async def test_a_promoted_alias_keeps_both_versions(make, counting_engine):
+    models, first, second = Models(), make(counting_engine), make(counting_engine, "2")
+    models.open([first])
+    models.name(second, "sentiment@challenger")
+    assert models.name(second, "sentiment", "sentiment@champion") == (first,)
+    assert models.get() is models.get("sentiment@champion") is second
+
+
+async def test_of_kept_versions_the_longest_unused_is_first(make, counting_engine):
+    models = Models()
+    two, three, four = (make(counting_engine, version) for version in "234")
+    models.open([make(counting_engine)])
+    for scorer in (two, three, four):
+        models.keep(scorer)
+    assert models.kept_alone() == (two, three, four)
+    assert models.get("sentiment:2") is two
+    assert models.kept_alone() == (three, four, two)
+    models.name(three, "sentiment@blue")
+    assert models.kept_alone() == (four, two), "an alias names the other one"
+    assert models.drop("sentiment:3") == ()
+    assert models.drop("sentiment:4") == (four,)
+    assert models.remaining_without("sentiment@blue", "sentiment") == (two,)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from valence.service.errors import ArtifactError, ConfigurationError
-from valence.service.registry import champion, locations
+from valence.service.registry import aliases, locations
 
 # for BentoML's own imports
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
@@ -27,7 +27,7 @@ def promote(home: Path, name: str, version: str) -> None:
 def test_a_tag_is_the_folder_that_bentoml_names(home, put, tag):
     put("sentiment", "1")
     put("sentiment", "2")
-    assert locations.find_model(tag) == Path(champion.get(tag).path)
+    assert locations.find_model(tag) == Path(aliases.get(tag).path)
 
 
 def test_a_bare_name_is_the_champion_once_there_is_one(home, put):
@@ -35,7 +35,7 @@ def test_a_bare_name_is_the_champion_once_there_is_one(home, put):
     put("sentiment", "2")
     promote(home, "sentiment", "1")
     for tag in ("sentiment", "sentiment:champion", "sentiment:latest"):
-        assert locations.find_model(tag) == Path(champion.get(tag).path)
+        assert locations.find_model(tag) == Path(aliases.get(tag).path)
     assert locations.find_model("sentiment").name == "1"
 
 
@@ -53,15 +53,17 @@ def test_a_champion_that_is_gone_is_named(home, put):
         ("", "does not have ''"),
         ("sentiment:9", "no version '9' of sentiment; it has 1"),
         ("sentiment:champion", "no champion; promote"),
+        ("sentiment@blue", "no alias blue.*valence alias set"),
         ("hf:owner/name", "not on this machine"),
-        ("https://host/model.tar", "not on this machine"),
+        ("s3://user:secret@host/models", r"source \(s3:\) is not on this machine.*valence pull"),
     ],
 )
 def test_a_model_that_is_not_there_is_refused(home, put, tag, fault):
     put("sentiment", "1")
     put("topic", "1")
-    with pytest.raises(ConfigurationError, match=fault):
+    with pytest.raises((ArtifactError, ConfigurationError), match=fault) as refused:
         locations.find_model(tag)
+    assert "secret" not in str(refused.value)
 
 
 def test_an_empty_store_is_named(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 import pytest
-from valence.service.errors import ArtifactError, ConfigurationError
+from valence.service.errors import ArtifactError, ConfigurationError, ValenceError
 from valence.service.registry import models
-from valence.service.registry.champion import Champion
+from valence.service.registry.aliases import Alias
 from valence.service.settings import Settings
 
 # for BentoML's own imports
@@ -30,7 +30,7 @@ def test_a_name_is_the_latest_version(put):
 def test_a_name_is_its_champion_after_a_promotion(put, tmp_path):
     for version in ("1", "2", "3"):
         put("sentiment", version)
-    record = Champion(version="1").model_dump_json()
+    record = Alias(version="1").model_dump_json()
     (tmp_path / "models" / "sentiment" / "champion.json").write_text(record)
     assert tags() == tags(models="sentiment:champion") == ["sentiment:1"]
     assert tags(models="sentiment:latest") == ["sentiment:3"]
@@ -39,7 +39,7 @@ def test_a_name_is_its_champion_after_a_promotion(put, tmp_path):
 
 def test_a_missing_champion_is_not_replaced_by_another_version(put, tmp_path):
     put("sentiment", "1")
-    record = Champion(version="9").model_dump_json()
+    record = Alias(version="9").model_dump_json()
     (tmp_path / "models" / "sentiment" / "champion.json").write_text(record)
     with pytest.raises(ArtifactError, match="champion sentiment:9 is not in the model store"):
         tags()
@@ -58,12 +58,14 @@ def test_the_default_model_comes_first(put):
         ({"models": "sentiment:9"}, "does not have 'sentiment:9'"),
         ({"models": "sentiment,sentiment:1"}, "'sentiment' twice"),
         ({"models": "not a name"}, "VALENCE_MODELS: 'not a name'"),
+        ({"split": "topic=champion:1"}, "VALENCE_SPLIT names 'topic', which is not served"),
+        ({"models": "sentiment@blue"}, "sentiment has no alias blue; make it with"),
         ({"default_model": "topic"}, "'topic' is not served; the served models are sentiment"),
     ],
 )
 def test_a_model_that_cannot_be_served_is_named_with_a_remedy(put, fields, said):
     put("sentiment", "1")
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ValenceError, match=said):
         tags(**fields)
 
 

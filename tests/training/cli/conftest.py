@@ -85,6 +85,8 @@ def places(
     made, workspace, models = trained
     file = tmp_path / "toy.toml"
     file.write_text(CONFIGURATION)
+    taught = tmp_path / "taught.toml"
+    taught.write_text(f'{CONFIGURATION}[distillation]\nteacher = "n-grams"\ncopies = 0\n')
     texts = tmp_path / "texts.csv"
     texts.write_text("text\ngreat\n")
 
@@ -101,11 +103,13 @@ def places(
         version = made.tag.partition(":")[2]
         other = folder / "models" / "toy" / "1"
         shutil.copytree(folder / "models" / "toy" / version, other)
+        shutil.copytree(other, folder / "source" / "toy" / "2")
         return {
             "tag": made.tag,
             "models": str(folder / "models"),
             "workspace": str(folder / "workspace"),
             "file": str(file),
+            "taught": str(taught),
             "texts": str(texts),
             "verse": str(character_model / "verse.toml"),
             "folder": str(folder),

@@ -21,7 +21,7 @@ from tests.training.cli.conftest import OUTPUT_BEFORE
 pytestmark = pytest.mark.integration
 
 # how the output of a command ends if it is whole
-END = {"cells": "</html>\n", "experiments": "<!-- /experiments -->\n"}
+END = {"cells": "</html>", "experiments": "<!-- /experiments -->\n"}
 QUICK = ("--engine", "reference", "--no-baselines")
 PLACE = ("--workspace", "{workspace}")
 # each with the number of failures that it must survive at least
@@ -154,6 +154,10 @@ ALL: dict[str, tuple[str, ...]] = {
     "faithfulness": ("faithfulness", "toy", "--engine", "reference", "--workspace", "{workspace}"),
     "typos": ("typos", "toy", "--engine", "reference", "--workspace", "{workspace}"),
     "show": ("show", "toy"),
+    "teach": ("teach", "{taught}", "{folder}/answers.safetensors", "--device", "cpu", *PLACE),
+    "export": ("export", "mlflow", "toy", "--out", "{folder}/exported", "--engine", "reference"),
+    "push": ("push", "{tag}", "{folder}/source"),
+    "pull": ("pull", "toy:2", "{folder}/source"),
     "predict": ("predict", "toy", "great", "--engine", "reference"),
     "keys": ("keys", "new", "name"),
     "bento": ("bento",),

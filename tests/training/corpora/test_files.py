@@ -408,6 +408,22 @@ def test_a_text_of_parquet_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     assert "secret" not in said
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_the_other_rows_without_a_label_are_named_too(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "a.csv":
+        path.write_text("review,stars\n" + "x,1\n" * 90 + "x, \n" * 7 + "x,1\n")
+        first = 92
+    else:
+        lines = [{"review": "x", "stars": 1}, *({"review": "x", "stars": None} for _ in range(7))]
+        path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        first = 2
+    said = refusal_of(path)
+    assert f"line {first}: column 'stars' is empty; give the text a label or remove" in said
+    others = ", ".join(f"line {number}" for number in range(first + 1, first + 6))
+    assert said.endswith(f"(faulty too: {others} and 1 more)")
+
+
 def test_the_other_faulty_rows_are_named_too(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     good = "caf\u00e9,1\n".encode() * 90

@@ -113,7 +113,7 @@ def named(tag: str = "sentiment") -> str:
 def test_a_bare_name_is_the_champion_or_else_the_latest(tmp_path: Path, save_tiny) -> None:
     assert named() == "3"
     assert store.read_champion("sentiment") is None
-    with pytest.raises(ArtifactError, match="does not have 'sentiment:champion'"):
+    with pytest.raises(ArtifactError, match="has no champion; promote one"):
         store.find_model("sentiment:champion")
     store.promote_version("sentiment:1")
     folder = save_tiny(tmp_path / "4", version="4")
@@ -233,3 +233,60 @@ def test_the_remains_of_a_killed_publication_are_removed(
     manifest = artifact.load(tiny_folder).manifest.model_copy(update={"version": "2"})
     store.publish_model(tiny_folder, manifest)
     assert not left.exists()
+
+
+@pytest.mark.usefixtures("three")
+def test_an_alias_is_set_moved_listed_and_deleted() -> None:
+    assert store.set_alias("sentiment@blue", "1").version == named("sentiment@blue") == "1"
+    assert store.set_alias("sentiment@blue", "2").previous == ("1",)
+    assert store.set_alias("sentiment@green", "@blue").version == "2"
+    store.promote_version("sentiment:3")
+    assert {alias: one.version for alias, one in store.list_aliases("sentiment").items()} == {
+        "blue": "2", "champion": "3", "green": "2",
+    }  # fmt: skip
+    assert [change.how for change in store.list_aliases("sentiment")["blue"].changes] == ["set"] * 2
+    assert store.delete_alias("sentiment@blue").version == "2"
+    assert sorted(store.list_aliases("sentiment")) == ["champion", "green"]
+    assert named("sentiment:2") == "2"
+
+
+@pytest.mark.usefixtures("three")
+def test_the_champion_is_an_alias_like_the_others() -> None:
+    """A champion of an earlier version of Valence is one too: its file is the same."""
+    assert store.set_alias("sentiment@champion", "1").changes[-1].how == "promoted"
+    assert named() == named("sentiment@champion") == named("sentiment:champion") == "1"
+    store.promote_version("sentiment:2")
+    assert store.roll_back("sentiment").version == named("sentiment@champion") == "1"
+    store.set_alias("sentiment@challenger", "3")
+    assert store.set_alias("sentiment@champion", "@challenger").version == named() == "3"
+    with pytest.raises(ArtifactError, match="cannot be deleted"):
+        store.delete_alias("sentiment@champion")
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("tag", "version", "said"),
+    [
+        ("sentiment@blue", "9", "does not have 'sentiment:9'"),
+        ("sentiment@blue", "@green", "has no alias green"),
+        ("sentiment@Blue", "1", "'Blue' cannot name an alias: use 1 to 63"),
+        ("sentiment@latest", "1", "cannot name an alias"),
+        ("sentiment@../x", "1", "cannot name an alias"),
+        ("sentiment", "1", "'sentiment' names no alias; give NAME@ALIAS"),
+        ("sentiment:1@blue", "1", "names no alias"),
+        ("other@blue", "1", "does not have 'other:1'"),
+    ],
+)
+def test_an_alias_that_cannot_be_changes_nothing(tag: str, version: str, said: str) -> None:
+    with pytest.raises(ArtifactError, match=said):
+        store.set_alias(tag, version)
+    assert store.list_aliases("sentiment") == {}
+
+
+@pytest.mark.usefixtures("three")
+def test_an_alias_that_is_not_there_cannot_be_deleted() -> None:
+    store.set_alias("sentiment@blue", "1")
+    with pytest.raises(ArtifactError, match="has no alias green; it has blue"):
+        store.delete_alias("sentiment@green")
+    with pytest.raises(ArtifactError, match="does not have 'other'"):
+        store.delete_alias("other@green")

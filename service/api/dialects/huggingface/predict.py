@@ -16,7 +16,14 @@ from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context
-from valence.service.api.http.scoring import TURN_TEXTS, require_within_limits, score_texts, to_json
+from valence.service.api.http.scoring import (
+    TURN_TEXTS,
+    describe_version,
+    find_scorer,
+    require_within_limits,
+    score_texts,
+    to_json,
+)
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import InvalidRequest
 from valence.service.inference.scored import Scored, ScoreRequest
@@ -53,11 +60,11 @@ async def score_inputs(context: Context, request: Request) -> Predicted:
     inputs = body.inputs
     texts = [inputs] if isinstance(inputs, str) else [text for (text,) in inputs]
     parameters = body.parameters or PredictParameters()
-    scorer = context.models.get(request.parameters.get("name"))
+    scorer = find_scorer(context, request, request.parameters.get("name"))
     _require_calibrated(body, parameters, scorer)
     require_within_limits(texts, context.settings, field="inputs")
     asked = ScoreRequest(texts, truncation=_choose_truncation(body, parameters))
-    scorer, scored = await score_texts(context, request, asked, model=scorer.name)
+    scored = await score_texts(context, request, asked, scorer)
     rows = await rank_labels(scorer, scored, top_k=parameters.top_k)
     return Predicted(scorer, scored, rows, isinstance(inputs, str) and body.parameters is None)
 
@@ -90,6 +97,7 @@ def build_compute_headers(
         (b"x-total-time", milliseconds),
         (b"x-compute-characters", b"%d" % scored.usage.characters),
         (b"x-compute-tokens", b"%d" % scored.usage.tokens_used),
+        describe_version(scorer),
     )
 
 

@@ -119,6 +119,7 @@ _INFO: dict[str, Any] = {
     "docker_label": None,
     "limits": LIMITS,
 }
+_IN_PATH = "The model, as `name`, `name:version` or `name@alias`."
 _NO_MODEL = tuple(error for error in SCORING_ERRORS if error is not errors.UnknownModel)
 
 
@@ -136,7 +137,7 @@ def _predict_route(path: str, *, description: str, in_path: bool = False) -> Rou
             request_examples=PREDICT_EXAMPLES,
             response=PredictResponse,
             response_examples=PREDICTED,
-            parameters={"name": "The model, as `name` or `name:version`."} if in_path else {},
+            parameters={"name": _IN_PATH} if in_path else {},
             errors=SCORING_ERRORS if in_path else _NO_MODEL,
             error=PredictError,
         ),

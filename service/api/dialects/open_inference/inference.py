@@ -12,7 +12,7 @@ from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context
-from valence.service.api.http.scoring import require_within_limits, score_texts
+from valence.service.api.http.scoring import find_scorer, require_within_limits, score_texts
 from valence.service.api.http.validation import parse
 from valence.service.errors import InvalidRequest
 from valence.service.inference.scored import Scored, ScoreRequest
@@ -25,8 +25,7 @@ _OUTPUTS = ("label", "probabilities")
 
 async def infer(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v2/models/{name}[/versions/{version}]/infer``."""
-    name = model_in_path(request)
-    context.models.get(name)
+    scorer = find_scorer(context, request, model_in_path(request))
     request.require_media("application/json", OCTETS)
     content, binary = tensors.split_body(
         await request.body.read(), request.headers.get(tensors.HEADER)
@@ -37,7 +36,7 @@ async def infer(context: Context, request: Request) -> Outcome:
     texts = _read_texts(body.inputs, binary, context.settings)
     require_within_limits(texts, context.settings, field="inputs.0.data")
     asked = ScoreRequest(texts, truncation=truncation)
-    scorer, scored = await score_texts(context, request, asked, model=name)
+    scored = await score_texts(context, request, asked, scorer)
     response = _build_answer(scorer, scored, request_id=body.id, wanted=wanted)
     return Outcome.of(response, scorer, scored)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pydantic_core
 from valence.service import errors
@@ -33,7 +34,7 @@ async def show_model(context: Context, request: Request) -> Outcome:
     labels = scorer.manifest.labels
     answer = ModelMetadata(
         name=scorer.name,
-        versions=[scorer.version],
+        versions=[one.version for one in context.models.versions(scorer.name)],
         platform=_PLATFORM,
         inputs=[TensorMetadata(name="text", datatype="BYTES", shape=[-1])],
         outputs=[
@@ -83,7 +84,13 @@ async def show_configuration(context: Context, request: Request) -> Outcome:
 async def show_statistics(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/models/{name}[/versions/{version}]/stats`` and ``GET /v2/models/stats``."""
     models = context.models
-    scorers = (models.get(model_in_path(request)),) if request.parameters else models.all()
+    scorers: Sequence[Scorer]
+    if "version" in request.parameters:
+        scorers = (models.get(model_in_path(request)),)
+    else:
+        names = (models.get(model_in_path(request)).name,) if request.parameters else models.names
+        models.require_serving()
+        scorers = [scorer for name in names for scorer in models.versions(name)]
     models.report()
     # with several workers this reads the files of all workers
     totals = await asyncio.to_thread(context.metrics.totals)

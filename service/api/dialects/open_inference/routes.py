@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import pydantic_core
 from pydantic import BaseModel, JsonValue
 from valence.service import errors
 from valence.service.api.dialects.open_inference.inference import OCTETS, infer
@@ -18,6 +17,8 @@ from valence.service.api.dialects.open_inference.models import (
     show_model_ready,
     show_statistics,
 )
+from valence.service.api.dialects.open_inference.problems import refuse
+from valence.service.api.dialects.open_inference.repository import REPOSITORY_ROUTES
 from valence.service.api.dialects.open_inference.schemas import (
     InferError,
     InferRequest,
@@ -31,7 +32,6 @@ from valence.service.api.dialects.open_inference.schemas import (
     Statistics,
 )
 from valence.service.api.http.outcome import Outcome
-from valence.service.api.http.problems import Problem
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import (
@@ -44,7 +44,7 @@ from valence.service.api.http.routes import (
 from valence.service.api.operations import health
 from valence.service.version import VERSION
 
-_EXTENSIONS = ["binary_tensor_data", "model_configuration", "statistics"]
+_EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]
 
 
 async def show_server(context: Context, request: Request) -> Outcome:  # noqa: ARG001
@@ -63,15 +63,6 @@ async def check_readiness(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/health/ready``."""
     await health.check_readiness(context, request)
     return Outcome(Response(b'{"ready":true}'))
-
-
-def refuse(problem: Problem, request_id: str) -> Response:  # noqa: ARG001
-    """``problem`` in the shape of the protocol."""
-    return Response(
-        pydantic_core.to_json({"error": problem.detail}),
-        status=problem.kind.status,
-        headers=problem.headers,
-    )
 
 
 _METADATA: JsonValue = {
@@ -117,7 +108,7 @@ _STATISTICS: JsonValue = {
 
 def _parameters(path: str) -> dict[str, str]:
     descriptions = {
-        "name": "The name of the model, as in `/v1/models`.",
+        "name": "The model, as `name`, `name:version` or `name@alias`.",
         "version": "The version of the model.",
     }
     return {name: text for name, text in descriptions.items() if f"{{{name}}}" in path}
@@ -270,4 +261,5 @@ ROUTES = (
     ),
     *_model_routes("/v2/models/{name}"),
     *_model_routes("/v2/models/{name}/versions/{version}"),
+    *REPOSITORY_ROUTES,
 )

@@ -8,6 +8,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    RootModel,
     StrictBool,
     StrictFloat,
     StrictInt,
@@ -197,6 +198,46 @@ class ModelReady(BaseModel):
 
     name: str
     ready: bool
+
+
+class IndexRequest(BaseModel):
+    """Which versions to list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ready: StrictBool = Field(default=False, description="Only the versions in memory.")
+
+
+class RepositoryEntry(BaseModel):
+    """A version in the model store."""
+
+    name: str
+    version: str
+    state: Literal["READY", "UNAVAILABLE"]
+    reason: Annotated[str, Field(description="Why the version is not ready.")]
+
+
+class RepositoryIndex(RootModel[list[RepositoryEntry]]):
+    """The versions in the model store."""
+
+
+class RepositoryRequest(BaseModel):
+    """Parameters of Triton's clients."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    parameters: Parameters = Field(
+        default={},
+        description="`unload_dependents` has no effect. Other parameters, such as `config`, are "
+        "refused.",
+    )
+
+
+class RepositoryChange(BaseModel):
+    """The version that was loaded or unloaded."""
+
+    name: str
+    version: str
 
 
 class InferError(BaseModel):

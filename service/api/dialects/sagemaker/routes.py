@@ -34,7 +34,7 @@ from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, Route
-from valence.service.api.http.scoring import score_texts
+from valence.service.api.http.scoring import find_scorer, score_texts
 from valence.service.errors import UnsupportedMedia
 from valence.service.inference.scored import ScoreRequest
 
@@ -66,7 +66,8 @@ async def invoke(context: Context, request: Request) -> Outcome:
             if media_type == CSV
             else await records.read_json_lines(body, context.settings)
         )
-        scorer, scored = await score_texts(context, request, ScoreRequest(texts))
+        scorer = find_scorer(context, request)
+        scored = await score_texts(context, request, ScoreRequest(texts), scorer)
         rows = await rank_labels(scorer, scored)
     content = await answers.encode(rows, answer_type, header=has_header)
     if answer_type == CSV:

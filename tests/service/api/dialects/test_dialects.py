@@ -154,7 +154,9 @@ def test_every_scoring_route_is_tested_here():
     scoring = {
         route.path.format(name="sentiment", version="1")
         for route in ROUTES
-        if route.method == "POST" and route.operation.tag not in {"stream", "activations", "models"}
+        if route.method == "POST"
+        and route.scope != "admin"
+        and route.operation.tag not in {"stream", "activations"}
     }
     assert {dialect.path for dialect in DIALECTS.values()} == scoring - {"/v1/classify/stream"}
 

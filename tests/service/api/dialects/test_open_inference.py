@@ -212,7 +212,8 @@ async def test_statistics_count_what_was_answered(served):
     [
         ("GET", "/v2/", 404),
         ("GET", "/v2/nothing", 404),
-        ("POST", "/v2/repository/index", 404),
+        ("POST", "/v2/repository/index", 403),
+        ("POST", "/v2/repository/nothing", 404),
         ("GET", "/v2/models/sentiment/trace/setting", 404),
         ("GET", "/v2/models/other/stats", 404),
         ("GET", "/v2/models/sentiment/infer", 405),
@@ -318,7 +319,9 @@ async def test_a_probe_without_a_key_learns_no_names(serve, tmp_path, path):
 async def test_server_and_models_describe_themselves(served):
     get = served.client.get
     extensions = (await get("/v2")).json()["extensions"]
-    assert extensions == ["binary_tensor_data", "model_configuration", "statistics"]
+    assert extensions == [
+        "binary_tensor_data", "model_configuration", "model_repository", "statistics",
+    ]  # fmt: skip
     model = (await get("/v2/models/sentiment")).json()
     assert model == (await get("/v2/models/sentiment/versions/1")).json()
     assert model["versions"] == ["1"]

@@ -223,7 +223,13 @@ async def test_a_route_admits_its_scope_and_admin_only(serve, file, route, scope
 
 def test_routes_of_operators_need_other_scopes():
     scopes = {route.path: route.scope for route in ROUTES if route.scope != "classify"}
-    assert scopes == {"/metrics": "metrics", "/v1/models/{name}/reload": "admin"}
+    assert scopes == {
+        "/metrics": "metrics",
+        "/v1/models/{name}/reload": "admin",
+        "/v2/repository/index": "admin",
+        "/v2/repository/models/{name}/load": "admin",
+        "/v2/repository/models/{name}/unload": "admin",
+    }
 
 
 async def test_a_route_for_operators_needs_the_scope_admin(serve, file):

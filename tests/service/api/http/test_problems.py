@@ -58,7 +58,13 @@ def admit(serve: Any, route: Route, tmp_path: Any, **settings: Any) -> Any:
 async def succeed(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
     with models_in(tmp_path / "models"):
         put_model("sentiment", "1")
-        return await ask(admit(serve, route, tmp_path), route)
+        served = admit(serve, route, tmp_path, reload_slowdown=1e6)
+        if route.path.endswith("/unload"):
+            # the default model stays
+            put_model("sentiment", "2")
+            await served.app.context.reloads.load("sentiment:2")
+            return await ask(served, route, path=route.path.replace("{name}", "{name}:2"))
+        return await ask(served, route)
 
 
 async def refuse_reload(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
@@ -67,8 +73,8 @@ async def refuse_reload(serve: Any, route: Route, tmp_path: Any) -> httpx.Respon
         return await ask(admit(serve, route, tmp_path), route)
 
 
-async def send_malformed(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
-    return await ask(serve(), route, content=b"{")
+async def send_malformed(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
+    return await ask(admit(serve, route, tmp_path), route, content=b"{")
 
 
 async def send_without_key(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
@@ -108,30 +114,30 @@ async def request_missing_resource(serve: Any, route: Route, tmp_path: Any) -> h
     return await ask(served, route, content=json.dumps(example | {"model": "none"}))
 
 
-async def send_slowly(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+async def send_slowly(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
     async def body() -> AsyncIterator[bytes]:
         yield b"{"
         await asyncio.sleep(10)
 
-    return await ask(serve(body_idle_seconds=0.01), route, content=body())
+    return await ask(admit(serve, route, tmp_path, body_idle_seconds=0.01), route, content=body())
 
 
-async def send_too_large(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
-    return await ask(serve(max_body_bytes=1024), route, content=b" " * 1025)
+async def send_too_large(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
+    return await ask(admit(serve, route, tmp_path, max_body_bytes=1024), route, content=b" " * 1025)
 
 
-async def send_other_media_type(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
-    return await ask(serve(), route, headers={"Content-Type": "text/html"})
+async def send_other_media_type(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
+    return await ask(admit(serve, route, tmp_path), route, headers={"Content-Type": "text/html"})
 
 
 async def accept_other_media_type(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
     return await ask(serve(), route, headers={"Accept": "text/html"})
 
 
-async def send_other_shape(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+async def send_other_shape(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
     if route.operation.query is not None:
-        return await ask(serve(), route, params={"no-such": "1"})
-    return await ask(serve(), route, content=b'{"no-such": 1}')
+        return await ask(admit(serve, route, tmp_path), route, params={"no-such": "1"})
+    return await ask(admit(serve, route, tmp_path), route, content=b'{"no-such": 1}')
 
 
 async def cause_internal_error(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:

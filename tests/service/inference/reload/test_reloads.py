@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from valence.service.errors import ReloadRefused, Unavailable
+from valence.service.inference.footprint import estimate_bytes
 from valence.service.inference.reload.marks import ReloadMarks
 from valence.service.inference.scored import ScoreRequest
-from valence.service.registry.champion_watch import ChampionWatch
+from valence.service.registry.alias_watch import AliasWatch
 from valence.training.registry import store as registry
 
 from tests.service.inference.reload.conftest import IGNORED, Service
@@ -79,6 +80,137 @@ async def test_a_promoted_version_answers_without_a_restart(make_service):
     assert [(line["previous"], line["version"]) for line in lines] == [
         ("1", "2"), ("2", "1"), ("1", "2"),
     ]  # fmt: skip
+
+
+async def test_an_alias_answers_once_it_is_set(make_service):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    put_model("sentiment", "3", seed=3)
+    async with following(service):
+        registry.set_alias("sentiment@blue", "2")
+        await wait(lambda: service.models.find("sentiment@blue") is not None)
+        version, found = await scores(service, "sentiment@blue")
+        assert (version, service.version) == ("2", "1")
+        for one, right in zip(found, expected(service, "2"), strict=True):
+            assert one == pytest.approx(right, abs=2e-3)
+        assert (await scores(service, "sentiment:2"))[0] == "2"
+        registry.set_alias("sentiment@blue", "3")
+        await wait(lambda: service.models.get("sentiment@blue").version == "3")
+        assert service.models.find("sentiment:2") is None
+        registry.delete_alias("sentiment@blue")
+        await wait(lambda: service.models.find("sentiment@blue") is None)
+    assert [one.version for one in service.models.versions("sentiment")] == ["1"]
+    events = [(line["event"], line.get("version")) for line in service.lines()]
+    assert events == [("model reloaded", "2"), ("model reloaded", "3"), ("alias deleted", None)]
+
+
+async def test_the_metrics_tell_what_each_alias_means(make_service):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+
+    def meant(alias: str, version: str) -> float | None:
+        return service.sample(
+            "valence_model_alias", model="sentiment", alias=alias, version=version
+        )
+
+    registry.set_alias("sentiment@blue", "2")
+    await service.reloads.look()
+    assert (meant("", "1"), meant("blue", "2")) == (1, 1)
+    registry.set_alias("sentiment@blue", "1")
+    registry.promote_version("sentiment:2")
+    await service.reloads.look()
+    assert (meant("", "1"), meant("", "2")) == (None, 1)
+    assert (meant("blue", "1"), meant("blue", "2"), meant("champion", "2")) == (1, None, 1)
+
+
+async def test_the_aliases_of_the_start_answer_from_the_start(make_service):
+    put_model("sentiment", "2", seed=2)
+    registry.promote_version("sentiment:1")
+    registry.set_alias("sentiment@challenger", "2")
+    service = make_service(reload="off")
+    await service.reloads.look()
+    assert service.models.get("sentiment@champion") is service.models.get("sentiment")
+    assert service.models.get("sentiment@challenger").version == "2"
+    assert service.models.get("sentiment").version == "1"
+
+
+async def test_a_promoted_challenger_is_not_loaded_again(make_service, monkeypatch):
+    service = make_service()
+    put_model("sentiment", "2", seed=2)
+    registry.set_alias("sentiment@challenger", "2")
+    await service.reloads.look()
+    challenger = service.models.get("sentiment@challenger")
+    monkeypatch.setattr(type(service.loader), "make_engine", lambda *_: 1 / 0)
+    registry.promote_version("sentiment:2")
+    await service.reloads.look()
+    assert service.models.get("sentiment") is service.models.get("sentiment@champion") is challenger
+
+
+async def test_a_challenger_that_was_damaged_is_not_promoted(make_service):
+    """It answers still, but a restart could not load it."""
+    service = make_service()
+    folder = put_model("sentiment", "2", seed=2)
+    registry.set_alias("sentiment@challenger", "2")
+    await service.reloads.look()
+    (folder / "vocabulary.txt").write_text("<unk>\n")
+    registry.promote_version("sentiment:2")
+    await service.reloads.look()
+    assert service.version == "1"
+    assert (await scores(service, "sentiment@challenger"))[0] == "2"
+    assert service.sample("valence_model_refused", model="sentiment") == 1
+
+
+async def test_a_refused_alias_costs_the_others_nothing(make_service):
+    service = make_service()
+    (put_model("sentiment", "2", seed=2) / "SHA256SUMS").unlink()
+    put_model("sentiment", "3", seed=3)
+    registry.set_alias("sentiment@a", "3")
+    registry.set_alias("sentiment@b", "2")
+    registry.promote_version("sentiment:3")
+    for _ in range(3):
+        await service.reloads.look()
+    assert service.models.get("sentiment@a").version == service.version == "3"
+    assert service.models.find("sentiment@b") is None
+    (line,) = [line for line in service.lines() if line["level"] == "error"]
+    assert (line["names"], line["outcome"]) == (["sentiment@b"], "damaged")
+    assert service.sample("valence_model_refused", model="sentiment") == 1
+    registry.delete_alias("sentiment@b")
+    await service.reloads.look()
+    assert service.sample("valence_model_refused", model="sentiment") == 0
+
+
+async def test_a_bare_name_may_follow_any_alias(make_service):
+    put_model("sentiment", "2", seed=2)
+    registry.set_alias("sentiment@blue", "1")
+    service = make_service(models="sentiment@blue")
+    registry.promote_version("sentiment:2")
+    await service.reloads.look()
+    assert service.version == "1"
+    assert service.models.get("sentiment@champion").version == "2"
+    registry.set_alias("sentiment@blue", "2")
+    await service.reloads.look()
+    assert service.version == "2"
+
+
+async def test_an_alias_beyond_the_memory_budget_is_refused(make_service):
+    service = make_service(resident_mib=1)
+    budget = estimate_bytes(service.models.get().manifest.architecture) * 5 // 2
+    object.__setattr__(service.loader.settings, "resident_mib", budget / 2**20)
+    for version in ("2", "3", "4"):
+        put_model("sentiment", version, seed=int(version))
+    registry.set_alias("sentiment@blue", "2")
+    registry.set_alias("sentiment@green", "3")
+    await service.reloads.look()
+    assert sorted(service.models.aliases("sentiment")) == ["blue"]
+    (line,) = [line for line in service.lines() if line["level"] == "error"]
+    assert line["outcome"] == "no_room"
+    assert "VALENCE_RESIDENT_MIB" in line["reason"]
+    # what leaves by the change itself makes room, and a bare name is always served
+    registry.set_alias("sentiment@blue", "4")
+    registry.promote_version("sentiment:3")
+    await service.reloads.look()
+    assert service.models.get("sentiment@blue").version == "4"
+    assert service.version == service.models.get("sentiment@green").version == "3"
 
 
 async def test_a_reload_on_demand_reaches_the_other_workers(make_service, tmp_path):
@@ -238,7 +370,7 @@ async def test_the_watch_outlives_an_unforeseen_error(make_service, monkeypatch)
     put_model("sentiment", "2", seed=2)
     registry.promote_version("sentiment:2")
     with monkeypatch.context() as patch:
-        patch.setattr(ChampionWatch, "look", lambda _: 1 / 0)
+        patch.setattr(AliasWatch, "look", lambda _: 1 / 0)
         task = asyncio.create_task(service.reloads.follow())
         await asyncio.sleep(0.3)
     await until(service, "2")
@@ -278,13 +410,13 @@ async def test_a_version_that_is_ready_too_late_is_not_served(make_service):
 async def test_a_slow_load_does_not_hold_the_event_loop(make_service, monkeypatch):
     service = make_service()
     put_model("sentiment", "2", seed=2)
-    load = service.reloads._load
+    make_engine = type(service.loader).make_engine
 
-    def load_slowly(*arguments):
+    def make_slowly(*arguments):
         time.sleep(0.3)
-        return load(*arguments)
+        return make_engine(*arguments)
 
-    monkeypatch.setattr(service.reloads, "_load", load_slowly)
+    monkeypatch.setattr(type(service.loader), "make_engine", make_slowly)
     reload = asyncio.create_task(service.reloads.reload("sentiment"))
     await asyncio.sleep(0.05)
     started = time.perf_counter()

@@ -1,0 +1,23 @@
+"""The memory that a version takes, told from its shape before it is loaded."""
+
+from __future__ import annotations
+
+import math
+
+from valence.service.classifier.architecture import GATES, Architecture
+
+_NUMBER_BYTES = 4
+# a string, its place in a dictionary, and the neighbours of misspelled words
+_WORD_BYTES = 256
+
+
+def estimate_bytes(architecture: Architecture) -> int:
+    """The bytes that a model of this shape takes in memory at most.
+
+    These are its parameters, its words, and the table that the native engine folds from the words
+    and the input weights, which is the largest part. Engines with short numbers take less.
+    """
+    words = architecture.vocabulary_size
+    parameters = sum(math.prod(shape) for shape in architecture.tensor_shapes().values())
+    table = words * architecture.width * GATES[architecture.cell]
+    return _NUMBER_BYTES * (parameters + table) + _WORD_BYTES * words
