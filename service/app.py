@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import bentoml
 from bentoml import get_current_service
 from pydantic import BaseModel, ConfigDict
-from valence.service.server import gateway
+from valence.service.server import gateway, supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +155,7 @@ class Valence:
         from valence.service.machine import cores
         from valence.service.observability import metrics_folder
         from valence.service.registry import models
-        from valence.service.server import port, supervisor
+        from valence.service.server import port
 
         try:
             checked = settings.Settings.from_environment(os.environ)
@@ -202,13 +202,12 @@ class Valence:
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def start(self) -> None:
         """Let the models load while the server answers 503: health is reported from the start."""
-        from valence.service.server import heartbeat, sigterm, supervisor
+        from valence.service.server import heartbeat, sigterm
         from valence.service.server.event_loop import BatchAcceptLoop
 
         loop = asyncio.get_running_loop()
         if self.metrics.shared and isinstance(loop, BatchAcceptLoop):
             loop.ready, loop.sharers = self._ready, self.settings.workers
-        supervisor.end_with_parent()
         heartbeat.send_heartbeats(
             hung_seconds=self.settings.hung_seconds, is_alive=self._is_worth_keeping
         )
@@ -287,7 +286,7 @@ class Valence:
 
     async def _finish_loading(self) -> None:
         from valence.service.errors import ValenceError
-        from valence.service.server import announcement, supervisor
+        from valence.service.server import announcement
 
         try:
             scorers = await asyncio.wrap_future(self._loaded)
@@ -443,3 +442,5 @@ def _count_refusal(reason: str) -> None:
 
 
 install_gateway(Valence)
+# at the import, because a worker that still starts would serve on without its first process
+supervisor.end_with_parent()

@@ -130,14 +130,18 @@ def supervise_workers(
 def end_with_parent() -> None:
     """Have the kernel send this worker SIGTERM when the first process ends; on Linux only.
 
+    Does nothing in a process that is no worker.
+
     Without it the worker would go on listening, nothing would restart it, and the next server could
     not listen. If the first process has ended already, as one may that is killed while this worker
     starts, the signal comes now.
     """
+    first = os.environ.pop(_FIRST_VARIABLE, None)
+    if first is None:
+        return
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
-    first = os.environ.pop(_FIRST_VARIABLE, "")
-    if first and first != str(os.getppid()):
+    if first != str(os.getppid()):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
