@@ -67,7 +67,7 @@ IMAGE = valence$(if $(filter training,$(VARIANT)),-training):latest
 # two installations at once into one environment would break it
 .NOTPARALLEL:
 .PHONY: help setup serve train evaluate retrain test unit lint format types bench chaos docs bento image clean
-.PHONY: audit lock manifests smoke-image trial wheel sanitize kernel-arm
+.PHONY: audit converge lock manifests smoke-image trial wheel sanitize kernel-arm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
@@ -190,6 +190,10 @@ trial: $(DEVELOPMENT) ## Test the gate with worse, equal and better challengers 
 
 # The files of a wheel have times and modes, and setuptools would take what an earlier build left in build/.
 # So that the same sources give the same bytes, those are fixed, and this is removed.
+converge: $(DEVELOPMENT) ## Promote and roll back on three servers, by a store on disk and by a bucket, and print the seconds
+	@$(call train_missing,MODEL)
+	$(BIN)/python -m tests.trials.convergence $(call option,--rounds,ROUNDS)
+
 wheel: export SOURCE_DATE_EPOCH ?= 315532800
 wheel: $(BIN)/python ## Build the package with its native engine into dist/
 	rm -rf build/lib* build/bdist* build/temp*

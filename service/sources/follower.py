@@ -11,6 +11,7 @@ from valence.service.observability.log import Log
 from valence.service.observability.metrics.sources import SourceMetrics
 from valence.service.registry import bento_store, models
 from valence.service.registry.address import Address
+from valence.service.registry.tag import Tag
 from valence.service.settings import Settings
 from valence.service.sources.kinds import open_source
 from valence.service.sources.replica import Replica
@@ -42,7 +43,7 @@ def fill_store(settings: Settings) -> list[str]:
     faults = []
     for name, tag in models.tags(settings).items():
         try:
-            replica.refresh(name, version_of(tag), verify=True)
+            replica.refresh(name, Tag.parse(tag).version, verify=True)
         except SourceError as error:
             if _holds_version(name):
                 faults.append(str(error))
@@ -55,11 +56,6 @@ def make_replica(settings: Settings) -> Replica:
     """The replica of the source that the settings name."""
     source = open_source(Address.parse(settings.model_source))
     return Replica(source, max_bytes=settings.model_max_bytes)
-
-
-def version_of(tag: str) -> str:
-    """The version of a tag; empty for a name alone and for an alias."""
-    return tag.partition(":")[2]
 
 
 def _holds_version(name: str) -> bool:
@@ -105,7 +101,7 @@ class SourceFollower:
     async def _refresh(self, replica: Replica, name: str) -> bool:
         """Whether the copy of ``name`` is what the source means by it."""
         loop = asyncio.get_running_loop()
-        version = version_of(self._tags[name])
+        version = Tag.parse(self._tags[name]).version
         try:
             change = await loop.run_in_executor(self._thread, replica.refresh, name, version)
         except SourceError as error:

@@ -16,11 +16,11 @@ from valence.service.errors import ArtifactError, ConfigurationError, SourceErro
 from valence.service.files.atomic_write import write_file
 from valence.service.registry import bento_store, placement
 from valence.service.registry.address import check_label
+from valence.service.registry.aliases import LATEST
+from valence.service.registry.tag import CHAMPION
 from valence.service.sources.download import Download, too_large
 from valence.service.sources.source import Listing, Source, name_place
 
-CHAMPION = "champion"
-LATEST = "latest"
 _DOWNLOADS = "downloads"
 _MAX_ALIAS_BYTES = 2**20
 _MAX_ALIASES = 64
@@ -48,12 +48,14 @@ class Replica:
 
     An alias moves here once its version lies here, verified. So whatever fails, the store names
     only versions that it holds whole. Methods are for one thread at a time; another process that
-    copies into the same store is left to its work.
+    copies into the same store is left to its work. With ``mirror`` the store is for the copy alone:
+    what the source does not name any more is deleted.
     """
 
-    def __init__(self, source: Source, *, max_bytes: int) -> None:
+    def __init__(self, source: Source, *, max_bytes: int, mirror: bool = True) -> None:
         self._source = source
         self._max_bytes = max_bytes
+        self._mirror = mirror
         self._states: dict[tuple[str, str], str] = {}
 
     def refresh(self, name: str, version: str = "", *, verify: bool = False) -> Change:
@@ -81,7 +83,7 @@ class Replica:
             )
         faults: list[SourceError] = []
         contents = self._read_aliases(name, listing, faults)
-        wanted = {pinned: None} if pinned and pinned not in (CHAMPION, LATEST) else {}
+        wanted = {pinned: None} if pinned not in ("", LATEST) else {}
         wanted |= {moved: None for moved, _ in contents.values()}
         latest = max(listing.versions, default="")
         if latest and (pinned == LATEST or CHAMPION not in listing.aliases):
@@ -92,7 +94,8 @@ class Replica:
             self._write(name, LATEST, latest)
         if faults:
             raise faults[0]
-        self._forget(name, wanted)
+        if self._mirror:
+            self._forget(name, wanted)
         return Change(tuple(pulled), tuple(moved))
 
     def _read_aliases(
@@ -175,7 +178,7 @@ class Replica:
             if self._write(name, f"{alias}.json", content.decode()):
                 moved.append(alias)
             self._states[name, alias] = listing.aliases[alias]
-        for local in folder.glob("*.json"):
+        for local in folder.glob("*.json") if self._mirror else ():
             if local.stem not in listing.aliases and local.stem != CHAMPION:
                 local.unlink()
                 moved.append(local.stem)

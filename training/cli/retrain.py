@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from valence.service.errors import ConfigurationError
 from valence.training.cli.options import (
     WORKSPACE,
     ConfigurationArgument,
@@ -21,6 +22,7 @@ from valence.training.cli.options import (
     warn_of_near_name,
 )
 from valence.training.cli.parameters import expand_options
+from valence.training.cli.shadow import ShadowOptions, read_key
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
@@ -57,11 +59,25 @@ class RetrainOptions:
     ] = None
     track: TrackOption = True
     workspace: WorkspaceOption = WORKSPACE
+    shadow_hours: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=720.0,
+            help="Have servers score the texts of clients with the challenger for so long before "
+            "it is promoted; needs --shadow-from.",
+            show_default=False,
+        ),
+    ] = None
 
 
 @expand_options
 def retrain(
-    configuration: ConfigurationArgument = None, *, data: DataOptions, options: RetrainOptions
+    configuration: ConfigurationArgument = None,
+    *,
+    data: DataOptions,
+    options: RetrainOptions,
+    shadow: ShadowOptions,
 ) -> None:
     """Train a challenger; promote it if it is better than the champion and no group pays for it.
 
@@ -75,10 +91,20 @@ def retrain(
     chosen = override_optimization(loader.load_configuration(file), seed=options.seed)
     # torch takes seconds to import
     from valence.training.pipeline import retraining
-    from valence.training.pipeline.gate.rules import Rules
+    from valence.training.pipeline.gate.shadow_trial import ShadowTrial
     from valence.training.registry import source_champion, store
     from valence.training.tracking.tracker import UNTRACKED, track_run
 
+    trial = None
+    if options.shadow_hours is not None and shadow.shadow_from:
+        trial = ShadowTrial(
+            options.shadow_hours, tuple(shadow.shadow_from), read_key(shadow.key_file)
+        )
+    elif options.shadow_hours is not None or shadow.shadow_from:
+        raise ConfigurationError(
+            "--shadow-hours and --shadow-from go together: how long the challenger is tried, and "
+            "the metrics of the servers that try it"
+        )
     # before a training that would be for nothing
     source = source_champion.open_address(options.push) if options.push else None
     warn_of_near_name(chosen.name, reporter)
@@ -87,9 +113,10 @@ def retrain(
         verdict, path = retraining.retrain_model(
             chosen,
             Run(Workspace(options.workspace), reporter, torch_device(options.device)),
-            rules=Rules(confidence=options.confidence),
+            rules=shadow.make_rules(confidence=options.confidence),
             engine=options.engine,
             tracking=tracking,
+            trial=trial,
         )
     if reporter.console.is_terminal:
         reporter.console.print(verdict.make_table())

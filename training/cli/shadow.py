@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,27 +13,53 @@ from valence.service.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from valence.training.pipeline.gate.rules import Rules
     from valence.training.shadow.evidence import Evidence, Report
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
-SourcesOption = Annotated[
+_SourcesOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--shadow-from",
         help="Metrics of the servers that score the challenger too: a URL such as "
         "http://valence:3000/metrics, of which every address is asked, or a file with an answer. "
         "May be repeated.",
         show_default=False,
     ),
 ]
-KeyFileOption = Annotated[
+_KeyFileOption = Annotated[
     Path | None,
     typer.Option(
         help="File with an API key of the scope metrics, if the servers want one.",
         show_default=False,
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowOptions:
+    """What shadow scoring must have found out before a version is promoted."""
+
+    shadow_from: _SourcesOption = None
+    key_file: _KeyFileOption = None
+    shadow_texts: Annotated[
+        int, typer.Option(min=1, help="Fewest texts that both versions must have scored.")
+    ] = 1_000
+    shadow_agreement: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Smallest share of them with the same label.")
+    ] = 0.75
+
+    def make_rules(self, **limits: float) -> Rules:
+        """The rules of the gate with these limits, and with ``limits``."""
+        from valence.training.pipeline.gate.rules import Rules
+
+        return Rules.model_validate(
+            {
+                "shadow_texts": self.shadow_texts,
+                "shadow_agreement": self.shadow_agreement,
+                **limits,
+            }
+        )
 
 
 @app.callback()
@@ -52,7 +79,7 @@ def report(
             "answer. May be repeated; the counts are added.",
         ),
     ] = ["http://127.0.0.1:3000/metrics"],  # noqa: B006 - typer copies it
-    key_file: KeyFileOption = None,
+    key_file: _KeyFileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="All figures as JSON.")] = False,
 ) -> None:
     """Tell agreement, shift of the labels and time, for each challenger of a model."""

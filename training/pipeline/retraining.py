@@ -23,6 +23,7 @@ from valence.training.pipeline import training_run
 from valence.training.pipeline.gate import evaluation
 from valence.training.pipeline.gate.candidate import load_candidate
 from valence.training.pipeline.gate.rules import Rules
+from valence.training.pipeline.gate.shadow_trial import ShadowTrial
 from valence.training.pipeline.gate.verdict import Check, Verdict
 from valence.training.registry import store
 from valence.training.runtime import provenance
@@ -38,11 +39,13 @@ def retrain_model(
     rules: Rules,
     engine: str = "auto",
     tracking: Tracking = UNTRACKED,
+    trial: ShadowTrial | None = None,
 ) -> tuple[Verdict, Path]:
     """Train a challenger, evaluate it, and promote it if it passes the gate.
 
-    Returns the verdict and its file. The verdict holds the findings of the quick data checks, and
-    the drift from the champion's data.
+    With a ``trial``, a challenger that would replace a champion is first tried by servers on the
+    texts of clients. Returns the verdict and its file. The verdict holds the findings of the quick
+    data checks, and the drift from the champion's data.
 
     Without a champion, servers serve the latest version of a model. So the latest version is judged
     first, as a first version is: if it beats a constant answer, it becomes the champion; if not, it
@@ -59,6 +62,9 @@ def retrain_model(
     folder = run.workspace.root / "verdicts"
     with hold_lock(folder / f".{name}", work=f"retraining {name}"):
         served = find_served(name)
+        if trial is not None and served is not None:
+            # before a training whose challenger could not be tried
+            trial.require_servers(name)
         if served is not None:
             _check_same_labels(served, configuration)
         champion = served if store.read_champion(name) is not None else None
@@ -93,13 +99,17 @@ def retrain_model(
             )
         run.reporter.say(f"evaluating {challenger} on {len(splits.test):,} texts")
         data = (*(finding.line() for finding in findings), *doubts)
-        verdict = gate.judge_challenger(champion, challenger).model_copy(
-            update={"data": data, "adopted": adopted if champion else ()}
-        )
+        verdict = gate.judge_challenger(champion, challenger)
+        if verdict.decision == "promoted" and champion is not None and trial is not None:
+            checks = trial.judge(champion, challenger, rules, run.reporter)
+            verdict = gate.add_checks(verdict, checks)
+        verdict = verdict.model_copy(update={"data": data, "adopted": adopted if champion else ()})
         path = verdict.write(folder)
         # last, because only this step changes what servers serve
         if verdict.decision == "promoted":
             store.promote_version(challenger)
+        if trial is not None:
+            trial.end(challenger)
         return verdict, path
 
 
@@ -214,6 +224,15 @@ class _Gate:
         if champion_model.manifest.training.split_sha256.get("test") == self.test_hash:
             held_out = "the test texts of both models"
         return self.make_verdict(challenger, champion, checks, held_out=held_out)
+
+    def add_checks(self, verdict: Verdict, checks: tuple[Check, ...]) -> Verdict:
+        """``verdict`` after further checks."""
+        return self.make_verdict(
+            verdict.challenger,
+            verdict.champion,
+            (*verdict.checks, *checks),
+            held_out=verdict.held_out,
+        )
 
     def make_verdict(
         self,

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from valence.service.errors import ArtifactError
 from valence.service.registry.address import Address
 from valence.service.registry.aliases import Alias
-from valence.service.registry.tag import CHAMPION
+from valence.service.registry.tag import CHAMPION, Tag
 from valence.service.sources.kinds import open_source
 from valence.service.sources.publication import move_alias, push_version
 from valence.service.sources.source import Source
@@ -23,7 +23,7 @@ def open_address(text: str) -> Source:
 
 def promote_version(source: Source, tag: str) -> Alias:
     """Make ``name:version`` the champion at ``source``; raises as :func:`store.promote_version`."""
-    name, _, version = tag.partition(":")
+    name, version, _ = Tag.parse(tag)
     if not version:
         raise ArtifactError(f"{tag!r} names no version; give NAME:VERSION")
     return _change(source, name, lambda before: store.make_moved(before, version, "promoted"))

@@ -43,5 +43,12 @@ def test_a_model_travels_from_store_to_store(tmp_path: Path, save_tiny) -> None:
         assert store.find_model("sentiment").name == "2", "the store is as it was"
         call("pull", "sentiment", source)
         assert store.find_model("sentiment").name == "1"
+        for number in range(3, 9):
+            folder = save_tiny(tmp_path / str(number), version=str(number))
+            store.publish_model(folder, artifact.load(folder).manifest)
+        store.set_alias("sentiment@blue", "5")
+        call("pull", "sentiment", source)
+        assert store.list_versions("sentiment") == [str(number) for number in range(1, 9)]
+        assert set(store.list_aliases("sentiment")) == {"blue", "champion"}
     with pytest.raises(ArtifactError, match="no champion of sentiment to go back to"):
         call("rollback", "sentiment")

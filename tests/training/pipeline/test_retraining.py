@@ -14,11 +14,13 @@ from valence.training.corpora import catalog
 from valence.training.corpora.example import Example
 from valence.training.pipeline import retraining, training_run
 from valence.training.pipeline.gate.rules import Rules
+from valence.training.pipeline.gate.shadow_trial import ALIAS, ShadowTrial
 from valence.training.pipeline.gate.verdict import Verdict
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
+from valence.training.shadow.evidence import Evidence, Report
 
 # each test trains and judges several networks
 pytestmark = pytest.mark.slow
@@ -34,12 +36,15 @@ HASTY = {"epochs": 1, "learning_rate": 1e-5, "warmup_steps": 0}
 def retrain(workspace: Workspace, silent: type[Reporter], configured: Configured) -> Retrain:
     """Return a function that retrains the toy classifier and returns the verdict."""
 
-    def retrain(reporter: Reporter | None = None, **sections: object) -> Verdict:
+    def retrain(
+        reporter: Reporter | None = None, *, trial: ShadowTrial | None = None, **sections: object
+    ) -> Verdict:
         verdict, path = retraining.retrain_model(
             configured(**sections),
             run=Run(workspace, reporter or silent()),
             rules=RULES,
             engine="reference",
+            trial=trial,
         )
         assert Verdict.model_validate_json(path.read_bytes()) == verdict
         return verdict
@@ -142,6 +147,33 @@ def test_a_better_challenger_is_promoted_and_can_be_rolled_back(retrain: Retrain
     assert champion() == verdict.challenger
     store.roll_back("toy")
     assert champion() == worse
+
+
+class Counted(Report):
+    """The report of servers that have compared ``texts`` of any pair."""
+
+    texts: int
+
+    def find(self, version: str, challenger: str) -> Evidence:
+        assert store.list_aliases("toy")[ALIAS].version == challenger
+        return Evidence(
+            model="toy", version=version, challenger=challenger, servers=1, agreed=self.texts
+        )
+
+
+@pytest.mark.parametrize(("texts", "decision"), [(1_000, "promoted"), (999, "kept")])
+def test_a_better_challenger_is_tried_before_it_is_promoted(
+    retrain: Retrain, train, monkeypatch: pytest.MonkeyPatch, texts: int, decision: str
+) -> None:
+    report = Counted(model="toy", share=0.1, pairs=(), texts=texts)
+    monkeypatch.setattr(ShadowTrial, "_read_report", lambda *_: report)
+    worse = train(optimization=HASTY)
+    store.promote_version(worse)
+    verdict = retrain(trial=ShadowTrial(0.0, ("a",)))
+    assert verdict.decision == decision
+    assert champion() == (verdict.challenger if decision == "promoted" else worse)
+    assert [check.name for check in verdict.checks if check.name.startswith("shadow")]
+    assert ALIAS not in store.list_aliases("toy")
 
 
 def test_a_worse_challenger_does_not_replace_the_champion(

@@ -21,6 +21,7 @@ from tests.trials.chaos import (
     probes,
     ramp,
     restarts,
+    shadow,
     slow,
     soak,
     steps,
@@ -53,6 +54,7 @@ PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
         damaged=max(6, int(100 * share)),
         kills=max(3, int(50 * share)),
     ),
+    "shadow": lambda share: shadow.run(seconds=max(2.0, 8 * share)),
     "worst": lambda share: _run_worst(int(_WORST_TRIES * share)),
 }
 _WORST_TRIES = 1_000

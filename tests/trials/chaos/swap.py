@@ -35,8 +35,8 @@ from tests.trials.chaos.finding import Finding
 from tests.trials.chaos.restarts import Supervised
 from tests.trials.chaos.served import ask, handles, memory, serve
 
-_MODEL = "sentiment"
-_SETTINGS = {"VALENCE_RELOAD_SECONDS": "0.2", "VALENCE_MODELS": _MODEL}
+MODEL = "sentiment"
+_SETTINGS = {"VALENCE_RELOAD_SECONDS": "0.2", "VALENCE_MODELS": MODEL}
 _WINDOW_SECONDS = 8.0
 # of a client that compares, so that all of them are a small part of the load
 _PAUSE = 0.05
@@ -47,23 +47,27 @@ _READY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class _Store:
+class Store:
     """A store with two versions of one model, whose answers differ."""
 
     folder: Path
     versions: tuple[str, str]
 
     def promote(self, version: str) -> None:
-        """Make ``version`` the champion, in one step, as the product does."""
-        path = aliases.find_file(self.folder, CHAMPION)
+        """Make ``version`` the champion."""
+        self.name(version, CHAMPION)
+
+    def name(self, version: str, alias: str) -> None:
+        """Let ``alias`` name ``version``, in one step, as the product does."""
+        path = aliases.find_file(self.folder, alias)
         unfinished = path.with_name(f".{path.name}.trial")
         unfinished.write_text(Alias(version=version).model_dump_json(), encoding="utf-8")
         unfinished.replace(path)
 
 
-def _add_version(models: Path) -> _Store:
+def add_version(models: Path) -> Store:
     """Save a second version beside the trained one, and promote the trained one."""
-    folder = models / _MODEL
+    folder = models / MODEL
     first = next(path for path in folder.iterdir() if path.is_dir())
     loaded = artifact.load(first)
     second = folder / f"{first.name}-second"
@@ -78,7 +82,7 @@ def _add_version(models: Path) -> _Store:
     )
     listing = (first / "model.yaml").read_text(encoding="utf-8")
     (second / "model.yaml").write_text(listing.replace(first.name, second.name), encoding="utf-8")
-    store = _Store(folder, (first.name, second.name))
+    store = Store(folder, (first.name, second.name))
     store.promote(first.name)
     return store
 
@@ -86,11 +90,11 @@ def _add_version(models: Path) -> _Store:
 def run(*, swaps: int = 1_000, damaged: int = 100, kills: int = 50) -> Iterator[Finding]:
     """Swap two versions, promote damaged ones, and kill the service in the middle of swaps."""
     sentences = texts.sentences(2_000)
-    prepared: list[_Store] = []
+    prepared: list[Store] = []
     os.sched_setaffinity(0, {generator_cpu()})
     with (
         serve(
-            settings=_SETTINGS, prepare=lambda models: prepared.append(_add_version(models))
+            settings=_SETTINGS, prepare=lambda models: prepared.append(add_version(models))
         ) as server,
         _generator() as generator,
     ):
@@ -107,7 +111,7 @@ class _Service:
         self,
         server: Server,
         generator: ProcessPoolExecutor,
-        store: _Store,
+        store: Store,
         sentences: Sequence[str],
     ) -> None:
         self._server = server
@@ -306,7 +310,7 @@ def _kill(kills: int, sentences: Sequence[str]) -> Finding:
     with tempfile.TemporaryDirectory(prefix="valence-chaos-") as scratch:
         home = Path(scratch) / "home"
         shutil.copytree(Path(os.environ["BENTOML_HOME"]) / "models", home / "models")
-        store, port = _add_version(home / "models"), free_port()
+        store, port = add_version(home / "models"), free_port()
         service = Supervised(home, port, _SETTINGS)
         try:
             service.wait_until_ready()

@@ -36,6 +36,15 @@ class Rules(BaseModel):
     size_allowed: int = Field(default=20_000_000, ge=0)
     """Size in bytes that is always allowed: a vocabulary grows with its data, and this size is a
     twelfth of the memory of a server."""
+    shadow_texts: int = Field(default=1_000, ge=1)
+    """Fewest texts of clients that both versions scored, where shadow scoring is asked for: an
+    agreement of 90 % is then known to 2 points."""
+    shadow_agreement: float = Field(default=0.75, ge=0.0, le=1.0)
+    """Smallest share of the texts with the same labels from both versions. A smaller one fails if
+    its whole interval is smaller. A champion with an accuracy of 75 % disagrees with a perfect
+    challenger on a quarter of the texts."""
+    shadow_shift: float = Field(default=0.1, ge=0.0, le=1.0)
+    """Largest shift of the distribution of labels, as total variation distance."""
     draws: int = Field(default=4_000, ge=100)
     """Number of resamples; see :mod:`valence.training.metrics.bootstrap`."""
     seed: int = 0

@@ -15,13 +15,16 @@ import pytest
 from valence.service.inference.cache import AnswerCache
 from valence.service.inference.model_loader import ModelLoader
 from valence.service.inference.models import Models
+from valence.service.inference.reload.reloads import Reloads
 from valence.service.inference.scored import ScoreRequest
 from valence.service.inference.shadow import shadow as shadows
 from valence.service.inference.shadow.shadow import Shadow
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
 from valence.service.settings import Settings
+from valence.training.registry import store
 
+from tests.support.model_stores import models_in, put_model
 from tests.support.tiny_models import save_tiny_model
 
 TEXTS = ["a good movie", "not very good", "the movie was bad!", "good"]
@@ -43,7 +46,7 @@ class Service:
         log = Log(self.logged)
         (rule,) = Settings(shadow=f"sentiment=challenger:{share}").shadow
         self.shadow = Shadow(rule, self.models, self.metrics, log)
-        loader = ModelLoader(
+        loader = self.loader = ModelLoader(
             Settings(),
             ThreadPoolExecutor(1),
             self.metrics,
@@ -308,3 +311,29 @@ async def test_nothing_keeps_a_text_after_it(tmp_path, monkeypatch):
     assert service.outcomes()["dropped"] == 1
     await service.answer()
     assert not service.shadow._waiting, "nothing begins after the end"
+
+
+@pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
+async def test_the_alias_in_the_store_names_the_challenger(tmp_path):
+    service = Service(tmp_path / "unused")
+    with models_in(tmp_path / "models"):
+        folder = put_model("sentiment", "1", seed=1)
+        put_model("sentiment", "2", seed=2)
+        store.set_alias("sentiment@challenger", "2")
+        models = service.shadow._models = Models()
+        reloads = Reloads(service.loader, models)
+        models.add([service.loader.load(folder)])
+        await reloads.look()
+        models.open()
+        scorer = models.get("sentiment")
+        await asyncio.create_task(scorer.score(ScoreRequest(TEXTS)))
+        await asyncio.sleep(0)
+        await service.settle()
+        assert sum(service.outcomes().values()) == 4
+        store.delete_alias("sentiment@challenger")
+        await reloads.look()
+        await asyncio.create_task(scorer.score(ScoreRequest(TEXTS)))
+        await asyncio.sleep(0)
+        await service.settle()
+        assert sum(service.outcomes().values()) == 4
+        reloads.close()
