@@ -28,6 +28,7 @@ PLACE = ("--workspace", "{workspace}")
 COMMANDS = {
     "promote": (("promote", "{tag}"), 3),
     "rollback": (("rollback", "toy"), 3),
+    "alias": (("alias", "set", "toy@blue", "1"), 3),
     "evaluate": (("evaluate", "toy", *QUICK, "--workspace", "{workspace}"), 4),
     "check": (("check", "{file}", "--quick", "--workspace", "{workspace}"), 3),
     "cells": (("cells", "verse", "--shown", "9", "--output", "{output}", *PLACE), 3),
@@ -158,6 +159,7 @@ ALL: dict[str, tuple[str, ...]] = {
     "export": ("export", "mlflow", "toy", "--out", "{folder}/exported", "--engine", "reference"),
     "push": ("push", "{tag}", "{folder}/source"),
     "pull": ("pull", "toy:2", "{folder}/source"),
+    "shadow": ("shadow", "report", "toy", "--from", "{texts}"),
     "predict": ("predict", "toy", "great", "--engine", "reference"),
     "keys": ("keys", "new", "name"),
     "bento": ("bento",),
@@ -168,6 +170,7 @@ ALONE = {"serve"}
 
 def test_every_command_is_tried() -> None:
     names = {command.__name__ for group in commands.GROUPS.values() for command in group}
+    names |= {str(group.name) for group in commands.app.registered_groups}
     assert names == ALL.keys() | ALONE
 
 
