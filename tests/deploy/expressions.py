@@ -56,6 +56,7 @@ def live_exposition() -> str:
     model.set_served()
     metrics.keys.set_lines(valid=1, invalid=1)
     metrics.reloads.begin("m")
+    metrics.reloads.set_meanings({("m", "champion"): "1"})
     metrics.sources.begin("m")
     metrics.shadow.begin("m", 0.1)
     shadow = metrics.shadow.pair("m", "1", "2", ("a", "b"))

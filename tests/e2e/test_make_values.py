@@ -59,7 +59,10 @@ def make(tmp_path: Path) -> Make:
     python.chmod(0o755)
     stamps = [
         ".venv/." + name
-        for name in ("base", "tracking", "hub", "development", "chaos", "search", "checks")
+        for name in (
+            *("base", "tracking", "hub", "development", "chaos", "search", "checks"),
+            *("mlflow", "store"),
+        )
     ]
     for stamp in [*stamps, ".venv-bench/.installed"]:
         (folder / stamp).touch()
@@ -109,8 +112,8 @@ def test_every_value_reaches_its_command_unchanged(make: Make, value: str, given
     judged = run("evaluate", **data, AGAINST=value, MODEL="sentiment")
     wanted = ["valence", "evaluate", "sentiment", "--data", value, *columns, "--against", value]
     assert judged == wanted
-    served = run("serve", HOST=value, PORT=value)
-    assert served == ["valence", "serve", "--host", value, "--port", value]
+    served = run("serve", HOST=value, PORT=value, WORKERS=value)
+    assert served == ["valence", "serve", "--host", value, "--port", value, "--workers", value]
     measured = run("bench", ONLY=value, ROUNDS=value, SECONDS=value, AGAINST=value, GIGABYTES=value)
     options = ("--only", "--rounds", "--seconds", "--against", "--gigabytes")
     assert measured[3:] == [word for option in options for word in (option, value)]
@@ -165,7 +168,7 @@ def test_serve_serves_the_models_that_are_named(make: Make) -> None:
 @pytest.mark.parametrize("value", [value for value in HOSTILE if "\n" not in value])
 def test_an_old_target_shows_a_command_that_a_shell_reads_right(make: Make, value: str) -> None:
     for target, names, options in [
-        ("score", ("IN", "OUT", "MODEL"), ("", "", "--model")),
+        ("score", ("IN", "OUT", "MODEL", "JOBS"), ("", "", "--model", "--jobs")),
         (
             "check",
             ("DATA", "TEXT", "LABEL", "ENCODING", "QUOTING", "MODEL"),

@@ -30,7 +30,6 @@ class ReloadMetrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
-
         self._aliases = Gauge(
             "valence_model_alias",
             "1 for the version that an alias of a model means here; without an alias, its name.",
