@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
@@ -58,7 +59,7 @@ def export_answers(
         texts={kind: len(asked) for kind, asked in kinds.items()},
         command=command,
         code=provenance.code_version(),
-        packages=provenance.packages(),
+        packages={**provenance.packages(), "transformers": version("transformers")},
         hardware=provenance.hardware(run.device),
         date=datetime.now(UTC).date().isoformat(),
     )

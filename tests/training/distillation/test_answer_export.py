@@ -90,6 +90,7 @@ def test_no_answer_about_a_held_out_text_is_written(
     assert np.isnan(stored.probabilities(held_out)).all()
     assert not np.isnan(stored.probabilities([each.text for each in splits.train])).any()
     assert set(record.metrics) == {"dev"}
+    assert {"torch", "transformers", "scikit-learn"} <= record.packages.keys()
     assert [corpus.name for corpus in record.corpora] == ["toy"]
 
 
