@@ -23,12 +23,14 @@ def evidence(**fields: object) -> Evidence:
 
 
 def reasons(**fields: object) -> list[str]:
-    return [check.reason for check in check_evidence(evidence(**fields), RULES) if not check.passed]
+    return [
+        check.reason for check in check_evidence(evidence(**fields), RULES) if check.passed is False
+    ]
 
 
 def test_a_challenger_that_copes_passes():
     checks = check_evidence(evidence(), RULES)
-    assert [check.passed for check in checks] == [True] * 5
+    assert [check.passed for check in checks] == [True] * 4 + [None]
     assert all(check.name.startswith("shadow: ") for check in checks)
     assert not any(check.reason for check in checks)
 
@@ -39,7 +41,6 @@ def test_a_challenger_that_copes_passes():
         ({"failed": 3}, "no answer to 3 texts that the champion answered"),
         ({"agreed": 1_300, "differed": 700}, "65.0% of the texts the same label"),
         ({"challenger_labels": {"a": 1_300, "b": 700}}, "shift by 15.0% of the texts"),
-        ({"challenger_seconds": 3.2}, "1.60 times as long"),
     ],
 )
 def test_a_challenger_that_does_not_is_told_why(fields, reason):
@@ -61,6 +62,6 @@ def test_an_agreement_that_may_be_chance_does_not_fail():
     assert reasons(agreed=7_350, differed=2_650)
 
 
-def test_an_unknown_time_is_not_judged():
-    checks = check_evidence(evidence(served_seconds=0.0, challenger_seconds=0.0), RULES)
-    assert [check.passed for check in checks] == [True, True, True, True, None]
+def test_the_engine_time_is_shown_and_not_judged():
+    *_, shown = check_evidence(evidence(challenger_seconds=9.0), RULES)
+    assert (shown.passed, shown.champion, shown.challenger) == (None, 2.0, 9.0)
