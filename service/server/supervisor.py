@@ -101,6 +101,7 @@ def supervise_workers(
     from circus.sighandler import SysHandler
 
     watch = _WorkerWatch(count, grace_seconds=grace_seconds, tell=tell)
+    atexit.register(drop_unwritten)
     signal.signal(signal.SIGCHLD, watch.handle_sigchld)
     os.environ[_FIRST_VARIABLE] = str(os.getpid())
     for number in _IGNORED_SIGNALS:
@@ -143,6 +144,20 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
     if first != str(os.getppid()):
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def drop_unwritten() -> None:
+    """Drop what the standard streams hold and cannot write, such as on a full disk.
+
+    Python would try again at its end, and end with status 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
 
 
 def _close_descriptor(descriptor: int) -> None:
@@ -236,7 +251,7 @@ class _WorkerWatch:
 
 
 def _end(status: int) -> NoReturn:
-    sys.stderr.flush()
+    drop_unwritten()
     os._exit(status)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from valence.service.server import supervisor
@@ -203,3 +204,20 @@ def test_the_last_worker_that_cannot_start_ends_the_server(server):
     one.wait_for_end_of(0, 1)
     one.signal()
     assert 78 in one.ended
+
+
+def test_a_full_disk_leaves_the_status_of_the_end(monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    program = "import atexit\n"
+    program += "from valence.service.server.supervisor import drop_unwritten\n"
+    statuses = []
+    for line in ("", "atexit.register(drop_unwritten)\n"):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [sys.executable, "-c", f"{program}{line}print('a line')"],
+                stdout=full,
+                stderr=full,
+                check=False,
+            )
+        statuses.append(done.returncode)
+    assert statuses == [120, 0]
