@@ -21,13 +21,16 @@ from tests.trials.chaos.slow import unread_port
 from tests.trials.chaos.strangers import BODIES, OTHERS, Crowd, Plan, crowd_at
 from tests.trials.chaos.worst import read_memory_limit
 
+# Where the strangers come together, their own work delays the generator too, on the same processor.
 _MOST_RATIO = 1.5
+_MOST_RATIO_TOGETHER = 3.0
 _KEY = "valence_b3duZXItb2YtYS1rZXktaW4tYS10cmlhbC1vZi1jaGFvcw"
 _ROUNDS = 3
 # what the decision about connections states
 LINGER_SECONDS = 5.0
-# The server looks at connections twice a second, and a stranger tries its own once a second.
-_NOTICED_SECONDS = 1.5
+# The server looks at connections twice a second, a stranger tries its own once a second, and both
+# take a while for hundreds of them.
+_NOTICED_SECONDS = 2.0
 
 
 def run(*, clients: int = 768, seconds: float = 8.0) -> Iterator[Finding]:
@@ -88,6 +91,7 @@ def _beside(server: Server, name: str, plan: Plan, probing: Probing, *, seconds:
     longest = max(held[kind.name] for kind in plan.kinds if kind in BODIES)
     longest_by_kind = ", ".join(f"{kind} {lasted:.1f} s" for kind, lasted in held.items())
     came = sum(crowd.connections for crowd in crowds)
+    most_ratio = _MOST_RATIO_TOGETHER if plan.together else _MOST_RATIO
     peak, most = sum(part.peak for part in server.memory()), read_memory_limit()
     return Finding(
         fault=f"strangers without a key: {name}",
@@ -100,11 +104,11 @@ def _beside(server: Server, name: str, plan: Plan, probing: Probing, *, seconds:
         f"{failed} of its requests failed{broken}; probes on the port of VALENCE_ADMIN_PORT: "
         f"{probing.describe()}; {peak / 2**20:.0f} MiB; the longest held connection: "
         f"{longest_by_kind}",
-        promise=f"no request of an owner fails; p99 within {_MOST_RATIO} times; every probe is "
+        promise=f"no request of an owner fails; p99 within {most_ratio:g} times; every probe is "
         f"answered with 200; at most {most / 2**20:.0f} MiB; no body is held for longer than "
         f"{LINGER_SECONDS:g} s after its answer, and {_NOTICED_SECONDS:g} s until a stranger sees "
         "that",
-        held=with_them <= _MOST_RATIO * without
+        held=with_them <= most_ratio * without
         and not failed
         and set(probing.seen) == {"200"}
         and peak <= most
