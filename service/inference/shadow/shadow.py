@@ -83,8 +83,14 @@ class Shadow:
             request.shadow
             or random.random() >= self.rule.share  # noqa: S311 - nothing secret
             or served is not self._models.find(served.name)
-            or self._find_challenger(served) is None
         ):
+            return
+        challenger = self._find_challenger(served)
+        if challenger is None:
+            return
+        if self._texts >= MAX_TEXTS or self._metrics.saturation >= MAX_SATURATION:
+            # an overload leaves no time to let texts wait in vain
+            self._find_metrics(served, challenger).count_lost(len(request.texts), "dropped")
             return
         task = asyncio.current_task()
         if task is not None:
