@@ -12,63 +12,16 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 KUBECTL = Path(sys.executable).parent / "kubectl"
-# components outside all overlays; they are rendered too
-_OTHERS = """
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources:
-  - ../../base
-components:
-  - ../../components/autoscaling-keda
-  - ../../components/canary
-  - ../../components/gateway
-  - ../../components/signature
-"""
-_TRAINING = """
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources:
-  - ../../base
-components:
-  - ../../components/workspace
-  - ../../components/retrain
-  - ../../components/training
-  - ../../components/training-kubeflow
-  - ../../components/champion
-"""
-_ROLLBACK = """
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources:
-  - ../../base
-components:
-  - ../../components/workspace
-  - ../../components/champion
-  - ../../components/rollback
-"""
-_FROM_STORE = """
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources:
-  - ../../base
-components:
-  - ../../components/monitoring
-  - ../../components/model-from-store
-"""
-_KSERVE_FROM_STORE = """
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources:
-  - ../../kserve
-components:
-  - ../../components/model-from-store
-"""
+# components outside all overlays; they are rendered too, each group on a folder of deploy/
 _OVERLAYS = {
-    "other-components": _OTHERS,
-    "training-components": _TRAINING,
-    "rollback": _ROLLBACK,
-    "model-from-store": _FROM_STORE,
-    "kserve-from-store": _KSERVE_FROM_STORE,
+    "other-components": ("base", ("autoscaling-keda", "canary", "gateway", "signature")),
+    "training-components": (
+        "base",
+        ("workspace", "retrain", "training", "training-kubeflow", "champion"),
+    ),
+    "rollback": ("base", ("workspace", "champion", "rollback")),
+    "model-from-store": ("base", ("monitoring", "model-from-store")),
+    "kserve-from-store": ("kserve", ("model-from-store",)),
 }
 
 Resource = dict[str, Any]
@@ -82,10 +35,18 @@ def render(deploy: Path, workplace: Path) -> Rendered:
     """
     tree = workplace / "deploy"
     shutil.copytree(deploy, tree)
-    for name, content in _OVERLAYS.items():
+    for name, (resources, components) in _OVERLAYS.items():
         others = tree / "overlays" / name
         others.mkdir()
-        (others / "kustomization.yaml").write_text(content, "utf-8")
+        content = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [f"../../{resources}"],
+            "components": [f"../../components/{component}" for component in components],
+        }
+        (others / "kustomization.yaml").write_text(
+            yaml.safe_dump(content, sort_keys=False), "utf-8"
+        )
     folders = [*sorted((tree / "overlays").iterdir()), tree / "kserve"]
     return {folder.name: kustomize(folder) for folder in folders}
 

@@ -79,23 +79,16 @@ FROM_SOURCE = (
 )
 
 
-def test_a_process_answers_by_the_version_promoted_at_its_source(tmp_path):
-    """Its own store holds no model."""
-    source = tmp_path / "source"
-    for version, seed in (("1", 1), ("2", 2)):
-        save_tiny_model(source / "sentiment" / version, version=version, seed=seed)
-    (source / "sentiment" / "champion.json").write_text('{"version": "1"}')
-    environment = {
-        **os.environ,
-        "BENTOML_HOME": str(tmp_path / "home"),
-        "VALENCE_MODEL_SOURCE": str(source),
-        "VALENCE_MODEL_SOURCE_SECONDS": "0.05",
-        "VALENCE_RELOAD_SECONDS": "0.05",
-        "VALENCE_ACCESS_LOG": "false",
-    }
+def follow(program, environment):
+    """Run ``program``, which sees version 2 after version 1, and return the lines of its log."""
     done = subprocess.run(
-        [sys.executable, "-c", FROM_SOURCE],
-        env=environment,
+        [sys.executable, "-c", program],
+        env={
+            **os.environ,
+            "VALENCE_RELOAD_SECONDS": "0.05",
+            "VALENCE_ACCESS_LOG": "false",
+            **environment,
+        },
         check=True,
         capture_output=True,
         text=True,
@@ -103,6 +96,21 @@ def test_a_process_answers_by_the_version_promoted_at_its_source(tmp_path):
     )
     *lines, last = done.stdout.splitlines()
     assert last == "1 2"
+    return lines
+
+
+def test_a_process_answers_by_the_version_promoted_at_its_source(tmp_path):
+    """Its own store holds no model."""
+    source = tmp_path / "source"
+    for version, seed in (("1", 1), ("2", 2)):
+        save_tiny_model(source / "sentiment" / version, version=version, seed=seed)
+    (source / "sentiment" / "champion.json").write_text('{"version": "1"}')
+    environment = {
+        "BENTOML_HOME": str(tmp_path / "home"),
+        "VALENCE_MODEL_SOURCE": str(source),
+        "VALENCE_MODEL_SOURCE_SECONDS": "0.05",
+    }
+    lines = follow(FROM_SOURCE, environment)
     assert sum('"event": "model pulled"' in line for line in lines) == 1
     assert sum('"event": "model reloaded"' in line for line in lines) == 1
 
@@ -115,20 +123,8 @@ def test_a_process_answers_by_the_promoted_version(tmp_path):
         latest = tmp_path / "models" / "sentiment" / "latest"
         latest.write_text("1")
     environment = {
-        **os.environ,
         "BENTOML_HOME": str(tmp_path),
         "VALENCE_MODELS": "sentiment",
-        "VALENCE_RELOAD_SECONDS": "0.05",
-        "VALENCE_ACCESS_LOG": "false",
     }
-    done = subprocess.run(
-        [sys.executable, "-c", FOLLOWED],
-        env=environment,
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    *lines, last = done.stdout.splitlines()
-    assert last == "1 2"
+    lines = follow(FOLLOWED, environment)
     assert sum('"event": "model reloaded"' in line for line in lines) == 1

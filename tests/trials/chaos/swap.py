@@ -20,13 +20,13 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from valence.service.classifier import artifact, golden, seal
+from valence.service.files.atomic_write import write_file
 from valence.service.registry import aliases
 from valence.service.registry.aliases import Alias
 from valence.service.registry.tag import CHAMPION
 
-from tests.trials.bench import load, texts
+from tests.trials.bench import load, texts, versions
 from tests.trials.bench.load import Job, Result, post
 from tests.trials.bench.measure import median, say
 from tests.trials.bench.processes import Server, free_port, generator_cpu, server_cpu
@@ -59,29 +59,14 @@ class Store:
 
     def name(self, version: str, alias: str) -> None:
         """Let ``alias`` name ``version``, in one step, as the product does."""
-        path = aliases.find_file(self.folder, alias)
-        unfinished = path.with_name(f".{path.name}.trial")
-        unfinished.write_text(Alias(version=version).model_dump_json(), encoding="utf-8")
-        unfinished.replace(path)
+        write_file(aliases.find_file(self.folder, alias), Alias(version=version).model_dump_json())
 
 
 def add_version(models: Path) -> Store:
     """Save a second version beside the trained one, and promote the trained one."""
     folder = models / MODEL
     first = next(path for path in folder.iterdir() if path.is_dir())
-    loaded = artifact.load(first)
-    second = folder / f"{first.name}-second"
-    bias = loaded.tensors["output.bias"]
-    change = np.zeros_like(bias)
-    change[0] = 1.0
-    artifact.save(
-        second,
-        loaded.manifest.model_copy(update={"version": second.name}),
-        loaded.vocabulary,
-        {**loaded.tensors, "output.bias": bias + change},
-    )
-    listing = (first / "model.yaml").read_text(encoding="utf-8")
-    (second / "model.yaml").write_text(listing.replace(first.name, second.name), encoding="utf-8")
+    second = versions.add_version(first)
     store = Store(folder, (first.name, second.name))
     store.promote(first.name)
     return store
