@@ -1,4 +1,4 @@
-"""An event loop that accepts all waiting connections together, and refuses some without a task.
+"""An event loop that accepts several connections in a turn, and refuses some without a task.
 
 libuv, and so uvloop, accepts one connection per turn of its loop. Under load a turn takes
 milliseconds. Of a thousand clients that connect at once, the last would wait for a thousand turns,
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import uvloop
 
 # In each turn new connections get as much time as all else took in the turn before, within these
-# numbers. Thousand clients that come at once are soon accepted, and a client that is connected
+# numbers. A thousand clients that come at once are soon accepted, and a client that is connected
 # already waits for a few of them, not for all.
 _MIN_ACCEPTS_PER_TURN = 4
 _MAX_ACCEPTS_PER_TURN = 512
@@ -62,7 +62,7 @@ class Admission(Protocol):
 
 
 class BatchAcceptLoop(uvloop.Loop):
-    """uvloop's loop, whose servers accept all waiting connections that ``admission`` allows."""
+    """uvloop's loop, whose servers accept what ``admission`` allows, some in a turn."""
 
     admission: Admission | None = None
     on_listening: Callable[[socket.socket], Awaitable[None]] | None = None

@@ -93,9 +93,8 @@ def supervise_workers(
 
     If the last worker cannot start, this process ends too, with the same status. Another worker is
     replaced or, if it is the only one and in a container, ends this process with status 1. A worker
-    without a heartbeat for
-    ``hung_seconds`` is killed, and so is one that runs ``grace_seconds`` after SIGTERM. ``tell``
-    writes a line for the operator. Call it in the main thread.
+    without a heartbeat for ``hung_seconds`` is killed, and so is one that runs ``grace_seconds``
+    after SIGTERM. ``tell`` writes a line for the operator. Call it in the main thread.
     """
     # BentoML's process manager
     from circus.sighandler import SysHandler

@@ -13,10 +13,10 @@ from valence.service.errors import ReloadRefused, UnknownModel, ValenceError
 from valence.service.inference.model_loader import ModelLoader
 from valence.service.inference.models import Models, Phase
 from valence.service.inference.reload.candidate import Refusal, find_or_prepare
-from valence.service.inference.reload.followed import Attempt, Followed, Reloaded
 from valence.service.inference.reload.load_thread import LoadThread
 from valence.service.inference.reload.marks import ReloadMarks
 from valence.service.inference.reload.room import choose_leaving
+from valence.service.inference.reload.subscription import Attempt, ReloadResult, Subscription
 from valence.service.inference.reload.unload_rule import require_leavable
 from valence.service.inference.scorer import Scorer
 from valence.service.registry import models
@@ -40,7 +40,7 @@ class Reloads:
         self._metrics = loader.metrics.reloads
         self._seconds = loader.settings.reload_seconds
         self._tags = models.tags(loader.settings)
-        self._followed: dict[str, Followed] = {}
+        self._subscriptions: dict[str, Subscription] = {}
         self._thread = LoadThread()
         self._turn = asyncio.Lock()
         self._marks = ReloadMarks(loader.metrics.folder)
@@ -69,7 +69,7 @@ class Reloads:
                     self._failures.add(type(error))
                     self._log.failure("model watch failed", error)
 
-    async def reload(self, name: str) -> Reloaded:
+    async def reload(self, name: str) -> ReloadResult:
         """Serve what the model store means by the bare ``name`` now, here and in other workers.
 
         Without a champion this is the latest version. Raises :class:`UnknownModel`,
@@ -84,7 +84,7 @@ class Reloads:
             for name in self._marks.take():
                 await self._serve(name)
 
-    async def load(self, text: str) -> Reloaded:
+    async def load(self, text: str) -> ReloadResult:
         """Have ``text`` of the store in memory: a bare name, a version, or an alias.
 
         A version stays until :meth:`unload`, or until it gives way to another one. Raises
@@ -103,10 +103,10 @@ class Reloads:
             raise UnknownModel(f"the model store does not have {text!r}; it has {known}")
         if not (tag.version or tag.alias):
             return await self._serve_everywhere(tag.name)
-        followed = self._find_followed(tag.name)
-        names = followed.names_of(tag.alias) if tag.alias else ()
+        subscription = self._find_subscription(tag.name)
+        names = subscription.names_of(tag.alias) if tag.alias else ()
         try:
-            return await self._renew(followed, tag, names)
+            return await self._renew(subscription, tag, names)
         except Refusal as refusal:
             raise ReloadRefused(str(refusal)) from None
 
@@ -126,7 +126,7 @@ class Reloads:
             self._settle(self._models.drop(*self._models.all_names(text)))
             if not tag.version:
                 self._metrics.set_refused(tag.name, refused=False)
-                self._followed.pop(tag.name, None)
+                self._subscriptions.pop(tag.name, None)
             self._log.event("info", "model unloaded", model=scorer.name, names=(text,))
             return scorer
 
@@ -136,43 +136,45 @@ class Reloads:
             retiring.cancel()
         self._thread.close()
 
-    async def _serve_everywhere(self, name: str) -> Reloaded:
+    async def _serve_everywhere(self, name: str) -> ReloadResult:
         answer = await self._serve(name)
         self._marks.put(name)
         return answer
 
-    async def _serve(self, name: str) -> Reloaded:
+    async def _serve(self, name: str) -> ReloadResult:
         """Let the bare ``name`` mean what the store means by it."""
-        followed = self._find_followed(name)
-        sighting = (await self._thread.run(followed.watch.look)).get(followed.alias)
-        names = (name,) if sighting is None else followed.names_of(followed.alias)
+        subscription = self._find_subscription(name)
+        sighting = (await self._thread.run(subscription.watch.look)).get(subscription.alias)
+        names = (name,) if sighting is None else subscription.names_of(subscription.alias)
         try:
-            return await self._renew(followed, followed.tag, names)
+            return await self._renew(subscription, subscription.tag, names)
         except Refusal as refusal:
             served = self._models.find(name)
             if served is None:
                 raise ReloadRefused(str(refusal)) from None
-            attempt = followed.attempts.setdefault(followed.alias, Attempt())
+            attempt = subscription.attempts.setdefault(subscription.alias, Attempt())
             attempt.refused = sighting or Sighting()
             self._metrics.set_refused(name, refused=True)
             raise ReloadRefused(f"{refusal}; {name}:{served.version} serves on") from None
 
     async def _follow_model(self, name: str) -> None:
-        followed = self._find_followed(name)
-        sightings = await self._thread.run(followed.watch.look)
+        subscription = self._find_subscription(name)
+        sightings = await self._thread.run(subscription.watch.look)
         async with self._turn:
             for alias in self._models.aliases(name).keys() - sightings.keys():
                 self._settle(self._models.drop(f"{name}@{alias}"))
                 self._log.event("info", "alias deleted", model=name, alias=alias)
-        followed.attempts = {
-            alias: followed.attempts.get(alias) or Attempt() for alias in sightings
+        subscription.attempts = {
+            alias: subscription.attempts.get(alias) or Attempt() for alias in sightings
         }
         for alias, sighting in sightings.items():
-            await self._follow_alias(followed, alias, sighting)
-        self._metrics.set_refused(name, refused=followed.refused)
+            await self._follow_alias(subscription, alias, sighting)
+        self._metrics.set_refused(name, refused=subscription.refused)
 
-    async def _follow_alias(self, followed: Followed, alias: str, sighting: Sighting) -> None:
-        names, attempt = followed.names_of(alias), followed.attempts[alias]
+    async def _follow_alias(
+        self, subscription: Subscription, alias: str, sighting: Sighting
+    ) -> None:
+        names, attempt = subscription.names_of(alias), subscription.attempts[alias]
         seen, attempt.seen = attempt.seen, sighting
         meant = [self._models.find(name) for name in names]
         if not sighting.fault and all(
@@ -184,18 +186,20 @@ class Reloads:
         if attempt.refused is not None and (sighting == attempt.refused or sighting != seen):
             return
         try:
-            await self._renew(followed, Tag(followed.tag.name, alias=alias), names)
+            await self._renew(subscription, Tag(subscription.tag.name, alias=alias), names)
         except Refusal as refusal:
             attempt.refused, attempt.crowded = sighting, refusal.outcome == "no_room"
 
-    async def _renew(self, followed: Followed, tag: Tag, names: tuple[str, ...]) -> Reloaded:
+    async def _renew(
+        self, subscription: Subscription, tag: Tag, names: tuple[str, ...]
+    ) -> ReloadResult:
         """Let ``names`` mean what ``tag`` means in the store; counts, logs and raises refusals.
 
         Without ``names`` the version is kept under its own.
         """
         name = tag.name
         async with self._turn:
-            if self._followed.get(name) is not followed:
+            if self._subscriptions.get(name) is not subscription:
                 raise UnknownModel(f"{name} was unloaded meanwhile; load it again")
             started = time.perf_counter()
             before = self._models.find(names[-1] if names else str(tag))
@@ -226,11 +230,11 @@ class Reloads:
                     previous=previous,
                     seconds=round(time.perf_counter() - started, 3),
                 )
-            attempt = followed.attempts.get(tag.alias or followed.alias)
+            attempt = subscription.attempts.get(tag.alias or subscription.alias)
             if names and attempt is not None:
                 attempt.refused = None
-            self._metrics.set_refused(name, refused=followed.refused)
-            return Reloaded(name, scorer.version, previous or scorer.version)
+            self._metrics.set_refused(name, refused=subscription.refused)
+            return ReloadResult(name, scorer.version, previous or scorer.version)
 
     async def _load(self, tag: Tag, names: tuple[str, ...]) -> tuple[Scorer, bool]:
         """The scorer of ``tag`` for ``names``, ready to be served, and whether it was loaded now.
@@ -260,8 +264,8 @@ class Reloads:
         """Free the versions that nothing names any more once their requests have answers."""
         self._metrics.set_meanings(self._models.meanings())
         if left:
-            for followed in self._followed.values():
-                followed.forget_crowd()
+            for subscription in self._subscriptions.values():
+                subscription.forget_crowd()
         for scorer in left:
             retiring = asyncio.create_task(self._free(scorer))
             self._retiring.add(retiring)
@@ -274,17 +278,17 @@ class Reloads:
         # of the start are frozen, so there are few to look at.
         await self._thread.run(gc.collect)
 
-    def _find_followed(self, name: str) -> Followed:
-        followed = self._followed.get(name)
-        if followed is None:
+    def _find_subscription(self, name: str) -> Subscription:
+        subscription = self._subscriptions.get(name)
+        if subscription is None:
             # it imports BentoML, which whoever imports the service need not have
             from valence.service.registry import bento_store
 
             watch = AliasWatch(bento_store.folder() / name)
             tag = Tag.parse(self._tags.get(name, name))
-            followed = self._followed[name] = Followed(tag, watch)
+            subscription = self._subscriptions[name] = Subscription(tag, watch)
             self._metrics.begin(name)
-        return followed
+        return subscription
 
     def _require_one_worker(self) -> None:
         if self._loader.metrics.shared:

@@ -9,7 +9,7 @@ from valence.service.registry.alias_watch import AliasWatch, Sighting
 from valence.service.registry.tag import CHAMPION, Tag
 
 
-class Reloaded(NamedTuple):
+class ReloadResult(NamedTuple):
     """A model after a reload; ``previous`` is the version before, which may be the same."""
 
     model: str
@@ -28,8 +28,8 @@ class Attempt:
 
 
 @dataclass(slots=True)
-class Followed:
-    """A model in the store; ``tag`` is what its bare name means there."""
+class Subscription:
+    """A model in the store that the service follows; ``tag`` is what its bare name means there."""
 
     tag: Tag
     watch: AliasWatch
