@@ -90,7 +90,12 @@ def _read_vocabulary(path: Path, normalization: Normalization) -> Vocabulary:
     try:
         # not splitlines(), which also splits at U+2028 and other characters that words may have
         words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-        return Vocabulary(words, misspelled=normalization.misspelled, emoji=normalization.emoji)
+        return Vocabulary(
+            words,
+            misspelled=normalization.misspelled,
+            emoji=normalization.emoji,
+            rules=normalization.tokenizer,
+        )
     except UnicodeDecodeError as error:
         raise ArtifactError(f"{path}: not UTF-8 at byte {error.start}") from None
     except ArtifactError as error:

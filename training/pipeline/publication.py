@@ -17,6 +17,7 @@ from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.manifest import Manifest, Normalization, Training
 from valence.service.classifier.model import RecurrentClassifier, tensors
+from valence.service.classifier.tokenizer import Rules
 from valence.service.inference.engines.reference import ReferenceEngine
 from valence.training.checks import language, profile
 from valence.training.config.schema import Configuration
@@ -64,6 +65,7 @@ def publish_classifier(
         evaluation,
         configuration,
         version=_make_version(clock.start, weights),
+        rules=prepared.vocabulary.rules,
         training=_record_training(
             network, prepared, configuration, epochs=selected.epoch, device=device, clock=clock
         ),
@@ -101,6 +103,7 @@ def _make_manifest(
     configuration: Configuration,
     *,
     version: str,
+    rules: Rules,
     training: Training,
 ) -> Manifest:
     thresholds = evaluation.thresholds
@@ -112,7 +115,9 @@ def _make_manifest(
         polarity=configuration.polarity,
         architecture=model.architecture,
         normalization=Normalization(
-            misspelled=configuration.text.misspelled, emoji=configuration.text.emoji
+            tokenizer=rules,
+            misspelled=configuration.text.misspelled,
+            emoji=configuration.text.emoji,
         ),
         max_tokens=configuration.text.max_tokens,
         temperature=evaluation.temperature,
