@@ -164,7 +164,7 @@ def _check_words(words: NDArray[np.float32], vocabulary_size: int) -> _Rows:
 
 
 def _sort_keys(keys: _Rows, rows: _Rows) -> tuple[_Rows, _Rows]:
-    """Both in the order of the keys; raises :class:`ArtifactError` for a key that is there twice."""
+    """Both in the order of the keys; raises :class:`ArtifactError` for a repeated key."""
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     if (keys[1:] == keys[:-1]).any():
