@@ -98,6 +98,11 @@ def load_texts(configuration: Configuration, run: Run) -> RawData:
             "distillation: a teacher needs all texts in memory, and these files are streamed; set "
             "data.streamed = false, or leave the section out"
         )
+    if source is not None and configuration.ngrams:
+        raise ConfigurationError(
+            "ngrams: their weights are fitted to texts in memory, and these files are streamed; "
+            "set data.streamed = false, or leave the section out"
+        )
     cache, reporter = run.workspace.corpora, run.reporter
     unlabelled = load_unlabelled(configuration.unlabelled, splits, cache=cache, reporter=reporter)
     teacher_texts = select_for_teacher(unlabelled, settings, splits, reporter=reporter)
@@ -188,6 +193,8 @@ def _select_unseen_words(configuration: Configuration, run: Run) -> tuple[str, .
         cache=run.workspace.corpora,
         progress=run.reporter.say,
     )
+    if configuration.ngrams is not None and configuration.ngrams.alone:
+        return ()  # a word that no text has is worth nothing without vectors
     named = configuration.text.emoji == "named" and settings.vectors
     return (*frequent, *(list_emoji() if named else ()))
 
