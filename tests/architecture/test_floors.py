@@ -40,7 +40,7 @@ FLOORS = {
             "service/server",
         ),
         ("service/observability/metrics", "service/registry", "service/inference/engines"),
-        ("service/inference/explain", "service/score", "service/sources"),
+        ("service/inference/explain", "service/monitoring", "service/score", "service/sources"),
         ("service/inference",),
         ("service/inference/reload", "service/inference/shadow", "service/estimator"),
         ("service/api/http",),
