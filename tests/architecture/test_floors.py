@@ -64,7 +64,7 @@ FLOORS = {
             "training/experiments",
             "training/shadow",
         ),
-        ("training/corpora", "training/behaviour"),
+        ("training/corpora", "training/behaviour", "training/monitoring"),
         ("training/embeddings", "training/counterfactuals"),
         ("training/data",),
         ("training/checks", "training/trainer"),
