@@ -67,6 +67,7 @@ FLOORS = {
         ("training/corpora", "training/behaviour", "training/monitoring"),
         ("training/embeddings", "training/counterfactuals"),
         ("training/data",),
+        ("training/linear",),
         ("training/checks", "training/trainer"),
         (
             "training/char_lm",

@@ -1,16 +1,11 @@
 "use strict";
-// Names come from the model; they are shown through textContent only.
-
-const $ = (id) => document.getElementById(id);
-const fill = (made, properties, children) => {
-  for (const [name, value] of Object.entries(properties)) made.setAttribute(name, value);
-  made.append(...children);
+const drawn = (name, attributes = {}, ...children) => fill(document.createElementNS($("timeline").namespaceURI, name), attributes, children);
+const fill = (made, attributes, children) => {
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.replaceChildren(...children);
   return made;
 };
-const element = (name, properties = {}, ...children) => fill(document.createElement(name), properties, children);
-const drawn = (name, properties = {}, ...children) =>
-  fill(document.createElementNS($("timeline").namespaceURI, name), properties, children);
-const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+const rounded = (share) => `${Math.round(100 * share)} %`;
 const count = (number) => number.toLocaleString("en");
 
 const TITLES = {
@@ -25,28 +20,18 @@ const REFRESH_SECONDS = 15;
 
 let reports = [];
 
-async function load() {
-  const headers = $("key").value ? { Authorization: `Bearer ${$("key").value}` } : {};
-  const response = await fetch("v1/monitor", { headers });
-  const content = await response.json();
-  if (response.status === 401) $("key-field").hidden = false;
-  if (!response.ok) throw new Error(content.detail || `the server answered ${response.status}`);
-  return content.models;
-}
-
 async function refresh() {
   try {
-    reports = await load();
+    reports = (await call("v1/monitor")).models;
     drawModels();
-    $("problem").hidden = true;
+    showProblem(null);
     $("report").hidden = !reports.length;
     if (reports.length) drawReport();
     $("status").textContent = `As of ${new Date().toLocaleTimeString()}.`;
   } catch (error) {
     $("status").textContent = "";
     $("report").hidden = true;
-    $("problem").textContent = error.message;
-    $("problem").hidden = false;
+    showProblem(error);
   }
 }
 
@@ -71,7 +56,7 @@ function drawVerdict({ drifted, signals, texts, reference_texts: known }) {
   const [first] = signals;
   const judged = signals.some((signal) => signal.drifted !== null);
   const words = drifted.map((name) => TITLES[name].split(",")[0].toLowerCase());
-  $("verdict").className = drifted.length ? "bad" : judged ? "good" : "";
+  $("verdict").className = `card ${drifted.length ? "bad" : judged ? "good" : ""}`;
   let title = "Waiting for texts";
   let detail = `${count(first.filled_texts)} of the ${count(first.window_texts)} texts of the first window are there.`;
   if (known === null) {
@@ -113,13 +98,12 @@ function drawTimeline(windows, reference) {
   const drifted = windows.filter((window) => window.drifted.length).length;
   const said = `Estimated accuracy of the last ${windows.length} windows; ${drifted} of them drifted.`;
   const times = [windows[0], windows[windows.length - 1]].map(({ ended }) => new Date(1000 * ended).toLocaleString());
-  $("timeline").replaceChildren();
   fill($("timeline"), { viewBox: `0 0 ${width} ${height}`, "aria-label": said }, [
     drawn("polygon", { class: "band", points: [...points("low"), ...points("high").reverse()].join(" ") }),
     drawn("line", { class: "reference", x1: left, x2: width, y1: y(reference), y2: y(reference) }),
     drawn("polyline", { class: "trend", points: points("value").join(" ") }),
-    drawn("text", { x: 0, y: y(high) + 9 }, percent(high, 0)),
-    drawn("text", { x: 0, y: y(low) }, percent(low, 0)),
+    drawn("text", { x: 0, y: y(high) + 9 }, rounded(high)),
+    drawn("text", { x: 0, y: y(low) }, rounded(low)),
     ...windows.map((window, index) =>
       drawn(
         "rect",
@@ -136,7 +120,7 @@ function drawSignal(signal) {
   const { signal: name, drifted, limits } = signal;
   const [state, word] = drifted === null ? ["", "no verdict yet"] : drifted ? ["bad", "drifted"] : ["good", "as in training"];
   const parts = [
-    element("div", { class: "title" }, element("h3", {}, TITLES[name]), element("span", { class: `chip ${state}` }, word)),
+    element("div", { className: "title" }, element("h3", {}, TITLES[name]), element("span", { className: `chip ${state}` }, word)),
   ];
   const far = (limit) => (limit.drifted ? Math.abs(limit.recent - limit.expected) : -1);
   const worst = limits.reduce((found, limit) => (far(limit) > far(found) ? limit : found), { drifted: false });
@@ -146,7 +130,9 @@ function drawSignal(signal) {
     parts.push(element("p", {}, `${what}: ${percent(worst.recent)} of the texts; ${usual}.`));
   }
   parts.push(drawClasses(signal));
-  return element("article", { class: `signal ${state}`, "data-signal": name }, ...parts);
+  const card = element("article", { className: `signal card ${state}` }, ...parts);
+  card.dataset.signal = name;
+  return card;
 }
 
 const bound = (name, value) => (name === "length" ? value : `${Number((100 * value).toFixed(1))} %`);
@@ -171,8 +157,8 @@ function chooseClasses(signal) {
 function drawClasses(signal) {
   const shown = chooseClasses(signal);
   const widest = Math.max(...shown.flatMap(({ expected, recent }) => [expected || 0, recent || 0]), 0.01);
-  const bar = (kind, share) => element("span", { class: `bar ${kind}`, style: `width: ${(100 * (share || 0)) / widest}%` });
-  const said = (share) => (share === null ? "\u2013" : percent(share, 0));
+  const bar = (kind, share) => element("span", { className: `share ${kind}`, style: `width: ${(100 * (share || 0)) / widest}%` });
+  const said = (share) => (share === null ? "\u2013" : rounded(share));
   return element(
     "table",
     {},
@@ -185,8 +171,8 @@ function drawClasses(signal) {
           "tr",
           {},
           element("th", { scope: "row" }, name),
-          element("td", {}, element("span", { class: "bars", "aria-hidden": "true" }, bar("recent", recent), bar("expected", expected))),
-          element("td", { class: "shares" }, `${said(recent)}, ${said(expected)}`),
+          element("td", {}, element("span", { ariaHidden: "true" }, bar("recent", recent), bar("expected", expected))),
+          element("td", { className: "shares" }, `${said(recent)}, ${said(expected)}`),
         ),
       ),
     ),
