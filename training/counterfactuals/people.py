@@ -44,8 +44,9 @@ TERMS = (
     # states of which a text often complains
     *("godless", "nonbelieving", "unbelieving", "celibate", "unmarried", "divorced", "widowed"),
     *("orphaned", "homeless", "undocumented", "overweight", "obese", "bald", "limping"),
-    *("bedridden", "wheelchair-bound", "disfigured", "quadriplegic", "hearing-impaired", "brain-injured"),
-    *("androgynous", "effeminate", "butch", "two-spirit", "crossdressing", "gender-neutral"),
+    *("bedridden", "wheelchair-bound", "disfigured", "quadriplegic", "hearing-impaired"),
+    *("brain-injured", "androgynous", "effeminate", "butch", "two-spirit", "crossdressing"),
+    *("gender-neutral",),
     # others
     *("immigrant", "refugee", "female", "male", "left-handed", "tall", "vegetarian", "rural"),
 )
