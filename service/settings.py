@@ -232,6 +232,11 @@ class Settings(BaseModel):
         "answer, as `model=alias:share` separated by commas, such as `sentiment=challenger:0.1`. "
         "No answer changes; the metrics show how the two versions differ. Empty: none.",
     )
+    safe_labels: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        default=(),
+        description="Labels that `POST /api/v1/text/contents` never reports as detections, such as "
+        "`benign`, separated by commas. They hold for all models.",
+    )
     queue_items: int = Field(
         default=8192,
         ge=1,
