@@ -303,6 +303,13 @@ class Settings(BaseModel):
         "`/readyz` and `/metrics`, over HTTP without TLS. It answers even if all "
         "connections of the other port are taken. 0: none.",
     )
+    grpc_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_535,
+        description="A port, at the same address, for the Open Inference Protocol over gRPC, "
+        "without TLS. Needs the extra `grpc`. 0: none.",
+    )
     drain_seconds: float = Field(
         default=0.0,
         ge=0,

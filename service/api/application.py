@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from valence.service.api import pages
-from valence.service.api.dialects import detectors, vllm
+from valence.service.api.dialects import vllm
+from valence.service.api.dialects.detectors import routes as detectors
 from valence.service.api.dialects.huggingface import routes as huggingface
 from valence.service.api.dialects.open_inference import routes as open_inference
 from valence.service.api.dialects.open_inference.problems import refuse as refuse_open_inference

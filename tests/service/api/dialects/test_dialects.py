@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from valence.service.api.application import ROUTES
-from valence.service.api.dialects.detectors import DetectorError
+from valence.service.api.dialects.detectors.schemas import DetectorError
 from valence.service.api.dialects.huggingface.schemas import PredictError
 from valence.service.api.dialects.open_inference.schemas import InferError
 from valence.service.api.dialects.vllm import OpenAIError
