@@ -68,6 +68,7 @@ FLOORS = {
         ("training/corpora", "training/behaviour"),
         ("training/embeddings", "training/counterfactuals"),
         ("training/data",),
+        ("training/linear",),
         ("training/checks", "training/trainer"),
         (
             "training/char_lm",
