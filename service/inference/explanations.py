@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import TypeVar
 
 from valence.service.classifier.classifier import Classifier, Prediction
+from valence.service.errors import InvalidRequest
 from valence.service.inference import long_texts
 from valence.service.inference.batcher import Batcher
 from valence.service.inference.explain.explainer import (
@@ -65,9 +66,15 @@ class Explanations:
     ) -> TextActivations:
         """The ``max_units`` units that tell most about the one text of ``request``.
 
-        Their numbers are added to ``cost``.
+        Their numbers are added to ``cost``. Raises :class:`InvalidRequest` for a model that has no
+        units.
         """
         explainer, manifest = self._explainer, self._classifier.manifest
+        if not manifest.architecture.layers:
+            raise InvalidRequest(
+                f"{manifest.name}: the model is linear over n-grams and has no units; ask for "
+                '"explain": true instead, which is exact for such a model'
+            )
         (text,) = request.texts
         encoded = await long_texts.encode(
             self._classifier, text, Turns(request.deadline), max_tokens=manifest.max_tokens

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from valence.service.classifier.manifest import Task
-from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.classifier.vocabulary import Vocabulary, WordIds
 from valence.training.config.schema import Configuration, Optimization
 from valence.training.corpora.example import Example
 from valence.training.data import targets
@@ -114,6 +114,15 @@ class EncodedTexts:
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    @property
+    def targets(self) -> NDArray[np.float32]:
+        """The soft targets ``(N, K)``."""
+        return self._targets
+
+    def documents(self) -> list[WordIds]:
+        """The word ids of each text."""
+        return np.split(self._ids[:-1], self._starts[1:])
 
     @property
     def tokens(self) -> int:

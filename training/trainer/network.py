@@ -89,7 +89,9 @@ def run_key(configuration: Configuration, hashes: Mapping[str, str], vocabulary:
 
     An interrupted run is continued only by a run of the same name.
     """
-    content = [configuration.as_json(), dict(hashes), list(vocabulary), provenance.packages()]
+    # a network does not depend on what is added to it
+    settings = configuration.model_copy(update={"ngrams": None, "chosen": ()}).as_json()
+    content = [settings, dict(hashes), list(vocabulary), provenance.packages()]
     return sha256_of_json(content)[:16]
 
 

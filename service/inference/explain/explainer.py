@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Generator, Iterable, Sequence
 from itertools import islice
-from typing import NamedTuple, Protocol, TypedDict, overload
+from typing import NamedTuple, TypedDict, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,12 @@ from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.inference.engines.native import native_available
 from valence.service.inference.explain.attribution import Contributions, NumpyAttributor
+from valence.service.inference.explain.interface import Activations, Attributor
 from valence.service.inference.explain.native import NativeAttributor
+from valence.service.inference.explain.ngrams import NGramAttributor
 
 # Below this difference of logits the error is absolute instead of relative.
 _MIN_DIFFERENCE = 0.01
-
-Activations = NDArray[np.float32]
 
 
 class TokenContribution(TypedDict):
@@ -171,26 +171,16 @@ class Question:
         return self.cost * len(self.ids)
 
 
-class Attributor(Protocol):
-    """See :class:`valence.service.inference.explain.attribution.NumpyAttributor`."""
-
-    @property
-    def cost(self) -> int:
-        """The cost of a token, in tokens of a prediction by the native engine."""
-        ...
-
-    def attribute(self, ids: WordIds, label: int) -> Contributions:
-        """The contribution of each of ``ids`` ``(tokens,)`` to the logit of label ``label``."""
-        ...
-
-    def activations(self, ids: WordIds) -> Activations:
-        """The last layer's hidden states ``(tokens, directions, units)``."""
-        ...
-
-
 def make_attributor(artifact: Artifact) -> Attributor:
-    """The attributor of the kernel, or the one in NumPy where the kernel is not built."""
-    return NativeAttributor(artifact) if native_available() else NumpyAttributor(artifact)
+    """The attributor of the kernel, or the one in NumPy where the kernel is not built.
+
+    The contributions of n-grams are added.
+    """
+    architecture = artifact.manifest.architecture
+    if not architecture.layers:
+        return NGramAttributor(artifact)
+    network = NativeAttributor(artifact) if native_available() else NumpyAttributor(artifact)
+    return NGramAttributor(artifact, network) if architecture.ngrams else network
 
 
 class Explainer:
