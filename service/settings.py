@@ -232,6 +232,11 @@ class Settings(BaseModel):
         "answer, as `model=alias:share` separated by commas, such as `sentiment=challenger:0.1`. "
         "No answer changes; the metrics show how the two versions differ. Empty: none.",
     )
+    safe_labels: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        default=(),
+        description="Labels that `POST /api/v1/text/contents` never reports as detections, such as "
+        "`benign`, separated by commas. They hold for all models.",
+    )
     queue_items: int = Field(
         default=8192,
         ge=1,
@@ -297,6 +302,13 @@ class Settings(BaseModel):
         description="A second port, at the same address, that answers only `/livez`, `/healthz`, "
         "`/readyz` and `/metrics`, over HTTP without TLS. It answers even if all "
         "connections of the other port are taken. 0: none.",
+    )
+    grpc_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_535,
+        description="A port, at the same address, for the Open Inference Protocol over gRPC, "
+        "without TLS. Needs the extra `grpc`. 0: none.",
     )
     drain_seconds: float = Field(
         default=0.0,

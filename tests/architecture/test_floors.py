@@ -46,11 +46,12 @@ FLOORS = {
         ("service/api/http",),
         ("service/api/v1", "service/api/operations"),
         (
+            "service/api/dialects/detectors",
             "service/api/dialects/huggingface",
             "service/client",
             "service/api/dialects/open_inference",
         ),
-        ("service/api/dialects", "service/api/dialects/sagemaker"),
+        ("service/api/dialects", "service/api/dialects/sagemaker", "service/api/grpc"),
         ("service/api",),
         ("service/app.py", "service/python"),
     ),
