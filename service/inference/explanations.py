@@ -43,7 +43,7 @@ class Explanations:
         turns: Turns,
     ) -> tuple[list[Explanation], int]:
         """An explanation of each of ``texts``, and what they cost in tokens of the engine."""
-        explainer = self._explainer
+        explainer, rules = self._explainer, self._classifier.artifact.vocabulary.rules
         labels = [prediction.label for prediction in predictions]
         questions_by_text = [
             explainer.questions(text.whole, label)
@@ -54,7 +54,7 @@ class Explanations:
         explanations = []
         for text, label, questions in zip(texts, labels, questions_by_text, strict=True):
             contributions = list(islice(answers, len(questions)))
-            places = await turns.run(find_places(text.text, text.known))
+            places = await turns.run(find_places(text.text, text.known, rules))
             explanations.append(
                 explainer.explanation(places, label, request.truncation, contributions)
             )

@@ -129,6 +129,10 @@ class EncodedTexts:
         """The number of tokens of all texts."""
         return int(self.lengths.sum())
 
+    def count_words(self, words: int) -> NDArray[np.int64]:
+        """How often the texts have each word of a vocabulary of so many ``words``."""
+        return np.bincount(self._ids[:-1], minlength=words)
+
     @property
     def position(self) -> tuple[int, int]:
         """Always (0, 0): epochs in memory need no position."""

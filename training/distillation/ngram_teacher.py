@@ -41,7 +41,7 @@ class NGramTeacher:
     """
 
     def __init__(self, data: TeacherData, *, reporter: Reporter) -> None:
-        texts = [example.text for example in data.train]
+        texts = data.texts
         targets = data.targets()
         reporter.say(f"{N_GRAMS}: fitting {_FOLDS + 1} linear models to {len(texts):,} texts")
         self._model = _fit(texts, targets)

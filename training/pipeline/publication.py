@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from valence.service.classifier import artifact, golden
+from valence.service.classifier import artifact, golden, reference
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.manifest import Manifest, Normalization, Training
+from valence.service.classifier.reference import Reference
+from valence.service.classifier.tokenizer import Rules
 from valence.service.inference.engines import factory
 from valence.training.checks import language, profile
 from valence.training.config.schema import Configuration
@@ -24,6 +26,7 @@ from valence.training.corpora.example import Example
 from valence.training.data.preparation import Prepared
 from valence.training.embeddings import word_vectors
 from valence.training.evaluation.fitted_model import FittedEvaluation
+from valence.training.evaluation.reference import count_answers
 from valence.training.metrics.definitions import METRICS
 from valence.training.registry import store
 from valence.training.report import model_card, training_report
@@ -66,6 +69,7 @@ def publish_classifier(
         evaluation,
         configuration,
         version=_make_version(clock.start, weights),
+        rules=prepared.vocabulary.rules,
         training=_record_training(
             fitted, prepared, configuration, epochs=epochs, device=device, clock=clock
         ),
@@ -89,9 +93,11 @@ def publish_classifier(
         )
         card = folder / artifact.REPORT / model_card.FILE
         card.write_text(model_card.render_model_card(manifest), encoding="utf-8")
-        golden.write(
-            folder / artifact.REPORT / golden.FILE,
-            _record_answers(Artifact(manifest, prepared.vocabulary, weights)),
+        trained = Artifact(manifest, prepared.vocabulary, weights)
+        golden.write(folder / artifact.REPORT / golden.FILE, _record_answers(trained))
+        reference.write(
+            folder / artifact.REPORT / reference.FILE,
+            _record_reference(trained, prepared, evaluation),
         )
         artifact.save(folder, manifest, prepared.vocabulary, weights)
         return store.publish_model(folder, manifest), manifest
@@ -103,6 +109,7 @@ def _make_manifest(
     configuration: Configuration,
     *,
     version: str,
+    rules: Rules,
     training: Training,
 ) -> Manifest:
     thresholds = evaluation.thresholds
@@ -114,7 +121,9 @@ def _make_manifest(
         polarity=configuration.polarity,
         architecture=architecture,
         normalization=Normalization(
-            misspelled=configuration.text.misspelled, emoji=configuration.text.emoji
+            tokenizer=rules,
+            misspelled=configuration.text.misspelled,
+            emoji=configuration.text.emoji,
         ),
         max_tokens=configuration.text.max_tokens,
         temperature=evaluation.temperature,
@@ -180,6 +189,20 @@ def _record_answers(trained: Artifact) -> list[golden.GoldenAnswer]:
             texts, classifier.predict(engine.logits(documents)), strict=True
         )
     ]
+
+
+def _record_reference(
+    trained: Artifact, prepared: Prepared, evaluation: FittedEvaluation
+) -> Reference:
+    """The answers to the held-out texts, which a service compares its answers with."""
+    held_out, splits = prepared.held_out, prepared.raw.splits
+    names = [name for name in splits.names if name in held_out]
+    return count_answers(
+        Classifier(trained),
+        [example.text for name in names for example in splits.of(name)],
+        np.concatenate([evaluation.probabilities[name] for name in names]),
+        np.concatenate([held_out[name].truth for name in names]),
+    )
 
 
 def _make_version(start: datetime, weights: artifact.Tensors) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from valence.service.classifier import truncation as truncations
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier, WindowedText, require_finite
-from valence.service.classifier.tokenizer import Token, iter_spans, iter_tokens
+from valence.service.classifier.tokenizer import Rules, Token, iter_spans, iter_tokens
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.inference.engines.native import native_available
@@ -51,10 +51,13 @@ class Places(NamedTuple):
     unknown: NDArray[np.bool_]
 
 
-def find_places(text: str, known: NDArray[np.bool_]) -> Generator[None, None, Places]:
-    """The places of the tokens of ``text``, of which ``known`` are in the vocabulary; in steps."""
+def find_places(text: str, known: NDArray[np.bool_], rules: Rules) -> Generator[None, None, Places]:
+    """The places of the tokens of ``text``, of which ``known`` are in the vocabulary; in steps.
+
+    ``rules`` are those that cut the text when it was encoded.
+    """
     borders = array("i")
-    for span in iter_spans(text):
+    for span in iter_spans(text, rules):
         borders.extend(span)
         yield
     starts_and_ends = np.array(borders, dtype=np.int32).reshape(-1, 2)
@@ -250,8 +253,9 @@ class Explainer:
 
     def rank_units(self, text: str, activations: Activations, *, max_units: int) -> TextActivations:
         """The ``max_units`` most telling units, by ``activations`` of the text's first window."""
-        tokens = list(islice(iter_tokens(text), len(activations)))
-        weights = self._classifier.artifact.tensors["output.weight"]  # (labels, pooled)
+        artifact = self._classifier.artifact
+        tokens = list(islice(iter_tokens(text, artifact.vocabulary.rules), len(activations)))
+        weights = artifact.tensors["output.weight"]  # (labels, pooled)
         _, directions, units = activations.shape
         # with max_mean pooling, the two weights of a unit count together
         apart = np.ptp(weights, axis=0).reshape(-1, directions, units).sum(axis=0)
