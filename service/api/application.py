@@ -26,8 +26,11 @@ from valence.service.api.http.request import Request, request_id
 from valence.service.api.http.response import Response
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import API_HEADERS, Context, Route
+from valence.service.api.http.scoring import issue_id
 from valence.service.api.operations import health
-from valence.service.api.v1 import activations, classification, models, reload, stream
+from valence.service.api.v1 import activations, classification, feedback, models, reload, stream
+from valence.service.feedback.group_writer import GroupWriter
+from valence.service.feedback.prediction_id import Issuer
 from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.models import Models, Phase
 from valence.service.inference.reload.reloads import Reloads
@@ -40,9 +43,11 @@ from valence.service.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
+    from valence.service.feedback.store import Store
 
 ROUTES: tuple[Route, ...] = (
     *classification.ROUTES,
+    *feedback.ROUTES,
     *activations.ROUTES,
     *stream.ROUTES,
     *models.ROUTES,
@@ -61,6 +66,8 @@ _OPEN_INFERENCE = "/v2/"
 # The route and the method, in logs and metrics, of a request that no route matches.
 _UNMATCHED = "unmatched"
 _ANY_METHOD = "any"
+# of every answer to a text, as the API reference names it
+_PREDICTION_ID = b"x-prediction-id"
 # nginx's status for a client that has disconnected: the log has it, no client receives it.
 _CLIENT_GONE = 499
 
@@ -78,7 +85,24 @@ def create_app(
 
     Without ``reloads`` the models stay as they are.
     """
-    return Application(Context(settings, models, metrics, log, ROUTES, reloads), tracer)
+    issuer = Issuer(bytes.fromhex(settings.feedback_key))
+    context = Context(
+        settings, models, metrics, log, ROUTES, reloads, issuer, _make_writer(settings, log)
+    )
+    return Application(context, tracer)
+
+
+def _make_writer(settings: Settings, log: Log) -> GroupWriter | None:
+    """What stores feedback, if a database is set; only then SQLAlchemy is imported."""
+    if not settings.feedback_database:
+        return None
+
+    def open_store() -> Store:
+        from valence.service.feedback.store import Store
+
+        return Store.open(settings.feedback_database)
+
+    return GroupWriter(open_store, log, days=settings.feedback_days)
 
 
 def allow_origins(application: Application) -> ASGIApp:
@@ -91,7 +115,7 @@ def allow_origins(application: Application) -> ASGIApp:
         allow_origins=origins,
         allow_methods=("GET", "POST"),
         allow_headers=("*",),
-        expose_headers=("Retry-After", "X-Request-ID"),
+        expose_headers=("Retry-After", "X-Prediction-ID", "X-Request-ID"),
     )
 
 
@@ -172,10 +196,13 @@ class Application:
                 response = failed
             finally:
                 body.unwatch()
-            added = (
+            added = [
                 *exchange.headers,
                 *(exchange.route.headers if exchange.route else API_HEADERS),
-            )
+            ]
+            outcome = exchange.outcome
+            if outcome.answers or outcome.prediction_id:
+                added.append((_PREDICTION_ID, self._name_prediction(outcome).encode()))
             try:
                 if isinstance(response, Response) and response.is_whole(scope):
                     # nearly every answer, without the steps in between
@@ -214,6 +241,12 @@ class Application:
             exchange.id, headers, body, parameters, query, exchange.arrived, exchange.caller
         )
 
+    def _name_prediction(self, outcome: Outcome) -> str:
+        """The id of the prediction that ``outcome`` is, the handler's if it has made one."""
+        return outcome.prediction_id or issue_id(
+            self.context.issuer, outcome.model, outcome.version, outcome.answers
+        )
+
     def _fail(self, error: Exception, exchange: _Exchange) -> Response | None:
         """The answer to a request that failed by ``error``; None for a client that is gone."""
         if isinstance(error, ModelFailure):
@@ -241,7 +274,7 @@ class Application:
     def _account(self, exchange: _Exchange) -> None:
         """Write an answered request into the metrics, the log and its span."""
         route, span = exchange.route, exchange.span
-        _, model, version, usage, stages = exchange.outcome
+        _, model, version, usage, stages, _, _ = exchange.outcome
         # by position, which costs half of what names cost
         record = RequestRecord(
             exchange.method if route else _ANY_METHOD,

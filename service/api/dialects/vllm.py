@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from typing import Annotated, Any, Literal
 
 import pydantic_core
@@ -17,6 +16,7 @@ from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, 
 from valence.service.api.http.scoring import (
     describe_version,
     find_scorer,
+    issue_id,
     require_within_limits,
     score_texts,
     to_json,
@@ -183,8 +183,9 @@ async def classify(context: Context, request: Request) -> Outcome:
         for index, prediction in enumerate(scored.predictions)
     ]
     tokens = scored.usage.tokens_used
+    prediction_id = issue_id(context.issuer, scorer.name, scorer.version, scored.answers)
     content: dict[str, Any] = {
-        "id": f"classify-{body.request_id or uuid.uuid4().hex}",
+        "id": f"classify-{body.request_id or prediction_id}",
         "object": "list",
         "created": seconds_since_1970(),
         "model": scorer.name,
@@ -197,7 +198,7 @@ async def classify(context: Context, request: Request) -> Outcome:
         },
     }
     response = Response(await to_json(content), headers=(describe_version(scorer),))
-    return Outcome.of(response, scorer, scored)
+    return Outcome.of(response, scorer, scored, prediction_id)
 
 
 def _require_same_answer(body: VllmRequest) -> None:
