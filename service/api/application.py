@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from valence.service.api import pages
 from valence.service.api.dialects import vllm
+from valence.service.api.dialects.detectors import routes as detectors
 from valence.service.api.dialects.huggingface import routes as huggingface
 from valence.service.api.dialects.open_inference import routes as open_inference
 from valence.service.api.dialects.open_inference.problems import refuse as refuse_open_inference
@@ -28,7 +29,15 @@ from valence.service.api.http.router import Router
 from valence.service.api.http.routes import API_HEADERS, Context, Route
 from valence.service.api.http.scoring import issue_id
 from valence.service.api.operations import health
-from valence.service.api.v1 import activations, classification, feedback, models, reload, stream
+from valence.service.api.v1 import (
+    activations,
+    classification,
+    feedback,
+    models,
+    monitor,
+    reload,
+    stream,
+)
 from valence.service.feedback.group_writer import GroupWriter
 from valence.service.feedback.prediction_id import Issuer
 from valence.service.inference.admission import LARGE_BODY
@@ -51,9 +60,11 @@ ROUTES: tuple[Route, ...] = (
     *activations.ROUTES,
     *stream.ROUTES,
     *models.ROUTES,
+    *monitor.ROUTES,
     *reload.ROUTES,
     *huggingface.ROUTES,
     *vllm.ROUTES,
+    *detectors.ROUTES,
     *open_inference.ROUTES,
     *sagemaker.ROUTES,
     *health.ROUTES,
@@ -61,7 +72,7 @@ ROUTES: tuple[Route, ...] = (
 )
 
 # Errors of paths that no route matches have the shape that the clients of these paths read.
-_OPEN_INFERENCE = "/v2/"
+_REFUSALS = (("/v2/", refuse_open_inference), (detectors.PATHS, detectors.refuse))
 
 # The route and the method, in logs and metrics, of a request that no route matches.
 _UNMATCHED = "unmatched"
@@ -201,7 +212,9 @@ class Application:
                 *(exchange.route.headers if exchange.route else API_HEADERS),
             ]
             outcome = exchange.outcome
-            if outcome.answers or outcome.prediction_id:
+            if outcome.prediction_id:
+                added.append((_PREDICTION_ID, outcome.prediction_id.encode()))
+            elif outcome.answers:
                 added.append((_PREDICTION_ID, self._name_prediction(outcome).encode()))
             try:
                 if isinstance(response, Response) and response.is_whole(scope):
@@ -242,10 +255,8 @@ class Application:
         )
 
     def _name_prediction(self, outcome: Outcome) -> str:
-        """The id of the prediction that ``outcome`` is, the handler's if it has made one."""
-        return outcome.prediction_id or issue_id(
-            self.context.issuer, outcome.model, outcome.version, outcome.answers
-        )
+        """The id of the prediction that ``outcome`` is, whose handler has made none."""
+        return issue_id(self.context.issuer, outcome.model, outcome.version, outcome.answers)
 
     def _fail(self, error: Exception, exchange: _Exchange) -> Response | None:
         """The answer to a request that failed by ``error``; None for a client that is gone."""
@@ -335,6 +346,7 @@ class Application:
             self.context.log.failure("unexpected error", error, request_id=exchange.id)
         if exchange.route is not None:
             return exchange.route.refuse(problem, exchange.id)
-        if exchange.path.startswith(_OPEN_INFERENCE):
-            return refuse_open_inference(problem, exchange.id)
+        for prefix, refuse in _REFUSALS:
+            if exchange.path.startswith(prefix):
+                return refuse(problem, exchange.id)
         return problem_json(problem, exchange.id)

@@ -28,7 +28,8 @@ MAX_CHARACTERS = 1_024
 _SEAL_BYTES = 12
 # nanoseconds since 1970, a count, and the score or the number of texts
 _ONE, _SEVERAL = Struct(">QIf"), Struct(">QII")
-_COUNTS = 1 << 32
+_pack_one = _ONE.pack
+_LAST_COUNT = (1 << 32) - 1
 # An id with longer names does not have the labels: it travels in a header.
 _MAX_HEAD_CHARACTERS = 384
 # The models, versions and labels whose heads are kept: a text may get any set of many labels.
@@ -70,29 +71,31 @@ class Issuer:
     ) -> None:
         self._key = key or secrets.token_bytes(KEY_BYTES)
         self._clock = clock
-        start = secrets.randbelow(_COUNTS) if first is None else first
+        start = secrets.randbelow(_LAST_COUNT) if first is None else first
         self._counts = itertools.count(start)
         self._heads: dict[tuple[str, str, tuple[str, ...] | None], tuple[str, Any]] = {}
 
     def issue(self, model: str, version: str, labels: tuple[str, ...], score: float) -> str:
         """The id of the answer to one text."""
-        head, seal = self._heads.get((model, version, labels)) or self._add_head(
+        head, copy_seal = self._heads.get((model, version, labels)) or self._add_head(
             model, version, labels
         )
-        if seal is None:
+        if copy_seal is None:
             return self.issue_several(model, version, 1)
-        tail = _ONE.pack(self._clock(), next(self._counts) % _COUNTS, score)
-        seal = seal.copy()
+        tail = _pack_one(self._clock(), next(self._counts) & _LAST_COUNT, score)
+        seal = copy_seal()
         seal.update(tail)
-        return f"{head}{tail.hex()}{seal.hexdigest()}"
+        return head + (tail + seal.digest()).hex()
 
     def issue_several(self, model: str, version: str, texts: int) -> str:
         """The id of the answer to so many ``texts``; 0 if their number is not known."""
-        head, seal = self._heads.get((model, version, None)) or self._add_head(model, version, None)
-        tail = _SEVERAL.pack(self._clock(), next(self._counts) % _COUNTS, texts)
-        seal = seal.copy()
+        head, copy_seal = self._heads.get((model, version, None)) or self._add_head(
+            model, version, None
+        )
+        tail = _SEVERAL.pack(self._clock(), next(self._counts) & _LAST_COUNT, texts)
+        seal = copy_seal()
         seal.update(tail)
-        return f"{head}{tail.hex()}{seal.hexdigest()}"
+        return head + (tail + seal.digest()).hex()
 
     def read(self, text: str) -> PredictionId:
         """What the id ``text`` says; raises ``ValueError`` with what is wrong and the remedy.
@@ -128,7 +131,7 @@ class Issuer:
     def _add_head(
         self, model: str, version: str, labels: tuple[str, ...] | None
     ) -> tuple[str, Any]:
-        """The head of such ids and its seal; the seal is None if the labels do not fit."""
+        """The head of such ids, and what copies its seal; None if the labels do not fit."""
         named = [model, version] if labels is None else [model, version, labels]
         content = json.dumps(named, ensure_ascii=False, separators=(",", ":")).encode()
         head = base64.urlsafe_b64encode(content).decode().rstrip("=")
@@ -137,7 +140,7 @@ class Issuer:
             self._heads.clear()
         made = self._heads[model, version, labels] = (
             f"{head}.",
-            self._begin_seal(head) if fits else None,
+            self._begin_seal(head).copy if fits else None,
         )
         return made
 

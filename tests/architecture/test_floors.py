@@ -49,6 +49,7 @@ FLOORS = {
         (
             "service/feedback/migrations",
             "service/inference/explain",
+            "service/monitoring",
             "service/score",
             "service/sources",
         ),
@@ -57,11 +58,12 @@ FLOORS = {
         ("service/api/http",),
         ("service/api/v1", "service/api/operations"),
         (
+            "service/api/dialects/detectors",
             "service/api/dialects/huggingface",
             "service/client",
             "service/api/dialects/open_inference",
         ),
-        ("service/api/dialects", "service/api/dialects/sagemaker"),
+        ("service/api/dialects", "service/api/dialects/sagemaker", "service/api/grpc"),
         ("service/api",),
         ("service/app.py", "service/python"),
     ),
@@ -75,9 +77,10 @@ FLOORS = {
             "training/experiments",
             "training/shadow",
         ),
-        ("training/corpora", "training/behaviour"),
+        ("training/corpora", "training/behaviour", "training/monitoring"),
         ("training/embeddings", "training/counterfactuals"),
         ("training/data",),
+        ("training/linear",),
         ("training/checks", "training/trainer"),
         (
             "training/char_lm",

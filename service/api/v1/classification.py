@@ -24,7 +24,7 @@ from valence.service.api.http.scoring import (
     to_json,
     to_nested_json,
 )
-from valence.service.api.http.validation import MAX_FAULTS, readable
+from valence.service.api.http.validation import MAX_FAULTS, UNKNOWN_FIELD, readable
 from valence.service.api.v1.examples import CLASSIFIED
 from valence.service.api.v1.schemas import (
     MAX_EXPLAINED_TEXTS,
@@ -47,7 +47,10 @@ _TEXT_TOO_LONG = {
 
 async def classify(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v1/classify``."""
-    asked = await request.json(ClassifyRequest)
+    try:
+        asked = await request.json(ClassifyRequest)
+    except errors.InvalidRequest as error:
+        raise _explain_foreign_fields(error) from None
     texts = _texts(asked, context.settings)
     too_long = _require_short_texts(texts, asked, context.settings)
     scorer = find_scorer(context, request, asked.model)
@@ -62,6 +65,26 @@ async def classify(context: Context, request: Request) -> Outcome:
     except BaseException as error:
         raise name_failure(error, request, scorer) from None
     return Outcome.of(Response(content), scorer, scored, answer["prediction_id"])
+
+
+# where the texts are in the requests of other servers that have a path /v1/classify
+_FOREIGN_FIELDS = {
+    "input": "POST /classify reads `input`",
+    "inputs": "POST /predict and POST /classify read `inputs`",
+    "contents": "POST /api/v1/text/contents reads `contents`",
+}
+
+
+def _explain_foreign_fields(error: errors.InvalidRequest) -> errors.InvalidRequest:
+    """``error`` with the remedy for a request that is meant for another server."""
+    for location, message in error.problems:
+        if location in _FOREIGN_FIELDS and message == UNKNOWN_FIELD:
+            return errors.InvalidRequest.for_field(
+                location,
+                "unknown field; send one text as `text` or several as `texts`, or call another "
+                f"path: {_FOREIGN_FIELDS[location]}",
+            )
+    return error
 
 
 async def classify_in_process(context: Context, fields: dict[str, object]) -> dict[str, Any]:
@@ -130,7 +153,7 @@ async def _answer(
     results: list[dict[str, Any] | None] = []
     faults: list[dict[str, Any]] = []
     uncertain = written = 0
-    turns = Turns(scored.deadline)
+    turns = None
     for index, answer in enumerate(answers):
         name = {"id": ids[index]} if ids else {}
         if not isinstance(answer, tuple):
@@ -148,12 +171,14 @@ async def _answer(
         if asked.explain:
             shaped["explanation"] = next(explanations)._asdict()
         if asked.granularity == "sentence":
+            turns = turns or Turns(scored.deadline)
             shaped["sentences"] = await _shape_sentences(scorer, next(sentences), asked, turns)
             written += len(shaped["sentences"])
         results.append(name | shaped if ids else shaped)
         written += 1
         if written >= TURN_TEXTS:
             written = 0
+            turns = turns or Turns(scored.deadline)
             await turns.give()
     if uncertain:
         scorer.count_uncertain(uncertain)

@@ -323,6 +323,17 @@ class StreamResult(Result):
     line: Annotated[
         int, Field(ge=1, description="The number of the line in the body. Blank lines count.")
     ]
+    model: Annotated[
+        ModelName,
+        Field(description="What answered this line: later lines may have a newer version."),
+    ]
+    prediction_id: str = Field(
+        default="",
+        description="Only present if another version answered this line than the header "
+        "`X-Prediction-ID` names: the id of this line. The id of any other line is the header with "
+        "`.N` after it, the number of the line.",
+        json_schema_extra=_absent,
+    )
 
 
 class StreamRefusal(BaseModel):

@@ -59,7 +59,7 @@ async def classify_stream(context: Context, request: Request) -> Outcome:
         scorer.name,
         scorer.version,
         answerer.usage,
-        prediction_id=context.issuer.issue_several(scorer.name, scorer.version, 0),
+        prediction_id=answerer.prediction_id,
     )
 
 

@@ -23,6 +23,7 @@ from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MAX_BU
 from valence.service.observability.metrics.exposition import exposition
 from valence.service.observability.metrics.feedback import FeedbackMetrics
 from valence.service.observability.metrics.keys import KeyMetrics
+from valence.service.observability.metrics.monitoring import MonitoringMetrics
 from valence.service.observability.metrics.processes import ServerProcesses
 from valence.service.observability.metrics.reloads import ReloadMetrics
 from valence.service.observability.metrics.saturation import REASONS
@@ -61,7 +62,9 @@ class Metrics:
     disk does no harm.
     """
 
-    def __init__(self, *, version: str, folder: Path | None = None) -> None:
+    def __init__(  # noqa: PLR0915 - a statement for each family
+        self, *, version: str, folder: Path | None = None
+    ) -> None:
         self._registry = CollectorRegistry()
         self.folder = folder
         """The folder that several workers share; None for the only one."""
@@ -128,6 +131,7 @@ class Metrics:
         self.sources = SourceMetrics(registry)
         self.feedback = FeedbackMetrics(registry)
         self.shadow = ShadowMetrics(registry, shared=folder is not None)
+        self.monitoring = MonitoringMetrics(registry, shared=folder is not None)
         self.stage_seconds = Histogram(
             "valence_stage_duration_seconds",
             "Time of a request in each stage: tokenize, queue, infer.",
