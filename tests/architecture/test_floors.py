@@ -92,6 +92,7 @@ FLOORS = {
             "training/evaluation/assessment",
             "training/tracking",
             "training/pipeline/gate",
+            "training/pipeline/selection",
         ),
         ("training/pipeline", "training/experiments/search"),
         ("training/experiments/tasks",),
