@@ -185,6 +185,8 @@ class Valence:
                     sys.stderr.write(f"warning: {fault}; the copy of before is served\n")
             for folder in models.folders(checked):
                 seal.verify(folder)
+            if checked.feedback_database:
+                _prepare_feedback(checked)
         except ValenceError as error:
             supervisor.refuse_to_start(error)
         workers = supervisor.worker_count(_NAME)
@@ -224,6 +226,8 @@ class Valence:
         self._agreeing = asyncio.create_task(self._follow_workers())
         self._sharing = asyncio.create_task(self._share_gauges())
         self._measuring = asyncio.create_task(self._measure_saturation())
+        if self.application.context.feedback is not None:
+            self.application.context.feedback.start()
         # The server waits for all requests before it calls ``drain``, so streams are told to end
         # at the signal itself.
         sigterm.call_at_sigterm(self._end)
@@ -243,6 +247,8 @@ class Valence:
         for shadow in self._shadows:
             await shadow.close()
         await self.models.close()
+        if self.application.context.feedback is not None:
+            await self.application.context.feedback.close()
         self._sharing.cancel()
         self._measuring.cancel()
         self.log.flush()
@@ -359,6 +365,30 @@ class Valence:
         from valence.service.registry import models
 
         return [self._loader.load(folder) for folder in models.folders(self.settings)]
+
+
+def _prepare_feedback(settings: Settings) -> None:
+    """Bring the feedback database up to date, and let the workers have the key of the ids.
+
+    Raises :class:`ConfigurationError`.
+    """
+    from valence.service.errors import ConfigurationError
+    from valence.service.settings import PREFIX
+
+    try:
+        from valence.service.feedback.store import Store
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{PREFIX}FEEDBACK_DATABASE needs the package {error.name}, which is not installed: "
+            "pip install 'valence[feedback]'"
+        ) from None
+    store = Store.open(settings.feedback_database)
+    try:
+        store.prepare()
+        key = settings.feedback_key or store.key().hex()
+    finally:
+        store.close()
+    os.environ[f"{PREFIX}FEEDBACK_KEY"] = key
 
 
 def _line_writer(stream: Any, count_dropped: Callable[[int], None]) -> LineWriter:
