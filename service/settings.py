@@ -363,6 +363,12 @@ class Settings(BaseModel):
         description="Time after which the service ends a stream whose client sends nothing, or "
         "does not read its answers. A stream has no other deadline.",
     )
+    monitor: bool = Field(
+        default=True,
+        description="Count the answers by label, confidence, length, unknown words and language, "
+        "to tell drift from the training and to estimate the accuracy (`GET /v1/monitor`). Counts "
+        "alone are kept, no text.",
+    )
     cache_bytes: int = Field(
         default=0,
         ge=0,

@@ -28,7 +28,7 @@ from valence.service.api.http.response import Response
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import API_HEADERS, Context, Route
 from valence.service.api.operations import health
-from valence.service.api.v1 import activations, classification, models, reload, stream
+from valence.service.api.v1 import activations, classification, models, monitor, reload, stream
 from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.models import Models, Phase
 from valence.service.inference.reload.reloads import Reloads
@@ -47,6 +47,7 @@ ROUTES: tuple[Route, ...] = (
     *activations.ROUTES,
     *stream.ROUTES,
     *models.ROUTES,
+    *monitor.ROUTES,
     *reload.ROUTES,
     *huggingface.ROUTES,
     *vllm.ROUTES,

@@ -5,7 +5,7 @@
     model.json          Manifest
     model.safetensors   the weights, fp32
     vocabulary.txt      one word per line, UTF-8
-    report/             the evaluation report and the golden answers (optional)
+    report/             the evaluation report, the golden answers and the reference (optional)
     SHA256SUMS          checksums of all these files, for ``sha256sum --check``
 
 Loading verifies everything. A file that is missing, unlisted, changed, of a wrong shape or able to
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from valence.service.classifier import golden, seal, weights
+from valence.service.classifier import golden, reference, seal, weights
 from valence.service.classifier.architecture import (
     NGRAM_SCALES,
     NGRAM_WEIGHTS,
@@ -31,6 +31,7 @@ from valence.service.classifier.architecture import (
 from valence.service.classifier.golden import GoldenAnswer
 from valence.service.classifier.manifest import Manifest, Normalization
 from valence.service.classifier.ngrams import NGramTable
+from valence.service.classifier.reference import Reference
 from valence.service.classifier.seal import CHECKSUMS, MANIFEST, REPORT, VOCABULARY, WEIGHTS
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import ArtifactError
@@ -59,6 +60,7 @@ class Artifact:
     vocabulary: Vocabulary
     tensors: Tensors
     golden: tuple[GoldenAnswer, ...] = ()
+    reference: Reference | None = None
 
 
 def save(folder: Path, manifest: Manifest, vocabulary: Vocabulary, tensors: Tensors) -> None:
@@ -83,7 +85,8 @@ def load(folder: Path) -> Artifact:
     except ArtifactError as error:
         raise ArtifactError(f"{folder / WEIGHTS}: {error}") from None
     answers = golden.read(folder / REPORT / golden.FILE, labels=len(manifest.labels))
-    return Artifact(manifest, vocabulary, tensors, answers)
+    answered = reference.read(folder / REPORT, manifest)
+    return Artifact(manifest, vocabulary, tensors, answers, answered)
 
 
 def _read_vocabulary(path: Path, normalization: Normalization) -> Vocabulary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from valence.service.classifier.classifier import to_probabilities
@@ -28,7 +28,7 @@ class FittedEvaluation:
     ``evaluations`` and ``intervals`` are by split, ``baselines`` are by name. Baselines are scored
     on test, or on dev where there are no test texts; ``behaviour`` is tested on the same texts.
     ``thresholds`` holds one threshold for each label of a multi-label task, else None. ``doubts``
-    are sentences for the user.
+    are sentences for the user. ``probabilities`` ``(N, K)`` are those of the texts, by split.
     """
 
     temperature: float
@@ -38,6 +38,7 @@ class FittedEvaluation:
     baselines: Mapping[str, Evaluation]
     behaviour: Sequence[Capability]
     doubts: tuple[str, ...] = ()
+    probabilities: Mapping[str, Floats] = field(default_factory=dict)
 
 
 def evaluate_fitted_model(
@@ -121,6 +122,7 @@ def evaluate_fitted_model(
         fitted_baselines.evaluations,
         behaviour,
         found,
+        values,
     )
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from valence.service.classifier import artifact, golden
+from valence.service.classifier import artifact, golden, reference
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.manifest import Manifest, Normalization, Training
+from valence.service.classifier.reference import Reference
 from valence.service.classifier.tokenizer import Rules
 from valence.service.inference.engines import factory
 from valence.training.checks import language, profile
@@ -25,6 +26,7 @@ from valence.training.corpora.example import Example
 from valence.training.data.preparation import Prepared
 from valence.training.embeddings import word_vectors
 from valence.training.evaluation.fitted_model import FittedEvaluation
+from valence.training.evaluation.reference import count_answers
 from valence.training.metrics.definitions import METRICS
 from valence.training.registry import store
 from valence.training.report import model_card, training_report
@@ -91,9 +93,11 @@ def publish_classifier(
         )
         card = folder / artifact.REPORT / model_card.FILE
         card.write_text(model_card.render_model_card(manifest), encoding="utf-8")
-        golden.write(
-            folder / artifact.REPORT / golden.FILE,
-            _record_answers(Artifact(manifest, prepared.vocabulary, weights)),
+        trained = Artifact(manifest, prepared.vocabulary, weights)
+        golden.write(folder / artifact.REPORT / golden.FILE, _record_answers(trained))
+        reference.write(
+            folder / artifact.REPORT / reference.FILE,
+            _record_reference(trained, prepared, evaluation),
         )
         artifact.save(folder, manifest, prepared.vocabulary, weights)
         return store.publish_model(folder, manifest), manifest
@@ -185,6 +189,20 @@ def _record_answers(trained: Artifact) -> list[golden.GoldenAnswer]:
             texts, classifier.predict(engine.logits(documents)), strict=True
         )
     ]
+
+
+def _record_reference(
+    trained: Artifact, prepared: Prepared, evaluation: FittedEvaluation
+) -> Reference:
+    """The answers to the held-out texts, which a service compares its answers with."""
+    held_out, splits = prepared.held_out, prepared.raw.splits
+    names = [name for name in splits.names if name in held_out]
+    return count_answers(
+        Classifier(trained),
+        [example.text for name in names for example in splits.of(name)],
+        np.concatenate([evaluation.probabilities[name] for name in names]),
+        np.concatenate([held_out[name].truth for name in names]),
+    )
 
 
 def _make_version(start: datetime, weights: artifact.Tensors) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 from valence.service.classifier.artifact import Artifact
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.interface import Engine
 from valence.service.inference.engines.ngrams import NGramEngine
+from valence.service.inference.engines.speed import compare_speed
 from valence.service.observability.log import Log
 
-# How much faster the second-best path must measure to be preferred: less may be chance.
+# How little of the time of the best path the second-best must take to be preferred: less of a
+# difference may be chance.
 _CLEARLY = 0.9
 _MEASURED_WORDS = 64
 _NATIVE = ("auto", "native")
@@ -119,15 +119,5 @@ def _fastest_path(artifact: Artifact) -> str:
             "embedding.weight": artifact.tensors["embedding.weight"][:words],
         },
     )
-    best, second = (_seconds(NativeEngine(sample, path=path), words=words) for path in paths)
-    return paths[1] if second < _CLEARLY * best else paths[0]
-
-
-def _seconds(engine: Engine, *, words: int) -> float:
-    documents = [np.arange(row, row + 16, dtype=np.int32) % words for row in range(16)]
-    measured = []
-    for _ in range(5):
-        started = time.perf_counter()
-        engine.logits(documents)
-        measured.append(time.perf_counter() - started)
-    return min(measured)
+    best, second = (NativeEngine(sample, path=path) for path in paths)
+    return paths[1] if compare_speed(second, best, words=words) < _CLEARLY else paths[0]
