@@ -1,4 +1,4 @@
-"""Pages for browsers: the playground ``/``, the models ``/models``, the documentation ``/docs``.
+"""Pages for browsers: playground ``/``, ``/models``, ``/monitor``, the documentation ``/docs``.
 
 All files come from this server. Swagger UI draws the documentation. Its files come with BentoML and
 are read from the installed package, so this repository does not have a copy.
@@ -27,6 +27,8 @@ _ASSETS = (
     "playground.js",
     "models.css",
     "models.js",
+    "monitor.css",
+    "monitor.js",
     "docs.js",
     "swagger-ui.css",
     "swagger-ui-bundle.js",
@@ -102,6 +104,13 @@ ROUTES = (
         summary="The models",
         description="A page with the versions in memory, their aliases, figures, times and "
         "training data.",
+    ),
+    _file_route(
+        "/monitor",
+        "monitor.html",
+        summary="The monitor",
+        description="A page that shows how far the answers are from the training, and the accuracy "
+        "that is estimated from them. It draws what GET /v1/monitor answers.",
     ),
     _file_route(
         "/docs",

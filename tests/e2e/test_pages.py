@@ -431,3 +431,87 @@ def test_pages_work_behind_a_prefix_that_a_proxy_removes(browser, prefixed):
     assert forwarded == ["/livez"]
     assert "200" in probe.locator(".live-responses-table .response-col_status").nth(1).inner_text()
     page.close()
+
+
+def make_window(ended: int, value: float, *drifted: str) -> dict:
+    accuracy = {"value": value, "low": value - 0.03, "high": value + 0.03}
+    return {"ended": ended, "accuracy": accuracy, "drifted": list(drifted)}
+
+
+def make_signal(name: str, drifted: bool | None, *, ordered: bool, names: list[str]) -> dict:
+    share = 1 / len(names)
+    limit = {"name": names[0], "expected": share, "low": 0, "high": 0.4, "recent": 0.7}
+    return {
+        "signal": name,
+        "drifted": drifted,
+        "ordered": ordered,
+        "window_texts": 500,
+        "filled_texts": 3,
+        "windows": 2,
+        "classes": [{"name": one, "expected": share, "recent": share} for one in names],
+        "limits": [limit | {"drifted": drifted}],
+    }
+
+
+def make_report(drifted: bool | None) -> dict:
+    """Return what ``GET /v1/monitor`` says of a model with a label of many characters."""
+    names = ["a" * 90, "b <b>c</b>", "(other)"]
+    return {
+        "model": "sentiment",
+        "version": "1",
+        "drifted": ["label"] if drifted else [],
+        "texts": 1_003,
+        "accuracy": make_window(1, 0.74)["accuracy"],
+        "reference_texts": 4_000,
+        "reference_accuracy": 0.75,
+        "windows_per_false_alarm": 10_000,
+        "signals": [
+            make_signal("label", drifted, ordered=False, names=names),
+            make_signal("length", False, ordered=True, names=["4", "8", ""]),
+        ],
+        "history": [make_window(1_767_268_800, 0.75), make_window(1_767_270_000, 0.72, "label")],
+    }
+
+
+@pytest.mark.parametrize(
+    ("drifted", "title"),
+    [(True, "The texts have drifted"), (False, "As in training")],
+)
+def test_the_monitor_tells_its_verdict_at_a_glance(page, server, drifted, title):
+    answer = json.dumps({"models": [make_report(drifted)]})
+    page.route("**/v1/monitor", lambda route: route.fulfill(body=answer))
+    page.goto(f"{server.url}/monitor")
+    page.wait_for_selector("#report:not([hidden])")
+    assert page.inner_text("#verdict-title") == title
+    assert ("bad" in page.get_attribute("#verdict", "class")) is drifted
+    assert page.inner_text("#accuracy") == "72.0 %"
+    label = page.locator("[data-signal=label]")
+    assert ("70.0 % of the texts" in label.inner_text()) is drifted
+    assert "up to 8" in page.inner_text("[data-signal=length]")
+    assert page.locator("#timeline rect").count() == 2
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_monitor_shows_what_the_server_has_counted(page, server):
+    before = httpx.get(f"{server.url}/v1/monitor").json()["models"]
+    httpx.post(f"{server.url}/v1/classify", json={"texts": ["good", "bad"]}).raise_for_status()
+    page.goto(f"{server.url}/monitor")
+    page.wait_for_selector("#report:not([hidden])")
+    assert page.inner_text("#verdict-title") == "Nothing to compare with"
+    after = httpx.get(f"{server.url}/v1/monitor").json()["models"]
+    assert sum(one["texts"] for one in after) == sum(one["texts"] for one in before) + 2
+    shown = page.eval_on_selector_all("#model option", "o => o.map(x => x.textContent)")
+    assert shown == [f"{one['model']}:{one['version']}" for one in after]
+    assert {one["reference_accuracy"] for one in after} == {None}
+    assert violations(page) == []
+
+
+def test_the_monitor_asks_for_a_key_that_it_needs(page, server):
+    problem = json.dumps({"detail": "give a key"})
+    page.route("**/v1/monitor", lambda route: route.fulfill(status=401, body=problem))
+    page.goto(f"{server.url}/monitor")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert page.inner_text("#problem") == "give a key"
+    assert page.is_visible("#key")
+    assert violations(page) == []
