@@ -73,7 +73,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
 		$(MAKEFILE_LIST)
 
-setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store ## Create .venv with all that `valence` needs
+setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store $(VENV)/.grpc ## Create .venv with all that `valence` needs
 
 serve: $(BASE) ## Train what is missing, then serve; MODELS="NAME NAME" HOST= PORT= WORKERS=auto
 	@$(call train_missing,MODELS)
@@ -121,7 +121,7 @@ types: $(DEVELOPMENT) ## Check the types, strictly
 	done
 	$(BIN)/mypy
 
-bench: $(VENV)-bench/.installed $(if $(filter reload,$(ONLY)),$(VENV)-mlserver/.installed) $(BASE)
+bench: $(VENV)-bench/.installed $(if $(filter reload grpc,$(ONLY)),$(VENV)-mlserver/.installed) $(BASE)
 bench: ## Measure; ONLY=http ROUNDS=3 SECONDS=2, or ONLY=revision AGAINST=HEAD~1 (or A..B)
 	@$(call train_missing,MODELS)
 	$(VENV)-bench/bin/python -m tests.trials.bench $(call option,--only,ONLY) $(call option,--rounds,ROUNDS) \
@@ -253,10 +253,11 @@ $(BASE): pyproject.toml setup.py requirements/locks/base.txt $(CONSTRAINTS) \
 # an extra of the package, or else a dependency group
 $(VENV)/.%: pyproject.toml $(CONSTRAINTS) | $(BASE)
 	@echo "installing the packages for $* into $(VENV)"
-	$(PIP) install -c $(CONSTRAINTS) $(if $(filter checks hub mlflow search store tracking,$*),'valence[$*]',--group $*)
+	$(PIP) install -c $(CONSTRAINTS) $(if $(filter checks grpc hub mlflow search store tracking,$*),'valence[$*]',--group $*)
 	@touch $@
 
-$(DEVELOPMENT): $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store
+$(DEVELOPMENT): $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store \
+	$(VENV)/.grpc
 $(VENV)/.chaos: $(DEVELOPMENT)
 
 # Packages that must not meet ours. What the benchmarks compare with serves beside what it is compared
@@ -267,7 +268,7 @@ $(VENV)-%/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install --upgrade -c $(CONSTRAINTS) pip
 	$(if $(filter bench mlserver,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) --quiet install --no-deps -e .)
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install $(if $(filter mlserver policies,$*),,-c $(CONSTRAINTS)) \
-		$(if $(filter bench,$*),'valence[train]') --group $*
+		$(if $(filter bench,$*),'valence[grpc,train]') --group $*
 	@touch $@
 
 # Types of custom resources. Without npm, the tests that need them say that they are skipped.

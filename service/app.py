@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from starlette.types import ASGIApp
+    from valence.service.api.application import Application
+    from valence.service.api.grpc.server import CallServer
     from valence.service.inference.scorer import Scorer
     from valence.service.observability.line_writer import LineWriter
     from valence.service.server.admin import AdminServer
     from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
+    from valence.service.server.gateway import PortServer
     from valence.service.settings import Settings
 
 _NAME = "valence"
@@ -137,6 +140,7 @@ class Valence:
         )
         self.entry = allow_origins(self.application)
         self.admin = self.application.restrict(health.ADMIN_ROUTES)
+        self.calls = _make_call_server(self.application)
         # Loading runs in a thread while BentoML goes on to start the server.
         self._loaded: Future[list[Scorer]] = self._worker.submit(self._load)
 
@@ -166,6 +170,9 @@ class Valence:
             host = supervisor.listening_host()
             port.require_free(host, supervisor.listening_port(), option="--port")
             port.require_free(host, checked.admin_port, option="VALENCE_ADMIN_PORT")
+            if checked.grpc_port:
+                _require_grpc()
+                port.require_free(host, checked.grpc_port, option="VALENCE_GRPC_PORT")
             if checked.engine.startswith("native"):
                 from valence.service.inference.engines import factory
 
@@ -219,7 +226,7 @@ class Valence:
         self._measuring = asyncio.create_task(self._measure_saturation())
         # The server waits for all requests before it calls ``drain``, so streams are told to end
         # at the signal itself.
-        sigterm.call_at_sigterm(self.models.ending.set)
+        sigterm.call_at_sigterm(self._end)
         if self.settings.drain_seconds:
             sigterm.delay_sigterm(self.settings.drain_seconds, self.models.leave)
 
@@ -231,6 +238,8 @@ class Valence:
         self._pulling.cancel()
         self._agreeing.cancel()
         self._reloads.close()
+        if self.calls is not None:
+            await self.calls.drain()
         for shadow in self._shadows:
             await shadow.close()
         await self.models.close()
@@ -249,6 +258,12 @@ class Valence:
         return await classify_in_process(
             self.application.context, {k: v for k, v in fields.items() if v is not None}
         )
+
+    def _end(self) -> None:
+        """Tell streams to end, and take no more calls, as the server takes no more requests."""
+        self.models.ending.set()
+        if self.calls is not None:
+            self.calls.leave()
 
     def _is_worth_keeping(self) -> bool:
         """False for one of several workers whose engine has hung: only it is replaced.
@@ -367,7 +382,7 @@ def install_gateway(service: Any) -> None:
     ``service`` has an ASGI application ``entry`` and ``metrics``, as :class:`Valence` has.
     """
     gateway.install(
-        service, application=_application, make_limiter=_make_limiter, make_admin=_make_admin
+        service, application=_application, make_limiter=_make_limiter, make_ports=_make_ports
     )
 
 
@@ -390,6 +405,35 @@ def _make_limiter(application: ASGIApp) -> ConnectionLimiter:
         _count_refusal,
         application=application,
     )
+
+
+def _require_grpc() -> None:
+    """Raise :class:`ConfigurationError` unless the packages of the extra ``grpc`` are there."""
+    from importlib.util import find_spec
+
+    from valence.service.errors import ConfigurationError
+
+    if find_spec("grpc") is None or find_spec("google") is None:
+        raise ConfigurationError(
+            "VALENCE_GRPC_PORT needs packages that are not installed; install valence[grpc]"
+        )
+
+
+def _make_call_server(application: Application) -> CallServer | None:
+    """Make the server of gRPC, if the settings name its port; without one nothing is imported."""
+    settings = application.context.settings
+    if not settings.grpc_port:
+        return None
+    from valence.service.api.grpc.server import ROUTES, CallServer
+
+    return CallServer(application.restrict(ROUTES), application.context, settings.grpc_port)
+
+
+def _make_ports() -> list[PortServer]:
+    """The servers of the other ports that the settings name."""
+    # another service with this gateway has no calls
+    calls = getattr(get_current_service(), "calls", None)
+    return [server for server in (_make_admin(), calls) if server is not None]
 
 
 def _make_admin() -> AdminServer | None:

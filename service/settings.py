@@ -232,6 +232,11 @@ class Settings(BaseModel):
         "answer, as `model=alias:share` separated by commas, such as `sentiment=challenger:0.1`. "
         "No answer changes; the metrics show how the two versions differ. Empty: none.",
     )
+    safe_labels: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        default=(),
+        description="Labels that `POST /api/v1/text/contents` never reports as detections, such as "
+        "`benign`, separated by commas. They hold for all models.",
+    )
     queue_items: int = Field(
         default=8192,
         ge=1,
@@ -298,6 +303,13 @@ class Settings(BaseModel):
         "`/readyz` and `/metrics`, over HTTP without TLS. It answers even if all "
         "connections of the other port are taken. 0: none.",
     )
+    grpc_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_535,
+        description="A port, at the same address, for the Open Inference Protocol over gRPC, "
+        "without TLS. Needs the extra `grpc`. 0: none.",
+    )
     drain_seconds: float = Field(
         default=0.0,
         ge=0,
@@ -350,6 +362,12 @@ class Settings(BaseModel):
         gt=0,
         description="Time after which the service ends a stream whose client sends nothing, or "
         "does not read its answers. A stream has no other deadline.",
+    )
+    monitor: bool = Field(
+        default=True,
+        description="Count the answers by label, confidence, length, unknown words and language, "
+        "to tell drift from the training and to estimate the accuracy (`GET /v1/monitor`). Counts "
+        "alone are kept, no text.",
     )
     cache_bytes: int = Field(
         default=0,

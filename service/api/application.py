@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from valence.service.api import pages
 from valence.service.api.dialects import vllm
+from valence.service.api.dialects.detectors import routes as detectors
 from valence.service.api.dialects.huggingface import routes as huggingface
 from valence.service.api.dialects.open_inference import routes as open_inference
 from valence.service.api.dialects.open_inference.problems import refuse as refuse_open_inference
@@ -27,7 +28,7 @@ from valence.service.api.http.response import Response
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import API_HEADERS, Context, Route
 from valence.service.api.operations import health
-from valence.service.api.v1 import activations, classification, models, reload, stream
+from valence.service.api.v1 import activations, classification, models, monitor, reload, stream
 from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.models import Models, Phase
 from valence.service.inference.reload.reloads import Reloads
@@ -46,9 +47,11 @@ ROUTES: tuple[Route, ...] = (
     *activations.ROUTES,
     *stream.ROUTES,
     *models.ROUTES,
+    *monitor.ROUTES,
     *reload.ROUTES,
     *huggingface.ROUTES,
     *vllm.ROUTES,
+    *detectors.ROUTES,
     *open_inference.ROUTES,
     *sagemaker.ROUTES,
     *health.ROUTES,
@@ -56,7 +59,7 @@ ROUTES: tuple[Route, ...] = (
 )
 
 # Errors of paths that no route matches have the shape that the clients of these paths read.
-_OPEN_INFERENCE = "/v2/"
+_REFUSALS = (("/v2/", refuse_open_inference), (detectors.PATHS, detectors.refuse))
 
 # The route and the method, in logs and metrics, of a request that no route matches.
 _UNMATCHED = "unmatched"
@@ -302,6 +305,7 @@ class Application:
             self.context.log.failure("unexpected error", error, request_id=exchange.id)
         if exchange.route is not None:
             return exchange.route.refuse(problem, exchange.id)
-        if exchange.path.startswith(_OPEN_INFERENCE):
-            return refuse_open_inference(problem, exchange.id)
+        for prefix, refuse in _REFUSALS:
+            if exchange.path.startswith(prefix):
+                return refuse(problem, exchange.id)
         return problem_json(problem, exchange.id)

@@ -1,4 +1,4 @@
-"""Pages for browsers: the playground at ``/`` and the documentation of the API at ``/docs``.
+"""Pages for browsers: playground ``/``, ``/models``, ``/monitor``, the documentation ``/docs``.
 
 All files come from this server. Swagger UI draws the documentation. Its files come with BentoML and
 are read from the installed package, so this repository does not have a copy.
@@ -19,10 +19,22 @@ from valence.service.errors import UnknownPath
 _WEB = Path(__file__).parent / "web"
 _SWAGGER = Path("_internal", "server", "static_content")
 _MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-_ASSETS = ("playground.css", "playground.js", "docs.js", "swagger-ui.css", "swagger-ui-bundle.js")
+_ASSETS = (
+    # of every page but the documentation
+    "base.css",
+    "base.js",
+    "playground.css",
+    "playground.js",
+    "models.css",
+    "models.js",
+    "monitor.css",
+    "monitor.js",
+    "docs.js",
+    "swagger-ui.css",
+    "swagger-ui-bundle.js",
+)
 # Scripts come from this server, requests go to this server, and other sites must not frame the
-# pages. Inline styles and data: URLs are for Swagger UI; the playground also colours words with
-# styles.
+# pages. Inline styles and data: URLs are for Swagger UI.
 _POLICY = (
     b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     b"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -84,7 +96,21 @@ ROUTES = (
         "playground.html",
         summary="The playground",
         description="A page that classifies a text, colours its words by their contribution to the "
-        "label or by the activation of a unit, and shows the curl command.",
+        "label or by the activation of a unit, compares two versions, and shows the curl command.",
+    ),
+    _file_route(
+        "/models",
+        "models.html",
+        summary="The models",
+        description="A page with the versions in memory, their aliases, figures, times and "
+        "training data.",
+    ),
+    _file_route(
+        "/monitor",
+        "monitor.html",
+        summary="The monitor",
+        description="A page that shows how far the answers are from the training, and the accuracy "
+        "that is estimated from them. It draws what GET /v1/monitor answers.",
     ),
     _file_route(
         "/docs",

@@ -1,4 +1,4 @@
-"""The shape of the network of a classifier, and of every tensor in it."""
+"""The shape of a classifier, a recurrent network or n-grams or both, and of every tensor in it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,20 @@ MAX_LABELS = 10_000
 MAX_SIZE = 16_384
 """Columns of the embedding, and units per direction."""
 MAX_LAYERS = 64
+MAX_NGRAMS = 10_000_000
+MAX_ORDER = 3
+"""Words of an n-gram."""
+NGRAM_WORDS, NGRAM_SCALES, NGRAM_WEIGHTS = "ngrams.words", "ngrams.scales", "ngrams.weights"
 MAX_NUMBERS = 2**32
 """Numbers in all tensors together, and in the table of gates that an engine makes of them."""
 
 
 class Architecture(BaseModel):
-    """``embedding -> layers of recurrent cells -> pooling over time -> linear``.
+    """``embedding -> layers of recurrent cells -> pooling over time -> linear``, plus n-grams.
+
+    With ``ngrams``, the logits of a linear model over n-grams of words are added
+    (:mod:`valence.service.classifier.ngrams`). Without ``layers`` the n-grams stand alone, and the
+    sizes of the network are 0.
 
     Cells are defined as in ``torch.nn`` (LSTM, GRU, and RNN with tanh), with the gates in torch's
     order. Below, ``h`` is the output of the last layer, ``(tokens, width)``, with the directions
@@ -41,13 +49,26 @@ class Architecture(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     vocabulary_size: int = Field(ge=1, le=MAX_WORDS)
-    embedding_size: int = Field(ge=1, le=MAX_SIZE)
-    hidden_size: int = Field(ge=1, le=MAX_SIZE, description="units per direction")
-    layers: int = Field(default=1, ge=1, le=MAX_LAYERS)
+    embedding_size: int = Field(default=0, ge=0, le=MAX_SIZE)
+    hidden_size: int = Field(default=0, ge=0, le=MAX_SIZE, description="units per direction")
+    layers: int = Field(default=1, ge=0, le=MAX_LAYERS)
     cell: Cell = "lstm"
     bidirectional: bool = True
     pooling: Pooling = "max_mean"
     labels: int = Field(ge=2, le=MAX_LABELS)
+    ngrams: int = Field(default=0, ge=0, le=MAX_NGRAMS)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        for name in ("embedding_size", "hidden_size"):
+            if (getattr(self, name) > 0) != (self.layers > 0):
+                raise ValueError(
+                    f"{name} is {getattr(self, name)} with {self.layers} layers: a network has "
+                    "both, and n-grams alone have neither"
+                )
+        if not (self.layers or self.ngrams):
+            raise ValueError("layers and ngrams are both 0: the classifier reads nothing")
+        return self
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -59,6 +80,20 @@ class Architecture(BaseModel):
                     f"the {what} would have {count:,} numbers, at most {MAX_NUMBERS:,} are read"
                 )
         return self
+
+    @property
+    def kind(self) -> str:
+        """The cell, or ``linear`` for n-grams alone."""
+        return self.cell if self.layers else "linear"
+
+    @property
+    def title(self) -> str:
+        """What the classifier is, for readers."""
+        linear = "linear model over n-grams of words"
+        if not self.layers:
+            return linear
+        network = f"{'bidirectional ' * self.bidirectional}{self.cell.upper()} over words"
+        return f"{network} with a {linear}" if self.ngrams else network
 
     @property
     def directions(self) -> int:
@@ -77,6 +112,16 @@ class Architecture(BaseModel):
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter, exactly as in ``model.safetensors``."""
+        shapes = self._network_shapes() if self.layers else {}
+        shapes["output.bias"] = (self.labels,)
+        if self.ngrams:
+            shapes[NGRAM_WORDS] = (self.ngrams, MAX_ORDER)
+            shapes[NGRAM_SCALES] = (self.ngrams,)
+            shapes[NGRAM_WEIGHTS] = (self.ngrams, self.labels)
+        return shapes
+
+    def _network_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the recurrent network."""
         shapes: dict[str, tuple[int, ...]] = {
             "embedding.weight": (self.vocabulary_size, self.embedding_size)
         }
@@ -92,5 +137,4 @@ class Architecture(BaseModel):
         if self.pooling == "attention":
             shapes["attention"] = (self.width,)
         shapes["output.weight"] = (self.labels, self.pooled_width)
-        shapes["output.bias"] = (self.labels,)
         return shapes

@@ -5,7 +5,7 @@
     model.json          Manifest
     model.safetensors   the weights, fp32
     vocabulary.txt      one word per line, UTF-8
-    report/             the evaluation report and the golden answers (optional)
+    report/             the evaluation report, the golden answers and the reference (optional)
     SHA256SUMS          checksums of all these files, for ``sha256sum --check``
 
 Loading verifies everything. A file that is missing, unlisted, changed, of a wrong shape or able to
@@ -21,10 +21,17 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from valence.service.classifier import golden, seal, weights
-from valence.service.classifier.architecture import Architecture
+from valence.service.classifier import golden, reference, seal, weights
+from valence.service.classifier.architecture import (
+    NGRAM_SCALES,
+    NGRAM_WEIGHTS,
+    NGRAM_WORDS,
+    Architecture,
+)
 from valence.service.classifier.golden import GoldenAnswer
 from valence.service.classifier.manifest import Manifest, Normalization
+from valence.service.classifier.ngrams import NGramTable
+from valence.service.classifier.reference import Reference
 from valence.service.classifier.seal import CHECKSUMS, MANIFEST, REPORT, VOCABULARY, WEIGHTS
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import ArtifactError
@@ -53,6 +60,7 @@ class Artifact:
     vocabulary: Vocabulary
     tensors: Tensors
     golden: tuple[GoldenAnswer, ...] = ()
+    reference: Reference | None = None
 
 
 def save(folder: Path, manifest: Manifest, vocabulary: Vocabulary, tensors: Tensors) -> None:
@@ -77,7 +85,8 @@ def load(folder: Path) -> Artifact:
     except ArtifactError as error:
         raise ArtifactError(f"{folder / WEIGHTS}: {error}") from None
     answers = golden.read(folder / REPORT / golden.FILE, labels=len(manifest.labels))
-    return Artifact(manifest, vocabulary, tensors, answers)
+    answered = reference.read(folder / REPORT, manifest)
+    return Artifact(manifest, vocabulary, tensors, answers, answered)
 
 
 def _read_vocabulary(path: Path, normalization: Normalization) -> Vocabulary:
@@ -90,7 +99,12 @@ def _read_vocabulary(path: Path, normalization: Normalization) -> Vocabulary:
     try:
         # not splitlines(), which also splits at U+2028 and other characters that words may have
         words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-        return Vocabulary(words, misspelled=normalization.misspelled, emoji=normalization.emoji)
+        return Vocabulary(
+            words,
+            misspelled=normalization.misspelled,
+            emoji=normalization.emoji,
+            rules=normalization.tokenizer,
+        )
     except UnicodeDecodeError as error:
         raise ArtifactError(f"{path}: not UTF-8 at byte {error.start}") from None
     except ArtifactError as error:
@@ -134,6 +148,8 @@ def _check_tensors(manifest: Manifest, vocabulary: Vocabulary, tensors: Tensors)
         if not np.isfinite(tensor).all():
             raise ArtifactError(f"{name} has numbers that are not finite; train the model again")
     _check_sums(tensors)
+    if architecture.ngrams:
+        NGramTable(tensors, vocabulary_size=architecture.vocabulary_size)
 
 
 def _check_sums(tensors: Tensors) -> None:
@@ -141,15 +157,19 @@ def _check_sums(tensors: Tensors) -> None:
 
     Hidden states lie in [-1, 1]. So no sum over them is larger than that of the absolute weights.
     In the first layer each weight counts as often as the largest number in its column of the
-    embedding.
+    embedding. A text has each n-gram at most once, and is divided by one scale or more.
     """
-    embedding = tensors[_EMBEDDING]
+    embedding = tensors.get(_EMBEDDING, np.zeros((1, 0), dtype=np.float32))
     largest = np.maximum(embedding.max(axis=0), -embedding.min(axis=0)).astype(np.float64)  # (E,)
     for name, tensor in tensors.items():
-        if name == _EMBEDDING:
+        if name in (_EMBEDDING, NGRAM_WORDS, NGRAM_SCALES):
             continue
         absolute = np.abs(tensor, dtype=np.float64)
-        sums = absolute @ largest if name in _FIRST_WEIGHTS else absolute.sum(axis=-1)
+        if name == NGRAM_WEIGHTS:
+            smallest = float(tensors[NGRAM_SCALES].min()) or 1.0
+            sums = absolute.sum(axis=0) / abs(smallest)
+        else:
+            sums = absolute @ largest if name in _FIRST_WEIGHTS else absolute.sum(axis=-1)
         if sums.max() > _MAX_SUM:
             raise ArtifactError(
                 f"{name} has numbers so large that sums in the network may not be finite; train "

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 from valence.service.classifier.architecture import MAX_LABELS, Architecture
 from valence.service.classifier.labels import check_labels, check_task
+from valence.service.classifier.tokenizer import ENGLISH, Rules
 
 FORMAT_VERSION: Literal[1] = 1
 
@@ -40,7 +41,12 @@ class _Part(BaseModel):
 class Normalization(_Part):
     """The text normalization of the training, which serving repeats."""
 
-    tokenizer: Literal["valence-english-1"] = "valence-english-1"
+    tokenizer: Rules = Field(
+        default=ENGLISH,
+        description="The rules that cut a text into tokens. Those of the first artifacts, "
+        "valence-english-1, cut a whole phrase as one word where a script has no spaces; "
+        "valence-scripts-1 cut such a phrase letter by letter.",
+    )
     misspelled: Misspelled = Field(
         default="unknown",
         description="How the model reads a word outside the vocabulary: as the unknown word, or as "

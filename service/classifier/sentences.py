@@ -11,7 +11,7 @@ import re
 from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
-from valence.service.classifier.tokenizer import Token, is_emoticon, iter_tokens
+from valence.service.classifier.tokenizer import SCRIPTS, Rules, Token, is_emoticon, iter_tokens
 
 # abbreviations whose period does not end a sentence
 _TITLES = frozenset({
@@ -59,7 +59,7 @@ class Span(NamedTuple):
     end: int
 
 
-def split_sentences(text: str) -> list[Span]:
+def split_sentences(text: str, rules: Rules = SCRIPTS) -> list[Span]:
     """The sentences of ``text`` in order, without overlap. Only white space is between them.
 
     A sentence ends at ``.``, ``!``, ``?`` or an ellipsis with the quotes, brackets, emoticons and
@@ -67,16 +67,16 @@ def split_sentences(text: str) -> list[Span]:
     unless the next line begins in lower case. Every sentence has more than punctuation, except the
     sentence of a text of punctuation alone. The time is linear in the length of the text.
     """
-    return [span for span in iter_sentences(text) if span is not None]
+    return [span for span in iter_sentences(text, rules) if span is not None]
 
 
-def iter_sentences(text: str) -> Iterator[Span | None]:
+def iter_sentences(text: str, rules: Rules = SCRIPTS) -> Iterator[Span | None]:
     """Like :func:`split_sentences`, but in small steps, so that the caller can pause.
 
     Each step yields a sentence or None. Most steps yield None.
     """
     tokens: list[Token] = []
-    for token in iter_tokens(text):
+    for token in iter_tokens(text, rules):
         tokens.append(token)
         yield None
     # Few words of a text are distinct. The cache lives only as long as this text.

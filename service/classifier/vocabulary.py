@@ -13,6 +13,7 @@ from valence.service.classifier import tokenizer
 from valence.service.classifier.emoji import emoji_spellings
 from valence.service.classifier.manifest import EmojiWords, Misspelled
 from valence.service.classifier.spelling import SpellingIndex
+from valence.service.classifier.tokenizer import Rules
 from valence.service.errors import ArtifactError
 
 UNKNOWN = "<unk>"
@@ -50,7 +51,8 @@ class Vocabulary:
     Id 0 is ``<unk>``. A word for padding does not exist: batches are ragged, or masked by length.
     If ``misspelled`` is ``nearest``, the words must be in the order of their frequency. A number in
     the vocabulary has its own id, other numbers are ``<number>``. If ``emoji`` is ``named``, an
-    emoji has the id of the emoji without skin tone, and an emoticon that of its emoji.
+    emoji has the id of the emoji without skin tone, and an emoticon that of its emoji. ``rules``
+    are those of the tokenizer that cuts the texts.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Vocabulary:
         *,
         misspelled: Misspelled = "unknown",
         emoji: EmojiWords = "written",
+        rules: Rules = tokenizer.SCRIPTS,
     ) -> None:
         self.words = tuple(words)
         if not self.words or self.words[UNKNOWN_ID] != UNKNOWN:
@@ -79,10 +82,12 @@ class Vocabulary:
             raise ArtifactError(f"the vocabulary has {repeated!r} twice")
         self.misspelled: Misspelled = misspelled
         self.emoji: EmojiWords = emoji
+        self.rules: Rules = rules
         self._pieces = _Pieces(
             self._ids,
             SpellingIndex(self.words) if misspelled == "nearest" else None,
             named_emoji=emoji == "named",
+            rules=rules,
         )
 
     def __len__(self) -> int:
@@ -96,7 +101,7 @@ class Vocabulary:
 
     def without_corrections(self) -> Vocabulary:
         """The same words, read without correction of misspelled words."""
-        return Vocabulary(self.words, emoji=self.emoji)
+        return Vocabulary(self.words, emoji=self.emoji, rules=self.rules)
 
     def id(self, surface: str) -> int:
         """The id for a token as written; 0 for ``<unk>``."""
@@ -157,7 +162,7 @@ class Vocabulary:
                     tokens += len(found)
                 yield
                 continue
-            for surface in tokenizer.iter_surfaces(piece):
+            for surface in tokenizer.iter_surfaces(piece, self.rules):
                 if max_tokens is None or len(ids) < max_tokens:
                     ids.append(pieces.find(surface))
                 tokens += 1
@@ -180,12 +185,18 @@ class _Pieces(dict[str, tuple[int, ...]]):
     MAX_CHARACTERS = 32
 
     def __init__(
-        self, ids: dict[str, int], spelling: SpellingIndex | None, *, named_emoji: bool
+        self,
+        ids: dict[str, int],
+        spelling: SpellingIndex | None,
+        *,
+        named_emoji: bool,
+        rules: Rules,
     ) -> None:
         super().__init__()
         self._ids = ids
         self._spelling = spelling
         self._named_emoji = named_emoji
+        self._rules: Rules = rules
         self._limit = 4 * len(ids)
         self._by_hash: dict[tuple[int, int], tuple[int, ...]] = {}
         kinds = (tokenizer.URL, tokenizer.USER, tokenizer.NUMBER)
@@ -212,7 +223,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
     def count(self, piece: str) -> int:
         """The number of tokens in ``piece``."""
         ids = self.get(piece)
-        return len(tokenizer.find_surfaces(piece) if ids is None else ids)
+        return len(tokenizer.find_surfaces(piece, self._rules) if ids is None else ids)
 
     def __missing__(self, piece: str) -> tuple[int, ...]:
         # Python hashes the bytes of a string, and strings of different width may have the same
@@ -221,8 +232,11 @@ class _Pieces(dict[str, tuple[int, ...]]):
         ids = self._by_hash.get(key)
         if ids is not None:
             return ids
-        ids = tuple(map(self.find, tokenizer.find_surfaces(piece)))
+        ids = tuple(map(self.find, tokenizer.find_surfaces(piece, self._rules)))
         if len(piece) > self.MAX_CHARACTERS or not self._private.isdisjoint(ids):
+            return ids
+        # known letters may form a name, as known numbers may; and a phrase hardly repeats
+        if len(ids) > 1 and self._rules != tokenizer.ENGLISH and tokenizer.has_unspaced(piece):
             return ids
         if min(ids) > UNKNOWN_ID:
             if len(self) < self._limit:

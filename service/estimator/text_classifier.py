@@ -262,10 +262,11 @@ class TextClassifier:
 
     def _explain(self, text: str, label: str) -> Explanation:
         classifier, truncation = self._scorer.classifier, self._recipe.options.truncation
-        encoded = classifier.artifact.vocabulary.encode(text)
+        vocabulary = classifier.artifact.vocabulary
+        encoded = vocabulary.encode(text)
         reading = classifier.select_windows(text, encoded, truncation)
         answers = self._explainer.attribute(self._explainer.questions(reading, label))
-        steps = find_places(text, encoded.known)
+        steps = find_places(text, encoded.known, vocabulary.rules)
         while True:
             try:
                 next(steps)

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import TypeVar
 
 from valence.service.classifier.classifier import Classifier, Prediction
+from valence.service.errors import InvalidRequest
 from valence.service.inference import long_texts
 from valence.service.inference.batcher import Batcher
 from valence.service.inference.explain.explainer import (
@@ -42,7 +43,7 @@ class Explanations:
         turns: Turns,
     ) -> tuple[list[Explanation], int]:
         """An explanation of each of ``texts``, and what they cost in tokens of the engine."""
-        explainer = self._explainer
+        explainer, rules = self._explainer, self._classifier.artifact.vocabulary.rules
         labels = [prediction.label for prediction in predictions]
         questions_by_text = [
             explainer.questions(text.whole, label)
@@ -53,7 +54,7 @@ class Explanations:
         explanations = []
         for text, label, questions in zip(texts, labels, questions_by_text, strict=True):
             contributions = list(islice(answers, len(questions)))
-            places = await turns.run(find_places(text.text, text.known))
+            places = await turns.run(find_places(text.text, text.known, rules))
             explanations.append(
                 explainer.explanation(places, label, request.truncation, contributions)
             )
@@ -65,9 +66,15 @@ class Explanations:
     ) -> TextActivations:
         """The ``max_units`` units that tell most about the one text of ``request``.
 
-        Their numbers are added to ``cost``.
+        Their numbers are added to ``cost``. Raises :class:`InvalidRequest` for a model that has no
+        units.
         """
         explainer, manifest = self._explainer, self._classifier.manifest
+        if not manifest.architecture.layers:
+            raise InvalidRequest(
+                f"{manifest.name}: the model is linear over n-grams and has no units; ask for "
+                '"explain": true instead, which is exact for such a model'
+            )
         (text,) = request.texts
         encoded = await long_texts.encode(
             self._classifier, text, Turns(request.deadline), max_tokens=manifest.max_tokens

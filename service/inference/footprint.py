@@ -9,6 +9,8 @@ from valence.service.classifier.architecture import GATES, Architecture
 _NUMBER_BYTES = 4
 # a string, its place in a dictionary, and the neighbours of misspelled words
 _WORD_BYTES = 256
+# its key, its row and its scale
+_NGRAM_BYTES = 24
 
 
 def estimate_bytes(architecture: Architecture) -> int:
@@ -20,4 +22,5 @@ def estimate_bytes(architecture: Architecture) -> int:
     words = architecture.vocabulary_size
     parameters = sum(math.prod(shape) for shape in architecture.tensor_shapes().values())
     table = words * architecture.width * GATES[architecture.cell]
-    return _NUMBER_BYTES * (parameters + table) + _WORD_BYTES * words
+    ngrams = _NGRAM_BYTES * architecture.ngrams
+    return _NUMBER_BYTES * (parameters + table) + _WORD_BYTES * words + ngrams

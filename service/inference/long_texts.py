@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier.classifier import Classifier, Prediction, Usage, WindowedText
 from valence.service.classifier.sentences import Span, iter_sentences, split_sentences
+from valence.service.classifier.tokenizer import Rules
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import Encoded, WordIds
 from valence.service.errors import TextTooLong
@@ -55,7 +56,7 @@ async def split_texts(
     """
     split: list[SplitText | TextTooLong] = []
     characters = 0
-    truncation = request.truncation
+    rules, truncation = classifier.artifact.vocabulary.rules, request.truncation
     # a sentence of a text that is short enough is short enough too
     of_sentences: Truncation = "head" if truncation == "error" else truncation
     for text in request.texts:
@@ -73,7 +74,7 @@ async def split_texts(
         cost.add_windows(whole.usage.windows - 1)
         if request.explain:
             cost.add_explained(whole.usage.tokens)
-        spans = await _find_spans(text, cost, turns) if request.sentences else ()
+        spans = await _find_spans(text, rules, cost, turns) if request.sentences else ()
         readings = []
         for start, end in spans:
             sentence = text[start:end]
@@ -100,19 +101,19 @@ async def encode(
     return await turns.run(vocabulary.encode_in_steps(text, max_tokens=max_tokens))
 
 
-async def _find_spans(text: str, cost: RequestCost, turns: Turns) -> list[Span]:
+async def _find_spans(text: str, rules: Rules, cost: RequestCost, turns: Turns) -> list[Span]:
     """The sentences of ``text``; those of a long text are found in many turns."""
     if len(text) <= _TURN_CHARACTERS:
-        spans = split_sentences(text)
+        spans = split_sentences(text, rules)
         cost.add_windows(len(spans))
         cost.add_results(len(spans))
         return spans
-    return await turns.run(_collect_spans(text, cost))
+    return await turns.run(_collect_spans(text, rules, cost))
 
 
-def _collect_spans(text: str, cost: RequestCost) -> Generator[None, None, list[Span]]:
+def _collect_spans(text: str, rules: Rules, cost: RequestCost) -> Generator[None, None, list[Span]]:
     spans = []
-    for span in iter_sentences(text):
+    for span in iter_sentences(text, rules):
         if span is not None:
             cost.add_windows(1)
             cost.add_results(1)

@@ -15,6 +15,7 @@ from valence.service.inference.cache import AnswerCache
 from valence.service.inference.engines import factory
 from valence.service.inference.engines.interface import Engine
 from valence.service.inference.scorer import Observer, Scorer
+from valence.service.monitoring.monitor import Monitor
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
 from valence.service.settings import Settings
@@ -54,5 +55,12 @@ class ModelLoader:
         observer = self.observers.get(scorer.name)
         if observer is not None:
             scorer.observe(observer)
+        if self.settings.monitor:
+            scorer.monitor = Monitor(
+                scorer.manifest,
+                classifier.artifact.reference,
+                self.metrics.monitoring,
+                self.metrics.folder,
+            )
         scorer.warm_up()
         return scorer

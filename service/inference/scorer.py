@@ -38,6 +38,7 @@ from valence.service.inference.scored import (
 )
 from valence.service.inference.turns import Turns
 from valence.service.inference.waiting import wait_for_answers
+from valence.service.monitoring.monitor import Monitor
 from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
 
@@ -67,6 +68,8 @@ class Scorer:
         self.manifest = classifier.manifest
         self.name = self.manifest.name
         self.version = self.manifest.version
+        self.monitor: Monitor | None = None
+        """Counts the answers, if the service is to watch them."""
         self._observer: Observer | None = None
         self._cache = cache
         self._limits = limits.request
@@ -143,7 +146,9 @@ class Scorer:
         model = f"{self.name}:{self.version}:{request.truncation}"
         keys = [cache.key(model, text) for text in request.texts]
         answers: list[Answer | TextTooLong | None] = [cache.get(key) for key in keys]
-        hits = [answer[0] for answer in answers if isinstance(answer, tuple)]
+        hits = [answer for answer in answers if isinstance(answer, tuple)]
+        if hits and self.monitor is not None:
+            self.monitor.observe(request.texts, *zip(*hits, strict=True))
         missing = [index for index, answer in enumerate(answers) if answer is None]
         stages, misses, cost, engine_seconds = Stages(), 0, 0, 0.0
         if missing:
@@ -158,7 +163,8 @@ class Scorer:
                 answers[index] = answer
                 if isinstance(answer, tuple):
                     cache.put(keys[index], answer)
-        self._metrics.count_cached(_labels(hits), hits=len(hits), misses=misses)
+        labels = _labels([answer[0] for answer in hits])
+        self._metrics.count_cached(labels, hits=len(hits), misses=misses)
         complete = [answer for answer in answers if answer is not None]
         usages = [answer[1] for answer in complete if isinstance(answer, tuple)]
         return Scored(
@@ -261,6 +267,8 @@ class Scorer:
                 _labels(predictions),
                 ScoringRecord(usage.tokens, usage.unknown_tokens, usage.truncated_texts, *stages),
             )
+            if self.monitor is not None:
+                self.monitor.observe(request.texts, predictions, usages)
         return usage, stages
 
     async def activations(self, request: ScoreRequest, *, max_units: int) -> TextActivations:
@@ -279,6 +287,8 @@ class Scorer:
     def enter_service(self) -> None:
         """Let the metrics name this version as one that is served."""
         self._metrics.set_served()
+        if self.monitor is not None:
+            self.monitor.begin()
 
     def leave_service(self, *, version_stays: bool) -> None:
         """Write the last counts, and take the version out of the metrics unless it stays.
@@ -286,8 +296,12 @@ class Scorer:
         It stays if another scorer serves it.
         """
         self._metrics.flush()
+        if self.monitor is not None:
+            self.monitor.flush()
         if not version_stays:
             self._metrics.retire()
+            if self.monitor is not None:
+                self.monitor.end()
 
     async def drain(self) -> None:
         """Return when every admitted request has its answer."""
@@ -302,6 +316,8 @@ class Scorer:
         """Write the state of the queue into the metrics."""
         self._batcher.report()
         self._metrics.flush()
+        if self.monitor is not None:
+            self.monitor.flush()
 
     def _count_cost(self, scores: int) -> RequestCost:
         """An account of the cost of one request, for ``scores`` labels in each result."""

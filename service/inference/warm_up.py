@@ -10,12 +10,12 @@ from valence.service.classifier.classifier import Classifier, require_finite
 from valence.service.classifier.vocabulary import UNKNOWN_ID, WordIds
 from valence.service.errors import ArtifactError, NonFiniteAnswer
 from valence.service.inference.engines.interface import Engine
+from valence.service.inference.engines.speed import make_documents
 
 # the tokens of the longest document that is checked
 _CHECKED_TOKENS = 256
 # shape of the batch that is measured
 _ROWS = _TOKENS = 32
-_SPEED_ROUNDS = 5
 # How far a probability may be from the one recorded in training. Engines that compute with short
 # numbers were up to 0.0011 away on test texts (docs/measured/benchmarks).
 _TOLERANCE, _COARSE_TOLERANCE = 1e-3, 1e-2
@@ -71,23 +71,6 @@ def _check_golden_answers(classifier: Classifier, engine: Engine) -> None:
             )
 
 
-def compare_speed(engine: Engine, other: Engine, *, words: int) -> float:
-    """How many times as long as ``other`` the ``engine`` computes, in time of the processor.
-
-    Both compute documents of the first ``words`` words, in turn. The time on the wall would also
-    count what else the processor does.
-    """
-
-    def seconds(measured: Engine) -> float:
-        documents = _make_documents(_ROWS, _TOKENS, words)
-        started = time.thread_time()
-        measured.logits(documents)
-        return time.thread_time() - started
-
-    pairs = [(seconds(engine), seconds(other)) for _ in range(_SPEED_ROUNDS)]
-    return min(one for one, _ in pairs) / max(min(two for _, two in pairs), 1e-9)
-
-
 def measure_speed(
     work: Callable[[list[WordIds]], Sequence[object]], *, words: int
 ) -> tuple[float, float]:
@@ -97,7 +80,7 @@ def measure_speed(
     """
 
     def seconds(count: int, tokens: int) -> float:
-        documents = _make_documents(count, tokens, words)
+        documents = make_documents(count, tokens, words)
         started = time.perf_counter()
         work(documents)
         return time.perf_counter() - started
@@ -106,8 +89,3 @@ def measure_speed(
     smallest = min(seconds(1, 1) for _ in range(3))
     large = min(seconds(_ROWS, _TOKENS) for _ in range(3))
     return smallest, max(large - smallest, 1e-7) / (_ROWS * _TOKENS)
-
-
-def _make_documents(count: int, tokens: int, words: int) -> list[WordIds]:
-    """Documents of equal length, whose ids are below ``words``."""
-    return [np.arange(row, row + tokens, dtype=np.int32) % words for row in range(count)]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class AdminServer:
     """Answers on ``port`` with ``application``, within the limits of ``limiter``."""
 
+    option = "VALENCE_ADMIN_PORT"
+
     def __init__(self, application: ASGIApp, port: int, limiter: ConnectionLimiter) -> None:
         self.port = port
         self._config = uvicorn.Config(

@@ -10,21 +10,33 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn.config
 from valence.service.server import port, supervisor
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.types import ASGIApp, Receive, Scope, Send
-    from valence.service.server.admin import AdminServer
     from valence.service.server.connection_limits import ConnectionLimiter
 
 # BentoML's clients learn from it how to call the service, and only BentoML can answer it.
 _SCHEMA_PATH = "/schema.json"
+
+
+class PortServer(Protocol):
+    """The server of another port of the same process; ``option`` is what sets the port."""
+
+    port: int
+    option: str
+
+    async def start(self, host: str) -> None:
+        """Listen on ``host``; raises :class:`OSError` if the port cannot be had."""
+
+    def close(self) -> None:
+        """Stop listening."""
 
 
 def install(
@@ -32,13 +44,13 @@ def install(
     *,
     application: Callable[[], ASGIApp],
     make_limiter: Callable[[ASGIApp], ConnectionLimiter],
-    make_admin: Callable[[], AdminServer | None],
+    make_ports: Callable[[], Sequence[PortServer]],
 ) -> None:
     """Have the workers of the BentoML service ``service`` answer with our application.
 
     ``application`` returns it, once BentoML has created the service. ``make_limiter`` is called
-    when the server starts, with the application that gets all requests. ``make_admin`` is called
-    when the server listens, and returns the server of another port, or None.
+    when the server starts, with the application that gets all requests. ``make_ports`` is called
+    when the server listens, and returns the servers of other ports.
     """
     # The worker looks its protocol and its loop up in these tables, because BentoML passes neither.
     # uvicorn's own protocol waits for headers and bodies for ever, and uvloop accepts one
@@ -46,7 +58,7 @@ def install(
     uvicorn.config.HTTP_PROTOCOLS["auto"] = "valence.service.server.protocol:LimitedProtocol"
     uvicorn.config.LOOP_FACTORIES["auto"] = "valence.service.server.event_loop:loop_factory"
     service.add_asgi_middleware(
-        Gateway, application=application, make_limiter=make_limiter, make_admin=make_admin
+        Gateway, application=application, make_limiter=make_limiter, make_ports=make_ports
     )
 
 
@@ -59,13 +71,13 @@ class Gateway:
         *,
         application: Callable[[], ASGIApp],
         make_limiter: Callable[[ASGIApp], ConnectionLimiter],
-        make_admin: Callable[[], AdminServer | None],
+        make_ports: Callable[[], Sequence[PortServer]],
     ) -> None:
         self._bentoml = app
         self._application = application
         self._make_limiter = make_limiter
-        self._make_admin = make_admin
-        self._admin: AdminServer | None = None
+        self._make_ports = make_ports
+        self._ports: list[PortServer] = []
         self._outermost: ASGIApp | None = None
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -80,9 +92,10 @@ class Gateway:
             self._start(scope)
         scope["app"] = self._outermost
         await self._bentoml(scope, receive, send)
-        if scope["type"] == "lifespan" and self._admin is not None:
+        if scope["type"] == "lifespan":
             # probes are answered to the very end
-            self._admin.close()
+            for server in self._ports:
+                server.close()
 
     def _start(self, scope: Scope) -> None:
         from valence.service.server import bounded_connection
@@ -92,23 +105,21 @@ class Gateway:
         loop = asyncio.get_running_loop()
         if isinstance(loop, BatchAcceptLoop):
             loop.admission = limiter
-            loop.on_listening = self._start_admin
+            loop.on_listening = self._start_ports
         self._outermost = scope["app"]
         # What BentoML has around this object does nothing that the service needs.
         scope["app"].middleware_stack = self
 
-    async def _start_admin(self, listening: socket.socket) -> None:
-        """Listen on the other port, at the address of ``listening``."""
-        admin = self._make_admin()
-        if admin is None:
-            return
+    async def _start_ports(self, listening: socket.socket) -> None:
+        """Listen on the other ports, at the address of ``listening``."""
         host = listening.getsockname()[0]
-        try:
-            await admin.start(host)
-        except OSError as error:
-            # an exit by an exception would leave a traceback of the event loop
-            reason = port.describe(host, admin.port, error, option="VALENCE_ADMIN_PORT")
-            sys.stderr.write(f"valence: {reason}\n")
-            sys.stderr.flush()
-            os._exit(supervisor.CANNOT_START)
-        self._admin = admin
+        for server in self._make_ports():
+            try:
+                await server.start(host)
+            except OSError as error:
+                # an exit by an exception would leave a traceback of the event loop
+                reason = port.describe(host, server.port, error, option=server.option)
+                sys.stderr.write(f"valence: {reason}\n")
+                sys.stderr.flush()
+                os._exit(supervisor.CANNOT_START)
+            self._ports.append(server)

@@ -136,6 +136,7 @@ async def test_answers_equal_their_golden_files_byte_for_byte(
 
 def test_every_dialect_has_golden_files_and_no_file_is_unused():
     assert {file.parent.name for file in requests()} == {
+        "detectors",
         "huggingface",
         REPOSITORY,
         "native",

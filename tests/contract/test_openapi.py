@@ -60,9 +60,13 @@ def test_limits_are_published():
     assert fields["text"]["maxLength"] == fields["texts"]["items"]["maxLength"] == 9
     schemas = small["components"]["schemas"]
     assert schemas["ActivationsRequest"]["properties"]["text"]["maxLength"] == 9
+    assert schemas["VllmRequest"]["properties"]["inputs"]["anyOf"][0]["maxLength"] == 9
+    contents = schemas["ContentsRequest"]["properties"]["contents"]
+    assert (contents["maxItems"], contents["items"]["maxLength"]) == (7, 9)
     for name, field in (("PredictRequest", "inputs"), ("VllmRequest", "input")):
         one, several, *alone = schemas[name]["properties"][field]["anyOf"]
-        assert [form["items"]["maxLength"] for form in alone] == [9] * (name == "PredictRequest")
+        arrays = [form for form in alone if "items" in form]
+        assert [form["items"]["maxLength"] for form in arrays] == [9] * (name == "PredictRequest")
         assert (one["maxLength"], several["maxItems"]) == (9, 7)
         assert json.dumps(several).count('"maxLength": 9') == 1
     tensor = schemas["InferInput"]["properties"]["data"]["anyOf"][0]

@@ -117,7 +117,7 @@ def _pod(pod: Resource, image: Image, resources: list[Resource]) -> Iterator[str
     except ConfigurationError as error:
         yield str(error)
         return
-    yield from _container(container, image, given.admin_port)
+    yield from _container(container, image, given)
     mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     if set(mounts.values()) != volumes.keys():
@@ -152,11 +152,12 @@ def _pod(pod: Resource, image: Image, resources: list[Resource]) -> Iterator[str
         yield f"there is no ServiceAccount {account}"
 
 
-def _container(container: Resource, image: Image, admin_port: int) -> Iterator[str]:
+def _container(container: Resource, image: Image, given: Settings) -> Iterator[str]:
+    admin_port = given.admin_port
     probed = ADMIN_ROUTES if admin_port else ROUTES
     served = {route.path for route in probed if route.method == "GET" and route.open}
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    listens = {image.port, admin_port} - {0}
+    listens = {image.port, admin_port, given.grpc_port} - {0}
     if set(ports.values()) != listens:
         yield f"ports {ports}, the image listens on {' and '.join(map(str, sorted(listens)))}"
     for probe, wanted in _PROBES.items():

@@ -118,6 +118,12 @@ ROWS: dict[str, tuple[Panel | Query, ...]] = {
             "{{pod}} {{gpu}}",
         ),
     ),
+    "Monitor": (
+        Panel("valence_estimated_right_texts", ("model", "version"), of="valence_monitored_texts"),
+        Panel("valence_reference_accuracy", ("model", "version")),
+        Panel("valence_drift_windows", ("model", "version", "signal", "outcome")),
+        Panel("valence_monitored_texts", ("model", "version")),
+    ),
     "Drift": (
         Query(
             "Label shift by model, version",

@@ -21,6 +21,7 @@ _OVERLAYS = {
     ),
     "rollback": ("base", ("workspace", "champion", "rollback")),
     "model-from-store": ("base", ("monitoring", "model-from-store")),
+    "grpc": ("base", ("grpc",)),
     "kserve-from-store": ("kserve", ("model-from-store",)),
 }
 

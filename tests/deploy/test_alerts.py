@@ -75,6 +75,24 @@ def shadows(differed: int, failed: int, agreed: int) -> Series:
     }
 
 
+def windows(drifted: int, usual: int) -> Series:
+    """Return hours of windows of one signal; no window drifts in the first hour."""
+    sample = f'valence_drift_windows_total{{{MODEL},signal="length",outcome='
+    return {
+        f'{sample}"drifted"}}': f"0x11 0+{drifted}x100",
+        f'{sample}"usual"}}': f"0x11 0+{usual}x100",
+    }
+
+
+def estimates(right: int) -> Series:
+    """Return hours of texts, 100 in five minutes, of which so many are estimated to be right."""
+    return {
+        f"valence_estimated_right_texts_total{{{MODEL}}}": f"0+{right}x100",
+        f"valence_monitored_texts_total{{{MODEL}}}": "0+100x100",
+        f"valence_reference_accuracy{{{MODEL}}}": "0.9x100",
+    }
+
+
 def saturation(*of_pods: str) -> Series:
     """Return the constant saturation of some pods."""
     labels = 'namespace="valence",job="valence",service="valence",pod='
@@ -156,6 +174,8 @@ CASES = {
         | versions("b", "valence-canary", "3"),
     ),
     "ValenceShadowDisagrees": Case(30, shadows(25, 5, 70), shadows(15, 5, 80)),
+    "ValenceTextsDrift": Case(240, windows(1, 5), windows(1, 12), step=5),
+    "ValenceAccuracyFalls": Case(240, estimates(83), estimates(87), step=5),
     "ValenceLabelsDrift": Case(1600, labels(70, 20), labels(70, 60), step=5),
     "ValenceUnknownWords": Case(150, shares(*UNKNOWN, share=16), shares(*UNKNOWN, share=14)),
     "ValenceTruncates": Case(150, shares(*TRUNCATED, share=6), shares(*TRUNCATED, share=4)),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from valence.service.classifier import artifact
 from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.manifest import CorpusRecord, Manifest, Training
 from valence.service.classifier.vocabulary import Vocabulary
 
@@ -61,6 +62,24 @@ def save_tiny_model(
     }
     artifact.save(folder, manifest, Vocabulary(WORDS), tensors)
     return folder
+
+
+def make_linear(tiny: Artifact, *, seed: int = 0) -> Artifact:
+    """Return a model of n-grams alone, with the labels and the words of ``tiny``."""
+    words = [(number, 0, 0) for number in range(1, len(WORDS))]
+    words += [(1, 3, 0), (7, 1, 0), (8, 2, 0), (7, 1, 3)]
+    manifest = tiny.manifest
+    architecture = Architecture(
+        vocabulary_size=len(WORDS), layers=0, labels=len(manifest.labels), ngrams=len(words)
+    )
+    random = np.random.default_rng(seed)
+    tensors = {
+        name: random.uniform(0.5, 2.0, shape).astype(np.float32)
+        for name, shape in architecture.tensor_shapes().items()
+    }
+    tensors["ngrams.words"] = np.array(words, dtype=np.float32)
+    linear = manifest.model_copy(update={"architecture": architecture})
+    return Artifact(linear, tiny.vocabulary, tensors)
 
 
 class CountingEngine:

@@ -1,50 +1,112 @@
-"""``python -m tests.trials.screenshot``: the picture of the playground for README.md.
+"""``python -m tests.trials.screenshot``: pictures of the pages.
 
-A server must run at ``--url`` (``make serve``), and Chromium must be installed.
+A server must run at ``--url`` (``make serve``), and Chromium must be installed. Without ``--all``
+it is the picture of the playground for README.md. ``--all FOLDER`` takes every page at four widths,
+light and dark, and ends with 1 if an element is wider than its page.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "playground.png"
 TEXT = "I loved every minute of it, and I did not expect to. The sound, though, was terrible."
-WIDTH, HEIGHT = 1280, 860
+LONG = " ".join(["The rooms were clean and the staff were kind, but the breakfast was cold."] * 165)
+WIDTHS, SCHEMES = (390, 768, 1280, 1920), ("light", "dark")
+HEIGHT = 860
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+# The elements that reach over the edge of the page, or hide a part of their content without a way
+# to it. What an element scrolls is cut at its edge.
+_OVERFLOWS = """() => [...document.body.querySelectorAll("*")].filter((one) => {
+  const scrolled = (node) => node && node !== document.body &&
+    (getComputedStyle(node).overflowX !== "visible" || scrolled(node.parentElement));
+  return one.getBoundingClientRect().right > innerWidth + 1 && !scrolled(one.parentElement);
+}).map((one) => one.outerHTML.slice(0, 120))"""
 
 
-def take_picture(url: str, out: Path, scheme: str) -> None:
+def classify(page: Page, text: str) -> None:
+    """Classify ``text`` on the playground that ``page`` shows."""
+    page.fill("#text", text)
+    page.click("#classify")
+    expect(page.locator("#status")).to_contain_text("Classified by", timeout=300_000)
+
+
+def take_picture(browser: Browser, url: str, out: Path, scheme: str) -> None:
     """Classify :data:`TEXT` on the playground at ``url``, and save the page as a PNG ``out``."""
+    page = browser.new_page(viewport={"width": 1280, "height": HEIGHT}, color_scheme=scheme)
+    page.goto(url)
+    classify(page, TEXT)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(out), full_page=True)
+    page.close()
+
+
+def take_all(browser: Browser, url: str, folder: Path) -> Iterator[str]:
+    """Save every page at every width into ``folder``; yields what is wider than its page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for scheme in SCHEMES:
+        for width in WIDTHS:
+            page = browser.new_page(
+                viewport={"width": width, "height": HEIGHT}, color_scheme=scheme
+            )
+            for name in _show_pages(page, url):
+                page.screenshot(path=str(folder / f"{name}-{width}-{scheme}.png"), full_page=True)
+                for found in page.evaluate(_OVERFLOWS):
+                    yield f"{name} at {width} px, {scheme}: {found}"
+            page.close()
+
+
+def _show_pages(page: Page, url: str) -> Iterator[str]:
+    """Show one page after the other; yields their names."""
+    page.goto(f"{url}/")
+    expect(page.locator("#status")).to_contain_text("Classified by", timeout=300_000)
+    yield "playground"
+    options: list[Any] = page.eval_on_selector_all(
+        "#compare option", "options => options.map(option => option.value)"
+    )
+    page.select_option("#compare", options[-1])
+    classify(page, TEXT)
+    yield "comparison"
+    page.select_option("#compare", "")
+    page.check("#by-unit")
+    classify(page, LONG[:12_000])
+    yield "long-text"
+    page.goto(f"{url}/models")
+    expect(page.locator("#status")).to_contain_text("in memory", timeout=300_000)
+    yield "models"
+
+
+def main() -> int:
+    """Take the pictures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.trials.screenshot", description=__doc__)
+    parser.add_argument("--url", default="http://127.0.0.1:3000")
+    parser.add_argument("--out", type=Path, default=PICTURE)
+    parser.add_argument("--scheme", choices=SCHEMES, default="light")
+    parser.add_argument("--all", type=Path, metavar="FOLDER")
+    given = parser.parse_args()
+    url = given.url.rstrip("/")
     browser_path = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser_path is None:
         raise SystemExit("error: there is no Chromium; install the package chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=OPTIONS)
-        page = browser.new_page(
-            viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme, device_scale_factor=1
-        )
-        page.goto(url)
-        page.fill("#text", TEXT)
-        page.click("#classify")
-        expect(page.locator("#status")).to_contain_text("Classified")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=str(out), full_page=True)
-        browser.close()
-
-
-def main() -> None:
-    """Take the picture."""
-    parser = argparse.ArgumentParser(prog="python -m tests.trials.screenshot", description=__doc__)
-    parser.add_argument("--url", default="http://127.0.0.1:3000")
-    parser.add_argument("--out", type=Path, default=PICTURE)
-    parser.add_argument("--scheme", choices=("light", "dark"), default="light")
-    given = parser.parse_args()
-    take_picture(given.url, given.out, given.scheme)
+        try:
+            if given.all is None:
+                take_picture(browser, url, given.out, given.scheme)
+                return 0
+            overflows = list(take_all(browser, url, given.all))
+        finally:
+            browser.close()
+    sys.stdout.writelines(f"{line}\n" for line in overflows)
+    return int(bool(overflows))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

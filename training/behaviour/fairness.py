@@ -85,6 +85,14 @@ _PERSON_TEMPLATES = make_pair_templates(
 )
 
 
+def list_terms() -> Iterator[str]:
+    """The identities, persons, genders and first names of the tests."""
+    yield from itertools.chain.from_iterable(_IDENTITIES.values())
+    yield from itertools.chain.from_iterable(_GENDERS)
+    yield from itertools.chain.from_iterable(itertools.chain.from_iterable(_NAMES.values()))
+    yield from _PERSONS
+
+
 def build_expectations() -> Iterator[Expectation]:
     """The expectations: pairs of identities, genders and first names.
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from valence.service.monitoring.language import (
+    MAX_CHARACTERS,
+    MIN_LETTERS,
+    SURE,
+    load_identifier,
+    tell_language,
+)
 from valence.training.checks.finding import Finding, Severity, make_finding
 from valence.training.corpora.example import Example
 
-# The language of a text with fewer letters is uncertain.
-MIN_LETTERS = 40
-_MAX_CHARACTERS = 500  # of a text that are read
-# With a lower probability, the language is a guess among about a hundred languages.
-SURE = 0.9
 _MANY = 0.02
 # Short texts are judged together, in passages of so many letters; so many passages tell a language.
 _PASSAGE_LETTERS, _PASSAGES = 200, 200
@@ -24,7 +26,7 @@ def detect_language(texts: Sequence[str]) -> str | None:
 
     None if no language has more than half of the sample.
     """
-    identify = _load_identifier()
+    identify = load_identifier()
     told = [identify(passage) for passage in _collect_passages(texts)]
     counts = Counter(language for language, probability in told if probability >= SURE)
     language, count = next(iter(counts.most_common(1)), ("", 0))
@@ -38,7 +40,7 @@ def _collect_passages(texts: Sequence[str]) -> list[str]:
     letters = 0
     places = np.random.default_rng(0).permutation(len(texts))
     for place in places.tolist():
-        text = texts[place][:_MAX_CHARACTERS]
+        text = texts[place][:MAX_CHARACTERS]
         parts.append(text)
         letters += sum(map(str.isalpha, text))
         if letters >= _PASSAGE_LETTERS:
@@ -51,26 +53,13 @@ def _collect_passages(texts: Sequence[str]) -> list[str]:
     return passages
 
 
-def _load_identifier() -> Callable[[str], tuple[str, float]]:
-    """The function from a text to its language and the probability of the language."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # the model takes half a second
-
-    classify: Callable[[str], tuple[str, float]] = LanguageIdentifier.from_model_file(
-        MODEL_FILE, norm_probs=True
-    ).classify
-    return classify
-
-
 def languages(examples: Sequence[Example]) -> list[Finding]:
     """Check the languages of the texts that are long enough."""
-    identify = _load_identifier()
     told: list[tuple[str, Example]] = []
     for example in examples:
-        text = example.text[:_MAX_CHARACTERS]
-        if sum(map(str.isalpha, text)) >= MIN_LETTERS:
-            language, probability = identify(text)
-            if probability >= SURE:
-                told.append((language, example))
+        language = tell_language(example.text)
+        if language is not None:
+            told.append((language, example))
     if not told:
         return []
     counts = Counter(language for language, _ in told)

@@ -42,8 +42,10 @@ def profile_examples(
     """Describe ``examples``; ``words``, where given, are counted instead of the commonest."""
     counts: Counter[str] = Counter()
     sizes = []
+    # an older model is asked with the rules of its own tokenizer
+    rules = tokenizer.SCRIPTS if vocabulary is None else vocabulary.rules
     for example in examples:
-        found = tokenizer.find_surfaces(example.text)
+        found = tokenizer.find_surfaces(example.text, rules)
         sizes.append(len(found))
         counts.update(found)
     normal: Counter[str] = Counter()

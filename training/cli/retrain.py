@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,7 @@ from valence.training.cli.options import (
 )
 from valence.training.cli.parameters import expand_options
 from valence.training.cli.shadow import ShadowOptions, read_key
+from valence.training.monitoring.need import Need, Reason, judge_need
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
@@ -71,6 +73,56 @@ class RetrainOptions:
     ] = None
 
 
+@dataclass(frozen=True, slots=True)
+class NeedOptions:
+    """What servers must have seen before a challenger is trained at all."""
+
+    when: Annotated[
+        Reason | None,
+        typer.Option(
+            help="Train only if the servers of --monitor have seen drift, or an estimated accuracy "
+            "below that of the training.",
+            show_default=False,
+        ),
+    ] = None
+    monitor: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Monitor of the servers: a URL such as http://valence:3000/v1/monitor, of which "
+            "every address is asked, or a file with an answer. May be repeated.",
+            show_default=False,
+        ),
+    ] = None
+    when_points: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=100.0,
+            help="Points that the estimated accuracy must have fallen by, for --when accuracy.",
+        ),
+    ] = 2.0
+
+    def judge(self, name: str, *, key_file: Path | None) -> Need | None:
+        """The need of a new version of the model ``name``; None if nothing is asked.
+
+        The first version of a model is always needed. Raises :class:`ConfigurationError`.
+        """
+        if (self.when is None) != (not self.monitor):
+            raise ConfigurationError(
+                "--when and --monitor go together: the reason to train, and the servers that saw it"
+            )
+        if self.when is None or not self.monitor:
+            return None
+        from valence.training.pipeline.retraining import find_served
+
+        served = find_served(name)
+        if served is None:
+            return None
+        return judge_need(
+            served, self.when, self.monitor, key=read_key(key_file), points=self.when_points
+        )
+
+
 @expand_options
 def retrain(
     configuration: ConfigurationArgument = None,
@@ -78,11 +130,13 @@ def retrain(
     data: DataOptions,
     options: RetrainOptions,
     shadow: ShadowOptions,
+    need: NeedOptions,
 ) -> None:
     """Train a challenger; promote it if it is better than the champion and no group pays for it.
 
     The exit code is 0 if the challenger was promoted, 3 (or --kept-exit-code) if the champion was
-    kept, and another if there is no verdict. In a log only the verdict is written.
+    kept or --when saw no reason to train, and another if there is no verdict. In a log only the
+    verdict is written.
     """
     from valence.training.config import loader
 
@@ -105,6 +159,11 @@ def retrain(
             "--shadow-hours and --shadow-from go together: how long the challenger is tried, and "
             "the metrics of the servers that try it"
         )
+    found = need.judge(chosen.name, key_file=shadow.key_file)
+    if found is not None:
+        typer.echo(f"{'trained' if found.needed else 'not trained'}: {found.why}")
+        if not found.needed:
+            raise typer.Exit(options.kept_exit_code)
     # before a training that would be for nothing
     source = source_champion.open_address(options.push) if options.push else None
     warn_of_near_name(chosen.name, reporter)

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from valence.service.classifier.architecture import (
     MAX_LAYERS,
+    MAX_ORDER,
     MAX_SIZE,
     MAX_WORDS,
     Cell,
@@ -222,6 +223,44 @@ class Network(_Section):
     layers: int = Field(default=1, ge=1, le=MAX_LAYERS)
     bidirectional: bool = True
     pooling: Pooling = "max_mean"
+
+
+class NGramSection(_Section):
+    """A linear model over n-grams, whose logits are added to those of the network.
+
+    Both are fitted to the same targets. See :mod:`valence.training.linear`.
+    """
+
+    alone: bool = Field(
+        default=False, description="Leave the network out: the n-grams are the classifier."
+    )
+    words: int = Field(default=2, ge=1, le=MAX_ORDER, description="Words of an n-gram, at most.")
+    minimum_count: int = Field(
+        default=1, ge=1, description="Rarer n-grams of two words or more have no weight."
+    )
+    characters: bool = Field(
+        default=True,
+        description="Learn from the characters of words, too: a rare word then resembles words "
+        "that are written alike.",
+    )
+    strength: float = Field(
+        default=10.0,
+        gt=0.0,
+        description="How closely the weights follow the texts; scikit-learn's C.",
+    )
+    share: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=1.0,
+        description="Share of the n-grams in the sum of calibrated logits; without it, the share "
+        "that makes the dev labels likeliest.",
+    )
+
+    @model_validator(mode="after")
+    def _check_share(self) -> NGramSection:
+        if self.alone and self.share is not None:
+            raise ValueError("share is that of a sum, and n-grams alone have none; leave it out")
+        return self
 
 
 class Regularization(_Section):
@@ -430,10 +469,14 @@ class Configuration(_Section):
     )
     labels: tuple[str, ...] = Field(min_length=2, description="In the order of the logits.")
     polarity: dict[str, float] | None = None
+    chosen: Names = Field(
+        default=(), description="Why these settings were chosen; the report quotes it."
+    )
     data: Data
     text: Text = Text()
     words: Words = Words()
     network: Network = Network()
+    ngrams: NGramSection | None = None
     regularization: Regularization = Regularization()
     optimization: Optimization = Optimization()
     unlabelled: UnlabelledTexts | None = None
@@ -454,6 +497,14 @@ class Configuration(_Section):
             raise ValueError(
                 "counterfactuals are for labels with a polarity; add `polarity`, or leave the "
                 "section out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_ngrams(self) -> Configuration:
+        if self.ngrams is not None and self.ngrams.alone and self.distillation is not None:
+            raise ValueError(
+                "n-grams alone learn the labels; leave out [distillation], or ngrams.alone"
             )
         return self
 

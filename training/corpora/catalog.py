@@ -14,7 +14,7 @@ from typing import NamedTuple
 from valence.service.classifier.manifest import CorpusRecord
 from valence.service.errors import ConfigurationError
 from valence.training.config.columns import Columns
-from valence.training.corpora import bbc, crowdflower, files, vader
+from valence.training.corpora import bbc, crowdflower, facts, files, vader
 from valence.training.corpora.archive import FetchError, Package, Progress, fetch
 from valence.training.corpora.example import Example
 
@@ -35,17 +35,22 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The source of a corpus, its reader, and the labels that it uses."""
+    """The source of a corpus, its reader, and the labels that it uses.
+
+    The texts of a corpus that is ``train_only`` are never dev or test texts.
+    """
 
     package: Package
     read: Callable[[Path], Iterator[Example]]
     labels: tuple[str, ...]
+    train_only: bool = False
 
 
 CORPORA: Mapping[str, Corpus] = {
     "vader": Corpus(vader.PACKAGE, vader.read, vader.LABELS),
     "crowdflower": Corpus(crowdflower.PACKAGE, crowdflower.read, crowdflower.LABELS),
     "bbc": Corpus(bbc.PACKAGE, bbc.read, bbc.LABELS),
+    "facts": Corpus(facts.PACKAGE, facts.read, facts.LABELS, train_only=True),
 }
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_NON_WORD = re.compile(r"[\W_]+")
+from valence.service.classifier.scripts import SPELLING_MARKS
+
+# the vowels of many scripts are marks, which \w lacks
+_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{SPELLING_MARKS}])*")
 # The classifier reads every link as one word and every name as another
 # (valence.service.classifier.tokenizer.normalize). To the classifier, a tweet that is sent again to
 # another user, or with another link, is therefore a copy.
@@ -19,4 +22,5 @@ def normal_form(text: str) -> str:
     copy of ``:(``.
     """
     plain = unicodedata.normalize("NFKC", text).casefold()
-    return _NON_WORD.sub(" ", _LINK_OR_NAME.sub(" ", plain)).strip() or "".join(plain.split())
+    words = _WORD.findall(_LINK_OR_NAME.sub(" ", plain))
+    return " ".join(words) or "".join(plain.split())

@@ -34,6 +34,14 @@ DOWNTONERS = (
     *("more or less", "some type of", "only partly", "only a little", "to a small degree"),
     *("occasionally", "superficially", "halfway"),
 )
+ADVERBS = (
+    *("again", "currently", "usually", "generally", "always", "obviously", "evidently"),
+    *("naturally", "certainly"),
+)
+VERBS = {
+    True: ("trust", "adore", "treasure", "value", "praise", "cherish", "welcome", "respect"),
+    False: ("loathe", "resent", "fear", "avoid", "abhor", "mock", "blame", "criticize", "reject"),
+}
 NOUNS = (
     *("place", "idea", "day", "job", "team", "story", "season", "project", "car", "shop", "song"),
     *("plan", "choice", "start", "town", "lesson", "meeting", "garden", "design", "event"),
@@ -61,6 +69,16 @@ _PLAIN = (
     "I believe, {aside}, that {s} {v} {a}.", "He claimed that {s} {v} {a}, and it is true.",
     "Everyone who came agreed that {s} {v} {a}.", "We hoped that {s} {v} {a}, and so it was.",
     "Some call it {a}, and they are right.", "{A}, {aside}.",
+)  # fmt: skip
+_DEGREE = (
+    "{s} {v} {degree} {a}.", "{s} {v} {degree} {a}.", "{s} {v} {degree} {a}", "{degree} {a}",
+    "I find that {s} {v} {degree} {a}.", "We all feel that {s} {v} {degree} {a}.",
+    "{s} {v} {degree} {a}, {aside}.",
+)  # fmt: skip
+_VERB = ("I {w} {o}.", "We {w} {o}!", "They all {w} {o}.", "I {w} {o}", "You will {w} {o}.")
+_NEGATED_VERB = (
+    "I don't {w} {o}.", "I do not {w} {o}", "We didn't {w} {o} at all.", "They never {w} {o}.",
+    "I don't {w} {o}, {aside}.", "You will not {w} {o}.", "We do not {w} {o}.",
 )  # fmt: skip
 _DISTANT = (
     "I doubt that {s} {v} {a}.", "It is not true that {s} {v} {a}.",
@@ -98,6 +116,8 @@ _NEUTRAL_FRAMES = (
     "We didn't move the {noun} to another week.", "We moved the {noun} to another week.",
 )  # fmt: skip
 _AUXILIARY = re.compile(r"\b(is|was|are|were|will|has|have|can|could|would)\b(?! (?:not|n't))")
+_SOMETIMES = 0.5  # share of the sets
+_PRONOUNS = frozenset(("he", "she", "they", "you", "we"))
 _MAX_WORDS = 25  # of a neutral text that is negated
 
 
@@ -133,10 +153,14 @@ def _make_set(found: Found, chance: random.Random) -> Iterator[Counterfactual]:
     yield Counterfactual(fill(_DISTANT), opposite)
     yield Counterfactual(fill(_FINAL), opposite)
     yield Counterfactual(fill(_FINAL), opposite)
-    degree = "{s} {v} {degree} {a}."
-    yield Counterfactual(fill((degree,), degree=chance.choice(INTENSIFIERS)), MORE[positive])
+    yield Counterfactual(fill(_DEGREE, degree=chance.choice(INTENSIFIERS)), MORE[positive])
     for less in chance.sample(DOWNTONERS, 2):
-        yield Counterfactual(fill((degree,), degree=less), LESS[positive])
+        yield Counterfactual(fill(_DEGREE, degree=less), LESS[positive])
+    if chance.random() < _SOMETIMES:
+        yield Counterfactual(fill(_DEGREE, degree=chance.choice(ADVERBS)), plain)
+        verb = chance.choice(VERBS[positive])
+        yield Counterfactual(fill(_VERB, w=verb), plain)
+        yield Counterfactual(fill(_NEGATED_VERB, w=verb), opposite)
     yield Counterfactual(fill(_NEUTRAL_FRAMES), NEUTRAL)
 
 
@@ -152,6 +176,6 @@ class _Filler:
             s=subject, S=capitalize(subject), v=verb, n=_CONTRACTED.get(verb, f"{verb} not"),
             a=self._adjective, A=capitalize(self._adjective), an=add_article(self._adjective),
             noun=chance.choice(NOUNS), aside=chance.choice(ASIDES), is_not=chance.choice(_IS_NOT),
-            p=plain, a_p=add_article(plain), **more,
+            p=plain, a_p=add_article(plain), o="it" if subject in _PRONOUNS else subject, **more,
         )  # fmt: skip
         return text if chance.random() < 0.3 else capitalize(text)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from valence.training.behaviour.grammar import add_article, capitalize
-from valence.training.counterfactuals.contrast import NEUTRAL
+from valence.training.counterfactuals.contrast import NEUTRAL, VERBS
 from valence.training.counterfactuals.sides import Counterfactual, Shares
 
 TERMS = (
@@ -41,6 +41,12 @@ TERMS = (
     *("neurodivergent", "impaired", "one-armed", "mute", "able-bodied", "short-sighted", "hearing"),
     *("bipolar", "handicapped", "crippled", "sightless", "wheelchair-using", "asthmatic"),
     *("schizophrenic", "arthritic", "stuttering", "neurotypical", "amputee"),
+    # states of which a text often complains
+    *("godless", "nonbelieving", "unbelieving", "celibate", "unmarried", "divorced", "widowed"),
+    *("orphaned", "homeless", "undocumented", "overweight", "obese", "bald", "limping"),
+    *("bedridden", "wheelchair-bound", "disfigured", "quadriplegic", "hearing-impaired"),
+    *("brain-injured", "androgynous", "effeminate", "butch", "two-spirit", "crossdressing"),
+    *("gender-neutral",),
     # others
     *("immigrant", "refugee", "female", "male", "left-handed", "tall", "vegetarian", "rural"),
 )
@@ -75,7 +81,9 @@ _PERSON = re.compile(
 _NEUTRAL = (
     "My {person} is {term}.", "Our {person} is {term}", "{a_term} {person} came in at noon.",
     "The {person} who moved in next to us is {term}.", "We have {a_term} {person} in our team.",
-    "She is {a_term} {person}.", "I am {term}.", "They are {term} people.",
+    "She is {a_term} {person}.", "I am {term}.", "They are {term} people.", "{who} is {term}.",
+    "His {person} is {term}.", "Her {person} is {term}, too.", "Both of them are {term}.",
+    "The {person} next door is {term}.", "{who} and my {person} are {term}.",
     "{who} called about the meeting.", "I sent the parcel to {who}.", "The form is from {who}.",
     "{who} lives next to the library.", "I met {who} in the morning.",
 )  # fmt: skip
@@ -83,6 +91,8 @@ _FEELING = (
     ("The {term} {person} was {adjective} to all of us.", "{who} was {adjective} to all of us."),
     ("I met {a_term} {person} and it was {adjective}.", "I met {who} and it was {adjective}."),
     ("My {term} {person} is {adjective}.", "{who} is {adjective}."),
+    ("We {verb} our {term} {person}.", "We {verb} {who}."),
+    ("They all {verb} the {term} {person}.", "I {verb} {who}."),
     ("What {an} conversation with {a_term} {person}.", "What {an} conversation with {who}."),
 )
 _ADJECTIVES = {
@@ -105,15 +115,16 @@ def insert_group(text: str, shares: Shares, chance: random.Random) -> Iterator[C
 
 
 def make_statements(count: int, chance: random.Random) -> Iterator[Counterfactual]:
-    """``count`` sentences about people of all groups, with and without feeling."""
+    """``count`` sentences about people of all groups, half of them without feeling."""
     for number in range(count):
         term, person = chance.choice(TERMS), chance.choice(PERSONS)
         who = chance.choice((*NAMES, *RELATIVES)) if chance.random() < 0.8 else f"my {person}"
         happy = chance.random() < 0.5
         adjective = chance.choice(_ADJECTIVES[happy])
-        template = chance.choice(_NEUTRAL if number % 3 == 0 else chance.choice(_FEELING))
+        neutral = number % 2 == 0
+        template = chance.choice(_NEUTRAL if neutral else chance.choice(_FEELING))
         text = template.format(
             term=term, person=person, who=who, a_term=add_article(term),
-            adjective=adjective, an=add_article(adjective),
+            adjective=adjective, an=add_article(adjective), verb=chance.choice(VERBS[happy]),
         )  # fmt: skip
-        yield Counterfactual(capitalize(text), NEUTRAL if number % 3 == 0 else _SHARES[happy])
+        yield Counterfactual(capitalize(text), NEUTRAL if neutral else _SHARES[happy])

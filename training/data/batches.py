@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from valence.service.classifier.manifest import Task
-from valence.service.classifier.vocabulary import Vocabulary
+from valence.service.classifier.vocabulary import Vocabulary, WordIds
 from valence.training.config.schema import Configuration, Optimization
 from valence.training.corpora.example import Example
 from valence.training.data import targets
@@ -116,9 +116,22 @@ class EncodedTexts:
         return len(self.lengths)
 
     @property
+    def targets(self) -> NDArray[np.float32]:
+        """The soft targets ``(N, K)``."""
+        return self._targets
+
+    def documents(self) -> list[WordIds]:
+        """The word ids of each text."""
+        return np.split(self._ids[:-1], self._starts[1:])
+
+    @property
     def tokens(self) -> int:
         """The number of tokens of all texts."""
         return int(self.lengths.sum())
+
+    def count_words(self, words: int) -> NDArray[np.int64]:
+        """How often the texts have each word of a vocabulary of so many ``words``."""
+        return np.bincount(self._ids[:-1], minlength=words)
 
     @property
     def position(self) -> tuple[int, int]:

@@ -10,11 +10,14 @@ chance.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from valence.service.classifier.scripts import CLUSTER, UNSPACED
+from valence.service.classifier.tokenizer import has_unspaced
 from valence.training.corpora.example import Example
 from valence.training.data.split import NearDuplicatePair, Splits
 
@@ -31,6 +34,7 @@ _BANDS, _ROWS = 24, 4
 _MAX_PARTNERS = 8
 _CHUNK = 1 << 16
 _SEED = 0
+_WORD = re.compile(rf"{CLUSTER}|[^\s{UNSPACED}]+")
 
 
 def remove_near_duplicates(splits: Splits) -> Splits:
@@ -96,7 +100,7 @@ def _sets(texts: Sequence[str]) -> sparse.csr_array:
     """
     numbers: dict[str, int] = {}
     documents = [
-        [numbers.setdefault(word, len(numbers)) for word in text.split()] for text in texts
+        [numbers.setdefault(word, len(numbers)) for word in _split_words(text)] for text in texts
     ]
     owners = np.repeat(np.arange(len(texts)), [len(document) for document in documents])
     words = np.array([number for document in documents for number in document], dtype=np.int64)
@@ -109,6 +113,11 @@ def _sets(texts: Sequence[str]) -> sparse.csr_array:
     sets.sum_duplicates()
     sets.data[:] = 1
     return sets
+
+
+def _split_words(text: str) -> list[str]:
+    """The words of a normal form; each letter of a script without spaces is a word."""
+    return _WORD.findall(text) if has_unspaced(text) else text.split()
 
 
 def _minima(sets: sparse.csr_array) -> NDArray[np.uint32]:

@@ -9,7 +9,7 @@ learns words that the training texts lack.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 from valence.training.embeddings.table import VectorTable
@@ -25,13 +25,18 @@ _MARKS = string.punctuation
 
 
 class Neighbours:
-    """The :data:`NEAREST` words of each of ``words`` among the most frequent words of ``table``."""
+    """The :data:`NEAREST` words of each of ``words`` among the most frequent words of ``table``.
 
-    def __init__(self, words: Iterable[str], table: VectorTable) -> None:
+    No word becomes one of the ``excluded`` words.
+    """
+
+    def __init__(
+        self, words: Iterable[str], table: VectorTable, excluded: Collection[str] = ()
+    ) -> None:
         frequent = [
             word
             for word, row in table.rows.items()
-            if _FUNCTION_WORDS <= row < _MOST_FREQUENT and word.isalpha()
+            if _FUNCTION_WORDS <= row < _MOST_FREQUENT and word.isalpha() and word not in excluded
         ]
         rows = np.array([table.rows[word] for word in frequent])
         vectors = table.values[rows]

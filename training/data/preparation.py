@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import itertools
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import emoji
 from valence.service.classifier.manifest import TeacherRecord
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import ConfigurationError
-from valence.training.config.schema import Configuration, Data
+from valence.training.config.schema import Configuration, Data, Distillation
 from valence.training.corpora import catalog, files
 from valence.training.corpora.catalog import Loaded
 from valence.training.corpora.example import Example
@@ -95,15 +98,37 @@ def load_texts(configuration: Configuration, run: Run) -> RawData:
             "distillation: a teacher needs all texts in memory, and these files are streamed; set "
             "data.streamed = false, or leave the section out"
         )
+    if source is not None and configuration.ngrams:
+        raise ConfigurationError(
+            "ngrams: their weights are fitted to texts in memory, and these files are streamed; "
+            "set data.streamed = false, or leave the section out"
+        )
     cache, reporter = run.workspace.corpora, run.reporter
     unlabelled = load_unlabelled(configuration.unlabelled, splits, cache=cache, reporter=reporter)
     teacher_texts = select_for_teacher(unlabelled, settings, splits, reporter=reporter)
-    augmented_texts = text_copies.make_augmented_texts(
-        settings, splits, cache=cache, reporter=reporter
-    )
     counterfactuals = _make_counterfactuals(configuration, splits, source, run)
+    asked, _ = split_counterfactuals(counterfactuals, settings)
+    augmented_texts = text_copies.make_augmented_texts(
+        settings, splits, asked, cache=cache, reporter=reporter
+    )
     return RawData(
         loaded, splits, source, counterfactuals, augmented_texts, unlabelled, teacher_texts
+    )
+
+
+def split_counterfactuals(
+    counterfactuals: Sequence[Example], settings: Distillation | None
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """The counterfactuals that a teacher learns from and is asked about, and the others.
+
+    The others are those with emoji, which a sentence encoder does not read, and all of them if the
+    teacher has no weight in their targets.
+    """
+    weighted = settings is not None and settings.counterfactuals > 0.0
+    asked = [weighted and not emoji.emoji_count(each.text) for each in counterfactuals]
+    return (
+        tuple(itertools.compress(counterfactuals, asked)),
+        tuple(itertools.compress(counterfactuals, map(operator.not_, asked))),
     )
 
 
@@ -168,6 +193,8 @@ def _select_unseen_words(configuration: Configuration, run: Run) -> tuple[str, .
         cache=run.workspace.corpora,
         progress=run.reporter.say,
     )
+    if configuration.ngrams is not None and configuration.ngrams.alone:
+        return ()  # a word that no text has is worth nothing without vectors
     named = configuration.text.emoji == "named" and settings.vectors
     return (*frequent, *(list_emoji() if named else ()))
 
@@ -233,17 +260,25 @@ def _load_labelled(configuration: Configuration, run: Run) -> tuple[Loaded, Spli
 
 
 def _assign_splits(data: Data, loaded: Loaded, cache: Path) -> Splits:
+    aside = {name for name in data.corpora if catalog.CORPORA[name].train_only}
+    judged = [example for example in loaded.examples if example.corpus not in aside]
+    splits = _split(data, judged, cache)
+    others = tuple(example for example in loaded.examples if example.corpus in aside)
+    return replace(splits, train=splits.train + others)
+
+
+def _split(data: Data, examples: Sequence[Example], cache: Path) -> Splits:
     if data.has_test:
-        return split_by_hash(loaded.examples)
+        return split_by_hash(examples)
     if not data.dev:
-        return split_stratified(loaded.examples)
+        return split_stratified(examples)
     paths = files.find_files((*data.dev, *data.files), cache)
     dev_paths = set(files.find_files(data.dev, cache))
     dev_names = {
         name for path, name in zip(paths, files.name_files(paths), strict=True) if path in dev_paths
     }
     return Splits(
-        train=tuple(example for example in loaded.examples if example.corpus not in dev_names),
-        dev=tuple(example for example in loaded.examples if example.corpus in dev_names),
+        train=tuple(example for example in examples if example.corpus not in dev_names),
+        dev=tuple(example for example in examples if example.corpus in dev_names),
         test=(),
     )

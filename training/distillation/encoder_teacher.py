@@ -73,7 +73,7 @@ class EncoderTeacher:
                 data.labels,
                 data.task,
                 settings.seed,
-                hash_examples(data.train),
+                hash_examples((*data.train, *data.counterfactuals)),
                 hash_examples(data.dev),
             ],
             hashlib.sha256(self._targets.tobytes()).hexdigest(),
@@ -134,7 +134,7 @@ class EncoderTeacher:
             checkpoint = self._path(f"{number}-unfinished")
             fine_tune(
                 network,
-                self._cut([example.text for example in self._data.train]),
+                self._cut(self._data.texts),
                 self._targets,
                 TuningPlan(self._settings, self._data.task, seed, checkpoint, self._title(number)),
                 self._run,

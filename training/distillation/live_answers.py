@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import emoji
 import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier.classifier import to_probabilities
@@ -16,7 +13,7 @@ from valence.service.errors import ConfigurationError
 from valence.training.config.schema import MINILM, N_GRAMS, SELF, Configuration, Distillation
 from valence.training.corpora.example import Example
 from valence.training.data import targets
-from valence.training.data.preparation import Prepared, RawData
+from valence.training.data.preparation import Prepared, RawData, split_counterfactuals
 from valence.training.data.split import Split
 from valence.training.distillation.encoder_teacher import EncoderTeacher
 from valence.training.distillation.ngram_teacher import NGramTeacher
@@ -50,8 +47,7 @@ class LiveAnswers:
 class Questions:
     """The texts that teachers are asked about, by kind.
 
-    ``others`` are the counterfactuals that no teacher is asked about: those with emoji, which a
-    sentence encoder does not read, and all of them if the teacher has no weight in their targets.
+    ``others`` are the counterfactuals that no teacher is asked about.
     """
 
     labelled: tuple[str, ...]
@@ -130,25 +126,26 @@ def score_answers(
 
 def list_questions(configuration: Configuration, raw: RawData) -> Questions:
     """The texts that the student wants answers about."""
-    weighted = distillation_section(configuration).counterfactuals > 0.0
-    asked = [weighted and not emoji.emoji_count(each.text) for each in raw.counterfactuals]
+    asked, others = split_counterfactuals(raw.counterfactuals, configuration.distillation)
     return Questions(
         labelled=tuple(example.text for example in raw.splits.train),
         augmented=raw.augmented_texts,
         unlabelled=tuple(example.text for example in raw.teacher_texts),
-        counterfactuals=tuple(itertools.compress(raw.counterfactuals, asked)),
-        others=tuple(itertools.compress(raw.counterfactuals, map(operator.not_, asked))),
+        counterfactuals=asked,
+        others=others,
     )
 
 
 def teacher_data(configuration: Configuration, prepared: Prepared) -> TeacherData:
     """What the teachers learn from and are calibrated on."""
+    asked, _ = split_counterfactuals(prepared.raw.counterfactuals, configuration.distillation)
     return TeacherData(
         prepared.raw.splits.train,
         prepared.raw.splits.dev,
         configuration.labels,
         configuration.task,
         use_shares=configuration.data.targets == "shares",
+        counterfactuals=asked,
     )
 
 

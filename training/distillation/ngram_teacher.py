@@ -18,18 +18,17 @@ import sklearn
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
 from valence.service.classifier.manifest import TeacherOrigin
 from valence.service.errors import ConfigurationError
 from valence.training.config.schema import N_GRAMS
 from valence.training.distillation.teacher import TeacherData
+from valence.training.linear.logistic_regression import Problem, fit_weights
 from valence.training.runtime.progress import Reporter
 
 _MAX_WORDS = 3  # of an n-gram
 _MINIMUM_COUNT = 3
 # Marks of emphasis count as words.
 _WORD = r"\w+|[!?]"
-_MAX_ITERATIONS = 200
 _FOLDS = 5  # of the cross-fitting
 
 
@@ -42,7 +41,7 @@ class NGramTeacher:
     """
 
     def __init__(self, data: TeacherData, *, reporter: Reporter) -> None:
-        texts = [example.text for example in data.train]
+        texts = data.texts
         targets = data.targets()
         reporter.say(f"{N_GRAMS}: fitting {_FOLDS + 1} linear models to {len(texts):,} texts")
         self._model = _fit(texts, targets)
@@ -121,19 +120,17 @@ def _fit_label(presence: sparse.csr_matrix, targets: NDArray[np.float32]) -> _La
 
     A text with probability p counts p for the label and 1 - p against it.
     """
-    rows = [np.flatnonzero(targets > 0.0), np.flatnonzero(targets < 1.0)]
-    if not all(map(len, rows)):  # the label of all texts, or of none
+    if targets.min() >= 1.0 or targets.max() <= 0.0:  # the label of all texts, or of none
         odds = (targets.sum() + 1.0) / ((1.0 - targets).sum() + 1.0)
         return _Label(np.zeros(presence.shape[1], dtype=np.float32), float(np.log(odds)))
     with_label, without_label = (
         _count_shares(presence, weight) for weight in (targets, 1.0 - targets)
     )
     ratios = np.log(with_label / without_label).astype(np.float32)
-    classes = np.repeat([1, 0], list(map(len, rows)))
-    weight = np.concatenate([targets[rows[0]], 1.0 - targets[rows[1]]])
-    scaled = (presence @ sparse.diags(ratios))[np.concatenate(rows)]
-    model = LogisticRegression(max_iter=_MAX_ITERATIONS).fit(scaled, classes, sample_weight=weight)
-    return _Label(ratios * model.coef_[0].astype(np.float32), float(model.intercept_[0]))
+    scaled = (presence @ sparse.diags(ratios)).tocsr()
+    column = targets[:, np.newaxis].astype(np.float64)
+    model = fit_weights(Problem(scaled, column, "multi_label", strength=1.0))
+    return _Label(ratios * model.weights[:, 0].astype(np.float32), float(model.bias[0]))
 
 
 def _count_shares(presence: sparse.csr_matrix, weight: NDArray[np.float32]) -> NDArray[np.float64]:

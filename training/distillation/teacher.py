@@ -16,19 +16,31 @@ from valence.training.metrics import calibration
 
 @dataclass(frozen=True, slots=True)
 class TeacherData:
-    """A teacher learns from ``train`` and is calibrated on ``dev``."""
+    """A teacher learns from ``train`` and ``counterfactuals``, and is calibrated on ``dev``."""
 
     train: tuple[Example, ...]
     dev: tuple[Example, ...]
     labels: tuple[str, ...]
     task: Task
     use_shares: bool
+    counterfactuals: tuple[Example, ...] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """The N texts that the teacher learns from, those of ``train`` first."""
+        return [example.text for example in (*self.train, *self.counterfactuals)]
 
     def targets(self) -> NDArray[np.float32]:
-        """The targets of the training texts, probabilities ``(N, K)``."""
-        return soft_targets(
+        """The targets of these texts, probabilities ``(N, K)``."""
+        given = soft_targets(
             self.train, labels=self.labels, task=self.task, use_shares=self.use_shares
         )
+        if not self.counterfactuals:
+            return given
+        known = soft_targets(
+            self.counterfactuals, labels=self.labels, task=self.task, use_shares=True
+        )
+        return np.concatenate([given, known])
 
     def temperature(self, logits: NDArray[np.float32]) -> float:
         """The temperature that calibrates ``logits`` ``(M, K)`` of the M dev texts."""

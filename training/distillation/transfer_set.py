@@ -134,7 +134,8 @@ def _label_texts(
         return shares
 
     questions = live_answers.list_questions(configuration, raw)
-    given = live_answers.teacher_data(configuration, prepared).targets()
+    taught = live_answers.teacher_data(configuration, prepared)
+    given = taught.targets()[: len(taught.train)]
     said = answer("labelled", questions.labelled)
     examples = [*_mix(raw.splits.train, given, said, settings.weight, configuration)]
     for kind, texts in (("augmented", questions.augmented), ("unlabelled", questions.unlabelled)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -19,8 +18,6 @@ from valence.training.metrics.predictions import Predictions
 # With a smaller share of known words, most of a text is the unknown word to the model.
 KNOWN = 0.5
 _RESAMPLING = Resampling(draws=1_000)
-# The first words of the Unicode names of letters whose languages have no spaces between words.
-_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
 
 
 def doubt_learning(predictions: Predictions, split: str) -> str | None:
@@ -53,7 +50,9 @@ def doubt_words(texts: Iterable[str], vocabulary: Vocabulary) -> str | None:
 
     A word is a token with a letter or a digit.
     """
-    counts = Counter(surface for text in texts for surface in tokenizer.find_surfaces(text))
+    counts = Counter(
+        surface for text in texts for surface in tokenizer.find_surfaces(text, vocabulary.rules)
+    )
     words = {word: count for word, count in counts.items() if any(map(str.isalnum, word))}
     unknown = {word: count for word, count in words.items() if not vocabulary.knows(word)}
     total = sum(words.values())
@@ -62,14 +61,7 @@ def doubt_words(texts: Iterable[str], vocabulary: Vocabulary) -> str | None:
     known = 1 - sum(unknown.values()) / total
     if known >= KNOWN:
         return None
-    unspaced = sum(count for word, count in unknown.items() if _is_unspaced(word))
-    remedy = (
-        "the script has no spaces between words, so a whole phrase is read as one word; put "
-        "spaces between the words first, as a segmenter does"
-        if unspaced > sum(unknown.values()) / 2
-        else "give more training texts of this kind"
-    )
-    return f"the model knows {known:.0%} of the words of dev: {remedy}"
+    return f"the model knows {known:.0%} of the words of dev: give more training texts of this kind"
 
 
 def doubt_calibration(
@@ -88,10 +80,6 @@ def doubt_calibration(
 def collect_doubts(doubts: Sequence[str | None]) -> tuple[str, ...]:
     """The doubts that there are."""
     return tuple(doubt for doubt in doubts if doubt is not None)
-
-
-def _is_unspaced(word: str) -> bool:
-    return any(unicodedata.name(character, "").startswith(_UNSPACED) for character in word)
 
 
 def _describe_range(difference: bootstrap.Difference) -> str:

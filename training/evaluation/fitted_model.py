@@ -1,13 +1,12 @@
-"""The evaluation of a fitted network: calibration, thresholds, scores, baselines, behaviour."""
+"""The evaluation of a fitted classifier: calibration, thresholds, scores, baselines, behaviour."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from valence.service.classifier.classifier import to_probabilities
-from valence.service.classifier.model import RecurrentClassifier
 from valence.training.behaviour import suite
 from valence.training.behaviour.capability import Capability
 from valence.training.behaviour.model_under_test import ModelUnderTest
@@ -19,17 +18,17 @@ from valence.training.evaluation.baselines import Baselines
 from valence.training.metrics import bootstrap, calibration, thresholds
 from valence.training.metrics.predictions import Floats, Predictions
 from valence.training.metrics.scores import Evaluation, evaluate
-from valence.training.trainer import loop
+from valence.training.trainer.fitted_classifier import FittedClassifier
 
 
 @dataclass(frozen=True, slots=True)
 class FittedEvaluation:
-    """The evaluation of a fitted network.
+    """The evaluation of a fitted classifier.
 
     ``evaluations`` and ``intervals`` are by split, ``baselines`` are by name. Baselines are scored
     on test, or on dev where there are no test texts; ``behaviour`` is tested on the same texts.
     ``thresholds`` holds one threshold for each label of a multi-label task, else None. ``doubts``
-    are sentences for the user.
+    are sentences for the user. ``probabilities`` ``(N, K)`` are those of the texts, by split.
     """
 
     temperature: float
@@ -39,10 +38,11 @@ class FittedEvaluation:
     baselines: Mapping[str, Evaluation]
     behaviour: Sequence[Capability]
     doubts: tuple[str, ...] = ()
+    probabilities: Mapping[str, Floats] = field(default_factory=dict)
 
 
 def evaluate_fitted_model(
-    model: RecurrentClassifier,
+    model: FittedClassifier,
     prepared: Prepared,
     configuration: Configuration,
     *,
@@ -50,7 +50,7 @@ def evaluate_fitted_model(
 ) -> FittedEvaluation:
     """Calibrate ``model`` and choose its thresholds on the dev texts, then score the model."""
     encoded, splits = prepared.held_out, prepared.raw.splits
-    outputs = {name: loop.compute_logits(model, texts) for name, texts in encoded.items()}
+    outputs = {name: model.compute_logits(texts) for name, texts in encoded.items()}
     temperature = calibration.fit_temperature(
         outputs["dev"].astype(np.float64), encoded["dev"].truth
     )
@@ -106,7 +106,9 @@ def evaluate_fitted_model(
     found = doubts.collect_doubts(
         (
             doubts.doubt_learning(judged, splits.judged),
-            None if linear is None else doubts.doubt_network(judged, linear, splits.judged),
+            None
+            if linear is None or model.network is None
+            else doubts.doubt_network(judged, linear, splits.judged),
             fitted_baselines.left_out or None,
             doubts.doubt_words((example.text for example in splits.dev), prepared.vocabulary),
             doubts.doubt_calibration(outputs["dev"], encoded["dev"].truth, temperature),
@@ -120,20 +122,19 @@ def evaluate_fitted_model(
         fitted_baselines.evaluations,
         behaviour,
         found,
+        values,
     )
 
 
 def _make_probability_function(
-    model: RecurrentClassifier,
+    model: FittedClassifier,
     prepared: Prepared,
     configuration: Configuration,
     *,
     temperature: float,
 ) -> Callable[[Sequence[str]], Floats]:
     def compute_probabilities(texts: Sequence[str]) -> Floats:
-        outputs = loop.compute_logits(
-            model, encode_texts(texts, prepared.vocabulary, configuration)
-        )
+        outputs = model.compute_logits(encode_texts(texts, prepared.vocabulary, configuration))
         return to_probabilities(outputs, temperature=temperature, task=configuration.task)
 
     return compute_probabilities

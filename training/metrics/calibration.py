@@ -80,8 +80,13 @@ def negative_log_likelihood(
 
     ``logits`` is (N, K); ``truth`` is (N,) label indices, or (N, K) of 0 and 1.
     """
-    scaled = logits / temperature  # (N, K)
+    return float(list_losses(logits / temperature, truth).mean())
+
+
+def list_losses(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The negative log likelihood of each text ``(N,)``; see :func:`negative_log_likelihood`."""
     if truth.ndim == 2:
-        return float((np.logaddexp(0.0, scaled) - truth * scaled).sum(axis=1).mean())
-    true_logits = scaled[np.arange(len(truth)), truth]  # (N,)
-    return float((logsumexp(scaled, axis=1) - true_logits).mean())
+        losses: NDArray[np.float64] = (np.logaddexp(0.0, logits) - truth * logits).sum(axis=1)
+    else:
+        losses = logsumexp(logits, axis=1) - logits[np.arange(len(truth)), truth]
+    return losses

@@ -1,4 +1,4 @@
-"""The publication of a trained network: a sealed artifact in the model registry."""
+"""The publication of a fitted classifier: a sealed artifact in the model registry."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from valence.service.classifier import artifact, golden
+from valence.service.classifier import artifact, golden, reference
+from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.manifest import Manifest, Normalization, Training
-from valence.service.classifier.model import RecurrentClassifier, tensors
-from valence.service.inference.engines.reference import ReferenceEngine
+from valence.service.classifier.reference import Reference
+from valence.service.classifier.tokenizer import Rules
+from valence.service.inference.engines import factory
 from valence.training.checks import language, profile
 from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data.preparation import Prepared
 from valence.training.embeddings import word_vectors
 from valence.training.evaluation.fitted_model import FittedEvaluation
+from valence.training.evaluation.reference import count_answers
 from valence.training.metrics.definitions import METRICS
 from valence.training.registry import store
 from valence.training.report import model_card, training_report
 from valence.training.runtime import provenance
 from valence.training.trainer import loop
-from valence.training.trainer.network import TrainedNetwork
+from valence.training.trainer.fitted_classifier import FittedClassifier
 
 
 class Clock:
@@ -46,7 +49,7 @@ class Clock:
 
 
 def publish_classifier(
-    network: TrainedNetwork,
+    fitted: FittedClassifier,
     prepared: Prepared,
     evaluation: FittedEvaluation,
     configuration: Configuration,
@@ -54,18 +57,21 @@ def publish_classifier(
     device: torch.device,
     clock: Clock,
 ) -> tuple[str, Manifest]:
-    """Seal ``network`` with its report and its provenance. Returns its tag and its manifest."""
-    weights = {name: value.cpu().numpy() for name, value in tensors(network.model).items()}
-    selected = loop.select_epoch_one_standard_error(
-        network.history, texts=len(prepared.held_out["dev"])
-    )
+    """Seal ``fitted`` with its report and its provenance. Returns its tag and its manifest."""
+    weights = fitted.tensors()
+    epochs = 0
+    if fitted.history:
+        epochs = loop.select_epoch_one_standard_error(
+            fitted.history, texts=len(prepared.held_out["dev"])
+        ).epoch
     manifest = _make_manifest(
-        network.model,
+        fitted.architecture,
         evaluation,
         configuration,
         version=_make_version(clock.start, weights),
+        rules=prepared.vocabulary.rules,
         training=_record_training(
-            network, prepared, configuration, epochs=selected.epoch, device=device, clock=clock
+            fitted, prepared, configuration, epochs=epochs, device=device, clock=clock
         ),
     )
     with tempfile.TemporaryDirectory() as temporary:
@@ -76,7 +82,7 @@ def publish_classifier(
             manifest=manifest,
             evaluations=evaluation.evaluations,
             baselines=evaluation.baselines,
-            history=network.history,
+            history=fitted.history,
             behaviour=evaluation.behaviour,
         )
         data_profile = profile.profile_examples(
@@ -87,20 +93,23 @@ def publish_classifier(
         )
         card = folder / artifact.REPORT / model_card.FILE
         card.write_text(model_card.render_model_card(manifest), encoding="utf-8")
-        golden.write(
-            folder / artifact.REPORT / golden.FILE,
-            _record_answers(Artifact(manifest, prepared.vocabulary, weights)),
+        trained = Artifact(manifest, prepared.vocabulary, weights)
+        golden.write(folder / artifact.REPORT / golden.FILE, _record_answers(trained))
+        reference.write(
+            folder / artifact.REPORT / reference.FILE,
+            _record_reference(trained, prepared, evaluation),
         )
         artifact.save(folder, manifest, prepared.vocabulary, weights)
         return store.publish_model(folder, manifest), manifest
 
 
 def _make_manifest(
-    model: RecurrentClassifier,
+    architecture: Architecture,
     evaluation: FittedEvaluation,
     configuration: Configuration,
     *,
     version: str,
+    rules: Rules,
     training: Training,
 ) -> Manifest:
     thresholds = evaluation.thresholds
@@ -110,9 +119,11 @@ def _make_manifest(
         task=configuration.task,
         labels=configuration.labels,
         polarity=configuration.polarity,
-        architecture=model.architecture,
+        architecture=architecture,
         normalization=Normalization(
-            misspelled=configuration.text.misspelled, emoji=configuration.text.emoji
+            tokenizer=rules,
+            misspelled=configuration.text.misspelled,
+            emoji=configuration.text.emoji,
         ),
         max_tokens=configuration.text.max_tokens,
         temperature=evaluation.temperature,
@@ -129,7 +140,7 @@ def _make_manifest(
 
 
 def _record_training(
-    network: TrainedNetwork,
+    fitted: FittedClassifier,
     prepared: Prepared,
     configuration: Configuration,
     *,
@@ -138,11 +149,13 @@ def _record_training(
     clock: Clock,
 ) -> Training:
     raw, splits = prepared.raw, prepared.raw.splits
+    shares = {} if fitted.network is None else fitted.network.vector_shares
     return Training(
         corpora=raw.loaded.records,
         vectors=tuple(
-            word_vectors.make_record(source, raw.in_domain_texts, network.vector_shares.get(source))
+            word_vectors.make_record(source, raw.in_domain_texts, shares.get(source))
             for source in configuration.words.vectors
+            if fitted.network is not None
         ),
         teacher=prepared.teacher,
         unlabelled=raw.unlabelled.records,
@@ -167,7 +180,7 @@ def _record_training(
 
 def _record_answers(trained: Artifact) -> list[golden.GoldenAnswer]:
     """The answers by which a service will check that it serves what was trained."""
-    classifier, engine = Classifier(trained), ReferenceEngine(trained)
+    classifier, engine = Classifier(trained), factory.create_reference(trained)
     texts = golden.choose_texts(trained.vocabulary.words)
     documents = [classifier.encode_head(text).ids for text in texts]
     return [
@@ -176,6 +189,20 @@ def _record_answers(trained: Artifact) -> list[golden.GoldenAnswer]:
             texts, classifier.predict(engine.logits(documents)), strict=True
         )
     ]
+
+
+def _record_reference(
+    trained: Artifact, prepared: Prepared, evaluation: FittedEvaluation
+) -> Reference:
+    """The answers to the held-out texts, which a service compares its answers with."""
+    held_out, splits = prepared.held_out, prepared.raw.splits
+    names = [name for name in splits.names if name in held_out]
+    return count_answers(
+        Classifier(trained),
+        [example.text for name in names for example in splits.of(name)],
+        np.concatenate([evaluation.probabilities[name] for name in names]),
+        np.concatenate([held_out[name].truth for name in names]),
+    )
 
 
 def _make_version(start: datetime, weights: artifact.Tensors) -> str:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from valence.service.classifier.manifest import Manifest
 from valence.training.checks import suite
 from valence.training.config.schema import Configuration
-from valence.training.data.preparation import load_splits, prepare
+from valence.training.data.batches import EncodedTexts
+from valence.training.data.preparation import Prepared, load_splits, prepare
 from valence.training.distillation import transfer_set
 from valence.training.evaluation import fitted_model
+from valence.training.linear.ngram_model import fit_ngram_model
 from valence.training.metrics.scores import Evaluation
 from valence.training.pipeline import publication
 from valence.training.runtime import distributed, seeds
@@ -20,6 +22,8 @@ from valence.training.runtime.workspace import Workspace
 from valence.training.tracking.tracker import UNTRACKED, Tracking
 from valence.training.trainer import network
 from valence.training.trainer.checkpoint import Epoch, hold_run
+from valence.training.trainer.fitted_classifier import FittedClassifier, sum_models
+from valence.training.trainer.network import TrainedNetwork
 
 __all__ = ["Trained", "Workspace", "load_splits", "train_classifier"]
 
@@ -70,7 +74,9 @@ def train_classifier(
         suite.check_before_training(
             configuration, prepared.raw.loaded, prepared.raw.splits, run.reporter
         )
-    columns = network.load_word_vectors(configuration, prepared, run)
+    alone = configuration.ngrams is not None and configuration.ngrams.alone
+    columns = None if alone else network.load_word_vectors(configuration, prepared, run)
+    labelled = prepared
     if configuration.distillation is not None:
         taught = transfer_set.make_transfer_set(configuration, prepared, columns, run)
         prepared = taught.apply_to(prepared, configuration, run.reporter)
@@ -80,21 +86,24 @@ def train_classifier(
         if fresh and distributed.is_first():
             checkpoint.unlink(missing_ok=True)
         tracking.begin(configuration, run=checkpoint.stem)
-        trained = network.train_network(
-            configuration,
-            prepared,
-            columns,
-            run=run,
-            checkpoint=checkpoint,
-            observe=tracking.log_epoch,
-        )
+        trained = None
+        if not alone:
+            trained = network.train_network(
+                configuration,
+                prepared,
+                columns,
+                run=run,
+                checkpoint=checkpoint,
+                observe=tracking.log_epoch,
+            )
 
         def publish() -> Trained:
+            fitted = fit_classifier(trained, configuration, labelled, run)
             evaluation = fitted_model.evaluate_fitted_model(
-                trained.model, prepared, configuration, with_baselines=with_baselines
+                fitted, prepared, configuration, with_baselines=with_baselines
             )
             tag, manifest = publication.publish_classifier(
-                trained, prepared, evaluation, configuration, device=run.device, clock=clock
+                fitted, prepared, evaluation, configuration, device=run.device, clock=clock
             )
             tracking.finish(manifest)
             for doubt in evaluation.doubts:
@@ -106,8 +115,28 @@ def train_classifier(
                 manifest,
                 evaluation.evaluations,
                 evaluation.baselines,
-                trained.history,
+                fitted.history,
                 evaluation.doubts,
             )
 
         return distributed.broadcast_from_first(publish)
+
+
+def fit_classifier(
+    trained: TrainedNetwork | None, configuration: Configuration, prepared: Prepared, run: Run
+) -> FittedClassifier:
+    """The network that was ``trained``, if any, with the n-grams of ``configuration``, if any.
+
+    N-grams learn the labels of ``prepared``; a teacher has taught the network alone.
+    """
+    settings, size = configuration.ngrams, len(prepared.vocabulary)
+    if settings is None:
+        return FittedClassifier(trained, None, size)
+    assert isinstance(prepared.train, EncodedTexts)  # noqa: S101 - streamed texts are refused
+    ngrams = fit_ngram_model(prepared.train, prepared.vocabulary, settings)
+    run.reporter.say(f"{ngrams.size:,} n-grams of up to {settings.words} words have weights")
+    if trained is None:
+        return FittedClassifier(None, ngrams, size)
+    fitted, share = sum_models(trained, ngrams, prepared.held_out["dev"], share=settings.share)
+    run.reporter.say(f"the n-grams have {share:.0%} of the sum")
+    return fitted

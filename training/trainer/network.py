@@ -11,7 +11,7 @@ from valence.service.classifier.model import RecurrentClassifier
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.training.config.schema import Configuration
 from valence.training.data.preparation import Prepared
-from valence.training.embeddings import word_vectors
+from valence.training.embeddings import coverage, word_vectors
 from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.runtime import provenance
 from valence.training.runtime.hashing import sha256_of_json
@@ -36,16 +36,25 @@ class TrainedNetwork:
 def load_word_vectors(
     configuration: Configuration, prepared: Prepared, run: Run
 ) -> WordVectors | None:
-    """The pre-trained columns of the embedding; None if the configuration names no vectors."""
+    """The pre-trained columns of the embedding; None if the configuration names no vectors.
+
+    Warns of vectors that know few of the words of dev.
+    """
     if not configuration.words.vectors:
         return None
-    return word_vectors.load_word_vectors(
+    words = prepared.vocabulary
+    vectors = word_vectors.load_word_vectors(
         configuration.words,
-        prepared.vocabulary,
+        words,
         texts=prepared.raw.in_domain_texts,
         cache=run.workspace.corpora,
         progress=run.reporter.say,
     )
+    counts = prepared.held_out["dev"].count_words(len(words))
+    doubt = coverage.doubt_vectors(coverage.measure_coverage(vectors, words.words, counts))
+    if doubt is not None:
+        run.reporter.say(f"warning: {doubt}")
+    return vectors
 
 
 def train_network(
@@ -80,7 +89,9 @@ def run_key(configuration: Configuration, hashes: Mapping[str, str], vocabulary:
 
     An interrupted run is continued only by a run of the same name.
     """
-    content = [configuration.as_json(), dict(hashes), list(vocabulary), provenance.packages()]
+    # a network does not depend on what is added to it
+    settings = configuration.model_copy(update={"ngrams": None, "chosen": ()}).as_json()
+    content = [settings, dict(hashes), list(vocabulary), provenance.packages()]
     return sha256_of_json(content)[:16]
 
 

@@ -1,14 +1,29 @@
-"""The dialect of vLLM: ``POST /classify``. Clients of LiteLLM and SGLang use it too."""
+"""The dialect of vLLM: ``POST /classify``. Clients of LiteLLM and SGLang use it too.
+
+vLLM's semantic-router calls the same path with one text as ``inputs``. It reads a flat list of all
+labels with their scores, and takes the answer only if each of its labels is there once and the
+scores sum to 1.
+"""
 
 from __future__ import annotations
 
 import time
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    RootModel,
+    StrictBool,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
+from valence.service.api.dialects.huggingface.predict import rank_labels
 from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.problems import Problem
 from valence.service.api.http.request import Request
@@ -23,7 +38,7 @@ from valence.service.api.http.scoring import (
 )
 from valence.service.classifier.truncation import Truncation
 from valence.service.errors import InvalidRequest
-from valence.service.inference.scored import ScoreRequest
+from valence.service.inference.scored import Scored, ScoreRequest
 from valence.service.inference.scorer import Scorer
 
 _NO_IDS = (
@@ -53,11 +68,24 @@ _ERROR_TYPES = {
 
 
 class VllmRequest(BaseModel):
-    """One text or several, and the truncation of long texts."""
+    """One text or several, and the truncation of long texts.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, title="VllmClassifyRequest")
+    A request has exactly one of ``input`` and ``inputs``.
+    """
 
-    input: str | list[str] = Field(description="One text, or a list of texts.")
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        title="VllmClassifyRequest",
+        json_schema_extra={"oneOf": [{"required": ["input"]}, {"required": ["inputs"]}]},
+    )
+
+    input: str | list[str] | None = Field(default=None, description="One text, or a list of texts.")
+    inputs: str | None = Field(
+        default=None,
+        description="One text, as vLLM's semantic-router sends it. The answer is a list of all "
+        "labels with their scores, likeliest first, and a long text is cut.",
+    )
     model: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
         default=None,
         description="The model, as `name`, `name:version` or `name@alias`. Absent: the default "
@@ -66,7 +94,7 @@ class VllmRequest(BaseModel):
     truncate_prompt_tokens: Annotated[int, Field(ge=-1, strict=True)] | None = Field(
         default=None,
         description="-1: a text longer than the model reads is cut. Absent: such a text is an "
-        "error.",
+        "error in `input`.",
     )
     truncation_side: Literal["left", "right"] | None = Field(
         default=None, description="The end of a long text that is cut off. Absent: right."
@@ -114,6 +142,21 @@ class VllmRequest(BaseModel):
                 raise PydanticCustomError("input", "give a string or a list of strings")
         return given
 
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def _text(cls, given: object) -> object:
+        if isinstance(given, str):
+            return given
+        raise PydanticCustomError(
+            "inputs", "give one text as a string; send several texts as `input`"
+        )
+
+    @model_validator(mode="after")
+    def _require_one(self) -> Self:
+        if (self.input is None) is (self.inputs is None):
+            raise PydanticCustomError("body", "give exactly one of input and inputs")
+        return self
+
 
 class Classified(BaseModel):
     """The result of one text."""
@@ -148,6 +191,19 @@ class VllmResponse(BaseModel):
     usage: VllmUsage
 
 
+class RoutedLabel(BaseModel):
+    """A label and its calibrated probability."""
+
+    label: str
+    score: Annotated[float, Field(ge=0, le=1)]
+
+
+class ClassifyAnswer(RootModel[VllmResponse | list[RoutedLabel]]):
+    """A result for each text of ``input``; or all labels of ``inputs``, likeliest first."""
+
+    model_config = ConfigDict(title="VllmClassifyAnswer")
+
+
 class OpenAIErrorBody(BaseModel):
     """What was wrong with the request."""
 
@@ -167,11 +223,41 @@ async def classify(context: Context, request: Request) -> Outcome:
     """Answer ``POST /classify``."""
     body = await request.json(VllmRequest)
     _require_same_answer(body)
-    texts = [body.input] if isinstance(body.input, str) else body.input
-    require_within_limits(texts, context.settings, field="input")
+    texts, field = _read_texts(body)
+    require_within_limits(texts, context.settings, field=field)
     scorer = find_scorer(context, request, body.model)
+    if body.inputs is not None:
+        _require_distribution(scorer)
     asked = ScoreRequest(texts, truncation=_choose_truncation(body, scorer))
     scored = await score_texts(context, request, asked, scorer)
+    content: Any
+    if body.inputs is None:
+        content = _describe_results(body, scorer, scored)
+    else:
+        (content,) = await rank_labels(scorer, scored)
+    response = Response(await to_json(content), headers=(describe_version(scorer),))
+    return Outcome.of(response, scorer, scored)
+
+
+def _read_texts(body: VllmRequest) -> tuple[list[str], str]:
+    """The texts of ``body``, and the field that has them."""
+    if body.inputs is not None:
+        return [body.inputs], "inputs"
+    return [body.input] if isinstance(body.input, str) else body.input or [], "input"
+
+
+def _require_distribution(scorer: Scorer) -> None:
+    """Raise :class:`InvalidRequest` for a model whose scores do not sum to 1."""
+    if scorer.manifest.task == "multi_label":
+        raise InvalidRequest.for_field(
+            "inputs",
+            f"the caller of this field wants scores that sum to 1, and {scorer.name!r} gives a "
+            "text several labels; send the text as `input`, or to POST /predict",
+        )
+
+
+def _describe_results(body: VllmRequest, scorer: Scorer, scored: Scored) -> dict[str, Any]:
+    """A :class:`VllmResponse` as plain values."""
     labels = scorer.manifest.labels
     data = [
         {
@@ -183,7 +269,7 @@ async def classify(context: Context, request: Request) -> Outcome:
         for index, prediction in enumerate(scored.predictions)
     ]
     tokens = scored.usage.tokens_used
-    content: dict[str, Any] = {
+    return {
         "id": f"classify-{body.request_id or uuid.uuid4().hex}",
         "object": "list",
         "created": seconds_since_1970(),
@@ -196,8 +282,6 @@ async def classify(context: Context, request: Request) -> Outcome:
             "prompt_tokens_details": None,
         },
     }
-    response = Response(await to_json(content), headers=(describe_version(scorer),))
-    return Outcome.of(response, scorer, scored)
 
 
 def _require_same_answer(body: VllmRequest) -> None:
@@ -215,10 +299,10 @@ def seconds_since_1970() -> int:
 
 def _choose_truncation(body: VllmRequest, scorer: Scorer) -> Truncation:
     tokens = body.truncate_prompt_tokens
-    if tokens is None:
+    if tokens is None and body.inputs is None:
         return "error"
     limit = scorer.manifest.max_tokens
-    if tokens not in (-1, limit):
+    if tokens not in (None, -1, limit):
         raise InvalidRequest.for_field(
             "truncate_prompt_tokens",
             f"{tokens}, but {scorer.name!r} always reads {limit} tokens; use -1",
@@ -249,7 +333,9 @@ ROUTES = (
         operation=Operation(
             summary="Classify as vLLM does",
             description="Returns the probabilities of each text in the order of the labels. A text "
-            "longer than the model reads is an error unless `truncate_prompt_tokens` is -1.",
+            "longer than the model reads is an error unless `truncate_prompt_tokens` is -1. One "
+            "text as `inputs`, which vLLM's semantic-router sends, gets a list of all labels "
+            "instead.",
             tag="vllm",
             request=VllmRequest,
             request_examples={
@@ -259,8 +345,9 @@ ROUTES = (
                     "model": "sentiment",
                     "truncate_prompt_tokens": -1,
                 },
+                "as semantic-router": {"inputs": "I love this little thing!"},
             },
-            response=VllmResponse,
+            response=ClassifyAnswer,
             response_examples={
                 "one text": {
                     "id": "classify-4f1c",
@@ -281,7 +368,12 @@ ROUTES = (
                         "completion_tokens": 0,
                         "prompt_tokens_details": None,
                     },
-                }
+                },
+                "as semantic-router": [
+                    {"score": 0.9375, "label": "positive"},
+                    {"score": 0.046875, "label": "neutral"},
+                    {"score": 0.015625, "label": "negative"},
+                ],
             },
             errors=SCORING_ERRORS,
             error=OpenAIError,

@@ -16,6 +16,7 @@ from valence.service.errors import InvalidRequest, MalformedBody
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_FAULTS = 20
+UNKNOWN_FIELD = "unknown field"
 _MAX_STEP_CHARACTERS = 64
 _FIELD = re.compile(rb'"[ \t\r\n]*:')
 # A comma follows each value and each field but the last ones, and most of them are strings.
@@ -141,7 +142,7 @@ def readable(error: ValidationError) -> MalformedBody | InvalidRequest:
     problems = tuple(
         (
             ".".join(str(step)[:_MAX_STEP_CHARACTERS] for step in fault["loc"]) or "body",
-            "unknown field" if fault["type"] == "extra_forbidden" else fault["msg"],
+            UNKNOWN_FIELD if fault["type"] == "extra_forbidden" else fault["msg"],
         )
         for fault in faults[:MAX_FAULTS]
     )

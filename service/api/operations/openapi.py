@@ -132,8 +132,14 @@ def _publish_limits(schemas: dict[str, Any], settings: Settings) -> None:
         one["maxLength"] = settings.max_characters
         several["maxItems"] = settings.max_texts
         text = several["items"]
-        for item in (text.get("items", text), *(form["items"] for form in alone)):
+        arrays = (form["items"] for form in alone if "items" in form)
+        for item in (text.get("items", text), *arrays):
             item["maxLength"] = settings.max_characters
+    routed = schemas["VllmRequest"]["properties"]["inputs"]["anyOf"][0]
+    routed["maxLength"] = settings.max_characters
+    contents = schemas["ContentsRequest"]["properties"]["contents"]
+    contents["maxItems"] = settings.max_texts
+    contents["items"]["maxLength"] = settings.max_characters
 
 
 def _operation(

@@ -23,7 +23,7 @@ from valence.service.api.http.scoring import (
     to_json,
     to_nested_json,
 )
-from valence.service.api.http.validation import MAX_FAULTS, readable
+from valence.service.api.http.validation import MAX_FAULTS, UNKNOWN_FIELD, readable
 from valence.service.api.v1.examples import CLASSIFIED
 from valence.service.api.v1.schemas import (
     MAX_EXPLAINED_TEXTS,
@@ -45,7 +45,10 @@ _TEXT_TOO_LONG = {
 
 async def classify(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v1/classify``."""
-    asked = await request.json(ClassifyRequest)
+    try:
+        asked = await request.json(ClassifyRequest)
+    except errors.InvalidRequest as error:
+        raise _explain_foreign_fields(error) from None
     texts = _texts(asked, context.settings)
     too_long = _require_short_texts(texts, asked, context.settings)
     scorer = find_scorer(context, request, asked.model)
@@ -60,6 +63,26 @@ async def classify(context: Context, request: Request) -> Outcome:
     except BaseException as error:
         raise name_failure(error, request, scorer) from None
     return Outcome.of(Response(content), scorer, scored)
+
+
+# where the texts are in the requests of other servers that have a path /v1/classify
+_FOREIGN_FIELDS = {
+    "input": "POST /classify reads `input`",
+    "inputs": "POST /predict and POST /classify read `inputs`",
+    "contents": "POST /api/v1/text/contents reads `contents`",
+}
+
+
+def _explain_foreign_fields(error: errors.InvalidRequest) -> errors.InvalidRequest:
+    """``error`` with the remedy for a request that is meant for another server."""
+    for location, message in error.problems:
+        if location in _FOREIGN_FIELDS and message == UNKNOWN_FIELD:
+            return errors.InvalidRequest.for_field(
+                location,
+                "unknown field; send one text as `text` or several as `texts`, or call another "
+                f"path: {_FOREIGN_FIELDS[location]}",
+            )
+    return error
 
 
 async def classify_in_process(context: Context, fields: dict[str, object]) -> dict[str, Any]:

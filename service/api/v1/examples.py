@@ -124,7 +124,7 @@ CLASSIFIED: dict[str, Any] = {
 }
 
 STREAMED: dict[str, Any] = {
-    "a result": {"line": 1, **RESULT},
+    "a result": {"line": 1, **RESULT, "model": _MODEL},
     "an error": {
         "line": 2,
         "id": "review-7",

@@ -315,6 +315,10 @@ class StreamResult(Result):
     line: Annotated[
         int, Field(ge=1, description="The number of the line in the body. Blank lines count.")
     ]
+    model: Annotated[
+        ModelName,
+        Field(description="What answered this line: later lines may have a newer version."),
+    ]
 
 
 class StreamRefusal(BaseModel):

@@ -66,6 +66,8 @@ class LineAnswerer:
         # may have no name any more: it ends with the version that it has.
         with contextlib.suppress(errors.UnknownModel, errors.Unavailable):
             self._scorer = find_scorer(self._context, self._request, self._options.model)
+        # the lines after these may have another version already while these wait for their answers
+        scorer = self._scorer
         asked: list[tuple[str, str | errors.RequestError]] = []
         for line in lines:
             asked.append(self._parse(line))
@@ -74,8 +76,9 @@ class LineAnswerer:
         texts = [text for _, text in asked if isinstance(text, str)]
         # a stream over the rate of its key is not refused, but read more slowly
         await self._request.caller.pace(len(texts))
-        answers = iter(await self._score(texts))
-        labels, options = self._scorer.manifest.labels, self._options
+        answers = iter(await self._score(scorer, texts))
+        labels, options = scorer.manifest.labels, self._options
+        model = {"name": scorer.name, "version": scorer.version}
         written = []
         for (number, _), (name, text) in zip(lines, asked, strict=True):
             answer = next(answers) if isinstance(text, str) else text
@@ -90,8 +93,9 @@ class LineAnswerer:
                     min_confidence=options.min_confidence,
                     unreadable=options.unreadable,
                 )
+                shaped["model"] = model
                 if "reason" in shaped:
-                    self._scorer.count_uncertain(1)
+                    scorer.count_uncertain(1)
                 written.append(pydantic_core.to_json(shaped))
             if not len(written) % _TURN_LINES:
                 await asyncio.sleep(0)
@@ -123,22 +127,27 @@ class LineAnswerer:
             return name, error
         return name, text
 
-    async def _score(self, texts: Sequence[str]) -> Sequence[Answer | Exception]:
+    async def _score(self, scorer: Scorer, texts: Sequence[str]) -> Sequence[Answer | Exception]:
         """An answer or an error for each text; an error of one text does not affect the others."""
         if not texts:
             return []
         try:
-            scored = await self._score_when_admitted(texts)
+            scored = await self._score_when_admitted(scorer, texts)
         except (errors.Overloaded, errors.DeadlineExceeded) as error:
             return [error] * len(texts)
         except Exception as error:
             if len(texts) == 1:
                 return [error]
             half = len(texts) // 2
-            return [*await self._score(texts[:half]), *await self._score(texts[half:])]
+            return [
+                *await self._score(scorer, texts[:half]),
+                *await self._score(scorer, texts[half:]),
+            ]
         return scored
 
-    async def _score_when_admitted(self, texts: Sequence[str]) -> Sequence[Answer | Exception]:
+    async def _score_when_admitted(
+        self, scorer: Scorer, texts: Sequence[str]
+    ) -> Sequence[Answer | Exception]:
         """Answers to ``texts``; with a full queue, where a request is refused, the texts wait."""
         deadline = time.perf_counter() + self._settings.stream_idle_seconds
         asked = ScoreRequest(
@@ -150,7 +159,7 @@ class LineAnswerer:
         )
         while True:
             try:
-                scored = await self._scorer.score(asked)
+                scored = await scorer.score(asked)
             except errors.Overloaded as error:
                 wait = min(max(error.retry_after_seconds, _MIN_RETRY_SECONDS), _MAX_RETRY_SECONDS)
                 if time.perf_counter() + wait > deadline:

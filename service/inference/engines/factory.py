@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import time
+from collections.abc import Callable
+from functools import partial
 
-import numpy as np
 from valence.service.classifier.artifact import Artifact
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.interface import Engine
+from valence.service.inference.engines.ngrams import NGramEngine
+from valence.service.inference.engines.speed import compare_speed
 from valence.service.observability.log import Log
 
-# How much faster the second-best path must measure to be preferred: less may be chance.
+# How little of the time of the best path the second-best must take to be preferred: less of a
+# difference may be chance.
 _CLEARLY = 0.9
 _MEASURED_WORDS = 64
 _NATIVE = ("auto", "native")
@@ -24,15 +27,40 @@ def create(artifact: Artifact, *, name: str, log: Log) -> Engine:
 
     ``auto`` is the native engine on the path that measures fastest here, or the reference engine
     with a line in ``log`` that says why. Raises :class:`ConfigurationError` for an engine that
-    cannot run here, and for a name that is no engine's.
+    cannot run here, and for a name that is no engine's. N-grams are added on the processor,
+    whatever computes the network; without a network, no engine of networks is needed.
     """
+    if name not in (*_NATIVE, *_TORCH) and not name.startswith("native-"):
+        known = ", ".join((*_NATIVE, *_TORCH))
+        raise ConfigurationError(f"{name!r} is not an engine; choose one of {known}, native-PATH")
+    return _add_ngrams(artifact, partial(_create, name=name, log=log))
+
+
+def create_reference(artifact: Artifact) -> Engine:
+    """The engine that defines what is right for ``artifact``."""
+    return _add_ngrams(artifact, partial(_torch, name="reference"))
+
+
+def _add_ngrams(artifact: Artifact, create_network: Callable[[Artifact], Engine]) -> Engine:
+    architecture = artifact.manifest.architecture
+    if not architecture.ngrams:
+        return create_network(artifact)
+    if not architecture.layers:
+        return NGramEngine(artifact)
+    network = architecture.model_copy(update={"ngrams": 0})
+    alone = dataclasses.replace(
+        artifact,
+        manifest=artifact.manifest.model_copy(update={"architecture": network}),
+        tensors={name: artifact.tensors[name] for name in network.tensor_shapes()},
+    )
+    return NGramEngine(artifact, create_network(alone))
+
+
+def _create(artifact: Artifact, *, name: str, log: Log) -> Engine:
     from valence.service.inference.engines.native import NativeEngine
 
     if name in _TORCH:
         return _torch(artifact, name)
-    if name not in _NATIVE and not name.startswith("native-"):
-        known = ", ".join((*_NATIVE, *_TORCH))
-        raise ConfigurationError(f"{name!r} is not an engine; choose one of {known}, native-PATH")
     try:
         path = name.removeprefix("native-") if "-" in name else _fastest_path(artifact)
         return NativeEngine(artifact, path=path)
@@ -91,15 +119,5 @@ def _fastest_path(artifact: Artifact) -> str:
             "embedding.weight": artifact.tensors["embedding.weight"][:words],
         },
     )
-    best, second = (_seconds(NativeEngine(sample, path=path), words=words) for path in paths)
-    return paths[1] if second < _CLEARLY * best else paths[0]
-
-
-def _seconds(engine: Engine, *, words: int) -> float:
-    documents = [np.arange(row, row + 16, dtype=np.int32) % words for row in range(16)]
-    measured = []
-    for _ in range(5):
-        started = time.perf_counter()
-        engine.logits(documents)
-        measured.append(time.perf_counter() - started)
-    return min(measured)
+    best, second = (NativeEngine(sample, path=path) for path in paths)
+    return paths[1] if compare_speed(second, best, words=words) < _CLEARLY else paths[0]

@@ -9,24 +9,24 @@ from __future__ import annotations
 from array import array
 from collections.abc import Generator, Iterable, Sequence
 from itertools import islice
-from typing import NamedTuple, Protocol, TypedDict, overload
+from typing import NamedTuple, TypedDict, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier import truncation as truncations
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier, WindowedText, require_finite
-from valence.service.classifier.tokenizer import Token, iter_spans, iter_tokens
+from valence.service.classifier.tokenizer import Rules, Token, iter_spans, iter_tokens
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.inference.engines.native import native_available
 from valence.service.inference.explain.attribution import Contributions, NumpyAttributor
+from valence.service.inference.explain.interface import Activations, Attributor
 from valence.service.inference.explain.native import NativeAttributor
+from valence.service.inference.explain.ngrams import NGramAttributor
 
 # Below this difference of logits the error is absolute instead of relative.
 _MIN_DIFFERENCE = 0.01
-
-Activations = NDArray[np.float32]
 
 
 class TokenContribution(TypedDict):
@@ -51,10 +51,13 @@ class Places(NamedTuple):
     unknown: NDArray[np.bool_]
 
 
-def find_places(text: str, known: NDArray[np.bool_]) -> Generator[None, None, Places]:
-    """The places of the tokens of ``text``, of which ``known`` are in the vocabulary; in steps."""
+def find_places(text: str, known: NDArray[np.bool_], rules: Rules) -> Generator[None, None, Places]:
+    """The places of the tokens of ``text``, of which ``known`` are in the vocabulary; in steps.
+
+    ``rules`` are those that cut the text when it was encoded.
+    """
     borders = array("i")
-    for span in iter_spans(text):
+    for span in iter_spans(text, rules):
         borders.extend(span)
         yield
     starts_and_ends = np.array(borders, dtype=np.int32).reshape(-1, 2)
@@ -168,26 +171,16 @@ class Question:
         return self.cost * len(self.ids)
 
 
-class Attributor(Protocol):
-    """See :class:`valence.service.inference.explain.attribution.NumpyAttributor`."""
-
-    @property
-    def cost(self) -> int:
-        """The cost of a token, in tokens of a prediction by the native engine."""
-        ...
-
-    def attribute(self, ids: WordIds, label: int) -> Contributions:
-        """The contribution of each of ``ids`` ``(tokens,)`` to the logit of label ``label``."""
-        ...
-
-    def activations(self, ids: WordIds) -> Activations:
-        """The last layer's hidden states ``(tokens, directions, units)``."""
-        ...
-
-
 def make_attributor(artifact: Artifact) -> Attributor:
-    """The attributor of the kernel, or the one in NumPy where the kernel is not built."""
-    return NativeAttributor(artifact) if native_available() else NumpyAttributor(artifact)
+    """The attributor of the kernel, or the one in NumPy where the kernel is not built.
+
+    The contributions of n-grams are added.
+    """
+    architecture = artifact.manifest.architecture
+    if not architecture.layers:
+        return NGramAttributor(artifact)
+    network = NativeAttributor(artifact) if native_available() else NumpyAttributor(artifact)
+    return NGramAttributor(artifact, network) if architecture.ngrams else network
 
 
 class Explainer:
@@ -260,8 +253,9 @@ class Explainer:
 
     def rank_units(self, text: str, activations: Activations, *, max_units: int) -> TextActivations:
         """The ``max_units`` most telling units, by ``activations`` of the text's first window."""
-        tokens = list(islice(iter_tokens(text), len(activations)))
-        weights = self._classifier.artifact.tensors["output.weight"]  # (labels, pooled)
+        artifact = self._classifier.artifact
+        tokens = list(islice(iter_tokens(text, artifact.vocabulary.rules), len(activations)))
+        weights = artifact.tensors["output.weight"]  # (labels, pooled)
         _, directions, units = activations.shape
         # with max_mean pooling, the two weights of a unit count together
         apart = np.ptp(weights, axis=0).reshape(-1, directions, units).sum(axis=0)

@@ -13,6 +13,7 @@ from valence.service.classifier.manifest import Manifest
 from valence.service.errors import ArtifactError, ValenceError
 from valence.service.inference import warm_up
 from valence.service.inference.engines.interface import Engine
+from valence.service.inference.engines.speed import compare_speed
 from valence.service.inference.model_loader import ModelLoader
 from valence.service.inference.scorer import Scorer
 from valence.service.observability.metrics.reloads import Outcome
@@ -112,7 +113,7 @@ def _require_speed(
     """Raise :class:`Refusal` if ``engine`` computes much longer for a token than ``served``."""
     loaded = classifier.artifact
     words = min(len(loaded.vocabulary), len(served.classifier.artifact.vocabulary))
-    ratio = warm_up.compare_speed(engine, served.engine, words=words)
+    ratio = compare_speed(engine, served.engine, words=words)
     allowed = loader.settings.reload_slowdown
     if ratio > allowed:
         raise Refusal(

@@ -22,6 +22,7 @@ from valence.service.observability import metrics_folder
 from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MAX_BUFFERED, observe_all
 from valence.service.observability.metrics.exposition import exposition
 from valence.service.observability.metrics.keys import KeyMetrics
+from valence.service.observability.metrics.monitoring import MonitoringMetrics
 from valence.service.observability.metrics.processes import ServerProcesses
 from valence.service.observability.metrics.reloads import ReloadMetrics
 from valence.service.observability.metrics.saturation import REASONS
@@ -60,7 +61,9 @@ class Metrics:
     disk does no harm.
     """
 
-    def __init__(self, *, version: str, folder: Path | None = None) -> None:
+    def __init__(  # noqa: PLR0915 - a statement for each family
+        self, *, version: str, folder: Path | None = None
+    ) -> None:
         self._registry = CollectorRegistry()
         self.folder = folder
         """The folder that several workers share; None for the only one."""
@@ -126,6 +129,7 @@ class Metrics:
         self.reloads = ReloadMetrics(registry, shared=folder is not None)
         self.sources = SourceMetrics(registry)
         self.shadow = ShadowMetrics(registry, shared=folder is not None)
+        self.monitoring = MonitoringMetrics(registry, shared=folder is not None)
         self.stage_seconds = Histogram(
             "valence_stage_duration_seconds",
             "Time of a request in each stage: tokenize, queue, infer.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -13,20 +14,32 @@ from valence.service.inference.admission import QueueLimits
 from valence.service.inference.scorer import Scorer
 from valence.service.inference.split import Split
 
+from tests.service.api.v1.test_stream import Connection
+from tests.support.blocked_engines import Blocked, slow
+
 
 @pytest.fixture
-def both(serve, save_tiny, tmp_path, counting_engine):
+def make_second(save_tiny, tmp_path, counting_engine):
+    """Return a function that makes version 2 for a service."""
+
+    def make(served):
+        loaded = artifact.load(save_tiny(tmp_path / "second", version="2"))
+        return Scorer(
+            Classifier(loaded),
+            counting_engine,
+            limits=QueueLimits.of(served.app.context.settings),
+            worker=ThreadPoolExecutor(1),
+            metrics=served.metrics,
+        )
+
+    return make
+
+
+@pytest.fixture
+def both(serve, make_second):
     """Return a service with version 1, and version 2 as its challenger."""
     served = serve()
-    loaded = artifact.load(save_tiny(tmp_path / "second", version="2"))
-    second = Scorer(
-        Classifier(loaded),
-        counting_engine,
-        limits=QueueLimits.of(served.app.context.settings),
-        worker=ThreadPoolExecutor(1),
-        metrics=served.metrics,
-    )
-    served.models.name(second, "sentiment@challenger")
+    served.models.name(make_second(served), "sentiment@challenger")
     served.models.name(served.models.get(), "sentiment@champion")
     return served
 
@@ -68,7 +81,7 @@ async def ask_all(served, model, **headers):
         headers={"Content-Type": "application/x-ndjson", **headers},
     )
     assert "scores" in stream.text
-    (streamed,) = (streams(served) - before).keys()
+    (counted,) = (streams(served) - before).keys()
     return {
         "native": (await ask("/v1/classify", {"text": "good", "model": model})).json()["model"][
             "version"
@@ -76,7 +89,8 @@ async def ask_all(served, model, **headers):
         "activations": (await ask("/v1/activations", {"text": "good", "model": model})).json()[
             "model"
         ]["version"],
-        "stream": streamed,
+        "stream": stream.json()["model"]["version"],
+        "stream in the metrics": counted,
         "huggingface": (await ask(f"/models/{model}", {"inputs": "good"})).headers[
             "x-model-version"
         ],
@@ -160,3 +174,27 @@ async def test_the_card_lists_versions_and_aliases(both):
     assert json.loads((await both.client.get("/v2/models/sentiment")).text)["versions"] == [
         "1", "2",
     ]  # fmt: skip
+
+
+async def wait(condition):
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+async def test_each_line_of_a_stream_names_its_own_version(serve, make_second):
+    """The second line is read and answered by another version while the first one waits."""
+    engine = Blocked()
+    served = serve(engine=engine)
+    slow(served)
+    second = make_second(served)
+    served.models.name(second, "sentiment@challenger")
+    connection = Connection(served)
+    connection.write(b'"good"\n')
+    await wait(lambda: engine.batches == 1)
+    served.models.name(second, "sentiment")
+    connection.write(b'"good"\n', more=False)
+    await wait(lambda: connection.taken == 2)
+    engine.opened.set()
+    lines = [*await connection.read(), *await connection.read()]
+    assert [line["model"]["version"] for line in lines] == ["1", "2"]

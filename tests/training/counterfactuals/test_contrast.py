@@ -26,6 +26,19 @@ def test_a_set_has_the_clause_plain_negated_and_graded() -> None:
     )
 
 
+def test_a_set_has_verbs_and_their_negation() -> None:
+    shares = {copy.text: copy.shares for copy in make_contrasts(FOUND, 8_000, random.Random(0))}
+    assert shares["I trust the crew."] == contrast.PLAIN_POSITIVE
+    assert shares["I don't trust the crew."] == contrast.NOT_POSITIVE
+    assert shares["I avoid it."] == contrast.PLAIN_NEGATIVE
+    assert shares["We do not avoid it."] == contrast.NOT_NEGATIVE
+    assert {
+        shares.get(f"They are {adverb} rude.", contrast.PLAIN_NEGATIVE)
+        for adverb in contrast.ADVERBS
+    } == {contrast.PLAIN_NEGATIVE}
+    assert any(f"They are {adverb} rude." in shares for adverb in contrast.ADVERBS)
+
+
 def test_a_negated_clause_is_on_the_other_side() -> None:
     made = list(make_contrasts(FOUND, 2_000, random.Random(0)))
     not_friendly = {shares for text, shares in made if "not friendly" in text.lower()}

@@ -73,8 +73,9 @@ JUDGED_PEOPLE = {
 
 
 def test_no_judged_word_is_in_a_table() -> None:
-    tables = (contrast.INTENSIFIERS, contrast.DOWNTONERS, contrast.NOUNS, contrast.PLAIN)
+    tables = (contrast.INTENSIFIERS, contrast.DOWNTONERS, contrast.ADVERBS, contrast.NOUNS)
     persons = (people.TERMS, people.NAMES, people.PERSONS, people._ADJECTIVES[True])
+    tables += (contrast.PLAIN, *contrast.VERBS.values())
     used = {word for text in strings_in([*tables, *persons]) for word in words_of(text)}
     assert not used & JUDGED_WORDS
     assert not {word for text in strings_in(persons) for word in words_of(text)} & JUDGED_PEOPLE

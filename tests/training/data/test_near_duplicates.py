@@ -49,6 +49,16 @@ def test_an_edited_text_is_a_near_duplicate_of_its_original(edit) -> None:
     assert list(found[:100]) == [100 + number for number in range(100)]
 
 
+@pytest.mark.parametrize("letters", ["\u4e00", "\u0e01\u0e31"])
+def test_an_edited_text_without_spaces_is_a_near_duplicate(letters: str) -> None:
+    first, marks = ord(letters[0]), letters[1:]
+    alphabet = [chr(first + number) + marks for number in range(46)]
+    texts = ["".join(random.Random(seed).choices(alphabet, k=40)) for seed in range(30)]
+    copies = [text[:-2] + texts[0][:1] for text in texts]
+    found = find_near_duplicates(copies, texts)
+    assert list(found[:30]) == [30 + number for number in range(30)]
+
+
 def test_texts_that_share_common_words_are_no_near_duplicates() -> None:
     common = ["the", "and", "of", "to", "in"]
     texts = [" ".join([*sentence(seed, 10), *common]) for seed in range(200)]

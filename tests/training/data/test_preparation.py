@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.training.config.schema import Configuration
+from valence.training.config.schema import Configuration, Distillation
+from valence.training.corpora import catalog
 from valence.training.corpora.example import Example
 from valence.training.data import large_files
 from valence.training.data.batches import EncodedTexts
-from valence.training.data.preparation import load_splits, prepare
+from valence.training.data.preparation import load_splits, prepare, split_counterfactuals
 from valence.training.data.split import assign_split
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
@@ -163,6 +165,32 @@ def test_counterfactuals_are_trained_on_and_not_held_out(
     assert isinstance(plain.train, EncodedTexts)
     assert len(more.train) == len(plain.train) + len(made)
     assert len(more.held_out["dev"]) == len(plain.held_out["dev"])
+
+
+def test_texts_of_a_train_only_corpus_are_not_held_out(
+    configured: Callable[..., Configuration],
+    workspace: Workspace,
+    silent: type[Reporter],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = Run(workspace, silent())
+    _, before = load_splits(configured(), run)
+    more = [Example(f"Fact number {place} of many.", "neutral", "stated") for place in range(300)]
+    toy = catalog.CORPORA["toy"]
+    stated = dataclasses.replace(toy, read=lambda _: iter(more), train_only=True)
+    monkeypatch.setitem(catalog.CORPORA, "stated", stated)
+    _, splits = load_splits(configured(data={"corpora": ["toy", "stated"]}), run)
+    assert (splits.dev, splits.test) == (before.dev, before.test)
+    assert texts(splits.train) == texts(before.train) | texts(more)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_a_weighted_teacher_is_asked_about_counterfactuals(weight: float) -> None:
+    made = [Example(text, "neutral", "") for text in ("They left.", "They left \N{GRINNING FACE}")]
+    asked, others = split_counterfactuals(made, Distillation(counterfactuals=weight))
+    assert [*asked, *others] == made
+    assert len(asked) == (1 if weight else 0)
+    assert split_counterfactuals(made, None) == ((), tuple(made))
 
 
 def test_streamed_texts_have_no_counterfactuals(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from valence.training.behaviour.lexicon import list_judged_words
 from valence.training.config.schema import Distillation
 from valence.training.corpora.example import Example
 from valence.training.corpora.normal_form import normal_form
@@ -82,6 +83,32 @@ def test_unchanged_words_stay_in_their_order(near: Neighbours) -> None:
     kept = [int(float(word)) for word in made.split()]
     assert kept == sorted(kept)
     assert 250 < len(kept) < 300
+
+
+def test_copies_of_counterfactuals_get_no_judged_word(
+    examples: list[Example],
+    silent: type[Reporter],
+    tmp_path: Path,
+    publish_glove: Callable[..., None],
+) -> None:
+    judged = sorted(list_judged_words())
+    words = [*(f"w{row}" for row in range(200)), *judged, "crew"]
+    publish_glove(tmp_path, words, np.ones((len(words), 2), dtype=np.float32))
+    splits = split_by_hash(examples)
+    many = [Example(f"crew {place} crew crew crew", "neutral", "toy") for place in range(200)]
+
+    def make(counterfactuals: list[Example]) -> set[str]:
+        made = text_copies.make_augmented_texts(
+            Distillation(copies=1), splits, counterfactuals, cache=tmp_path, reporter=silent()
+        )
+        return {word for text in made for word in text.split()}
+
+    added = make(many) - make([])
+    assert "crew" in added
+    assert not added & set(judged)
+    # the same words are near enough for copies of other texts
+    replaced = text_copies.augment(many, equally_near("crew", *judged), copies=1, seed=0)
+    assert {word for text in replaced for word in text.split()} & set(judged)
 
 
 def test_copies_avoid_held_out_texts_and_use_near_words(

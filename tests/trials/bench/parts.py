@@ -25,10 +25,11 @@ PARTS = {
     "streaming": "tests.trials.bench.streaming",
     "revision": "tests.trials.bench.revision",
     "reload": "tests.trials.bench.reload",
+    "grpc": "tests.trials.bench.calls",
 }
-# run only on request: one part writes 10 GB, one needs a revision to compare with, one needs
+# run only on request: one part writes 10 GB, one needs a revision to compare with, two need
 # MLServer in an environment of its own
-ASKED_FOR = ("streaming", "revision", "reload")
+ASKED_FOR = ("streaming", "revision", "reload", "grpc")
 
 
 def run(part: str, options: Options) -> Section:

@@ -28,7 +28,8 @@ from tests.trials.bench.report import Section, Table, figure
 from tests.trials.bench.versions import add_version
 
 _MODEL = "sentiment"
-_MLSERVER = Path(".venv-mlserver") / "bin"
+MLSERVER = Path(".venv-mlserver") / "bin"
+_INFER_PATH = f"/v2/models/{_MODEL}/infer"
 _CONNECTIONS = 16
 _PAUSE_SECONDS = 1.0
 _PROBE_SECONDS = 0.01
@@ -58,17 +59,20 @@ class _Figures:
 
 def run(options: Options) -> Section:
     """Replace the model of each server again and again while requests arrive."""
-    if not (_MLSERVER / "mlserver").exists():
-        raise BenchError(f"{_MLSERVER}/mlserver is missing; `make bench ONLY=reload` installs it")
+    if not (MLSERVER / "mlserver").exists():
+        raise BenchError(f"{MLSERVER}/mlserver is missing; `make bench ONLY=reload` installs it")
     sentences = texts.sentences(2_000)
     with contextlib.ExitStack() as stack:
+        # what asks for the version again and again stays away from the core of the servers
+        stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {generator_cpu()})
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="valence-bench-")))
         versions = _copy_versions(scratch / "source")
         subjects = [
             stack.enter_context(_serve_valence(scratch / f"every-{seconds}", versions, seconds))
             for seconds in (2.0, 0.2)
         ]
-        subjects.append(stack.enter_context(_serve_mlserver(scratch / "mlserver", versions)))
+        subjects.append(stack.enter_context(serve_mlserver(scratch / "mlserver", versions)))
         context = multiprocessing.get_context("spawn")
         generator = stack.enter_context(
             ProcessPoolExecutor(1, mp_context=context, initializer=_pin_generator)
@@ -175,14 +179,17 @@ def _serve_valence(scratch: Path, versions: Sequence[Path], seconds: float) -> I
 
 
 @contextlib.contextmanager
-def _serve_mlserver(scratch: Path, versions: Sequence[Path]) -> Iterator[_Subject]:
+def serve_mlserver(
+    scratch: Path, versions: Sequence[Path], *, grpc_port: int | None = None
+) -> Iterator[_Subject]:
+    """Yield MLServer with the first of ``versions``."""
     models = scratch / "models"
     (models / _MODEL).mkdir(parents=True)
-    port, path = free_port(), f"/v2/models/{_MODEL}/infer"
+    port, path = free_port(), _INFER_PATH
     settings = {
         "host": "127.0.0.1",
         "http_port": port,
-        "grpc_port": free_port(),
+        "grpc_port": grpc_port or free_port(),
         "metrics_port": free_port(),
         "metrics_dir": str(scratch),
         "debug": False,
@@ -201,13 +208,9 @@ def _serve_mlserver(scratch: Path, versions: Sequence[Path]) -> Iterator[_Subjec
         write_settings(version)
         _post(port, f"/v2/repository/models/{_MODEL}/load", b"{}")
 
-    def request(text: str) -> bytes:
-        inputs = [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [text]}]
-        return post(path, json.dumps({"inputs": inputs}).encode())
-
     write_settings(versions[0])
     with Server(
-        [str((_MLSERVER / "mlserver").absolute()), "start", str(models)],
+        [str((MLSERVER / "mlserver").absolute()), "start", str(models)],
         port=port,
         log=scratch / "log",
         environment={
@@ -218,9 +221,15 @@ def _serve_mlserver(scratch: Path, versions: Sequence[Path]) -> Iterator[_Subjec
         cpus={server_cpu()},
     ) as server:
         yield _Subject(
-            "MLServer, `/v2/repository/models/{m}/load`", server, request, path, tell,
+            "MLServer, `/v2/repository/models/{m}/load`", server, make_infer_request, path, tell,
             lambda answer: str(answer["outputs"][1]["data"][0]),
         )  # fmt: skip
+
+
+def make_infer_request(text: str) -> bytes:
+    """Return a request of the Open Inference Protocol for one text."""
+    inputs = [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [text]}]
+    return post(_INFER_PATH, json.dumps({"inputs": inputs}).encode())
 
 
 def _section(measured: dict[str, _Figures], rate: float) -> Section:

@@ -22,8 +22,9 @@ from valence.training.experiments.search import trial as trials
 from valence.training.experiments.search import winner
 from valence.training.experiments.search.space import Choices, Incompatible, Space
 from valence.training.experiments.search.study import REASON, Study, open_study
-from valence.training.experiments.search.trial import OutOfTime, Preparations
+from valence.training.experiments.search.trial import Preparations
 from valence.training.runtime import distributed, seeds
+from valence.training.runtime.deadline import OutOfTime
 from valence.training.runtime.hashing import sha256_of_json
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run

@@ -195,12 +195,17 @@ def load_space(path: Path, base: Configuration) -> Space:
     """The space that the TOML file at ``path`` declares around ``base``.
 
     Raises :class:`ConfigurationError` for unknown keys, for keys that cannot be searched, for empty
-    ranges, for values that the configuration refuses, and for a ``base`` that is its own teacher.
+    ranges, for values that the configuration refuses, and for a ``base`` that is its own teacher
+    or has no network.
     """
     if base.distillation is not None and SELF in base.distillation.teacher:
         raise ConfigurationError(
             f"distillation.teacher {SELF!r} would be a different teacher in each trial; remove it "
             "from the search, and add it to the winning configuration"
+        )
+    if base.ngrams is not None and base.ngrams.alone:
+        raise ConfigurationError(
+            "ngrams.alone = true: a search compares networks, and there is none; leave it out"
         )
     axes: dict[str, Choices | Range] = {}
     for section, keys in toml.read_toml(

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +17,7 @@ from valence.training.distillation.transfer_set import TransferSet
 from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.experiments.search.study import REASON, RUN, Study
 from valence.training.runtime import provenance
-from valence.training.runtime.progress import Advance, Reporter
+from valence.training.runtime.deadline import DeadlineReporter
 from valence.training.runtime.run import Run
 from valence.training.trainer import checkpoint as checkpoints
 from valence.training.trainer import loop, network
@@ -28,10 +25,6 @@ from valence.training.trainer.checkpoint import Epoch
 
 EPOCHS, CODE = "epochs", "code"
 """Attributes of a trial: the results of its epochs, and the version of the code."""
-
-
-class OutOfTime(Exception):
-    """The time of the search is up; the next search continues the trial from its last epoch."""
 
 
 class Preparations:
@@ -101,26 +94,6 @@ class Preparations:
         return self._vectors[key]
 
 
-class _DeadlineReporter(Reporter):
-    """A reporter whose bar raises :class:`OutOfTime` at ``end``; it is silent in logs."""
-
-    def __init__(self, reporter: Reporter, end: float) -> None:
-        super().__init__(reporter.console, quiet_in_logs=True)
-        self._end = end
-
-    @contextmanager
-    def bar(self, title: str, *, total: int, done: int = 0, note: str = "") -> Iterator[Advance]:
-        """A progress bar that raises :class:`OutOfTime` at the end of the search."""
-        with super().bar(title, total=total, done=done, note=note) as advance:
-
-            def advance_in_time(*, tokens_per_second: float) -> None:
-                advance(tokens_per_second=tokens_per_second)
-                if time.monotonic() >= self._end:
-                    raise OutOfTime
-
-            yield advance_in_time
-
-
 def train_trial(
     trial: Trial,
     configuration: Configuration,
@@ -158,7 +131,7 @@ def train_trial(
             raise TrialPruned
 
     limited_run = replace(
-        preparations.run, reporter=_DeadlineReporter(preparations.run.reporter, end)
+        preparations.run, reporter=DeadlineReporter(preparations.run.reporter, end)
     )
     network.train_network(
         configuration,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pydantic_core
 from valence.service.api.dialects.open_inference import parameters, tensors
@@ -31,14 +31,30 @@ async def infer(context: Context, request: Request) -> Outcome:
         await request.body.read(), request.headers.get(tensors.HEADER)
     )
     body = parse(InferRequest, content, max_items=request.body.max_items)
+    asked = read_inference(body, binary, context.settings)
+    scored = await score_texts(context, request, asked.score_request, scorer)
+    response = _build_answer(scorer, scored, request_id=body.id, wanted=asked.outputs)
+    return Outcome.of(response, scorer, scored)
+
+
+class Inference(NamedTuple):
+    """What a request asks for, whatever it came in."""
+
+    score_request: ScoreRequest
+    outputs: list[tuple[str, bool]]
+    """The wanted outputs as ``(name, whether it is binary)``."""
+
+
+def read_inference(body: InferRequest, binary: bytes, settings: Settings) -> Inference:
+    """What ``body`` asks for, with the ``binary`` tensors after it.
+
+    Raises :class:`InvalidRequest`.
+    """
     truncation, default = parameters.read_request(body.parameters)
     wanted = _read_outputs(body, default=default)
-    texts = _read_texts(body.inputs, binary, context.settings)
-    require_within_limits(texts, context.settings, field="inputs.0.data")
-    asked = ScoreRequest(texts, truncation=truncation)
-    scored = await score_texts(context, request, asked, scorer)
-    response = _build_answer(scorer, scored, request_id=body.id, wanted=wanted)
-    return Outcome.of(response, scorer, scored)
+    texts = _read_texts(body.inputs, binary, settings)
+    require_within_limits(texts, settings, field="inputs.0.data")
+    return Inference(ScoreRequest(texts, truncation=truncation), wanted)
 
 
 def _read_outputs(body: InferRequest, *, default: bool) -> list[tuple[str, bool]]:

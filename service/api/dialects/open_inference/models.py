@@ -30,9 +30,15 @@ _PLATFORM = "valence"
 
 async def show_model(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/models/{name}[/versions/{version}]``."""
-    scorer = context.models.get(model_in_path(request))
+    answer = describe_model(context, model_in_path(request))
+    return Outcome(Response(answer.model_dump_json().encode()))
+
+
+def describe_model(context: Context, name: str) -> ModelMetadata:
+    """The inputs and outputs of a model; raises what :meth:`Models.get` raises."""
+    scorer = context.models.get(name)
     labels = scorer.manifest.labels
-    answer = ModelMetadata(
+    return ModelMetadata(
         name=scorer.name,
         versions=[one.version for one in context.models.versions(scorer.name)],
         platform=_PLATFORM,
@@ -43,7 +49,6 @@ async def show_model(context: Context, request: Request) -> Outcome:
         ],
         labels=list(labels),
     )
-    return Outcome(Response(answer.model_dump_json().encode()))
 
 
 async def show_model_ready(context: Context, request: Request) -> Outcome:
@@ -83,24 +88,34 @@ async def show_configuration(context: Context, request: Request) -> Outcome:
 
 async def show_statistics(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v2/models/{name}[/versions/{version}]/stats`` and ``GET /v2/models/stats``."""
+    name = model_in_path(request) if request.parameters else ""
+    answer = await collect_statistics(context, name, one="version" in request.parameters)
+    return Outcome(Response(answer.model_dump_json().encode()))
+
+
+async def collect_statistics(context: Context, name: str, *, one: bool) -> Statistics:
+    """What the versions of the model ``name`` have done, or of all models without a name.
+
+    With ``one``, what the version alone that ``name`` means has done. Raises what
+    :meth:`Models.get` raises.
+    """
     models = context.models
     scorers: Sequence[Scorer]
-    if "version" in request.parameters:
-        scorers = (models.get(model_in_path(request)),)
+    if one:
+        scorers = (models.get(name),)
     else:
-        names = (models.get(model_in_path(request)).name,) if request.parameters else models.names
+        names = (models.get(name).name,) if name else models.names
         models.require_serving()
         scorers = [scorer for name in names for scorer in models.versions(name)]
     models.report()
     # with several workers this reads the files of all workers
     totals = await asyncio.to_thread(context.metrics.totals)
-    answer = Statistics(
+    return Statistics(
         model_stats=[
             _statistics(scorer, totals.get((scorer.name, scorer.version), ModelTotals()))
             for scorer in scorers
         ]
     )
-    return Outcome(Response(answer.model_dump_json().encode()))
 
 
 def _statistics(scorer: Scorer, totals: ModelTotals) -> ModelStatistics:

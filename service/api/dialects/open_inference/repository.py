@@ -6,6 +6,8 @@ Clients of Triton and the agent of KServe send these requests. ``name`` is a bar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pydantic_core
 from pydantic import JsonValue
 from valence.service import errors
@@ -29,47 +31,66 @@ from valence.service.inference.reload.reloads import Reloads
 
 async def show_index(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v2/repository/index``."""
-    reloads = _require_reloads(context, request, "list the model store")
+    reloads = require_reloads(context, request, "list the model store")
     asked = await _read(request, IndexRequest)
+    entries = await list_entries(context, reloads, only_loaded=asked.ready)
+    return Outcome(Response(pydantic_core.to_json(entries)))
+
+
+async def list_entries(
+    context: Context, reloads: Reloads, *, only_loaded: bool
+) -> list[dict[str, str]]:
+    """The versions in the model store, as :class:`RepositoryEntry`; or only those in memory."""
     entries = []
     for tag in await reloads.list_store():
         ready = context.models.find(str(tag)) is not None
-        if ready or not asked.ready:
+        if ready or not only_loaded:
             state, reason = ("READY", "") if ready else ("UNAVAILABLE", "not loaded")
             entries.append(
                 {"name": tag.name, "version": tag.version, "state": state, "reason": reason}
             )
-    return Outcome(Response(pydantic_core.to_json(entries)))
+    return entries
 
 
 async def load_model(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v2/repository/models/{name}/load``."""
-    reloads = _require_reloads(context, request, "load a model")
+    reloads = require_reloads(context, request, "load a model")
     asked = await _read(request, RepositoryRequest)
-    for parameter in asked.parameters:
-        raise InvalidRequest.for_field(
-            f"parameters.{parameter}",
-            "a model is loaded from the model store as it is; leave the parameter out",
-        )
+    require_plain_load(asked.parameters)
     loaded = await reloads.load(request.parameters["name"])
     return _describe_change(loaded.model, loaded.version)
 
 
 async def unload_model(context: Context, request: Request) -> Outcome:
     """Answer ``POST /v2/repository/models/{name}/unload``."""
-    reloads = _require_reloads(context, request, "unload a model")
+    reloads = require_reloads(context, request, "unload a model")
     asked = await _read(request, RepositoryRequest)
-    for parameter, value in asked.parameters.items():
+    require_plain_unload(asked.parameters)
+    scorer = await reloads.unload(request.parameters["name"])
+    return _describe_change(scorer.name, scorer.version)
+
+
+def require_plain_load(parameters: Mapping[str, object]) -> None:
+    """Raise :class:`InvalidRequest` for any parameter of a load."""
+    for parameter in parameters:
+        raise InvalidRequest.for_field(
+            f"parameters.{parameter}",
+            "a model is loaded from the model store as it is; leave the parameter out",
+        )
+
+
+def require_plain_unload(parameters: Mapping[str, object]) -> None:
+    """Raise :class:`InvalidRequest` for a parameter that would change what an unload does."""
+    for parameter, value in parameters.items():
         # no model here depends on another one
         if parameter != "unload_dependents" or not isinstance(value, bool):
             raise InvalidRequest.for_field(
                 f"parameters.{parameter}", "not known here; leave the parameter out"
             )
-    scorer = await reloads.unload(request.parameters["name"])
-    return _describe_change(scorer.name, scorer.version)
 
 
-def _require_reloads(context: Context, request: Request, deed: str) -> Reloads:
+def require_reloads(context: Context, request: Request, deed: str) -> Reloads:
+    """What loads models; raises unless the caller is an operator who may do ``deed``."""
     request.caller.require_operator(deed)
     context.models.require_serving()
     if context.reloads is None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from valence.service.api.application import ROUTES
+from valence.service.api.dialects.detectors.schemas import DetectorError
 from valence.service.api.dialects.huggingface.schemas import PredictError
 from valence.service.api.dialects.open_inference.schemas import InferError
 from valence.service.api.dialects.vllm import OpenAIError
@@ -70,6 +71,12 @@ def read_rows(content: bytes) -> Scores:
     return scores_of_rows(json.loads(content))
 
 
+def read_detections(content: bytes) -> Scores:
+    return [
+        {found["detection_type"]: found["score"] for found in row} for row in json.loads(content)
+    ]
+
+
 def read_lines(content: bytes) -> Scores:
     return scores_of_rows([json.loads(line) for line in content.splitlines()])
 
@@ -92,6 +99,12 @@ DIALECTS = {
         names_model=True,
     ),
     "vllm": Dialect("/classify", json_body(lambda texts: {"input": texts}), read_vllm, OpenAIError),
+    "detectors": Dialect(
+        "/api/v1/text/contents",
+        json_body(lambda texts: {"contents": texts, "detector_params": {"threshold": 0}}),
+        read_detections,
+        DetectorError,
+    ),
     "open inference": Dialect(
         "/v2/models/sentiment/infer",
         json_body(infer_request),
@@ -146,6 +159,7 @@ def check_error(dialect: Dialect, response, status: int) -> None:
         PredictError: lambda: error.error,
         OpenAIError: lambda: error.error.message,
         InferError: lambda: error.error,
+        DetectorError: lambda: error.message,
     }[dialect.error]()
     assert len(message) > 10
 

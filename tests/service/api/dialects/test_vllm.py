@@ -2,6 +2,7 @@ import re
 import time
 
 import pytest
+from valence.service.classifier import artifact
 
 # one token more than the model reads
 TOO_LONG = "good bad " + "the " * 48 + "movie"
@@ -118,3 +119,49 @@ async def test_a_field_that_changes_nothing_is_taken(served, harmless):
 async def test_the_activation_of_the_model_may_be_requested(served):
     assert (await classify(served, input="good", use_activation=True)).status_code == 200
     assert (await classify(served, input="good", model="sentiment:1")).status_code == 200
+
+
+async def test_a_router_gets_every_label_once_and_the_sum_1(served):
+    answer = (await served.client.post("/classify", json={"inputs": "good bad bad"})).json()
+    native = (await served.classify(text="good bad bad")).json()["results"][0]
+    assert answer == [{"score": one["score"], "label": one["label"]} for one in native["scores"]]
+    assert {one["label"] for one in answer} == set(served.models.get().manifest.labels)
+    assert sum(one["score"] for one in answer) == pytest.approx(1, abs=1e-9)
+
+
+async def test_a_long_text_of_a_router_is_cut_unless_it_chooses(served):
+    cut = (await served.client.post("/classify", json={"inputs": TOO_LONG})).json()
+    tail = await served.client.post(
+        "/classify",
+        json={"inputs": TOO_LONG, "truncate_prompt_tokens": -1, "truncation_side": "left"},
+    )
+    head = (await served.classify(text=TOO_LONG)).json()["results"][0]["scores"]
+    last = (await served.classify(text=TOO_LONG, truncation="tail")).json()["results"][0]["scores"]
+    assert [one["score"] for one in cut] == [one["score"] for one in head]
+    assert [one["score"] for one in tail.json()] == [one["score"] for one in last]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"inputs": ["a", "b"]}, "send several texts as `input`"),
+        ({"inputs": "a", "input": "a"}, "exactly one of input and inputs"),
+        ({}, "exactly one of input and inputs"),
+    ],
+)
+async def test_other_forms_of_inputs_are_refused_helpfully(served, body, said):
+    response = await served.client.post("/classify", json=body)
+    assert response.status_code == 422
+    assert said in response.json()["error"]["message"]
+
+
+async def test_a_router_is_refused_scores_that_do_not_sum_to_1(
+    serve, save_tiny, tmp_path, counting_engine
+):
+    counting_engine.labels = 2
+    folder = save_tiny(tmp_path / "tags", name="tags", thresholds={"business": 0.6, "sport": 0.7})
+    served = serve(artifact=artifact.load(folder))
+    response = await served.client.post("/classify", json={"inputs": "good"})
+    assert response.status_code == 422
+    assert "POST /predict" in response.json()["error"]["message"]
+    assert (await served.client.post("/classify", json={"input": "good"})).status_code == 200

@@ -74,8 +74,9 @@ async def test_a_line_gets_the_answer_of_a_request_with_one_text(served):
     texts = ["good", "not good movie", "", "bad " * 60]
     answers = await lines_of(served, ndjson(*({"text": text} for text in texts)))
     for number, (answer, text) in enumerate(zip(answers, texts, strict=True), 1):
-        (expected,) = (await served.classify(text=text)).json()["results"]
-        assert answer == {"line": number, **expected}
+        whole = (await served.classify(text=text)).json()
+        (expected,) = whole["results"]
+        assert answer == {"line": number, **expected, "model": whole["model"]}
 
 
 async def test_query_options_apply_to_every_line(served):
@@ -83,7 +84,7 @@ async def test_query_options_apply_to_every_line(served):
     answers = await lines_of(served, ndjson("good", "bad"), **options)
     for answer, text in zip(answers, ["good", "bad"], strict=True):
         expected = (await served.classify(text=text, **options)).json()["results"][0]
-        assert {**expected, "line": answer["line"]} == answer
+        assert {**expected, "line": answer["line"], "model": answer["model"]} == answer
         assert answer["label"] == "uncertain"
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from valence.service.classifier.classifier import Classifier
-from valence.service.classifier.tokenizer import tokenize
+from valence.service.classifier.tokenizer import ENGLISH, SCRIPTS, tokenize
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import Overloaded, TextTooLong
 from valence.service.inference.admission import QueueLimits
@@ -77,6 +77,23 @@ async def test_a_misspelled_word_contributes_like_its_correction(tiny_artifact, 
     assert [unknown for _, unknown in found.tokens] == [False, True]
 
 
+@pytest.mark.parametrize("rules", [ENGLISH, SCRIPTS])
+async def test_tokens_and_offsets_are_those_of_the_rules_of_the_model(tiny_artifact, rules):
+    words = Vocabulary(tiny_artifact.vocabulary, rules=rules)
+    scorer = make(dataclasses.replace(tiny_artifact, vocabulary=words))
+    text = "good 电影，น้ำดี movie"
+    tokens = ["good", "电", "影", "，", "น้ำ", "ดี", "movie"]
+    if rules == ENGLISH:
+        tokens = ["good", "电影", "，", "น้ำดี", "movie"]
+    (explanation,) = await explain(scorer, text)
+    assert [text[token["start"] : token["end"]] for token in explanation.tokens] == tokens
+    assert [token["unknown"] for token in explanation.tokens] == [
+        token not in ("good", "movie") for token in tokens
+    ]
+    found = await scorer.activations(ScoreRequest([text]), max_units=1)
+    assert [token.surface for token, _ in found.tokens] == tokens
+
+
 @pytest.mark.parametrize("label", ["negative", "neutral", "positive"])
 def test_contributions_sum_to_the_logit_of_the_engine(tiny_artifact, label):
     classifier = Classifier(tiny_artifact)
@@ -87,7 +104,7 @@ def test_contributions_sum_to_the_logit_of_the_engine(tiny_artifact, label):
         questions = explainer.questions(reading, label)
         answers = explainer.attribute(questions)
         known = classifier.artifact.vocabulary.encode(text).known
-        places = asyncio.run(Turns().run(find_places(text, known)))
+        places = asyncio.run(Turns().run(find_places(text, known, SCRIPTS)))
         explanation = explainer.explanation(places, label, "head", answers)
         assert explanation.label == label
         assert explanation.logit == pytest.approx(logit, abs=1e-4)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from valence.service.classifier import artifact, golden, seal
 from valence.service.inference.reload.candidate import Refusal, prepare
-from valence.service.inference.warm_up import compare_speed
 
 from tests.service.inference.reload.conftest import IGNORED
 from tests.support.model_stores import put_model
@@ -105,12 +104,6 @@ def test_a_slower_version_is_refused(make_service, monkeypatch):
     assert outcome == "slower"
     assert "VALENCE_RELOAD_SLOWDOWN allows 2" in reason
     assert service.sample("valence_tokens_total", model="sentiment", version="2") is None
-
-
-def test_an_engine_is_as_fast_as_itself(make_service):
-    service = make_service()
-    engine = service.models.get().engine
-    assert compare_speed(engine, engine, words=13) == pytest.approx(1, abs=0.6)
 
 
 def test_recorded_answers_are_those_of_the_artifact(make_service):

@@ -190,6 +190,14 @@ def test_a_configuration_with_a_self_teacher_is_refused(
         spaces.load_space(tmp_path / "space.toml", base)
 
 
+def test_a_configuration_without_a_network_is_refused(
+    configured: Callable[..., Configuration], tmp_path: Path
+) -> None:
+    (tmp_path / "space.toml").write_text("[network]\nlayers = { low = 1, high = 2 }\n")
+    with pytest.raises(ConfigurationError, match="a search compares networks, and there is none"):
+        spaces.load_space(tmp_path / "space.toml", configured(ngrams={"alone": True}))
+
+
 def test_of_the_data_section_only_targets_can_be_searched(declared: Callable[..., Space]) -> None:
     space = declared('[data]\ntargets = { choices = ["shares", "labels"] }\n')
     assert space.make_configuration({"data.targets": "labels"}).data.targets == "labels"

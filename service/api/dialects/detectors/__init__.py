@@ -1,0 +1,1 @@
+"""The dialect of detectors, which orchestrators of guardrails call."""

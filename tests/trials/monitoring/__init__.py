@@ -1,0 +1,1 @@
+"""Trials of the monitor: alarms on drift, false alarms, and estimated accuracy."""

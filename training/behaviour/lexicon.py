@@ -1,0 +1,18 @@
+"""The words that behavioural tests judge by, which no made training text may add."""
+
+from __future__ import annotations
+
+import itertools
+
+from valence.training.behaviour import fairness, words
+
+_TABLES = (
+    words.THINGS, words.DAYS, words.GOOD, words.BAD, words.PLAIN, words.LIKE, words.DISLIKE,
+    words.RATHER_GOOD, words.RATHER_BAD, words.INTENSIFIERS, words.DOWNTONERS,
+)  # fmt: skip
+
+
+def list_judged_words() -> frozenset[str]:
+    """The words of all tables, lower-case; the last word of an entry of several words."""
+    entries = itertools.chain(itertools.chain.from_iterable(_TABLES), fairness.list_terms())
+    return frozenset(entry.split()[-1].lower() for entry in entries)

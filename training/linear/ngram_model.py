@@ -1,0 +1,97 @@
+"""A linear model over n-grams, fitted to texts, as the tensors of an artifact.
+
+Texts are vectors of TF-IDF of length 1, in which an n-gram counts once. See
+:mod:`valence.service.classifier.ngrams` for how a text is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from valence.service.classifier.architecture import NGRAM_SCALES, NGRAM_WEIGHTS, NGRAM_WORDS
+from valence.service.classifier.ngrams import NGramTable
+from valence.service.classifier.vocabulary import Vocabulary
+from valence.training.config.schema import NGramSection
+from valence.training.data.batches import EncodedTexts
+from valence.training.linear.characters import make_character_matrix
+from valence.training.linear.logistic_regression import Problem, fit_weights
+from valence.training.linear.ngram_choice import choose_ngrams
+
+MAX_WEIGHTS = 2**23
+"""Weights of all n-grams and labels: fitting takes some fifteen times their memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class NGramModel:
+    """``table`` and ``bias`` ``(K,)`` give logits; ``tensors`` are those of the table."""
+
+    tensors: dict[str, NDArray[np.float32]]
+    bias: NDArray[np.float32]
+    table: NGramTable
+
+    @property
+    def size(self) -> int:
+        """The number of n-grams."""
+        return len(self.tensors[NGRAM_SCALES])
+
+    def compute_logits(self, texts: EncodedTexts) -> NDArray[np.float32]:
+        """Logits ``(texts, K)``."""
+        logits: NDArray[np.float32] = self.table.logits(texts.documents()) + self.bias
+        return logits
+
+    def scaled(self, factor: float) -> NGramModel:
+        """The model whose logits are ``factor`` times as large."""
+        tensors = {**self.tensors, NGRAM_WEIGHTS: self.tensors[NGRAM_WEIGHTS] * np.float32(factor)}
+        return _make_model(tensors, self.bias * np.float32(factor), self.table.vocabulary_size)
+
+
+def fit_ngram_model(
+    texts: EncodedTexts, vocabulary: Vocabulary, settings: NGramSection
+) -> NGramModel:
+    """Fit to ``texts``, which ``vocabulary`` has encoded, and their soft targets."""
+    documents, size = texts.documents(), len(vocabulary)
+    targets = texts.targets.astype(np.float64)
+    limit = max(MAX_WEIGHTS // targets.shape[1], 1)
+    words, counts = choose_ngrams(
+        documents,
+        vocabulary_size=size,
+        order=settings.words,
+        minimum_count=settings.minimum_count,
+        limit=limit,
+    )
+    scales = 1.0 + np.log((1.0 + len(documents)) / (1.0 + counts))
+    tensors = {
+        NGRAM_WORDS: words,
+        NGRAM_SCALES: scales.astype(np.float32),
+        NGRAM_WEIGHTS: np.zeros((len(words), targets.shape[1]), dtype=np.float32),
+    }
+    table = NGramTable(tensors, vocabulary_size=size)
+    single = words[:, 1] == 0
+    parts = make_character_matrix(
+        [vocabulary.words[int(word)] for word in words[single, 0]],
+        limit=limit if settings.characters else 0,
+    )
+    features = _make_features(table, texts, scales)
+    found = fit_weights(Problem(features, targets, texts.task, settings.strength, parts))
+    tensors[NGRAM_WEIGHTS] = (found.weights * scales[:, np.newaxis]).astype(np.float32)
+    return _make_model(tensors, found.bias.astype(np.float32), size)
+
+
+def _make_model(
+    tensors: dict[str, NDArray[np.float32]], bias: NDArray[np.float32], vocabulary_size: int
+) -> NGramModel:
+    return NGramModel(tensors, bias, NGramTable(tensors, vocabulary_size=vocabulary_size))
+
+
+def _make_features(
+    table: NGramTable, texts: EncodedTexts, scales: NDArray[np.float64]
+) -> sparse.csr_matrix:
+    """The vectors of ``texts`` ``(N, n-grams)``, of length 1."""
+    owners, rows, _ = table.list_ngrams(texts.documents())
+    shape = (len(texts), len(scales))
+    matrix = sparse.csr_matrix((scales[rows], (owners, rows)), shape=shape)
+    lengths = np.sqrt(np.bincount(owners, scales[rows] ** 2, minlength=len(texts)))
+    return (sparse.diags(1.0 / np.maximum(lengths, 1e-12)) @ matrix).tocsr()

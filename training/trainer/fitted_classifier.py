@@ -1,0 +1,91 @@
+"""A fitted classifier: a trained network, n-grams, or the sum of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.artifact import Tensors
+from valence.service.classifier.classifier import Logits
+from valence.service.classifier.model import tensors
+from valence.training.data.batches import EncodedTexts
+from valence.training.linear.ngram_model import NGramModel
+from valence.training.trainer import loop
+from valence.training.trainer.checkpoint import Epoch
+from valence.training.trainer.model_sum import weigh_models
+from valence.training.trainer.network import TrainedNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class FittedClassifier:
+    """At least one of ``network`` and ``ngrams``; logits are their sum."""
+
+    network: TrainedNetwork | None
+    ngrams: NGramModel | None
+    vocabulary_size: int
+
+    def compute_logits(self, texts: EncodedTexts) -> Logits:
+        """Logits ``(texts, labels)`` of a split, in its order."""
+        parts = []
+        if self.network is not None:
+            parts.append(loop.compute_logits(self.network.model, texts))
+        if self.ngrams is not None:
+            parts.append(self.ngrams.compute_logits(texts))
+        logits: Logits = np.sum(parts, axis=0, dtype=np.float32)
+        return logits
+
+    @property
+    def history(self) -> tuple[Epoch, ...]:
+        """The epochs of the network; none without one."""
+        return () if self.network is None else self.network.history
+
+    @property
+    def architecture(self) -> Architecture:
+        """The shape of the tensors."""
+        ngrams = 0 if self.ngrams is None else self.ngrams.size
+        if self.network is not None:
+            return self.network.model.architecture.model_copy(update={"ngrams": ngrams})
+        return Architecture(
+            vocabulary_size=self.vocabulary_size,
+            layers=0,
+            labels=0 if self.ngrams is None else len(self.ngrams.bias),
+            ngrams=ngrams,
+        )
+
+    def tensors(self) -> Tensors:
+        """The weights, as an artifact names them."""
+        found: dict[str, NDArray[np.float32]] = {}
+        if self.network is not None:
+            found = {
+                name: value.cpu().numpy() for name, value in tensors(self.network.model).items()
+            }
+        if self.ngrams is not None:
+            found |= self.ngrams.tensors
+            own = found.get("output.bias", np.zeros_like(self.ngrams.bias))
+            found["output.bias"] = own + self.ngrams.bias
+        return {name: found[name] for name in self.architecture.tensor_shapes()}
+
+
+def sum_models(
+    network: TrainedNetwork, ngrams: NGramModel, dev: EncodedTexts, *, share: float | None = None
+) -> tuple[FittedClassifier, float]:
+    """The sum of both, by the ``dev`` texts, and the share of ``ngrams`` in it, or ``share``.
+
+    Changes the output layer of the network.
+    """
+    weights = weigh_models(
+        loop.compute_logits(network.model, dev),
+        ngrams.compute_logits(dev),
+        dev.truth,
+        share=share,
+    )
+    with torch.no_grad():
+        for parameter in network.model.output.parameters():
+            parameter.mul_(weights.network)
+    scaled = ngrams.scaled(weights.ngrams)
+    return FittedClassifier(
+        network, scaled, network.model.architecture.vocabulary_size
+    ), weights.share
