@@ -83,7 +83,7 @@ class Issuer:
         if copy_seal is None:
             return self.issue_several(model, version, 1)
         tail = _pack_one(self._clock(), next(self._counts) & _LAST_COUNT, score)
-        seal = copy_seal()
+        seal: blake2b = copy_seal()
         seal.update(tail)
         return head + (tail + seal.digest()).hex()
 
@@ -93,7 +93,7 @@ class Issuer:
             model, version, None
         )
         tail = _SEVERAL.pack(self._clock(), next(self._counts) & _LAST_COUNT, texts)
-        seal = copy_seal()
+        seal: blake2b = copy_seal()
         seal.update(tail)
         return head + (tail + seal.digest()).hex()
 
