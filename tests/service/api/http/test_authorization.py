@@ -230,7 +230,7 @@ def test_without_a_file_there_are_no_gauges_of_keys(served):
     assert gauges(served) == (0,)
 
 
-@pytest.mark.parametrize("scope", ["classify", "metrics", "admin"])
+@pytest.mark.parametrize("scope", ["classify", "feedback", "metrics", "admin"])
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 async def test_a_route_admits_its_scope_and_admin_only(serve, file, route, scope):
     file.write_text(line("alice", SECRET, f" scopes={scope}"))
@@ -250,6 +250,7 @@ def test_routes_of_operators_need_other_scopes():
     scopes = {route.path: route.scope for route in ROUTES if route.scope != "classify"}
     assert scopes == {
         "/metrics": "metrics",
+        "/v1/feedback": "feedback",
         "/v1/models/{name}/reload": "admin",
         "/v2/repository/index": "admin",
         "/v2/repository/models/{name}/load": "admin",
