@@ -140,7 +140,9 @@ class Valence:
         )
         self.entry = allow_origins(self.application)
         self.admin = self.application.restrict(health.ADMIN_ROUTES)
-        self.calls = _make_call_server(self.application)
+        self.calls = _make_call_server(
+            self.application, self._ready if self.metrics.shared else None
+        )
         # Loading runs in a thread while BentoML goes on to start the server.
         self._loaded: Future[list[Scorer]] = self._worker.submit(self._load)
 
@@ -171,7 +173,7 @@ class Valence:
             port.require_free(host, supervisor.listening_port(), option="--port")
             port.require_free(host, checked.admin_port, option="VALENCE_ADMIN_PORT")
             if checked.grpc_port:
-                _require_grpc()
+                port.require_grpc()
                 port.require_free(host, checked.grpc_port, option="VALENCE_GRPC_PORT")
             if checked.engine.startswith("native"):
                 from valence.service.inference.engines import factory
@@ -437,26 +439,18 @@ def _make_limiter(application: ASGIApp) -> ConnectionLimiter:
     )
 
 
-def _require_grpc() -> None:
-    """Raise :class:`ConfigurationError` unless the packages of the extra ``grpc`` are there."""
-    from importlib.util import find_spec
+def _make_call_server(application: Application, ready: asyncio.Event | None) -> CallServer | None:
+    """Make the server of gRPC, if the settings name its port; without one nothing is imported.
 
-    from valence.service.errors import ConfigurationError
-
-    if find_spec("grpc") is None or find_spec("google") is None:
-        raise ConfigurationError(
-            "VALENCE_GRPC_PORT needs packages that are not installed; install valence[grpc]"
-        )
-
-
-def _make_call_server(application: Application) -> CallServer | None:
-    """Make the server of gRPC, if the settings name its port; without one nothing is imported."""
+    It listens when ``ready`` is set, or at once without it.
+    """
     settings = application.context.settings
     if not settings.grpc_port:
         return None
     from valence.service.api.grpc.server import ROUTES, CallServer
 
-    return CallServer(application.restrict(ROUTES), application.context, settings.grpc_port)
+    application, context = application.restrict(ROUTES), application.context
+    return CallServer(application, context, settings.grpc_port, ready)
 
 
 def _make_ports() -> list[PortServer]:

@@ -87,6 +87,7 @@ FLOORS = {
             "training/distillation",
             "training/report",
             "training/evaluation",
+            "training/outside",
         ),
         (
             "training/evaluation/assessment",

@@ -115,6 +115,18 @@ CLASSIFIED: dict[str, Any] = {
             ],
         }
     ),
+    "none of the labels": _answer(
+        RESULT
+        | {
+            "label": "uncertain",
+            "reason": "outside",
+            "labels": [],
+            "scores": [{"label": "tech", "score": 0.5}, {"label": "sports", "score": 0.5}],
+            "polarity": None,
+            "outside": 0.984375,
+        },
+        {"name": "topic", "version": "1"},
+    ),
     "not sure enough": _answer(RESULT | {"label": "uncertain", "labels": []}),
     "by a model of several labels a text": _answer(
         RESULT
@@ -191,6 +203,7 @@ CARD: dict[str, Any] = {
     "labels": ["negative", "neutral", "positive"],
     "thresholds": {},
     "polarity": {"negative": -1.0, "neutral": 0.0, "positive": 1.0},
+    "outside": None,
     "engine": "native-avx2-int16",
     "limits": LIMITS,
     "metrics": {"test": {"texts": 5812, "accuracy": 0.735, "macro_f1": 0.73, "ece": 0.015}},

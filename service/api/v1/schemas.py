@@ -52,7 +52,8 @@ class Options(BaseModel):
     )
     unreadable: Unreadable = Field(
         default="uncertain",
-        description="What a text gets of which the model knows no token, such as an empty text. "
+        description="What a text gets that the model cannot judge: it knows no token of the text, "
+        "such as of an empty text, or the text belongs to none of the labels (see `outside`). "
         f"`uncertain`: the label `{UNCERTAIN}`. `label`: the likeliest label. The scores stay.",
     )
     truncation: Truncation = Field(
@@ -145,7 +146,8 @@ class Judgement(BaseModel):
         default="empty",
         description=f"Only present if the label is `{UNCERTAIN}`. `empty`: the text has no token. "
         "`unknown_words`: the model knows no token that it reads of the text, as written or as a "
-        "misspelling (see `unreadable`). `min_confidence`: no score reaches `min_confidence`.",
+        "misspelling (see `unreadable`). `outside`: the text probably belongs to none of the "
+        "labels. `min_confidence`: no score reaches `min_confidence`.",
         json_schema_extra=_absent,
     )
     labels: Annotated[
@@ -169,6 +171,14 @@ class Judgement(BaseModel):
         Annotated[float, Field(ge=-1, le=1)] | None,
         Field(description="From -1 to 1 if the labels are a sentiment, otherwise null."),
     ]
+    outside: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description="Only present for a model that tells: the probability that the text belongs to "
+        "none of the labels, calibrated on texts of which one half does. The scores do not depend "
+        "on it. From the `threshold` of the model's card on, the label is "
+        f"`{UNCERTAIN}` (see `unreadable`).",
+        json_schema_extra=_absent,
+    )
 
 
 class SentenceResult(Judgement):

@@ -7,6 +7,8 @@ import pytest
 from valence.service.api.application import ROUTES, allow_origins
 from valence.service.api.http.authorization import Access
 from valence.service.errors import ConfigurationError
+from valence.service.keys import key_file
+from valence.service.keys.file_watch import SETTLE_SECONDS
 from valence.service.keys.key import fingerprint
 from valence.service.observability.log import Log
 from valence.service.observability.metrics import Metrics
@@ -114,6 +116,29 @@ async def test_a_changed_key_file_replaces_all_keys(serve, file):
     assert await status(served, **{"X-API-Key": SECRET}) == 401
     assert gauges(served) == (1, 0, 0)
     assert [entry["event"] for entry in events(served)] == ["API keys read"]
+
+
+@pytest.mark.usefixtures("prompt")
+async def test_a_file_written_while_it_is_read_locks_nobody_out(serve, file, monkeypatch):
+    served = serve(api_keys_file=str(file))
+    whole = file.read_text()
+    file.write_text(whole + line("carl", "of-carl"))
+    await asyncio.sleep(2 * SETTLE_SECONDS)
+    read = key_file.read
+
+    def read_torn(path):
+        monkeypatch.setattr(key_file, "read", read)
+        path.write_text("")
+        return read(path)
+
+    monkeypatch.setattr(key_file, "read", read_torn)
+    assert await status(served, **{"X-API-Key": SECRET}) == 200
+    assert key_file.read is read
+    assert gauges(served) == (3, 0, 0)
+    file.write_text(line("carl", "of-carl"))
+    await asyncio.sleep(2 * SETTLE_SECONDS)
+    assert await status(served, **{"X-API-Key": "of-carl"}) == 200
+    assert gauges(served) == (1, 0, 0)
 
 
 @pytest.mark.usefixtures("prompt")
