@@ -85,7 +85,7 @@ class Issuer:
         tail = _pack_one(self._clock(), next(self._counts) & _LAST_COUNT, score)
         seal: blake2b = copy_seal()
         seal.update(tail)
-        return head + (tail + seal.digest()).hex()
+        return f"{head}{(tail + seal.digest()).hex()}"
 
     def issue_several(self, model: str, version: str, texts: int) -> str:
         """The id of the answer to so many ``texts``; 0 if their number is not known."""
@@ -95,7 +95,7 @@ class Issuer:
         tail = _SEVERAL.pack(self._clock(), next(self._counts) & _LAST_COUNT, texts)
         seal: blake2b = copy_seal()
         seal.update(tail)
-        return head + (tail + seal.digest()).hex()
+        return f"{head}{(tail + seal.digest()).hex()}"
 
     def read(self, text: str) -> PredictionId:
         """What the id ``text`` says; raises ``ValueError`` with what is wrong and the remedy.
