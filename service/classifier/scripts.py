@@ -37,8 +37,8 @@ _MARKED_BLOCKS = (
     (0x10A00, 0x11FFF),
     (0x1E000, 0x1E95F),
 )
-# marks around letters, choices among the forms of one letter, and signs that join letters
-_VARIANTS = r"\u20d0-\u20ff\ufe00-\ufe0f\U000e0100-\U000e01ef\u200c\u200d"
+# choices among the forms of a letter, and signs that join letters
+_VARIANTS = r"\U000e0100-\U000e01ef\u200c\u200d"
 # letters by their category that belong to the letter before them: the vowel AM of Thai and Lao,
 # the voiced marks of half width
 _TRAILING = "\u0e33\u0eb3\uff9e\uff9f"

@@ -91,6 +91,11 @@ def _compile(marks: str) -> re.Pattern[str]:
 _ENGLISH_TOKEN = _compile(_ENGLISH_MARKS)
 _TOKEN = _compile(MARKS)
 _UNSPACED = re.compile(f"[{UNSPACED}]")
+# wider than needed, so that it is quick: the letters and marks that English texts hardly have
+_FOREIGN = re.compile(
+    r"[\u0483-\u1dff\u200c\u200d\u3005-\ufdff\ufe20-\uffff\U00010a00-\U0001efff"
+    r"\U00020000-\U000fffff]"
+)
 # a name of a user, a letter without spaces around it, or what is between: tokens of the rules above
 _STRETCH = re.compile(rf"(@\w*[{UNSPACED}]\w*|{CLUSTER})|(?:(?!@\w*[{UNSPACED}])[^{UNSPACED}])+")
 
@@ -127,10 +132,9 @@ def has_unspaced(text: str) -> bool:
 
 def find_surfaces(text: str, rules: Rules = SCRIPTS) -> list[str]:
     """The tokens of ``text`` as written, in order, without offsets (the fast path)."""
-    if rules == ENGLISH or text.isascii():  # marks decide nothing in ASCII
-        return _ENGLISH_TOKEN.findall(text)
-    if not has_unspaced(text):
-        return _TOKEN.findall(text)
+    pattern = _ENGLISH_TOKEN if text.isascii() else _choose_pattern(text, rules)
+    if pattern is not None:
+        return pattern.findall(text)
     return [text[start:end] for start, end in _cut(text, rules)]
 
 
@@ -159,22 +163,33 @@ def iter_spans(text: str, rules: Rules = SCRIPTS) -> Iterator[tuple[int, int]]:
     # pattern.
     for piece in text.split():
         end = text.index(piece, end)
-        if len(piece) == 1 or (
-            piece.isalpha() and (piece.isascii() or rules == ENGLISH or not has_unspaced(piece))
-        ):
+        pattern = _ENGLISH_TOKEN if piece.isascii() else _choose_pattern(piece, rules)
+        if len(piece) == 1 or (pattern is _ENGLISH_TOKEN and piece.isalpha()):
             start, end = end, end + len(piece)
             yield start, end
             continue
         first = end
-        for cut_start, cut_end in _cut(piece, rules):
-            start, end = first + cut_start, first + cut_end
+        if pattern is None:
+            for cut_start, cut_end in _cut(piece, rules):
+                start, end = first + cut_start, first + cut_end
+                yield start, end
+            continue
+        for match in pattern.finditer(piece):
+            start, end = first + match.start(), first + match.end()
             yield start, end
+
+
+def _choose_pattern(text: str, rules: Rules) -> re.Pattern[str] | None:
+    """The quickest pattern of the tokens of ``text``; None if one pattern does not find them."""
+    if rules == ENGLISH or _FOREIGN.search(text) is None:
+        return _ENGLISH_TOKEN
+    return None if _UNSPACED.search(text) else _TOKEN
 
 
 def _cut(text: str, rules: Rules) -> Iterator[tuple[int, int]]:
     """Start and end of each token of ``text``."""
-    pattern = _ENGLISH_TOKEN if rules == ENGLISH else _TOKEN
-    if rules == ENGLISH or not has_unspaced(text):
+    pattern = _choose_pattern(text, rules)
+    if pattern is not None:
         for match in pattern.finditer(text):
             yield match.span()
         return
@@ -184,7 +199,7 @@ def _cut(text: str, rules: Rules) -> Iterator[tuple[int, int]]:
             continue
         # the stretch is copied: its neighbours must not decide how it is cut
         first = stretch.start()
-        for match in pattern.finditer(stretch[0]):
+        for match in _TOKEN.finditer(stretch[0]):
             yield first + match.start(), first + match.end()
 
 

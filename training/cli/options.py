@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -25,7 +25,7 @@ WORKSPACE = Path(".valence")
 ConfigurationArgument = Annotated[
     Path | None,
     typer.Argument(
-        help="A preset such as `sentiment`, or a TOML file. Leave it out with --data.",
+        help="A preset such as `sentiment`, a TOML file, or a file of labelled texts.",
         show_default=False,
     ),
 ]
@@ -119,6 +119,14 @@ class DataOptions:
         ),
     ] = None
 
+    def with_argument(self, argument: Path | None) -> tuple[Path | None, DataOptions]:
+        """``argument`` as a configuration, or as data: a file that is not TOML."""
+        if argument is None or argument.suffix == ".toml" or not argument.is_file():
+            return argument, self
+        if self.data:
+            raise ConfigurationError(f"give {argument} or --data, not both")
+        return None, replace(self, data=[str(argument)])
+
     def find_configuration(
         self, configuration: Path | None, *, workspace: Path, reporter: Reporter
     ) -> Path:
@@ -126,13 +134,14 @@ class DataOptions:
 
         Raises :class:`ConfigurationError` for both and for neither of them.
         """
-        if self.data:
+        configuration, given = self.with_argument(configuration)
+        if given.data:
             if configuration is not None:
                 raise ConfigurationError("give a configuration or --data, not both")
             from valence.training.data import autoconfig
 
             return autoconfig.write_configuration(
-                self.data,
+                given.data,
                 Columns(
                     self.text,
                     self.label,

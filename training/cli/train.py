@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from valence.service.errors import ConfigurationError
 from valence.training.cli import tables
 from valence.training.cli.options import (
     WORKSPACE,
@@ -31,7 +32,30 @@ from valence.training.runtime.workspace import Workspace
 if TYPE_CHECKING:
     from valence.training.config.schema import Expected
     from valence.training.metrics.scores import Evaluation
+    from valence.training.pipeline.selection.recipes import Quality
     from valence.training.pipeline.training_run import Trained
+
+
+@dataclass(frozen=True, slots=True)
+class QualityOptions:
+    """Which recipes are tried for texts of one's own, and for how long."""
+
+    quality: Annotated[
+        str | None,
+        typer.Option(
+            help="For --data: fast (a linear model), balanced (the better of a linear model, a "
+            "network and their sum) or best (networks that teachers have taught, too).",
+            show_default="balanced",
+        ),
+    ] = None
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Begin no further trial of a recipe after so many minutes.",
+            show_default=False,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +83,11 @@ class TrainOptions:
 
 @expand_options
 def train(
-    configuration: ConfigurationArgument = None, *, data: DataOptions, options: TrainOptions
+    configuration: ConfigurationArgument = None,
+    *,
+    data: DataOptions,
+    quality: QualityOptions,
+    options: TrainOptions,
 ) -> None:
     """Train a classifier and put it into the model store.
 
@@ -68,6 +96,8 @@ def train(
     from valence.training.config import loader
 
     reporter = Reporter(quiet=not distributed.is_first())
+    configuration, data = data.with_argument(configuration)
+    chosen_quality = check_quality(quality, is_data=bool(data.data))
     with distributed.process_group():
         file = distributed.broadcast_from_first(
             lambda: data.find_configuration(
@@ -82,13 +112,21 @@ def train(
         from valence.training.tracking.tracker import UNTRACKED, track_run
 
         warn_of_near_name(chosen.name, reporter)
+        run = Run(Workspace(options.workspace), reporter, torch_device(options.device))
+        if chosen_quality is not None and distributed.world_size() == 1:
+            from valence.training.pipeline.selection import selection
+
+            chosen = selection.choose_configuration(
+                chosen, run, quality=chosen_quality, minutes=quality.minutes
+            )
+            selection.write_choice(file, chosen)
         track = options.track and distributed.is_first()
         with (
             track_run(options.workspace, reporter) if track else nullcontext(UNTRACKED) as tracking
         ):
             trained = training_run.train_classifier(
                 chosen,
-                Run(Workspace(options.workspace), reporter, torch_device(options.device)),
+                run,
                 fresh=options.fresh,
                 with_baselines=options.baselines,
                 tracking=tracking,
@@ -101,6 +139,26 @@ def train(
         reporter.say(f"warning: {shortfall}, short of what {file} expects")
     _print_champion(chosen.name, trained.tag, reporter)
     typer.echo(trained.tag)
+
+
+def check_quality(options: QualityOptions, *, is_data: bool) -> Quality | None:
+    """The quality that is asked for; None for a configuration, which is trained as it is.
+
+    Raises :class:`ConfigurationError` for another word, and for a configuration with a quality.
+    """
+    from valence.training.pipeline.selection.recipes import QUALITIES
+
+    given = options.quality
+    if given is not None and given not in QUALITIES:
+        raise ConfigurationError(f"--quality {given!r}: give {', '.join(QUALITIES)}")
+    if is_data:
+        return next((one for one in QUALITIES if one == given), "balanced")
+    if given is not None or options.minutes is not None:
+        raise ConfigurationError(
+            "--quality and --minutes choose settings for --data; a configuration has its settings, "
+            "so leave them out"
+        )
+    return None
 
 
 def _print_scores(trained: Trained, reporter: Reporter) -> None:

@@ -93,7 +93,7 @@ def test_a_letter_without_spaces_parts_a_text_like_a_space(before: str, after: s
 
 @given(st.text(alphabet=SIGNS + "éÉçñüжΩ", max_size=60))
 def test_both_rules_cut_text_of_spaced_scripts_alike(text: str) -> None:
-    text = text.replace("\u200d", "").replace("\ufe0f", "").replace("\u20e3", "")
+    text = text.replace("\u200d", "")  # it joins letters of some scripts, and emoji
     assert find_surfaces(text, SCRIPTS) == find_surfaces(text, ENGLISH)
 
 

@@ -186,7 +186,7 @@ def test_a_file_is_trained_on_and_evaluated_by_commands(
     arguments = ["--data", str(table), "--text", "review", "--label", "stars", "--name", "stars"]
     result = CliRunner().invoke(
         commands.app,
-        ["train", *arguments, "--workspace", str(workspace.root)],
+        ["train", *arguments, "--quality", "fast", "--workspace", str(workspace.root)],
         catch_exceptions=False,
     )
     assert result.exit_code == 0

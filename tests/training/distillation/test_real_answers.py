@@ -15,6 +15,7 @@ import pytest
 from valence.training.config import loader
 from valence.training.config.locations import PRESETS
 from valence.training.data.preparation import load_texts
+from valence.training.data.split import hash_examples
 from valence.training.distillation import answer_file, live_answers
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
@@ -23,8 +24,6 @@ from valence.training.runtime.workspace import Workspace
 pytestmark = pytest.mark.slow
 
 WORKSPACE = Path(__file__).parents[3] / ".valence"
-# a linear teacher answers in a minute; the texts are those of any teacher
-TEACHER = '\n[distillation]\nteacher = "n-grams"\ncopies = 4\ncounterfactuals = 0.5\n'
 MOST_BYTES = 4_000_000
 
 
@@ -34,7 +33,11 @@ def test_another_processor_finds_nearly_all_answers(tmp_path: Path, silent: type
     OpenBLAS, with which numpy multiplies, is told to compute as an older processor.
     """
     file, output = tmp_path / "sentiment.toml", tmp_path / "sentiment.safetensors"
-    file.write_text((PRESETS / "sentiment.toml").read_text("utf-8") + TEACHER, encoding="utf-8")
+    preset = (PRESETS / "sentiment.toml").read_text("utf-8")
+    # a linear teacher answers in a minute; the texts are those of any teacher
+    asked = preset.replace('answers = "sentiment"', 'teacher = "n-grams"')
+    assert asked != preset
+    file.write_text(asked, encoding="utf-8")
     subprocess.run(
         [sys.executable, "-m", "valence.training", "teach", file, output, "--workspace", WORKSPACE],
         env={**os.environ, "OPENBLAS_CORETYPE": "Haswell"},
@@ -56,3 +59,19 @@ def test_another_processor_finds_nearly_all_answers(tmp_path: Path, silent: type
     assert share_of(questions.augmented) > 0.99
     held_out = (*raw.splits.dev, *raw.splits.test)
     assert share_of(tuple(each.text for each in held_out)) == 0.0
+
+
+def test_the_published_answers_are_about_the_pinned_corpora(silent: type[Reporter]) -> None:
+    configuration = loader.load_configuration(PRESETS / "sentiment.toml")
+    raw = load_texts(configuration, Run(Workspace(WORKSPACE), silent()))
+    path = answer_file.find_answers("sentiment")
+    stored = answer_file.read_answers(path, labels=configuration.labels, task=configuration.task)
+    questions = live_answers.list_questions(configuration, raw)
+    assert stored.record.train_sha256 == hash_examples(raw.splits.train)
+    assert stored.record.dev_sha256 == hash_examples(raw.splits.dev)
+    for texts in (questions.labelled, questions.augmented):
+        assert not np.isnan(stored.probabilities(texts)).any()
+    asked = tuple(example.text for example in questions.counterfactuals)
+    assert not np.isnan(stored.probabilities(asked)).any()
+    held_out = [example.text for example in (*raw.splits.dev, *raw.splits.test)]
+    assert np.isnan(stored.probabilities(held_out)).all()

@@ -96,5 +96,5 @@ def test_ngrams_of_streamed_texts_are_refused(
     lines = [f"{example.text},{example.label}" for example in toy_examples()]
     path.write_text("text,label\n" + "\n".join(lines) + "\n")
     chosen = configured(data={"corpora": [], "files": str(path), "streamed": True}, ngrams={})
-    with pytest.raises(ConfigurationError, match=r"ngrams: .* streamed = false"):
+    with pytest.raises(ConfigurationError, match=r"ngrams: .*streamed = false"):
         preparation.load_texts(chosen, Run(workspace, silent()))
