@@ -27,7 +27,8 @@ def save_tiny() -> Callable[..., Path]:
     max_tokens=)``.
 
     ``sentiment`` has three labels and a polarity. Any other name has ``business`` and ``sport`` and
-    no polarity. With ``thresholds`` for these two labels the model is a multi-label model.
+    no polarity. With ``thresholds`` for these two labels the model is a multi-label model. With
+    ``outside=``, a threshold, it tells texts outside its labels.
     """
     return save_tiny_model
 
@@ -42,6 +43,12 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_artifact(tiny_folder: Path) -> Artifact:
     """A loaded and verified classifier."""
     return artifact.load(tiny_folder)
+
+
+@pytest.fixture(scope="session")
+def telling_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sealed model folder; the model tells texts outside its labels."""
+    return save_tiny_model(tmp_path_factory.mktemp("telling") / "sentiment", outside=0.75)
 
 
 @pytest.fixture

@@ -34,6 +34,9 @@ class Architecture(BaseModel):
     (:mod:`valence.service.classifier.ngrams`). Without ``layers`` the n-grams stand alone, and the
     sizes of the network are 0.
 
+    With ``outside``, the linear part of the network has one row after those of the labels. Its
+    logit tells whether a text belongs to none of them, and no n-gram is added to it.
+
     Cells are defined as in ``torch.nn`` (LSTM, GRU, and RNN with tanh), with the gates in torch's
     order. Below, ``h`` is the output of the last layer, ``(tokens, width)``, with the directions
     concatenated, forward first.
@@ -57,6 +60,9 @@ class Architecture(BaseModel):
     pooling: Pooling = "max_mean"
     labels: int = Field(ge=2, le=MAX_LABELS)
     ngrams: int = Field(default=0, ge=0, le=MAX_NGRAMS)
+    outside: bool = Field(
+        default=False, description="whether one more logit tells texts outside the labels"
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -68,6 +74,8 @@ class Architecture(BaseModel):
                 )
         if not (self.layers or self.ngrams):
             raise ValueError("layers and ngrams are both 0: the classifier reads nothing")
+        if self.outside and not self.layers:
+            raise ValueError("n-grams alone do not tell texts outside the labels")
         return self
 
     @model_validator(mode="after")
@@ -106,6 +114,11 @@ class Architecture(BaseModel):
         return self.hidden_size * self.directions
 
     @property
+    def outputs(self) -> int:
+        """The logits of a document: one for each label, then that of ``outside``."""
+        return self.labels + self.outside
+
+    @property
     def pooled_width(self) -> int:
         """Size of the pooled vector of a document."""
         return self.width * (2 if self.pooling == "max_mean" else 1)
@@ -113,7 +126,7 @@ class Architecture(BaseModel):
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter, exactly as in ``model.safetensors``."""
         shapes = self._network_shapes() if self.layers else {}
-        shapes["output.bias"] = (self.labels,)
+        shapes["output.bias"] = (self.outputs,)
         if self.ngrams:
             shapes[NGRAM_WORDS] = (self.ngrams, MAX_ORDER)
             shapes[NGRAM_SCALES] = (self.ngrams,)
@@ -136,5 +149,5 @@ class Architecture(BaseModel):
                 shapes[f"recurrent.bias_hh_{suffix}"] = (rows,)
         if self.pooling == "attention":
             shapes["attention"] = (self.width,)
-        shapes["output.weight"] = (self.labels, self.pooled_width)
+        shapes["output.weight"] = (self.outputs, self.pooled_width)
         return shapes

@@ -64,12 +64,17 @@ class Prediction(NamedTuple):
     label alone. ``label`` is the likeliest label. ``labels`` are the labels given: of a
     single-label model just ``label``; of a multi-label model all labels that reach their threshold,
     in the order of the manifest, often none.
+
+    ``outside`` is the probability that the text belongs to none of the labels, for a model that
+    tells. ``is_outside`` is whether it reaches the threshold of the model.
     """
 
     label: str
     probabilities: tuple[float, ...]
     polarity: float | None
     labels: tuple[str, ...]
+    outside: float | None = None
+    is_outside: bool = False
 
 
 class Classifier:
@@ -86,6 +91,8 @@ class Classifier:
             if artifact.manifest.task == "multi_label"
             else None
         )
+        outside = artifact.manifest.outside
+        self._outside_threshold = None if outside is None else outside.threshold
         self._polarity = (
             None
             if polarity is None
@@ -154,15 +161,30 @@ class Classifier:
                 continue
             rows = [prediction.probabilities for prediction in windows]
             mean = np.average(rows, axis=0, weights=text.weights)
-            merged += self._predictions(mean[np.newaxis])
+            whole = self._predictions(mean[np.newaxis])
+            if self._outside_threshold is not None:
+                scores = [prediction.outside or 0.0 for prediction in windows]
+                whole = self._mark_outside(whole, [float(np.average(scores, weights=text.weights))])
+            merged += whole
         return merged
 
     def predict(self, logits: Logits) -> list[Prediction]:
-        """One prediction for each row of ``logits`` ``(documents, labels)``."""
-        manifest = self.manifest
-        return self._predictions(
-            to_probabilities(logits, temperature=manifest.temperature, task=manifest.task)
-        )
+        """One prediction for each row of ``logits`` ``(documents, outputs)``."""
+        predictions = self._predictions(read_probabilities(logits, self.manifest))
+        if self._outside_threshold is None:
+            return predictions
+        return self._mark_outside(predictions, read_outside(logits).tolist())
+
+    def _mark_outside(
+        self, predictions: Sequence[Prediction], scores: Sequence[float]
+    ) -> list[Prediction]:
+        """``predictions`` with the probabilities that their texts belong to none of the labels."""
+        threshold = self._outside_threshold
+        assert threshold is not None  # noqa: S101 - only models that tell have scores
+        return [
+            Prediction(*prediction[:4], score, score >= threshold)
+            for prediction, score in zip(predictions, scores, strict=True)
+        ]
 
     def _predictions(self, rows: Probabilities) -> list[Prediction]:
         labels, label_tuples = self.manifest.labels, self._label_tuples
@@ -228,3 +250,21 @@ def to_probabilities(
     np.exp(scaled, out=scaled)
     scaled /= np.add.reduce(scaled, axis=-1, keepdims=True)
     return scaled
+
+
+def read_probabilities(logits: Logits, manifest: Manifest) -> Probabilities:
+    """The probabilities ``(documents, labels)`` of ``logits``, the outputs of an engine."""
+    labels = len(manifest.labels)
+    return to_probabilities(
+        logits if logits.shape[-1] == labels else logits[..., :labels],
+        temperature=manifest.temperature,
+        task=manifest.task,
+    )
+
+
+def read_outside(logits: Logits) -> Probabilities:
+    """The probability of each document ``(documents,)`` that it belongs to none of the labels.
+
+    ``logits`` are the outputs of an engine for a model that tells.
+    """
+    return to_probabilities(logits[..., -1], temperature=1.0, task="multi_label")

@@ -25,12 +25,17 @@ _UNKNOWN_TEXT = "qzxv qzxv?!"
 
 
 class GoldenAnswer(BaseModel):
-    """A text, and the probability of each label, in the order of the manifest."""
+    """A text, and the probability of each label, in the order of the manifest.
+
+    ``outside`` is the probability that the text belongs to none of the labels, for a model that
+    tells.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     text: Annotated[str, Field(max_length=_MAX_CHARACTERS)]
     probabilities: tuple[float, ...]
+    outside: float | None = None
 
 
 _ANSWERS = TypeAdapter(tuple[GoldenAnswer, ...])

@@ -142,6 +142,43 @@ class TeacherRecord(_Part):
         return {"teachers": [of_one], **rest}
 
 
+class OutsideTexts(_Part):
+    """Texts of one kind that belong to none of the labels, and how many the model finds."""
+
+    texts: int = Field(ge=1, description="Number of texts.")
+    found: int = Field(ge=0, description="Number of texts whose score reaches the threshold.")
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> OutsideTexts:
+        if self.found > self.texts:
+            raise ValueError(f"{self.found} of {self.texts} texts are found")
+        return self
+
+
+class Outside(_Part):
+    """How the model tells texts that belong to none of its labels.
+
+    The score of a text is the sigmoid of the last logit. It is calibrated on texts of which one
+    half belongs to a label.
+    """
+
+    threshold: float = Field(
+        gt=0, lt=1, description="From this score on, a text belongs to none of the labels."
+    )
+    auroc: float = Field(
+        ge=0,
+        le=1,
+        description="Probability that a text outside the labels has a higher score than a text "
+        "that has a label.",
+    )
+    ece: float = Field(ge=0, le=1, description="Expected calibration error of the score.")
+    inside: OutsideTexts = Field(description="Texts that have a label, and those lost so.")
+    kinds: dict[str, OutsideTexts] = Field(
+        min_length=1, max_length=64, description="Texts outside the labels, by kind."
+    )
+    fitted: int = Field(ge=1, description="Number of texts outside the labels that were learnt.")
+
+
 class BehaviourRecord(_Part):
     """How often the classifier passed a behaviour test (Ribeiro et al., ACL 2020)."""
 
@@ -231,6 +268,11 @@ class Manifest(_Part):
         default={},
         description="multi_label: the model gives a label from this probability on.",
     )
+    outside: Outside | None = Field(
+        default=None,
+        description="How texts that belong to none of the labels are told; null for a model that "
+        "does not tell them.",
+    )
     metrics: dict[str, JsonValue] = Field(description="Metrics by split.")
     intervals: dict[str, dict[str, tuple[float, float]]] = Field(
         default={}, description="95 % bootstrap intervals by split and metric."
@@ -250,6 +292,10 @@ class Manifest(_Part):
             raise ValueError(
                 f"{len(self.labels)} labels, but the architecture has {self.architecture.labels}"
             )
+        if (self.outside is not None) != self.architecture.outside:
+            raise ValueError(
+                "outside describes the last logit of the architecture: give both, or neither"
+            )
         check_task(self.task, self.labels, self.polarity, self.thresholds)
         return self
 
@@ -265,6 +311,7 @@ def strip_paths(configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         ("data", "dev"),
         ("words", "vectors"),
         ("unlabelled", "files"),
+        ("outside", "files"),
         ("distillation", "teacher"),
         ("distillation", "answers"),
     ):

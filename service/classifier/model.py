@@ -57,13 +57,18 @@ class RecurrentClassifier(nn.Module):
         )
         if architecture.pooling == "attention":
             self.attention = nn.Parameter(torch.zeros(architecture.width))
-        self.output = nn.Linear(architecture.pooled_width, architecture.labels)
+        self.output = nn.Linear(architecture.pooled_width, architecture.outputs)
 
     def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> Tensor:
-        """Logits ``(batch, labels)`` of padded word ids ``(batch, time)``, ``time`` at least 1.
+        """Logits ``(batch, outputs)`` of padded word ids ``(batch, time)``, ``time`` at least 1.
 
         ``lengths`` is ``(batch,)``. The ids of the padding do not matter. A document may be empty.
         """
+        logits: Tensor = self.output(self.pool(ids, lengths, dropout))
+        return logits
+
+    def pool(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> Tensor:
+        """The pooled vectors ``(batch, pooled width)`` of documents as :meth:`forward` has them."""
         hidden = self.embedding(ids)  # (B, T, E)
         if dropout is not None:
             hidden = dropout.embedded(hidden)
@@ -79,8 +84,7 @@ class RecurrentClassifier(nn.Module):
         pooled = self._pool(hidden, lengths)  # (B, P)
         if dropout is not None:
             pooled = dropout.pooled(pooled)
-        logits: Tensor = self.output(pooled)
-        return logits
+        return pooled
 
     def _pool(self, hidden: Tensor, lengths: Tensor) -> Tensor:
         """``(batch, time, width)`` to ``(batch, pooled width)``, without padding."""

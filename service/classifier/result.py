@@ -16,18 +16,31 @@ TopK = Annotated[int, Field(ge=1)]
 MinConfidence = Annotated[float, Field(ge=0, le=1)]
 """The lowest score of a likeliest label that is given."""
 Unreadable = Literal["uncertain", "label"]
-"""What a text gets of which the model knows no token: :data:`UNCERTAIN`, or its likeliest label."""
+"""What a text gets that the model cannot read or that belongs to none of the labels:
+:data:`UNCERTAIN`, or its likeliest label."""
 UNREADABLE: tuple[str, ...] = get_args(Unreadable)
-Reason = Literal["empty", "unknown_words", "min_confidence"]
-"""Why a label is :data:`UNCERTAIN`: no token, no known token, or no likely enough label."""
+Reason = Literal["empty", "unknown_words", "outside", "min_confidence"]
+"""Why a label is :data:`UNCERTAIN`.
+
+The text has no token, the model knows none of its tokens, it belongs to none of the labels, or no
+label is likely enough.
+"""
 
 
 def find_doubt(
-    likeliest: float, usage: Usage, *, min_confidence: float, unreadable: Unreadable
+    prediction: Prediction,
+    likeliest: float,
+    usage: Usage,
+    *,
+    min_confidence: float,
+    unreadable: Unreadable,
 ) -> Reason | None:
-    """Why a text whose likeliest label has this probability is uncertain; None if it is not."""
-    if usage.unreadable and unreadable == "uncertain":
-        return "unknown_words" if usage.tokens else "empty"
+    """Why a text whose ``likeliest`` probability is this is uncertain; None if it is not."""
+    if unreadable == "uncertain":
+        if usage.unreadable:
+            return "unknown_words" if usage.tokens else "empty"
+        if prediction.is_outside:
+            return "outside"
     return None if likeliest >= min_confidence else "min_confidence"
 
 
@@ -46,30 +59,39 @@ def format_judgement(
     all. If :func:`find_doubt` finds a reason, the label is :data:`UNCERTAIN`, ``reason`` has the
     reason, and the scores stay.
     """
-    label, probabilities, polarity, given_labels = prediction
+    label, probabilities, polarity, given_labels, outside, _ = prediction
     # sorting is stable, so ties keep the order of the labels, as in the choice of the label
     ranked = sorted(range(len(labels)), key=probabilities.__getitem__, reverse=True)
     reason = find_doubt(
-        probabilities[ranked[0]], usage, min_confidence=min_confidence, unreadable=unreadable
+        prediction,
+        probabilities[ranked[0]],
+        usage,
+        min_confidence=min_confidence,
+        unreadable=unreadable,
     )
     scores = [
         {"label": labels[index], "score": probabilities[index]}
         for index in (ranked[:top_k] if top_k else ranked)
     ]
+    shaped: dict[str, Any]
     if reason is None:
-        return {
+        shaped = {
             "label": label,
             "labels": list(given_labels),
             "scores": scores,
             "polarity": polarity,
         }
-    return {
-        "label": UNCERTAIN,
-        "reason": reason,
-        "labels": [],
-        "scores": scores,
-        "polarity": polarity,
-    }
+    else:
+        shaped = {
+            "label": UNCERTAIN,
+            "reason": reason,
+            "labels": [],
+            "scores": scores,
+            "polarity": polarity,
+        }
+    if outside is not None:
+        shaped["outside"] = outside
+    return shaped
 
 
 def format_result(

@@ -64,6 +64,7 @@ class Result(TypedDict):
     labels: list[str]
     scores: list[LabelScore]
     polarity: float | None
+    outside: NotRequired[float]
     usage: TextUsage
 
 
@@ -250,6 +251,7 @@ class TextClassifier:
         prediction, usage = judgement
         options = self._recipe.options
         return find_doubt(
+            prediction,
             max(prediction.probabilities),
             usage,
             min_confidence=options.min_confidence,

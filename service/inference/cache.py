@@ -57,4 +57,6 @@ class AnswerCache:
 
 
 def _size(answer: Answer) -> int:
-    return _ENTRY_BYTES + _LABEL_BYTES * len(answer[0].probabilities)
+    prediction = answer[0]
+    numbers = len(prediction.probabilities) + (prediction.outside is not None)
+    return _ENTRY_BYTES + _LABEL_BYTES * numbers

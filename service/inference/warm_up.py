@@ -44,7 +44,7 @@ def check_answers(classifier: Classifier, engine: Engine) -> None:
     try:
         require_finite(logits)
         for prediction in classifier.predict(logits):
-            require_finite(np.array(prediction.probabilities))
+            require_finite(np.array((*prediction.probabilities, prediction.outside or 0.0)))
     except NonFiniteAnswer:
         raise ArtifactError(
             f"the model {manifest.name}:{manifest.version} computes numbers that are not finite on "
@@ -61,6 +61,8 @@ def _check_golden_answers(classifier: Classifier, engine: Engine) -> None:
     for answer in golden:
         (found,) = classifier.predict(engine.logits([classifier.encode_head(answer.text).ids]))
         distance = float(np.abs(np.subtract(found.probabilities, answer.probabilities)).max())
+        if answer.outside is not None and found.outside is not None:
+            distance = max(distance, abs(found.outside - answer.outside))
         if distance > tolerance:
             raise ArtifactError(
                 f"the model {manifest.name}:{manifest.version} answers a text of its training "

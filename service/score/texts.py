@@ -50,15 +50,17 @@ class TextScorer:
         self.options = options or ScoreOptions()
         self._labels = classifier.manifest.labels
         self._probabilities = tuple(f"probability_{label}" for label in self._labels)
+        # a model that does not tell texts outside its labels has no column for it
+        self._outside = ("outside",) if classifier.manifest.outside else ()
         self.columns = (
-            *("label", *self._probabilities),
+            *("label", *self._probabilities, *self._outside),
             *(*_COUNTS, "truncated", "reason", "error"),
         )
 
     @property
     def types(self) -> dict[str, type]:
         """The type of the values of each column."""
-        types: dict[str, type] = dict.fromkeys(self._probabilities, float)
+        types: dict[str, type] = dict.fromkeys((*self._probabilities, *self._outside), float)
         types |= dict.fromkeys(_COUNTS, int)
         types["truncated"] = bool
         return {name: types.get(name, str) for name in self.columns}
@@ -139,6 +141,7 @@ class TextScorer:
     def _shape(self, prediction: Prediction, usage: Usage) -> tuple[Any, ...]:
         options, probabilities = self.options, prediction.probabilities
         reason = find_doubt(
+            prediction,
             max(probabilities),
             usage,
             min_confidence=options.min_confidence,
@@ -151,4 +154,6 @@ class TextScorer:
             ranked = sorted(order, key=probabilities.__getitem__, reverse=True)
             chosen = set(ranked[: options.top_k])
             shown = [probabilities[index] if index in chosen else None for index in order]
-        return (label, *shown, *usage[: len(_COUNTS)], usage.truncated, reason, None)
+        outside = (prediction.outside,) if self._outside else ()
+        counts = usage[: len(_COUNTS)]
+        return (label, *shown, *outside, *counts, usage.truncated, reason, None)

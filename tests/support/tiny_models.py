@@ -9,7 +9,13 @@ import numpy as np
 from valence.service.classifier import artifact
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.artifact import Artifact
-from valence.service.classifier.manifest import CorpusRecord, Manifest, Training
+from valence.service.classifier.manifest import (
+    CorpusRecord,
+    Manifest,
+    Outside,
+    OutsideTexts,
+    Training,
+)
 from valence.service.classifier.vocabulary import Vocabulary
 
 WORDS = ("<unk>", "good", "bad", "movie", "the", "was", "and", "not", "very", "a", ".", "!", "n't")
@@ -23,11 +29,19 @@ def save_tiny_model(
     seed: int = 0,
     max_tokens: int = 50,
     thresholds: Mapping[str, float] | None = None,
+    outside: float | None = None,
 ) -> Path:
-    """Save and seal a model folder with random weights: right shapes, random answers."""
+    """Save and seal a model folder with random weights: right shapes, random answers.
+
+    With ``outside``, a threshold, the model tells texts outside its labels.
+    """
     labels = ("negative", "neutral", "positive") if name == "sentiment" else ("business", "sport")
     architecture = Architecture(
-        vocabulary_size=len(WORDS), embedding_size=5, hidden_size=4, labels=len(labels)
+        vocabulary_size=len(WORDS),
+        embedding_size=5,
+        hidden_size=4,
+        labels=len(labels),
+        outside=outside is not None,
     )
     manifest = Manifest(
         name=name,
@@ -39,6 +53,7 @@ def save_tiny_model(
         architecture=architecture,
         max_tokens=max_tokens,
         temperature=1.25,
+        outside=None if outside is None else describe_outside(outside),
         metrics={"test": {"macro_f1": 0.5}},
         training=Training(
             corpora=(CorpusRecord(name="none", source="random weights", sha256="0" * 64, texts=0),),
@@ -62,6 +77,18 @@ def save_tiny_model(
     }
     artifact.save(folder, manifest, Vocabulary(WORDS), tensors)
     return folder
+
+
+def describe_outside(threshold: float) -> Outside:
+    """The record of a model that tells texts outside its labels."""
+    return Outside(
+        threshold=threshold,
+        auroc=0.99,
+        ece=0.01,
+        inside=OutsideTexts(texts=200, found=1),
+        kinds={"everyday": OutsideTexts(texts=100, found=90)},
+        fitted=100,
+    )
 
 
 def make_linear(tiny: Artifact, *, seed: int = 0) -> Artifact:

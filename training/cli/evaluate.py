@@ -71,6 +71,14 @@ class TextOptions:
             show_default=False,
         ),
     ] = None
+    outside: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Texts that belong to none of the labels, in files like those of --data: how many "
+            "of them does the model find? May be repeated.",
+            show_default=False,
+        ),
+    ] = None
     trained_on_too: Annotated[
         bool,
         typer.Option(
@@ -118,7 +126,7 @@ class EvaluateOptions:
 @expand_options
 def evaluate(model: ModelArgument, *, texts: TextOptions, options: EvaluateOptions) -> None:
     """Evaluate a model of the store on its held-out texts, or on any labelled texts."""
-    from valence.training.evaluation.assessment import stored_assessment
+    from valence.training.evaluation.assessment import outside, stored_assessment
     from valence.training.evaluation.assessment import texts as own_texts
 
     reporter = Reporter()
@@ -139,6 +147,11 @@ def evaluate(model: ModelArgument, *, texts: TextOptions, options: EvaluateOptio
             cache=workspace.corpora,
         )
 
+    def read_outside(manifest: Manifest) -> tuple[str, ...]:
+        return outside.read_outside_texts(
+            texts.outside or (), texts.make_columns(manifest), cache=workspace.corpora
+        )
+
     found = stored_assessment.assess_stored_model(
         model,
         stored_assessment.AssessmentOptions(
@@ -149,6 +162,7 @@ def evaluate(model: ModelArgument, *, texts: TextOptions, options: EvaluateOptio
         ),
         Run(workspace, reporter),
         read_texts=read_texts if texts.data else None,
+        read_outside=read_outside if texts.outside else None,
     )
     reporter.console.print(tables.scores(found.rows))
     for part in tables.assessment(found.assessment):
@@ -171,4 +185,8 @@ def _make_json(found: StoredAssessment) -> dict[str, Any]:
     scores[f"{found.assessment.model} ({found.assessment.data})"]["intervals"] = {
         name: list(interval) for name, interval in found.assessment.intervals.items()
     }
+    if found.assessment.outside is not None:
+        scores[f"{found.assessment.model} ({found.assessment.data})"]["outside"] = (
+            found.assessment.outside.model_dump(mode="json")
+        )
     return scores

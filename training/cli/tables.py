@@ -10,6 +10,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from valence.training.evaluation.assessment.assessment import Assessment
+    from valence.training.evaluation.assessment.outside import OutsideAssessment
     from valence.training.metrics.scores import Evaluation
 
 
@@ -27,6 +28,20 @@ def scores(rows: Mapping[str, Evaluation]) -> Table:
         )
         table.add_row(name, f"{value.count:,}", *(f"{figure:.4f}" for figure in figures))
     return table
+
+
+def tell_outside(found: OutsideAssessment) -> str:
+    """A line on the texts that a model calls outside its labels."""
+    line = (
+        f"outside the labels (score {found.threshold:.4f} or more): {found.lost:,} of "
+        f"{found.texts:,} texts, {found.lost / found.texts:.1%}"
+    )
+    if found.auroc is None or found.ece is None:
+        return line
+    return (
+        f"{line}; of {found.outside_texts:,} that belong to none {found.found:,}, "
+        f"{found.found / found.outside_texts:.1%} (AUROC {found.auroc:.4f}, ECE {found.ece:.4f})"
+    )
 
 
 def assessment(found: Assessment) -> Iterator[Table | str]:
@@ -51,6 +66,8 @@ def assessment(found: Assessment) -> Iterator[Table | str]:
             within = f"{change.low:+.4f} to {change.high:+.4f}"
             table.add_row(name, f"{change.value:+.4f}", within, chance)
         yield table
+    if found.outside is not None:
+        yield tell_outside(found.outside)
     other = ("other",) if found.comparison else ()
     table = Table("kind", "of text", "texts", "accuracy, F1 of a label", "95 % interval", *other)
     for part in found.slices:

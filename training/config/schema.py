@@ -6,7 +6,7 @@ minutes to make those. ``docs/training-log.md`` has the measurements behind the 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -44,6 +44,9 @@ SELF = "self"
 """The teacher that is the network itself, trained on the labels alone first."""
 
 MAX_NETWORKS = 10  # of a teacher
+
+OutsideKind = Literal["everyday", "languages", "noise"]
+"""A kind of the texts that Valence has and that belong to none of the labels of most models."""
 
 Numbers = Literal["alike", "own"]
 """Whether all numbers are one word, or frequent numbers are words of their own."""
@@ -447,6 +450,33 @@ class Counterfactuals(_Section):
     seed: int = Field(default=0, ge=0, description="Seed of the copies.")
 
 
+class Outside(_Section):
+    """Texts that belong to none of the labels, so that the model can tell such texts.
+
+    See :mod:`valence.training.outside`. Without any, the model does not tell them.
+    """
+
+    kinds: tuple[OutsideKind, ...] | None = Field(
+        default=None,
+        description="Texts that Valence has: 'everyday' (greetings, recipes, commands, small talk, "
+        "...), 'languages' (other than English) and 'noise' (code, numbers, keys pressed at "
+        "random). Without this key all of them; none if the labels have a polarity, which any "
+        "text has.",
+    )
+    corpora: tuple[str, ...] = Field(
+        default=(), description="Published corpora whose texts belong to none of the labels."
+    )
+    files: Names = Field(
+        default=(),
+        description="Your own texts that belong to none of the labels, named like `files` of "
+        "[data].",
+    )
+    text: str = Field(default="text", description="Column of the files that holds the text.")
+    encoding: str = Field(
+        default=AUTO, description="Encoding of the files; auto: recognized file by file."
+    )
+
+
 class Expected(_Section):
     """The scores that this configuration reaches, with a margin for rounding on other machines.
 
@@ -482,6 +512,7 @@ class Configuration(_Section):
     unlabelled: UnlabelledTexts | None = None
     distillation: Distillation | None = None
     counterfactuals: Counterfactuals | None = None
+    outside: Outside = Outside()
     expected: Expected | None = None
 
     @model_validator(mode="after")
@@ -512,6 +543,13 @@ class Configuration(_Section):
     def _check_unlabelled(self) -> Configuration:
         check_unlabelled_use(self.unlabelled, self.words, self.distillation)
         return self
+
+    @property
+    def outside_kinds(self) -> tuple[OutsideKind, ...]:
+        """The kinds of texts that belong to none of the labels."""
+        if self.outside.kinds is not None:
+            return self.outside.kinds
+        return () if self.polarity else get_args(OutsideKind)
 
     def as_json(self) -> dict[str, JsonValue]:
         """All that the weights depend on, as plain JSON values."""

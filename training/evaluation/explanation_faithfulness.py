@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from valence.service.classifier.classifier import Classifier, to_probabilities
+from valence.service.classifier.classifier import Classifier, read_probabilities
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.interface import Engine
@@ -62,9 +62,7 @@ def measure_faithfulness(
             engine.logits(documents[start : start + _CHUNK])
             for start in range(0, len(documents), _CHUNK)
         ]
-        return to_probabilities(
-            np.concatenate(outputs), temperature=manifest.temperature, task=manifest.task
-        )
+        return read_probabilities(np.concatenate(outputs), manifest)
 
     encoded = [classifier.encode_head(text).ids for text in texts]
     encoded = [ids for ids in encoded if len(ids) > DELETED]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from valence.service.classifier.classifier import to_probabilities
+from valence.service.classifier.manifest import Outside
 from valence.training.behaviour import suite
 from valence.training.behaviour.capability import Capability
 from valence.training.behaviour.model_under_test import ModelUnderTest
@@ -29,6 +30,7 @@ class FittedEvaluation:
     on test, or on dev where there are no test texts; ``behaviour`` is tested on the same texts.
     ``thresholds`` holds one threshold for each label of a multi-label task, else None. ``doubts``
     are sentences for the user. ``probabilities`` ``(N, K)`` are those of the texts, by split.
+    ``outside`` is set for a model that tells texts outside its labels.
     """
 
     temperature: float
@@ -39,6 +41,7 @@ class FittedEvaluation:
     behaviour: Sequence[Capability]
     doubts: tuple[str, ...] = ()
     probabilities: Mapping[str, Floats] = field(default_factory=dict)
+    outside: Outside | None = None
 
 
 def evaluate_fitted_model(

@@ -14,7 +14,8 @@ from valence.service.classifier.classifier import (
     Classifier,
     Probabilities,
     WindowedText,
-    to_probabilities,
+    read_outside,
+    read_probabilities,
 )
 from valence.service.classifier.manifest import Manifest
 from valence.service.classifier.result import format_result
@@ -146,10 +147,24 @@ def compute_probabilities(
         engine.logits(documents[start : start + _CHUNK])
         for start in range(0, len(documents), _CHUNK)
     ]
-    values = to_probabilities(
-        np.concatenate(logits), temperature=manifest.temperature, task=manifest.task
-    )
+    values = read_probabilities(np.concatenate(logits), manifest)
     return values[:, [manifest.labels.index(label) for label in labels]]
+
+
+def compute_outside(classifier: Classifier, engine: Engine, texts: Sequence[str]) -> Probabilities:
+    """The probability of each of ``texts`` that it belongs to none of the labels.
+
+    For a model that tells such texts.
+    """
+    scores = [
+        read_outside(
+            engine.logits(
+                [classifier.encode_head(text).ids for text in texts[start : start + _CHUNK]]
+            )
+        )
+        for start in range(0, len(texts), _CHUNK)
+    ]
+    return np.concatenate(scores)
 
 
 def select_thresholds(manifest: Manifest, labels: Sequence[str]) -> list[float] | None:

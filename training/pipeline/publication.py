@@ -128,6 +128,7 @@ def _make_manifest(
         max_tokens=configuration.text.max_tokens,
         temperature=evaluation.temperature,
         thresholds=dict(zip(configuration.labels, thresholds or (), strict=thresholds is not None)),
+        outside=evaluation.outside,
         metrics={name: scores.as_json() for name, scores in evaluation.evaluations.items()},
         intervals=dict(evaluation.intervals),
         baselines={
@@ -184,7 +185,9 @@ def _record_answers(trained: Artifact) -> list[golden.GoldenAnswer]:
     texts = golden.choose_texts(trained.vocabulary.words)
     documents = [classifier.encode_head(text).ids for text in texts]
     return [
-        golden.GoldenAnswer(text=text, probabilities=prediction.probabilities)
+        golden.GoldenAnswer(
+            text=text, probabilities=prediction.probabilities, outside=prediction.outside
+        )
         for text, prediction in zip(
             texts, classifier.predict(engine.logits(documents)), strict=True
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from valence.service.classifier.manifest import Manifest
 from valence.training.checks import suite
@@ -15,6 +15,7 @@ from valence.training.distillation import transfer_set
 from valence.training.evaluation import fitted_model
 from valence.training.linear.ngram_model import fit_ngram_model
 from valence.training.metrics.scores import Evaluation
+from valence.training.outside import detector
 from valence.training.pipeline import publication
 from valence.training.runtime import distributed, seeds
 from valence.training.runtime.run import Run
@@ -102,6 +103,10 @@ def train_classifier(
             evaluation = fitted_model.evaluate_fitted_model(
                 fitted, prepared, configuration, with_baselines=with_baselines
             )
+            told = detector.fit_detector(fitted, prepared, configuration, run)
+            if told is not None:
+                fitted = replace(fitted, outside=told.row)
+                evaluation = replace(evaluation, outside=told.record)
             tag, manifest = publication.publish_classifier(
                 fitted, prepared, evaluation, configuration, device=run.device, clock=clock
             )

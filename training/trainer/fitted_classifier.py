@@ -20,12 +20,24 @@ from valence.training.trainer.network import TrainedNetwork
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideRow:
+    """The row of the output layer that tells texts outside the labels.
+
+    ``weights`` are ``(pooled width,)``. It joins the tensors, and no logit of a label knows of it.
+    """
+
+    weights: NDArray[np.float32]
+    bias: np.float32
+
+
+@dataclass(frozen=True, slots=True)
 class FittedClassifier:
     """At least one of ``network`` and ``ngrams``; logits are their sum."""
 
     network: TrainedNetwork | None
     ngrams: NGramModel | None
     vocabulary_size: int
+    outside: OutsideRow | None = None
 
     def compute_logits(self, texts: EncodedTexts) -> Logits:
         """Logits ``(texts, labels)`` of a split, in its order."""
@@ -47,7 +59,10 @@ class FittedClassifier:
         """The shape of the tensors."""
         ngrams = 0 if self.ngrams is None else self.ngrams.size
         if self.network is not None:
-            return self.network.model.architecture.model_copy(update={"ngrams": ngrams})
+            told = self.outside is not None
+            return self.network.model.architecture.model_copy(
+                update={"ngrams": ngrams, "outside": told}
+            )
         return Architecture(
             vocabulary_size=self.vocabulary_size,
             layers=0,
@@ -66,6 +81,10 @@ class FittedClassifier:
             found |= self.ngrams.tensors
             own = found.get("output.bias", np.zeros_like(self.ngrams.bias))
             found["output.bias"] = own + self.ngrams.bias
+        if self.outside is not None:
+            rows = found["output.weight"], self.outside.weights[np.newaxis]
+            found["output.weight"] = np.concatenate(rows)
+            found["output.bias"] = np.append(found["output.bias"], self.outside.bias)
         return {name: found[name] for name in self.architecture.tensor_shapes()}
 
 

@@ -178,14 +178,29 @@ def best_epoch(history: Sequence[Epoch]) -> Epoch:
 
 
 def compute_logits(model: RecurrentClassifier, texts: EncodedTexts) -> Logits:
-    """Logits ``(texts, labels)`` of a split, in its order, without dropout."""
+    """Logits ``(texts, outputs)`` of a split, in its order, without dropout."""
+    return _compute(model, model, texts, width=model.architecture.outputs)
+
+
+def compute_pooled(model: RecurrentClassifier, texts: EncodedTexts) -> Logits:
+    """The pooled vectors ``(texts, pooled width)`` of a split, in its order, without dropout."""
+    return _compute(model, model.pool, texts, width=model.architecture.pooled_width)
+
+
+def _compute(
+    model: RecurrentClassifier,
+    function: Callable[[Tensor, Tensor], Tensor],
+    texts: EncodedTexts,
+    *,
+    width: int,
+) -> Logits:
     device = next(model.parameters()).device
-    result = np.empty((len(texts), model.architecture.labels), dtype=np.float32)
+    result = np.empty((len(texts), width), dtype=np.float32)
     model.eval()
     with torch.inference_mode():
         for rows in texts.plan(tokens=_EVALUATION_TOKENS):
             batch = texts.batch(rows)
-            output = model(batch.ids.to(device), batch.lengths.to(device))
+            output = function(batch.ids.to(device), batch.lengths.to(device))
             result[rows] = output.float().cpu().numpy()
     return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue
-from valence.service.classifier.manifest import BehaviourRecord, Task, Training
+from valence.service.classifier.manifest import BehaviourRecord, Outside, Task, Training
 
 
 class Limits(BaseModel):
@@ -89,6 +89,13 @@ class ModelCard(BaseModel):
         Field(description="The probability from which on a `multi_label` model gives a label."),
     ]
     polarity: dict[str, float] | None
+    outside: Annotated[
+        Outside | None,
+        Field(
+            description="How the model tells texts that belong to none of its labels, and how many "
+            "it finds. Null: it does not tell them."
+        ),
+    ]
     engine: Annotated[str, Field(description="The engine that runs the model.")]
     limits: Limits
     metrics: Annotated[dict[str, JsonValue], Field(description="Metrics by split of the data.")]

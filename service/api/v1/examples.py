@@ -11,6 +11,10 @@ from valence.service import errors
 from valence.service.api.http.problems import KINDS
 
 _MODEL = {"name": "sentiment", "version": "1"}
+_PREDICTION_ID = (
+    "WyJzZW50aW1lbnQiLCIxIixbInBvc2l0aXZlIl1d."
+    "1838d8c8e7cb8200000000003f700000b1a757ce6e5117f614c26d51"
+)
 _SCORES = [
     {"label": "positive", "score": 0.9375},
     {"label": "neutral", "score": 0.046875},
@@ -55,7 +59,12 @@ def _answer(result: dict[str, Any], model: dict[str, str] = _MODEL) -> dict[str,
     """The answer to a request with one text."""
     read = result["usage"]
     total = {"texts": 1, **{key: read[key] for key in list(read)[:4]}, "truncated_texts": 0}
-    return {"model": model, "results": [result], "usage": total}
+    return {
+        "model": model,
+        "prediction_id": _PREDICTION_ID,
+        "results": [result],
+        "usage": total,
+    }
 
 
 CLASSIFIED: dict[str, Any] = {
@@ -105,6 +114,18 @@ CLASSIFIED: dict[str, Any] = {
                 {"start": 26, "end": 35, **_NEGATIVE, "truncated": False},
             ],
         }
+    ),
+    "none of the labels": _answer(
+        RESULT
+        | {
+            "label": "uncertain",
+            "reason": "outside",
+            "labels": [],
+            "scores": [{"label": "tech", "score": 0.5}, {"label": "sports", "score": 0.5}],
+            "polarity": None,
+            "outside": 0.984375,
+        },
+        {"name": "topic", "version": "1"},
     ),
     "not sure enough": _answer(RESULT | {"label": "uncertain", "labels": []}),
     "by a model of several labels a text": _answer(
@@ -182,6 +203,7 @@ CARD: dict[str, Any] = {
     "labels": ["negative", "neutral", "positive"],
     "thresholds": {},
     "polarity": {"negative": -1.0, "neutral": 0.0, "positive": 1.0},
+    "outside": None,
     "engine": "native-avx2-int16",
     "limits": LIMITS,
     "metrics": {"test": {"texts": 5812, "accuracy": 0.735, "macro_f1": 0.73, "ece": 0.015}},

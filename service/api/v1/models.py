@@ -73,6 +73,7 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         labels=list(manifest.labels),
         thresholds=manifest.thresholds,
         polarity=manifest.polarity,
+        outside=manifest.outside,
         engine=scorer.engine.name,
         limits=limits(settings, manifest),
         metrics=manifest.metrics,

@@ -52,7 +52,8 @@ class Options(BaseModel):
     )
     unreadable: Unreadable = Field(
         default="uncertain",
-        description="What a text gets of which the model knows no token, such as an empty text. "
+        description="What a text gets that the model cannot judge: it knows no token of the text, "
+        "such as of an empty text, or the text belongs to none of the labels (see `outside`). "
         f"`uncertain`: the label `{UNCERTAIN}`. `label`: the likeliest label. The scores stay.",
     )
     truncation: Truncation = Field(
@@ -145,7 +146,8 @@ class Judgement(BaseModel):
         default="empty",
         description=f"Only present if the label is `{UNCERTAIN}`. `empty`: the text has no token. "
         "`unknown_words`: the model knows no token that it reads of the text, as written or as a "
-        "misspelling (see `unreadable`). `min_confidence`: no score reaches `min_confidence`.",
+        "misspelling (see `unreadable`). `outside`: the text probably belongs to none of the "
+        "labels. `min_confidence`: no score reaches `min_confidence`.",
         json_schema_extra=_absent,
     )
     labels: Annotated[
@@ -169,6 +171,14 @@ class Judgement(BaseModel):
         Annotated[float, Field(ge=-1, le=1)] | None,
         Field(description="From -1 to 1 if the labels are a sentiment, otherwise null."),
     ]
+    outside: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description="Only present for a model that tells: the probability that the text belongs to "
+        "none of the labels, calibrated on texts of which one half does. The scores do not depend "
+        "on it. From the `threshold` of the model's card on, the label is "
+        f"`{UNCERTAIN}` (see `unreadable`).",
+        json_schema_extra=_absent,
+    )
 
 
 class SentenceResult(Judgement):
@@ -272,6 +282,14 @@ class ClassifyResponse(BaseModel):
     """One result for each text, in order. The shape is the same for one text and for many."""
 
     model: ModelName
+    prediction_id: str = Field(
+        default="",
+        description="The id of this answer, for `POST /v1/feedback`; the header `X-Prediction-ID` "
+        "has it too. It names the model, the version, the time, and for one text the label and its "
+        "score; treat it as opaque. The id of text N of several texts is this id with `.N` after "
+        "it, counted from 0.",
+        json_schema_extra=_absent,
+    )
     results: Annotated[
         list[Result | None],
         Field(
@@ -319,6 +337,13 @@ class StreamResult(Result):
         ModelName,
         Field(description="What answered this line: later lines may have a newer version."),
     ]
+    prediction_id: str = Field(
+        default="",
+        description="Only present if another version answered this line than the header "
+        "`X-Prediction-ID` names: the id of this line. The id of any other line is the header with "
+        "`.N` after it, the number of the line.",
+        json_schema_extra=_absent,
+    )
 
 
 class StreamRefusal(BaseModel):

@@ -18,6 +18,7 @@ const EXAMPLES = {
 const REASONS = {
   empty: "The text has no word to read.",
   unknown_words: "The model knows no word of the text.",
+  outside: "The text probably belongs to none of the labels.",
   min_confidence: "No label is likely enough.",
 };
 // a larger share of unknown words is told

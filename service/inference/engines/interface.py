@@ -22,7 +22,7 @@ class Engine(Protocol):
         ...
 
     def logits(self, documents: Sequence[WordIds]) -> Logits:
-        """Logits ``(documents, labels)`` of word ids ``(tokens,)`` each, in the order given.
+        """Logits ``(documents, outputs)`` of word ids ``(tokens,)`` each, in the order given.
 
         A document may be empty. Its logits are the same alone and in any batch, up to rounding.
         """

@@ -22,7 +22,11 @@ class NGramEngine:
 
     def logits(self, documents: Sequence[WordIds]) -> Logits:
         """See :meth:`valence.service.inference.engines.interface.Engine.logits`."""
-        logits: Logits = self._table.logits(documents)
-        # the bias is one of the network's parameters
-        logits += self._bias if self._network is None else self._network.logits(documents)
+        added = self._table.logits(documents)
+        if self._network is None:
+            alone: Logits = added + self._bias
+            return alone
+        # the bias is one of the network's parameters, and no n-gram tells texts outside the labels
+        logits = self._network.logits(documents)
+        logits[:, : self._table.labels] += added
         return logits

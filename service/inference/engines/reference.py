@@ -56,7 +56,7 @@ class ReferenceEngine:
                 rows = order[start : start + max(1, self._slice_tokens // longest)]
                 outputs.append(self._run([documents[index] for index in rows]))
                 start += len(rows)
-        result = np.empty((len(documents), self._model.architecture.labels), dtype=np.float32)
+        result = np.empty((len(documents), self._model.architecture.outputs), dtype=np.float32)
         if outputs:
             result[order] = torch.cat(outputs).float().cpu().numpy()
         return result

@@ -255,7 +255,8 @@ class Explainer:
         """The ``max_units`` most telling units, by ``activations`` of the text's first window."""
         artifact = self._classifier.artifact
         tokens = list(islice(iter_tokens(text, artifact.vocabulary.rules), len(activations)))
-        weights = artifact.tensors["output.weight"]  # (labels, pooled)
+        labels = len(artifact.manifest.labels)
+        weights = artifact.tensors["output.weight"][:labels]  # (labels, pooled)
         _, directions, units = activations.shape
         # with max_mean pooling, the two weights of a unit count together
         apart = np.ptp(weights, axis=0).reshape(-1, directions, units).sum(axis=0)

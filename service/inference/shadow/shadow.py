@@ -62,11 +62,15 @@ class Shadow:
 
     def __init__(self, rule: ShadowRule, models: Models, metrics: Metrics, log: Log) -> None:
         self.rule = rule
+        self._challenger = f"{rule.model}@{rule.challenger}"
         self._models = models
         self._metrics = metrics
         self._log = log
         self._waiting: deque[_Part] = deque()
         self._texts = self._characters = 0
+        # Whether texts have waited in vain. Until there is room again, one request at a time waits
+        # for it, since to let others wait and forget them costs each answer.
+        self._crowded = False
         self._working: asyncio.Task[None] | None = None
         self._closed = False
         self._failures: set[tuple[str, type[Exception]]] = set()
@@ -79,16 +83,18 @@ class Shadow:
 
         They wait from when the task that answers them has ended, so that nothing delays the answer.
         """
+        share = self.rule.share
         if (
             request.shadow
-            or random.random() >= self.rule.share  # noqa: S311 - nothing secret
+            or (share < 1 and random.random() >= share)  # noqa: S311 - nothing secret
             or served is not self._models.find(served.name)
         ):
             return
         challenger = self._find_challenger(served)
         if challenger is None:
             return
-        if self._texts >= MAX_TEXTS or self._metrics.saturation >= MAX_SATURATION:
+        most = 1 if self._crowded else MAX_TEXTS
+        if self._texts >= most or self._metrics.saturation >= MAX_SATURATION:
             # an overload leaves no time to let texts wait in vain
             self._find_metrics(served, challenger).count_lost(len(request.texts), "dropped")
             return
@@ -131,6 +137,7 @@ class Shadow:
             await asyncio.sleep(_GATHER_SECONDS)
             while self._waiting:
                 if await self._find_room():
+                    self._crowded = False
                     await self._compare(self._take(alone=alone))
                     alone = not alone
                 else:
@@ -209,7 +216,7 @@ class Shadow:
 
     def _find_challenger(self, served: Scorer) -> Scorer | None:
         """The challenger, if it is loaded, is another version, and has the same labels."""
-        found = self._models.find(f"{served.name}@{self.rule.challenger}")
+        found = self._models.find(self._challenger)
         if (
             found is None
             or found.version == served.version
@@ -223,6 +230,7 @@ class Shadow:
         """Forget what has waited too long; the oldest comes first."""
         oldest = time.perf_counter() - _MAX_AGE_SECONDS
         while self._waiting and self._waiting[0].since < oldest:
+            self._crowded = True
             self._forget((self._waiting.popleft(),))
 
     def _forget(self, parts: Iterable[_Part]) -> None:

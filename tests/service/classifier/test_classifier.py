@@ -12,7 +12,14 @@ from hypothesis.extra import numpy as arrays
 from scipy.special import expit, softmax
 from valence.service.classifier import artifact
 from valence.service.classifier.artifact import Artifact
-from valence.service.classifier.classifier import Classifier, Usage, WindowedText, to_probabilities
+from valence.service.classifier.classifier import (
+    Classifier,
+    Usage,
+    WindowedText,
+    read_outside,
+    read_probabilities,
+    to_probabilities,
+)
 from valence.service.classifier.truncation import TRUNCATIONS, Truncation
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import TextTooLong
@@ -245,3 +252,41 @@ def test_a_single_label_prediction_gives_its_label(classifier: Classifier) -> No
 
 def test_without_logits_there_are_no_predictions(classifier: Classifier) -> None:
     assert classifier.predict(np.zeros((0, 3), dtype=np.float32)) == []
+
+
+@given(logits=LOGITS, last=st.floats(-1e4, 1e4, width=32))
+def test_the_last_logit_tells_and_changes_no_score(
+    telling_folder: Path, logits: np.ndarray, last: float
+) -> None:
+    loaded = artifact.load(telling_folder)
+    plain = dataclasses.replace(
+        loaded,
+        manifest=loaded.manifest.model_copy(
+            update={
+                "outside": None,
+                "architecture": loaded.manifest.architecture.model_copy(update={"outside": False}),
+            }
+        ),
+    )
+    whole = np.concatenate([logits, np.full((len(logits), 1), last, dtype=np.float32)], axis=1)
+    told = Classifier(loaded).predict(whole)
+    for found, expected in zip(told, Classifier(plain).predict(logits), strict=True):
+        assert found[:4] == expected[:4]
+        assert found.outside == pytest.approx(expit(last), abs=1e-12)
+        assert found.is_outside is (found.outside >= 0.75)
+        assert (expected.outside, expected.is_outside) == (None, False)
+    assert read_probabilities(whole, loaded.manifest).shape == logits.shape
+    assert read_outside(whole).shape == (len(logits),)
+
+
+def test_windows_are_outside_by_their_weighted_mean(telling_folder: Path) -> None:
+    classifier = Classifier(artifact.load(telling_folder))
+    reading = classifier.encode_windows("good " * 60, "window")
+    assert len(reading.windows) == 2
+    for last in (4.0, -4.0):
+        logits = np.array([[1, 2, 3, 1.5], [3, 2, 1, last]], dtype=np.float32)
+        (merged,) = classifier.merge_windows([reading], classifier.predict(logits))
+        mean = float(np.average(expit([1.5, last]), weights=reading.weights))
+        assert merged.outside == pytest.approx(mean, abs=1e-12)
+        assert merged.is_outside is (mean >= 0.75)
+        assert sum(merged.probabilities) == pytest.approx(1.0)

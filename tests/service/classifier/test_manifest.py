@@ -17,6 +17,10 @@ from valence.service.classifier.manifest import (
     strip_paths,
 )
 
+from tests.support.tiny_models import describe_outside
+
+OUTSIDE = describe_outside(0.75).model_dump(mode="json")
+
 
 @pytest.fixture
 def content(tiny_artifact: Artifact) -> dict[str, Any]:
@@ -46,6 +50,13 @@ def test_vectors_of_an_artifact_are_null_one_or_a_list(content: dict[str, Any]) 
         ({"polarity": {"negative": -1.0}}, "polarity has values for"),
         ({"polarity": {"negative": -2, "neutral": 0, "positive": 1}}, r"must lie in \[-1, 1\]"),
         ({"polarity": {"negative": math.nan, "neutral": 0, "positive": 1}}, "finite"),
+        ({"outside": OUTSIDE}, "outside describes the last logit"),
+        ({"outside": OUTSIDE | {"threshold": 1.0}}, "less than 1"),
+        ({"outside": OUTSIDE | {"threshold": 0.0}}, "greater than 0"),
+        ({"outside": OUTSIDE | {"threshold": math.nan}}, "finite"),
+        ({"outside": OUTSIDE | {"auroc": 1.5}}, "less than or equal to 1"),
+        ({"outside": OUTSIDE | {"inside": {"texts": 3, "found": 4}}}, "4 of 3 texts are found"),
+        ({"outside": OUTSIDE | {"kinds": {}}}, "at least 1 item"),
         ({"temperature": 0.0}, "greater than or equal to 0.01"),
         ({"temperature": 5e-324}, "greater than or equal to 0.01"),
         ({"temperature": 100.1}, "less than or equal to 100"),

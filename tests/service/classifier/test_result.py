@@ -76,3 +76,19 @@ def test_a_text_without_a_known_word_is_uncertain(tokens: int, reason: str) -> N
     assert given_label == format_judgement(LABELS, asked, READ)
     unsure = format_judgement(LABELS, asked, usage, unreadable="label", min_confidence=0.6)
     assert unsure["reason"] == "min_confidence"
+
+
+def test_a_text_outside_the_labels_is_uncertain() -> None:
+    asked = prediction(0.25, 0.5, 0.25)
+    outside, inside = asked._replace(outside=0.9, is_outside=True), asked._replace(outside=0.7)
+    found = format_judgement(LABELS, outside, READ)
+    assert (found["label"], found["reason"], found["labels"]) == ("uncertain", "outside", [])
+    assert found["scores"] == format_judgement(LABELS, asked, READ)["scores"]
+    assert found["outside"] == 0.9
+    assert "outside" not in format_judgement(LABELS, asked, READ)
+    labelled = format_judgement(LABELS, asked, READ)
+    assert format_judgement(LABELS, inside, READ) == labelled | {"outside": 0.7}
+    likeliest = format_judgement(LABELS, outside, READ, unreadable="label")
+    assert likeliest == labelled | {"outside": 0.9}
+    unreadable = Usage(9, 3, 3, 3, unreadable=True)
+    assert format_judgement(LABELS, outside, unreadable)["reason"] == "unknown_words"

@@ -24,10 +24,15 @@ OPTIONS = [
 ]
 
 
+@pytest.fixture(params=["labels alone", "outside too"])
+def folder(request, tiny_folder, telling_folder):
+    return tiny_folder if request.param == "labels alone" else telling_folder
+
+
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-async def test_results_are_those_of_http(serve, tiny_folder, options):  # noqa: F811
-    model = valence.load(tiny_folder, **options)
-    loaded = artifact.load(tiny_folder)
+async def test_results_are_those_of_http(serve, folder, options):  # noqa: F811
+    model = valence.load(folder, **options)
+    loaded = artifact.load(folder)
     engine = factory.create(loaded, name=model.engine, log=Log(io.StringIO()))
     served = serve(engine=engine, artifact=loaded)
     for text in TEXTS:
@@ -43,16 +48,18 @@ async def test_results_are_those_of_http(serve, tiny_folder, options):  # noqa: 
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_results_are_those_of_a_scored_file(tmp_path, tiny_folder, options):
+def test_results_are_those_of_a_scored_file(tmp_path, folder, options):
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
-    model = valence.load(tiny_folder, **options)
+    model = valence.load(folder, **options)
     given = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-    score.main(
-        [str(source), str(out), "--model", str(tiny_folder), "--engine", model.engine, *given]
-    )
+    score.main([str(source), str(out), "--model", str(folder), "--engine", model.engine, *given])
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert [row["label"] for row in rows] == model.predict(TEXTS).tolist()
     assert [
         [row[f"probability_{label}"] for label in model.classes_] for row in rows
     ] == model.predict_proba(TEXTS).tolist()
+    results = model(TEXTS)
+    assert [row.get("reason") or None for row in rows] == [one.get("reason") for one in results]
+    assert [row.get("outside") for row in rows] == [one.get("outside") for one in results]
+    assert ("outside" in rows[0]) is (folder.parent.name.startswith("telling"))

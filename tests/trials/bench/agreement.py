@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from valence.service.classifier import artifact
-from valence.service.classifier.classifier import Classifier, to_probabilities
+from valence.service.classifier.classifier import (
+    Classifier,
+    Logits,
+    read_outside,
+    read_probabilities,
+)
+from valence.service.classifier.manifest import Manifest
 from valence.service.inference.engines.native import NativeEngine, available_paths
 from valence.service.inference.engines.reference import ReferenceEngine
 from valence.training.config import loader
@@ -33,16 +40,13 @@ def run(options: Options) -> Section:
         )
         _, splits = load_splits(chosen, Run(Workspace(texts.CACHE.parent), Reporter()))
         documents = [classifier.encode_head(example.text).ids for example in splits.test]
-        temperature = loaded.manifest.temperature
-        expected = to_probabilities(
-            ReferenceEngine(loaded).logits(documents), temperature=temperature
-        )
+        expected = _read(ReferenceEngine(loaded).logits(documents), loaded.manifest)
         for path in available_paths():
             say(f"  {tag}, {path}")
-            found = to_probabilities(
-                NativeEngine(loaded, path=path).logits(documents), temperature=temperature
-            )
-            agree = float((found.argmax(axis=1) == expected.argmax(axis=1)).mean())
+            found = _read(NativeEngine(loaded, path=path).logits(documents), loaded.manifest)
+            labels = len(loaded.manifest.labels)
+            likeliest, wanted = (rows_[:, :labels].argmax(axis=1) for rows_ in (found, expected))
+            agree = float((likeliest == wanted).mean())
             furthest = float(np.abs(found - expected).max())
             rows.append([tag, path, f"{len(documents):,}", f"{agree:.4%}", f"{furthest:.1e}"])
             goals += [
@@ -58,3 +62,11 @@ def run(options: Options) -> Section:
     table = Table(["model", "path", "test texts", "same label", "furthest probability"], rows)
     text = "Every dispatch path against torch on test texts, which were not used for training."
     return Section("Agreement with the reference", text, [table], goals)
+
+
+def _read(logits: Logits, manifest: Manifest) -> NDArray[np.float64]:
+    """The probability of each label, then that of no label for a model that tells it."""
+    probabilities = read_probabilities(logits, manifest)
+    if manifest.outside is None:
+        return probabilities
+    return np.column_stack([probabilities, read_outside(logits)])

@@ -39,13 +39,13 @@ class EagerNetwork(nn.Module):
             batch_first=True,
             bidirectional=True,
         )
-        self.output = nn.Linear(architecture.pooled_width, architecture.labels)
+        self.output = nn.Linear(architecture.pooled_width, architecture.outputs)
         self.with_mean = architecture.pooling == "max_mean"
         self.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
         self.eval()
 
     def forward(self, ids: Tensor, lengths: Tensor, packed: bool = False) -> Tensor:
-        """Return logits ``(batch, labels)`` for padded ids ``(batch, time)``."""
+        """Return logits ``(batch, outputs)`` for padded ids ``(batch, time)``."""
         embedded = self.embedding(ids)
         if packed:
             sequence = pack_padded_sequence(

@@ -128,7 +128,7 @@ def _graph(architecture: Architecture, tensors: Tensors) -> onnx.ModelProto:
         ],
         [
             helper.make_tensor_value_info(
-                "logits", TensorProto.FLOAT, ["batch", architecture.labels]
+                "logits", TensorProto.FLOAT, ["batch", architecture.outputs]
             )
         ],
         [numpy_helper.from_array(value, name) for name, value in weights.items()],

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest
 from valence.service.classifier.artifact import Artifact
 from valence.training.behaviour.capability import Capability
+from valence.training.evaluation.assessment.outside import OutsideAssessment
 from valence.training.evaluation.assessment.selective_prediction import (
     SelectivePrediction,
     measure_selective_prediction,
@@ -90,6 +91,7 @@ class Assessment(_FrozenModel):
     selective: SelectivePrediction
     behaviour: tuple[Capability, ...] = ()
     comparison: Comparison | None = None
+    outside: OutsideAssessment | None = None
 
 
 def assess_predictions(

@@ -20,6 +20,7 @@ from valence.training.evaluation import stored_model
 from valence.training.evaluation.assessment import report
 from valence.training.evaluation.assessment.assessment import Assessment, assess_predictions
 from valence.training.evaluation.assessment.mistakes import list_worst_mistakes
+from valence.training.evaluation.assessment.outside import assess_outside
 from valence.training.evaluation.assessment.texts import EvaluationTexts
 from valence.training.metrics.predictions import Predictions
 from valence.training.metrics.scores import Evaluation
@@ -56,9 +57,16 @@ class StoredAssessment:
 
 
 def assess_stored_model(
-    tag: str, options: AssessmentOptions, run: Run, *, read_texts: TextReader | None = None
+    tag: str,
+    options: AssessmentOptions,
+    run: Run,
+    *,
+    read_texts: TextReader | None = None,
+    read_outside: Callable[[Manifest], Sequence[str]] | None = None,
 ) -> StoredAssessment:
     """Assess the model ``tag`` on the texts of ``read_texts``, or on its own held-out texts.
+
+    ``read_outside`` reads texts that belong to none of the labels.
 
     Raises :class:`ConfigurationError` if the two models of a comparison have different labels.
     """
@@ -107,6 +115,16 @@ def assess_stored_model(
         model=classifier.artifact,
         against=comparison,
         behaviour=behaviour,
+    )
+    assessment = assessment.model_copy(
+        update={
+            "outside": assess_outside(
+                classifier,
+                model_engine,
+                [example.text for example in texts.examples],
+                read_outside(manifest) if read_outside else (),
+            )
+        }
     )
     folder = run.workspace.root / "evaluations" / name.replace(":", "-") / _make_slug(texts.name)
     worst = list_worst_mistakes(texts, predictions, manifest.labels, most=options.mistakes)

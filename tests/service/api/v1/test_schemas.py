@@ -1,7 +1,14 @@
+import dataclasses
+
+import numpy as np
 import pytest
 from valence.service.api.v1.schemas import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS, ClassifyResponse
+from valence.service.classifier import artifact
+from valence.service.classifier.classifier import Classifier, read_outside
+from valence.service.inference.engines.reference import ReferenceEngine
 
 from tests.service.api.operations.test_health import metrics, sample
+from tests.support.tiny_models import describe_outside
 
 # the tiny model reads 50 tokens; the text has 20 unknown words, 11 "movie" and 20 "good"
 LONG = "zzz " * 20 + "movie " * 11 + "good " * 20
@@ -31,7 +38,7 @@ async def test_truncation_is_head_by_default(served):
         await served.classify(text=LONG),
         await served.classify(text=LONG, truncation="head"),
     )
-    assert plain.content == head.content
+    assert plain.json()["results"] == head.json()["results"]
 
 
 async def test_head_and_tail_read_different_words(served):
@@ -269,3 +276,36 @@ async def test_only_accepted_texts_are_explained(served):
     first, second = answer.json()["results"]
     assert first is None
     assert len(second["explanation"]["tokens"]) == 1
+
+
+async def test_a_text_outside_the_labels_is_uncertain(serve, telling_folder):
+    loaded, texts = artifact.load(telling_folder), ["good movie", "bad", "very very not", "and a !"]
+    engine = ReferenceEngine(loaded)
+    logits = engine.logits([Classifier(loaded).encode_head(text).ids for text in texts])
+    threshold = float(np.mean(read_outside(logits)))
+    manifest = loaded.manifest.model_copy(update={"outside": describe_outside(threshold)})
+    served = serve(engine=engine, artifact=dataclasses.replace(loaded, manifest=manifest))
+    answer = await served.classify(texts=texts)
+    ClassifyResponse.model_validate_json(answer.content, strict=True)
+    labelled = (await served.classify(texts=texts, unreadable="label")).json()["results"]
+    reasons = []
+    for found, plain in zip(answer.json()["results"], labelled, strict=True):
+        is_outside = found["outside"] >= threshold
+        reasons.append(found.get("reason"))
+        assert reasons[-1] == ("outside" if is_outside else None)
+        uncertain = {"label": "uncertain", "labels": [], "reason": "outside"}
+        assert found == plain | (uncertain if is_outside else {})
+    assert set(reasons) == {"outside", None}
+    text = await metrics(served)
+    assert sample(text, "valence_uncertain_texts_total", model="sentiment") == reasons.count(
+        "outside"
+    )
+    card = (await served.client.get("/v1/models/sentiment")).json()
+    assert card["outside"]["threshold"] == threshold
+    split = (await served.classify(text="Bad. Very not!", granularity="sentence")).json()
+    assert all("outside" in sentence for sentence in split["results"][0]["sentences"])
+
+
+async def test_a_model_that_does_not_tell_has_no_such_field(served):
+    answer = await served.classify(text="good")
+    assert b"outside" not in answer.content

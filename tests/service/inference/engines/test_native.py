@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.artifact import Artifact
-from valence.service.classifier.classifier import Logits, to_probabilities
+from valence.service.classifier.classifier import Logits, read_outside, to_probabilities
 from valence.service.classifier.manifest import Manifest
 from valence.service.classifier.vocabulary import Vocabulary, WordIds
 from valence.service.errors import ConfigurationError
@@ -90,6 +90,25 @@ def test_every_path_agrees_with_the_reference(cell: str, pooling: str) -> None:
         for path in PATHS:
             found = distance(NativeEngine(artifact, path=path).logits(texts), expected)
             assert found <= tolerance(path), (path, layers, bidirectional, hidden)
+
+
+@pytest.mark.parametrize("pooling", ["last", "max", "mean", "max_mean", "attention"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_the_row_of_outside_agrees_and_changes_no_label(cell: str, pooling: str) -> None:
+    texts = documents(LENGTHS)
+    artifact = build(cell=cell, pooling=pooling, hidden_size=17, outside=True)
+    plain = build(cell=cell, pooling=pooling, hidden_size=17)
+    for name in plain.tensors:
+        plain.tensors[name] = artifact.tensors[name][: len(plain.tensors[name])]
+    expected = ReferenceEngine(artifact).logits(texts)
+    assert expected.shape == (len(texts), 4)
+    for path in PATHS:
+        found = NativeEngine(artifact, path=path).logits(texts)
+        scores, truth = read_outside(found), read_outside(expected)
+        assert np.abs(scores - truth).max() <= tolerance(path), path
+        np.testing.assert_array_equal(
+            found[:, :3], NativeEngine(plain, path=path).logits(texts), strict=True
+        )
 
 
 @pytest.mark.parametrize("pooling", ["max_mean", "attention"])

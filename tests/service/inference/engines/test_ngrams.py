@@ -76,6 +76,28 @@ def test_native_and_reference_agree_on_the_sum() -> None:
     np.testing.assert_allclose(answers - network, ngrams, atol=1e-5)
 
 
+@pytest.mark.skipif(not native.native_available(), reason="the kernel is not built")
+def test_no_ngram_is_added_to_the_logit_of_outside() -> None:
+    both = build(layers=1, embedding_size=4, hidden_size=3, outside=True)
+    shape = both.manifest.architecture.model_copy(update={"ngrams": 0})
+    alone = Artifact(
+        Manifest.model_construct(architecture=shape, name="network"),
+        both.vocabulary,
+        {name: both.tensors[name] for name in shape.tensor_shapes()},
+    )
+    ngrams = NGramTable(both.tensors, vocabulary_size=SIZE).logits(DOCUMENTS)
+    for name in ("reference", "native-portable"):
+        answers, network = (
+            factory.create(one, name=name, log=make_log()).logits(DOCUMENTS)
+            for one in (both, alone)
+        )
+        assert answers.shape == (len(DOCUMENTS), 4)
+        np.testing.assert_array_equal(answers[:, 3], network[:, 3])
+        np.testing.assert_allclose(answers[:, :3] - network[:, :3], ngrams, atol=1e-5)
+    with pytest.raises(ValueError, match="n-grams alone do not tell"):
+        build(outside=True)
+
+
 def test_ngrams_are_served_without_torch_and_scikit_learn() -> None:
     program = """
 import sys
