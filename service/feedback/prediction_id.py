@@ -83,9 +83,9 @@ class Issuer:
         if copy_seal is None:
             return self.issue_several(model, version, 1)
         tail = _pack_one(self._clock(), next(self._counts) & _LAST_COUNT, score)
-        seal = copy_seal()
+        seal: blake2b = copy_seal()
         seal.update(tail)
-        return head + (tail + seal.digest()).hex()
+        return f"{head}{(tail + seal.digest()).hex()}"
 
     def issue_several(self, model: str, version: str, texts: int) -> str:
         """The id of the answer to so many ``texts``; 0 if their number is not known."""
@@ -93,9 +93,9 @@ class Issuer:
             model, version, None
         )
         tail = _SEVERAL.pack(self._clock(), next(self._counts) & _LAST_COUNT, texts)
-        seal = copy_seal()
+        seal: blake2b = copy_seal()
         seal.update(tail)
-        return head + (tail + seal.digest()).hex()
+        return f"{head}{(tail + seal.digest()).hex()}"
 
     def read(self, text: str) -> PredictionId:
         """What the id ``text`` says; raises ``ValueError`` with what is wrong and the remedy.

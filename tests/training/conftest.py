@@ -168,7 +168,10 @@ def model_store(tmp_path: Path) -> Iterator[Path]:
 
 
 def toy_configuration(**sections: dict[str, object]) -> Configuration:
-    """Return a configuration that learns ``toy`` in three epochs; ``sections`` change its keys."""
+    """Return a configuration that learns ``toy`` in three epochs; ``sections`` change its keys.
+
+    Its models do not tell texts outside their labels.
+    """
     content: dict[str, dict[str, object]] = {
         "data": {"corpora": ["toy"]},
         "text": {"max_tokens": 20, "minimum_count": 1},
@@ -187,6 +190,7 @@ def toy_configuration(**sections: dict[str, object]) -> Configuration:
             "patience": 3,
             "warmup_steps": 3,
         },
+        "outside": {"kinds": []},
     }
     for name, section in sections.items():
         content[name] = {**content.get(name, {}), **section}

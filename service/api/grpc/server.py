@@ -22,7 +22,10 @@ from valence.service.settings import Settings
 ROUTES: tuple[Route, ...] = (*inference.ROUTES, *models.ROUTES, *health.ROUTES, inference.STREAM)
 
 # what an answer says beside its message
-_METADATA = frozenset((b"x-request-id", b"x-model-version", b"retry-after", b"traceparent"))
+_PREDICTION_ID = "x-prediction-id"
+_METADATA = frozenset(
+    (b"x-request-id", b"x-model-version", b"retry-after", b"traceparent", _PREDICTION_ID.encode())
+)
 _EXTENSIONS: dict[str, dict[object, object]] = {EXTENSION: {}}
 # the largest number of milliseconds that the header may have
 _MAX_MILLISECONDS = 999_999_999
@@ -157,6 +160,11 @@ class CallServer:
             if answer.status == 200:
                 reply = _StreamResponse()
                 reply.infer_response.ParseFromString(answer.body)
+                # the metadata of a stream are those of all its answers
+                prediction_id = dict(answer.metadata).get(_PREDICTION_ID)
+                if prediction_id:
+                    parameter = reply.infer_response.parameters["prediction_id"]
+                    parameter.string_param = prediction_id
             else:
                 reply = _StreamResponse(error_message=answer.body.decode())
             yield reply.SerializeToString()

@@ -76,9 +76,7 @@ class Operation:
     @property
     def predicts(self) -> bool:
         """Whether an answer is a prediction of labels, which has an id."""
-        return (
-            self.tag != "activations" and errors.UnknownModel in self.errors and bool(self.request)
-        )
+        return self.tag == "classify" or errors.TextTooLong in self.errors
 
 
 # the errors of every route that scores texts

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 from valence.training.config.columns import Columns
-from valence.training.config.schema import Configuration, OutsideKind
+from valence.training.config.schema import Configuration, Outside, OutsideKind
 from valence.training.corpora.example import Example
 from valence.training.data.split import Splits
 from valence.training.evaluation.assessment.outside import read_outside_texts
@@ -45,7 +45,7 @@ def test_every_kind_has_different_texts(kind: OutsideKind) -> None:
 def test_labels_with_a_polarity_fit_any_text(
     configured: Callable[..., Configuration],
 ) -> None:
-    plain = configured()
+    plain = configured().model_copy(update={"outside": Outside()})
     assert plain.outside_kinds == KINDS
     assert plain.model_copy(update={"polarity": POLARITY}).outside_kinds == ()
     assert configured(outside={"kinds": ["noise"]}).outside_kinds == ("noise",)

@@ -79,6 +79,13 @@ async def test_a_call_has_a_line_and_counts_as_a_request(calling):
     assert 'route="/inference.GRPCInferenceService/ModelInfer"' in counted
 
 
+async def test_an_answer_has_the_id_that_feedback_names(calling):
+    calls = await calling()
+    _, metadata = await calls.infer(["good movie"])
+    said = calls.served.app.context.issuer.read(metadata["x-prediction-id"])
+    assert (said.model, said.version) == ("sentiment", "1")
+
+
 async def test_texts_and_keys_are_in_no_line_and_no_error(calling):
     calls = await calling(max_characters=20)
     canary = "xyzzy-canary-1f3a"
@@ -183,6 +190,9 @@ async def test_each_message_of_a_stream_has_an_answer_in_order(calling):
     answers = [kind.FromString(await stream.read()) for _ in range(5)]
     assert [one.infer_response.id for one in answers] == ["0", "1", "2", "", "last"]
     assert "'other'" in answers[3].error_message
+    ids = [one.infer_response.parameters["prediction_id"].string_param for one in answers]
+    assert len(set(ids)) == 5
+    assert not ids[3]
     assert await stream.read() is grpc.aio.EOF
     assert await stream.code() is StatusCode.OK
     assert len(calls.served.lines()) == 5

@@ -251,6 +251,7 @@ def test_routes_of_operators_need_other_scopes():
     assert scopes == {
         "/metrics": "metrics",
         "/v1/feedback": "feedback",
+        "/v1/monitor": "metrics",
         "/v1/models/{name}/reload": "admin",
         "/v2/repository/index": "admin",
         "/v2/repository/models/{name}/load": "admin",

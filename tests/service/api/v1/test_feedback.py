@@ -1,13 +1,16 @@
 """``POST /v1/feedback``: what is stored, what is refused, and that no text is kept unasked."""
 
 import asyncio
+import tempfile
 
 import pytest
 from valence.service.errors import Overloaded
 from valence.service.feedback.store import Store
 from valence.service.keys.key import fingerprint
+from valence.service.observability.tracing import Tracer
 
 from tests.support.feedback_databases import feedback_settings
+from tests.support.otlp import collecting
 
 
 @pytest.fixture
@@ -258,25 +261,37 @@ async def test_many_requests_at_once_are_all_stored(kept, path):
     assert {record.id for record in stored(path)} == set(names)
 
 
-async def test_with_defaults_no_text_is_stored_anywhere(kept, path):
-    """The canary is asked for, answered, and sent as feedback in every field that takes a text."""
+async def test_with_defaults_no_text_is_stored_anywhere(serve, path, tmp_path, monkeypatch):
+    """The canary is asked for, answered, and sent as feedback in every field that takes a text.
+
+    Database, write-ahead log and temporary files lie in one folder; spans go to a collector.
+    """
     canary = "xyzzy-canary-1f3a"
-    name, _ = await classify(kept, text=canary, id=canary)
-    await send(kept, {"prediction_id": name, "label": "negative"})
-    wrong = (
-        {"prediction_id": name, "label": "negative", "text": canary},
-        {"prediction_id": name, "label": "negative", "source": canary},
-        {"prediction_id": name, "label": canary},
-        {"prediction_id": f"{name}.{canary}", "label": "negative"},
-        {"prediction_id": canary, "label": "negative", "predicted": canary},
-        {"prediction_id": name, "label": "negative", canary: canary},
-    )
-    for item in wrong:
-        assert (await send(kept, item)).status_code == 422
-    await kept.app.context.feedback.close()
-    files = [file for file in path.parent.iterdir() if file.is_file()]
-    assert path in files
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
+    with collecting() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+        tracer = Tracer()
+        kept = serve(tracer=tracer, **feedback_settings(path))
+        name, _ = await classify(kept, text=canary, id=canary)
+        await send(kept, {"prediction_id": name, "label": "negative"})
+        wrong = (
+            {"prediction_id": name, "label": "negative", "text": canary},
+            {"prediction_id": name, "label": "negative", "source": canary},
+            {"prediction_id": name, "label": canary},
+            {"prediction_id": f"{name}.{canary}", "label": "negative"},
+            {"prediction_id": canary, "label": "negative", "predicted": canary},
+            {"prediction_id": name, "label": "negative", canary: canary},
+        )
+        for item in wrong:
+            assert (await send(kept, item)).status_code == 422
+        # while the service holds the database open, as a thief would find it
+        files = [file for file in tmp_path.rglob("*") if file.is_file()]
+        assert {"feedback.db", "feedback.db-wal"} <= {file.name for file in files}
+        assert not any(canary.encode() in file.read_bytes() for file in files)
+        await asyncio.to_thread(tracer.close)
+        assert "POST /v1/feedback" in {span.name for span in collector.spans()}
+        assert canary not in repr(collector.requests)
     assert len(stored(path)) == 1
-    assert not any(canary.encode() in file.read_bytes() for file in files)
     kept.metrics.flush()
     assert canary not in kept.metrics.exposition().decode() + str(kept.lines()) + name

@@ -74,6 +74,7 @@ class Service:
                 await asyncio.sleep(0.005)
 
     def sample(self, name, labels=PAIR, **more):
+        self.shadow.flush()
         self.metrics.shadow.flush()
         return self.metrics._registry.get_sample_value(name, labels | more) or 0
 
